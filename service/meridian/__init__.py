@@ -1,0 +1,1 @@
+"""Meridian: a key management service with the semantics of AWS KMS."""

@@ -1,0 +1,98 @@
+"""Principals from a TOML file: `[[principals]]` tables, each with the credentials that prove it.
+
+A token stands in the file as its SHA-256 only.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from meridian.domain.call import Principal
+from meridian.domain.identifiers import ACCOUNT
+
+CERTIFICATE = "client_certificate"
+TOKEN = "bearer_token"  # noqa: S105 - the name of a method, not a credential
+KINDS = {"User": "user", "Role": "role", "Service": "service"}
+FIELDS = {"kind", "account", "name", "groups", "tags", "spiffe_id", "token_sha256", "mfa_present"}
+
+
+class PrincipalsFileError(Exception):
+    """The principals file is wrong; the message lists every fault."""
+
+
+class FilePrincipals:
+    """Implements `ports.principals.Principals`."""
+
+    def __init__(self, by_certificate: dict[str, Principal], by_token: dict[str, Principal]) -> None:
+        self._by_certificate = by_certificate
+        self._by_token = by_token
+
+    @classmethod
+    def load(cls, path: Path, *, partition: str, org_units: dict[str, tuple[str, ...]]) -> FilePrincipals:
+        """Read a file. Raises: PrincipalsFileError with every fault in it."""
+        try:
+            entries = tomllib.loads(path.read_text()).get("principals", [])
+        except (OSError, tomllib.TOMLDecodeError) as fault:
+            raise PrincipalsFileError(f"{path}: {fault}") from fault
+        faults: list[str] = []
+        by_certificate: dict[str, Principal] = {}
+        by_token: dict[str, Principal] = {}
+        for number, entry in enumerate(entries, 1):
+            problem = _fault_of(entry)
+            if problem:
+                faults.append(f"principal {number}: {problem}")
+                continue
+            principal = _principal(entry, partition, org_units.get(entry["account"], ()))
+            for name, table, method in (("spiffe_id", by_certificate, CERTIFICATE), ("token_sha256", by_token, TOKEN)):
+                subject = entry.get(name)
+                if subject is None:
+                    continue
+                if subject in table:
+                    faults.append(f"principal {number}: {name} is given to two principals")
+                table[subject] = replace(principal, method=method, subject=subject if method == CERTIFICATE else principal.arn)
+        if faults:
+            raise PrincipalsFileError(f"{path}: " + "; ".join(faults))
+        return cls(by_certificate, by_token)
+
+    def find_by_spiffe_id(self, spiffe_id: str) -> Principal | None:
+        return self._by_certificate.get(spiffe_id)
+
+    def find_by_token_hash(self, token_sha256: str) -> Principal | None:
+        return self._by_token.get(token_sha256)
+
+    def find_by_subject(self, method: str, subject: str) -> Principal | None:
+        if method == CERTIFICATE:
+            return self._by_certificate.get(subject)
+        return next((p for p in self._by_token.values() if p.subject == subject), None) if method == TOKEN else None
+
+
+def _fault_of(entry: dict[str, Any]) -> str:
+    unknown = set(entry) - FIELDS
+    if unknown:
+        return f"unknown fields {sorted(unknown)}"
+    if entry.get("kind") not in KINDS:
+        return f"kind must be one of {sorted(KINDS)}"
+    if not ACCOUNT.fullmatch(str(entry.get("account", ""))):
+        return "account must be twelve digits"
+    if not entry.get("name"):
+        return "name is missing"
+    if not entry.get("spiffe_id") and not entry.get("token_sha256"):
+        return "no credential: give spiffe_id or token_sha256"
+    return ""
+
+
+def _principal(entry: dict[str, Any], partition: str, org_units: tuple[str, ...]) -> Principal:
+    kind, account, name = entry["kind"], entry["account"], entry["name"]
+    return Principal(
+        kind=kind,
+        account=account,
+        name=name,
+        arn=f"arn:{partition}:iam::{account}:{KINDS[kind]}/{name}",
+        groups=tuple(entry.get("groups", ())),
+        tags=tuple(sorted(entry.get("tags", {}).items())),
+        org_units=org_units,
+        mfa_present=bool(entry.get("mfa_present", False)),
+    )

@@ -1,0 +1,130 @@
+"""Keys in memory, kept true by the change feed.
+
+INVARIANT: a key enters only if nothing about it was forgotten since its reading began, so a slow reader cannot put an old key
+back over a newer one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from meridian.domain.key import Key
+from meridian.errors import KmsError, KMSInternalException
+from meridian.ports.clock import Clock
+from meridian.ports.store import Store
+
+ENTRIES_MAX: Final = 100_000
+SPELLINGS_PER_KEY: Final = 4
+READING_SECONDS: Final = 1.0
+STALENESS_SECONDS_MAX: Final = 5.0
+CHANGES_PER_READING: Final = 1000
+
+KeyName = tuple[str, str]
+
+
+class CachedKeys:
+    """Implements `ports.key_directory.KeyDirectory`."""
+
+    def __init__(self, store: Store, clock: Clock, on_forget: Callable[[str, str], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._on_forget = on_forget
+        self._keys: OrderedDict[KeyName, Key] = OrderedDict()
+        self._numbers: dict[tuple[bytes, bool], KeyName] = {}
+        self._spellings: OrderedDict[tuple[str, str], Key] = OrderedDict()
+        self._spelt: dict[KeyName, set[tuple[str, str]]] = {}
+        self._forgotten = 0
+        self._last_change = 0
+        self._good_until = 0.0
+
+    async def start(self) -> None:
+        """Begin at the newest change. Raises: KMSInternalException if the store cannot be read."""
+        async with self._store.reading() as uow:
+            self._last_change = await uow.region.last_change()
+        self._good_until = self._clock.monotonic() + STALENESS_SECONDS_MAX
+
+    async def follow(self) -> None:
+        """Read the change feed once a second until cancelled."""
+        while True:
+            await asyncio.sleep(READING_SECONDS)
+            try:
+                await self.read_changes()
+            except KmsError:
+                continue  # the staleness bound denies calls if this lasts
+
+    async def read_changes(self) -> None:
+        """Forget what has changed since the last reading."""
+        began = self._clock.monotonic()
+        async with self._store.reading() as uow:
+            changes = await uow.region.changes_after(self._last_change, limit=CHANGES_PER_READING)
+        for change in changes:
+            self.forget(change.account, change.key_id)
+            self._last_change = change.number
+        if len(changes) < CHANGES_PER_READING:
+            self._good_until = began + STALENESS_SECONDS_MAX
+
+    def find_cached(self, account: str, text: str) -> Key | None:
+        self._require_fresh()
+        return self._spellings.get((account, text))
+
+    def find_cached_number(self, number: bytes, *, multi_region: bool) -> Key | None:
+        self._require_fresh()
+        name = self._numbers.get((number, multi_region))
+        return self._keys.get(name) if name else None
+
+    async def find(self, account: str, key_id: str) -> Key | None:
+        self._require_fresh()
+        known = self._keys.get((account, key_id))
+        if known is not None:
+            return known
+        before = self._forgotten
+        async with self._store.reading() as uow:
+            key = await uow.keys.find(account, key_id)
+        return self._keep(key, before)
+
+    async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
+        known = self.find_cached_number(number, multi_region=multi_region)
+        if known is not None:
+            return known
+        before = self._forgotten
+        async with self._store.reading() as uow:
+            key = await uow.keys.find_by_number(number, multi_region=multi_region)
+        return self._keep(key, before)
+
+    def remember(self, account: str, text: str, key: Key) -> None:
+        name = (key.account, key.key_id)
+        if self._keys.get(name) is not key:
+            return
+        spelt = self._spelt.setdefault(name, set())
+        if len(spelt) < SPELLINGS_PER_KEY or (account, text) in spelt:
+            spelt.add((account, text))
+            self._spellings[(account, text)] = key
+
+    def forget(self, account: str, key_id: str) -> None:
+        self._forgotten += 1
+        self._drop((account, key_id))
+        self._on_forget(account, key_id)
+
+    def _keep(self, key: Key | None, forgotten_before: int) -> Key | None:
+        if key is not None and self._forgotten == forgotten_before:
+            name = (key.account, key.key_id)
+            self._keys[name] = key
+            self._numbers[(key.number, key.multi_region is not None)] = name
+            if len(self._keys) > ENTRIES_MAX:
+                self._drop(next(iter(self._keys)))
+        return key
+
+    def _drop(self, name: KeyName) -> None:
+        key = self._keys.pop(name, None)
+        if key is None:
+            return
+        self._numbers.pop((key.number, key.multi_region is not None), None)
+        for spelling in self._spelt.pop(name, ()):
+            self._spellings.pop(spelling, None)
+
+    def _require_fresh(self) -> None:
+        if self._clock.monotonic() > self._good_until:
+            raise KMSInternalException(reason="the change feed was not read within the staleness bound")

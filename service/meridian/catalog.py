@@ -1,0 +1,190 @@
+"""What the contract declares, read once from the descriptors.
+
+Each RPC with its messages, permissions, AWS name and limits as plain values; nothing generic looks at a descriptor again.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from google.protobuf.descriptor import EnumDescriptor, EnumValueDescriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from meridian.options.v1 import options_pb2
+
+NOUNS: Final = (
+    "keys",
+    "aliases",
+    "key_policies",
+    "grants",
+    "tags",
+    "rotation",
+    "imports",
+    "multi_region",
+    "key_stores",
+    "encryption",
+    "data_keys",
+    "signing",
+    "macs",
+    "key_agreement",
+)
+"""One proto file, one service and one operations module each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One permission that a call needs."""
+
+    action: str
+    resource: str
+    """Name of the resource kind without its prefix: "KEY", "SCOPE", "PROSPECTIVE_KEY" …"""
+    resource_field: str
+    context: tuple[str, ...]
+    when: str
+    """Request field that must be present for this permission to be asked; empty for always."""
+    by_peer: bool
+    cross_account: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """One operation of the contract."""
+
+    name: str
+    noun: str
+    path: str
+    """Full gRPC path, `/package.Service/Method`."""
+    request_class: type[Message]
+    response_class: type[Message]
+    requires: tuple[Requirement, ...]
+    operation: str
+    """Name on the AWS wire."""
+    errors: tuple[str, ...]
+    read_only: bool
+    has_dry_run: bool
+    key_fields: tuple[tuple[str, bool], ...]
+    """Request fields that name keys, in the contract's order, and whether each accepts an alias."""
+
+    @property
+    def aws_name(self) -> str:
+        return self.operation
+
+    @property
+    def method_name(self) -> str:
+        """The operation's method in Python, the RPC's name in snake_case."""
+        return snake_case(self.name)
+
+
+def snake_case(name: str) -> str:
+    """`GenerateDataKey` → `generate_data_key`."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+def lower_camel(name: str) -> str:
+    """`key_id` → `keyId`, the spelling of AWS's validation messages and audit records."""
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def aws_member_name(field: FieldDescriptor) -> str:
+    """A field's name on the AWS wire: its option, else its name in PascalCase."""
+    options = field.GetOptions()
+    if options.HasExtension(options_pb2.aws_name):
+        return str(options.Extensions[options_pb2.aws_name])
+    return "".join(part.capitalize() for part in field.name.split("_"))
+
+
+def is_secret(field: FieldDescriptor) -> bool:
+    """Whether the field's value must never be shown."""
+    return bool(field.GetOptions().Extensions[options_pb2.secret])
+
+
+def limits_of(field: FieldDescriptor) -> options_pb2.Limits | None:
+    """The declared limits of a field."""
+    options = field.GetOptions()
+    return options.Extensions[options_pb2.limits] if options.HasExtension(options_pb2.limits) else None
+
+
+@cache
+def _enum_values(enum: EnumDescriptor) -> dict[int, str]:
+    prefix = snake_case(enum.name).upper() + "_"
+    return {value.number: _aws_value(value, prefix) for value in enum.values if value.number != 0}
+
+
+def _aws_value(value: EnumValueDescriptor, prefix: str) -> str:
+    options = value.GetOptions()
+    if options.HasExtension(options_pb2.aws_value):
+        return str(options.Extensions[options_pb2.aws_value])
+    return value.name.removeprefix(prefix)
+
+
+def enum_values(enum: EnumDescriptor) -> dict[int, str]:
+    """Number → AWS value of an enum, without its unspecified zero."""
+    return _enum_values(enum)
+
+
+def enum_aws_value(field: FieldDescriptor, number: int) -> str:
+    """The AWS value of an enum field; empty for unspecified. Raises: KeyError for a number outside the enum."""
+    return "" if number == 0 else _enum_values(field.enum_type)[number]
+
+
+@cache
+def _enum_numbers(enum: EnumDescriptor) -> dict[str, int]:
+    return {value: number for number, value in _enum_values(enum).items()}
+
+
+def enum_number(field: FieldDescriptor, aws_value: str) -> int:
+    """The number of an AWS value. Raises: KeyError for a value outside the enum."""
+    return _enum_numbers(field.enum_type)[aws_value] if aws_value else 0
+
+
+@cache
+def rpcs() -> dict[str, Rpc]:
+    """Every operation by its name, in the contract's order."""
+    return {rpc.name: rpc for noun in NOUNS for rpc in _rpcs_of(noun)}
+
+
+def _rpcs_of(noun: str) -> Iterator[Rpc]:
+    module: Any = importlib.import_module(f"meridian.kms.v1.{noun}_pb2")
+    for service in module.DESCRIPTOR.services_by_name.values():
+        for method in service.methods:
+            yield _rpc(noun, service.full_name, method)
+
+
+def _rpc(noun: str, service: str, method: MethodDescriptor) -> Rpc:
+    options = method.GetOptions().Extensions
+    fields = method.input_type.fields
+    return Rpc(
+        name=method.name,
+        noun=noun,
+        path=f"/{service}/{method.name}",
+        request_class=GetMessageClass(method.input_type),
+        response_class=GetMessageClass(method.output_type),
+        requires=tuple(_requirement(r) for r in options[options_pb2.requires]),
+        operation=options[options_pb2.operation],
+        errors=tuple(options[options_pb2.errors]),
+        read_only=options[options_pb2.read_only],
+        has_dry_run="dry_run" in method.input_type.fields_by_name,
+        key_fields=tuple((f.name, _accepts_alias(f)) for f in fields if f.GetOptions().Extensions[options_pb2.key_identifier]),
+    )
+
+
+def _accepts_alias(field: FieldDescriptor) -> bool:
+    return bool(field.GetOptions().Extensions[options_pb2.key_identifier] == options_pb2.KEY_IDENTIFIER_ANY)
+
+
+def _requirement(option: options_pb2.Requirement) -> Requirement:
+    return Requirement(
+        action=option.action,
+        resource=options_pb2.Resource.Name(option.resource).removeprefix("RESOURCE_"),
+        resource_field=option.resource_field,
+        context=tuple(option.context),
+        when=option.when,
+        by_peer=option.decided_by == options_pb2.DECIDED_BY_PEER,
+        cross_account=option.cross_account,
+    )

@@ -1,0 +1,132 @@
+"""Who calls, and one call on its walk through the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from meridian.domain.ciphertext_blob import CiphertextBlob
+from meridian.domain.key import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated caller. `name` is the entity id without its account: user, role or service name."""
+
+    kind: str
+    """"User", "Role" or "Service"."""
+    account: str
+    name: str
+    arn: str
+    groups: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    org_units: tuple[str, ...] = ()
+    """Units of the caller's account, nearest first, each inside the next."""
+    method: str = ""
+    """How the caller was authenticated: "client_certificate" or "bearer_token"."""
+    subject: str = ""
+    """The authenticated subject as presented: SPIFFE id or token subject."""
+    mfa_present: bool = False
+    mfa_at: datetime | None = None
+    token_issued_at: datetime | None = None
+    session_name: str = ""
+    expires_at: datetime | None = None
+
+    @property
+    def entity_id(self) -> str:
+        return f"{self.account}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDecision:
+    """One answer of the evaluator, as audit keeps it."""
+
+    action: str
+    resource: str
+    allowed: bool
+    policy_ids: tuple[str, ...] = ()
+    """Sorted. On allow all satisfied permits, on deny all satisfied forbids, empty on a default deny."""
+    errors: int = 0
+
+
+class Evidence:
+    """What the transport saw of the caller, before anybody judged it."""
+
+    __slots__ = ("certificate_pem", "headers", "secure_transport", "source_ip", "spiffe_id", "tls_version", "user_agent")
+
+    def __init__(
+        self,
+        *,
+        spiffe_id: str = "",
+        certificate_pem: bytes = b"",
+        headers: dict[str, str] | None = None,
+        source_ip: str = "127.0.0.1",
+        secure_transport: bool = True,
+        user_agent: str = "",
+        tls_version: str = "",
+    ) -> None:
+        self.spiffe_id = spiffe_id
+        self.certificate_pem = certificate_pem
+        self.headers = headers if headers is not None else {}
+        self.source_ip = source_ip
+        self.secure_transport = secure_transport
+        self.user_agent = user_agent
+        self.tls_version = tls_version
+
+
+class Call:
+    """One call. Steps of the pipeline fill it in, in their order; nothing else changes it."""
+
+    __slots__ = (
+        "aliases",
+        "audit_data",
+        "blob",
+        "canonical_context",
+        "decisions",
+        "dry_run",
+        "error",
+        "event_recorded",
+        "evidence",
+        "keys",
+        "malformed",
+        "principal",
+        "prospective",
+        "received_at",
+        "request",
+        "request_id",
+        "response_elements",
+        "rpc",
+        "started",
+    )
+
+    def __init__(self, rpc: Any, request: Any, evidence: Evidence, request_id: str, received_at: datetime) -> None:
+        self.rpc = rpc
+        """The `catalog.Rpc` that is called."""
+        self.request = request
+        self.evidence = evidence
+        self.request_id = request_id
+        self.received_at = received_at
+        self.malformed = False
+        """The request's bytes are no message of its type; `request` is then empty."""
+        self.started = 0.0
+        """Monotonic seconds at arrival."""
+        self.principal: Principal | None = None
+        self.dry_run = False
+        self.keys: dict[str, Key] = {}
+        """Resolved keys by the request field that names them."""
+        self.prospective: Key | None = None
+        """The key that CreateKey is about to make; its key id is not drawn yet."""
+        self.aliases: dict[str, str] = {}
+        """Alias name as typed, by the request field, where the caller used one."""
+        self.blob: CiphertextBlob | None = None
+        """The parsed ciphertext of the request."""
+        self.canonical_context: dict[str, bytes] = {}
+        """Canonical bytes of each encryption context in the request, by field; made once."""
+        self.decisions: list[PolicyDecision] = []
+        self.audit_data: dict[str, Any] = {}
+        """CloudTrail's additionalEventData."""
+        self.response_elements: dict[str, Any] | None = None
+        self.error: Exception | None = None
+        self.event_recorded: dict[str, Any] | None = None
+        """The audit event that the operation's transaction stores; once committed, it is the one that is shipped."""

@@ -1,0 +1,127 @@
+"""A set of related keys: what its members agree on, and what one member keeps about it.
+
+The state of a set is a value with a stamp; within one stamp its content never changes. The rules that move it are in
+`replication/set_state.py`.
+
+Source: docs/spec/multi-region.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class MemberStatus(StrEnum):
+    """Where a member stands: full member, being created, returning, or detached."""
+
+    ON = "on"
+    NEW = "new"
+    BACK = "back"
+    OFF = "off"
+
+
+class RowStatus(StrEnum):
+    """What a Region has of a set: nothing, a reserved place, a live member, or the tombstone of a former one."""
+
+    NONE = "none"
+    RESERVED = "reserved"
+    LIVE = "live"
+    GONE = "gone"
+
+
+class Term(NamedTuple):
+    """A reign of one primary. Ordered left to right, Region names as bytes."""
+
+    generation: int
+    origin: str
+    number: int
+
+
+class Stamp(NamedTuple):
+    """Orders set states; the primary raises the version in each transaction that changes the set."""
+
+    term: Term
+    version: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Member:
+    """One membership. The serial tells a Region's present membership from an earlier one."""
+
+    region: str
+    serial: str
+    status: MemberStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """What the members of a set agree on."""
+
+    term: Term
+    version: int
+    primary: str
+    issuer: str
+    """The Region that committed version 0 of the term."""
+    members: tuple[Member, ...]
+    """Sorted by Region."""
+    materials: tuple[tuple[str, int], ...]
+    """(material id, rotation number), in rotation order."""
+    current: str
+    """Material id; empty while the set has none."""
+    pending: str = ""
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.term, self.version)
+
+    def find_member(self, region: str) -> Member | None:
+        return next((m for m in self.members if m.region == region), None)
+
+    @property
+    def replica_regions(self) -> tuple[str, ...]:
+        return tuple(sorted(m.region for m in self.members if m.region != self.primary))
+
+    def with_member(self, member: Member) -> SetState:
+        """The next version of this state, with this member in place of any other membership of its Region."""
+        others = tuple(m for m in self.members if m.region != member.region)
+        return replace(self, version=self.version + 1, members=tuple(sorted((*others, member))))
+
+
+class Held(NamedTuple):
+    """An acknowledgement: this membership of this Region has this material in its store."""
+
+    region: str
+    serial: str
+    material_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetRow:
+    """What one Region keeps about one set. One row per set and Region, never deleted."""
+
+    account: str
+    key_id: str
+    status: RowStatus
+    serial: str
+    view: SetState | None = None
+    signed_view: bytes = b""
+    """The view in its signed form, exactly as its issuer signed it; passed on unchanged."""
+    held: frozenset[Held] = frozenset()
+    """At the primary: what members have acknowledged in this term."""
+    stale: bool = False
+    prepared_by: str = ""
+    """While reserved: the Region that prepared this place."""
+    reserved_at: datetime | None = None
+    request_id: str = ""
+    """The caller's request that began this membership; correlates the audit records of both Regions."""
+    refused_serials: frozenset[str] = frozenset()
+    """Serials that this Region, asked as the preparing one, has refused for ever."""
+    version: int = 1
+    """Row version; each write says which one it saw."""
+
+    def acts_as_primary(self, region: str) -> bool:
+        """Whether this row's Region may change the set."""
+        return self.status is RowStatus.LIVE and not self.stale and self.view is not None and self.view.primary == region

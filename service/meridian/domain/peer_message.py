@@ -1,0 +1,74 @@
+"""What Regions tell each other, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meridian.domain.multi_region import SetState, Term
+
+
+@dataclass(frozen=True, slots=True)
+class CallerOnBehalf:
+    """The caller of a two-Region operation: authenticated facts only, never an ARN of the sender's making."""
+
+    method: str
+    subject: str
+    source_ip: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Asks a Region to decide on, and reserve, a replica."""
+
+    account: str
+    key_id: str
+    serial: str
+    request_id: str
+    caller: CallerOnBehalf
+    replicate_key_request: bytes
+    """The request as sent, serialised."""
+    key_spec: str
+    key_usage: str
+    origin: str
+    primary_region: str
+    replica_regions: tuple[str, ...]
+    current_material_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverSetState:
+    """A newer state of a set for one member, with the materials it lacks."""
+
+    signed_state: bytes
+    serial: str
+    envelopes: tuple[bytes, ...]
+    sequence: int
+    incarnation: int
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverHeld:
+    """Which materials a member has stored, in the term it lives in."""
+
+    account: str
+    key_id: str
+    serial: str
+    term: Term
+    material_ids: tuple[str, ...]
+    incarnation: int
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSetState:
+    """A set state with the names that its signature binds."""
+
+    deployment: str
+    partition: str
+    account: str
+    key_id: str
+    issuing_region: str
+    issuing_incarnation: int
+    state: SetState

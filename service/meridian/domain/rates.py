@@ -1,0 +1,46 @@
+"""THE table: rate classes, and which operation draws on which.
+
+One bucket per account and class; a burst is one second's worth, at least ten calls. Calls per second are AWS's defaults.
+
+Source: AWS KMS Developer Guide, Request quotas.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RATES: Final[dict[str, float]] = {
+    "symmetric": 10_000,
+    "describe": 2_000,
+    "policy_read": 1_000,
+    "list_keys": 500,
+    "list": 100,
+    "put_key_policy": 15,
+    "create_key": 5,
+    "enable_key": 5,
+    "disable_key": 5,
+    "update_key_description": 5,
+    "replicate_key": 5,
+    "other": 5,
+}
+
+CLASS_OF: Final[dict[str, str]] = {
+    "Encrypt": "symmetric",
+    "Decrypt": "symmetric",
+    "ReEncrypt": "symmetric",
+    "GenerateDataKey": "symmetric",
+    "GenerateDataKeyWithoutPlaintext": "symmetric",
+    "GenerateRandom": "symmetric",
+    "DescribeKey": "describe",
+    "GetKeyPolicy": "policy_read",
+    "ListKeys": "list_keys",
+    "ListKeyPolicies": "list",
+    "PutKeyPolicy": "put_key_policy",
+    "CreateKey": "create_key",
+    "EnableKey": "enable_key",
+    "DisableKey": "disable_key",
+    "UpdateKeyDescription": "update_key_description",
+    "ReplicateKey": "replicate_key",
+}
+
+BURST_MIN: Final = 10.0

@@ -1,0 +1,27 @@
+"""Tags of a key.
+
+Source: AWS KMS Developer Guide, Tagging keys; recorded answers for the texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from meridian.domain.limits import TAG_KEY_PREFIX_RESERVED, Limits
+from meridian.errors import TagException
+
+ALLOWED = re.compile(r"[\w\s_.:/=+\-@]*", re.UNICODE)
+
+
+def require_tags(tags: Sequence[tuple[str, str]], limits: Limits = Limits()) -> None:  # noqa: B008 - an immutable value
+    """Refuse tags that break a rule. Lengths are limits of the contract. Raises: TagException."""
+    keys = [key for key, _ in tags]
+    if len(keys) > limits.tags_per_key:
+        raise TagException("Too many tags")
+    if len(set(keys)) != len(keys):
+        raise TagException("Duplicate tag keys")
+    if any(key.startswith(TAG_KEY_PREFIX_RESERVED) for key in keys):
+        raise TagException("Tags beginning with aws: are reserved")
+    if not all(ALLOWED.fullmatch(text) for tag in tags for text in tag):
+        raise TagException("Invalid tag")

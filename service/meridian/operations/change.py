@@ -1,0 +1,55 @@
+"""How an operation changes one key: read, check again, write, in one transaction with its audit event."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from meridian.domain.applicability import require_applicable
+from meridian.domain.call import Call
+from meridian.domain.key import Key
+from meridian.domain.key_state import require_state
+from meridian.errors import KMSInternalException, NotFoundException
+from meridian.ports.audit import AuditTrail
+from meridian.ports.key_directory import KeyDirectory
+from meridian.ports.store import Store, UnitOfWork, VersionConflict
+
+ATTEMPTS_MAX: Final = 4
+
+Change = Callable[[UnitOfWork, Key], Awaitable[Key]]
+
+
+class KeyChanges:
+    """Applies changes to keys, one winner per version."""
+
+    def __init__(self, store: Store, directory: KeyDirectory, trail: AuditTrail) -> None:
+        self._store = store
+        self._directory = directory
+        self._trail = trail
+
+    async def apply(self, call: Call, resolved: Key, change: Change) -> Key:
+        """The key after the change, committed together with the call's audit event.
+
+        The key's state is checked again on the row as it is now. A lost race reads again. Raises: what the checks and `change`
+        raise; NotFoundException if the key is gone; KMSInternalException after four lost races.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                changed = await self._attempt(call, resolved, change)
+            except VersionConflict:
+                continue
+            self._directory.forget(resolved.account, resolved.key_id)
+            return changed
+        raise KMSInternalException(reason="four changes in a row met a newer version of the key")
+
+    async def _attempt(self, call: Call, resolved: Key, change: Change) -> Key:
+        async with self._store.transaction() as uow:
+            key = await uow.keys.find(resolved.account, resolved.key_id)
+            if key is None:
+                raise NotFoundException(f"Key '{resolved.arn}' does not exist")
+            require_applicable(call.rpc.name, key)
+            require_state(call.rpc.name, key)
+            changed = await change(uow, key)
+            stored = await uow.keys.update(changed) if changed != key else key
+            await self._trail.record(uow, call)
+            return stored

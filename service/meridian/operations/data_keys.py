@@ -1,0 +1,55 @@
+"""DataKeysService: data keys for envelope encryption, and random bytes.
+
+Source: AWS KMS API Reference, GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meridian.domain.call import Call
+from meridian.errors import DryRunOperationException
+from meridian.kms.v1 import data_keys_pb2, types_pb2
+from meridian.ports.crypto_engine import CryptoEngine, Encrypted
+
+BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_SPEC_AES_256: 32}
+
+
+class DataKeys:
+    """Fresh keys for callers to use on their own side."""
+
+    def __init__(self, engine: CryptoEngine) -> None:
+        self._engine = engine
+
+    async def generate_data_key(self, request: data_keys_pb2.GenerateDataKeyRequest, call: Call) -> data_keys_pb2.GenerateDataKeyResponse:
+        """A data key, in the clear and encrypted. Raises: DryRunOperationException."""
+        plaintext, done = self._generate(request, call)
+        return data_keys_pb2.GenerateDataKeyResponse(
+            ciphertext_blob=done.ciphertext_blob,
+            plaintext=plaintext,
+            key_id=call.keys["key_id"].arn,
+            key_material_id=done.material_id,
+        )
+
+    async def generate_data_key_without_plaintext(
+        self, request: data_keys_pb2.GenerateDataKeyWithoutPlaintextRequest, call: Call
+    ) -> data_keys_pb2.GenerateDataKeyWithoutPlaintextResponse:
+        """A data key, encrypted only. Raises: DryRunOperationException."""
+        _, done = self._generate(request, call)
+        return data_keys_pb2.GenerateDataKeyWithoutPlaintextResponse(
+            ciphertext_blob=done.ciphertext_blob, key_id=call.keys["key_id"].arn, key_material_id=done.material_id
+        )
+
+    async def generate_random(self, request: data_keys_pb2.GenerateRandomRequest, call: Call) -> data_keys_pb2.GenerateRandomResponse:
+        """Random bytes."""
+        return data_keys_pb2.GenerateRandomResponse(plaintext=self._engine.random(request.number_of_bytes))
+
+    def _generate(
+        self, request: data_keys_pb2.GenerateDataKeyRequest | data_keys_pb2.GenerateDataKeyWithoutPlaintextRequest, call: Call
+    ) -> tuple[bytes, Encrypted]:
+        if call.dry_run:
+            raise DryRunOperationException
+        size = BYTES_OF_SPEC[request.key_spec] if request.key_spec else request.number_of_bytes
+        plaintext, done = self._engine.generate_data_key(call.keys["key_id"], call.canonical_context["encryption_context"], size)
+        call.audit_data["keyMaterialId"] = done.material_id
+        return plaintext, done

@@ -1,0 +1,151 @@
+"""KeysService: making, describing and switching keys.
+
+Source: AWS KMS API Reference, CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from meridian.domain.call import Call
+from meridian.domain.identifiers import key_arn, key_id_of
+from meridian.domain.key import Key, KeyState
+from meridian.domain.limits import Limits
+from meridian.errors import KMSInternalException, LimitExceededException
+from meridian.fault_points import FaultPoint, reach
+from meridian.kms.v1 import keys_pb2, types_pb2
+from meridian.operations.change import KeyChanges
+from meridian.operations.present import key_metadata
+from meridian.ports.audit import AuditTrail
+from meridian.ports.clock import Clock
+from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.entropy import Entropy
+from meridian.ports.policy_check import PolicyCheck
+from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.replication.set_state import found_set
+
+LIST_LIMIT_DEFAULT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where new keys are made."""
+
+    partition: str
+    region: str
+
+
+class Keys:
+    """Life of keys, without their material."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        engine: CryptoEngine,
+        changes: KeyChanges,
+        trail: AuditTrail,
+        policy_check: PolicyCheck,
+        clock: Clock,
+        entropy: Entropy,
+        home: Home,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._changes = changes
+        self._trail = trail
+        self._policy_check = policy_check
+        self._clock = clock
+        self._entropy = entropy
+        self._home = home
+        self._limits = limits
+
+    async def create_key(self, request: keys_pb2.CreateKeyRequest, call: Call) -> keys_pb2.CreateKeyResponse:
+        """A new key with material, Enabled. Raises: LimitExceededException, MalformedPolicyDocumentException."""
+        prospective = call.prospective
+        if prospective is None:
+            raise KMSInternalException(reason="no prospective key")
+        if prospective.policy or not prospective.account_delegation:
+            self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+        number = self._entropy.random_bytes(16)
+        key_id = key_id_of(number, multi_region=prospective.multi_region is not None)
+        key = replace(prospective, key_id=key_id, created_at=self._clock.now(), state=KeyState.ENABLED)
+        key = key.with_material(self._engine.new_material(key), current=True)
+        reach(FaultPoint.CREATE_KEY_MATERIAL_GENERATED)
+        call.keys["key_id"] = key
+        metadata = key_metadata(key)
+        call.response_elements = {"keyMetadata": metadata}
+        async with self._store.transaction() as uow:
+            await self._require_room(uow, key.account)
+            try:
+                await uow.keys.insert(key)
+            except VersionConflict as conflict:
+                raise KMSInternalException(reason="a key number was drawn twice") from conflict
+            if key.multi_region is not None:
+                await self._found_set(uow, key)
+            await self._trail.record(uow, call)
+            reach(FaultPoint.CREATE_KEY_BEFORE_COMMIT)
+        reach(FaultPoint.CREATE_KEY_AFTER_COMMIT)
+        return keys_pb2.CreateKeyResponse(key_metadata=metadata)
+
+    async def _require_room(self, uow: UnitOfWork, account: str) -> None:
+        quota, current = self._limits.keys_per_account, await uow.keys.count(account)
+        if current >= quota:
+            raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
+
+    async def _found_set(self, uow: UnitOfWork, key: Key) -> None:
+        materials = tuple((m.material_id, m.rotation_number) for m in key.materials)
+        await uow.key_sets.insert(found_set(key.account, key.key_id, key.region, self._entropy.uuid(), materials))
+
+    async def describe_key(self, request: keys_pb2.DescribeKeyRequest, call: Call) -> keys_pb2.DescribeKeyResponse:
+        """The key's metadata."""
+        return keys_pb2.DescribeKeyResponse(key_metadata=key_metadata(call.keys["key_id"]))
+
+    async def list_keys(self, request: keys_pb2.ListKeysRequest, call: Call) -> keys_pb2.ListKeysResponse:
+        """The keys of the caller's account in byte order of their ids. Raises: InvalidMarkerException."""
+        if call.principal is None:
+            raise KMSInternalException(reason="no principal")
+        account = call.principal.account
+        if types_pb2.RESOURCE_OWNER_TYPE_SELF not in request.resource_owners and request.resource_owners:
+            return keys_pb2.ListKeysResponse(truncated=False)  # nothing is shared from other accounts here
+        scope = f"ListKeys {call.principal.arn}"
+        after = self._engine.open_page_marker(scope, request.marker) if request.HasField("marker") else ""
+        limit = request.limit if request.HasField("limit") else LIST_LIMIT_DEFAULT
+        async with self._store.reading() as uow:
+            found = list(await uow.keys.list_ids(account, after=after, limit=limit + 1))
+        page = found[:limit]
+        response = keys_pb2.ListKeysResponse(truncated=len(found) > limit)
+        for key_id in page:
+            response.keys.add(key_id=key_id, key_arn=key_arn(self._home.partition, self._home.region, account, key_id))
+        if response.truncated:
+            response.next_marker = self._engine.page_marker(scope, page[-1])
+        return response
+
+    async def enable_key(self, request: keys_pb2.EnableKeyRequest, call: Call) -> keys_pb2.EnableKeyResponse:
+        """The key is Enabled."""
+        await self._set_state(call, KeyState.ENABLED)
+        return keys_pb2.EnableKeyResponse()
+
+    async def disable_key(self, request: keys_pb2.DisableKeyRequest, call: Call) -> keys_pb2.DisableKeyResponse:
+        """The key is Disabled; at once in this process, within a second in others of the Region."""
+        await self._set_state(call, KeyState.DISABLED)
+        return keys_pb2.DisableKeyResponse()
+
+    async def update_key_description(
+        self, request: keys_pb2.UpdateKeyDescriptionRequest, call: Call
+    ) -> keys_pb2.UpdateKeyDescriptionResponse:
+        """The key has the new description."""
+
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            return key.with_description(request.description)
+
+        await self._changes.apply(call, call.keys["key_id"], change)
+        return keys_pb2.UpdateKeyDescriptionResponse()
+
+    async def _set_state(self, call: Call, state: KeyState) -> None:
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            return key.with_state(state)
+
+        await self._changes.apply(call, call.keys["key_id"], change)

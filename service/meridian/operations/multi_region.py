@@ -1,0 +1,132 @@
+"""MultiRegionService: ReplicateKey.
+
+Both Regions have decided with their own policies before either changes: the destination in `RegionPeer.prepare`, this one in
+the pipeline. Then one transaction commits the new member, the audit event and the intention to deliver; the outbox does the rest.
+
+Source: AWS KMS API Reference, ReplicateKey; docs/spec/multi-region.md; docs/spec/handover.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from meridian.domain.call import Call
+from meridian.domain.key import Key, Origin
+from meridian.domain.peer_message import CallerOnBehalf, Prepare
+from meridian.errors import AlreadyExistsException, KMSInternalException, ValidationException
+from meridian.fault_points import FaultPoint, reach
+from meridian.kms.v1 import multi_region_pb2, types_pb2
+from meridian.operations.change import Change, KeyChanges
+from meridian.ports.clock import Clock
+from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.entropy import Entropy
+from meridian.ports.region_peer import RegionPeer
+from meridian.ports.store import RegionIdentity, UnitOfWork
+from meridian.replication.publish import signed_by, tell_members, with_view
+from meridian.replication.set_state import SetRefusal, add_member
+
+ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
+
+
+class MultiRegion:
+    """Sets of related keys, as callers change them."""
+
+    def __init__(
+        self,
+        *,
+        identity: RegionIdentity,
+        engine: CryptoEngine,
+        changes: KeyChanges,
+        peer: RegionPeer,
+        peer_regions: Collection[str],
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._identity = identity
+        self._engine = engine
+        self._changes = changes
+        self._peer = peer
+        self._peer_regions = frozenset(peer_regions)
+        self._clock = clock
+        self._entropy = entropy
+
+    async def replicate_key(self, request: multi_region_pb2.ReplicateKeyRequest, call: Call) -> multi_region_pb2.ReplicateKeyResponse:
+        """The replica's metadata, state Creating; it becomes usable when its Region has the material.
+
+        Raises: ValidationException for a Region that cannot hold a replica; AlreadyExistsException where one is; what the
+        destination refuses with; DependencyTimeoutException if it is out of reach. Nothing has changed in any of these cases.
+        """
+        key = call.keys["key_id"]
+        self._require_destination(key, request.replica_region)
+        serial = self._entropy.uuid()
+        reach(FaultPoint.REPLICATE_KEY_BEFORE_PREPARE)
+        prepared = await self._peer.prepare(request.replica_region, self._prepare(request, call, key, serial))
+        reach(FaultPoint.REPLICATE_KEY_AFTER_PREPARE)
+        metadata = types_pb2.KeyMetadata.FromString(prepared)
+        call.audit_data["replicaRegion"] = request.replica_region
+        call.response_elements = {"replicaKeyMetadata": metadata, "replicaPolicy": request.policy}
+        await self._changes.apply(call, key, self._with_new_member(request.replica_region, serial, call))
+        reach(FaultPoint.REPLICATE_KEY_AFTER_COMMIT)
+        return multi_region_pb2.ReplicateKeyResponse(
+            replica_key_metadata=metadata, replica_policy=request.policy, replica_tags=request.tags
+        )
+
+    def _require_destination(self, key: Key, region: str) -> None:
+        role = key.multi_region
+        if role is None:
+            raise KMSInternalException(reason="a primary key without a role")
+        if region == self._identity.region:
+            raise ValidationException(
+                f"{region} cannot have a replica because it contains the primary.",
+                fields=[("replicaRegion", "contains the primary")],
+            )
+        if region not in self._peer_regions:
+            raise ValidationException(
+                f"Region {region} is not a valid Region or multi-Region keys are not supported in Region {region}.",
+                fields=[("replicaRegion", "not a Region of this deployment")],
+            )
+        if region in role.replica_regions:
+            raise AlreadyExistsException(ONE_REPLICA)
+
+    def _prepare(self, request: multi_region_pb2.ReplicateKeyRequest, call: Call, key: Key, serial: str) -> Prepare:
+        principal, role = call.principal, key.multi_region
+        if principal is None or role is None:
+            raise KMSInternalException(reason="a call without principal or role")
+        return Prepare(
+            account=key.account,
+            key_id=key.key_id,
+            serial=serial,
+            request_id=call.request_id,
+            caller=CallerOnBehalf(
+                method=principal.method,
+                subject=principal.subject,
+                source_ip=call.evidence.source_ip,
+                user_agent=call.evidence.user_agent,
+            ),
+            replicate_key_request=request.SerializeToString(),
+            key_spec=key.key_spec,
+            key_usage=key.key_usage,
+            origin=key.origin,
+            primary_region=role.primary_region,
+            replica_regions=role.replica_regions,
+            current_material_id=key.current_material_id if key.origin is Origin.AWS_KMS else "",
+        )
+
+    def _with_new_member(self, region: str, serial: str, call: Call) -> Change:
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            row = await uow.key_sets.find(key.account, key.key_id)
+            if row is None:
+                raise KMSInternalException(reason="a multi-Region key without its set")
+            try:
+                grown = add_member(row, self._identity.region, region, serial)
+            except SetRefusal as refusal:
+                raise AlreadyExistsException(ONE_REPLICA, reason=str(refusal)) from refusal
+            if grown.view is None:
+                raise KMSInternalException(reason="a set without a state")
+            signed = signed_by(self._engine, self._identity, grown, grown.view)
+            await uow.key_sets.update(signed)
+            await tell_members(uow, signed, self._identity.region, request_id=call.request_id, now=self._clock.now())
+            reach(FaultPoint.REPLICATE_KEY_BEFORE_COMMIT)
+            return with_view(key, grown.view)
+
+        return change

@@ -1,0 +1,72 @@
+"""The one translation from domain values to messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meridian.catalog import enum_number
+from meridian.domain.algorithms import algorithms
+from meridian.domain.identifiers import key_arn
+from meridian.domain.key import Key, KeySpec, KeyUsage, Origin
+from meridian.kms.v1 import types_pb2
+
+ALGORITHM_LIST = {
+    KeyUsage.ENCRYPT_DECRYPT: "encryption_algorithms",
+    KeyUsage.SIGN_VERIFY: "signing_algorithms",
+    KeyUsage.GENERATE_VERIFY_MAC: "mac_algorithms",
+    KeyUsage.KEY_AGREEMENT: "key_agreement_algorithms",
+    KeyUsage.ENCAPSULATE_DECAPSULATE: "encapsulation_algorithms",
+}
+
+
+def set_enum(message: Any, field: str, aws_value: str) -> None:
+    """Set an enum field by its AWS value; a value that the enum lacks leaves the field unset."""
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    try:
+        setattr(message, field, enum_number(descriptor, aws_value))
+    except KeyError:
+        return
+
+
+def key_metadata(key: Key) -> types_pb2.KeyMetadata:
+    """KeyMetadata as DescribeKey, CreateKey and ReplicateKey answer it.
+
+    Source: AWS KMS API Reference, KeyMetadata; which members are present when: docs/spec/key-lifecycle.md.
+    """
+    metadata = types_pb2.KeyMetadata(
+        aws_account_id=key.account,
+        key_id=key.key_id,
+        arn=key.arn,
+        enabled=key.is_enabled,
+        description=key.description,
+        key_manager=types_pb2.KEY_MANAGER_TYPE_CUSTOMER,
+        multi_region=key.multi_region is not None,
+    )
+    metadata.creation_date.FromDatetime(key.created_at)
+    for field in ("key_usage", "key_spec", "origin"):
+        set_enum(metadata, field, getattr(key, field))
+    set_enum(metadata, "key_state", key.state)
+    set_enum(metadata, "customer_master_key_spec", key.key_spec)
+    field = ALGORITHM_LIST[key.key_usage]
+    descriptor = metadata.DESCRIPTOR.fields_by_name[field]
+    getattr(metadata, field).extend(enum_number(descriptor, name) for name in algorithms(key.key_spec, key.key_usage))
+    if key.current_material_id and key.key_spec is KeySpec.SYMMETRIC_DEFAULT and key.origin in (Origin.AWS_KMS, Origin.EXTERNAL):
+        metadata.current_key_material_id = key.current_material_id
+    if key.multi_region is not None:
+        metadata.multi_region_configuration.CopyFrom(_multi_region_configuration(key))
+    return metadata
+
+
+def _multi_region_configuration(key: Key) -> types_pb2.MultiRegionConfiguration:
+    configuration = types_pb2.MultiRegionConfiguration()
+    role, kind = key.multi_region, key.multi_region_key_type
+    if role is None or kind is None:
+        return configuration
+    set_enum(configuration, "multi_region_key_type", kind)
+    configuration.primary_key.CopyFrom(_member(key, role.primary_region))
+    configuration.replica_keys.extend(_member(key, region) for region in role.replica_regions)
+    return configuration
+
+
+def _member(key: Key, region: str) -> types_pb2.MultiRegionKey:
+    return types_pb2.MultiRegionKey(arn=key_arn(key.partition, region, key.account, key.key_id), region=region)

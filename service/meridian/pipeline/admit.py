@@ -1,0 +1,60 @@
+"""Sixth step: can this key do this, now. Asked after authorization, so a stranger learns nothing about a key's state.
+
+For every resolved key in the request's order: a ciphertext must name the key that the request names; a management operation
+asks first what can never work, then the state; a cryptographic one asks the state first, then usage and algorithm.
+
+Source: docs/spec/errors.md, order of checks; recorded answers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meridian.catalog import enum_aws_value
+from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, require_usage
+from meridian.domain.call import Call
+from meridian.domain.key import Key
+from meridian.domain.key_state import require_state
+from meridian.errors import IncorrectKeyException
+from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD
+
+ALGORITHM_FIELD: Final = {
+    ("Encrypt", "key_id"): "encryption_algorithm",
+    ("Decrypt", "key_id"): "encryption_algorithm",
+    ("ReEncrypt", "source_key_id"): "source_encryption_algorithm",
+    ("ReEncrypt", "destination_key_id"): "destination_encryption_algorithm",
+}
+"""Request field with the algorithm that is meant for the key of another field; the default is SYMMETRIC_DEFAULT."""
+
+
+class Admit:
+    """Raises: IncorrectKeyException, UnsupportedOperationException, DisabledException, KMSInvalidStateException,
+    InvalidKeyUsageException."""
+
+    def __call__(self, call: Call) -> None:
+        operation = call.rpc.name
+        for field, key in call.keys.items():
+            if field == CIPHERTEXT_KEY_FIELD.get(operation):
+                _require_named_by_ciphertext(call, key)
+            if operation in CRYPTOGRAPHIC:
+                require_state(operation, key)
+                require_usage(operation, key, _algorithm(call, field))
+            else:
+                require_applicable(operation, key)
+                require_state(operation, key)
+
+
+def _require_named_by_ciphertext(call: Call, key: Key) -> None:
+    blob = call.blob
+    if blob is not None and (blob.number != key.number or blob.multi_region != (key.multi_region is not None)):
+        raise IncorrectKeyException(reason="the ciphertext names another key")
+
+
+def _algorithm(call: Call, field: str) -> str:
+    name = ALGORITHM_FIELD.get((call.rpc.name, field))
+    if name is None:
+        return ""
+    number = getattr(call.request, name)
+    if number == 0:
+        return "SYMMETRIC_DEFAULT"
+    return enum_aws_value(call.request.DESCRIPTOR.fields_by_name[name], number)

@@ -1,0 +1,60 @@
+"""The walk of one call, the same for every transport: THE ordered list of steps.
+
+Telemetry and audit surround the walk and are closed whatever happens. A warm cryptographic call suspends once, for its durable
+audit record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from meridian.domain.call import Call
+from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException
+from meridian.pipeline.audit import Audit
+from meridian.pipeline.binding import Operation
+from meridian.pipeline.telemetry import Telemetry
+
+Step = Callable[[Call], Awaitable[None] | None]
+
+
+class Pipeline:
+    """Walks calls: telemetry → audit → the steps in their order → operation."""
+
+    def __init__(self, *, telemetry: Telemetry, audit: Audit, steps: tuple[Step, ...], operations: Mapping[str, Operation]) -> None:
+        self._telemetry = telemetry
+        self._audit = audit
+        self._steps = steps
+        self._operations = operations
+
+    async def walk(self, call: Call) -> Any:
+        """The answer of the operation, once its audit record is durable. Raises: KmsError, and nothing else."""
+        answer = None
+        try:
+            answer = await self._answer(call)
+        except KmsError as error:
+            call.error = error
+        except TimeoutError:
+            call.error = DependencyTimeoutException("The request timed out.", reason="deadline")
+        except asyncio.CancelledError:
+            call.error = DependencyTimeoutException("The request was cancelled.", reason="cancelled by the caller")
+        except Exception as error:
+            self._telemetry.fault(call, error)
+            call.error = KMSInternalException(reason=f"{type(error).__name__}")
+        try:
+            await self._audit.close(call)
+        except KmsError as error:
+            call.error = error
+        finally:
+            self._telemetry.finish(call)
+        if call.error is not None:
+            raise call.error
+        return answer
+
+    async def _answer(self, call: Call) -> Any:
+        for step in self._steps:
+            waiting = step(call)
+            if waiting is not None:
+                await waiting
+        return await self._operations[call.rpc.name](call.request, call)

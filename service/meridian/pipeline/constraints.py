@@ -1,0 +1,175 @@
+"""The limits that the contract declares, compiled once per message into checks.
+
+Messages of refusals follow AWS: every broken constraint at once, the value shown unless the field is secret or bytes.
+
+Source: AWS KMS API Reference, Common errors (ValidationError); recorded answers for the wording.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from meridian.catalog import enum_values, is_secret, limits_of, lower_camel
+from meridian.options.v1 import options_pb2
+
+Fault = tuple[str, str]
+Check = Callable[[Any, str, list[Fault]], None]
+
+VALUE_SHOWN_CHARACTERS_MAX: Final = 256
+
+
+@cache
+def checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
+    """The checks of a message type, in the order of its fields."""
+    return tuple(_field_check(field) for field in descriptor.fields)
+
+
+def faults_of(message: Message, prefix: str = "") -> list[Fault]:
+    """Every broken constraint of a message as (field path, sentence)."""
+    faults: list[Fault] = []
+    for check in checks_of(message.DESCRIPTOR):
+        check(message, prefix, faults)
+    return faults
+
+
+def _sentence(path: str, shown: str, constraint: str) -> Fault:
+    return path, f"Value{shown} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _shown(field: FieldDescriptor, value: Any) -> str:
+    if is_secret(field) or isinstance(value, bytes):
+        return ""
+    return f" '{str(value)[:VALUE_SHOWN_CHARACTERS_MAX]}'"
+
+
+def _field_check(field: FieldDescriptor) -> Check:
+    if field.is_repeated:
+        return _map_check(field) if _is_map(field) else _list_check(field)
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return _enum_check(field)
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        return _message_check(field)
+    return _scalar_check(field)
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.type == FieldDescriptor.TYPE_MESSAGE and bool(field.message_type.GetOptions().map_entry)
+
+
+def _scalar_check(field: FieldDescriptor) -> Check:
+    name, path = field.name, lower_camel(field.name)
+    limits = limits_of(field)
+    required = limits is not None and limits.required
+    value_check = _value_check(field, limits)
+
+    def check(message: Any, prefix: str, faults: list[Fault]) -> None:
+        if message.HasField(name):
+            if value_check is not None:
+                value_check(getattr(message, name), prefix + path, faults)
+        elif required:
+            faults.append(_sentence(prefix + path, " null", "Member must not be null"))
+
+    return check
+
+
+def _value_check(field: FieldDescriptor, limits: options_pb2.Limits | None) -> Callable[[Any, str, list[Fault]], None] | None:
+    if limits is None or not (limits.HasField("min") or limits.HasField("max") or limits.pattern):
+        return None
+    low = limits.min if limits.HasField("min") else None
+    high = limits.max if limits.HasField("max") else None
+    pattern = re.compile(limits.pattern) if limits.pattern else None
+    measured = field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
+    what = "length" if measured else "value"
+
+    def check(value: Any, path: str, faults: list[Fault]) -> None:
+        size = len(value) if measured else value
+        if high is not None and size > high:
+            faults.append(_sentence(path, _shown(field, value), f"Member must have {what} less than or equal to {high}"))
+        if low is not None and size < low:
+            faults.append(_sentence(path, _shown(field, value), f"Member must have {what} greater than or equal to {low}"))
+        if pattern is not None and pattern.fullmatch(value) is None and size:
+            constraint = f"Member must satisfy regular expression pattern: {limits.pattern}"
+            faults.append(_sentence(path, _shown(field, value), constraint))
+
+    return check
+
+
+def _enum_fault(field: FieldDescriptor, number: int, path: str) -> Fault:
+    members = ", ".join(enum_values(field.enum_type).values())
+    return _sentence(path, f" '{number}'", f"Member must satisfy enum value set: [{members}]")
+
+
+def _enum_check(field: FieldDescriptor) -> Check:
+    name, path = field.name, lower_camel(field.name)
+    limits = limits_of(field)
+    required = limits is not None and limits.required
+    known = frozenset(enum_values(field.enum_type)) | {0}
+
+    def check(message: Any, prefix: str, faults: list[Fault]) -> None:
+        number = getattr(message, name)
+        if number not in known:
+            faults.append(_enum_fault(field, number, prefix + path))
+        elif required and number == 0:
+            faults.append(_sentence(prefix + path, " null", "Member must not be null"))
+
+    return check
+
+
+def _message_check(field: FieldDescriptor) -> Check:
+    name, path = field.name, lower_camel(field.name)
+    limits = limits_of(field)
+    required = limits is not None and limits.required
+
+    def check(message: Any, prefix: str, faults: list[Fault]) -> None:
+        if message.HasField(name):
+            faults.extend(faults_of(getattr(message, name), f"{prefix}{path}."))
+        elif required:
+            faults.append(_sentence(prefix + path, " null", "Member must not be null"))
+
+    return check
+
+
+def _list_check(field: FieldDescriptor) -> Check:
+    name, path = field.name, lower_camel(field.name)
+    limits = limits_of(field)
+    items = limits.items if limits is not None and limits.HasField("items") else None
+    item_check = _value_check(field, items)
+    low = limits.min if limits is not None and limits.HasField("min") else None
+    high = limits.max if limits is not None and limits.HasField("max") else None
+    required = limits is not None and limits.required
+    known = frozenset(enum_values(field.enum_type)) if field.type == FieldDescriptor.TYPE_ENUM else None
+
+    def check(message: Any, prefix: str, faults: list[Fault]) -> None:
+        values = getattr(message, name)
+        if not values:
+            if required:
+                faults.append(_sentence(prefix + path, " null", "Member must not be null"))
+            return
+        if high is not None and len(values) > high:
+            faults.append(_sentence(prefix + path, "", f"Member must have length less than or equal to {high}"))
+        if low is not None and len(values) < low:
+            faults.append(_sentence(prefix + path, "", f"Member must have length greater than or equal to {low}"))
+        for number, value in enumerate(values, 1):
+            place = f"{prefix}{path}.{number}.member"
+            if known is not None and value not in known:
+                faults.append(_enum_fault(field, value, place))
+            elif item_check is not None:
+                item_check(value, place, faults)
+            elif field.type == FieldDescriptor.TYPE_MESSAGE:
+                faults.extend(faults_of(value, f"{place}."))
+
+    return check
+
+
+def _map_check(field: FieldDescriptor) -> Check:
+    # The model sets no limit on maps; the encoded size of an encryption context is checked where it is encoded.
+    def check(message: Any, prefix: str, faults: list[Fault]) -> None:
+        return
+
+    return check

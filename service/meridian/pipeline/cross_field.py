@@ -1,0 +1,168 @@
+"""THE table: rules between the fields of one request, by operation.
+
+Asked after the limits of single fields, before any key is looked up. Each rule raises or lets pass.
+
+Source: AWS KMS API Reference, each operation's request parameters; recorded answers for the texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from meridian.catalog import enum_aws_value
+from meridian.domain.algorithms import TABLE as SPECS
+from meridian.domain.algorithms import algorithms
+from meridian.domain.key import KeySpec, KeyUsage, Origin
+from meridian.domain.tag import require_tags
+from meridian.errors import FeatureNotBuiltException, UnsupportedOperationException, ValidationException
+from meridian.kms.v1 import types_pb2
+
+Rule = Callable[[Any], None]
+
+
+def _value(request: Any, field: str) -> str:
+    return enum_aws_value(request.DESCRIPTOR.fields_by_name[field], getattr(request, field))
+
+
+def _no_attestation(request: Any) -> None:
+    if request.HasField("recipient"):
+        raise FeatureNotBuiltException("Recipient is not supported: this service verifies no attestation documents.")
+
+
+def _one_data_key_size(request: Any) -> None:
+    if request.key_spec and request.HasField("number_of_bytes"):
+        raise ValidationException(
+            "Please specify either number of bytes or key spec.",
+            fields=[("keySpec", "given with numberOfBytes"), ("numberOfBytes", "given with keySpec")],
+        )
+    if not request.key_spec and not request.HasField("number_of_bytes"):
+        raise ValidationException("Please specify either number of bytes or key spec.", fields=[("keySpec", "missing")])
+
+
+def _number_of_bytes(request: Any) -> None:
+    if not request.HasField("number_of_bytes"):
+        raise ValidationException("NumberOfBytes is required.", fields=[("numberOfBytes", "missing")])
+
+
+def _random_without_store(request: Any) -> None:
+    if request.HasField("custom_key_store_id"):
+        raise UnsupportedOperationException("GenerateRandom from a custom key store is not offered.")
+
+
+def _ignores_ciphertext(request: Any) -> bool:
+    return types_pb2.DRY_RUN_MODIFIER_TYPE_IGNORE_CIPHERTEXT in request.dry_run_modifiers
+
+
+def _ciphertext_present(key_field: str) -> Rule:
+    def rule(request: Any) -> None:
+        if request.dry_run_modifiers and not request.dry_run:
+            raise ValidationException(
+                "DryRunModifiers can be specified only when DryRun is true.", fields=[("dryRunModifiers", "given without dryRun")]
+            )
+        if _ignores_ciphertext(request):
+            if not request.HasField(key_field):
+                raise ValidationException("KeyId must not be null", fields=[(key_field, "missing")])
+        elif not request.HasField("ciphertext_blob"):
+            raise ValidationException.of_constraints(
+                [
+                    (
+                        "ciphertextBlob",
+                        "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
+                    )
+                ]
+            )
+
+    return rule
+
+
+def _key_needed_for_asymmetric(algorithm_field: str, key_field: str) -> Rule:
+    def rule(request: Any) -> None:
+        algorithm = _value(request, algorithm_field)
+        if algorithm not in ("", "SYMMETRIC_DEFAULT") and not request.HasField(key_field):
+            raise ValidationException("KeyId must not be null", fields=[(key_field, "missing")])
+
+    return rule
+
+
+def _one_key_spec(request: Any) -> None:
+    if request.key_spec and request.customer_master_key_spec:
+        raise ValidationException(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+            fields=[("keySpec", "given with customerMasterKeySpec"), ("customerMasterKeySpec", "given with keySpec")],
+        )
+
+
+def requested_key_spec(request: Any) -> KeySpec:
+    """The spec that a CreateKey request asks for, under either name of the field."""
+    value = _value(request, "key_spec") or _value(request, "customer_master_key_spec")
+    return KeySpec(value) if value else KeySpec.SYMMETRIC_DEFAULT
+
+
+def requested_key_usage(request: Any) -> KeyUsage:
+    """The usage that a CreateKey request asks for."""
+    value = _value(request, "key_usage")
+    return KeyUsage(value) if value else KeyUsage.ENCRYPT_DECRYPT
+
+
+def requested_origin(request: Any) -> Origin:
+    """The origin that a CreateKey request asks for."""
+    value = _value(request, "origin")
+    return Origin(value) if value else Origin.AWS_KMS
+
+
+def _usage_fits_spec(request: Any) -> None:
+    spec = requested_key_spec(request)
+    if spec is not KeySpec.SYMMETRIC_DEFAULT and not request.key_usage:
+        raise ValidationException(
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+            fields=[("keyUsage", "missing")],
+        )
+    usage = requested_key_usage(request)
+    if not algorithms(spec, usage):
+        raise ValidationException(f"KeyUsage {usage} is not compatible with KeySpec {spec}", fields=[("keyUsage", "does not fit keySpec")])
+
+
+def _key_can_be_made(request: Any) -> None:
+    spec, origin = requested_key_spec(request), requested_origin(request)
+    if spec is KeySpec.SM2 or spec is KeySpec.ML_KEM_512:
+        raise FeatureNotBuiltException(f"KeySpec {spec} is not supported.")
+    if not SPECS[spec].is_built:
+        raise FeatureNotBuiltException(f"KeySpec {spec} is not offered by this server.")
+    if origin is not Origin.AWS_KMS or request.HasField("custom_key_store_id") or request.HasField("xks_key_id"):
+        raise FeatureNotBuiltException(f"Origin {origin} is not offered by this server.")
+
+
+def _tags(request: Any) -> None:
+    require_tags([(tag.tag_key, tag.tag_value) for tag in request.tags])
+
+
+def _default_policy_name(request: Any) -> None:
+    if request.HasField("policy_name") and request.policy_name != "default":
+        raise ValidationException("Policy name must be default.", fields=[("policyName", "not default")])
+
+
+_DATA_KEY = (_one_data_key_size,)
+
+TABLE: Final[dict[str, tuple[Rule, ...]]] = {
+    "CreateKey": (_one_key_spec, _usage_fits_spec, _key_can_be_made, _tags),
+    "Decrypt": (_no_attestation, _ciphertext_present("key_id"), _key_needed_for_asymmetric("encryption_algorithm", "key_id")),
+    "ReEncrypt": (
+        _ciphertext_present("source_key_id"),
+        _key_needed_for_asymmetric("source_encryption_algorithm", "source_key_id"),
+    ),
+    "GenerateDataKey": (_no_attestation, *_DATA_KEY),
+    "GenerateDataKeyWithoutPlaintext": _DATA_KEY,
+    "GenerateRandom": (_no_attestation, _number_of_bytes, _random_without_store),
+    "PutKeyPolicy": (_default_policy_name,),
+    "ReplicateKey": (_tags,),
+}
+
+
+def require_cross_field_rules(operation: str, request: Any) -> None:
+    """Refuse a request whose fields do not fit each other.
+
+    Raises: ValidationException, TagException, UnsupportedOperationException.
+    """
+    for rule in TABLE.get(operation, ()):
+        rule(request)

@@ -1,0 +1,104 @@
+"""Fourth step: which keys is the call about.
+
+Keys come from memory; a key that is not there is one read of the store, the only wait before the audit record. A caller of
+another account learns nothing here: what he may not see and what does not exist give the same refusal.
+
+Source: AWS KMS Developer Guide, Key identifiers; recorded answers for order and texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Final
+
+from meridian.domain.call import Call
+from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
+from meridian.domain.identifiers import KeyReference, key_arn, parse_key_reference
+from meridian.domain.key import Key
+from meridian.errors import AccessDeniedException, IncorrectKeyException, KmsError, NotFoundException
+from meridian.pipeline.denial import foreign_denial
+from meridian.ports.key_directory import KeyDirectory
+
+CIPHERTEXT_KEY_FIELD: Final = {"Decrypt": "key_id", "ReEncrypt": "source_key_id"}
+"""Operations whose key may be named by the ciphertext alone, and the field that may name it too."""
+
+UNUSABLE_CIPHERTEXT: Final = (
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
+)
+
+
+class Resolve:
+    """Fills `call.keys`. Raises: InvalidCiphertextException, NotFoundException, InvalidArnException, IncorrectKeyException,
+    AccessDeniedException."""
+
+    def __init__(self, directory: KeyDirectory, *, partition: str, region: str) -> None:
+        self._directory = directory
+        self._partition = partition
+        self._region = region
+
+    def __call__(self, call: Call) -> Awaitable[None] | None:
+        blob_field = CIPHERTEXT_KEY_FIELD.get(call.rpc.name)
+        if blob_field is not None and call.request.HasField("ciphertext_blob"):
+            call.blob = parse_ciphertext_blob(call.request.ciphertext_blob)
+        for number, (field, _) in enumerate(call.rpc.key_fields):
+            if not self._from_memory(call, field, blob_field):
+                return self._from_store(call, number, blob_field)
+        return None
+
+    def _from_memory(self, call: Call, field: str, blob_field: str | None) -> bool:
+        assert call.principal is not None  # noqa: S101 - the step before has seen to it
+        if call.request.HasField(field):
+            key = self._directory.find_cached(call.principal.account, getattr(call.request, field))
+        elif field == blob_field and call.blob is not None:
+            key = self._directory.find_cached_number(call.blob.number, multi_region=call.blob.multi_region)
+        else:
+            return True
+        if key is None:
+            return False
+        call.keys[field] = key
+        return True
+
+    async def _from_store(self, call: Call, first: int, blob_field: str | None) -> None:
+        for field, alias_allowed in call.rpc.key_fields[first:]:
+            if call.request.HasField(field):
+                text = getattr(call.request, field)
+                call.keys[field] = await self._named(call, field, text, alias_allowed, field == blob_field)
+            elif field == blob_field and call.blob is not None:
+                call.keys[field] = await self._by_blob(call.blob)
+
+    async def _by_blob(self, blob: CiphertextBlob) -> Key:
+        key = await self._directory.find_by_number(blob.number, multi_region=blob.multi_region)
+        if key is None:
+            raise AccessDeniedException(UNUSABLE_CIPHERTEXT)
+        return key
+
+    async def _named(self, call: Call, field: str, text: str, alias_allowed: bool, may_be_foreign: bool) -> Key:
+        assert call.principal is not None  # noqa: S101 - the step before has seen to it
+        reference = parse_key_reference(text, alias_allowed=alias_allowed)
+        caller = call.principal.account
+        if reference.is_arn and (reference.region != self._region or reference.partition != self._partition):
+            raise self._elsewhere(reference, call, may_be_foreign)
+        account = reference.account or caller
+        if reference.alias:
+            raise self._absent(call, account, reference)
+        key = await self._directory.find(account, reference.key_id)
+        if key is None and may_be_foreign and not reference.is_arn and call.blob is not None and call.blob.key_id == reference.key_id:
+            return await self._by_blob(call.blob)
+        if key is None:
+            raise self._absent(call, account, reference)
+        self._directory.remember(caller, text, key)
+        return key
+
+    def _elsewhere(self, reference: KeyReference, call: Call, names_ciphertext_key: bool) -> KmsError:
+        if names_ciphertext_key:
+            return IncorrectKeyException(reason="key ARN of another Region")
+        return NotFoundException(f"Invalid arn {reference.region}")
+
+    def _absent(self, call: Call, account: str, reference: KeyReference) -> KmsError:
+        assert call.principal is not None  # noqa: S101 - the step before has seen to it
+        if account != call.principal.account:
+            return foreign_denial(call.principal, call.rpc.requires[0].action)
+        if reference.alias:
+            arn = f"arn:{self._partition}:kms:{self._region}:{account}:{reference.alias}"
+            return NotFoundException(f"Alias {arn} is not found.")
+        return NotFoundException(f"Key '{key_arn(self._partition, self._region, account, reference.key_id)}' does not exist")

@@ -1,0 +1,42 @@
+"""Third step: is the request well formed. Nothing has been looked up yet, and nothing changes.
+
+Single fields first, all faults at once; then rules between fields; then the canonical form of each encryption context, made
+once per call and used by policy, audit and cipher alike.
+"""
+
+from __future__ import annotations
+
+from meridian.domain.call import Call
+from meridian.domain.encryption_context import canonical_encryption_context
+from meridian.errors import ValidationException
+from meridian.pipeline.constraints import faults_of
+from meridian.pipeline.cross_field import require_cross_field_rules
+
+CONTEXT_FIELDS = ("encryption_context", "source_encryption_context", "destination_encryption_context")
+
+
+class Validate:
+    """Raises: ValidationException, and what the rules between fields raise."""
+
+    def __init__(self) -> None:
+        self._context_fields: dict[str, tuple[str, ...]] = {}
+
+    def __call__(self, call: Call) -> None:
+        request = call.request
+        if call.malformed:
+            raise ValidationException("The request is not a message of its type.", fields=[("request", "cannot be read")])
+        faults = faults_of(request)
+        if faults:
+            raise ValidationException.of_constraints(faults)
+        require_cross_field_rules(call.rpc.name, request)
+        for field in self._fields_of(call):
+            call.canonical_context[field] = canonical_encryption_context(getattr(request, field))
+        call.dry_run = call.rpc.has_dry_run and request.dry_run
+
+    def _fields_of(self, call: Call) -> tuple[str, ...]:
+        name = call.rpc.name
+        known = self._context_fields.get(name)
+        if known is None:
+            present = call.request.DESCRIPTOR.fields_by_name
+            known = self._context_fields[name] = tuple(f for f in CONTEXT_FIELDS if f in present)
+        return known

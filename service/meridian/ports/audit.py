@@ -1,0 +1,41 @@
+"""Where audit records go.
+
+Every adapter passes `tests/contract/test_audit.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from meridian.domain.call import Call
+from meridian.domain.key import Key
+from meridian.ports.store import UnitOfWork
+
+
+class AuditStream(Protocol):
+    """A durable, hash-chained stream of records."""
+
+    async def append(self, record: dict[str, Any]) -> None:
+        """Return once the record is durable.
+
+        The stream adds `meridian.stream`, `meridian.seq` and `meridian.prevHash` itself. Records keep the order of their calls.
+        Raises: DependencyTimeoutException if the sink fails, is full, or takes longer than 500 ms; the record may then be in
+        the stream or not.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Write what waits, then the closing record, and release the sink."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """Lets a transaction hold the audit event of the change it makes."""
+
+    async def record(self, uow: UnitOfWork, call: Call) -> None:
+        """Store the call's event in this transaction; the pipeline ships it to the stream after the commit."""
+        ...
+
+    async def record_service_event(self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str) -> None:
+        """Store an event of the service itself in this transaction."""
+        ...

@@ -1,0 +1,160 @@
+"""The only thing that sees plaintext key material.
+
+Callers hand over immutable keys with their sealed materials; the engine unwraps, uses, and forgets. Formats, byte for byte:
+docs/spec/ciphertext.md. All methods are plain functions of microseconds; none touches a database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from meridian.domain.ciphertext_blob import CiphertextBlob
+from meridian.domain.key import Key, WrappedMaterial
+
+
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """A ciphertext and the material that made it."""
+
+    ciphertext_blob: bytes
+    material_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decrypted:
+    """A plaintext and the material that opened it."""
+
+    plaintext: bytes
+    material_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReEncrypted:
+    """A ciphertext under a new key; the plaintext never left the engine."""
+
+    ciphertext_blob: bytes
+    source_material_id: str
+    destination_material_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOffer:
+    """What a Region publishes so that others can seal material for it: a fresh HPKE key, signed by its transport key."""
+
+    region: str
+    suite: int
+    hpke_key_id: bytes
+    """SHA-256 of the public key."""
+    hpke_public_bytes: bytes
+    """Uncompressed P-384 point, 97 bytes."""
+    created_at: datetime
+    signed_bytes: bytes
+    """The whole offer as signed by the Region's transport key."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeMeta:
+    """Everything a sealed material is bound to, in the order of the format."""
+
+    deployment: str
+    partition: str
+    account: str
+    key_id: str
+    material_id: str
+    key_spec: str
+    source_region: str
+    target_region: str
+    source_incarnation: int
+    sequence: int
+    rotation_number: int
+    hpke_key_id: bytes
+    created_ms: int
+
+
+class CryptoEngine(Protocol):
+    """Cryptography on keys of this Region."""
+
+    def new_material(self, key: Key) -> WrappedMaterial:
+        """Fresh material for a key, wrapped and bound to it; the rotation number is one above the highest the key has, or 0."""
+        ...
+
+    def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes) -> Encrypted:
+        """Encrypt under the current material. `encryption_context` is in canonical form.
+
+        Raises: KMSInternalException if the wrapped row does not open.
+        """
+        ...
+
+    def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob) -> Decrypted:
+        """Open a blob of this key.
+
+        Raises: InvalidCiphertextException for every cause that lies in the request; KMSInternalException if the wrapped row
+        does not open.
+        """
+        ...
+
+    def re_encrypt(
+        self, source: Key, source_context: bytes, blob: CiphertextBlob, destination: Key, destination_context: bytes
+    ) -> ReEncrypted:
+        """Open under one key and seal under another. Raises: as `decrypt` and `encrypt`."""
+        ...
+
+    def generate_data_key(self, key: Key, encryption_context: bytes, number_of_bytes: int) -> tuple[bytes, Encrypted]:
+        """Fresh random bytes, 1..1024, and the same encrypted under the key."""
+        ...
+
+    def random(self, number_of_bytes: int) -> bytes:
+        """Fresh random bytes, 1..1024."""
+        ...
+
+    def page_marker(self, scope: str, position: str) -> str:
+        """An opaque marker for a listing; only the same scope (caller, operation, arguments) opens it."""
+        ...
+
+    def open_page_marker(self, scope: str, marker: str) -> str:
+        """The position inside a marker. Raises: InvalidMarkerException."""
+        ...
+
+    def forget(self, account: str, key_id: str) -> None:
+        """Drop unwrapped materials of a key from memory."""
+        ...
+
+    # ---- between Regions
+
+    def transport_fingerprint(self) -> str:
+        """SHA-256 of this Region's transport public key (DER SubjectPublicKeyInfo), lower-case hex; what operators pin."""
+        ...
+
+    def transport_public_key(self) -> bytes:
+        """This Region's transport public key, DER SubjectPublicKeyInfo, P-384."""
+        ...
+
+    def transport_offer(self) -> TransportOffer:
+        """This Region's newest HPKE key, signed."""
+        ...
+
+    def verify_transport_offer(self, signed_bytes: bytes, signer_public_key: bytes) -> TransportOffer:
+        """Read another Region's offer. Raises: ValueError if it does not verify or cannot be read."""
+        ...
+
+    def seal_for_region(self, key: Key, material: WrappedMaterial, offer: TransportOffer, meta: EnvelopeMeta) -> bytes:
+        """The material in an envelope that only the offering Region opens, signed by this Region's transport key."""
+        ...
+
+    def open_from_region(self, envelope: bytes, signer_public_key: bytes, expected: EnvelopeMeta, key: Key) -> WrappedMaterial:
+        """Verify, open and re-wrap a material for this Region's key.
+
+        `expected` is compared field by field, but for `hpke_key_id` and `created_ms`, which are read from the envelope. The material
+        id is recomputed. Raises: ValueError naming the check that failed.
+        """
+        ...
+
+    def sign_set_state(self, body: bytes) -> bytes:
+        """The signed form of a set state: `MS`, body, signature by this Region's transport key."""
+        ...
+
+    def verify_set_state(self, signed: bytes, signer_public_key: bytes) -> bytes:
+        """The body of a signed set state. Raises: ValueError if it does not verify or cannot be read."""
+        ...

@@ -1,0 +1,40 @@
+"""Another Region of the deployment, as this one sees it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from meridian.domain.peer_message import DeliverHeld, DeliverSetState, Prepare
+from meridian.ports.crypto_engine import TransportOffer
+
+
+class RegionPeer(Protocol):
+    """Calls to other Regions over mutual TLS.
+
+    Every method raises DependencyTimeoutException when the Region is out of reach, does not answer in time, or is not who it
+    should be; and the KmsError that the Region answered with.
+    """
+
+    async def transport_offer(self, region: str) -> TransportOffer:
+        """The Region's newest HPKE key, verified against its configured fingerprint; at most ten minutes old."""
+        ...
+
+    async def prepare(self, region: str, message: Prepare) -> bytes:
+        """The replica's serialised KeyMetadata, once the Region has allowed and reserved it."""
+        ...
+
+    async def deliver_set_state(self, region: str, message: DeliverSetState) -> bool:
+        """Whether the Region has the state now, or a higher one."""
+        ...
+
+    async def deliver_held(self, region: str, message: DeliverHeld) -> None:
+        """Tell the primary what is stored here."""
+        ...
+
+    async def resolve(self, region: str, account: str, key_id: str, serial: str) -> bool:
+        """Whether the membership was committed."""
+        ...
+
+    async def close(self) -> None:
+        """Close every channel."""
+        ...

@@ -1,0 +1,273 @@
+"""What the service asks of its database.
+
+One transaction holds a change, its audit event and its outbox entries: all or nothing. Repositories speak domain values; no
+row, driver error or SQLSTATE crosses this port. Every adapter passes `tests/contract/test_store.py`.
+
+What an adapter promises beside the methods: identifiers compare by their bytes (case-sensitively); times keep microseconds and
+come back aware in UTC; a committed transaction survives a crash of process or machine; a transaction left by an exception, or
+by cancellation, leaves no trace; a database out of reach is KMSInternalException with the cause as its `reason`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from meridian.domain.key import Key
+from meridian.domain.multi_region import SetRow
+
+
+class VersionConflict(Exception):
+    """Somebody else changed or inserted the row first; the operation reads again or reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionIdentity:
+    """Names fixed at first initialisation, and the incarnation that rises at each restore."""
+
+    deployment: str
+    partition: str
+    region: str
+    incarnation: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RootRow:
+    """The root key sealed by one seal provider. `parameters` are the provider's, authenticated by it."""
+
+    root_number: int
+    provider: str
+    parameters: bytes
+    sealed_bytes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KekRow:
+    """A key-encryption key under the root key."""
+
+    kek_number: int
+    root_number: int
+    is_active: bool
+    created_at: datetime
+    sealed_bytes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """A secret of the Region that is no customer's material, for example its transport key."""
+
+    kind: str
+    owner: str
+    secret_id: str
+    key_spec: str
+    row_version: int
+    created_at: datetime
+    sealed_bytes: bytes
+    public_bytes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """An intention to tell one Region about one set. The body is read and sealed when it is sent."""
+
+    kind: str
+    """"set_state" or "held"."""
+    target_region: str
+    account: str
+    key_id: str
+    request_id: str
+    """Correlation id of the call that caused it."""
+    sequence: int
+    """Unique and rising per Region; a newer intention of the same kind, set and target replaces one not yet delivered."""
+    attempts: int
+    due_at: datetime
+    lease_owner: str
+    last_error: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the change feed: this key is not what it was."""
+
+    number: int
+    account: str
+    key_id: str
+
+
+class Keys(Protocol):
+    """Keys with their materials. Every write adds a row to the change feed in the same transaction."""
+
+    async def find(self, account: str, key_id: str) -> Key | None:
+        """The key of this account, with its materials in rotation order."""
+        ...
+
+    async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
+        """The one key with this 16-byte number, whoever owns it."""
+        ...
+
+    async def insert(self, key: Key) -> None:
+        """Store a new key. Raises: VersionConflict if its number is taken, by any account."""
+        ...
+
+    async def update(self, key: Key) -> Key:
+        """Replace the row that has `key.version`; the answer has the next version.
+
+        Materials are only added: one that is stored stays as it is. Raises: VersionConflict if the version is not the stored one.
+        """
+        ...
+
+    async def list_ids(self, account: str, *, after: str, limit: int) -> Sequence[str]:
+        """Key ids of the account in byte order, those greater than `after`."""
+        ...
+
+    async def count(self, account: str) -> int:
+        """How many keys the account has, in any state."""
+        ...
+
+
+class KeySets(Protocol):
+    """What this Region keeps about sets of related keys."""
+
+    async def find(self, account: str, key_id: str) -> SetRow | None:
+        """The row of this set."""
+        ...
+
+    async def insert(self, row: SetRow) -> None:
+        """Store a new row. Raises: VersionConflict if there is one."""
+        ...
+
+    async def update(self, row: SetRow) -> SetRow:
+        """Replace the row that has `row.version`; the answer has the next version. Raises: VersionConflict."""
+        ...
+
+    async def list_reserved(self, *, before: datetime, limit: int) -> Sequence[SetRow]:
+        """Rows in status reserved since before this time."""
+        ...
+
+
+class Outbox(Protocol):
+    """Intentions to tell other Regions. One row per kind, set and target."""
+
+    async def put(self, kind: str, target_region: str, account: str, key_id: str, *, request_id: str, now: datetime) -> None:
+        """Record an intention, due at once. Replaces one of the same kind, set and target, under a new sequence."""
+        ...
+
+    async def claim_due(self, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int) -> Sequence[OutboxEntry]:
+        """Due entries that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1."""
+        ...
+
+    async def delivered(self, entry: OutboxEntry) -> None:
+        """Remove the entry, unless a newer sequence has replaced it."""
+        ...
+
+    async def failed(self, entry: OutboxEntry, *, due_at: datetime, error: str) -> None:
+        """Release the entry for `due_at`, unless a newer sequence has replaced it."""
+        ...
+
+    async def list(self, *, limit: int) -> Sequence[OutboxEntry]:
+        """Entries not yet delivered, oldest first."""
+        ...
+
+
+class Inbox(Protocol):
+    """Events already applied, by (source Region, incarnation, sequence)."""
+
+    async def record(self, source_region: str, incarnation: int, sequence: int, digest: bytes, *, now: datetime) -> bool:
+        """True when the event is new and now recorded; False when the same event was recorded before.
+
+        Raises: VersionConflict when another event has this place: a fault of the sender, or an attack.
+        """
+        ...
+
+    async def highest_incarnation(self, source_region: str) -> int:
+        """The highest incarnation of the source that was ever recorded; -1 for none."""
+        ...
+
+
+class AuditEvents(Protocol):
+    """Events stored with the change they tell of, until they are durable in the audit stream."""
+
+    async def insert(self, event_id: str, body: bytes) -> None:
+        """Store an event in this transaction."""
+        ...
+
+    async def pending(self, *, limit: int) -> Sequence[tuple[str, bytes]]:
+        """Events not yet known to be in the stream, in the order they were stored."""
+        ...
+
+    async def remove(self, event_ids: Sequence[str]) -> None:
+        """Forget events that are durable in the stream."""
+        ...
+
+
+class KeyringRows(Protocol):
+    """Sealed roots, key-encryption keys and the Region's own secrets."""
+
+    async def roots(self) -> Sequence[RootRow]: ...
+
+    async def keks(self) -> Sequence[KekRow]: ...
+
+    async def secrets(self, kind: str) -> Sequence[SecretRow]:
+        """Secrets of a kind, newest first."""
+        ...
+
+    async def insert_root(self, row: RootRow) -> None: ...
+
+    async def insert_kek(self, row: KekRow) -> None: ...
+
+    async def insert_secret(self, row: SecretRow) -> None: ...
+
+    async def delete_secret(self, kind: str, owner: str, secret_id: str) -> None: ...
+
+
+class Region(Protocol):
+    """The Region's own row and its change feed."""
+
+    async def identity(self) -> RegionIdentity | None:
+        """The stored names; None before the first initialisation."""
+        ...
+
+    async def initialise(self, identity: RegionIdentity) -> None:
+        """Store the names for ever. Raises: VersionConflict if there are any."""
+        ...
+
+    async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
+        """Rows of the change feed with a greater number, in order."""
+        ...
+
+    async def last_change(self) -> int:
+        """The number of the newest row of the change feed; 0 for none."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction: the repositories, all on one connection."""
+
+    keys: Keys
+    key_sets: KeySets
+    outbox: Outbox
+    inbox: Inbox
+    audit_events: AuditEvents
+    keyring: KeyringRows
+    region: Region
+
+
+class Store(Protocol):
+    """The Region's database."""
+
+    def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A read-write transaction: commits when the block ends, rolls back when it raises."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A read-only unit of work on one consistent state."""
+        ...
+
+    async def close(self) -> None:
+        """Release every connection."""
+        ...

@@ -1,0 +1,59 @@
+"""Set states as signed bytes: the one translation between the domain value and its wire form."""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+
+from meridian.domain.multi_region import Member, MemberStatus, SetState, Term
+from meridian.domain.peer_message import SignedSetState
+from meridian.peer.v1 import replication_pb2 as wire
+
+
+def encode_set_state(signed: SignedSetState) -> bytes:
+    """The body that the issuing Region signs."""
+    state = signed.state
+    message = wire.SetState(
+        deployment=signed.deployment,
+        partition=signed.partition,
+        set=wire.KeySetName(account=signed.account, key_id=signed.key_id),
+        issuing_region=signed.issuing_region,
+        issuing_incarnation=signed.issuing_incarnation,
+        term_generation=state.term.generation,
+        term_origin=state.term.origin,
+        term_number=state.term.number,
+        version=state.version,
+        primary=state.primary,
+        term_issuer=state.issuer,
+        members=[wire.SetMember(region=m.region, serial=m.serial, status=m.status) for m in state.members],
+        materials=[wire.SetMaterial(material_id=m, rotation_number=n) for m, n in state.materials],
+        current=state.current,
+        pending=state.pending,
+    )
+    return message.SerializeToString(deterministic=True)
+
+
+def decode_set_state(body: bytes) -> SignedSetState:
+    """The value inside a signed body. Raises: ValueError if it cannot be read."""
+    try:
+        message = wire.SetState.FromString(body)
+    except DecodeError as fault:
+        raise ValueError("the set state is not a message of its type") from fault
+    state = SetState(
+        term=Term(message.term_generation, message.term_origin, message.term_number),
+        version=message.version,
+        primary=message.primary,
+        issuer=message.term_issuer,
+        members=tuple(sorted(Member(m.region, m.serial, MemberStatus(m.status)) for m in message.members)),
+        materials=tuple((m.material_id, m.rotation_number) for m in message.materials),
+        current=message.current,
+        pending=message.pending,
+    )
+    return SignedSetState(
+        deployment=message.deployment,
+        partition=message.partition,
+        account=message.set.account,
+        key_id=message.set.key_id,
+        issuing_region=message.issuing_region,
+        issuing_incarnation=message.issuing_incarnation,
+        state=state,
+    )
