@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 
-.PHONY: help setup check lint test unit clean
+.PHONY: help setup check lint test unit clean gen gen-check proto
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,7 +23,17 @@ lint: $(STAMP)  ## ruff, rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-check: lint  ## what a change must pass, with test
+gen: $(STAMP)  ## regenerate the stubs from the protos
+	$(BIN)/python scripts/gen_protos.py
+
+gen-check: $(STAMP)  ## fail where the committed stubs differ from the protos
+	$(BIN)/python scripts/gen_protos.py --check 2>/dev/null
+
+proto: $(STAMP)  ## buf lint and format
+	$(BIN)/buf lint
+	$(BIN)/buf format -d --exit-code
+
+check: gen-check lint proto  ## what a change must pass, with test
 
 unit: $(STAMP)  ## unit tests
 	$(BIN)/pytest -q tests/unit
