@@ -1,0 +1,114 @@
+"""The crypto engine inside this process, and how it is opened at start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from meridian.crypto import ecdsa, hpke
+from meridian.crypto.aead import OpenError
+from meridian.domain.secret import Secret
+from meridian.engine import keyring as keyrings
+from meridian.engine.commands import SymmetricCommands
+from meridian.engine.keyring import Keyring, RowIdentity
+from meridian.engine.markers import MarkerCommands
+from meridian.engine.seals import Seal, SealError
+from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
+from meridian.ports.clock import Clock
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import RegionIdentity, SecretRow, Store, UnitOfWork
+
+SIGNING_KEY: Final = "transport-signing-key"
+HPKE_KEY: Final = "transport-hpke-key"
+KEY_SPEC: Final = "ECC_NIST_P384"
+HPKE_FRESH: Final = timedelta(hours=24)
+HPKE_KEPT: Final = timedelta(days=8)
+"""A day of use and seven more for what is still under way."""
+
+
+class InProcessCryptoEngine(SymmetricCommands, TransportCommands, MarkerCommands):
+    """Implements `ports.crypto_engine.CryptoEngine`."""
+
+    def __init__(self, identity: RegionIdentity, keyring: Keyring, keys: TransportKeys, clock: Clock, entropy: Entropy) -> None:
+        SymmetricCommands.__init__(self, keyring, clock, entropy)
+        TransportCommands.__init__(self, identity.region, keys, self, clock)
+        MarkerCommands.__init__(self, keyring)
+        self._identity = identity
+        self._own_keyring = keyring
+
+    def __repr__(self) -> str:
+        return f"InProcessCryptoEngine({self._identity.region})"
+
+    async def renew_transport_keys(self, store: Store, now: datetime) -> None:
+        """Make a fresh HPKE key when the newest is a day old, and destroy those that have served their time."""
+        async with store.transaction() as uow:
+            rows = list(await uow.keyring.secrets(HPKE_KEY))
+            if not rows or rows[0].created_at + HPKE_FRESH <= now:
+                await uow.keyring.insert_secret(_new_hpke_row(self._identity, self._own_keyring, now))
+            for row in rows[1:]:
+                if row.created_at + HPKE_KEPT <= now:
+                    await uow.keyring.delete_secret(HPKE_KEY, row.owner, row.secret_id)
+            keys = await _transport_keys(uow, self._identity, self._own_keyring)
+        self.use_transport_keys(keys)
+
+
+async def open_engine(
+    store: Store, identity: RegionIdentity, seals: Sequence[Seal], clock: Clock, entropy: Entropy
+) -> InProcessCryptoEngine:
+    """The engine of this Region, its keyring created in one transaction on a fresh database. Raises: SealError."""
+    async with store.transaction() as uow:
+        roots = await uow.keyring.roots()
+        if not roots:
+            new_roots, kek = keyrings.create(identity, seals, clock.now(), entropy)
+            for row in new_roots:
+                await uow.keyring.insert_root(row)
+            await uow.keyring.insert_kek(kek)
+            roots = new_roots
+        keyring = keyrings.unlock(identity, roots, await uow.keyring.keks(), seals, entropy)
+        if not await uow.keyring.secrets(SIGNING_KEY):
+            await uow.keyring.insert_secret(_new_signing_row(identity, keyring, clock.now()))
+            await uow.keyring.insert_secret(_new_hpke_row(identity, keyring, clock.now()))
+        keys = await _transport_keys(uow, identity, keyring)
+    return InProcessCryptoEngine(identity, keyring, keys, clock, entropy)
+
+
+async def _transport_keys(uow: UnitOfWork, identity: RegionIdentity, keyring: Keyring) -> TransportKeys:
+    signing = (await uow.keyring.secrets(SIGNING_KEY))[0]
+    hpke_keys = [
+        HpkeKey(Secret(_open_secret(identity, keyring, row)), row.public_bytes, row.created_at)
+        for row in await uow.keyring.secrets(HPKE_KEY)
+    ]
+    signing_key = ecdsa.load_signing_key(_open_secret(identity, keyring, signing))
+    return TransportKeys(signing_key, signing.public_bytes, tuple(hpke_keys))
+
+
+def _new_signing_row(identity: RegionIdentity, keyring: Keyring, now: datetime) -> SecretRow:
+    private, public = ecdsa.new_signing_key()
+    return _secret_row(identity, keyring, SIGNING_KEY, sha256(public).digest(), private, public, now)
+
+
+def _new_hpke_row(identity: RegionIdentity, keyring: Keyring, now: datetime) -> SecretRow:
+    private, public = hpke.new_key_pair()
+    return _secret_row(identity, keyring, HPKE_KEY, hpke.key_id(public), private, public, now)
+
+
+def _secret_row(
+    identity: RegionIdentity, keyring: Keyring, kind: str, row_id: bytes, private: bytes, public: bytes, now: datetime
+) -> SecretRow:
+    row = SecretRow(kind, identity.region, row_id.hex(), KEY_SPEC, 1, now, b"", public)
+    sealed = keyring.wrap(_identity_of(identity, row), private)
+    return SecretRow(kind, identity.region, row_id.hex(), KEY_SPEC, 1, now, sealed, public)
+
+
+def _open_secret(identity: RegionIdentity, keyring: Keyring, row: SecretRow) -> bytes:
+    try:
+        return keyring.unwrap(_identity_of(identity, row), row.sealed_bytes)
+    except OpenError as fault:
+        raise SealError(f"the Region's {row.kind} does not open") from fault
+
+
+def _identity_of(identity: RegionIdentity, row: SecretRow) -> RowIdentity:
+    row_id = bytes.fromhex(row.secret_id)
+    return RowIdentity(row.kind, identity.partition, "", identity.region, row.owner, row.key_spec, "", row_id, row.row_version)

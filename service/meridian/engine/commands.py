@@ -1,0 +1,146 @@
+"""What keys of this Region do: encrypt, decrypt, make data keys. The only place where material is used.
+
+Source: docs/spec/ciphertext.md §2, §3.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from meridian.crypto.aead import OpenError, hedged_nonce, open_sealed, seal, transcript
+from meridian.domain.ciphertext_blob import CiphertextBlob, header_prefix
+from meridian.domain.encoding import length_prefixed
+from meridian.domain.key import Key, WrappedMaterial
+from meridian.domain.key_material import material_id
+from meridian.domain.secret import Secret
+from meridian.engine.box import ACCESS, HEDGE
+from meridian.engine.keyring import Keyring, RowIdentity
+from meridian.errors import InvalidCiphertextException, KMSInternalException
+from meridian.ports.clock import Clock
+from meridian.ports.crypto_engine import Decrypted, Encrypted, ReEncrypted
+from meridian.ports.entropy import Entropy
+
+BLOB: Final = b"meridian/v1/blob"
+MATERIAL_BYTES: Final = 32
+LOADED_MAX: Final = 10_000
+LOADED_SECONDS: Final = 300.0
+FIRST_ROW_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An unwrapped material with what every call under it needs."""
+
+    material: Secret
+    prefix: bytes
+    identity: bytes
+    material_id: str
+    until: float
+
+
+def row_identity(key: Key, material_id_: str, row_version: int) -> RowIdentity:
+    """What a material's wrapped row is bound to."""
+    row_id = bytes.fromhex(material_id_)
+    return RowIdentity("key-material", key.partition, key.account, key.region, key.key_id, key.key_spec, key.origin, row_id, row_version)
+
+
+class SymmetricCommands:
+    """Cryptography of symmetric keys."""
+
+    def __init__(self, keyring: Keyring, clock: Clock, entropy: Entropy) -> None:
+        self._keyring = keyring
+        self._clock = clock
+        self._entropy = entropy
+        self._loaded: OrderedDict[tuple[str, str, str, int], Loaded] = OrderedDict()
+        self.unwraps = 0
+        """How many wrapped rows were opened; a warm call opens none."""
+
+    def new_material(self, key: Key) -> WrappedMaterial:
+        rotation_number = max((m.rotation_number for m in key.materials), default=-1) + 1
+        return self.wrap_material(key, self._entropy.random_bytes(MATERIAL_BYTES), rotation_number)
+
+    def wrap_material(self, key: Key, material: bytes, rotation_number: int) -> WrappedMaterial:
+        """The material as a row of this key, opened again from its wrapping before anybody relies on it."""
+        identifier = material_id(key.key_id, material)
+        identity = row_identity(key, identifier, FIRST_ROW_VERSION)
+        sealed = self._keyring.wrap(identity, material)
+        if self._keyring.unwrap(identity, sealed) != material:
+            raise KMSInternalException(reason="a freshly wrapped row does not open")
+        return WrappedMaterial(identifier, rotation_number, FIRST_ROW_VERSION, sealed)
+
+    def material_bytes(self, key: Key, material: WrappedMaterial) -> bytes:
+        """The plaintext material, for the engine's own use only."""
+        return self._load(key, material).material.reveal(ACCESS)
+
+    def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes) -> Encrypted:
+        loaded = self._current(key)
+        material = loaded.material.reveal(ACCESS)
+        rest = loaded.identity + encryption_context
+        nonce = hedged_nonce(material, HEDGE, self._entropy.random_bytes(32), loaded.prefix + rest, plaintext)
+        header = loaded.prefix + nonce
+        commitment, sealed = seal(material, BLOB, nonce, transcript(header, rest), plaintext)
+        return Encrypted(header + commitment + sealed, loaded.material_id)
+
+    def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob) -> Decrypted:
+        wrapped = key.find_material(blob.material_id)
+        if wrapped is None:
+            raise InvalidCiphertextException(reason="lookup")
+        loaded = self._load(key, wrapped)
+        rest = loaded.identity + encryption_context
+        # The header is authenticated with the stored key's own prefix: what the blob claims about itself is not used.
+        hashed = transcript(loaded.prefix + blob.nonce, rest)
+        try:
+            plaintext = open_sealed(loaded.material.reveal(ACCESS), BLOB, blob.nonce, hashed, blob.commitment, blob.sealed_bytes)
+        except OpenError as fault:
+            raise InvalidCiphertextException(reason=fault.stage) from fault
+        return Decrypted(plaintext, loaded.material_id)
+
+    def re_encrypt(
+        self, source: Key, source_context: bytes, blob: CiphertextBlob, destination: Key, destination_context: bytes
+    ) -> ReEncrypted:
+        opened = self.decrypt(source, source_context, blob)
+        sealed = self.encrypt(destination, destination_context, opened.plaintext)
+        return ReEncrypted(sealed.ciphertext_blob, opened.material_id, sealed.material_id)
+
+    def generate_data_key(self, key: Key, encryption_context: bytes, number_of_bytes: int) -> tuple[bytes, Encrypted]:
+        plaintext = self._entropy.random_bytes(number_of_bytes)
+        return plaintext, self.encrypt(key, encryption_context, plaintext)
+
+    def random(self, number_of_bytes: int) -> bytes:
+        return self._entropy.random_bytes(number_of_bytes)
+
+    def forget(self, account: str, key_id: str) -> None:
+        for name in [name for name in self._loaded if name[0] == account and name[1] == key_id]:
+            del self._loaded[name]
+
+    def _current(self, key: Key) -> Loaded:
+        wrapped = key.find_material(key.current_material_id)
+        if wrapped is None:
+            raise KMSInternalException(reason="the current material is not in the store")
+        return self._load(key, wrapped)
+
+    def _load(self, key: Key, wrapped: WrappedMaterial) -> Loaded:
+        name = (key.account, key.key_id, wrapped.material_id, wrapped.row_version)
+        now = self._clock.monotonic()
+        loaded = self._loaded.get(name)
+        if loaded is not None and loaded.until > now:
+            return loaded
+        loaded = self._unwrap(key, wrapped, now)
+        self._loaded[name] = loaded
+        if len(self._loaded) > LOADED_MAX:
+            self._loaded.popitem(last=False)
+        return loaded
+
+    def _unwrap(self, key: Key, wrapped: WrappedMaterial, now: float) -> Loaded:
+        self.unwraps += 1
+        try:
+            material = self._keyring.unwrap(row_identity(key, wrapped.material_id, wrapped.row_version), wrapped.sealed_bytes)
+        except OpenError as fault:
+            raise KMSInternalException(reason="a wrapped material row does not open") from fault
+        if material_id(key.key_id, material) != wrapped.material_id:
+            raise KMSInternalException(reason="a material does not have the identifier of its row")
+        prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=wrapped.material_id)
+        identity = length_prefixed(key.identity.encode())
+        return Loaded(Secret(material), prefix, identity, wrapped.material_id, now + LOADED_SECONDS)

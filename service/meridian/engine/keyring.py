@@ -1,0 +1,131 @@
+"""Seal → root key → key-encryption keys → wrapped rows.
+
+A wrapped row is bound to everything that names it, so a row moved to another key, account, Region, kind or version does not
+open.
+
+Source: docs/spec/ciphertext.md §5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from meridian.crypto.aead import KEY_BYTES, OpenError
+from meridian.domain.encoding import length_prefixed_tuple, u32, u64
+from meridian.domain.secret import Secret
+from meridian.engine import box
+from meridian.engine.seals import Seal, SealError, providers_of
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import KekRow, RegionIdentity, RootRow
+
+FIRST: Final = 1
+
+
+class RowIdentity(NamedTuple):
+    """What a wrapped row is bound to; absent fields are empty. `row_id` is the material id, or the secret's own id."""
+
+    kind: str
+    partition: str
+    account: str
+    region: str
+    key_id: str
+    key_spec: str
+    origin: str
+    row_id: bytes
+    row_version: int
+
+    def encoded(self) -> bytes:
+        return length_prefixed_tuple(*self[:8], u64(self.row_version))
+
+
+class Keyring:
+    """The Region's key-encryption keys, open in memory."""
+
+    def __init__(self, keks: Mapping[int, Secret], active: int, entropy: Entropy) -> None:
+        self._keks = dict(keks)
+        self._active = active
+        self._entropy = entropy
+
+    def wrap(self, identity: RowIdentity, plaintext: bytes) -> bytes:
+        """Seal a row under the active key-encryption key."""
+        return box.seal_box(box.ROW, self._keks[self._active], self._active, identity.encoded(), plaintext, self._entropy)
+
+    def unwrap(self, identity: RowIdentity, sealed: bytes) -> bytes:
+        """Open a row. Raises: OpenError if it is not the row of this identity, or its key is not here."""
+        return box.open_box(box.ROW, self._kek_of(box.ROW, sealed), identity.encoded(), sealed)
+
+    def seal(self, kind: box.BoxKind, rest: bytes, plaintext: bytes) -> bytes:
+        """Seal a token under the active key-encryption key."""
+        return box.seal_box(kind, self._keks[self._active], self._active, rest, plaintext, self._entropy)
+
+    def open(self, kind: box.BoxKind, rest: bytes, sealed: bytes) -> bytes:
+        """Open a token. Raises: OpenError."""
+        return box.open_box(kind, self._kek_of(kind, sealed), rest, sealed)
+
+    def _kek_of(self, kind: box.BoxKind, sealed: bytes) -> Secret:
+        kek = self._keks.get(box.box_key_number(kind, sealed))
+        if kek is None:
+            raise OpenError("key-encryption key")
+        return kek
+
+
+def create(identity: RegionIdentity, seals: Sequence[Seal], now: datetime, entropy: Entropy) -> tuple[list[RootRow], KekRow]:
+    """A fresh root, sealed once per provider, and the first key-encryption key under it. Raises: SealError."""
+    providers = providers_of(seals)
+    root = Secret(entropy.random_bytes(KEY_BYTES))
+    roots = []
+    for seal in seals:
+        parameters = seal.new_parameters(entropy)
+        rest = _root_rest(identity, FIRST, seal.provider, parameters, providers)
+        plaintext = root.reveal(box.ACCESS)
+        sealed = box.seal_box(box.ROOT, seal.key(parameters), FIRST, rest, plaintext, entropy)
+        roots.append(RootRow(FIRST, seal.provider, parameters, sealed))
+    row = KekRow(FIRST, FIRST, True, now, b"")
+    sealed = box.seal_box(box.KEK, root, FIRST, _kek_rest(identity, row), entropy.random_bytes(KEY_BYTES), entropy)
+    return roots, KekRow(FIRST, FIRST, True, now, sealed)
+
+
+def unlock(identity: RegionIdentity, roots: Sequence[RootRow], keks: Sequence[KekRow], seals: Sequence[Seal], entropy: Entropy) -> Keyring:
+    """Open the keyring with whichever seal opens a root. Raises: SealError if none does, or a key-encryption key does not open."""
+    root = _open_root(identity, roots, seals)
+    opened: dict[int, Secret] = {}
+    for row in keks:
+        try:
+            opened[row.kek_number] = Secret(box.open_box(box.KEK, root, _kek_rest(identity, row), row.sealed_bytes))
+        except OpenError as fault:
+            raise SealError(f"key-encryption key {row.kek_number} does not open under the root key") from fault
+    active = [row.kek_number for row in keks if row.is_active]
+    if len(active) != 1:
+        raise SealError(f"there must be one active key-encryption key, not {len(active)}")
+    return Keyring(opened, active[0], entropy)
+
+
+def _open_root(identity: RegionIdentity, roots: Sequence[RootRow], seals: Sequence[Seal]) -> Secret:
+    providers = tuple(sorted(row.provider for row in roots))
+    by_provider = {seal.provider: seal for seal in seals}
+    faults = []
+    for row in roots:
+        seal = by_provider.get(row.provider)
+        if seal is None:
+            continue
+        rest = _root_rest(identity, row.root_number, row.provider, row.parameters, providers)
+        try:
+            return Secret(box.open_box(box.ROOT, seal.key(row.parameters), rest, row.sealed_bytes))
+        except OpenError:
+            faults.append(f"the {row.provider} seal does not open the root key of this Region")
+        except SealError as fault:
+            faults.append(str(fault))
+    raise SealError("; ".join(faults) or f"no seal for any of {', '.join(providers)}")
+
+
+def _root_rest(identity: RegionIdentity, number: int, provider: str, parameters: bytes, providers: tuple[str, ...]) -> bytes:
+    names = (identity.deployment, identity.partition, identity.region)
+    return length_prefixed_tuple(*names, u32(number), provider, parameters, length_prefixed_tuple(*providers))
+
+
+def _kek_rest(identity: RegionIdentity, row: KekRow) -> bytes:
+    created_ms = round(row.created_at.timestamp() * 1000)
+    names = (identity.deployment, identity.partition, identity.region)
+    return length_prefixed_tuple(*names, u32(row.kek_number), u64(created_ms))

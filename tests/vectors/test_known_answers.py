@@ -1,0 +1,203 @@
+"""The formats, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.crypto import aead
+from meridian.domain.ciphertext_blob import header_prefix, parse_ciphertext_blob
+from meridian.domain.encoding import length_prefixed
+from meridian.domain.encryption_context import canonical_encryption_context
+from meridian.domain.identifiers import is_multi_region_key_id
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.key_material import material_id
+from meridian.domain.secret import Secret
+from meridian.engine import box
+from meridian.engine.commands import BLOB, SymmetricCommands
+from meridian.engine.keyring import Keyring, RowIdentity
+from meridian.engine.transport import ENVELOPE_INFO, decode_meta, encode_meta
+from meridian.errors import InvalidCiphertextException
+
+
+class FixedEntropy:
+    """Answers the random bytes of a known answer."""
+
+    def __init__(self, random: bytes) -> None:
+        self._random = random
+
+    def random_bytes(self, count: int) -> bytes:
+        return self._random[:count]
+
+    def uuid(self) -> str:
+        return "00000000-0000-4000-8000-000000000000"
+
+
+def key_of(case: dict[str, Any]) -> Key:
+    """The key of a case, from the ARN in its identity; a multi-Region identity has no Region, so any will do."""
+    _, partition, _, region, account, _ = case["identity"].split(":")
+    multi = is_multi_region_key_id(case["keyId"])
+    return Key(
+        partition=partition,
+        region=region or "eu-west-1",
+        account=account,
+        key_id=case["keyId"],
+        key_spec=KeySpec.SYMMETRIC_DEFAULT,
+        key_usage=KeyUsage.ENCRYPT_DECRYPT,
+        origin=Origin.AWS_KMS,
+        state=KeyState.ENABLED,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        multi_region=MultiRegionRole(region or "eu-west-1") if multi else None,
+    )
+
+
+def engine_with(material: bytes, key: Key) -> tuple[SymmetricCommands, Key]:
+    engine = SymmetricCommands(Keyring({1: Secret(bytes(range(32)))}, 1, OsEntropy()), SystemClock(), OsEntropy())
+    return engine, key.with_material(engine.wrap_material(key, material, 0), current=True)
+
+
+def test_derivation(known: dict[str, Any]) -> None:
+    for case in known["kbkdf"]:
+        arguments = [bytes.fromhex(case[name]) for name in ("key", "label", "context")]
+        assert aead.derive(*arguments, case["lengthBits"] // 8).hex() == case["output"]
+
+
+def test_a_derivation_key_of_another_length_is_refused() -> None:
+    for size in (0, 31, 33, 64):
+        with pytest.raises(ValueError, match="32 bytes"):
+            aead.derive(bytes(size), BLOB, b"", 64)
+
+
+def test_material_identifiers(known: dict[str, Any]) -> None:
+    for case in known["materialId"]:
+        assert material_id(case["keyId"], bytes.fromhex(case["material"])) == case["materialId"]
+
+
+def test_canonical_encryption_contexts(known: dict[str, Any]) -> None:
+    for case in known["encryptionContext"]:
+        assert canonical_encryption_context(case["context"]).hex() == case["encoded"]
+
+
+def test_blobs_open_to_their_plaintext_and_are_made_as_written(known: dict[str, Any]) -> None:
+    for case in known["blob"]:
+        material, key = bytes.fromhex(case["material"]), key_of(case)
+        engine, stored = engine_with(material, key)
+        context = canonical_encryption_context(case["encryptionContext"])
+        blob = bytes.fromhex(case["blob"])
+        assert engine.decrypt(stored, context, parse_ciphertext_blob(blob)).plaintext.hex() == case["plaintext"]
+        header = bytes.fromhex(case["header"])
+        prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=material_id(key.key_id, material))
+        assert prefix == header[:56]
+        rest = length_prefixed(key.identity.encode()) + context
+        hashed = aead.transcript(header, rest)
+        assert hashed.hex() == case["transcriptHash"]
+        commitment, sealed = aead.seal(material, BLOB, header[56:], hashed, bytes.fromhex(case["plaintext"]))
+        assert header + commitment + sealed == blob
+        assert len(blob) == case["length"]
+
+
+def stage_of_failure(case: dict[str, Any], base: dict[str, Any]) -> str:
+    key = key_of({**base, "identity": case.get("identity", base["identity"])})
+    engine, stored = engine_with(bytes.fromhex(base["material"]), key)
+    context = canonical_encryption_context(case.get("encryptionContext", base["encryptionContext"]))
+    try:
+        blob = parse_ciphertext_blob(bytes.fromhex(case["blob"]))
+    except InvalidCiphertextException as fault:
+        return fault.reason
+    if blob.number != key.number:
+        return "lookup"  # no key of this number: the pipeline's resolve step
+    with pytest.raises(InvalidCiphertextException) as caught:
+        engine.decrypt(stored, context, blob)
+    assert caught.value.message == ""
+    return caught.value.reason
+
+
+def test_each_altered_blob_fails_at_its_stage(known: dict[str, Any]) -> None:
+    bases = {case["name"]: case for case in known["blob"]}
+    assert len(known["blobInvalid"]) == 16
+    for case in known["blobInvalid"]:
+        assert stage_of_failure(case, bases[case["base"]]) == case["fails"], case["name"]
+
+
+def test_hedged_nonce(known: dict[str, Any]) -> None:
+    for case in known["hedge"]:
+        rest = length_prefixed(case["identity"].encode()) + canonical_encryption_context(case["encryptionContext"])
+        prefix, random = bytes.fromhex(case["headerPrefix56"]), bytes.fromhex(case["random"])
+        material, plaintext = bytes.fromhex(case["material"]), bytes.fromhex(case["plaintext"])
+        assert aead.hedged_nonce(material, box.HEDGE, random, prefix + rest, plaintext).hex() == case["nonce"]
+
+
+def test_the_engine_hedges_its_nonces(known: dict[str, Any]) -> None:
+    case = known["hedge"][0]
+    key_id = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    key = key_of({"identity": case["identity"], "keyId": key_id})
+    entropy = FixedEntropy(bytes.fromhex(case["random"]))
+    engine = SymmetricCommands(Keyring({1: Secret(bytes(32))}, 1, OsEntropy()), SystemClock(), entropy)
+    stored = key.with_material(engine.wrap_material(key, bytes.fromhex(case["material"]), 0), current=True)
+    context = canonical_encryption_context(case["encryptionContext"])
+    blob = engine.encrypt(stored, context, bytes.fromhex(case["plaintext"])).ciphertext_blob
+    assert parse_ciphertext_blob(blob).nonce.hex() == case["nonce"]
+
+
+def row_identity(encoded: bytes) -> RowIdentity:
+    fields, at = [], 1
+    for _ in range(encoded[0]):
+        size = int.from_bytes(encoded[at : at + 2], "big")
+        fields.append(encoded[at + 2 : at + 2 + size])
+        at += 2 + size
+    texts = [f.decode() for f in fields[:7]]
+    return RowIdentity(*texts, fields[7], int.from_bytes(fields[8], "big"))
+
+
+def test_wrapped_rows(known: dict[str, Any]) -> None:
+    for case in known["row"]:
+        identity = row_identity(bytes.fromhex(case["identity"]))
+        assert identity.encoded().hex() == case["identity"]
+        ring = Keyring({case["kekNumber"]: Secret(bytes.fromhex(case["kek"]))}, case["kekNumber"], OsEntropy())
+        wrapped = bytes.fromhex(case["wrapped"])
+        assert ring.unwrap(identity, wrapped).hex() == case["plaintext"]
+        for other in (identity._replace(account="444455556666"), identity._replace(row_version=2), identity._replace(kind="x")):
+            with pytest.raises(aead.OpenError):
+                ring.unwrap(other, wrapped)
+
+
+def test_keyring_entries(known: dict[str, Any]) -> None:
+    for case in known["kekEntry"]:
+        root = Secret(bytes.fromhex(case["root"]))
+        opened = box.open_box(box.KEK, root, bytes.fromhex(case["identity"]), bytes.fromhex(case["wrapped"]))
+        assert opened.hex() == case["kek"]
+
+
+def test_transport_meta_and_info(known: dict[str, Any]) -> None:
+    for case in known["transport"]:
+        meta = bytes.fromhex(case["meta"])
+        assert encode_meta(decode_meta(meta)) == meta
+        assert (ENVELOPE_INFO + bytes([case["suite"]]) + meta).hex() == case["info"]
+        with pytest.raises(ValueError, match="meta"):
+            decode_meta(replace_first_count(meta))
+
+
+def replace_first_count(meta: bytes) -> bytes:
+    return bytes([meta[0] - 1]) + meta[1:-10]
+
+
+def test_audit_leaves(known: dict[str, Any]) -> None:
+    for case in known["audit"]:
+        leaves = [hashlib.sha256(b"\x00" + line.encode()).hexdigest() for line in case["lines"]]
+        assert leaves == case["leafHashes"]
+
+
+def test_keys_that_differ_in_one_name_do_not_open_each_others_blobs(known: dict[str, Any]) -> None:
+    case = known["blob"][0]
+    material, key = bytes.fromhex(case["material"]), key_of(case)
+    blob = parse_ciphertext_blob(bytes.fromhex(case["blob"]))
+    for other in (replace(key, account="444455556666"), replace(key, region="eu-west-1"), replace(key, partition="aws-cn")):
+        engine, stored = engine_with(material, other)
+        with pytest.raises(InvalidCiphertextException):
+            engine.decrypt(stored, canonical_encryption_context(case["encryptionContext"]), blob)
