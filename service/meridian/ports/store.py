@@ -121,6 +121,10 @@ class Keys(Protocol):
         """
         ...
 
+    async def delete(self, key: Key) -> None:
+        """Remove the key that has `key.version`, with its tags, aliases and materials. Raises: VersionConflict."""
+        ...
+
     async def list_ids(self, account: str, *, after: str, limit: int) -> Sequence[str]:
         """Key ids of the account in byte order, those greater than `after`."""
         ...

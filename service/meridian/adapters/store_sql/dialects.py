@@ -1,0 +1,65 @@
+"""Everything that differs between SQLite and PostgreSQL.
+
+One writer at a time per Region: SQLite by its own lock, PostgreSQL by an advisory lock at the start of each write. So numbers of
+the change feed commit in their order, and quotas are counted on what is really there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+BUSY_TIMEOUT_MS: Final = 5000
+STATEMENT_TIMEOUT_MS: Final = 10_000
+WRITER_LOCK: Final = 0x6D6572696469616E
+POOL: Final = 5
+
+
+def async_url(url: str) -> URL:
+    """The URL with its asyncio driver. Raises: ValueError for another database."""
+    parsed = make_url(url)
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}.get(parsed.drivername)
+    if driver is None:
+        raise ValueError("the database must be sqlite:///… or postgresql://…")
+    return parsed.set(drivername=driver)
+
+
+def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
+    """(engine for writing, engine for reading)."""
+    parsed = async_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, 1, "BEGIN IMMEDIATE"), _sqlite(parsed, POOL, "BEGIN")
+    writing, reading = _postgresql(parsed), _postgresql(parsed)
+    event.listen(writing.sync_engine, "begin", _take_writer_lock)
+    return writing, reading.execution_options(isolation_level="REPEATABLE READ")
+
+
+def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions begin when we say so
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql(url: URL) -> AsyncEngine:
+    settings = {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "timezone": "UTC"}
+    return create_async_engine(url, pool_size=POOL, max_overflow=POOL, pool_timeout=10, connect_args={"server_settings": settings})
+
+
+def _take_writer_lock(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})

@@ -1,0 +1,38 @@
+"""Events of other Regions that were applied here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meridian.adapters.store_sql import tables as t
+from meridian.ports.store import VersionConflict
+
+
+class SqlInbox:
+    """Implements `ports.store.Inbox`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def record(self, source_region: str, incarnation: int, sequence: int, digest: bytes, *, now: datetime) -> bool:
+        known = await self._connection.execute(
+            select(t.inbox.c.digest).where(
+                t.inbox.c.source_region == source_region, t.inbox.c.incarnation == incarnation, t.inbox.c.sequence == sequence
+            )
+        )
+        row = known.first()
+        if row is not None:
+            if bytes(row.digest) != digest:
+                raise VersionConflict("another event has this place in the inbox")
+            return False
+        values = {"source_region": source_region, "incarnation": incarnation, "sequence": sequence, "digest": digest, "created_at": now}
+        await self._connection.execute(insert(t.inbox).values(values))
+        return True
+
+    async def highest_incarnation(self, source_region: str) -> int:
+        found = await self._connection.execute(select(func.max(t.inbox.c.incarnation)).where(t.inbox.c.source_region == source_region))
+        highest = found.scalar_one()
+        return -1 if highest is None else int(highest)

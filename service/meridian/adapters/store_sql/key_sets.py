@@ -1,0 +1,124 @@
+"""What this Region keeps about sets of related keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meridian.adapters.store_sql import tables as t
+from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetRow, SetState, Term
+from meridian.ports.store import VersionConflict
+
+COLUMNS = tuple(t.key_sets.c)
+
+
+class SqlKeySets:
+    """Implements `ports.store.KeySets`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def find(self, account: str, key_id: str) -> SetRow | None:
+        query = select(*COLUMNS).where(t.key_sets.c.account == account, t.key_sets.c.key_id == key_id)
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else _set_row(row)
+
+    async def insert(self, row: SetRow) -> None:
+        if await self.find(row.account, row.key_id) is not None:
+            raise VersionConflict("the set has a row")
+        await self._connection.execute(insert(t.key_sets).values(_values(row)))
+
+    async def update(self, row: SetRow) -> SetRow:
+        stored = replace(row, version=row.version + 1)
+        done = await self._connection.execute(
+            update(t.key_sets)
+            .where(t.key_sets.c.account == row.account, t.key_sets.c.key_id == row.key_id, t.key_sets.c.version == row.version)
+            .values(_values(stored))
+        )
+        if done.rowcount != 1:
+            raise VersionConflict("the set's row has another version")
+        return stored
+
+    async def list_reserved(self, *, before: datetime, limit: int) -> Sequence[SetRow]:
+        rows = await self._connection.execute(
+            select(*COLUMNS)
+            .where(t.key_sets.c.status == str(RowStatus.RESERVED), t.key_sets.c.reserved_at < before)
+            .order_by(t.key_sets.c.reserved_at)
+            .limit(limit)
+        )
+        return [_set_row(row) for row in rows]
+
+
+def _values(row: SetRow) -> dict[str, Any]:
+    return {
+        "account": row.account,
+        "key_id": row.key_id,
+        "status": str(row.status),
+        "serial": row.serial,
+        "view": _encode_view(row.view),
+        "signed_view": row.signed_view,
+        "held": json.dumps(sorted(row.held)),
+        "stale": row.stale,
+        "prepared_by": row.prepared_by,
+        "reserved_at": row.reserved_at,
+        "request_id": row.request_id,
+        "refused_serials": json.dumps(sorted(row.refused_serials)),
+        "version": row.version,
+    }
+
+
+def _set_row(row: Row[Any]) -> SetRow:
+    return SetRow(
+        account=row.account,
+        key_id=row.key_id,
+        status=RowStatus(row.status),
+        serial=row.serial,
+        view=_decode_view(row.view),
+        signed_view=bytes(row.signed_view),
+        held=frozenset(Held(*entry) for entry in json.loads(row.held)),
+        stale=row.stale,
+        prepared_by=row.prepared_by,
+        reserved_at=row.reserved_at,
+        request_id=row.request_id,
+        refused_serials=frozenset(json.loads(row.refused_serials)),
+        version=row.version,
+    )
+
+
+def _encode_view(view: SetState | None) -> str:
+    if view is None:
+        return ""
+    return json.dumps(
+        {
+            "term": view.term,
+            "version": view.version,
+            "primary": view.primary,
+            "issuer": view.issuer,
+            "members": [(m.region, m.serial, m.status) for m in view.members],
+            "materials": view.materials,
+            "current": view.current,
+            "pending": view.pending,
+        }
+    )
+
+
+def _decode_view(text: str) -> SetState | None:
+    if not text:
+        return None
+    view = json.loads(text)
+    return SetState(
+        term=Term(*view["term"]),
+        version=view["version"],
+        primary=view["primary"],
+        issuer=view["issuer"],
+        members=tuple(Member(region, serial, MemberStatus(status)) for region, serial, status in view["members"]),
+        materials=tuple((material_id, number) for material_id, number in view["materials"]),
+        current=view["current"],
+        pending=view["pending"],
+    )

@@ -1,0 +1,91 @@
+"""Intentions to tell other Regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meridian.adapters.store_sql import tables as t
+from meridian.ports.store import OutboxEntry
+
+COLUMNS = tuple(c for c in t.outbox.c if c.name != "lease_until")
+SEQUENCE = "outbox"
+ERROR_CHARACTERS_MAX = 200
+
+
+class SqlOutbox:
+    """Implements `ports.store.Outbox`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def put(self, kind: str, target_region: str, account: str, key_id: str, *, request_id: str, now: datetime) -> None:
+        values = {
+            "kind": kind,
+            "target_region": target_region,
+            "account": account,
+            "key_id": key_id,
+            "request_id": request_id,
+            "sequence": await self._next_sequence(),
+            "attempts": 0,
+            "due_at": now,
+            "lease_owner": "",
+            "lease_until": None,
+            "last_error": "",
+            "created_at": now,
+        }
+        where = [t.outbox.c[name] == values[name] for name in ("kind", "target_region", "account", "key_id")]
+        await self._connection.execute(delete(t.outbox).where(*where))
+        await self._connection.execute(insert(t.outbox).values(values))
+
+    async def claim_due(self, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int) -> Sequence[OutboxEntry]:
+        free = or_(t.outbox.c.lease_until.is_(None), t.outbox.c.lease_until <= now)
+        rows = await self._connection.execute(
+            select(t.outbox.c.sequence).where(t.outbox.c.due_at <= now, free).order_by(t.outbox.c.sequence).limit(limit)
+        )
+        sequences = [row.sequence for row in rows]
+        if not sequences:
+            return []
+        until = now + timedelta(seconds=lease_seconds)
+        claimed = {"lease_owner": lease_owner, "lease_until": until, "attempts": t.outbox.c.attempts + 1}
+        await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence.in_(sequences)).values(claimed))
+        query = select(*COLUMNS).where(t.outbox.c.sequence.in_(sequences)).order_by(t.outbox.c.sequence)
+        return [_entry(row) for row in await self._connection.execute(query)]
+
+    async def delivered(self, entry: OutboxEntry) -> None:
+        await self._connection.execute(delete(t.outbox).where(t.outbox.c.sequence == entry.sequence))
+
+    async def failed(self, entry: OutboxEntry, *, due_at: datetime, error: str) -> None:
+        released = {"due_at": due_at, "lease_owner": "", "lease_until": None, "last_error": error[:ERROR_CHARACTERS_MAX]}
+        await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence == entry.sequence).values(released))
+
+    async def list(self, *, limit: int) -> Sequence[OutboxEntry]:
+        rows = await self._connection.execute(select(*COLUMNS).order_by(t.outbox.c.sequence).limit(limit))
+        return [_entry(row) for row in rows]
+
+    async def _next_sequence(self) -> int:
+        done = await self._connection.execute(update(t.counters).where(t.counters.c.name == SEQUENCE).values(value=t.counters.c.value + 1))
+        if done.rowcount == 0:
+            await self._connection.execute(insert(t.counters).values(name=SEQUENCE, value=1))
+        found = await self._connection.execute(select(t.counters.c.value).where(t.counters.c.name == SEQUENCE))
+        return int(found.scalar_one())
+
+
+def _entry(row: Row[Any]) -> OutboxEntry:
+    return OutboxEntry(
+        kind=row.kind,
+        target_region=row.target_region,
+        account=row.account,
+        key_id=row.key_id,
+        request_id=row.request_id,
+        sequence=row.sequence,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        lease_owner=row.lease_owner,
+        last_error=row.last_error,
+        created_at=row.created_at,
+    )

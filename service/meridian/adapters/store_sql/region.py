@@ -1,0 +1,50 @@
+"""The Region's own row, and its change feed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meridian.adapters.store_sql import tables as t
+from meridian.ports.store import Change, RegionIdentity, VersionConflict
+
+
+class SqlRegion:
+    """Implements `ports.store.Region`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def identity(self) -> RegionIdentity | None:
+        row = (await self._connection.execute(select(*t.region.c))).first()
+        if row is None:
+            return None
+        return RegionIdentity(row.deployment, row.partition, row.region, row.incarnation, row.created_at)
+
+    async def initialise(self, identity: RegionIdentity) -> None:
+        if await self.identity() is not None:
+            raise VersionConflict("the Region has its names")
+        values = {
+            "only": 1,
+            "deployment": identity.deployment,
+            "partition": identity.partition,
+            "region": identity.region,
+            "incarnation": identity.incarnation,
+            "created_at": identity.created_at,
+        }
+        await self._connection.execute(insert(t.region).values(values))
+
+    async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
+        rows = await self._connection.execute(
+            select(t.changes.c.number, t.changes.c.account, t.changes.c.key_id)
+            .where(t.changes.c.number > number)
+            .order_by(t.changes.c.number)
+            .limit(limit)
+        )
+        return [Change(row.number, row.account, row.key_id) for row in rows]
+
+    async def last_change(self) -> int:
+        found = await self._connection.execute(select(func.max(t.changes.c.number)))
+        return int(found.scalar_one() or 0)

@@ -1,0 +1,210 @@
+"""The schema. Migrations lead to exactly this; a test compares the two.
+
+Times are microseconds since 1970 in UTC, so both databases keep and compare the same number. Identifiers compare by their bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time, to the microsecond."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + int(value) * MICROSECOND
+
+
+def identifier(length: int) -> Any:
+    """Text that compares by its bytes on every database."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+def serial_number() -> Any:
+    """A number that the database draws. SQLite draws only for its own integer type."""
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
+metadata = MetaData()
+
+region = Table(
+    "region",
+    metadata,
+    Column("only", Integer, primary_key=True),
+    Column("deployment", Text, nullable=False),
+    Column("partition", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("incarnation", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("root_number", Integer, primary_key=True, autoincrement=False),
+    Column("provider", identifier(32), primary_key=True),
+    Column("parameters", LargeBinary, nullable=False),
+    Column("sealed_bytes", LargeBinary, nullable=False),
+)
+
+keks = Table(
+    "keks",
+    metadata,
+    Column("kek_number", Integer, primary_key=True, autoincrement=False),
+    Column("root_number", Integer, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("sealed_bytes", LargeBinary, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("kind", identifier(64), primary_key=True),
+    Column("owner", identifier(128), primary_key=True),
+    Column("secret_id", identifier(128), primary_key=True),
+    Column("key_spec", Text, nullable=False),
+    Column("row_version", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("sealed_bytes", LargeBinary, nullable=False),
+    Column("public_bytes", LargeBinary, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("account", identifier(12), primary_key=True),
+    Column("key_id", identifier(64), primary_key=True),
+    Column("number", LargeBinary(16), nullable=False),
+    Column("multi_region", Boolean, nullable=False),
+    Column("partition", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("key_spec", Text, nullable=False),
+    Column("key_usage", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("primary_region", Text, nullable=False),
+    Column("replica_regions", Text, nullable=False),
+    Column("current_material_id", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("policy_version", BigInteger, nullable=False),
+    Column("account_delegation", Boolean, nullable=False),
+    Column("custom_key_store_id", Text, nullable=False),
+    Index("keys_number", "number", "multi_region", unique=True),
+)
+
+key_tags = Table(
+    "key_tags",
+    metadata,
+    Column("account", identifier(12), primary_key=True),
+    Column("key_id", identifier(64), primary_key=True),
+    Column("tag_key", identifier(512), primary_key=True),
+    Column("tag_value", Text, nullable=False),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("account", identifier(12), primary_key=True),
+    Column("alias_name", identifier(256), primary_key=True),
+    Column("key_id", identifier(64), nullable=False),
+    Index("aliases_key", "account", "key_id"),
+)
+
+materials = Table(
+    "materials",
+    metadata,
+    Column("account", identifier(12), primary_key=True),
+    Column("key_id", identifier(64), primary_key=True),
+    Column("material_id", identifier(64), primary_key=True),
+    Column("rotation_number", BigInteger, nullable=False),
+    Column("row_version", BigInteger, nullable=False),
+    Column("sealed_bytes", LargeBinary, nullable=False),
+)
+
+key_sets = Table(
+    "key_sets",
+    metadata,
+    Column("account", identifier(12), primary_key=True),
+    Column("key_id", identifier(64), primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("serial", Text, nullable=False),
+    Column("view", Text, nullable=False),
+    Column("signed_view", LargeBinary, nullable=False),
+    Column("held", Text, nullable=False),
+    Column("stale", Boolean, nullable=False),
+    Column("prepared_by", Text, nullable=False),
+    Column("reserved_at", Moment),
+    Column("request_id", Text, nullable=False),
+    Column("refused_serials", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Index("key_sets_reserved", "status", "reserved_at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("kind", identifier(32), primary_key=True),
+    Column("target_region", identifier(32), primary_key=True),
+    Column("account", identifier(12), primary_key=True),
+    Column("key_id", identifier(64), primary_key=True),
+    Column("request_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("lease_owner", Text, nullable=False),
+    Column("lease_until", Moment),
+    Column("last_error", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("outbox_due", "due_at"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("source_region", identifier(32), primary_key=True),
+    Column("incarnation", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", identifier(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("number", serial_number(), primary_key=True),
+    Column("event_id", identifier(64), nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", serial_number(), primary_key=True),
+    Column("account", identifier(12), nullable=False),
+    Column("key_id", identifier(64), nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,27 @@
+"""One transaction and the repositories on it."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meridian.adapters.store_sql.audit_events import SqlAuditEvents
+from meridian.adapters.store_sql.inbox import SqlInbox
+from meridian.adapters.store_sql.key_sets import SqlKeySets
+from meridian.adapters.store_sql.keyring import SqlKeyringRows
+from meridian.adapters.store_sql.keys import SqlKeys
+from meridian.adapters.store_sql.outbox import SqlOutbox
+from meridian.adapters.store_sql.region import SqlRegion
+from meridian.ports.store import AuditEvents, Inbox, KeyringRows, Keys, KeySets, Outbox, Region
+
+
+class SqlUnitOfWork:
+    """Implements `ports.store.UnitOfWork`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.keys: Keys = SqlKeys(connection)
+        self.key_sets: KeySets = SqlKeySets(connection)
+        self.outbox: Outbox = SqlOutbox(connection)
+        self.inbox: Inbox = SqlInbox(connection)
+        self.audit_events: AuditEvents = SqlAuditEvents(connection)
+        self.keyring: KeyringRows = SqlKeyringRows(connection)
+        self.region: Region = SqlRegion(connection)

@@ -1,0 +1,37 @@
+"""Migrations lead to exactly the schema that the code uses."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from meridian.adapters.store_sql.dialects import async_url
+from meridian.adapters.store_sql.migrate import SchemaError, config, require_current
+from meridian.adapters.store_sql.tables import metadata
+
+
+def test_there_is_one_head() -> None:
+    assert len(ScriptDirectory.from_config(config()).get_heads()) == 1
+
+
+def test_migrated_tables_equal_the_code(database_url: str) -> None:
+    async def differences() -> list[Any]:
+        engine = create_async_engine(async_url(database_url))
+        async with engine.connect() as connection:
+            found = await connection.run_sync(lambda c: compare_metadata(MigrationContext.configure(c), metadata))
+        await engine.dispose()
+        return list(found)
+
+    assert asyncio.run(differences()) == []
+    asyncio.run(require_current(database_url))
+
+
+def test_a_database_without_a_schema_is_refused(tmp_path: Any) -> None:
+    with pytest.raises(SchemaError, match="meridian migrate"):
+        asyncio.run(require_current(f"sqlite:///{tmp_path}/empty.sqlite3"))

@@ -1,0 +1,345 @@
+"""What every store promises, on every database it runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from meridian.adapters.store_sql.migrate import upgrade
+from meridian.adapters.store_sql.store import SqlStore
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin, WrappedMaterial
+from meridian.domain.multi_region import Held, RowStatus, SetRow
+from meridian.errors import KMSInternalException
+from meridian.ports.store import RegionIdentity, SecretRow, VersionConflict
+from meridian.replication.set_state import add_member, found_set
+
+ACCOUNT, OTHER = "111122223333", "444455556666"
+NOW = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)
+KEY_ID, MULTI = "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"
+
+
+def key(key_id: str = KEY_ID, account: str = ACCOUNT, **changes: object) -> Key:
+    made = Key(
+        partition="aws",
+        region="us-east-1",
+        account=account,
+        key_id=key_id,
+        key_spec=KeySpec.SYMMETRIC_DEFAULT,
+        key_usage=KeyUsage.ENCRYPT_DECRYPT,
+        origin=Origin.AWS_KMS,
+        state=KeyState.ENABLED,
+        created_at=NOW,
+        description="näme",
+        multi_region=MultiRegionRole("us-east-1", ("eu-west-1",)) if key_id.startswith("mrk-") else None,
+        current_material_id="a" * 64,
+        materials=(WrappedMaterial("a" * 64, 0, 1, b"\x00sealed\xff"),),
+        policy="permit(principal,action,resource);",
+        tags=(("A", "2"), ("a", "1")),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def insert(store: SqlStore, *keys: Key) -> None:
+    async with store.transaction() as uow:
+        for each in keys:
+            await uow.keys.insert(each)
+
+
+async def find(store: SqlStore, key_id: str = KEY_ID, account: str = ACCOUNT) -> Key | None:
+    async with store.reading() as uow:
+        return await uow.keys.find(account, key_id)
+
+
+@pytest.mark.asyncio
+async def test_a_key_comes_back_as_it_was_stored(store: SqlStore) -> None:
+    await insert(store, key(), key(MULTI, OTHER))
+    assert await find(store) == key()
+    assert await find(store, MULTI, OTHER) == key(MULTI, OTHER)
+
+
+@pytest.mark.asyncio
+async def test_a_key_of_another_account_is_not_found(store: SqlStore) -> None:
+    await insert(store, key())
+    assert await find(store, account=OTHER) is None
+
+
+@pytest.mark.asyncio
+async def test_a_key_is_found_by_its_number_whoever_owns_it(store: SqlStore) -> None:
+    await insert(store, key(MULTI, OTHER))
+    async with store.reading() as uow:
+        assert await uow.keys.find_by_number(key(MULTI).number, multi_region=True) == key(MULTI, OTHER)
+        assert await uow.keys.find_by_number(key(MULTI).number, multi_region=False) is None
+
+
+@pytest.mark.asyncio
+async def test_one_number_belongs_to_one_key_over_all_accounts(store: SqlStore) -> None:
+    await insert(store, key())
+    with pytest.raises(VersionConflict):
+        await insert(store, key(account=OTHER))
+
+
+@pytest.mark.asyncio
+async def test_identifiers_compare_with_their_case(store: SqlStore) -> None:
+    await insert(store, key())
+    assert await find(store, KEY_ID.upper()) is None
+
+
+@pytest.mark.asyncio
+async def test_of_two_writers_one_wins(store: SqlStore, other_store: SqlStore) -> None:
+    await insert(store, key())
+    async with store.transaction() as uow:
+        stored = await uow.keys.update(key().with_state(KeyState.DISABLED))
+    assert stored.version == 2
+    with pytest.raises(VersionConflict):
+        async with other_store.transaction() as uow:
+            await uow.keys.update(key().with_description("late"))
+    assert await find(store) == stored
+
+
+@pytest.mark.asyncio
+async def test_materials_are_only_added(store: SqlStore) -> None:
+    await insert(store, key())
+    second = WrappedMaterial("b" * 64, 1, 1, b"two")
+    forged = replace(key(), materials=(WrappedMaterial("a" * 64, 0, 9, b"other"), second))
+    async with store.transaction() as uow:
+        await uow.keys.update(forged)
+    found = await find(store)
+    assert found is not None
+    assert found.materials == (*key().materials, second)
+
+
+@pytest.mark.asyncio
+async def test_a_failed_transaction_leaves_no_trace(store: SqlStore) -> None:
+    with pytest.raises(RuntimeError, match="in the middle"):
+        async with store.transaction() as uow:
+            await uow.keys.insert(key())
+            await uow.audit_events.insert("e1", b"{}")
+            raise RuntimeError("in the middle")
+    assert await find(store) is None
+    async with store.reading() as uow:
+        assert list(await uow.audit_events.pending(limit=10)) == []
+        assert await uow.region.last_change() == 0
+
+
+@pytest.mark.asyncio
+async def test_a_cancelled_transaction_leaves_no_trace_and_no_lock(store: SqlStore) -> None:
+    entered = asyncio.Event()
+
+    async def slow() -> None:
+        async with store.transaction() as uow:
+            await uow.keys.insert(key())
+            entered.set()
+            await asyncio.sleep(30)
+
+    task = asyncio.create_task(slow())
+    await asyncio.wait_for(entered.wait(), 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.wait_for(insert(store, key(MULTI)), 10)
+    assert await find(store) is None
+
+
+@pytest.mark.asyncio
+async def test_listing_is_in_byte_order_and_pages(store: SqlStore) -> None:
+    ids = [f"{n:08x}-0000-4000-8000-000000000000" for n in range(5)]
+    await insert(store, *[key(key_id) for key_id in ids], key(MULTI), key(KEY_ID, OTHER, tags=()))
+    async with store.reading() as uow:
+        assert list(await uow.keys.list_ids(ACCOUNT, after="", limit=3)) == ids[:3]
+        assert list(await uow.keys.list_ids(ACCOUNT, after=ids[2], limit=10)) == [*ids[3:], MULTI]
+        assert await uow.keys.count(ACCOUNT) == 6
+
+
+@pytest.mark.asyncio
+async def test_every_change_of_a_key_is_in_the_feed_in_order(store: SqlStore, other_store: SqlStore) -> None:
+    await insert(store, key())
+    async with other_store.transaction() as uow:
+        stored = await uow.keys.update(key().with_state(KeyState.DISABLED))
+    async with store.transaction() as uow:
+        await uow.keys.delete(stored)
+    async with store.reading() as uow:
+        feed = list(await uow.region.changes_after(0, limit=10))
+        assert [(c.account, c.key_id) for c in feed] == [(ACCOUNT, KEY_ID)] * 3
+        assert [c.number for c in feed] == sorted({c.number for c in feed})
+        assert await uow.region.last_change() == feed[-1].number
+        assert list(await uow.region.changes_after(feed[-1].number, limit=10)) == []
+    assert await find(store) is None
+
+
+@pytest.mark.asyncio
+async def test_concurrent_changes_are_all_in_the_feed(store: SqlStore, other_store: SqlStore) -> None:
+    ids = [f"{n:08x}-0000-4000-8000-000000000000" for n in range(20)]
+    await asyncio.gather(*[insert(store if n % 2 else other_store, key(key_id)) for n, key_id in enumerate(ids)])
+    async with store.reading() as uow:
+        assert {c.key_id for c in await uow.region.changes_after(0, limit=100)} == set(ids)
+
+
+def set_row() -> SetRow:
+    row = add_member(found_set(ACCOUNT, MULTI, "us-east-1", "s0", (("a" * 64, 0),)), "us-east-1", "eu-west-1", "s1")
+    return replace(row, signed_view=b"signed", held=frozenset({Held("eu-west-1", "s1", "a" * 64)}), refused_serials=frozenset({"x"}))
+
+
+@pytest.mark.asyncio
+async def test_what_is_kept_about_a_set_comes_back(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        await uow.key_sets.insert(set_row())
+    async with store.transaction() as uow:
+        assert await uow.key_sets.find(ACCOUNT, MULTI) == set_row()
+        stored = await uow.key_sets.update(replace(set_row(), stale=True))
+    assert stored.version == 2
+    with pytest.raises(VersionConflict):
+        async with store.transaction() as uow:
+            await uow.key_sets.update(set_row())
+    with pytest.raises(VersionConflict):
+        async with store.transaction() as uow:
+            await uow.key_sets.insert(set_row())
+
+
+@pytest.mark.asyncio
+async def test_reserved_places_are_listed_when_they_are_old(store: SqlStore) -> None:
+    row = SetRow(account=ACCOUNT, key_id=MULTI, status=RowStatus.RESERVED, serial="s", reserved_at=NOW, prepared_by="us-east-1")
+    async with store.transaction() as uow:
+        await uow.key_sets.insert(row)
+        assert list(await uow.key_sets.list_reserved(before=NOW, limit=5)) == []
+        assert list(await uow.key_sets.list_reserved(before=NOW + timedelta(microseconds=1), limit=5)) == [row]
+
+
+async def put(store: SqlStore, region: str = "eu-west-1", kind: str = "set_state") -> None:
+    async with store.transaction() as uow:
+        await uow.outbox.put(kind, region, ACCOUNT, MULTI, request_id="r", now=NOW)
+
+
+@pytest.mark.asyncio
+async def test_an_entry_is_claimed_by_one_and_again_after_its_lease(store: SqlStore, other_store: SqlStore) -> None:
+    await put(store)
+
+    async def claim(at: SqlStore, now: datetime) -> int:
+        async with at.transaction() as uow:
+            return len(await uow.outbox.claim_due(now=now, lease_owner="o", lease_seconds=15, limit=10))
+
+    assert sorted(await asyncio.gather(claim(store, NOW), claim(other_store, NOW))) == [0, 1]
+    assert await claim(store, NOW + timedelta(seconds=14)) == 0
+    assert await claim(store, NOW + timedelta(seconds=15)) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_newer_intention_outlives_the_delivery_of_an_older_one(store: SqlStore) -> None:
+    await put(store)
+    async with store.transaction() as uow:
+        (older,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+    await put(store)
+    async with store.transaction() as uow:
+        await uow.outbox.delivered(older)
+        await uow.outbox.failed(older, due_at=NOW + timedelta(days=1), error="late")
+        (newer,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+        assert newer.sequence > older.sequence
+        await uow.outbox.delivered(newer)
+    async with store.reading() as uow:
+        assert list(await uow.outbox.list(limit=10)) == []
+
+
+@pytest.mark.asyncio
+async def test_a_failed_entry_waits_and_counts_its_attempts(store: SqlStore) -> None:
+    await put(store)
+    for attempt in (1, 2):
+        async with store.transaction() as uow:
+            (entry,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+            assert entry.attempts == attempt
+            await uow.outbox.failed(entry, due_at=NOW if attempt == 1 else NOW + timedelta(seconds=9), error="refused")
+    async with store.transaction() as uow:
+        assert list(await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)) == []
+        (listed,) = await uow.outbox.list(limit=10)
+        assert (listed.last_error, listed.attempts) == ("refused", 2)
+
+
+@pytest.mark.asyncio
+async def test_an_event_is_applied_once(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        assert await uow.inbox.highest_incarnation("us-east-1") == -1
+        assert await uow.inbox.record("us-east-1", 3, 7, b"digest", now=NOW)
+    async with store.transaction() as uow:
+        assert not await uow.inbox.record("us-east-1", 3, 7, b"digest", now=NOW)
+        assert await uow.inbox.record("us-east-1", 4, 7, b"digest", now=NOW)
+        assert await uow.inbox.highest_incarnation("us-east-1") == 4
+    with pytest.raises(VersionConflict):
+        async with store.transaction() as uow:
+            await uow.inbox.record("us-east-1", 3, 7, b"another", now=NOW)
+
+
+@pytest.mark.asyncio
+async def test_audit_events_wait_in_order_until_they_are_removed(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        for name in ("e2", "e1", "e3"):
+            await uow.audit_events.insert(name, name.encode())
+    async with store.transaction() as uow:
+        assert list(await uow.audit_events.pending(limit=2)) == [("e2", b"e2"), ("e1", b"e1")]
+        await uow.audit_events.remove(["e2", "e1"])
+    async with store.reading() as uow:
+        assert list(await uow.audit_events.pending(limit=9)) == [("e3", b"e3")]
+
+
+@pytest.mark.asyncio
+async def test_names_are_stored_once_and_secrets_are_listed_newest_first(store: SqlStore) -> None:
+    identity = RegionIdentity("d", "aws", "us-east-1", 0, NOW)
+    rows = [SecretRow("k", "us-east-1", name, "s", 1, NOW + timedelta(hours=n), b"x", b"y") for n, name in enumerate("ab")]
+    async with store.transaction() as uow:
+        assert await uow.region.identity() is None
+        await uow.region.initialise(identity)
+        for row in rows:
+            await uow.keyring.insert_secret(row)
+    async with store.transaction() as uow:
+        assert await uow.region.identity() == identity
+        assert list(await uow.keyring.secrets("k")) == rows[::-1]
+        await uow.keyring.delete_secret("k", "us-east-1", "a")
+        assert list(await uow.keyring.secrets("k")) == rows[1:]
+    with pytest.raises(VersionConflict):
+        async with store.transaction() as uow:
+            await uow.region.initialise(identity)
+
+
+@pytest.mark.asyncio
+async def test_a_database_out_of_reach_is_an_internal_error_without_secrets(tmp_path: Path) -> None:
+    store = SqlStore.connect(f"sqlite:///{tmp_path}/no/such/folder/x.sqlite3")
+    with pytest.raises(KMSInternalException) as caught:
+        await insert(store, key())
+    assert "sealed" not in caught.value.reason
+    await store.close()
+
+
+def test_a_committed_change_survives_the_end_of_its_process(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/region.sqlite3"
+    asyncio.run(upgrade(url))
+    program = f"""
+import asyncio, os, signal
+from datetime import datetime, UTC
+from meridian.adapters.store_sql.store import SqlStore
+async def main():
+    store = SqlStore.connect({url!r})
+    async with store.transaction() as uow:
+        await uow.audit_events.insert("kept", b"1")
+    print("committed", flush=True)
+    async with store.transaction() as uow:
+        await uow.audit_events.insert("lost", b"2")
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False, env=os.environ)
+    assert ended.returncode == -signal.SIGKILL
+    assert ended.stdout == b"committed\n"
+
+    async def pending() -> list[tuple[str, bytes]]:
+        store = SqlStore.connect(url)
+        async with store.reading() as uow:
+            found = list(await uow.audit_events.pending(limit=9))
+        await store.close()
+        return found
+
+    assert asyncio.run(pending()) == [("kept", b"1")]
