@@ -1,0 +1,135 @@
+"""Audit records in the shape of CloudTrail.
+
+Which request fields a record shows is decided by the caller; nothing secret is ever passed in here. A record is at most 16 KiB:
+longer texts keep a beginning and their SHA-256.
+
+Source: AWS CloudTrail User Guide, CloudTrail record contents; docs/spec/security.md §5.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from meridian.domain.call import Call, PolicyDecision, Principal
+from meridian.domain.key import Key
+
+EVENT_VERSION: Final = "1.11"
+EVENT_SOURCE: Final = "kms.amazonaws.com"
+TEXT_CHARACTERS_MAX: Final = 9000
+TEXT_KEPT: Final = 256
+
+Record = dict[str, Any]
+
+
+def event_time(moment: datetime) -> str:
+    """UTC, to the second, as CloudTrail writes it."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def bounded(value: Any) -> Any:
+    """The value with over-long texts cut to a beginning and their SHA-256."""
+    if isinstance(value, str) and len(value) > TEXT_CHARACTERS_MAX:
+        return {"beginning": value[:TEXT_KEPT], "sha256": sha256(value.encode()).hexdigest(), "length": len(value)}
+    if isinstance(value, dict):
+        return {name: bounded(item) for name, item in value.items()}
+    return value
+
+
+def user_identity(principal: Principal | None) -> Record:
+    """Who called; a call that nobody was authenticated for has type Unknown."""
+    if principal is None:
+        return {"type": "Unknown"}
+    return {
+        "type": "AssumedRole" if principal.kind == "Role" else "IAMUser" if principal.kind == "User" else "AWSService",
+        "principalId": principal.entity_id,
+        "arn": principal.arn,
+        "accountId": principal.account,
+        "userName": principal.name,
+    }
+
+
+def resource(key: Key) -> Record:
+    """A key that the call touched."""
+    return {"ARN": key.arn, "accountId": key.account, "type": "AWS::KMS::Key"}
+
+
+def decision(made: PolicyDecision) -> Record:
+    """One decision with the policies that made it."""
+    return {
+        "action": made.action,
+        "resource": made.resource,
+        "effect": "Allow" if made.allowed else "Deny",
+        "policyIds": list(made.policy_ids),
+    }
+
+
+def call_record(call: Call, *, event_id: str, region: str, replica: str, epoch: int, parameters: Record, latency_ms: float) -> Record:
+    """The record of one call, as it stands when the call ends."""
+    error, principal, evidence = call.error, call.principal, call.evidence
+    keys = list(call.keys.values())
+    account = keys[0].account if keys else principal.account if principal else ""
+    record: Record = {
+        "eventVersion": EVENT_VERSION,
+        "userIdentity": user_identity(principal),
+        "eventTime": event_time(call.received_at),
+        "eventSource": EVENT_SOURCE,
+        "eventName": call.rpc.operation,
+        "awsRegion": region,
+        "sourceIPAddress": evidence.source_ip,
+        "userAgent": evidence.user_agent,
+        "requestParameters": bounded(parameters) or None,
+        "responseElements": bounded(call.response_elements) if error is None else None,
+        "additionalEventData": {**call.audit_data, "dryRun": True} if call.dry_run else call.audit_data or None,
+        "requestID": call.request_id,
+        "eventID": event_id,
+        "readOnly": call.rpc.read_only,
+        "resources": [resource(key) for key in keys],
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "eventCategory": "Management",
+        "recipientAccountId": account,
+        "tlsDetails": {"tlsVersion": evidence.tls_version},
+    }
+    if error is not None:
+        record["errorCode"] = getattr(error, "code", "KMSInternalException")
+        record["errorMessage"] = bounded(getattr(error, "message", ""))
+    record["meridian"] = {
+        "decisions": [decision(made) for made in call.decisions],
+        "authn": {"method": principal.method, "subject": principal.subject} if principal else None,
+        "latencyMs": round(latency_ms, 3),
+        "replica": replica,
+        "epoch": epoch,
+    }
+    if error is not None and getattr(error, "reason", ""):
+        record["meridian"]["reason"] = error.reason  # type: ignore[attr-defined]  # getattr has seen it
+    return record
+
+
+def service_record(
+    event_name: str, key: Key, *, event_id: str, request_id: str, now: datetime, replica: str, epoch: int, details: Record
+) -> Record:
+    """The record of something the service did by itself."""
+    return {
+        "eventVersion": EVENT_VERSION,
+        "userIdentity": {"accountId": key.account, "invokedBy": EVENT_SOURCE},
+        "eventTime": event_time(now),
+        "eventSource": EVENT_SOURCE,
+        "eventName": event_name,
+        "awsRegion": key.region,
+        "sourceIPAddress": EVENT_SOURCE,
+        "userAgent": EVENT_SOURCE,
+        "requestParameters": None,
+        "responseElements": {"keyId": key.arn},
+        "requestID": request_id,
+        "eventID": event_id,
+        "readOnly": False,
+        "resources": [resource(key)],
+        "eventType": "AwsServiceEvent",
+        "managementEvent": True,
+        "eventCategory": "Management",
+        "recipientAccountId": key.account,
+        "serviceEventDetails": details,
+        "meridian": {"replica": replica, "epoch": epoch},
+    }
