@@ -1,0 +1,239 @@
+"""May this caller do this to that? One decision over every layer, fail closed.
+
+A decision is remembered under exactly what its slice reads: the slice itself, the caller, the version of the resource with its
+surroundings, and each context value in the read set. Never remembered: a refusal, a fault, and anything that depends on time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any, Final
+
+from meridian.authorization.entities import (
+    Resource,
+    Surroundings,
+    principal_entities,
+    principal_uid,
+    resource_ancestors,
+    resource_entities,
+    resource_uid,
+)
+from meridian.authorization.evaluator import Decision, EntityHandle, SchemaHandle, evaluate
+from meridian.authorization.facts import ABSENT, Facts
+from meridian.authorization.key_policies import KeyPolicyReader
+from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, Uid, matches_action, matches_resource
+from meridian.authorization.policy_files import PolicySource
+from meridian.authorization.read_set import ENCRYPTION_CONTEXT
+from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.slices import CompiledSlice, SliceCompiler
+from meridian.domain.call import PolicyDecision, Principal
+from meridian.domain.key import Key
+from meridian.domain.limits import Limits
+from meridian.errors import MalformedPolicyDocumentException
+
+TAG_ENTITIES: Final = {
+    "encryptionContext": "KMS::EncryptionContext",
+    "requestTags": "KMS::RequestTags",
+    "recipientAttestation": "KMS::Attestation",
+}
+"""Context attributes that are entities with tags, because callers choose their keys."""
+
+SLICES_MAX: Final = 20_000
+BASES_MAX: Final = 4_000
+DECISIONS_MAX: Final = 50_000
+
+OWN, KEY_SIDE, CALLER_SIDE = "own", "key side", "caller side"
+
+
+def _quoted(uid: Uid) -> str:
+    name = uid[1].replace("\\", "\\\\").replace('"', '\\"')
+    return f'{uid[0]}::"{name}"'
+
+
+class Authorizer:
+    """Decides with the Region's policies, the key's policy and the built-in layer."""
+
+    def __init__(self, *, schema_text: str, source: PolicySource, around: Surroundings, limits: Limits) -> None:
+        self._model = SchemaModel(schema_text)
+        self._reader = KeyPolicyReader(SchemaHandle(schema_text), self._model, limits)
+        self._source = source
+        self._around = around
+        self._compiler = SliceCompiler(self._model)
+        self._slices: OrderedDict[tuple[Any, ...], CompiledSlice] = OrderedDict()
+        self._bases: OrderedDict[tuple[Any, ...], EntityHandle] = OrderedDict()
+        self._decisions: OrderedDict[tuple[Any, ...], PolicyDecision] = OrderedDict()
+
+    @property
+    def digest(self) -> str:
+        """Digest of the live policy files."""
+        return self._source.digest
+
+    @property
+    def parses(self) -> int:
+        """How many policy sets were parsed."""
+        return self._compiler.parses
+
+    @property
+    def model(self) -> SchemaModel:
+        return self._model
+
+    def decide(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
+        """The decision, with the policies that made it. Never raises.
+
+        A caller of another account needs both sides: the key's policy or a grant, and a permit of his own account.
+        """
+        if principal.account == resource.account:
+            return self._side(OWN, principal, action, resource, facts)
+        key_side = self._side(KEY_SIDE, principal, action, resource, facts)
+        if not key_side.allowed:
+            return key_side
+        caller_side = self._side(CALLER_SIDE, principal, action, resource, facts)
+        ids = tuple(sorted({*key_side.policy_ids, *caller_side.policy_ids})) if caller_side.allowed else caller_side.policy_ids
+        return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors)
+
+    def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
+        """Refuse a key policy that may not be stored, or that would lock its caller out.
+
+        Raises: MalformedPolicyDocumentException, LimitExceededException.
+        """
+        self._reader.require_valid(future)
+        if bypass_lockout_check:
+            return
+        compiled = self._compile(OWN, principal, "PutKeyPolicy", future)
+        decided = self._ask(compiled, self._base(compiled, principal, future, remember=False), principal, future, facts)
+        if not decided.allowed:
+            raise MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
+
+    # ---- one side of a decision
+
+    def _side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
+        name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
+        compiled = self._slices.get(name)
+        if compiled is None:
+            try:
+                compiled = self._compile(side, principal, action, resource)
+            except Exception:
+                return PolicyDecision(action, resource.arn, False, (), 1)
+            _keep(self._slices, name, compiled, SLICES_MAX)
+        remembered = None if compiled.reads.is_timelike else (compiled, principal, name, *_read_values(compiled, facts))
+        if remembered is not None:
+            known = self._decisions.get(remembered)
+            if known is not None:
+                return known
+        try:
+            base = self._base(compiled, principal, resource, remember=True)
+        except ValueError:
+            return PolicyDecision(action, resource.arn, False, (), 1)
+        decided = self._ask(compiled, base, principal, resource, facts)
+        made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors)
+        if remembered is not None and made.allowed:
+            _keep(self._decisions, remembered, made, DECISIONS_MAX)
+        return made
+
+    def _compile(self, side: str, principal: Principal, action: str, resource: Resource) -> CompiledSlice:
+        uid, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
+        groups = self._model.ancestors[action]
+        chosen = [
+            policy
+            for policy in self._policies(side, principal, resource)
+            if matches_action(policy.est, groups, action) and matches_resource(policy.est, uid, ancestors)
+        ]
+        return self._compiler.compile(action, chosen)
+
+    def _policies(self, side: str, principal: Principal, resource: Resource) -> Iterable[Policy]:
+        for policy in self._source.policies:
+            if policy.layer == ACCOUNT and policy.is_permit:
+                if side == OWN and policy.foreign:
+                    continue
+                if side == KEY_SIDE:
+                    continue
+                if side == CALLER_SIDE and not (policy.foreign and policy.account == principal.account):
+                    continue
+            if side == CALLER_SIDE and policy.layer == BUILTIN:
+                continue
+            if policy.layer in (ACCOUNT, GUARDRAIL, BUILTIN):
+                yield policy
+        if side != CALLER_SIDE and isinstance(resource, Key):
+            yield from self._reader.read(resource)
+
+    def _base(self, compiled: CompiledSlice, principal: Principal, resource: Resource, *, remember: bool) -> EntityHandle:
+        name = (compiled.schema, principal, *_version(resource))
+        known = self._bases.get(name) if remember else None
+        if known is not None:
+            return known
+        entities = [*principal_entities(principal, self._around), *resource_entities(resource, self._around)]
+        unique = {(e["uid"]["type"], e["uid"]["id"]): e for e in entities}
+        made = EntityHandle.build(unique.values(), compiled.schema)
+        if remember:
+            _keep(self._bases, name, made, BASES_MAX)
+        return made
+
+    def _ask(self, compiled: CompiledSlice, base: EntityHandle, principal: Principal, resource: Resource, facts: Facts) -> Decision:
+        try:
+            context, added = _context(compiled, facts)
+            entities = base.with_added(added) if added else base
+        except Exception:
+            return Decision(False, (), 1)
+        return evaluate(
+            principal=_quoted(principal_uid(principal)),
+            action=f'KMS::Action::"{compiled.action}"',
+            resource=_quoted(resource_uid(resource)),
+            context=context,
+            policies=compiled.policies,
+            entities=entities,
+            schema=compiled.schema,
+        )
+
+
+def _context(compiled: CompiledSlice, facts: Facts) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The context cut to what the slice reads, and the entities that carry its tag maps."""
+    context: dict[str, Any] = {}
+    added: list[dict[str, Any]] = []
+    for name in compiled.attributes:
+        value = facts.attribute(name)
+        if value is ABSENT:
+            continue
+        kind = TAG_ENTITIES.get(name)
+        if kind is None:
+            context[name] = value
+            continue
+        added.append({"uid": {"type": kind, "id": "request"}, "attrs": {}, "parents": [], "tags": value})
+        context[name] = {"__entity": {"type": kind, "id": "request"}}
+    if compiled.request_attributes:
+        values = ((name, facts.request_attribute(name)) for name in compiled.request_attributes)
+        context["request"] = {name: value for name, value in values if value is not ABSENT}
+    return context, added
+
+
+def _read_values(compiled: CompiledSlice, facts: Facts) -> Iterable[Any]:
+    """Every context value that the slice reads, absent told from empty, in a form that can be compared."""
+    tags = compiled.reads.tags
+    for name in compiled.attributes:
+        value = facts.attribute(name)
+        if name == ENCRYPTION_CONTEXT and tags is not None:
+            for tag in sorted(tags):
+                yield value.get(tag)
+        else:
+            yield _comparable(value)
+    for name in compiled.request_attributes:
+        yield _comparable(facts.request_attribute(name))
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(sorted(value.items()))
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _version(resource: Resource) -> tuple[Any, ...]:
+    """What tells two versions of a resource apart; a prospective key is all of its values."""
+    if isinstance(resource, Key):
+        return (resource,) if resource.key_id.startswith("(") else (resource.region, *resource.cache_identity)
+    return (resource,)
+
+
+def _keep(cache: OrderedDict[tuple[Any, ...], Any], name: tuple[Any, ...], value: Any, most: int) -> None:
+    cache[name] = value
+    if len(cache) > most:
+        cache.popitem(last=False)

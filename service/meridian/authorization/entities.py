@@ -1,0 +1,139 @@
+"""Principals, keys and scopes as Cedar entities. The one place that builds them.
+
+Ids: `<account>/<name>` for principals, `<account>/<region>/<key id>` for keys, `<account>/<region>` for scopes,
+`<account>/<mrk key id>` for families, `<account>/<alias prefix>` for alias paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from meridian.authorization.policies import Uid
+from meridian.domain.call import Principal
+from meridian.domain.key import Key
+
+Entity = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeResource:
+    """One account in one Region: the resource of calls that concern no single key."""
+
+    account: str
+    region: str
+
+    @property
+    def arn(self) -> str:
+        return "*"
+
+
+Resource = Key | ScopeResource
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the operator says about accounts and Regions."""
+
+    org_units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Units of an account, nearest first, each inside the next."""
+    region_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _entity(uid: Uid, parents: tuple[Uid, ...] = (), attrs: Entity | None = None, tags: Mapping[str, str] | None = None) -> Entity:
+    made: Entity = {
+        "uid": {"type": uid[0], "id": uid[1]},
+        "attrs": attrs or {},
+        "parents": [{"type": kind, "id": name} for kind, name in parents],
+    }
+    if tags:
+        made["tags"] = dict(tags)
+    return made
+
+
+def principal_uid(principal: Principal) -> Uid:
+    return f"KMS::{principal.kind}", principal.entity_id
+
+
+def resource_uid(resource: Resource) -> Uid:
+    if isinstance(resource, ScopeResource):
+        return "KMS::Scope", f"{resource.account}/{resource.region}"
+    return "KMS::Key", f"{resource.account}/{resource.region}/{resource.key_id}"
+
+
+def principal_entities(principal: Principal, around: Surroundings) -> list[Entity]:
+    """The caller and everything he is in."""
+    groups: list[Uid] = [("KMS::Group", group) for group in principal.groups]
+    parents = (*groups, ("KMS::Account", principal.account))
+    attrs = {"arn": principal.arn, "account": principal.account}
+    made = [_entity(principal_uid(principal), parents, attrs, dict(principal.tags))]
+    made += [_entity(("KMS::Group", group)) for group in principal.groups]
+    return made + account_entities(principal.account, around)
+
+
+def account_entities(account: str, around: Surroundings) -> list[Entity]:
+    """An account and the units around it."""
+    units = [("KMS::OrgUnit", unit) for unit in around.org_units.get(account, ())]
+    chain: list[Uid] = [("KMS::Account", account), *units]
+    return [_entity(uid, tuple(chain[at + 1 : at + 2])) for at, uid in enumerate(chain)]
+
+
+def resource_entities(resource: Resource, around: Surroundings) -> list[Entity]:
+    """What the call is about, and everything it is in."""
+    scope: Uid = ("KMS::Scope", f"{resource.account}/{resource.region}")
+    labels = sorted(around.region_labels.get(resource.region, ()))
+    attrs: Entity = {"account": resource.account, "region": resource.region, "regionLabels": labels}
+    made = [_entity(scope, (("KMS::Account", resource.account),), attrs), *account_entities(resource.account, around)]
+    if isinstance(resource, Key):
+        made += _key_entities(resource, scope, labels)
+    return made
+
+
+def _key_entities(key: Key, scope: Uid, labels: list[str]) -> list[Entity]:
+    paths = {("KMS::AliasPath", f"{key.account}/{prefix}") for alias in key.aliases for prefix in _prefixes(alias)}
+    leaves = tuple(sorted({("KMS::AliasPath", f"{key.account}/{alias}") for alias in key.aliases}))
+    family: tuple[Uid, ...] = (("KMS::KeyFamily", f"{key.account}/{key.key_id}"),) if key.multi_region else ()
+    made = [_entity(resource_uid(key), (scope, *family, *leaves), _key_attributes(key, labels), dict(key.tags))]
+    made += [_entity(uid, (("KMS::Account", key.account),)) for uid in family]
+    for kind, name in sorted(paths):
+        account, path = name.split("/", 1)
+        parent = path.rpartition("/")[0]
+        made.append(_entity((kind, name), ((kind, f"{account}/{parent}"),) if "/" in path else ()))
+    return made
+
+
+def _prefixes(alias: str) -> list[str]:
+    steps = alias.split("/")
+    return ["/".join(steps[:count]) for count in range(1, len(steps) + 1)]
+
+
+def _key_attributes(key: Key, labels: list[str]) -> Entity:
+    attrs: Entity = {
+        "arn": key.arn,
+        "account": key.account,
+        "region": key.region,
+        "regionLabels": labels,
+        "keySpec": str(key.key_spec),
+        "keyUsage": str(key.key_usage),
+        "keyOrigin": str(key.origin),
+        "multiRegion": key.multi_region is not None,
+        "replicaRegions": [],
+        "resourceAliases": list(key.aliases),
+        "keyState": str(key.state),
+        "accountDelegation": key.account_delegation,
+    }
+    if key.multi_region is not None and key.multi_region_key_type is not None:
+        attrs["multiRegionKeyType"] = str(key.multi_region_key_type)
+        attrs["primaryRegion"] = key.multi_region.primary_region
+        if key.multi_region.primary_region == key.region:
+            attrs["replicaRegions"] = list(key.multi_region.replica_regions)
+    if key.custom_key_store_id:
+        attrs["customKeyStoreId"] = key.custom_key_store_id
+    return attrs
+
+
+def resource_ancestors(resource: Resource, around: Surroundings) -> frozenset[Uid]:
+    """Every container of a resource, itself included."""
+    found = {(e["uid"]["type"], e["uid"]["id"]) for e in resource_entities(resource, around)}
+    return frozenset(found)

@@ -1,0 +1,139 @@
+"""The only importer of the Cedar binding. Any fault denies.
+
+Allowed means: Cedar decided Allow and reported no error. A forbid that cannot be evaluated is skipped by the engine, so an error
+beside an Allow may hide a refusal; entities are always built against a schema, because without it action groups are empty and
+a forbid on a group never fires.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cedarpy
+
+Est = dict[str, Any]
+"""One policy in Cedar's JSON form."""
+
+
+class PolicySyntaxError(Exception):
+    """Text that is no Cedar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the engine said. `policy_ids` is sorted; `errors` counts faults of evaluation, each of which denies."""
+
+    allowed: bool
+    policy_ids: tuple[str, ...]
+    errors: int
+
+
+FAULT = Decision(False, (), 1)
+
+
+class PolicyHandle:
+    """A parsed policy set."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, policies: Mapping[str, Est]) -> None:
+        document = {"staticPolicies": dict(policies), "templates": {}, "templateLinks": []}
+        self._handle = cedarpy.PolicySet.from_json_str(json.dumps(document))
+
+    @property
+    def handle(self) -> Any:
+        return self._handle
+
+
+class SchemaHandle:
+    """A parsed schema. Raises: PolicySyntaxError."""
+
+    __slots__ = ("_handle", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        try:
+            self._handle = cedarpy.Schema.from_str(text)
+        except ValueError as fault:
+            raise PolicySyntaxError(f"schema: {fault}") from fault
+
+    @property
+    def handle(self) -> Any:
+        return self._handle
+
+
+class EntityHandle:
+    """Entities, checked against the schema they were built with. Raises: ValueError if they do not fit it."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    @classmethod
+    def build(cls, entities: Iterable[Est], schema: SchemaHandle) -> EntityHandle:
+        return cls(cedarpy.Entities.from_json_str(json.dumps(list(entities)), schema.handle))
+
+    def with_added(self, entities: Iterable[Est]) -> EntityHandle:
+        """These entities and more; what is added was not checked against the schema."""
+        return EntityHandle(self._handle.with_added_json_str(json.dumps(list(entities))))
+
+    @property
+    def handle(self) -> Any:
+        return self._handle
+
+
+def evaluate(
+    *,
+    principal: str,
+    action: str,
+    resource: str,
+    context: Mapping[str, Any],
+    policies: PolicyHandle,
+    entities: EntityHandle,
+    schema: SchemaHandle,
+) -> Decision:
+    """Ask the engine. Never raises."""
+    request = {"principal": principal, "action": action, "resource": resource, "context": dict(context)}
+    try:
+        result = cedarpy.is_authorized(request, policies.handle, entities.handle, schema.handle)
+        if result.decision is cedarpy.Decision.NoDecision:
+            return FAULT
+        errors = len(result.diagnostics.errors)
+        ids = tuple(sorted(result.diagnostics.reasons))
+        return Decision(result.allowed and errors == 0, ids, errors)
+    except Exception:
+        return FAULT
+
+
+def parse_policies(text: str) -> list[Est]:
+    """The policies of a text, in its order. Raises: PolicySyntaxError; also for templates."""
+    try:
+        document = json.loads(cedarpy.policies_to_json_str(text))
+    except ValueError as fault:
+        raise PolicySyntaxError(str(fault)) from fault
+    if document["templates"]:
+        raise PolicySyntaxError("policy templates are not allowed")
+    numbered = document["staticPolicies"]
+    return [numbered[name] for name in sorted(numbered, key=lambda name: int(name.removeprefix("policy")))]
+
+
+def validation_faults(text: str, schema: SchemaHandle) -> list[tuple[int, str]]:
+    """(number of the policy in the text, fault) for everything strict validation finds."""
+    result = cedarpy.validate_policies(text, schema.handle, release_gil=True)
+    faults = []
+    for error in result.errors:
+        name = error.policy_id.removeprefix("policy")
+        faults.append((int(name) if name.isdigit() else 0, error.error))
+    return list(dict.fromkeys(faults))
+
+
+def format_policies(text: str) -> str:
+    """The canonical text. Raises: PolicySyntaxError."""
+    try:
+        return str(cedarpy.format_policies(text, 100, 2))
+    except ValueError as fault:
+        raise PolicySyntaxError(str(fault)) from fault

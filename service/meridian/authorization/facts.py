@@ -1,0 +1,146 @@
+"""What a policy may ask about a request, beside principal and resource.
+
+THE table of context attributes: one reader each. An attribute that is absent is left out, never empty.
+
+Source: docs/spec/condition-keys.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from meridian.catalog import Requirement, enum_aws_value
+from meridian.domain.call import Call
+
+ABSENT: Final = object()
+SOURCE: Final = {"ReEncryptFrom": "source_", "ReEncryptTo": "destination_"}
+
+
+class Facts(Protocol):
+    """Values of context attributes, made when they are asked for."""
+
+    def attribute(self, name: str) -> Any:
+        """A context attribute: text, truth, number, set as a sorted list, tag map as a dict; ABSENT when there is none."""
+        ...
+
+    def request_attribute(self, name: str) -> Any:
+        """An attribute of `context.request`."""
+        ...
+
+
+class PlainFacts:
+    """Facts that are simply given, as policy tests do."""
+
+    def __init__(self, attributes: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+        self._attributes = attributes
+        self._request = request
+
+    def attribute(self, name: str) -> Any:
+        return self._attributes.get(name, ABSENT)
+
+    def request_attribute(self, name: str) -> Any:
+        return self._request.get(name, ABSENT)
+
+
+class CallFacts:
+    """Facts of a call, for one of its requirements."""
+
+    __slots__ = ("_call", "_prefix", "_region", "_region_labels")
+
+    def __init__(self, call: Call, requirement: Requirement, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
+        self._call = call
+        self._prefix = SOURCE.get(requirement.action, "")
+        self._region = region
+        self._region_labels = region_labels
+
+    def attribute(self, name: str) -> Any:
+        return _READERS[name](self)
+
+    def request_attribute(self, name: str) -> Any:
+        return _REQUEST_READERS[name](self)
+
+    # ---- readers
+
+    def _value(self, field: str, default: Any) -> Any:
+        request = self._call.request
+        return getattr(request, field) if request.HasField(field) else default
+
+    def _encryption_context(self) -> dict[str, str]:
+        return dict(getattr(self._call.request, f"{self._prefix}encryption_context"))
+
+    def _encryption_algorithm(self) -> str:
+        request, field = self._call.request, f"{self._prefix}encryption_algorithm"
+        descriptor = request.DESCRIPTOR.fields_by_name.get(field)
+        if descriptor is None:
+            return "SYMMETRIC_DEFAULT"
+        return enum_aws_value(descriptor, getattr(request, field)) or "SYMMETRIC_DEFAULT"
+
+    def _request_tags(self) -> dict[str, str]:
+        return {tag.tag_key: tag.tag_value for tag in self._call.request.tags}
+
+    def _same_key(self) -> bool:
+        keys = list(self._call.keys.values())
+        return len(keys) == 2 and keys[0].arn == keys[1].arn
+
+    def _replica_region_labels(self) -> list[str]:
+        return sorted(self._region_labels.get(self._call.request.replica_region, ()))
+
+    def _alias(self) -> Any:
+        aliases = self._call.aliases
+        return next(iter(aliases.values())) if aliases else ABSENT
+
+    def _mfa_age(self) -> Any:
+        principal = self._call.principal
+        if principal is None or principal.mfa_at is None:
+            return ABSENT
+        return int((self._call.received_at - principal.mfa_at).total_seconds())
+
+
+def _principal(attribute: str) -> Callable[[CallFacts], Any]:
+    def read(facts: CallFacts) -> Any:
+        value = getattr(facts._call.principal, attribute, None)
+        return ABSENT if value in (None, "") else cedar_time(value) if isinstance(value, datetime) else value
+
+    return read
+
+
+def cedar_time(moment: datetime) -> str:
+    """A time as Cedar reads it: UTC, to the millisecond."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+_READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
+    "encryptionAlgorithm": CallFacts._encryption_algorithm,
+    "encryptionContext": CallFacts._encryption_context,
+    "encryptionContextKeys": lambda facts: sorted(facts._encryption_context()),
+    "requestAlias": CallFacts._alias,
+    "recipientAttestation": lambda facts: ABSENT,  # requests with an attestation are refused before any policy is asked
+    "reEncryptOnSameKey": CallFacts._same_key,
+    "bypassPolicyLockoutSafetyCheck": lambda facts: facts._value("bypass_policy_lockout_safety_check", False),
+    "requestTags": CallFacts._request_tags,
+    "tagKeys": lambda facts: sorted(facts._request_tags()),
+    "replication": lambda facts: facts._call.rpc.name == "ReplicateKey",
+    "replicaRegion": lambda facts: facts._call.request.replica_region,
+    "replicaRegionLabels": CallFacts._replica_region_labels,
+    "trailingDaysWithoutKeyUsage": lambda facts: ABSENT,  # no usage is recorded yet; policies that need it refuse
+}
+
+_REQUEST_READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
+    "currentTime": lambda facts: cedar_time(facts._call.received_at),
+    "sourceIp": lambda facts: facts._call.evidence.source_ip,
+    "secureTransport": lambda facts: facts._call.evidence.secure_transport,
+    "requestedRegion": lambda facts: facts._region,
+    "mfaPresent": lambda facts: bool(facts._call.principal and facts._call.principal.mfa_present),
+    "mfaAgeSeconds": CallFacts._mfa_age,
+    "tokenIssueTime": _principal("token_issued_at"),
+    "sessionName": _principal("session_name"),
+    "sourceNetwork": lambda facts: ABSENT,
+    "viaService": lambda facts: ABSENT,
+    "sourceArn": lambda facts: ABSENT,
+    "sourceAccount": lambda facts: ABSENT,
+    "userAgent": lambda facts: facts._call.evidence.user_agent or ABSENT,
+    "dryRun": lambda facts: facts._call.dry_run,
+    "grants": lambda facts: [],
+}

@@ -1,0 +1,76 @@
+"""The policy of one key: read, confined to its key, and refused where it reaches further.
+
+Source: docs/spec/policy-design.md, layers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from meridian.authorization.entities import resource_uid
+from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
+from meridian.authorization.policies import KEY, Policy, action_names, depth, uid
+from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.key import Key
+from meridian.domain.limits import Limits
+from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
+
+POLICIES_MAX: Final = 200
+DEPTH_MAX: Final = 100
+ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
+
+
+class KeyPolicyReader:
+    """Reads key policies against the schema."""
+
+    def __init__(self, schema: SchemaHandle, model: SchemaModel, limits: Limits) -> None:
+        self._schema = schema
+        self._on_keys = {name for name, row in model.actions.items() if "Key" in [r.strip() for r in row.resources.split(",")]}
+        self._groups = {name for name, row in model.actions.items() if not row.resources}
+        self._bytes_max = limits.key_policy_bytes
+
+    def require_valid(self, key: Key) -> None:
+        """Refuse the key's policy text if it may not be stored. Raises: MalformedPolicyDocumentException, LimitExceededException."""
+        if len(key.policy.encode()) > self._bytes_max:
+            raise LimitExceededException(f"Key policy is longer than {self._bytes_max} bytes.")
+        policies = self.read(key)
+        if len(policies) > POLICIES_MAX:
+            raise MalformedPolicyDocumentException(f"A key policy has at most {POLICIES_MAX} policies.")
+        for number, fault in validation_faults(key.policy, self._schema):
+            raise MalformedPolicyDocumentException(f"Policy {number + 1} of the key policy does not validate: {fault}")
+
+    def read(self, key: Key) -> tuple[Policy, ...]:
+        """The key's policies, each confined to this key. Raises: MalformedPolicyDocumentException."""
+        if not key.policy:
+            return ()
+        try:
+            parsed = parse_policies(key.policy)
+        except PolicySyntaxError as fault:
+            raise MalformedPolicyDocumentException(f"The key policy is no Cedar text: {_first_line(fault)}") from fault
+        return tuple(self._confined(key, number, est) for number, est in enumerate(parsed, 1))
+
+    def _confined(self, key: Key, number: int, est: Est) -> Policy:
+        place = f"Policy {number} of the key policy"
+        if depth(est["conditions"]) > 2 * DEPTH_MAX:
+            raise MalformedPolicyDocumentException(f"{place} nests too deeply.")
+        for name in action_names(est) or ():
+            if name in ACCOUNT_ONLY or name not in self._on_keys | self._groups:
+                raise MalformedPolicyDocumentException(f"{place}: action {name} cannot be used in a key policy.")
+        if not _names_only(est["resource"], key):
+            raise MalformedPolicyDocumentException(f"{place}: the resource must be left open, or be this key.")
+        kind, name = resource_uid(key)
+        scope = {"op": "==", "entity": {"type": kind, "id": name}}
+        label = est.get("annotations", {}).get("id") or str(number)
+        return Policy(f"key/{key.key_id}/{label}", KEY, {**est, "resource": scope}, key.account)
+
+
+def _names_only(scope: dict[str, Any], key: Key) -> bool:
+    if scope["op"] == "All":
+        return True
+    if scope["op"] == "is":
+        return scope["entity_type"] == "KMS::Key" and "in" not in scope
+    return scope["op"] == "==" and uid(scope["entity"]) == resource_uid(key)
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).splitlines()[0] if str(fault) else "it cannot be read"

@@ -1,0 +1,90 @@
+"""Policies as values, and what their scopes and bodies say. No engine is asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from meridian.authorization.evaluator import Est
+
+GUARDRAIL, ACCOUNT, KEY, BUILTIN = "guardrail", "account", "key", "builtin"
+LAYERS = (GUARDRAIL, ACCOUNT, KEY, BUILTIN)
+
+Uid = tuple[str, str]
+"""Entity type and id."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """One policy with the id it answers under. Compared by identity: an edited policy is another one."""
+
+    policy_id: str
+    layer: str
+    est: Est
+    account: str = ""
+    """The account whose permits these are; empty where the layer has none."""
+    foreign: bool = False
+    """Marked for the caller's side of calls on keys of other accounts."""
+
+    @property
+    def is_permit(self) -> bool:
+        return bool(self.est["effect"] == "permit")
+
+
+def uid(entity: Mapping[str, Any]) -> Uid:
+    """The uid of an entity reference in a scope."""
+    inner = entity.get("__entity", entity)
+    return inner["type"], inner["id"]
+
+
+def action_names(policy: Est) -> tuple[str, ...] | None:
+    """Actions and groups that the action scope names; None for any action."""
+    scope = policy["action"]
+    if scope["op"] == "All":
+        return None
+    entities = scope["entities"] if "entities" in scope else [scope["entity"]]
+    return tuple(uid(entity)[1] for entity in entities)
+
+
+def matches_action(policy: Est, ancestors: frozenset[str], action: str) -> bool:
+    """Whether the action scope can match this action; `ancestors` are its groups and itself."""
+    names = action_names(policy)
+    if names is None:
+        return True
+    if policy["action"]["op"] == "==":
+        return names[0] == action
+    return not ancestors.isdisjoint(names)
+
+
+def matches_resource(policy: Est, resource: Uid, ancestors: frozenset[Uid]) -> bool:
+    """Whether the resource scope can match this resource; `ancestors` are its containers and itself."""
+    scope = policy["resource"]
+    op = scope["op"]
+    if op == "All":
+        return True
+    if op == "==":
+        return uid(scope["entity"]) == resource
+    if op == "in":
+        return uid(scope["entity"]) in ancestors
+    if op == "is":
+        inside = scope.get("in")
+        return scope["entity_type"] == resource[0] and (inside is None or uid(inside["entity"]) in ancestors)
+    return True
+
+
+def walk(node: Any) -> Iterator[dict[str, Any]]:
+    """Every expression below a node, the node included."""
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from walk(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from walk(child)
+
+
+def depth(node: Any) -> int:
+    """How deeply an expression nests."""
+    children: list[Any] = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
+    return 1 + max((depth(child) for child in children), default=0)

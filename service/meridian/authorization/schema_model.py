@@ -1,0 +1,91 @@
+"""What the policy schema declares, as values: actions with their groups, and the attributes of each context.
+
+From these a narrow schema is cut for one action and the attributes that a slice of policies reads. A missing, mistyped or extra
+attribute is refused by the narrow schema as by the whole one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+Attributes = dict[str, str]
+"""Attribute name, with "?" where it is optional → type as written."""
+
+TYPE = re.compile(r"\btype (\w+) = \{(.*?)\};", re.DOTALL)
+ACTION = re.compile(r"\baction ([\w,\s]+?)(?: in \[([\w,\s]*)\])?(?: appliesTo \{(.*?)\})?;", re.DOTALL)
+FIELD = re.compile(r"(\w+\??)\s*:\s*([\w<>]+)")
+LIST = re.compile(r"(principal|resource):\s*\[([^\]]*)\]")
+CONTEXT = re.compile(r"context:\s*(\{.*\}|\w+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """One action or action group."""
+
+    name: str
+    groups: tuple[str, ...]
+    principals: str = ""
+    resources: str = ""
+    context: tuple[tuple[str, str], ...] = ()
+
+
+class SchemaModel:
+    """The schema text, taken apart."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        bare = "\n".join(line.split("//", 1)[0] for line in text.splitlines())
+        self.types: dict[str, Attributes] = {m[1]: dict(FIELD.findall(m[2])) for m in TYPE.finditer(bare)}
+        self._entities = bare[: TYPE.search(bare).start()]  # type: ignore[union-attr]  # the schema declares types after entities
+        self.actions: dict[str, ActionRow] = {}
+        for match in ACTION.finditer(bare):
+            for row in self._rows(match):
+                self.actions[row.name] = row
+
+    def _rows(self, match: re.Match[str]) -> Iterable[ActionRow]:
+        groups = tuple(g.strip() for g in (match[2] or "").split(",") if g.strip())
+        body = match[3] or ""
+        lists = dict(LIST.findall(body))
+        context = CONTEXT.search(body)
+        attributes: Attributes = {}
+        if context is not None:
+            attributes = dict(FIELD.findall(context[1])) if context[1].startswith("{") else self.types[context[1]]
+        for name in match[1].split(","):
+            fields = tuple(attributes.items())
+            yield ActionRow(name.strip(), groups, lists.get("principal", ""), lists.get("resource", ""), fields)
+
+    @cached_property
+    def ancestors(self) -> dict[str, frozenset[str]]:
+        """Every group that an action is in, itself included."""
+        return {name: frozenset(self._closure(name)) for name in self.actions}
+
+    def _closure(self, name: str) -> Iterable[str]:
+        yield name
+        for group in self.actions[name].groups:
+            yield from self._closure(group)
+
+    def context_attributes(self, action: str) -> Attributes:
+        """Attributes of an action's context, `request` included."""
+        return dict(self.actions[action].context)
+
+    def narrow(self, action: str, attributes: frozenset[str], request_attributes: frozenset[str]) -> str:
+        """A schema for one action whose context has only these attributes."""
+        row = self.actions[action]
+        fields = [f"{name}: {kind}" for name, kind in row.context if name.rstrip("?") in attributes and name != "request"]
+        if request_attributes:
+            inner = [f"{n}: {k}" for n, k in self.types["Request"].items() if n.rstrip("?") in request_attributes]
+            fields.append("request: {" + ", ".join(inner) + "}")
+        groups = [self.actions[name] for name in sorted(self.ancestors[action] - {action})]
+        lines = [_declaration(g) for g in groups]
+        lines.append(
+            f"action {action} in [{', '.join(row.groups)}] appliesTo {{ principal: [{row.principals}], "
+            f"resource: [{row.resources}], context: {{{', '.join(fields)}}} }};"
+        )
+        return self._entities + "\n".join(lines) + "\n}\n"
+
+
+def _declaration(group: ActionRow) -> str:
+    return f"action {group.name} in [{', '.join(group.groups)}];" if group.groups else f"action {group.name};"

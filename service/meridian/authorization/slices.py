@@ -1,0 +1,80 @@
+"""Slices: for one action on one resource, the policies that can matter, parsed once, with the narrowest schema that fits.
+
+A policy is left out only when its action or resource scope cannot match; conditions are never looked at. Slices with the same
+policies share one compiled form, so ten thousand keys without a policy of their own cost one.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from meridian.authorization.evaluator import PolicyHandle, SchemaHandle
+from meridian.authorization.policies import Policy
+from meridian.authorization.read_set import ReadSet, read_set
+from meridian.authorization.schema_model import SchemaModel
+
+COMPILED_MAX: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledSlice:
+    """Policies ready to be asked, what they read, and the schema cut to it."""
+
+    action: str
+    policies: PolicyHandle
+    schema: SchemaHandle
+    reads: ReadSet
+    attributes: tuple[str, ...]
+    request_attributes: tuple[str, ...]
+    policy_ids: tuple[str, ...]
+    parses: int = 1
+
+
+class SliceCompiler:
+    """Compiles slices, each set of policies once."""
+
+    def __init__(self, model: SchemaModel) -> None:
+        self._model = model
+        self._request_attributes = frozenset(name.rstrip("?") for name in model.types["Request"])
+        self._compiled: OrderedDict[tuple[str, frozenset[Policy]], CompiledSlice] = OrderedDict()
+        self._schemas: dict[tuple[str, frozenset[str], frozenset[str]], SchemaHandle] = {}
+        self.parses = 0
+        """How many policy sets were parsed; a warm call parses none."""
+
+    def compile(self, action: str, policies: Iterable[Policy]) -> CompiledSlice:
+        """The compiled slice of these policies for this action."""
+        name = (action, frozenset(policies))
+        known = self._compiled.get(name)
+        if known is not None:
+            self._compiled.move_to_end(name)
+            return known
+        made = self._compile(action, name[1])
+        self._compiled[name] = made
+        if len(self._compiled) > COMPILED_MAX:
+            self._compiled.popitem(last=False)
+        return made
+
+    def _compile(self, action: str, policies: frozenset[Policy]) -> CompiledSlice:
+        self.parses += 1
+        whole = frozenset(name.rstrip("?") for name in self._model.context_attributes(action))
+        reads = read_set((p.est for p in policies), whole - {"request"}, self._request_attributes)
+        attributes, requested = reads.attributes & whole, reads.request_attributes & self._request_attributes
+        return CompiledSlice(
+            action=action,
+            policies=PolicyHandle({p.policy_id: p.est for p in policies}),
+            schema=self._schema(action, attributes, requested),
+            reads=reads,
+            attributes=tuple(sorted(attributes)),
+            request_attributes=tuple(sorted(requested)),
+            policy_ids=tuple(sorted(p.policy_id for p in policies)),
+        )
+
+    def _schema(self, action: str, attributes: frozenset[str], requested: frozenset[str]) -> SchemaHandle:
+        name = (action, attributes, requested)
+        known = self._schemas.get(name)
+        if known is None:
+            known = self._schemas[name] = SchemaHandle(self._model.narrow(action, attributes, requested))
+        return known
