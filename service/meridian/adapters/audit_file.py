@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -113,6 +113,19 @@ def streams_in(directory: Path) -> list[Path]:
 def stream_of(path: Path) -> str:
     """The stream id in a file's name."""
     return path.stem.split("-", 1)[-1]
+
+
+def events_in(directory: Path, event_ids: Collection[str]) -> set[str]:
+    """Which of these event ids stand in the streams of a directory; the newest stream is read first."""
+    missing, found = set(event_ids), set()
+    for path in reversed(streams_in(directory)):
+        if not missing:
+            break
+        text = path.read_bytes()
+        here = {name for name in missing if name.encode() in text}
+        found |= here
+        missing -= here
+    return found
 
 
 def cut_torn_tail(directory: Path) -> Tail | None:

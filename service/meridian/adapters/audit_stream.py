@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
-from meridian.adapters.audit_file import AuditFile
+from meridian.adapters.audit_file import AuditFile, events_in
 from meridian.domain.audit_record import Record
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.clock import Clock
@@ -68,6 +69,9 @@ class FileAuditStream:
         if not self._writing:
             self._start_or_wait()
         await done
+
+    async def known(self, event_ids: Collection[str]) -> set[str]:
+        return await asyncio.to_thread(events_in, self._file.path.parent, event_ids)
 
     async def close(self) -> None:
         if self._closing is None:

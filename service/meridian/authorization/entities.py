@@ -41,7 +41,7 @@ class Surroundings:
     region_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _entity(uid: Uid, parents: tuple[Uid, ...] = (), attrs: Entity | None = None, tags: Mapping[str, str] | None = None) -> Entity:
+def entity(uid: Uid, parents: tuple[Uid, ...] = (), attrs: Entity | None = None, tags: Mapping[str, str] | None = None) -> Entity:
     made: Entity = {
         "uid": {"type": uid[0], "id": uid[1]},
         "attrs": attrs or {},
@@ -67,8 +67,8 @@ def principal_entities(principal: Principal, around: Surroundings) -> list[Entit
     groups: list[Uid] = [("KMS::Group", group) for group in principal.groups]
     parents = (*groups, ("KMS::Account", principal.account))
     attrs = {"arn": principal.arn, "account": principal.account}
-    made = [_entity(principal_uid(principal), parents, attrs, dict(principal.tags))]
-    made += [_entity(("KMS::Group", group)) for group in principal.groups]
+    made = [entity(principal_uid(principal), parents, attrs, dict(principal.tags))]
+    made += [entity(("KMS::Group", group)) for group in principal.groups]
     return made + account_entities(principal.account, around)
 
 
@@ -76,7 +76,7 @@ def account_entities(account: str, around: Surroundings) -> list[Entity]:
     """An account and the units around it."""
     units = [("KMS::OrgUnit", unit) for unit in around.org_units.get(account, ())]
     chain: list[Uid] = [("KMS::Account", account), *units]
-    return [_entity(uid, tuple(chain[at + 1 : at + 2])) for at, uid in enumerate(chain)]
+    return [entity(uid, tuple(chain[at + 1 : at + 2])) for at, uid in enumerate(chain)]
 
 
 def resource_entities(resource: Resource, around: Surroundings) -> list[Entity]:
@@ -84,7 +84,7 @@ def resource_entities(resource: Resource, around: Surroundings) -> list[Entity]:
     scope: Uid = ("KMS::Scope", f"{resource.account}/{resource.region}")
     labels = sorted(around.region_labels.get(resource.region, ()))
     attrs: Entity = {"account": resource.account, "region": resource.region, "regionLabels": labels}
-    made = [_entity(scope, (("KMS::Account", resource.account),), attrs), *account_entities(resource.account, around)]
+    made = [entity(scope, (("KMS::Account", resource.account),), attrs), *account_entities(resource.account, around)]
     if isinstance(resource, Key):
         made += _key_entities(resource, scope, labels)
     return made
@@ -94,12 +94,12 @@ def _key_entities(key: Key, scope: Uid, labels: list[str]) -> list[Entity]:
     paths = {("KMS::AliasPath", f"{key.account}/{prefix}") for alias in key.aliases for prefix in _prefixes(alias)}
     leaves = tuple(sorted({("KMS::AliasPath", f"{key.account}/{alias}") for alias in key.aliases}))
     family: tuple[Uid, ...] = (("KMS::KeyFamily", f"{key.account}/{key.key_id}"),) if key.multi_region else ()
-    made = [_entity(resource_uid(key), (scope, *family, *leaves), _key_attributes(key, labels), dict(key.tags))]
-    made += [_entity(uid, (("KMS::Account", key.account),)) for uid in family]
+    made = [entity(resource_uid(key), (scope, *family, *leaves), _key_attributes(key, labels), dict(key.tags))]
+    made += [entity(uid, (("KMS::Account", key.account),)) for uid in family]
     for kind, name in sorted(paths):
         account, path = name.split("/", 1)
         parent = path.rpartition("/")[0]
-        made.append(_entity((kind, name), ((kind, f"{account}/{parent}"),) if "/" in path else ()))
+        made.append(entity((kind, name), ((kind, f"{account}/{parent}"),) if "/" in path else ()))
     return made
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key
+from meridian.domain.peer_message import Prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Call:
         "evidence",
         "keys",
         "malformed",
+        "prepare",
         "principal",
         "prospective",
         "received_at",
@@ -115,6 +117,8 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
+        self.prepare: Prepare | None = None
+        """What another Region asked, when this call is the destination's half of a ReplicateKey."""
         self.prospective: Key | None = None
         """The key that CreateKey is about to make; its key id is not drawn yet."""
         self.aliases: dict[str, str] = {}

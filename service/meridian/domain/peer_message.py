@@ -46,6 +46,8 @@ class DeliverSetState:
     sequence: int
     incarnation: int
     request_id: str
+    transport_public_key: bytes
+    """The sender's; its fingerprint is pinned at the receiver."""
 
 
 @dataclass(frozen=True, slots=True)

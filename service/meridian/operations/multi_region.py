@@ -8,7 +8,7 @@ Source: AWS KMS API Reference, ReplicateKey; docs/spec/multi-region.md; docs/spe
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from meridian.domain.call import Call
 from meridian.domain.key import Key, Origin
@@ -41,6 +41,7 @@ class MultiRegion:
         peer_regions: Collection[str],
         clock: Clock,
         entropy: Entropy,
+        wake_outbox: Callable[[], None],
     ) -> None:
         self._identity = identity
         self._engine = engine
@@ -49,6 +50,7 @@ class MultiRegion:
         self._peer_regions = frozenset(peer_regions)
         self._clock = clock
         self._entropy = entropy
+        self._wake_outbox = wake_outbox
 
     async def replicate_key(self, request: multi_region_pb2.ReplicateKeyRequest, call: Call) -> multi_region_pb2.ReplicateKeyResponse:
         """The replica's metadata, state Creating; it becomes usable when its Region has the material.
@@ -67,6 +69,7 @@ class MultiRegion:
         call.response_elements = {"replicaKeyMetadata": metadata, "replicaPolicy": request.policy}
         await self._changes.apply(call, key, self._with_new_member(request.replica_region, serial, call))
         reach(FaultPoint.REPLICATE_KEY_AFTER_COMMIT)
+        self._wake_outbox()
         return multi_region_pb2.ReplicateKeyResponse(
             replica_key_metadata=metadata, replica_policy=request.policy, replica_tags=request.tags
         )

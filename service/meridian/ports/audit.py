@@ -5,6 +5,7 @@ Every adapter passes `tests/contract/test_audit.py`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from meridian.domain.call import Call
@@ -22,6 +23,10 @@ class AuditStream(Protocol):
         Raises: DependencyTimeoutException if the sink fails, is full, or takes longer than 500 ms; the record may then be in
         the stream or not.
         """
+        ...
+
+    async def known(self, event_ids: Collection[str]) -> set[str]:
+        """Which of these events earlier streams hold already."""
         ...
 
     async def close(self) -> None:

@@ -151,6 +151,10 @@ class CryptoEngine(Protocol):
         """
         ...
 
+    def read_envelope_meta(self, envelope: bytes, signer_public_key: bytes) -> EnvelopeMeta:
+        """What a verified envelope says it is bound to. Raises: ValueError if it does not verify or cannot be read."""
+        ...
+
     def sign_set_state(self, body: bytes) -> bytes:
         """The signed form of a set state: `MS`, body, signature by this Region's transport key."""
         ...

@@ -369,6 +369,7 @@ class DeliverSetStateRequest(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TRANSPORT_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     signed_state: _builtins.bytes
     """The state in its signed form."""
     serial: _builtins.str
@@ -379,6 +380,10 @@ class DeliverSetStateRequest(_message.Message):
     """Incarnation of the sender's database."""
     request_id: _builtins.str
     """Request id of the call that caused the change."""
+    transport_public_key: _builtins.bytes
+    """The sender's transport public key, DER SubjectPublicKeyInfo; the receiver
+    compares its fingerprint with the configured one.
+    """
     @_builtins.property
     def envelopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """One sealed envelope for each material that the receiver lacks."""
@@ -392,10 +397,11 @@ class DeliverSetStateRequest(_message.Message):
         sequence: _builtins.int = ...,
         incarnation: _builtins.int = ...,
         request_id: _builtins.str = ...,
+        transport_public_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelopes", b"envelopes", "incarnation", b"incarnation", "request_id", b"request_id", "sequence", b"sequence", "serial", b"serial", "signed_state", b"signed_state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelopes", b"envelopes", "incarnation", b"incarnation", "request_id", b"request_id", "sequence", b"sequence", "serial", b"serial", "signed_state", b"signed_state", "transport_public_key", b"transport_public_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -408,22 +414,16 @@ class DeliverSetStateResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
-    MATERIAL_IDS_FIELD_NUMBER: _builtins.int
     acknowledged: _builtins.bool
     """The receiver has adopted this state, now or before, or holds a higher one."""
-    @_builtins.property
-    def material_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Materials that the receiver has stored."""
-
     def __init__(
         self,
         *,
         acknowledged: _builtins.bool = ...,
-        material_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "material_ids", b"material_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,171 @@
+"""Other Regions over gRPC with mutual TLS.
+
+The server must show a certificate of the peer authority with the DNS name of the Region that is meant, so one Region cannot
+answer for another; what it signs is checked against the fingerprint that the operator configured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any, Final
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from meridian import errors
+from meridian.domain.peer_message import DeliverHeld, DeliverSetState, Prepare
+from meridian.domain.peers import PeerRegion
+from meridian.errors import DependencyTimeoutException, KmsError
+from meridian.peer.v1 import replication_pb2 as wire
+from meridian.peer.v1 import replication_pb2_grpc
+from meridian.ports.clock import Clock
+from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
+
+TIMEOUT_SECONDS: Final = 4.0
+OFFER_SECONDS: Final = 600.0
+RECONNECT_MS: Final = 200
+
+
+class GrpcRegionPeer:
+    """Implements `ports.region_peer.RegionPeer`."""
+
+    def __init__(
+        self, peers: Mapping[str, PeerRegion], engine: CryptoEngine, clock: Clock, *, private_key: bytes, certificate: bytes, ca: bytes
+    ) -> None:
+        self._peers = peers
+        self._engine = engine
+        self._clock = clock
+        self._credentials = grpc.ssl_channel_credentials(ca, private_key, certificate)
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._offers: dict[str, tuple[float, TransportOffer]] = {}
+
+    async def transport_offer(self, region: str) -> TransportOffer:
+        known = self._offers.get(region)
+        if known is not None and known[0] > self._clock.monotonic():
+            return known[1]
+        answer = await self._call(region, "GetTransportOffer", wire.GetTransportOfferRequest())
+        peer = self._peers[region]
+        if not compare_digest(sha256(answer.transport_public_key).hexdigest(), peer.transport_fingerprint):
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason="transport key differs from the configured one")
+        try:
+            offer = self._engine.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
+        except ValueError as fault:
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason=f"transport offer: {fault}") from fault
+        if offer.region != region:
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason="transport offer of another Region")
+        self._offers[region] = (self._clock.monotonic() + OFFER_SECONDS, offer)
+        return offer
+
+    async def prepare(self, region: str, message: Prepare) -> bytes:
+        caller = message.caller
+        request = wire.PrepareRequest(
+            set=wire.KeySetName(account=message.account, key_id=message.key_id),
+            serial=message.serial,
+            request_id=message.request_id,
+            caller=wire.CallerOnBehalf(
+                method=caller.method, subject=caller.subject, source_ip=caller.source_ip, user_agent=caller.user_agent
+            ),
+            replicate_key_request=message.replicate_key_request,
+            key_spec=message.key_spec,
+            key_usage=message.key_usage,
+            origin=message.origin,
+            primary_region=message.primary_region,
+            replica_regions=message.replica_regions,
+            current_material_id=message.current_material_id,
+        )
+        answer = await self._call(region, "Prepare", request)
+        return bytes(answer.key_metadata)
+
+    async def deliver_set_state(self, region: str, message: DeliverSetState) -> bool:
+        request = wire.DeliverSetStateRequest(
+            signed_state=message.signed_state,
+            serial=message.serial,
+            envelopes=message.envelopes,
+            sequence=message.sequence,
+            incarnation=message.incarnation,
+            request_id=message.request_id,
+            transport_public_key=message.transport_public_key,
+        )
+        try:
+            answer = await self._call(region, "DeliverSetState", request)
+        except errors.ValidationException:
+            self._offers.pop(region, None)  # its HPKE key may have been replaced: ask for a new offer next time
+            raise
+        return bool(answer.acknowledged)
+
+    async def deliver_held(self, region: str, message: DeliverHeld) -> None:
+        request = wire.DeliverHeldRequest(
+            set=wire.KeySetName(account=message.account, key_id=message.key_id),
+            serial=message.serial,
+            term_generation=message.term.generation,
+            term_origin=message.term.origin,
+            term_number=message.term.number,
+            material_ids=message.material_ids,
+            incarnation=message.incarnation,
+            request_id=message.request_id,
+        )
+        await self._call(region, "DeliverHeld", request)
+
+    async def resolve(self, region: str, account: str, key_id: str, serial: str) -> bool:
+        request = wire.ResolveRequest(set=wire.KeySetName(account=account, key_id=key_id), serial=serial)
+        answer = await self._call(region, "Resolve", request)
+        return bool(answer.committed)
+
+    async def close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close(grace=1.0)
+
+    async def _call(self, region: str, method: str, request: Any) -> Any:
+        stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))
+        try:
+            return await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError as fault:
+            raise error_of(fault, region) from fault
+
+    def _channel(self, region: str) -> grpc.aio.Channel:
+        channel = self._channels.get(region)
+        if channel is None:
+            peer = self._peers.get(region)
+            if peer is None:
+                raise DependencyTimeoutException(f"Region {region} did not answer.", reason="not a configured Region")
+            options = [
+                ("grpc.ssl_target_name_override", peer.server_name),
+                ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
+                ("grpc.max_reconnect_backoff_ms", 5000),
+                ("grpc.enable_retries", 0),
+            ]
+            channel = self._channels[region] = grpc.aio.secure_channel(peer.address, self._credentials, options=options)
+        return channel
+
+
+def error_of(fault: grpc.aio.AioRpcError, region: str) -> KmsError:
+    """The error that a Region answered with, or that it could not be reached."""
+    status = rpc_status.from_call(fault)  # type: ignore[arg-type]  # an aio error has the same accessors
+    for detail in status.details if status is not None else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
+            return _typed(info.reason, status.message if status is not None else "")
+    return DependencyTimeoutException(f"Region {region} did not answer.", reason=f"{fault.code().name}: {fault.details()}"[:200])
+
+
+PASSED_ON: Final = (
+    errors.AccessDeniedException,
+    errors.ValidationException,
+    errors.AlreadyExistsException,
+    errors.LimitExceededException,
+    errors.MalformedPolicyDocumentException,
+    errors.TagException,
+    errors.UnsupportedOperationException,
+    errors.KMSInvalidStateException,
+)
+"""What a Region may refuse with; anything else from there counts as no answer."""
+
+
+def _typed(reason: str, message: str) -> KmsError:
+    for kind in PASSED_ON:
+        if kind.__name__ == reason:
+            return kind(message)
+    return DependencyTimeoutException("The other Region did not answer.", reason=f"{reason}: {message}"[:200])

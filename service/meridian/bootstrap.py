@@ -1,0 +1,398 @@
+"""Builds one Region from its settings, top to bottom. The only place where a concrete thing is chosen.
+
+A configuration with a hole stops here, before anything listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Coroutine, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import uvicorn
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from prometheus_client import CollectorRegistry, Gauge
+
+from meridian.adapters.audit_file import AuditFile
+from meridian.adapters.audit_stream import FileAuditStream
+from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
+from meridian.adapters.region_peer_grpc import GrpcRegionPeer
+from meridian.adapters.store_cache import CachedKeys
+from meridian.adapters.store_sql.migrate import SchemaError, require_current, upgrade
+from meridian.adapters.store_sql.store import SqlStore
+from meridian.authentication.client_certificate import ClientCertificates
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.entities import Surroundings
+from meridian.authorization.evaluator import PolicySyntaxError, SchemaHandle
+from meridian.authorization.policy_files import PolicySetError, load_policies
+from meridian.authorization.self_test import UnsoundEvaluatorError, require_sound_evaluator
+from meridian.catalog import rpcs
+from meridian.domain.peer_message import Prepare
+from meridian.domain.peers import PeerRegion
+from meridian.engine.seals import FileSeal, PassphraseSeal, Seal, SealError
+from meridian.errors import KmsError
+from meridian.operations.change import KeyChanges
+from meridian.operations.data_keys import DataKeys
+from meridian.operations.encryption import Encryption
+from meridian.operations.key_policies import KeyPolicies
+from meridian.operations.keys import Home, Keys
+from meridian.operations.multi_region import MultiRegion
+from meridian.pipeline.admit import Admit
+from meridian.pipeline.audit import Audit
+from meridian.pipeline.authenticate import Authenticate
+from meridian.pipeline.authorize import Authorize, KeyPolicyCheck
+from meridian.pipeline.binding import BindingError, bind
+from meridian.pipeline.chain import Pipeline
+from meridian.pipeline.offer import offer
+from meridian.pipeline.on_behalf import CREATE_KEY, REPLICATE_KEY, ForeseeReplica, OnBehalf, call_of, replica_rpc
+from meridian.pipeline.prospective import Foresee
+from meridian.pipeline.resolve import Resolve
+from meridian.pipeline.telemetry import Telemetry
+from meridian.pipeline.throttle import Throttle
+from meridian.pipeline.validate import Validate
+from meridian.ports.store import RegionIdentity
+from meridian.replication.apply import ApplyMessages
+from meridian.replication.dispatch import Dispatch
+from meridian.replication.prepare import ReserveReplica
+from meridian.settings import FileSealSettings, ListenerSettings, Settings
+from meridian.transport.admin_app import admin_app, admin_server
+from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
+from meridian.transport.peer_server import ReplicationServer, add_replication_service
+from meridian.workers.outbox import OutboxWorker
+from meridian.workers.reservations import ReservationWorker
+
+TRANSPORT_KEY_SECONDS: Final = 3600.0
+
+FAULTS: Final = (
+    SealError,
+    SchemaError,
+    PolicySetError,
+    PolicySyntaxError,
+    UnsoundEvaluatorError,
+    PrincipalsFileError,
+    BindingError,
+    ListenError,
+    KmsError,
+    OSError,
+    ValueError,
+)
+
+
+class StartupError(Exception):
+    """The Region cannot start; the message says why."""
+
+
+def policy_folder() -> Path:
+    """The policy schema and default policies that come with the package."""
+    packaged = Path(str(files("meridian"))) / "policy"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "policy"
+
+
+def schema_text() -> str:
+    """The policy schema."""
+    return (policy_folder() / "meridian.cedarschema").read_text()
+
+
+def seals_of(settings: Settings) -> list[Seal]:
+    """The configured seals."""
+    return [
+        FileSeal(s.path) if isinstance(s, FileSealSettings) else PassphraseSeal(s.passphrase_file, s.time_cost, s.memory_kib, s.parallelism)
+        for s in settings.seals
+    ]
+
+
+async def initialise(settings: Settings) -> str:
+    """Migrate the database and make the keyring where there is none; the answer is the Region's transport fingerprint.
+
+    Raises: StartupError.
+    """
+    try:
+        await upgrade(settings.database)
+        store = SqlStore.connect(settings.database)
+        try:
+            identity = await _identity(store, settings)
+            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy())
+            return engine.transport_fingerprint()
+        finally:
+            await store.close()
+    except FAULTS as fault:
+        raise StartupError(_text(fault)) from fault
+
+
+async def _identity(store: SqlStore, settings: Settings) -> RegionIdentity:
+    """The stored names of the Region, stored now if there are none. Raises: ValueError if the settings say otherwise."""
+    async with store.transaction() as uow:
+        stored = await uow.region.identity()
+        if stored is None:
+            stored = RegionIdentity(settings.deployment, settings.partition, settings.region, 0, SystemClock().now())
+            await uow.region.initialise(stored)
+    wanted = {"deployment": settings.deployment, "partition": settings.partition, "region": settings.region}
+    for name, value in wanted.items():
+        if getattr(stored, name) != value:
+            raise ValueError(f"the database belongs to {name} {getattr(stored, name)}, the settings say {value}")
+    return stored
+
+
+def _text(fault: BaseException) -> str:
+    if isinstance(fault, KmsError):
+        return f"{fault.code}: {fault.message} {fault.reason}".strip()
+    return str(fault) or type(fault).__name__
+
+
+class Region:
+    """One running Region."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._entropy = OsEntropy()
+        self._registry = CollectorRegistry()
+        self._stack = contextlib.AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._servers: list[grpc.aio.Server] = []
+        self._admin: uvicorn.Server | None = None
+        self._ready = False
+
+    @classmethod
+    async def start(cls, settings: Settings) -> Region:
+        """A Region that serves. Raises: StartupError."""
+        region = cls(settings)
+        try:
+            await region._start()
+        except FAULTS as fault:
+            await region.stop(0)
+            raise StartupError(_text(fault)) from fault
+        return region
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Stop listening, finish what is under way, close the audit stream, release everything."""
+        self._ready = False
+        await asyncio.gather(*[server.stop(grace_seconds) for server in self._servers])
+        if self._admin is not None:
+            self._admin.should_exit = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        s = self._settings
+        await require_current(s.database)
+        self.store = SqlStore.connect(s.database)
+        self._stack.push_async_callback(self.store.close)
+        identity = await _identity(self.store, s)
+        self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy)
+        self.authorizer = self._authorizer()
+        self.stream = self._audit_stream(identity)
+        self._stack.push_async_callback(self.stream.close)
+        audit = Audit(
+            stream=self.stream,
+            store=self.store,
+            identity=identity,
+            replica=s.replica,
+            clock=self._clock,
+            entropy=self._entropy,
+        )
+        await audit.ship_once()
+        directory = CachedKeys(self.store, self._clock, self.engine.forget)
+        await directory.start()
+        await self._serve(identity, audit, directory)
+        self._ready = True
+
+    def _authorizer(self) -> Authorizer:
+        s = self._settings
+        text = schema_text()
+        schema = SchemaHandle(text)
+        require_sound_evaluator(schema)
+        around = Surroundings(
+            org_units={account: row.org_units for account, row in s.accounts.items()}, region_labels=self._region_labels()
+        )
+        return Authorizer(schema_text=text, source=load_policies(s.policies, schema), around=around, limits=s.limits)
+
+    def _region_labels(self) -> Mapping[str, tuple[str, ...]]:
+        return {name: row.labels for name, row in self._settings.regions.items()}
+
+    def _audit_stream(self, identity: RegionIdentity) -> FileAuditStream:
+        s = self._settings.audit
+        names = {"replica": self._settings.replica, "epoch": identity.incarnation, "region": identity.region}
+        file = AuditFile.open(s.directory, stream=self._entropy.uuid(), now=self._clock.now(), reserve_bytes=s.reserve_bytes, names=names)
+        return FileAuditStream(
+            file,
+            self._clock,
+            max_wait_seconds=s.max_wait_seconds,
+            max_batch=s.max_batch,
+            sink_timeout_seconds=s.sink_timeout_seconds,
+        )
+
+    async def _serve(self, identity: RegionIdentity, audit: Audit, directory: CachedKeys) -> None:
+        s = self._settings
+        clock, entropy, store, engine = self._clock, self._entropy, self.store, self.engine
+        org_units = {account: row.org_units for account, row in s.accounts.items()}
+        principals = FilePrincipals.load(s.principals, partition=s.partition, org_units=org_units)
+        labels = self._region_labels()
+        peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in s.peers}
+        peer = self._peer(peers, engine)
+        outbox = OutboxWorker(
+            store=store,
+            dispatch=Dispatch(identity=identity, engine=engine, peer=peer, clock=clock),
+            clock=clock,
+            entropy=entropy,
+            owner=f"{s.replica}-{os.getpid()}",
+        )
+        check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels)
+        changes = KeyChanges(store, directory, audit)
+        services = {
+            "keys": Keys(
+                store=store,
+                engine=engine,
+                changes=changes,
+                trail=audit,
+                policy_check=check,
+                clock=clock,
+                entropy=entropy,
+                home=Home(s.partition, s.region),
+                limits=s.limits,
+            ),
+            "key_policies": KeyPolicies(changes=changes, policy_check=check),
+            "encryption": Encryption(engine),
+            "data_keys": DataKeys(engine),
+            "multi_region": MultiRegion(
+                identity=identity,
+                engine=engine,
+                changes=changes,
+                peer=peer,
+                peer_regions=peers,
+                clock=clock,
+                entropy=entropy,
+                wake_outbox=outbox.wake,
+            ),
+        }
+        telemetry = Telemetry(clock, self._registry)
+        authorize = Authorize(self.authorizer, region=s.region, region_labels=labels)
+        pipeline = Pipeline(
+            telemetry=telemetry,
+            audit=audit,
+            steps=(
+                Authenticate(principals, ClientCertificates(principals)),
+                Throttle(clock, s.throttle),
+                offer,
+                Validate(),
+                Resolve(directory, partition=s.partition, region=s.region),
+                Foresee(partition=s.partition, region=s.region),
+                authorize,
+                Admit(),
+            ),
+            operations=bind(rpcs(), services),
+        )
+        reserve = ReserveReplica(store=store, trail=audit, policy_check=check, clock=clock, limits=s.limits)
+        prepared = Pipeline(
+            telemetry=telemetry,
+            audit=audit,
+            steps=(
+                OnBehalf(principals, peers, region=s.region),
+                Validate(),
+                ForeseeReplica(partition=s.partition, region=s.region),
+                authorize,
+            ),
+            operations={REPLICATE_KEY: reserve.reserve},
+        )
+        rpc = replica_rpc(rpcs())
+        assert rpc.operation == CREATE_KEY  # noqa: S101 - the destination audits CreateKey
+
+        async def prepare(message: Prepare) -> Any:
+            return await prepared.walk(call_of(rpc, message, clock))
+
+        messages = ApplyMessages(
+            store=store,
+            engine=engine,
+            identity=identity,
+            directory=directory,
+            trail=audit,
+            clock=clock,
+            wake_outbox=outbox.wake,
+        )
+        self._metrics()
+        await self._listen(pipeline, ReplicationServer(peers=peers, engine=engine, prepare=prepare, messages=messages))
+        reservations = ReservationWorker(
+            store=store,
+            peer=peer,
+            directory=directory,
+            trail=audit,
+            clock=clock,
+            after_seconds=s.limits.reservation_seconds,
+        )
+        for work in (directory.follow(), audit.ship(), outbox.run(), reservations.run(), self._renew_transport_keys(engine)):
+            self._run(work)
+
+    def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine) -> GrpcRegionPeer:
+        tls = self._settings.peer.tls
+        peer = GrpcRegionPeer(
+            peers,
+            engine,
+            self._clock,
+            private_key=tls.private_key.read_bytes(),
+            certificate=tls.certificate.read_bytes(),
+            ca=tls.client_ca.read_bytes(),
+        )
+        self._stack.push_async_callback(peer.close)
+        return peer
+
+    def _metrics(self) -> None:
+        info = Gauge("meridian_policy_set_info", "The live policy files.", ["digest"], registry=self._registry)
+        info.labels(self.authorizer.digest).set(1)
+        for name, text, read in (
+            ("meridian_audit_records", "Durable audit records.", lambda: self.stream.records),
+            ("meridian_audit_syncs", "Syncs of the audit file.", lambda: self.stream.syncs),
+            ("meridian_database_transactions", "Transactions and readings begun.", lambda: self.store.statements),
+            ("meridian_policy_parses", "Policy sets parsed.", lambda: self.authorizer.parses),
+            ("meridian_material_unwraps", "Wrapped material rows opened.", lambda: self.engine.unwraps),
+        ):
+            Gauge(name, text, registry=self._registry).set_function(read)
+
+    async def _listen(self, pipeline: Pipeline, replication: ReplicationServer) -> None:
+        s = self._settings
+        server = make_server(
+            rpcs(),
+            pipeline.walk,
+            self._clock,
+            self._entropy,
+            request_bytes_max=s.limits.request_bytes,
+            reflected=s.reflection,
+        )
+        health = health_aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        listen(server, s.grpc.listen, _credentials(s.grpc))
+        peer_server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        add_replication_service(peer_server, replication)
+        listen(peer_server, s.peer.listen, _credentials(s.peer))
+        self._servers = [server, peer_server]
+        for each in self._servers:
+            await each.start()
+        await health.set("", health_pb2.HealthCheckResponse.SERVING)
+        self._admin = admin_server(admin_app(self._registry, lambda: self._ready), s.admin.listen)
+        self._run(self._admin.serve())
+
+    async def _renew_transport_keys(self, engine: InProcessCryptoEngine) -> None:
+        while True:
+            with contextlib.suppress(KmsError):  # tried again in an hour; the newest key lives for days
+                await engine.renew_transport_keys(self.store, self._clock.now())
+            await asyncio.sleep(TRANSPORT_KEY_SECONDS)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+
+def _credentials(listener: ListenerSettings) -> grpc.ServerCredentials:
+    tls = listener.tls
+    return tls_credentials(
+        private_key=tls.private_key.read_bytes(), certificate=tls.certificate.read_bytes(), client_ca=tls.client_ca.read_bytes()
+    )

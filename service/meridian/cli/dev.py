@@ -1,0 +1,164 @@
+"""`meridian dev`: Regions on this machine, each its own process with its own database, with everything made for you."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from meridian.cli.dev_files import DevFolder, RegionPlace, write_private
+from meridian.cli.exit_codes import OK, SETUP
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 9.0
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the deployment; made if it is not there.")
+@click.option("--regions", default="us-east-1,eu-west-1", show_default=True, help="Regions, separated by commas.")
+@click.option("--grpc-port", default=7401, show_default=True, help="gRPC port of the first Region; the next has the next port.")
+@click.option("--aws-port", default=7501, show_default=True, help="Reserved for the AWS wire; nothing listens there yet.")
+@click.option("--admin-port", default=7601, show_default=True, help="Health and metrics port of the first Region.")
+@click.option("--principals", type=click.Path(path_type=Path, exists=True), help="Principals instead of the default ones.")
+@click.option("--ephemeral", is_flag=True, help="Keep nothing: use a temporary folder that is removed at the end.")
+def dev(data: Path | None, regions: str, grpc_port: int, aws_port: int, admin_port: int, principals: Path | None, ephemeral: bool) -> None:
+    """Run Regions on loopback until Ctrl-C. SIGHUP starts Regions again that were stopped."""
+    names = [name.strip() for name in regions.split(",") if name.strip()]
+    if len(set(names)) != len(names) or not names:
+        raise click.BadParameter("name each Region once", param_hint="regions")
+    if ephemeral:
+        with tempfile.TemporaryDirectory(prefix="meridian-") as folder:
+            sys.exit(_run(Path(folder), names, grpc_port, admin_port, principals))
+    if data is None:
+        raise click.UsageError("give --data DIR, or --ephemeral")
+    sys.exit(_run(data.resolve(), names, grpc_port, admin_port, principals))
+
+
+def _run(root: Path, names: list[str], grpc_port: int, admin_port: int, principals: Path | None) -> int:
+    folder = DevFolder(root, names, grpc_port=grpc_port, admin_port=admin_port)
+    folder.prepare(principals)
+    folder.write_settings({})
+    return asyncio.run(Deployment(folder).run())
+
+
+class Deployment:
+    """The processes of a development deployment."""
+
+    def __init__(self, folder: DevFolder) -> None:
+        self._folder = folder
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._ended = asyncio.Event()
+        self._restart = asyncio.Event()
+
+    async def run(self) -> int:
+        """Start every Region, wait for the end, stop them all. The answer is the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._ended.set)
+        loop.add_signal_handler(signal.SIGHUP, self._restart.set)
+        try:
+            self._folder.write_settings(await self._fingerprints())
+            await asyncio.gather(*[self._start(place) for place in self._folder.places])
+        except StartError as fault:
+            click.echo(str(fault), err=True)
+            await self._stop_all()
+            return SETUP
+        self._print_table()
+        click.echo("ready")
+        sys.stdout.flush()
+        await self._watch()
+        await self._stop_all()
+        return OK
+
+    async def _fingerprints(self) -> dict[str, str]:
+        found = {}
+        for place in self._folder.places:
+            process = await asyncio.create_subprocess_exec(
+                *_meridian("region", "init", "--config", str(place.settings)),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            out, err = await asyncio.wait_for(process.communicate(), READY_SECONDS)
+            if process.returncode != 0:
+                raise StartError(f"{place.region}: {err.decode().strip()}")
+            found[place.region] = out.decode().strip()
+        return found
+
+    async def _start(self, place: RegionPlace) -> None:
+        log = (place.folder / "log").open("ab")
+        process = await asyncio.create_subprocess_exec(
+            *_meridian("serve", "--config", str(place.settings), "--allow-file-seal"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C reaches this process, which then stops the Regions in order
+        )
+        log.close()
+        self._processes[place.region] = process
+        write_private(place.folder / "pid", f"{process.pid}\n".encode())
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS) if process.stdout else b""
+        except TimeoutError:
+            line = b""
+        if not line.startswith(b"ready"):
+            tail = (place.folder / "log").read_text(errors="replace").splitlines()[-8:]
+            raise StartError("\n".join([f"{place.region} did not start:", *tail]))
+
+    async def _watch(self) -> None:
+        while not self._ended.is_set():
+            if self._restart.is_set():
+                self._restart.clear()
+                await self._start_again()
+            for region, process in list(self._processes.items()):
+                if process.returncode is not None:
+                    click.echo(f"{region} has stopped ({process.returncode})")
+                    sys.stdout.flush()
+                    del self._processes[region]
+            try:
+                await asyncio.wait_for(self._ended.wait(), 0.2)
+            except TimeoutError:
+                continue
+
+    async def _start_again(self) -> None:
+        for place in self._folder.places:
+            if place.region not in self._processes or self._processes[place.region].returncode is not None:
+                try:
+                    await self._start(place)
+                    click.echo(f"{place.region} serves again")
+                except StartError as fault:
+                    click.echo(str(fault), err=True)
+        sys.stdout.flush()
+
+    async def _stop_all(self) -> None:
+        running = [p for p in self._processes.values() if p.returncode is None]
+        for process in running:
+            process.terminate()
+        if not running:
+            return
+        _, late = await asyncio.wait([asyncio.create_task(p.wait()) for p in running], timeout=STOP_SECONDS)
+        if late:
+            for process in running:
+                if process.returncode is None:
+                    process.kill()
+            await asyncio.gather(*late)
+
+    def _print_table(self) -> None:
+        table = Table("Region", "gRPC", "health and metrics", "folder")
+        for place in self._folder.places:
+            address = f"127.0.0.1:{place.grpc_port}"
+            table.add_row(place.region, address, f"http://127.0.0.1:{place.admin_port}/readyz", str(place.folder))
+        Console(width=None if sys.stdout.isatty() else 140).print(table)
+        click.echo(f"source {self._folder.root}/env")
+
+
+class StartError(Exception):
+    """A Region did not start."""
+
+
+def _meridian(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "meridian", *arguments)

@@ -1,0 +1,246 @@
+"""Everything that `meridian dev` makes and keeps in its folder: authorities, certificates, seals, settings, principals.
+
+Authorities, seals and databases are made once and kept; certificates live a day and are made anew when they are half a day old.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tomllib
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.bootstrap import policy_folder
+from meridian.crypto.certificate_life import certificate_not_after
+from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
+from meridian.domain.peers import region_server_name
+
+TRUST_DOMAIN: Final = "dev.meridian.internal"
+HOST: Final = "127.0.0.1"
+RENEW_BEFORE: Final = timedelta(hours=12)
+DEFAULT_CALLER: Final = "alice"
+
+LABELS: Final = {
+    "us-": ("US",),
+    "eu-west-2": ("GB",),
+    "eu-central-2": ("CH",),
+    "eu-": ("EU", "EEA"),
+    "ap-northeast-1": ("JP",),
+    "ca-": ("CA",),
+}
+"""Residency labels by Region, first match by the longest name. London and Zurich are in Europe, not in the EU."""
+
+PRINCIPALS: Final = (
+    ("User", "111122223333", "alice", ["key-administrators"], {}),
+    ("Service", "111122223333", "app", ["key-users"], {}),
+    ("Service", "111122223333", "tenant-a", [], {"tenant": "a"}),
+    ("User", "111122223333", "auditor", ["auditors"], {}),
+    ("User", "444455556666", "bob", ["key-administrators"], {}),
+    ("Service", "444455556666", "partner", ["key-users"], {}),
+)
+"""kind, account, name, groups, tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionPlace:
+    """Where one Region of the deployment lives."""
+
+    region: str
+    folder: Path
+    grpc_port: int
+    admin_port: int
+    peer_port: int
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "settings.toml"
+
+
+def labels_of(region: str) -> tuple[str, ...]:
+    """Residency labels of a Region; none for one the table does not know."""
+    matches = [name for name in LABELS if region.startswith(name)]
+    return LABELS[max(matches, key=len)] if matches else ()
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only this user reads, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_name(f".{path.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    partial.replace(path)
+
+
+class DevFolder:
+    """The folder of a development deployment."""
+
+    def __init__(self, root: Path, regions: list[str], *, grpc_port: int, admin_port: int) -> None:
+        self.root = root
+        self._clock = SystemClock()
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ports = self._peer_ports(regions)
+        self.places = [
+            RegionPlace(region, root / region, grpc_port + at, admin_port + at, ports[region]) for at, region in enumerate(regions)
+        ]
+
+    def prepare(self, principals: Path | None) -> None:
+        """Make what is missing, renew what is old."""
+        client_ca, peer_ca = self._authority("client-ca"), self._authority("peer-ca")
+        self._principals(principals)
+        if not (self.root / "policies").exists():
+            shutil.copytree(policy_folder() / "policies", self.root / "policies")
+        for entry in self.entries():
+            if entry.get("spiffe_id"):
+                self._leaf(client_ca, self.root / "clients" / entry["name"], entry["name"], spiffe_id=entry["spiffe_id"])
+        self._leaf(client_ca, self.root / "clients" / "transport", "transport")
+        for place in self.places:
+            self._region(place, client_ca, peer_ca)
+        self._environment()
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The principals of the deployment."""
+        document = tomllib.loads((self.root / "principals.toml").read_text())
+        found: list[dict[str, Any]] = document.get("principals", [])
+        return found
+
+    def write_settings(self, fingerprints: dict[str, str]) -> None:
+        """The settings of every Region, each knowing the others by their fingerprints."""
+        accounts = sorted({entry["account"] for entry in self.entries()})
+        for place in self.places:
+            text = _settings_text(place, self.root, accounts, [p for p in self.places if p is not place], fingerprints)
+            write_private(place.settings, text.encode())
+
+    def _peer_ports(self, regions: list[str]) -> dict[str, int]:
+        path = self.root / "peer-ports.json"
+        ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+        for region in regions:
+            if region not in ports:
+                ports[region] = free_port()
+        write_private(path, json.dumps(ports).encode())
+        return ports
+
+    def _authority(self, name: str) -> CertificateFiles:
+        path = self.root / name
+        if not path.with_suffix(".crt").exists():
+            _write_files(path, new_authority(f"Meridian development {name}", self._clock.now()))
+        return CertificateFiles(path.with_suffix(".crt").read_bytes(), path.with_suffix(".key").read_bytes())
+
+    def _leaf(self, authority: CertificateFiles, path: Path, name: str, **names: Any) -> None:
+        existing = path.with_suffix(".crt")
+        if existing.exists() and certificate_not_after(existing.read_bytes()) - RENEW_BEFORE > self._clock.now():
+            return
+        _write_files(path, new_leaf(authority, name, self._clock.now(), **names))
+
+    def _principals(self, given: Path | None) -> None:
+        target = self.root / "principals.toml"
+        if given is not None:
+            write_private(target, given.read_bytes())
+        elif not target.exists():
+            write_private(target, "\n".join(self._default_principal(*row) for row in PRINCIPALS).encode())
+
+    def _default_principal(self, kind: str, account: str, name: str, groups: list[str], tags: dict[str, str]) -> str:
+        token = OsEntropy().random_bytes(32).hex()
+        write_private(self.root / "clients" / f"{name}.token", f"{token}\n".encode())
+        inner = ", ".join(f"{key} = {json.dumps(value)}" for key, value in tags.items())
+        return (
+            f"[[principals]]\nkind = {json.dumps(kind)}\naccount = {json.dumps(account)}\nname = {json.dumps(name)}\n"
+            f"groups = {json.dumps(groups)}\ntags = {{{inner}}}\n"
+            f'spiffe_id = "spiffe://{TRUST_DOMAIN}/{account}/{name}"\n'
+            f'token_sha256 = "{sha256(token.encode()).hexdigest()}"\n'
+        )
+
+    def _region(self, place: RegionPlace, client_ca: CertificateFiles, peer_ca: CertificateFiles) -> None:
+        place.folder.mkdir(exist_ok=True, mode=0o700)
+        if not (place.folder / "seal").exists():
+            write_private(place.folder / "seal", OsEntropy().random_bytes(32))
+        here = {"dns_names": ["localhost"], "addresses": [HOST]}
+        self._leaf(client_ca, place.folder / "server", place.region, **here)
+        spiffe_id = region_spiffe_id(place.region)
+        self._leaf(peer_ca, place.folder / "peer", place.region, spiffe_id=spiffe_id, dns_names=[region_server_name(place.region)])
+
+    def _environment(self) -> None:
+        first = self.places[0]
+        clients = self.root / "clients"
+        caller = DEFAULT_CALLER if (clients / f"{DEFAULT_CALLER}.crt").exists() else self.entries()[0]["name"]
+        values = {
+            "MERIDIAN_DEV": str(self.root),
+            "MERIDIAN_ENDPOINT": f"{HOST}:{first.grpc_port}",
+            "MERIDIAN_REGION": first.region,
+            "MERIDIAN_CA": str(self.root / "client-ca.crt"),
+            "MERIDIAN_CERTIFICATE": str(clients / f"{caller}.crt"),
+            "MERIDIAN_PRIVATE_KEY": str(clients / f"{caller}.key"),
+        }
+        for place in self.places:
+            values[f"MERIDIAN_ENDPOINT_{place.region.upper().replace('-', '_')}"] = f"{HOST}:{place.grpc_port}"
+        text = "".join(f"export {name}='{value}'\n" for name, value in values.items())
+        write_private(self.root / "env", text.encode())
+
+
+def region_spiffe_id(region: str) -> str:
+    """The name of a Region in its peer certificate."""
+    return f"spiffe://{TRUST_DOMAIN}/region/{region}"
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_files(path: Path, files: CertificateFiles) -> None:
+    write_private(path.with_suffix(".crt"), files.certificate)
+    write_private(path.with_suffix(".key"), files.private_key)
+
+
+def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: list[RegionPlace], fingerprints: dict[str, str]) -> str:
+    folder = place.folder
+    lines = [
+        'deployment = "development"',
+        f'region = "{place.region}"',
+        f'database = "sqlite:///{folder}/region.sqlite3"',
+        f'policies = "{root}/policies"',
+        f'principals = "{root}/principals.toml"',
+        "[grpc]",
+        f'listen = "{HOST}:{place.grpc_port}"',
+        f'tls = {{ certificate = "{folder}/server.crt", private_key = "{folder}/server.key", client_ca = "{root}/client-ca.crt" }}',
+        "[peer]",
+        f'listen = "{HOST}:{place.peer_port}"',
+        f'tls = {{ certificate = "{folder}/peer.crt", private_key = "{folder}/peer.key", client_ca = "{root}/peer-ca.crt" }}',
+        "[admin]",
+        f'listen = "{HOST}:{place.admin_port}"',
+        "[[seals]]",
+        'provider = "file"',
+        f'path = "{folder}/seal"',
+        "[audit]",
+        f'directory = "{folder}/audit"',
+        "[throttle]",
+        *[f"{name} = 0" for name in _rate_classes()],
+    ]
+    for each in [place, *others]:
+        lines += [f'[regions."{each.region}"]', f"labels = {json.dumps(labels_of(each.region))}"]
+    for other in others:
+        lines += [
+            "[[peers]]",
+            f'region = "{other.region}"',
+            f'address = "{HOST}:{other.peer_port}"',
+            f'spiffe_id = "{region_spiffe_id(other.region)}"',
+            f'transport_fingerprint = "{fingerprints.get(other.region, "0" * 64)}"',
+            f"accounts = {json.dumps(accounts)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _rate_classes() -> list[str]:
+    from meridian.domain.rates import RATES
+
+    return list(RATES)

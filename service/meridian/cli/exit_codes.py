@@ -1,0 +1,31 @@
+"""THE table of exit codes.
+
+0 ok · 1 other failure · 2 usage · 3 setup · 4 denied · 5 not found · 6 key state · 7 throttled · 8 unavailable · 9 incomplete
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OK, OTHER, USAGE, SETUP, DENIED, NOT_FOUND, KEY_STATE, THROTTLED, UNAVAILABLE, INCOMPLETE = range(10)
+
+OF_ERROR: Final = {
+    "AccessDeniedException": DENIED,
+    "UnrecognizedClientException": DENIED,
+    "MissingAuthenticationTokenException": DENIED,
+    "NotFoundException": NOT_FOUND,
+    "CustomKeyStoreNotFoundException": NOT_FOUND,
+    "DisabledException": KEY_STATE,
+    "KMSInvalidStateException": KEY_STATE,
+    "ThrottlingException": THROTTLED,
+    "LimitExceededException": THROTTLED,
+    "DependencyTimeoutException": UNAVAILABLE,
+    "KeyUnavailableException": UNAVAILABLE,
+    "EndpointConnectionError": UNAVAILABLE,
+    "DEADLINE_EXCEEDED": UNAVAILABLE,
+}
+
+
+def exit_code(error_code: str) -> int:
+    """The exit code of an AWS exception name."""
+    return OF_ERROR.get(error_code, OTHER)

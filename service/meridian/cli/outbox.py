@@ -1,0 +1,48 @@
+"""`meridian outbox`: what a Region still has to tell others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from meridian.cli.serve import settings_or_exit
+
+COLUMNS = ("kind", "target_region", "account", "key_id", "attempts", "due_at", "last_error", "request_id")
+
+
+@click.group()
+def outbox() -> None:
+    """Look at deliveries between Regions."""
+
+
+@outbox.command("list")
+@click.option("--config", required=True, type=click.Path(path_type=Path))
+@click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def list_entries(config: Path, output: str) -> None:
+    """List deliveries that are not made yet."""
+    entries = asyncio.run(_entries(settings_or_exit(config).database))
+    rows = [{name: str(getattr(entry, name)) for name in COLUMNS} for entry in entries]
+    if output == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(*COLUMNS)
+    for row in rows:
+        table.add_row(*row.values())
+    Console().print(table)
+
+
+async def _entries(database: str) -> list[Any]:
+    from meridian.adapters.store_sql.store import SqlStore
+
+    store = SqlStore.connect(database)
+    try:
+        async with store.reading() as uow:
+            return list(await uow.outbox.list(limit=1000))
+    finally:
+        await store.close()

@@ -1,0 +1,120 @@
+"""`meridian serve`, `meridian migrate` and `meridian region init`: one Region in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import resource
+import signal
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.settings import FileSealSettings, Settings, SettingsError, load_settings
+
+DRAIN_SECONDS = 8.0
+PR_SET_DUMPABLE = 4
+
+
+def settings_or_exit(path: Path) -> Settings:
+    """The settings, or the end of the process with every fault listed."""
+    try:
+        return load_settings(path)
+    except SettingsError as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(SETUP)
+
+
+def _protect_memory() -> None:
+    """No core file and no debugger of another process may read keys from this one."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _log_as_json() -> None:
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+@click.command()
+@click.option("--config", required=True, type=click.Path(path_type=Path))
+@click.option("--allow-file-seal", is_flag=True, help="Start although the root key is sealed by a file on this machine.")
+def serve(config: Path, allow_file_seal: bool) -> None:
+    """Serve one Region until SIGTERM or SIGINT; a second signal ends at once."""
+    settings = settings_or_exit(config)
+    if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
+        click.echo("seals: a file seal needs --allow-file-seal", err=True)
+        sys.exit(SETUP)
+    _protect_memory()
+    _log_as_json()
+    if settings.uvloop:
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            sys.exit(runner.run(_serve(settings)))
+    sys.exit(asyncio.run(_serve(settings)))
+
+
+async def _serve(settings: Settings) -> int:
+    from meridian.bootstrap import Region, StartupError
+
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if ended.is_set():
+            sys.exit(OTHER)
+        ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        region = await Region.start(settings)
+    except StartupError as fault:
+        click.echo(f"cannot start: {fault}", err=True)
+        return SETUP
+    click.echo(f"ready {settings.region}")
+    sys.stdout.flush()
+    await ended.wait()
+    await asyncio.wait_for(region.stop(DRAIN_SECONDS), DRAIN_SECONDS + 2)
+    return OK
+
+
+@click.command()
+@click.option("--config", required=True, type=click.Path(path_type=Path))
+def migrate(config: Path) -> None:
+    """Bring a Region's database to the schema of this release."""
+    from meridian.adapters.store_sql.migrate import head, upgrade
+
+    asyncio.run(upgrade(settings_or_exit(config).database))
+    click.echo(f"schema {head()}")
+
+
+@click.group()
+def region() -> None:
+    """Administer a Region."""
+
+
+@region.command()
+@click.option("--config", required=True, type=click.Path(path_type=Path))
+def init(config: Path) -> None:
+    """Make a Region's database and keyring, and print the fingerprint that its peers must be given."""
+    from meridian.bootstrap import StartupError, initialise
+
+    try:
+        click.echo(asyncio.run(initialise(settings_or_exit(config))))
+    except StartupError as fault:
+        click.echo(f"cannot initialise: {fault}", err=True)
+        sys.exit(SETUP)

@@ -1,0 +1,158 @@
+"""Command-line values into request fields, and answers into JSON and tables."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from google.protobuf.descriptor import FieldDescriptor
+from rich.console import Console
+from rich.table import Table
+
+from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_values, is_secret
+
+
+def is_map(field: FieldDescriptor) -> bool:
+    return field.type == FieldDescriptor.TYPE_MESSAGE and bool(field.message_type.GetOptions().map_entry)
+
+
+def option_of(field: FieldDescriptor) -> click.Option:
+    """The option that sets a request field."""
+    name = f"--{field.name.replace('_', '-')}"
+    many = field.is_repeated
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return click.Option([f"{name}/--no-{name[2:]}", field.name], default=None)
+    if is_map(field):
+        return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE")
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        choice = click.Choice(list(enum_values(field.enum_type).values()))
+        return click.Option([name, field.name], type=choice, multiple=many)
+    if field.type == FieldDescriptor.TYPE_BYTES or is_secret(field):
+        return click.Option([name, field.name], metavar="FILE|-", multiple=many, help="A file, or - for standard input.")
+    if field.type == FieldDescriptor.TYPE_INT32:
+        return click.Option([name, field.name], type=int, multiple=many)
+    if field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type.name == "Tag":
+        return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE")
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        return click.Option([name, field.name], metavar="JSON", multiple=many)
+    return click.Option([name, field.name], multiple=many)
+
+
+def set_field(request: Any, field: FieldDescriptor, value: Any, *, base64_input: bool) -> None:
+    """Put an option's value into the request. Raises: click.BadParameter."""
+    if value is None or value == ():
+        return
+    if is_map(field):
+        getattr(request, field.name).update(_pairs(field, value))
+    elif field.is_repeated and field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type.name == "Tag":
+        for key, text in _pairs(field, value).items():
+            getattr(request, field.name).add(tag_key=key, tag_value=text)
+    elif field.type == FieldDescriptor.TYPE_MESSAGE:
+        raise click.BadParameter("is not offered on the command line", param_hint=field.name)
+    elif field.is_repeated:
+        getattr(request, field.name).extend(_single(field, item, base64_input) for item in value)
+    else:
+        setattr(request, field.name, _single(field, value, base64_input))
+
+
+def _pairs(field: FieldDescriptor, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        name, found, text = value.partition("=")
+        if not found:
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE", param_hint=field.name)
+        pairs[name] = text
+    return pairs
+
+
+def _single(field: FieldDescriptor, value: Any, base64_input: bool) -> Any:
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return enum_number(field, value)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        data = read_bytes(value)
+        return base64.b64decode(data) if base64_input else data
+    if is_secret(field):
+        return read_bytes(value).decode().strip()
+    if field.name == "policy" and value.startswith("@"):
+        return Path(value[1:]).read_text()
+    return value
+
+
+def read_bytes(place: str) -> bytes:
+    """The bytes of a file, or of standard input for `-`. Raises: click.BadParameter."""
+    if place == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(place.removeprefix("fileb://").removeprefix("file://")).read_bytes()
+    except OSError as fault:
+        raise click.BadParameter(f"{place}: {fault.strerror}") from fault
+
+
+def as_json(message: Any) -> dict[str, Any]:
+    """A message under AWS's member names: bytes as base64, times in ISO 8601, enums by their AWS values."""
+    shown = {}
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if field.is_repeated:
+            if value:
+                shown[aws_member_name(field)] = dict(value) if is_map(field) else [_json_value(field, item) for item in value]
+        elif field.type == FieldDescriptor.TYPE_ENUM:
+            if value:
+                shown[aws_member_name(field)] = _json_value(field, value)
+        elif message.HasField(field.name):
+            shown[aws_member_name(field)] = _json_value(field, value)
+    return shown
+
+
+def _json_value(field: FieldDescriptor, value: Any) -> Any:
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return base64.b64encode(value).decode()
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return enum_aws_value(field, value)
+    if field.type != FieldDescriptor.TYPE_MESSAGE:
+        return value
+    if field.message_type.full_name == "google.protobuf.Timestamp":
+        return value.ToJsonString()
+    return as_json(value)
+
+
+def find_field(message: Any, path: str) -> Any:
+    """The value at a dotted path of AWS member names. Raises: click.BadParameter."""
+    value: Any = message
+    for step in path.split("."):
+        if not hasattr(value, "DESCRIPTOR"):
+            raise click.BadParameter(f"nothing inside {step}", param_hint="field")
+        field = next((f for f in value.DESCRIPTOR.fields if step in (aws_member_name(f), f.name)), None)
+        if field is None:
+            raise click.BadParameter(f"the answer has no {step}", param_hint="field")
+        inner = getattr(value, field.name)
+        plain = field.type in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_BYTES) or field.is_repeated
+        value = inner if plain else _json_value(field, inner)
+    return value
+
+
+def print_answer(message: Any, output: str) -> None:
+    """Print an answer as JSON or as a table."""
+    shown = as_json(message)
+    if output == "json":
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    table = Table(show_header=False)
+    for name, value in _rows(shown):
+        table.add_row(name, value)
+    if table.row_count:
+        Console().print(table)
+
+
+def _rows(shown: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in shown.items():
+        if isinstance(value, dict):
+            rows += _rows(value, f"{prefix}{name}.")
+        else:
+            rows.append((prefix + name, value if isinstance(value, str) else json.dumps(value)))
+    return rows

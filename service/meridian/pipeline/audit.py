@@ -1,0 +1,129 @@
+"""Every call leaves a record, and no answer leaves before its record is durable.
+
+A change is told by an event that its own transaction stores; once the change is committed, that very event is what the stream
+receives. An event whose process died in between is shipped at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, Final
+
+import orjson
+
+from meridian.domain.audit_record import Record, call_record, service_record
+from meridian.domain.call import Call
+from meridian.domain.key import Key
+from meridian.errors import KmsError
+from meridian.fault_points import FaultPoint, reach
+from meridian.pipeline.audit_parameters import message_as_record, parameters_of
+from meridian.ports.audit import AuditStream
+from meridian.ports.clock import Clock
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import RegionIdentity, Store, UnitOfWork
+
+SHIPPED_SECONDS: Final = 1.0
+PENDING_PER_READING: Final = 500
+
+
+class Audit:
+    """Implements `ports.audit.AuditTrail`, and closes the record of each call."""
+
+    def __init__(
+        self, *, stream: AuditStream, store: Store, identity: RegionIdentity, replica: str, clock: Clock, entropy: Entropy
+    ) -> None:
+        self._stream = stream
+        self._store = store
+        self._identity = identity
+        self._replica = replica
+        self._clock = clock
+        self._entropy = entropy
+        self._in_flight: set[str] = set()
+        self._durable: list[str] = []
+
+    # ---- in an operation's transaction
+
+    async def record(self, uow: UnitOfWork, call: Call) -> None:
+        event = self._call_record(call)
+        await self._store_event(uow, event)
+        call.event_recorded = event
+
+    async def record_service_event(self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str) -> None:
+        event = service_record(
+            event_name,
+            key,
+            event_id=self._entropy.uuid(),
+            request_id=request_id,
+            now=self._clock.now(),
+            replica=self._replica,
+            epoch=self._identity.incarnation,
+            details={"keyMaterialIds": [m.material_id for m in key.materials]},
+        )
+        await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
+
+    async def _store_event(self, uow: UnitOfWork, event: Record) -> None:
+        self._in_flight.add(event["eventID"])
+        await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
+
+    # ---- at the end of a call
+
+    async def close(self, call: Call) -> None:
+        """Return once the call's record is durable. Raises: DependencyTimeoutException."""
+        stored = call.event_recorded
+        event = stored if stored is not None and call.error is None else self._call_record(call)
+        try:
+            await self._stream.append(event)
+            if event is stored:
+                self._durable.append(event["eventID"])
+            reach(FaultPoint.AUDIT_DURABLE)
+        finally:
+            if stored is not None:
+                self._in_flight.discard(stored["eventID"])
+
+    def _call_record(self, call: Call) -> Record:
+        elements = call.response_elements
+        if elements is not None and any(hasattr(v, "DESCRIPTOR") for v in elements.values()):
+            call.response_elements = {name: _as_record(value) for name, value in elements.items()}
+        return call_record(
+            call,
+            event_id=self._entropy.uuid(),
+            region=self._identity.region,
+            replica=self._replica,
+            epoch=self._identity.incarnation,
+            parameters=parameters_of(call.rpc.name, call.request),
+            latency_ms=(self._clock.monotonic() - call.started) * 1000,
+        )
+
+    # ---- in the background
+
+    async def ship(self) -> None:
+        """Once a second, until cancelled: forget events that are in the stream, and ship those left behind by a lost process."""
+        while True:
+            await asyncio.sleep(SHIPPED_SECONDS)
+            with contextlib.suppress(KmsError):  # the database or the sink is away; the events wait
+                await self.ship_once()
+
+    async def ship_once(self) -> int:
+        """Ship what waits; the answer counts the events that were left behind. Raises: KmsError."""
+        durable, self._durable = self._durable, []
+        try:
+            async with self._store.transaction() as uow:
+                if durable:
+                    await uow.audit_events.remove(durable)
+                pending = await uow.audit_events.pending(limit=PENDING_PER_READING)
+        except BaseException:
+            self._durable += durable
+            raise
+        # A call that is still under way, or has just ended, ships its own event.
+        left = [(name, body) for name, body in pending if name not in self._in_flight and name not in self._durable]
+        known = await self._stream.known([name for name, _ in left]) if left else set()
+        for name, body in left:
+            if name not in known:
+                await self._stream.append(orjson.loads(body))
+            self._durable.append(name)
+        return len(left)
+
+
+def _as_record(value: Any) -> Any:
+    return message_as_record(value) if hasattr(value, "DESCRIPTOR") else value

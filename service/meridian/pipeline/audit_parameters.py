@@ -1,0 +1,94 @@
+"""THE table: request fields that an audit record shows, by operation. Everything else of a request stays out.
+
+Source: AWS KMS Developer Guide, log entries of each operation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from meridian.catalog import enum_aws_value, is_secret, lower_camel
+
+_POLICY = ("policy", "account_delegation", "bypass_policy_lockout_safety_check")
+
+TABLE: Final[dict[str, tuple[str, ...]]] = {
+    "CreateKey": ("description", "key_usage", "key_spec", "customer_master_key_spec", "origin", "multi_region", "tags", *_POLICY),
+    "DescribeKey": ("key_id",),
+    "ListKeys": ("limit", "resource_owners"),
+    "EnableKey": ("key_id",),
+    "DisableKey": ("key_id",),
+    "UpdateKeyDescription": ("key_id", "description"),
+    "Encrypt": ("key_id", "encryption_context", "encryption_algorithm"),
+    "Decrypt": ("key_id", "encryption_context", "encryption_algorithm"),
+    "ReEncrypt": (
+        "source_key_id",
+        "source_encryption_context",
+        "source_encryption_algorithm",
+        "destination_key_id",
+        "destination_encryption_context",
+        "destination_encryption_algorithm",
+    ),
+    "GenerateDataKey": ("key_id", "encryption_context", "key_spec", "number_of_bytes"),
+    "GenerateDataKeyWithoutPlaintext": ("key_id", "encryption_context", "key_spec", "number_of_bytes"),
+    "GenerateRandom": ("number_of_bytes",),
+    "PutKeyPolicy": ("key_id", "policy_name", *_POLICY),
+    "GetKeyPolicy": ("key_id", "policy_name"),
+    "ListKeyPolicies": ("key_id",),
+    "ReplicateKey": ("key_id", "replica_region", "description", "tags", *_POLICY),
+}
+
+
+def parameters_of(operation: str, request: Any) -> dict[str, Any]:
+    """The shown fields of a request that are present, under CloudTrail's names."""
+    shown: dict[str, Any] = {}
+    fields = request.DESCRIPTOR.fields_by_name
+    for name in TABLE.get(operation, ()):
+        value = _value(fields[name], request)
+        if value is not None:
+            shown[lower_camel(name)] = value
+    return shown
+
+
+def message_as_record(message: Any) -> dict[str, Any]:
+    """A whole answer message under CloudTrail's names, without secret fields."""
+    return {lower_camel(f.name): value for f in message.DESCRIPTOR.fields if (value := _value(f, message)) is not None}
+
+
+def _value(field: FieldDescriptor, message: Any) -> Any:
+    if is_secret(field) or field.type == FieldDescriptor.TYPE_BYTES:
+        return None
+    value = getattr(message, field.name)
+    if field.is_repeated:
+        return _repeated(field, value)
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return _enum(field, value)
+    if not message.HasField(field.name):
+        return None
+    if field.type != FieldDescriptor.TYPE_MESSAGE:
+        return value
+    if field.message_type.full_name == "google.protobuf.Timestamp":
+        return f"{value.ToDatetime():%b %-d, %Y, %-I:%M:%S %p}"
+    return message_as_record(value)
+
+
+def _enum(field: FieldDescriptor, number: int) -> str | None:
+    if number == 0:
+        return None
+    try:
+        return enum_aws_value(field, number)
+    except KeyError:
+        return str(number)
+
+
+def _repeated(field: FieldDescriptor, values: Any) -> Any:
+    if not values:
+        return None
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return [_enum(field, number) for number in values]
+    if field.type != FieldDescriptor.TYPE_MESSAGE:
+        return list(values)
+    if field.message_type.GetOptions().map_entry:
+        return dict(values)
+    return [message_as_record(value) for value in values]

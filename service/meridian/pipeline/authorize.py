@@ -1,0 +1,95 @@
+"""Fifth step: may this caller do this. The generic authorization interceptor: it reads the requirements that the contract
+declares for the operation, builds a Cedar request for each, and asks for all of them.
+
+All decisions are made and audited; the first refusal is the answer. Requirements that another Region decides are asked there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.entities import Resource, ScopeResource
+from meridian.authorization.facts import CallFacts
+from meridian.catalog import Requirement
+from meridian.domain.call import Call, PolicyDecision, Principal
+from meridian.domain.key import Key
+from meridian.errors import AccessDeniedException, KMSInternalException
+from meridian.pipeline.denial import denial, foreign_denial
+from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT
+
+
+class Authorize:
+    """Raises: AccessDeniedException; KMSInternalException where the evaluator failed, which is never a permission."""
+
+    def __init__(self, authorizer: Authorizer, *, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
+        self._authorizer = authorizer
+        self._region = region
+        self._region_labels = region_labels
+
+    def __call__(self, call: Call) -> None:
+        refusal: Exception | None = None
+        for requirement in call.rpc.requires:
+            if requirement.by_peer or (requirement.when and not _is_present(call, requirement.when)):
+                continue
+            fault = self._decide(call, requirement)
+            refusal = refusal or fault
+        if refusal is not None:
+            raise refusal
+
+    def _decide(self, call: Call, requirement: Requirement) -> Exception | None:
+        principal = call.principal
+        resource = self._resource(call, requirement)
+        if principal is None or resource is None:
+            return KMSInternalException(reason=f"nothing to decide {requirement.action} on")
+        abroad = resource.account != principal.account
+        if abroad and not requirement.cross_account:
+            return foreign_denial(principal, requirement.action)
+        facts = CallFacts(call, requirement, self._region, self._region_labels)
+        decision = self._authorizer.decide(principal, requirement.action, resource, facts)
+        call.decisions.append(decision)
+        if decision.allowed:
+            return None
+        if decision.errors:
+            return KMSInternalException(reason=f"{requirement.action} could not be decided")
+        return _refusal(call, principal, decision, abroad=abroad)
+
+    def _resource(self, call: Call, requirement: Requirement) -> Resource | None:
+        if requirement.resource == "KEY":
+            return call.keys.get(requirement.resource_field)
+        if requirement.resource == "PROSPECTIVE_KEY":
+            return call.prospective
+        if requirement.resource == "SCOPE" and call.principal is not None:
+            return ScopeResource(call.principal.account, self._region)
+        return None
+
+
+def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abroad: bool) -> AccessDeniedException:
+    field = CIPHERTEXT_KEY_FIELD.get(call.rpc.name)
+    if field is not None and not call.request.HasField(field) and decision.action in ("Decrypt", "ReEncryptFrom"):
+        # The key was named by the ciphertext alone: absent, elsewhere and forbidden must look the same.
+        return AccessDeniedException(UNUSABLE_CIPHERTEXT)
+    return foreign_denial(principal, decision.action) if abroad else denial(principal, decision)
+
+
+def _is_present(call: Call, field: str) -> bool:
+    descriptor = call.request.DESCRIPTOR.fields_by_name[field]
+    return bool(getattr(call.request, field)) if descriptor.is_repeated else bool(call.request.HasField(field))
+
+
+class KeyPolicyCheck:
+    """Implements `ports.policy_check.PolicyCheck`."""
+
+    def __init__(self, authorizer: Authorizer, *, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
+        self._authorizer = authorizer
+        self._region = region
+        self._region_labels = region_labels
+
+    def require_acceptable(self, call: Call, future: Key, *, bypass_lockout_check: bool) -> None:
+        if call.principal is None:
+            raise KMSInternalException(reason="no principal")
+        facts = CallFacts(call, _PUT_KEY_POLICY, self._region, self._region_labels)
+        self._authorizer.require_key_policy(call.principal, future, facts, bypass_lockout_check=bypass_lockout_check)
+
+
+_PUT_KEY_POLICY = Requirement("PutKeyPolicy", "KEY", "key_id", ("bypassPolicyLockoutSafetyCheck",), "", False, False)

@@ -1,0 +1,111 @@
+"""Due outbox entries, one by one: the body is read and sealed when it is sent, so a retry carries the newest state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meridian.domain.key import Key, Origin, WrappedMaterial
+from meridian.domain.multi_region import Held, Member, SetRow, SetState
+from meridian.domain.peer_message import DeliverHeld, DeliverSetState
+from meridian.errors import KMSInternalException
+from meridian.fault_points import FaultPoint, reach
+from meridian.ports.clock import Clock
+from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta, TransportOffer
+from meridian.ports.region_peer import RegionPeer
+from meridian.ports.store import OutboxEntry, RegionIdentity, UnitOfWork
+from meridian.replication.publish import SET_STATE
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An entry with what the store said when it was claimed; None when there is nothing left to tell."""
+
+    entry: OutboxEntry
+    row: SetRow | None
+    key: Key | None
+
+
+async def read_letter(uow: UnitOfWork, entry: OutboxEntry) -> Letter:
+    """What an entry is about, read in the transaction that claimed it."""
+    row = await uow.key_sets.find(entry.account, entry.key_id)
+    key = await uow.keys.find(entry.account, entry.key_id)
+    return Letter(entry, row, key)
+
+
+class Dispatch:
+    """Sends letters."""
+
+    def __init__(self, *, identity: RegionIdentity, engine: CryptoEngine, peer: RegionPeer, clock: Clock) -> None:
+        self._identity = identity
+        self._engine = engine
+        self._peer = peer
+        self._clock = clock
+
+    async def send(self, letter: Letter) -> None:
+        """Return when the target has taken it, or when there was nothing to tell. Raises: KmsError."""
+        row, key = letter.row, letter.key
+        if row is None or key is None or row.view is None:
+            return
+        if letter.entry.kind == SET_STATE:
+            await self._send_set_state(letter.entry, row, row.view, key)
+        else:
+            await self._send_held(letter.entry, row, row.view, key)
+
+    async def _send_set_state(self, entry: OutboxEntry, row: SetRow, view: SetState, key: Key) -> None:
+        member = view.find_member(entry.target_region)
+        if member is None or not row.acts_as_primary(self._identity.region):
+            return
+        lacking = self._lacking(row, view, member, key)
+        offer = await self._peer.transport_offer(entry.target_region) if lacking else None
+        envelopes = tuple(self._envelope(entry, key, material, offer) for material in lacking if offer is not None)
+        reach(FaultPoint.REPLICATE_KEY_SEALED)
+        message = DeliverSetState(
+            signed_state=row.signed_view,
+            serial=member.serial,
+            envelopes=envelopes,
+            sequence=entry.sequence,
+            incarnation=self._identity.incarnation,
+            request_id=entry.request_id,
+            transport_public_key=self._engine.transport_public_key(),
+        )
+        if not await self._peer.deliver_set_state(entry.target_region, message):
+            raise KMSInternalException(reason="the target did not acknowledge")
+        reach(FaultPoint.REPLICATE_KEY_ACKNOWLEDGED)
+
+    def _lacking(self, row: SetRow, view: SetState, member: Member, key: Key) -> list[WrappedMaterial]:
+        if key.origin is not Origin.AWS_KMS:
+            return []  # imported material is never copied
+        listed = {material_id for material_id, _ in view.materials}
+        return [m for m in key.materials if m.material_id in listed and Held(member.region, member.serial, m.material_id) not in row.held]
+
+    def _envelope(self, entry: OutboxEntry, key: Key, material: WrappedMaterial, offer: TransportOffer) -> bytes:
+        meta = EnvelopeMeta(
+            deployment=self._identity.deployment,
+            partition=self._identity.partition,
+            account=key.account,
+            key_id=key.key_id,
+            material_id=material.material_id,
+            key_spec=key.key_spec,
+            source_region=self._identity.region,
+            target_region=entry.target_region,
+            source_incarnation=self._identity.incarnation,
+            sequence=entry.sequence,
+            rotation_number=material.rotation_number,
+            hpke_key_id=offer.hpke_key_id,
+            created_ms=round(self._clock.now().timestamp() * 1000),
+        )
+        return self._engine.seal_for_region(key, material, offer, meta)
+
+    async def _send_held(self, entry: OutboxEntry, row: SetRow, view: SetState, key: Key) -> None:
+        if view.primary != entry.target_region:
+            return
+        message = DeliverHeld(
+            account=key.account,
+            key_id=key.key_id,
+            serial=row.serial,
+            term=view.term,
+            material_ids=tuple(m.material_id for m in key.materials),
+            incarnation=self._identity.incarnation,
+            request_id=entry.request_id,
+        )
+        await self._peer.deliver_held(entry.target_region, message)

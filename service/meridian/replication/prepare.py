@@ -1,0 +1,89 @@
+"""The destination's half of ReplicateKey, after its own policies have allowed it: a place is reserved.
+
+The place never lapses by time. Without news it asks the preparing Region what became of it (`resolve_reserved`).
+
+Source: docs/spec/handover.md §4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from meridian.domain.call import Call
+from meridian.domain.key import Key, KeyState, MultiRegionRole
+from meridian.domain.limits import Limits
+from meridian.errors import AlreadyExistsException, KMSInternalException, LimitExceededException
+from meridian.fault_points import FaultPoint, reach
+from meridian.ports.audit import AuditTrail
+from meridian.ports.clock import Clock
+from meridian.ports.policy_check import PolicyCheck
+from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.replication.set_state import SetRefusal, reserve
+
+ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
+
+
+class ReserveReplica:
+    """The operation at the end of the destination's walk."""
+
+    def __init__(self, *, store: Store, trail: AuditTrail, policy_check: PolicyCheck, clock: Clock, limits: Limits) -> None:
+        self._store = store
+        self._trail = trail
+        self._policy_check = policy_check
+        self._clock = clock
+        self._limits = limits
+
+    async def reserve(self, request: Any, call: Call) -> Key:
+        """The replica as it will be, in state Creating, committed with its CreateKey event.
+
+        Raises: AlreadyExistsException, LimitExceededException, MalformedPolicyDocumentException.
+        """
+        prepare, prospective = call.prepare, call.prospective
+        if prepare is None or prospective is None:
+            raise KMSInternalException(reason="a reservation without its request")
+        if prospective.policy or not prospective.account_delegation:
+            self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+        regions = tuple(sorted({*prepare.replica_regions, prospective.region}))
+        role = MultiRegionRole(prepare.primary_region, regions)
+        replica = replace(
+            prospective,
+            key_id=prepare.key_id,
+            state=KeyState.CREATING,
+            created_at=self._clock.now(),
+            multi_region=role,
+        )
+        call.keys["key_id"] = replica
+        call.response_elements = {"keyId": replica.arn}
+        async with self._store.transaction() as uow:
+            await self._reserve(uow, call, replica)
+            await self._trail.record(uow, call)
+            reach(FaultPoint.REPLICATE_KEY_PREPARE_BEFORE_COMMIT)
+        reach(FaultPoint.REPLICATE_KEY_PREPARE_AFTER_COMMIT)
+        return replica
+
+    async def _reserve(self, uow: UnitOfWork, call: Call, replica: Key) -> None:
+        prepare = call.prepare
+        if prepare is None:
+            raise KMSInternalException(reason="a reservation without its request")
+        quota, current = self._limits.keys_per_account, await uow.keys.count(replica.account)
+        if current >= quota:
+            raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
+        row = await uow.key_sets.find(replica.account, replica.key_id)
+        try:
+            reserved = reserve(
+                row,
+                replica.account,
+                replica.key_id,
+                prepare.serial,
+                prepare.primary_region,
+                prepare.request_id,
+                self._clock.now(),
+            )
+            await uow.keys.insert(replica)
+        except (SetRefusal, VersionConflict) as conflict:
+            raise AlreadyExistsException(ONE_REPLICA, reason=str(conflict)) from conflict
+        if row is None:
+            await uow.key_sets.insert(reserved)
+        else:
+            await uow.key_sets.update(reserved)

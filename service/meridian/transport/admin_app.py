@@ -1,0 +1,44 @@
+"""The admin listener: liveness, readiness and metrics, without credentials. Nothing else is ever served here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+
+class AdminServer(uvicorn.Server):
+    """Runs in the Region's own loop; signals belong to the process, not to a listener."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def admin_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
+    """`/livez`: the process moves. `/readyz`: it serves. `/metrics`: Prometheus text."""
+
+    async def live(request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(request: Request) -> Response:
+        return PlainTextResponse("ok\n") if is_ready() else PlainTextResponse("not ready\n", status_code=503)
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(routes=[Route("/livez", live), Route("/readyz", ready), Route("/metrics", metrics)])
+
+
+def admin_server(app: Any, address: str) -> AdminServer:
+    """A server for `host:port`, not yet listening."""
+    host, _, port = address.rpartition(":")
+    config = uvicorn.Config(app, host=host, port=int(port), log_config=None, access_log=False, lifespan="off")
+    return AdminServer(config)

@@ -1,0 +1,105 @@
+"""THE table: exception → gRPC status code, and whether its details carry retry advice.
+
+On the wire an error is a status with AWS's message and a `google.rpc.ErrorInfo` whose reason is the AWS exception name; several
+names share a code, so clients switch on the reason. Metadata: `request_id`, and `key_arn` where the caller may know the key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from meridian import errors as e
+
+DOMAIN: Final = "kms.meridian"
+S = grpc.StatusCode
+
+TABLE: Final[dict[type[e.KmsError], grpc.StatusCode]] = {
+    e.UnrecognizedClientException: S.UNAUTHENTICATED,
+    e.MissingAuthenticationTokenException: S.UNAUTHENTICATED,
+    e.ThrottlingException: S.RESOURCE_EXHAUSTED,
+    e.ValidationException: S.INVALID_ARGUMENT,
+    e.AccessDeniedException: S.PERMISSION_DENIED,
+    e.NotFoundException: S.NOT_FOUND,
+    e.InvalidArnException: S.INVALID_ARGUMENT,
+    e.AlreadyExistsException: S.ALREADY_EXISTS,
+    e.InvalidAliasNameException: S.INVALID_ARGUMENT,
+    e.InvalidMarkerException: S.INVALID_ARGUMENT,
+    e.LimitExceededException: S.RESOURCE_EXHAUSTED,
+    e.TagException: S.INVALID_ARGUMENT,
+    e.MalformedPolicyDocumentException: S.INVALID_ARGUMENT,
+    e.DisabledException: S.FAILED_PRECONDITION,
+    e.KMSInvalidStateException: S.FAILED_PRECONDITION,
+    e.KeyUnavailableException: S.UNAVAILABLE,
+    e.InvalidKeyUsageException: S.FAILED_PRECONDITION,
+    e.UnsupportedOperationException: S.FAILED_PRECONDITION,
+    e.FeatureNotBuiltException: S.UNIMPLEMENTED,
+    e.IncorrectKeyException: S.INVALID_ARGUMENT,
+    e.InvalidCiphertextException: S.INVALID_ARGUMENT,
+    e.KMSInvalidSignatureException: S.INVALID_ARGUMENT,
+    e.KMSInvalidMacException: S.INVALID_ARGUMENT,
+    e.InvalidGrantTokenException: S.INVALID_ARGUMENT,
+    e.InvalidGrantIdException: S.INVALID_ARGUMENT,
+    e.ConflictException: S.ABORTED,
+    e.DryRunOperationException: S.FAILED_PRECONDITION,
+    e.ExpiredImportTokenException: S.FAILED_PRECONDITION,
+    e.InvalidImportTokenException: S.INVALID_ARGUMENT,
+    e.IncorrectKeyMaterialException: S.INVALID_ARGUMENT,
+    e.DependencyTimeoutException: S.UNAVAILABLE,
+    e.KMSInternalException: S.INTERNAL,
+    e.CustomKeyStoreNotFoundException: S.NOT_FOUND,
+    e.CustomKeyStoreNameInUseException: S.ALREADY_EXISTS,
+    e.CustomKeyStoreHasCMKsException: S.FAILED_PRECONDITION,
+    e.CustomKeyStoreInvalidStateException: S.FAILED_PRECONDITION,
+    e.XksKeyNotFoundException: S.NOT_FOUND,
+    e.XksKeyAlreadyInUseException: S.ALREADY_EXISTS,
+    e.XksKeyInvalidConfigurationException: S.FAILED_PRECONDITION,
+    e.XksProxyUriInUseException: S.ALREADY_EXISTS,
+    e.XksProxyUriEndpointInUseException: S.ALREADY_EXISTS,
+    e.XksProxyUriUnreachableException: S.UNAVAILABLE,
+    e.XksProxyIncorrectAuthenticationCredentialException: S.FAILED_PRECONDITION,
+    e.XksProxyInvalidConfigurationException: S.FAILED_PRECONDITION,
+    e.XksProxyInvalidResponseException: S.UNAVAILABLE,
+    e.XksProxyVpcEndpointServiceInUseException: S.ALREADY_EXISTS,
+    e.XksProxyVpcEndpointServiceNotFoundException: S.NOT_FOUND,
+    e.XksProxyVpcEndpointServiceInvalidConfigurationException: S.FAILED_PRECONDITION,
+    e.CloudHsmClusterInUseException: S.ALREADY_EXISTS,
+    e.CloudHsmClusterNotFoundException: S.NOT_FOUND,
+    e.CloudHsmClusterNotActiveException: S.FAILED_PRECONDITION,
+    e.CloudHsmClusterNotRelatedException: S.FAILED_PRECONDITION,
+    e.CloudHsmClusterInvalidConfigurationException: S.FAILED_PRECONDITION,
+    e.IncorrectTrustAnchorException: S.FAILED_PRECONDITION,
+}
+
+
+def status_of(error: e.KmsError, request_id: str) -> status_pb2.Status:
+    """The rich status that leaves the process."""
+    metadata = {"request_id": request_id}
+    if error.key_arn:
+        metadata["key_arn"] = error.key_arn
+    info = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=metadata)
+    status = status_pb2.Status(code=_number(TABLE[type(error)]), message=error.message)
+    details = [info, *_advice(error)]
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def _number(code: grpc.StatusCode) -> int:
+    return int(code_pb2.Code.Value(code.name))
+
+
+def _advice(error: e.KmsError) -> list[error_details_pb2.BadRequest | error_details_pb2.RetryInfo]:
+    if isinstance(error, e.ValidationException) and error.fields:
+        faults = [error_details_pb2.BadRequest.FieldViolation(field=name, description=text) for name, text in error.fields]
+        return [error_details_pb2.BadRequest(field_violations=faults)]
+    if isinstance(error, e.ThrottlingException):
+        delay = duration_pb2.Duration(nanos=0)
+        delay.FromNanoseconds(int(error.retry_after_seconds * 1e9))
+        return [error_details_pb2.RetryInfo(retry_delay=delay)]
+    return []

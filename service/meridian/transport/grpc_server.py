@@ -1,0 +1,71 @@
+"""The gRPC listener: TLS, generic handlers from the catalog, health and, where it is switched on, reflection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import grpc
+from grpc_reflection.v1alpha import reflection
+
+from meridian.catalog import Rpc
+from meridian.ports.clock import Clock
+from meridian.ports.entropy import Entropy
+from meridian.transport.grpc_interceptor import CallInterceptor, Walk
+
+STREAMS_PER_CONNECTION: Final = 100
+METADATA_BYTES: Final = 16 * 1024
+CONNECTION_AGE_MS: Final = 30 * 60 * 1000
+
+
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
+class KmsHandlers(grpc.GenericRpcHandler):
+    """One table from path to handler; each handler is the walk of the pipeline."""
+
+    def __init__(self, rpcs_by_path: Mapping[str, Rpc], walk: Walk) -> None:
+        handler = grpc.unary_unary_rpc_method_handler(walk)  # type: ignore[arg-type]  # the interceptor makes the Call
+        self._handlers = dict.fromkeys(rpcs_by_path, handler)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        return self._handlers.get(handler_call_details.method)  # type: ignore[attr-defined]  # the stubs leave it out
+
+
+def tls_credentials(*, private_key: bytes, certificate: bytes, client_ca: bytes) -> grpc.ServerCredentials:
+    """Mutual TLS: every client shows a certificate of this authority."""
+    return grpc.ssl_server_credentials([(private_key, certificate)], client_ca, require_client_auth=True)
+
+
+def make_server(
+    rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entropy, *, request_bytes_max: int, reflected: bool
+) -> grpc.aio.Server:
+    """A server with the KMS services, not yet listening."""
+    by_path = {rpc.path: rpc for rpc in rpcs.values()}
+    server = grpc.aio.server(
+        interceptors=[CallInterceptor(by_path, clock, entropy)],
+        options=[
+            ("grpc.max_receive_message_length", request_bytes_max),
+            ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
+            ("grpc.max_metadata_size", METADATA_BYTES),
+            ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    server.add_generic_rpc_handlers((KmsHandlers(by_path, walk),))
+    if reflected:
+        names = sorted({path.split("/")[1] for path in by_path})
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+    return server
+
+
+def listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials) -> int:
+    """Bind the address; the answer is the port. Raises: ListenError."""
+    try:
+        port = server.add_secure_port(address, credentials)
+    except RuntimeError as fault:
+        raise ListenError(f"cannot listen on {address}") from fault
+    if port == 0:
+        raise ListenError(f"cannot listen on {address}")
+    return int(port)

@@ -1,0 +1,127 @@
+"""The listener for other Regions: configured peers only, known by the SPIFFE id of their certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import grpc
+from grpc_status import rpc_status
+
+from meridian.domain.multi_region import Term
+from meridian.domain.peer_message import CallerOnBehalf, DeliverHeld, DeliverSetState, Prepare
+from meridian.domain.peers import PeerRegion
+from meridian.errors import AccessDeniedException, KmsError, KMSInternalException
+from meridian.operations.present import key_metadata
+from meridian.peer.v1 import replication_pb2 as wire
+from meridian.peer.v1 import replication_pb2_grpc
+from meridian.ports.crypto_engine import CryptoEngine
+from meridian.replication.apply import ApplyMessages
+from meridian.transport.error_table import status_of
+
+PreparedWalk = Callable[[Prepare], Awaitable[Any]]
+
+
+class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
+    """Serves `meridian.peer.v1.ReplicationService`."""
+
+    def __init__(self, *, peers: Mapping[str, PeerRegion], engine: CryptoEngine, prepare: PreparedWalk, messages: ApplyMessages) -> None:
+        self._peers = {peer.spiffe_id: peer for peer in peers.values()}
+        self._engine = engine
+        self._prepare = prepare
+        self._messages = messages
+
+    async def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
+        async def answer(peer: PeerRegion) -> wire.GetTransportOfferResponse:
+            offer = self._engine.transport_offer()
+            return wire.GetTransportOfferResponse(signed_offer=offer.signed_bytes, transport_public_key=self._engine.transport_public_key())
+
+        return await self._answer(context, answer)
+
+    async def Prepare(self, request: wire.PrepareRequest, context: Any) -> wire.PrepareResponse:
+        async def answer(peer: PeerRegion) -> wire.PrepareResponse:
+            message = _prepare(request)
+            if message.primary_region != peer.region:
+                raise AccessDeniedException("Only the primary's Region may prepare a replica.")
+            replica = await self._prepare(message)
+            return wire.PrepareResponse(key_metadata=key_metadata(replica).SerializeToString())
+
+        return await self._answer(context, answer, request.request_id)
+
+    async def DeliverSetState(self, request: wire.DeliverSetStateRequest, context: Any) -> wire.DeliverSetStateResponse:
+        async def answer(peer: PeerRegion) -> wire.DeliverSetStateResponse:
+            message = DeliverSetState(
+                signed_state=request.signed_state,
+                serial=request.serial,
+                envelopes=tuple(request.envelopes),
+                sequence=request.sequence,
+                incarnation=request.incarnation,
+                request_id=request.request_id,
+                transport_public_key=request.transport_public_key,
+            )
+            return wire.DeliverSetStateResponse(acknowledged=await self._messages.set_state(peer, message))
+
+        return await self._answer(context, answer, request.request_id)
+
+    async def DeliverHeld(self, request: wire.DeliverHeldRequest, context: Any) -> wire.DeliverHeldResponse:
+        async def answer(peer: PeerRegion) -> wire.DeliverHeldResponse:
+            message = DeliverHeld(
+                account=request.set.account,
+                key_id=request.set.key_id,
+                serial=request.serial,
+                term=Term(request.term_generation, request.term_origin, request.term_number),
+                material_ids=tuple(request.material_ids),
+                incarnation=request.incarnation,
+                request_id=request.request_id,
+            )
+            await self._messages.held(peer, message)
+            return wire.DeliverHeldResponse()
+
+        return await self._answer(context, answer, request.request_id)
+
+    async def Resolve(self, request: wire.ResolveRequest, context: Any) -> wire.ResolveResponse:
+        async def answer(peer: PeerRegion) -> wire.ResolveResponse:
+            committed = await self._messages.resolve(peer, request.set.account, request.set.key_id, request.serial)
+            return wire.ResolveResponse(committed=committed)
+
+        return await self._answer(context, answer)
+
+    async def _answer(self, context: Any, answer: Callable[[PeerRegion], Awaitable[Any]], request_id: str = "") -> Any:
+        try:
+            return await answer(self._peer_of(context))
+        except KmsError as error:
+            failure = error
+        except Exception as fault:
+            failure = KMSInternalException(reason=type(fault).__name__)
+        await context.abort_with_status(rpc_status.to_status(status_of(failure, request_id)))
+        raise AssertionError("abort returned")
+
+    def _peer_of(self, context: Any) -> PeerRegion:
+        names = context.auth_context().get("peer_spiffe_id", ())
+        peer = self._peers.get(names[0].decode()) if len(names) == 1 else None
+        if peer is None:
+            raise AccessDeniedException("The caller is not a configured Region.")
+        return peer
+
+
+def _prepare(request: wire.PrepareRequest) -> Prepare:
+    caller = request.caller
+    return Prepare(
+        account=request.set.account,
+        key_id=request.set.key_id,
+        serial=request.serial,
+        request_id=request.request_id,
+        caller=CallerOnBehalf(caller.method, caller.subject, caller.source_ip, caller.user_agent),
+        replicate_key_request=request.replicate_key_request,
+        key_spec=request.key_spec,
+        key_usage=request.key_usage,
+        origin=request.origin,
+        primary_region=request.primary_region,
+        replica_regions=tuple(request.replica_regions),
+        current_material_id=request.current_material_id,
+    )
+
+
+def add_replication_service(server: grpc.aio.Server, service: ReplicationServer) -> None:
+    """Register the service on a listener."""
+    replication_pb2_grpc.add_ReplicationServiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated

@@ -1,0 +1,78 @@
+"""Delivers what other Regions must be told: claimed with a lease, sent outside any transaction, retried with growing delay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from meridian.errors import KmsError
+from meridian.ports.clock import Clock
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import Store
+from meridian.replication.dispatch import Dispatch, Letter, read_letter
+
+LEASE_SECONDS: Final = 15.0
+CLAIMED_MAX: Final = 16
+IDLE_SECONDS: Final = 1.0
+DELAY_SECONDS_MIN: Final = 0.1
+DELAY_SECONDS_MAX: Final = 30.0
+
+
+class OutboxWorker:
+    """One per process; several processes of a Region never send one entry at the same time."""
+
+    def __init__(self, *, store: Store, dispatch: Dispatch, clock: Clock, entropy: Entropy, owner: str) -> None:
+        self._store = store
+        self._dispatch = dispatch
+        self._clock = clock
+        self._entropy = entropy
+        self._owner = owner
+        self._wake = asyncio.Event()
+        self._log = structlog.get_logger("meridian.outbox")
+
+    def wake(self) -> None:
+        """There is something to send now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send what is due, until cancelled."""
+        while True:
+            self._wake.clear()
+            sent = 0
+            with contextlib.suppress(KmsError):  # the database is away; entries wait there
+                sent = await self.send_due()
+            if sent < CLAIMED_MAX:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+
+    async def send_due(self) -> int:
+        """Send one claim of due entries; the answer counts them. Raises: KmsError if the store fails."""
+        async with self._store.transaction() as uow:
+            entries = await uow.outbox.claim_due(
+                now=self._clock.now(), lease_owner=self._owner, lease_seconds=LEASE_SECONDS, limit=CLAIMED_MAX
+            )
+            letters = [await read_letter(uow, entry) for entry in entries]
+        await asyncio.gather(*[self._send(letter) for letter in letters])
+        return len(letters)
+
+    async def _send(self, letter: Letter) -> None:
+        entry = letter.entry
+        try:
+            await self._dispatch.send(letter)
+        except KmsError as fault:
+            due_at = self._clock.now() + timedelta(seconds=self._delay(entry.attempts))
+            async with self._store.transaction() as uow:
+                await uow.outbox.failed(entry, due_at=due_at, error=f"{fault.code}: {fault.message} {fault.reason}")
+            self._log.warning("delivery failed", kind=entry.kind, target=entry.target_region, attempts=entry.attempts, error=fault.code)
+            return
+        async with self._store.transaction() as uow:
+            await uow.outbox.delivered(entry)
+
+    def _delay(self, attempts: int) -> float:
+        longest = min(DELAY_SECONDS_MAX, DELAY_SECONDS_MIN * 2.0 ** min(attempts, 16))
+        jitter = int.from_bytes(self._entropy.random_bytes(2), "big") / 0xFFFF
+        return float(longest * (0.5 + jitter / 2))
