@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 
-.PHONY: help setup check lint test unit clean gen gen-check proto
+.PHONY: help setup check lint test unit clean gen gen-check proto types imports
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,7 +33,13 @@ proto: $(STAMP)  ## buf lint and format
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
 
-check: gen-check lint proto  ## what a change must pass, with test
+types: $(STAMP)  ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(STAMP)  ## the layers of the architecture
+	$(BIN)/lint-imports --no-cache --verbose >/dev/null || $(BIN)/lint-imports --no-cache
+
+check: gen-check lint types imports proto  ## what a change must pass, with test
 
 unit: $(STAMP)  ## unit tests
 	$(BIN)/pytest -q tests/unit

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from google.protobuf.descriptor import EnumDescriptor, EnumValueDescriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, EnumValueDescriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -99,6 +99,25 @@ def aws_member_name(field: FieldDescriptor) -> str:
     return "".join(part.capitalize() for part in field.name.split("_"))
 
 
+def enum_of(field: FieldDescriptor) -> EnumDescriptor:
+    """The enum of an enum field. Raises: TypeError for another field."""
+    if field.enum_type is None:
+        raise TypeError(f"{field.full_name} is no enum field")
+    return field.enum_type
+
+
+def message_of(field: FieldDescriptor) -> Descriptor:
+    """The message of a message field. Raises: TypeError for another field."""
+    if field.message_type is None:
+        raise TypeError(f"{field.full_name} is no message field")
+    return field.message_type
+
+
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether the field is a map."""
+    return field.type == FieldDescriptor.TYPE_MESSAGE and bool(message_of(field).GetOptions().map_entry)
+
+
 def is_secret(field: FieldDescriptor) -> bool:
     """Whether the field's value must never be shown."""
     return bool(field.GetOptions().Extensions[options_pb2.secret])
@@ -130,7 +149,7 @@ def enum_values(enum: EnumDescriptor) -> dict[int, str]:
 
 def enum_aws_value(field: FieldDescriptor, number: int) -> str:
     """The AWS value of an enum field; empty for unspecified. Raises: KeyError for a number outside the enum."""
-    return "" if number == 0 else _enum_values(field.enum_type)[number]
+    return "" if number == 0 else _enum_values(enum_of(field))[number]
 
 
 @cache
@@ -140,7 +159,7 @@ def _enum_numbers(enum: EnumDescriptor) -> dict[str, int]:
 
 def enum_number(field: FieldDescriptor, aws_value: str) -> int:
     """The number of an AWS value. Raises: KeyError for a value outside the enum."""
-    return _enum_numbers(field.enum_type)[aws_value] if aws_value else 0
+    return _enum_numbers(enum_of(field))[aws_value] if aws_value else 0
 
 
 @cache

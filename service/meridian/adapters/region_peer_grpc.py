@@ -27,6 +27,7 @@ from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
 TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
 RECONNECT_MS: Final = 200
+RECONNECT_MS_MAX: Final = 1000
 
 
 class GrpcRegionPeer:
@@ -121,7 +122,8 @@ class GrpcRegionPeer:
     async def _call(self, region: str, method: str, request: Any) -> Any:
         stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))
         try:
-            return await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS)
+            # Waiting for a connection, within the timeout, lets a Region that has just come back be found at once.
+            return await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
         except grpc.aio.AioRpcError as fault:
             raise error_of(fault, region) from fault
 
@@ -134,7 +136,7 @@ class GrpcRegionPeer:
             options = [
                 ("grpc.ssl_target_name_override", peer.server_name),
                 ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
-                ("grpc.max_reconnect_backoff_ms", 5000),
+                ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
                 ("grpc.enable_retries", 0),
             ]
             channel = self._channels[region] = grpc.aio.secure_channel(peer.address, self._credentials, options=options)
@@ -143,7 +145,7 @@ class GrpcRegionPeer:
 
 def error_of(fault: grpc.aio.AioRpcError, region: str) -> KmsError:
     """The error that a Region answered with, or that it could not be reached."""
-    status = rpc_status.from_call(fault)  # type: ignore[arg-type]  # an aio error has the same accessors
+    status = rpc_status.from_call(fault)
     for detail in status.details if status is not None else ():
         info = error_details_pb2.ErrorInfo()
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):

@@ -74,8 +74,8 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[str]) -> list
         faults.append(f"{name}: {fault}")
         return []
     labels = [est.get("annotations", {}).get("id", f"policy {number}") for number, est in enumerate(parsed, 1)]
-    for number, fault in validation_faults(text, schema):
-        faults.append(f"{name}: {labels[number] if number < len(labels) else ''}: {fault}")
+    for number, text_fault in validation_faults(text, schema):
+        faults.append(f"{name}: {labels[number] if number < len(labels) else ''}: {text_fault}")
     made = []
     for label, est in zip(labels, parsed, strict=True):
         found = _faults_of(est)

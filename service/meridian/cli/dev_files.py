@@ -38,7 +38,7 @@ LABELS: Final = {
 }
 """Residency labels by Region, first match by the longest name. London and Zurich are in Europe, not in the EU."""
 
-PRINCIPALS: Final = (
+PRINCIPALS: Final[tuple[tuple[str, str, str, list[str], dict[str, str]], ...]] = (
     ("User", "111122223333", "alice", ["key-administrators"], {}),
     ("Service", "111122223333", "app", ["key-users"], {}),
     ("Service", "111122223333", "tenant-a", [], {"tenant": "a"}),

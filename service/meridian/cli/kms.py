@@ -55,7 +55,7 @@ def fail(error: KmsServiceError) -> None:
 
 def _run(rpc: Rpc, options: dict[str, Any]) -> None:
     request: Any = rpc.request_class()
-    for field in rpc.request_class.DESCRIPTOR.fields:
+    for field in request.DESCRIPTOR.fields:
         values.set_field(request, field, options.get(field.name), base64_input=options["base64"])
     try:
         with Client(endpoint_of(options)) as client:
@@ -83,7 +83,8 @@ def _print_field(value: Any, options: dict[str, Any]) -> None:
 
 
 def _command(rpc: Rpc) -> click.Command:
-    fields = [values.option_of(field) for field in rpc.request_class.DESCRIPTOR.fields]
+    descriptor: Any = rpc.request_class.DESCRIPTOR
+    fields = [values.option_of(field) for field in descriptor.fields]
 
     def callback(**options: Any) -> None:
         _run(rpc, options)
@@ -92,7 +93,9 @@ def _command(rpc: Rpc) -> click.Command:
     return click.Command(name, params=[*fields, *CONNECTION, *OUTPUT], callback=callback, help=f"{rpc.name} of the KMS API.")
 
 
-kms = click.Group("kms", help="Call a Region: one command per operation.", commands={c.name: c for c in map(_command, rpcs().values())})
+kms = click.Group(
+    "kms", help="Call a Region: one command per operation.", commands={str(c.name): c for c in map(_command, rpcs().values())}
+)
 
 
 @click.group()

@@ -13,11 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from rich.console import Console
 from rich.table import Table
 
-from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_values, is_secret
-
-
-def is_map(field: FieldDescriptor) -> bool:
-    return field.type == FieldDescriptor.TYPE_MESSAGE and bool(field.message_type.GetOptions().map_entry)
+from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_map, is_secret, message_of
 
 
 def option_of(field: FieldDescriptor) -> click.Option:
@@ -29,13 +25,13 @@ def option_of(field: FieldDescriptor) -> click.Option:
     if is_map(field):
         return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE")
     if field.type == FieldDescriptor.TYPE_ENUM:
-        choice = click.Choice(list(enum_values(field.enum_type).values()))
+        choice = click.Choice(list(enum_values(enum_of(field)).values()))
         return click.Option([name, field.name], type=choice, multiple=many)
     if field.type == FieldDescriptor.TYPE_BYTES or is_secret(field):
         return click.Option([name, field.name], metavar="FILE|-", multiple=many, help="A file, or - for standard input.")
     if field.type == FieldDescriptor.TYPE_INT32:
         return click.Option([name, field.name], type=int, multiple=many)
-    if field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type.name == "Tag":
+    if field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).name == "Tag":
         return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE")
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         return click.Option([name, field.name], metavar="JSON", multiple=many)
@@ -48,7 +44,7 @@ def set_field(request: Any, field: FieldDescriptor, value: Any, *, base64_input:
         return
     if is_map(field):
         getattr(request, field.name).update(_pairs(field, value))
-    elif field.is_repeated and field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type.name == "Tag":
+    elif field.is_repeated and field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).name == "Tag":
         for key, text in _pairs(field, value).items():
             getattr(request, field.name).add(tag_key=key, tag_value=text)
     elif field.type == FieldDescriptor.TYPE_MESSAGE:
@@ -115,7 +111,7 @@ def _json_value(field: FieldDescriptor, value: Any) -> Any:
         return enum_aws_value(field, value)
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return value
-    if field.message_type.full_name == "google.protobuf.Timestamp":
+    if message_of(field).full_name == "google.protobuf.Timestamp":
         return value.ToJsonString()
     return as_json(value)
 

@@ -29,7 +29,7 @@ def seal(client: Client, key_id: str, data: bytes, encryption_context: Mapping[s
     if len(data) > BYTES_MAX:
         raise EnvelopeError("an envelope holds at most 1 GiB")
     made = client.generate_data_key(key_id=key_id, key_spec=types_pb2.DATA_KEY_SPEC_AES_256, encryption_context=dict(encryption_context))
-    wrapped = made.ciphertext_blob
+    wrapped: bytes = made.ciphertext_blob
     # A fresh key per envelope encrypts one message, so a random nonce cannot repeat under it.
     header = MAGIC + len(wrapped).to_bytes(2, "big") + wrapped + os.urandom(12)
     return header + AESGCM(made.plaintext).encrypt(header[-12:], data, header)

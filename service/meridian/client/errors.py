@@ -49,7 +49,9 @@ def error_of(fault: grpc.RpcError) -> KmsServiceError:
     """The typed exception of a failed RPC."""
     call: Any = fault
     status = rpc_status.from_call(call)
-    code, metadata, fields = "", {}, ()
+    code = ""
+    metadata: dict[str, str] = {}
+    fields: tuple[tuple[str, str], ...] = ()
     for detail in status.details if status is not None else ():
         info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info) and info.domain == DOMAIN:

@@ -68,6 +68,7 @@ def decision(made: PolicyDecision) -> Record:
 def call_record(call: Call, *, event_id: str, region: str, replica: str, epoch: int, parameters: Record, latency_ms: float) -> Record:
     """The record of one call, as it stands when the call ends."""
     error, principal, evidence = call.error, call.principal, call.evidence
+    reason: str = getattr(error, "reason", "")
     keys = list(call.keys.values())
     account = keys[0].account if keys else principal.account if principal else ""
     record: Record = {
@@ -102,8 +103,8 @@ def call_record(call: Call, *, event_id: str, region: str, replica: str, epoch: 
         "replica": replica,
         "epoch": epoch,
     }
-    if error is not None and getattr(error, "reason", ""):
-        record["meridian"]["reason"] = error.reason  # type: ignore[attr-defined]  # getattr has seen it
+    if reason:
+        record["meridian"]["reason"] = reason
     return record
 
 

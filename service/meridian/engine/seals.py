@@ -33,7 +33,10 @@ class SealError(Exception):
 class Seal(Protocol):
     """A source of one 32-byte key outside the database."""
 
-    provider: str
+    @property
+    def provider(self) -> str:
+        """Name of the kind of seal."""
+        ...
 
     def new_parameters(self, entropy: Entropy) -> bytes:
         """Public parameters for a new sealed root."""

@@ -70,9 +70,22 @@ def decode_meta(data: bytes) -> EnvelopeMeta:
     fields = read_length_prefixed_tuple(data)
     if len(fields) != 13 or any(len(fields[at]) != 8 for at in (8, 9, 10, 12)):
         raise ValueError("the envelope's meta cannot be read")
-    text = [fields[at].decode() for at in (0, 1, 2, 3)] + [fields[4].hex()] + [fields[at].decode() for at in (5, 6, 7)]
-    incarnation, sequence, rotation, created = (int.from_bytes(fields[at], "big") for at in (8, 9, 10, 12))
-    return EnvelopeMeta(*text, incarnation, sequence, rotation, fields[11], created)
+    numbers = {at: int.from_bytes(fields[at], "big") for at in (8, 9, 10, 12)}
+    return EnvelopeMeta(
+        deployment=fields[0].decode(),
+        partition=fields[1].decode(),
+        account=fields[2].decode(),
+        key_id=fields[3].decode(),
+        material_id=fields[4].hex(),
+        key_spec=fields[5].decode(),
+        source_region=fields[6].decode(),
+        target_region=fields[7].decode(),
+        source_incarnation=numbers[8],
+        sequence=numbers[9],
+        rotation_number=numbers[10],
+        hpke_key_id=fields[11],
+        created_ms=numbers[12],
+    )
 
 
 class TransportCommands:

@@ -7,7 +7,7 @@ from typing import Any
 from meridian.catalog import enum_number
 from meridian.domain.algorithms import algorithms
 from meridian.domain.identifiers import key_arn
-from meridian.domain.key import Key, KeySpec, KeyUsage, Origin
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.kms.v1 import types_pb2
 
 ALGORITHM_LIST = {
@@ -50,7 +50,8 @@ def key_metadata(key: Key) -> types_pb2.KeyMetadata:
     field = ALGORITHM_LIST[key.key_usage]
     descriptor = metadata.DESCRIPTOR.fields_by_name[field]
     getattr(metadata, field).extend(enum_number(descriptor, name) for name in algorithms(key.key_spec, key.key_usage))
-    if key.current_material_id and key.key_spec is KeySpec.SYMMETRIC_DEFAULT and key.origin in (Origin.AWS_KMS, Origin.EXTERNAL):
+    made = key.current_material_id and key.state is not KeyState.CREATING
+    if made and key.key_spec is KeySpec.SYMMETRIC_DEFAULT and key.origin in (Origin.AWS_KMS, Origin.EXTERNAL):
         metadata.current_key_material_id = key.current_material_id
     if key.multi_region is not None:
         metadata.multi_region_configuration.CopyFrom(_multi_region_configuration(key))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import enum_aws_value, is_secret, lower_camel
+from meridian.catalog import enum_aws_value, is_map, is_secret, lower_camel, message_of
 
 _POLICY = ("policy", "account_delegation", "bypass_policy_lockout_safety_check")
 
@@ -68,7 +68,7 @@ def _value(field: FieldDescriptor, message: Any) -> Any:
         return None
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return value
-    if field.message_type.full_name == "google.protobuf.Timestamp":
+    if message_of(field).full_name == "google.protobuf.Timestamp":
         return f"{value.ToDatetime():%b %-d, %Y, %-I:%M:%S %p}"
     return message_as_record(value)
 
@@ -89,6 +89,6 @@ def _repeated(field: FieldDescriptor, values: Any) -> Any:
         return [_enum(field, number) for number in values]
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return list(values)
-    if field.message_type.GetOptions().map_entry:
+    if is_map(field):
         return dict(values)
     return [message_as_record(value) for value in values]

@@ -15,7 +15,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.catalog import enum_values, is_secret, limits_of, lower_camel
+from meridian.catalog import enum_of, enum_values, is_map, is_secret, limits_of, lower_camel
 from meridian.options.v1 import options_pb2
 
 Fault = tuple[str, str]
@@ -50,16 +50,12 @@ def _shown(field: FieldDescriptor, value: Any) -> str:
 
 def _field_check(field: FieldDescriptor) -> Check:
     if field.is_repeated:
-        return _map_check(field) if _is_map(field) else _list_check(field)
+        return _map_check(field) if is_map(field) else _list_check(field)
     if field.type == FieldDescriptor.TYPE_ENUM:
         return _enum_check(field)
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         return _message_check(field)
     return _scalar_check(field)
-
-
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.type == FieldDescriptor.TYPE_MESSAGE and bool(field.message_type.GetOptions().map_entry)
 
 
 def _scalar_check(field: FieldDescriptor) -> Check:
@@ -101,7 +97,7 @@ def _value_check(field: FieldDescriptor, limits: options_pb2.Limits | None) -> C
 
 
 def _enum_fault(field: FieldDescriptor, number: int, path: str) -> Fault:
-    members = ", ".join(enum_values(field.enum_type).values())
+    members = ", ".join(enum_values(enum_of(field)).values())
     return _sentence(path, f" '{number}'", f"Member must satisfy enum value set: [{members}]")
 
 
@@ -109,7 +105,7 @@ def _enum_check(field: FieldDescriptor) -> Check:
     name, path = field.name, lower_camel(field.name)
     limits = limits_of(field)
     required = limits is not None and limits.required
-    known = frozenset(enum_values(field.enum_type)) | {0}
+    known = frozenset(enum_values(enum_of(field))) | {0}
 
     def check(message: Any, prefix: str, faults: list[Fault]) -> None:
         number = getattr(message, name)
@@ -143,7 +139,7 @@ def _list_check(field: FieldDescriptor) -> Check:
     low = limits.min if limits is not None and limits.HasField("min") else None
     high = limits.max if limits is not None and limits.HasField("max") else None
     required = limits is not None and limits.required
-    known = frozenset(enum_values(field.enum_type)) if field.type == FieldDescriptor.TYPE_ENUM else None
+    known = frozenset(enum_values(enum_of(field))) if field.type == FieldDescriptor.TYPE_ENUM else None
 
     def check(message: Any, prefix: str, faults: list[Fault]) -> None:
         values = getattr(message, name)

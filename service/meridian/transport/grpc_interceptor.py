@@ -37,7 +37,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails
     ) -> Any:
-        path: str = handler_call_details.method  # type: ignore[attr-defined]  # the stubs leave it out
+        path: str = handler_call_details.method
         known = self._wrapped.get(path)
         if known is not None:
             return known
@@ -45,7 +45,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         rpc = self._rpcs.get(path)
         if handler is None or rpc is None:
             return handler
-        wrapped = grpc.unary_unary_rpc_method_handler(self._edge(rpc, handler.unary_unary))
+        wrapped: Any = grpc.unary_unary_rpc_method_handler(self._edge(rpc, handler.unary_unary))
         self._wrapped[path] = wrapped
         return wrapped
 

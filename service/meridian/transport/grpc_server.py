@@ -26,11 +26,11 @@ class KmsHandlers(grpc.GenericRpcHandler):
     """One table from path to handler; each handler is the walk of the pipeline."""
 
     def __init__(self, rpcs_by_path: Mapping[str, Rpc], walk: Walk) -> None:
-        handler = grpc.unary_unary_rpc_method_handler(walk)  # type: ignore[arg-type]  # the interceptor makes the Call
+        handler: Any = grpc.unary_unary_rpc_method_handler(walk)
         self._handlers = dict.fromkeys(rpcs_by_path, handler)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        return self._handlers.get(handler_call_details.method)  # type: ignore[attr-defined]  # the stubs leave it out
+        return self._handlers.get(handler_call_details.method)
 
 
 def tls_credentials(*, private_key: bytes, certificate: bytes, client_ca: bytes) -> grpc.ServerCredentials:

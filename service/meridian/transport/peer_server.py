@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from grpc_status import rpc_status
@@ -19,6 +19,7 @@ from meridian.ports.crypto_engine import CryptoEngine
 from meridian.replication.apply import ApplyMessages
 from meridian.transport.error_table import status_of
 
+T = TypeVar("T")
 PreparedWalk = Callable[[Prepare], Awaitable[Any]]
 
 
@@ -86,7 +87,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
 
         return await self._answer(context, answer)
 
-    async def _answer(self, context: Any, answer: Callable[[PeerRegion], Awaitable[Any]], request_id: str = "") -> Any:
+    async def _answer(self, context: Any, answer: Callable[[PeerRegion], Awaitable[T]], request_id: str = "") -> T:
         try:
             return await answer(self._peer_of(context))
         except KmsError as error:
@@ -124,4 +125,4 @@ def _prepare(request: wire.PrepareRequest) -> Prepare:
 
 def add_replication_service(server: grpc.aio.Server, service: ReplicationServer) -> None:
     """Register the service on a listener."""
-    replication_pb2_grpc.add_ReplicationServiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated
+    replication_pb2_grpc.add_ReplicationServiceServicer_to_server(service, server)

@@ -1,0 +1,29 @@
+"""Fixtures of every suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.deployment import AWAY, HOME, Deployment
+
+
+@pytest.fixture(scope="session")
+def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Two Regions that serve for the whole session. Tests share them and leave them running."""
+    deployment = Deployment(tmp_path_factory.mktemp("regions"), [HOME, AWAY]).prepare()
+    try:
+        deployment.start()
+        yield deployment
+    finally:
+        deployment.stop_all()
+
+
+@pytest.fixture
+def own_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Two Regions of a test's own, prepared and not started."""
+    deployment = Deployment(tmp_path_factory.mktemp("own"), [HOME, AWAY]).prepare()
+    try:
+        yield deployment
+    finally:
+        deployment.stop_all()

@@ -1,0 +1,148 @@
+"""Real Regions for tests: each its own process, database, seal and audit stream, reached over mutual TLS.
+
+Nothing here reaches into a Region; what a test sees is what a caller, an operator or an auditor sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from meridian.bootstrap import initialise
+from meridian.cli.dev_files import HOST, DevFolder, RegionPlace, free_port
+from meridian.client import Client, Endpoint
+from meridian.settings import load_settings
+
+START_SECONDS = 40.0
+HOME, AWAY = "us-east-1", "eu-west-1"
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on."""
+    while True:
+        first = free_port()
+        if first + count < 60000 and all(_is_free(first + n) for n in range(count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+@dataclass
+class Deployment:
+    """Regions of one deployment, started and stopped one by one."""
+
+    root: Path
+    regions: list[str]
+    settings_added: str = ""
+    folder: DevFolder = field(init=False)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def prepare(self) -> Deployment:
+        first = free_ports(2 * len(self.regions))
+        self.folder = DevFolder(self.root, self.regions, grpc_port=first, admin_port=first + len(self.regions))
+        self.folder.prepare(None)
+        self.folder.write_settings({})
+        fingerprints = {p.region: asyncio.run(initialise(load_settings(p.settings))) for p in self.folder.places}
+        self.folder.write_settings(fingerprints)
+        if self.settings_added:
+            for place in self.folder.places:
+                place.settings.write_text(self.settings_added + "\n" + place.settings.read_text())
+        return self
+
+    def place(self, region: str) -> RegionPlace:
+        return next(p for p in self.folder.places if p.region == region)
+
+    def start(self, *regions: str, environment: dict[str, str] | None = None) -> None:
+        """Start Regions and wait until they serve."""
+        for region in regions or self.regions:
+            command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.place(region).settings), "--allow-file-seal"]
+            log = (self.place(region).folder / "log").open("ab")
+            self.processes[region] = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **(environment or {})}
+            )
+            log.close()
+        for region in regions or self.regions:
+            self._wait_ready(region)
+
+    def _wait_ready(self, region: str) -> None:
+        process = self.processes[region]
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line.startswith(b"ready"):
+            raise AssertionError(f"{region} did not start: " + (self.place(region).folder / "log").read_text()[-2000:])
+
+    def stop(self, region: str, number: int = signal.SIGTERM) -> int:
+        """End a Region's process; the answer is its exit code."""
+        process = self.processes.pop(region)
+        if process.poll() is None:
+            process.send_signal(number)
+        code = process.wait(timeout=20)
+        if process.stdout is not None:
+            process.stdout.close()
+        return code
+
+    def wait_dead(self, region: str, seconds: float = 20) -> int:
+        """Wait for a Region that ends by itself; the answer is its exit code."""
+        process = self.processes.pop(region)
+        return process.wait(timeout=seconds)
+
+    def stop_all(self) -> None:
+        for region in list(self.processes):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.stop(region)
+
+    def endpoint(self, region: str, caller: str, token: str = "") -> Endpoint:
+        clients = self.root / "clients"
+        certificate, key = clients / f"{caller}.crt", clients / f"{caller}.key"
+        return Endpoint(f"{HOST}:{self.place(region).grpc_port}", self.root / "client-ca.crt", certificate, key, token)
+
+    @contextlib.contextmanager
+    def client(self, region: str = HOME, caller: str = "alice") -> Iterator[Client]:
+        with Client(self.endpoint(region, caller)) as client:
+            yield client
+
+    def audit(self, region: str) -> list[dict[str, Any]]:
+        """Every audit record of a Region, oldest first."""
+        files = sorted((self.place(region).folder / "audit").glob("*.jsonl"))
+        return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+
+    def metrics(self, region: str) -> dict[str, float]:
+        url = f"http://{HOST}:{self.place(region).admin_port}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            lines = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in lines}
+
+    def wait_for_state(self, region: str, key_id: str, state: int, seconds: float = 20.0) -> Any:
+        """The key's metadata, once it is in this state."""
+        until = time.monotonic() + seconds
+        while True:
+            with self.client(region) as client:
+                try:
+                    metadata = client.describe_key(key_id=key_id).key_metadata
+                except Exception:
+                    metadata = None
+            if metadata is not None and metadata.key_state == state:
+                return metadata
+            if time.monotonic() > until:
+                raise AssertionError(f"{key_id} in {region} is {metadata.key_state if metadata else 'absent'}, not {state}")
+            time.sleep(0.05)
