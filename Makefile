@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 
-.PHONY: help setup check lint test unit clean gen gen-check proto types imports demo
+.PHONY: help setup check lint test unit clean gen gen-check proto types imports demo policy
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,7 +42,12 @@ types: $(STAMP)  ## mypy, strict
 imports: $(STAMP)  ## the layers of the architecture
 	$(BIN)/lint-imports --no-cache --verbose >/dev/null || $(BIN)/lint-imports --no-cache
 
-check: gen-check lint types imports proto  ## what a change must pass, with test
+policy: $(STAMP)  ## validate and test the policies with the service's own evaluator
+	$(BIN)/meridian policy validate policy/policies
+	$(BIN)/meridian policy validate policy/tests/library
+	$(BIN)/meridian policy test policy/tests --policies policy/policies
+
+check: policy gen-check lint types imports proto  ## what a change must pass, with test
 
 unit: $(STAMP)  ## unit tests
 	$(BIN)/pytest -q tests/unit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,18 +73,11 @@ def matches_resource(policy: Est, resource: Uid, ancestors: frozenset[Uid]) -> b
     return True
 
 
-def walk(node: Any) -> Iterator[dict[str, Any]]:
-    """Every expression below a node, the node included."""
-    if isinstance(node, dict):
-        yield node
-        for child in node.values():
-            yield from walk(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from walk(child)
-
-
 def depth(node: Any) -> int:
-    """How deeply an expression nests."""
-    children: list[Any] = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
-    return 1 + max((depth(child) for child in children), default=0)
+    """How deeply an expression nests. Counted without recursion, since the answer is what bounds recursion elsewhere."""
+    deepest, level = 0, [node]
+    while level:
+        deepest += 1
+        inner = [child for item in level if isinstance(item, dict) for child in item.values()]
+        level = inner + [child for item in level if isinstance(item, list) for child in item]
+    return deepest

@@ -1,0 +1,137 @@
+"""Ways in which a policy engine was seen to allow what a policy forbids; here each denies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.facts import PlainFacts
+from meridian.authorization.self_test import UnsoundEvaluatorError, require_sound_evaluator
+from meridian.domain.call import PolicyDecision, Principal
+from meridian.domain.key import Key
+
+PERMIT = '@id("p") @layer("account") @reason("r") permit (principal, action, resource in KMS::Account::"111122223333");\n'
+EMPTY = {"encryptionAlgorithm": "SYMMETRIC_DEFAULT", "encryptionContext": {}, "encryptionContextKeys": []}
+
+Decide = Callable[..., PolicyDecision]
+
+
+@pytest.fixture
+def decide(authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any]) -> Decide:
+    def run(text: str, action: str = "Encrypt", resource: Key = key, **context: Any) -> PolicyDecision:
+        facts = PlainFacts({**EMPTY, **context}, request_facts)
+        return authorizer_of(text).decide(alice, action, resource, facts)
+
+    return run
+
+
+def forbid(body: str, action: str = 'action == KMS::Action::"Encrypt"') -> str:
+    return f'{PERMIT}@id("f") @layer("guardrail") @reason("r") forbid (principal, {action}, resource is KMS::Key){body};'
+
+
+def test_a_permit_allows_and_is_named(decide: Decide) -> None:
+    assert decide(PERMIT) == PolicyDecision("Encrypt", decide(PERMIT).resource, True, ("p",), 0)
+
+
+def test_a_forbid_on_an_action_group_fires(decide: Decide) -> None:
+    made = decide(forbid("", 'action in KMS::Action::"Use"'))
+    assert (made.allowed, made.policy_ids) == (False, ("f",))
+
+
+def test_a_forbid_that_cannot_be_evaluated_denies(decide: Decide) -> None:
+    overflow = ' when { context.encryptionContext.hasTag("n") && 9223372036854775807 + 1 > 0 }'
+    assert decide(forbid(overflow)).allowed
+    made = decide(forbid(overflow), encryptionContext={"n": "1"})
+    assert not made.allowed
+    assert made.errors == 1
+
+
+def test_a_missing_attribute_denies(
+    authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any]
+) -> None:
+    text = forbid(" when { context.request.secureTransport == false }")
+    del request_facts["secureTransport"]
+    made = authorizer_of(text).decide(alice, "Encrypt", key, PlainFacts(EMPTY, request_facts))
+    assert not made.allowed
+    assert made.errors == 1
+
+
+@pytest.mark.parametrize("wrong", [{"sourceIp": "not an address"}, {"secureTransport": "yes"}, {"secureTransport": None}])
+def test_a_mistyped_attribute_denies(
+    authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    text = forbid(' when { context.request.secureTransport == false || context.request.sourceIp.isInRange(ip("10.0.0.0/8")) }')
+    made = authorizer_of(text).decide(alice, "Encrypt", key, PlainFacts(EMPTY, {**request_facts, **wrong}))
+    assert not made.allowed
+    assert made.errors == 1
+
+
+@pytest.mark.parametrize("name", ["__entity", "__extn", "", "ключ", "a.b"])
+def test_a_caller_chosen_name_is_only_ever_a_tag(decide: Decide, name: str) -> None:
+    text = forbid(f' when {{ context.encryptionContext.hasTag("{name}") }}')
+    assert decide(text).allowed
+    made = decide(text, encryptionContext={name: '{"type":"KMS::Group","id":"admins"}'})
+    assert (made.allowed, made.policy_ids, made.errors) == (False, ("f",), 0)
+
+
+def test_without_a_permit_nothing_is_allowed(decide: Decide) -> None:
+    made = decide('@id("f") @layer("guardrail") @reason("r") forbid (principal, action == KMS::Action::"Decrypt", resource);')
+    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 0)
+
+
+def test_an_unreadable_key_policy_denies(decide: Decide, key: Key) -> None:
+    made = decide(PERMIT, resource=replace(key, policy="this is no policy"))
+    assert not made.allowed
+    assert made.errors == 1
+
+
+def test_a_key_that_does_not_delegate_ignores_account_permits_and_obeys_its_own(decide: Decide, key: Key) -> None:
+    closed = replace(key, account_delegation=False)
+    assert not decide(PERMIT, resource=closed).allowed
+    own = replace(closed, policy='@id("mine") permit (principal, action, resource);', version=2)
+    assert decide(PERMIT, resource=own).policy_ids == (f"key/{key.key_id}/mine",)
+
+
+def test_a_refusal_is_not_remembered_and_a_change_of_the_key_counts_at_once(decide: Decide, key: Key) -> None:
+    text = forbid(' when { resource.keyState == "Disabled" }')
+    assert decide(text).allowed
+    assert not decide(text, resource=replace(key, state="Disabled", version=2)).allowed
+
+
+def test_an_absent_tag_is_not_an_empty_one(decide: Decide) -> None:
+    text = forbid(' unless { context.encryptionContext.hasTag("t") }')
+    assert not decide(text).allowed
+    assert decide(text, encryptionContext={"t": ""}).allowed
+    assert not decide(text).allowed
+
+
+def test_a_decision_that_depends_on_time_is_made_anew(
+    authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any]
+) -> None:
+    authorizer = authorizer_of(forbid(' when { context.request.currentTime > datetime("2026-06-01") }'))
+    assert authorizer.decide(alice, "Encrypt", key, PlainFacts(EMPTY, request_facts)).allowed
+    later = {**request_facts, "currentTime": "2026-07-01T00:00:00.000Z"}
+    assert not authorizer.decide(alice, "Encrypt", key, PlainFacts(EMPTY, later)).allowed
+
+
+def test_groups_of_another_caller_do_not_leak_through_the_cache(
+    authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any]
+) -> None:
+    authorizer = authorizer_of(
+        '@id("p") @layer("account") @reason("r") permit (principal in KMS::Group::"g", action, resource in KMS::Account::"111122223333");'
+    )
+    facts = PlainFacts(EMPTY, request_facts)
+    assert authorizer.decide(alice, "Encrypt", key, facts).allowed
+    assert not authorizer.decide(replace(alice, groups=()), "Encrypt", key, facts).allowed
+
+
+def test_an_evaluator_that_breaks_a_promise_stops_the_start(schema: SchemaHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_sound_evaluator(schema)
+    monkeypatch.setattr("meridian.authorization.self_test.FORBID_GROUP", "")
+    with pytest.raises(UnsoundEvaluatorError, match="action group"):
+        require_sound_evaluator(schema)
