@@ -1,0 +1,251 @@
+"""What a call costs, as ratios within one run: server CPU per call ÷ CPU per no-op on the same server.
+
+Server and generator run on different cores. A no-op is a health check on the same listener, through the same mutual TLS and the
+same interceptor. Rounds are interleaved; medians with their spread. Every answer is checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.deployment import HOME, Deployment
+
+from meridian.catalog import rpcs
+from meridian.client import AsyncClient, Client
+from meridian.kms.v1 import types_pb2 as t
+
+TICKS = os.sysconf("SC_CLK_TCK")
+KEY_POLICY = 'permit (principal == KMS::Service::"111122223333/app", action in KMS::Action::"Use", resource is KMS::Key);'
+PLAINTEXT = b"0123456789abcdef0123456789abcdef"
+LIMITS = {
+    "Encrypt, same context, 16 in flight": 2.0,
+    "Encrypt, every context new, 16 in flight": 4.5,
+    "Encrypt, one in flight": 3.2,
+}
+
+Call = Callable[[int], Awaitable[None]]
+
+
+class Server:
+    """A Region on a core of its own."""
+
+    def __init__(self, root: Path, settings_added: str = "", policies: int = 0) -> None:
+        self.deployment = Deployment(root, [HOME], settings_added).prepare()
+        for number in range(policies):
+            (root / "policies" / f"extra-{number:04d}.cedar").write_text(_extra_policy(number))
+        self.deployment.start(HOME)
+        self.pid = self.deployment.processes[HOME].pid
+        os.sched_setaffinity(self.pid, {0})
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {0})
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def close(self) -> None:
+        self.deployment.stop_all()
+
+
+def _extra_policy(number: int) -> str:
+    return (
+        f'@id("extra.{number}") @layer("account") @reason("one of many") permit (principal == KMS::Role::"111122223333/r{number}", '
+        f'action == KMS::Action::"Encrypt", resource in KMS::AliasPath::"111122223333/alias/team-{number}");\n'
+    )
+
+
+class Load:
+    """Calls against one server, checked one by one."""
+
+    def __init__(self, server: Server, key_id: str) -> None:
+        self._server = server
+        self._key_id = key_id
+        self._endpoint = server.deployment.endpoint(HOME, "app")
+        self._number = 0
+
+    async def __aenter__(self) -> Load:
+        self.client = AsyncClient(self._endpoint)
+        self._channel = grpc.aio.secure_channel(self._endpoint.target, self._endpoint.credentials)
+        self._health = self._channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        encrypted = await self.client.encrypt(key_id=self._key_id, plaintext=PLAINTEXT, encryption_context={"tenant": "a"})
+        self._blob = encrypted.ciphertext_blob
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.close()
+        await self._channel.close()
+
+    async def no_op(self, _: int) -> None:
+        answer = await self._health(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+    async def encrypt(self, _: int) -> None:
+        answer = await self.client.encrypt(key_id=self._key_id, plaintext=PLAINTEXT, encryption_context={"tenant": "a"})
+        assert len(answer.ciphertext_blob) == 168
+
+    async def encrypt_new_context(self, number: int) -> None:
+        self._number += 1
+        context = {"tenant": f"t{self._number}", "object": f"s3://bucket/{number}"}
+        answer = await self.client.encrypt(key_id=self._key_id, plaintext=PLAINTEXT, encryption_context=context)
+        assert len(answer.ciphertext_blob) == 168
+
+    async def decrypt(self, _: int) -> None:
+        answer = await self.client.decrypt(ciphertext_blob=self._blob, encryption_context={"tenant": "a"})
+        assert answer.plaintext == PLAINTEXT
+
+    async def generate_data_key(self, _: int) -> None:
+        spec = t.DATA_KEY_SPEC_AES_256
+        answer = await self.client.generate_data_key(key_id=self._key_id, key_spec=spec, encryption_context={"tenant": "a"})
+        assert len(answer.plaintext) == 32
+
+    async def measure(self, call: Call, calls: int, in_flight: int) -> tuple[float, float]:
+        """(server CPU microseconds per call, calls per second)."""
+        numbers = iter(range(calls))
+
+        async def caller() -> None:
+            for number in numbers:
+                await call(number)
+
+        began, cpu = time.perf_counter(), self._server.cpu_seconds()
+        await asyncio.gather(*[caller() for _ in range(in_flight)])
+        cpu, seconds = self._server.cpu_seconds() - cpu, time.perf_counter() - began
+        return cpu / calls * 1e6, calls / seconds
+
+
+def new_key(server: Server) -> str:
+    with Client(server.deployment.endpoint(HOME, "alice")) as alice:
+        created = alice.create_key(policy=KEY_POLICY, bypass_policy_lockout_safety_check=False)
+    return str(created.key_metadata.key_id)
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} [{min(values):.2f}-{max(values):.2f}]"
+
+
+async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[str, list[float]]:
+    """Ratios per round, by name."""
+    found: dict[str, list[float]] = {}
+    syncs: list[float] = []
+    async with Load(server, key_id) as load:
+        for call in (load.no_op, load.encrypt, load.decrypt, load.generate_data_key, load.encrypt_new_context):
+            await load.measure(call, calls // 4, 16)
+        for _ in range(count):
+            before, _ = await load.measure(load.no_op, calls, 16)
+            lone_before, _ = await load.measure(load.no_op, calls // 4, 1)
+            start = server.deployment.metrics(HOME)
+            same, rate = await load.measure(load.encrypt, calls, 16)
+            end = server.deployment.metrics(HOME)
+            new, _ = await load.measure(load.encrypt_new_context, calls, 16)
+            decrypt, _ = await load.measure(load.decrypt, calls, 16)
+            data_key, _ = await load.measure(load.generate_data_key, calls, 16)
+            lone, lone_rate = await load.measure(load.encrypt, calls // 4, 1)
+            after, _ = await load.measure(load.no_op, calls, 16)
+            lone_after, _ = await load.measure(load.no_op, calls // 4, 1)
+            no_op, lone_no_op = (before + after) / 2, (lone_before + lone_after) / 2
+            row = {
+                "no-op, 16 in flight (µs)": no_op,
+                "Encrypt, same context, 16 in flight": same / no_op,
+                "Encrypt, every context new, 16 in flight": new / no_op,
+                "Encrypt, one in flight": lone / lone_no_op,
+                "Decrypt ÷ Encrypt": decrypt / same,
+                "GenerateDataKey ÷ Encrypt": data_key / same,
+                "Encrypt per second, 16 in flight": rate,
+                "Encrypt per second, one in flight": lone_rate,
+            }
+            syncs.append((end["meridian_audit_syncs"] - start["meridian_audit_syncs"]) / calls)
+            for name, value in row.items():
+                found.setdefault(name, []).append(value)
+    found["fdatasyncs ÷ answers, 16 in flight"] = syncs
+    return found
+
+
+async def many_keys(server: Server, count: int) -> None:
+    async with AsyncClient(server.deployment.endpoint(HOME, "alice")) as alice:
+        numbers = iter(range(count))
+        rpc = rpcs()["CreateKey"]
+
+        async def maker() -> None:
+            for _ in numbers:
+                await alice.call(rpc, rpc.request_class(), timeout=60)
+
+        await asyncio.gather(*[maker() for _ in range(16)])
+
+
+async def compare(small: Server, large: Server, keys: tuple[str, str], count: int, calls: int) -> list[float]:
+    """Encrypt on the large Region ÷ Encrypt on the small one, round by round."""
+    ratios = []
+    async with Load(small, keys[0]) as one, Load(large, keys[1]) as two:
+        for load in (one, two):
+            await load.measure(load.encrypt, calls // 2, 16)
+        for _ in range(count):
+            ratios.append((await two.measure(two.encrypt, calls, 16))[0] / (await one.measure(one.encrypt, calls, 16))[0])
+    return ratios
+
+
+async def lone_rates(adaptive: Server, immediate: Server, keys: tuple[str, str], count: int, calls: int) -> list[float]:
+    """Calls per second of a lone caller: adaptive commit ÷ immediate sync."""
+    ratios = []
+    async with Load(adaptive, keys[0]) as one, Load(immediate, keys[1]) as two:
+        for load in (one, two):
+            await load.measure(load.encrypt, calls // 8, 1)
+        for _ in range(count):
+            ratios.append((await one.measure(one.encrypt, calls // 4, 1))[1] / (await two.measure(two.encrypt, calls // 4, 1))[1])
+    return ratios
+
+
+def report(name: str, values: list[float], limit: float | None, at_least: bool = False) -> None:
+    bound = "" if limit is None else f"  {'≥' if at_least else '≤'} {limit}"
+    print(f"| {name} | {spread(values)} |{bound} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--calls", type=int, default=4000)
+    parser.add_argument("--keys", type=int, default=10_000, help="keys of the large Region; 0 leaves it out")
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
+    with tempfile.TemporaryDirectory(prefix="meridian-bench-") as folder:
+        root = Path(folder)
+        small = Server(root / "small")
+        servers = [small]
+        try:
+            key = new_key(small)
+            print("| measured | median [min-max] | limit |\n|---|---|---|")
+            for name, values in asyncio.run(rounds(small, key, options.rounds, options.calls)).items():
+                limit = LIMITS.get(name) or (1.15 if "÷ Encrypt" in name else 0.2 if "fdatasyncs" in name else None)
+                report(name, values, limit)
+            immediate = Server(root / "immediate", settings_added="")
+            servers.append(immediate)
+            rates = asyncio.run(lone_rates(small, immediate, (key, new_key(immediate)), options.rounds, options.calls))
+            report("calls/s of a lone caller ÷ the same without any batching wait", rates, 0.9, at_least=True)
+            if options.keys:
+                large = Server(root / "large", policies=985)
+                servers.append(large)
+                asyncio.run(many_keys(large, options.keys))
+                ratios = asyncio.run(compare(small, large, (key, new_key(large)), options.rounds, options.calls))
+                report(f"1,000 policies and {options.keys} keys ÷ 15 and 10", ratios, 1.25)
+        finally:
+            for server in servers:
+                server.close()
+
+
+if __name__ == "__main__":
+    main()
