@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 
-.PHONY: help setup check lint test unit clean gen gen-check proto types imports demo policy
+.PHONY: help setup check lint test unit clean gen gen-check proto types imports demo bench policy
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ $(STAMP): pyproject.toml requirements.lock
 	touch $(STAMP)
 
 setup: $(STAMP)  ## make .venv from the lock file
+
+bench: $(STAMP)  ## ratios to a no-op, measured in one run
+	$(BIN)/python scripts/bench.py
 
 demo: $(STAMP)  ## the main job on two real Regions, step by step
 	$(BIN)/python scripts/demo.py

@@ -17,10 +17,11 @@ from typing import Any, Final
 import orjson
 
 from meridian.domain.audit_chain import NO_HASH, leaf_hash
-from meridian.domain.audit_record import Record, event_time
+from meridian.domain.audit_record import Record, bounded, event_time
 
 SUFFIX: Final = ".jsonl"
 TAIL_BYTES: Final = 1 << 20
+RECORD_BYTES_MAX: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class AuditFile:
             inner: dict[str, Any] = record["meridian"]
             inner["stream"], inner["seq"], inner["prevHash"] = self._stream, sequence, last_hash
             line = orjson.dumps(record)
+            if len(line) > RECORD_BYTES_MAX:
+                line = orjson.dumps(bounded(record))
             last_hash = leaf_hash(line)
             sequence += 1
             lines.append(line)

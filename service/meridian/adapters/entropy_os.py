@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 
 
 class OsEntropy:
@@ -13,4 +12,7 @@ class OsEntropy:
         return os.urandom(count)
 
     def uuid(self) -> str:
-        return str(uuid.UUID(bytes=os.urandom(16), version=4))
+        digits = os.urandom(16).hex()
+        # Version and variant as RFC 9562 §5.4 sets them; written out, because every call needs two of these.
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

@@ -62,7 +62,7 @@ class Authorizer:
         self._compiler = SliceCompiler(self._model)
         self._slices: OrderedDict[tuple[Any, ...], CompiledSlice] = OrderedDict()
         self._bases: OrderedDict[tuple[Any, ...], EntityHandle] = OrderedDict()
-        self._decisions: OrderedDict[tuple[Any, ...], PolicyDecision] = OrderedDict()
+        self._decisions: OrderedDict[tuple[Any, ...], tuple[PolicyDecision, CompiledSlice, Principal]] = OrderedDict()
 
     @property
     def digest(self) -> str:
@@ -116,11 +116,11 @@ class Authorizer:
             except Exception:
                 return PolicyDecision(action, resource.arn, False, (), 1)
             _keep(self._slices, name, compiled, SLICES_MAX)
-        remembered = None if compiled.reads.is_timelike else (compiled, principal, name, *_read_values(compiled, facts))
+        remembered = None if compiled.is_timelike else (id(compiled), id(principal), name, *_read_values(compiled, facts))
         if remembered is not None:
             known = self._decisions.get(remembered)
             if known is not None:
-                return known
+                return known[0]
         try:
             base = self._base(compiled, principal, resource, remember=True)
         except ValueError:
@@ -128,7 +128,8 @@ class Authorizer:
         decided = self._ask(compiled, base, principal, resource, facts)
         made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors)
         if remembered is not None and made.allowed:
-            _keep(self._decisions, remembered, made, DECISIONS_MAX)
+            # Slice and caller are kept with the decision, so that their identities cannot pass to others.
+            _keep(self._decisions, remembered, (made, compiled, principal), DECISIONS_MAX)
         return made
 
     def _compile(self, side: str, principal: Principal, action: str, resource: Resource) -> CompiledSlice:
@@ -198,6 +199,9 @@ def _context(compiled: CompiledSlice, facts: Facts) -> tuple[dict[str, Any], lis
         if kind is None:
             context[name] = value
             continue
+        if compiled.is_record and name == ENCRYPTION_CONTEXT:
+            context[name] = {tag: value[tag] for tag in compiled.tags or () if tag in value}
+            continue
         added.append({"uid": {"type": kind, "id": "request"}, "attrs": {}, "parents": [], "tags": value})
         context[name] = {"__entity": {"type": kind, "id": "request"}}
     if compiled.request_attributes:
@@ -206,18 +210,17 @@ def _context(compiled: CompiledSlice, facts: Facts) -> tuple[dict[str, Any], lis
     return context, added
 
 
-def _read_values(compiled: CompiledSlice, facts: Facts) -> Iterable[Any]:
+def _read_values(compiled: CompiledSlice, facts: Facts) -> list[Any]:
     """Every context value that the slice reads, absent told from empty, in a form that can be compared."""
-    tags = compiled.reads.tags
+    values: list[Any] = []
     for name in compiled.attributes:
         value = facts.attribute(name)
-        if name == ENCRYPTION_CONTEXT and tags is not None:
-            for tag in sorted(tags):
-                yield value.get(tag)
+        if name == ENCRYPTION_CONTEXT and compiled.tags is not None:
+            values += [value.get(tag) for tag in compiled.tags]
         else:
-            yield _comparable(value)
-    for name in compiled.request_attributes:
-        yield _comparable(facts.request_attribute(name))
+            values.append(_comparable(value))
+    values += [_comparable(facts.request_attribute(name)) for name in compiled.request_attributes]
+    return values
 
 
 def _comparable(value: Any) -> Any:

@@ -14,6 +14,7 @@ from meridian.authorization.evaluator import Est
 
 TIMELIKE: Final = frozenset({"currentTime", "mfaAgeSeconds", "tokenIssueTime", "trailingDaysWithoutKeyUsage"})
 ENCRYPTION_CONTEXT: Final = "encryptionContext"
+RESERVED: Final = frozenset({"__entity", "__extn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,33 @@ def read_set(policies: Iterable[Est], all_attributes: frozenset[str], all_reques
     request_attributes = all_request_attributes if whole_request else frozenset(path[1] for path in requested)
     whole_context = any(path == (ENCRYPTION_CONTEXT,) for path in paths)
     return ReadSet(attributes, request_attributes, None if whole_context else frozenset(tags))
+
+
+def record_tags(reads: ReadSet) -> tuple[str, ...] | None:
+    """The tags, where the encryption context may be passed as a record of them; None where it must stay an entity.
+
+    A record costs no entity per call. It is possible where every use is a test or a read of a literal tag, and where no tag has a
+    name that Cedar's JSON gives a meaning of its own.
+    """
+    if reads.tags is None or ENCRYPTION_CONTEXT not in reads.attributes or reads.tags & RESERVED:
+        return None
+    if not all(tag.isprintable() for tag in reads.tags):
+        return None  # such a name cannot be written in a schema
+    return tuple(sorted(reads.tags))
+
+
+def as_record(node: Any) -> Any:
+    """The same policy with tag tests and reads of the encryption context as attribute tests and reads."""
+    if isinstance(node, list):
+        return [as_record(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    literal = _literal_tag(node)
+    if literal is not None:
+        operator = "has" if "hasTag" in node else "."
+        inner = node["hasTag" if "hasTag" in node else "getTag"]
+        return {operator: {"left": inner["left"], "attr": literal}}
+    return {name: child if name == "Value" else as_record(child) for name, child in node.items()}
 
 
 def _collect(node: Any, paths: set[tuple[str, ...]], tags: set[str]) -> None:

@@ -6,6 +6,7 @@ attribute is refused by the narrow schema as by the whole one.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import cached_property
 Attributes = dict[str, str]
 """Attribute name, with "?" where it is optional → type as written."""
 
+ENCRYPTION_CONTEXT = "encryptionContext"
 TYPE = re.compile(r"\btype (\w+) = \{(.*?)\};", re.DOTALL)
 ACTION = re.compile(r"\baction ([\w,\s]+?)(?: in \[([\w,\s]*)\])?(?: appliesTo \{(.*?)\})?;", re.DOTALL)
 FIELD = re.compile(r"(\w+\??)\s*:\s*([\w<>]+)")
@@ -71,10 +73,18 @@ class SchemaModel:
         """Attributes of an action's context, `request` included."""
         return dict(self.actions[action].context)
 
-    def narrow(self, action: str, attributes: frozenset[str], request_attributes: frozenset[str]) -> str:
-        """A schema for one action whose context has only these attributes."""
+    def narrow(
+        self, action: str, attributes: frozenset[str], request_attributes: frozenset[str], context_record: tuple[str, ...] | None
+    ) -> str:
+        """A schema for one action whose context has only these attributes.
+
+        With `context_record`, the encryption context is a record of just these optional texts and no longer an entity.
+        """
         row = self.actions[action]
-        fields = [f"{name}: {kind}" for name, kind in row.context if name.rstrip("?") in attributes and name != "request"]
+        kinds = dict(row.context)
+        if context_record is not None and ENCRYPTION_CONTEXT in kinds:
+            kinds[ENCRYPTION_CONTEXT] = "{" + ", ".join(f"{json.dumps(name, ensure_ascii=False)}?: String" for name in context_record) + "}"
+        fields = [f"{name}: {kind}" for name, kind in kinds.items() if name.rstrip("?") in attributes and name != "request"]
         if request_attributes:
             inner = [f"{n}: {k}" for n, k in self.types["Request"].items() if n.rstrip("?") in request_attributes]
             fields.append("request: {" + ", ".join(inner) + "}")

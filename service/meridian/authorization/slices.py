@@ -13,7 +13,7 @@ from typing import Final
 
 from meridian.authorization.evaluator import PolicyHandle, SchemaHandle
 from meridian.authorization.policies import Policy
-from meridian.authorization.read_set import ReadSet, read_set
+from meridian.authorization.read_set import as_record, read_set, record_tags
 from meridian.authorization.schema_model import SchemaModel
 
 COMPILED_MAX: Final = 4096
@@ -26,11 +26,13 @@ class CompiledSlice:
     action: str
     policies: PolicyHandle
     schema: SchemaHandle
-    reads: ReadSet
     attributes: tuple[str, ...]
     request_attributes: tuple[str, ...]
-    policy_ids: tuple[str, ...]
-    parses: int = 1
+    tags: tuple[str, ...] | None
+    """Tags of the encryption context that are read, sorted; None for all of it."""
+    is_timelike: bool
+    is_record: bool
+    """The encryption context is passed as a record of just those tags."""
 
 
 class SliceCompiler:
@@ -40,7 +42,7 @@ class SliceCompiler:
         self._model = model
         self._request_attributes = frozenset(name.rstrip("?") for name in model.types["Request"])
         self._compiled: OrderedDict[tuple[str, frozenset[Policy]], CompiledSlice] = OrderedDict()
-        self._schemas: dict[tuple[str, frozenset[str], frozenset[str]], SchemaHandle] = {}
+        self._schemas: dict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = {}
         self.parses = 0
         """How many policy sets were parsed; a warm call parses none."""
 
@@ -62,19 +64,21 @@ class SliceCompiler:
         whole = frozenset(name.rstrip("?") for name in self._model.context_attributes(action))
         reads = read_set((p.est for p in policies), whole - {"request"}, self._request_attributes)
         attributes, requested = reads.attributes & whole, reads.request_attributes & self._request_attributes
+        record = record_tags(reads)
         return CompiledSlice(
             action=action,
-            policies=PolicyHandle({p.policy_id: p.est for p in policies}),
-            schema=self._schema(action, attributes, requested),
-            reads=reads,
+            policies=PolicyHandle({p.policy_id: p.est if record is None else as_record(p.est) for p in policies}),
+            schema=self._schema(action, attributes, requested, record),
             attributes=tuple(sorted(attributes)),
             request_attributes=tuple(sorted(requested)),
-            policy_ids=tuple(sorted(p.policy_id for p in policies)),
+            tags=None if reads.tags is None else tuple(sorted(reads.tags)),
+            is_timelike=reads.is_timelike,
+            is_record=record is not None,
         )
 
-    def _schema(self, action: str, attributes: frozenset[str], requested: frozenset[str]) -> SchemaHandle:
-        name = (action, attributes, requested)
+    def _schema(self, action: str, attributes: frozenset[str], requested: frozenset[str], record: tuple[str, ...] | None) -> SchemaHandle:
+        name = (action, attributes, requested, record)
         known = self._schemas.get(name)
         if known is None:
-            known = self._schemas[name] = SchemaHandle(self._model.narrow(action, attributes, requested))
+            known = self._schemas[name] = SchemaHandle(self._model.narrow(action, attributes, requested, record))
         return known

@@ -22,6 +22,7 @@ COMMITMENT_BYTES: Final = 32
 TAG_BYTES: Final = 16
 
 _IV: Final = bytes(12)
+_BITS_512: Final = pack(">I", 512)
 _COUNTERS: Final = tuple(pack(">I", n) for n in range(1, 9))
 
 
@@ -42,6 +43,14 @@ def derive(key: bytes, label: bytes, context: bytes, length: int) -> bytes:
     return b"".join(digest(key, counter + fixed, "sha256") for counter in _COUNTERS[:blocks])[:length]
 
 
+def _derive_two_blocks(key: bytes, label: bytes, context: bytes) -> tuple[bytes, bytes]:
+    """`derive(key, label, context, 64)` as its two halves; the shape of every call, so it is written out."""
+    if len(key) != KEY_BYTES:
+        raise ValueError("a derivation key has exactly 32 bytes")
+    fixed = label + b"\x00" + context + _BITS_512
+    return digest(key, _COUNTERS[0] + fixed, "sha256"), digest(key, _COUNTERS[1] + fixed, "sha256")
+
+
 def transcript(header: bytes, rest: bytes) -> bytes:
     """T: the hash of everything authenticated."""
     return sha256(header + rest).digest()
@@ -49,17 +58,17 @@ def transcript(header: bytes, rest: bytes) -> bytes:
 
 def seal(key: bytes, label: bytes, nonce: bytes, transcript_hash: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
     """CAE: the commitment and the ciphertext with its tag."""
-    derived = derive(key, label, nonce + transcript_hash, 64)
-    return derived[32:], AESGCM(derived[:32]).encrypt(_IV, plaintext, transcript_hash)
+    derived, commitment = _derive_two_blocks(key, label, nonce + transcript_hash)
+    return commitment, AESGCM(derived).encrypt(_IV, plaintext, transcript_hash)
 
 
 def open_sealed(key: bytes, label: bytes, nonce: bytes, transcript_hash: bytes, commitment: bytes, sealed: bytes) -> bytes:
     """The plaintext. Raises: OpenError; the cipher runs only after the commitment holds."""
-    derived = derive(key, label, nonce + transcript_hash, 64)
-    if not compare_digest(derived[32:], commitment):
+    derived, expected = _derive_two_blocks(key, label, nonce + transcript_hash)
+    if not compare_digest(expected, commitment):
         raise OpenError("commitment")
     try:
-        return AESGCM(derived[:32]).decrypt(_IV, sealed, transcript_hash)
+        return AESGCM(derived).decrypt(_IV, sealed, transcript_hash)
     except InvalidTag as fault:
         raise OpenError("tag") from fault
 

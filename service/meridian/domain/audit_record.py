@@ -17,7 +17,7 @@ from meridian.domain.key import Key
 
 EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"
-TEXT_CHARACTERS_MAX: Final = 9000
+TEXT_CHARACTERS_MAX: Final = 2048
 TEXT_KEPT: Final = 256
 
 Record = dict[str, Any]
@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 def event_time(moment: datetime) -> str:
     """UTC, to the second, as CloudTrail writes it."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{moment.isoformat(timespec='seconds')[:19]}Z"
 
 
 def bounded(value: Any) -> Any:
@@ -34,6 +34,8 @@ def bounded(value: Any) -> Any:
         return {"beginning": value[:TEXT_KEPT], "sha256": sha256(value.encode()).hexdigest(), "length": len(value)}
     if isinstance(value, dict):
         return {name: bounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [bounded(item) for item in value]
     return value
 
 
@@ -65,28 +67,44 @@ def decision(made: PolicyDecision) -> Record:
     }
 
 
-def call_record(call: Call, *, event_id: str, region: str, replica: str, epoch: int, parameters: Record, latency_ms: float) -> Record:
-    """The record of one call, as it stands when the call ends."""
+def call_record(
+    call: Call,
+    *,
+    event_id: str,
+    region: str,
+    replica: str,
+    epoch: int,
+    parameters: Record,
+    latency_ms: float,
+    identity: Any,
+    resources: Any,
+    decisions: Any,
+    authn: Any,
+) -> Record:
+    """The record of one call, as it stands when the call ends.
+
+    The last four come from `user_identity`, `resource`, `decision` and `authentication`, or were kept from an earlier call.
+    """
     error, principal, evidence = call.error, call.principal, call.evidence
     reason: str = getattr(error, "reason", "")
-    keys = list(call.keys.values())
-    account = keys[0].account if keys else principal.account if principal else ""
+    owner = next(iter(call.keys.values()), principal)
+    account = owner.account if owner else ""
     record: Record = {
         "eventVersion": EVENT_VERSION,
-        "userIdentity": user_identity(principal),
+        "userIdentity": identity,
         "eventTime": event_time(call.received_at),
         "eventSource": EVENT_SOURCE,
         "eventName": call.rpc.operation,
         "awsRegion": region,
         "sourceIPAddress": evidence.source_ip,
         "userAgent": evidence.user_agent,
-        "requestParameters": bounded(parameters) or None,
-        "responseElements": bounded(call.response_elements) if error is None else None,
+        "requestParameters": parameters or None,
+        "responseElements": call.response_elements if error is None else None,
         "additionalEventData": {**call.audit_data, "dryRun": True} if call.dry_run else call.audit_data or None,
         "requestID": call.request_id,
         "eventID": event_id,
         "readOnly": call.rpc.read_only,
-        "resources": [resource(key) for key in keys],
+        "resources": resources,
         "eventType": "AwsApiCall",
         "managementEvent": True,
         "eventCategory": "Management",
@@ -95,10 +113,10 @@ def call_record(call: Call, *, event_id: str, region: str, replica: str, epoch: 
     }
     if error is not None:
         record["errorCode"] = getattr(error, "code", "KMSInternalException")
-        record["errorMessage"] = bounded(getattr(error, "message", ""))
+        record["errorMessage"] = getattr(error, "message", "")
     record["meridian"] = {
-        "decisions": [decision(made) for made in call.decisions],
-        "authn": {"method": principal.method, "subject": principal.subject} if principal else None,
+        "decisions": decisions,
+        "authn": authn,
         "latencyMs": round(latency_ms, 3),
         "replica": replica,
         "epoch": epoch,
@@ -106,6 +124,11 @@ def call_record(call: Call, *, event_id: str, region: str, replica: str, epoch: 
     if reason:
         record["meridian"]["reason"] = reason
     return record
+
+
+def authentication(principal: Principal | None) -> Record | None:
+    """How the caller was authenticated."""
+    return {"method": principal.method, "subject": principal.subject} if principal else None
 
 
 def service_record(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 
-from meridian.domain.audit_record import Record, call_record, service_record
+from meridian.domain.audit_record import Record, authentication, call_record, decision, resource, service_record, user_identity
 from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.errors import KmsError
@@ -24,7 +26,27 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.store import RegionIdentity, Store, UnitOfWork
 
 SHIPPED_SECONDS: Final = 1.0
+PARTS_MAX: Final = 20_000
 PENDING_PER_READING: Final = 500
+
+
+class Parts:
+    """Serialised parts of records that one call after another has in common, by the identity of the values they tell of."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[Any, ...], tuple[Any, orjson.Fragment]] = OrderedDict()
+
+    def of(self, name: str, value: Any, build: Callable[[Any], Any]) -> orjson.Fragment:
+        """The part for this value, built once. The value is kept with it, so its identity cannot pass to another."""
+        ids = tuple(map(id, value)) if isinstance(value, tuple) else (id(value),)
+        kept = self._kept.get((name, ids))
+        if kept is not None:
+            return kept[1]
+        made = orjson.Fragment(orjson.dumps(build(value)))
+        self._kept[(name, ids)] = (value, made)
+        if len(self._kept) > PARTS_MAX:
+            self._kept.popitem(last=False)
+        return made
 
 
 class Audit:
@@ -41,6 +63,7 @@ class Audit:
         self._entropy = entropy
         self._in_flight: set[str] = set()
         self._durable: list[str] = []
+        self._parts = Parts()
 
     # ---- in an operation's transaction
 
@@ -85,8 +108,14 @@ class Audit:
         elements = call.response_elements
         if elements is not None and any(hasattr(v, "DESCRIPTOR") for v in elements.values()):
             call.response_elements = {name: _as_record(value) for name, value in elements.items()}
+        principal, keys, decisions = call.principal, tuple(call.keys.values()), tuple(call.decisions)
+        parts = self._parts
         return call_record(
             call,
+            identity=parts.of("identity", principal, user_identity),
+            resources=parts.of("resources", keys, lambda keys: [resource(key) for key in keys]),
+            decisions=parts.of("decisions", decisions, lambda made: [decision(each) for each in made]),
+            authn=parts.of("authentication", principal, authentication),
             event_id=self._entropy.uuid(),
             region=self._identity.region,
             replica=self._replica,

@@ -5,41 +5,58 @@ No log line is written for a call that succeeds; the audit record is its record.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Final
+
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from meridian.domain.call import Call
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 
-BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Telemetry:
-    """Counts calls into a Prometheus registry."""
+    """Counts calls on the event loop, and tells them when Prometheus asks."""
 
     def __init__(self, clock: Clock, registry: CollectorRegistry) -> None:
         self._clock = clock
         self._log = structlog.get_logger("meridian.pipeline")
-        self._calls = Counter("meridian_calls_total", "Calls by operation and outcome.", ["operation", "outcome"], registry=registry)
-        self._seconds = Histogram(
-            "meridian_call_seconds", "Duration of calls by operation.", ["operation"], registry=registry, buckets=BUCKETS
-        )
-        self._counters: dict[tuple[str, str], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._outcomes: dict[tuple[str, str], int] = {}
+        self._durations: dict[str, list[int]] = {}
+        self._seconds: dict[str, float] = {}
+        registry.register(self)
 
     def finish(self, call: Call) -> None:
         """Count a finished call."""
-        operation = call.rpc.name
-        outcome = call.error.code if isinstance(call.error, KmsError) else "ok"
-        counter = self._counters.get((operation, outcome))
-        if counter is None:
-            counter = self._counters[(operation, outcome)] = self._calls.labels(operation, outcome)
-        counter.inc()
-        histogram = self._histograms.get(operation)
-        if histogram is None:
-            histogram = self._histograms[operation] = self._seconds.labels(operation)
-        histogram.observe(self._clock.monotonic() - call.started)
+        operation, error = call.rpc.name, call.error
+        outcome = (operation, "ok" if error is None else error.code if isinstance(error, KmsError) else type(error).__name__)
+        self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
+        seconds = self._clock.monotonic() - call.started
+        counts = self._durations.get(operation)
+        if counts is None:
+            counts = self._durations[operation] = [0] * (len(BUCKETS) + 1)
+        counts[bisect_left(BUCKETS, seconds)] += 1
+        self._seconds[operation] = self._seconds.get(operation, 0.0) + seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as Prometheus wants them."""
+        calls = CounterMetricFamily("meridian_calls", "Calls by operation and outcome.", labels=["operation", "outcome"])
+        for (operation, outcome), count in list(self._outcomes.items()):
+            calls.add_metric([operation, outcome], count)
+        yield calls
+        durations = HistogramMetricFamily("meridian_call_seconds", "Duration of calls by operation.", labels=["operation"])
+        for operation, counts in list(self._durations.items()):
+            total, rows = 0, []
+            for bound, count in zip((*BUCKETS, "+Inf"), counts, strict=True):
+                total += count
+                rows.append((str(bound), float(total)))
+            durations.add_metric([operation], rows, self._seconds[operation])
+        yield durations
 
     def fault(self, call: Call, error: Exception) -> None:
         """Tell the operator about a fault that no code foresaw; the caller sees only an internal error."""
