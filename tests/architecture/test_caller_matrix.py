@@ -1,0 +1,160 @@
+"""Every operation, called by every kind of caller, against one table of answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.deployment import AWAY, HOME, Deployment
+
+from meridian.catalog import rpcs
+from meridian.client import Client, Endpoint, errors
+from meridian.client.errors import KmsServiceError
+from meridian.kms.v1 import types_pb2 as t
+from meridian.pipeline.binding import NOT_BUILT
+
+CALLERS = ("anonymous", "stranger", "other_account", "administrator", "user", "auditor")
+
+DENIED, UNKNOWN, NOT_BUILT_HERE = "AccessDeniedException", "UnrecognizedClientException", "UnsupportedOperationException"
+ANONYMOUS = "MissingAuthenticationTokenException"
+
+# What each caller gets: "ok", or the name of the error. Anonymous callers and strangers get theirs everywhere.
+TABLE: dict[str, dict[str, str]] = {
+    "CreateKey": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "DescribeKey": {"other_account": DENIED, "administrator": "ok", "user": "ok", "auditor": "ok"},
+    "ListKeys": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "EnableKey": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "DisableKey": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "UpdateKeyDescription": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "Encrypt": {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED},
+    "Decrypt": {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED},
+    "ReEncrypt": {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED},
+    "GenerateDataKey": {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED},
+    "GenerateDataKeyWithoutPlaintext": {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED},
+    "GenerateRandom": {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED},
+    "PutKeyPolicy": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "GetKeyPolicy": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "ListKeyPolicies": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "ReplicateKey": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+}
+IDENTITY = {"other_account": "bob", "administrator": "alice", "user": "app", "auditor": "auditor"}
+
+
+@pytest.fixture(scope="module")
+def stranger(two_regions: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Endpoint:
+    """A certificate of the right authority whose SPIFFE id is nobody's."""
+    from meridian.adapters.clock_system import SystemClock
+    from meridian.crypto.certificates import CertificateFiles, new_leaf
+
+    root, folder = two_regions.root, tmp_path_factory.mktemp("stranger")
+    authority = CertificateFiles((root / "client-ca.crt").read_bytes(), (root / "client-ca.key").read_bytes())
+    made = new_leaf(authority, "stranger", SystemClock().now(), spiffe_id="spiffe://dev.meridian.internal/111122223333/stranger")
+    for name, data in (("crt", made.certificate), ("key", made.private_key)):
+        (folder / f"stranger.{name}").write_bytes(data)
+    own = two_regions.endpoint(HOME, "alice")
+    return Endpoint(own.target, own.ca, folder / "stranger.crt", folder / "stranger.key")
+
+
+def endpoint(two_regions: Deployment, caller: str, stranger: Endpoint) -> Endpoint:
+    if caller == "stranger":
+        return stranger
+    return two_regions.endpoint(HOME, "transport" if caller == "anonymous" else IDENTITY[caller])
+
+
+@pytest.fixture(scope="module")
+def requests(two_regions: Deployment) -> dict[str, Any]:
+    """One good request per built operation, on keys of the administrator's account, named by ARN."""
+    with two_regions.client() as alice, two_regions.client(HOME, "app") as app:
+        arn = alice.create_key().key_metadata.arn
+        primary = alice.create_key(multi_region=True).key_metadata.arn
+        blob = app.encrypt(key_id=arn, plaintext=b"x").ciphertext_blob
+    return {
+        "CreateKey": {},
+        "ListKeys": {},
+        "GenerateRandom": {"number_of_bytes": 8},
+        "UpdateKeyDescription": {"key_id": arn, "description": "d"},
+        "Encrypt": {"key_id": arn, "plaintext": b"x"},
+        "Decrypt": {"key_id": arn, "ciphertext_blob": blob},
+        "ReEncrypt": {"ciphertext_blob": blob, "source_key_id": arn, "destination_key_id": arn},
+        "GenerateDataKey": {"key_id": arn, "key_spec": t.DATA_KEY_SPEC_AES_256},
+        "GenerateDataKeyWithoutPlaintext": {"key_id": arn, "number_of_bytes": 8},
+        "PutKeyPolicy": {"key_id": arn, "policy": 'forbid (principal, action == KMS::Action::"DisableKey", resource) when { false };'},
+        "ReplicateKey": {"key_id": primary, "replica_region": AWAY},
+        "DisableKey": {"key_id": alice_key(two_regions)},
+        **{name: {"key_id": arn} for name in ("DescribeKey", "EnableKey", "GetKeyPolicy", "ListKeyPolicies")},
+    }
+
+
+def alice_key(two_regions: Deployment) -> str:
+    with two_regions.client() as alice:
+        return str(alice.create_key().key_metadata.arn)
+
+
+def answer(client: Client, name: str, fields: dict[str, Any]) -> str:
+    rpc = rpcs()[name]
+    try:
+        client.call(rpc, rpc.request_class(**fields))
+    except KmsServiceError as error:
+        return error.code
+    return "ok"
+
+
+def expected(name: str, caller: str) -> str:
+    if caller == "anonymous":
+        return ANONYMOUS
+    if caller == "stranger":
+        return UNKNOWN
+    return NOT_BUILT_HERE if name in NOT_BUILT else TABLE[name][caller]
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_each_caller_gets_what_the_table_says(two_regions: Deployment, requests: dict[str, Any], stranger: Endpoint, caller: str) -> None:
+    assert set(TABLE) | NOT_BUILT == set(rpcs())
+    with Client(endpoint(two_regions, caller, stranger)) as client:
+        got = {name: answer(client, name, requests.get(name, {})) for name in rpcs()}
+    assert got == {name: expected(name, caller) for name in rpcs()}
+
+
+def test_a_connection_without_a_certificate_is_not_made(two_regions: Deployment, tmp_path: Path) -> None:
+    import grpc
+
+    own = two_regions.endpoint(HOME, "alice")
+    with grpc.secure_channel(own.target, grpc.ssl_channel_credentials(own.ca.read_bytes())) as channel:
+        rpc = rpcs()["ListKeys"]
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(rpc.path)(b"", timeout=5)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_bearer_token_on_a_connection_that_names_nobody_is_its_owner(two_regions: Deployment) -> None:
+    token = (two_regions.root / "clients" / "alice.token").read_text().strip()
+    with Client(two_regions.endpoint(HOME, "transport", token)) as client:
+        client.list_keys()
+    with Client(two_regions.endpoint(HOME, "transport", "0" * 64)) as client, pytest.raises(errors.UnrecognizedClientException):
+        client.list_keys()
+
+
+def test_two_credentials_in_one_call_are_refused(two_regions: Deployment) -> None:
+    token = (two_regions.root / "clients" / "alice.token").read_text().strip()
+    with Client(two_regions.endpoint(HOME, "app", token)) as client, pytest.raises(errors.UnrecognizedClientException):
+        client.list_keys()
+
+
+def test_an_expired_certificate_is_refused(two_regions: Deployment, tmp_path: Path) -> None:
+    from datetime import timedelta
+
+    from meridian.adapters.clock_system import SystemClock
+    from meridian.crypto.certificates import CertificateFiles, new_leaf
+
+    root = two_regions.root
+    authority = CertificateFiles((root / "client-ca.crt").read_bytes(), (root / "client-ca.key").read_bytes())
+    spiffe_id = "spiffe://dev.meridian.internal/111122223333/alice"
+    made = new_leaf(authority, "alice", SystemClock().now(), spiffe_id=spiffe_id, life=timedelta(seconds=-1))
+    (tmp_path / "a.crt").write_bytes(made.certificate)
+    (tmp_path / "a.key").write_bytes(made.private_key)
+    own = two_regions.endpoint(HOME, "alice")
+    with Client(Endpoint(own.target, own.ca, tmp_path / "a.crt", tmp_path / "a.key")) as client:
+        with pytest.raises(KmsServiceError) as caught:
+            client.list_keys(timeout=3)
+    assert caught.value.code in ("EndpointConnectionError", "UnrecognizedClientException", "DEADLINE_EXCEEDED")

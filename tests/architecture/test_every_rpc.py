@@ -1,0 +1,107 @@
+"""Nothing is forgotten: each operation has its row in every table that owns one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from meridian import errors
+from meridian.authorization.facts import _READERS, _REQUEST_READERS
+from meridian.authorization.schema_model import SchemaModel
+from meridian.bootstrap import schema_text
+from meridian.catalog import rpcs
+from meridian.domain.applicability import CRYPTOGRAPHIC
+from meridian.domain.key_state import TABLE as STATES
+from meridian.domain.rates import CLASS_OF, RATES
+from meridian.pipeline.audit_parameters import TABLE as AUDITED
+from meridian.pipeline.binding import NOT_BUILT, BindingError, bind
+from meridian.transport.error_table import TABLE as ERRORS
+
+ROOT = Path(__file__).parents[2]
+BUILT = {
+    "CreateKey", "DescribeKey", "ListKeys", "EnableKey", "DisableKey", "UpdateKeyDescription", "Encrypt", "Decrypt", "ReEncrypt",
+    "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom", "PutKeyPolicy", "GetKeyPolicy", "ListKeyPolicies",
+    "ReplicateKey",
+}  # fmt: skip
+
+
+def test_the_table_of_operations_not_built_counts_down() -> None:
+    assert len(NOT_BUILT) == 40
+    assert set(rpcs()) - NOT_BUILT == BUILT
+
+
+@pytest.mark.parametrize("name", sorted(BUILT))
+def test_a_built_operation_has_its_rows(name: str) -> None:
+    rpc = rpcs()[name]
+    assert name in AUDITED, "which of its fields an audit record shows"
+    assert CLASS_OF[name] in RATES, "its rate"
+    if rpc.key_fields:
+        assert name in STATES, "what it may do in each key state"
+    if rpc.has_dry_run:
+        assert name in CRYPTOGRAPHIC, "the usage it needs"
+    module = (ROOT / "service" / "meridian" / "operations" / f"{rpc.noun}.py").read_text()
+    assert f"async def {rpc.method_name}(" in module, "its method, in the module of its noun"
+
+
+def test_every_operation_on_a_key_has_a_row_of_states() -> None:
+    on_keys = {name for name, rpc in rpcs().items() if any(r.resource in ("KEY", "ALIAS_TARGET") for r in rpc.requires)}
+    assert on_keys <= set(STATES) | {"UpdateAlias"}
+
+
+def test_context_attributes_of_built_operations_have_a_reader() -> None:
+    for name in BUILT:
+        for requirement in rpcs()[name].requires:
+            assert set(requirement.context) <= set(_READERS), requirement.action
+    assert {a.rstrip("?") for a in SchemaModel(schema_text()).types["Request"]} == set(_REQUEST_READERS)
+
+
+def test_every_error_has_exactly_one_row_on_the_wire() -> None:
+    classes = {c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, errors.KmsError)} - {errors.KmsError}
+    assert classes == set(ERRORS)
+
+
+def test_every_declared_error_exists_by_its_name() -> None:
+    declared = {name for rpc in rpcs().values() for name in rpc.errors}
+    assert {name for name in declared if not hasattr(errors, name)} == set()
+
+
+def test_a_hole_in_the_contract_stops_the_start() -> None:
+    with pytest.raises(BindingError) as caught:
+        bind(rpcs(), {})
+    assert "Encrypt has no operation" in str(caught.value)
+
+    class Keys:
+        async def schedule_key_deletion(self) -> None: ...
+
+    with pytest.raises(BindingError, match="ScheduleKeyDeletion is built and listed as not built"):
+        bind(rpcs(), {"keys": Keys()})
+
+
+def test_only_the_evaluator_imports_the_policy_engine() -> None:
+    importing = [p.name for p in (ROOT / "service").rglob("*.py") if re.search(r"^\s*(import|from) cedarpy", p.read_text(), re.M)]
+    assert importing == ["evaluator.py"]
+
+
+def test_no_secret_field_is_ever_audited() -> None:
+    from meridian.catalog import is_secret
+
+    for name, fields in AUDITED.items():
+        descriptor = rpcs()[name].request_class.DESCRIPTOR
+        shown = [descriptor.fields_by_name[field] for field in fields]
+        assert not [f.name for f in shown if is_secret(f) or f.type == f.TYPE_BYTES], name
+
+
+def test_files_are_short() -> None:
+    """A file past 300 lines asks to be divided by meaning."""
+    reasons = {"bootstrap.py": "everything is built here, top to bottom", "errors.py": "one class per AWS exception"}
+    generated = re.compile(r"_pb2|/versions/")
+    long = {
+        p.name
+        for folder in ("service", "scripts", "tests")
+        for p in (ROOT / folder).rglob("*.py")
+        if not generated.search(str(p)) and len(p.read_text().splitlines()) > 300
+    }
+    assert long <= set(reasons) | {"test_store.py"}
