@@ -7,6 +7,7 @@ All decisions are made and audited; the first refusal is the answer. Requirement
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Resource, ScopeResource
@@ -57,8 +58,9 @@ class Authorize:
     def _resource(self, call: Call, requirement: Requirement) -> Resource | None:
         if requirement.resource == "KEY":
             return call.keys.get(requirement.resource_field)
-        if requirement.resource == "PROSPECTIVE_KEY":
-            return call.prospective
+        if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
+            # The policy that a new key will have says nothing yet about who may make it.
+            return replace(call.prospective, policy="", account_delegation=True)
         if requirement.resource == "SCOPE" and call.principal is not None:
             return ScopeResource(call.principal.account, self._region)
         return None
