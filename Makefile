@@ -29,6 +29,10 @@ lint: $(STAMP)  ## ruff, rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+lock:  ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --group pyproject.toml:dev pyproject.toml --generate-hashes --no-header --no-emit-index-url \
+	  --universal --python-version 3.11 -o requirements.lock
+
 gen: $(STAMP)  ## regenerate the stubs from the protos
 	$(BIN)/python scripts/gen_protos.py
 

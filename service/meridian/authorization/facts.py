@@ -2,7 +2,7 @@
 
 THE table of context attributes: one reader each. An attribute that is absent is left out, never empty.
 
-Source: docs/spec/condition-keys.md.
+Source: docs/spec/policies.md.
 """
 
 from __future__ import annotations

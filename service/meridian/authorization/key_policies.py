@@ -1,6 +1,6 @@
 """The policy of one key: read, confined to its key, and refused where it reaches further.
 
-Source: docs/spec/policy-design.md, layers.
+Source: docs/spec/policies.md, layers.
 """
 
 from __future__ import annotations

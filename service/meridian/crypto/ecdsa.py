@@ -1,6 +1,6 @@
 """ECDSA on P-384 with SHA-384: the transport signatures between Regions.
 
-Source: FIPS 186-5; docs/spec/ciphertext.md §8.
+Source: FIPS 186-5; docs/spec/ciphertext.md §5.
 """
 
 from __future__ import annotations

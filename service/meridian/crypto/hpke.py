@@ -2,7 +2,7 @@
 
 The library takes no associated data, so everything a text is bound to goes into `info`; the sender is proven by a signature.
 
-Source: RFC 9180; docs/spec/ciphertext.md §8.
+Source: RFC 9180; docs/spec/ciphertext.md §5.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A line's leaf hash is SHA-256(00 ‖ line without its newline); the next line carries it as `meridian.prevHash`. Bytes are hashed as
 stored, so no canonical form is needed.
 
-Source: docs/spec/security.md §5; RFC 6962 §2.1 for the leaf prefix.
+Source: docs/spec/audit.md; RFC 6962 §2.1 for the leaf prefix.
 """
 
 from __future__ import annotations

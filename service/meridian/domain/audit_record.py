@@ -3,7 +3,7 @@
 Which request fields a record shows is decided by the caller; nothing secret is ever passed in here. A record is at most 16 KiB:
 longer texts keep a beginning and their SHA-256.
 
-Source: AWS CloudTrail User Guide, CloudTrail record contents; docs/spec/security.md §5.
+Source: AWS CloudTrail User Guide, CloudTrail record contents; docs/spec/audit.md.
 """
 
 from __future__ import annotations

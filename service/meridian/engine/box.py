@@ -3,7 +3,7 @@
 `magic ‖ 01 ‖ 01 ‖ u32 key number ‖ N(32) ‖ C(32) ‖ ciphertext ‖ tag(16)`: 88 bytes more than what is inside. What the box is
 bound to (`rest`) is rebuilt by the opener from what it knows, never read from the box.
 
-Source: docs/spec/ciphertext.md §5.
+Source: docs/spec/ciphertext.md §4.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A wrapped row is bound to everything that names it, so a row moved to another key, account, Region, kind or version does not
 open.
 
-Source: docs/spec/ciphertext.md §5.
+Source: docs/spec/ciphertext.md §4.
 """
 
 from __future__ import annotations

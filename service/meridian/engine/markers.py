@@ -1,6 +1,6 @@
 """Paging markers: opaque, and good for one caller and one listing.
 
-Source: docs/spec/ciphertext.md §9 (layout of tokens).
+Source: docs/spec/ciphertext.md §4 (layout of tokens).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Each provider's parameters, and the list of all providers, are authenticated in each sealed root.
 
-Source: docs/spec/ciphertext.md §5; RFC 9106 for the passphrase.
+Source: docs/spec/ciphertext.md §4; RFC 9106 for the passphrase.
 """
 
 from __future__ import annotations

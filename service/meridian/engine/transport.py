@@ -1,6 +1,6 @@
 """Material and set states between Regions: sealed for one Region, signed by another.
 
-Source: docs/spec/ciphertext.md §8; docs/spec/handover.md §2 (signed form of a set state).
+Source: docs/spec/ciphertext.md §5; docs/spec/ciphertext.md §5 (signed form of a set state).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Both Regions have decided with their own policies before either changes: the destination in `RegionPeer.prepare`, this one in
 the pipeline. Then one transaction commits the new member, the audit event and the intention to deliver; the outbox does the rest.
 
-Source: AWS KMS API Reference, ReplicateKey; docs/spec/multi-region.md; docs/spec/handover.md.
+Source: AWS KMS API Reference, ReplicateKey; docs/spec/multi-region.md; docs/spec/multi-region.md.
 """
 
 from __future__ import annotations

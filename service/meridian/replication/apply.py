@@ -1,6 +1,6 @@
 """What arrives from another Region: checked against what this Region knows, then applied once, in one transaction.
 
-Source: docs/spec/handover.md §3; docs/spec/ciphertext.md §8.
+Source: docs/spec/multi-region.md §3; docs/spec/ciphertext.md §5.
 """
 
 from __future__ import annotations

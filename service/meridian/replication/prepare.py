@@ -2,7 +2,7 @@
 
 The place never lapses by time. Without news it asks the preparing Region what became of it (`resolve_reserved`).
 
-Source: docs/spec/handover.md §4.
+Source: docs/spec/multi-region.md §1.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How a set of related keys moves: pure functions from (row, message) to the next row.
 
-What is refused and what is ignored is exactly docs/spec/handover.md §3 and §4, as far as replication of a key needs it.
+What is refused and what is ignored is exactly docs/spec/multi-region.md §1 to §3, as far as replication of a key needs it.
 
 INVARIANT: within one stamp the content of a set state never changes, and a member's stamp never falls.
 """
