@@ -1,0 +1,103 @@
+"""Keys in memory are never older than promised."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from meridian.adapters.store_cache import STALENESS_SECONDS_MAX, CachedKeys
+from meridian.adapters.store_sql.migrate import upgrade
+from meridian.adapters.store_sql.store import SqlStore
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
+from meridian.errors import KMSInternalException
+
+ACCOUNT, KEY_ID = "111122223333", "1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+class SettableClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def key() -> Key:
+    return Key(
+        "aws",
+        "us-east-1",
+        ACCOUNT,
+        KEY_ID,
+        KeySpec.SYMMETRIC_DEFAULT,
+        KeyUsage.ENCRYPT_DECRYPT,
+        Origin.AWS_KMS,
+        KeyState.ENABLED,
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+@pytest_asyncio.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
+    url = f"sqlite:///{tmp_path}/r.sqlite3"
+    await upgrade(url)
+    made = SqlStore.connect(url)
+    async with made.transaction() as uow:
+        await uow.keys.insert(key())
+    yield made
+    await made.close()
+
+
+@pytest.mark.asyncio
+async def test_a_key_is_read_once_and_again_after_it_changed_elsewhere(store: SqlStore) -> None:
+    forgotten: list[tuple[str, str]] = []
+    cached = CachedKeys(store, SettableClock(), lambda account, key_id: forgotten.append((account, key_id)))
+    await cached.start()
+    found = await cached.find(ACCOUNT, KEY_ID)
+    assert found is not None
+    cached.remember(ACCOUNT, KEY_ID, found)
+    statements = store.statements
+    assert cached.find_cached(ACCOUNT, KEY_ID) is found
+    assert cached.find_cached_number(found.number, multi_region=False) is found
+    assert store.statements == statements
+    async with store.transaction() as uow:
+        await uow.keys.update(found.with_state(KeyState.DISABLED))
+    await cached.read_changes()
+    assert forgotten == [(ACCOUNT, KEY_ID)]
+    assert cached.find_cached(ACCOUNT, KEY_ID) is None
+    again = await cached.find(ACCOUNT, KEY_ID)
+    assert again is not None
+    assert again.state is KeyState.DISABLED
+
+
+@pytest.mark.asyncio
+async def test_without_readings_of_the_feed_nothing_is_answered(store: SqlStore) -> None:
+    clock = SettableClock()
+    cached = CachedKeys(store, clock, lambda account, key_id: None)
+    await cached.start()
+    await cached.find(ACCOUNT, KEY_ID)
+    clock.seconds += STALENESS_SECONDS_MAX + 0.1
+    with pytest.raises(KMSInternalException):
+        cached.find_cached(ACCOUNT, KEY_ID)
+    await cached.read_changes()
+    assert await cached.find(ACCOUNT, KEY_ID) is not None
+
+
+@pytest.mark.asyncio
+async def test_a_reader_overtaken_by_a_change_does_not_keep_the_old_key(store: SqlStore) -> None:
+    cached = CachedKeys(store, SettableClock(), lambda account, key_id: None)
+    await cached.start()
+    old = replace(key(), description="old")
+    before = cached._forgotten
+    cached.forget(ACCOUNT, KEY_ID)  # a change commits while a slow reader still holds the old row
+    assert cached._keep(old, before) is old
+    assert cached.find_cached_number(old.number, multi_region=False) is None
