@@ -92,15 +92,15 @@ async def test_after_close_nothing_is_accepted(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_a_slow_sink_fails_its_callers(tmp_path: Path) -> None:
     file = open_file(tmp_path)
-    write = file.write
+    write = file.write_batch
 
-    def slow(records: Any) -> None:
+    def slow(batch: Any) -> None:
         import time
 
         time.sleep(0.5)
-        write(records)
+        write(batch)
 
-    file.write = slow  # type: ignore[method-assign]  # a disk that hangs cannot be had here
+    file.write_batch = slow  # type: ignore[method-assign]  # a disk that hangs cannot be had here
     stream = FileAuditStream(file, SystemClock(), sink_timeout_seconds=0.05)
     with pytest.raises(DependencyTimeoutException):
         await stream.append(record(1))

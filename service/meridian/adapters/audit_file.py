@@ -33,6 +33,16 @@ class Tail:
     torn_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines ready to be written, and where the chain stands after them."""
+
+    data: bytes
+    records: int
+    sequence: int
+    last_hash: str
+
+
 class AuditFile:
     """A stream that is open for writing. Used by one thread at a time."""
 
@@ -63,11 +73,15 @@ class AuditFile:
 
     def write(self, records: Sequence[Record]) -> None:
         """Append records and return when they are durable. Raises: OSError; then none of them is in the chain."""
+        self.write_batch(self.chain(records))
+
+    def write_batch(self, batch: Batch) -> None:
+        """Append a batch that follows on what is durable now. Raises: OSError; then none of it is in the chain."""
         if self._needs_cut:
             os.ftruncate(self._descriptor, self._length)
             self._needs_cut = False
         self._require_reserve()
-        data, sequence, last_hash = self._chained(records)
+        data = batch.data
         self._needs_cut = True
         os.lseek(self._descriptor, self._length, os.SEEK_SET)
         written = 0
@@ -76,9 +90,9 @@ class AuditFile:
         os.fdatasync(self._descriptor)
         self._needs_cut = False
         self.syncs += 1
-        self.records += len(records)
+        self.records += batch.records
         self._length += len(data)
-        self._sequence, self._last_hash = sequence, last_hash
+        self._sequence, self._last_hash = batch.sequence, batch.last_hash
 
     def close(self, now: datetime) -> None:
         """Write StreamClose and close the file. Raises: OSError; the file is closed all the same."""
@@ -87,7 +101,8 @@ class AuditFile:
         finally:
             os.close(self._descriptor)
 
-    def _chained(self, records: Sequence[Record]) -> tuple[bytes, int, str]:
+    def chain(self, records: Sequence[Record]) -> Batch:
+        """The lines of these records, chained to what is durable now."""
         sequence, last_hash, lines = self._sequence, self._last_hash, []
         for record in records:
             inner: dict[str, Any] = record["meridian"]
@@ -99,7 +114,7 @@ class AuditFile:
             sequence += 1
             lines.append(line)
         lines.append(b"")
-        return b"\n".join(lines), sequence, last_hash
+        return Batch(b"\n".join(lines), len(records), sequence, last_hash)
 
     def _require_reserve(self) -> None:
         if self._reserve_bytes:

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
-from meridian.adapters.audit_file import AuditFile, events_in
+from meridian.adapters.audit_file import AuditFile, Batch, events_in
 from meridian.domain.audit_record import Record
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.clock import Clock
@@ -43,7 +43,7 @@ class FileAuditStream:
         self._timer: asyncio.TimerHandle | None = None
         self._watchdog: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
-        self._batches: SimpleQueue[list[Record] | None] = SimpleQueue()
+        self._batches: SimpleQueue[Batch | None] = SimpleQueue()
         self._thread = Thread(target=self._write_batches, name="audit", daemon=True)
         self._thread.start()
 
@@ -99,9 +99,16 @@ class FileAuditStream:
         self._writing, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
         if self._writing:
             self._watchdog = self._loop.call_later(self._sink_timeout_seconds, self._sink_is_slow)
-            self._batches.put([record for record, _ in self._writing])
+            self._hand_over([record for record, _ in self._writing])
         elif self._closing is not None:
             self._batches.put(None)
+
+    def _hand_over(self, records: list[Record]) -> None:
+        # Lines are made here, not in the thread, which so needs the interpreter for two system calls only.
+        try:
+            self._batches.put(self._file.chain(records))
+        except (TypeError, ValueError) as fault:
+            self._loop.call_soon(self._batch_done, OSError(f"a record cannot be written: {type(fault).__name__}"))
 
     def _sink_is_slow(self) -> None:
         # The write may still finish; those who wait are not kept.
@@ -141,11 +148,9 @@ class FileAuditStream:
         while (batch := self._batches.get()) is not None:
             fault: OSError | None = None
             try:
-                self._file.write(batch)
+                self._file.write_batch(batch)
             except OSError as caught:
                 fault = caught
-            except Exception as caught:
-                fault = OSError(f"record cannot be written: {type(caught).__name__}")
             self._tell_loop(self._batch_done, fault)
         with contextlib.suppress(OSError):
             self._file.close(self._clock.now())
