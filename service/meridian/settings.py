@@ -70,7 +70,7 @@ class AuditSettings(Section):
     """Where the audit stream goes, and how long a full batch may take before calls are refused."""
 
     directory: Path
-    max_wait_seconds: float = 0.002
+    max_wait_seconds: float = 0.005
     max_batch: int = Field(256, ge=1, le=4096)
     sink_timeout_seconds: float = 0.5
     reserve_bytes: int = 64 * 1024 * 1024

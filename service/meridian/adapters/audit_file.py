@@ -22,6 +22,7 @@ from meridian.domain.audit_record import Record, bounded, event_time
 SUFFIX: Final = ".jsonl"
 TAIL_BYTES: Final = 1 << 20
 RECORD_BYTES_MAX: Final = 16 * 1024
+LOOK_AGAIN_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class AuditFile:
         self._sequence = 0
         self._last_hash = NO_HASH
         self._needs_cut = False
+        self._known_free = 0
         self.syncs = 0
         self.records = 0
 
@@ -80,13 +82,12 @@ class AuditFile:
         if self._needs_cut:
             os.ftruncate(self._descriptor, self._length)
             self._needs_cut = False
-        self._require_reserve()
         data = batch.data
+        self._require_reserve(len(data))
         self._needs_cut = True
-        os.lseek(self._descriptor, self._length, os.SEEK_SET)
         written = 0
         while written < len(data):
-            written += os.write(self._descriptor, data[written:] if written else data)
+            written += os.pwrite(self._descriptor, data[written:] if written else data, self._length + written)
         os.fdatasync(self._descriptor)
         self._needs_cut = False
         self.syncs += 1
@@ -116,10 +117,15 @@ class AuditFile:
         lines.append(b"")
         return Batch(b"\n".join(lines), len(records), sequence, last_hash)
 
-    def _require_reserve(self) -> None:
-        if self._reserve_bytes:
-            free = os.fstatvfs(self._descriptor)
-            if free.f_bavail * free.f_frsize < self._reserve_bytes:
+    def _require_reserve(self, needed: int) -> None:
+        """Look at the disk again when what was free at the last look may be used up to its reserve."""
+        self._known_free -= needed
+        if self._reserve_bytes and self._known_free < self._reserve_bytes:
+            disk = os.fstatvfs(self._descriptor)
+            free = disk.f_bavail * disk.f_frsize
+            # Others write here too: only a part of what is free is counted on until the next look.
+            self._known_free = self._reserve_bytes + min(free - self._reserve_bytes, LOOK_AGAIN_BYTES) - needed
+            if free < self._reserve_bytes:
                 raise OSError(errno.ENOSPC, "the audit disk is down to its reserve")
 
 

@@ -1,7 +1,7 @@
 """Durable audit records by group commit.
 
 Records gather on the event loop; one thread writes and syncs a batch at a time. A batch starts when as many records wait as were
-lately open at once, after two milliseconds, or at 256 records; a lone caller never waits. A batch that the sink refuses fails
+lately open at once, after five milliseconds, or at 256 records; a lone caller never waits. A batch that the sink refuses fails
 its callers, who then answer with an error: no answer leaves without a durable record.
 """
 
@@ -28,7 +28,7 @@ class FileAuditStream:
     """Implements `ports.audit.AuditStream`."""
 
     def __init__(
-        self, file: AuditFile, clock: Clock, *, max_wait_seconds: float = 0.002, max_batch: int = 256, sink_timeout_seconds: float = 0.5
+        self, file: AuditFile, clock: Clock, *, max_wait_seconds: float = 0.005, max_batch: int = 256, sink_timeout_seconds: float = 0.5
     ) -> None:
         self._file = file
         self._clock = clock

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+from typing import Final
+
+IDS_PER_BLOCK: Final = 64
 
 
 class OsEntropy:
     """Implements `ports.entropy.Entropy`."""
 
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+
     def random_bytes(self, count: int) -> bytes:
         return os.urandom(count)
 
     def uuid(self) -> str:
-        digits = os.urandom(16).hex()
-        # Version and variant as RFC 9562 §5.4 sets them; written out, because every call needs two of these.
+        # Names need to be unique, not secret, and every call needs two: the kernel is asked for many at a time.
+        if not self._ids:
+            block = os.urandom(16 * IDS_PER_BLOCK).hex()
+            self._ids = [block[at : at + 32] for at in range(0, len(block), 32)]
+        digits = self._ids.pop()
+        # Version and variant as RFC 9562 §5.4 sets them.
         variant = "89ab"[int(digits[16], 16) & 3]
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

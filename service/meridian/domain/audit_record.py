@@ -67,62 +67,61 @@ def decision(made: PolicyDecision) -> Record:
     }
 
 
-def call_record(
-    call: Call,
-    *,
-    event_id: str,
-    region: str,
-    replica: str,
-    epoch: int,
-    parameters: Record,
-    latency_ms: float,
-    identity: Any,
-    resources: Any,
-    decisions: Any,
-    authn: Any,
-) -> Record:
-    """The record of one call, as it stands when the call ends.
-
-    The last four come from `user_identity`, `resource`, `decision` and `authentication`, or were kept from an earlier call.
-    """
-    error, principal, evidence = call.error, call.principal, call.evidence
-    reason: str = getattr(error, "reason", "")
-    owner = next(iter(call.keys.values()), principal)
-    account = owner.account if owner else ""
-    record: Record = {
+def call_constants(call: Call, *, region: str, identity: Any, resources: Any) -> Record:
+    """The part of a record that calls of one caller to one operation on the same keys have in common."""
+    owner = next(iter(call.keys.values()), call.principal)
+    return {
         "eventVersion": EVENT_VERSION,
         "userIdentity": identity,
-        "eventTime": event_time(call.received_at),
         "eventSource": EVENT_SOURCE,
         "eventName": call.rpc.operation,
         "awsRegion": region,
-        "sourceIPAddress": evidence.source_ip,
-        "userAgent": evidence.user_agent,
-        "requestParameters": parameters or None,
-        "responseElements": call.response_elements if error is None else None,
-        "additionalEventData": {**call.audit_data, "dryRun": True} if call.dry_run else call.audit_data or None,
-        "requestID": call.request_id,
-        "eventID": event_id,
         "readOnly": call.rpc.read_only,
         "resources": resources,
         "eventType": "AwsApiCall",
         "managementEvent": True,
         "eventCategory": "Management",
-        "recipientAccountId": account,
-        "tlsDetails": {"tlsVersion": evidence.tls_version},
+        "recipientAccountId": owner.account if owner else "",
     }
-    if error is not None:
-        record["errorCode"] = getattr(error, "code", "KMSInternalException")
-        record["errorMessage"] = getattr(error, "message", "")
-    record["meridian"] = {
+
+
+def call_record(
+    call: Call,
+    constants: Record,
+    *,
+    event_id: str,
+    replica: str,
+    epoch: int,
+    parameters: Record,
+    latency_ms: float,
+    decisions: Any,
+    authn: Any,
+) -> Record:
+    """The record of one call, as it stands when the call ends. `decisions` and `authn` are what `decision` and `authentication` say."""
+    error, evidence = call.error, call.evidence
+    record = constants.copy()
+    record["eventTime"] = event_time(call.received_at)
+    record["sourceIPAddress"] = evidence.source_ip
+    record["userAgent"] = evidence.user_agent
+    record["requestParameters"] = parameters or None
+    record["responseElements"] = call.response_elements if error is None else None
+    record["additionalEventData"] = {**call.audit_data, "dryRun": True} if call.dry_run else call.audit_data or None
+    record["requestID"] = call.request_id
+    record["eventID"] = event_id
+    record["tlsDetails"] = {"tlsVersion": evidence.tls_version}
+    inner = record["meridian"] = {
         "decisions": decisions,
         "authn": authn,
         "latencyMs": round(latency_ms, 3),
         "replica": replica,
         "epoch": epoch,
     }
-    if reason:
-        record["meridian"]["reason"] = reason
+    if error is not None:
+        record["errorCode"] = getattr(error, "code", "KMSInternalException")
+        record["errorMessage"] = getattr(error, "message", "")
+        reason: str = getattr(error, "reason", "")
+        if reason:
+            inner["reason"] = reason
     return record
 
 

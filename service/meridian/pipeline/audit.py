@@ -14,7 +14,16 @@ from typing import Any, Final
 
 import orjson
 
-from meridian.domain.audit_record import Record, authentication, call_record, decision, resource, service_record, user_identity
+from meridian.domain.audit_record import (
+    Record,
+    authentication,
+    call_constants,
+    call_record,
+    decision,
+    resource,
+    service_record,
+    user_identity,
+)
 from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.errors import KmsError
@@ -31,22 +40,27 @@ PENDING_PER_READING: Final = 500
 
 
 class Parts:
-    """Serialised parts of records that one call after another has in common, by the identity of the values they tell of."""
+    """Parts of records that one call after another has in common, by the identity of the values they tell of."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Any, ...], tuple[Any, orjson.Fragment]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], tuple[Any, Any]] = OrderedDict()
 
-    def of(self, name: str, value: Any, build: Callable[[Any], Any]) -> orjson.Fragment:
-        """The part for this value, built once. The value is kept with it, so its identity cannot pass to another."""
-        ids = tuple(map(id, value)) if isinstance(value, tuple) else (id(value),)
-        kept = self._kept.get((name, ids))
+    def of(self, name: str, values: tuple[Any, ...], build: Callable[[tuple[Any, ...]], Any]) -> Any:
+        """The part for these values, built once. They are kept with it, so their identities cannot pass to others."""
+        ids = (name, *map(id, values))
+        kept = self._kept.get(ids)
         if kept is not None:
             return kept[1]
-        made = orjson.Fragment(orjson.dumps(build(value)))
-        self._kept[(name, ids)] = (value, made)
+        made = build(values)
+        self._kept[ids] = (values, made)
         if len(self._kept) > PARTS_MAX:
             self._kept.popitem(last=False)
         return made
+
+
+def _fragment(value: Any) -> orjson.Fragment:
+    """A part as the bytes it will be in the line."""
+    return orjson.Fragment(orjson.dumps(value))
 
 
 class Audit:
@@ -108,21 +122,25 @@ class Audit:
         elements = call.response_elements
         if elements is not None and any(hasattr(v, "DESCRIPTOR") for v in elements.values()):
             call.response_elements = {name: _as_record(value) for name, value in elements.items()}
-        principal, keys, decisions = call.principal, tuple(call.keys.values()), tuple(call.decisions)
-        parts = self._parts
+        principal, parts = call.principal, self._parts
+        # The operation's name is part of what the constants are kept under; the catalog keeps it alive.
+        constants = parts.of("call", (call.rpc, principal, *call.keys.values()), lambda _: self._constants(call))
         return call_record(
             call,
-            identity=parts.of("identity", principal, user_identity),
-            resources=parts.of("resources", keys, lambda keys: [resource(key) for key in keys]),
-            decisions=parts.of("decisions", decisions, lambda made: [decision(each) for each in made]),
-            authn=parts.of("authentication", principal, authentication),
+            constants,
             event_id=self._entropy.uuid(),
-            region=self._identity.region,
             replica=self._replica,
             epoch=self._identity.incarnation,
             parameters=parameters_of(call.rpc.name, call.request),
             latency_ms=(self._clock.monotonic() - call.started) * 1000,
+            decisions=parts.of("decisions", tuple(call.decisions), lambda made: _fragment([decision(each) for each in made])),
+            authn=parts.of("authentication", (principal,), lambda _: _fragment(authentication(principal))),
         )
+
+    def _constants(self, call: Call) -> Record:
+        identity = _fragment(user_identity(call.principal))
+        resources = _fragment([resource(key) for key in call.keys.values()])
+        return call_constants(call, region=self._identity.region, identity=identity, resources=resources)
 
     # ---- in the background
 

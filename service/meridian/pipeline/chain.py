@@ -32,7 +32,11 @@ class Pipeline:
         """The answer of the operation, once its audit record is durable. Raises: KmsError, and nothing else."""
         answer = None
         try:
-            answer = await self._answer(call)
+            for step in self._steps:
+                waiting = step(call)
+                if waiting is not None:
+                    await waiting
+            answer = await self._operations[call.rpc.name](call.request, call)
         except KmsError as error:
             call.error = error
         except TimeoutError:
@@ -51,10 +55,3 @@ class Pipeline:
         if call.error is not None:
             raise call.error
         return answer
-
-    async def _answer(self, call: Call) -> Any:
-        for step in self._steps:
-            waiting = step(call)
-            if waiting is not None:
-                await waiting
-        return await self._operations[call.rpc.name](call.request, call)

@@ -6,6 +6,7 @@ Each handler is wrapped once. What is inside takes a Call; nothing beyond this f
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import grpc
@@ -87,7 +88,7 @@ def _read(message: type[Message], data: bytes) -> tuple[Message, bool]:
 
 def evidence_of(context: Any) -> Evidence:
     """What the connection and the metadata show of the caller."""
-    headers = {name: str(value) for name, value in context.invocation_metadata() if name in HEADERS}
+    headers = {name: value for name, value in context.invocation_metadata() if name in HEADERS}
     auth = context.auth_context()
     spiffe = auth.get("peer_spiffe_id", ())
     pem = auth.get("x509_pem_cert", ())
@@ -103,6 +104,7 @@ def evidence_of(context: Any) -> Evidence:
     )
 
 
+@lru_cache(maxsize=4096)
 def _address(peer: str) -> str:
     """`ipv4:127.0.0.1:1234` → `127.0.0.1`; `ipv6:[::1]:1234` → `::1`."""
     kind, _, rest = peer.partition(":")
