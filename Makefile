@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 
-.PHONY: help setup check lint test unit clean gen gen-check proto types imports demo bench policy
+.PHONY: help setup check lint test unit clean gen gen-check proto types imports demo bench policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,10 +54,22 @@ policy: $(STAMP)  ## validate and test the policies with the service's own evalu
 	$(BIN)/meridian policy validate policy/tests/library
 	$(BIN)/meridian policy test policy/tests --policies policy/policies
 
-check: policy gen-check lint types imports proto  ## what a change must pass, with test
+check: policy gen-check lint types imports proto migrate-check  ## what a change must pass, with test
 
-unit: $(STAMP)  ## unit tests
-	$(BIN)/pytest -q tests/unit
+unit: $(STAMP)  ## unit tests, under a minute
+	$(BIN)/pytest -q tests/unit tests/vectors tests/property
+
+contract: $(STAMP)  ## one suite per port, against every adapter; PostgreSQL included
+	$(BIN)/pytest -q tests/contract
+
+scenario: $(STAMP)  ## stories on real processes
+	$(BIN)/pytest -q tests/scenario
+
+conformance: $(STAMP)  ## the contract, its errors and its callers
+	$(BIN)/pytest -q tests/conformance tests/architecture
+
+migrate-check: $(STAMP)  ## migrations lead to the schema of the code, on both databases
+	$(BIN)/pytest -q tests/contract/test_migrations.py
 
 test: $(STAMP)  ## every test
 	$(BIN)/pytest -q tests

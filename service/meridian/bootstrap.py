@@ -216,7 +216,11 @@ class Region:
         around = Surroundings(
             org_units={account: row.org_units for account, row in s.accounts.items()}, region_labels=self._region_labels()
         )
-        return Authorizer(schema_text=text, source=load_policies(s.policies, schema), around=around, limits=s.limits)
+        authorizer = Authorizer(schema_text=text, source=load_policies(s.policies, schema), around=around, limits=s.limits)
+        unknown = {r.action for rpc in rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
+        if unknown:
+            raise BindingError(f"permissions that the policy schema does not know: {', '.join(sorted(unknown))}")
+        return authorizer
 
     def _region_labels(self) -> Mapping[str, tuple[str, ...]]:
         return {name: row.labels for name, row in self._settings.regions.items()}
@@ -365,7 +369,7 @@ class Region:
             pipeline.walk,
             self._clock,
             self._entropy,
-            request_bytes_max=s.limits.request_bytes,
+            limits=s.limits,
             reflected=s.reflection,
         )
         health = health_aio.HealthServicer()

@@ -20,6 +20,7 @@ from meridian.errors import DependencyTimeoutException
 from meridian.ports.clock import Clock
 
 WAITING_MAX: Final = 20_000
+WATCHES_PER_TIMEOUT: Final = 5
 
 Waiting = tuple[Record, "asyncio.Future[None]"]
 
@@ -41,11 +42,13 @@ class FileAuditStream:
         self._expected = 1
         self._peak = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._writing_since = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
         self._batches: SimpleQueue[Batch | None] = SimpleQueue()
         self._thread = Thread(target=self._write_batches, name="audit", daemon=True)
         self._thread.start()
+        self._watch()
 
     @property
     def syncs(self) -> int:
@@ -98,7 +101,7 @@ class FileAuditStream:
             return
         self._writing, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
         if self._writing:
-            self._watchdog = self._loop.call_later(self._sink_timeout_seconds, self._sink_is_slow)
+            self._writing_since = self._loop.time()
             self._hand_over([record for record, _ in self._writing])
         elif self._closing is not None:
             self._batches.put(None)
@@ -110,6 +113,12 @@ class FileAuditStream:
         except (TypeError, ValueError) as fault:
             self._loop.call_soon(self._batch_done, OSError(f"a record cannot be written: {type(fault).__name__}"))
 
+    def _watch(self) -> None:
+        """Look a few times per timeout whether the sink hangs; a timer per batch would cost more than the batch's own work."""
+        if self._writing and self._loop.time() - self._writing_since > self._sink_timeout_seconds:
+            self._sink_is_slow()
+        self._watchdog = self._loop.call_later(self._sink_timeout_seconds / WATCHES_PER_TIMEOUT, self._watch)
+
     def _sink_is_slow(self) -> None:
         # The write may still finish; those who wait are not kept.
         error = DependencyTimeoutException("The audit log did not accept the record in time.", reason="audit sink is slow")
@@ -117,12 +126,8 @@ class FileAuditStream:
             if not done.done():
                 done.set_exception(error)
         self._waiting = []
-        self._watchdog = self._loop.call_later(self._sink_timeout_seconds, self._sink_is_slow)
 
     def _batch_done(self, fault: OSError | None) -> None:
-        if self._watchdog is not None:
-            self._watchdog.cancel()
-            self._watchdog = None
         finished, self._writing = self._writing, []
         self._expected = min(max(self._peak, 1), self._max_batch)
         self._peak = len(self._waiting)
@@ -139,6 +144,8 @@ class FileAuditStream:
             self._start()
 
     def _closed(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         if self._closing is not None and not self._closing.done():
             self._closing.set_result(None)
 

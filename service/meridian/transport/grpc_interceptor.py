@@ -5,6 +5,7 @@ Each handler is wrapped once. What is inside takes a Call; nothing beyond this f
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, Final
@@ -15,12 +16,14 @@ from grpc_status import rpc_status
 
 from meridian.catalog import Rpc
 from meridian.domain.call import Call, Evidence
+from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.transport.error_table import status_of
 
 REQUEST_ID: Final = "x-amzn-requestid"
+QUICK: Final = frozenset({"encryption", "data_keys"})
 HEADERS: Final = frozenset({"authorization", "user-agent"})
 
 Walk = Callable[[Call], Awaitable[Any]]
@@ -29,7 +32,8 @@ Walk = Callable[[Call], Awaitable[Any]]
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of the KMS services."""
 
-    def __init__(self, rpcs_by_path: dict[str, Rpc], clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, rpcs_by_path: dict[str, Rpc], clock: Clock, entropy: Entropy, limits: Limits) -> None:
+        self._limits = limits
         self._rpcs = rpcs_by_path
         self._clock = clock
         self._entropy = entropy
@@ -51,10 +55,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _edge(self, rpc: Rpc, walk: Walk) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        # These wait for memory and the audit log only, and the log has a bound of its own.
+        quick = rpc.noun in QUICK
+
         async def edge(data: bytes, context: Any) -> bytes:
             call = self._call(rpc, data, context)
             try:
-                answer = await walk(call)
+                if quick:
+                    answer = await walk(call)
+                else:
+                    async with asyncio.timeout(self._deadline(context)):
+                        answer = await walk(call)
             except KmsError as error:
                 failure = error
             except BaseException:
@@ -70,6 +81,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             raise AssertionError("abort returned")
 
         return edge
+
+    def _deadline(self, context: Any) -> float:
+        """Seconds that the call may take: the caller's, five where he says none, thirty at most."""
+        remaining = context.time_remaining()
+        return min(self._limits.deadline_seconds_default if remaining is None else remaining, self._limits.deadline_seconds_max)
 
     def _call(self, rpc: Rpc, data: bytes, context: Any) -> Call:
         request, malformed = _read(rpc.request_class, data)

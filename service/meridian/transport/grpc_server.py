@@ -9,6 +9,7 @@ import grpc
 from grpc_reflection.v1alpha import reflection
 
 from meridian.catalog import Rpc
+from meridian.domain.limits import Limits
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.transport.grpc_interceptor import CallInterceptor, Walk
@@ -38,15 +39,13 @@ def tls_credentials(*, private_key: bytes, certificate: bytes, client_ca: bytes)
     return grpc.ssl_server_credentials([(private_key, certificate)], client_ca, require_client_auth=True)
 
 
-def make_server(
-    rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entropy, *, request_bytes_max: int, reflected: bool
-) -> grpc.aio.Server:
+def make_server(rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entropy, *, limits: Limits, reflected: bool) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
     server = grpc.aio.server(
-        interceptors=[CallInterceptor(by_path, clock, entropy)],
+        interceptors=[CallInterceptor(by_path, clock, entropy, limits)],
         options=[
-            ("grpc.max_receive_message_length", request_bytes_max),
+            ("grpc.max_receive_message_length", limits.request_bytes),
             ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
             ("grpc.max_metadata_size", METADATA_BYTES),
             ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
