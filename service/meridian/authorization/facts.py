@@ -68,7 +68,7 @@ class CallFacts:
         return getattr(request, field) if request.HasField(field) else default
 
     def _encryption_context(self) -> dict[str, str]:
-        return dict(getattr(self._call.request, f"{self._prefix}encryption_context"))
+        return self._call.contexts[f"{self._prefix}encryption_context"]
 
     def _encryption_algorithm(self) -> str:
         request, field = self._call.request, f"{self._prefix}encryption_algorithm"

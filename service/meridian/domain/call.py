@@ -84,6 +84,7 @@ class Call:
         "audit_data",
         "blob",
         "canonical_context",
+        "contexts",
         "decisions",
         "dry_run",
         "error",
@@ -125,6 +126,8 @@ class Call:
         """Alias name as typed, by the request field, where the caller used one."""
         self.blob: CiphertextBlob | None = None
         """The parsed ciphertext of the request."""
+        self.contexts: dict[str, dict[str, str]] = {}
+        """Each encryption context in the request, by field; read from the message once, for policy, audit and cipher alike."""
         self.canonical_context: dict[str, bytes] = {}
         """Canonical bytes of each encryption context in the request, by field; made once."""
         self.decisions: list[PolicyDecision] = []

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from meridian.catalog import lower_camel
 from meridian.domain.audit_record import (
     Record,
     authentication,
@@ -131,11 +132,18 @@ class Audit:
             event_id=self._entropy.uuid(),
             replica=self._replica,
             epoch=self._identity.incarnation,
-            parameters=parameters_of(call.rpc.name, call.request),
+            parameters=self._parameters(call),
             latency_ms=(self._clock.monotonic() - call.started) * 1000,
             decisions=parts.of("decisions", tuple(call.decisions), lambda made: _fragment([decision(each) for each in made])),
             authn=parts.of("authentication", (principal,), lambda _: _fragment(authentication(principal))),
         )
+
+    def _parameters(self, call: Call) -> Record:
+        shown = parameters_of(call.rpc.name, call.request)
+        for field, context in call.contexts.items():
+            if context:
+                shown[lower_camel(field)] = context
+        return shown
 
     def _constants(self, call: Call) -> Record:
         identity = _fragment(user_identity(call.principal))

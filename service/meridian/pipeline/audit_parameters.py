@@ -1,4 +1,5 @@
-"""THE table: request fields that an audit record shows, by operation. Everything else of a request stays out.
+"""THE table: request fields that an audit record shows, by operation, beside encryption contexts, which are always shown.
+Everything else of a request stays out.
 
 Source: AWS KMS Developer Guide, log entries of each operation.
 """
@@ -22,18 +23,16 @@ TABLE: Final[dict[str, tuple[str, ...]]] = {
     "EnableKey": ("key_id",),
     "DisableKey": ("key_id",),
     "UpdateKeyDescription": ("key_id", "description"),
-    "Encrypt": ("key_id", "encryption_context", "encryption_algorithm"),
-    "Decrypt": ("key_id", "encryption_context", "encryption_algorithm"),
+    "Encrypt": ("key_id", "encryption_algorithm"),
+    "Decrypt": ("key_id", "encryption_algorithm"),
     "ReEncrypt": (
         "source_key_id",
-        "source_encryption_context",
         "source_encryption_algorithm",
         "destination_key_id",
-        "destination_encryption_context",
         "destination_encryption_algorithm",
     ),
-    "GenerateDataKey": ("key_id", "encryption_context", "key_spec", "number_of_bytes"),
-    "GenerateDataKeyWithoutPlaintext": ("key_id", "encryption_context", "key_spec", "number_of_bytes"),
+    "GenerateDataKey": ("key_id", "key_spec", "number_of_bytes"),
+    "GenerateDataKeyWithoutPlaintext": ("key_id", "key_spec", "number_of_bytes"),
     "GenerateRandom": ("number_of_bytes",),
     "PutKeyPolicy": ("key_id", "policy_name", *_POLICY),
     "GetKeyPolicy": ("key_id", "policy_name"),
@@ -60,8 +59,6 @@ def _reader(field: FieldDescriptor) -> Reader:
     name = field.name
     if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated and not is_secret(field):
         return lambda message: getattr(message, name) if message.HasField(name) else None
-    if is_map(field):
-        return lambda message: dict(getattr(message, name)) or None
     return lambda message: _value(field, message)
 
 

@@ -27,7 +27,7 @@ VALUE_SHOWN_CHARACTERS_MAX: Final = 256
 @cache
 def checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
     """The checks of a message type, in the order of its fields."""
-    return tuple(_field_check(field) for field in descriptor.fields)
+    return tuple(check for field in descriptor.fields if (check := _field_check(field)) is not None)
 
 
 def faults_of(message: Message, prefix: str = "") -> list[Fault]:
@@ -48,9 +48,11 @@ def _shown(field: FieldDescriptor, value: Any) -> str:
     return f" '{str(value)[:VALUE_SHOWN_CHARACTERS_MAX]}'"
 
 
-def _field_check(field: FieldDescriptor) -> Check:
+def _field_check(field: FieldDescriptor) -> Check | None:
+    """The check of a field; None where the contract limits nothing. Maps have no limits in the model; the encoded size of an
+    encryption context is checked where it is encoded."""
     if field.is_repeated:
-        return _map_check(field) if is_map(field) else _list_check(field)
+        return None if is_map(field) else _list_check(field)
     if field.type == FieldDescriptor.TYPE_ENUM:
         return _enum_check(field)
     if field.type == FieldDescriptor.TYPE_MESSAGE:
@@ -58,11 +60,13 @@ def _field_check(field: FieldDescriptor) -> Check:
     return _scalar_check(field)
 
 
-def _scalar_check(field: FieldDescriptor) -> Check:
+def _scalar_check(field: FieldDescriptor) -> Check | None:
     name, path = field.name, lower_camel(field.name)
     limits = limits_of(field)
     required = limits is not None and limits.required
     value_check = _value_check(field, limits)
+    if value_check is None and not required:
+        return None
 
     def check(message: Any, prefix: str, faults: list[Fault]) -> None:
         if message.HasField(name):
@@ -159,13 +163,5 @@ def _list_check(field: FieldDescriptor) -> Check:
                 item_check(value, place, faults)
             elif field.type == FieldDescriptor.TYPE_MESSAGE:
                 faults.extend(faults_of(value, f"{place}."))
-
-    return check
-
-
-def _map_check(field: FieldDescriptor) -> Check:
-    # The model sets no limit on maps; the encoded size of an encryption context is checked where it is encoded.
-    def check(message: Any, prefix: str, faults: list[Fault]) -> None:
-        return
 
     return check

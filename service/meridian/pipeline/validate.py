@@ -30,7 +30,8 @@ class Validate:
             raise ValidationException.of_constraints(faults)
         require_cross_field_rules(call.rpc.name, request)
         for field in self._fields_of(call):
-            call.canonical_context[field] = canonical_encryption_context(getattr(request, field))
+            context = call.contexts[field] = dict(getattr(request, field))
+            call.canonical_context[field] = canonical_encryption_context(context)
         call.dry_run = call.rpc.has_dry_run and request.dry_run
 
     def _fields_of(self, call: Call) -> tuple[str, ...]:
