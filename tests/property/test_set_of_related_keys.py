@@ -42,20 +42,28 @@ class RelatedKeys(RuleBasedStateMachine):
         self.stamps: dict[str, Stamp] = {}
         self.contents: dict[Stamp, SetState] = {}
         self.serials = 0
+        self.prepared: list[tuple[str, str]] = []
 
     # ---- what callers begin
 
-    @rule(region=st.sampled_from(OTHERS), commits=st.booleans())
-    def replicate(self, region: str, commits: bool) -> None:
-        """Prepare, and then commit, or lose the caller in between."""
-        self.serials += 1
-        serial = f"s{self.serials}"
+    @rule(region=st.sampled_from(OTHERS))
+    def prepare(self, region: str) -> None:
+        """The destination reserves a place; the caller's Region may commit it, soon, late or never."""
+        serial = f"s{self.serials + 1}"
         try:
             self.rows[region] = reserve(self.rows.get(region), ACCOUNT, KEY_ID, serial, HOME, "r", NOW)
         except SetRefusal:
             return
-        if not commits:
+        self.serials += 1
+        self.prepared.append((region, serial))
+
+    @rule(data=st.data())
+    def commit(self, data: st.DataObject) -> None:
+        """Commit a place that was prepared, however long ago."""
+        if not self.prepared:
             return
+        region, serial = data.draw(st.sampled_from(self.prepared))
+        self.prepared.remove((region, serial))
         try:
             self.publish(add_member(self.rows[HOME], HOME, region, serial))
         except SetRefusal:
