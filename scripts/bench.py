@@ -166,6 +166,7 @@ async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[st
             no_op, lone_no_op = (before + after) / 2, (lone_before + lone_after) / 2
             row = {
                 "no-op, 16 in flight (µs)": no_op,
+                "no-op, one in flight (µs)": lone_no_op,
                 "Encrypt, same context, 16 in flight": same / no_op,
                 "Encrypt, every context new, 16 in flight": new / no_op,
                 "Encrypt, one in flight": lone / lone_no_op,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meridian.authorization.authorizer import TAG_ENTITIES, Authorizer
-from meridian.authorization.entities import Surroundings, principal_entities, resource_entities
+from meridian.authorization.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
 from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate
 from meridian.authorization.facts import PlainFacts
 from meridian.authorization.policy_files import PolicySource, load_policies
@@ -51,7 +51,7 @@ def authorizer() -> Authorizer:
 
 @cache
 def full_set() -> PolicyHandle:
-    return PolicyHandle({p.policy_id: p.est for p in source().policies if not p.foreign})
+    return PolicyHandle((p.policy_id, p.est) for p in source().policies if not p.foreign)
 
 
 principals = st.builds(
@@ -135,9 +135,9 @@ def in_full(principal: Principal, action: str, key: Key, values: dict[str, Any],
         entities[(kind, "request")] = {"uid": {"type": kind, "id": "request"}, "attrs": {}, "parents": [], "tags": values[name]}
         context[name] = {"__entity": {"type": kind, "id": "request"}}
     decided = evaluate(
-        principal=f'KMS::{principal.kind}::"{principal.entity_id}"',
-        action=f'KMS::Action::"{action}"',
-        resource=f'KMS::Key::"{key.account}/{key.region}/{key.key_id}"',
+        principal=principal_uid(principal),
+        action=action,
+        resource=resource_uid(key),
         context=context,
         policies=full_set(),
         entities=EntityHandle.build(entities.values(), schema()),

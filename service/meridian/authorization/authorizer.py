@@ -22,7 +22,7 @@ from meridian.authorization.entities import (
 from meridian.authorization.evaluator import Decision, EntityHandle, SchemaHandle, evaluate
 from meridian.authorization.facts import ABSENT, Facts
 from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, Uid, matches_action, matches_resource
+from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, matches_action, matches_resource
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.read_set import ENCRYPTION_CONTEXT
 from meridian.authorization.schema_model import SchemaModel
@@ -44,11 +44,6 @@ BASES_MAX: Final = 4_000
 DECISIONS_MAX: Final = 50_000
 
 OWN, KEY_SIDE, CALLER_SIDE = "own", "key side", "caller side"
-
-
-def _quoted(uid: Uid) -> str:
-    name = uid[1].replace("\\", "\\\\").replace('"', '\\"')
-    return f'{uid[0]}::"{name}"'
 
 
 class Authorizer:
@@ -177,9 +172,9 @@ class Authorizer:
         except Exception:
             return Decision(False, (), 1)
         return evaluate(
-            principal=_quoted(principal_uid(principal)),
-            action=f'KMS::Action::"{compiled.action}"',
-            resource=_quoted(resource_uid(resource)),
+            principal=principal_uid(principal),
+            action=compiled.action,
+            resource=resource_uid(resource),
             context=context,
             policies=compiled.policies,
             entities=entities,

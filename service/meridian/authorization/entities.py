@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meridian.authorization.policies import Uid
+from meridian.authorization.evaluator import Uid
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 

@@ -17,6 +17,9 @@ import cedarpy
 Est = dict[str, Any]
 """One policy in Cedar's JSON form."""
 
+Uid = tuple[str, str]
+"""Entity type and id."""
+
 
 class PolicySyntaxError(Exception):
     """Text that is no Cedar."""
@@ -35,12 +38,17 @@ FAULT = Decision(False, (), 1)
 
 
 class PolicyHandle:
-    """A parsed policy set."""
+    """A parsed policy set. Raises: ValueError where two policies share an id, for one of them would be lost."""
 
     __slots__ = ("_handle",)
 
-    def __init__(self, policies: Mapping[str, Est]) -> None:
-        document = {"staticPolicies": dict(policies), "templates": {}, "templateLinks": []}
+    def __init__(self, policies: Iterable[tuple[str, Est]]) -> None:
+        named: dict[str, Est] = {}
+        for policy_id, est in policies:
+            if policy_id in named:
+                raise ValueError(f"two policies have the id {policy_id}")
+            named[policy_id] = est
+        document = {"staticPolicies": named, "templates": {}, "templateLinks": []}
         self._handle = cedarpy.PolicySet.from_json_str(json.dumps(document))
 
     @property
@@ -88,17 +96,23 @@ class EntityHandle:
 
 def evaluate(
     *,
-    principal: str,
+    principal: Uid,
     action: str,
-    resource: str,
+    resource: Uid,
     context: Mapping[str, Any],
     policies: PolicyHandle,
     entities: EntityHandle,
     schema: SchemaHandle,
 ) -> Decision:
     """Ask the engine. Never raises."""
-    request = {"principal": principal, "action": action, "resource": resource, "context": dict(context)}
     try:
+        # As values, not as text: nothing to quote, and a quarter less work.
+        request = {
+            "principal": {"type": principal[0], "id": principal[1]},
+            "action": {"type": "KMS::Action", "id": action},
+            "resource": {"type": resource[0], "id": resource[1]},
+            "context": dict(context),
+        }
         result = cedarpy.is_authorized(request, policies.handle, entities.handle, schema.handle)
         if result.decision is cedarpy.Decision.NoDecision:
             return FAULT
@@ -115,6 +129,8 @@ def parse_policies(text: str) -> list[Est]:
         document = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as fault:
         raise PolicySyntaxError(str(fault)) from fault
+    except RecursionError as fault:
+        raise PolicySyntaxError("a policy nests too deeply") from fault
     if document["templates"]:
         raise PolicySyntaxError("policy templates are not allowed")
     numbered = document["staticPolicies"]
@@ -128,6 +144,8 @@ def validation_faults(text: str, schema: SchemaHandle) -> list[tuple[int, str]]:
     for error in result.errors:
         name = error.policy_id.removeprefix("policy")
         faults.append((int(name) if name.isdigit() else 0, error.error))
+    if not result.validation_passed and not faults:
+        faults.append((0, "the policies do not validate"))
     return list(dict.fromkeys(faults))
 
 

@@ -47,7 +47,10 @@ class KeyPolicyReader:
             parsed = parse_policies(key.policy)
         except PolicySyntaxError as fault:
             raise MalformedPolicyDocumentException(f"The key policy is no Cedar text: {_first_line(fault)}") from fault
-        return tuple(self._confined(key, number, est) for number, est in enumerate(parsed, 1))
+        policies = tuple(self._confined(key, number, est) for number, est in enumerate(parsed, 1))
+        if len({policy.policy_id for policy in policies}) < len(policies):
+            raise MalformedPolicyDocumentException("Two policies of the key policy have the same @id.")
+        return policies
 
     def _confined(self, key: Key, number: int, est: Est) -> Policy:
         place = f"Policy {number} of the key policy"

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from meridian.authorization.evaluator import Est
+from meridian.authorization.evaluator import Est, Uid
 
 GUARDRAIL, ACCOUNT, KEY, BUILTIN = "guardrail", "account", "key", "builtin"
 LAYERS = (GUARDRAIL, ACCOUNT, KEY, BUILTIN)
-
-Uid = tuple[str, str]
-"""Entity type and id."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """What a slice of policies reads of a request's context.
 
 Paths are followed from `context` through attribute accesses and tests. A tag test or read with a literal name reads that tag; any
-other use of a tag entity, or of a record as a value, reads the whole of it.
+other use of a tag entity, or of a record as a value, reads the whole of it. An expression of unknown form reads everything.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from meridian.authorization.evaluator import Est
 
 TIMELIKE: Final = frozenset({"currentTime", "mfaAgeSeconds", "tokenIssueTime", "trailingDaysWithoutKeyUsage"})
 ENCRYPTION_CONTEXT: Final = "encryptionContext"
-RESERVED: Final = frozenset({"__entity", "__extn"})
+RESERVED_PREFIX: Final = "__"
+"""Begins the names that Cedar's JSON gives a meaning of its own: __entity, __extn, __expr."""
+
+LEAVES: Final = frozenset({"Value", "Var"})
+"""Expressions without operands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +59,39 @@ def record_tags(reads: ReadSet) -> tuple[str, ...] | None:
     A record costs no entity per call. It is possible where every use is a test or a read of a literal tag, and where no tag has a
     name that Cedar's JSON gives a meaning of its own.
     """
-    if reads.tags is None or ENCRYPTION_CONTEXT not in reads.attributes or reads.tags & RESERVED:
+    if reads.tags is None or ENCRYPTION_CONTEXT not in reads.attributes:
         return None
-    if not all(tag.isprintable() for tag in reads.tags):
-        return None  # such a name cannot be written in a schema
+    if not all(tag.isprintable() and not tag.startswith(RESERVED_PREFIX) for tag in reads.tags):
+        return None  # an unprintable name cannot be written in a schema
     return tuple(sorted(reads.tags))
 
 
-def as_record(node: Any) -> Any:
+def as_record(policy: Est) -> Est:
     """The same policy with tag tests and reads of the encryption context as attribute tests and reads."""
+    conditions = [{**condition, "body": _with_record(condition["body"])} for condition in policy["conditions"]]
+    return {**policy, "conditions": conditions}
+
+
+def _with_record(node: Any) -> Any:
     if isinstance(node, list):
-        return [as_record(child) for child in node]
-    if not isinstance(node, dict):
+        return [_with_record(child) for child in node]
+    if not _is_expression(node):
         return node
     literal = _literal_tag(node)
+    [(operator, operands)] = node.items()
     if literal is not None:
-        operator = "has" if "hasTag" in node else "."
-        inner = node["hasTag" if "hasTag" in node else "getTag"]
-        return {operator: {"left": inner["left"], "attr": literal}}
-    return {name: child if name == "Value" else as_record(child) for name, child in node.items()}
+        return {"has" if operator == "hasTag" else ".": {"left": operands["left"], "attr": literal}}
+    if operator in LEAVES:
+        return node
+    if isinstance(operands, dict):
+        return {operator: {name: _with_record(operand) for name, operand in operands.items()}}
+    return {operator: _with_record(operands)}
 
 
 def _collect(node: Any, paths: set[tuple[str, ...]], tags: set[str]) -> None:
-    if isinstance(node, list):
-        for child in node:
-            _collect(child, paths, tags)
-        return
-    if not isinstance(node, dict):
+    """Add what an expression reads. A name that an author chose is never mistaken for an operator: records are entered by value."""
+    if not _is_expression(node):
+        paths.add(())
         return
     literal = _literal_tag(node)
     if literal is not None:
@@ -92,27 +102,34 @@ def _collect(node: Any, paths: set[tuple[str, ...]], tags: set[str]) -> None:
     if path is not None:
         paths.add(path)
         return
-    if "Value" not in node:
-        for child in node.values():
-            _collect(child, paths, tags)
+    [(operator, operands)] = node.items()
+    if operator in LEAVES:
+        return
+    for operand in operands.values() if isinstance(operands, dict) else operands:
+        if isinstance(operand, dict):
+            _collect(operand, paths, tags)
+
+
+def _is_expression(node: Any) -> bool:
+    """Whether a node is one operator with its operands."""
+    return isinstance(node, dict) and len(node) == 1
 
 
 def _literal_tag(node: dict[str, Any]) -> str | None:
-    for operator in ("hasTag", "getTag"):
-        use = node.get(operator)
-        if use is not None and _path(use["left"]) == (ENCRYPTION_CONTEXT,) and isinstance(use["right"].get("Value"), str):
-            return str(use["right"]["Value"])
-    return None
-
-
-def _path(node: Any) -> tuple[str, ...] | None:
-    """The attribute path from `context` that a node reads; None when it is something else."""
-    if not isinstance(node, dict):
+    """The tag, where a node tests or reads one tag of the encryption context by a literal name."""
+    use = node.get("hasTag") or node.get("getTag")
+    if use is None or _path(use["left"]) != (ENCRYPTION_CONTEXT,):
         return None
+    name = use["right"].get("Value")
+    return name if isinstance(name, str) else None
+
+
+def _path(node: dict[str, Any]) -> tuple[str, ...] | None:
+    """The attribute path from `context` that an expression reads; None when it is something else."""
     if node.get("Var") == "context":
         return ()
     access = node.get(".") or node.get("has")
-    if access is None or "attr" not in access:
+    if access is None:
         return None
     inner = _path(access["left"])
     return None if inner is None else (*inner, access["attr"])

@@ -49,11 +49,11 @@ def _ask(schema: SchemaHandle, text: str, request: dict[str, Any]) -> bool:
     principal = entity(ALICE, (), {"arn": "arn:aws:iam::111122223333:user/alice", "account": "111122223333"})
     scope = entity(SCOPE, (), {"account": "111122223333", "region": "us-east-1", "regionLabels": []})
     decision = evaluate(
-        principal='KMS::User::"111122223333/alice"',
-        action='KMS::Action::"GenerateRandom"',
-        resource='KMS::Scope::"111122223333/us-east-1"',
+        principal=ALICE,
+        action="GenerateRandom",
+        resource=SCOPE,
         context={"request": request},
-        policies=PolicyHandle({str(number): est for number, est in enumerate(parse_policies(text))}),
+        policies=PolicyHandle((str(number), est) for number, est in enumerate(parse_policies(text))),
         entities=EntityHandle.build([principal, scope], schema),
         schema=schema,
     )

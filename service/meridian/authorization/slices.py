@@ -67,7 +67,7 @@ class SliceCompiler:
         record = record_tags(reads)
         return CompiledSlice(
             action=action,
-            policies=PolicyHandle({p.policy_id: p.est if record is None else as_record(p.est) for p in policies}),
+            policies=PolicyHandle((p.policy_id, p.est if record is None else as_record(p.est)) for p in policies),
             schema=self._schema(action, attributes, requested, record),
             attributes=tuple(sorted(attributes)),
             request_attributes=tuple(sorted(requested)),

@@ -22,6 +22,7 @@ COMMITMENT_BYTES: Final = 32
 TAG_BYTES: Final = 16
 
 _IV: Final = bytes(12)
+_BITS_256: Final = pack(">I", 256)
 _BITS_512: Final = pack(">I", 512)
 _COUNTERS: Final = tuple(pack(">I", n) for n in range(1, 9))
 
@@ -75,4 +76,7 @@ def open_sealed(key: bytes, label: bytes, nonce: bytes, transcript_hash: bytes, 
 
 def hedged_nonce(key: bytes, label: bytes, random: bytes, header_and_rest: bytes, plaintext: bytes) -> bytes:
     """A nonce that a repeated generator state cannot repeat for another message. Encrypt side only."""
-    return derive(key, label, random + sha256(header_and_rest).digest() + sha256(plaintext).digest(), NONCE_BYTES)
+    if len(key) != KEY_BYTES:
+        raise ValueError("a derivation key has exactly 32 bytes")
+    context = random + sha256(header_and_rest).digest() + sha256(plaintext).digest()
+    return digest(key, _COUNTERS[0] + label + b"\x00" + context + _BITS_256, "sha256")

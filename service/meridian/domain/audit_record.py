@@ -8,7 +8,8 @@ Source: AWS CloudTrail User Guide, CloudTrail record contents; docs/spec/audit.m
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -25,7 +26,12 @@ Record = dict[str, Any]
 
 def event_time(moment: datetime) -> str:
     """UTC, to the second, as CloudTrail writes it."""
-    return f"{moment.isoformat(timespec='seconds')[:19]}Z"
+    return _second(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def bounded(value: Any) -> Any:
@@ -67,8 +73,8 @@ def decision(made: PolicyDecision) -> Record:
     }
 
 
-def call_constants(call: Call, *, region: str, identity: Any, resources: Any) -> Record:
-    """The part of a record that calls of one caller to one operation on the same keys have in common."""
+def call_constants(call: Call, *, region: str, identity: Any, resources: Any, authn: Any) -> Record:
+    """The part of a record that calls of one caller to one operation on the same keys have in common; `authn` moves inward later."""
     owner = next(iter(call.keys.values()), call.principal)
     return {
         "eventVersion": EVENT_VERSION,
@@ -82,6 +88,7 @@ def call_constants(call: Call, *, region: str, identity: Any, resources: Any) ->
         "managementEvent": True,
         "eventCategory": "Management",
         "recipientAccountId": owner.account if owner else "",
+        "authn": authn,
     }
 
 
@@ -95,9 +102,8 @@ def call_record(
     parameters: Record,
     latency_ms: float,
     decisions: Any,
-    authn: Any,
 ) -> Record:
-    """The record of one call, as it stands when the call ends. `decisions` and `authn` are what `decision` and `authentication` say."""
+    """The record of one call, as it stands when the call ends. `decisions` is what `decision` says of each."""
     error, evidence = call.error, call.evidence
     record = constants.copy()
     record["eventTime"] = event_time(call.received_at)
@@ -111,7 +117,7 @@ def call_record(
     record["tlsDetails"] = {"tlsVersion": evidence.tls_version}
     inner = record["meridian"] = {
         "decisions": decisions,
-        "authn": authn,
+        "authn": record.pop("authn"),
         "latencyMs": round(latency_ms, 3),
         "replica": replica,
         "epoch": epoch,

@@ -161,7 +161,10 @@ class Key:
         return (self.account, self.key_id, self.version)
 
     def find_material(self, material_id: str) -> WrappedMaterial | None:
-        return next((m for m in self.materials if m.material_id == material_id), None)
+        for material in self.materials:
+            if material.material_id == material_id:
+                return material
+        return None
 
     def with_state(self, state: KeyState) -> Key:
         return replace(self, state=state)

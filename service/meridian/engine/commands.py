@@ -116,7 +116,10 @@ class SymmetricCommands:
             del self._loaded[name]
 
     def _current(self, key: Key) -> Loaded:
-        wrapped = key.find_material(key.current_material_id)
+        # The newest material is the current one, but while a rotation is pending.
+        wrapped = key.materials[-1] if key.materials else None
+        if wrapped is None or wrapped.material_id != key.current_material_id:
+            wrapped = key.find_material(key.current_material_id)
         if wrapped is None:
             raise KMSInternalException(reason="the current material is not in the store")
         return self._load(key, wrapped)

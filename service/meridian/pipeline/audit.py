@@ -135,7 +135,6 @@ class Audit:
             parameters=self._parameters(call),
             latency_ms=(self._clock.monotonic() - call.started) * 1000,
             decisions=parts.of("decisions", tuple(call.decisions), lambda made: _fragment([decision(each) for each in made])),
-            authn=parts.of("authentication", (principal,), lambda _: _fragment(authentication(principal))),
         )
 
     def _parameters(self, call: Call) -> Record:
@@ -148,7 +147,8 @@ class Audit:
     def _constants(self, call: Call) -> Record:
         identity = _fragment(user_identity(call.principal))
         resources = _fragment([resource(key) for key in call.keys.values()])
-        return call_constants(call, region=self._identity.region, identity=identity, resources=resources)
+        authn = _fragment(authentication(call.principal))
+        return call_constants(call, region=self._identity.region, identity=identity, resources=resources, authn=authn)
 
     # ---- in the background
 

@@ -41,6 +41,7 @@ def test_an_open_scope_is_confined_to_the_key(reader: KeyPolicyReader, key: Key,
         ("permit (principal == ?principal, action, resource);", "no Cedar text"),
         ("permit (principal, action, resource) when { context.nothing };", "does not validate"),
         ('permit (principal == KMS::Usr::"x", action, resource);', "does not validate"),
+        ('@id("a") forbid (principal, action, resource); @id("a") permit (principal, action, resource);', "have the same @id"),
     ],
 )
 def test_a_policy_that_reaches_further_or_cannot_be_read_is_refused(reader: KeyPolicyReader, key: Key, text: str, fault: str) -> None:
