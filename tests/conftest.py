@@ -19,6 +19,18 @@ def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment
         deployment.stop_all()
 
 
+@pytest.fixture(scope="session")
+def short_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Two Regions that serve for the whole session, where a day of windows and periods lasts 50 ms."""
+    added = "limits.day_seconds = 0.05\nlimits.rotation_conflict_seconds = 0.0\n"
+    deployment = Deployment(tmp_path_factory.mktemp("short"), [HOME, AWAY], settings_added=added).prepare()
+    try:
+        deployment.start()
+        yield deployment
+    finally:
+        deployment.stop_all()
+
+
 @pytest.fixture
 def own_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Two Regions of a test's own, prepared and not started."""

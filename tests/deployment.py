@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,11 +126,34 @@ class Deployment:
         files = sorted((self.place(region).folder / "audit").glob("*.jsonl"))
         return [json.loads(line) for path in files for line in path.read_text().splitlines()]
 
+    def events_of(self, region: str, arn: str) -> list[dict[str, Any]]:
+        """The audit records of a Region that name this key."""
+        return [r for r in self.audit(region) if any(each["ARN"] == arn for each in r.get("resources") or [])]
+
+    def wait_for_event(self, region: str, name: str, arn: str) -> dict[str, Any]:
+        """The first record of this name about this key, once it is there; the service's own come within seconds."""
+
+        def found() -> dict[str, Any] | None:
+            return next((r for r in self.events_of(region, arn) if r["eventName"] == name), None)
+
+        event: dict[str, Any] = self.wait_until(found)
+        return event
+
     def metrics(self, region: str) -> dict[str, float]:
         url = f"http://{HOST}:{self.place(region).admin_port}/metrics"
         with urllib.request.urlopen(url, timeout=5) as answer:
             lines = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#")]
         return {name: float(value) for name, value in lines}
+
+    def wait_until(self, reached: Callable[[], Any], seconds: float = 20.0) -> Any:
+        """What `reached` answers, as soon as that is true."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            answer = reached()
+            if answer:
+                return answer
+            time.sleep(0.05)
+        raise AssertionError("not reached in time")
 
     def wait_for_state(self, region: str, key_id: str, state: int, seconds: float = 20.0) -> Any:
         """The key's metadata, once it is in this state."""

@@ -24,6 +24,7 @@ from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.adapters.store_cache import CachedKeys
@@ -36,16 +37,18 @@ from meridian.authorization.evaluator import PolicySyntaxError, SchemaHandle
 from meridian.authorization.policy_files import PolicySetError, load_policies
 from meridian.authorization.self_test import UnsoundEvaluatorError, require_sound_evaluator
 from meridian.catalog import rpcs
-from meridian.domain.peer_message import Prepare
+from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal, SealError
 from meridian.errors import KmsError
 from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
 from meridian.operations.encryption import Encryption
+from meridian.operations.imports import Imports
 from meridian.operations.key_policies import KeyPolicies
 from meridian.operations.keys import Home, Keys
 from meridian.operations.multi_region import MultiRegion
+from meridian.operations.rotation import Rotation
 from meridian.pipeline.admit import Admit
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.authenticate import Authenticate
@@ -53,20 +56,34 @@ from meridian.pipeline.authorize import Authorize, KeyPolicyCheck
 from meridian.pipeline.binding import BindingError, bind
 from meridian.pipeline.chain import Pipeline
 from meridian.pipeline.offer import offer
-from meridian.pipeline.on_behalf import CREATE_KEY, REPLICATE_KEY, ForeseeReplica, OnBehalf, call_of, replica_rpc
+from meridian.pipeline.on_behalf import (
+    CREATE_KEY,
+    REPLICATE_KEY,
+    UPDATE_PRIMARY_REGION,
+    ForeseeReplica,
+    OnBehalf,
+    OwnMember,
+    call_of,
+    handover_rpc,
+    replica_rpc,
+)
 from meridian.pipeline.prospective import Foresee
 from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.validate import Validate
-from meridian.ports.store import RegionIdentity
+from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.dispatch import Dispatch
+from meridian.replication.leave import Leave
 from meridian.replication.prepare import ReserveReplica
+from meridian.replication.publish import SetPublisher
+from meridian.replication.succeed import AwaitRole
 from meridian.settings import FileSealSettings, ListenerSettings, Settings
 from meridian.transport.admin_app import admin_app, admin_server
 from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
 from meridian.transport.peer_server import ReplicationServer, add_replication_service
+from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
 
@@ -253,7 +270,19 @@ class Region:
             owner=f"{s.replica}-{os.getpid()}",
         )
         check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels)
-        changes = KeyChanges(store, directory, audit)
+        publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=outbox.wake)
+        changes = KeyChanges(store, directory, audit, publisher)
+        schedule = KeyScheduleWorker(
+            store=store,
+            engine=engine,
+            directory=directory,
+            trail=audit,
+            publisher=publisher,
+            leave=Leave(identity=identity, trail=audit),
+            entropy=entropy,
+            limits=s.limits,
+        )
+        wrapping_keys = ImportKeyPool(s.limits.import_keys_ready, wait_seconds=s.limits.import_key_wait_seconds)
         services = {
             "keys": Keys(
                 store=store,
@@ -278,7 +307,10 @@ class Region:
                 clock=clock,
                 entropy=entropy,
                 wake_outbox=outbox.wake,
+                updating_seconds=s.limits.updating_seconds,
             ),
+            "imports": Imports(store=store, engine=engine, changes=changes, wrapping_keys=wrapping_keys, limits=s.limits),
+            "rotation": Rotation(store=store, engine=engine, changes=changes, limits=s.limits, wake_schedule=schedule.wake),
         }
         telemetry = Telemetry(clock, self._registry)
         authorize = Authorize(self.authorizer, region=s.region, region_labels=labels)
@@ -309,11 +341,21 @@ class Region:
             ),
             operations={REPLICATE_KEY: reserve.reserve},
         )
-        rpc = replica_rpc(rpcs())
-        assert rpc.operation == CREATE_KEY  # noqa: S101 - the destination audits CreateKey
+        succeed = AwaitRole(store=store, directory=directory, trail=audit, updating_seconds=s.limits.updating_seconds)
+        handed_over = Pipeline(
+            telemetry=telemetry,
+            audit=audit,
+            steps=(OnBehalf(principals, peers, region=s.region), Validate(), OwnMember(directory), authorize),
+            operations={UPDATE_PRIMARY_REGION: succeed.await_role},
+        )
+        replica, successor = replica_rpc(rpcs()), handover_rpc(rpcs())
+        assert replica.operation == CREATE_KEY  # noqa: S101 - the destination audits CreateKey
 
-        async def prepare(message: Prepare) -> Any:
-            return await prepared.walk(call_of(rpc, message, clock))
+        async def prepare(message: Prepare | PrepareHandover) -> Any:
+            return await prepared.walk(call_of(replica, message, clock))
+
+        async def prepare_handover(message: Prepare | PrepareHandover) -> Any:
+            return await handed_over.walk(call_of(successor, message, clock))
 
         messages = ApplyMessages(
             store=store,
@@ -323,9 +365,12 @@ class Region:
             trail=audit,
             clock=clock,
             wake_outbox=outbox.wake,
+            peers=peers,
+            day_seconds=s.limits.day_seconds,
         )
         self._metrics()
-        await self._listen(pipeline, ReplicationServer(peers=peers, engine=engine, prepare=prepare, messages=messages))
+        replication = ReplicationServer(peers=peers, engine=engine, prepare=prepare, prepare_handover=prepare_handover, messages=messages)
+        await self._listen(pipeline, replication)
         reservations = ReservationWorker(
             store=store,
             peer=peer,
@@ -334,7 +379,15 @@ class Region:
             clock=clock,
             after_seconds=s.limits.reservation_seconds,
         )
-        for work in (directory.follow(), audit.ship(), outbox.run(), reservations.run(), self._renew_transport_keys(engine)):
+        for work in (
+            directory.follow(),
+            audit.ship(),
+            outbox.run(),
+            reservations.run(),
+            schedule.run(),
+            wrapping_keys.refill(),
+            self._renew_transport_keys(engine),
+        ):
             self._run(work)
 
     def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine) -> GrpcRegionPeer:

@@ -15,7 +15,7 @@ VARIABLE: Final = "MERIDIAN_TEST_KILL_AT"
 
 
 class FaultPoint(StrEnum):
-    """Moments before and after each commit of CreateKey and ReplicateKey."""
+    """Moments before and after each commit of an operation that makes, changes or moves keys."""
 
     CREATE_KEY_MATERIAL_GENERATED = "create_key.material_generated"
     CREATE_KEY_BEFORE_COMMIT = "create_key.before_commit"
@@ -32,6 +32,19 @@ class FaultPoint(StrEnum):
     REPLICATE_KEY_ACKNOWLEDGED = "replicate_key.delivery_acknowledged"
     REPLICATE_KEY_HELD_BEFORE_COMMIT = "replicate_key.held_before_commit"
     REPLICATE_KEY_HELD_AFTER_COMMIT = "replicate_key.held_after_commit"
+    IMPORT_BEFORE_COMMIT = "import.before_commit"
+    IMPORT_AFTER_COMMIT = "import.after_commit"
+    DELETE_MATERIAL_BEFORE_COMMIT = "delete_material.before_commit"
+    ROTATE_BEFORE_COMMIT = "rotate.before_commit"
+    ROTATE_AFTER_COMMIT = "rotate.after_commit"
+    SCHEDULE_BEFORE_COMMIT = "schedule.before_commit"
+    SCHEDULE_AFTER_COMMIT = "schedule.after_commit"
+    DELETE_KEY_BEFORE_COMMIT = "delete_key.before_commit"
+    HANDOVER_PREPARED = "handover.prepared"
+    HANDOVER_BEFORE_COMMIT = "handover.before_commit"
+    HANDOVER_AFTER_COMMIT = "handover.after_commit"
+    HANDOVER_TAKE_BEFORE_COMMIT = "handover.take_before_commit"
+    HANDOVER_TAKE_AFTER_COMMIT = "handover.take_after_commit"
     AUDIT_DURABLE = "audit.durable_before_answer"
 
 

@@ -37,6 +37,22 @@ TABLE: dict[str, dict[str, str]] = {
     "GetKeyPolicy": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "ListKeyPolicies": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "ReplicateKey": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "UpdatePrimaryRegion": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "GetParametersForImport": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "DeleteImportedKeyMaterial": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "EnableKeyRotation": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "DisableKeyRotation": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "RotateKeyOnDemand": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "ScheduleKeyDeletion": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "CancelKeyDeletion": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "ImportKeyMaterial": {
+        "other_account": DENIED,
+        "administrator": "InvalidImportTokenException",
+        "user": DENIED,
+        "auditor": DENIED,
+    },
+    "GetKeyRotationStatus": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "ListKeyRotations": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"},
 }
 IDENTITY = {"other_account": "bob", "administrator": "alice", "user": "app", "auditor": "auditor"}
 
@@ -68,6 +84,9 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
     with two_regions.client() as alice, two_regions.client(HOME, "app") as app:
         arn = alice.create_key().key_metadata.arn
         primary = alice.create_key(multi_region=True).key_metadata.arn
+        imported = alice.create_key(origin=t.ORIGIN_TYPE_EXTERNAL).key_metadata.arn
+        ending = alice.create_key().key_metadata.arn
+        alice.schedule_key_deletion(key_id=ending)
         blob = app.encrypt(key_id=arn, plaintext=b"x").ciphertext_blob
     return {
         "CreateKey": {},
@@ -82,6 +101,23 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
         "PutKeyPolicy": {"key_id": arn, "policy": 'forbid (principal, action == KMS::Action::"DisableKey", resource) when { false };'},
         "ReplicateKey": {"key_id": primary, "replica_region": AWAY},
         "DisableKey": {"key_id": alice_key(two_regions)},
+        "ScheduleKeyDeletion": {"key_id": alice_key(two_regions)},
+        "CancelKeyDeletion": {"key_id": ending},
+        "UpdatePrimaryRegion": {"key_id": primary, "primary_region": HOME},
+        "RotateKeyOnDemand": {"key_id": alice_key(two_regions)},
+        "GetParametersForImport": {
+            "key_id": imported,
+            "wrapping_algorithm": t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256,
+            "wrapping_key_spec": t.WRAPPING_KEY_SPEC_RSA_2048,
+        },
+        "ImportKeyMaterial": {
+            "key_id": imported,
+            "import_token": b"x",
+            "encrypted_key_material": b"x",
+            "expiration_model": t.EXPIRATION_MODEL_TYPE_KEY_MATERIAL_DOES_NOT_EXPIRE,
+        },
+        "DeleteImportedKeyMaterial": {"key_id": imported},
+        **{name: {"key_id": arn} for name in ("EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "ListKeyRotations")},
         **{name: {"key_id": arn} for name in ("DescribeKey", "EnableKey", "GetKeyPolicy", "ListKeyPolicies")},
     }
 

@@ -78,7 +78,7 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("alice", "CreateKey", {"key_usage": t.KEY_USAGE_TYPE_SIGN_VERIFY}, "ValidationException", "keyUsage"),
     ("alice", "CreateKey", {"key_spec": 8, "customer_master_key_spec": 8}, "ValidationException", "keySpec"),
     ("alice", "CreateKey", {"key_spec": t.KEY_SPEC_SM2, "key_usage": t.KEY_USAGE_TYPE_SIGN_VERIFY}, "UnsupportedOperationException", ""),
-    ("alice", "CreateKey", {"origin": t.ORIGIN_TYPE_EXTERNAL}, "UnsupportedOperationException", ""),
+    ("alice", "CreateKey", {"origin": t.ORIGIN_TYPE_EXTERNAL_KEY_STORE}, "UnsupportedOperationException", ""),
     ("alice", "CreateKey", {"tags": [t.Tag(tag_key="aws:x", tag_value="")]}, "TagException", ""),
     ("alice", "CreateKey", {"tags": [t.Tag(tag_key="a", tag_value=""), t.Tag(tag_key="a", tag_value="")]}, "TagException", ""),
     ("alice", "CreateKey", {"tags": [t.Tag(tag_key=str(n), tag_value="") for n in range(51)]}, "TagException", ""),

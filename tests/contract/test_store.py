@@ -15,10 +15,21 @@ import pytest
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin, WrappedMaterial
-from meridian.domain.multi_region import Held, RowStatus, SetRow
+from meridian.domain.key import (
+    Key,
+    KeyMaterial,
+    KeySpec,
+    KeyState,
+    KeyUsage,
+    MultiRegionRole,
+    Origin,
+    RotationSchedule,
+    RotationType,
+)
+from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
-from meridian.ports.store import RegionIdentity, SecretRow, VersionConflict
+from meridian.ports.store import VersionConflict
+from meridian.ports.store_rows import ImportKeyRow, RegionIdentity, SecretRow
 from meridian.replication.set_state import add_member, found_set
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -40,7 +51,7 @@ def key(key_id: str = KEY_ID, account: str = ACCOUNT, **changes: object) -> Key:
         description="näme",
         multi_region=MultiRegionRole("us-east-1", ("eu-west-1",)) if key_id.startswith("mrk-") else None,
         current_material_id="a" * 64,
-        materials=(WrappedMaterial("a" * 64, 0, 1, b"\x00sealed\xff"),),
+        materials=(KeyMaterial("a" * 64, 0, 1, b"\x00sealed\xff"),),
         policy="permit(principal,action,resource);",
         tags=(("A", "2"), ("a", "1")),
     )
@@ -105,15 +116,69 @@ async def test_of_two_writers_one_wins(store: SqlStore, other_store: SqlStore) -
 
 
 @pytest.mark.asyncio
-async def test_materials_are_only_added(store: SqlStore) -> None:
+async def test_stored_materials_follow_the_key(store: SqlStore) -> None:
     await insert(store, key())
-    second = WrappedMaterial("b" * 64, 1, 1, b"two")
-    forged = replace(key(), materials=(WrappedMaterial("a" * 64, 0, 9, b"other"), second))
+    second = KeyMaterial("b" * 64, 1, 1, b"two", description="d", expires_at=NOW)
     async with store.transaction() as uow:
-        await uow.keys.update(forged)
+        grown = await uow.keys.update(key().with_pending(second))
+    assert await find(store) == grown
+    rotated = grown.with_rotation_done(RotationType.ON_DEMAND, NOW).with_replaced(replace(grown.materials[0], sealed_bytes=b""))
+    async with store.transaction() as uow:
+        stored = await uow.keys.update(rotated)
+    assert await find(store) == stored
+    third = KeyMaterial("c" * 64, 2, 1, b"three")
+    async with store.transaction() as uow:
+        pending = await uow.keys.update(stored.with_pending(third))
+        gone = await uow.keys.update(pending.without_pending())
     found = await find(store)
+    assert found == gone
     assert found is not None
-    assert found.materials == (*key().materials, second)
+    assert [m.material_id[0] for m in found.materials] == ["a", "b"]
+
+
+@pytest.mark.asyncio
+async def test_what_is_due_is_found_and_nothing_else(store: SqlStore) -> None:
+    later = NOW + timedelta(seconds=1)
+    ids = [f"{n:08d}-0000-4000-8000-{n:012d}" for n in range(6)]
+    plain = [replace(key(), key_id=name) for name in ids]
+    due = [
+        replace(plain[0], deletion_at=NOW),
+        replace(plain[1], rotation=RotationSchedule(90, NOW)),
+        replace(plain[2], on_demand_started_at=NOW),
+        plain[3].with_replaced(replace(plain[3].materials[0], expires_at=NOW)),
+    ]
+    not_due = [
+        replace(plain[4], deletion_at=later, rotation=RotationSchedule(90, later)),
+        replace(plain[5], rotation=RotationSchedule(90, NOW), state=KeyState.DISABLED),
+    ]
+    for each in due + not_due:
+        await insert(store, each)
+    async with store.reading() as uow:
+        assert sorted(await uow.keys.list_due(now=NOW, limit=10)) == [(ACCOUNT, name) for name in ids[:4]]
+        assert await uow.keys.list_due(now=NOW - timedelta(seconds=1), limit=10) == []
+
+
+@pytest.mark.asyncio
+async def test_a_wrapping_key_dies_of_failures_and_of_age(store: SqlStore) -> None:
+    rows = [ImportKeyRow(f"{n}" * 32, ACCOUNT, KEY_ID, "RSA_2048", b"sealed", NOW + timedelta(seconds=n)) for n in range(3)]
+    async with store.transaction() as uow:
+        for row in rows:
+            await uow.import_keys.insert(row)
+        assert await uow.import_keys.find("2" * 32) == rows[2]
+        await uow.import_keys.delete_expired(now=NOW)
+        assert await uow.import_keys.find("0" * 32) is None
+        await uow.import_keys.note_failure("1" * 32, tries_max=2)
+        assert await uow.import_keys.find("1" * 32) == replace(rows[1], failed_tries=1)
+        await uow.import_keys.note_failure("1" * 32, tries_max=2)
+        assert await uow.import_keys.find("1" * 32) is None
+        await uow.import_keys.delete_of_key(ACCOUNT, KEY_ID)
+        assert await uow.import_keys.find("2" * 32) is None
+
+
+@pytest.mark.asyncio
+async def test_the_database_has_the_time(store: SqlStore) -> None:
+    async with store.reading() as uow:
+        assert abs((await uow.region.now() - datetime.now(UTC)).total_seconds()) < 5
 
 
 @pytest.mark.asyncio
@@ -183,7 +248,7 @@ async def test_concurrent_changes_are_all_in_the_feed(store: SqlStore, other_sto
 
 
 def set_row() -> SetRow:
-    row = add_member(found_set(ACCOUNT, MULTI, "us-east-1", "s0", (("a" * 64, 0),)), "us-east-1", "eu-west-1", "s1")
+    row = add_member(found_set(ACCOUNT, MULTI, "us-east-1", "s0", (SetMaterial("a" * 64, 0),)), "us-east-1", "eu-west-1", "s1")
     return replace(row, signed_view=b"signed", held=frozenset({Held("eu-west-1", "s1", "a" * 64)}), refused_serials=frozenset({"x"}))
 
 

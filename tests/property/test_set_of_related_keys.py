@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from meridian.domain.multi_region import MemberStatus, RowStatus, SetRow, SetState, Stamp, Term
+from meridian.domain.multi_region import MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
 from meridian.replication.set_state import (
     SetRefusal,
+    Told,
     acknowledge,
     add_member,
     adopt,
@@ -35,7 +36,7 @@ class RelatedKeys(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows: dict[str, SetRow] = {HOME: found_set(ACCOUNT, KEY_ID, HOME, "s0", ((MATERIAL, 0),))}
+        self.rows: dict[str, SetRow] = {HOME: found_set(ACCOUNT, KEY_ID, HOME, "s0", (SetMaterial(MATERIAL, 0),))}
         self.stored: dict[str, set[str]] = {HOME: {MATERIAL}, "B": set(), "C": set()}
         self.bag: list[tuple[str, str, Any]] = []
         self.acknowledged: dict[str, str] = {}
@@ -100,9 +101,9 @@ class RelatedKeys(RuleBasedStateMachine):
         row = self.rows.get(target)
         if row is None:
             return
-        stored = self.stored[target] | {material for material, _ in state.materials}  # the envelopes come along
+        stored = self.stored[target] | state.material_ids  # the envelopes come along
         try:
-            adopted = adopt(row, target, state, b"", serial, stored)
+            adopted = adopt(row, target, Told(state, state.primary, b"", b""), [], serial, stored)
         except SetRefusal:
             return
         if adopted is None:
@@ -130,7 +131,7 @@ class RelatedKeys(RuleBasedStateMachine):
     def a_live_member_has_its_material(self) -> None:
         for region, row in self.rows.items():
             if row.status is RowStatus.LIVE and row.view is not None:
-                assert {material for material, _ in row.view.materials} <= self.stored[region]
+                assert row.view.material_ids <= self.stored[region]
 
     @invariant()
     def stamps_never_fall_and_have_one_content(self) -> None:

@@ -12,13 +12,15 @@ from meridian.crypto.aead import OpenError
 from meridian.domain.secret import Secret
 from meridian.engine import keyring as keyrings
 from meridian.engine.commands import SymmetricCommands
+from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring, RowIdentity
 from meridian.engine.markers import MarkerCommands
 from meridian.engine.seals import Seal, SealError
 from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import RegionIdentity, SecretRow, Store, UnitOfWork
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_rows import RegionIdentity, SecretRow
 
 SIGNING_KEY: Final = "transport-signing-key"
 HPKE_KEY: Final = "transport-hpke-key"
@@ -28,13 +30,14 @@ HPKE_KEPT: Final = timedelta(days=8)
 """A day of use and seven more for what is still under way."""
 
 
-class InProcessCryptoEngine(SymmetricCommands, TransportCommands, MarkerCommands):
+class InProcessCryptoEngine(SymmetricCommands, TransportCommands, MarkerCommands, ImportCommands):
     """Implements `ports.crypto_engine.CryptoEngine`."""
 
     def __init__(self, identity: RegionIdentity, keyring: Keyring, keys: TransportKeys, clock: Clock, entropy: Entropy) -> None:
         SymmetricCommands.__init__(self, keyring, clock, entropy)
         TransportCommands.__init__(self, identity.region, keys, self, clock)
         MarkerCommands.__init__(self, keyring)
+        ImportCommands.__init__(self, keyring, self, entropy)
         self._identity = identity
         self._own_keyring = keyring
 

@@ -16,7 +16,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from meridian import errors
-from meridian.domain.peer_message import DeliverHeld, DeliverSetState, Prepare
+from meridian.domain.peer_message import CallerOnBehalf, DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.peer.v1 import replication_pb2 as wire
@@ -61,14 +61,11 @@ class GrpcRegionPeer:
         return offer
 
     async def prepare(self, region: str, message: Prepare) -> bytes:
-        caller = message.caller
         request = wire.PrepareRequest(
             set=wire.KeySetName(account=message.account, key_id=message.key_id),
             serial=message.serial,
             request_id=message.request_id,
-            caller=wire.CallerOnBehalf(
-                method=caller.method, subject=caller.subject, source_ip=caller.source_ip, user_agent=caller.user_agent
-            ),
+            caller=_caller(message.caller),
             replicate_key_request=message.replicate_key_request,
             key_spec=message.key_spec,
             key_usage=message.key_usage,
@@ -80,6 +77,27 @@ class GrpcRegionPeer:
         answer = await self._call(region, "Prepare", request)
         return bytes(answer.key_metadata)
 
+    async def prepare_handover(self, region: str, message: PrepareHandover) -> None:
+        request = wire.PrepareHandoverRequest(
+            set=wire.KeySetName(account=message.account, key_id=message.key_id),
+            request_id=message.request_id,
+            caller=_caller(message.caller),
+            update_primary_region_request=message.update_primary_region_request,
+            primary_region=message.primary_region,
+        )
+        await self._call(region, "PrepareHandover", request)
+
+    async def deliver_gone(self, region: str, message: DeliverGone) -> None:
+        request = wire.DeliverGoneRequest(
+            set=wire.KeySetName(account=message.account, key_id=message.key_id),
+            serial=message.serial,
+            term_generation=message.term.generation,
+            term_origin=message.term.origin,
+            term_number=message.term.number,
+            request_id=message.request_id,
+        )
+        await self._call(region, "DeliverGone", request)
+
     async def deliver_set_state(self, region: str, message: DeliverSetState) -> bool:
         request = wire.DeliverSetStateRequest(
             signed_state=message.signed_state,
@@ -89,6 +107,7 @@ class GrpcRegionPeer:
             incarnation=message.incarnation,
             request_id=message.request_id,
             transport_public_key=message.transport_public_key,
+            links=[wire.TermLink(signed_state=link.signed, transport_public_key=link.public_key) for link in message.links],
         )
         try:
             answer = await self._call(region, "DeliverSetState", request)
@@ -143,6 +162,10 @@ class GrpcRegionPeer:
         return channel
 
 
+def _caller(caller: CallerOnBehalf) -> wire.CallerOnBehalf:
+    return wire.CallerOnBehalf(method=caller.method, subject=caller.subject, source_ip=caller.source_ip, user_agent=caller.user_agent)
+
+
 def error_of(fault: grpc.aio.AioRpcError, region: str) -> KmsError:
     """The error that a Region answered with, or that it could not be reached."""
     status = rpc_status.from_call(fault)
@@ -162,6 +185,7 @@ PASSED_ON: Final = (
     errors.TagException,
     errors.UnsupportedOperationException,
     errors.KMSInvalidStateException,
+    errors.DisabledException,
 )
 """What a Region may refuse with; anything else from there counts as no answer."""
 

@@ -8,11 +8,12 @@ Source: docs/spec/policies.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from meridian.catalog import Requirement, enum_aws_value
 from meridian.domain.call import Call
+from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
 
 ABSENT: Final = object()
 SOURCE: Final = {"ReEncryptFrom": "source_", "ReEncryptTo": "destination_"}
@@ -77,6 +78,17 @@ class CallFacts:
             return "SYMMETRIC_DEFAULT"
         return enum_aws_value(descriptor, getattr(request, field)) or "SYMMETRIC_DEFAULT"
 
+    def _named(self, field: str, default: str = "") -> str:
+        request = self._call.request
+        return enum_aws_value(request.DESCRIPTOR.fields_by_name[field], getattr(request, field)) or default
+
+    def _valid_to(self) -> Any:
+        request = self._call.request
+        return cedar_time(request.valid_to.ToDatetime(UTC)) if request.HasField("valid_to") else ABSENT
+
+    def _primary_region_labels(self) -> list[str]:
+        return sorted(self._region_labels.get(self._call.request.primary_region, ()))
+
     def _request_tags(self) -> dict[str, str]:
         return {tag.tag_key: tag.tag_value for tag in self._call.request.tags}
 
@@ -124,6 +136,14 @@ _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "replication": lambda facts: facts._call.rpc.name == "ReplicateKey",
     "replicaRegion": lambda facts: facts._call.request.replica_region,
     "replicaRegionLabels": CallFacts._replica_region_labels,
+    "primaryRegion": lambda facts: facts._call.request.primary_region,
+    "primaryRegionLabels": CallFacts._primary_region_labels,
+    "rotationPeriodInDays": lambda facts: facts._value("rotation_period_in_days", ROTATION_PERIOD_IN_DAYS_DEFAULT),
+    "scheduleKeyDeletionPendingWindowInDays": lambda facts: facts._value("pending_window_in_days", DELETION_WINDOW_IN_DAYS_DEFAULT),
+    "wrappingAlgorithm": lambda facts: facts._named("wrapping_algorithm"),
+    "wrappingKeySpec": lambda facts: facts._named("wrapping_key_spec"),
+    "expirationModel": lambda facts: facts._named("expiration_model", "KEY_MATERIAL_EXPIRES"),
+    "validTo": CallFacts._valid_to,
     "trailingDaysWithoutKeyUsage": lambda facts: ABSENT,  # no usage is recorded yet; policies that need it refuse
 }
 

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 from meridian.domain.algorithms import algorithms
-from meridian.domain.key import Key, KeyUsage, MultiRegionKeyType
-from meridian.errors import InvalidKeyUsageException, KmsError, UnsupportedOperationException
+from meridian.domain.key import Key, KeySpec, KeyUsage, MultiRegionKeyType, Origin
+from meridian.errors import InvalidKeyUsageException, KmsError, KMSInvalidStateException, UnsupportedOperationException
+
+Rule = Callable[[Key], KmsError | None]
 
 
 def _is_primary(key: Key) -> KmsError | None:
@@ -21,8 +23,50 @@ def _is_primary(key: Key) -> KmsError | None:
     return UnsupportedOperationException(f"{key.arn} is not a multi-region primary key.", key_arn=key.arn)
 
 
-MANAGEMENT: Final[dict[str, tuple[Callable[[Key], KmsError | None], ...]]] = {
+def _is_symmetric(key: Key) -> KmsError | None:
+    return None if key.key_spec is KeySpec.SYMMETRIC_DEFAULT else UnsupportedOperationException("", key_arn=key.arn)
+
+
+def _origin(*allowed: Origin) -> Rule:
+    def rule(key: Key) -> KmsError | None:
+        if key.origin in allowed:
+            return None
+        return UnsupportedOperationException(f"{key.arn} origin is {key.origin} which is not valid for this operation.", key_arn=key.arn)
+
+    return rule
+
+
+def _not_a_replica(operation: str) -> Rule:
+    def rule(key: Key) -> KmsError | None:
+        if key.multi_region_key_type is not MultiRegionKeyType.REPLICA:
+            return None
+        return UnsupportedOperationException(
+            f"{key.arn} is a multi-region replica key which is not valid for {operation}.", key_arn=key.arn
+        )
+
+    return rule
+
+
+def _may_move(key: Key) -> KmsError | None:
+    if key.multi_region is None:
+        return UnsupportedOperationException(f"{key.arn} is not a multi-Region key.", key_arn=key.arn)
+    if key.multi_region_key_type is MultiRegionKeyType.REPLICA:
+        return KMSInvalidStateException(f"{key.arn} is not a multi-Region primary key.", key_arn=key.arn)
+    return None
+
+
+_IMPORTED: Final = _origin(Origin.EXTERNAL)
+
+MANAGEMENT: Final[dict[str, tuple[Rule, ...]]] = {
+    "DeleteImportedKeyMaterial": (_IMPORTED,),
+    "DisableKeyRotation": (_origin(Origin.AWS_KMS), _not_a_replica("DisableKeyRotation")),
+    "EnableKeyRotation": (_is_symmetric, _origin(Origin.AWS_KMS), _not_a_replica("EnableKeyRotation")),
+    "GetParametersForImport": (_IMPORTED,),
+    "ImportKeyMaterial": (_IMPORTED,),
+    "ListKeyRotations": (_origin(Origin.AWS_KMS, Origin.EXTERNAL),),
     "ReplicateKey": (_is_primary,),
+    "RotateKeyOnDemand": (_is_symmetric, _origin(Origin.AWS_KMS, Origin.EXTERNAL), _not_a_replica("RotateKeyOnDemand")),
+    "UpdatePrimaryRegion": (_may_move,),
 }
 """Rules of management operations, in the order they are asked."""
 
@@ -37,7 +81,9 @@ CRYPTOGRAPHIC: Final[dict[str, tuple[KeyUsage, str]]] = {
 
 
 def require_applicable(operation: str, key: Key) -> None:
-    """Refuse a management operation that can never work on this key. Raises: UnsupportedOperationException."""
+    """Refuse a management operation that can never work on this key. Raises: UnsupportedOperationException,
+    KMSInvalidStateException.
+    """
     for rule in MANAGEMENT.get(operation, ()):
         fault = rule(key)
         if fault is not None:

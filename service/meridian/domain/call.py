@@ -8,7 +8,7 @@ from typing import Any
 
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key
-from meridian.domain.peer_message import Prepare
+from meridian.domain.peer_message import Prepare, PrepareHandover
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
-        self.prepare: Prepare | None = None
+        self.prepare: Prepare | PrepareHandover | None = None
         """What another Region asked, when this call is the destination's half of a ReplicateKey."""
         self.prospective: Key | None = None
         """The key that CreateKey is about to make; its key id is not drawn yet."""

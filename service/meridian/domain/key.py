@@ -79,9 +79,19 @@ class MultiRegionKeyType(StrEnum):
     REPLICA = "REPLICA"
 
 
+class RotationType(StrEnum):
+    """Why a material became current."""
+
+    AUTOMATIC = "AUTOMATIC"
+    ON_DEMAND = "ON_DEMAND"
+
+
 @dataclass(frozen=True, slots=True)
-class WrappedMaterial:
-    """One version of a key's material as the store keeps it: sealed, and bound to its key by the engine."""
+class KeyMaterial:
+    """One version of a key's material as the store keeps it: sealed, and bound to its key by the engine.
+
+    Imported material that was deleted, has expired or is still to come to this Region has no bytes; its id stays.
+    """
 
     material_id: str
     """64 lower-case hexadecimal digits."""
@@ -90,6 +100,25 @@ class WrappedMaterial:
     row_version: int
     """Rises with each wrapping; authenticated with the bytes."""
     sealed_bytes: bytes
+    rotated_at: datetime | None = None
+    """When it became current by a rotation; None for the first material and for a pending one."""
+    rotation_type: RotationType | None = None
+    description: str = ""
+    """What its owner wrote at the import."""
+    expires_at: datetime | None = None
+    """When imported material expires; None where it does not, and where it is not here."""
+
+    @property
+    def is_present(self) -> bool:
+        return bool(self.sealed_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class RotationSchedule:
+    """Automatic rotation that is on."""
+
+    period_in_days: int
+    next_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +148,7 @@ class Key:
     description: str = ""
     multi_region: MultiRegionRole | None = None
     current_material_id: str = ""
-    materials: tuple[WrappedMaterial, ...] = ()
+    materials: tuple[KeyMaterial, ...] = ()
     policy: str = ""
     """Cedar text of the key policy as it was put; empty for the default policy."""
     policy_version: int = 1
@@ -130,6 +159,18 @@ class Key:
     aliases: tuple[str, ...] = ()
     """Alias names, sorted."""
     custom_key_store_id: str = ""
+    pending_material_id: str = ""
+    """Material that a rotation will make current; not associated for good yet."""
+    rotation: RotationSchedule | None = None
+    on_demand_started_at: datetime | None = None
+    """When the on-demand rotation under way was asked for."""
+    on_demand_rotations: int = 0
+    """How many were ever asked for."""
+    deletion_at: datetime | None = None
+    updating_until: datetime | None = None
+    """While the primary Region is being changed: when state Updating ends at the latest."""
+    deletion_window_in_days: int = 0
+    """The waiting period that was asked for; kept while the key is to be deleted."""
 
     @property
     def arn(self) -> str:
@@ -160,7 +201,26 @@ class Key:
         """Names this version of this key in caches: account, key id, version."""
         return (self.account, self.key_id, self.version)
 
-    def find_material(self, material_id: str) -> WrappedMaterial | None:
+    @property
+    def permanent_materials(self) -> tuple[KeyMaterial, ...]:
+        """Materials that the key cannot work without: current and earlier ones, not a pending one."""
+        return tuple(m for m in self.materials if m.material_id != self.pending_material_id)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the key has material and none of it is missing."""
+        permanent = self.permanent_materials
+        return bool(permanent) and all(m.is_present for m in permanent)
+
+    @property
+    def next_rotation_number(self) -> int:
+        return max((m.rotation_number for m in self.materials), default=-1) + 1
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether imported material that the key needs has passed its time."""
+        return any(m.expires_at is not None and m.expires_at <= now for m in self.permanent_materials)
+
+    def find_material(self, material_id: str) -> KeyMaterial | None:
         for material in self.materials:
             if material.material_id == material_id:
                 return material
@@ -178,8 +238,43 @@ class Key:
     def with_multi_region(self, role: MultiRegionRole) -> Key:
         return replace(self, multi_region=role)
 
-    def with_material(self, material: WrappedMaterial, *, current: bool) -> Key:
+    def with_material(self, material: KeyMaterial, *, current: bool) -> Key:
         """The key with one more material; a material already there is left as it is."""
         known = self.find_material(material.material_id) is not None
         materials = self.materials if known else (*self.materials, material)
         return replace(self, materials=materials, current_material_id=material.material_id if current else self.current_material_id)
+
+    def with_replaced(self, material: KeyMaterial) -> Key:
+        """The key with this material in place of the one of the same id."""
+        return replace(self, materials=tuple(material if m.material_id == material.material_id else m for m in self.materials))
+
+    def with_pending(self, material: KeyMaterial) -> Key:
+        """The key with a material that a rotation will make current."""
+        return replace(self, materials=(*self.materials, material), pending_material_id=material.material_id)
+
+    def without_pending(self) -> Key:
+        """The key as if no material had been pending."""
+        return replace(self, materials=self.permanent_materials, pending_material_id="")
+
+    def with_rotation_done(self, rotation_type: RotationType, now: datetime) -> Key:
+        """The key with its pending material as the current one."""
+        rotated = tuple(
+            replace(m, rotated_at=now, rotation_type=rotation_type) if m.material_id == self.pending_material_id else m
+            for m in self.materials
+        )
+        return replace(self, materials=rotated, current_material_id=self.pending_material_id, pending_material_id="")
+
+    def with_updating_ended(self) -> Key:
+        """The key as it was before its set began to change its primary Region, which only Enabled keys do."""
+        state = KeyState.ENABLED if self.state is KeyState.UPDATING else self.state
+        return replace(self, state=state, updating_until=None)
+
+    def with_material_gained(self) -> Key:
+        """The key in the state that follows an import: usable when nothing is missing any more, even if it was Disabled."""
+        revived = self.is_complete and self.state in (KeyState.PENDING_IMPORT, KeyState.DISABLED)
+        return self.with_state(KeyState.ENABLED) if revived else self
+
+    def with_material_lost(self) -> Key:
+        """The key in the state that follows the loss of imported material: PendingImport when it cannot work without it."""
+        halted = not self.is_complete and self.state in (KeyState.ENABLED, KeyState.DISABLED, KeyState.UPDATING)
+        return self.with_state(KeyState.PENDING_IMPORT) if halted else self

@@ -5,11 +5,13 @@ Source: AWS KMS Developer Guide, Quotas; AWS KMS API Reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 PLAINTEXT_BYTES_MAX = 4096
 CIPHERTEXT_BYTES_MAX = 6144
 ENCRYPTION_CONTEXT_BYTES_MAX = 8192
+ROTATION_PERIOD_IN_DAYS_DEFAULT = 365
+DELETION_WINDOW_IN_DAYS_DEFAULT = 30
 TAG_KEY_PREFIX_RESERVED = "aws:"
 
 
@@ -25,3 +27,19 @@ class Limits:
     deadline_seconds_max: float = 30.0
     reservation_seconds: float = 30.0
     """How long a reserved row waits for news before it asks the preparing Region."""
+    updating_seconds: float = 30.0
+    """How long a key may show Updating while the primary Region changes."""
+    deletion_window_in_days_min: int = 7
+    deletion_window_in_days_max: int = 30
+    on_demand_rotations_per_key: int = 25
+    """For the life of a key."""
+    rotation_conflict_seconds: float = 1200.0
+    """How near a due automatic rotation may be before an on-demand one is refused."""
+    import_token_seconds: float = 86_400.0
+    import_tries_per_token: int = 100
+    imported_material_days_max: int = 365
+    import_keys_ready: dict[str, int] = field(default_factory=lambda: {"RSA_2048": 8, "RSA_3072": 8, "RSA_4096": 4})
+    """Wrapping keys of each spec that are kept ready, in each process."""
+    import_key_wait_seconds: float = 2.0
+    day_seconds: float = 86_400.0
+    """Length of a day of windows and periods. Shorter only where tests watch a window go by."""

@@ -56,6 +56,16 @@ class Member:
     status: MemberStatus
 
 
+class SetMaterial(NamedTuple):
+    """What all members know about one material; times in microseconds since 1970, 0 for none."""
+
+    material_id: str
+    rotation_number: int
+    rotated_us: int = 0
+    rotation_type: str = ""
+    description: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class SetState:
     """What the members of a set agree on."""
@@ -67,11 +77,20 @@ class SetState:
     """The Region that committed version 0 of the term."""
     members: tuple[Member, ...]
     """Sorted by Region."""
-    materials: tuple[tuple[str, int], ...]
-    """(material id, rotation number), in rotation order."""
+    materials: tuple[SetMaterial, ...]
+    """In rotation order."""
     current: str
     """Material id; empty while the set has none."""
     pending: str = ""
+    rotation_period_in_days: int = 0
+    """0 while automatic rotation is off."""
+    next_rotation_us: int = 0
+    on_demand_started_us: int = 0
+    on_demand_rotations: int = 0
+
+    @property
+    def material_ids(self) -> frozenset[str]:
+        return frozenset(m.material_id for m in self.materials)
 
     @property
     def stamp(self) -> Stamp:
@@ -83,6 +102,10 @@ class SetState:
     @property
     def replica_regions(self) -> tuple[str, ...]:
         return tuple(sorted(m.region for m in self.members if m.region != self.primary))
+
+    def without_member(self, region: str) -> SetState:
+        """The next version of this state, without the membership of this Region."""
+        return replace(self, version=self.version + 1, members=tuple(m for m in self.members if m.region != region))
 
     def with_member(self, member: Member) -> SetState:
         """The next version of this state, with this member in place of any other membership of its Region."""
@@ -98,6 +121,13 @@ class Held(NamedTuple):
     material_id: str
 
 
+class TermLink(NamedTuple):
+    """Version 0 of a term in its signed form, and the transport key of its issuer: proof of one handover."""
+
+    signed: bytes
+    public_key: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class SetRow:
     """What one Region keeps about one set. One row per set and Region, never deleted."""
@@ -111,6 +141,8 @@ class SetRow:
     """The view in its signed form, exactly as its issuer signed it; passed on unchanged."""
     held: frozenset[Held] = frozenset()
     """At the primary: what members have acknowledged in this term."""
+    links: tuple[TermLink, ...] = ()
+    """How the role came to where it is, oldest first; passed on to members that missed a handover."""
     stale: bool = False
     prepared_by: str = ""
     """While reserved: the Region that prepared this place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meridian.domain.multi_region import SetState, Term
+from meridian.domain.multi_region import SetState, Term, TermLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,31 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareHandover:
+    """Asks a Region to decide on becoming primary."""
+
+    account: str
+    key_id: str
+    request_id: str
+    caller: CallerOnBehalf
+    update_primary_region_request: bytes
+    """The request as sent, serialised."""
+    primary_region: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverGone:
+    """A membership has ended for good."""
+
+    account: str
+    key_id: str
+    serial: str
+    term: Term
+    """The last term that the sender lived in."""
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverSetState:
     """A newer state of a set for one member, with the materials it lacks."""
 
@@ -48,6 +73,7 @@ class DeliverSetState:
     request_id: str
     transport_public_key: bytes
     """The sender's; its fingerprint is pinned at the receiver."""
+    links: tuple[TermLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

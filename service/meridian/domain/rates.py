@@ -21,6 +21,14 @@ RATES: Final[dict[str, float]] = {
     "disable_key": 5,
     "update_key_description": 5,
     "replicate_key": 5,
+    "rotation_settings": 15,
+    "schedule_key_deletion": 15,
+    "cancel_key_deletion": 5,
+    "disable_key_rotation": 5,
+    "rotate_key_on_demand": 5,
+    "update_primary_region": 5,
+    "import_parameters": 1,
+    "import_material": 15,
     "other": 5,
 }
 
@@ -41,6 +49,17 @@ CLASS_OF: Final[dict[str, str]] = {
     "DisableKey": "disable_key",
     "UpdateKeyDescription": "update_key_description",
     "ReplicateKey": "replicate_key",
+    "ScheduleKeyDeletion": "schedule_key_deletion",
+    "CancelKeyDeletion": "cancel_key_deletion",
+    "EnableKeyRotation": "rotation_settings",
+    "DisableKeyRotation": "disable_key_rotation",
+    "GetKeyRotationStatus": "policy_read",
+    "ListKeyRotations": "list",
+    "RotateKeyOnDemand": "rotate_key_on_demand",
+    "GetParametersForImport": "import_parameters",
+    "ImportKeyMaterial": "import_material",
+    "DeleteImportedKeyMaterial": "import_material",
+    "UpdatePrimaryRegion": "update_primary_region",
 }
 
 BURST_MIN: Final = 10.0

@@ -28,26 +28,30 @@ class BoxKind:
 
     magic: bytes
     label: bytes
+    name_bytes: int = 0
+    """Length of a name that stands in the open after the key number, authenticated with the rest."""
 
 
 ROW: Final = BoxKind(b"MW", b"meridian/v1/row")
 KEK: Final = BoxKind(b"MR", b"meridian/v1/kek")
 ROOT: Final = BoxKind(b"MQ", b"meridian/v1/root")
+IMPORT_TOKEN: Final = BoxKind(b"MT", b"meridian/v1/import-token", name_bytes=16)
 PAGE_MARKER: Final = BoxKind(b"MP", b"meridian/v1/page-marker")
 
 
-def seal_box(kind: BoxKind, key: Secret, key_number: int, rest: bytes, plaintext: bytes, entropy: Entropy) -> bytes:
+def seal_box(kind: BoxKind, key: Secret, key_number: int, rest: bytes, plaintext: bytes, entropy: Entropy, name: bytes = b"") -> bytes:
     """Seal bytes under a 32-byte key."""
     raw = key.reveal(ACCESS)
-    start = kind.magic + b"\x01\x01" + u32(key_number)
-    header = start + hedged_nonce(raw, HEDGE, entropy.random_bytes(32), start + rest, plaintext)
-    commitment, sealed = seal(raw, kind.label, header[8:], transcript(header, rest), plaintext)
+    start = kind.magic + b"\x01\x01" + u32(key_number) + name
+    nonce = hedged_nonce(raw, HEDGE, entropy.random_bytes(32), start + rest, plaintext)
+    header = start + nonce
+    commitment, sealed = seal(raw, kind.label, nonce, transcript(header, rest), plaintext)
     return header + commitment + sealed
 
 
 def box_key_number(kind: BoxKind, box: bytes) -> int:
     """The number of the key that seals this box. Raises: OpenError if it is no box of this kind."""
-    if len(box) < OVERHEAD_BYTES or box[:4] != kind.magic + b"\x01\x01":
+    if len(box) < OVERHEAD_BYTES + kind.name_bytes or box[:4] != kind.magic + b"\x01\x01":
         raise OpenError("parse")
     return int.from_bytes(box[4:8], "big")
 
@@ -55,5 +59,11 @@ def box_key_number(kind: BoxKind, box: bytes) -> int:
 def open_box(kind: BoxKind, key: Secret, rest: bytes, box: bytes) -> bytes:
     """What is inside. Raises: OpenError."""
     box_key_number(kind, box)
-    header = box[:HEADER_BYTES]
-    return open_sealed(key.reveal(ACCESS), kind.label, header[8:], transcript(header, rest), box[40:72], box[72:])
+    end = HEADER_BYTES + kind.name_bytes
+    header, commitment, sealed = box[:end], box[end : end + 32], box[end + 32 :]
+    return open_sealed(key.reveal(ACCESS), kind.label, header[-32:], transcript(header, rest), commitment, sealed)
+
+
+def box_name(kind: BoxKind, box: bytes) -> bytes:
+    """The name of a box that opened."""
+    return box[8 : 8 + kind.name_bytes]

@@ -12,7 +12,7 @@ from typing import Final
 from meridian.crypto.aead import OpenError, hedged_nonce, open_sealed, seal, transcript
 from meridian.domain.ciphertext_blob import CiphertextBlob, header_prefix
 from meridian.domain.encoding import length_prefixed
-from meridian.domain.key import Key, WrappedMaterial
+from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.key_material import material_id
 from meridian.domain.secret import Secret
 from meridian.engine.box import ACCESS, HEDGE
@@ -57,20 +57,19 @@ class SymmetricCommands:
         self.unwraps = 0
         """How many wrapped rows were opened; a warm call opens none."""
 
-    def new_material(self, key: Key) -> WrappedMaterial:
-        rotation_number = max((m.rotation_number for m in key.materials), default=-1) + 1
-        return self.wrap_material(key, self._entropy.random_bytes(MATERIAL_BYTES), rotation_number)
+    def new_material(self, key: Key) -> KeyMaterial:
+        return self.wrap_material(key, self._entropy.random_bytes(MATERIAL_BYTES), key.next_rotation_number)
 
-    def wrap_material(self, key: Key, material: bytes, rotation_number: int) -> WrappedMaterial:
+    def wrap_material(self, key: Key, material: bytes, rotation_number: int, *, row_version: int = FIRST_ROW_VERSION) -> KeyMaterial:
         """The material as a row of this key, opened again from its wrapping before anybody relies on it."""
         identifier = material_id(key.key_id, material)
-        identity = row_identity(key, identifier, FIRST_ROW_VERSION)
+        identity = row_identity(key, identifier, row_version)
         sealed = self._keyring.wrap(identity, material)
         if self._keyring.unwrap(identity, sealed) != material:
             raise KMSInternalException(reason="a freshly wrapped row does not open")
-        return WrappedMaterial(identifier, rotation_number, FIRST_ROW_VERSION, sealed)
+        return KeyMaterial(identifier, rotation_number, row_version, sealed)
 
-    def material_bytes(self, key: Key, material: WrappedMaterial) -> bytes:
+    def material_bytes(self, key: Key, material: KeyMaterial) -> bytes:
         """The plaintext material, for the engine's own use only."""
         return self._load(key, material).material.reveal(ACCESS)
 
@@ -85,7 +84,7 @@ class SymmetricCommands:
 
     def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob) -> Decrypted:
         wrapped = key.find_material(blob.material_id)
-        if wrapped is None:
+        if wrapped is None or not wrapped.is_present:
             raise InvalidCiphertextException(reason="lookup")
         loaded = self._load(key, wrapped)
         rest = loaded.identity + encryption_context
@@ -124,7 +123,7 @@ class SymmetricCommands:
             raise KMSInternalException(reason="the current material is not in the store")
         return self._load(key, wrapped)
 
-    def _load(self, key: Key, wrapped: WrappedMaterial) -> Loaded:
+    def _load(self, key: Key, wrapped: KeyMaterial) -> Loaded:
         name = (key.account, key.key_id, wrapped.material_id, wrapped.row_version)
         now = self._clock.monotonic()
         loaded = self._loaded.get(name)
@@ -136,7 +135,7 @@ class SymmetricCommands:
             self._loaded.popitem(last=False)
         return loaded
 
-    def _unwrap(self, key: Key, wrapped: WrappedMaterial, now: float) -> Loaded:
+    def _unwrap(self, key: Key, wrapped: KeyMaterial, now: float) -> Loaded:
         self.unwraps += 1
         try:
             material = self._keyring.unwrap(row_identity(key, wrapped.material_id, wrapped.row_version), wrapped.sealed_bytes)

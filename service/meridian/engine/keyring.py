@@ -18,7 +18,7 @@ from meridian.domain.secret import Secret
 from meridian.engine import box
 from meridian.engine.seals import Seal, SealError, providers_of
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import KekRow, RegionIdentity, RootRow
+from meridian.ports.store_rows import KekRow, RegionIdentity, RootRow
 
 FIRST: Final = 1
 
@@ -56,9 +56,9 @@ class Keyring:
         """Open a row. Raises: OpenError if it is not the row of this identity, or its key is not here."""
         return box.open_box(box.ROW, self._kek_of(box.ROW, sealed), identity.encoded(), sealed)
 
-    def seal(self, kind: box.BoxKind, rest: bytes, plaintext: bytes) -> bytes:
+    def seal(self, kind: box.BoxKind, rest: bytes, plaintext: bytes, name: bytes = b"") -> bytes:
         """Seal a token under the active key-encryption key."""
-        return box.seal_box(kind, self._keks[self._active], self._active, rest, plaintext, self._entropy)
+        return box.seal_box(kind, self._keks[self._active], self._active, rest, plaintext, self._entropy, name)
 
     def open(self, kind: box.BoxKind, rest: bytes, sealed: bytes) -> bytes:
         """Open a token. Raises: OpenError."""

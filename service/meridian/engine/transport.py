@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from meridian.crypto import ecdsa, hpke
 from meridian.domain.encoding import length_prefixed, length_prefixed_tuple, read_length_prefixed_tuple, u32, u64
-from meridian.domain.key import Key, WrappedMaterial
+from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.key_material import material_id
 from meridian.domain.secret import Secret
 from meridian.engine.box import ACCESS
@@ -123,7 +123,7 @@ class TransportCommands:
         created_at = datetime.fromtimestamp(int.from_bytes(created, "big") / 1000, UTC)
         return TransportOffer(region.decode(), suite[0], hpke.key_id(public), public, created_at, signed_bytes)
 
-    def seal_for_region(self, key: Key, material: WrappedMaterial, offer: TransportOffer, meta: EnvelopeMeta) -> bytes:
+    def seal_for_region(self, key: Key, material: KeyMaterial, offer: TransportOffer, meta: EnvelopeMeta) -> bytes:
         bound = replace(meta, hpke_key_id=offer.hpke_key_id)
         encoded = encode_meta(bound)
         suite = bytes([offer.suite])
@@ -132,7 +132,7 @@ class TransportCommands:
         body = ENVELOPE_MAGIC + suite + u32(len(encoded)) + encoded + u32(len(sealed)) + sealed
         return body + length_prefixed(ecdsa.sign(self._keys.signing_key, ENVELOPE_SIGNATURE + body))
 
-    def open_from_region(self, envelope: bytes, signer_public_key: bytes, expected: EnvelopeMeta, key: Key) -> WrappedMaterial:
+    def open_from_region(self, envelope: bytes, signer_public_key: bytes, expected: EnvelopeMeta, key: Key) -> KeyMaterial:
         suite, encoded, sealed = _read_envelope(envelope, signer_public_key)
         meta = decode_meta(encoded)
         if replace(meta, hpke_key_id=expected.hpke_key_id, created_ms=expected.created_ms) != expected:

@@ -13,6 +13,7 @@ from meridian.errors import KMSInternalException, NotFoundException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.replication.publish import SetPublisher
 
 ATTEMPTS_MAX: Final = 4
 
@@ -22,10 +23,11 @@ Change = Callable[[UnitOfWork, Key], Awaitable[Key]]
 class KeyChanges:
     """Applies changes to keys, one winner per version."""
 
-    def __init__(self, store: Store, directory: KeyDirectory, trail: AuditTrail) -> None:
+    def __init__(self, store: Store, directory: KeyDirectory, trail: AuditTrail, publisher: SetPublisher) -> None:
         self._store = store
         self._directory = directory
         self._trail = trail
+        self._publisher = publisher
 
     async def apply(self, call: Call, resolved: Key, change: Change) -> Key:
         """The key after the change, committed together with the call's audit event.
@@ -39,6 +41,8 @@ class KeyChanges:
             except VersionConflict:
                 continue
             self._directory.forget(resolved.account, resolved.key_id)
+            if changed.multi_region is not None:
+                self._publisher.wake_outbox()
             return changed
         raise KMSInternalException(reason="four changes in a row met a newer version of the key")
 
@@ -51,5 +55,6 @@ class KeyChanges:
             require_state(call.rpc.name, key)
             changed = await change(uow, key)
             stored = await uow.keys.update(changed) if changed != key else key
+            await self._publisher.key_changed(uow, key, changed, request_id=call.request_id, now=await uow.region.now())
             await self._trail.record(uow, call)
             return stored

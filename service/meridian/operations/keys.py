@@ -1,6 +1,7 @@
 """KeysService: making, describing and switching keys.
 
-Source: AWS KMS API Reference, CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription.
+Source: AWS KMS API Reference, CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription,
+ScheduleKeyDeletion, CancelKeyDeletion.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from meridian.domain.call import Call
+from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
 from meridian.domain.identifiers import key_arn, key_id_of
-from meridian.domain.key import Key, KeyState
-from meridian.domain.limits import Limits
-from meridian.errors import KMSInternalException, LimitExceededException
+from meridian.domain.key import Key, KeyState, Origin
+from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
+from meridian.errors import KMSInternalException, LimitExceededException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import keys_pb2, types_pb2
 from meridian.operations.change import KeyChanges
-from meridian.operations.present import key_metadata
+from meridian.operations.present import key_metadata, set_enum
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.policy_check import PolicyCheck
 from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.replication.publish import shared_materials
 from meridian.replication.set_state import found_set
 
 LIST_LIMIT_DEFAULT: Final = 100
@@ -63,7 +66,10 @@ class Keys:
         self._limits = limits
 
     async def create_key(self, request: keys_pb2.CreateKeyRequest, call: Call) -> keys_pb2.CreateKeyResponse:
-        """A new key with material, Enabled. Raises: LimitExceededException, MalformedPolicyDocumentException."""
+        """A new key: with material and Enabled, or of origin EXTERNAL without and PendingImport.
+
+        Raises: LimitExceededException, MalformedPolicyDocumentException.
+        """
         prospective = call.prospective
         if prospective is None:
             raise KMSInternalException(reason="no prospective key")
@@ -72,7 +78,10 @@ class Keys:
         number = self._entropy.random_bytes(16)
         key_id = key_id_of(number, multi_region=prospective.multi_region is not None)
         key = replace(prospective, key_id=key_id, created_at=self._clock.now(), state=KeyState.ENABLED)
-        key = key.with_material(self._engine.new_material(key), current=True)
+        if key.origin is Origin.AWS_KMS:
+            key = key.with_material(self._engine.new_material(key), current=True)
+        else:
+            key = key.with_state(KeyState.PENDING_IMPORT)
         reach(FaultPoint.CREATE_KEY_MATERIAL_GENERATED)
         call.keys["key_id"] = key
         metadata = key_metadata(key)
@@ -96,8 +105,7 @@ class Keys:
             raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
 
     async def _found_set(self, uow: UnitOfWork, key: Key) -> None:
-        materials = tuple((m.material_id, m.rotation_number) for m in key.materials)
-        await uow.key_sets.insert(found_set(key.account, key.key_id, key.region, self._entropy.uuid(), materials))
+        await uow.key_sets.insert(found_set(key.account, key.key_id, key.region, self._entropy.uuid(), shared_materials(key)))
 
     async def describe_key(self, request: keys_pb2.DescribeKeyRequest, call: Call) -> keys_pb2.DescribeKeyResponse:
         """The key's metadata."""
@@ -143,6 +151,38 @@ class Keys:
 
         await self._changes.apply(call, call.keys["key_id"], change)
         return keys_pb2.UpdateKeyDescriptionResponse()
+
+    async def schedule_key_deletion(self, request: keys_pb2.ScheduleKeyDeletionRequest, call: Call) -> keys_pb2.ScheduleKeyDeletionResponse:
+        """The key is PendingDeletion, or PendingReplicaDeletion while it has replicas. Raises: ValidationException."""
+        window = request.pending_window_in_days if request.HasField("pending_window_in_days") else DELETION_WINDOW_IN_DAYS_DEFAULT
+        self._require_window(window)
+
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            return with_deletion_scheduled(key, window, await uow.region.now(), self._limits.day_seconds)
+
+        key = await self._changes.apply(call, call.keys["key_id"], change)
+        response = keys_pb2.ScheduleKeyDeletionResponse(key_id=key.arn, pending_window_in_days=window)
+        set_enum(response, "key_state", key.state)
+        if key.deletion_at is not None:
+            response.deletion_date.FromDatetime(key.deletion_at)
+        return response
+
+    def _require_window(self, window: int) -> None:
+        shortest, longest = self._limits.deletion_window_in_days_min, self._limits.deletion_window_in_days_max
+        if not shortest <= window <= longest:
+            raise ValidationException(
+                f"PendingWindowInDays must be between {shortest} and {longest} days.",
+                fields=[("pendingWindowInDays", f"not between {shortest} and {longest}")],
+            )
+
+    async def cancel_key_deletion(self, request: keys_pb2.CancelKeyDeletionRequest, call: Call) -> keys_pb2.CancelKeyDeletionResponse:
+        """The key is Disabled, or PendingImport where imported material is missing."""
+
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            return with_deletion_cancelled(key)
+
+        key = await self._changes.apply(call, call.keys["key_id"], change)
+        return keys_pb2.CancelKeyDeletionResponse(key_id=key.arn)
 
     async def _set_state(self, call: Call, state: KeyState) -> None:
         async def change(uow: UnitOfWork, key: Key) -> Key:

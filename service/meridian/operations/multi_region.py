@@ -1,19 +1,22 @@
-"""MultiRegionService: ReplicateKey.
+"""MultiRegionService: ReplicateKey, UpdatePrimaryRegion.
 
 Both Regions have decided with their own policies before either changes: the destination in `RegionPeer.prepare`, this one in
 the pipeline. Then one transaction commits the new member, the audit event and the intention to deliver; the outbox does the rest.
 
-Source: AWS KMS API Reference, ReplicateKey; docs/spec/multi-region.md; docs/spec/multi-region.md.
+Source: AWS KMS API Reference, ReplicateKey, UpdatePrimaryRegion; docs/spec/multi-region.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import timedelta
 
 from meridian.domain.call import Call
-from meridian.domain.key import Key, Origin
-from meridian.domain.peer_message import CallerOnBehalf, Prepare
-from meridian.errors import AlreadyExistsException, KMSInternalException, ValidationException
+from meridian.domain.key import Key, KeyState, Origin
+from meridian.domain.multi_region import TermLink
+from meridian.domain.peer_message import CallerOnBehalf, Prepare, PrepareHandover
+from meridian.errors import AlreadyExistsException, KMSInternalException, KMSInvalidStateException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import multi_region_pb2, types_pb2
 from meridian.operations.change import Change, KeyChanges
@@ -21,9 +24,10 @@ from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store import RegionIdentity, UnitOfWork
+from meridian.ports.store import UnitOfWork
+from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.publish import signed_by, tell_members, with_view
-from meridian.replication.set_state import SetRefusal, add_member
+from meridian.replication.set_state import LINKS_MAX, SetRefusal, add_member, hand_over
 
 ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
 
@@ -42,6 +46,7 @@ class MultiRegion:
         clock: Clock,
         entropy: Entropy,
         wake_outbox: Callable[[], None],
+        updating_seconds: float,
     ) -> None:
         self._identity = identity
         self._engine = engine
@@ -51,6 +56,7 @@ class MultiRegion:
         self._clock = clock
         self._entropy = entropy
         self._wake_outbox = wake_outbox
+        self._updating_seconds = updating_seconds
 
     async def replicate_key(self, request: multi_region_pb2.ReplicateKeyRequest, call: Call) -> multi_region_pb2.ReplicateKeyResponse:
         """The replica's metadata, state Creating; it becomes usable when its Region has the material.
@@ -74,6 +80,59 @@ class MultiRegion:
             replica_key_metadata=metadata, replica_policy=request.policy, replica_tags=request.tags
         )
 
+    async def update_primary_region(
+        self, request: multi_region_pb2.UpdatePrimaryRegionRequest, call: Call
+    ) -> multi_region_pb2.UpdatePrimaryRegionResponse:
+        """The named replica is the primary, and this Region's key a replica, from this Region's commit on.
+
+        Raises: ValidationException where there is no replica; what the other Region refuses with; DependencyTimeoutException if it
+        is out of reach. Nothing has changed in any of these cases.
+        """
+        key, region = call.keys["key_id"], request.primary_region
+        if region == self._identity.region:
+            return multi_region_pb2.UpdatePrimaryRegionResponse()
+        if key.multi_region is None or region not in key.multi_region.replica_regions:
+            raise ValidationException(
+                f"{key.key_id} does not have a replica key in the specified Region.", fields=[("primaryRegion", "has no replica")]
+            )
+        prepare = PrepareHandover(
+            account=key.account,
+            key_id=key.key_id,
+            request_id=call.request_id,
+            caller=_on_behalf(call),
+            update_primary_region_request=request.SerializeToString(),
+            primary_region=self._identity.region,
+        )
+        await self._peer.prepare_handover(region, prepare)
+        reach(FaultPoint.HANDOVER_PREPARED)
+        call.response_elements = {"keyId": key.arn}
+        await self._changes.apply(call, key, self._handed_over(region, call))
+        reach(FaultPoint.HANDOVER_AFTER_COMMIT)
+        self._wake_outbox()
+        return multi_region_pb2.UpdatePrimaryRegionResponse()
+
+    def _handed_over(self, region: str, call: Call) -> Change:
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            row = await uow.key_sets.find(key.account, key.key_id)
+            if row is None:
+                raise KMSInternalException(reason="a multi-Region key without its set")
+            try:
+                moved = hand_over(row, self._identity.region, region)
+            except SetRefusal as refusal:
+                raise KMSInvalidStateException(f"{key.arn} is updating.", key_arn=key.arn) from refusal
+            if moved.view is None:
+                raise KMSInternalException(reason="a set without a state")
+            signed = signed_by(self._engine, self._identity, moved, moved.view)
+            links = (*signed.links, TermLink(signed.signed_view, self._engine.transport_public_key()))[-LINKS_MAX:]
+            await uow.key_sets.update(replace(signed, links=links))
+            now = await uow.region.now()
+            await tell_members(uow, signed, self._identity.region, request_id=call.request_id, now=now)
+            reach(FaultPoint.HANDOVER_BEFORE_COMMIT)
+            until = now + timedelta(seconds=self._updating_seconds)
+            return replace(with_view(key, moved.view), state=KeyState.UPDATING, updating_until=until)
+
+        return change
+
     def _require_destination(self, key: Key, region: str) -> None:
         role = key.multi_region
         if role is None:
@@ -92,20 +151,15 @@ class MultiRegion:
             raise AlreadyExistsException(ONE_REPLICA)
 
     def _prepare(self, request: multi_region_pb2.ReplicateKeyRequest, call: Call, key: Key, serial: str) -> Prepare:
-        principal, role = call.principal, key.multi_region
-        if principal is None or role is None:
-            raise KMSInternalException(reason="a call without principal or role")
+        role = key.multi_region
+        if role is None:
+            raise KMSInternalException(reason="a primary key without a role")
         return Prepare(
             account=key.account,
             key_id=key.key_id,
             serial=serial,
             request_id=call.request_id,
-            caller=CallerOnBehalf(
-                method=principal.method,
-                subject=principal.subject,
-                source_ip=call.evidence.source_ip,
-                user_agent=call.evidence.user_agent,
-            ),
+            caller=_on_behalf(call),
             replicate_key_request=request.SerializeToString(),
             key_spec=key.key_spec,
             key_usage=key.key_usage,
@@ -133,3 +187,14 @@ class MultiRegion:
             return with_view(key, grown.view)
 
         return change
+
+
+def _on_behalf(call: Call) -> CallerOnBehalf:
+    if call.principal is None:
+        raise KMSInternalException(reason="no principal")
+    return CallerOnBehalf(
+        method=call.principal.method,
+        subject=call.principal.subject,
+        source_ip=call.evidence.source_ip,
+        user_agent=call.evidence.user_agent,
+    )

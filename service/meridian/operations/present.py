@@ -53,9 +53,24 @@ def key_metadata(key: Key) -> types_pb2.KeyMetadata:
     made = key.current_material_id and key.state is not KeyState.CREATING
     if made and key.key_spec is KeySpec.SYMMETRIC_DEFAULT and key.origin in (Origin.AWS_KMS, Origin.EXTERNAL):
         metadata.current_key_material_id = key.current_material_id
+    _add_end_of_life(metadata, key)
     if key.multi_region is not None:
         metadata.multi_region_configuration.CopyFrom(_multi_region_configuration(key))
     return metadata
+
+
+def _add_end_of_life(metadata: types_pb2.KeyMetadata, key: Key) -> None:
+    """When the key is deleted, and when its imported material expires."""
+    if key.state is KeyState.PENDING_DELETION and key.deletion_at is not None:
+        metadata.deletion_date.FromDatetime(key.deletion_at)
+    if key.state is KeyState.PENDING_REPLICA_DELETION:
+        metadata.pending_deletion_window_in_days = key.deletion_window_in_days
+    current = key.find_material(key.current_material_id)
+    if key.origin is Origin.EXTERNAL and current is not None and current.is_present:
+        ends = [m.expires_at for m in key.permanent_materials if m.expires_at is not None]
+        set_enum(metadata, "expiration_model", "KEY_MATERIAL_EXPIRES" if ends else "KEY_MATERIAL_DOES_NOT_EXPIRE")
+        if ends:
+            metadata.valid_to.FromDatetime(min(ends))
 
 
 def _multi_region_configuration(key: Key) -> types_pb2.MultiRegionConfiguration:

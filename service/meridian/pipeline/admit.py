@@ -13,9 +13,9 @@ from typing import Final
 from meridian.catalog import enum_aws_value
 from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, require_usage
 from meridian.domain.call import Call
-from meridian.domain.key import Key
+from meridian.domain.key import Key, Origin
 from meridian.domain.key_state import require_state
-from meridian.errors import IncorrectKeyException
+from meridian.errors import IncorrectKeyException, KMSInvalidStateException
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD
 
 ALGORITHM_FIELD: Final = {
@@ -38,10 +38,17 @@ class Admit:
                 _require_named_by_ciphertext(call, key)
             if operation in CRYPTOGRAPHIC:
                 require_state(operation, key)
+                _require_unexpired(call, key)
                 require_usage(operation, key, _algorithm(call, field))
             else:
                 require_applicable(operation, key)
                 require_state(operation, key)
+
+
+def _require_unexpired(call: Call, key: Key) -> None:
+    """Material past its time is not used, even while nobody has come to delete it yet."""
+    if key.origin is Origin.EXTERNAL and key.has_expired(call.received_at):
+        raise KMSInvalidStateException(f"{key.arn} is pending import.", key_arn=key.arn)
 
 
 def _require_named_by_ciphertext(call: Call, key: Key) -> None:

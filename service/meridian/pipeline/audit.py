@@ -33,7 +33,8 @@ from meridian.pipeline.audit_parameters import message_as_record, parameters_of
 from meridian.ports.audit import AuditStream
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import RegionIdentity, Store, UnitOfWork
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_rows import RegionIdentity
 
 SHIPPED_SECONDS: Final = 1.0
 PARTS_MAX: Final = 20_000
@@ -87,7 +88,9 @@ class Audit:
         await self._store_event(uow, event)
         call.event_recorded = event
 
-    async def record_service_event(self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str) -> None:
+    async def record_service_event(
+        self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record | None = None
+    ) -> None:
         event = service_record(
             event_name,
             key,
@@ -96,7 +99,7 @@ class Audit:
             now=self._clock.now(),
             replica=self._replica,
             epoch=self._identity.incarnation,
-            details={"keyMaterialIds": [m.material_id for m in key.materials]},
+            details=details or {"keyMaterialIds": [m.material_id for m in key.materials]},
         )
         await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
 

@@ -37,6 +37,17 @@ TABLE: Final[dict[str, tuple[str, ...]]] = {
     "PutKeyPolicy": ("key_id", "policy_name", *_POLICY),
     "GetKeyPolicy": ("key_id", "policy_name"),
     "ListKeyPolicies": ("key_id",),
+    "ScheduleKeyDeletion": ("key_id", "pending_window_in_days"),
+    "CancelKeyDeletion": ("key_id",),
+    "EnableKeyRotation": ("key_id", "rotation_period_in_days"),
+    "DisableKeyRotation": ("key_id",),
+    "GetKeyRotationStatus": ("key_id",),
+    "ListKeyRotations": ("key_id", "include_key_material", "limit"),
+    "RotateKeyOnDemand": ("key_id",),
+    "GetParametersForImport": ("key_id", "wrapping_algorithm", "wrapping_key_spec"),
+    "ImportKeyMaterial": ("key_id", "valid_to", "expiration_model", "import_type", "key_material_description", "key_material_id"),
+    "DeleteImportedKeyMaterial": ("key_id", "key_material_id"),
+    "UpdatePrimaryRegion": ("key_id", "primary_region"),
     "ReplicateKey": ("key_id", "replica_region", "description", "tags", *_POLICY),
 }
 

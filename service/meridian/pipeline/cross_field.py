@@ -129,12 +129,26 @@ def _key_can_be_made(request: Any) -> None:
         raise FeatureNotBuiltException(f"KeySpec {spec} is not supported.")
     if not SPECS[spec].is_built:
         raise FeatureNotBuiltException(f"KeySpec {spec} is not offered by this server.")
-    if origin is not Origin.AWS_KMS or request.HasField("custom_key_store_id") or request.HasField("xks_key_id"):
+    is_stored_elsewhere = origin not in (Origin.AWS_KMS, Origin.EXTERNAL)
+    if is_stored_elsewhere or request.HasField("custom_key_store_id") or request.HasField("xks_key_id"):
         raise FeatureNotBuiltException(f"Origin {origin} is not offered by this server.")
 
 
 def _tags(request: Any) -> None:
     require_tags([(tag.tag_key, tag.tag_value) for tag in request.tags])
+
+
+def _validity(request: Any) -> None:
+    expires = _value(request, "expiration_model") in ("", "KEY_MATERIAL_EXPIRES")
+    if expires and not request.HasField("valid_to"):
+        raise ValidationException(
+            "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES", fields=[("validTo", "missing")]
+        )
+    if not expires and request.HasField("valid_to"):
+        raise ValidationException(
+            "A validTo date cannot be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE",
+            fields=[("validTo", "given for material that does not expire")],
+        )
 
 
 def _default_policy_name(request: Any) -> None:
@@ -154,6 +168,7 @@ TABLE: Final[dict[str, tuple[Rule, ...]]] = {
     "GenerateDataKey": (_no_attestation, *_DATA_KEY),
     "GenerateDataKeyWithoutPlaintext": _DATA_KEY,
     "GenerateRandom": (_no_attestation, _number_of_bytes, _random_without_store),
+    "ImportKeyMaterial": (_validity,),
     "PutKeyPolicy": (_default_policy_name,),
     "ReplicateKey": (_tags,),
 }

@@ -15,13 +15,15 @@ from meridian.catalog import Rpc
 from meridian.domain.call import Call, Evidence
 from meridian.domain.identifiers import is_multi_region_key_id
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
-from meridian.domain.peer_message import Prepare
+from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, ValidationException
 from meridian.ports.clock import Clock
+from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.principals import Principals
 
 REPLICATE_KEY: Final = "ReplicateKey"
+UPDATE_PRIMARY_REGION: Final = "UpdatePrimaryRegion"
 CREATE_KEY: Final = "CreateKey"
 
 
@@ -32,12 +34,19 @@ def replica_rpc(rpcs: Mapping[str, Rpc]) -> Rpc:
     return replace(rpc, operation=CREATE_KEY, requires=requires, key_fields=())
 
 
-def call_of(rpc: Rpc, message: Prepare, clock: Clock) -> Call:
+def handover_rpc(rpcs: Mapping[str, Rpc]) -> Rpc:
+    """UpdatePrimaryRegion as the Region sees it that is to become primary."""
+    rpc = rpcs[UPDATE_PRIMARY_REGION]
+    requires = tuple(replace(r, by_peer=False) for r in rpc.requires if r.by_peer)
+    return replace(rpc, requires=requires)
+
+
+def call_of(rpc: Rpc, message: Prepare | PrepareHandover, clock: Clock) -> Call:
     """The call that a Prepare begins here, under the caller's own request id."""
     caller = message.caller
     evidence = Evidence(source_ip=caller.source_ip, user_agent=caller.user_agent)
     try:
-        request: Any = rpc.request_class.FromString(message.replicate_key_request)
+        request: Any = rpc.request_class.FromString(_request_of(message))
         malformed = False
     except Exception:
         request, malformed = rpc.request_class(), True
@@ -46,6 +55,28 @@ def call_of(rpc: Rpc, message: Prepare, clock: Clock) -> Call:
     call.started = clock.monotonic()
     call.prepare = message
     return call
+
+
+def _request_of(message: Prepare | PrepareHandover) -> bytes:
+    return message.replicate_key_request if isinstance(message, Prepare) else message.update_primary_region_request
+
+
+class OwnMember:
+    """Here, the key that is to become primary. Raises: ValidationException where this Region has none."""
+
+    def __init__(self, directory: KeyDirectory) -> None:
+        self._directory = directory
+
+    async def __call__(self, call: Call) -> None:
+        message = call.prepare
+        if message is None:
+            return
+        key = await self._directory.find(message.account, message.key_id)
+        if key is None or key.multi_region is None:
+            raise ValidationException(
+                f"{message.key_id} does not have a replica key in the specified Region.", fields=[("primaryRegion", "has no replica")]
+            )
+        call.keys["key_id"] = key
 
 
 class OnBehalf:
@@ -78,7 +109,7 @@ class ForeseeReplica:
 
     def __call__(self, call: Call) -> None:
         message, request = call.prepare, call.request
-        if message is None:
+        if not isinstance(message, Prepare):
             return
         if request.replica_region != self._region or not is_multi_region_key_id(message.key_id):
             raise ValidationException("The replica is not one of this Region.", fields=[("replicaRegion", "another Region")])

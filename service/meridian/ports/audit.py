@@ -41,6 +41,8 @@ class AuditTrail(Protocol):
         """Store the call's event in this transaction; the pipeline ships it to the stream after the commit."""
         ...
 
-    async def record_service_event(self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str) -> None:
-        """Store an event of the service itself in this transaction."""
+    async def record_service_event(
+        self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: dict[str, Any] | None = None
+    ) -> None:
+        """Store an event of the service itself in this transaction; without `details` it names the key's materials."""
         ...

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 from meridian.domain.ciphertext_blob import CiphertextBlob
-from meridian.domain.key import Key, WrappedMaterial
+from meridian.domain.key import Key, KeyMaterial
+from meridian.domain.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,33 @@ class EnvelopeMeta:
     created_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class ImportParameters:
+    """A wrapping key that is given out, and what is kept of it."""
+
+    token_id: str
+    """32 lower-case hexadecimal digits."""
+    token: bytes
+    public_key: bytes
+    """DER SubjectPublicKeyInfo."""
+    sealed_private_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ImportToken:
+    """What an import token says, once it has opened."""
+
+    token_id: str
+    key_arn: str
+    wrapping_algorithm: str
+    wrapping_key_spec: str
+    expires_at: datetime
+
+
 class CryptoEngine(Protocol):
     """Cryptography on keys of this Region."""
 
-    def new_material(self, key: Key) -> WrappedMaterial:
+    def new_material(self, key: Key) -> KeyMaterial:
         """Fresh material for a key, wrapped and bound to it; the rotation number is one above the highest the key has, or 0."""
         ...
 
@@ -117,6 +141,26 @@ class CryptoEngine(Protocol):
         """The position inside a marker. Raises: InvalidMarkerException."""
         ...
 
+    # ---- imports
+
+    def import_parameters(
+        self, key: Key, algorithm: str, wrapping_key_spec: str, private_key: Secret, issued_at: datetime, expires_at: datetime
+    ) -> ImportParameters:
+        """A token and a public key for imports into this key; `private_key` is RSA, DER PKCS#8."""
+        ...
+
+    def open_import_token(self, token: bytes) -> ImportToken:
+        """Raises: InvalidImportTokenException."""
+        ...
+
+    def import_material(self, key: Key, token: ImportToken, sealed_private_key: bytes, encrypted: bytes) -> KeyMaterial:
+        """Unwrap what came under a wrapping key and wrap it as a row of this key. Takes milliseconds: not on the event loop.
+
+        Raises: InvalidCiphertextException, the same for every fault of the wrapping and for a wrong length;
+        IncorrectKeyMaterialException for bytes that are all equal.
+        """
+        ...
+
     def forget(self, account: str, key_id: str) -> None:
         """Drop unwrapped materials of a key from memory."""
         ...
@@ -139,11 +183,11 @@ class CryptoEngine(Protocol):
         """Read another Region's offer. Raises: ValueError if it does not verify or cannot be read."""
         ...
 
-    def seal_for_region(self, key: Key, material: WrappedMaterial, offer: TransportOffer, meta: EnvelopeMeta) -> bytes:
+    def seal_for_region(self, key: Key, material: KeyMaterial, offer: TransportOffer, meta: EnvelopeMeta) -> bytes:
         """The material in an envelope that only the offering Region opens, signed by this Region's transport key."""
         ...
 
-    def open_from_region(self, envelope: bytes, signer_public_key: bytes, expected: EnvelopeMeta, key: Key) -> WrappedMaterial:
+    def open_from_region(self, envelope: bytes, signer_public_key: bytes, expected: EnvelopeMeta, key: Key) -> KeyMaterial:
         """Verify, open and re-wrap a material for this Region's key.
 
         `expected` is compared field by field, but for `hpke_key_id` and `created_ms`, which are read from the envelope. The material

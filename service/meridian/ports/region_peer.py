@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from meridian.domain.peer_message import DeliverHeld, DeliverSetState, Prepare
+from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover
 from meridian.ports.crypto_engine import TransportOffer
 
 
@@ -21,6 +21,14 @@ class RegionPeer(Protocol):
 
     async def prepare(self, region: str, message: Prepare) -> bytes:
         """The replica's serialised KeyMetadata, once the Region has allowed and reserved it."""
+        ...
+
+    async def prepare_handover(self, region: str, message: PrepareHandover) -> None:
+        """Return once the Region has allowed that it becomes primary."""
+        ...
+
+    async def deliver_gone(self, region: str, message: DeliverGone) -> None:
+        """Tell a member that this Region's membership has ended."""
         ...
 
     async def deliver_set_state(self, region: str, message: DeliverSetState) -> bool:

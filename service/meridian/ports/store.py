@@ -12,91 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import SetRow
+from meridian.ports.store_rows import Change, ImportKeyRow, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
 
 
 class VersionConflict(Exception):
     """Somebody else changed or inserted the row first; the operation reads again or reports."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegionIdentity:
-    """Names fixed at first initialisation, and the incarnation that rises at each restore."""
-
-    deployment: str
-    partition: str
-    region: str
-    incarnation: int
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RootRow:
-    """The root key sealed by one seal provider. `parameters` are the provider's, authenticated by it."""
-
-    root_number: int
-    provider: str
-    parameters: bytes
-    sealed_bytes: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class KekRow:
-    """A key-encryption key under the root key."""
-
-    kek_number: int
-    root_number: int
-    is_active: bool
-    created_at: datetime
-    sealed_bytes: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SecretRow:
-    """A secret of the Region that is no customer's material, for example its transport key."""
-
-    kind: str
-    owner: str
-    secret_id: str
-    key_spec: str
-    row_version: int
-    created_at: datetime
-    sealed_bytes: bytes
-    public_bytes: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxEntry:
-    """An intention to tell one Region about one set. The body is read and sealed when it is sent."""
-
-    kind: str
-    """"set_state" or "held"."""
-    target_region: str
-    account: str
-    key_id: str
-    request_id: str
-    """Correlation id of the call that caused it."""
-    sequence: int
-    """Unique and rising per Region; a newer intention of the same kind, set and target replaces one not yet delivered."""
-    attempts: int
-    due_at: datetime
-    lease_owner: str
-    last_error: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One row of the change feed: this key is not what it was."""
-
-    number: int
-    account: str
-    key_id: str
 
 
 class Keys(Protocol):
@@ -117,7 +42,7 @@ class Keys(Protocol):
     async def update(self, key: Key) -> Key:
         """Replace the row that has `key.version`; the answer has the next version.
 
-        Materials are only added: one that is stored stays as it is. Raises: VersionConflict if the version is not the stored one.
+        The stored tags and materials are then exactly the key's. Raises: VersionConflict if the version is not the stored one.
         """
         ...
 
@@ -132,6 +57,26 @@ class Keys(Protocol):
     async def count(self, account: str) -> int:
         """How many keys the account has, in any state."""
         ...
+
+    async def list_due(self, *, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """(account, key id) of keys for which a time has come: deletion, rotation, expiry of a material, end of Updating."""
+        ...
+
+
+class ImportKeys(Protocol):
+    """Wrapping keys of imports under way."""
+
+    async def insert(self, row: ImportKeyRow) -> None: ...
+
+    async def find(self, token_id: str) -> ImportKeyRow | None: ...
+
+    async def note_failure(self, token_id: str, *, tries_max: int) -> None:
+        """Count a failed try; the row is gone after `tries_max` of them."""
+        ...
+
+    async def delete_expired(self, *, now: datetime) -> None: ...
+
+    async def delete_of_key(self, account: str, key_id: str) -> None: ...
 
 
 class KeySets(Protocol):
@@ -171,6 +116,10 @@ class Outbox(Protocol):
 
     async def failed(self, entry: OutboxEntry, *, due_at: datetime, error: str) -> None:
         """Release the entry for `due_at`, unless a newer sequence has replaced it."""
+        ...
+
+    async def is_empty_for(self, account: str, key_id: str) -> bool:
+        """Whether nothing about this set waits for delivery."""
         ...
 
     async def list(self, *, limit: int) -> Sequence[OutboxEntry]:
@@ -244,6 +193,10 @@ class Region(Protocol):
         """Rows of the change feed with a greater number, in order."""
         ...
 
+    async def now(self) -> datetime:
+        """The present moment by the database's clock, which all processes of the Region share; SQLite's is this machine's."""
+        ...
+
     async def last_change(self) -> int:
         """The number of the newest row of the change feed; 0 for none."""
         ...
@@ -253,6 +206,7 @@ class UnitOfWork(Protocol):
     """One transaction: the repositories, all on one connection."""
 
     keys: Keys
+    import_keys: ImportKeys
     key_sets: KeySets
     outbox: Outbox
     inbox: Inbox

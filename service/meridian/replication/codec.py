@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
-from meridian.domain.multi_region import Member, MemberStatus, SetState, Term
+from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term
 from meridian.domain.peer_message import SignedSetState
 from meridian.peer.v1 import replication_pb2 as wire
 
@@ -25,9 +25,13 @@ def encode_set_state(signed: SignedSetState) -> bytes:
         primary=state.primary,
         term_issuer=state.issuer,
         members=[wire.SetMember(region=m.region, serial=m.serial, status=m.status) for m in state.members],
-        materials=[wire.SetMaterial(material_id=m, rotation_number=n) for m, n in state.materials],
+        materials=[wire.SetMaterial(**m._asdict()) for m in state.materials],
         current=state.current,
         pending=state.pending,
+        rotation_period_in_days=state.rotation_period_in_days,
+        next_rotation_us=state.next_rotation_us,
+        on_demand_started_us=state.on_demand_started_us,
+        on_demand_rotations=state.on_demand_rotations,
     )
     return message.SerializeToString(deterministic=True)
 
@@ -44,9 +48,15 @@ def decode_set_state(body: bytes) -> SignedSetState:
         primary=message.primary,
         issuer=message.term_issuer,
         members=tuple(sorted(Member(m.region, m.serial, MemberStatus(m.status)) for m in message.members)),
-        materials=tuple((m.material_id, m.rotation_number) for m in message.materials),
+        materials=tuple(
+            SetMaterial(m.material_id, m.rotation_number, m.rotated_us, m.rotation_type, m.description) for m in message.materials
+        ),
         current=message.current,
         pending=message.pending,
+        rotation_period_in_days=message.rotation_period_in_days,
+        next_rotation_us=message.next_rotation_us,
+        on_demand_started_us=message.on_demand_started_us,
+        on_demand_rotations=message.on_demand_rotations,
     )
     return SignedSetState(
         deployment=message.deployment,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meridian.domain.key import Key, Origin, WrappedMaterial
-from meridian.domain.multi_region import Held, Member, SetRow, SetState
-from meridian.domain.peer_message import DeliverHeld, DeliverSetState
+from meridian.domain.key import Key, KeyMaterial, Origin
+from meridian.domain.multi_region import Held, Member, RowStatus, SetRow, SetState
+from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState
 from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta, TransportOffer
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store import OutboxEntry, RegionIdentity, UnitOfWork
-from meridian.replication.publish import SET_STATE
+from meridian.ports.store import UnitOfWork
+from meridian.ports.store_rows import OutboxEntry, RegionIdentity
+from meridian.replication.publish import GONE, SET_STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,22 @@ class Dispatch:
     async def send(self, letter: Letter) -> None:
         """Return when the target has taken it, or when there was nothing to tell. Raises: KmsError."""
         row, key = letter.row, letter.key
-        if row is None or key is None or row.view is None:
+        if row is None or row.view is None:
             return
-        if letter.entry.kind == SET_STATE:
+        if letter.entry.kind == GONE:
+            await self._send_gone(letter.entry, row, row.view)
+        elif key is None:
+            return
+        elif letter.entry.kind == SET_STATE:
             await self._send_set_state(letter.entry, row, row.view, key)
         else:
             await self._send_held(letter.entry, row, row.view, key)
 
     async def _send_set_state(self, entry: OutboxEntry, row: SetRow, view: SetState, key: Key) -> None:
         member = view.find_member(entry.target_region)
-        if member is None or not row.acts_as_primary(self._identity.region):
+        # A former primary still passes on the handover that it issued.
+        hands_over = view.version == 0 and view.issuer == self._identity.region
+        if member is None or not (hands_over or row.acts_as_primary(self._identity.region)):
             return
         lacking = self._lacking(row, view, member, key)
         offer = await self._peer.transport_offer(entry.target_region) if lacking else None
@@ -67,18 +74,27 @@ class Dispatch:
             incarnation=self._identity.incarnation,
             request_id=entry.request_id,
             transport_public_key=self._engine.transport_public_key(),
+            links=row.links,
         )
         if not await self._peer.deliver_set_state(entry.target_region, message):
             raise KMSInternalException(reason="the target did not acknowledge")
         reach(FaultPoint.REPLICATE_KEY_ACKNOWLEDGED)
 
-    def _lacking(self, row: SetRow, view: SetState, member: Member, key: Key) -> list[WrappedMaterial]:
+    async def _send_gone(self, entry: OutboxEntry, row: SetRow, view: SetState) -> None:
+        if row.status is RowStatus.GONE:
+            message = DeliverGone(row.account, row.key_id, row.serial, view.term, entry.request_id)
+            await self._peer.deliver_gone(entry.target_region, message)
+
+    def _lacking(self, row: SetRow, view: SetState, member: Member, key: Key) -> list[KeyMaterial]:
         if key.origin is not Origin.AWS_KMS:
             return []  # imported material is never copied
-        listed = {material_id for material_id, _ in view.materials}
-        return [m for m in key.materials if m.material_id in listed and Held(member.region, member.serial, m.material_id) not in row.held]
+        return [
+            m
+            for m in key.materials
+            if m.material_id in view.material_ids and Held(member.region, member.serial, m.material_id) not in row.held
+        ]
 
-    def _envelope(self, entry: OutboxEntry, key: Key, material: WrappedMaterial, offer: TransportOffer) -> bytes:
+    def _envelope(self, entry: OutboxEntry, key: Key, material: KeyMaterial, offer: TransportOffer) -> bytes:
         meta = EnvelopeMeta(
             deployment=self._identity.deployment,
             partition=self._identity.partition,
@@ -104,7 +120,7 @@ class Dispatch:
             key_id=key.key_id,
             serial=row.serial,
             term=view.term,
-            material_ids=tuple(m.material_id for m in key.materials),
+            material_ids=tuple(m.material_id for m in key.materials if m.is_present),
             incarnation=self._identity.incarnation,
             request_id=entry.request_id,
         )

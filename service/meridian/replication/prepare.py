@@ -13,6 +13,7 @@ from typing import Any
 from meridian.domain.call import Call
 from meridian.domain.key import Key, KeyState, MultiRegionRole
 from meridian.domain.limits import Limits
+from meridian.domain.peer_message import Prepare
 from meridian.errors import AlreadyExistsException, KMSInternalException, LimitExceededException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
@@ -40,7 +41,7 @@ class ReserveReplica:
         Raises: AlreadyExistsException, LimitExceededException, MalformedPolicyDocumentException.
         """
         prepare, prospective = call.prepare, call.prospective
-        if prepare is None or prospective is None:
+        if not isinstance(prepare, Prepare) or prospective is None:
             raise KMSInternalException(reason="a reservation without its request")
         if prospective.policy or not prospective.account_delegation:
             self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
@@ -64,7 +65,7 @@ class ReserveReplica:
 
     async def _reserve(self, uow: UnitOfWork, call: Call, replica: Key) -> None:
         prepare = call.prepare
-        if prepare is None:
+        if not isinstance(prepare, Prepare):
             raise KMSInternalException(reason="a reservation without its request")
         quota, current = self._limits.keys_per_account, await uow.keys.count(replica.account)
         if current >= quota:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from meridian.domain.key import Key, MultiRegionRole
-from meridian.domain.multi_region import MemberStatus, SetRow, SetState
+from meridian.domain.key import Key, KeyMaterial, MultiRegionKeyType, MultiRegionRole, RotationSchedule, RotationType
+from meridian.domain.multi_region import MemberStatus, SetMaterial, SetRow, SetState
 from meridian.domain.peer_message import SignedSetState
+from meridian.errors import KMSInvalidStateException
 from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import RegionIdentity, UnitOfWork
+from meridian.ports.store import UnitOfWork
+from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.codec import encode_set_state
 
 SET_STATE = "set_state"
 HELD = "held"
+GONE = "gone"
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def role_of(state: SetState) -> MultiRegionRole:
@@ -46,6 +52,100 @@ async def tell_members(uow: UnitOfWork, row: SetRow, region: str, *, request_id:
             await uow.outbox.put(SET_STATE, member.region, row.account, row.key_id, request_id=request_id, now=now)
 
 
+def shared_materials(key: Key) -> tuple[SetMaterial, ...]:
+    """What every member may know about the key's materials."""
+    return tuple(
+        SetMaterial(m.material_id, m.rotation_number, _microseconds(m.rotated_at), str(m.rotation_type or ""), m.description)
+        for m in key.materials
+    )
+
+
+async def tell_held(uow: UnitOfWork, key: Key, *, request_id: str, now: datetime) -> None:
+    """At a replica: an outbox entry that tells the primary what is stored here now."""
+    if key.multi_region is not None and key.multi_region_key_type is MultiRegionKeyType.REPLICA:
+        await uow.outbox.put(HELD, key.multi_region.primary_region, key.account, key.key_id, request_id=request_id, now=now)
+
+
+def with_shared_part(state: SetState, key: Key) -> SetState:
+    """The state with the shared properties of the primary's key."""
+    schedule = key.rotation
+    return replace(
+        state,
+        materials=shared_materials(key),
+        current=key.current_material_id,
+        pending=key.pending_material_id,
+        rotation_period_in_days=schedule.period_in_days if schedule else 0,
+        next_rotation_us=_microseconds(schedule.next_at) if schedule else 0,
+        on_demand_started_us=_microseconds(key.on_demand_started_at),
+        on_demand_rotations=key.on_demand_rotations,
+    )
+
+
 def with_view(key: Key, state: SetState) -> Key:
-    """The key as a member of this state."""
-    return key.with_multi_region(role_of(state))
+    """The key as a member of this state: role and shared properties; its own material, where it is here, stays."""
+    own = {m.material_id: m for m in key.materials}
+    materials = tuple(_with_told(own.get(told.material_id), told) for told in state.materials)
+    schedule = RotationSchedule(state.rotation_period_in_days, _moment(state.next_rotation_us)) if state.rotation_period_in_days else None
+    return replace(
+        key,
+        multi_region=role_of(state),
+        materials=materials,
+        current_material_id=state.current,
+        pending_material_id=state.pending,
+        rotation=schedule,
+        on_demand_started_at=_moment(state.on_demand_started_us) if state.on_demand_started_us else None,
+        on_demand_rotations=state.on_demand_rotations,
+    )
+
+
+def _with_told(own: KeyMaterial | None, told: SetMaterial) -> KeyMaterial:
+    held = own or KeyMaterial(told.material_id, told.rotation_number, 0, b"")
+    return replace(
+        held,
+        rotated_at=_moment(told.rotated_us) if told.rotated_us else None,
+        rotation_type=RotationType(told.rotation_type) if told.rotation_type else None,
+        description=told.description,
+    )
+
+
+def _microseconds(moment: datetime | None) -> int:
+    return 0 if moment is None else (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+class SetPublisher:
+    """Passes what a primary's key shares on to its set, in the transaction that changes the key."""
+
+    def __init__(self, *, engine: CryptoEngine, identity: RegionIdentity, wake_outbox: Callable[[], None]) -> None:
+        self._engine = engine
+        self._identity = identity
+        self.wake_outbox = wake_outbox
+
+    async def key_changed(self, uow: UnitOfWork, before: Key, after: Key, *, request_id: str, now: datetime) -> None:
+        """Publish the next version of the set where shared properties have changed.
+
+        Raises: KMSInvalidStateException while the role is on its way to another Region.
+        """
+        if after.multi_region_key_type is not MultiRegionKeyType.PRIMARY or shared_part(before) == shared_part(after):
+            return
+        row = await uow.key_sets.find(after.account, after.key_id)
+        if row is None or row.view is None or not row.acts_as_primary(self._identity.region):
+            raise KMSInvalidStateException(f"{after.arn} is updating.", key_arn=after.arn)
+        state = with_shared_part(replace(row.view, version=row.view.version + 1), after)
+        await uow.key_sets.update(signed_by(self._engine, self._identity, row, state))
+        await tell_members(uow, replace(row, view=state), self._identity.region, request_id=request_id, now=now)
+
+
+def shared_part(key: Key) -> tuple[object, ...]:
+    """The properties that all members have in common."""
+    return (
+        shared_materials(key),
+        key.current_material_id,
+        key.pending_material_id,
+        key.rotation,
+        key.on_demand_started_at,
+        key.on_demand_rotations,
+    )

@@ -7,18 +7,22 @@ INVARIANT: within one stamp the content of a set state never changes, and a memb
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
-from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetRow, SetState, Term
+from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink
+
+LINKS_MAX: Final = 32
+"""Handovers that a member may have missed."""
 
 
 class SetRefusal(Exception):
     """The message or change does not fit what this Region knows of the set; nothing changes."""
 
 
-def found_set(account: str, key_id: str, region: str, serial: str, materials: tuple[tuple[str, int], ...]) -> SetRow:
+def found_set(account: str, key_id: str, region: str, serial: str, materials: tuple[SetMaterial, ...]) -> SetRow:
     """The set of a new primary: one member, term (0, its Region, 0), version 0."""
     state = SetState(
         term=Term(0, region, 0),
@@ -27,7 +31,7 @@ def found_set(account: str, key_id: str, region: str, serial: str, materials: tu
         issuer=region,
         members=(Member(region, serial, MemberStatus.ON),),
         materials=materials,
-        current=materials[-1][0] if materials else "",
+        current=materials[-1].material_id if materials else "",
     )
     return SetRow(account=account, key_id=key_id, status=RowStatus.LIVE, serial=serial, view=state)
 
@@ -60,11 +64,27 @@ def add_member(row: SetRow, region: str, member_region: str, serial: str) -> Set
     return replace(row, view=view.with_member(Member(member_region, serial, MemberStatus.NEW)))
 
 
-def adopt(row: SetRow, region: str, state: SetState, signed: bytes, serial: str, stored: Iterable[str]) -> SetRow | None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A set state as it arrived: verified, with the Region that signed it."""
+
+    state: SetState
+    signer: str
+    signed: bytes
+    public_key: bytes
+
+    @property
+    def link(self) -> TermLink:
+        return TermLink(self.signed, self.public_key)
+
+
+def adopt(row: SetRow, region: str, told: Told, earlier: Sequence[Told], serial: str, stored: Iterable[str] | None) -> SetRow | None:
     """The row after a state has arrived; None when it is one this Region has, or an older one.
 
-    `stored` names the materials in this Region's store, those that came along included. Raises: SetRefusal.
+    `earlier` are the handovers that the sender knows, oldest first. `stored` names the materials in this Region's store, those
+    that came along included; None for imported material, which each Region gets from its owner. Raises: SetRefusal.
     """
+    state = told.state
     member = state.find_member(region)
     if row.stale:
         raise SetRefusal("this Region was restored and has not reconciled")
@@ -72,18 +92,109 @@ def adopt(row: SetRow, region: str, state: SetState, signed: bytes, serial: str,
         raise SetRefusal("no membership with this serial")
     if member is None or member.serial != serial:
         raise SetRefusal("the state does not list this membership")
-    if row.view is not None:
-        if state.term[:2] != row.view.term[:2]:
-            raise SetRefusal("the state is of another generation")
-        if state.stamp <= row.view.stamp:
-            return None
-    if not {material_id for material_id, _ in state.materials} <= set(stored):
+    if row.view is not None and state.stamp <= row.view.stamp:
+        return None
+    links = _followed(row, [*earlier, told])
+    if stored is not None and not state.material_ids <= set(stored):
         raise SetRefusal("a listed material is neither stored nor enclosed")
-    return replace(row, status=RowStatus.LIVE, view=state, signed_view=signed, prepared_by="", reserved_at=None)
+    is_same_term = row.view is not None and row.view.term == state.term
+    return replace(
+        row,
+        status=RowStatus.LIVE,
+        view=state,
+        signed_view=told.signed,
+        links=links,
+        held=row.held if is_same_term else frozenset(),
+        prepared_by="",
+        reserved_at=None,
+    )
 
 
-def acknowledge(row: SetRow, region: str, sender: str, serial: str, term: Term, material_ids: Iterable[str]) -> SetRow | None:
+def _followed(row: SetRow, told: Sequence[Told]) -> tuple[TermLink, ...]:
+    """The handovers from this Region's view to the newest state: each by the primary known before it. Raises: SetRefusal."""
+    known, links = row.view, row.links
+    for each in told:
+        state = each.state
+        if known is None:
+            # The first state of a new member: the Region that prepared its place vouches for it.
+            if each is told[-1] and each.signer not in (state.primary, state.issuer):
+                raise SetRefusal("the state is signed by a Region that is not its primary")
+            links = (*links, each.link) if state.version == 0 and state.term.number else links
+            continue
+        if state.term[:2] != known.term[:2]:
+            raise SetRefusal("the state is of another generation")
+        if state.term < known.term:
+            continue
+        if state.term == known.term:
+            if each.signer != (state.issuer if state.version == 0 else state.primary):
+                raise SetRefusal("the state is signed by a Region that is not its primary")
+            continue
+        if state.version != 0 or state.term.number != known.term.number + 1:
+            raise SetRefusal("a handover in between is missing")
+        # A primary that was named and left without ever speaking has its role taken back by the Region that named it.
+        issuers = {known.primary, known.issuer} if known.version == 0 else {known.primary}
+        if each.signer != state.issuer or each.signer not in issuers:
+            raise SetRefusal("the handover is not signed by the primary that was")
+        known, links = state, (*links, each.link)
+    return links[-LINKS_MAX:]
+
+
+def hand_over(row: SetRow, region: str, successor: str) -> SetRow:
+    """Version 0 of the next term, which names another member primary. From its commit this Region is a replica.
+
+    Raises: SetRefusal unless this Region acts as primary and the successor is a full member.
+    """
+    view = _acting_view(row, region)
+    member = view.find_member(successor)
+    if member is None or member.status is not MemberStatus.ON:
+        raise SetRefusal("the successor is not a full member")
+    return _next_term(row, view, issuer=region, primary=successor)
+
+
+def takes_role(row: SetRow, region: str) -> bool:
+    """Whether the state just adopted makes this Region primary and waits for its first version."""
+    return row.view is not None and row.view.primary == region and row.view.version == 0 and row.view.issuer != region
+
+
+def take_role(row: SetRow) -> SetRow:
+    """Version 1 of the term that names this Region primary: publishing it is taking the role."""
+    if row.view is None:
+        raise SetRefusal("no state")
+    return replace(row, view=replace(row.view, version=1), held=frozenset())
+
+
+def part(row: SetRow, region: str, sender: str, serial: str, last_term: Term) -> SetRow | None:
+    """The row after a member said that it is gone for good; None when it is of no consequence.
+
+    The Region that named the sender primary takes the role again if the sender never heard of it.
+    """
+    view = row.view
+    if row.status is not RowStatus.LIVE or row.stale or view is None:
+        return None
+    member = view.find_member(sender)
+    if member is None or member.serial != serial:
+        return None
+    if view.primary == region:
+        held = frozenset(h for h in row.held if h.region != sender)
+        return replace(row, view=view.without_member(sender), held=held)
+    if view.issuer == region and view.version == 0 and view.primary == sender and last_term < view.term:
+        again = _next_term(row, view, issuer=region, primary=region)
+        assert again.view is not None  # noqa: S101 - a next term has a state
+        return replace(again, view=replace(again.view.without_member(sender), version=0))
+    return None
+
+
+def _next_term(row: SetRow, view: SetState, *, issuer: str, primary: str) -> SetRow:
+    term = view.term._replace(number=view.term.number + 1)
+    return replace(row, view=replace(view, term=term, version=0, primary=primary, issuer=issuer), held=frozenset())
+
+
+def acknowledge(
+    row: SetRow, region: str, sender: str, serial: str, term: Term, material_ids: Iterable[str], *, may_lose: bool = False
+) -> SetRow | None:
     """The primary's row after a member said what it holds; None when it is of no consequence.
+
+    `may_lose` is for imported material, which a member can lose again: what it no longer names, it no longer holds.
 
     A member that holds every material of the set stops being new; that is the next version.
     """
@@ -92,14 +203,24 @@ def acknowledge(row: SetRow, region: str, sender: str, serial: str, term: Term, 
     member = row.view.find_member(sender)
     if member is None or member.serial != serial:
         return None
-    held = row.held | {Held(sender, serial, material_id) for material_id in material_ids}
+    before = frozenset(h for h in row.held if h.region != sender) if may_lose else row.held
+    held = before | {Held(sender, serial, material_id) for material_id in material_ids}
     view = row.view
-    complete = all(Held(sender, serial, material_id) in held for material_id, _ in view.materials)
+    complete = all(Held(sender, serial, material_id) in held for material_id in view.material_ids)
     if complete and member.status is MemberStatus.NEW:
         view = view.with_member(replace(member, status=MemberStatus.ON))
     if held == row.held and view is row.view:
         return None
     return replace(row, view=view, held=held)
+
+
+def is_held_by_all(row: SetRow, material_id: str) -> bool:
+    """Whether every other member that counts has acknowledged this material in this term."""
+    view = row.view
+    if view is None:
+        return False
+    others = [m for m in view.members if m.region != view.primary and m.status is not MemberStatus.OFF]
+    return all(Held(m.region, m.serial, material_id) in row.held for m in others)
 
 
 def resolve(row: SetRow, sender: str, serial: str) -> tuple[SetRow, bool]:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import grpc
 from grpc_status import rpc_status
 
-from meridian.domain.multi_region import Term
-from meridian.domain.peer_message import CallerOnBehalf, DeliverHeld, DeliverSetState, Prepare
+from meridian.domain.multi_region import Term, TermLink
+from meridian.domain.peer_message import CallerOnBehalf, DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, KmsError, KMSInternalException
 from meridian.operations.present import key_metadata
@@ -20,16 +20,25 @@ from meridian.replication.apply import ApplyMessages
 from meridian.transport.error_table import status_of
 
 T = TypeVar("T")
-PreparedWalk = Callable[[Prepare], Awaitable[Any]]
+PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]
 
 
 class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     """Serves `meridian.peer.v1.ReplicationService`."""
 
-    def __init__(self, *, peers: Mapping[str, PeerRegion], engine: CryptoEngine, prepare: PreparedWalk, messages: ApplyMessages) -> None:
+    def __init__(
+        self,
+        *,
+        peers: Mapping[str, PeerRegion],
+        engine: CryptoEngine,
+        prepare: PreparedWalk,
+        prepare_handover: PreparedWalk,
+        messages: ApplyMessages,
+    ) -> None:
         self._peers = {peer.spiffe_id: peer for peer in peers.values()}
         self._engine = engine
         self._prepare = prepare
+        self._prepare_handover = prepare_handover
         self._messages = messages
 
     async def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
@@ -49,6 +58,33 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
 
         return await self._answer(context, answer, request.request_id)
 
+    async def PrepareHandover(self, request: wire.PrepareHandoverRequest, context: Any) -> wire.PrepareHandoverResponse:
+        async def answer(peer: PeerRegion) -> wire.PrepareHandoverResponse:
+            caller = request.caller
+            message = PrepareHandover(
+                account=request.set.account,
+                key_id=request.set.key_id,
+                request_id=request.request_id,
+                caller=CallerOnBehalf(caller.method, caller.subject, caller.source_ip, caller.user_agent),
+                update_primary_region_request=request.update_primary_region_request,
+                primary_region=request.primary_region,
+            )
+            if message.primary_region != peer.region:
+                raise AccessDeniedException("Only the primary's Region may hand its role over.")
+            await self._prepare_handover(message)
+            return wire.PrepareHandoverResponse()
+
+        return await self._answer(context, answer, request.request_id)
+
+    async def DeliverGone(self, request: wire.DeliverGoneRequest, context: Any) -> wire.DeliverGoneResponse:
+        async def answer(peer: PeerRegion) -> wire.DeliverGoneResponse:
+            term = Term(request.term_generation, request.term_origin, request.term_number)
+            message = DeliverGone(request.set.account, request.set.key_id, request.serial, term, request.request_id)
+            await self._messages.gone(peer, message)
+            return wire.DeliverGoneResponse()
+
+        return await self._answer(context, answer, request.request_id)
+
     async def DeliverSetState(self, request: wire.DeliverSetStateRequest, context: Any) -> wire.DeliverSetStateResponse:
         async def answer(peer: PeerRegion) -> wire.DeliverSetStateResponse:
             message = DeliverSetState(
@@ -59,6 +95,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
                 incarnation=request.incarnation,
                 request_id=request.request_id,
                 transport_public_key=request.transport_public_key,
+                links=tuple(TermLink(link.signed_state, link.transport_public_key) for link in request.links),
             )
             return wire.DeliverSetStateResponse(acknowledged=await self._messages.set_state(peer, message))
 

@@ -13,7 +13,7 @@ from meridian.crypto.aead import OpenError
 from meridian.domain.secret import Secret, SecretAccess
 from meridian.engine.keyring import Keyring, RowIdentity, create, unlock
 from meridian.engine.seals import FileSeal, PassphraseSeal, SealError
-from meridian.ports.store import RegionIdentity
+from meridian.ports.store_rows import RegionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REGION = RegionIdentity("deployment-1", "aws", "us-east-1", 0, NOW)

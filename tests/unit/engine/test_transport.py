@@ -16,7 +16,7 @@ from meridian.domain.secret import Secret
 from meridian.engine.keyring import Keyring
 from meridian.engine.transport import HpkeKey, TransportKeys
 from meridian.ports.crypto_engine import EnvelopeMeta
-from meridian.ports.store import RegionIdentity
+from meridian.ports.store_rows import RegionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

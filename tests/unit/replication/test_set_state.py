@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from meridian.domain.multi_region import MemberStatus, RowStatus, SetRow, Term
-from meridian.replication.set_state import SetRefusal, acknowledge, add_member, adopt, found_set, reserve, resolve
+from meridian.domain.multi_region import MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term
+from meridian.replication.set_state import SetRefusal, Told, acknowledge, add_member, adopt, found_set, reserve, resolve
 
 ACCOUNT, KEY_ID = "111122223333", "mrk-1234abcd12ab34cd56ef1234567890ab"
 HOME, AWAY = "us-east-1", "eu-west-1"
@@ -16,7 +16,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def primary() -> SetRow:
-    return found_set(ACCOUNT, KEY_ID, HOME, "s0", ((MATERIAL, 0),))
+    return found_set(ACCOUNT, KEY_ID, HOME, "s0", (SetMaterial(MATERIAL, 0),))
+
+
+def told(view: SetState, signer: str = HOME) -> Told:
+    return Told(view, signer, b"signed", b"key")
 
 
 def reserved() -> SetRow:
@@ -58,8 +62,8 @@ def test_a_reserved_member_becomes_live_only_with_every_material() -> None:
     view = add_member(primary(), HOME, AWAY, "s1").view
     assert view is not None
     with pytest.raises(SetRefusal):
-        adopt(reserved(), AWAY, view, b"signed", "s1", stored=())
-    row = adopt(reserved(), AWAY, view, b"signed", "s1", stored=(MATERIAL,))
+        adopt(reserved(), AWAY, told(view), [], "s1", stored=())
+    row = adopt(reserved(), AWAY, told(view), [], "s1", stored=(MATERIAL,))
     assert row is not None
     assert row.status is RowStatus.LIVE
 
@@ -67,16 +71,16 @@ def test_a_reserved_member_becomes_live_only_with_every_material() -> None:
 def test_the_same_or_an_older_state_changes_nothing() -> None:
     view = add_member(primary(), HOME, AWAY, "s1").view
     assert view is not None
-    row = adopt(reserved(), AWAY, view, b"signed", "s1", stored=(MATERIAL,))
+    row = adopt(reserved(), AWAY, told(view), [], "s1", stored=(MATERIAL,))
     assert row is not None
-    assert adopt(row, AWAY, view, b"signed", "s1", stored=(MATERIAL,)) is None
+    assert adopt(row, AWAY, told(view), [], "s1", stored=(MATERIAL,)) is None
 
 
 def test_a_state_for_another_membership_is_refused() -> None:
     view = add_member(primary(), HOME, AWAY, "s2").view
     assert view is not None
     with pytest.raises(SetRefusal):
-        adopt(reserved(), AWAY, view, b"signed", "s1", stored=(MATERIAL,))
+        adopt(reserved(), AWAY, told(view), [], "s1", stored=(MATERIAL,))
 
 
 def test_an_acknowledgement_of_every_material_ends_the_creation() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetRow, SetState, Term
+from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink
 from meridian.ports.store import VersionConflict
 
 COLUMNS = tuple(t.key_sets.c)
@@ -64,6 +64,7 @@ def _values(row: SetRow) -> dict[str, Any]:
         "view": _encode_view(row.view),
         "signed_view": row.signed_view,
         "held": json.dumps(sorted(row.held)),
+        "links": json.dumps([(link.signed.hex(), link.public_key.hex()) for link in row.links]),
         "stale": row.stale,
         "prepared_by": row.prepared_by,
         "reserved_at": row.reserved_at,
@@ -82,6 +83,7 @@ def _set_row(row: Row[Any]) -> SetRow:
         view=_decode_view(row.view),
         signed_view=bytes(row.signed_view),
         held=frozenset(Held(*entry) for entry in json.loads(row.held)),
+        links=tuple(TermLink(bytes.fromhex(signed), bytes.fromhex(public)) for signed, public in json.loads(row.links)),
         stale=row.stale,
         prepared_by=row.prepared_by,
         reserved_at=row.reserved_at,
@@ -104,6 +106,10 @@ def _encode_view(view: SetState | None) -> str:
             "materials": view.materials,
             "current": view.current,
             "pending": view.pending,
+            "rotation_period_in_days": view.rotation_period_in_days,
+            "next_rotation_us": view.next_rotation_us,
+            "on_demand_started_us": view.on_demand_started_us,
+            "on_demand_rotations": view.on_demand_rotations,
         }
     )
 
@@ -118,7 +124,11 @@ def _decode_view(text: str) -> SetState | None:
         primary=view["primary"],
         issuer=view["issuer"],
         members=tuple(Member(region, serial, MemberStatus(status)) for region, serial, status in view["members"]),
-        materials=tuple((material_id, number) for material_id, number in view["materials"]),
+        materials=tuple(SetMaterial(*material) for material in view["materials"]),
         current=view["current"],
         pending=view["pending"],
+        rotation_period_in_days=view.get("rotation_period_in_days", 0),
+        next_rotation_us=view.get("next_rotation_us", 0),
+        on_demand_started_us=view.get("on_demand_started_us", 0),
+        on_demand_rotations=view.get("on_demand_rotations", 0),
     )

@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store import KekRow, RootRow, SecretRow
+from meridian.ports.store_rows import KekRow, RootRow, SecretRow
 
 
 class SqlKeyringRows:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin, WrappedMaterial
+from meridian.domain.key import (
+    Key,
+    KeyMaterial,
+    KeySpec,
+    KeyState,
+    KeyUsage,
+    MultiRegionRole,
+    Origin,
+    RotationSchedule,
+    RotationType,
+)
 from meridian.ports.store import VersionConflict
 
 KEY_COLUMNS = tuple(t.keys.c)
@@ -37,7 +48,7 @@ class SqlKeys:
             raise VersionConflict("a key of this number exists")
         await self._connection.execute(insert(t.keys).values(_values(key)))
         await self._add_tags(key)
-        await self._add_materials(key, known=frozenset())
+        await self._write_materials(key, stored={})
         await self._note_change(key)
 
     async def update(self, key: Key) -> Key:
@@ -51,8 +62,7 @@ class SqlKeys:
             raise VersionConflict("the key has another version")
         await self._connection.execute(delete(t.key_tags).where(*_same_key(t.key_tags, key)))
         await self._add_tags(key)
-        rows = await self._connection.execute(select(t.materials.c.material_id).where(*_same_key(t.materials, key)))
-        await self._add_materials(key, known=frozenset(row.material_id for row in rows))
+        await self._write_materials(key, stored={m.material_id: m for m in await self._materials(key.account, key.key_id)})
         await self._note_change(key)
         return stored
 
@@ -76,6 +86,20 @@ class SqlKeys:
         found = await self._connection.execute(select(func.count()).select_from(t.keys).where(t.keys.c.account == account))
         return int(found.scalar_one())
 
+    async def list_due(self, *, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        keys, materials = t.keys, t.materials
+        rotates = or_(~keys.c.multi_region, keys.c.primary_region == keys.c.region)
+        # What waits for acknowledgements of other Regions is not due; the last of them moves it.
+        startable = or_(keys.c.pending_material_id == "", keys.c.origin == str(Origin.EXTERNAL))
+        due = union(
+            select(keys.c.account, keys.c.key_id).where(keys.c.deletion_at <= now),
+            select(keys.c.account, keys.c.key_id).where(keys.c.updating_until <= now),
+            select(keys.c.account, keys.c.key_id).where(keys.c.next_rotation_at <= now, keys.c.state == str(KeyState.ENABLED), rotates),
+            select(keys.c.account, keys.c.key_id).where(keys.c.on_demand_started_at <= now, rotates, startable),
+            select(materials.c.account, materials.c.key_id).where(materials.c.expires_at <= now),
+        ).limit(limit)
+        return [(row.account, row.key_id) for row in await self._connection.execute(due)]
+
     async def _one(self, *where: Any) -> Key | None:
         row = (await self._connection.execute(select(*KEY_COLUMNS).where(*where))).first()
         if row is None:
@@ -90,35 +114,40 @@ class SqlKeys:
             .where(t.aliases.c.account == row.account, t.aliases.c.key_id == row.key_id)
             .order_by(t.aliases.c.alias_name)
         )
-        rows = await self._connection.execute(
-            select(t.materials.c.material_id, t.materials.c.rotation_number, t.materials.c.row_version, t.materials.c.sealed_bytes)
-            .where(t.materials.c.account == row.account, t.materials.c.key_id == row.key_id)
-            .order_by(t.materials.c.rotation_number)
-        )
         return _key(
             row,
             tuple((tag.tag_key, tag.tag_value) for tag in tags),
             tuple(name.alias_name for name in names),
-            tuple(WrappedMaterial(m.material_id, m.rotation_number, m.row_version, bytes(m.sealed_bytes)) for m in rows),
+            await self._materials(row.account, row.key_id),
         )
+
+    async def _materials(self, account: str, key_id: str) -> tuple[KeyMaterial, ...]:
+        rows = await self._connection.execute(
+            select(*t.materials.c)
+            .where(t.materials.c.account == account, t.materials.c.key_id == key_id)
+            .order_by(t.materials.c.rotation_number)
+        )
+        return tuple(_material(row) for row in rows)
 
     async def _add_tags(self, key: Key) -> None:
         for tag_key, tag_value in key.tags:
             values = {"account": key.account, "key_id": key.key_id, "tag_key": tag_key, "tag_value": tag_value}
             await self._connection.execute(insert(t.key_tags).values(values))
 
-    async def _add_materials(self, key: Key, known: frozenset[str]) -> None:
+    async def _write_materials(self, key: Key, stored: Mapping[str, KeyMaterial]) -> None:
+        """Make the stored materials equal to the key's; the key's version has ruled out a lost change."""
+        same_key = _same_key(t.materials, key)
         for material in key.materials:
-            if material.material_id not in known:
-                values = {
-                    "account": key.account,
-                    "key_id": key.key_id,
-                    "material_id": material.material_id,
-                    "rotation_number": material.rotation_number,
-                    "row_version": material.row_version,
-                    "sealed_bytes": material.sealed_bytes,
-                }
-                await self._connection.execute(insert(t.materials).values(values))
+            values = _material_values(material)
+            if material.material_id not in stored:
+                names = {"account": key.account, "key_id": key.key_id, "material_id": material.material_id}
+                await self._connection.execute(insert(t.materials).values(names | values))
+            elif stored[material.material_id] != material:
+                await self._connection.execute(
+                    update(t.materials).where(*same_key, t.materials.c.material_id == material.material_id).values(values)
+                )
+        for material_id in stored.keys() - {m.material_id for m in key.materials}:
+            await self._connection.execute(delete(t.materials).where(*same_key, t.materials.c.material_id == material_id))
 
     async def _note_change(self, key: Key) -> None:
         await self._connection.execute(insert(t.changes).values(account=key.account, key_id=key.key_id))
@@ -151,10 +180,43 @@ def _values(key: Key) -> dict[str, Any]:
         "policy_version": key.policy_version,
         "account_delegation": key.account_delegation,
         "custom_key_store_id": key.custom_key_store_id,
+        "pending_material_id": key.pending_material_id,
+        "rotation_period_in_days": key.rotation.period_in_days if key.rotation else 0,
+        "next_rotation_at": key.rotation.next_at if key.rotation else None,
+        "on_demand_started_at": key.on_demand_started_at,
+        "on_demand_rotations": key.on_demand_rotations,
+        "deletion_at": key.deletion_at,
+        "updating_until": key.updating_until,
+        "deletion_window_in_days": key.deletion_window_in_days,
     }
 
 
-def _key(row: Row[Any], tags: tuple[tuple[str, str], ...], aliases: tuple[str, ...], materials: tuple[WrappedMaterial, ...]) -> Key:
+def _material_values(material: KeyMaterial) -> dict[str, Any]:
+    return {
+        "rotation_number": material.rotation_number,
+        "row_version": material.row_version,
+        "sealed_bytes": material.sealed_bytes,
+        "rotated_at": material.rotated_at,
+        "rotation_type": str(material.rotation_type or ""),
+        "description": material.description,
+        "expires_at": material.expires_at,
+    }
+
+
+def _material(row: Row[Any]) -> KeyMaterial:
+    return KeyMaterial(
+        material_id=row.material_id,
+        rotation_number=row.rotation_number,
+        row_version=row.row_version,
+        sealed_bytes=bytes(row.sealed_bytes),
+        rotated_at=row.rotated_at,
+        rotation_type=RotationType(row.rotation_type) if row.rotation_type else None,
+        description=row.description,
+        expires_at=row.expires_at,
+    )
+
+
+def _key(row: Row[Any], tags: tuple[tuple[str, str], ...], aliases: tuple[str, ...], materials: tuple[KeyMaterial, ...]) -> Key:
     return Key(
         partition=row.partition,
         region=row.region,
@@ -176,4 +238,11 @@ def _key(row: Row[Any], tags: tuple[tuple[str, str], ...], aliases: tuple[str, .
         tags=tags,
         aliases=aliases,
         custom_key_store_id=row.custom_key_store_id,
+        pending_material_id=row.pending_material_id,
+        rotation=RotationSchedule(row.rotation_period_in_days, row.next_rotation_at) if row.next_rotation_at else None,
+        on_demand_started_at=row.on_demand_started_at,
+        on_demand_rotations=row.on_demand_rotations,
+        deletion_at=row.deletion_at,
+        updating_until=row.updating_until,
+        deletion_window_in_days=row.deletion_window_in_days,
     )

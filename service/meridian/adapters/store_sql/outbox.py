@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store import OutboxEntry
+from meridian.ports.store_rows import OutboxEntry
 
 COLUMNS = tuple(c for c in t.outbox.c if c.name != "lease_until")
 SEQUENCE = "outbox"
@@ -62,6 +62,10 @@ class SqlOutbox:
     async def failed(self, entry: OutboxEntry, *, due_at: datetime, error: str) -> None:
         released = {"due_at": due_at, "lease_owner": "", "lease_until": None, "last_error": error[:ERROR_CHARACTERS_MAX]}
         await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence == entry.sequence).values(released))
+
+    async def is_empty_for(self, account: str, key_id: str) -> bool:
+        waiting = select(t.outbox.c.sequence).where(t.outbox.c.account == account, t.outbox.c.key_id == key_id).limit(1)
+        return (await self._connection.execute(waiting)).first() is None
 
     async def list(self, *, limit: int) -> Sequence[OutboxEntry]:
         rows = await self._connection.execute(select(*COLUMNS).order_by(t.outbox.c.sequence).limit(limit))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import extract, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store import Change, RegionIdentity, VersionConflict
+from meridian.ports.store import VersionConflict
+from meridian.ports.store_rows import Change, RegionIdentity
 
 
 class SqlRegion:
@@ -44,6 +46,12 @@ class SqlRegion:
             .limit(limit)
         )
         return [Change(row.number, row.account, row.key_id) for row in rows]
+
+    async def now(self) -> datetime:
+        on_sqlite = self._connection.dialect.name == "sqlite"
+        # SQLite counts days from noon of 24 November 4714 BC.
+        seconds = (func.julianday("now") - 2440587.5) * 86400 if on_sqlite else extract("epoch", func.clock_timestamp())
+        return datetime.fromtimestamp(float((await self._connection.execute(select(seconds))).scalar_one()), UTC)
 
     async def last_change(self) -> int:
         found = await self._connection.execute(select(func.max(t.changes.c.number)))

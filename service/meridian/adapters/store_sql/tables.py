@@ -106,7 +106,19 @@ keys = Table(
     Column("policy_version", BigInteger, nullable=False),
     Column("account_delegation", Boolean, nullable=False),
     Column("custom_key_store_id", Text, nullable=False),
+    Column("pending_material_id", Text, nullable=False),
+    Column("rotation_period_in_days", Integer, nullable=False),
+    Column("next_rotation_at", Moment),
+    Column("on_demand_started_at", Moment),
+    Column("on_demand_rotations", Integer, nullable=False),
+    Column("deletion_at", Moment),
+    Column("updating_until", Moment),
+    Column("deletion_window_in_days", Integer, nullable=False),
     Index("keys_number", "number", "multi_region", unique=True),
+    Index("keys_next_rotation", "next_rotation_at"),
+    Index("keys_on_demand", "on_demand_started_at"),
+    Index("keys_deletion", "deletion_at"),
+    Index("keys_updating", "updating_until"),
 )
 
 key_tags = Table(
@@ -136,6 +148,24 @@ materials = Table(
     Column("rotation_number", BigInteger, nullable=False),
     Column("row_version", BigInteger, nullable=False),
     Column("sealed_bytes", LargeBinary, nullable=False),
+    Column("rotated_at", Moment),
+    Column("rotation_type", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("expires_at", Moment),
+    Index("materials_expiry", "expires_at"),
+)
+
+import_keys = Table(
+    "import_keys",
+    metadata,
+    Column("token_id", identifier(32), primary_key=True),
+    Column("account", identifier(12), nullable=False),
+    Column("key_id", identifier(64), nullable=False),
+    Column("wrapping_key_spec", Text, nullable=False),
+    Column("sealed_bytes", LargeBinary, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("failed_tries", Integer, nullable=False),
+    Index("import_keys_expiry", "expires_at"),
 )
 
 key_sets = Table(
@@ -148,6 +178,7 @@ key_sets = Table(
     Column("view", Text, nullable=False),
     Column("signed_view", LargeBinary, nullable=False),
     Column("held", Text, nullable=False),
+    Column("links", Text, nullable=False),
     Column("stale", Boolean, nullable=False),
     Column("prepared_by", Text, nullable=False),
     Column("reserved_at", Moment),

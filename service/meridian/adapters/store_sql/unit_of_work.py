@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql.audit_events import SqlAuditEvents
+from meridian.adapters.store_sql.import_keys import SqlImportKeys
 from meridian.adapters.store_sql.inbox import SqlInbox
 from meridian.adapters.store_sql.key_sets import SqlKeySets
 from meridian.adapters.store_sql.keyring import SqlKeyringRows
 from meridian.adapters.store_sql.keys import SqlKeys
 from meridian.adapters.store_sql.outbox import SqlOutbox
 from meridian.adapters.store_sql.region import SqlRegion
-from meridian.ports.store import AuditEvents, Inbox, KeyringRows, Keys, KeySets, Outbox, Region
+from meridian.ports.store import AuditEvents, ImportKeys, Inbox, KeyringRows, Keys, KeySets, Outbox, Region
 
 
 class SqlUnitOfWork:
@@ -19,6 +20,7 @@ class SqlUnitOfWork:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.keys: Keys = SqlKeys(connection)
+        self.import_keys: ImportKeys = SqlImportKeys(connection)
         self.key_sets: KeySets = SqlKeySets(connection)
         self.outbox: Outbox = SqlOutbox(connection)
         self.inbox: Inbox = SqlInbox(connection)

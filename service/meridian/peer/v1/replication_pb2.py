@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"meridian/peer/v1/replication.proto\x12\x10meridian.peer.v1\"\x1a\n\x18GetTransportOfferRequest\"O\n\x19GetTransportOfferResponse\x12\x14\n\x0csigned_offer\x18\x01 \x01(\x0c\x12\x1c\n\x14transport_public_key\x18\x02 \x01(\x0c\"-\n\nKeySetName\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\"X\n\x0e\x43\x61llerOnBehalf\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x11\n\tsource_ip\x18\x03 \x01(\t\x12\x12\n\nuser_agent\x18\x04 \x01(\t\"\xb3\x02\n\x0ePrepareRequest\x12)\n\x03set\x18\x01 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x30\n\x06\x63\x61ller\x18\x04 \x01(\x0b\x32 .meridian.peer.v1.CallerOnBehalf\x12\x1d\n\x15replicate_key_request\x18\x05 \x01(\x0c\x12\x10\n\x08key_spec\x18\x06 \x01(\t\x12\x11\n\tkey_usage\x18\x07 \x01(\t\x12\x0e\n\x06origin\x18\x08 \x01(\t\x12\x16\n\x0eprimary_region\x18\t \x01(\t\x12\x17\n\x0freplica_regions\x18\n \x03(\t\x12\x1b\n\x13\x63urrent_material_id\x18\x0b \x01(\t\"\'\n\x0fPrepareResponse\x12\x14\n\x0ckey_metadata\x18\x01 \x01(\x0c\"\x8d\x03\n\x08SetState\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\t\x12)\n\x03set\x18\x03 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x16\n\x0eissuing_region\x18\x04 \x01(\t\x12\x1b\n\x13issuing_incarnation\x18\x05 \x01(\x04\x12\x17\n\x0fterm_generation\x18\x06 \x01(\x04\x12\x13\n\x0bterm_origin\x18\x07 \x01(\t\x12\x13\n\x0bterm_number\x18\x08 \x01(\x04\x12\x0f\n\x07version\x18\t \x01(\x04\x12\x0f\n\x07primary\x18\n \x01(\t\x12\x13\n\x0bterm_issuer\x18\x0b \x01(\t\x12,\n\x07members\x18\x0c \x03(\x0b\x32\x1b.meridian.peer.v1.SetMember\x12\x30\n\tmaterials\x18\r \x03(\x0b\x32\x1d.meridian.peer.v1.SetMaterial\x12\x0f\n\x07\x63urrent\x18\x0e \x01(\t\x12\x0f\n\x07pending\x18\x0f \x01(\t\";\n\tSetMember\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\";\n\x0bSetMaterial\x12\x13\n\x0bmaterial_id\x18\x01 \x01(\t\x12\x17\n\x0frotation_number\x18\x02 \x01(\x04\"\xaa\x01\n\x16\x44\x65liverSetStateRequest\x12\x14\n\x0csigned_state\x18\x01 \x01(\x0c\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x11\n\tenvelopes\x18\x03 \x03(\x0c\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x13\n\x0bincarnation\x18\x05 \x01(\x04\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x1c\n\x14transport_public_key\x18\x07 \x01(\x0c\"/\n\x17\x44\x65liverSetStateResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x08\"\xd1\x01\n\x12\x44\x65liverHeldRequest\x12)\n\x03set\x18\x01 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x17\n\x0fterm_generation\x18\x03 \x01(\x04\x12\x13\n\x0bterm_origin\x18\x04 \x01(\t\x12\x13\n\x0bterm_number\x18\x05 \x01(\x04\x12\x14\n\x0cmaterial_ids\x18\x06 \x03(\t\x12\x13\n\x0bincarnation\x18\x07 \x01(\x04\x12\x12\n\nrequest_id\x18\x08 \x01(\t\"\x15\n\x13\x44\x65liverHeldResponse\"K\n\x0eResolveRequest\x12)\n\x03set\x18\x01 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x0e\n\x06serial\x18\x02 \x01(\t\"$\n\x0fResolveResponse\x12\x11\n\tcommitted\x18\x01 \x01(\x08\x32\xe6\x03\n\x12ReplicationService\x12l\n\x11GetTransportOffer\x12*.meridian.peer.v1.GetTransportOfferRequest\x1a+.meridian.peer.v1.GetTransportOfferResponse\x12N\n\x07Prepare\x12 .meridian.peer.v1.PrepareRequest\x1a!.meridian.peer.v1.PrepareResponse\x12\x66\n\x0f\x44\x65liverSetState\x12(.meridian.peer.v1.DeliverSetStateRequest\x1a).meridian.peer.v1.DeliverSetStateResponse\x12Z\n\x0b\x44\x65liverHeld\x12$.meridian.peer.v1.DeliverHeldRequest\x1a%.meridian.peer.v1.DeliverHeldResponse\x12N\n\x07Resolve\x12 .meridian.peer.v1.ResolveRequest\x1a!.meridian.peer.v1.ResolveResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"meridian/peer/v1/replication.proto\x12\x10meridian.peer.v1\"\x1a\n\x18GetTransportOfferRequest\"O\n\x19GetTransportOfferResponse\x12\x14\n\x0csigned_offer\x18\x01 \x01(\x0c\x12\x1c\n\x14transport_public_key\x18\x02 \x01(\x0c\"-\n\nKeySetName\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\"X\n\x0e\x43\x61llerOnBehalf\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x11\n\tsource_ip\x18\x03 \x01(\t\x12\x12\n\nuser_agent\x18\x04 \x01(\t\"\xb3\x02\n\x0ePrepareRequest\x12)\n\x03set\x18\x01 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x30\n\x06\x63\x61ller\x18\x04 \x01(\x0b\x32 .meridian.peer.v1.CallerOnBehalf\x12\x1d\n\x15replicate_key_request\x18\x05 \x01(\x0c\x12\x10\n\x08key_spec\x18\x06 \x01(\t\x12\x11\n\tkey_usage\x18\x07 \x01(\t\x12\x0e\n\x06origin\x18\x08 \x01(\t\x12\x16\n\x0eprimary_region\x18\t \x01(\t\x12\x17\n\x0freplica_regions\x18\n \x03(\t\x12\x1b\n\x13\x63urrent_material_id\x18\x0b \x01(\t\"\'\n\x0fPrepareResponse\x12\x14\n\x0ckey_metadata\x18\x01 \x01(\x0c\"\x83\x04\n\x08SetState\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\t\x12)\n\x03set\x18\x03 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x16\n\x0eissuing_region\x18\x04 \x01(\t\x12\x1b\n\x13issuing_incarnation\x18\x05 \x01(\x04\x12\x17\n\x0fterm_generation\x18\x06 \x01(\x04\x12\x13\n\x0bterm_origin\x18\x07 \x01(\t\x12\x13\n\x0bterm_number\x18\x08 \x01(\x04\x12\x0f\n\x07version\x18\t \x01(\x04\x12\x0f\n\x07primary\x18\n \x01(\t\x12\x13\n\x0bterm_issuer\x18\x0b \x01(\t\x12,\n\x07members\x18\x0c \x03(\x0b\x32\x1b.meridian.peer.v1.SetMember\x12\x30\n\tmaterials\x18\r \x03(\x0b\x32\x1d.meridian.peer.v1.SetMaterial\x12\x0f\n\x07\x63urrent\x18\x0e \x01(\t\x12\x0f\n\x07pending\x18\x0f \x01(\t\x12\x1f\n\x17rotation_period_in_days\x18\x10 \x01(\r\x12\x18\n\x10next_rotation_us\x18\x11 \x01(\x03\x12\x1c\n\x14on_demand_started_us\x18\x12 \x01(\x03\x12\x1b\n\x13on_demand_rotations\x18\x13 \x01(\r\";\n\tSetMember\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\"{\n\x0bSetMaterial\x12\x13\n\x0bmaterial_id\x18\x01 \x01(\t\x12\x17\n\x0frotation_number\x18\x02 \x01(\x04\x12\x12\n\nrotated_us\x18\x03 \x01(\x03\x12\x15\n\rrotation_type\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\"\xd5\x01\n\x16\x44\x65liverSetStateRequest\x12\x14\n\x0csigned_state\x18\x01 \x01(\x0c\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x11\n\tenvelopes\x18\x03 \x03(\x0c\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x13\n\x0bincarnation\x18\x05 \x01(\x04\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x1c\n\x14transport_public_key\x18\x07 \x01(\x0c\x12)\n\x05links\x18\x08 \x03(\x0b\x32\x1a.meridian.peer.v1.TermLink\">\n\x08TermLink\x12\x14\n\x0csigned_state\x18\x01 \x01(\x0c\x12\x1c\n\x14transport_public_key\x18\x02 \x01(\x0c\"/\n\x17\x44\x65liverSetStateResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x08\"\xd1\x01\n\x12\x44\x65liverHeldRequest\x12)\n\x03set\x18\x01 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x17\n\x0fterm_generation\x18\x03 \x01(\x04\x12\x13\n\x0bterm_origin\x18\x04 \x01(\t\x12\x13\n\x0bterm_number\x18\x05 \x01(\x04\x12\x14\n\x0cmaterial_ids\x18\x06 \x03(\t\x12\x13\n\x0bincarnation\x18\x07 \x01(\x04\x12\x12\n\nrequest_id\x18\x08 \x01(\t\"\x15\n\x13\x44\x65liverHeldResponse\"K\n\x0eResolveRequest\x12)\n\x03set\x18\x01 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x0e\n\x06serial\x18\x02 \x01(\t\"$\n\x0fResolveResponse\x12\x11\n\tcommitted\x18\x01 \x01(\x08\"\xc8\x01\n\x16PrepareHandoverRequest\x12)\n\x03set\x18\x01 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x30\n\x06\x63\x61ller\x18\x03 \x01(\x0b\x32 .meridian.peer.v1.CallerOnBehalf\x12%\n\x1dupdate_primary_region_request\x18\x04 \x01(\x0c\x12\x16\n\x0eprimary_region\x18\x05 \x01(\t\"\x19\n\x17PrepareHandoverResponse\"\xa6\x01\n\x12\x44\x65liverGoneRequest\x12)\n\x03set\x18\x01 \x01(\x0b\x32\x1c.meridian.peer.v1.KeySetName\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x17\n\x0fterm_generation\x18\x03 \x01(\x04\x12\x13\n\x0bterm_origin\x18\x04 \x01(\t\x12\x13\n\x0bterm_number\x18\x05 \x01(\x04\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\x15\n\x13\x44\x65liverGoneResponse2\xaa\x05\n\x12ReplicationService\x12l\n\x11GetTransportOffer\x12*.meridian.peer.v1.GetTransportOfferRequest\x1a+.meridian.peer.v1.GetTransportOfferResponse\x12N\n\x07Prepare\x12 .meridian.peer.v1.PrepareRequest\x1a!.meridian.peer.v1.PrepareResponse\x12\x66\n\x0fPrepareHandover\x12(.meridian.peer.v1.PrepareHandoverRequest\x1a).meridian.peer.v1.PrepareHandoverResponse\x12Z\n\x0b\x44\x65liverGone\x12$.meridian.peer.v1.DeliverGoneRequest\x1a%.meridian.peer.v1.DeliverGoneResponse\x12\x66\n\x0f\x44\x65liverSetState\x12(.meridian.peer.v1.DeliverSetStateRequest\x1a).meridian.peer.v1.DeliverSetStateResponse\x12Z\n\x0b\x44\x65liverHeld\x12$.meridian.peer.v1.DeliverHeldRequest\x1a%.meridian.peer.v1.DeliverHeldResponse\x12N\n\x07Resolve\x12 .meridian.peer.v1.ResolveRequest\x1a!.meridian.peer.v1.ResolveResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,23 +44,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREPARERESPONSE']._serialized_start=612
   _globals['_PREPARERESPONSE']._serialized_end=651
   _globals['_SETSTATE']._serialized_start=654
-  _globals['_SETSTATE']._serialized_end=1051
-  _globals['_SETMEMBER']._serialized_start=1053
-  _globals['_SETMEMBER']._serialized_end=1112
-  _globals['_SETMATERIAL']._serialized_start=1114
-  _globals['_SETMATERIAL']._serialized_end=1173
-  _globals['_DELIVERSETSTATEREQUEST']._serialized_start=1176
-  _globals['_DELIVERSETSTATEREQUEST']._serialized_end=1346
-  _globals['_DELIVERSETSTATERESPONSE']._serialized_start=1348
-  _globals['_DELIVERSETSTATERESPONSE']._serialized_end=1395
-  _globals['_DELIVERHELDREQUEST']._serialized_start=1398
-  _globals['_DELIVERHELDREQUEST']._serialized_end=1607
-  _globals['_DELIVERHELDRESPONSE']._serialized_start=1609
-  _globals['_DELIVERHELDRESPONSE']._serialized_end=1630
-  _globals['_RESOLVEREQUEST']._serialized_start=1632
-  _globals['_RESOLVEREQUEST']._serialized_end=1707
-  _globals['_RESOLVERESPONSE']._serialized_start=1709
-  _globals['_RESOLVERESPONSE']._serialized_end=1745
-  _globals['_REPLICATIONSERVICE']._serialized_start=1748
-  _globals['_REPLICATIONSERVICE']._serialized_end=2234
+  _globals['_SETSTATE']._serialized_end=1169
+  _globals['_SETMEMBER']._serialized_start=1171
+  _globals['_SETMEMBER']._serialized_end=1230
+  _globals['_SETMATERIAL']._serialized_start=1232
+  _globals['_SETMATERIAL']._serialized_end=1355
+  _globals['_DELIVERSETSTATEREQUEST']._serialized_start=1358
+  _globals['_DELIVERSETSTATEREQUEST']._serialized_end=1571
+  _globals['_TERMLINK']._serialized_start=1573
+  _globals['_TERMLINK']._serialized_end=1635
+  _globals['_DELIVERSETSTATERESPONSE']._serialized_start=1637
+  _globals['_DELIVERSETSTATERESPONSE']._serialized_end=1684
+  _globals['_DELIVERHELDREQUEST']._serialized_start=1687
+  _globals['_DELIVERHELDREQUEST']._serialized_end=1896
+  _globals['_DELIVERHELDRESPONSE']._serialized_start=1898
+  _globals['_DELIVERHELDRESPONSE']._serialized_end=1919
+  _globals['_RESOLVEREQUEST']._serialized_start=1921
+  _globals['_RESOLVEREQUEST']._serialized_end=1996
+  _globals['_RESOLVERESPONSE']._serialized_start=1998
+  _globals['_RESOLVERESPONSE']._serialized_end=2034
+  _globals['_PREPAREHANDOVERREQUEST']._serialized_start=2037
+  _globals['_PREPAREHANDOVERREQUEST']._serialized_end=2237
+  _globals['_PREPAREHANDOVERRESPONSE']._serialized_start=2239
+  _globals['_PREPAREHANDOVERRESPONSE']._serialized_end=2264
+  _globals['_DELIVERGONEREQUEST']._serialized_start=2267
+  _globals['_DELIVERGONEREQUEST']._serialized_end=2433
+  _globals['_DELIVERGONERESPONSE']._serialized_start=2435
+  _globals['_DELIVERGONERESPONSE']._serialized_end=2456
+  _globals['_REPLICATIONSERVICE']._serialized_start=2459
+  _globals['_REPLICATIONSERVICE']._serialized_end=3141
 # @@protoc_insertion_point(module_scope)

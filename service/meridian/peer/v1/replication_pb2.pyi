@@ -238,6 +238,10 @@ class SetState(_message.Message):
     MATERIALS_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
     PENDING_FIELD_NUMBER: _builtins.int
+    ROTATION_PERIOD_IN_DAYS_FIELD_NUMBER: _builtins.int
+    NEXT_ROTATION_US_FIELD_NUMBER: _builtins.int
+    ON_DEMAND_STARTED_US_FIELD_NUMBER: _builtins.int
+    ON_DEMAND_ROTATIONS_FIELD_NUMBER: _builtins.int
     deployment: _builtins.str
     """Deployment that the set belongs to."""
     partition: _builtins.str
@@ -262,6 +266,14 @@ class SetState(_message.Message):
     """Material id that members encrypt with."""
     pending: _builtins.str
     """Material id that becomes current when every member has it; empty for none."""
+    rotation_period_in_days: _builtins.int
+    """Days between automatic rotations; 0 while they are off."""
+    next_rotation_us: _builtins.int
+    """When the next automatic rotation is due, microseconds since 1970; 0 while they are off."""
+    on_demand_started_us: _builtins.int
+    """When the on-demand rotation under way was asked for, microseconds since 1970; 0 for none."""
+    on_demand_rotations: _builtins.int
+    """How many on-demand rotations were ever asked for."""
     @_builtins.property
     def set(self) -> Global___KeySetName:
         """The set."""
@@ -292,10 +304,14 @@ class SetState(_message.Message):
         materials: _abc.Iterable[Global___SetMaterial] | None = ...,
         current: _builtins.str = ...,
         pending: _builtins.str = ...,
+        rotation_period_in_days: _builtins.int = ...,
+        next_rotation_us: _builtins.int = ...,
+        on_demand_started_us: _builtins.int = ...,
+        on_demand_rotations: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "deployment", b"deployment", "issuing_incarnation", b"issuing_incarnation", "issuing_region", b"issuing_region", "materials", b"materials", "members", b"members", "partition", b"partition", "pending", b"pending", "primary", b"primary", "set", b"set", "term_generation", b"term_generation", "term_issuer", b"term_issuer", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "deployment", b"deployment", "issuing_incarnation", b"issuing_incarnation", "issuing_region", b"issuing_region", "materials", b"materials", "members", b"members", "next_rotation_us", b"next_rotation_us", "on_demand_rotations", b"on_demand_rotations", "on_demand_started_us", b"on_demand_started_us", "partition", b"partition", "pending", b"pending", "primary", b"primary", "rotation_period_in_days", b"rotation_period_in_days", "set", b"set", "term_generation", b"term_generation", "term_issuer", b"term_issuer", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,19 +355,31 @@ class SetMaterial(_message.Message):
 
     MATERIAL_ID_FIELD_NUMBER: _builtins.int
     ROTATION_NUMBER_FIELD_NUMBER: _builtins.int
+    ROTATED_US_FIELD_NUMBER: _builtins.int
+    ROTATION_TYPE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
     material_id: _builtins.str
     """64 lower-case hexadecimal digits."""
     rotation_number: _builtins.int
     """Rises with each rotation, from 0."""
+    rotated_us: _builtins.int
+    """When it became current by a rotation, microseconds since 1970; 0 for the first material and a pending one."""
+    rotation_type: _builtins.str
+    """AUTOMATIC or ON_DEMAND; empty for the first material."""
+    description: _builtins.str
+    """What its owner wrote at the import."""
     def __init__(
         self,
         *,
         material_id: _builtins.str = ...,
         rotation_number: _builtins.int = ...,
+        rotated_us: _builtins.int = ...,
+        rotation_type: _builtins.str = ...,
+        description: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["material_id", b"material_id", "rotation_number", b"rotation_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "material_id", b"material_id", "rotated_us", b"rotated_us", "rotation_number", b"rotation_number", "rotation_type", b"rotation_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -370,6 +398,7 @@ class DeliverSetStateRequest(_message.Message):
     INCARNATION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TRANSPORT_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
     signed_state: _builtins.bytes
     """The state in its signed form."""
     serial: _builtins.str
@@ -388,6 +417,12 @@ class DeliverSetStateRequest(_message.Message):
     def envelopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """One sealed envelope for each material that the receiver lacks."""
 
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___TermLink]:
+        """How the role came to where it is, oldest first; a receiver that missed a
+        handover follows it here.
+        """
+
     def __init__(
         self,
         *,
@@ -398,14 +433,43 @@ class DeliverSetStateRequest(_message.Message):
         incarnation: _builtins.int = ...,
         request_id: _builtins.str = ...,
         transport_public_key: _builtins.bytes = ...,
+        links: _abc.Iterable[Global___TermLink] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelopes", b"envelopes", "incarnation", b"incarnation", "request_id", b"request_id", "sequence", b"sequence", "serial", b"serial", "signed_state", b"signed_state", "transport_public_key", b"transport_public_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelopes", b"envelopes", "incarnation", b"incarnation", "links", b"links", "request_id", b"request_id", "sequence", b"sequence", "serial", b"serial", "signed_state", b"signed_state", "transport_public_key", b"transport_public_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeliverSetStateRequest: _TypeAlias = DeliverSetStateRequest  # noqa: Y015
+
+@_typing.final
+class TermLink(_message.Message):
+    """Version 0 of a term: proof of one handover."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNED_STATE_FIELD_NUMBER: _builtins.int
+    TRANSPORT_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    signed_state: _builtins.bytes
+    """The state in its signed form."""
+    transport_public_key: _builtins.bytes
+    """The issuer's transport public key; compared with its configured
+    fingerprint.
+    """
+    def __init__(
+        self,
+        *,
+        signed_state: _builtins.bytes = ...,
+        transport_public_key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signed_state", b"signed_state", "transport_public_key", b"transport_public_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TermLink: _TypeAlias = TermLink  # noqa: Y015
 
 @_typing.final
 class DeliverSetStateResponse(_message.Message):
@@ -549,3 +613,125 @@ class ResolveResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveResponse: _TypeAlias = ResolveResponse  # noqa: Y015
+
+@_typing.final
+class PrepareHandoverRequest(_message.Message):
+    """Asks for a decision on UpdatePrimaryRegion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SET_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    UPDATE_PRIMARY_REGION_REQUEST_FIELD_NUMBER: _builtins.int
+    PRIMARY_REGION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Request id of the caller's UpdatePrimaryRegion; both Regions audit under
+    it.
+    """
+    update_primary_region_request: _builtins.bytes
+    """The meridian.kms.v1.UpdatePrimaryRegionRequest as the caller sent it."""
+    primary_region: _builtins.str
+    """Region of the present primary, which must be the sender."""
+    @_builtins.property
+    def set(self) -> Global___KeySetName:
+        """The set."""
+
+    @_builtins.property
+    def caller(self) -> Global___CallerOnBehalf:
+        """Who asks."""
+
+    def __init__(
+        self,
+        *,
+        set: Global___KeySetName | None = ...,
+        request_id: _builtins.str = ...,
+        caller: Global___CallerOnBehalf | None = ...,
+        update_primary_region_request: _builtins.bytes = ...,
+        primary_region: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "set", b"set"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "primary_region", b"primary_region", "request_id", b"request_id", "set", b"set", "update_primary_region_request", b"update_primary_region_request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareHandoverRequest: _TypeAlias = PrepareHandoverRequest  # noqa: Y015
+
+@_typing.final
+class PrepareHandoverResponse(_message.Message):
+    """The Region allows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareHandoverResponse: _TypeAlias = PrepareHandoverResponse  # noqa: Y015
+
+@_typing.final
+class DeliverGoneRequest(_message.Message):
+    """The sender is no member any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SET_FIELD_NUMBER: _builtins.int
+    SERIAL_FIELD_NUMBER: _builtins.int
+    TERM_GENERATION_FIELD_NUMBER: _builtins.int
+    TERM_ORIGIN_FIELD_NUMBER: _builtins.int
+    TERM_NUMBER_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    serial: _builtins.str
+    """Serial of the membership that has ended."""
+    term_generation: _builtins.int
+    """Generation of the last term that the sender lived in."""
+    term_origin: _builtins.str
+    """Region that began the generation."""
+    term_number: _builtins.int
+    """Number of the term."""
+    request_id: _builtins.str
+    """Request id for correlation."""
+    @_builtins.property
+    def set(self) -> Global___KeySetName:
+        """The set."""
+
+    def __init__(
+        self,
+        *,
+        set: Global___KeySetName | None = ...,
+        serial: _builtins.str = ...,
+        term_generation: _builtins.int = ...,
+        term_origin: _builtins.str = ...,
+        term_number: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "serial", b"serial", "set", b"set", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverGoneRequest: _TypeAlias = DeliverGoneRequest  # noqa: Y015
+
+@_typing.final
+class DeliverGoneResponse(_message.Message):
+    """The receiver has taken note."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverGoneResponse: _TypeAlias = DeliverGoneResponse  # noqa: Y015

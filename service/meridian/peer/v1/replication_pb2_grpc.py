@@ -45,6 +45,16 @@ class ReplicationServiceStub:
                 request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareRequest.SerializeToString,
                 response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareResponse.FromString,
                 _registered_method=True)
+        self.PrepareHandover = channel.unary_unary(
+                '/meridian.peer.v1.ReplicationService/PrepareHandover',
+                request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverRequest.SerializeToString,
+                response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverResponse.FromString,
+                _registered_method=True)
+        self.DeliverGone = channel.unary_unary(
+                '/meridian.peer.v1.ReplicationService/DeliverGone',
+                request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.DeliverGoneRequest.SerializeToString,
+                response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.DeliverGoneResponse.FromString,
+                _registered_method=True)
         self.DeliverSetState = channel.unary_unary(
                 '/meridian.peer.v1.ReplicationService/DeliverSetState',
                 request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.DeliverSetStateRequest.SerializeToString,
@@ -76,6 +86,20 @@ class ReplicationServiceServicer:
     def Prepare(self, request, context):
         """Asks the destination of ReplicateKey to decide with its own policies and
         quotas, and to reserve a place for the replica.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PrepareHandover(self, request, context):
+        """Asks the Region that is to become primary to decide on the change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeliverGone(self, request, context):
+        """Says that a membership has ended for good.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,6 +139,16 @@ def add_ReplicationServiceServicer_to_server(servicer, server):
                     servicer.Prepare,
                     request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareRequest.FromString,
                     response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareResponse.SerializeToString,
+            ),
+            'PrepareHandover': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrepareHandover,
+                    request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverRequest.FromString,
+                    response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverResponse.SerializeToString,
+            ),
+            'DeliverGone': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeliverGone,
+                    request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.DeliverGoneRequest.FromString,
+                    response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.DeliverGoneResponse.SerializeToString,
             ),
             'DeliverSetState': grpc.unary_unary_rpc_method_handler(
                     servicer.DeliverSetState,
@@ -187,6 +221,60 @@ class ReplicationService:
             '/meridian.peer.v1.ReplicationService/Prepare',
             meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareRequest.SerializeToString,
             meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PrepareHandover(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.peer.v1.ReplicationService/PrepareHandover',
+            meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverRequest.SerializeToString,
+            meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeliverGone(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.peer.v1.ReplicationService/DeliverGone',
+            meridian_dot_peer_dot_v1_dot_replication__pb2.DeliverGoneRequest.SerializeToString,
+            meridian_dot_peer_dot_v1_dot_replication__pb2.DeliverGoneResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class ReplicationServiceStub:
     """Asks the destination of ReplicateKey to decide with its own policies and
     quotas, and to reserve a place for the replica.
     """
+    PrepareHandover: _grpc.UnaryUnaryMultiCallable[_replication_pb2.PrepareHandoverRequest, _replication_pb2.PrepareHandoverResponse]
+    """Asks the Region that is to become primary to decide on the change."""
+    DeliverGone: _grpc.UnaryUnaryMultiCallable[_replication_pb2.DeliverGoneRequest, _replication_pb2.DeliverGoneResponse]
+    """Says that a membership has ended for good."""
     DeliverSetState: _grpc.UnaryUnaryMultiCallable[_replication_pb2.DeliverSetStateRequest, _replication_pb2.DeliverSetStateResponse]
     """Hands over a newer state of a set, with the materials the receiver lacks."""
     DeliverHeld: _grpc.UnaryUnaryMultiCallable[_replication_pb2.DeliverHeldRequest, _replication_pb2.DeliverHeldResponse]
@@ -61,6 +65,10 @@ class ReplicationServiceAsyncStub(ReplicationServiceStub):
     """Asks the destination of ReplicateKey to decide with its own policies and
     quotas, and to reserve a place for the replica.
     """
+    PrepareHandover: _aio.UnaryUnaryMultiCallable[_replication_pb2.PrepareHandoverRequest, _replication_pb2.PrepareHandoverResponse]  # type: ignore[assignment]
+    """Asks the Region that is to become primary to decide on the change."""
+    DeliverGone: _aio.UnaryUnaryMultiCallable[_replication_pb2.DeliverGoneRequest, _replication_pb2.DeliverGoneResponse]  # type: ignore[assignment]
+    """Says that a membership has ended for good."""
     DeliverSetState: _aio.UnaryUnaryMultiCallable[_replication_pb2.DeliverSetStateRequest, _replication_pb2.DeliverSetStateResponse]  # type: ignore[assignment]
     """Hands over a newer state of a set, with the materials the receiver lacks."""
     DeliverHeld: _aio.UnaryUnaryMultiCallable[_replication_pb2.DeliverHeldRequest, _replication_pb2.DeliverHeldResponse]  # type: ignore[assignment]
@@ -90,6 +98,22 @@ class ReplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks the destination of ReplicateKey to decide with its own policies and
         quotas, and to reserve a place for the replica.
         """
+
+    @_abc_1.abstractmethod
+    def PrepareHandover(
+        self,
+        request: _replication_pb2.PrepareHandoverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replication_pb2.PrepareHandoverResponse, _abc.Awaitable[_replication_pb2.PrepareHandoverResponse]]:
+        """Asks the Region that is to become primary to decide on the change."""
+
+    @_abc_1.abstractmethod
+    def DeliverGone(
+        self,
+        request: _replication_pb2.DeliverGoneRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replication_pb2.DeliverGoneResponse, _abc.Awaitable[_replication_pb2.DeliverGoneResponse]]:
+        """Says that a membership has ended for good."""
 
     @_abc_1.abstractmethod
     def DeliverSetState(

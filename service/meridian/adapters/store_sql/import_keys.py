@@ -1,0 +1,50 @@
+"""Wrapping keys of imports under way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meridian.adapters.store_sql import tables as t
+from meridian.ports.store_rows import ImportKeyRow
+
+
+class SqlImportKeys:
+    """Implements `ports.store.ImportKeys`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, row: ImportKeyRow) -> None:
+        values = {
+            "token_id": row.token_id,
+            "account": row.account,
+            "key_id": row.key_id,
+            "wrapping_key_spec": row.wrapping_key_spec,
+            "sealed_bytes": row.sealed_bytes,
+            "expires_at": row.expires_at,
+            "failed_tries": row.failed_tries,
+        }
+        await self._connection.execute(insert(t.import_keys).values(values))
+
+    async def find(self, token_id: str) -> ImportKeyRow | None:
+        row = (await self._connection.execute(select(*t.import_keys.c).where(t.import_keys.c.token_id == token_id))).first()
+        if row is None:
+            return None
+        return ImportKeyRow(
+            row.token_id, row.account, row.key_id, row.wrapping_key_spec, bytes(row.sealed_bytes), row.expires_at, row.failed_tries
+        )
+
+    async def note_failure(self, token_id: str, *, tries_max: int) -> None:
+        same = t.import_keys.c.token_id == token_id
+        await self._connection.execute(update(t.import_keys).where(same).values(failed_tries=t.import_keys.c.failed_tries + 1))
+        await self._connection.execute(delete(t.import_keys).where(same, t.import_keys.c.failed_tries >= tries_max))
+
+    async def delete_expired(self, *, now: datetime) -> None:
+        await self._connection.execute(delete(t.import_keys).where(t.import_keys.c.expires_at <= now))
+
+    async def delete_of_key(self, account: str, key_id: str) -> None:
+        of_key = (t.import_keys.c.account == account, t.import_keys.c.key_id == key_id)
+        await self._connection.execute(delete(t.import_keys).where(*of_key))

@@ -1,0 +1,183 @@
+"""ImportsService: wrapping keys out, wrapped material in.
+
+Source: AWS KMS API Reference, GetParametersForImport, ImportKeyMaterial, DeleteImportedKeyMaterial.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from meridian.catalog import enum_aws_value
+from meridian.domain.call import Call
+from meridian.domain.imports import (
+    ImportTerms,
+    ImportType,
+    require_terms,
+    require_wrapping,
+    with_import,
+    without_material,
+)
+from meridian.domain.key import Key, KeyMaterial, KeySpec
+from meridian.domain.limits import Limits
+from meridian.errors import (
+    ExpiredImportTokenException,
+    InvalidCiphertextException,
+    InvalidImportTokenException,
+    ValidationException,
+)
+from meridian.fault_points import FaultPoint, reach
+from meridian.kms.v1 import imports_pb2
+from meridian.operations.change import KeyChanges
+from meridian.ports.crypto_engine import CryptoEngine, ImportToken
+from meridian.ports.import_key_source import ImportKeySource
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_rows import ImportKeyRow
+from meridian.replication.publish import tell_held
+
+
+class Imports:
+    """Key material that its owner brings."""
+
+    def __init__(self, *, store: Store, engine: CryptoEngine, changes: KeyChanges, wrapping_keys: ImportKeySource, limits: Limits) -> None:
+        self._store = store
+        self._engine = engine
+        self._changes = changes
+        self._wrapping_keys = wrapping_keys
+        self._limits = limits
+
+    async def get_parameters_for_import(
+        self, request: imports_pb2.GetParametersForImportRequest, call: Call
+    ) -> imports_pb2.GetParametersForImportResponse:
+        """A fresh public key and the token that belongs to it, for this key alone, valid for 24 hours.
+
+        Raises: ValidationException for a wrapping that cannot carry this key's material; DependencyTimeoutException.
+        """
+        key = call.keys["key_id"]
+        algorithm, spec = _value(request, "wrapping_algorithm"), _value(request, "wrapping_key_spec")
+        require_wrapping(key, algorithm, spec)
+        private_key = await self._wrapping_keys.take(spec)
+        async with self._store.transaction() as uow:
+            issued_at = await uow.region.now()
+            expires_at = issued_at + timedelta(seconds=self._limits.import_token_seconds)
+            made = self._engine.import_parameters(key, algorithm, spec, private_key, issued_at, expires_at)
+            await uow.import_keys.delete_expired(now=issued_at)
+            await uow.import_keys.insert(ImportKeyRow(made.token_id, key.account, key.key_id, spec, made.sealed_private_key, expires_at))
+        response = imports_pb2.GetParametersForImportResponse(key_id=key.arn, import_token=made.token, public_key=made.public_key)
+        response.parameters_valid_to.FromDatetime(expires_at)
+        return response
+
+    async def import_key_material(self, request: imports_pb2.ImportKeyMaterialRequest, call: Call) -> imports_pb2.ImportKeyMaterialResponse:
+        """The key has the material; the first import and one that completes the key make it Enabled.
+
+        Raises: ValidationException, InvalidImportTokenException, ExpiredImportTokenException, InvalidCiphertextException,
+        IncorrectKeyMaterialException, KMSInvalidStateException. In each case nothing has changed, but for the count of failed tries.
+        """
+        resolved = call.keys["key_id"]
+        token = self._engine.open_import_token(request.import_token)
+        if token.key_arn != resolved.arn:
+            raise InvalidImportTokenException("", reason="the token of another key")
+        row, now = await self._wrapping_key(token)
+        terms = self._terms(request, now)
+        require_terms(resolved, terms)
+        material = await self._unwrapped(resolved, token, row, request.encrypted_key_material)
+
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            changed = with_import(key, await self._wrapped_for(key, resolved, material, token, row, request), terms)
+            _note(call, key, material.material_id)
+            await tell_held(uow, changed, request_id=call.request_id, now=now)
+            reach(FaultPoint.IMPORT_BEFORE_COMMIT)
+            return changed
+
+        key = await self._changes.apply(call, resolved, change)
+        reach(FaultPoint.IMPORT_AFTER_COMMIT)
+        return imports_pb2.ImportKeyMaterialResponse(key_id=key.arn, key_material_id=_shown(key, material.material_id))
+
+    async def delete_imported_key_material(
+        self, request: imports_pb2.DeleteImportedKeyMaterialRequest, call: Call
+    ) -> imports_pb2.DeleteImportedKeyMaterialResponse:
+        """The material, the current one where none is named, is not here any more; its id stays known for a later import.
+
+        Raises: ValidationException for material that this key never had.
+        """
+        named = request.key_material_id if request.HasField("key_material_id") else ""
+
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            material_id = named or key.current_material_id
+            if not material_id:
+                return key
+            changed = without_material(key, material_id)
+            _note(call, key, material_id)
+            await tell_held(uow, changed, request_id=call.request_id, now=await uow.region.now())
+            reach(FaultPoint.DELETE_MATERIAL_BEFORE_COMMIT)
+            return changed
+
+        key = await self._changes.apply(call, call.keys["key_id"], change)
+        response = imports_pb2.DeleteImportedKeyMaterialResponse(key_id=key.arn)
+        material_id = _shown(key, named or key.current_material_id)
+        if material_id:
+            response.key_material_id = material_id
+        return response
+
+    async def _wrapping_key(self, token: ImportToken) -> tuple[ImportKeyRow, datetime]:
+        async with self._store.reading() as uow:
+            now = await uow.region.now()
+            row = await uow.import_keys.find(token.token_id)
+        if row is None or token.expires_at <= now:
+            raise ExpiredImportTokenException("")
+        return row, now
+
+    def _terms(self, request: imports_pb2.ImportKeyMaterialRequest, now: datetime) -> ImportTerms:
+        expires_at = None
+        if request.HasField("valid_to"):
+            expires_at = request.valid_to.ToDatetime(UTC).replace(microsecond=0)
+            if expires_at <= now:
+                raise ValidationException("ValidTo must be in the future", fields=[("validTo", "in the past")])
+            longest = self._limits.imported_material_days_max
+            if expires_at > now + timedelta(days=longest):
+                message = f"ValidTo must be less than {longest} days in the future"
+                raise ValidationException(message, fields=[("validTo", "too far in the future")])
+        kind = _value(request, "import_type")
+        return ImportTerms(
+            import_type=ImportType(kind) if kind else None,
+            key_material_id=request.key_material_id,
+            description=request.key_material_description if request.HasField("key_material_description") else None,
+            expires_at=expires_at,
+        )
+
+    async def _unwrapped(self, key: Key, token: ImportToken, row: ImportKeyRow, encrypted: bytes) -> KeyMaterial:
+        try:
+            return await asyncio.to_thread(self._engine.import_material, key, token, row.sealed_bytes, encrypted)
+        except InvalidCiphertextException:
+            async with self._store.transaction() as uow:
+                await uow.import_keys.note_failure(token.token_id, tries_max=self._limits.import_tries_per_token)
+            raise
+
+    async def _wrapped_for(
+        self,
+        key: Key,
+        resolved: Key,
+        material: KeyMaterial,
+        token: ImportToken,
+        row: ImportKeyRow,
+        request: imports_pb2.ImportKeyMaterialRequest,
+    ) -> KeyMaterial:
+        """The material as a row of the key as it is now: rotation number and row version are the key's, and may have moved on."""
+        if key.materials == resolved.materials:
+            return material
+        return await asyncio.to_thread(self._engine.import_material, key, token, row.sealed_bytes, request.encrypted_key_material)
+
+
+def _value(request: Any, field: str) -> str:
+    return enum_aws_value(request.DESCRIPTOR.fields_by_name[field], getattr(request, field))
+
+
+def _shown(key: Key, material_id: str) -> str:
+    """The id where answers show one: symmetric encryption keys alone."""
+    return material_id if key.key_spec is KeySpec.SYMMETRIC_DEFAULT else ""
+
+
+def _note(call: Call, key: Key, material_id: str) -> None:
+    call.audit_data["keyMaterialId"] = material_id
+    call.response_elements = {"keyId": key.arn, "keyMaterialId": material_id}

@@ -1,0 +1,95 @@
+"""Values that the store keeps for the service itself, beside keys and sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RegionIdentity:
+    """Names fixed at first initialisation, and the incarnation that rises at each restore."""
+
+    deployment: str
+    partition: str
+    region: str
+    incarnation: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RootRow:
+    """The root key sealed by one seal provider. `parameters` are the provider's, authenticated by it."""
+
+    root_number: int
+    provider: str
+    parameters: bytes
+    sealed_bytes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KekRow:
+    """A key-encryption key under the root key."""
+
+    kek_number: int
+    root_number: int
+    is_active: bool
+    created_at: datetime
+    sealed_bytes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """A secret of the Region that is no customer's material, for example its transport key."""
+
+    kind: str
+    owner: str
+    secret_id: str
+    key_spec: str
+    row_version: int
+    created_at: datetime
+    sealed_bytes: bytes
+    public_bytes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportKeyRow:
+    """The private half of a wrapping key that was given out, with the token that names it."""
+
+    token_id: str
+    """32 lower-case hexadecimal digits."""
+    account: str
+    key_id: str
+    wrapping_key_spec: str
+    sealed_bytes: bytes
+    expires_at: datetime
+    failed_tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """An intention to tell one Region about one set. The body is read and sealed when it is sent."""
+
+    kind: str
+    """"set_state", "held" or "gone"."""
+    target_region: str
+    account: str
+    key_id: str
+    request_id: str
+    """Correlation id of the call that caused it."""
+    sequence: int
+    """Unique and rising per Region; a newer intention of the same kind, set and target replaces one not yet delivered."""
+    attempts: int
+    due_at: datetime
+    lease_owner: str
+    last_error: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the change feed: this key is not what it was."""
+
+    number: int
+    account: str
+    key_id: str

@@ -1,0 +1,42 @@
+"""Rotation of related keys: the switch waits until every member has the new material.
+
+Source: docs/spec/multi-region.md, rotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from meridian.domain.key import Key, Origin
+from meridian.domain.rotation import Rotated
+from meridian.ports.audit import AuditTrail
+from meridian.ports.store import UnitOfWork
+from meridian.replication.set_state import is_held_by_all
+
+
+async def held_by_all(uow: UnitOfWork, key: Key) -> Callable[[str], bool]:
+    """Whether a material is in the store of every other member; a key alone has none to wait for."""
+    if key.multi_region is None:
+        return lambda _: True
+    row = await uow.key_sets.find(key.account, key.key_id)
+    return lambda material_id: row is not None and is_held_by_all(row, material_id)
+
+
+def awaits_switch(key: Key) -> bool:
+    """Whether the key has material that becomes current as soon as every member has it."""
+    return key.origin is Origin.AWS_KMS and bool(key.pending_material_id)
+
+
+async def record_rotation(uow: UnitOfWork, trail: AuditTrail, before: Key, rotated: Rotated, *, request_id: str) -> None:
+    """The RotateKey event of a rotation that is done, or the end of one that found nothing to rotate to."""
+    if rotated.type is not None:
+        details = {
+            "rotationType": str(rotated.type),
+            "keyOrigin": str(before.origin),
+            "previousKeyMaterialId": before.current_material_id,
+            "currentKeyMaterialId": rotated.key.current_material_id,
+        }
+        await trail.record_service_event(uow, "RotateKey", rotated.key, request_id=request_id, details=details)
+    elif rotated.lapsed:
+        details = {"rotationType": "ON_DEMAND", "lapsed": "no key material pending rotation"}
+        await trail.record_service_event(uow, "RotateKey", rotated.key, request_id=request_id, details=details)

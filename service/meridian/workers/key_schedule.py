@@ -1,0 +1,116 @@
+"""What comes to a key by time alone: the end of its waiting period, expiry of imported material, rotation, the end of Updating.
+
+Each key is settled in one transaction that reads it again, so two processes of a Region that see the same key due do the job
+once. Time is the database's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+from meridian.domain.deletion import is_deletion_due
+from meridian.domain.imports import without_expired
+from meridian.domain.key import Key
+from meridian.domain.limits import Limits
+from meridian.domain.rotation import rotate_due
+from meridian.errors import KmsError
+from meridian.fault_points import FaultPoint, reach
+from meridian.ports.audit import AuditTrail
+from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.entropy import Entropy
+from meridian.ports.key_directory import KeyDirectory
+from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.replication.leave import Leave
+from meridian.replication.publish import SetPublisher, tell_held
+from meridian.replication.rotate import held_by_all, record_rotation
+
+LOOK_SECONDS: Final = 0.5
+KEYS_PER_LOOK: Final = 100
+
+
+class KeyScheduleWorker:
+    """One per process."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        engine: CryptoEngine,
+        directory: KeyDirectory,
+        trail: AuditTrail,
+        publisher: SetPublisher,
+        leave: Leave,
+        entropy: Entropy,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._directory = directory
+        self._trail = trail
+        self._publisher = publisher
+        self._leave = leave
+        self._entropy = entropy
+        self._limits = limits
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something to do now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look twice a second, until cancelled."""
+        while True:
+            self._wake.clear()
+            with contextlib.suppress(KmsError):  # the database is away; what is due waits there
+                await self.settle_due()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
+
+    async def settle_due(self) -> int:
+        """Settle every key that is due; the answer counts them. Raises: KmsError if the store fails."""
+        async with self._store.reading() as uow:
+            due = list(await uow.keys.list_due(now=await uow.region.now(), limit=KEYS_PER_LOOK))
+        for account, key_id in due:
+            with contextlib.suppress(VersionConflict):  # somebody was faster; the next look tells
+                await self._settle(account, key_id)
+            self._directory.forget(account, key_id)
+        if due:
+            self._publisher.wake_outbox()
+        return len(due)
+
+    async def _settle(self, account: str, key_id: str) -> None:
+        async with self._store.transaction() as uow:
+            key = await uow.keys.find(account, key_id)
+            if key is None:
+                return
+            now = await uow.region.now()
+            request_id = self._entropy.uuid()
+            if is_deletion_due(key, now):
+                await self._leave.erase(uow, key, request_id=request_id, now=now)
+                return
+            settled = key.with_updating_ended() if key.updating_until is not None and key.updating_until <= now else key
+            changed = await self._rotated(uow, await self._expired(uow, settled, request_id), request_id)
+            if changed != key:
+                await uow.keys.update(changed)
+                await self._publisher.key_changed(uow, key, changed, request_id=request_id, now=now)
+                reach(FaultPoint.SCHEDULE_BEFORE_COMMIT)
+        reach(FaultPoint.SCHEDULE_AFTER_COMMIT)
+
+    async def _expired(self, uow: UnitOfWork, key: Key, request_id: str) -> Key:
+        now = await uow.region.now()
+        changed, expired = without_expired(key, now)
+        for material_id in expired:
+            details = {"keyId": key.key_id, "keyMaterialId": material_id}
+            await self._trail.record_service_event(uow, "DeleteExpiredKeyMaterial", changed, request_id=request_id, details=details)
+        if expired:
+            await tell_held(uow, changed, request_id=request_id, now=now)
+        return changed
+
+    async def _rotated(self, uow: UnitOfWork, key: Key, request_id: str) -> Key:
+        now = await uow.region.now()
+        held = await held_by_all(uow, key)
+        rotated = rotate_due(key, now, self._engine.new_material, held, self._limits.day_seconds)
+        await record_rotation(uow, self._trail, key, rotated, request_id=request_id)
+        return rotated.key
