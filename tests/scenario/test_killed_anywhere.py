@@ -22,7 +22,10 @@ AT_THE_DESTINATION = {
     FaultPoint.REPLICATE_KEY_APPLY_AFTER_COMMIT,
 }
 REPLICATE = [p for p in FaultPoint if p.startswith("replicate_key.")]
-QUICK = "limits = { reservation_seconds = 1.0 }"
+CHANGES = ("import", "delete_material", "rotate", "schedule", "delete_key", "handover")
+WHILE_KEYS_CHANGE = {p for p in FaultPoint if p.split(".")[0] in CHANGES}
+"""Walked by `test_killed_while_keys_change.py`."""
+QUICK = "limits.reservation_seconds = 1.0"
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def require_clean_audit(regions: Deployment, region: str) -> None:
 
 
 def test_every_point_is_walked() -> None:
-    assert set(CREATE) | set(REPLICATE) | {FaultPoint.AUDIT_DURABLE} == set(FaultPoint)
+    assert {*CREATE, *REPLICATE, FaultPoint.AUDIT_DURABLE, *WHILE_KEYS_CHANGE} == set(FaultPoint)
 
 
 @pytest.mark.parametrize("point", [*CREATE, FaultPoint.AUDIT_DURABLE])

@@ -92,6 +92,8 @@ class ApplyMessages:
             await self._trail.record_service_event(uow, SYNCHRONISED, grown, request_id=message.request_id)
             reach(FaultPoint.REPLICATE_KEY_APPLY_BEFORE_COMMIT)
         reach(FaultPoint.REPLICATE_KEY_APPLY_AFTER_COMMIT)
+        if takes_role(adopted, self._identity.region):
+            reach(FaultPoint.HANDOVER_TAKE_AFTER_COMMIT)
         self._directory.forget(key.account, key.key_id)
         self._wake_outbox()
         return True
