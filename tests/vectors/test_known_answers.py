@@ -13,7 +13,7 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.crypto import aead
 from meridian.domain.ciphertext_blob import header_prefix, parse_ciphertext_blob
-from meridian.domain.encoding import length_prefixed
+from meridian.domain.encoding import length_prefixed, read_length_prefixed_tuple
 from meridian.domain.encryption_context import canonical_encryption_context
 from meridian.domain.identifiers import is_multi_region_key_id
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
@@ -21,6 +21,7 @@ from meridian.domain.key_material import material_id
 from meridian.domain.secret import Secret
 from meridian.engine import box
 from meridian.engine.commands import BLOB, SymmetricCommands
+from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring, RowIdentity
 from meridian.engine.transport import ENVELOPE_INFO, decode_meta, encode_meta
 from meridian.errors import InvalidCiphertextException
@@ -165,6 +166,26 @@ def test_wrapped_rows(known: dict[str, Any]) -> None:
         for other in (identity._replace(account="444455556666"), identity._replace(row_version=2), identity._replace(kind="x")):
             with pytest.raises(aead.OpenError):
                 ring.unwrap(other, wrapped)
+
+
+def test_import_tokens(known: dict[str, Any]) -> None:
+    for case in known["importToken"]:
+        kek, number, token = Secret(bytes.fromhex(case["kek"])), case["kekNumber"], bytes.fromhex(case["token"])
+        assert box.box_key_number(box.IMPORT_TOKEN, token) == number
+        assert box.open_box(box.IMPORT_TOKEN, kek, b"", token).hex() == case["payload"]
+        assert box.box_name(box.IMPORT_TOKEN, token).hex() == case["tokenId"]
+        arn, algorithm, spec, _, issued, expires = read_length_prefixed_tuple(bytes.fromhex(case["payload"]))
+        opened = ImportCommands(Keyring({number: kek}, number, OsEntropy()), _none(), OsEntropy()).open_import_token(token)
+        assert (opened.key_arn, opened.wrapping_algorithm, opened.wrapping_key_spec) == (arn.decode(), algorithm.decode(), spec.decode())
+        assert opened.expires_at.timestamp() * 1000 == int.from_bytes(expires, "big") > int.from_bytes(issued, "big")
+        for at in range(len(token)):
+            with pytest.raises(aead.OpenError):
+                box.open_box(box.IMPORT_TOKEN, kek, b"", token[:at] + bytes([token[at] ^ 1]) + token[at + 1 :])
+
+
+def _none() -> Any:
+    """Reading a token needs no other part of the engine."""
+    return None
 
 
 def test_keyring_entries(known: dict[str, Any]) -> None:

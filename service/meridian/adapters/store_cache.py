@@ -18,7 +18,7 @@ from meridian.ports.store import Store
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4
-READING_SECONDS: Final = 1.0
+READING_SECONDS: Final = 0.25
 STALENESS_SECONDS_MAX: Final = 5.0
 CHANGES_PER_READING: Final = 1000
 
@@ -47,7 +47,7 @@ class CachedKeys:
         self._good_until = self._clock.monotonic() + STALENESS_SECONDS_MAX
 
     async def follow(self) -> None:
-        """Read the change feed once a second until cancelled."""
+        """Read the change feed four times a second until cancelled."""
         while True:
             await asyncio.sleep(READING_SECONDS)
             try:

@@ -1,0 +1,137 @@
+"""One Region as two processes on one PostgreSQL: what one of them changes acts on the other within a second, and work that comes by
+time is done once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.databases import new_database
+from tests.deployment import HOME, Deployment, free_ports
+from tests.openssl import bring, random_material
+
+from meridian.bootstrap import initialise
+from meridian.cli.dev_files import HOST
+from meridian.client import Client, Endpoint, errors
+from meridian.kms.v1 import types_pb2 as t
+from meridian.settings import load_settings
+
+A_SECOND = 1.0
+KEYS = 6
+
+
+@dataclass
+class Twins:
+    """A Region's first process, and the port of its second."""
+
+    deployment: Deployment
+    port: int
+    audit: Path
+
+    @contextlib.contextmanager
+    def second(self, caller: str) -> Iterator[Client]:
+        own = self.deployment.endpoint(HOME, caller)
+        with Client(Endpoint(f"{HOST}:{self.port}", own.ca, own.certificate, own.private_key)) as client:
+            yield client
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        import json
+
+        other = [json.loads(line) for path in self.audit.glob("*.jsonl") for line in path.read_text().splitlines()]
+        return [r for r in [*self.deployment.audit(HOME), *other] if r["eventName"] == name]
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Twins]:
+    added = "limits.day_seconds = 0.05\nlimits.rotation_conflict_seconds = 0.0\n"
+    deployment = Deployment(tmp_path_factory.mktemp("twins"), [HOME], added).prepare()
+    place = deployment.place(HOME)
+    url = asyncio.run(new_database(postgresql_server))
+    lines = [f'database = "{url}"' if line.startswith("database") else line for line in place.settings.read_text().splitlines()]
+    place.settings.write_text("\n".join(lines))
+    asyncio.run(initialise(load_settings(place.settings)))
+    first, audit = free_ports(3), place.folder / "audit-2"
+    text = 'replica = "replica-2"\n' + place.settings.read_text()
+    for at, port in enumerate((place.grpc_port, place.admin_port, place.peer_port)):
+        text = text.replace(f":{port}", f":{first + at}")
+    settings = place.folder / "second.toml"
+    settings.write_text(text.replace(f"{place.folder}/audit", str(audit)))
+    second = None
+    try:
+        deployment.start()
+        command = [sys.executable, "-m", "meridian", "serve", "--config", str(settings), "--allow-file-seal"]
+        with (place.folder / "log-2").open("ab") as log:
+            second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        assert second.stdout is not None
+        assert second.stdout.readline().startswith(b"ready"), (place.folder / "log-2").read_text()
+        yield Twins(deployment, first, audit)
+    finally:
+        if second is not None:
+            second.terminate()
+            second.wait(timeout=20)
+        deployment.stop_all()
+
+
+def refused(client: Client, error: type[Exception], **fields: Any) -> bool:
+    try:
+        client.encrypt(plaintext=b"x", **fields)
+    except error:
+        return True
+    return False
+
+
+def test_a_disabled_key_is_disabled_everywhere_within_a_second(twins: Twins) -> None:
+    with twins.deployment.client() as alice, twins.second("app") as app:
+        key_id = alice.create_key().key_metadata.key_id
+        app.encrypt(key_id=key_id, plaintext=b"x")
+        alice.disable_key(key_id=key_id)
+        twins.deployment.wait_until(lambda: refused(app, errors.DisabledException, key_id=key_id), A_SECOND)
+
+
+def test_a_policy_acts_everywhere_within_a_second(twins: Twins) -> None:
+    with twins.deployment.client() as alice, twins.second("app") as app:
+        key_id = alice.create_key().key_metadata.key_id
+        app.encrypt(key_id=key_id, plaintext=b"x")
+        alice.put_key_policy(key_id=key_id, policy='forbid (principal, action == KMS::Action::"Encrypt", resource);')
+        twins.deployment.wait_until(lambda: refused(app, errors.AccessDeniedException, key_id=key_id), A_SECOND)
+
+
+def test_a_key_to_be_deleted_stops_everywhere_within_a_second(twins: Twins) -> None:
+    with twins.deployment.client() as alice, twins.second("app") as app:
+        key_id = alice.create_key().key_metadata.key_id
+        app.encrypt(key_id=key_id, plaintext=b"x")
+        alice.schedule_key_deletion(key_id=key_id)
+        gone = (errors.KMSInvalidStateException, errors.NotFoundException)
+        twins.deployment.wait_until(lambda: any(refused(app, kind, key_id=key_id) for kind in gone), A_SECOND)
+
+
+def test_an_import_token_works_at_every_process(twins: Twins, tmp_path: Path) -> None:
+    with twins.deployment.client() as alice, twins.second("alice") as second, twins.second("app") as app:
+        key_id = alice.create_key(origin=t.ORIGIN_TYPE_EXTERNAL).key_metadata.key_id
+        material = random_material()
+        bring(alice, tmp_path, key_id, material)
+        second.delete_imported_key_material(key_id=key_id)
+        bring(second, tmp_path, key_id, material)
+        app.encrypt(key_id=key_id, plaintext=b"x")
+
+
+def test_work_that_comes_by_time_is_done_once(twins: Twins) -> None:
+    with twins.deployment.client() as alice:
+        arns = [alice.create_key().key_metadata.arn for _ in range(KEYS)]
+        for arn in arns:
+            alice.rotate_key_on_demand(key_id=arn)
+        for arn in arns:
+            twins.deployment.wait_until(lambda arn=arn: alice.list_key_rotations(key_id=arn).rotations)
+            alice.schedule_key_deletion(key_id=arn)
+        twins.deployment.wait_until(lambda: {r["resources"][0]["ARN"] for r in twins.events("DeleteKey")} >= set(arns))
+    for name in ("RotateKey", "DeleteKey"):
+        told = [(r["eventID"], r["resources"][0]["ARN"]) for r in twins.events(name) if r["resources"][0]["ARN"] in arns]
+        by_event = dict(told)
+        assert sorted(by_event.values()) == sorted(arns), f"{name}: once for each key"
