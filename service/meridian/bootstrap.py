@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +72,8 @@ from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.validate import Validate
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import Store
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.dispatch import Dispatch
@@ -86,6 +88,7 @@ from meridian.transport.peer_server import ReplicationServer, add_replication_se
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
+from meridian.workers.rewrap import RewrapWorker
 
 TRANSPORT_KEY_SECONDS: Final = 3600.0
 
@@ -157,6 +160,18 @@ async def _identity(store: SqlStore, settings: Settings) -> RegionIdentity:
         if getattr(stored, name) != value:
             raise ValueError(f"the database belongs to {name} {getattr(stored, name)}, the settings say {value}")
     return stored
+
+
+async def turn_keyring(settings: Settings, turn: Callable[[Store, Sequence[Seal], Entropy], Awaitable[int]]) -> int:
+    """Turn a level of the Region's key hierarchy; the answer is the number of the new key. Raises: StartupError."""
+    try:
+        store = SqlStore.connect(settings.database)
+        try:
+            return await turn(store, seals_of(settings), OsEntropy())
+        finally:
+            await store.close()
+    except FAULTS as fault:
+        raise StartupError(_text(fault)) from fault
 
 
 def _text(fault: BaseException) -> str:
@@ -282,6 +297,7 @@ class Region:
             entropy=entropy,
             limits=s.limits,
         )
+        rewrap = RewrapWorker(store=store, engine=engine, directory=directory, limits=s.limits)
         wrapping_keys = ImportKeyPool(s.limits.import_keys_ready, wait_seconds=s.limits.import_key_wait_seconds)
         services = {
             "keys": Keys(
@@ -385,6 +401,7 @@ class Region:
             outbox.run(),
             reservations.run(),
             schedule.run(),
+            rewrap.run(),
             wrapping_keys.refill(),
             self._renew_transport_keys(engine),
         ):

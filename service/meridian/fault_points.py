@@ -45,6 +45,10 @@ class FaultPoint(StrEnum):
     HANDOVER_AFTER_COMMIT = "handover.after_commit"
     HANDOVER_TAKE_BEFORE_COMMIT = "handover.take_before_commit"
     HANDOVER_TAKE_AFTER_COMMIT = "handover.take_after_commit"
+    ROTATE_KEK_BEFORE_COMMIT = "rotate_kek.before_commit"
+    ROTATE_ROOT_BEFORE_COMMIT = "rotate_root.before_commit"
+    REWRAP_BEFORE_COMMIT = "rewrap.before_commit"
+    REWRAP_AFTER_COMMIT = "rewrap.after_commit"
     AUDIT_DURABLE = "audit.durable_before_answer"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from tests.databases import new_database
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.ports.store_rows import KekRow
+
+KEK = 7
+"""The key-encryption key that rows of these tests name."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -28,6 +33,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest_asyncio.fixture
 async def store(database_url: str) -> AsyncIterator[SqlStore]:
     made = SqlStore.connect(database_url)
+    async with made.transaction() as uow:
+        await uow.keyring.insert_kek(KekRow(KEK, 1, True, datetime(2026, 1, 1, tzinfo=UTC), b"sealed"))
     yield made
     await made.close()
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.contract.conftest import KEK
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
@@ -29,12 +30,17 @@ from meridian.domain.key import (
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
 from meridian.ports.store import VersionConflict
-from meridian.ports.store_rows import ImportKeyRow, RegionIdentity, SecretRow
+from meridian.ports.store_rows import ImportKeyRow, KekRow, RegionIdentity, SecretRow
 from meridian.replication.set_state import add_member, found_set
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 NOW = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)
 KEY_ID, MULTI = "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"
+
+
+def sealed(text: str) -> bytes:
+    """Something that names a key-encryption key as a wrapped row does."""
+    return b"MW\x01\x01" + KEK.to_bytes(4, "big") + text.encode()
 
 
 def key(key_id: str = KEY_ID, account: str = ACCOUNT, **changes: object) -> Key:
@@ -51,7 +57,7 @@ def key(key_id: str = KEY_ID, account: str = ACCOUNT, **changes: object) -> Key:
         description="näme",
         multi_region=MultiRegionRole("us-east-1", ("eu-west-1",)) if key_id.startswith("mrk-") else None,
         current_material_id="a" * 64,
-        materials=(KeyMaterial("a" * 64, 0, 1, b"\x00sealed\xff"),),
+        materials=(KeyMaterial("a" * 64, 0, 1, sealed("\x00sealed")),),
         policy="permit(principal,action,resource);",
         tags=(("A", "2"), ("a", "1")),
     )
@@ -118,7 +124,7 @@ async def test_of_two_writers_one_wins(store: SqlStore, other_store: SqlStore) -
 @pytest.mark.asyncio
 async def test_stored_materials_follow_the_key(store: SqlStore) -> None:
     await insert(store, key())
-    second = KeyMaterial("b" * 64, 1, 1, b"two", description="d", expires_at=NOW)
+    second = KeyMaterial("b" * 64, 1, 1, sealed("two"), description="d", expires_at=NOW)
     async with store.transaction() as uow:
         grown = await uow.keys.update(key().with_pending(second))
     assert await find(store) == grown
@@ -126,7 +132,7 @@ async def test_stored_materials_follow_the_key(store: SqlStore) -> None:
     async with store.transaction() as uow:
         stored = await uow.keys.update(rotated)
     assert await find(store) == stored
-    third = KeyMaterial("c" * 64, 2, 1, b"three")
+    third = KeyMaterial("c" * 64, 2, 1, sealed("three"))
     async with store.transaction() as uow:
         pending = await uow.keys.update(stored.with_pending(third))
         gone = await uow.keys.update(pending.without_pending())
@@ -134,6 +140,37 @@ async def test_stored_materials_follow_the_key(store: SqlStore) -> None:
     assert found == gone
     assert found is not None
     assert [m.material_id[0] for m in found.materials] == ["a", "b"]
+
+
+@pytest.mark.asyncio
+async def test_a_row_under_a_key_encryption_key_that_is_gone_is_refused(store: SqlStore) -> None:
+    foreign = b"MW\x01\x01" + (KEK + 1).to_bytes(4, "big")
+    with pytest.raises(VersionConflict):
+        await insert(store, key(materials=(KeyMaterial("a" * 64, 0, 1, foreign),)))
+    with pytest.raises(VersionConflict):
+        async with store.transaction() as uow:
+            await uow.keyring.insert_secret(SecretRow("k", "us-east-1", "a", "s", 1, NOW, foreign))
+    assert await find(store) is None
+
+
+@pytest.mark.asyncio
+async def test_rows_are_found_by_the_key_that_wraps_them(store: SqlStore) -> None:
+    await insert(store, key())
+    async with store.transaction() as uow:
+        await uow.keyring.insert_secret(SecretRow("k", "us-east-1", "a", "s", 1, NOW, sealed("x")))
+        await uow.keyring.activate_kek(KekRow(KEK + 1, 1, True, NOW, b"sealed"))
+    async with store.reading() as uow:
+        assert await uow.keyring.keys_wrapped_otherwise(KEK + 1, limit=10) == [(ACCOUNT, KEY_ID)]
+        assert await uow.keyring.keys_wrapped_otherwise(KEK, limit=10) == []
+        (secret,) = await uow.keyring.secrets_wrapped_otherwise(KEK + 1)
+        assert [await uow.keyring.is_named(n) for n in (KEK, KEK + 1)] == [True, False]
+        assert {row.kek_number: row.is_active for row in await uow.keyring.keks()} == {KEK: False, KEK + 1: True}
+    async with store.transaction() as uow:
+        await uow.keyring.update_secret(replace(secret, row_version=2, sealed_bytes=sealed("y")))
+        with pytest.raises(VersionConflict):
+            await uow.keyring.update_secret(replace(secret, row_version=2, sealed_bytes=sealed("z")))
+        await uow.keyring.delete_kek(KEK + 1)
+        assert len(await uow.keyring.keks()) == 2, "an active one stays"
 
 
 @pytest.mark.asyncio
@@ -160,7 +197,7 @@ async def test_what_is_due_is_found_and_nothing_else(store: SqlStore) -> None:
 
 @pytest.mark.asyncio
 async def test_a_wrapping_key_dies_of_failures_and_of_age(store: SqlStore) -> None:
-    rows = [ImportKeyRow(f"{n}" * 32, ACCOUNT, KEY_ID, "RSA_2048", b"sealed", NOW + timedelta(seconds=n)) for n in range(3)]
+    rows = [ImportKeyRow(f"{n}" * 32, ACCOUNT, KEY_ID, "RSA_2048", sealed("private"), NOW + timedelta(seconds=n)) for n in range(3)]
     async with store.transaction() as uow:
         for row in rows:
             await uow.import_keys.insert(row)
@@ -354,7 +391,7 @@ async def test_audit_events_wait_in_order_until_they_are_removed(store: SqlStore
 @pytest.mark.asyncio
 async def test_names_are_stored_once_and_secrets_are_listed_newest_first(store: SqlStore) -> None:
     identity = RegionIdentity("d", "aws", "us-east-1", 0, NOW)
-    rows = [SecretRow("k", "us-east-1", name, "s", 1, NOW + timedelta(hours=n), b"x", b"y") for n, name in enumerate("ab")]
+    rows = [SecretRow("k", "us-east-1", name, "s", 1, NOW + timedelta(hours=n), sealed("x"), b"y") for n, name in enumerate("ab")]
     async with store.transaction() as uow:
         assert await uow.region.identity() is None
         await uow.region.initialise(identity)

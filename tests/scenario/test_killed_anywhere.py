@@ -22,9 +22,9 @@ AT_THE_DESTINATION = {
     FaultPoint.REPLICATE_KEY_APPLY_AFTER_COMMIT,
 }
 REPLICATE = [p for p in FaultPoint if p.startswith("replicate_key.")]
-CHANGES = ("import", "delete_material", "rotate", "schedule", "delete_key", "handover")
+CHANGES = ("import", "delete_material", "rotate", "schedule", "delete_key", "handover", "rotate_kek", "rotate_root", "rewrap")
 WHILE_KEYS_CHANGE = {p for p in FaultPoint if p.split(".")[0] in CHANGES}
-"""Walked by `test_killed_while_keys_change.py`."""
+"""Walked by `test_killed_while_keys_change.py` and `test_key_hierarchy_turns.py`."""
 QUICK = "limits.reservation_seconds = 1.0"
 
 

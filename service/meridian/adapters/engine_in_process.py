@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -17,6 +19,7 @@ from meridian.engine.keyring import Keyring, RowIdentity
 from meridian.engine.markers import MarkerCommands
 from meridian.engine.seals import Seal, SealError
 from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
+from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, UnitOfWork
@@ -33,16 +36,49 @@ HPKE_KEPT: Final = timedelta(days=8)
 class InProcessCryptoEngine(SymmetricCommands, TransportCommands, MarkerCommands, ImportCommands):
     """Implements `ports.crypto_engine.CryptoEngine`."""
 
-    def __init__(self, identity: RegionIdentity, keyring: Keyring, keys: TransportKeys, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        identity: RegionIdentity,
+        keyring: Keyring,
+        seals: Sequence[Seal],
+        keys: TransportKeys,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
         SymmetricCommands.__init__(self, keyring, clock, entropy)
         TransportCommands.__init__(self, identity.region, keys, self, clock)
         MarkerCommands.__init__(self, keyring)
         ImportCommands.__init__(self, keyring, self, entropy)
         self._identity = identity
         self._own_keyring = keyring
+        self._own_entropy = entropy
+        self._seals = tuple(seals)
 
     def __repr__(self) -> str:
         return f"InProcessCryptoEngine({self._identity.region})"
+
+    def keyring_numbers(self) -> frozenset[int]:
+        """Numbers of the key-encryption keys that are open here."""
+        return self._own_keyring.numbers
+
+    async def reload_keyring(self, store: Store) -> None:
+        """Read the keyring anew and use it from now on. Raises: KmsError; the present keyring stays in use then."""
+        async with store.reading() as uow:
+            roots, keks = await uow.keyring.roots(), await uow.keyring.keks()
+        try:
+            newer = await asyncio.to_thread(keyrings.unlock, self._identity, roots, keks, self._seals, self._own_entropy)
+        except SealError as fault:
+            raise KMSInternalException(reason=f"the keyring cannot be read: {fault}") from fault
+        self._own_keyring.take_over(newer)
+
+    def rewrap_secret(self, row: SecretRow) -> SecretRow:
+        """A secret of the Region under the active key-encryption key, opened again before anybody relies on it."""
+        renewed = replace(row, row_version=row.row_version + 1)
+        plaintext = _open_secret(self._identity, self._own_keyring, row)
+        renewed = replace(renewed, sealed_bytes=self._own_keyring.wrap(_identity_of(self._identity, renewed), plaintext))
+        if _open_secret(self._identity, self._own_keyring, renewed) != plaintext:
+            raise SealError(f"the Region's {row.kind} does not open from its new wrapping")
+        return renewed
 
     async def renew_transport_keys(self, store: Store, now: datetime) -> None:
         """Make a fresh HPKE key when the newest is a day old, and destroy those that have served their time."""
@@ -74,7 +110,7 @@ async def open_engine(
             await uow.keyring.insert_secret(_new_signing_row(identity, keyring, clock.now()))
             await uow.keyring.insert_secret(_new_hpke_row(identity, keyring, clock.now()))
         keys = await _transport_keys(uow, identity, keyring)
-    return InProcessCryptoEngine(identity, keyring, keys, clock, entropy)
+    return InProcessCryptoEngine(identity, keyring, seals, keys, clock, entropy)
 
 
 async def _transport_keys(uow: UnitOfWork, identity: RegionIdentity, keyring: Keyring) -> TransportKeys:

@@ -29,6 +29,10 @@ class Limits:
     """How long a reserved row waits for news before it asks the preparing Region."""
     updating_seconds: float = 30.0
     """How long a key may show Updating while the primary Region changes."""
+    kek_settle_seconds: float = 10.0
+    """How old a new key-encryption key is before rows move to it; every process has read it by then."""
+    kek_retention_days: float = 35.0
+    """How long a replaced key-encryption key is kept at least, so that backups of that age still open."""
     deletion_window_in_days_min: int = 7
     deletion_window_in_days_max: int = 30
     on_demand_rotations_per_key: int = 25

@@ -6,7 +6,7 @@ Source: docs/spec/ciphertext.md §2, §3.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meridian.crypto.aead import OpenError, hedged_nonce, open_sealed, seal, transcript
@@ -68,6 +68,14 @@ class SymmetricCommands:
         if self._keyring.unwrap(identity, sealed) != material:
             raise KMSInternalException(reason="a freshly wrapped row does not open")
         return KeyMaterial(identifier, rotation_number, row_version, sealed)
+
+    def rewrap(self, key: Key, material: KeyMaterial) -> KeyMaterial:
+        """The same material as a row under the active key-encryption key, opened again before anybody relies on it."""
+        version = material.row_version + 1
+        renewed = self.wrap_material(key, self.material_bytes(key, material), material.rotation_number, row_version=version)
+        if renewed.material_id != material.material_id:
+            raise KMSInternalException(reason="a rewrapped material has another identifier")
+        return replace(material, row_version=version, sealed_bytes=renewed.sealed_bytes)
 
     def material_bytes(self, key: Key, material: KeyMaterial) -> bytes:
         """The plaintext material, for the engine's own use only."""

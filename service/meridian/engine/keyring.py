@@ -9,6 +9,7 @@ Source: docs/spec/ciphertext.md §4.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -40,6 +41,13 @@ class RowIdentity(NamedTuple):
         return length_prefixed_tuple(*self[:8], u64(self.row_version))
 
 
+class KeyringRows(NamedTuple):
+    """A keyring as it is stored."""
+
+    roots: tuple[RootRow, ...]
+    keks: tuple[KekRow, ...]
+
+
 class Keyring:
     """The Region's key-encryption keys, open in memory."""
 
@@ -47,6 +55,20 @@ class Keyring:
         self._keks = dict(keks)
         self._active = active
         self._entropy = entropy
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Numbers of the key-encryption keys that are open here."""
+        return frozenset(self._keks)
+
+    @property
+    def active(self) -> int:
+        """Number of the key-encryption key that new rows are wrapped under."""
+        return self._active
+
+    def take_over(self, newer: Keyring) -> None:
+        """Use the keys of a keyring that was read anew. Rows under keys that are gone no longer open."""
+        self._keks, self._active = newer._keks, newer._active
 
     def wrap(self, identity: RowIdentity, plaintext: bytes) -> bytes:
         """Seal a row under the active key-encryption key."""
@@ -73,15 +95,8 @@ class Keyring:
 
 def create(identity: RegionIdentity, seals: Sequence[Seal], now: datetime, entropy: Entropy) -> tuple[list[RootRow], KekRow]:
     """A fresh root, sealed once per provider, and the first key-encryption key under it. Raises: SealError."""
-    providers = providers_of(seals)
     root = Secret(entropy.random_bytes(KEY_BYTES))
-    roots = []
-    for seal in seals:
-        parameters = seal.new_parameters(entropy)
-        rest = _root_rest(identity, FIRST, seal.provider, parameters, providers)
-        plaintext = root.reveal(box.ACCESS)
-        sealed = box.seal_box(box.ROOT, seal.key(parameters), FIRST, rest, plaintext, entropy)
-        roots.append(RootRow(FIRST, seal.provider, parameters, sealed))
+    roots = _sealed_roots(identity, root, FIRST, seals, entropy)
     row = KekRow(FIRST, FIRST, True, now, b"")
     sealed = box.seal_box(box.KEK, root, FIRST, _kek_rest(identity, row), entropy.random_bytes(KEY_BYTES), entropy)
     return roots, KekRow(FIRST, FIRST, True, now, sealed)
@@ -100,6 +115,45 @@ def unlock(identity: RegionIdentity, roots: Sequence[RootRow], keks: Sequence[Ke
     if len(active) != 1:
         raise SealError(f"there must be one active key-encryption key, not {len(active)}")
     return Keyring(opened, active[0], entropy)
+
+
+def next_kek(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal], now: datetime, entropy: Entropy) -> KekRow:
+    """A fresh key-encryption key with the next number, active. Raises: SealError."""
+    root, number = _open_root(identity, rows.roots, seals), max(row.kek_number for row in rows.keks) + 1
+    row = KekRow(number, rows.roots[-1].root_number, True, now, b"")
+    sealed = box.seal_box(box.KEK, root, row.root_number, _kek_rest(identity, row), entropy.random_bytes(KEY_BYTES), entropy)
+    return replace(row, sealed_bytes=sealed)
+
+
+def next_root(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal], entropy: Entropy) -> KeyringRows:
+    """A fresh root under each of these seals, of which one opens the present root, and every key-encryption key under it.
+
+    Raises: SealError, also where a row does not open again from its new wrapping.
+    """
+    old, number = _open_root(identity, rows.roots, seals), rows.roots[-1].root_number + 1
+    root = Secret(entropy.random_bytes(KEY_BYTES))
+    keks = []
+    for row in rows.keks:
+        rest = _kek_rest(identity, row)
+        plaintext = box.open_box(box.KEK, old, rest, row.sealed_bytes)
+        sealed = box.seal_box(box.KEK, root, number, rest, plaintext, entropy)
+        if box.open_box(box.KEK, root, rest, sealed) != plaintext:
+            raise SealError(f"key-encryption key {row.kek_number} does not open from its new wrapping")
+        keks.append(replace(row, root_number=number, sealed_bytes=sealed))
+    renewed = KeyringRows(tuple(_sealed_roots(identity, root, number, seals, entropy)), tuple(keks))
+    _open_root(identity, renewed.roots, seals)
+    return renewed
+
+
+def _sealed_roots(identity: RegionIdentity, root: Secret, number: int, seals: Sequence[Seal], entropy: Entropy) -> list[RootRow]:
+    providers = providers_of(seals)
+    roots = []
+    for seal in seals:
+        parameters = seal.new_parameters(entropy)
+        rest = _root_rest(identity, number, seal.provider, parameters, providers)
+        sealed = box.seal_box(box.ROOT, seal.key(parameters), number, rest, root.reveal(box.ACCESS), entropy)
+        roots.append(RootRow(number, seal.provider, parameters, sealed))
+    return roots
 
 
 def _open_root(identity: RegionIdentity, roots: Sequence[RootRow], seals: Sequence[Seal]) -> Secret:

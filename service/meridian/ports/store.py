@@ -177,6 +177,32 @@ class KeyringRows(Protocol):
 
     async def delete_secret(self, kind: str, owner: str, secret_id: str) -> None: ...
 
+    async def update_secret(self, row: SecretRow) -> None:
+        """Replace the bytes of the secret that has the row version before this one. Raises: VersionConflict."""
+        ...
+
+    async def replace_roots(self, roots: Sequence[RootRow], keks: Sequence[KekRow]) -> None:
+        """These roots in place of all others, and every key-encryption key as it is wrapped under them."""
+        ...
+
+    async def activate_kek(self, row: KekRow) -> None:
+        """Store this key-encryption key as the only active one."""
+        ...
+
+    async def keys_wrapped_otherwise(self, kek_number: int, *, limit: int) -> Sequence[tuple[str, str]]:
+        """(account, key id) of keys with material under another key-encryption key than this."""
+        ...
+
+    async def secrets_wrapped_otherwise(self, kek_number: int) -> Sequence[SecretRow]:
+        """Secrets of the Region under another key-encryption key than this."""
+        ...
+
+    async def is_named(self, kek_number: int) -> bool:
+        """Whether any row is wrapped under this key-encryption key."""
+        ...
+
+    async def delete_kek(self, kek_number: int) -> None: ...
+
 
 class Region(Protocol):
     """The Region's own row and its change feed."""

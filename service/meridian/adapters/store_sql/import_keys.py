@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.wrapped_rows import require_kek
 from meridian.ports.store_rows import ImportKeyRow
 
 
@@ -18,6 +19,7 @@ class SqlImportKeys:
         self._connection = connection
 
     async def insert(self, row: ImportKeyRow) -> None:
+        await require_kek(self._connection, row.sealed_bytes)
         values = {
             "token_id": row.token_id,
             "account": row.account,

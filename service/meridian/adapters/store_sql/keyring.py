@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.wrapped_rows import kek_name, kek_of, require_kek
+from meridian.ports.store import VersionConflict
 from meridian.ports.store_rows import KekRow, RootRow, SecretRow
 
 
@@ -30,10 +33,7 @@ class SqlKeyringRows:
         rows = await self._connection.execute(
             select(*t.secrets.c).where(t.secrets.c.kind == kind).order_by(t.secrets.c.created_at.desc(), t.secrets.c.secret_id)
         )
-        return [
-            SecretRow(r.kind, r.owner, r.secret_id, r.key_spec, r.row_version, r.created_at, bytes(r.sealed_bytes), bytes(r.public_bytes))
-            for r in rows
-        ]
+        return [_secret(row) for row in rows]
 
     async def insert_root(self, row: RootRow) -> None:
         await self._connection.execute(insert(t.roots).values(asdict(row)))
@@ -42,9 +42,76 @@ class SqlKeyringRows:
         await self._connection.execute(insert(t.keks).values(asdict(row)))
 
     async def insert_secret(self, row: SecretRow) -> None:
+        await require_kek(self._connection, row.sealed_bytes)
         await self._connection.execute(insert(t.secrets).values(asdict(row)))
 
     async def delete_secret(self, kind: str, owner: str, secret_id: str) -> None:
         await self._connection.execute(
             delete(t.secrets).where(t.secrets.c.kind == kind, t.secrets.c.owner == owner, t.secrets.c.secret_id == secret_id)
         )
+
+    async def update_secret(self, row: SecretRow) -> None:
+        await require_kek(self._connection, row.sealed_bytes)
+        done = await self._connection.execute(
+            update(t.secrets)
+            .where(
+                t.secrets.c.kind == row.kind,
+                t.secrets.c.owner == row.owner,
+                t.secrets.c.secret_id == row.secret_id,
+                t.secrets.c.row_version == row.row_version - 1,
+            )
+            .values(row_version=row.row_version, sealed_bytes=row.sealed_bytes)
+        )
+        if done.rowcount != 1:
+            raise VersionConflict("the secret has another version")
+
+    async def replace_roots(self, roots: Sequence[RootRow], keks: Sequence[KekRow]) -> None:
+        await self._connection.execute(delete(t.roots))
+        for root in roots:
+            await self.insert_root(root)
+        for kek in keks:
+            values = {"root_number": kek.root_number, "sealed_bytes": kek.sealed_bytes}
+            await self._connection.execute(update(t.keks).where(t.keks.c.kek_number == kek.kek_number).values(values))
+
+    async def activate_kek(self, row: KekRow) -> None:
+        await self._connection.execute(update(t.keks).values(is_active=False))
+        await self.insert_kek(row)
+
+    async def keys_wrapped_otherwise(self, kek_number: int, *, limit: int) -> Sequence[tuple[str, str]]:
+        materials = t.materials
+        rows = await self._connection.execute(
+            select(materials.c.account, materials.c.key_id)
+            .where(func.length(materials.c.sealed_bytes) > 0, kek_of(materials.c.sealed_bytes) != kek_name(kek_number))
+            .distinct()
+            .limit(limit)
+        )
+        return [(row.account, row.key_id) for row in rows]
+
+    async def secrets_wrapped_otherwise(self, kek_number: int) -> Sequence[SecretRow]:
+        rows = await self._connection.execute(
+            select(*t.secrets.c).where(kek_of(t.secrets.c.sealed_bytes) != kek_name(kek_number)).limit(100)
+        )
+        return [_secret(row) for row in rows]
+
+    async def is_named(self, kek_number: int) -> bool:
+        for table in (t.materials, t.secrets, t.import_keys):
+            named = select(table.c.sealed_bytes).where(kek_of(table.c.sealed_bytes) == kek_name(kek_number)).limit(1)
+            if (await self._connection.execute(named)).first() is not None:
+                return True
+        return False
+
+    async def delete_kek(self, kek_number: int) -> None:
+        await self._connection.execute(delete(t.keks).where(t.keks.c.kek_number == kek_number, ~t.keks.c.is_active))
+
+
+def _secret(row: Row[Any]) -> SecretRow:
+    return SecretRow(
+        row.kind,
+        row.owner,
+        row.secret_id,
+        row.key_spec,
+        row.row_version,
+        row.created_at,
+        bytes(row.sealed_bytes),
+        bytes(row.public_bytes),
+    )

@@ -12,6 +12,7 @@ from sqlalchemy import Row, delete, func, insert, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.wrapped_rows import require_kek
 from meridian.domain.key import (
     Key,
     KeyMaterial,
@@ -138,6 +139,8 @@ class SqlKeys:
         """Make the stored materials equal to the key's; the key's version has ruled out a lost change."""
         same_key = _same_key(t.materials, key)
         for material in key.materials:
+            if material.is_present and stored.get(material.material_id) != material:
+                await require_kek(self._connection, material.sealed_bytes)
             values = _material_values(material)
             if material.material_id not in stored:
                 names = {"account": key.account, "key_id": key.key_id, "material_id": material.material_id}

@@ -1,0 +1,50 @@
+"""Turning the upper levels of the key hierarchy: a new key-encryption key, a new root, other seals.
+
+Source: docs/spec/ciphertext.md §4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meridian.engine import keyring as keyrings
+from meridian.engine.keyring import KeyringRows
+from meridian.engine.seals import Seal, SealError
+from meridian.fault_points import FaultPoint, reach
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_rows import RegionIdentity
+
+
+async def rotate_kek(store: Store, seals: Sequence[Seal], entropy: Entropy) -> int:
+    """A new active key-encryption key, in one transaction; the answer is its number. Rows move to it in the background.
+
+    Raises: SealError.
+    """
+    async with store.transaction() as uow:
+        identity, rows = await _stored(uow)
+        row = keyrings.next_kek(identity, rows, seals, await uow.region.now(), entropy)
+        await uow.keyring.activate_kek(row)
+        reach(FaultPoint.ROTATE_KEK_BEFORE_COMMIT)
+    return row.kek_number
+
+
+async def rotate_root(store: Store, seals: Sequence[Seal], entropy: Entropy) -> int:
+    """A new root under exactly these seals, of which one opens the present root, in one transaction; the answer is its number.
+
+    Raises: SealError.
+    """
+    async with store.transaction() as uow:
+        identity, rows = await _stored(uow)
+        renewed = keyrings.next_root(identity, rows, seals, entropy)
+        await uow.keyring.replace_roots(renewed.roots, renewed.keks)
+        reach(FaultPoint.ROTATE_ROOT_BEFORE_COMMIT)
+    return renewed.roots[0].root_number
+
+
+async def _stored(uow: UnitOfWork) -> tuple[RegionIdentity, KeyringRows]:
+    identity = await uow.region.identity()
+    rows = KeyringRows(tuple(await uow.keyring.roots()), tuple(await uow.keyring.keks()))
+    if identity is None or not rows.roots:
+        raise SealError("the Region has no keyring yet")
+    return identity, rows

@@ -1,0 +1,106 @@
+"""Moves wrapped rows to the active key-encryption key, and destroys the keys that no row names any more.
+
+Each process reads the keyring every second. Rows move only when the active key is old enough that every process has it, so nobody meets
+a row that it cannot open. A row moves by compare-and-set on its key's version; a crash leaves rows under the old key, which still open.
+
+Source: docs/spec/ciphertext.md §4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from meridian.domain.key import Key, KeyMaterial
+from meridian.domain.limits import Limits
+from meridian.errors import KmsError
+from meridian.fault_points import FaultPoint, reach
+from meridian.ports.key_directory import KeyDirectory
+from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.ports.store_rows import KekRow, SecretRow
+
+LOOK_SECONDS: Final = 1.0
+KEYS_PER_LOOK: Final = 200
+
+
+class KeyringEngine(Protocol):
+    """What the worker needs of the engine."""
+
+    def keyring_numbers(self) -> frozenset[int]: ...
+
+    async def reload_keyring(self, store: Store) -> None: ...
+
+    def rewrap(self, key: Key, material: KeyMaterial) -> KeyMaterial: ...
+
+    def rewrap_secret(self, row: SecretRow) -> SecretRow: ...
+
+
+class RewrapWorker:
+    """One per process."""
+
+    def __init__(self, *, store: Store, engine: KeyringEngine, directory: KeyDirectory, limits: Limits) -> None:
+        self._store = store
+        self._engine = engine
+        self._directory = directory
+        self._settle = timedelta(seconds=limits.kek_settle_seconds)
+        self._retention = timedelta(seconds=limits.kek_retention_days * limits.day_seconds)
+        self._log = structlog.get_logger("meridian.rewrap")
+
+    async def run(self) -> None:
+        """Look once a second, until cancelled."""
+        while True:
+            with contextlib.suppress(KmsError):  # the database is away; rows under the old key still open
+                await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Read the keyring, move what has to move, destroy what may go. Raises: KmsError."""
+        async with self._store.reading() as uow:
+            rows = list(await uow.keyring.keks())
+            now = await uow.region.now()
+        if {row.kek_number for row in rows} != self._engine.keyring_numbers():
+            await self._engine.reload_keyring(self._store)
+        active = next(row for row in rows if row.is_active)
+        if len(rows) == 1 or now < active.created_at + self._settle:
+            return
+        if not await self._move(active.kek_number) and now >= active.created_at + self._retention:
+            await self._destroy([row for row in rows if not row.is_active])
+
+    async def _move(self, active: int) -> int:
+        """How many keys and secrets were under another key-encryption key."""
+        async with self._store.reading() as uow:
+            keys = list(await uow.keyring.keys_wrapped_otherwise(active, limit=KEYS_PER_LOOK))
+            secrets = list(await uow.keyring.secrets_wrapped_otherwise(active))
+        for account, key_id in keys:
+            with contextlib.suppress(VersionConflict):  # somebody changed the key; the next look tells
+                await self._change(lambda uow, a=account, k=key_id: self._move_key(uow, a, k))  # type: ignore[misc]
+            self._directory.forget(account, key_id)
+        for row in secrets:
+            with contextlib.suppress(VersionConflict):
+                await self._change(lambda uow, r=row: uow.keyring.update_secret(self._engine.rewrap_secret(r)))  # type: ignore[misc]
+        return len(keys) + len(secrets)
+
+    async def _change(self, change: Callable[[UnitOfWork], object]) -> None:
+        async with self._store.transaction() as uow:
+            await change(uow)  # type: ignore[misc]
+            reach(FaultPoint.REWRAP_BEFORE_COMMIT)
+        reach(FaultPoint.REWRAP_AFTER_COMMIT)
+
+    async def _move_key(self, uow: UnitOfWork, account: str, key_id: str) -> None:
+        key = await uow.keys.find(account, key_id)
+        if key is not None:
+            moved = tuple(self._engine.rewrap(key, m) if m.is_present else m for m in key.materials)
+            await uow.keys.update(replace(key, materials=moved))
+
+    async def _destroy(self, rows: list[KekRow]) -> None:
+        for row in rows:
+            async with self._store.transaction() as uow:
+                if not await uow.keyring.is_named(row.kek_number):
+                    await uow.keyring.delete_kek(row.kek_number)
+                    self._log.warning("key-encryption key destroyed", number=row.kek_number)
