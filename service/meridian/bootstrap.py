@@ -384,7 +384,7 @@ class Region:
             peers=peers,
             day_seconds=s.limits.day_seconds,
         )
-        self._metrics()
+        self._metrics(outbox)
         replication = ReplicationServer(peers=peers, engine=engine, prepare=prepare, prepare_handover=prepare_handover, messages=messages)
         await self._listen(pipeline, replication)
         reservations = ReservationWorker(
@@ -420,7 +420,7 @@ class Region:
         self._stack.push_async_callback(peer.close)
         return peer
 
-    def _metrics(self) -> None:
+    def _metrics(self, outbox: OutboxWorker) -> None:
         info = Gauge("meridian_policy_set_info", "The live policy files.", ["digest"], registry=self._registry)
         info.labels(self.authorizer.digest).set(1)
         for name, text, read in (
@@ -428,6 +428,8 @@ class Region:
             ("meridian_audit_syncs", "Syncs of the audit file.", lambda: self.stream.syncs),
             ("meridian_database_transactions", "Transactions and readings begun.", lambda: self.store.statements),
             ("meridian_policy_parses", "Policy sets parsed.", lambda: self.authorizer.parses),
+            ("meridian_outbox_deliveries", "Deliveries to other Regions that were taken.", lambda: outbox.deliveries),
+            ("meridian_outbox_failures", "Tries of deliveries that failed.", lambda: outbox.failures),
             ("meridian_material_unwraps", "Wrapped material rows opened.", lambda: self.engine.unwraps),
         ):
             Gauge(name, text, registry=self._registry).set_function(read)

@@ -192,3 +192,28 @@ def test_a_primary_waits_for_its_replicas_to_end(short_days: Deployment) -> None
         with short_days.client(AWAY, "app") as app:
             assert app.decrypt(ciphertext_blob=blob).plaintext == b"x"
     assert short_days.wait_for_event(AWAY, "DeleteKey", answer.key_id)["eventType"] == "AwsServiceEvent"
+
+
+def test_a_replica_that_ends_before_it_has_its_material_is_struck(own_regions: Deployment) -> None:
+    own_regions.place(AWAY).settings.write_text("limits.day_seconds = 0.05\n" + own_regions.place(AWAY).settings.read_text())
+    own_regions.start(HOME, environment={"MERIDIAN_TEST_KILL_AT": "replicate_key.envelope_sealed"})
+    own_regions.start(AWAY)
+    with own_regions.client() as alice:
+        key_id = alice.create_key(multi_region=True).key_metadata.key_id
+        alice.replicate_key(key_id=key_id, replica_region=AWAY)
+    assert own_regions.wait_dead(HOME) == -signal.SIGKILL
+    with own_regions.client(AWAY) as away:
+        away.schedule_key_deletion(key_id=key_id)
+        own_regions.wait_for_event(AWAY, "DeleteKey", f"arn:aws:kms:{AWAY}:111122223333:key/{key_id}")
+    own_regions.start(HOME)
+    with own_regions.client() as alice:
+
+        def replicas() -> list[str]:
+            metadata = alice.describe_key(key_id=key_id).key_metadata
+            return [replica.region for replica in metadata.multi_region_configuration.replica_keys]
+
+        own_regions.wait_until(lambda: not replicas())
+        alice.replicate_key(key_id=key_id, replica_region=AWAY)
+    own_regions.wait_for_state(AWAY, key_id, t.KEY_STATE_ENABLED)
+    metrics = own_regions.metrics(HOME)
+    assert metrics["meridian_outbox_deliveries"] >= 1

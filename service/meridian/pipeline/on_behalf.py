@@ -72,7 +72,7 @@ class OwnMember:
         if message is None:
             return
         key = await self._directory.find(message.account, message.key_id)
-        if key is None or key.multi_region is None:
+        if key is None or key.multi_region is None or key.multi_region.primary_region != message.primary_region:
             raise ValidationException(
                 f"{message.key_id} does not have a replica key in the specified Region.", fields=[("primaryRegion", "has no replica")]
             )

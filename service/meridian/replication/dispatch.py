@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from meridian.domain.key import Key, KeyMaterial, Origin
-from meridian.domain.multi_region import Held, Member, RowStatus, SetRow, SetState
+from meridian.domain.multi_region import Held, Member, RowStatus, SetRow, SetState, Term
 from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState
 from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach
@@ -15,6 +16,9 @@ from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import OutboxEntry, RegionIdentity
 from meridian.replication.publish import GONE, SET_STATE
+
+NEVER: Final = Term(0, "", 0)
+"""The last term of a member that ended before it heard of any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,11 @@ class Dispatch:
     async def send(self, letter: Letter) -> None:
         """Return when the target has taken it, or when there was nothing to tell. Raises: KmsError."""
         row, key = letter.row, letter.key
-        if row is None or row.view is None:
+        if row is None:
             return
         if letter.entry.kind == GONE:
-            await self._send_gone(letter.entry, row, row.view)
-        elif key is None:
+            await self._send_gone(letter.entry, row)
+        elif key is None or row.view is None:
             return
         elif letter.entry.kind == SET_STATE:
             await self._send_set_state(letter.entry, row, row.view, key)
@@ -80,9 +84,10 @@ class Dispatch:
             raise KMSInternalException(reason="the target did not acknowledge")
         reach(FaultPoint.REPLICATE_KEY_ACKNOWLEDGED)
 
-    async def _send_gone(self, entry: OutboxEntry, row: SetRow, view: SetState) -> None:
+    async def _send_gone(self, entry: OutboxEntry, row: SetRow) -> None:
         if row.status is RowStatus.GONE:
-            message = DeliverGone(row.account, row.key_id, row.serial, view.term, entry.request_id)
+            term = row.view.term if row.view is not None else NEVER
+            message = DeliverGone(row.account, row.key_id, row.serial, term, entry.request_id)
             await self._peer.deliver_gone(entry.target_region, message)
 
     def _lacking(self, row: SetRow, view: SetState, member: Member, key: Key) -> list[KeyMaterial]:

@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 from typing import Final
 
+import structlog
+
 from meridian.domain.deletion import is_deletion_due
 from meridian.domain.imports import without_expired
 from meridian.domain.key import Key
@@ -54,6 +56,7 @@ class KeyScheduleWorker:
         self._entropy = entropy
         self._limits = limits
         self._wake = asyncio.Event()
+        self._log = structlog.get_logger("meridian.key_schedule")
 
     def wake(self) -> None:
         """There is something to do now."""
@@ -73,8 +76,12 @@ class KeyScheduleWorker:
         async with self._store.reading() as uow:
             due = list(await uow.keys.list_due(now=await uow.region.now(), limit=KEYS_PER_LOOK))
         for account, key_id in due:
-            with contextlib.suppress(VersionConflict):  # somebody was faster; the next look tells
+            try:
                 await self._settle(account, key_id)
+            except VersionConflict:
+                continue  # somebody was faster; the next look tells
+            except KmsError as fault:  # one key that cannot be settled holds no other up
+                self._log.warning("key not settled", account=account, key_id=key_id, error=fault.code, reason=fault.reason)
             self._directory.forget(account, key_id)
         if due:
             self._publisher.wake_outbox()

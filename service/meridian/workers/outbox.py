@@ -32,6 +32,10 @@ class OutboxWorker:
         self._entropy = entropy
         self._owner = owner
         self._wake = asyncio.Event()
+        self.deliveries = 0
+        """How many were taken by their target."""
+        self.failures = 0
+        """How many tries failed; each is tried again."""
         self._log = structlog.get_logger("meridian.outbox")
 
     def wake(self) -> None:
@@ -64,11 +68,13 @@ class OutboxWorker:
         try:
             await self._dispatch.send(letter)
         except KmsError as fault:
+            self.failures += 1
             due_at = self._clock.now() + timedelta(seconds=self._delay(entry.attempts))
             async with self._store.transaction() as uow:
                 await uow.outbox.failed(entry, due_at=due_at, error=f"{fault.code}: {fault.message} {fault.reason}")
             self._log.warning("delivery failed", kind=entry.kind, target=entry.target_region, attempts=entry.attempts, error=fault.code)
             return
+        self.deliveries += 1
         async with self._store.transaction() as uow:
             await uow.outbox.delivered(entry)
 
