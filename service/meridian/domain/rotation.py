@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from meridian.domain.key import Key, KeyMaterial, KeyState, Origin, RotationSchedule, RotationType
+from meridian.domain.key import Key, KeyMaterial, KeyState, MultiRegionKeyType, Origin, RotationSchedule, RotationType
 from meridian.domain.limits import ROTATION_PERIOD_IN_DAYS_DEFAULT, Limits
 from meridian.errors import ConflictException, KMSInvalidStateException, LimitExceededException
 
@@ -75,6 +75,8 @@ def rotate_due(
     key: Key, now: datetime, new_material: Callable[[Key], KeyMaterial], is_held_by_all: Callable[[str], bool], day_seconds: float
 ) -> Rotated:
     """Take the next step of the rotation that is due or under way, if any."""
+    if key.multi_region_key_type is MultiRegionKeyType.REPLICA:
+        return Rotated(key)  # a replica shows the rotation of its set and waits for the primary
     if key.origin is Origin.EXTERNAL:
         return _rotate_imported(key, now)
     if not key.pending_material_id:
