@@ -98,7 +98,7 @@ class Demo:
 
         say(f"2. A guardrail refuses to replicate it to {ELSEWHERE}, outside that label")
         self.run("kms", "replicate-key", "--key-id", key, "--replica-region", ELSEWHERE, expect=4)
-        decisions = self.audit_of(HOME, "ReplicateKey")[-1]["meridian"]["decisions"]  # type: ignore[index]
+        decisions = self.audit_of(HOME, "ReplicateKey")[-1]["meridian"]["decisions"]  # type: ignore[index]  # a record is JSON
         print(f"    the audit record names the policy: {decisions[0]['policyIds']}")
         if decisions[0]["policyIds"] != ["guardrail.residency"]:
             raise DemoError("another policy refused")

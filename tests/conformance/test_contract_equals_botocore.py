@@ -91,7 +91,7 @@ def compare_field(place: str, name: str, field: FieldDescriptor, shape: Any, req
     enum = shape.metadata.get("enum")
     for bound in ("min", "max"):
         expected = None if enum else shape.metadata.get(bound)
-        actual = getattr(limits, bound) if limits is not None and limits.HasField(bound) else None  # type: ignore[arg-type]
+        actual = getattr(limits, bound) if limits is not None and limits.HasField(bound) else None  # type: ignore[arg-type]  # the bound is a field name
         assert actual == expected, f"{place} {bound}"
     assert (limits.pattern if limits is not None else "") == ("" if enum else shape.metadata.get("pattern", "")), f"{place} pattern"
 
@@ -127,7 +127,7 @@ def compare_item_limits(place: str, field: FieldDescriptor, member: Any) -> None
         return
     items = limits.items if limits is not None and limits.HasField("items") else None
     for bound in ("min", "max"):
-        actual = getattr(items, bound) if items is not None and items.HasField(bound) else None  # type: ignore[arg-type]
+        actual = getattr(items, bound) if items is not None and items.HasField(bound) else None  # type: ignore[arg-type]  # the bound is a field name
         assert actual == member.metadata.get(bound), f"{place} item {bound}"
     assert (items.pattern if items is not None else "") == member.metadata.get("pattern", ""), f"{place} item pattern"
 

@@ -61,7 +61,7 @@ def key(key_id: str = KEY_ID, account: str = ACCOUNT, **changes: object) -> Key:
         policy="permit(principal,action,resource);",
         tags=(("A", "2"), ("a", "1")),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)  # type: ignore[arg-type]  # any field, by its name
 
 
 async def insert(store: SqlStore, *keys: Key) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -154,7 +155,7 @@ class KeyBesideItsModel(RuleBasedStateMachine):
             assert isinstance(public, rsa.RSAPublicKey)
             self.public, self.token = public, given.import_token
 
-    def answer(self, client: Client, operation: str, **fields: object) -> tuple[str, object]:
+    def answer(self, client: Client, operation: str, **fields: object) -> tuple[str, Any]:
         try:
             return "", getattr(client, operation)(key_id=self.key_id, **fields)
         except KmsServiceError as error:
@@ -166,7 +167,7 @@ class KeyBesideItsModel(RuleBasedStateMachine):
         code, answer = self.answer(self.user, "encrypt", plaintext=plaintext)
         assert code == self.model.use()
         if answer is not None:
-            self.blobs.append((answer.ciphertext_blob, plaintext, self.model.current))  # type: ignore[attr-defined]
+            self.blobs.append((answer.ciphertext_blob, plaintext, self.model.current))
 
     @rule(data=st.data())
     def decrypt(self, data: st.DataObject) -> None:
@@ -176,9 +177,9 @@ class KeyBesideItsModel(RuleBasedStateMachine):
         code, answer = self.answer(self.user, "decrypt", ciphertext_blob=blob)
         assert code == self.model.use()
         if answer is not None:
-            assert answer.plaintext == plaintext  # type: ignore[attr-defined]
-            known = self.ids.setdefault(material, answer.key_material_id)  # type: ignore[attr-defined]
-            assert known == answer.key_material_id  # type: ignore[attr-defined]
+            assert answer.plaintext == plaintext
+            known = self.ids.setdefault(material, answer.key_material_id)
+            assert known == answer.key_material_id
 
     @rule(on=st.booleans())
     def switch(self, on: bool) -> None:
@@ -207,7 +208,7 @@ class KeyBesideItsModel(RuleBasedStateMachine):
         code, answer = self.answer(self.admin, "import_key_material", **fields)
         assert code == self.model.import_(name, kind)
         if answer is not None:
-            assert self.ids.setdefault(name, answer.key_material_id) == answer.key_material_id  # type: ignore[attr-defined]
+            assert self.ids.setdefault(name, answer.key_material_id) == answer.key_material_id
 
     @rule(name=st.sampled_from(["", "a", "b"]))
     def delete_material(self, name: str) -> None:

@@ -39,7 +39,7 @@ def turn(regions: Deployment, command: str, kill_at: str = "") -> subprocess.Com
 def wrapped_under(regions: Deployment) -> set[int]:
     """Numbers of the key-encryption keys that rows of the database name."""
     with sqlite3.connect(f"file:{regions.place(HOME).folder}/region.sqlite3?mode=ro", uri=True) as database:
-        rows = [row for table in ("materials", "secrets") for row in database.execute(f"select sealed_bytes from {table}")]  # noqa: S608
+        rows = database.execute("select sealed_bytes from materials union all select sealed_bytes from secrets").fetchall()
     return {int.from_bytes(row[0][4:8], "big") for row in rows if row[0]}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
@@ -29,7 +30,7 @@ QUICK = "limits.reservation_seconds = 1.0"
 
 
 @pytest.fixture
-def regions(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path_factory.mktemp("killed"), [HOME, AWAY], QUICK).prepare()
     try:
         yield deployment

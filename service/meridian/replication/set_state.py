@@ -178,9 +178,7 @@ def part(row: SetRow, region: str, sender: str, serial: str, last_term: Term) ->
         held = frozenset(h for h in row.held if h.region != sender)
         return replace(row, view=view.without_member(sender), held=held)
     if view.issuer == region and view.version == 0 and view.primary == sender and last_term < view.term:
-        again = _next_term(row, view, issuer=region, primary=region)
-        assert again.view is not None  # noqa: S101 - a next term has a state
-        return replace(again, view=replace(again.view.without_member(sender), version=0))
+        return _next_term(row, view.without_member(sender), issuer=region, primary=region)
     return None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Protocol
@@ -79,24 +79,27 @@ class RewrapWorker:
             secrets = list(await uow.keyring.secrets_wrapped_otherwise(active))
         for account, key_id in keys:
             with contextlib.suppress(VersionConflict):  # somebody changed the key; the next look tells
-                await self._change(lambda uow, a=account, k=key_id: self._move_key(uow, a, k))  # type: ignore[misc]
+                await self._move_key(account, key_id)
             self._directory.forget(account, key_id)
         for row in secrets:
             with contextlib.suppress(VersionConflict):
-                await self._change(lambda uow, r=row: uow.keyring.update_secret(self._engine.rewrap_secret(r)))  # type: ignore[misc]
+                async with self._moving() as uow:
+                    await uow.keyring.update_secret(self._engine.rewrap_secret(row))
         return len(keys) + len(secrets)
 
-    async def _change(self, change: Callable[[UnitOfWork], object]) -> None:
+    async def _move_key(self, account: str, key_id: str) -> None:
+        async with self._moving() as uow:
+            key = await uow.keys.find(account, key_id)
+            if key is not None:
+                moved = tuple(self._engine.rewrap(key, m) if m.is_present else m for m in key.materials)
+                await uow.keys.update(replace(key, materials=moved))
+
+    @contextlib.asynccontextmanager
+    async def _moving(self) -> AsyncIterator[UnitOfWork]:
         async with self._store.transaction() as uow:
-            await change(uow)  # type: ignore[misc]
+            yield uow
             reach(FaultPoint.REWRAP_BEFORE_COMMIT)
         reach(FaultPoint.REWRAP_AFTER_COMMIT)
-
-    async def _move_key(self, uow: UnitOfWork, account: str, key_id: str) -> None:
-        key = await uow.keys.find(account, key_id)
-        if key is not None:
-            moved = tuple(self._engine.rewrap(key, m) if m.is_present else m for m in key.materials)
-            await uow.keys.update(replace(key, materials=moved))
 
     async def _destroy(self, rows: list[KekRow]) -> None:
         for row in rows:

@@ -128,6 +128,6 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     secret = Secret(b"the material")
     assert "material" not in repr(secret)
     assert secret.reveal(SecretAccess()) == b"the material"
-    for attempt in (lambda: secret == secret, lambda: pickle.dumps(secret), lambda: hash(secret), lambda: secret.reveal(None)):  # type: ignore[arg-type]
+    for attempt in (lambda: secret == secret, lambda: pickle.dumps(secret), lambda: hash(secret), lambda: secret.reveal(None)):  # type: ignore[arg-type]  # the wrong type is the test
         with pytest.raises(TypeError):
             attempt()
