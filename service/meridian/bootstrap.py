@@ -73,19 +73,24 @@ from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.validate import Validate
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store
+from meridian.ports.store import Store, VersionConflict
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
+from meridian.replication.ask import AnswerRegions, AskRegions
+from meridian.replication.compare import Compare
 from meridian.replication.dispatch import Dispatch
 from meridian.replication.leave import Leave
+from meridian.replication.mend import MendSets
 from meridian.replication.prepare import ReserveReplica
 from meridian.replication.publish import SetPublisher
 from meridian.replication.succeed import AwaitRole
+from meridian.replication.verify import Verify
 from meridian.settings import FileSealSettings, ListenerSettings, Settings
 from meridian.transport.admin_app import admin_app, admin_server
 from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
 from meridian.transport.peer_server import ReplicationServer, add_replication_service
 from meridian.workers.key_schedule import KeyScheduleWorker
+from meridian.workers.membership import CompareWorker, MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.rewrap import RewrapWorker
@@ -171,6 +176,19 @@ async def turn_keyring(settings: Settings, turn: Callable[[Store, Sequence[Seal]
         finally:
             await store.close()
     except FAULTS as fault:
+        raise StartupError(_text(fault)) from fault
+
+
+async def say_word(settings: Settings, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
+    """An operator's word about another Region, kept in this one. Raises: StartupError."""
+    try:
+        await require_current(settings.database)
+        store = SqlStore.connect(settings.database)
+        try:
+            return await word(store, OsEntropy(), about)
+        finally:
+            await store.close()
+    except (*FAULTS, VersionConflict) as fault:
         raise StartupError(_text(fault)) from fault
 
 
@@ -373,6 +391,7 @@ class Region:
         async def prepare_handover(message: Prepare | PrepareHandover) -> Any:
             return await handed_over.walk(call_of(successor, message, clock))
 
+        verify = Verify(engine=engine, identity=identity, peers=peers)
         messages = ApplyMessages(
             store=store,
             engine=engine,
@@ -381,11 +400,28 @@ class Region:
             trail=audit,
             clock=clock,
             wake_outbox=outbox.wake,
-            peers=peers,
+            verify=verify,
             day_seconds=s.limits.day_seconds,
         )
+        compare = Compare(store=store, identity=identity, peer=peer, directory=directory)
+        answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=clock)
+        ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=entropy)
+        mend = MendSets(store=store, engine=engine, identity=identity, directory=directory, trail=audit, entropy=entropy, ask=ask)
+        membership = MembershipWorker(store=store, mend=mend, region=s.region, wake_outbox=outbox.wake)
+        comparing = CompareWorker(
+            compare=compare, regions=tuple(peers), store=store, seconds=s.limits.compare_seconds, wake_outbox=outbox.wake
+        )
+        outbox.on_healed = comparing.wake
         self._metrics(outbox)
-        replication = ReplicationServer(peers=peers, engine=engine, prepare=prepare, prepare_handover=prepare_handover, messages=messages)
+        replication = ReplicationServer(
+            peers=peers,
+            engine=engine,
+            prepare=prepare,
+            prepare_handover=prepare_handover,
+            messages=messages,
+            compare=compare,
+            answers=answers,
+        )
         await self._listen(pipeline, replication)
         reservations = ReservationWorker(
             store=store,
@@ -400,6 +436,8 @@ class Region:
             audit.ship(),
             outbox.run(),
             reservations.run(),
+            membership.run(),
+            comparing.run(),
             schedule.run(),
             rewrap.run(),
             wrapping_keys.refill(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meridian.adapters.operator_events import record_operator_event
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import KeyringRows
 from meridian.engine.seals import Seal, SealError
@@ -25,6 +26,7 @@ async def rotate_kek(store: Store, seals: Sequence[Seal], entropy: Entropy) -> i
         identity, rows = await _stored(uow)
         row = keyrings.next_kek(identity, rows, seals, await uow.region.now(), entropy)
         await uow.keyring.activate_kek(row)
+        await record_operator_event(uow, entropy, "RotateKeyEncryptionKey", {"keyEncryptionKey": row.kek_number})
         reach(FaultPoint.ROTATE_KEK_BEFORE_COMMIT)
     return row.kek_number
 
@@ -38,8 +40,11 @@ async def rotate_root(store: Store, seals: Sequence[Seal], entropy: Entropy) -> 
         identity, rows = await _stored(uow)
         renewed = keyrings.next_root(identity, rows, seals, entropy)
         await uow.keyring.replace_roots(renewed.roots, renewed.keks)
+        root = renewed.roots[0].root_number
+        details = {"rootKey": root, "seals": [row.provider for row in renewed.roots]}
+        await record_operator_event(uow, entropy, "RotateRootKey", details)
         reach(FaultPoint.ROTATE_ROOT_BEFORE_COMMIT)
-    return renewed.roots[0].root_number
+    return root
 
 
 async def _stored(uow: UnitOfWork) -> tuple[RegionIdentity, KeyringRows]:

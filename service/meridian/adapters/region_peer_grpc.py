@@ -6,7 +6,7 @@ answer for another; what it signs is checked against the fingerprint that the op
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Final
@@ -16,13 +16,25 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from meridian import errors
-from meridian.domain.peer_message import CallerOnBehalf, DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover
+from meridian.domain.peer_message import (
+    CallerOnBehalf,
+    DeliverGone,
+    DeliverHeld,
+    DeliverSetState,
+    MaterialsShown,
+    Prepare,
+    PrepareHandover,
+    SetComparison,
+    SetDigest,
+    SetShown,
+)
 from meridian.domain.peers import PeerRegion
 from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
+from meridian.replication.wire_messages import comparison_of, digest_message, link_messages, shown_of
 
 TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
@@ -95,6 +107,7 @@ class GrpcRegionPeer:
             term_origin=message.term.origin,
             term_number=message.term.number,
             request_id=message.request_id,
+            incarnation=message.incarnation,
         )
         await self._call(region, "DeliverGone", request)
 
@@ -107,7 +120,8 @@ class GrpcRegionPeer:
             incarnation=message.incarnation,
             request_id=message.request_id,
             transport_public_key=message.transport_public_key,
-            links=[wire.TermLink(signed_state=link.signed, transport_public_key=link.public_key) for link in message.links],
+            links=link_messages(message.links),
+            issuer_public_key=message.issuer_public_key,
         )
         try:
             answer = await self._call(region, "DeliverSetState", request)
@@ -133,6 +147,30 @@ class GrpcRegionPeer:
         request = wire.ResolveRequest(set=wire.KeySetName(account=account, key_id=key_id), serial=serial)
         answer = await self._call(region, "Resolve", request)
         return bool(answer.committed)
+
+    async def compare(self, region: str, incarnation: int, digests: Sequence[SetDigest]) -> Sequence[SetComparison]:
+        request = wire.CompareRequest(incarnation=incarnation, digests=[digest_message(digest) for digest in digests])
+        answer = await self._call(region, "Compare", request)
+        if len(answer.comparisons) != len(digests):
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason="another number of comparisons than digests")
+        return [comparison_of(comparison) for comparison in answer.comparisons]
+
+    async def get_set(self, region: str, account: str, key_id: str, incarnation: int, *, is_reconciling: bool) -> SetShown:
+        name = wire.KeySetName(account=account, key_id=key_id)
+        answer = await self._call(region, "GetSet", wire.GetSetRequest(set=name, incarnation=incarnation, is_reconciling=is_reconciling))
+        try:
+            return shown_of(answer)
+        except ValueError as fault:
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason="an answer that cannot be read") from fault
+
+    async def get_materials(
+        self, region: str, account: str, key_id: str, material_ids: Sequence[str], sequence: int, incarnation: int
+    ) -> MaterialsShown:
+        request = wire.GetMaterialsRequest(
+            set=wire.KeySetName(account=account, key_id=key_id), material_ids=material_ids, sequence=sequence, incarnation=incarnation
+        )
+        answer = await self._call(region, "GetMaterials", request)
+        return MaterialsShown(tuple(answer.envelopes), answer.transport_public_key, answer.incarnation)
 
     async def close(self) -> None:
         for channel in self._channels.values():

@@ -19,7 +19,7 @@ COMMANDS = {
     "migrate": ("meridian.cli.serve", "migrate"),
     "outbox": ("meridian.cli.outbox", "outbox"),
     "policy": ("meridian.cli.policy", "policy"),
-    "region": ("meridian.cli.serve", "region"),
+    "region": ("meridian.cli.region", "region"),
     "serve": ("meridian.cli.serve", "serve"),
 }
 

@@ -1,4 +1,4 @@
-"""`meridian serve`, `meridian migrate` and `meridian region init`: one Region in this process."""
+"""`meridian serve` and `meridian migrate`: one Region in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import resource
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 import structlog
@@ -107,53 +106,3 @@ def migrate(config: Path) -> None:
 
     asyncio.run(upgrade(settings_or_exit(config).database))
     click.echo(f"schema {head()}")
-
-
-@click.group()
-def region() -> None:
-    """Administer a Region."""
-
-
-@region.command()
-@click.option("--config", required=True, type=click.Path(path_type=Path))
-def init(config: Path) -> None:
-    """Make a Region's database and keyring, and print the fingerprint that its peers must be given."""
-    from meridian.bootstrap import StartupError, initialise
-
-    try:
-        click.echo(asyncio.run(initialise(settings_or_exit(config))))
-    except StartupError as fault:
-        click.echo(f"cannot initialise: {fault}", err=True)
-        sys.exit(SETUP)
-
-
-@region.command("rotate-kek")
-@click.option("--config", required=True, type=click.Path(path_type=Path))
-def rotate_key_encryption_key(config: Path) -> None:
-    """Make a new key-encryption key. The Region goes on serving; its rows move to the new key in the background."""
-    from meridian.adapters.keyring_change import rotate_kek
-
-    _turn(config, rotate_kek, "key-encryption key")
-
-
-@region.command("rotate-root")
-@click.option("--config", required=True, type=click.Path(path_type=Path))
-def rotate_root_key(config: Path) -> None:
-    """Make a new root key under exactly the seals of the settings, one of which must open the present one.
-
-    To add a seal, name it beside the present one and run this; to drop one, leave it out and run this again.
-    """
-    from meridian.adapters.keyring_change import rotate_root
-
-    _turn(config, rotate_root, "root key")
-
-
-def _turn(config: Path, turn: Any, name: str) -> None:
-    from meridian.bootstrap import StartupError, turn_keyring
-
-    try:
-        number = asyncio.run(turn_keyring(settings_or_exit(config), turn))
-    except StartupError as fault:
-        click.echo(f"{name} is unchanged: {fault}", err=True)
-        sys.exit(SETUP)
-    click.echo(f"{name} {number} is in use")

@@ -162,3 +162,29 @@ def service_record(
         "serviceEventDetails": details,
         "meridian": {"replica": replica, "epoch": epoch},
     }
+
+
+def region_record(event_name: str, region: str, *, event_id: str, now: datetime, epoch: int, details: Record) -> Record:
+    """The record of what an operator did to a Region, with access to its database and seals."""
+    return {
+        "eventVersion": EVENT_VERSION,
+        "userIdentity": {"type": "Operator", "invokedBy": EVENT_SOURCE},
+        "eventTime": event_time(now),
+        "eventSource": EVENT_SOURCE,
+        "eventName": event_name,
+        "awsRegion": region,
+        "sourceIPAddress": EVENT_SOURCE,
+        "userAgent": EVENT_SOURCE,
+        "requestParameters": None,
+        "responseElements": None,
+        "requestID": event_id,
+        "eventID": event_id,
+        "readOnly": False,
+        "resources": [],
+        "eventType": "AwsServiceEvent",
+        "managementEvent": True,
+        "eventCategory": "Management",
+        "recipientAccountId": "",
+        "serviceEventDetails": details,
+        "meridian": {"replica": "operator", "epoch": epoch},
+    }

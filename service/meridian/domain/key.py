@@ -128,6 +128,8 @@ class MultiRegionRole:
     primary_region: str
     replica_regions: tuple[str, ...] = ()
     """Sorted, without the primary's Region."""
+    is_behind: bool = False
+    """Whether material of the set may be missing here: the Region was restored, or is coming back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,5 +45,7 @@ class Limits:
     import_keys_ready: dict[str, int] = field(default_factory=lambda: {"RSA_2048": 8, "RSA_3072": 8, "RSA_4096": 4})
     """Wrapping keys of each spec that are kept ready, in each process."""
     import_key_wait_seconds: float = 2.0
+    compare_seconds: float = 60.0
+    """How often Regions compare what they know of the sets they share."""
     day_seconds: float = 86_400.0
     """Length of a day of windows and periods. Shorter only where tests watch a window go by."""

@@ -32,12 +32,26 @@ class RowStatus(StrEnum):
     GONE = "gone"
 
 
+class OperatorWord(StrEnum):
+    """What an operator may say about another Region. LOST stays until it is withdrawn, the others until they are done."""
+
+    LOST = "lost"
+    TAKE_OVER = "take_over"
+    DETACH = "detach"
+    TAKE_BACK = "take_back"
+
+
 class Term(NamedTuple):
     """A reign of one primary. Ordered left to right, Region names as bytes."""
 
     generation: int
     origin: str
     number: int
+
+    @property
+    def reign(self) -> tuple[int, str]:
+        """The generation: terms of two generations do not follow from each other."""
+        return self.generation, self.origin
 
 
 class Stamp(NamedTuple):
@@ -128,6 +142,13 @@ class TermLink(NamedTuple):
     public_key: bytes
 
 
+class ToldLost(NamedTuple):
+    """Another Region's word that this one is lost to it; `generation` is that of its term."""
+
+    region: str
+    generation: int
+
+
 @dataclass(frozen=True, slots=True)
 class SetRow:
     """What one Region keeps about one set. One row per set and Region, never deleted."""
@@ -139,11 +160,20 @@ class SetRow:
     view: SetState | None = None
     signed_view: bytes = b""
     """The view in its signed form, exactly as its issuer signed it; passed on unchanged."""
+    signed_key: bytes = b""
+    """Transport public key of the Region that signed the view."""
     held: frozenset[Held] = frozenset()
     """At the primary: what members have acknowledged in this term."""
     links: tuple[TermLink, ...] = ()
     """How the role came to where it is, oldest first; passed on to members that missed a handover."""
     stale: bool = False
+    """This Region was restored and has not reconciled this set."""
+    lost: frozenset[str] = frozenset()
+    """Regions that the operator has declared lost here, until this set has moved on without them."""
+    rejoin: str = ""
+    """Region whose later generation the operator lets this member join; nothing else is adopted until then."""
+    told_lost: frozenset[ToldLost] = frozenset()
+    """Regions that say that they have gone on, or would go on, without this one."""
     prepared_by: str = ""
     """While reserved: the Region that prepared this place."""
     reserved_at: datetime | None = None
@@ -156,4 +186,5 @@ class SetRow:
 
     def acts_as_primary(self, region: str) -> bool:
         """Whether this row's Region may change the set."""
-        return self.status is RowStatus.LIVE and not self.stale and self.view is not None and self.view.primary == region
+        in_the_set = self.status is RowStatus.LIVE and not (self.stale or self.rejoin or self.told_lost)
+        return in_the_set and self.view is not None and self.view.primary == region

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meridian.domain.multi_region import SetState, Term, TermLink
+from meridian.domain.multi_region import RowStatus, SetState, Stamp, Term, TermLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class DeliverGone:
     term: Term
     """The last term that the sender lived in."""
     request_id: str
+    incarnation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class DeliverSetState:
     transport_public_key: bytes
     """The sender's; its fingerprint is pinned at the receiver."""
     links: tuple[TermLink, ...] = ()
+    issuer_public_key: bytes = b""
+    """Of the Region that signed the state, where it is not the sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +103,50 @@ class SignedSetState:
     issuing_region: str
     issuing_incarnation: int
     state: SetState
+
+
+@dataclass(frozen=True, slots=True)
+class SetDigest:
+    """Short form of what one Region knows of one set."""
+
+    account: str
+    key_id: str
+    serial: str
+    stamp: Stamp
+    materials_hash: bytes
+    joins_later_generation: bool
+    """Whether the sender's operator lets it join a later generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetComparison:
+    """How the asked Region stands to the asking one about one set."""
+
+    stamp: Stamp
+    declared_lost: bool = False
+    is_behind: bool = False
+    tell_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetShown:
+    """What a Region keeps about a set, as it says."""
+
+    status: RowStatus
+    serial: str
+    signed_state: bytes
+    issuer_public_key: bytes
+    links: tuple[TermLink, ...]
+    lost: frozenset[str]
+    stale: bool
+    rejoin: str
+    material_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialsShown:
+    """Sealed materials that were asked for."""
+
+    envelopes: tuple[bytes, ...]
+    transport_public_key: bytes
+    incarnation: int

@@ -17,7 +17,7 @@ from meridian.domain.key_material import material_id
 from meridian.domain.secret import Secret
 from meridian.engine.box import ACCESS, HEDGE
 from meridian.engine.keyring import Keyring, RowIdentity
-from meridian.errors import InvalidCiphertextException, KMSInternalException
+from meridian.errors import InvalidCiphertextException, KeyUnavailableException, KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import Decrypted, Encrypted, ReEncrypted
 from meridian.ports.entropy import Entropy
@@ -93,6 +93,8 @@ class SymmetricCommands:
     def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob) -> Decrypted:
         wrapped = key.find_material(blob.material_id)
         if wrapped is None or not wrapped.is_present:
+            if key.multi_region is not None and key.multi_region.is_behind:
+                raise KeyUnavailableException(f"{key.arn} is catching up with its related keys.", reason="lookup")
             raise InvalidCiphertextException(reason="lookup")
         loaded = self._load(key, wrapped)
         rest = loaded.identity + encryption_context

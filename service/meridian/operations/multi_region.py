@@ -14,7 +14,6 @@ from datetime import timedelta
 
 from meridian.domain.call import Call
 from meridian.domain.key import Key, KeyState, Origin
-from meridian.domain.multi_region import TermLink
 from meridian.domain.peer_message import CallerOnBehalf, Prepare, PrepareHandover
 from meridian.errors import AlreadyExistsException, KMSInternalException, KMSInvalidStateException, ValidationException
 from meridian.fault_points import FaultPoint, reach
@@ -26,8 +25,8 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.publish import signed_by, tell_members, with_view
-from meridian.replication.set_state import LINKS_MAX, SetRefusal, add_member, hand_over
+from meridian.replication.publish import publish, with_view
+from meridian.replication.set_state import SetRefusal, add_member, hand_over
 
 ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
 
@@ -122,11 +121,8 @@ class MultiRegion:
                 raise KMSInvalidStateException(f"{key.arn} is updating.", key_arn=key.arn) from refusal
             if moved.view is None:
                 raise KMSInternalException(reason="a set without a state")
-            signed = signed_by(self._engine, self._identity, moved, moved.view)
-            links = (*signed.links, TermLink(signed.signed_view, self._engine.transport_public_key()))[-LINKS_MAX:]
-            await uow.key_sets.update(replace(signed, links=links))
             now = await uow.region.now()
-            await tell_members(uow, signed, self._identity.region, request_id=call.request_id, now=now)
+            await publish(uow, self._engine, self._identity, moved, moved.view, request_id=call.request_id, now=now)
             reach(FaultPoint.HANDOVER_BEFORE_COMMIT)
             until = now + timedelta(seconds=self._updating_seconds)
             return replace(with_view(key, moved.view), state=KeyState.UPDATING, updating_until=until)
@@ -180,9 +176,7 @@ class MultiRegion:
                 raise AlreadyExistsException(ONE_REPLICA, reason=str(refusal)) from refusal
             if grown.view is None:
                 raise KMSInternalException(reason="a set without a state")
-            signed = signed_by(self._engine, self._identity, grown, grown.view)
-            await uow.key_sets.update(signed)
-            await tell_members(uow, signed, self._identity.region, request_id=call.request_id, now=self._clock.now())
+            await publish(uow, self._engine, self._identity, grown, grown.view, request_id=call.request_id, now=self._clock.now())
             reach(FaultPoint.REPLICATE_KEY_BEFORE_COMMIT)
             return with_view(key, grown.view)
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover
+from meridian.domain.peer_message import (
+    DeliverGone,
+    DeliverHeld,
+    DeliverSetState,
+    MaterialsShown,
+    Prepare,
+    PrepareHandover,
+    SetComparison,
+    SetDigest,
+    SetShown,
+)
 from meridian.ports.crypto_engine import TransportOffer
 
 
@@ -41,6 +52,20 @@ class RegionPeer(Protocol):
 
     async def resolve(self, region: str, account: str, key_id: str, serial: str) -> bool:
         """Whether the membership was committed."""
+        ...
+
+    async def compare(self, region: str, incarnation: int, digests: Sequence[SetDigest]) -> Sequence[SetComparison]:
+        """How the Region stands to each of at most 200 sets, in the same order."""
+        ...
+
+    async def get_set(self, region: str, account: str, key_id: str, incarnation: int, *, is_reconciling: bool) -> SetShown:
+        """What the Region keeps about this set, nothing of it verified yet."""
+        ...
+
+    async def get_materials(
+        self, region: str, account: str, key_id: str, material_ids: Sequence[str], sequence: int, incarnation: int
+    ) -> MaterialsShown:
+        """Those of at most 100 materials that the Region has, sealed for this one, nothing verified yet."""
         ...
 
     async def close(self) -> None:

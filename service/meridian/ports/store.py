@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Protocol
 
 from meridian.domain.key import Key
-from meridian.domain.multi_region import SetRow
+from meridian.domain.multi_region import OperatorWord, SetRow
 from meridian.ports.store_rows import Change, ImportKeyRow, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
 
 
@@ -98,6 +98,15 @@ class KeySets(Protocol):
         """Rows in status reserved since before this time."""
         ...
 
+    async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> Sequence[SetRow]:
+        """Rows that are reserved or live, by (account, key id), those greater than `after`; `unsettled` leaves only those that are
+        stale or have given a Region up."""
+        ...
+
+    async def mark_stale(self) -> int:
+        """After a restore: every live row is stale, has no acknowledgements and nothing to tell; the answer counts them."""
+        ...
+
 
 class Outbox(Protocol):
     """Intentions to tell other Regions. One row per kind, set and target."""
@@ -139,6 +148,26 @@ class Inbox(Protocol):
 
     async def highest_incarnation(self, source_region: str) -> int:
         """The highest incarnation of the source that was ever recorded; -1 for none."""
+        ...
+
+    async def learn_incarnation(self, source_region: str, incarnation: int) -> None:
+        """From now on the source's earlier incarnations are refused."""
+        ...
+
+
+class OperatorWords(Protocol):
+    """What the operator has said about other Regions, in this one."""
+
+    async def regions(self, word: OperatorWord) -> frozenset[str]:
+        """The Regions of which he has said this."""
+        ...
+
+    async def say(self, word: OperatorWord, region: str, *, now: datetime) -> None:
+        """Keep his word; saying it twice is saying it once."""
+        ...
+
+    async def unsay(self, word: OperatorWord, region: str) -> None:
+        """Forget his word, if there is one."""
         ...
 
 
@@ -215,6 +244,10 @@ class Region(Protocol):
         """Store the names for ever. Raises: VersionConflict if there are any."""
         ...
 
+    async def begin_incarnation(self) -> int:
+        """Raise the incarnation by one, after a restore; the answer is the new one."""
+        ...
+
     async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
         """Rows of the change feed with a greater number, in order."""
         ...
@@ -236,6 +269,7 @@ class UnitOfWork(Protocol):
     key_sets: KeySets
     outbox: Outbox
     inbox: Inbox
+    operator_words: OperatorWords
     audit_events: AuditEvents
     keyring: KeyringRows
     region: Region

@@ -5,29 +5,27 @@ Source: docs/spec/multi-region.md §3; docs/spec/ciphertext.md §5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from hmac import compare_digest
 
 from meridian.domain.deletion import with_window_begun
 from meridian.domain.key import Key, KeyState, Origin
-from meridian.domain.multi_region import RowStatus, SetRow, SetState, TermLink
+from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow, SetState
 from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState, SignedSetState
 from meridian.domain.peers import PeerRegion
-from meridian.domain.rotation import finish
-from meridian.errors import AccessDeniedException, KMSInternalException, KMSInvalidStateException, ValidationException
+from meridian.errors import AccessDeniedException, KMSInternalException, KMSInvalidStateException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta
+from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import decode_set_state
-from meridian.replication.publish import GONE, HELD, signed_by, tell_members, with_shared_part, with_view
-from meridian.replication.rotate import awaits_switch, record_rotation
-from meridian.replication.set_state import SetRefusal, Told, acknowledge, adopt, is_held_by_all, part, resolve, take_role, takes_role
+from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
+from meridian.replication.rotate import switched
+from meridian.replication.set_state import SetRefusal, Told, acknowledge, adopt, part, resolve, take_role, takes_role
+from meridian.replication.verify import Sealed, Verify
 
 SYNCHRONISED = "SynchronizeMultiRegionKey"
 
@@ -45,7 +43,7 @@ class ApplyMessages:
         trail: AuditTrail,
         clock: Clock,
         wake_outbox: Callable[[], None],
-        peers: Mapping[str, PeerRegion],
+        verify: Verify,
         day_seconds: float,
     ) -> None:
         self._store = store
@@ -55,8 +53,7 @@ class ApplyMessages:
         self._trail = trail
         self._clock = clock
         self._wake_outbox = wake_outbox
-        self._fingerprints = {peer.region: peer.transport_fingerprint for peer in peers.values()}
-        self._fingerprints[identity.region] = engine.transport_fingerprint()
+        self._verify = verify
         self._day_seconds = day_seconds
 
     # ---- a newer state of a set
@@ -68,14 +65,13 @@ class ApplyMessages:
         verify; KMSInvalidStateException for what does not fit the set.
         """
         signed, told = self._verified(peer, message)
-        earlier = self._earlier(message, signed)
+        earlier = self._verify.read_links(message.links, signed.account, signed.key_id)
         async with self._store.transaction() as uow:
-            if message.incarnation < await uow.inbox.highest_incarnation(peer.region):
-                raise AccessDeniedException("The sender speaks from an earlier incarnation.")
             row = await uow.key_sets.find(signed.account, signed.key_id)
+            await require_heard(uow, row, peer, signed.account, message.incarnation)
             key = await uow.keys.find(signed.account, signed.key_id)
             if row is None or key is None:
-                await self._answer_gone(uow, row, peer, message)
+                await self._answer_gone(uow, row, peer, message, signed)
                 return True
             digest = sha256(message.signed_state + message.serial.encode()).digest()
             now = self._clock.now()
@@ -99,69 +95,16 @@ class ApplyMessages:
         return True
 
     def _verified(self, peer: PeerRegion, message: DeliverSetState) -> tuple[SignedSetState, Told]:
-        signed, told = self._read(message.signed_state, message.transport_public_key)
-        # The primary signs for itself; what it issued is passed on by it alone.
-        if signed.issuing_region != peer.region or signed.issuing_incarnation != message.incarnation:
-            raise AccessDeniedException("The set state was not issued by the sender.")
+        signed, told = self._verify.read(message.signed_state, message.issuer_public_key or message.transport_public_key)
+        if signed.issuing_region == peer.region and signed.issuing_incarnation != message.incarnation:
+            raise AccessDeniedException("The set state was issued in another incarnation of the sender.")
         if signed.account not in peer.accounts:
             raise AccessDeniedException("The sender may not speak for this account.")
         return signed, told
 
-    def _earlier(self, message: DeliverSetState, of: SignedSetState) -> list[Told]:
-        """The handovers that came along, each signed by a Region that is configured here, or by this one."""
-        links = []
-        for link in message.links:
-            signed, told = self._read(link.signed, link.public_key)
-            if (signed.account, signed.key_id) != (of.account, of.key_id):
-                raise AccessDeniedException("A handover of another set came along.")
-            links.append(told)
-        return links
-
-    def _read(self, signed_bytes: bytes, public_key: bytes) -> tuple[SignedSetState, Told]:
-        try:
-            signed = decode_set_state(self._engine.verify_set_state(signed_bytes, public_key))
-        except ValueError as fault:
-            raise ValidationException("The set state cannot be verified.", fields=[("signedState", str(fault))]) from fault
-        issuer = self._fingerprints.get(signed.issuing_region, "")
-        if not compare_digest(sha256(public_key).hexdigest(), issuer):
-            raise AccessDeniedException("The transport key is not the one that is configured for the issuer.")
-        own = self._identity
-        if (signed.deployment, signed.partition) != (own.deployment, own.partition):
-            raise AccessDeniedException("The set belongs to another deployment.")
-        return signed, Told(signed.state, signed.issuing_region, signed_bytes, public_key)
-
     def _with_materials(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState, key: Key) -> Key:
-        numbers = {m.material_id: m.rotation_number for m in signed.state.materials}
-        for envelope in message.envelopes:
-            try:
-                meta = self._engine.read_envelope_meta(envelope, message.transport_public_key)
-                expected = self._expected(peer, message, key, meta.material_id, numbers.get(meta.material_id, -1), meta)
-                material = self._engine.open_from_region(envelope, message.transport_public_key, expected, key)
-            except ValueError as fault:
-                raise ValidationException("An envelope cannot be opened.", fields=[("envelopes", str(fault))]) from fault
-            key = key.with_material(material, current=False)
-        return key
-
-    def _expected(
-        self, peer: PeerRegion, message: DeliverSetState, key: Key, material_id: str, rotation_number: int, meta: EnvelopeMeta
-    ) -> EnvelopeMeta:
-        if rotation_number < 0:
-            raise ValueError("the material is not one of the set")
-        return EnvelopeMeta(
-            deployment=self._identity.deployment,
-            partition=self._identity.partition,
-            account=key.account,
-            key_id=key.key_id,
-            material_id=material_id,
-            key_spec=key.key_spec,
-            source_region=peer.region,
-            target_region=self._identity.region,
-            source_incarnation=message.incarnation,
-            sequence=message.sequence,
-            rotation_number=rotation_number,
-            hpke_key_id=meta.hpke_key_id,
-            created_ms=meta.created_ms,
-        )
+        sealed = Sealed(message.envelopes, peer.region, message.transport_public_key, message.incarnation, message.sequence)
+        return self._verify.with_materials(key, sealed, signed.state.materials)
 
     def _adopt(self, row: SetRow, told: Told, earlier: list[Told], message: DeliverSetState, key: Key) -> SetRow | None:
         stored = [m.material_id for m in key.materials if m.is_present] if key.origin is Origin.AWS_KMS else None
@@ -178,6 +121,8 @@ class ApplyMessages:
             changed = changed.with_updating_ended()
         if changed.origin is Origin.EXTERNAL:
             changed = changed.with_material_lost()
+        if changed.state is KeyState.PENDING_REPLICA_DELETION:  # a former primary, of a generation that has ended
+            changed = with_window_begun(changed, await uow.region.now(), self._day_seconds)
         await uow.key_sets.update(row)
         if changed != key:
             await uow.keys.update(changed)
@@ -187,23 +132,24 @@ class ApplyMessages:
         taken = take_role(row)
         if taken.view is None:
             raise KMSInternalException(reason="a role without a state")
-        key = with_view(grown, taken.view).with_updating_ended()
-        if key.state is KeyState.PENDING_DELETION and taken.view.replica_regions:
-            key = replace(key, state=KeyState.PENDING_REPLICA_DELETION, deletion_at=None)
         await self._publish(uow, taken, taken.view, request_id)
-        await uow.keys.update(key)
+        await uow.keys.update(as_primary(grown, taken.view))
         reach(FaultPoint.HANDOVER_TAKE_BEFORE_COMMIT)
 
     async def _publish(self, uow: UnitOfWork, row: SetRow, view: SetState, request_id: str) -> None:
-        signed = signed_by(self._engine, self._identity, row, view)
-        if view.version == 0:
-            signed = replace(signed, links=(*signed.links, TermLink(signed.signed_view, self._engine.transport_public_key())))
-        await uow.key_sets.update(signed)
-        await tell_members(uow, signed, self._identity.region, request_id=request_id, now=self._clock.now())
+        await publish(uow, self._engine, self._identity, row, view, request_id=request_id, now=self._clock.now())
 
-    async def _answer_gone(self, uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, message: DeliverSetState) -> None:
-        """A membership that has ended here is news for whoever still counts it."""
-        if row is None or row.status is not RowStatus.GONE or row.serial != message.serial:
+    async def _answer_gone(
+        self, uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState
+    ) -> None:
+        """A membership that has ended here is news for whoever still counts it.
+
+        A place is durable here before it can be listed anywhere: a membership of which nothing is known was lost by a restore.
+        """
+        if row is None:
+            row = SetRow(signed.account, signed.key_id, RowStatus.GONE, message.serial)
+            await uow.key_sets.insert(row)
+        if row.status is not RowStatus.GONE or row.serial != message.serial:
             raise KMSInvalidStateException("No membership of this set is here.")
         await uow.outbox.put(GONE, peer.region, row.account, row.key_id, request_id=message.request_id, now=self._clock.now())
 
@@ -211,10 +157,9 @@ class ApplyMessages:
 
     async def held(self, peer: PeerRegion, message: DeliverHeld) -> None:
         """Note what a member has stored; a member that has everything is a full member from then on."""
-        if message.account not in peer.accounts:
-            raise AccessDeniedException("The sender may not speak for this account.")
         async with self._store.transaction() as uow:
             row = await uow.key_sets.find(message.account, message.key_id)
+            await require_heard(uow, row, peer, message.account, message.incarnation)
             key = await uow.keys.find(message.account, message.key_id)
             if row is None or row.view is None or key is None:
                 return
@@ -242,10 +187,7 @@ class ApplyMessages:
         changed = with_view(key, row.view)
         if row.view.version == 0 and changed.updating_until is not None:
             changed = changed.with_updating_ended()  # the role came back
-        if awaits_switch(key) and is_held_by_all(row, key.pending_material_id):
-            rotated = finish(changed, await uow.region.now())
-            await record_rotation(uow, self._trail, key, rotated, request_id=request_id)
-            changed = rotated.key
+        changed = await switched(uow, self._trail, row, changed, request_id=request_id)
         if changed.state is KeyState.PENDING_REPLICA_DELETION and not row.view.replica_regions:
             changed = with_window_begun(changed, await uow.region.now(), self._day_seconds)
         view = with_shared_part(row.view, changed)
@@ -262,10 +204,9 @@ class ApplyMessages:
 
     async def gone(self, peer: PeerRegion, message: DeliverGone) -> None:
         """Strike a member that has left for good; nothing happens where this Region is not concerned."""
-        if message.account not in peer.accounts:
-            raise AccessDeniedException("The sender may not speak for this account.")
         async with self._store.transaction() as uow:
             row = await uow.key_sets.find(message.account, message.key_id)
+            await require_heard(uow, row, peer, message.account, message.incarnation)
             key = await uow.keys.find(message.account, message.key_id)
             if row is None or key is None:
                 return
@@ -280,13 +221,23 @@ class ApplyMessages:
 
     async def resolve(self, peer: PeerRegion, account: str, key_id: str, serial: str) -> bool:
         """Whether a membership of the asking Region was committed here; if not, it never will be."""
-        if account not in peer.accounts:
-            raise AccessDeniedException("The sender may not speak for this account.")
         async with self._store.transaction() as uow:
             row = await uow.key_sets.find(account, key_id)
+            await require_heard(uow, row, peer, account, await uow.inbox.highest_incarnation(peer.region))
             if row is None:
                 return False
             answered, committed = resolve(row, peer.region, serial)
             if answered != row:
                 await uow.key_sets.update(answered)
         return committed
+
+
+async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int) -> None:
+    """Raises: AccessDeniedException for a sender that this Region does not listen to about a set of this account."""
+    if account not in peer.accounts:
+        raise AccessDeniedException("The sender may not speak for this account.")
+    if incarnation < await uow.inbox.highest_incarnation(peer.region):
+        raise AccessDeniedException("The sender speaks from an earlier incarnation.")
+    lost = row.lost if row is not None else await uow.operator_words.regions(OperatorWord.LOST)
+    if peer.region in lost:
+        raise AccessDeniedException("The sender is declared lost.")

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from meridian.domain.key import Key, KeyMaterial, Origin
-from meridian.domain.multi_region import Held, Member, RowStatus, SetRow, SetState, Term
+from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetRow, SetState, Term
 from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState
 from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta, TransportOffer
+from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import OutboxEntry, RegionIdentity
 from meridian.replication.publish import GONE, SET_STATE
+from meridian.replication.seal import SealMaterials
 
 NEVER: Final = Term(0, "", 0)
 """The last term of a member that ended before it heard of any."""
@@ -45,6 +46,7 @@ class Dispatch:
         self._engine = engine
         self._peer = peer
         self._clock = clock
+        self._seal = SealMaterials(engine, identity)
 
     async def send(self, letter: Letter) -> None:
         """Return when the target has taken it, or when there was nothing to tell. Raises: KmsError."""
@@ -62,9 +64,8 @@ class Dispatch:
 
     async def _send_set_state(self, entry: OutboxEntry, row: SetRow, view: SetState, key: Key) -> None:
         member = view.find_member(entry.target_region)
-        # A former primary still passes on the handover that it issued.
-        hands_over = view.version == 0 and view.issuer == self._identity.region
-        if member is None or not (hands_over or row.acts_as_primary(self._identity.region)):
+        # Whoever is ahead passes a state on as it was signed: the primary, one that has handed over, or a replica that heard first.
+        if member is None or member.status is MemberStatus.OFF or row.status is not RowStatus.LIVE or row.stale:
             return
         lacking = self._lacking(row, view, member, key)
         offer = await self._peer.transport_offer(entry.target_region) if lacking else None
@@ -79,6 +80,7 @@ class Dispatch:
             request_id=entry.request_id,
             transport_public_key=self._engine.transport_public_key(),
             links=row.links,
+            issuer_public_key=row.signed_key,
         )
         if not await self._peer.deliver_set_state(entry.target_region, message):
             raise KMSInternalException(reason="the target did not acknowledge")
@@ -87,7 +89,7 @@ class Dispatch:
     async def _send_gone(self, entry: OutboxEntry, row: SetRow) -> None:
         if row.status is RowStatus.GONE:
             term = row.view.term if row.view is not None else NEVER
-            message = DeliverGone(row.account, row.key_id, row.serial, term, entry.request_id)
+            message = DeliverGone(row.account, row.key_id, row.serial, term, entry.request_id, self._identity.incarnation)
             await self._peer.deliver_gone(entry.target_region, message)
 
     def _lacking(self, row: SetRow, view: SetState, member: Member, key: Key) -> list[KeyMaterial]:
@@ -96,26 +98,12 @@ class Dispatch:
         return [
             m
             for m in key.materials
-            if m.material_id in view.material_ids and Held(member.region, member.serial, m.material_id) not in row.held
+            if m.is_present and m.material_id in view.material_ids and Held(member.region, member.serial, m.material_id) not in row.held
         ]
 
     def _envelope(self, entry: OutboxEntry, key: Key, material: KeyMaterial, offer: TransportOffer) -> bytes:
-        meta = EnvelopeMeta(
-            deployment=self._identity.deployment,
-            partition=self._identity.partition,
-            account=key.account,
-            key_id=key.key_id,
-            material_id=material.material_id,
-            key_spec=key.key_spec,
-            source_region=self._identity.region,
-            target_region=entry.target_region,
-            source_incarnation=self._identity.incarnation,
-            sequence=entry.sequence,
-            rotation_number=material.rotation_number,
-            hpke_key_id=offer.hpke_key_id,
-            created_ms=round(self._clock.now().timestamp() * 1000),
-        )
-        return self._engine.seal_for_region(key, material, offer, meta)
+        created_ms = round(self._clock.now().timestamp() * 1000)
+        return self._seal.envelope(key, material, offer, entry.sequence, created_ms)
 
     async def _send_held(self, entry: OutboxEntry, row: SetRow, view: SetState, key: Key) -> None:
         if view.primary != entry.target_region:

@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from meridian.domain.key import Key, KeyMaterial, MultiRegionKeyType, MultiRegionRole, RotationSchedule, RotationType
-from meridian.domain.multi_region import MemberStatus, SetMaterial, SetRow, SetState
+from meridian.domain.key import Key, KeyMaterial, KeyState, MultiRegionKeyType, MultiRegionRole, RotationSchedule, RotationType
+from meridian.domain.multi_region import MemberStatus, SetMaterial, SetRow, SetState, TermLink
 from meridian.domain.peer_message import SignedSetState
 from meridian.errors import KMSInvalidStateException
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.codec import encode_set_state
+from meridian.replication.set_state import LINKS_MAX
 
 SET_STATE = "set_state"
 HELD = "held"
@@ -22,9 +23,11 @@ GONE = "gone"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def role_of(state: SetState) -> MultiRegionRole:
+def role_of(state: SetState, region: str) -> MultiRegionRole:
     """What a member's key shows of its set."""
-    return MultiRegionRole(primary_region=state.primary, replica_regions=state.replica_regions)
+    own = state.find_member(region)
+    is_behind = own is not None and own.status is MemberStatus.BACK
+    return MultiRegionRole(primary_region=state.primary, replica_regions=state.replica_regions, is_behind=is_behind)
 
 
 def signed_by(engine: CryptoEngine, identity: RegionIdentity, row: SetRow, state: SetState) -> SetRow:
@@ -40,7 +43,26 @@ def signed_by(engine: CryptoEngine, identity: RegionIdentity, row: SetRow, state
             state=state,
         )
     )
-    return replace(row, view=state, signed_view=engine.sign_set_state(body))
+    return replace(row, view=state, signed_view=engine.sign_set_state(body), signed_key=engine.transport_public_key())
+
+
+async def publish(
+    uow: UnitOfWork, engine: CryptoEngine, identity: RegionIdentity, row: SetRow, view: SetState, *, request_id: str, now: datetime
+) -> None:
+    """Commit this view, signed by this Region, and tell every member that is not detached."""
+    signed = signed_by(engine, identity, row, view)
+    if view.version == 0:
+        signed = replace(signed, links=(*signed.links, TermLink(signed.signed_view, engine.transport_public_key()))[-LINKS_MAX:])
+    await uow.key_sets.update(signed)
+    await tell_members(uow, signed, identity.region, request_id=request_id, now=now)
+
+
+def as_primary(key: Key, view: SetState) -> Key:
+    """The key of a Region that takes the role: whatever its state, it now waits for its replicas before it goes."""
+    taken = with_view(key, view).with_updating_ended()
+    if key.state is KeyState.PENDING_DELETION and view.replica_regions:
+        return replace(taken, state=KeyState.PENDING_REPLICA_DELETION, deletion_at=None)
+    return taken
 
 
 async def tell_members(uow: UnitOfWork, row: SetRow, region: str, *, request_id: str, now: datetime) -> None:
@@ -56,7 +78,7 @@ def shared_materials(key: Key) -> tuple[SetMaterial, ...]:
     """What every member may know about the key's materials."""
     return tuple(
         SetMaterial(m.material_id, m.rotation_number, _microseconds(m.rotated_at), str(m.rotation_type or ""), m.description)
-        for m in key.materials
+        for m in sorted(key.materials, key=_in_rotation_order)
     )
 
 
@@ -84,11 +106,11 @@ def with_shared_part(state: SetState, key: Key) -> SetState:
 def with_view(key: Key, state: SetState) -> Key:
     """The key as a member of this state: role and shared properties; its own material, where it is here, stays."""
     own = {m.material_id: m for m in key.materials}
-    materials = tuple(_with_told(own.get(told.material_id), told) for told in state.materials)
+    materials = tuple(_with_told(own.get(told.material_id), told) for told in sorted(state.materials, key=_in_rotation_order))
     schedule = RotationSchedule(state.rotation_period_in_days, _moment(state.next_rotation_us)) if state.rotation_period_in_days else None
     return replace(
         key,
-        multi_region=role_of(state),
+        multi_region=role_of(state, key.region),
         materials=materials,
         current_material_id=state.current,
         pending_material_id=state.pending,
@@ -106,6 +128,11 @@ def _with_told(own: KeyMaterial | None, told: SetMaterial) -> KeyMaterial:
         rotation_type=RotationType(told.rotation_type) if told.rotation_type else None,
         description=told.description,
     )
+
+
+def _in_rotation_order(material: SetMaterial | KeyMaterial) -> tuple[int, str]:
+    """Two materials may have one number where a lost Region rotated by itself and came back."""
+    return material.rotation_number, material.material_id
 
 
 def _microseconds(moment: datetime | None) -> int:
@@ -135,8 +162,7 @@ class SetPublisher:
         if row is None or row.view is None or not row.acts_as_primary(self._identity.region):
             raise KMSInvalidStateException(f"{after.arn} is updating.", key_arn=after.arn)
         state = with_shared_part(replace(row.view, version=row.view.version + 1), after)
-        await uow.key_sets.update(signed_by(self._engine, self._identity, row, state))
-        await tell_members(uow, replace(row, view=state), self._identity.region, request_id=request_id, now=now)
+        await publish(uow, self._engine, self._identity, row, state, request_id=request_id, now=now)
 
 
 def shared_part(key: Key) -> tuple[object, ...]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meridian.domain.key import Key, Origin
-from meridian.domain.rotation import Rotated
+from meridian.domain.multi_region import SetRow
+from meridian.domain.rotation import Rotated, finish
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import UnitOfWork
 from meridian.replication.set_state import is_held_by_all
@@ -25,6 +26,16 @@ async def held_by_all(uow: UnitOfWork, key: Key) -> Callable[[str], bool]:
 def awaits_switch(key: Key) -> bool:
     """Whether the key has material that becomes current as soon as every member has it."""
     return key.origin is Origin.AWS_KMS and bool(key.pending_material_id)
+
+
+async def switched(uow: UnitOfWork, trail: AuditTrail, row: SetRow, key: Key, *, request_id: str) -> Key:
+    """The primary's key with its pending material current, where every member that counts has it, this one included."""
+    pending = key.find_material(key.pending_material_id)
+    if not awaits_switch(key) or pending is None or not pending.is_present or not is_held_by_all(row, key.pending_material_id):
+        return key
+    rotated = finish(key, await uow.region.now())
+    await record_rotation(uow, trail, key, rotated, request_id=request_id)
+    return rotated.key
 
 
 async def record_rotation(uow: UnitOfWork, trail: AuditTrail, before: Key, rotated: Rotated, *, request_id: str) -> None:

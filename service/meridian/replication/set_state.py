@@ -56,7 +56,7 @@ def reserve(row: SetRow | None, account: str, key_id: str, serial: str, prepared
 
 def add_member(row: SetRow, region: str, member_region: str, serial: str) -> SetRow:
     """The set with a member that is being created. Raises: SetRefusal unless this Region acts as primary and the place is free."""
-    view = _acting_view(row, region)
+    view = acting_view(row, region)
     if view.find_member(member_region) is not None:
         raise SetRefusal("the set has a member in that Region")
     if serial in row.refused_serials:
@@ -94,7 +94,12 @@ def adopt(row: SetRow, region: str, told: Told, earlier: Sequence[Told], serial:
         raise SetRefusal("the state does not list this membership")
     if row.view is not None and state.stamp <= row.view.stamp:
         return None
-    links = _followed(row, [*earlier, told])
+    is_other_generation = row.view is not None and state.term.reign != row.view.term.reign
+    if is_other_generation and not (row.lost or row.rejoin):
+        raise SetRefusal("the state is of another generation")
+    if row.rejoin and not is_other_generation:
+        raise SetRefusal("this Region waits for a later generation")
+    links = _followed_anew([*earlier, told]) if is_other_generation else _followed(row.view, row.links, [*earlier, told])
     if stored is not None and not state.material_ids <= set(stored):
         raise SetRefusal("a listed material is neither stored nor enclosed")
     is_same_term = row.view is not None and row.view.term == state.term
@@ -103,16 +108,30 @@ def adopt(row: SetRow, region: str, told: Told, earlier: Sequence[Told], serial:
         status=RowStatus.LIVE,
         view=state,
         signed_view=told.signed,
+        signed_key=told.public_key,
         links=links,
         held=row.held if is_same_term else frozenset(),
+        lost=frozenset() if is_other_generation else row.lost,
+        told_lost=frozenset() if is_other_generation else row.told_lost,
+        rejoin="",
         prepared_by="",
         reserved_at=None,
     )
 
 
-def _followed(row: SetRow, told: Sequence[Told]) -> tuple[TermLink, ...]:
+def _followed_anew(told: Sequence[Told]) -> tuple[TermLink, ...]:
+    """The handovers of another generation, from its first term on, which its origin signed. Raises: SetRefusal."""
+    reign = told[-1].state.term.reign
+    of_it = [each for each in told if each.state.term.reign == reign]
+    first = of_it[0].state
+    begins = first.term.number == 0 and first.version == 0
+    if not begins or not of_it[0].signer == first.issuer == first.primary == first.term.origin:
+        raise SetRefusal("the generation does not begin with a state of its origin")
+    return _followed(first, (of_it[0].link,), of_it[1:])
+
+
+def _followed(known: SetState | None, links: tuple[TermLink, ...], told: Sequence[Told]) -> tuple[TermLink, ...]:
     """The handovers from this Region's view to the newest state: each by the primary known before it. Raises: SetRefusal."""
-    known, links = row.view, row.links
     for each in told:
         state = each.state
         if known is None:
@@ -121,10 +140,10 @@ def _followed(row: SetRow, told: Sequence[Told]) -> tuple[TermLink, ...]:
                 raise SetRefusal("the state is signed by a Region that is not its primary")
             links = (*links, each.link) if state.version == 0 and state.term.number else links
             continue
-        if state.term[:2] != known.term[:2]:
-            raise SetRefusal("the state is of another generation")
         if state.term < known.term:
             continue
+        if state.term.reign != known.term.reign:
+            raise SetRefusal("the state is of another generation")
         if state.term == known.term:
             if each.signer != (state.issuer if state.version == 0 else state.primary):
                 raise SetRefusal("the state is signed by a Region that is not its primary")
@@ -144,11 +163,11 @@ def hand_over(row: SetRow, region: str, successor: str) -> SetRow:
 
     Raises: SetRefusal unless this Region acts as primary and the successor is a full member.
     """
-    view = _acting_view(row, region)
+    view = acting_view(row, region)
     member = view.find_member(successor)
     if member is None or member.status is not MemberStatus.ON:
         raise SetRefusal("the successor is not a full member")
-    return _next_term(row, view, issuer=region, primary=successor)
+    return next_term(row, view, issuer=region, primary=successor)
 
 
 def takes_role(row: SetRow, region: str) -> bool:
@@ -178,11 +197,12 @@ def part(row: SetRow, region: str, sender: str, serial: str, last_term: Term) ->
         held = frozenset(h for h in row.held if h.region != sender)
         return replace(row, view=view.without_member(sender), held=held)
     if view.issuer == region and view.version == 0 and view.primary == sender and last_term < view.term:
-        return _next_term(row, view.without_member(sender), issuer=region, primary=region)
+        return next_term(row, view.without_member(sender), issuer=region, primary=region)
     return None
 
 
-def _next_term(row: SetRow, view: SetState, *, issuer: str, primary: str) -> SetRow:
+def next_term(row: SetRow, view: SetState, *, issuer: str, primary: str) -> SetRow:
+    """The row with version 0 of the term after this view's."""
     term = view.term._replace(number=view.term.number + 1)
     return replace(row, view=replace(view, term=term, version=0, primary=primary, issuer=issuer), held=frozenset())
 
@@ -205,7 +225,7 @@ def acknowledge(
     held = before | {Held(sender, serial, material_id) for material_id in material_ids}
     view = row.view
     complete = all(Held(sender, serial, material_id) in held for material_id in view.material_ids)
-    if complete and member.status is MemberStatus.NEW:
+    if complete and member.status in (MemberStatus.NEW, MemberStatus.BACK):
         view = view.with_member(replace(member, status=MemberStatus.ON))
     if held == row.held and view is row.view:
         return None
@@ -234,7 +254,8 @@ def release(row: SetRow) -> SetRow:
     return replace(row, status=RowStatus.NONE, prepared_by="", reserved_at=None)
 
 
-def _acting_view(row: SetRow, region: str) -> SetState:
+def acting_view(row: SetRow, region: str) -> SetState:
+    """The view of a Region that acts as primary. Raises: SetRefusal."""
     if not row.acts_as_primary(region) or row.view is None:
         raise SetRefusal("this Region does not act as primary")
     return row.view

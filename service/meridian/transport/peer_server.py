@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import grpc
 from grpc_status import rpc_status
 
-from meridian.domain.multi_region import Term, TermLink
+from meridian.domain.multi_region import Term
 from meridian.domain.peer_message import CallerOnBehalf, DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, KmsError, KMSInternalException
@@ -17,6 +17,9 @@ from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.replication.apply import ApplyMessages
+from meridian.replication.ask import AnswerRegions
+from meridian.replication.compare import Compare
+from meridian.replication.wire_messages import comparison_message, digest_of, links_of, shown_message
 from meridian.transport.error_table import status_of
 
 T = TypeVar("T")
@@ -34,12 +37,16 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         prepare: PreparedWalk,
         prepare_handover: PreparedWalk,
         messages: ApplyMessages,
+        compare: Compare,
+        answers: AnswerRegions,
     ) -> None:
         self._peers = {peer.spiffe_id: peer for peer in peers.values()}
         self._engine = engine
         self._prepare = prepare
         self._prepare_handover = prepare_handover
         self._messages = messages
+        self._compare = compare
+        self._answers = answers
 
     async def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
         async def answer(peer: PeerRegion) -> wire.GetTransportOfferResponse:
@@ -79,7 +86,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     async def DeliverGone(self, request: wire.DeliverGoneRequest, context: Any) -> wire.DeliverGoneResponse:
         async def answer(peer: PeerRegion) -> wire.DeliverGoneResponse:
             term = Term(request.term_generation, request.term_origin, request.term_number)
-            message = DeliverGone(request.set.account, request.set.key_id, request.serial, term, request.request_id)
+            message = DeliverGone(request.set.account, request.set.key_id, request.serial, term, request.request_id, request.incarnation)
             await self._messages.gone(peer, message)
             return wire.DeliverGoneResponse()
 
@@ -95,7 +102,8 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
                 incarnation=request.incarnation,
                 request_id=request.request_id,
                 transport_public_key=request.transport_public_key,
-                links=tuple(TermLink(link.signed_state, link.transport_public_key) for link in request.links),
+                links=links_of(request.links),
+                issuer_public_key=request.issuer_public_key,
             )
             return wire.DeliverSetStateResponse(acknowledged=await self._messages.set_state(peer, message))
 
@@ -121,6 +129,35 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         async def answer(peer: PeerRegion) -> wire.ResolveResponse:
             committed = await self._messages.resolve(peer, request.set.account, request.set.key_id, request.serial)
             return wire.ResolveResponse(committed=committed)
+
+        return await self._answer(context, answer)
+
+    async def Compare(self, request: wire.CompareRequest, context: Any) -> wire.CompareResponse:
+        async def answer(peer: PeerRegion) -> wire.CompareResponse:
+            digests = [digest_of(digest) for digest in request.digests]
+            comparisons = await self._compare.answer(peer, request.incarnation, digests)
+            return wire.CompareResponse(comparisons=[comparison_message(comparison) for comparison in comparisons])
+
+        return await self._answer(context, answer)
+
+    async def GetSet(self, request: wire.GetSetRequest, context: Any) -> wire.GetSetResponse:
+        async def answer(peer: PeerRegion) -> wire.GetSetResponse:
+            name, reconciling = request.set, request.is_reconciling
+            return shown_message(
+                await self._answers.get_set(peer, name.account, name.key_id, request.incarnation, is_reconciling=reconciling)
+            )
+
+        return await self._answer(context, answer)
+
+    async def GetMaterials(self, request: wire.GetMaterialsRequest, context: Any) -> wire.GetMaterialsResponse:
+        async def answer(peer: PeerRegion) -> wire.GetMaterialsResponse:
+            name = request.set
+            shown = await self._answers.get_materials(
+                peer, name.account, name.key_id, request.material_ids, request.sequence, request.incarnation
+            )
+            return wire.GetMaterialsResponse(
+                envelopes=shown.envelopes, transport_public_key=shown.transport_public_key, incarnation=shown.incarnation
+            )
 
         return await self._answer(context, answer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -32,6 +33,9 @@ class OutboxWorker:
         self._entropy = entropy
         self._owner = owner
         self._wake = asyncio.Event()
+        self._out_of_reach: set[str] = set()
+        self.on_healed: Callable[[], None] = lambda: None
+        """Called when a Region takes a delivery after one has failed."""
         self.deliveries = 0
         """How many were taken by their target."""
         self.failures = 0
@@ -69,12 +73,16 @@ class OutboxWorker:
             await self._dispatch.send(letter)
         except KmsError as fault:
             self.failures += 1
+            self._out_of_reach.add(entry.target_region)
             due_at = self._clock.now() + timedelta(seconds=self._delay(entry.attempts))
             async with self._store.transaction() as uow:
                 await uow.outbox.failed(entry, due_at=due_at, error=f"{fault.code}: {fault.message} {fault.reason}")
             self._log.warning("delivery failed", kind=entry.kind, target=entry.target_region, attempts=entry.attempts, error=fault.code)
             return
         self.deliveries += 1
+        if entry.target_region in self._out_of_reach:
+            self._out_of_reach.discard(entry.target_region)
+            self.on_healed()
         async with self._store.transaction() as uow:
             await uow.outbox.delivered(entry)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -34,5 +34,11 @@ class SqlInbox:
 
     async def highest_incarnation(self, source_region: str) -> int:
         found = await self._connection.execute(select(func.max(t.inbox.c.incarnation)).where(t.inbox.c.source_region == source_region))
-        highest = found.scalar_one()
-        return -1 if highest is None else int(highest)
+        told = await self._connection.execute(select(t.incarnations.c.incarnation).where(t.incarnations.c.region == source_region))
+        return max(int(highest) for highest in (found.scalar_one(), told.scalar_one_or_none(), -1) if highest is not None)
+
+    async def learn_incarnation(self, source_region: str, incarnation: int) -> None:
+        if incarnation <= await self.highest_incarnation(source_region):
+            return
+        await self._connection.execute(delete(t.incarnations).where(t.incarnations.c.region == source_region))
+        await self._connection.execute(insert(t.incarnations).values(region=source_region, incarnation=incarnation))

@@ -8,14 +8,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink
+from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
 from meridian.ports.store import VersionConflict
 
 COLUMNS = tuple(t.key_sets.c)
+NOBODY = "[]"
 
 
 class SqlKeySets:
@@ -54,6 +55,23 @@ class SqlKeySets:
         )
         return [_set_row(row) for row in rows]
 
+    async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> Sequence[SetRow]:
+        c = t.key_sets.c
+        query = select(*COLUMNS).where(tuple_(c.account, c.key_id) > after).order_by(c.account, c.key_id).limit(limit)
+        if unsettled:
+            query = query.where(or_(c.stale, c.lost != NOBODY))
+        statuses = (str(RowStatus.RESERVED), str(RowStatus.LIVE))
+        rows = await self._connection.execute(query.where(c.status.in_(statuses)))
+        return [_set_row(row) for row in rows]
+
+    async def mark_stale(self) -> int:
+        c = t.key_sets.c
+        restored = {"stale": True, "held": "[]", "version": c.version + 1}
+        done = await self._connection.execute(update(t.key_sets).where(c.status == str(RowStatus.LIVE)).values(restored))
+        await self._connection.execute(update(t.keys).where(t.keys.c.multi_region).values(is_behind=True, version=t.keys.c.version + 1))
+        await self._connection.execute(delete(t.outbox))
+        return int(done.rowcount)
+
 
 def _values(row: SetRow) -> dict[str, Any]:
     return {
@@ -65,7 +83,11 @@ def _values(row: SetRow) -> dict[str, Any]:
         "signed_view": row.signed_view,
         "held": json.dumps(sorted(row.held)),
         "links": json.dumps([(link.signed.hex(), link.public_key.hex()) for link in row.links]),
+        "signed_key": row.signed_key,
         "stale": row.stale,
+        "lost": json.dumps(sorted(row.lost)),
+        "rejoin": row.rejoin,
+        "told_lost": json.dumps(sorted(row.told_lost)),
         "prepared_by": row.prepared_by,
         "reserved_at": row.reserved_at,
         "request_id": row.request_id,
@@ -84,7 +106,11 @@ def _set_row(row: Row[Any]) -> SetRow:
         signed_view=bytes(row.signed_view),
         held=frozenset(Held(*entry) for entry in json.loads(row.held)),
         links=tuple(TermLink(bytes.fromhex(signed), bytes.fromhex(public)) for signed, public in json.loads(row.links)),
+        signed_key=bytes(row.signed_key),
         stale=row.stale,
+        lost=frozenset(json.loads(row.lost)),
+        rejoin=row.rejoin,
+        told_lost=frozenset(ToldLost(*told) for told in json.loads(row.told_lost)),
         prepared_by=row.prepared_by,
         reserved_at=row.reserved_at,
         request_id=row.request_id,

@@ -126,7 +126,7 @@ class SqlKeys:
         rows = await self._connection.execute(
             select(*t.materials.c)
             .where(t.materials.c.account == account, t.materials.c.key_id == key_id)
-            .order_by(t.materials.c.rotation_number)
+            .order_by(t.materials.c.rotation_number, t.materials.c.material_id)
         )
         return tuple(_material(row) for row in rows)
 
@@ -191,6 +191,7 @@ def _values(key: Key) -> dict[str, Any]:
         "deletion_at": key.deletion_at,
         "updating_until": key.updating_until,
         "deletion_window_in_days": key.deletion_window_in_days,
+        "is_behind": role.is_behind if role else False,
     }
 
 
@@ -232,7 +233,9 @@ def _key(row: Row[Any], tags: tuple[tuple[str, str], ...], aliases: tuple[str, .
         created_at=row.created_at,
         version=row.version,
         description=row.description,
-        multi_region=MultiRegionRole(row.primary_region, tuple(json.loads(row.replica_regions))) if row.multi_region else None,
+        multi_region=MultiRegionRole(row.primary_region, tuple(json.loads(row.replica_regions)), row.is_behind)
+        if row.multi_region
+        else None,
         current_material_id=row.current_material_id,
         materials=materials,
         policy=row.policy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import extract, func, insert, select
+from sqlalchemy import extract, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -37,6 +37,10 @@ class SqlRegion:
             "created_at": identity.created_at,
         }
         await self._connection.execute(insert(t.region).values(values))
+
+    async def begin_incarnation(self) -> int:
+        await self._connection.execute(update(t.region).values(incarnation=t.region.c.incarnation + 1))
+        return int((await self._connection.execute(select(t.region.c.incarnation))).scalar_one())
 
     async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
         rows = await self._connection.execute(

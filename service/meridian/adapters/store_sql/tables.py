@@ -114,6 +114,7 @@ keys = Table(
     Column("deletion_at", Moment),
     Column("updating_until", Moment),
     Column("deletion_window_in_days", Integer, nullable=False),
+    Column("is_behind", Boolean, nullable=False),
     Index("keys_number", "number", "multi_region", unique=True),
     Index("keys_next_rotation", "next_rotation_at"),
     Index("keys_on_demand", "on_demand_started_at"),
@@ -179,7 +180,11 @@ key_sets = Table(
     Column("signed_view", LargeBinary, nullable=False),
     Column("held", Text, nullable=False),
     Column("links", Text, nullable=False),
+    Column("signed_key", LargeBinary, nullable=False),
     Column("stale", Boolean, nullable=False),
+    Column("lost", Text, nullable=False),
+    Column("rejoin", Text, nullable=False),
+    Column("told_lost", Text, nullable=False),
     Column("prepared_by", Text, nullable=False),
     Column("reserved_at", Moment),
     Column("request_id", Text, nullable=False),
@@ -214,6 +219,21 @@ inbox = Table(
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("digest", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
+)
+
+incarnations = Table(
+    "incarnations",
+    metadata,
+    Column("region", identifier(32), primary_key=True),
+    Column("incarnation", BigInteger, nullable=False),
+)
+
+operator_words = Table(
+    "operator_words",
+    metadata,
+    Column("word", identifier(32), primary_key=True),
+    Column("region", identifier(32), primary_key=True),
+    Column("said_at", Moment, nullable=False),
 )
 
 counters = Table(

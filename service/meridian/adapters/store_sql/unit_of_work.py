@@ -10,9 +10,10 @@ from meridian.adapters.store_sql.inbox import SqlInbox
 from meridian.adapters.store_sql.key_sets import SqlKeySets
 from meridian.adapters.store_sql.keyring import SqlKeyringRows
 from meridian.adapters.store_sql.keys import SqlKeys
+from meridian.adapters.store_sql.operator_words import SqlOperatorWords
 from meridian.adapters.store_sql.outbox import SqlOutbox
 from meridian.adapters.store_sql.region import SqlRegion
-from meridian.ports.store import AuditEvents, ImportKeys, Inbox, KeyringRows, Keys, KeySets, Outbox, Region
+from meridian.ports.store import AuditEvents, ImportKeys, Inbox, KeyringRows, Keys, KeySets, OperatorWords, Outbox, Region
 
 
 class SqlUnitOfWork:
@@ -24,6 +25,7 @@ class SqlUnitOfWork:
         self.key_sets: KeySets = SqlKeySets(connection)
         self.outbox: Outbox = SqlOutbox(connection)
         self.inbox: Inbox = SqlInbox(connection)
+        self.operator_words: OperatorWords = SqlOperatorWords(connection)
         self.audit_events: AuditEvents = SqlAuditEvents(connection)
         self.keyring: KeyringRows = SqlKeyringRows(connection)
         self.region: Region = SqlRegion(connection)

@@ -399,6 +399,7 @@ class DeliverSetStateRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TRANSPORT_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     LINKS_FIELD_NUMBER: _builtins.int
+    ISSUER_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     signed_state: _builtins.bytes
     """The state in its signed form."""
     serial: _builtins.str
@@ -412,6 +413,10 @@ class DeliverSetStateRequest(_message.Message):
     transport_public_key: _builtins.bytes
     """The sender's transport public key, DER SubjectPublicKeyInfo; the receiver
     compares its fingerprint with the configured one.
+    """
+    issuer_public_key: _builtins.bytes
+    """Transport public key of the Region that signed the state, where it is not
+    the sender.
     """
     @_builtins.property
     def envelopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
@@ -434,10 +439,11 @@ class DeliverSetStateRequest(_message.Message):
         request_id: _builtins.str = ...,
         transport_public_key: _builtins.bytes = ...,
         links: _abc.Iterable[Global___TermLink] | None = ...,
+        issuer_public_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelopes", b"envelopes", "incarnation", b"incarnation", "links", b"links", "request_id", b"request_id", "sequence", b"sequence", "serial", b"serial", "signed_state", b"signed_state", "transport_public_key", b"transport_public_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelopes", b"envelopes", "incarnation", b"incarnation", "issuer_public_key", b"issuer_public_key", "links", b"links", "request_id", b"request_id", "sequence", b"sequence", "serial", b"serial", "signed_state", b"signed_state", "transport_public_key", b"transport_public_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -687,6 +693,7 @@ class DeliverGoneRequest(_message.Message):
     TERM_ORIGIN_FIELD_NUMBER: _builtins.int
     TERM_NUMBER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
     """Serial of the membership that has ended."""
     term_generation: _builtins.int
@@ -697,6 +704,8 @@ class DeliverGoneRequest(_message.Message):
     """Number of the term."""
     request_id: _builtins.str
     """Request id for correlation."""
+    incarnation: _builtins.int
+    """Incarnation of the sender's database."""
     @_builtins.property
     def set(self) -> Global___KeySetName:
         """The set."""
@@ -710,10 +719,11 @@ class DeliverGoneRequest(_message.Message):
         term_origin: _builtins.str = ...,
         term_number: _builtins.int = ...,
         request_id: _builtins.str = ...,
+        incarnation: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "serial", b"serial", "set", b"set", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "request_id", b"request_id", "serial", b"serial", "set", b"set", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -735,3 +745,317 @@ class DeliverGoneResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeliverGoneResponse: _TypeAlias = DeliverGoneResponse  # noqa: Y015
+
+@_typing.final
+class CompareRequest(_message.Message):
+    """What the sender knows of sets that the receiver is a member of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
+    incarnation: _builtins.int
+    """Incarnation of the sender's database."""
+    @_builtins.property
+    def digests(self) -> _containers.RepeatedCompositeFieldContainer[Global___SetDigest]:
+        """One entry for each set."""
+
+    def __init__(
+        self,
+        *,
+        incarnation: _builtins.int = ...,
+        digests: _abc.Iterable[Global___SetDigest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digests", b"digests", "incarnation", b"incarnation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRequest: _TypeAlias = CompareRequest  # noqa: Y015
+
+@_typing.final
+class SetDigest(_message.Message):
+    """Short form of what one Region knows of one set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SET_FIELD_NUMBER: _builtins.int
+    SERIAL_FIELD_NUMBER: _builtins.int
+    TERM_GENERATION_FIELD_NUMBER: _builtins.int
+    TERM_ORIGIN_FIELD_NUMBER: _builtins.int
+    TERM_NUMBER_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    MATERIALS_HASH_FIELD_NUMBER: _builtins.int
+    JOINS_LATER_GENERATION_FIELD_NUMBER: _builtins.int
+    serial: _builtins.str
+    """Serial of the sender's membership."""
+    term_generation: _builtins.int
+    """Generation of the term."""
+    term_origin: _builtins.str
+    """Region that began the generation."""
+    term_number: _builtins.int
+    """Number of the term."""
+    version: _builtins.int
+    """Version within the term."""
+    materials_hash: _builtins.bytes
+    """SHA-256 over the sorted ids of the materials in the sender's store."""
+    joins_later_generation: _builtins.bool
+    """The sender's operator lets it join a later generation."""
+    @_builtins.property
+    def set(self) -> Global___KeySetName:
+        """The set."""
+
+    def __init__(
+        self,
+        *,
+        set: Global___KeySetName | None = ...,
+        serial: _builtins.str = ...,
+        term_generation: _builtins.int = ...,
+        term_origin: _builtins.str = ...,
+        term_number: _builtins.int = ...,
+        version: _builtins.int = ...,
+        materials_hash: _builtins.bytes = ...,
+        joins_later_generation: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["joins_later_generation", b"joins_later_generation", "materials_hash", b"materials_hash", "serial", b"serial", "set", b"set", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDigest: _TypeAlias = SetDigest  # noqa: Y015
+
+@_typing.final
+class CompareResponse(_message.Message):
+    """What the receiver makes of each digest, in the order of the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPARISONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def comparisons(self) -> _containers.RepeatedCompositeFieldContainer[Global___SetComparison]:
+        """One entry for each digest."""
+
+    def __init__(
+        self,
+        *,
+        comparisons: _abc.Iterable[Global___SetComparison] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparisons", b"comparisons"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareResponse: _TypeAlias = CompareResponse  # noqa: Y015
+
+@_typing.final
+class SetComparison(_message.Message):
+    """How two Regions stand to each other about one set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECLARED_LOST_FIELD_NUMBER: _builtins.int
+    IS_BEHIND_FIELD_NUMBER: _builtins.int
+    TELL_HELD_FIELD_NUMBER: _builtins.int
+    TERM_GENERATION_FIELD_NUMBER: _builtins.int
+    TERM_ORIGIN_FIELD_NUMBER: _builtins.int
+    TERM_NUMBER_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    declared_lost: _builtins.bool
+    """The receiver has declared the sender lost and says nothing else."""
+    is_behind: _builtins.bool
+    """The receiver knows an older state; the sender passes its own on."""
+    tell_held: _builtins.bool
+    """The receiver has not heard what the sender holds."""
+    term_generation: _builtins.int
+    """Generation of the receiver's term."""
+    term_origin: _builtins.str
+    """Region that began the generation."""
+    term_number: _builtins.int
+    """Number of the term."""
+    version: _builtins.int
+    """Version within the term."""
+    def __init__(
+        self,
+        *,
+        declared_lost: _builtins.bool = ...,
+        is_behind: _builtins.bool = ...,
+        tell_held: _builtins.bool = ...,
+        term_generation: _builtins.int = ...,
+        term_origin: _builtins.str = ...,
+        term_number: _builtins.int = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared_lost", b"declared_lost", "is_behind", b"is_behind", "tell_held", b"tell_held", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetComparison: _TypeAlias = SetComparison  # noqa: Y015
+
+@_typing.final
+class GetSetRequest(_message.Message):
+    """Asks for everything about a set but its material."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SET_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    IS_RECONCILING_FIELD_NUMBER: _builtins.int
+    incarnation: _builtins.int
+    """Incarnation of the asking Region's database."""
+    is_reconciling: _builtins.bool
+    """The asking Region was restored: forget what it held, and refuse its
+    earlier incarnations from now on.
+    """
+    @_builtins.property
+    def set(self) -> Global___KeySetName:
+        """The set."""
+
+    def __init__(
+        self,
+        *,
+        set: Global___KeySetName | None = ...,
+        incarnation: _builtins.int = ...,
+        is_reconciling: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "is_reconciling", b"is_reconciling", "set", b"set"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSetRequest: _TypeAlias = GetSetRequest  # noqa: Y015
+
+@_typing.final
+class GetSetResponse(_message.Message):
+    """What a Region keeps about a set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    SERIAL_FIELD_NUMBER: _builtins.int
+    SIGNED_STATE_FIELD_NUMBER: _builtins.int
+    ISSUER_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
+    REJOIN_FIELD_NUMBER: _builtins.int
+    MATERIAL_IDS_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """none, reserved, live or gone."""
+    serial: _builtins.str
+    """Serial of the membership."""
+    signed_state: _builtins.bytes
+    """The state in its signed form; empty where there is none."""
+    issuer_public_key: _builtins.bytes
+    """Transport public key of the Region that signed it."""
+    stale: _builtins.bool
+    """This Region was restored and has not reconciled."""
+    rejoin: _builtins.str
+    """Region whose generation this one will join; empty for none."""
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___TermLink]:
+        """How the role came to where it is, oldest first."""
+
+    @_builtins.property
+    def lost(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Regions that are declared lost here, for this set."""
+
+    @_builtins.property
+    def material_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the materials in this Region's store."""
+
+    def __init__(
+        self,
+        *,
+        status: _builtins.str = ...,
+        serial: _builtins.str = ...,
+        signed_state: _builtins.bytes = ...,
+        issuer_public_key: _builtins.bytes = ...,
+        links: _abc.Iterable[Global___TermLink] | None = ...,
+        lost: _abc.Iterable[_builtins.str] | None = ...,
+        stale: _builtins.bool = ...,
+        rejoin: _builtins.str = ...,
+        material_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["issuer_public_key", b"issuer_public_key", "links", b"links", "lost", b"lost", "material_ids", b"material_ids", "rejoin", b"rejoin", "serial", b"serial", "signed_state", b"signed_state", "stale", b"stale", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSetResponse: _TypeAlias = GetSetResponse  # noqa: Y015
+
+@_typing.final
+class GetMaterialsRequest(_message.Message):
+    """Asks for materials, sealed for the asking Region."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SET_FIELD_NUMBER: _builtins.int
+    MATERIAL_IDS_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Drawn at random by the asking Region; every envelope is bound to it."""
+    incarnation: _builtins.int
+    """Incarnation of the asking Region's database."""
+    @_builtins.property
+    def set(self) -> Global___KeySetName:
+        """The set."""
+
+    @_builtins.property
+    def material_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which materials; at most 100."""
+
+    def __init__(
+        self,
+        *,
+        set: Global___KeySetName | None = ...,
+        material_ids: _abc.Iterable[_builtins.str] | None = ...,
+        sequence: _builtins.int = ...,
+        incarnation: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "material_ids", b"material_ids", "sequence", b"sequence", "set", b"set"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMaterialsRequest: _TypeAlias = GetMaterialsRequest  # noqa: Y015
+
+@_typing.final
+class GetMaterialsResponse(_message.Message):
+    """The materials that were asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENVELOPES_FIELD_NUMBER: _builtins.int
+    TRANSPORT_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    transport_public_key: _builtins.bytes
+    """Transport public key of the answering Region."""
+    incarnation: _builtins.int
+    """Incarnation of the answering Region's database."""
+    @_builtins.property
+    def envelopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """One sealed envelope for each material that is here."""
+
+    def __init__(
+        self,
+        *,
+        envelopes: _abc.Iterable[_builtins.bytes] | None = ...,
+        transport_public_key: _builtins.bytes = ...,
+        incarnation: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelopes", b"envelopes", "incarnation", b"incarnation", "transport_public_key", b"transport_public_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMaterialsResponse: _TypeAlias = GetMaterialsResponse  # noqa: Y015

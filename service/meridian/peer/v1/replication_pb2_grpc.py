@@ -70,6 +70,21 @@ class ReplicationServiceStub:
                 request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.ResolveRequest.SerializeToString,
                 response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.ResolveResponse.FromString,
                 _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/meridian.peer.v1.ReplicationService/Compare',
+                request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.CompareRequest.SerializeToString,
+                response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.CompareResponse.FromString,
+                _registered_method=True)
+        self.GetSet = channel.unary_unary(
+                '/meridian.peer.v1.ReplicationService/GetSet',
+                request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.GetSetRequest.SerializeToString,
+                response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.GetSetResponse.FromString,
+                _registered_method=True)
+        self.GetMaterials = channel.unary_unary(
+                '/meridian.peer.v1.ReplicationService/GetMaterials',
+                request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.GetMaterialsRequest.SerializeToString,
+                response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.GetMaterialsResponse.FromString,
+                _registered_method=True)
 
 
 class ReplicationServiceServicer:
@@ -127,6 +142,29 @@ class ReplicationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Compare(self, request, context):
+        """Compares what two Regions know of the sets that they share; whoever is
+        ahead passes its state on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSet(self, request, context):
+        """Shows what a Region keeps about a set, to one that was restored or that
+        succeeds a lost one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMaterials(self, request, context):
+        """Hands over materials that a member lacks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReplicationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -164,6 +202,21 @@ def add_ReplicationServiceServicer_to_server(servicer, server):
                     servicer.Resolve,
                     request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.ResolveRequest.FromString,
                     response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.ResolveResponse.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.CompareRequest.FromString,
+                    response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.CompareResponse.SerializeToString,
+            ),
+            'GetSet': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSet,
+                    request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.GetSetRequest.FromString,
+                    response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.GetSetResponse.SerializeToString,
+            ),
+            'GetMaterials': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMaterials,
+                    request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.GetMaterialsRequest.FromString,
+                    response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.GetMaterialsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -356,6 +409,87 @@ class ReplicationService:
             '/meridian.peer.v1.ReplicationService/Resolve',
             meridian_dot_peer_dot_v1_dot_replication__pb2.ResolveRequest.SerializeToString,
             meridian_dot_peer_dot_v1_dot_replication__pb2.ResolveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.peer.v1.ReplicationService/Compare',
+            meridian_dot_peer_dot_v1_dot_replication__pb2.CompareRequest.SerializeToString,
+            meridian_dot_peer_dot_v1_dot_replication__pb2.CompareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.peer.v1.ReplicationService/GetSet',
+            meridian_dot_peer_dot_v1_dot_replication__pb2.GetSetRequest.SerializeToString,
+            meridian_dot_peer_dot_v1_dot_replication__pb2.GetSetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMaterials(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.peer.v1.ReplicationService/GetMaterials',
+            meridian_dot_peer_dot_v1_dot_replication__pb2.GetMaterialsRequest.SerializeToString,
+            meridian_dot_peer_dot_v1_dot_replication__pb2.GetMaterialsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,16 @@ class ReplicationServiceStub:
     """Asks the Region that prepared a place whether it was committed; a place
     that is not committed is refused for ever from then on.
     """
+    Compare: _grpc.UnaryUnaryMultiCallable[_replication_pb2.CompareRequest, _replication_pb2.CompareResponse]
+    """Compares what two Regions know of the sets that they share; whoever is
+    ahead passes its state on.
+    """
+    GetSet: _grpc.UnaryUnaryMultiCallable[_replication_pb2.GetSetRequest, _replication_pb2.GetSetResponse]
+    """Shows what a Region keeps about a set, to one that was restored or that
+    succeeds a lost one.
+    """
+    GetMaterials: _grpc.UnaryUnaryMultiCallable[_replication_pb2.GetMaterialsRequest, _replication_pb2.GetMaterialsResponse]
+    """Hands over materials that a member lacks."""
 
 @_typing.type_check_only
 class ReplicationServiceAsyncStub(ReplicationServiceStub):
@@ -77,6 +87,16 @@ class ReplicationServiceAsyncStub(ReplicationServiceStub):
     """Asks the Region that prepared a place whether it was committed; a place
     that is not committed is refused for ever from then on.
     """
+    Compare: _aio.UnaryUnaryMultiCallable[_replication_pb2.CompareRequest, _replication_pb2.CompareResponse]  # type: ignore[assignment]
+    """Compares what two Regions know of the sets that they share; whoever is
+    ahead passes its state on.
+    """
+    GetSet: _aio.UnaryUnaryMultiCallable[_replication_pb2.GetSetRequest, _replication_pb2.GetSetResponse]  # type: ignore[assignment]
+    """Shows what a Region keeps about a set, to one that was restored or that
+    succeeds a lost one.
+    """
+    GetMaterials: _aio.UnaryUnaryMultiCallable[_replication_pb2.GetMaterialsRequest, _replication_pb2.GetMaterialsResponse]  # type: ignore[assignment]
+    """Hands over materials that a member lacks."""
 
 class ReplicationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps sets of related multi-Region keys one set."""
@@ -140,5 +160,33 @@ class ReplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks the Region that prepared a place whether it was committed; a place
         that is not committed is refused for ever from then on.
         """
+
+    @_abc_1.abstractmethod
+    def Compare(
+        self,
+        request: _replication_pb2.CompareRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replication_pb2.CompareResponse, _abc.Awaitable[_replication_pb2.CompareResponse]]:
+        """Compares what two Regions know of the sets that they share; whoever is
+        ahead passes its state on.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSet(
+        self,
+        request: _replication_pb2.GetSetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replication_pb2.GetSetResponse, _abc.Awaitable[_replication_pb2.GetSetResponse]]:
+        """Shows what a Region keeps about a set, to one that was restored or that
+        succeeds a lost one.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMaterials(
+        self,
+        request: _replication_pb2.GetMaterialsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replication_pb2.GetMaterialsResponse, _abc.Awaitable[_replication_pb2.GetMaterialsResponse]]:
+        """Hands over materials that a member lacks."""
 
 def add_ReplicationServiceServicer_to_server(servicer: ReplicationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,122 @@
+"""What an operator says in one Region about others: stored with its audit event, in one transaction.
+
+Source: docs/operate.md, when a Region is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+
+from meridian.adapters.operator_events import record_operator_event
+from meridian.domain.key import KeyState
+from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import Store, UnitOfWork
+from meridian.replication.set_loss import declare_lost as lost_to
+from meridian.replication.set_loss import withdraw
+
+ROWS_PER_READING: Final = 500
+Word = Callable[[Store, Entropy, str], Awaitable[int]]
+
+
+async def declare_lost(store: Store, entropy: Entropy, region: str) -> int:
+    """Refuse what this Region says from now on; the answer counts the sets that know it."""
+    async with store.transaction() as uow:
+        await uow.operator_words.say(OperatorWord.LOST, region, now=await uow.region.now())
+        rows = [row for row in await _rows(uow) if _knows(row, region)]
+        for row in rows:
+            await uow.key_sets.update(lost_to(row, region))
+            await _release_key(uow, row, region)
+        await record_operator_event(uow, entropy, "DeclareRegionLost", {"region": region, "sets": len(rows)})
+    return len(rows)
+
+
+async def withdraw_lost(store: Store, entropy: Entropy, region: str) -> int:
+    """Listen to this Region again; the answer counts the sets that had given it up."""
+    async with store.transaction() as uow:
+        for word in (OperatorWord.LOST, OperatorWord.TAKE_OVER):
+            await uow.operator_words.unsay(word, region)
+        rows = [row for row in await _rows(uow) if region in row.lost]
+        for row in rows:
+            await uow.key_sets.update(withdraw(row, region))
+        await record_operator_event(uow, entropy, "WithdrawRegionLost", {"region": region, "sets": len(rows)})
+    return len(rows)
+
+
+async def rejoin(store: Store, entropy: Entropy, successor: str) -> int:
+    """Let every set that went on without this Region take it back; the answer counts them."""
+    async with store.transaction() as uow:
+        rows = [row for row in await _rows(uow) if _went_on(row)]
+        for row in rows:
+            await uow.key_sets.update(replace(row, rejoin=successor))
+        await record_operator_event(uow, entropy, "RejoinRegion", {"region": successor, "sets": len(rows)})
+    return len(rows)
+
+
+async def note_restored(store: Store, entropy: Entropy, _: str) -> int:
+    """Begin a new incarnation whose sets all have to reconcile; the answer is its number."""
+    async with store.transaction() as uow:
+        incarnation = await uow.region.begin_incarnation()
+        sets = await uow.key_sets.mark_stale()
+        await record_operator_event(uow, entropy, "RestoreRegion", {"incarnation": incarnation, "sets": sets})
+    return incarnation
+
+
+def asking(word: OperatorWord) -> Word:
+    """The Region shall do this about another one, and forget the word when it is done everywhere."""
+
+    async def ask(store: Store, entropy: Entropy, region: str) -> int:
+        async with store.transaction() as uow:
+            if word is OperatorWord.TAKE_OVER and region not in await uow.operator_words.regions(OperatorWord.LOST):
+                raise ValueError(f"{region} is not declared lost here")
+            await uow.operator_words.say(word, region, now=await uow.region.now())
+            await record_operator_event(uow, entropy, EVENTS[word], {"region": region})
+        return 1
+
+    return ask
+
+
+EVENTS: Final = {
+    OperatorWord.TAKE_OVER: "TakeOverRegion",
+    OperatorWord.DETACH: "DetachRegion",
+    OperatorWord.TAKE_BACK: "TakeBackRegion",
+}
+
+
+def is_still_said(word: OperatorWord) -> Word:
+    """1 while the word is not done, else 0."""
+
+    async def ask(store: Store, entropy: Entropy, region: str) -> int:
+        async with store.reading() as uow:
+            return int(region in await uow.operator_words.regions(word))
+
+    return ask
+
+
+def _knows(row: SetRow, region: str) -> bool:
+    return row.prepared_by == region or (row.view is not None and row.view.find_member(region) is not None)
+
+
+def _went_on(row: SetRow) -> bool:
+    own = row.view.term.generation if row.view is not None else 0
+    return row.status is RowStatus.LIVE and any(told.generation > own for told in row.told_lost)
+
+
+async def _release_key(uow: UnitOfWork, row: SetRow, region: str) -> None:
+    """A place that only the lost Region could have committed is given up with its key."""
+    key = await uow.keys.find(row.account, row.key_id) if row.prepared_by == region else None
+    if key is not None and key.state is KeyState.CREATING:
+        await uow.keys.delete(key)
+
+
+async def _rows(uow: UnitOfWork) -> list[SetRow]:
+    found: list[SetRow] = []
+    after = ("", "")
+    while True:
+        rows = await uow.key_sets.list_members(after=after, limit=ROWS_PER_READING)
+        found.extend(rows)
+        if len(rows) < ROWS_PER_READING:
+            return found
+        after = (rows[-1].account, rows[-1].key_id)

@@ -1,0 +1,30 @@
+"""What the operator has said about other Regions, in this one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meridian.adapters.store_sql import tables as t
+from meridian.domain.multi_region import OperatorWord
+
+
+class SqlOperatorWords:
+    """Implements `ports.store.OperatorWords`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def regions(self, word: OperatorWord) -> frozenset[str]:
+        rows = await self._connection.execute(select(t.operator_words.c.region).where(t.operator_words.c.word == str(word)))
+        return frozenset(row.region for row in rows)
+
+    async def say(self, word: OperatorWord, region: str, *, now: datetime) -> None:
+        await self.unsay(word, region)
+        await self._connection.execute(insert(t.operator_words).values(word=str(word), region=region, said_at=now))
+
+    async def unsay(self, word: OperatorWord, region: str) -> None:
+        words = t.operator_words.c
+        await self._connection.execute(delete(t.operator_words).where(words.word == str(word), words.region == region))

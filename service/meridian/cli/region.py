@@ -1,0 +1,184 @@
+"""`meridian region`: what an operator does to one Region, and says about the others in it.
+
+Each word is durable and audited in this Region before the command ends; a serving Region acts on it within a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from meridian.cli.exit_codes import OTHER, SETUP
+from meridian.cli.serve import settings_or_exit
+from meridian.domain.multi_region import OperatorWord
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import Store
+
+LOOK_SECONDS = 0.25
+CONFIG = click.option("--config", required=True, type=click.Path(path_type=Path))
+WAIT = click.option("--wait", default=30.0, show_default=True, metavar="SECONDS", help="How long to wait for the Region to do it.")
+
+
+@click.group()
+def region() -> None:
+    """Administer a Region."""
+
+
+@region.command()
+@CONFIG
+def init(config: Path) -> None:
+    """Make a Region's database and keyring, and print the fingerprint that its peers must be given."""
+    from meridian.bootstrap import StartupError, initialise
+
+    try:
+        click.echo(asyncio.run(initialise(settings_or_exit(config))))
+    except StartupError as fault:
+        click.echo(f"cannot initialise: {fault}", err=True)
+        sys.exit(SETUP)
+
+
+@region.command("rotate-kek")
+@CONFIG
+def rotate_key_encryption_key(config: Path) -> None:
+    """Make a new key-encryption key. The Region goes on serving; its rows move to the new key in the background."""
+    from meridian.adapters.keyring_change import rotate_kek
+
+    _turn(config, rotate_kek, "key-encryption key")
+
+
+@region.command("rotate-root")
+@CONFIG
+def rotate_root_key(config: Path) -> None:
+    """Make a new root key under exactly the seals of the settings, one of which must open the present one.
+
+    To add a seal, name it beside the present one and run this; to drop one, leave it out and run this again.
+    """
+    from meridian.adapters.keyring_change import rotate_root
+
+    _turn(config, rotate_root, "root key")
+
+
+def _turn(config: Path, turn: Any, name: str) -> None:
+    from meridian.bootstrap import StartupError, turn_keyring
+
+    try:
+        number = asyncio.run(turn_keyring(settings_or_exit(config), turn))
+    except StartupError as fault:
+        click.echo(f"{name} is unchanged: {fault}", err=True)
+        sys.exit(SETUP)
+    click.echo(f"{name} {number} is in use")
+
+
+@region.command()
+@click.argument("lost_region", metavar="REGION")
+@CONFIG
+def lost(lost_region: str, config: Path) -> None:
+    """Give REGION up: from now on this Region refuses what it says.
+
+    Say it in every Region that stays, then run `takeover` in the one that shall be primary.
+    """
+    from meridian.adapters.membership_words import declare_lost
+
+    sets = _say(config, declare_lost, lost_region)
+    click.echo(f"{lost_region} is declared lost; {sets} sets know it")
+
+
+@region.command()
+@click.argument("found_region", metavar="REGION")
+@CONFIG
+def found(found_region: str, config: Path) -> None:
+    """Take back that REGION is lost."""
+    from meridian.adapters.membership_words import withdraw_lost
+
+    sets = _say(config, withdraw_lost, found_region)
+    click.echo(f"{found_region} is heard again; {sets} sets had given it up")
+
+
+@region.command()
+@click.argument("lost_region", metavar="REGION")
+@CONFIG
+@WAIT
+def takeover(lost_region: str, config: Path, wait: float) -> None:
+    """Make this Region primary of every set whose primary was in REGION.
+
+    Every other Region must be declared lost or answer, with the same declaration. A set that cannot be taken over yet is tried
+    again until it can; exit code 1 says that some are left.
+    """
+    _say_and_wait(config, OperatorWord.TAKE_OVER, lost_region, wait)
+
+
+@region.command()
+@click.argument("member_region", metavar="REGION")
+@CONFIG
+@WAIT
+def detach(member_region: str, config: Path, wait: float) -> None:
+    """Let the sets whose primary is here go on without waiting for their members in REGION."""
+    _say_and_wait(config, OperatorWord.DETACH, member_region, wait)
+
+
+@region.command("take-back")
+@click.argument("member_region", metavar="REGION")
+@CONFIG
+@WAIT
+def take_back(member_region: str, config: Path, wait: float) -> None:
+    """Count detached members in REGION again, with the material that only they have."""
+    _say_and_wait(config, OperatorWord.TAKE_BACK, member_region, wait)
+
+
+@region.command()
+@click.argument("successor", metavar="REGION")
+@CONFIG
+def rejoin(successor: str, config: Path) -> None:
+    """Let this Region, which others went on without, join the sets again under the primary in REGION.
+
+    Then run `take-back` there. This Region's own changes to these sets since the cut are given up; its key material is not.
+    """
+    from meridian.adapters.membership_words import rejoin as let_rejoin
+
+    sets = _say(config, let_rejoin, successor)
+    click.echo(f"{sets} sets wait for {successor} to take this Region back")
+
+
+@region.command()
+@CONFIG
+def restored(config: Path) -> None:
+    """Say that this Region's database comes from a backup. Run it before the Region serves.
+
+    Its multi-Region keys serve what they have; none acts as primary until every other Region has answered.
+    """
+    from meridian.adapters.membership_words import note_restored
+
+    number = _say(config, note_restored, "")
+    click.echo(f"incarnation {number}; multi-Region keys reconcile when the Region serves")
+
+
+def _say(config: Path, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
+    from meridian.bootstrap import StartupError, say_word
+
+    settings = settings_or_exit(config)
+    if about and about not in {peer.region for peer in settings.peers}:
+        raise click.BadParameter(f"{about} is not a configured Region", param_hint="REGION")
+    try:
+        return asyncio.run(say_word(settings, word, about))
+    except StartupError as fault:
+        click.echo(f"nothing has changed: {fault}", err=True)
+        sys.exit(SETUP)
+
+
+def _say_and_wait(config: Path, word: OperatorWord, about: str, wait: float) -> None:
+    from meridian.adapters import membership_words
+
+    _say(config, membership_words.asking(word), about)
+    for _ in range(max(1, round(wait / LOOK_SECONDS))):
+        if not _say(config, membership_words.is_still_said(word), about):
+            click.echo("done for every set")
+            return
+        time.sleep(LOOK_SECONDS)
+    click.echo("not done for every set yet; the Region goes on trying, its log says why", err=True)
+    sys.exit(OTHER)

@@ -1,0 +1,165 @@
+"""What two Regions know of the sets they share, compared every minute and after a cut has healed: whoever is ahead passes it on.
+
+Source: docs/spec/multi-region.md, digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from meridian.domain.key import Key
+from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, Stamp, Term, ToldLost
+from meridian.domain.peer_message import SetComparison, SetDigest
+from meridian.domain.peers import PeerRegion
+from meridian.errors import AccessDeniedException
+from meridian.ports.key_directory import KeyDirectory
+from meridian.ports.region_peer import RegionPeer
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_rows import RegionIdentity
+from meridian.replication.publish import GONE, HELD, SET_STATE
+
+DIGESTS_PER_CALL: Final = 200
+UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
+REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
+"""What a comparison finds was asked for by nobody."""
+
+
+class RestoredUnannounced(Exception):
+    """Another Region quotes a state that this one is said to have issued and does not know: its database is an older one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A set as this Region knows it, with what is stored of its key."""
+
+    row: SetRow
+    key: Key | None
+
+    @property
+    def stamp(self) -> Stamp:
+        return self.row.view.stamp if self.row.view is not None else UNKNOWN
+
+
+def materials_hash(material_ids: Sequence[str]) -> bytes:
+    """Equal for equal sets of materials."""
+    return sha256("".join(sorted(material_ids)).encode()).digest()
+
+
+def _present(key: Key | None) -> list[str]:
+    return [m.material_id for m in key.materials if m.is_present] if key is not None else []
+
+
+class Compare:
+    """Both sides of the comparison."""
+
+    def __init__(self, *, store: Store, identity: RegionIdentity, peer: RegionPeer, directory: KeyDirectory) -> None:
+        self._store = store
+        self._identity = identity
+        self._peer = peer
+        self._directory = directory
+
+    # ---- asking
+
+    async def with_region(self, region: str) -> bool:
+        """Compare every set that both Regions are in; whether that gave anybody something to send.
+
+        Raises: KmsError if the Region is out of reach; RestoredUnannounced.
+        """
+        after, found = ("", ""), False
+        while True:
+            async with self._store.reading() as uow:
+                rows = await uow.key_sets.list_members(after=after, limit=DIGESTS_PER_CALL)
+                known = [Known(row, await uow.keys.find(row.account, row.key_id)) for row in rows if _counts(row, region)]
+            if known:
+                comparisons = await self._peer.compare(region, self._identity.incarnation, [self._digest(each) for each in known])
+                found = await self._note(region, known, comparisons) or found
+            if len(rows) < DIGESTS_PER_CALL:
+                return found
+            after = (rows[-1].account, rows[-1].key_id)
+
+    def _digest(self, known: Known) -> SetDigest:
+        row = known.row
+        joins = bool(row.lost or row.rejoin)
+        return SetDigest(row.account, row.key_id, row.serial, known.stamp, materials_hash(_present(known.key)), joins)
+
+    async def _note(self, region: str, known: Sequence[Known], comparisons: Sequence[SetComparison]) -> bool:
+        found = False
+        for each, answer in zip(known, comparisons, strict=True):
+            self._require_not_restored(each.row, answer.stamp)
+            is_ahead = answer.stamp.term.generation > each.stamp.term.generation
+            told = ToldLost(region, answer.stamp.term.generation) if answer.declared_lost or is_ahead else None
+            if not (answer.is_behind or answer.tell_held or told or any(t.region == region for t in each.row.told_lost)):
+                continue
+            async with self._store.transaction() as uow:
+                found = await self._act_on(uow, region, each.row, answer, told) or found
+            self._directory.forget(each.row.account, each.row.key_id)
+        return found
+
+    async def _act_on(self, uow: UnitOfWork, region: str, row: SetRow, answer: SetComparison, told: ToldLost | None) -> bool:
+        now = await uow.region.now()
+        for kind, is_due in ((SET_STATE, answer.is_behind), (HELD, answer.tell_held)):
+            if is_due:
+                await uow.outbox.put(kind, region, row.account, row.key_id, request_id=REQUEST_ID, now=now)
+        others = frozenset(t for t in row.told_lost if t.region != region)
+        told_lost = others | {told} if told else others
+        current = await uow.key_sets.find(row.account, row.key_id)
+        if current is not None and current.version == row.version and told_lost != row.told_lost:
+            await uow.key_sets.update(replace(row, told_lost=told_lost))
+        return answer.is_behind or answer.tell_held
+
+    def _require_not_restored(self, row: SetRow, theirs: Stamp) -> None:
+        """Raises: RestoredUnannounced where the other Region knows a newer version of a term that is this Region's own."""
+        view = row.view
+        if view is None or row.stale or row.rejoin:
+            return
+        if view.primary == self._identity.region and theirs.term == view.term and theirs.version > view.version > 0:
+            raise RestoredUnannounced(row.key_id)
+
+    # ---- answering
+
+    async def answer(self, peer: PeerRegion, incarnation: int, digests: Sequence[SetDigest]) -> list[SetComparison]:
+        """How this Region stands to each digest. Raises: AccessDeniedException."""
+        if any(digest.account not in peer.accounts for digest in digests) or len(digests) > DIGESTS_PER_CALL:
+            raise AccessDeniedException("The sender may not speak for this account.")
+        async with self._store.transaction() as uow:
+            if incarnation < await uow.inbox.highest_incarnation(peer.region):
+                raise AccessDeniedException("The sender speaks from an earlier incarnation.")
+            now = await uow.region.now()
+            return [await self._compared(uow, peer.region, digest, now) for digest in digests]
+
+    async def _compared(self, uow: UnitOfWork, region: str, digest: SetDigest, now: datetime) -> SetComparison:
+        row = await uow.key_sets.find(digest.account, digest.key_id)
+        if row is None or row.status not in (RowStatus.LIVE, RowStatus.GONE):
+            return SetComparison(UNKNOWN)
+        if row.status is RowStatus.GONE:
+            await uow.outbox.put(GONE, region, digest.account, digest.key_id, request_id=REQUEST_ID, now=now)
+            return SetComparison(UNKNOWN)
+        mine = Known(row, await uow.keys.find(row.account, row.key_id)).stamp
+        if region in row.lost:
+            return SetComparison(mine, declared_lost=True)
+        member = row.view.find_member(region) if row.view is not None else None
+        if member is None or member.serial != digest.serial or row.stale:
+            return SetComparison(mine)
+        if mine > digest.stamp:
+            same_reign = mine.term.reign == digest.stamp.term.reign
+            if member.status is not MemberStatus.OFF and (same_reign or digest.joins_later_generation):
+                await uow.outbox.put(SET_STATE, region, row.account, row.key_id, request_id=REQUEST_ID, now=now)
+            return SetComparison(mine)
+        joins = bool(row.lost or row.rejoin)
+        behind = mine < digest.stamp and (mine.term.reign == digest.stamp.term.reign or joins)
+        return SetComparison(mine, is_behind=behind, tell_held=mine == digest.stamp and self._lacks_word(row, member, digest))
+
+    def _lacks_word(self, row: SetRow, member: Member, digest: SetDigest) -> bool:
+        """Whether this Region, as primary, has not heard what the member holds."""
+        heard = [h.material_id for h in row.held if (h.region, h.serial) == (member.region, member.serial)]
+        return row.acts_as_primary(self._identity.region) and materials_hash(heard) != digest.materials_hash
+
+
+def _counts(row: SetRow, region: str) -> bool:
+    """Whether this live row's set has a member in that Region, detached or not."""
+    is_live = row.status is RowStatus.LIVE and row.view is not None and not row.stale
+    return is_live and row.view is not None and row.view.find_member(region) is not None

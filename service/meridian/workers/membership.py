@@ -1,0 +1,146 @@
+"""What the operator has said about other Regions, carried out set by set; and sets compared with the other Regions, every minute.
+
+Whatever cannot be done now, because a Region does not answer or a set does not allow it, is tried again at the next look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final
+
+import structlog
+
+from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
+from meridian.errors import DependencyTimeoutException, KmsError
+from meridian.ports.store import Store, VersionConflict
+from meridian.replication.compare import Compare, RestoredUnannounced
+from meridian.replication.mend import MendSets
+from meridian.replication.set_state import SetRefusal
+
+LOOK_SECONDS: Final = 1.0
+ROWS_PER_READING: Final = 500
+
+
+class MembershipWorker:
+    """One per process. Two processes of a Region that mend one set do it once: the row's version decides."""
+
+    def __init__(self, *, store: Store, mend: MendSets, region: str, wake_outbox: Callable[[], None]) -> None:
+        self._store = store
+        self._mend = mend
+        self._region = region
+        self._wake_outbox = wake_outbox
+        self._log = structlog.get_logger("meridian.membership")
+
+    async def run(self) -> None:
+        """Look every second, until cancelled."""
+        while True:
+            with contextlib.suppress(KmsError):  # the database is away; the words wait there
+                await self.settle()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def settle(self) -> None:
+        """Carry out what was said and not yet done. Raises: KmsError if the store fails."""
+        async with self._store.reading() as uow:
+            words = {word: await uow.operator_words.regions(word) for word in OperatorWord}
+        for row in await self._rows(unsettled=True):
+            try:
+                if row.stale:
+                    await self._try(self._mend.reconcile(row), row, "reconcile")
+                elif row.lost & words[OperatorWord.TAKE_OVER]:
+                    await self._try(self._mend.take_over(row), row, "take over")
+            except DependencyTimeoutException:
+                return  # a Region that every set needs does not answer
+        for word, wanted in ((OperatorWord.DETACH, self._mend.detach), (OperatorWord.TAKE_BACK, self._mend.take_back)):
+            for region in words[word]:
+                await self._walk(word, region, wanted)
+        for region in words[OperatorWord.TAKE_OVER]:
+            if not any(region in row.lost for row in await self._rows(unsettled=True) if row.status is RowStatus.LIVE):
+                await self._done(OperatorWord.TAKE_OVER, region)
+
+    async def _walk(self, word: OperatorWord, region: str, mend: Callable[[SetRow, str], Awaitable[None]]) -> None:
+        rows = [row for row in await self._rows() if _is_meant(row, word, region, self._region)]
+        done = [await self._try(mend(row, region), row, str(word)) for row in rows]
+        if all(done):
+            await self._done(word, region)
+
+    async def _done(self, word: OperatorWord, region: str) -> None:
+        async with self._store.transaction() as uow:
+            await uow.operator_words.unsay(word, region)
+        self._log.info("done", word=word, region=region)
+
+    async def _rows(self, *, unsettled: bool = False) -> Collection[SetRow]:
+        found: list[SetRow] = []
+        after = ("", "")
+        while True:
+            async with self._store.reading() as uow:
+                rows = await uow.key_sets.list_members(after=after, limit=ROWS_PER_READING, unsettled=unsettled)
+            found.extend(rows)
+            if len(rows) < ROWS_PER_READING:
+                return found
+            after = (rows[-1].account, rows[-1].key_id)
+
+    async def _try(self, mending: Awaitable[None], row: SetRow, what: str) -> bool:
+        try:
+            await mending
+        except (SetRefusal, VersionConflict, KmsError) as fault:
+            reason = f"{fault.code}: {fault.message} {fault.reason}" if isinstance(fault, KmsError) else str(fault)
+            self._log.warning("set not mended", what=what, account=row.account, key_id=row.key_id, reason=reason)
+            if isinstance(fault, DependencyTimeoutException):
+                raise
+            return False
+        self._wake_outbox()
+        return True
+
+
+def _is_meant(row: SetRow, word: OperatorWord, region: str, own: str) -> bool:
+    """Whether the word about this Region asks something of this set here."""
+    member = row.view.find_member(region) if row.view is not None and row.acts_as_primary(own) else None
+    if member is None:
+        return False
+    return (member.status is MemberStatus.OFF) == (word is OperatorWord.TAKE_BACK)
+
+
+class CompareWorker:
+    """Compares with every other Region at the start, then at an interval, and when a Region is heard of again."""
+
+    def __init__(
+        self, *, compare: Compare, regions: Collection[str], store: Store, seconds: float, wake_outbox: Callable[[], None]
+    ) -> None:
+        self._compare = compare
+        self._regions = regions
+        self._store = store
+        self._seconds = seconds
+        self._wake_outbox = wake_outbox
+        self._wake = asyncio.Event()
+        self._log = structlog.get_logger("meridian.compare")
+
+    def wake(self) -> None:
+        """A Region that was out of reach answers again."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Compare, until cancelled. A Region whose database turns out to be an older one ends itself and starts as restored."""
+        while True:
+            self._wake.clear()
+            for region in self._regions:
+                try:
+                    if await self._compare.with_region(region):
+                        self._wake_outbox()
+                except RestoredUnannounced as found:
+                    await self._restart_as_restored(region, str(found))
+                    return
+                except (KmsError, VersionConflict):
+                    continue  # out of reach, or a row has moved on; the next round tells
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._seconds)
+
+    async def _restart_as_restored(self, region: str, key_id: str) -> None:
+        async with self._store.transaction() as uow:
+            incarnation = await uow.region.begin_incarnation()
+            sets = await uow.key_sets.mark_stale()
+        self._log.critical("this database is older than what it has told others", told_by=region, key_id=key_id, sets=sets)
+        self._log.critical("ends, to start again as restored", incarnation=incarnation)
+        signal.raise_signal(signal.SIGTERM)
