@@ -403,7 +403,7 @@ class Region:
             verify=verify,
             day_seconds=s.limits.day_seconds,
         )
-        compare = Compare(store=store, identity=identity, peer=peer, directory=directory)
+        compare = Compare(store=store, identity=identity, peer=peer, peers=peers, directory=directory, messages=messages)
         answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=clock)
         ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=entropy)
         mend = MendSets(store=store, engine=engine, identity=identity, directory=directory, trail=audit, entropy=entropy, ask=ask)

@@ -107,7 +107,7 @@ class GrpcRegionPeer:
             term_origin=message.term.origin,
             term_number=message.term.number,
             request_id=message.request_id,
-            incarnation=message.incarnation,
+            incarnation=message.incarnation or 0,
         )
         await self._call(region, "DeliverGone", request)
 

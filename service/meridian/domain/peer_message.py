@@ -59,7 +59,8 @@ class DeliverGone:
     term: Term
     """The last term that the sender lived in."""
     request_id: str
-    incarnation: int
+    incarnation: int | None
+    """None where it is the answer to a question that this Region has just asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,8 @@ class SetDigest:
     materials_hash: bytes
     joins_later_generation: bool
     """Whether the sender's operator lets it join a later generation."""
+    receiver_serial: str
+    """Of the receiver's membership as the sender knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ class SetComparison:
     declared_lost: bool = False
     is_behind: bool = False
     tell_held: bool = False
+    is_gone: bool = False
+    """The membership that the asking Region knows of the asked one has ended."""
 
 
 @dataclass(frozen=True, slots=True)

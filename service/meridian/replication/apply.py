@@ -191,7 +191,7 @@ class ApplyMessages:
         if changed.state is KeyState.PENDING_REPLICA_DELETION and not row.view.replica_regions:
             changed = with_window_begun(changed, await uow.region.now(), self._day_seconds)
         view = with_shared_part(row.view, changed)
-        if view != row.view and row.view.version > 0:
+        if view != row.view and before.view is not None and view.stamp == before.view.stamp:  # what is published stays as it is
             view = replace(view, version=row.view.version + 1)
         if before.view is None or view.stamp != before.view.stamp:
             await self._publish(uow, row, view, request_id)
@@ -232,11 +232,11 @@ class ApplyMessages:
         return committed
 
 
-async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int) -> None:
+async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int | None) -> None:
     """Raises: AccessDeniedException for a sender that this Region does not listen to about a set of this account."""
     if account not in peer.accounts:
         raise AccessDeniedException("The sender may not speak for this account.")
-    if incarnation < await uow.inbox.highest_incarnation(peer.region):
+    if incarnation is not None and incarnation < await uow.inbox.highest_incarnation(peer.region):
         raise AccessDeniedException("The sender speaks from an earlier incarnation.")
     lost = row.lost if row is not None else await uow.operator_words.regions(OperatorWord.LOST)
     if peer.region in lost:

@@ -5,7 +5,7 @@ Source: docs/spec/multi-region.md, digests.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -13,14 +13,15 @@ from typing import Final
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, Stamp, Term, ToldLost
-from meridian.domain.peer_message import SetComparison, SetDigest
+from meridian.domain.peer_message import DeliverGone, SetComparison, SetDigest
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.publish import GONE, HELD, SET_STATE
+from meridian.replication.apply import ApplyMessages
+from meridian.replication.publish import HELD, SET_STATE
 
 DIGESTS_PER_CALL: Final = 200
 UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
@@ -56,8 +57,19 @@ def _present(key: Key | None) -> list[str]:
 class Compare:
     """Both sides of the comparison."""
 
-    def __init__(self, *, store: Store, identity: RegionIdentity, peer: RegionPeer, directory: KeyDirectory) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        identity: RegionIdentity,
+        peer: RegionPeer,
+        peers: Mapping[str, PeerRegion],
+        directory: KeyDirectory,
+        messages: ApplyMessages,
+    ) -> None:
         self._store = store
+        self._peers = peers
+        self._messages = messages
         self._identity = identity
         self._peer = peer
         self._directory = directory
@@ -75,20 +87,32 @@ class Compare:
                 rows = await uow.key_sets.list_members(after=after, limit=DIGESTS_PER_CALL)
                 known = [Known(row, await uow.keys.find(row.account, row.key_id)) for row in rows if _counts(row, region)]
             if known:
-                comparisons = await self._peer.compare(region, self._identity.incarnation, [self._digest(each) for each in known])
+                comparisons = await self._peer.compare(region, self._identity.incarnation, [self._digest(each, region) for each in known])
                 found = await self._note(region, known, comparisons) or found
             if len(rows) < DIGESTS_PER_CALL:
                 return found
             after = (rows[-1].account, rows[-1].key_id)
 
-    def _digest(self, known: Known) -> SetDigest:
+    def _digest(self, known: Known, region: str) -> SetDigest:
         row = known.row
         joins = bool(row.lost or row.rejoin)
-        return SetDigest(row.account, row.key_id, row.serial, known.stamp, materials_hash(_present(known.key)), joins)
+        member = row.view.find_member(region) if row.view is not None else None
+        return SetDigest(
+            account=row.account,
+            key_id=row.key_id,
+            serial=row.serial,
+            stamp=known.stamp,
+            materials_hash=materials_hash(_present(known.key)),
+            joins_later_generation=joins,
+            receiver_serial=member.serial if member is not None else "",
+        )
 
     async def _note(self, region: str, known: Sequence[Known], comparisons: Sequence[SetComparison]) -> bool:
         found = False
         for each, answer in zip(known, comparisons, strict=True):
+            if answer.is_gone:
+                found = await self._note_gone(region, each, answer) or found
+                continue
             self._require_not_restored(each.row, answer.stamp)
             is_ahead = answer.stamp.term.generation > each.stamp.term.generation
             told = ToldLost(region, answer.stamp.term.generation) if answer.declared_lost or is_ahead else None
@@ -98,6 +122,17 @@ class Compare:
                 found = await self._act_on(uow, region, each.row, answer, told) or found
             self._directory.forget(each.row.account, each.row.key_id)
         return found
+
+    async def _note_gone(self, region: str, known: Known, answer: SetComparison) -> bool:
+        row = known.row
+        member = row.view.find_member(region) if row.view is not None else None
+        if member is None:
+            return False
+        # Of a Region that has forgotten everything nobody knows whether it ever took a role: it counts as one that did.
+        term = answer.stamp.term if answer.stamp != UNKNOWN else known.stamp.term
+        message = DeliverGone(row.account, row.key_id, member.serial, term, REQUEST_ID, incarnation=None)
+        await self._messages.gone(self._peers[region], message)
+        return True
 
     async def _act_on(self, uow: UnitOfWork, region: str, row: SetRow, answer: SetComparison, told: ToldLost | None) -> bool:
         now = await uow.region.now()
@@ -133,10 +168,11 @@ class Compare:
 
     async def _compared(self, uow: UnitOfWork, region: str, digest: SetDigest, now: datetime) -> SetComparison:
         row = await uow.key_sets.find(digest.account, digest.key_id)
-        if row is None or row.status not in (RowStatus.LIVE, RowStatus.GONE):
-            return SetComparison(UNKNOWN)
-        if row.status is RowStatus.GONE:
-            await uow.outbox.put(GONE, region, digest.account, digest.key_id, request_id=REQUEST_ID, now=now)
+        if row is None or row.status in (RowStatus.NONE, RowStatus.GONE):
+            # A place is durable here before it can be listed anywhere, so whatever the sender knows of has ended.
+            view = row.view if row is not None else None
+            return SetComparison(view.stamp if view is not None else UNKNOWN, is_gone=True)
+        if row.status is RowStatus.RESERVED:
             return SetComparison(UNKNOWN)
         mine = Known(row, await uow.keys.find(row.account, row.key_id)).stamp
         if region in row.lost:
@@ -161,5 +197,5 @@ class Compare:
 
 def _counts(row: SetRow, region: str) -> bool:
     """Whether this live row's set has a member in that Region, detached or not."""
-    is_live = row.status is RowStatus.LIVE and row.view is not None and not row.stale
+    is_live = row.status is RowStatus.LIVE and not row.stale and region not in row.lost
     return is_live and row.view is not None and row.view.find_member(region) is not None

@@ -68,6 +68,8 @@ def take_back(row: SetRow, region: str, answer: Answer) -> SetRow:
     """
     view = acting_view(row, region)
     member, theirs = view.find_member(answer.region), answer.view
+    if member is not None and answer.status is RowStatus.RESERVED and member.serial == answer.serial:
+        return replace(row, view=view.with_member(replace(member, status=MemberStatus.NEW)))  # detached while it was being created
     if member is None or theirs is None or member.serial != answer.serial or answer.stale:
         raise SetRefusal("the Region has no such membership, or has to reconcile first")
     if theirs.term.reign != view.term.reign:

@@ -23,13 +23,22 @@ def digest_message(digest: SetDigest) -> wire.SetDigest:
         version=version,
         materials_hash=digest.materials_hash,
         joins_later_generation=digest.joins_later_generation,
+        receiver_serial=digest.receiver_serial,
     )
 
 
 def digest_of(message: wire.SetDigest) -> SetDigest:
     stamp = Stamp(Term(message.term_generation, message.term_origin, message.term_number), message.version)
     name = message.set
-    return SetDigest(name.account, name.key_id, message.serial, stamp, message.materials_hash, message.joins_later_generation)
+    return SetDigest(
+        account=name.account,
+        key_id=name.key_id,
+        serial=message.serial,
+        stamp=stamp,
+        materials_hash=message.materials_hash,
+        joins_later_generation=message.joins_later_generation,
+        receiver_serial=message.receiver_serial,
+    )
 
 
 def comparison_message(comparison: SetComparison) -> wire.SetComparison:
@@ -42,12 +51,13 @@ def comparison_message(comparison: SetComparison) -> wire.SetComparison:
         term_origin=term.origin,
         term_number=term.number,
         version=version,
+        is_gone=comparison.is_gone,
     )
 
 
 def comparison_of(message: wire.SetComparison) -> SetComparison:
     stamp = Stamp(Term(message.term_generation, message.term_origin, message.term_number), message.version)
-    return SetComparison(stamp, message.declared_lost, message.is_behind, message.tell_held)
+    return SetComparison(stamp, message.declared_lost, message.is_behind, message.tell_held, message.is_gone)
 
 
 def shown_message(shown: SetShown) -> wire.GetSetResponse:

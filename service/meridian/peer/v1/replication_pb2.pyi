@@ -788,6 +788,7 @@ class SetDigest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     MATERIALS_HASH_FIELD_NUMBER: _builtins.int
     JOINS_LATER_GENERATION_FIELD_NUMBER: _builtins.int
+    RECEIVER_SERIAL_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
     """Serial of the sender's membership."""
     term_generation: _builtins.int
@@ -802,6 +803,8 @@ class SetDigest(_message.Message):
     """SHA-256 over the sorted ids of the materials in the sender's store."""
     joins_later_generation: _builtins.bool
     """The sender's operator lets it join a later generation."""
+    receiver_serial: _builtins.str
+    """Serial of the receiver's membership as the sender knows it."""
     @_builtins.property
     def set(self) -> Global___KeySetName:
         """The set."""
@@ -817,10 +820,11 @@ class SetDigest(_message.Message):
         version: _builtins.int = ...,
         materials_hash: _builtins.bytes = ...,
         joins_later_generation: _builtins.bool = ...,
+        receiver_serial: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["joins_later_generation", b"joins_later_generation", "materials_hash", b"materials_hash", "serial", b"serial", "set", b"set", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["joins_later_generation", b"joins_later_generation", "materials_hash", b"materials_hash", "receiver_serial", b"receiver_serial", "serial", b"serial", "set", b"set", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -863,6 +867,7 @@ class SetComparison(_message.Message):
     TERM_ORIGIN_FIELD_NUMBER: _builtins.int
     TERM_NUMBER_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    IS_GONE_FIELD_NUMBER: _builtins.int
     declared_lost: _builtins.bool
     """The receiver has declared the sender lost and says nothing else."""
     is_behind: _builtins.bool
@@ -877,6 +882,8 @@ class SetComparison(_message.Message):
     """Number of the term."""
     version: _builtins.int
     """Version within the term."""
+    is_gone: _builtins.bool
+    """The membership that the sender knows of the receiver has ended."""
     def __init__(
         self,
         *,
@@ -887,10 +894,11 @@ class SetComparison(_message.Message):
         term_origin: _builtins.str = ...,
         term_number: _builtins.int = ...,
         version: _builtins.int = ...,
+        is_gone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared_lost", b"declared_lost", "is_behind", b"is_behind", "tell_held", b"tell_held", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared_lost", b"declared_lost", "is_behind", b"is_behind", "is_gone", b"is_gone", "tell_held", b"tell_held", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,338 @@
+"""Regions inside a test's process: the real store, crypto engine, replication and workers; only the network between them is a plain
+call, which a test can cut, repeat and delay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from meridian.adapters import membership_words
+from meridian.adapters.engine_in_process import open_engine
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.store_sql.migrate import upgrade
+from meridian.adapters.store_sql.store import SqlStore
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.limits import Limits
+from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
+from meridian.domain.peers import PeerRegion
+from meridian.engine.seals import FileSeal
+from meridian.errors import DependencyTimeoutException, KmsError
+from meridian.ports.store_rows import RegionIdentity
+from meridian.replication.apply import ApplyMessages
+from meridian.replication.ask import AnswerRegions, AskRegions
+from meridian.replication.compare import Compare, RestoredUnannounced
+from meridian.replication.dispatch import Dispatch
+from meridian.replication.leave import Leave
+from meridian.replication.mend import MendSets
+from meridian.replication.publish import SetPublisher, publish, shared_materials, with_view
+from meridian.replication.set_state import SetRefusal, add_member, found_set, hand_over, reserve
+from meridian.replication.verify import Verify
+from meridian.workers.key_schedule import KeyScheduleWorker
+from meridian.workers.membership import MembershipWorker
+from meridian.workers.outbox import OutboxWorker
+from meridian.workers.reservations import ReservationWorker
+
+ACCOUNT, KEY_ID = "111122223333", "mrk-" + "0" * 31 + "1"
+NAMES = {"A": "us-east-1", "B": "eu-west-1", "C": "ap-south-1"}
+REQUEST = "request"
+
+
+class LeapingClock:
+    """Real time, some minutes later with each leap: what waits for a retry is due."""
+
+    def __init__(self) -> None:
+        self.leap = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.leap
+
+    def monotonic(self) -> float:
+        return self.now().timestamp()
+
+
+class Unheard:
+    """A trail and a key cache for tests that look at the store itself."""
+
+    async def record(self, uow: Any, call: Any) -> None: ...
+    async def record_service_event(self, uow: Any, event_name: str, key: Key, *, request_id: str, details: Any = None) -> None: ...
+    def forget(self, account: str, key_id: str) -> None: ...
+
+
+@dataclass
+class Network:
+    """Calls between Regions; cut pairs get no answer. Every delivery is kept and may arrive again at any time."""
+
+    regions: dict[str, Any] = field(default_factory=dict)
+    cut: set[frozenset[str]] = field(default_factory=set)
+    deliveries: list[tuple[str, str, str, Any]] = field(default_factory=list)
+
+    async def call(self, source: str, target: str, work: Callable[[Any, PeerRegion], Awaitable[Any]]) -> Any:
+        if frozenset((source, target)) in self.cut:
+            raise DependencyTimeoutException(f"Region {target} did not answer.")
+        return await work(self.regions[target], self.regions[target].peers[source])
+
+    async def again(self, number: int) -> None:
+        """Let an earlier delivery arrive once more."""
+        source, target, method, message = self.deliveries[number % len(self.deliveries)]
+        try:
+            await self.call(source, target, lambda region, peer: getattr(region.messages, method)(peer, message))
+        except KmsError:
+            return
+
+
+class Line:
+    """Implements `ports.region_peer.RegionPeer` for one Region."""
+
+    def __init__(self, network: Network, region: str) -> None:
+        self._network = network
+        self._region = region
+
+    async def transport_offer(self, region: str) -> Any:
+        async def ask(other: Any, peer: PeerRegion) -> Any:
+            return other.engine.verify_transport_offer(other.engine.transport_offer().signed_bytes, other.engine.transport_public_key())
+
+        return await self._network.call(self._region, region, ask)
+
+    async def deliver_set_state(self, region: str, message: Any) -> bool:
+        return bool(await self._deliver(region, "set_state", message))
+
+    async def deliver_held(self, region: str, message: Any) -> None:
+        await self._deliver(region, "held", message)
+
+    async def deliver_gone(self, region: str, message: Any) -> None:
+        await self._deliver(region, "gone", message)
+
+    async def _deliver(self, region: str, method: str, message: Any) -> Any:
+        self._network.deliveries.append((self._region, region, method, message))
+        return await self._network.call(self._region, region, lambda other, peer: getattr(other.messages, method)(peer, message))
+
+    async def resolve(self, region: str, account: str, key_id: str, serial: str) -> bool:
+        ask = lambda other, peer: other.messages.resolve(peer, account, key_id, serial)  # noqa: E731 - one line each
+        return bool(await self._network.call(self._region, region, ask))
+
+    async def compare(self, region: str, incarnation: int, digests: Sequence[Any]) -> Sequence[Any]:
+        ask = lambda other, peer: other.compare.answer(peer, incarnation, digests)  # noqa: E731
+        return list(await self._network.call(self._region, region, ask))
+
+    async def get_set(self, region: str, account: str, key_id: str, incarnation: int, *, is_reconciling: bool) -> Any:
+        ask = lambda other, peer: other.answers.get_set(peer, account, key_id, incarnation, is_reconciling=is_reconciling)  # noqa: E731
+        return await self._network.call(self._region, region, ask)
+
+    async def get_materials(self, region: str, account: str, key_id: str, ids: Sequence[str], sequence: int, incarnation: int) -> Any:
+        ask = lambda other, peer: other.answers.get_materials(peer, account, key_id, ids, sequence, incarnation)  # noqa: E731
+        return await self._network.call(self._region, region, ask)
+
+
+class InProcessRegion:
+    """One Region without listeners."""
+
+    def __init__(self, folder: Path, name: str, network: Network) -> None:
+        self.folder, self.name, self.network = folder, name, network
+        self.clock = LeapingClock()
+        self.peers: dict[str, PeerRegion] = {}
+
+    async def open(self) -> None:
+        """Open the database as it is, made first where there is none."""
+        self.store = SqlStore.connect(f"sqlite:///{self.folder}/region.sqlite3")
+        async with self.store.transaction() as uow:
+            identity = await uow.region.identity()
+            if identity is None:
+                identity = RegionIdentity("deployment", "aws", self.name, 0, self.clock.now())
+                await uow.region.initialise(identity)
+        self.identity = identity
+        self.engine = await open_engine(self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy())
+
+    def wire(self) -> None:
+        """Connect the parts, once every Region's fingerprint is known."""
+        peers = {name: region for name, region in self.network.regions.items() if name != self.name}
+        self.peers = {
+            name: PeerRegion(name, "", "", region.engine.transport_fingerprint(), frozenset({ACCOUNT})) for name, region in peers.items()
+        }
+        line: Any = Line(self.network, self.name)
+        unheard: Any = Unheard()
+        store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
+        verify = Verify(engine=engine, identity=identity, peers=self.peers)
+        common: dict[str, Any] = {"store": store, "engine": engine, "identity": identity, "directory": unheard, "trail": unheard}
+        self.messages = ApplyMessages(**common, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001)
+        self.compare = Compare(store=store, identity=identity, peer=line, peers=self.peers, directory=unheard, messages=self.messages)
+        self.answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=line, clock=clock)
+        ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy)
+        mend = MendSets(**common, entropy=entropy, ask=ask)
+        self.membership = MembershipWorker(store=store, mend=mend, region=self.name, wake_outbox=lambda: None)
+        dispatch = Dispatch(identity=identity, engine=engine, peer=line, clock=clock)
+        self.outbox = OutboxWorker(store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one")
+        self.publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=lambda: None)
+        self.schedule = KeyScheduleWorker(
+            store=store,
+            engine=engine,
+            directory=unheard,
+            trail=unheard,
+            publisher=self.publisher,
+            leave=Leave(identity=identity, trail=unheard),
+            entropy=entropy,
+            limits=Limits(),
+        )
+        self.reservations = ReservationWorker(store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0)
+
+    # ---- what is here
+
+    async def row(self) -> SetRow | None:
+        async with self.store.reading() as uow:
+            return await uow.key_sets.find(ACCOUNT, KEY_ID)
+
+    async def key(self) -> Key | None:
+        async with self.store.reading() as uow:
+            return await uow.keys.find(ACCOUNT, KEY_ID)
+
+    async def acts(self) -> bool:
+        row = await self.row()
+        return row is not None and row.acts_as_primary(self.name)
+
+    # ---- what callers do
+
+    async def create(self) -> None:
+        role = MultiRegionRole(self.name)
+        bare = Key(
+            "aws", self.name, ACCOUNT, KEY_ID, KeySpec.SYMMETRIC_DEFAULT, KeyUsage.ENCRYPT_DECRYPT, Origin.AWS_KMS, KeyState.ENABLED,
+            self.clock.now(), multi_region=role,
+        )  # fmt: skip
+        key = bare.with_material(self.engine.new_material(bare), current=True)
+        async with self.store.transaction() as uow:
+            await uow.keys.insert(key)
+            await uow.key_sets.insert(found_set(ACCOUNT, KEY_ID, self.name, str(uuid.uuid4()), shared_materials(key)))
+
+    async def replicate(self, target: InProcessRegion) -> None:
+        """Both halves of ReplicateKey; the second is not reached when `target` is cut off after the first."""
+        if not await self.acts() or frozenset((self.name, target.name)) in self.network.cut:
+            return
+        row, key = await self.row(), await self.key()
+        there = await target.row()
+        if row is None or row.view is None or key is None or key.state is not KeyState.ENABLED or row.view.find_member(target.name):
+            return
+        async with target.store.reading() as uow:
+            if self.name in await uow.operator_words.regions(OperatorWord.LOST) or await target.key() is not None:
+                return
+        serial = str(uuid.uuid4())
+        bare = replace(
+            key, region=target.name, materials=(), current_material_id="", pending_material_id="", state=KeyState.CREATING, version=1,
+            rotation=None, on_demand_started_at=None, on_demand_rotations=0,
+        )  # fmt: skip
+        try:
+            reserved = reserve(there, ACCOUNT, KEY_ID, serial, self.name, REQUEST, self.clock.now())
+        except SetRefusal:
+            return
+        async with target.store.transaction() as uow:
+            await uow.keys.insert(bare)
+            await (uow.key_sets.insert(reserved) if there is None else uow.key_sets.update(reserved))
+        async with self.store.transaction() as uow:
+            grown = add_member(row, self.name, target.name, serial)
+            assert grown.view is not None
+            await publish(uow, self.engine, self.identity, grown, grown.view, request_id=REQUEST, now=await uow.region.now())
+            await uow.keys.update(with_view(key, grown.view))
+
+    async def rotate(self) -> None:
+        async with self.store.transaction() as uow:
+            key, row = await uow.keys.find(ACCOUNT, KEY_ID), await uow.key_sets.find(ACCOUNT, KEY_ID)
+            if key is None or row is None or not row.acts_as_primary(self.name) or key.on_demand_started_at or key.pending_material_id:
+                return
+            asked = replace(key, on_demand_started_at=await uow.region.now())
+            stored = await uow.keys.update(asked)
+            await self.publisher.key_changed(uow, key, stored, request_id=REQUEST, now=await uow.region.now())
+        await self.schedule.settle_due()
+
+    async def hand_over(self, target: InProcessRegion) -> None:
+        there = await target.key()
+        if frozenset((self.name, target.name)) in self.network.cut or there is None or there.state is not KeyState.ENABLED:
+            return
+        async with self.store.transaction() as uow:
+            key, row = await uow.keys.find(ACCOUNT, KEY_ID), await uow.key_sets.find(ACCOUNT, KEY_ID)
+            if key is None or row is None:
+                return
+            try:
+                moved = hand_over(row, self.name, target.name)
+            except SetRefusal:
+                return
+            assert moved.view is not None
+            await publish(uow, self.engine, self.identity, moved, moved.view, request_id=REQUEST, now=await uow.region.now())
+            await uow.keys.update(with_view(key, moved.view))
+
+    async def delete(self) -> None:
+        async with self.store.transaction() as uow:
+            key, row = await uow.keys.find(ACCOUNT, KEY_ID), await uow.key_sets.find(ACCOUNT, KEY_ID)
+            if key is None or row is None or row.view is None or row.status is not RowStatus.LIVE or row.view.primary == self.name:
+                return
+            ending = replace(key, state=KeyState.PENDING_DELETION, deletion_at=await uow.region.now())
+            await uow.keys.update(ending)
+        await self.schedule.settle_due()
+
+    # ---- what operators and the Region itself do
+
+    async def say(self, word: membership_words.Word, about: str = "") -> None:
+        await word(self.store, OsEntropy(), about)
+
+    async def work(self) -> None:
+        """One round of every worker."""
+        self.clock.leap += timedelta(minutes=1)
+        await self.membership.settle()
+        await self.schedule.settle_due()
+        for region in self.peers:
+            try:
+                await self.compare.with_region(region)
+            except RestoredUnannounced:
+                raise AssertionError("a restore that was announced is found again") from None
+            except KmsError:
+                continue
+        with contextlib.suppress(KmsError):
+            await self.reservations.resolve_reserved()
+        await self.outbox.send_due()
+
+    async def send(self) -> None:
+        self.clock.leap += timedelta(minutes=1)
+        await self.outbox.send_due()
+
+    def backup(self) -> None:
+        shutil.copy(self.folder / "region.sqlite3", self.folder / "backup")
+        wal = self.folder / "region.sqlite3-wal"
+        (self.folder / "backup-wal").write_bytes(wal.read_bytes() if wal.exists() else b"")
+
+    async def restore(self) -> None:
+        await self.store.close()
+        for each in self.folder.glob("region.sqlite3*"):
+            each.unlink()
+        shutil.copy(self.folder / "backup", self.folder / "region.sqlite3")
+        shutil.copy(self.folder / "backup-wal", self.folder / "region.sqlite3-wal")
+        await self.open()
+        await self.say(membership_words.note_restored)
+        await self.store.close()
+        await self.open()
+        self.wire()
+
+
+def template(folder: Path) -> Path:
+    """A migrated, empty database."""
+    path = folder / "template.sqlite3"
+    asyncio.run(upgrade(f"sqlite:///{path}"))
+    return path
+
+
+async def regions(folder: Path, names: Sequence[str], empty: Path) -> Network:
+    """Regions on databases of their own, connected."""
+    network = Network()
+    for name in names:
+        place = folder / name
+        place.mkdir()
+        shutil.copy(empty, place / "region.sqlite3")
+        (place / "seal").write_bytes(name.encode().ljust(32, b"s"))
+        (place / "seal").chmod(0o600)
+        network.regions[name] = InProcessRegion(place, name, network)
+        await network.regions[name].open()
+    for region in network.regions.values():
+        region.wire()
+    return network
