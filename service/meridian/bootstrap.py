@@ -45,10 +45,13 @@ from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
 from meridian.operations.encryption import Encryption
 from meridian.operations.imports import Imports
+from meridian.operations.key_agreement import KeyAgreement
 from meridian.operations.key_policies import KeyPolicies
 from meridian.operations.keys import Home, Keys
+from meridian.operations.macs import Macs
 from meridian.operations.multi_region import MultiRegion
 from meridian.operations.rotation import Rotation
+from meridian.operations.signing import Signing
 from meridian.pipeline.admit import Admit
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.authenticate import Authenticate
@@ -332,6 +335,9 @@ class Region:
             "key_policies": KeyPolicies(changes=changes, policy_check=check),
             "encryption": Encryption(engine),
             "data_keys": DataKeys(engine),
+            "signing": Signing(engine),
+            "macs": Macs(engine),
+            "key_agreement": KeyAgreement(engine),
             "multi_region": MultiRegion(
                 identity=identity,
                 engine=engine,

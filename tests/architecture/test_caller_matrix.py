@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.architecture.special_keys import special_keys
 from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.catalog import rpcs
@@ -16,6 +17,8 @@ from meridian.pipeline.binding import NOT_BUILT
 
 CALLERS = ("anonymous", "stranger", "other_account", "administrator", "user", "auditor")
 
+SPECIAL = ("GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "Sign", "Verify", "GenerateMac", "VerifyMac")
+SPECIAL += ("DeriveSharedSecret", "Encapsulate", "Decapsulate")
 DENIED, UNKNOWN, NOT_BUILT_HERE = "AccessDeniedException", "UnrecognizedClientException", "UnsupportedOperationException"
 ANONYMOUS = "MissingAuthenticationTokenException"
 
@@ -53,6 +56,8 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "GetKeyRotationStatus": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "ListKeyRotations": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "GetPublicKey": {"other_account": DENIED, "administrator": "ok", "user": "ok", "auditor": "ok"},
+    **{name: {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED} for name in SPECIAL},
 }
 IDENTITY = {"other_account": "bob", "administrator": "alice", "user": "app", "auditor": "auditor"}
 
@@ -88,6 +93,7 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
         ending = alice.create_key().key_metadata.arn
         alice.schedule_key_deletion(key_id=ending)
         blob = app.encrypt(key_id=arn, plaintext=b"x").ciphertext_blob
+        special = special_keys(alice, app)
     return {
         "CreateKey": {},
         "ListKeys": {},
@@ -117,6 +123,9 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
             "expiration_model": t.EXPIRATION_MODEL_TYPE_KEY_MATERIAL_DOES_NOT_EXPIRE,
         },
         "DeleteImportedKeyMaterial": {"key_id": imported},
+        "GenerateDataKeyPair": {"key_id": arn, "key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256},
+        "GenerateDataKeyPairWithoutPlaintext": {"key_id": arn, "key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256},
+        **special,
         **{name: {"key_id": arn} for name in ("EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "ListKeyRotations")},
         **{name: {"key_id": arn} for name in ("DescribeKey", "EnableKey", "GetKeyPolicy", "ListKeyPolicies")},
     }

@@ -26,12 +26,14 @@ BUILT = {
     "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom", "PutKeyPolicy", "GetKeyPolicy", "ListKeyPolicies",
     "ReplicateKey", "UpdatePrimaryRegion", "GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial",
     "EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "RotateKeyOnDemand", "ListKeyRotations",
-    "ScheduleKeyDeletion", "CancelKeyDeletion",
+    "ScheduleKeyDeletion", "CancelKeyDeletion", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+    "Sign", "Verify", "GetPublicKey", "GenerateMac", "VerifyMac",
+    "DeriveSharedSecret", "Encapsulate", "Decapsulate",
 }  # fmt: skip
 
 
 def test_the_table_of_operations_not_built_counts_down() -> None:
-    assert len(NOT_BUILT) == 29
+    assert len(NOT_BUILT) == 19
     assert set(rpcs()) - NOT_BUILT == BUILT
 
 

@@ -209,7 +209,7 @@ def test_listing_pages_through_every_key_once(two_regions: Deployment) -> None:
 def test_operations_that_are_not_built_say_so_with_their_status(two_regions: Deployment) -> None:
     endpoint = two_regions.endpoint(HOME, "alice")
     with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(rpcs()["Sign"].path)(b"", timeout=5)
+        channel.unary_unary(rpcs()["ConnectCustomKeyStore"].path)(b"", timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert errors.error_of(caught.value).code == "UnsupportedOperationException"
 
@@ -243,7 +243,7 @@ def test_a_warm_call_reads_no_database_parses_no_policy_and_unwraps_no_key(two_r
             app.encrypt(key_id=key, plaintext=b"x", encryption_context={"a": "b"})
         after, seconds = two_regions.metrics(HOME), time.monotonic() - began
     grown = {name: after[name] - before[name] for name in counted}
-    # In the background a Region reads its change feed, ships audit events and looks at its outbox, once a second each.
-    assert grown["meridian_database_transactions"] <= 4 * (seconds + 2)
+    # In the background a Region reads its change feed, ships audit events, and looks at what is due.
+    assert grown["meridian_database_transactions"] <= 10 * (seconds + 2)
     assert (grown["meridian_policy_parses"], grown["meridian_material_unwraps"]) == (0, 0)
     assert after["meridian_audit_records"] - before["meridian_audit_records"] >= 600

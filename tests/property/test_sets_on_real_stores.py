@@ -17,7 +17,8 @@ import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from tests.region_in_process import InProcessRegion, Network, regions, template
+from tests.network_in_process import Network
+from tests.region_in_process import InProcessRegion, regions, template
 
 from meridian.adapters import membership_words as words
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow

@@ -13,6 +13,7 @@ from meridian.crypto import ecdsa, hpke
 from meridian.crypto.aead import OpenError
 from meridian.domain.secret import Secret
 from meridian.engine import keyring as keyrings
+from meridian.engine.asymmetric import AsymmetricCommands
 from meridian.engine.commands import SymmetricCommands
 from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring, RowIdentity
@@ -33,7 +34,7 @@ HPKE_KEPT: Final = timedelta(days=8)
 """A day of use and seven more for what is still under way."""
 
 
-class InProcessCryptoEngine(SymmetricCommands, TransportCommands, MarkerCommands, ImportCommands):
+class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, ImportCommands):
     """Implements `ports.crypto_engine.CryptoEngine`."""
 
     def __init__(
@@ -46,6 +47,7 @@ class InProcessCryptoEngine(SymmetricCommands, TransportCommands, MarkerCommands
         entropy: Entropy,
     ) -> None:
         SymmetricCommands.__init__(self, keyring, clock, entropy)
+        AsymmetricCommands.__init__(self, self, clock, entropy)
         TransportCommands.__init__(self, identity.region, keys, self, clock)
         MarkerCommands.__init__(self, keyring)
         ImportCommands.__init__(self, keyring, self, entropy)
@@ -56,6 +58,10 @@ class InProcessCryptoEngine(SymmetricCommands, TransportCommands, MarkerCommands
 
     def __repr__(self) -> str:
         return f"InProcessCryptoEngine({self._identity.region})"
+
+    def forget(self, account: str, key_id: str) -> None:
+        SymmetricCommands.forget(self, account, key_id)
+        self.forget_parsed(account, key_id)
 
     def keyring_numbers(self) -> frozenset[int]:
         """Numbers of the key-encryption keys that are open here."""

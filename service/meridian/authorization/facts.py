@@ -142,6 +142,12 @@ _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "scheduleKeyDeletionPendingWindowInDays": lambda facts: facts._value("pending_window_in_days", DELETION_WINDOW_IN_DAYS_DEFAULT),
     "wrappingAlgorithm": lambda facts: facts._named("wrapping_algorithm"),
     "wrappingKeySpec": lambda facts: facts._named("wrapping_key_spec"),
+    "messageType": lambda facts: facts._named("message_type", "RAW"),
+    "signingAlgorithm": lambda facts: facts._named("signing_algorithm"),
+    "macAlgorithm": lambda facts: facts._named("mac_algorithm"),
+    "keyAgreementAlgorithm": lambda facts: facts._named("key_agreement_algorithm"),
+    "encapsulationAlgorithm": lambda facts: facts._named("encapsulation_algorithm"),
+    "dataKeyPairSpec": lambda facts: facts._named("key_pair_spec"),
     "expirationModel": lambda facts: facts._named("expiration_model", "KEY_MATERIAL_EXPIRES"),
     "validTo": CallFacts._valid_to,
     "trailingDaysWithoutKeyUsage": lambda facts: ABSENT,  # no usage is recorded yet; policies that need it refuse

@@ -9,9 +9,18 @@ from typing import Final
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
 
 OAEP: Final[dict[str, type[hashes.HashAlgorithm]]] = {"RSAES_OAEP_SHA_1": hashes.SHA1, "RSAES_OAEP_SHA_256": hashes.SHA256}
 """Hash of label and mask generation, by wrapping algorithm; the label is empty."""
+
+KEY_WRAP: Final[dict[str, type[hashes.HashAlgorithm]]] = {
+    "RSA_AES_KEY_WRAP_SHA_1": hashes.SHA1,
+    "RSA_AES_KEY_WRAP_SHA_256": hashes.SHA256,
+}
+"""The same for an AES key, in front, that wraps the material with padding (RFC 5649)."""
+
+WRAPPING_KEY_BYTES: Final = 32
 
 
 def new_private_key(bits: int) -> bytes:
@@ -27,8 +36,21 @@ def public_key(private: bytes) -> bytes:
 
 def unwrap(private: bytes, wrapping_algorithm: str, wrapped: bytes) -> bytes:
     """What is inside. Raises: ValueError if it does not open, whatever the cause; KeyError for an unknown algorithm."""
-    algorithm = OAEP[wrapping_algorithm]()
-    return _load(private).decrypt(wrapped, padding.OAEP(padding.MGF1(algorithm), algorithm, None))
+    own = _load(private)
+    if wrapping_algorithm in KEY_WRAP:
+        size = own.key_size // 8
+        wrapping_key = _open(own, KEY_WRAP[wrapping_algorithm], wrapped[:size])
+        if len(wrapping_key) != WRAPPING_KEY_BYTES:
+            raise ValueError("the wrapping key is not of 256 bits")
+        try:
+            return aes_key_unwrap_with_padding(wrapping_key, wrapped[size:])
+        except InvalidUnwrap as fault:
+            raise ValueError("the material does not open under the wrapping key") from fault
+    return _open(own, OAEP[wrapping_algorithm], wrapped)
+
+
+def _open(own: rsa.RSAPrivateKey, algorithm: type[hashes.HashAlgorithm], wrapped: bytes) -> bytes:
+    return own.decrypt(wrapped, padding.OAEP(padding.MGF1(algorithm()), algorithm(), None))
 
 
 def _load(private: bytes) -> rsa.RSAPrivateKey:

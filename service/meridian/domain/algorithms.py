@@ -6,9 +6,13 @@ Source: AWS KMS Developer Guide, Key spec reference; AWS KMS API Reference, Crea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from meridian.domain.key import KeySpec, KeyUsage
+
+SYMMETRIC: Final = "SYMMETRIC_DEFAULT"
+"""The one algorithm whose ciphertexts name their key."""
 
 _ENCRYPT: Final = KeyUsage.ENCRYPT_DECRYPT
 _SIGN: Final = KeyUsage.SIGN_VERIFY
@@ -20,12 +24,25 @@ _OAEP: Final = ("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256")
 _RSA_SIGN: Final = tuple(f"RSASSA_{padding}_SHA_{bits}" for padding in ("PKCS1_V1_5", "PSS") for bits in (256, 384, 512))
 
 
+class Material(StrEnum):
+    """What the bytes of a key are."""
+
+    RAW = "raw"
+    PRIVATE_KEY = "private key"
+
+
 @dataclass(frozen=True, slots=True)
 class SpecRow:
-    """One key spec: the algorithms of each usage it can be created for, and whether this server makes such keys."""
+    """One key spec: the algorithms of each usage it can be created for, what its material is, and whether this server makes such keys."""
 
     algorithms: dict[KeyUsage, tuple[str, ...]]
-    is_built: bool = False
+    is_offered: bool = True
+    material: Material = Material.PRIVATE_KEY
+    material_bytes: tuple[int, int] = (0, 0)
+    """Of raw material: what is generated, and the most that may be imported."""
+    is_slow_to_make: bool = False
+    """Whether generating one would hold the event loop up."""
+    may_be_imported: bool = True
     plaintext_bytes_max: dict[str, int] | None = None
     """Largest plaintext of Encrypt, by algorithm."""
 
@@ -34,16 +51,26 @@ def _rsa(bits: int) -> SpecRow:
     size = bits // 8
     return SpecRow(
         {_ENCRYPT: _OAEP, _SIGN: _RSA_SIGN},
+        is_slow_to_make=True,
         plaintext_bytes_max={"RSAES_OAEP_SHA_1": size - 2 * 20 - 2, "RSAES_OAEP_SHA_256": size - 2 * 32 - 2},
     )
 
 
+def _hmac(bits: int) -> SpecRow:
+    return SpecRow({_MAC: (f"HMAC_SHA_{bits}",)}, material=Material.RAW, material_bytes=(bits // 8, 128))
+
+
 TABLE: Final[dict[KeySpec, SpecRow]] = {
-    KeySpec.SYMMETRIC_DEFAULT: SpecRow({_ENCRYPT: ("SYMMETRIC_DEFAULT",)}, is_built=True, plaintext_bytes_max={"SYMMETRIC_DEFAULT": 4096}),
-    KeySpec.HMAC_224: SpecRow({_MAC: ("HMAC_SHA_224",)}),
-    KeySpec.HMAC_256: SpecRow({_MAC: ("HMAC_SHA_256",)}),
-    KeySpec.HMAC_384: SpecRow({_MAC: ("HMAC_SHA_384",)}),
-    KeySpec.HMAC_512: SpecRow({_MAC: ("HMAC_SHA_512",)}),
+    KeySpec.SYMMETRIC_DEFAULT: SpecRow(
+        {_ENCRYPT: ("SYMMETRIC_DEFAULT",)},
+        material=Material.RAW,
+        material_bytes=(32, 32),
+        plaintext_bytes_max={"SYMMETRIC_DEFAULT": 4096},
+    ),
+    KeySpec.HMAC_224: _hmac(224),
+    KeySpec.HMAC_256: _hmac(256),
+    KeySpec.HMAC_384: _hmac(384),
+    KeySpec.HMAC_512: _hmac(512),
     KeySpec.RSA_2048: _rsa(2048),
     KeySpec.RSA_3072: _rsa(3072),
     KeySpec.RSA_4096: _rsa(4096),
@@ -52,13 +79,13 @@ TABLE: Final[dict[KeySpec, SpecRow]] = {
     KeySpec.ECC_NIST_P521: SpecRow({_SIGN: ("ECDSA_SHA_512",), _AGREE: ("ECDH",)}),
     KeySpec.ECC_NIST_EDWARDS25519: SpecRow({_SIGN: ("ED25519_PH_SHA_512", "ED25519_SHA_512")}),
     KeySpec.ECC_SECG_P256K1: SpecRow({_SIGN: ("ECDSA_SHA_256",)}),
-    KeySpec.ML_DSA_44: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}),
-    KeySpec.ML_DSA_65: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}),
-    KeySpec.ML_DSA_87: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}),
-    KeySpec.ML_KEM_512: SpecRow({_ENCAPSULATE: ("ML_KEM",)}),
-    KeySpec.ML_KEM_768: SpecRow({_ENCAPSULATE: ("ML_KEM",)}),
-    KeySpec.ML_KEM_1024: SpecRow({_ENCAPSULATE: ("ML_KEM",)}),
-    KeySpec.SM2: SpecRow({_ENCRYPT: ("SM2PKE",), _SIGN: ("SM2DSA",), _AGREE: ("ECDH",)}),
+    KeySpec.ML_DSA_44: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}, may_be_imported=False),
+    KeySpec.ML_DSA_65: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}, may_be_imported=False),
+    KeySpec.ML_DSA_87: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}, may_be_imported=False),
+    KeySpec.ML_KEM_512: SpecRow({_ENCAPSULATE: ("ML_KEM",)}, is_offered=False, may_be_imported=False),
+    KeySpec.ML_KEM_768: SpecRow({_ENCAPSULATE: ("ML_KEM",)}, may_be_imported=False),
+    KeySpec.ML_KEM_1024: SpecRow({_ENCAPSULATE: ("ML_KEM",)}, may_be_imported=False),
+    KeySpec.SM2: SpecRow({_ENCRYPT: ("SM2PKE",), _SIGN: ("SM2DSA",), _AGREE: ("ECDH",)}, is_offered=False),
 }
 
 
@@ -73,3 +100,13 @@ def plaintext_bytes_max(key_spec: KeySpec, algorithm: str) -> int:
     if limits is None:
         raise KeyError(algorithm)
     return limits[algorithm]
+
+
+def is_symmetric_encryption(key_spec: KeySpec) -> bool:
+    """Whether keys of this spec make ciphertexts that name their key, rotate, and take an encryption context."""
+    return "SYMMETRIC_DEFAULT" in algorithms(key_spec, _ENCRYPT)
+
+
+def has_public_key(key_spec: KeySpec) -> bool:
+    """Whether keys of this spec have a private and a public half."""
+    return TABLE[key_spec].material is Material.PRIVATE_KEY

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from meridian.domain.algorithms import algorithms
-from meridian.domain.key import Key, KeySpec, KeyUsage, MultiRegionKeyType, Origin
+from meridian.domain.algorithms import algorithms, has_public_key, is_symmetric_encryption
+from meridian.domain.key import Key, KeyUsage, MultiRegionKeyType, Origin
 from meridian.errors import InvalidKeyUsageException, KmsError, KMSInvalidStateException, UnsupportedOperationException
 
 Rule = Callable[[Key], KmsError | None]
@@ -24,7 +24,11 @@ def _is_primary(key: Key) -> KmsError | None:
 
 
 def _is_symmetric(key: Key) -> KmsError | None:
-    return None if key.key_spec is KeySpec.SYMMETRIC_DEFAULT else UnsupportedOperationException("", key_arn=key.arn)
+    return None if is_symmetric_encryption(key.key_spec) else UnsupportedOperationException("", key_arn=key.arn)
+
+
+def _has_public_key(key: Key) -> KmsError | None:
+    return None if has_public_key(key.key_spec) else UnsupportedOperationException("", key_arn=key.arn)
 
 
 def _origin(*allowed: Origin) -> Rule:
@@ -63,6 +67,7 @@ MANAGEMENT: Final[dict[str, tuple[Rule, ...]]] = {
     "EnableKeyRotation": (_is_symmetric, _origin(Origin.AWS_KMS), _not_a_replica("EnableKeyRotation")),
     "GetParametersForImport": (_IMPORTED,),
     "ImportKeyMaterial": (_IMPORTED,),
+    "GetPublicKey": (_has_public_key,),
     "ListKeyRotations": (_origin(Origin.AWS_KMS, Origin.EXTERNAL),),
     "ReplicateKey": (_is_primary,),
     "RotateKeyOnDemand": (_is_symmetric, _origin(Origin.AWS_KMS, Origin.EXTERNAL), _not_a_replica("RotateKeyOnDemand")),
@@ -76,6 +81,15 @@ CRYPTOGRAPHIC: Final[dict[str, tuple[KeyUsage, str]]] = {
     "ReEncrypt": (KeyUsage.ENCRYPT_DECRYPT, ""),
     "GenerateDataKey": (KeyUsage.ENCRYPT_DECRYPT, ""),
     "GenerateDataKeyWithoutPlaintext": (KeyUsage.ENCRYPT_DECRYPT, ""),
+    "GenerateDataKeyPair": (KeyUsage.ENCRYPT_DECRYPT, ""),
+    "GenerateDataKeyPairWithoutPlaintext": (KeyUsage.ENCRYPT_DECRYPT, ""),
+    "Sign": (KeyUsage.SIGN_VERIFY, "signing_algorithm"),
+    "Verify": (KeyUsage.SIGN_VERIFY, "signing_algorithm"),
+    "GenerateMac": (KeyUsage.GENERATE_VERIFY_MAC, "mac_algorithm"),
+    "VerifyMac": (KeyUsage.GENERATE_VERIFY_MAC, "mac_algorithm"),
+    "DeriveSharedSecret": (KeyUsage.KEY_AGREEMENT, "key_agreement_algorithm"),
+    "Encapsulate": (KeyUsage.ENCAPSULATE_DECAPSULATE, "encapsulation_algorithm"),
+    "Decapsulate": (KeyUsage.ENCAPSULATE_DECAPSULATE, "encapsulation_algorithm"),
 }
 """Usage that a cryptographic operation needs, and the request field that names its algorithm."""
 
@@ -93,10 +107,10 @@ def require_applicable(operation: str, key: Key) -> None:
 def require_usage(operation: str, key: Key, algorithm: str) -> None:
     """Refuse a cryptographic operation that the key's usage, or the algorithm, does not fit.
 
-    `algorithm` is empty for operations that take none. Raises: InvalidKeyUsageException.
+    Operations that take no algorithm mean that of symmetric keys. Raises: InvalidKeyUsageException.
     """
     usage, _ = CRYPTOGRAPHIC[operation]
     if key.key_usage is not usage:
         raise InvalidKeyUsageException(f"{key.arn} key usage is {key.key_usage} which is not valid for {operation}.", key_arn=key.arn)
-    if algorithm and algorithm not in algorithms(key.key_spec, usage):
+    if algorithm not in algorithms(key.key_spec, usage):
         raise InvalidKeyUsageException(f"Algorithm {algorithm} is incompatible with key spec {key.key_spec}.", key_arn=key.arn)

@@ -25,13 +25,34 @@ class ImportType(StrEnum):
 WRAPPING_KEY_BITS: Final = {"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}
 OAEP: Final = frozenset({"RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"})
 
-WRAPPINGS: Final[dict[KeySpec, frozenset[str]]] = {KeySpec.SYMMETRIC_DEFAULT: OAEP}
-"""THE table: wrapping algorithms that can carry the material of a key spec."""
+KEY_WRAP: Final = frozenset({"RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256"})
+
+_RAW: Final = dict.fromkeys((*WRAPPING_KEY_BITS,), OAEP)
+_RSA: Final = dict.fromkeys((*WRAPPING_KEY_BITS,), KEY_WRAP)
+_SHORT: Final = dict.fromkeys((*WRAPPING_KEY_BITS,), OAEP | KEY_WRAP)
+_LONG: Final = {**_SHORT, "RSA_2048": KEY_WRAP}
+
+WRAPPINGS: Final[dict[KeySpec, dict[str, frozenset[str]]]] = {
+    KeySpec.SYMMETRIC_DEFAULT: _RAW,
+    KeySpec.HMAC_224: _RAW,
+    KeySpec.HMAC_256: _RAW,
+    KeySpec.HMAC_384: _RAW,
+    KeySpec.HMAC_512: _RAW,
+    KeySpec.RSA_2048: _RSA,
+    KeySpec.RSA_3072: _RSA,
+    KeySpec.RSA_4096: _RSA,
+    KeySpec.ECC_NIST_P256: _SHORT,
+    KeySpec.ECC_NIST_P384: _SHORT,
+    KeySpec.ECC_SECG_P256K1: _SHORT,
+    KeySpec.ECC_NIST_P521: _LONG,
+    KeySpec.ECC_NIST_EDWARDS25519: _LONG,
+}
+"""THE table: wrapping algorithms that can carry the material of a key spec, by wrapping key."""
 
 
 def require_wrapping(key: Key, algorithm: str, wrapping_key_spec: str) -> None:
     """Refuse a wrapping that cannot carry this key's material. Raises: ValidationException."""
-    if algorithm not in WRAPPINGS.get(key.key_spec, frozenset()) or wrapping_key_spec not in WRAPPING_KEY_BITS:
+    if algorithm not in WRAPPINGS.get(key.key_spec, {}).get(wrapping_key_spec, frozenset()):
         raise ValidationException(
             f"Wrapping algorithm {algorithm} and wrapping key spec {wrapping_key_spec} cannot be used to import a {key.key_spec} key.",
             fields=[("wrappingAlgorithm", "does not fit the key"), ("wrappingKeySpec", "does not fit the key")],

@@ -13,17 +13,16 @@ from meridian.crypto.aead import OpenError, hedged_nonce, open_sealed, seal, tra
 from meridian.domain.ciphertext_blob import CiphertextBlob, header_prefix
 from meridian.domain.encoding import length_prefixed
 from meridian.domain.key import Key, KeyMaterial
-from meridian.domain.key_material import material_id
 from meridian.domain.secret import Secret
+from meridian.engine import materials
 from meridian.engine.box import ACCESS, HEDGE
 from meridian.engine.keyring import Keyring, RowIdentity
 from meridian.errors import InvalidCiphertextException, KeyUnavailableException, KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import Decrypted, Encrypted, ReEncrypted
+from meridian.ports.crypto_engine import Decrypted, Encrypted
 from meridian.ports.entropy import Entropy
 
 BLOB: Final = b"meridian/v1/blob"
-MATERIAL_BYTES: Final = 32
 LOADED_MAX: Final = 10_000
 LOADED_SECONDS: Final = 300.0
 FIRST_ROW_VERSION: Final = 1
@@ -58,11 +57,11 @@ class SymmetricCommands:
         """How many wrapped rows were opened; a warm call opens none."""
 
     def new_material(self, key: Key) -> KeyMaterial:
-        return self.wrap_material(key, self._entropy.random_bytes(MATERIAL_BYTES), key.next_rotation_number)
+        return self.wrap_material(key, materials.fresh(key.key_spec, self._entropy), key.next_rotation_number)
 
     def wrap_material(self, key: Key, material: bytes, rotation_number: int, *, row_version: int = FIRST_ROW_VERSION) -> KeyMaterial:
         """The material as a row of this key, opened again from its wrapping before anybody relies on it."""
-        identifier = material_id(key.key_id, material)
+        identifier = materials.identifier(key, material)
         identity = row_identity(key, identifier, row_version)
         sealed = self._keyring.wrap(identity, material)
         if self._keyring.unwrap(identity, sealed) != material:
@@ -106,13 +105,6 @@ class SymmetricCommands:
             raise InvalidCiphertextException(reason=fault.stage) from fault
         return Decrypted(plaintext, loaded.material_id)
 
-    def re_encrypt(
-        self, source: Key, source_context: bytes, blob: CiphertextBlob, destination: Key, destination_context: bytes
-    ) -> ReEncrypted:
-        opened = self.decrypt(source, source_context, blob)
-        sealed = self.encrypt(destination, destination_context, opened.plaintext)
-        return ReEncrypted(sealed.ciphertext_blob, opened.material_id, sealed.material_id)
-
     def generate_data_key(self, key: Key, encryption_context: bytes, number_of_bytes: int) -> tuple[bytes, Encrypted]:
         plaintext = self._entropy.random_bytes(number_of_bytes)
         return plaintext, self.encrypt(key, encryption_context, plaintext)
@@ -151,7 +143,7 @@ class SymmetricCommands:
             material = self._keyring.unwrap(row_identity(key, wrapped.material_id, wrapped.row_version), wrapped.sealed_bytes)
         except OpenError as fault:
             raise KMSInternalException(reason="a wrapped material row does not open") from fault
-        if material_id(key.key_id, material) != wrapped.material_id:
+        if materials.identifier(key, material) != wrapped.material_id:
             raise KMSInternalException(reason="a material does not have the identifier of its row")
         prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=wrapped.material_id)
         identity = length_prefixed(key.identity.encode())

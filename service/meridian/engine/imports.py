@@ -14,8 +14,9 @@ from meridian.crypto.aead import OpenError
 from meridian.domain.encoding import length_prefixed_tuple, read_length_prefixed_tuple, u64
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
+from meridian.engine import materials
 from meridian.engine.box import ACCESS, IMPORT_TOKEN, box_name
-from meridian.engine.commands import FIRST_ROW_VERSION, MATERIAL_BYTES, SymmetricCommands
+from meridian.engine.commands import FIRST_ROW_VERSION, SymmetricCommands
 from meridian.engine.keyring import Keyring, RowIdentity
 from meridian.errors import (
     IncorrectKeyMaterialException,
@@ -67,11 +68,9 @@ class ImportCommands:
         except OpenError as fault:
             raise KMSInternalException(reason="a wrapping key's row does not open") from fault
         try:
-            material = rsa_wrapping.unwrap(private, token.wrapping_algorithm, encrypted)
+            material = materials.from_outside(key.key_spec, rsa_wrapping.unwrap(private, token.wrapping_algorithm, encrypted))
         except ValueError as fault:
             raise InvalidCiphertextException(reason="unwrap") from fault
-        if len(material) != MATERIAL_BYTES:
-            raise InvalidCiphertextException(reason="material length")
         if len(set(material)) == 1:
             raise IncorrectKeyMaterialException("Imported key material must not consist of one repeated byte.")
         wrapped = self._import_into.wrap_material(key, material, key.next_rotation_number)

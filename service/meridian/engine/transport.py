@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from meridian.crypto import ecdsa, hpke
 from meridian.domain.encoding import length_prefixed, length_prefixed_tuple, read_length_prefixed_tuple, u32, u64
 from meridian.domain.key import Key, KeyMaterial
-from meridian.domain.key_material import material_id
 from meridian.domain.secret import Secret
+from meridian.engine import materials
 from meridian.engine.box import ACCESS
 from meridian.engine.commands import SymmetricCommands
 from meridian.ports.clock import Clock
@@ -141,7 +141,7 @@ class TransportCommands:
         if own is None:
             raise ValueError("the envelope is sealed for a key that is not here")
         material = hpke.open_sealed(own.private.reveal(ACCESS), ENVELOPE_INFO + suite + encoded, sealed)
-        if material_id(key.key_id, material) != expected.material_id:
+        if materials.identifier(key, material) != expected.material_id:
             raise ValueError("the material does not have the identifier it was sent under")
         return self._symmetric.wrap_material(key, material, expected.rotation_number)
 

@@ -5,8 +5,10 @@ Source: AWS KMS API Reference, GenerateDataKey, GenerateDataKeyWithoutPlaintext,
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
+from meridian.catalog import enum_aws_value
 from meridian.domain.call import Call
 from meridian.errors import DryRunOperationException
 from meridian.kms.v1 import data_keys_pb2, types_pb2
@@ -40,9 +42,47 @@ class DataKeys:
             ciphertext_blob=done.ciphertext_blob, key_id=call.keys["key_id"].arn, key_material_id=done.material_id
         )
 
+    async def generate_data_key_pair(
+        self, request: data_keys_pb2.GenerateDataKeyPairRequest, call: Call
+    ) -> data_keys_pb2.GenerateDataKeyPairResponse:
+        """A key pair; the private half in the clear and encrypted. Raises: DryRunOperationException."""
+        private, public, done = await self._generate_pair(request, call)
+        return data_keys_pb2.GenerateDataKeyPairResponse(
+            private_key_ciphertext_blob=done.ciphertext_blob,
+            private_key_plaintext=private,
+            public_key=public,
+            key_id=call.keys["key_id"].arn,
+            key_pair_spec=request.key_pair_spec,
+            key_material_id=done.material_id,
+        )
+
+    async def generate_data_key_pair_without_plaintext(
+        self, request: data_keys_pb2.GenerateDataKeyPairWithoutPlaintextRequest, call: Call
+    ) -> data_keys_pb2.GenerateDataKeyPairWithoutPlaintextResponse:
+        """A key pair; the private half encrypted only. Raises: DryRunOperationException."""
+        _, public, done = await self._generate_pair(request, call)
+        return data_keys_pb2.GenerateDataKeyPairWithoutPlaintextResponse(
+            private_key_ciphertext_blob=done.ciphertext_blob,
+            public_key=public,
+            key_id=call.keys["key_id"].arn,
+            key_pair_spec=request.key_pair_spec,
+            key_material_id=done.material_id,
+        )
+
     async def generate_random(self, request: data_keys_pb2.GenerateRandomRequest, call: Call) -> data_keys_pb2.GenerateRandomResponse:
         """Random bytes."""
         return data_keys_pb2.GenerateRandomResponse(plaintext=self._engine.random(request.number_of_bytes))
+
+    async def _generate_pair(
+        self, request: data_keys_pb2.GenerateDataKeyPairRequest | data_keys_pb2.GenerateDataKeyPairWithoutPlaintextRequest, call: Call
+    ) -> tuple[bytes, bytes, Encrypted]:
+        if call.dry_run:
+            raise DryRunOperationException
+        spec = enum_aws_value(request.DESCRIPTOR.fields_by_name["key_pair_spec"], request.key_pair_spec)
+        private, public = await asyncio.to_thread(self._engine.new_data_key_pair, spec)
+        done = self._engine.encrypt(call.keys["key_id"], call.canonical_context["encryption_context"], private)
+        call.audit_data["keyMaterialId"] = done.material_id
+        return private, public, done
 
     def _generate(
         self, request: data_keys_pb2.GenerateDataKeyRequest | data_keys_pb2.GenerateDataKeyWithoutPlaintextRequest, call: Call

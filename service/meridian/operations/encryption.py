@@ -7,29 +7,32 @@ Source: AWS KMS API Reference, Encrypt, Decrypt, ReEncrypt.
 
 from __future__ import annotations
 
-from meridian.domain.algorithms import plaintext_bytes_max
+from meridian.catalog import enum_aws_value
+from meridian.domain.algorithms import SYMMETRIC, plaintext_bytes_max
 from meridian.domain.call import Call
-from meridian.domain.key import Key
 from meridian.errors import DryRunOperationException, InvalidCiphertextException, ValidationException
 from meridian.kms.v1 import encryption_pb2, types_pb2
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.operations.present import set_enum
+from meridian.ports.crypto_engine import CipherUse, CryptoEngine
 
 SYMMETRIC_DEFAULT = types_pb2.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
 
 
 class Encryption:
-    """Ciphertexts of symmetric keys, each bound to its key, its material and its encryption context."""
+    """Ciphertexts of symmetric keys, each bound to its key, its material and its encryption context; and of RSA keys."""
 
     def __init__(self, engine: CryptoEngine) -> None:
         self._engine = engine
 
     async def encrypt(self, request: encryption_pb2.EncryptRequest, call: Call) -> encryption_pb2.EncryptResponse:
         """A ciphertext under the key's current material. Raises: ValidationException, DryRunOperationException."""
+        if request.encryption_algorithm not in (0, SYMMETRIC_DEFAULT):
+            return self._rsa_encrypt(request, call)
         key = call.keys["key_id"]
-        limit = plaintext_bytes_max(key.key_spec, "SYMMETRIC_DEFAULT")
+        limit = plaintext_bytes_max(key.key_spec, SYMMETRIC)
         if len(request.plaintext) > limit:
             raise ValidationException(
-                f"Algorithm SYMMETRIC_DEFAULT and key spec {key.key_spec} cannot encrypt data larger than {limit} bytes.",
+                f"Algorithm {SYMMETRIC} and key spec {key.key_spec} cannot encrypt data larger than {limit} bytes.",
                 fields=[("plaintext", f"longer than {limit} bytes")],
             )
         if call.dry_run:
@@ -41,8 +44,12 @@ class Encryption:
     async def decrypt(self, request: encryption_pb2.DecryptRequest, call: Call) -> encryption_pb2.DecryptResponse:
         """The plaintext. Raises: InvalidCiphertextException for every cause in the request; DryRunOperationException."""
         key = call.keys["key_id"]
+        if not request.HasField("ciphertext_blob"):
+            raise DryRunOperationException  # only a dry run that ignores the ciphertext comes here without one
+        if request.encryption_algorithm not in (0, SYMMETRIC_DEFAULT):
+            return self._rsa_decrypt(request, call)
         if call.blob is None:
-            raise _without_ciphertext(call)
+            raise InvalidCiphertextException(reason="absent")
         done = self._engine.decrypt(key, call.canonical_context["encryption_context"], call.blob)
         call.audit_data["keyMaterialId"] = done.material_id
         if call.dry_run:
@@ -56,32 +63,49 @@ class Encryption:
 
         Raises: as Decrypt for the source, as Encrypt for the destination.
         """
-        source: Key = call.keys["source_key_id"]
-        destination: Key = call.keys["destination_key_id"]
-        if call.blob is None:
-            raise _without_ciphertext(call)
-        done = self._engine.re_encrypt(
-            source,
-            call.canonical_context["source_encryption_context"],
-            call.blob,
-            destination,
-            call.canonical_context["destination_encryption_context"],
+        if not request.HasField("ciphertext_blob"):
+            raise DryRunOperationException
+        source, destination = _use(call, "source_"), _use(call, "destination_")
+        done = self._engine.re_encrypt(source, request.ciphertext_blob, destination)
+        response = encryption_pb2.ReEncryptResponse(
+            ciphertext_blob=done.ciphertext_blob,
+            source_key_id=source.key.arn,
+            key_id=destination.key.arn,
         )
-        call.audit_data["sourceKeyMaterialId"] = done.source_material_id
-        call.audit_data["destinationKeyMaterialId"] = done.destination_material_id
+        set_enum(response, "source_encryption_algorithm", source.algorithm)
+        set_enum(response, "destination_encryption_algorithm", destination.algorithm)
+        if done.source_material_id:
+            response.source_key_material_id = call.audit_data["sourceKeyMaterialId"] = done.source_material_id
+        if done.destination_material_id:
+            response.destination_key_material_id = call.audit_data["destinationKeyMaterialId"] = done.destination_material_id
         if call.dry_run:
             raise DryRunOperationException
-        return encryption_pb2.ReEncryptResponse(
-            ciphertext_blob=done.ciphertext_blob,
-            source_key_id=source.arn,
-            key_id=destination.arn,
-            source_encryption_algorithm=SYMMETRIC_DEFAULT,
-            destination_encryption_algorithm=SYMMETRIC_DEFAULT,
-            source_key_material_id=done.source_material_id,
-            destination_key_material_id=done.destination_material_id,
+        return response
+
+    def _rsa_encrypt(self, request: encryption_pb2.EncryptRequest, call: Call) -> encryption_pb2.EncryptResponse:
+        use = _use(call, "")
+        ciphertext = self._engine.rsa_encrypt(use.key, use.algorithm, request.plaintext)
+        if call.dry_run:
+            raise DryRunOperationException
+        return encryption_pb2.EncryptResponse(
+            ciphertext_blob=ciphertext, key_id=use.key.arn, encryption_algorithm=request.encryption_algorithm
         )
 
+    def _rsa_decrypt(self, request: encryption_pb2.DecryptRequest, call: Call) -> encryption_pb2.DecryptResponse:
+        use = _use(call, "")
+        plaintext = self._engine.rsa_decrypt(use.key, use.algorithm, request.ciphertext_blob)
+        if call.dry_run:
+            raise DryRunOperationException
+        return encryption_pb2.DecryptResponse(key_id=use.key.arn, plaintext=plaintext, encryption_algorithm=request.encryption_algorithm)
 
-def _without_ciphertext(call: Call) -> DryRunOperationException | InvalidCiphertextException:
-    # Only a dry run that ignores the ciphertext comes here without one; validation has seen to it.
-    return DryRunOperationException() if call.dry_run else InvalidCiphertextException(reason="absent")
+
+def _use(call: Call, prefix: str) -> CipherUse:
+    """The key, algorithm and context that the fields with this prefix name. Raises: ValidationException."""
+    field = f"{prefix}encryption_algorithm"
+    algorithm = enum_aws_value(call.request.DESCRIPTOR.fields_by_name[field], getattr(call.request, field)) or SYMMETRIC
+    if algorithm != SYMMETRIC and getattr(call.request, f"{prefix}encryption_context"):
+        raise ValidationException(
+            "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.",
+            fields=[(f"{prefix}encryption_context", "given for an asymmetric key")],
+        )
+    return CipherUse(call.keys[f"{prefix}key_id"], algorithm, call.canonical_context[f"{prefix}encryption_context"])

@@ -6,13 +6,15 @@ ScheduleKeyDeletion, CancelKeyDeletion.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
+from meridian.domain.algorithms import TABLE as SPECS
 from meridian.domain.call import Call
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
 from meridian.domain.identifiers import key_arn, key_id_of
-from meridian.domain.key import Key, KeyState, Origin
+from meridian.domain.key import Key, KeyMaterial, KeyState, Origin
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
 from meridian.errors import KMSInternalException, LimitExceededException, ValidationException
 from meridian.fault_points import FaultPoint, reach
@@ -79,7 +81,7 @@ class Keys:
         key_id = key_id_of(number, multi_region=prospective.multi_region is not None)
         key = replace(prospective, key_id=key_id, created_at=self._clock.now(), state=KeyState.ENABLED)
         if key.origin is Origin.AWS_KMS:
-            key = key.with_material(self._engine.new_material(key), current=True)
+            key = key.with_material(await self._new_material(key), current=True)
         else:
             key = key.with_state(KeyState.PENDING_IMPORT)
         reach(FaultPoint.CREATE_KEY_MATERIAL_GENERATED)
@@ -98,6 +100,11 @@ class Keys:
             reach(FaultPoint.CREATE_KEY_BEFORE_COMMIT)
         reach(FaultPoint.CREATE_KEY_AFTER_COMMIT)
         return keys_pb2.CreateKeyResponse(key_metadata=metadata)
+
+    async def _new_material(self, key: Key) -> KeyMaterial:
+        if SPECS[key.key_spec].is_slow_to_make:
+            return await asyncio.to_thread(self._engine.new_material, key)
+        return self._engine.new_material(key)
 
     async def _require_room(self, uow: UnitOfWork, account: str) -> None:
         quota, current = self._limits.keys_per_account, await uow.keys.count(account)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from meridian.catalog import enum_number
-from meridian.domain.algorithms import algorithms
+from meridian.domain.algorithms import algorithms, is_symmetric_encryption
 from meridian.domain.identifiers import key_arn
-from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
+from meridian.domain.key import Key, KeyState, KeyUsage, Origin
 from meridian.kms.v1 import types_pb2
 
 ALGORITHM_LIST = {
@@ -26,6 +27,12 @@ def set_enum(message: Any, field: str, aws_value: str) -> None:
         setattr(message, field, enum_number(descriptor, aws_value))
     except KeyError:
         return
+
+
+def add_enums(message: Any, field: str, aws_values: Iterable[str]) -> None:
+    """Fill a list of enums by their AWS values."""
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    getattr(message, field).extend(enum_number(descriptor, value) for value in aws_values)
 
 
 def key_metadata(key: Key) -> types_pb2.KeyMetadata:
@@ -47,11 +54,9 @@ def key_metadata(key: Key) -> types_pb2.KeyMetadata:
         set_enum(metadata, field, getattr(key, field))
     set_enum(metadata, "key_state", key.state)
     set_enum(metadata, "customer_master_key_spec", key.key_spec)
-    field = ALGORITHM_LIST[key.key_usage]
-    descriptor = metadata.DESCRIPTOR.fields_by_name[field]
-    getattr(metadata, field).extend(enum_number(descriptor, name) for name in algorithms(key.key_spec, key.key_usage))
+    add_enums(metadata, ALGORITHM_LIST[key.key_usage], algorithms(key.key_spec, key.key_usage))
     made = key.current_material_id and key.state is not KeyState.CREATING
-    if made and key.key_spec is KeySpec.SYMMETRIC_DEFAULT and key.origin in (Origin.AWS_KMS, Origin.EXTERNAL):
+    if made and is_symmetric_encryption(key.key_spec) and key.origin in (Origin.AWS_KMS, Origin.EXTERNAL):
         metadata.current_key_material_id = key.current_material_id
     _add_end_of_life(metadata, key)
     if key.multi_region is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from meridian.catalog import enum_aws_value
+from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, require_usage
 from meridian.domain.call import Call
 from meridian.domain.key import Key, Origin
@@ -19,8 +20,7 @@ from meridian.errors import IncorrectKeyException, KMSInvalidStateException
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD
 
 ALGORITHM_FIELD: Final = {
-    ("Encrypt", "key_id"): "encryption_algorithm",
-    ("Decrypt", "key_id"): "encryption_algorithm",
+    **{(operation, "key_id"): field for operation, (_, field) in CRYPTOGRAPHIC.items() if field},
     ("ReEncrypt", "source_key_id"): "source_encryption_algorithm",
     ("ReEncrypt", "destination_key_id"): "destination_encryption_algorithm",
 }
@@ -59,9 +59,7 @@ def _require_named_by_ciphertext(call: Call, key: Key) -> None:
 
 def _algorithm(call: Call, field: str) -> str:
     name = ALGORITHM_FIELD.get((call.rpc.name, field))
-    if name is None:
-        return ""
-    number = getattr(call.request, name)
-    if number == 0:
-        return "SYMMETRIC_DEFAULT"
+    number = getattr(call.request, name) if name is not None else 0
+    if name is None or number == 0:
+        return SYMMETRIC
     return enum_aws_value(call.request.DESCRIPTOR.fields_by_name[name], number)

@@ -125,13 +125,21 @@ def _usage_fits_spec(request: Any) -> None:
 
 def _key_can_be_made(request: Any) -> None:
     spec, origin = requested_key_spec(request), requested_origin(request)
-    if spec is KeySpec.SM2 or spec is KeySpec.ML_KEM_512:
+    if not SPECS[spec].is_offered:
         raise FeatureNotBuiltException(f"KeySpec {spec} is not supported.")
-    if not SPECS[spec].is_built:
-        raise FeatureNotBuiltException(f"KeySpec {spec} is not offered by this server.")
+    if origin is Origin.EXTERNAL and not SPECS[spec].may_be_imported:
+        raise ValidationException(
+            f"KeySpec {spec} is not supported for Origin EXTERNAL", fields=[("keySpec", "has material that cannot be imported")]
+        )
     is_stored_elsewhere = origin not in (Origin.AWS_KMS, Origin.EXTERNAL)
     if is_stored_elsewhere or request.HasField("custom_key_store_id") or request.HasField("xks_key_id"):
         raise FeatureNotBuiltException(f"Origin {origin} is not offered by this server.")
+
+
+def _pair_can_be_made(request: Any) -> None:
+    spec = _value(request, "key_pair_spec")
+    if not SPECS[KeySpec(spec)].is_offered:
+        raise FeatureNotBuiltException(f"KeyPairSpec {spec} is not supported.")
 
 
 def _tags(request: Any) -> None:
@@ -167,6 +175,9 @@ TABLE: Final[dict[str, tuple[Rule, ...]]] = {
     ),
     "GenerateDataKey": (_no_attestation, *_DATA_KEY),
     "GenerateDataKeyWithoutPlaintext": _DATA_KEY,
+    "GenerateDataKeyPair": (_no_attestation, _pair_can_be_made),
+    "GenerateDataKeyPairWithoutPlaintext": (_pair_can_be_made,),
+    "DeriveSharedSecret": (_no_attestation,),
     "GenerateRandom": (_no_attestation, _number_of_bytes, _random_without_store),
     "ImportKeyMaterial": (_validity,),
     "PutKeyPolicy": (_default_policy_name,),

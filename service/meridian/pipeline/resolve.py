@@ -16,11 +16,16 @@ from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blo
 from meridian.domain.identifiers import KeyReference, key_arn, parse_key_reference
 from meridian.domain.key import Key
 from meridian.errors import AccessDeniedException, IncorrectKeyException, KmsError, NotFoundException
+from meridian.kms.v1.types_pb2 import ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
 from meridian.pipeline.denial import foreign_denial
 from meridian.ports.key_directory import KeyDirectory
 
 CIPHERTEXT_KEY_FIELD: Final = {"Decrypt": "key_id", "ReEncrypt": "source_key_id"}
 """Operations whose key may be named by the ciphertext alone, and the field that may name it too."""
+
+ALGORITHM: Final = {"Decrypt": "encryption_algorithm", "ReEncrypt": "source_encryption_algorithm"}
+NAMES_ITS_KEY: Final = (0, ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT)
+"""The ciphertext of a symmetric key names its key; that of an RSA key is bare."""
 
 UNUSABLE_CIPHERTEXT: Final = (
     "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
@@ -38,7 +43,11 @@ class Resolve:
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         blob_field = CIPHERTEXT_KEY_FIELD.get(call.rpc.name)
-        if blob_field is not None and call.request.HasField("ciphertext_blob"):
+        if (
+            blob_field is not None
+            and call.request.HasField("ciphertext_blob")
+            and getattr(call.request, ALGORITHM[call.rpc.name]) in NAMES_ITS_KEY
+        ):
             call.blob = parse_ciphertext_blob(call.request.ciphertext_blob)
         for number, (field, _) in enumerate(call.rpc.key_fields):
             if not self._from_memory(call, field, blob_field):
@@ -102,3 +111,7 @@ class Resolve:
             arn = f"arn:{self._partition}:kms:{self._region}:{account}:{reference.alias}"
             return NotFoundException(f"Alias {arn} is not found.")
         return NotFoundException(f"Key '{key_arn(self._partition, self._region, account, reference.key_id)}' does not exist")
+
+
+def _names_its_key(call: Call) -> bool:
+    return getattr(call.request, ALGORITHM[call.rpc.name]) in NAMES_ITS_KEY

@@ -41,6 +41,15 @@ class ReEncrypted:
 
 
 @dataclass(frozen=True, slots=True)
+class CipherUse:
+    """A key with the algorithm it is used for, and the encryption context, in canonical form, where the algorithm takes one."""
+
+    key: Key
+    algorithm: str
+    encryption_context: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TransportOffer:
     """What a Region publishes so that others can seal material for it: a fresh HPKE key, signed by its transport key."""
 
@@ -119,14 +128,60 @@ class CryptoEngine(Protocol):
         """
         ...
 
-    def re_encrypt(
-        self, source: Key, source_context: bytes, blob: CiphertextBlob, destination: Key, destination_context: bytes
-    ) -> ReEncrypted:
-        """Open under one key and seal under another. Raises: as `decrypt` and `encrypt`."""
+    def re_encrypt(self, source: CipherUse, ciphertext: bytes, destination: CipherUse) -> ReEncrypted:
+        """Open under one key and seal under another. Raises: as `decrypt`, `rsa_decrypt` and `encrypt`; ValidationException for a
+        plaintext that the destination cannot encrypt.
+        """
         ...
 
     def generate_data_key(self, key: Key, encryption_context: bytes, number_of_bytes: int) -> tuple[bytes, Encrypted]:
         """Fresh random bytes, 1..1024, and the same encrypted under the key."""
+        ...
+
+    # ---- keys that are no symmetric encryption keys
+
+    def sign(self, key: Key, algorithm: str, message_type: str, message: bytes) -> bytes:
+        """A signature. Raises: ValidationException where message, type and algorithm do not fit."""
+        ...
+
+    def verify(self, key: Key, algorithm: str, message_type: str, message: bytes, signature: bytes) -> bool:
+        """Whether the signature is the key's. Raises: ValidationException where message, type and algorithm do not fit."""
+        ...
+
+    def public_key(self, key: Key) -> bytes:
+        """The public half, DER SubjectPublicKeyInfo."""
+        ...
+
+    def mac(self, key: Key, algorithm: str, message: bytes) -> bytes:
+        """28 to 64 bytes. Raises: ValidationException for a message that begins with reserved bytes."""
+        ...
+
+    def verify_mac(self, key: Key, algorithm: str, message: bytes, mac: bytes) -> bool:
+        """Whether the code is the message's. Raises: as `mac`."""
+        ...
+
+    def derive_shared_secret(self, key: Key, public_key: bytes) -> bytes:
+        """The raw ECDH secret, 32, 48 or 66 bytes. Raises: ValidationException for a peer key that does not fit."""
+        ...
+
+    def encapsulate(self, key: Key) -> tuple[bytes, bytes]:
+        """(shared secret of 32 bytes, ciphertext)."""
+        ...
+
+    def decapsulate(self, key: Key, ciphertext: bytes) -> bytes:
+        """The shared secret. Raises: InvalidCiphertextException for a ciphertext of another length."""
+        ...
+
+    def rsa_encrypt(self, key: Key, algorithm: str, plaintext: bytes) -> bytes:
+        """A ciphertext as long as the modulus. Raises: ValidationException if the plaintext is too long."""
+        ...
+
+    def rsa_decrypt(self, key: Key, algorithm: str, ciphertext: bytes) -> bytes:
+        """Raises: InvalidCiphertextException for every cause."""
+        ...
+
+    def new_data_key_pair(self, key_pair_spec: str) -> tuple[bytes, bytes]:
+        """(private key as DER PKCS #8, public key as DER SubjectPublicKeyInfo). RSA takes up to a second: not on the event loop."""
         ...
 
     def random(self, number_of_bytes: int) -> bytes:

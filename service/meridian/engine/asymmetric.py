@@ -1,0 +1,167 @@
+"""Cryptography of keys that are no symmetric encryption keys: signatures, MACs, agreement, encapsulation, RSA.
+
+Private keys are parsed once and kept for a while, never per call.
+
+Source: docs/spec/ciphertext.md §6.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Final
+
+from meridian.crypto import key_pairs, macs, shared_secrets, signatures
+from meridian.domain.algorithms import SYMMETRIC, plaintext_bytes_max
+from meridian.domain.ciphertext_blob import parse_ciphertext_blob
+from meridian.domain.key import Key, KeyMaterial
+from meridian.engine.commands import SymmetricCommands
+from meridian.errors import InvalidCiphertextException, KMSInternalException, ValidationException
+from meridian.ports.clock import Clock
+from meridian.ports.crypto_engine import CipherUse, Decrypted, Encrypted, ReEncrypted
+from meridian.ports.entropy import Entropy
+
+PARSED_MAX: Final = 10_000
+PARSED_SECONDS: Final = 300.0
+DERIVATION_INPUTS: Final = (b"\x00\x00\x00\x01meridian/v1/", b"\x00\x00\x00\x02meridian/v1/")
+"""How the service's own key derivation begins. Where the same bytes are imported as an HMAC key and as a symmetric one, a MAC over
+this would be a derived key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A private key of the library with its public half, good until a moment of the monotonic clock."""
+
+    private: Any
+    public: Any
+    public_bytes: bytes
+    until: float
+
+    def __repr__(self) -> str:
+        return "Parsed(***)"
+
+
+class AsymmetricCommands:
+    """Every method takes the key's one material."""
+
+    def __init__(self, symmetric: SymmetricCommands, clock: Clock, entropy: Entropy) -> None:
+        self._materials = symmetric
+        self._parsed_clock = clock
+        self._pair_entropy = entropy
+        self._parsed: OrderedDict[tuple[str, str, str, int], Parsed] = OrderedDict()
+        self.parses = 0
+        """How many private keys were parsed; a warm call parses none."""
+
+    def sign(self, key: Key, algorithm: str, message_type: str, message: bytes) -> bytes:
+        return _scheme(key, algorithm, message_type, message).sign(self._key_pair(key).private, message)
+
+    def verify(self, key: Key, algorithm: str, message_type: str, message: bytes, signature: bytes) -> bool:
+        scheme = _scheme(key, algorithm, message_type, message)
+        return signatures.verify(self._key_pair(key).public, scheme, signature, message)
+
+    def public_key(self, key: Key) -> bytes:
+        return self._key_pair(key).public_bytes
+
+    def mac(self, key: Key, algorithm: str, message: bytes) -> bytes:
+        return macs.mac(self._mac_key(key, message), algorithm, message)
+
+    def verify_mac(self, key: Key, algorithm: str, message: bytes, mac: bytes) -> bool:
+        return macs.is_mac(self._mac_key(key, message), algorithm, message, mac)
+
+    def derive_shared_secret(self, key: Key, public_key: bytes) -> bytes:
+        try:
+            return shared_secrets.derive(self._key_pair(key).private, public_key)
+        except ValueError as fault:
+            message = "The public key is not a valid public key of the key's curve."
+            raise ValidationException(message, fields=[("publicKey", "does not fit the key")]) from fault
+
+    def encapsulate(self, key: Key) -> tuple[bytes, bytes]:
+        return shared_secrets.encapsulate(self._key_pair(key).private)
+
+    def decapsulate(self, key: Key, ciphertext: bytes) -> bytes:
+        try:
+            return shared_secrets.decapsulate(self._key_pair(key).private, ciphertext)
+        except ValueError as fault:
+            raise InvalidCiphertextException(reason="decapsulate") from fault
+
+    def rsa_encrypt(self, key: Key, algorithm: str, plaintext: bytes) -> bytes:
+        require_plaintext_fits(key, algorithm, plaintext)
+        return shared_secrets.rsa_encrypt(self._key_pair(key).private, algorithm, plaintext)
+
+    def rsa_decrypt(self, key: Key, algorithm: str, ciphertext: bytes) -> bytes:
+        try:
+            return shared_secrets.rsa_decrypt(self._key_pair(key).private, algorithm, ciphertext)
+        except ValueError as fault:
+            raise InvalidCiphertextException(reason="decrypt") from fault
+
+    def re_encrypt(self, source: CipherUse, ciphertext: bytes, destination: CipherUse) -> ReEncrypted:
+        if source.algorithm == SYMMETRIC:
+            opened = self._materials.decrypt(source.key, source.encryption_context, parse_ciphertext_blob(ciphertext))
+        else:
+            opened = Decrypted(self.rsa_decrypt(source.key, source.algorithm, ciphertext), "")
+        if destination.algorithm == SYMMETRIC:
+            sealed = self._materials.encrypt(destination.key, destination.encryption_context, opened.plaintext)
+        else:
+            sealed = Encrypted(self.rsa_encrypt(destination.key, destination.algorithm, opened.plaintext), "")
+        return ReEncrypted(sealed.ciphertext_blob, opened.material_id, sealed.material_id)
+
+    def new_data_key_pair(self, key_pair_spec: str) -> tuple[bytes, bytes]:
+        private = key_pairs.load(key_pair_spec, key_pairs.new_private_key(key_pair_spec))
+        return key_pairs.pkcs8_bytes(private), key_pairs.public_bytes(private)
+
+    def forget_parsed(self, account: str, key_id: str) -> None:
+        """Drop parsed keys from memory."""
+        for name in [name for name in self._parsed if name[0] == account and name[1] == key_id]:
+            del self._parsed[name]
+
+    def _mac_key(self, key: Key, message: bytes) -> bytes:
+        if message.startswith(DERIVATION_INPUTS):
+            raise ValidationException(
+                "The message begins with bytes that are reserved.", fields=[("message", "begins with reserved bytes")]
+            )
+        return self._materials.material_bytes(key, _only(key))
+
+    def _key_pair(self, key: Key) -> Parsed:
+        material = _only(key)
+        name = (key.account, key.key_id, material.material_id, material.row_version)
+        now = self._parsed_clock.monotonic()
+        parsed = self._parsed.get(name)
+        if parsed is not None and parsed.until > now:
+            return parsed
+        self.parses += 1
+        private = key_pairs.load(key.key_spec, self._materials.material_bytes(key, material))
+        parsed = Parsed(private, private.public_key(), key_pairs.public_bytes(private), now + PARSED_SECONDS)
+        self._parsed[name] = parsed
+        if len(self._parsed) > PARSED_MAX:
+            self._parsed.popitem(last=False)
+        return parsed
+
+
+def require_plaintext_fits(key: Key, algorithm: str, plaintext: bytes) -> None:
+    """Raises: ValidationException if the plaintext is longer than what this key encrypts."""
+    limit = plaintext_bytes_max(key.key_spec, algorithm)
+    if len(plaintext) > limit:
+        raise ValidationException(
+            f"Algorithm {algorithm} and key spec {key.key_spec} cannot encrypt data larger than {limit} bytes.",
+            fields=[("plaintext", f"longer than {limit} bytes")],
+        )
+
+
+def _only(key: Key) -> KeyMaterial:
+    material = key.find_material(key.current_material_id)
+    if material is None or not material.is_present:
+        raise KMSInternalException(reason="the key's material is not in the store")
+    return material
+
+
+def _scheme(key: Key, algorithm: str, message_type: str, message: bytes) -> signatures.Scheme:
+    """How this key signs such a message. Raises: ValidationException where they do not fit."""
+    scheme = signatures.TABLE.get((algorithm, message_type))
+    if scheme is None:
+        subject = f"key spec {key.key_spec}" if message_type == signatures.EXTERNAL_MU else f"algorithm {algorithm}"
+        text = f"Message type {message_type} is incompatible with {subject}."
+        raise ValidationException(text, fields=[("messageType", "does not fit the signing algorithm")])
+    if scheme.message_bytes is not None and len(message) != scheme.message_bytes:
+        text = f"Digest is invalid length for algorithm {algorithm}."
+        raise ValidationException(text, fields=[("message", f"not {scheme.message_bytes} bytes long")])
+    return scheme

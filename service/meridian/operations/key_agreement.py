@@ -1,0 +1,52 @@
+"""KeyAgreementService: DeriveSharedSecret, Encapsulate, Decapsulate.
+
+Source: AWS KMS API Reference, DeriveSharedSecret, Encapsulate, Decapsulate.
+"""
+
+from __future__ import annotations
+
+from meridian.domain.call import Call
+from meridian.errors import DryRunOperationException
+from meridian.kms.v1 import key_agreement_pb2 as wire
+from meridian.operations.present import set_enum
+from meridian.ports.crypto_engine import CryptoEngine
+
+
+class KeyAgreement:
+    """Secrets that two parties come to."""
+
+    def __init__(self, engine: CryptoEngine) -> None:
+        self._engine = engine
+
+    async def derive_shared_secret(self, request: wire.DeriveSharedSecretRequest, call: Call) -> wire.DeriveSharedSecretResponse:
+        """The raw ECDH secret with this public key. Raises: ValidationException, DryRunOperationException."""
+        key = call.keys["key_id"]
+        secret = self._engine.derive_shared_secret(key, request.public_key)
+        if call.dry_run:
+            raise DryRunOperationException
+        response = wire.DeriveSharedSecretResponse(
+            key_id=key.arn, shared_secret=secret, key_agreement_algorithm=request.key_agreement_algorithm
+        )
+        set_enum(response, "key_origin", key.origin)
+        return response
+
+    async def encapsulate(self, request: wire.EncapsulateRequest, call: Call) -> wire.EncapsulateResponse:
+        """A fresh shared secret, in the clear and for the key to open. Raises: DryRunOperationException."""
+        if call.dry_run:
+            raise DryRunOperationException
+        key = call.keys["key_id"]
+        secret, ciphertext = self._engine.encapsulate(key)
+        return wire.EncapsulateResponse(
+            key_id=key.arn,
+            shared_secret=secret,
+            shared_secret_ciphertext_blob=ciphertext,
+            encapsulation_algorithm=request.encapsulation_algorithm,
+        )
+
+    async def decapsulate(self, request: wire.DecapsulateRequest, call: Call) -> wire.DecapsulateResponse:
+        """The shared secret inside. Raises: InvalidCiphertextException, DryRunOperationException."""
+        key = call.keys["key_id"]
+        secret = self._engine.decapsulate(key, request.shared_secret_ciphertext_blob)
+        if call.dry_run:
+            raise DryRunOperationException
+        return wire.DecapsulateResponse(key_id=key.arn, shared_secret=secret, encapsulation_algorithm=request.encapsulation_algorithm)

@@ -1,0 +1,40 @@
+"""MacsService: GenerateMac, VerifyMac.
+
+Source: AWS KMS API Reference, GenerateMac, VerifyMac.
+"""
+
+from __future__ import annotations
+
+from meridian.catalog import enum_aws_value
+from meridian.domain.call import Call
+from meridian.errors import DryRunOperationException, KMSInvalidMacException
+from meridian.kms.v1 import macs_pb2
+from meridian.ports.crypto_engine import CryptoEngine
+
+
+class Macs:
+    """Codes of HMAC keys."""
+
+    def __init__(self, engine: CryptoEngine) -> None:
+        self._engine = engine
+
+    async def generate_mac(self, request: macs_pb2.GenerateMacRequest, call: Call) -> macs_pb2.GenerateMacResponse:
+        """The message's code. Raises: ValidationException, DryRunOperationException."""
+        key = call.keys["key_id"]
+        mac = self._engine.mac(key, _algorithm(request), request.message)
+        if call.dry_run:
+            raise DryRunOperationException
+        return macs_pb2.GenerateMacResponse(mac=mac, mac_algorithm=request.mac_algorithm, key_id=key.arn)
+
+    async def verify_mac(self, request: macs_pb2.VerifyMacRequest, call: Call) -> macs_pb2.VerifyMacResponse:
+        """True, or an error: never false. Raises: KMSInvalidMacException, ValidationException, DryRunOperationException."""
+        key = call.keys["key_id"]
+        if not self._engine.verify_mac(key, _algorithm(request), request.message, request.mac):
+            raise KMSInvalidMacException
+        if call.dry_run:
+            raise DryRunOperationException
+        return macs_pb2.VerifyMacResponse(key_id=key.arn, mac_valid=True, mac_algorithm=request.mac_algorithm)
+
+
+def _algorithm(request: macs_pb2.GenerateMacRequest | macs_pb2.VerifyMacRequest) -> str:
+    return enum_aws_value(request.DESCRIPTOR.fields_by_name["mac_algorithm"], request.mac_algorithm)
