@@ -41,24 +41,28 @@ from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal, SealError
 from meridian.errors import KmsError
+from meridian.operations.aliases import Aliases
 from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
 from meridian.operations.encryption import Encryption
+from meridian.operations.grants import Grants
 from meridian.operations.imports import Imports
 from meridian.operations.key_agreement import KeyAgreement
 from meridian.operations.key_policies import KeyPolicies
+from meridian.operations.key_stores import KeyStores
 from meridian.operations.keys import Home, Keys
 from meridian.operations.macs import Macs
 from meridian.operations.multi_region import MultiRegion
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
+from meridian.operations.tags import Tags
 from meridian.pipeline.admit import Admit
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize, KeyPolicyCheck
 from meridian.pipeline.binding import BindingError, bind
 from meridian.pipeline.chain import Pipeline
-from meridian.pipeline.offer import offer
+from meridian.pipeline.grants import FindGrants
 from meridian.pipeline.on_behalf import (
     CREATE_KEY,
     REPLICATE_KEY,
@@ -97,6 +101,7 @@ from meridian.workers.membership import CompareWorker, MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.rewrap import RewrapWorker
+from meridian.workers.usage import LastUsage
 
 TRANSPORT_KEY_SECONDS: Final = 3600.0
 
@@ -243,6 +248,7 @@ class Region:
         self.store = SqlStore.connect(s.database)
         self._stack.push_async_callback(self.store.close)
         identity = await _identity(self.store, s)
+        self._usage = LastUsage(self.store, s.limits.usage_seconds)
         self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy)
         self.authorizer = self._authorizer()
         self.stream = self._audit_stream(identity)
@@ -254,6 +260,7 @@ class Region:
             replica=s.replica,
             clock=self._clock,
             entropy=self._entropy,
+            usage=self._usage,
         )
         await audit.ship_once()
         directory = CachedKeys(self.store, self._clock, self.engine.forget)
@@ -292,6 +299,7 @@ class Region:
 
     async def _serve(self, identity: RegionIdentity, audit: Audit, directory: CachedKeys) -> None:
         s = self._settings
+        usage = self._usage
         clock, entropy, store, engine = self._clock, self._entropy, self.store, self.engine
         org_units = {account: row.org_units for account, row in s.accounts.items()}
         principals = FilePrincipals.load(s.principals, partition=s.partition, org_units=org_units)
@@ -307,6 +315,7 @@ class Region:
         )
         check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels)
         publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=outbox.wake)
+        home = Home(s.partition, s.region)
         changes = KeyChanges(store, directory, audit, publisher)
         schedule = KeyScheduleWorker(
             store=store,
@@ -329,9 +338,14 @@ class Region:
                 policy_check=check,
                 clock=clock,
                 entropy=entropy,
-                home=Home(s.partition, s.region),
+                home=home,
                 limits=s.limits,
+                usage=usage,
             ),
+            "aliases": Aliases(store=store, engine=engine, changes=changes, home=home, limits=s.limits),
+            "tags": Tags(engine=engine, changes=changes, limits=s.limits),
+            "grants": Grants(store=store, engine=engine, changes=changes, home=home, limits=s.limits),
+            "key_stores": KeyStores(store=store, engine=engine, trail=audit, entropy=entropy, limits=s.limits),
             "key_policies": KeyPolicies(changes=changes, policy_check=check),
             "encryption": Encryption(engine),
             "data_keys": DataKeys(engine),
@@ -360,9 +374,9 @@ class Region:
             steps=(
                 Authenticate(principals, ClientCertificates(principals)),
                 Throttle(clock, s.throttle),
-                offer,
                 Validate(),
                 Resolve(directory, partition=s.partition, region=s.region),
+                FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy),
                 Foresee(partition=s.partition, region=s.region),
                 authorize,
                 Admit(),
@@ -443,6 +457,7 @@ class Region:
             outbox.run(),
             reservations.run(),
             membership.run(),
+            usage.run(),
             comparing.run(),
             schedule.run(),
             rewrap.run(),

@@ -206,10 +206,12 @@ def test_listing_pages_through_every_key_once(two_regions: Deployment) -> None:
             auditor.list_keys(marker=marker)
 
 
-def test_operations_that_are_not_built_say_so_with_their_status(two_regions: Deployment) -> None:
+def test_what_is_not_offered_says_so_with_its_status(two_regions: Deployment) -> None:
     endpoint = two_regions.endpoint(HOME, "alice")
     with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(rpcs()["ConnectCustomKeyStore"].path)(b"", timeout=5)
+        rpc = rpcs()["CreateKey"]
+        request = rpc.request_class(key_spec=t.KEY_SPEC_SM2, key_usage=t.KEY_USAGE_TYPE_SIGN_VERIFY)
+        channel.unary_unary(rpc.path)(request.SerializeToString(), timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert errors.error_of(caught.value).code == "UnsupportedOperationException"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
+from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 from meridian.errors import KmsError, KMSInternalException
 from meridian.ports.clock import Clock
@@ -18,6 +19,7 @@ from meridian.ports.store import Store
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4
+PRINCIPALS_PER_KEY: Final = 10_000
 READING_SECONDS: Final = 0.25
 STALENESS_SECONDS_MAX: Final = 5.0
 CHANGES_PER_READING: Final = 1000
@@ -36,6 +38,7 @@ class CachedKeys:
         self._numbers: dict[tuple[bytes, bool], KeyName] = {}
         self._spellings: OrderedDict[tuple[str, str], Key] = OrderedDict()
         self._spelt: dict[KeyName, set[tuple[str, str]]] = {}
+        self._grants: dict[KeyName, dict[str, tuple[Grant, ...]]] = {}
         self._forgotten = 0
         self._last_change = 0
         self._good_until = 0.0
@@ -94,6 +97,30 @@ class CachedKeys:
             key = await uow.keys.find_by_number(number, multi_region=multi_region)
         return self._keep(key, before)
 
+    async def find_by_alias(self, account: str, alias_name: str) -> Key | None:
+        self._require_fresh()
+        before = self._forgotten
+        async with self._store.reading() as uow:
+            row = await uow.aliases.find(account, alias_name)
+            key = await uow.keys.find(account, row.key_id) if row is not None else None
+        return self._keep(key, before)
+
+    def find_cached_grants(self, key: Key, principal_arn: str) -> tuple[Grant, ...] | None:
+        self._require_fresh()
+        of_key = self._grants.get((key.account, key.key_id))
+        return of_key.get(principal_arn) if of_key is not None else None
+
+    async def find_grants(self, key: Key, principal_arn: str, meant: Collection[str]) -> tuple[Grant, ...]:
+        before = self._forgotten
+        async with self._store.reading() as uow:
+            found = tuple(await uow.grants.of_principals(key.account, key.key_id, meant))
+        name = (key.account, key.key_id)
+        if self._forgotten == before and name in self._keys:
+            of_key = self._grants.setdefault(name, {})
+            if len(of_key) < PRINCIPALS_PER_KEY:
+                of_key[principal_arn] = found
+        return found
+
     def remember(self, account: str, text: str, key: Key) -> None:
         name = (key.account, key.key_id)
         if self._keys.get(name) is not key:
@@ -118,6 +145,7 @@ class CachedKeys:
         return key
 
     def _drop(self, name: KeyName) -> None:
+        self._grants.pop(name, None)
         key = self._keys.pop(name, None)
         if key is None:
             return

@@ -6,7 +6,7 @@ Ids: `<account>/<name>` for principals, `<account>/<region>/<key id>` for keys, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,33 @@ class ScopeResource:
         return "*"
 
 
-Resource = Key | ScopeResource
+@dataclass(frozen=True, slots=True)
+class AliasResource:
+    """An alias, or one that is to be."""
+
+    account: str
+    region: str
+    name: str
+
+    @property
+    def arn(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStoreResource:
+    """A custom key store."""
+
+    account: str
+    region: str
+    store_id: str
+
+    @property
+    def arn(self) -> str:
+        return self.store_id
+
+
+Resource = Key | ScopeResource | AliasResource | KeyStoreResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +85,10 @@ def principal_uid(principal: Principal) -> Uid:
 def resource_uid(resource: Resource) -> Uid:
     if isinstance(resource, ScopeResource):
         return "KMS::Scope", f"{resource.account}/{resource.region}"
+    if isinstance(resource, AliasResource):
+        return "KMS::Alias", f"{resource.account}/{resource.region}/{resource.name}"
+    if isinstance(resource, KeyStoreResource):
+        return "KMS::KeyStore", f"{resource.account}/{resource.region}/{resource.store_id}"
     return "KMS::Key", f"{resource.account}/{resource.region}/{resource.key_id}"
 
 
@@ -87,20 +117,31 @@ def resource_entities(resource: Resource, around: Surroundings) -> list[Entity]:
     made = [entity(scope, (("KMS::Account", resource.account),), attrs), *account_entities(resource.account, around)]
     if isinstance(resource, Key):
         made += _key_entities(resource, scope, labels)
+    elif isinstance(resource, AliasResource):
+        leaf: Uid = ("KMS::AliasPath", f"{resource.account}/{resource.name}")
+        own = {"name": resource.name, "account": resource.account, "region": resource.region}
+        made += [entity(resource_uid(resource), (scope, leaf), own), *_alias_paths(resource.account, (resource.name,))]
+    elif isinstance(resource, KeyStoreResource):
+        described = {"account": resource.account, "region": resource.region, "storeType": "EXTERNAL_KEY_STORE"}
+        made.append(entity(resource_uid(resource), (scope,), described))
+    return made
+
+
+def _alias_paths(account: str, aliases: Iterable[str]) -> list[Entity]:
+    """Every step of these alias names, each inside the one before."""
+    made = []
+    for path in sorted({prefix for alias in aliases for prefix in _prefixes(alias)}):
+        parent = path.rpartition("/")[0]
+        made.append(entity(("KMS::AliasPath", f"{account}/{path}"), (("KMS::AliasPath", f"{account}/{parent}"),) if parent else ()))
     return made
 
 
 def _key_entities(key: Key, scope: Uid, labels: list[str]) -> list[Entity]:
-    paths = {("KMS::AliasPath", f"{key.account}/{prefix}") for alias in key.aliases for prefix in _prefixes(alias)}
     leaves = tuple(sorted({("KMS::AliasPath", f"{key.account}/{alias}") for alias in key.aliases}))
     family: tuple[Uid, ...] = (("KMS::KeyFamily", f"{key.account}/{key.key_id}"),) if key.multi_region else ()
     made = [entity(resource_uid(key), (scope, *family, *leaves), _key_attributes(key, labels), dict(key.tags))]
     made += [entity(uid, (("KMS::Account", key.account),)) for uid in family]
-    for kind, name in sorted(paths):
-        account, path = name.split("/", 1)
-        parent = path.rpartition("/")[0]
-        made.append(entity((kind, name), ((kind, f"{account}/{parent}"),) if "/" in path else ()))
-    return made
+    return made + _alias_paths(key.account, key.aliases)
 
 
 def _prefixes(alias: str) -> list[str]:

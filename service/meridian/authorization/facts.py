@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from meridian.catalog import Requirement, enum_aws_value
 from meridian.domain.call import Call
+from meridian.domain.grant import Grant, covers, holds, is_grantee, is_retiring
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
 
 ABSENT: Final = object()
@@ -48,10 +49,11 @@ class PlainFacts:
 class CallFacts:
     """Facts of a call, for one of its requirements."""
 
-    __slots__ = ("_call", "_prefix", "_region", "_region_labels")
+    __slots__ = ("_call", "_prefix", "_region", "_region_labels", "_requirement")
 
     def __init__(self, call: Call, requirement: Requirement, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
         self._call = call
+        self._requirement = requirement
         self._prefix = SOURCE.get(requirement.action, "")
         self._region = region
         self._region_labels = region_labels
@@ -69,6 +71,8 @@ class CallFacts:
         return getattr(request, field) if request.HasField(field) else default
 
     def _encryption_context(self) -> dict[str, str]:
+        if self._call.grant is not None:
+            return dict(self._call.grant.constraint)
         return self._call.contexts[f"{self._prefix}encryption_context"]
 
     def _encryption_algorithm(self) -> str:
@@ -103,6 +107,32 @@ class CallFacts:
         aliases = self._call.aliases
         return next(iter(aliases.values())) if aliases else ABSENT
 
+    def _grants(self) -> list[str]:
+        """Grants to the caller that admit what is asked."""
+        call, action = self._call, self._requirement.action
+        found, principal = call.grants.get(self._requirement.resource_field), call.principal
+        if not found or principal is None:
+            return []
+        if action == "RetireGrant":
+            return [g.grant_id for g in found if is_retiring(g, principal) or (is_grantee(g, principal) and action in g.operations)]
+        if action == "CreateGrant":
+            wanted = call.grant
+            return [g.grant_id for g in found if wanted is not None and is_grantee(g, principal) and covers(g, wanted)]
+        context = call.contexts.get(f"{self._prefix}encryption_context", {})
+        return [g.grant_id for g in found if is_grantee(g, principal) and holds(g, action, context)]
+
+    def _of_grant(self, attribute: str) -> Any:
+        grant = self._call.grant
+        return (getattr(grant, attribute) if grant is not None else "") or ABSENT
+
+    def _is_grants(self, role: Callable[[Grant, Any], bool]) -> bool:
+        grant = self._call.grant
+        return grant is not None and self._call.principal is not None and role(grant, self._call.principal)
+
+    def _tag_keys(self) -> list[str]:
+        request = self._call.request
+        return sorted(request.tag_keys) if "tag_keys" in request.DESCRIPTOR.fields_by_name else sorted(self._request_tags())
+
     def _mfa_age(self) -> Any:
         principal = self._call.principal
         if principal is None or principal.mfa_at is None:
@@ -132,7 +162,18 @@ _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "reEncryptOnSameKey": CallFacts._same_key,
     "bypassPolicyLockoutSafetyCheck": lambda facts: facts._value("bypass_policy_lockout_safety_check", False),
     "requestTags": CallFacts._request_tags,
-    "tagKeys": lambda facts: sorted(facts._request_tags()),
+    "tagKeys": CallFacts._tag_keys,
+    "aliasName": lambda facts: facts._call.request.alias_name,
+    "granteePrincipal": lambda facts: facts._of_grant("grantee_principal"),
+    "retiringPrincipal": lambda facts: facts._call.request.retiring_principal or ABSENT,
+    "granteeServicePrincipal": lambda facts: ABSENT,  # service principals do not exist here; a request with one is refused
+    "retiringServicePrincipal": lambda facts: ABSENT,
+    "grantOperations": lambda facts: sorted(facts._call.grant.operations) if facts._call.grant is not None else [],
+    "grantConstraintType": lambda facts: facts._of_grant("constraint_type"),
+    "grantConstraintSourceArn": lambda facts: facts._of_grant("source_arn"),
+    "grantIsForService": lambda facts: False,
+    "callerIsRetiringPrincipal": lambda facts: facts._is_grants(is_retiring),
+    "callerIsGrantee": lambda facts: facts._is_grants(is_grantee),
     "replication": lambda facts: facts._call.rpc.name == "ReplicateKey",
     "replicaRegion": lambda facts: facts._call.request.replica_region,
     "replicaRegionLabels": CallFacts._replica_region_labels,
@@ -168,5 +209,5 @@ _REQUEST_READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "sourceAccount": lambda facts: ABSENT,
     "userAgent": lambda facts: facts._call.evidence.user_agent or ABSENT,
     "dryRun": lambda facts: facts._call.dry_run,
-    "grants": lambda facts: [],
+    "grants": CallFacts._grants,
 }

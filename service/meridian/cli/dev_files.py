@@ -39,6 +39,8 @@ LABELS: Final = {
 """Residency labels by Region, first match by the longest name. London and Zurich are in Europe, not in the EU."""
 
 PRINCIPALS: Final[tuple[tuple[str, str, str, list[str], dict[str, str]], ...]] = (
+    ("User", "111122223333", "developer", ["developers"], {}),
+    ("User", "444455556666", "developer-abroad", ["developers"], {}),
     ("User", "111122223333", "alice", ["key-administrators"], {}),
     ("Service", "111122223333", "app", ["key-users"], {}),
     ("Service", "111122223333", "tenant-a", [], {"tenant": "a"}),

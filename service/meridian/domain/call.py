@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key
 from meridian.domain.peer_message import Prepare, PrepareHandover
+
+if TYPE_CHECKING:
+    from meridian.domain.grant import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class Call:
         "error",
         "event_recorded",
         "evidence",
+        "grant",
+        "grants",
         "keys",
         "malformed",
         "prepare",
@@ -124,6 +129,10 @@ class Call:
         """The key that CreateKey is about to make; its key id is not drawn yet."""
         self.aliases: dict[str, str] = {}
         """Alias name as typed, by the request field, where the caller used one."""
+        self.grants: dict[str, tuple[Grant, ...]] = {}
+        """Grants to this caller on the key of each request field."""
+        self.grant: Grant | None = None
+        """The grant that the call creates, retires or revokes."""
         self.blob: CiphertextBlob | None = None
         """The parsed ciphertext of the request."""
         self.contexts: dict[str, dict[str, str]] = {}

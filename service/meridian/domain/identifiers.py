@@ -45,6 +45,11 @@ def key_arn(partition: str, region: str, account: str, key_id: str) -> str:
     return f"arn:{partition}:kms:{region}:{account}:key/{key_id}"
 
 
+def alias_arn(partition: str, region: str, account: str, alias_name: str) -> str:
+    """The ARN of an alias; its name has its prefix already."""
+    return f"arn:{partition}:kms:{region}:{account}:{alias_name}"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyReference:
     """What a caller wrote to name a key. Exactly one of `key_id` and `alias` is set; ARN parts are empty for short forms."""

@@ -21,6 +21,11 @@ class Limits:
 
     keys_per_account: int = 100_000
     tags_per_key: int = 50
+    aliases_per_key: int = 50
+    grants_per_key: int = 50_000
+    key_stores_per_account: int = 10
+    usage_seconds: float = 60.0
+    """How often the last use of keys is written."""
     key_policy_bytes: int = 32_768
     request_bytes: int = 262_144
     deadline_seconds_default: float = 5.0

@@ -46,6 +46,10 @@ class KeyChanges:
             return changed
         raise KMSInternalException(reason="four changes in a row met a newer version of the key")
 
+    def forget(self, key: Key) -> None:
+        """Drop a key from memory that a change has touched beside its own."""
+        self._directory.forget(key.account, key.key_id)
+
     async def _attempt(self, call: Call, resolved: Key, change: Change) -> Key:
         async with self._store.transaction() as uow:
             key = await uow.keys.find(resolved.account, resolved.key_id)

@@ -25,6 +25,7 @@ from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
+from meridian.ports.last_usage import UsageNotes
 from meridian.ports.policy_check import PolicyCheck
 from meridian.ports.store import Store, UnitOfWork, VersionConflict
 from meridian.replication.publish import shared_materials
@@ -56,6 +57,7 @@ class Keys:
         entropy: Entropy,
         home: Home,
         limits: Limits,
+        usage: UsageNotes,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -66,6 +68,7 @@ class Keys:
         self._entropy = entropy
         self._home = home
         self._limits = limits
+        self._usage = usage
 
     async def create_key(self, request: keys_pb2.CreateKeyRequest, call: Call) -> keys_pb2.CreateKeyResponse:
         """A new key: with material and Enabled, or of origin EXTERNAL without and PendingImport.
@@ -136,6 +139,24 @@ class Keys:
             response.keys.add(key_id=key_id, key_arn=key_arn(self._home.partition, self._home.region, account, key_id))
         if response.truncated:
             response.next_marker = self._engine.page_marker(scope, page[-1])
+        return response
+
+    async def get_key_last_usage(self, request: keys_pb2.GetKeyLastUsageRequest, call: Call) -> keys_pb2.GetKeyLastUsageResponse:
+        """The last successful cryptographic call on the key in this Region; an empty record where there was none."""
+        key = call.keys["key_id"]
+        use = self._usage.find_noted(key.account, key.key_id)
+        if use is None:
+            async with self._store.reading() as uow:
+                use = await uow.key_usage.find(key.account, key.key_id)
+        response = keys_pb2.GetKeyLastUsageResponse(key_id=key.arn)
+        for field in (response.key_creation_date, response.tracking_start_date):
+            field.FromDatetime(key.created_at)
+        response.key_last_usage.SetInParent()
+        if use is not None:
+            last = response.key_last_usage
+            set_enum(last, "operation", use.operation)
+            last.timestamp.FromDatetime(use.used_at)
+            last.cloud_trail_event_id, last.kms_request_id = use.event_id, use.request_id
         return response
 
     async def enable_key(self, request: keys_pb2.EnableKeyRequest, call: Call) -> keys_pb2.EnableKeyResponse:

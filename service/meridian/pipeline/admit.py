@@ -17,7 +17,7 @@ from meridian.domain.call import Call
 from meridian.domain.key import Key, Origin
 from meridian.domain.key_state import require_state
 from meridian.errors import IncorrectKeyException, KMSInvalidStateException
-from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD
+from meridian.pipeline.resolve import ALIAS_FIELD, CIPHERTEXT_KEY_FIELD
 
 ALGORITHM_FIELD: Final = {
     **{(operation, "key_id"): field for operation, (_, field) in CRYPTOGRAPHIC.items() if field},
@@ -34,6 +34,8 @@ class Admit:
     def __call__(self, call: Call) -> None:
         operation = call.rpc.name
         for field, key in call.keys.items():
+            if field == ALIAS_FIELD and operation == "UpdateAlias":
+                continue  # the key that the alias leaves may be in any state
             if field == CIPHERTEXT_KEY_FIELD.get(operation):
                 _require_named_by_ciphertext(call, key)
             if operation in CRYPTOGRAPHIC:

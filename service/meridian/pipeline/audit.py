@@ -33,6 +33,7 @@ from meridian.pipeline.audit_parameters import message_as_record, parameters_of
 from meridian.ports.audit import AuditStream
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
+from meridian.ports.last_usage import UsageNotes
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 
@@ -69,8 +70,17 @@ class Audit:
     """Implements `ports.audit.AuditTrail`, and closes the record of each call."""
 
     def __init__(
-        self, *, stream: AuditStream, store: Store, identity: RegionIdentity, replica: str, clock: Clock, entropy: Entropy
+        self,
+        *,
+        stream: AuditStream,
+        store: Store,
+        identity: RegionIdentity,
+        replica: str,
+        clock: Clock,
+        entropy: Entropy,
+        usage: UsageNotes,
     ) -> None:
+        self._usage = usage
         self._stream = stream
         self._store = store
         self._identity = identity
@@ -118,6 +128,8 @@ class Audit:
             if event is stored:
                 self._durable.append(event["eventID"])
             reach(FaultPoint.AUDIT_DURABLE)
+            if call.error is None:
+                self._usage.note(call, event["eventID"])
         finally:
             if stored is not None:
                 self._in_flight.discard(stored["eventID"])

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Resource, ScopeResource
+from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
 from meridian.authorization.facts import CallFacts
 from meridian.catalog import Requirement
 from meridian.domain.call import Call, PolicyDecision, Principal
@@ -56,8 +56,12 @@ class Authorize:
         return _refusal(call, principal, decision, abroad=abroad)
 
     def _resource(self, call: Call, requirement: Requirement) -> Resource | None:
-        if requirement.resource == "KEY":
+        if requirement.resource in ("KEY", "ALIAS_TARGET", "GRANT_KEY"):
             return call.keys.get(requirement.resource_field)
+        if requirement.resource == "ALIAS" and call.principal is not None:
+            return AliasResource(call.principal.account, self._region, call.request.alias_name)
+        if requirement.resource == "KEY_STORE" and call.principal is not None:
+            return KeyStoreResource(call.principal.account, self._region, call.request.custom_key_store_id)
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
             # The policy that a new key will have says nothing yet about who may make it.
             return replace(call.prospective, policy="", account_delegation=True)

@@ -13,9 +13,10 @@ from typing import Any, Final
 from meridian.catalog import enum_aws_value
 from meridian.domain.algorithms import TABLE as SPECS
 from meridian.domain.algorithms import algorithms
+from meridian.domain.identifiers import ALIAS_NAME
 from meridian.domain.key import KeySpec, KeyUsage, Origin
 from meridian.domain.tag import require_tags
-from meridian.errors import FeatureNotBuiltException, UnsupportedOperationException, ValidationException
+from meridian.errors import FeatureNotBuiltException, InvalidAliasNameException, UnsupportedOperationException, ValidationException
 from meridian.kms.v1 import types_pb2
 
 Rule = Callable[[Any], None]
@@ -142,6 +143,27 @@ def _pair_can_be_made(request: Any) -> None:
         raise FeatureNotBuiltException(f"KeyPairSpec {spec} is not supported.")
 
 
+def _alias_name(request: Any) -> None:
+    name = request.alias_name
+    if not name.startswith("alias/"):
+        message = 'Alias must start with the prefix "alias/". Please see docs/clients.md.'
+        raise ValidationException(message, fields=[("aliasName", "without its prefix")])
+    if not ALIAS_NAME.fullmatch(name):
+        raise ValidationException(f"{name} contains invalid characters for an alias", fields=[("aliasName", "has other characters")])
+    if name.startswith("alias/aws/"):
+        raise InvalidAliasNameException("Alias names that begin with alias/aws/ are reserved.")
+
+
+def _target_is_a_key(request: Any) -> None:
+    if "alias/" in request.target_key_id:
+        raise ValidationException("Aliases must refer to keys. Not aliases", fields=[("targetKeyId", "is an alias")])
+
+
+def _one_retiring_principal(request: Any) -> None:
+    if not request.HasField("retiring_principal"):
+        raise ValidationException("RetiringPrincipal is required.", fields=[("retiringPrincipal", "missing")])
+
+
 def _tags(request: Any) -> None:
     require_tags([(tag.tag_key, tag.tag_value) for tag in request.tags])
 
@@ -167,6 +189,11 @@ def _default_policy_name(request: Any) -> None:
 _DATA_KEY = (_one_data_key_size,)
 
 TABLE: Final[dict[str, tuple[Rule, ...]]] = {
+    "CreateAlias": (_alias_name, _target_is_a_key),
+    "UpdateAlias": (_alias_name, _target_is_a_key),
+    "DeleteAlias": (_alias_name,),
+    "ListRetirableGrants": (_one_retiring_principal,),
+    "TagResource": (_tags,),
     "CreateKey": (_one_key_spec, _usage_fits_spec, _key_can_be_made, _tags),
     "Decrypt": (_no_attestation, _ciphertext_present("key_id"), _key_needed_for_asymmetric("encryption_algorithm", "key_id")),
     "ReEncrypt": (

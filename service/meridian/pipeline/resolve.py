@@ -13,7 +13,7 @@ from typing import Final
 
 from meridian.domain.call import Call
 from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
-from meridian.domain.identifiers import KeyReference, key_arn, parse_key_reference
+from meridian.domain.identifiers import KeyReference, alias_arn, key_arn, parse_key_reference
 from meridian.domain.key import Key
 from meridian.errors import AccessDeniedException, IncorrectKeyException, KmsError, NotFoundException
 from meridian.kms.v1.types_pb2 import ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
@@ -26,6 +26,11 @@ CIPHERTEXT_KEY_FIELD: Final = {"Decrypt": "key_id", "ReEncrypt": "source_key_id"
 ALGORITHM: Final = {"Decrypt": "encryption_algorithm", "ReEncrypt": "source_encryption_algorithm"}
 NAMES_ITS_KEY: Final = (0, ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT)
 """The ciphertext of a symmetric key names its key; that of an RSA key is bare."""
+
+ALIAS_FIELD: Final = "alias_name"
+ALIAS_OPERATIONS: Final = frozenset({"UpdateAlias", "DeleteAlias"})
+"""Operations on an alias that must be there; the key behind it is decided on too."""
+ALIAS_MARK: Final = "alias/"
 
 UNUSABLE_CIPHERTEXT: Final = (
     "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
@@ -49,15 +54,23 @@ class Resolve:
             and getattr(call.request, ALGORITHM[call.rpc.name]) in NAMES_ITS_KEY
         ):
             call.blob = parse_ciphertext_blob(call.request.ciphertext_blob)
-        for number, (field, _) in enumerate(call.rpc.key_fields):
-            if not self._from_memory(call, field, blob_field):
+        if call.rpc.name in ALIAS_OPERATIONS:
+            return self._with_alias_target(call)
+        for number, (field, alias_allowed) in enumerate(call.rpc.key_fields):
+            if not self._from_memory(call, field, alias_allowed, blob_field):
                 return self._from_store(call, number, blob_field)
         return None
 
-    def _from_memory(self, call: Call, field: str, blob_field: str | None) -> bool:
+    def _from_memory(self, call: Call, field: str, alias_allowed: bool, blob_field: str | None) -> bool:
         assert call.principal is not None  # noqa: S101 - the step before has seen to it
         if call.request.HasField(field):
-            key = self._directory.find_cached(call.principal.account, getattr(call.request, field))
+            text = getattr(call.request, field)
+            is_alias = ALIAS_MARK in text
+            if is_alias and not alias_allowed:
+                return False  # refused where names are read
+            key = self._directory.find_cached(call.principal.account, text)
+            if is_alias and key is not None:
+                call.aliases[field] = text[text.index(ALIAS_MARK) :]
         elif field == blob_field and call.blob is not None:
             key = self._directory.find_cached_number(call.blob.number, multi_region=call.blob.multi_region)
         else:
@@ -66,6 +79,16 @@ class Resolve:
             return False
         call.keys[field] = key
         return True
+
+    async def _with_alias_target(self, call: Call) -> None:
+        """The key that the named alias points at now, then the keys that the request names."""
+        assert call.principal is not None  # noqa: S101 - the step before has seen to it
+        account, name = call.principal.account, call.request.alias_name
+        key = await self._directory.find_by_alias(account, name)
+        if key is None:
+            raise NotFoundException(f"Alias {alias_arn(self._partition, self._region, account, name)} is not found.")
+        call.keys[ALIAS_FIELD] = key
+        await self._from_store(call, 0, None)
 
     async def _from_store(self, call: Call, first: int, blob_field: str | None) -> None:
         for field, alias_allowed in call.rpc.key_fields[first:]:
@@ -89,8 +112,10 @@ class Resolve:
             raise self._elsewhere(reference, call, may_be_foreign)
         account = reference.account or caller
         if reference.alias:
-            raise self._absent(call, account, reference)
-        key = await self._directory.find(account, reference.key_id)
+            key = await self._directory.find_by_alias(account, reference.alias)
+            call.aliases[field] = reference.alias
+        else:
+            key = await self._directory.find(account, reference.key_id)
         if key is None and may_be_foreign and not reference.is_arn and call.blob is not None and call.blob.key_id == reference.key_id:
             return await self._by_blob(call.blob)
         if key is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
+from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 
 
@@ -29,6 +31,18 @@ class KeyDirectory(Protocol):
 
     async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
         """The key with this number, of any account."""
+        ...
+
+    async def find_by_alias(self, account: str, alias_name: str) -> Key | None:
+        """The key that this alias of the account names."""
+        ...
+
+    def find_cached_grants(self, key: Key, principal_arn: str) -> tuple[Grant, ...] | None:
+        """Grants on this key to this principal if they are in memory; None when they must be looked up."""
+        ...
+
+    async def find_grants(self, key: Key, principal_arn: str, meant: Collection[str]) -> tuple[Grant, ...]:
+        """Grants on this key whose grantee is one of `meant`, which are the names of this principal."""
         ...
 
     def remember(self, account: str, text: str, key: Key) -> None:

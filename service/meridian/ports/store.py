@@ -17,6 +17,7 @@ from typing import Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import OperatorWord, SetRow
+from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
 from meridian.ports.store_rows import Change, ImportKeyRow, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
 
 
@@ -273,6 +274,10 @@ class UnitOfWork(Protocol):
     audit_events: AuditEvents
     keyring: KeyringRows
     region: Region
+    aliases: Aliases
+    grants: Grants
+    key_usage: KeyUsage
+    key_stores: KeyStores
 
 
 class Store(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,3 +94,42 @@ class Change:
     number: int
     account: str
     key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AliasRow:
+    """A name of a key within its account and Region."""
+
+    account: str
+    alias_name: str
+    """With its prefix, `alias/…`."""
+    key_id: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """The last successful cryptographic call on a key."""
+
+    account: str
+    key_id: str
+    operation: str
+    used_at: datetime
+    event_id: str
+    """Of its audit record."""
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStoreRow:
+    """An external key store, as it was described to the service."""
+
+    account: str
+    store_id: str
+    name: str
+    state: str
+    """The ConnectionState of the AWS KMS API."""
+    created_at: datetime
+    proxy: Mapping[str, str]
+    """What reaches its proxy, without the secret access key."""

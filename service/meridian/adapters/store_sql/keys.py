@@ -73,7 +73,7 @@ class SqlKeys:
         )
         if done.rowcount != 1:
             raise VersionConflict("the key has another version")
-        for table in (t.key_tags, t.aliases, t.materials):
+        for table in (t.key_tags, t.aliases, t.materials, t.grants, t.key_usage):
             await self._connection.execute(delete(table).where(*_same_key(table, key)))
         await self._note_change(key)
 

@@ -137,7 +137,51 @@ aliases = Table(
     Column("account", identifier(12), primary_key=True),
     Column("alias_name", identifier(256), primary_key=True),
     Column("key_id", identifier(64), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
     Index("aliases_key", "account", "key_id"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("grant_id", identifier(64), primary_key=True),
+    Column("account", identifier(12), nullable=False),
+    Column("key_id", identifier(64), nullable=False),
+    Column("grantee_principal", identifier(256), nullable=False),
+    Column("retiring_principal", identifier(256), nullable=False),
+    Column("issuing_account", identifier(12), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("operations", Text, nullable=False),
+    Column("constraint_type", Text, nullable=False),
+    Column("constraint_pairs", Text, nullable=False),
+    Column("source_arn", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("grants_key", "account", "key_id", "grantee_principal"),
+    Index("grants_retiring", "retiring_principal", "grant_id"),
+)
+
+key_usage = Table(
+    "key_usage",
+    metadata,
+    Column("account", identifier(12), primary_key=True),
+    Column("key_id", identifier(64), primary_key=True),
+    Column("operation", Text, nullable=False),
+    Column("used_at", Moment, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+)
+
+key_stores = Table(
+    "key_stores",
+    metadata,
+    Column("account", identifier(12), primary_key=True),
+    Column("store_id", identifier(64), primary_key=True),
+    Column("name", identifier(256), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("proxy", Text, nullable=False),
+    Index("key_stores_name", "account", "name", unique=True),
 )
 
 materials = Table(

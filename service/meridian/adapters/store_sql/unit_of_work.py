@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from meridian.adapters.store_sql.aliases import SqlAliases
 from meridian.adapters.store_sql.audit_events import SqlAuditEvents
+from meridian.adapters.store_sql.grants import SqlGrants
 from meridian.adapters.store_sql.import_keys import SqlImportKeys
 from meridian.adapters.store_sql.inbox import SqlInbox
 from meridian.adapters.store_sql.key_sets import SqlKeySets
+from meridian.adapters.store_sql.key_stores import SqlKeyStores
+from meridian.adapters.store_sql.key_usage import SqlKeyUsage
 from meridian.adapters.store_sql.keyring import SqlKeyringRows
 from meridian.adapters.store_sql.keys import SqlKeys
 from meridian.adapters.store_sql.operator_words import SqlOperatorWords
 from meridian.adapters.store_sql.outbox import SqlOutbox
 from meridian.adapters.store_sql.region import SqlRegion
 from meridian.ports.store import AuditEvents, ImportKeys, Inbox, KeyringRows, Keys, KeySets, OperatorWords, Outbox, Region
+from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
 
 
 class SqlUnitOfWork:
@@ -29,3 +34,7 @@ class SqlUnitOfWork:
         self.audit_events: AuditEvents = SqlAuditEvents(connection)
         self.keyring: KeyringRows = SqlKeyringRows(connection)
         self.region: Region = SqlRegion(connection)
+        self.aliases: Aliases = SqlAliases(connection)
+        self.grants: Grants = SqlGrants(connection)
+        self.key_usage: KeyUsage = SqlKeyUsage(connection)
+        self.key_stores: KeyStores = SqlKeyStores(connection)

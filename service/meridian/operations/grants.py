@@ -1,0 +1,143 @@
+"""GrantsService: permissions on one key for one principal.
+
+Source: AWS KMS API Reference, CreateGrant, ListGrants, ListRetirableGrants, RetireGrant, RevokeGrant.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from meridian.domain.call import Call
+from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant
+from meridian.domain.identifiers import key_arn
+from meridian.domain.key import Key
+from meridian.domain.limits import Limits
+from meridian.errors import DryRunOperationException, KMSInternalException, LimitExceededException, NotFoundException
+from meridian.kms.v1 import grants_pb2, types_pb2
+from meridian.operations.change import KeyChanges
+from meridian.operations.keys import Home
+from meridian.operations.page import Page
+from meridian.operations.present import add_enums
+from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.store import Store, UnitOfWork
+
+LIST_LIMIT_DEFAULT: Final = 50
+
+
+class Grants:
+    """A grant acts as soon as CreateGrant has answered; its token adds nothing, and is accepted everywhere."""
+
+    def __init__(self, *, store: Store, engine: CryptoEngine, changes: KeyChanges, home: Home, limits: Limits) -> None:
+        self._store = store
+        self._engine = engine
+        self._changes = changes
+        self._home = home
+        self._limits = limits
+
+    async def create_grant(self, request: grants_pb2.CreateGrantRequest, call: Call) -> grants_pb2.CreateGrantResponse:
+        """A grant and a token for it; the one that is there, where the same was created under the same name.
+
+        Raises: LimitExceededException, DryRunOperationException.
+        """
+        wanted = call.grant
+        if wanted is None:
+            raise KMSInternalException(reason="no grant to create")
+        if call.dry_run:
+            raise DryRunOperationException
+        made = wanted
+
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            nonlocal made
+            same = [g for g in await uow.grants.of_principals(key.account, key.key_id, [wanted.grantee_principal]) if g.is_same(wanted)]
+            if same:
+                made = same[0]
+                return key
+            quota, current = self._limits.grants_per_key, await uow.grants.count(key.account, key.key_id)
+            if current >= quota:
+                raise LimitExceededException(f"Grants per key quota is {quota}, current usage is {current}.")
+            await uow.grants.insert(wanted)
+            return key
+
+        call.response_elements = {"grantId": wanted.grant_id, "keyId": call.keys["key_id"].arn}
+        await self._changes.apply(call, call.keys["key_id"], change)
+        return grants_pb2.CreateGrantResponse(grant_token=self._engine.page_marker(GRANT_TOKEN, made.grant_id), grant_id=made.grant_id)
+
+    async def list_grants(self, request: grants_pb2.ListGrantsRequest, call: Call) -> grants_pb2.ListGrantsResponse:
+        """The key's grants by id. Raises: InvalidMarkerException."""
+        key = call.keys["key_id"]
+        page = Page(self._engine, call, f"{key.arn} {request.grant_id} {request.grantee_principal}", default=LIST_LIMIT_DEFAULT)
+        async with self._store.reading() as uow:
+            found = await uow.grants.list(
+                key.account,
+                key.key_id,
+                grantee=request.grantee_principal,
+                grant_id=request.grant_id,
+                after=page.after,
+                limit=page.limit + 1,
+            )
+        response = grants_pb2.ListGrantsResponse()
+        response.grants.extend(self._entry(grant) for grant in page.cut(response, found, [g.grant_id for g in found]))
+        return response
+
+    async def list_retirable_grants(
+        self, request: grants_pb2.ListRetirableGrantsRequest, call: Call
+    ) -> grants_pb2.ListRetirableGrantsResponse:
+        """Grants in this Region that this principal may retire, on keys of any account. Raises: InvalidMarkerException."""
+        retiring = request.retiring_principal
+        page = Page(self._engine, call, retiring, default=LIST_LIMIT_DEFAULT)
+        async with self._store.reading() as uow:
+            found = await uow.grants.list_retirable(retiring, after=page.after, limit=page.limit + 1)
+        response = grants_pb2.ListRetirableGrantsResponse()
+        response.grants.extend(self._entry(grant) for grant in page.cut(response, found, [g.grant_id for g in found]))
+        return response
+
+    async def retire_grant(self, request: grants_pb2.RetireGrantRequest, call: Call) -> grants_pb2.RetireGrantResponse:
+        """The grant has ended. Raises: NotFoundException, DryRunOperationException."""
+        await self._end(call, call.keys["grant_id"])
+        return grants_pb2.RetireGrantResponse()
+
+    async def revoke_grant(self, request: grants_pb2.RevokeGrantRequest, call: Call) -> grants_pb2.RevokeGrantResponse:
+        """The grant has ended. Raises: NotFoundException, DryRunOperationException."""
+        await self._end(call, call.keys["key_id"])
+        return grants_pb2.RevokeGrantResponse()
+
+    async def _end(self, call: Call, resolved: Key) -> None:
+        grant = call.grant
+        if grant is None:
+            raise KMSInternalException(reason="no grant to end")
+        if call.dry_run:
+            raise DryRunOperationException
+        call.audit_data["grantId"] = grant.grant_id
+
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            if not await uow.grants.delete(grant):
+                raise NotFoundException(f"Grant ID {grant.grant_id} not found")
+            return key
+
+        await self._changes.apply(call, resolved, change)
+
+    def _entry(self, grant: Grant) -> types_pb2.GrantListEntry:
+        home = self._home
+        entry = types_pb2.GrantListEntry(
+            key_id=key_arn(home.partition, home.region, grant.account, grant.key_id),
+            grant_id=grant.grant_id,
+            name=grant.name,
+            grantee_principal=grant.grantee_principal,
+            issuing_account=f"arn:{home.partition}:iam::{grant.issuing_account}:root",
+        )
+        entry.creation_date.FromDatetime(grant.created_at.replace(microsecond=0))
+        add_enums(entry, "operations", sorted(grant.operations))
+        if grant.retiring_principal:
+            entry.retiring_principal = grant.retiring_principal
+        _constrain(entry.constraints, grant)
+        return entry
+
+
+def _constrain(constraints: Any, grant: Grant) -> None:
+    """Fill in what constrains the grant; a grant without constraints leaves the message unset."""
+    if grant.constraint_type == EQUALS:
+        constraints.encryption_context_equals.update(grant.constraint)
+    elif grant.constraint_type == SUBSET:
+        constraints.encryption_context_subset.update(grant.constraint)
+    if grant.source_arn:
+        constraints.source_arn = grant.source_arn

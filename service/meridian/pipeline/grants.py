@@ -1,0 +1,173 @@
+"""After the keys: which grants could admit this call, and which grant a call is about.
+
+Grants of a caller on a key come from memory; the first time, they are one read of the store.
+
+Source: AWS KMS Developer Guide, Grants; docs/spec/policies.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from meridian.catalog import enum_aws_value
+from meridian.domain.call import Call, Principal
+from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant, require_terms
+from meridian.domain.key import Key
+from meridian.errors import (
+    AccessDeniedException,
+    InvalidArnException,
+    InvalidGrantIdException,
+    InvalidGrantTokenException,
+    InvalidMarkerException,
+    KMSInternalException,
+    NotFoundException,
+    ValidationException,
+)
+from meridian.ports.clock import Clock
+from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.entropy import Entropy
+from meridian.ports.key_directory import KeyDirectory
+from meridian.ports.store import Store
+
+GRANT_ID: Final = re.compile(r"[0-9a-f]{64}")
+PRINCIPAL: Final = re.compile(
+    r"arn:aws[a-z-]*:iam::[0-9]{12}:(root|(user|role|service|federated-user)/[\w+=,.@/-]+)"
+    r"|arn:aws[a-z-]*:sts::[0-9]{12}:(assumed-role|federated-user)/[\w+=,.@/-]+|[0-9]{12}"
+)
+
+
+class FindGrants:
+    """Fills `call.grants`, and `call.grant` where one is created, retired or revoked.
+
+    Raises: InvalidGrantTokenException, InvalidGrantIdException, InvalidArnException, NotFoundException, ValidationException.
+    """
+
+    def __init__(self, *, store: Store, engine: CryptoEngine, directory: KeyDirectory, clock: Clock, entropy: Entropy) -> None:
+        self._store = store
+        self._engine = engine
+        self._directory = directory
+        self._clock = clock
+        self._entropy = entropy
+
+    def __call__(self, call: Call) -> Awaitable[None] | None:
+        name = call.rpc.name
+        if name in ("RetireGrant", "RevokeGrant"):
+            return self._find_ended(call)
+        if name == "CreateGrant":
+            call.grant = self._wanted(call)
+        self._require_tokens(call)
+        for field, key in call.keys.items():
+            known = self._directory.find_cached_grants(key, call.principal.arn) if call.principal is not None else ()
+            if known is None:
+                return self._load(call)
+            if known:
+                call.grants[field] = known
+        return None
+
+    async def _load(self, call: Call) -> None:
+        if call.principal is None:
+            raise KMSInternalException(reason="no principal")
+        meant = principals_meant(call.principal)
+        for field, key in call.keys.items():
+            call.grants[field] = await self._directory.find_grants(key, call.principal.arn, meant)
+
+    def _require_tokens(self, call: Call) -> None:
+        for token in getattr(call.request, "grant_tokens", ()):
+            self._grant_id_of(token)
+
+    def _grant_id_of(self, token: str) -> str:
+        try:
+            return self._engine.open_page_marker(GRANT_TOKEN, token)
+        except InvalidMarkerException as fault:
+            raise InvalidGrantTokenException("The grant token is not valid.") from fault
+
+    # ---- a grant that is to be
+
+    def _wanted(self, call: Call) -> Grant:
+        request, key = call.request, call.keys["key_id"]
+        if call.principal is None:
+            raise KMSInternalException(reason="no principal")
+        if request.HasField("grantee_service_principal") or request.HasField("retiring_service_principal"):
+            raise ValidationException("Service principals do not exist here.", fields=[("granteeServicePrincipal", "no such principal")])
+        if not request.HasField("grantee_principal"):
+            raise ValidationException("GranteePrincipal is required.", fields=[("granteePrincipal", "missing")])
+        for field in ("grantee_principal", "retiring_principal"):
+            if request.HasField(field):
+                _require_principal(getattr(request, field))
+        kind, pairs = _constraint(request)
+        operations = request.DESCRIPTOR.fields_by_name["operations"]
+        wanted = Grant(
+            grant_id=self._entropy.random_bytes(32).hex(),
+            account=key.account,
+            key_id=key.key_id,
+            grantee_principal=request.grantee_principal,
+            issuing_account=call.principal.account,
+            operations=frozenset(enum_aws_value(operations, number) for number in request.operations),
+            created_at=self._clock.now(),
+            name=request.name,
+            retiring_principal=request.retiring_principal,
+            constraint_type=kind,
+            constraint=pairs,
+            source_arn=request.constraints.source_arn,
+        )
+        require_terms(key, wanted)
+        return wanted
+
+    # ---- a grant that is to end
+
+    async def _find_ended(self, call: Call) -> None:
+        request = call.request
+        named = request.grant_id if request.HasField("grant_id") else ""
+        if call.rpc.name == "RetireGrant":
+            named = self._named_by_retirement(request, named)
+        if not GRANT_ID.fullmatch(named):
+            raise InvalidGrantIdException(f"Grant ID {named} is not valid.")
+        async with self._store.reading() as uow:
+            grant = await uow.grants.find(named)
+        key = call.keys.get("key_id")
+        if grant is None or (key is not None and (key.account, key.key_id) != (grant.account, grant.key_id)):
+            raise NotFoundException(f"Grant ID {named} not found")
+        call.grant = grant
+        if call.rpc.name == "RetireGrant":
+            if call.principal is None or not _may_retire(grant, call.principal):
+                raise AccessDeniedException("The grant can be retired by its retiring principal, its grantee or its account alone.")
+            call.keys = {"grant_id": key or await self._key_of(grant)}
+            call.grants["grant_id"] = (grant,)
+
+    def _named_by_retirement(self, request: Any, named: str) -> str:
+        if request.HasField("grant_token"):
+            of_token = self._grant_id_of(request.grant_token)
+            if named and named != of_token:
+                raise ValidationException("GrantToken and GrantId name two grants.", fields=[("grantId", "not that of the token")])
+            return of_token
+        if not (named and request.HasField("key_id")):
+            raise ValidationException("Either a grant token, or a key id and a grant id, is needed.", fields=[("grantToken", "missing")])
+        return named
+
+    async def _key_of(self, grant: Grant) -> Key:
+        key = await self._directory.find(grant.account, grant.key_id)
+        if key is None:
+            raise NotFoundException(f"Grant ID {grant.grant_id} not found")
+        return key
+
+
+def _may_retire(grant: Grant, principal: Principal) -> bool:
+    """Those who have a standing in the grant; a policy must allow those of its account, and may forbid it to anybody."""
+    if is_retiring(grant, principal) or (is_grantee(grant, principal) and "RetireGrant" in grant.operations):
+        return True
+    return principal.account == grant.issuing_account
+
+
+def _require_principal(text: str) -> None:
+    if not PRINCIPAL.fullmatch(text):
+        raise InvalidArnException(f"ARN is not valid: {text}")
+
+
+def _constraint(request: Any) -> tuple[str, dict[str, str]]:
+    equals = dict(request.constraints.encryption_context_equals)
+    subset = dict(request.constraints.encryption_context_subset)
+    if equals and subset:
+        raise ValidationException("More than one constraint supplied", fields=[("constraints", "two encryption contexts")])
+    return (EQUALS, equals) if equals else (SUBSET, subset) if subset else ("", {})

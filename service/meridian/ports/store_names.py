@@ -1,0 +1,82 @@
+"""What the store keeps around keys: aliases, grants, last usage, custom key stores. Part of `ports.store.UnitOfWork`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from meridian.domain.grant import Grant
+from meridian.ports.store_rows import AliasRow, KeyStoreRow, KeyUse
+
+
+class Aliases(Protocol):
+    """Names of keys. Whoever changes one also writes the key, whose version stands for its names."""
+
+    async def find(self, account: str, alias_name: str) -> AliasRow | None: ...
+
+    async def insert(self, row: AliasRow) -> None:
+        """Raises: VersionConflict if the account has this alias."""
+        ...
+
+    async def point(self, account: str, alias_name: str, key_id: str, *, now: datetime) -> None:
+        """Let the alias name another key."""
+        ...
+
+    async def delete(self, account: str, alias_name: str) -> None: ...
+
+    async def list(self, account: str, *, key_id: str, after: str, limit: int) -> Sequence[AliasRow]:
+        """Aliases in byte order, those greater than `after`; of one key, unless `key_id` is empty."""
+        ...
+
+
+class Grants(Protocol):
+    """Grants. Every write adds a row to the change feed, under the grant's key, in the same transaction."""
+
+    async def find(self, grant_id: str) -> Grant | None: ...
+
+    async def of_principals(self, account: str, key_id: str, principals: Collection[str]) -> Sequence[Grant]:
+        """Grants on this key whose grantee is one of these."""
+        ...
+
+    async def list(self, account: str, key_id: str, *, grantee: str, grant_id: str, after: str, limit: int) -> Sequence[Grant]:
+        """Grants on this key by grant id, those greater than `after`; `grantee` and `grant_id` filter unless empty."""
+        ...
+
+    async def list_retirable(self, retiring_principal: str, *, after: str, limit: int) -> Sequence[Grant]:
+        """Grants of any key that this principal may retire, by grant id."""
+        ...
+
+    async def count(self, account: str, key_id: str) -> int: ...
+
+    async def insert(self, grant: Grant) -> None: ...
+
+    async def delete(self, grant: Grant) -> bool:
+        """Whether it was there."""
+        ...
+
+
+class KeyUsage(Protocol):
+    """When keys were last used."""
+
+    async def find(self, account: str, key_id: str) -> KeyUse | None: ...
+
+    async def write(self, uses: Iterable[KeyUse]) -> None:
+        """Keep each, unless a later one is kept already."""
+        ...
+
+
+class KeyStores(Protocol):
+    """Custom key stores."""
+
+    async def find(self, account: str, store_id: str) -> KeyStoreRow | None: ...
+
+    async def put(self, row: KeyStoreRow) -> None:
+        """Store it, in place of the one with its id. Raises: VersionConflict if another has its name."""
+        ...
+
+    async def delete(self, account: str, store_id: str) -> None: ...
+
+    async def list(self, account: str, *, after: str, limit: int) -> Sequence[KeyStoreRow]:
+        """Stores of the account by id, those greater than `after`."""
+        ...

@@ -1,0 +1,82 @@
+"""When keys were last used: noted in memory at the end of each call, written in batches, never on the call's path.
+
+Source: AWS KMS API Reference, GetKeyLastUsage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime
+from typing import Final
+
+from meridian.domain.call import Call
+from meridian.errors import KmsError
+from meridian.ports.store import Store, VersionConflict
+from meridian.ports.store_rows import KeyUse
+
+Noted = tuple[str, datetime, str, str]
+"""Operation, time, event id, request id."""
+
+TRACKED: Final = frozenset(
+    {
+        "Decrypt",
+        "DeriveSharedSecret",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "ReEncrypt",
+        "Sign",
+        "Verify",
+        "VerifyMac",
+        "Encapsulate",
+        "Decapsulate",
+    }
+)
+
+
+class LastUsage:
+    """One per process; the later of two processes' notes is kept."""
+
+    def __init__(self, store: Store, seconds: float) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._noted: dict[tuple[str, str], Noted] = {}
+
+    def note(self, call: Call, event_id: str) -> None:
+        """A successful call has ended; what is no use of a key is passed over."""
+        if call.rpc.name in TRACKED:
+            for key in call.keys.values():
+                # Never the call itself: it holds what was encrypted.
+                self._noted[key.account, key.key_id] = (call.rpc.operation, call.received_at, event_id, call.request_id)
+
+    def find_noted(self, account: str, key_id: str) -> KeyUse | None:
+        """A use that is not written yet."""
+        noted = self._noted.get((account, key_id))
+        return _use((account, key_id), noted) if noted is not None else None
+
+    async def run(self) -> None:
+        """Write at intervals, until cancelled; then once more."""
+        try:
+            while True:
+                await asyncio.sleep(self._seconds)
+                with contextlib.suppress(KmsError, VersionConflict):  # the database is away; later uses are noted meanwhile
+                    await self.write()
+        finally:
+            with contextlib.suppress(KmsError, VersionConflict):
+                await self.write()
+
+    async def write(self) -> None:
+        """Write what is noted. Raises: KmsError; what was noted is lost then."""
+        noted, self._noted = self._noted, {}
+        if noted:
+            async with self._store.transaction() as uow:
+                await uow.key_usage.write([_use(name, note) for name, note in noted.items()])
+
+
+def _use(name: tuple[str, str], note: Noted) -> KeyUse:
+    (account, key_id), (operation, used_at, event_id, request_id) = name, note
+    return KeyUse(account, key_id, operation, used_at, event_id, request_id)

@@ -1,0 +1,45 @@
+"""Good requests on aliases, tags, grants and key stores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.deployment import HOME, Deployment
+
+from meridian.kms.v1 import types_pb2 as t
+
+PRINCIPAL = "arn:aws:iam::111122223333:service/tenant-a"
+
+
+def named_things(two_regions: Deployment, arn: str) -> dict[str, Any]:
+    """One request per operation; what they name has been made by a developer of the key's account."""
+    granted = {"key_id": arn, "grantee_principal": PRINCIPAL, "operations": [t.GRANT_OPERATION_DESCRIBE_KEY]}
+    proxy = {
+        "custom_key_store_type": t.CUSTOM_KEY_STORE_TYPE_EXTERNAL_KEY_STORE,
+        "xks_proxy_uri_path": "/kms/xks/v1",
+        "xks_proxy_authentication_credential": t.XksProxyAuthenticationCredentialType(
+            access_key_id="ABCDEFGHIJKLMNOPQRST", raw_secret_access_key="s" * 43
+        ),
+    }
+    with two_regions.client(HOME, "developer") as developer:
+        grants = [developer.create_grant(**granted).grant_id for _ in range(2)]
+        developer.create_alias(alias_name="alias/matrix/old", target_key_id=arn)
+        other = developer.create_key().key_metadata.arn
+        store = developer.create_custom_key_store(
+            custom_key_store_name="matrix", xks_proxy_uri_endpoint="https://one.example.com", **proxy
+        ).custom_key_store_id
+    return {
+        "CreateAlias": {"alias_name": "alias/matrix/new", "target_key_id": arn},
+        "UpdateAlias": {"alias_name": "alias/matrix/old", "target_key_id": other},
+        "DeleteAlias": {"alias_name": "alias/matrix/old"},
+        "TagResource": {"key_id": arn, "tags": [t.Tag(tag_key="k", tag_value="v")]},
+        "UntagResource": {"key_id": arn, "tag_keys": ["k"]},
+        "CreateGrant": granted,
+        "RetireGrant": {"key_id": arn, "grant_id": grants[0]},
+        "RevokeGrant": {"key_id": arn, "grant_id": grants[1]},
+        "ListRetirableGrants": {"retiring_principal": PRINCIPAL},
+        "CreateCustomKeyStore": {"custom_key_store_name": "matrix-2", "xks_proxy_uri_endpoint": "https://two.example.com", **proxy},
+        "UpdateCustomKeyStore": {"custom_key_store_id": store, "new_custom_key_store_name": "matrix-3"},
+        **{f"{verb}CustomKeyStore": {"custom_key_store_id": store} for verb in ("Connect", "Disconnect", "Delete")},
+        **{name: {"key_id": arn} for name in ("ListResourceTags", "ListGrants", "GetKeyLastUsage")},
+    }
