@@ -30,6 +30,7 @@ from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.migrate import SchemaError, require_current, upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.authentication.aws_signature import AwsSignatures
 from meridian.authentication.client_certificate import ClientCertificates
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
@@ -93,7 +94,8 @@ from meridian.replication.publish import SetPublisher
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
 from meridian.settings import FileSealSettings, ListenerSettings, Settings
-from meridian.transport.admin_app import admin_app, admin_server
+from meridian.transport.admin_app import admin_app, http_server
+from meridian.transport.aws_json.app import AwsWire, aws_app
 from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
 from meridian.transport.peer_server import ReplicationServer, add_replication_service
 from meridian.workers.key_schedule import KeyScheduleWorker
@@ -218,6 +220,7 @@ class Region:
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[grpc.aio.Server] = []
         self._admin: uvicorn.Server | None = None
+        self._aws: uvicorn.Server | None = None
         self._ready = False
 
     @classmethod
@@ -235,8 +238,9 @@ class Region:
         """Stop listening, finish what is under way, close the audit stream, release everything."""
         self._ready = False
         await asyncio.gather(*[server.stop(grace_seconds) for server in self._servers])
-        if self._admin is not None:
-            self._admin.should_exit = True
+        for server in (self._aws, self._admin):
+            if server is not None:
+                server.should_exit = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -372,7 +376,7 @@ class Region:
             telemetry=telemetry,
             audit=audit,
             steps=(
-                Authenticate(principals, ClientCertificates(principals)),
+                Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region)),
                 Throttle(clock, s.throttle),
                 Validate(),
                 Resolve(directory, partition=s.partition, region=s.region),
@@ -513,8 +517,18 @@ class Region:
         for each in self._servers:
             await each.start()
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        self._admin = admin_server(admin_app(self._registry, lambda: self._ready), s.admin.listen)
+        self._admin = http_server(admin_app(self._registry, lambda: self._ready), s.admin.listen)
         self._run(self._admin.serve())
+        if s.aws is not None:
+            wire = AwsWire(rpcs(), pipeline.walk, self._clock, self._entropy, limits=s.limits, is_secure=s.aws.tls is not None)
+            tls = s.aws.tls
+            self._aws = http_server(
+                aws_app(wire),
+                s.aws.listen,
+                certificate=tls.certificate if tls else None,
+                private_key=tls.private_key if tls else None,
+            )
+            self._run(self._aws.serve())
 
     async def _renew_transport_keys(self, engine: InProcessCryptoEngine) -> None:
         while True:

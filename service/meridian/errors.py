@@ -47,6 +47,22 @@ class MissingAuthenticationTokenException(KmsError):
         super().__init__("Missing Authentication Token", reason=reason)
 
 
+class IncompleteSignatureException(KmsError):
+    """The request's signature lacks a part."""
+
+
+class InvalidSignatureException(KmsError):
+    """The request's signature is not that of its access key, is too old, or is for another place."""
+
+
+class UnknownOperationException(KmsError):
+    """The request names no operation of the service."""
+
+
+class SerializationException(KmsError):
+    """The request's body cannot be read."""
+
+
 class ThrottlingException(KmsError):
     """The caller's account is over its rate for this class of calls; retry after `retry_after_seconds`."""
 

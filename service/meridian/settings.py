@@ -6,10 +6,11 @@ Secrets never stand in the file; it names the files that hold them.
 from __future__ import annotations
 
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from meridian.domain.limits import Limits
 
@@ -41,6 +42,27 @@ class ListenerSettings(Section):
     listen: str
     tls: TlsSettings
     bearer_tokens: bool = False
+
+
+class AwsTlsSettings(Section):
+    """Certificate and key of the AWS wire; PEM files. Its clients prove themselves by their signatures."""
+
+    certificate: Path
+    private_key: Path
+
+
+class AwsSettings(Section):
+    """The AWS wire. Without TLS it listens on a loopback address alone."""
+
+    listen: str
+    tls: AwsTlsSettings | None = None
+
+    @model_validator(mode="after")
+    def _require_tls_or_loopback(self) -> AwsSettings:
+        host = self.listen.rpartition(":")[0].strip("[]")
+        if self.tls is None and not (host == "localhost" or ip_address(host).is_loopback):
+            raise ValueError("plaintext is for loopback addresses alone: give tls")
+        return self
 
 
 class AdminSettings(Section):
@@ -110,6 +132,9 @@ class Settings(Section):
     grpc: ListenerSettings
     peer: ListenerSettings
     admin: AdminSettings
+    aws: AwsSettings | None = None
+    development: bool = False
+    """Whether `meridian dev` runs this Region: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings, Field(discriminator="provider")], ...]
     audit: AuditSettings
     policies: Path

@@ -1,6 +1,6 @@
 """Principals from a TOML file: `[[principals]]` tables, each with the credentials that prove it.
 
-A token stands in the file as its SHA-256 only.
+A token stands in the file as its SHA-256 only, a secret access key as the name of the file that holds it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from typing import Any
 
 from meridian.domain.call import Principal
 from meridian.domain.identifiers import ACCOUNT
+from meridian.ports.principals import AccessKey
 
 CERTIFICATE = "client_certificate"
 TOKEN = "bearer_token"  # noqa: S105 - the name of a method, not a credential
 KINDS = {"User": "user", "Role": "role", "Service": "service"}
+SIGNATURE = "aws_signature"
 FIELDS = {"kind", "account", "name", "groups", "tags", "spiffe_id", "token_sha256", "mfa_present"}
+FIELDS |= {"access_key_id", "secret_access_key_file", "session_token_sha256"}
 
 
 class PrincipalsFileError(Exception):
@@ -26,7 +29,8 @@ class PrincipalsFileError(Exception):
 class FilePrincipals:
     """Implements `ports.principals.Principals`."""
 
-    def __init__(self, by_certificate: dict[str, Principal], by_token: dict[str, Principal]) -> None:
+    def __init__(self, by_certificate: dict[str, Principal], by_token: dict[str, Principal], by_access_key: dict[str, AccessKey]) -> None:
+        self._by_access_key = by_access_key
         self._by_certificate = by_certificate
         self._by_token = by_token
 
@@ -40,6 +44,7 @@ class FilePrincipals:
         faults: list[str] = []
         by_certificate: dict[str, Principal] = {}
         by_token: dict[str, Principal] = {}
+        by_access_key: dict[str, AccessKey] = {}
         for number, entry in enumerate(entries, 1):
             problem = _fault_of(entry)
             if problem:
@@ -53,9 +58,12 @@ class FilePrincipals:
                 if subject in table:
                     faults.append(f"principal {number}: {name} is given to two principals")
                 table[subject] = replace(principal, method=method, subject=subject if method == CERTIFICATE else principal.arn)
+            if "access_key_id" in entry:
+                problem = _add_access_key(by_access_key, entry, principal, path.parent)
+                faults += [f"principal {number}: {problem}"] if problem else []
         if faults:
             raise PrincipalsFileError(f"{path}: " + "; ".join(faults))
-        return cls(by_certificate, by_token)
+        return cls(by_certificate, by_token, by_access_key)
 
     def find_by_spiffe_id(self, spiffe_id: str) -> Principal | None:
         return self._by_certificate.get(spiffe_id)
@@ -63,10 +71,32 @@ class FilePrincipals:
     def find_by_token_hash(self, token_sha256: str) -> Principal | None:
         return self._by_token.get(token_sha256)
 
+    def find_by_access_key(self, access_key_id: str) -> AccessKey | None:
+        return self._by_access_key.get(access_key_id)
+
     def find_by_subject(self, method: str, subject: str) -> Principal | None:
+        if method == SIGNATURE:
+            known = self._by_access_key.get(subject)
+            return known.principal if known is not None else None
         if method == CERTIFICATE:
             return self._by_certificate.get(subject)
         return next((p for p in self._by_token.values() if p.subject == subject), None) if method == TOKEN else None
+
+
+def _add_access_key(known: dict[str, AccessKey], entry: dict[str, Any], principal: Principal, folder: Path) -> str:
+    """Add the access key of an entry; the answer is what is wrong with it, or nothing."""
+    access_key_id = str(entry["access_key_id"])
+    if access_key_id in known:
+        return "access_key_id is given to two principals"
+    try:
+        secret = (folder / str(entry["secret_access_key_file"])).read_text().strip()
+    except (KeyError, OSError):
+        return "secret_access_key_file is missing or cannot be read"
+    if not secret:
+        return "secret_access_key_file is empty"
+    own = replace(principal, method=SIGNATURE, subject=access_key_id)
+    known[access_key_id] = AccessKey(own, secret, str(entry.get("session_token_sha256", "")))
+    return ""
 
 
 def _fault_of(entry: dict[str, Any]) -> str:
@@ -79,8 +109,8 @@ def _fault_of(entry: dict[str, Any]) -> str:
         return "account must be twelve digits"
     if not entry.get("name"):
         return "name is missing"
-    if not entry.get("spiffe_id") and not entry.get("token_sha256"):
-        return "no credential: give spiffe_id or token_sha256"
+    if not any(entry.get(name) for name in ("spiffe_id", "token_sha256", "access_key_id")):
+        return "no credential: give spiffe_id, token_sha256 or access_key_id"
     return ""
 
 

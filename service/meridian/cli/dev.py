@@ -148,10 +148,11 @@ class Deployment:
             await asyncio.gather(*late)
 
     def _print_table(self) -> None:
-        table = Table("Region", "gRPC", "health and metrics", "folder")
+        table = Table("Region", "gRPC", "AWS", "health and metrics", "folder")
         for place in self._folder.places:
             address = f"127.0.0.1:{place.grpc_port}"
-            table.add_row(place.region, address, f"http://127.0.0.1:{place.admin_port}/readyz", str(place.folder))
+            aws = f"http://127.0.0.1:{place.aws_port}"
+            table.add_row(place.region, address, aws, f"http://127.0.0.1:{place.admin_port}/readyz", str(place.folder))
         Console(width=None if sys.stdout.isatty() else 140).print(table)
         click.echo(f"source {self._folder.root}/env")
 

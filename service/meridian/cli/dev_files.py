@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import tomllib
+from base64 import b32encode, b64encode
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -27,6 +28,7 @@ TRUST_DOMAIN: Final = "dev.meridian.internal"
 HOST: Final = "127.0.0.1"
 RENEW_BEFORE: Final = timedelta(hours=12)
 DEFAULT_CALLER: Final = "alice"
+AWS_CALLER: Final = "developer"
 
 LABELS: Final = {
     "us-": ("US",),
@@ -60,6 +62,7 @@ class RegionPlace:
     grpc_port: int
     admin_port: int
     peer_port: int
+    aws_port: int
 
     @property
     def settings(self) -> Path:
@@ -89,9 +92,10 @@ class DevFolder:
         self.root = root
         self._clock = SystemClock()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        ports = self._peer_ports(regions)
+        peers, aws = self._kept_ports("peer", regions), self._kept_ports("aws", regions)
         self.places = [
-            RegionPlace(region, root / region, grpc_port + at, admin_port + at, ports[region]) for at, region in enumerate(regions)
+            RegionPlace(region, root / region, grpc_port + at, admin_port + at, peers[region], aws[region])
+            for at, region in enumerate(regions)
         ]
 
     def prepare(self, principals: Path | None) -> None:
@@ -121,8 +125,8 @@ class DevFolder:
             text = _settings_text(place, self.root, accounts, [p for p in self.places if p is not place], fingerprints)
             write_private(place.settings, text.encode())
 
-    def _peer_ports(self, regions: list[str]) -> dict[str, int]:
-        path = self.root / "peer-ports.json"
+    def _kept_ports(self, kind: str, regions: list[str]) -> dict[str, int]:
+        path = self.root / f"{kind}-ports.json"
         ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
         for region in regions:
             if region not in ports:
@@ -152,12 +156,16 @@ class DevFolder:
     def _default_principal(self, kind: str, account: str, name: str, groups: list[str], tags: dict[str, str]) -> str:
         token = OsEntropy().random_bytes(32).hex()
         write_private(self.root / "clients" / f"{name}.token", f"{token}\n".encode())
+        access_key_id = f"AKIA{b32encode(OsEntropy().random_bytes(10)).decode()}"
+        write_private(self.root / "clients" / f"{name}.access-key-id", f"{access_key_id}\n".encode())
+        write_private(self.root / "clients" / f"{name}.secret-access-key", f"{b64encode(OsEntropy().random_bytes(30)).decode()}\n".encode())
         inner = ", ".join(f"{key} = {json.dumps(value)}" for key, value in tags.items())
         return (
             f"[[principals]]\nkind = {json.dumps(kind)}\naccount = {json.dumps(account)}\nname = {json.dumps(name)}\n"
             f"groups = {json.dumps(groups)}\ntags = {{{inner}}}\n"
             f'spiffe_id = "spiffe://{TRUST_DOMAIN}/{account}/{name}"\n'
             f'token_sha256 = "{sha256(token.encode()).hexdigest()}"\n'
+            f'access_key_id = "{access_key_id}"\nsecret_access_key_file = "clients/{name}.secret-access-key"\n'
         )
 
     def _region(self, place: RegionPlace, client_ca: CertificateFiles, peer_ca: CertificateFiles) -> None:
@@ -183,8 +191,22 @@ class DevFolder:
         }
         for place in self.places:
             values[f"MERIDIAN_ENDPOINT_{place.region.upper().replace('-', '_')}"] = f"{HOST}:{place.grpc_port}"
+            values[f"MERIDIAN_AWS_ENDPOINT_{place.region.upper().replace('-', '_')}"] = f"http://{HOST}:{place.aws_port}"
+        values |= self._aws_environment(first)
         text = "".join(f"export {name}='{value}'\n" for name, value in values.items())
         write_private(self.root / "env", text.encode())
+
+    def _aws_environment(self, first: RegionPlace) -> dict[str, str]:
+        """What AWS clients read; for the developer of the default principals, who may do everything in his account."""
+        folder = self.root / "clients"
+        if not (folder / f"{AWS_CALLER}.secret-access-key").exists():
+            return {}
+        return {
+            "AWS_ENDPOINT_URL_KMS": f"http://{HOST}:{first.aws_port}",
+            "AWS_ACCESS_KEY_ID": (folder / f"{AWS_CALLER}.access-key-id").read_text().strip(),
+            "AWS_SECRET_ACCESS_KEY": (folder / f"{AWS_CALLER}.secret-access-key").read_text().strip(),
+            "AWS_DEFAULT_REGION": first.region,
+        }
 
 
 def region_spiffe_id(region: str) -> str:
@@ -208,6 +230,7 @@ def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: 
     folder = place.folder
     lines = [
         'deployment = "development"',
+        "development = true",
         f'region = "{place.region}"',
         f'database = "sqlite:///{folder}/region.sqlite3"',
         f'policies = "{root}/policies"',
@@ -221,6 +244,8 @@ def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: 
         f'tls = {{ certificate = "{folder}/peer.crt", private_key = "{folder}/peer.key", client_ca = "{root}/peer-ca.crt" }}',
         "[admin]",
         f'listen = "{HOST}:{place.admin_port}"',
+        "[aws]",
+        f'listen = "{HOST}:{place.aws_port}"',
         "[[seals]]",
         'provider = "file"',
         f'path = "{folder}/seal"',

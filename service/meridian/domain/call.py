@@ -57,7 +57,7 @@ class PolicyDecision:
 class Evidence:
     """What the transport saw of the caller, before anybody judged it."""
 
-    __slots__ = ("certificate_pem", "headers", "secure_transport", "source_ip", "spiffe_id", "tls_version", "user_agent")
+    __slots__ = ("certificate_pem", "headers", "secure_transport", "signed_request", "source_ip", "spiffe_id", "tls_version", "user_agent")
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Evidence:
         secure_transport: bool = True,
         user_agent: str = "",
         tls_version: str = "",
+        signed_request: Any = None,
     ) -> None:
         self.spiffe_id = spiffe_id
         self.certificate_pem = certificate_pem
@@ -77,6 +78,8 @@ class Evidence:
         self.secure_transport = secure_transport
         self.user_agent = user_agent
         self.tls_version = tls_version
+        self.signed_request = signed_request
+        """The whole request where it came over the AWS wire, for the check of its signature."""
 
 
 class Call:
@@ -101,6 +104,7 @@ class Call:
         "principal",
         "prospective",
         "received_at",
+        "refusal",
         "request",
         "request_id",
         "response_elements",
@@ -117,6 +121,8 @@ class Call:
         self.received_at = received_at
         self.malformed = False
         """The request's bytes are no message of its type; `request` is then empty."""
+        self.refusal: Exception | None = None
+        """Why the request cannot be read, where the transport found that out."""
         self.started = 0.0
         """Monotonic seconds at arrival."""
         self.principal: Principal | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from meridian.authentication.aws_signature import AwsSignatures
 from meridian.authentication.bearer_token import find_bearer_token
 from meridian.authentication.client_certificate import ClientCertificates
 from meridian.domain.call import Call, Principal
@@ -15,15 +16,20 @@ class Authenticate:
     """Turns the evidence on a call into a principal.
 
     Exactly one credential counts: a certificate with a SPIFFE id, or a bearer token on a connection whose certificate names
-    nobody. Raises: MissingAuthenticationTokenException without a credential; UnrecognizedClientException for one that names no
-    principal, has expired, or comes with another.
+    nobody; on the AWS wire, the signature. Raises: MissingAuthenticationTokenException without a credential;
+    UnrecognizedClientException for one that names no principal, has expired, or comes with another; and what
+    `AwsSignatures.authenticate` raises.
     """
 
-    def __init__(self, principals: Principals, certificates: ClientCertificates) -> None:
+    def __init__(self, principals: Principals, certificates: ClientCertificates, signatures: AwsSignatures) -> None:
+        self._signatures = signatures
         self._principals = principals
         self._certificates = certificates
 
     def __call__(self, call: Call) -> None:
+        if call.evidence.signed_request is not None:
+            call.principal = self._signatures.authenticate(call.evidence.signed_request, call.received_at)
+            return
         token = find_bearer_token(call.evidence.headers)
         if call.evidence.spiffe_id:
             if token:

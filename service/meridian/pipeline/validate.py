@@ -23,6 +23,8 @@ class Validate:
 
     def __call__(self, call: Call) -> None:
         request = call.request
+        if call.refusal is not None:
+            raise call.refusal
         if call.malformed:
             raise ValidationException("The request is not a message of its type.", fields=[("request", "cannot be read")])
         faults = faults_of(request)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from meridian.domain.call import Principal
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AccessKey:
+    """What proves a signed request to be its principal's."""
+
+    principal: Principal
+    secret_access_key: str
+    session_token_sha256: str
+    """Of the session token that must come along, lower-case hex; empty for a lasting access key."""
 
 
 class Principals(Protocol):
@@ -16,6 +27,10 @@ class Principals(Protocol):
 
     def find_by_token_hash(self, token_sha256: str) -> Principal | None:
         """The principal of a bearer token, looked up by its SHA-256 in lower-case hex."""
+        ...
+
+    def find_by_access_key(self, access_key_id: str) -> AccessKey | None:
+        """The access key of this id."""
         ...
 
     def find_by_subject(self, method: str, subject: str) -> Principal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -14,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 
-class AdminServer(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """Runs in the Region's own loop; signals belong to the process, not to a listener."""
 
     @contextmanager
@@ -37,8 +38,19 @@ def admin_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Star
     return Starlette(routes=[Route("/livez", live), Route("/readyz", ready), Route("/metrics", metrics)])
 
 
-def admin_server(app: Any, address: str) -> AdminServer:
-    """A server for `host:port`, not yet listening."""
+def http_server(app: Any, address: str, *, certificate: Path | None = None, private_key: Path | None = None) -> HttpServer:
+    """A server for `host:port`, not yet listening; over TLS where a certificate is given."""
     host, _, port = address.rpartition(":")
-    config = uvicorn.Config(app, host=host, port=int(port), log_config=None, access_log=False, lifespan="off")
-    return AdminServer(config)
+    config = uvicorn.Config(
+        app,
+        host=host.strip("[]"),
+        port=int(port),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        ssl_certfile=certificate,
+        ssl_keyfile=private_key,
+    )
+    return HttpServer(config)

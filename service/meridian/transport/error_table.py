@@ -20,6 +20,10 @@ S = grpc.StatusCode
 TABLE: Final[dict[type[e.KmsError], grpc.StatusCode]] = {
     e.UnrecognizedClientException: S.UNAUTHENTICATED,
     e.MissingAuthenticationTokenException: S.UNAUTHENTICATED,
+    e.IncompleteSignatureException: S.UNAUTHENTICATED,
+    e.InvalidSignatureException: S.UNAUTHENTICATED,
+    e.UnknownOperationException: S.UNIMPLEMENTED,
+    e.SerializationException: S.INVALID_ARGUMENT,
     e.ThrottlingException: S.RESOURCE_EXHAUSTED,
     e.ValidationException: S.INVALID_ARGUMENT,
     e.AccessDeniedException: S.PERMISSION_DENIED,

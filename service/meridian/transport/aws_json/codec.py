@@ -1,0 +1,177 @@
+"""AWS JSON 1.1 ↔ messages, driven by the message descriptors: no operation has code of its own here.
+
+Source: Smithy, AWS JSON 1.1 protocol: blobs as base64, timestamps as seconds since 1970, enums by their AWS value.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+import orjson
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from meridian.catalog import aws_member_name, enum_aws_value, enum_of, enum_values, is_map, lower_camel, message_of
+from meridian.errors import SerializationException, ValidationException
+
+OURS: Final = frozenset({"account_delegation"})
+"""Fields that the contract has beside AWS's; the AWS wire does not show them."""
+
+TIMESTAMP: Final = "google.protobuf.Timestamp"
+INT32: Final = range(-(2**31), 2**31)
+
+
+@cache
+def _members(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
+    return {aws_member_name(field): field for field in descriptor.fields if field.name not in OURS}
+
+
+def read(body: bytes, message: type[Message]) -> Message:
+    """The request in a body. Members that the contract does not know are passed over, as AWS does.
+
+    Raises: SerializationException for what is no JSON or of another type; ValidationException for an unknown enum value.
+    """
+    try:
+        document = orjson.loads(body) if body else {}
+    except orjson.JSONDecodeError as fault:
+        raise SerializationException("The request body is not JSON.") from fault
+    request = message()
+    _fill(request, document, "")
+    return request
+
+
+def _fill(message: Any, document: Any, path: str) -> None:
+    if not isinstance(document, dict):
+        raise SerializationException(f"{path or 'The request'} is not a JSON object.")
+    for name, value in document.items():
+        field = _members(message.DESCRIPTOR).get(name)
+        if field is None or value is None:
+            continue
+        place = f"{path}{lower_camel(field.name)}"
+        if is_map(field):
+            _fill_map(getattr(message, field.name), value, place)
+        elif field.is_repeated:
+            _fill_list(getattr(message, field.name), field, value, place)
+        elif field.type == FieldDescriptor.TYPE_MESSAGE:
+            _fill_message(getattr(message, field.name), field, value, place)
+        else:
+            setattr(message, field.name, _scalar(field, value, place))
+
+
+def _fill_map(target: Any, value: Any, place: str) -> None:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise SerializationException(f"{place} is not an object of strings.")
+    target.update(value)
+
+
+def _fill_list(target: Any, field: FieldDescriptor, value: Any, place: str) -> None:
+    if not isinstance(value, list):
+        raise SerializationException(f"{place} is not a list.")
+    for number, item in enumerate(value, 1):
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            _fill(target.add(), item, f"{place}.{number}.member.")
+        else:
+            target.append(_scalar(field, item, f"{place}.{number}.member"))
+
+
+def _fill_message(target: Any, field: FieldDescriptor, value: Any, place: str) -> None:
+    target.SetInParent()
+    if message_of(field).full_name != TIMESTAMP:
+        _fill(target, value, f"{place}.")
+        return
+    try:
+        target.FromDatetime(_moment(value))
+    except (ValueError, OverflowError, TypeError) as fault:
+        raise SerializationException(f"{place} is not a time.") from fault
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, str):
+        return datetime.fromisoformat(value)
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no time")
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _scalar(field: FieldDescriptor, value: Any, place: str) -> Any:
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return _enum_number(field, value, place)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return _bytes(value, place)
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        fits = isinstance(value, bool)
+    elif field.type == FieldDescriptor.TYPE_STRING:
+        fits = isinstance(value, str)
+    else:
+        fits = isinstance(value, int) and not isinstance(value, bool) and value in INT32
+    if not fits:
+        raise SerializationException(f"{place} is of another type.")
+    return value
+
+
+def _bytes(value: Any, place: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, TypeError, ValueError) as fault:
+        raise SerializationException(f"{place} is not base64.") from fault
+
+
+def _enum_number(field: FieldDescriptor, value: Any, place: str) -> int:
+    if not isinstance(value, str):
+        raise SerializationException(f"{place} is of another type.")
+    values = enum_values(enum_of(field))
+    number = next((n for n, name in values.items() if name == value), None)
+    if number is None:
+        sentence = f"Value '{value[:256]}' at '{place}' failed to satisfy constraint: Member must satisfy enum value set: "
+        raise ValidationException.of_constraints([(place, f"{sentence}[{', '.join(values.values())}]")])
+    return number
+
+
+def write(message: Message) -> bytes:
+    """The body of an answer; empty for an operation that answers nothing."""
+    if not message.DESCRIPTOR.fields:
+        return b""
+    return orjson.dumps(_document(message))
+
+
+def _document(message: Any) -> dict[str, Any]:
+    is_listing = "truncated" in message.DESCRIPTOR.fields_by_name
+    document = {}
+    for name, field in _members(message.DESCRIPTOR).items():
+        value = _shown(message, field, is_listing=is_listing)
+        if value is not None:
+            document[name] = value
+    return document
+
+
+def _shown(message: Any, field: FieldDescriptor, *, is_listing: bool) -> Any:
+    value = getattr(message, field.name)
+    if is_map(field):
+        return dict(value) or None
+    if field.is_repeated:
+        return [_value(field, item) for item in value] if value or is_listing else None
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return enum_aws_value(field, value) or None
+    return _value(field, value) if message.HasField(field.name) else None
+
+
+def _value(field: FieldDescriptor, value: Any) -> Any:
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return base64.b64encode(value).decode()
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return enum_aws_value(field, value)
+    if field.type != FieldDescriptor.TYPE_MESSAGE:
+        return value
+    if message_of(field).full_name == TIMESTAMP:
+        return round(value.ToDatetime(UTC).timestamp(), 3)
+    return _document(value)
+
+
+def as_json(fields: Mapping[str, str]) -> bytes:
+    """A small document, for example an error."""
+    return orjson.dumps(dict(fields))
