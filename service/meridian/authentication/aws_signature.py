@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from meridian.domain.call import Principal
 from meridian.errors import (
@@ -172,4 +172,4 @@ def canonical_request(request: SignedRequest, signed_headers: tuple[str, ...]) -
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
-    return [(name, value) for name, _, value in (part.partition("=") for part in query.split("&") if part)]
+    return [(unquote(name), unquote(value)) for name, _, value in (part.partition("=") for part in query.split("&") if part)]

@@ -1,0 +1,111 @@
+"""Whatever arrives on the AWS wire, the answer is AWS's refusal: never a crash, never a 500, never a wrong permission."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.aws import access_key, url
+from tests.deployment import HOME, Deployment
+
+from meridian.catalog import rpcs
+from meridian.cli.dev_files import HOST
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=8,
+)
+MEMBERS = st.sampled_from(
+    ["KeyId", "Plaintext", "CiphertextBlob", "EncryptionContext", "Limit", "Marker", "GrantTokens", "Tags", "ValidTo"]
+)
+QUIET = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def post(deployment: Deployment, body: bytes, headers: dict[str, str], method: str = "POST") -> Any:
+    """(status, headers, body) of the answer to a request as it is."""
+    connection = http.client.HTTPConnection(HOST, deployment.place(HOME).aws_port, timeout=20)
+    try:
+        connection.request(method, "/", body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+def send(deployment: Deployment, body: bytes, target: str | None = "TrentService.ListKeys", *, sign: bool = True) -> Any:
+    """The answer to a request of the developer."""
+    headers = {"Content-Type": "application/x-amz-json-1.1", **({"X-Amz-Target": target} if target is not None else {})}
+    request = AWSRequest("POST", url(deployment) + "/", headers=headers, data=body)
+    if sign:
+        SigV4Auth(Credentials(*access_key(deployment, "developer")), "kms", HOME).add_auth(request)
+    return post(deployment, body, dict(request.headers.items()))
+
+
+@pytest.mark.parametrize(
+    ("body", "target", "name"),
+    [
+        (b"{}", None, "UnknownOperationException"),
+        (b"{}", "TrentService.Nothing", "UnknownOperationException"),
+        (b"{}", "OtherService.ListKeys", "UnknownOperationException"),
+        (b"{", "TrentService.ListKeys", "SerializationException"),
+        (b"[]", "TrentService.ListKeys", "SerializationException"),
+        (b'{"Limit": "five"}', "TrentService.ListKeys", "SerializationException"),
+        (b'{"Limit": 99999999999}', "TrentService.ListKeys", "SerializationException"),
+        (b'{"Limit": 0}', "TrentService.ListKeys", "ValidationException"),
+        (b'{"KeyId": "x", "Plaintext": "not base64!"}', "TrentService.Encrypt", "SerializationException"),
+        (b'{"KeyId": "x", "KeySpec": "AES_1"}', "TrentService.GenerateDataKey", "ValidationException"),
+        (b'{"KeyId": "arn:aws:kms:nowhere:1:key/x"}', "TrentService.DescribeKey", "InvalidArnException"),
+        (b" " * 300_000, "TrentService.ListKeys", "SerializationException"),
+    ],
+)
+def test_malformed_requests(two_regions: Deployment, body: bytes, target: str | None, name: str) -> None:
+    status, headers, answer = send(two_regions, body, target)
+    assert (status, json.loads(answer)["__type"]) == (400, name)
+    assert headers["x-amzn-RequestId"]
+    assert headers["Date"]
+    assert headers["Content-Type"] == "application/x-amz-json-1.1"
+
+
+def test_unsigned_requests_are_refused_for_every_operation(two_regions: Deployment) -> None:
+    for name in rpcs():
+        status, _, answer = send(two_regions, b"{}", f"TrentService.{name}", sign=False)
+        assert (status, json.loads(answer)["__type"]) == (400, "MissingAuthenticationTokenException"), name
+
+
+def test_other_methods_and_paths_do_not_exist(two_regions: Deployment) -> None:
+    assert post(two_regions, b"{}", {}, method="PUT")[0] == 405
+
+
+def test_members_that_nobody_knows_are_passed_over(two_regions: Deployment) -> None:
+    assert send(two_regions, b'{"Limit": 1, "Unknown": {"a": [1]}, "Marker": null}')[0] == 200
+
+
+@QUIET
+@given(name=st.sampled_from(sorted(rpcs())), document=st.dictionaries(MEMBERS, JSON, max_size=4))
+def test_arbitrary_documents(two_regions: Deployment, name: str, document: dict[str, Any]) -> None:
+    if name in ("CreateKey", "GetParametersForImport"):
+        return  # they have much to do where the document happens to be good
+    status, _, answer = send(two_regions, json.dumps(document).encode(), f"TrentService.{name}")
+    assert status in (200, 400), answer
+
+
+@QUIET
+@given(body=st.binary(max_size=200), target=st.sampled_from(["TrentService.Decrypt", "TrentService.ListAliases"]))
+def test_arbitrary_bytes(two_regions: Deployment, body: bytes, target: str) -> None:
+    status, _, answer = send(two_regions, body, target)
+    assert status == 400 or not body, answer
+
+
+@QUIET
+@given(header=st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=200))
+def test_arbitrary_authorization_headers(two_regions: Deployment, header: str) -> None:
+    headers = {"Authorization": header, "X-Amz-Target": "TrentService.ListKeys", "X-Amz-Date": "20260101T000000Z"}
+    assert post(two_regions, b"{}", headers)[0] == 400

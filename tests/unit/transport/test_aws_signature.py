@@ -1,0 +1,125 @@
+"""Signature Version 4, with botocore as the other side: what it signs verifies, and every change of one byte fails."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
+from meridian.domain.call import Principal
+from meridian.errors import (
+    IncompleteSignatureException,
+    InvalidSignatureException,
+    KmsError,
+    MissingAuthenticationTokenException,
+    UnrecognizedClientException,
+)
+from meridian.ports.principals import AccessKey
+
+REGION, KEY_ID, SECRET, TOKEN = "us-east-1", "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session token"
+WHO = Principal("User", "111122223333", "alice", "arn:aws:iam::111122223333:user/alice")
+
+
+class OnePrincipal:
+    def __init__(self, token: str = "") -> None:
+        self.key = AccessKey(WHO, SECRET, sha256(token.encode()).hexdigest() if token else "")
+
+    def find_by_access_key(self, access_key_id: str) -> AccessKey | None:
+        return self.key if access_key_id == KEY_ID else None
+
+    def find_by_spiffe_id(self, spiffe_id: str) -> None: ...
+    def find_by_token_hash(self, token_sha256: str) -> None: ...
+    def find_by_subject(self, method: str, subject: str) -> None: ...
+
+
+def signed(
+    body: bytes = b'{"KeyId": "x"}', *, token: str = "", secret: str = SECRET, region: str = REGION, service: str = "kms", query: str = ""
+) -> SignedRequest:
+    headers = {"Host": "127.0.0.1:1234", "X-Amz-Target": "TrentService.DescribeKey", "Content-Type": "application/x-amz-json-1.1"}
+    request = AWSRequest("POST", f"http://127.0.0.1:1234/{query}", headers=headers, data=body)
+    SigV4Auth(Credentials(KEY_ID, secret, token or None), service, region).add_auth(request)
+    return SignedRequest("POST", "/", query.lstrip("?"), {name.lower(): value for name, value in request.headers.items()}, body)
+
+
+def verify(request: SignedRequest, *, now: datetime | None = None, token: str = "") -> Principal:
+    return AwsSignatures(OnePrincipal(token), region=REGION).authenticate(request, now or datetime.now(UTC))
+
+
+def with_header(request: SignedRequest, name: str, value: str | None) -> SignedRequest:
+    headers = {n: v for n, v in request.headers.items() if n != name} | ({name: value} if value is not None else {})
+    return SignedRequest(request.method, request.path, request.query, headers, request.body)
+
+
+def test_what_botocore_signs_verifies() -> None:
+    for request in (signed(), signed(b""), signed(bytes(range(256))), signed(query="?a=1&b=two%20words")):
+        assert verify(request) is WHO
+    assert verify(signed(token=TOKEN), token=TOKEN) is WHO
+
+
+def test_every_changed_byte_fails() -> None:
+    request = signed()
+    changed = []
+    for at in range(len(request.body)):
+        other = bytearray(request.body)
+        other[at] ^= 1
+        changed.append(SignedRequest(request.method, request.path, request.query, request.headers, bytes(other)))
+    for name in ("host", "x-amz-target", "content-type", "x-amz-date", "authorization"):
+        value = request.headers[name]
+        # White space between the parts of the header means nothing.
+        flipped = [value[:at] + chr(ord(value[at]) ^ 1) + value[at + 1 :] for at in range(len(value)) if value[at] not in ", "]
+        changed += [with_header(request, name, other) for other in flipped]
+    changed.append(SignedRequest("GET", "/", "", request.headers, request.body))
+    changed.append(SignedRequest("POST", "/x", "", request.headers, request.body))
+    changed.append(SignedRequest("POST", "/", "a=1", request.headers, request.body))
+    for each in changed:
+        with pytest.raises(KmsError):
+            verify(each)
+
+
+@pytest.mark.parametrize(
+    ("request_", "fault"),
+    [
+        (signed(secret="other"), InvalidSignatureException),
+        (signed(region="eu-west-1"), InvalidSignatureException),
+        (signed(service="sts"), InvalidSignatureException),
+        (signed(token="unknown token"), UnrecognizedClientException),
+        (with_header(signed(), "authorization", None), MissingAuthenticationTokenException),
+        (with_header(signed(), "x-amz-date", None), IncompleteSignatureException),
+        (with_header(signed(), "authorization", "AWS4-ECDSA-P256-SHA256 Credential=a"), IncompleteSignatureException),
+        (with_header(signed(), "authorization", "AWS4-HMAC-SHA256 Credential=a"), IncompleteSignatureException),
+        (with_header(signed(), "authorization", "AWS4-HMAC-SHA256 nothing"), IncompleteSignatureException),
+        (with_header(signed(), "x-amz-security-token", "added"), InvalidSignatureException),
+    ],
+)
+def test_what_is_badly_signed_is_refused(request_: SignedRequest, fault: type[Exception]) -> None:
+    with pytest.raises(fault):
+        verify(request_)
+
+
+def test_a_session_token_is_needed_where_the_key_has_one() -> None:
+    with pytest.raises(UnrecognizedClientException):
+        verify(signed(), token=TOKEN)
+    with pytest.raises(UnrecognizedClientException):
+        verify(signed(token="other"), token=TOKEN)
+
+
+def test_five_minutes_either_way() -> None:
+    request, now = signed(), datetime.now(UTC)
+    for minutes in (-4.9, 4.9):
+        assert verify(request, now=now + timedelta(minutes=minutes)) is WHO
+    with pytest.raises(InvalidSignatureException, match=r"Signature expired: .* is now earlier than .* - 5 min"):
+        verify(request, now=now + timedelta(minutes=5.1))
+    with pytest.raises(InvalidSignatureException, match=r"Signature not yet current: .* is still later than"):
+        verify(request, now=now - timedelta(minutes=5.1))
+
+
+def test_a_header_that_matters_must_be_signed() -> None:
+    request = signed()
+    header = request.headers["authorization"].replace("host;", "").replace("x-amz-date;", "")
+    with pytest.raises(InvalidSignatureException):
+        verify(with_header(request, "authorization", header))
