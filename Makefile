@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 
-.PHONY: help setup check lint test unit clean gen gen-check proto types imports demo bench policy contract scenario conformance migrate-check lock
+.PHONY: operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,6 +39,12 @@ gen: $(STAMP)  ## regenerate the stubs from the protos
 gen-check: $(STAMP)  ## fail where the committed stubs differ from the protos
 	$(BIN)/python scripts/gen_protos.py --check 2>/dev/null
 
+operations: $(STAMP)  ## regenerate docs/operations.md from the protos and the tests
+	$(BIN)/python scripts/operations.py
+
+operations-check: $(STAMP)
+	$(BIN)/python scripts/operations.py --check
+
 proto: $(STAMP)  ## buf lint and format
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
@@ -54,7 +60,7 @@ policy: $(STAMP)  ## validate and test the policies with the service's own evalu
 	$(BIN)/meridian policy validate policy/tests/library
 	$(BIN)/meridian policy test policy/tests --policies policy/policies
 
-check: policy gen-check lint types imports proto migrate-check  ## what a change must pass, with test
+check: policy gen-check operations-check lint types imports proto migrate-check  ## what a change must pass, with test
 
 unit: $(STAMP)  ## unit tests, under a minute
 	$(BIN)/pytest -q tests/unit tests/vectors tests/property

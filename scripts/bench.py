@@ -21,6 +21,7 @@ import grpc
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import bench_kinds
 from tests.deployment import HOME, Deployment
 
 from meridian.catalog import rpcs
@@ -182,6 +183,23 @@ async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[st
     return found
 
 
+async def other_kinds(server: Server, count: int, calls: int) -> dict[str, list[float]]:
+    """Ratios of keys of other kinds and of the AWS wire, per round."""
+
+    async def measure(call: Callable[[], Awaitable[None]], number: int) -> float:
+        left = iter(range(number))
+
+        async def caller() -> None:
+            for _ in left:
+                await call()
+
+        cpu = server.cpu_seconds()
+        await asyncio.gather(*[caller() for _ in range(bench_kinds.IN_FLIGHT)])
+        return (server.cpu_seconds() - cpu) / number * 1e6
+
+    return await bench_kinds.rounds(server.deployment, measure, count, calls)
+
+
 async def many_keys(server: Server, count: int) -> None:
     async with AsyncClient(server.deployment.endpoint(HOME, "alice")) as alice:
         numbers = iter(range(count))
@@ -238,6 +256,8 @@ def main() -> None:
             for name, values in asyncio.run(rounds(small, key, options.rounds, options.calls)).items():
                 limit = LIMITS.get(name) or (1.15 if "÷ Encrypt" in name else 0.2 if "fdatasyncs" in name else None)
                 report(name, values, limit)
+            for name, values in asyncio.run(other_kinds(small, options.rounds, options.calls)).items():
+                report(name, values, 2.3 if "raw" in name else None)
             immediate = Server(root / "immediate", audit="max_wait_seconds = 0.0\nmax_batch = 1\n")
             servers.append(immediate)
             rates = asyncio.run(lone_rates(small, immediate, (key, new_key(immediate)), options.rounds, options.calls))

@@ -94,8 +94,9 @@ from meridian.replication.publish import SetPublisher
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
 from meridian.settings import FileSealSettings, ListenerSettings, Settings
-from meridian.transport.admin_app import admin_app, http_server
+from meridian.transport.admin_app import admin_app, http_server, listening_socket
 from meridian.transport.aws_json.app import AwsWire, aws_app
+from meridian.transport.aws_json.dev_state import dev_state_route
 from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
 from meridian.transport.peer_server import ReplicationServer, add_replication_service
 from meridian.workers.key_schedule import KeyScheduleWorker
@@ -268,6 +269,7 @@ class Region:
         )
         await audit.ship_once()
         directory = CachedKeys(self.store, self._clock, self.engine.forget)
+        self._directory = directory
         await directory.start()
         await self._serve(identity, audit, directory)
         self._ready = True
@@ -517,18 +519,22 @@ class Region:
         for each in self._servers:
             await each.start()
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        self._admin = http_server(admin_app(self._registry, lambda: self._ready), s.admin.listen)
-        self._run(self._admin.serve())
+        self._admin = http_server(admin_app(self._registry, lambda: self._ready))
+        self._run(self._admin.serve([listening_socket(s.admin.listen)]))
         if s.aws is not None:
             wire = AwsWire(rpcs(), pipeline.walk, self._clock, self._entropy, limits=s.limits, is_secure=s.aws.tls is not None)
             tls = s.aws.tls
             self._aws = http_server(
-                aws_app(wire),
-                s.aws.listen,
+                aws_app(wire, [dev_state_route(self._empty)] if s.development else None),
                 certificate=tls.certificate if tls else None,
                 private_key=tls.private_key if tls else None,
             )
-            self._run(self._aws.serve())
+            self._run(self._aws.serve([listening_socket(s.aws.listen)]))
+
+    async def _empty(self) -> None:
+        async with self.store.transaction() as uow:
+            await uow.region.empty()
+        await self._directory.read_changes()
 
     async def _renew_transport_keys(self, engine: InProcessCryptoEngine) -> None:
         while True:

@@ -50,7 +50,8 @@ class Sets(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.used: dict[str, set[str]] = {name: set() for name in self.names}
         self.lost_once = self.restored_once = False
-        self.backups: set[str] = set()
+        self.backups: dict[str, set[str]] = {}
+        """What each Region had used when it was backed up: a restore loses what nobody else holds."""
         first = self.region(0)
         self.run(first.create())
         self.run(first.replicate(self.region(1)))
@@ -93,7 +94,7 @@ class Sets(RuleBasedStateMachine):
             self.ended.add(self.region(at).name)
             if self.run(self.region(at).key()) is None:
                 self.used[self.region(at).name] = set()
-                self.backups.discard(self.region(at).name)
+                self.backups.pop(self.region(at).name, None)
 
     # ---- the network and the workers
 
@@ -141,7 +142,7 @@ class Sets(RuleBasedStateMachine):
         row = self.rows().get(self.region(at).name)
         if row is not None and row.status is RowStatus.LIVE:
             self.region(at).backup()
-            self.backups.add(self.region(at).name)
+            self.backups[self.region(at).name] = set(self.used[self.region(at).name])
 
     @rule(at=st.integers(0, 2))
     def restore(self, at: int) -> None:
@@ -151,6 +152,7 @@ class Sets(RuleBasedStateMachine):
             return
         self.restored_once = True
         self.run(region.restore())
+        self.used[region.name] = set(self.backups[region.name])
 
     # ---- what always holds
 

@@ -57,9 +57,9 @@ def twins(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> I
     lines = [f'database = "{url}"' if line.startswith("database") else line for line in place.settings.read_text().splitlines()]
     place.settings.write_text("\n".join(lines))
     asyncio.run(initialise(load_settings(place.settings)))
-    first, audit = free_ports(3), place.folder / "audit-2"
+    first, audit = free_ports(4), place.folder / "audit-2"
     text = 'replica = "replica-2"\n' + place.settings.read_text()
-    for at, port in enumerate((place.grpc_port, place.admin_port, place.peer_port)):
+    for at, port in enumerate((place.grpc_port, place.admin_port, place.peer_port, place.aws_port)):
         text = text.replace(f":{port}", f":{first + at}")
     settings = place.folder / "second.toml"
     settings.write_text(text.replace(f"{place.folder}/audit", str(audit)))

@@ -249,6 +249,10 @@ class Region(Protocol):
         """Raise the incarnation by one, after a restore; the answer is the new one."""
         ...
 
+    async def empty(self) -> None:
+        """Remove everything that callers made, each key with a row in the change feed. For development alone."""
+        ...
+
     async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
         """Rows of the change feed with a greater number, in order."""
         ...

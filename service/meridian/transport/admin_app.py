@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,13 +39,24 @@ def admin_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Star
     return Starlette(routes=[Route("/livez", live), Route("/readyz", ready), Route("/metrics", metrics)])
 
 
-def http_server(app: Any, address: str, *, certificate: Path | None = None, private_key: Path | None = None) -> HttpServer:
-    """A server for `host:port`, not yet listening; over TLS where a certificate is given."""
+def listening_socket(address: str) -> socket.socket:
+    """A socket bound to `host:port`. Raises: OSError if the address is taken."""
     host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host.strip("[]"), int(port)))
+    except OSError as fault:
+        bound.close()
+        raise OSError(f"cannot listen on {address}") from fault
+    return bound
+
+
+def http_server(app: Any, *, certificate: Path | None = None, private_key: Path | None = None) -> HttpServer:
+    """A server, not yet listening; over TLS where a certificate is given."""
     config = uvicorn.Config(
         app,
-        host=host.strip("[]"),
-        port=int(port),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -82,23 +83,23 @@ def test_every_changed_byte_fails() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "fault"),
+    ("make", "fault"),
     [
-        (signed(secret="other"), InvalidSignatureException),
-        (signed(region="eu-west-1"), InvalidSignatureException),
-        (signed(service="sts"), InvalidSignatureException),
-        (signed(token="unknown token"), UnrecognizedClientException),
-        (with_header(signed(), "authorization", None), MissingAuthenticationTokenException),
-        (with_header(signed(), "x-amz-date", None), IncompleteSignatureException),
-        (with_header(signed(), "authorization", "AWS4-ECDSA-P256-SHA256 Credential=a"), IncompleteSignatureException),
-        (with_header(signed(), "authorization", "AWS4-HMAC-SHA256 Credential=a"), IncompleteSignatureException),
-        (with_header(signed(), "authorization", "AWS4-HMAC-SHA256 nothing"), IncompleteSignatureException),
-        (with_header(signed(), "x-amz-security-token", "added"), InvalidSignatureException),
+        (lambda: signed(secret="other"), InvalidSignatureException),
+        (lambda: signed(region="eu-west-1"), InvalidSignatureException),
+        (lambda: signed(service="sts"), InvalidSignatureException),
+        (lambda: signed(token="unknown token"), UnrecognizedClientException),
+        (lambda: with_header(signed(), "authorization", None), MissingAuthenticationTokenException),
+        (lambda: with_header(signed(), "x-amz-date", None), IncompleteSignatureException),
+        (lambda: with_header(signed(), "authorization", "AWS4-ECDSA-P256-SHA256 Credential=a"), IncompleteSignatureException),
+        (lambda: with_header(signed(), "authorization", "AWS4-HMAC-SHA256 Credential=a"), IncompleteSignatureException),
+        (lambda: with_header(signed(), "authorization", "AWS4-HMAC-SHA256 nothing"), IncompleteSignatureException),
+        (lambda: with_header(signed(), "x-amz-security-token", "added"), InvalidSignatureException),
     ],
 )
-def test_what_is_badly_signed_is_refused(request_: SignedRequest, fault: type[Exception]) -> None:
+def test_what_is_badly_signed_is_refused(make: Callable[[], SignedRequest], fault: type[Exception]) -> None:
     with pytest.raises(fault):
-        verify(request_)
+        verify(make())
 
 
 def test_a_session_token_is_needed_where_the_key_has_one() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import extract, func, insert, select, update
+from sqlalchemy import delete, extract, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -41,6 +41,13 @@ class SqlRegion:
     async def begin_incarnation(self) -> int:
         await self._connection.execute(update(t.region).values(incarnation=t.region.c.incarnation + 1))
         return int((await self._connection.execute(select(t.region.c.incarnation))).scalar_one())
+
+    async def empty(self) -> None:
+        names = list(await self._connection.execute(select(t.keys.c.account, t.keys.c.key_id)))
+        for table in (t.key_tags, t.aliases, t.materials, t.grants, t.key_usage, t.key_sets, t.outbox, t.import_keys, t.key_stores, t.keys):
+            await self._connection.execute(delete(table))
+        for row in names:
+            await self._connection.execute(insert(t.changes).values(account=row.account, key_id=row.key_id))
 
     async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
         rows = await self._connection.execute(

@@ -1,0 +1,134 @@
+"""What keys of other kinds cost, and the AWS wire: server CPU per call ÷ CPU per no-op on the same server, rounds interleaved."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from tests.aws import access_key, url
+from tests.deployment import HOME, Deployment
+
+from meridian.catalog import rpcs
+from meridian.client import Client
+from meridian.kms.v1 import types_pb2 as t
+
+IN_FLIGHT = 16
+MESSAGE = b"0123456789abcdef0123456789abcdef"
+Call = Callable[[], Awaitable[None]]
+Measure = Callable[[Call, int], Awaitable[float]]
+
+
+def requests(deployment: Deployment) -> dict[str, tuple[str, bytes]]:
+    """RPC and serialised request of each thing that is measured; each has been answered once."""
+    with Client(deployment.endpoint(HOME, "developer")) as client:
+
+        def made(spec: int, usage: int) -> str:
+            return str(client.create_key(key_spec=spec, key_usage=usage).key_metadata.key_id)
+
+        sign, mac = t.KEY_USAGE_TYPE_SIGN_VERIFY, t.KEY_USAGE_TYPE_GENERATE_VERIFY_MAC
+        fields: dict[str, tuple[str, dict[str, Any]]] = {
+            "Sign RSA_2048 (PSS, SHA-256)": (
+                "Sign",
+                {"key_id": made(t.KEY_SPEC_RSA_2048, sign), "signing_algorithm": t.SIGNING_ALGORITHM_SPEC_RSASSA_PSS_SHA_256},
+            ),
+            "Sign ECC_NIST_P256": (
+                "Sign",
+                {"key_id": made(t.KEY_SPEC_ECC_NIST_P256, sign), "signing_algorithm": t.SIGNING_ALGORITHM_SPEC_ECDSA_SHA_256},
+            ),
+            "GenerateMac HMAC_256": (
+                "GenerateMac",
+                {"key_id": made(t.KEY_SPEC_HMAC_256, mac), "mac_algorithm": t.MAC_ALGORITHM_SPEC_HMAC_SHA_256},
+            ),
+        }
+        found = {}
+        for name, (rpc, given) in fields.items():
+            request = rpcs()[rpc].request_class(message=MESSAGE, **given)
+            client.call(rpcs()[rpc], request)
+            found[name] = (rpc, request.SerializeToString())
+    return found
+
+
+def raw_rsa_microseconds(count: int = 1500) -> float:
+    """CPU of the bare signature in this process, per call."""
+    private = rsa.generate_private_key(65537, 2048)
+    padded = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    private.sign(MESSAGE, padded, hashes.SHA256())
+    began = time.process_time()
+    for _ in range(count):
+        private.sign(MESSAGE, padded, hashes.SHA256())
+    return (time.process_time() - began) / count * 1e6
+
+
+class AwsCalls:
+    """One signed Encrypt, sent again and again over kept connections; equal calls within five minutes are signed alike."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        with Client(deployment.endpoint(HOME, "developer")) as client:
+            key_id = client.create_key().key_metadata.key_id
+        self._port = deployment.place(HOME).aws_port
+        self._request = self._signed(
+            deployment, f'{{"KeyId": "{key_id}", "Plaintext": "AAAA", "EncryptionContext": {{"a": "b"}}}}'.encode()
+        )
+        self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    def _signed(self, deployment: Deployment, body: bytes) -> bytes:
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "TrentService.Encrypt"}
+        request = AWSRequest("POST", url(deployment) + "/", headers=headers, data=body)
+        SigV4Auth(Credentials(*access_key(deployment, "developer")), "kms", HOME).add_auth(request)
+        lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        head = ["POST / HTTP/1.1", f"Host: 127.0.0.1:{self._port}", f"Content-Length: {len(body)}", *lines]
+        return "\r\n".join([*head, "", ""]).encode() + body
+
+    async def encrypt(self) -> None:
+        reader, writer = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._port)
+        writer.write(self._request)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
+        answer = await reader.readexactly(length)
+        assert f" {http.HTTPStatus.OK.value} " in head
+        assert b"CiphertextBlob" in answer
+        self._free.append((reader, writer))
+
+
+async def rounds(deployment: Deployment, measure: Measure, count: int, calls: int) -> dict[str, list[float]]:
+    """Ratios per round, by name."""
+    endpoint = deployment.endpoint(HOME, "developer")
+    kinds = requests(deployment)
+    aws = AwsCalls(deployment)
+    found: dict[str, list[float]] = {}
+    async with grpc.aio.secure_channel(endpoint.target, endpoint.credentials) as channel:
+
+        def calling(path: str, request: bytes) -> Call:
+            method: Any = channel.unary_unary(path)
+
+            async def call() -> None:
+                assert await method(request)
+
+            return call
+
+        no_op = calling("/grpc.health.v1.Health/Check", b"")
+        with Client(endpoint) as client:
+            key_id = client.create_key().key_metadata.key_id
+        encrypt_request = rpcs()["Encrypt"].request_class(key_id=key_id, plaintext=b"\0\0\0", encryption_context={"a": "b"})
+        encrypt = calling(rpcs()["Encrypt"].path, encrypt_request.SerializeToString())
+        for call in (no_op, encrypt, aws.encrypt):
+            await measure(call, calls // 8)
+        for _ in range(count):
+            base = await measure(no_op, calls)
+            for name, (rpc, request) in kinds.items():
+                cost = await measure(calling(rpcs()[rpc].path, request), calls // 2)
+                found.setdefault(f"{name} ÷ no-op", []).append(cost / base)
+                if "RSA" in name:
+                    found.setdefault("Sign RSA_2048 ÷ the raw signature", []).append(cost / raw_rsa_microseconds())
+            over_grpc = await measure(encrypt, calls)
+            found.setdefault("Encrypt over the AWS wire ÷ over gRPC", []).append(await measure(aws.encrypt, calls // 2) / over_grpc)
+    return found
