@@ -20,7 +20,8 @@ def folder(tmp_path: Path) -> Path:
     """Where a reader would stand: the checkout, with its environment."""
     bin_folder = tmp_path / ".venv" / "bin"
     bin_folder.mkdir(parents=True)
-    (bin_folder / "meridian").symlink_to(Path(sys.executable).parent / "meridian")
+    for command in ("meridian", "aws"):
+        (bin_folder / command).symlink_to(Path(sys.executable).parent / command)
     (tmp_path / "policy").symlink_to(ROOT / "policy")
     return tmp_path
 
