@@ -87,6 +87,19 @@ def refused(client: Client, error: type[Exception], **fields: Any) -> bool:
     return False
 
 
+def test_a_grant_token_works_at_every_process_at_once(twins: Twins) -> None:
+    with twins.deployment.client(HOME, "developer") as developer, twins.second("auditor") as auditor:
+        key_id = developer.create_key().key_metadata.arn
+        for _ in range(5):
+            assert refused(auditor, errors.AccessDeniedException, key_id=key_id)
+            granted = developer.create_grant(
+                key_id=key_id, grantee_principal="arn:aws:iam::111122223333:user/auditor", operations=[t.GRANT_OPERATION_ENCRYPT]
+            )
+            auditor.encrypt(key_id=key_id, plaintext=b"x", grant_tokens=[granted.grant_token])
+            developer.revoke_grant(key_id=key_id, grant_id=granted.grant_id)
+            twins.deployment.wait_until(lambda: refused(auditor, errors.AccessDeniedException, key_id=key_id), A_SECOND)
+
+
 def test_a_disabled_key_is_disabled_everywhere_within_a_second(twins: Twins) -> None:
     with twins.deployment.client() as alice, twins.second("app") as app:
         key_id = alice.create_key().key_metadata.key_id

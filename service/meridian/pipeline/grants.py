@@ -57,11 +57,11 @@ class FindGrants:
             return self._find_ended(call)
         if name == "CreateGrant":
             call.grant = self._wanted(call)
-        self._require_tokens(call)
+        named = {self._grant_id_of(token) for token in getattr(call.request, "grant_tokens", ())}
         for field, key in call.keys.items():
             known = self._directory.find_cached_grants(key, call.principal.arn) if call.principal is not None else ()
-            if known is None:
-                return self._load(call)
+            if known is None or (named and named - {grant.grant_id for grant in known}):
+                return self._load(call)  # a token names a grant that another process may just have made
             if known:
                 call.grants[field] = known
         return None
@@ -72,10 +72,6 @@ class FindGrants:
         meant = principals_meant(call.principal)
         for field, key in call.keys.items():
             call.grants[field] = await self._directory.find_grants(key, call.principal.arn, meant)
-
-    def _require_tokens(self, call: Call) -> None:
-        for token in getattr(call.request, "grant_tokens", ()):
-            self._grant_id_of(token)
 
     def _grant_id_of(self, token: str) -> str:
         try:
