@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.architecture.named_things import named_things
+from tests.architecture.named_things import grant_everything, named_things
 from tests.architecture.special_keys import special_keys
 from tests.deployment import AWAY, HOME, Deployment
 
@@ -15,7 +15,7 @@ from meridian.client import Client, Endpoint, errors
 from meridian.client.errors import KmsServiceError
 from meridian.kms.v1 import types_pb2 as t
 
-CALLERS = ("anonymous", "stranger", "other_account", "user", "auditor", "administrator")
+CALLERS = ("anonymous", "stranger", "other_account", "user", "auditor", "grantee", "administrator")
 """The administrator comes last: what he ends, the others could not be refused."""
 
 SPECIAL = ("GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "Sign", "Verify", "GenerateMac", "VerifyMac")
@@ -73,7 +73,10 @@ TABLE: dict[str, dict[str, str]] = {
     "ConnectCustomKeyStore": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": DENIED, "auditor": DENIED},
     **{name: {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED} for name in SPECIAL},
 }
-IDENTITY = {"other_account": "bob", "administrator": "alice", "user": "app", "auditor": "auditor"}
+GRANTABLE = {"DescribeKey", "GetPublicKey", "CreateGrant", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", *SPECIAL}
+GRANTABLE |= {"GenerateDataKeyWithoutPlaintext"}
+"""What the grantee, to whom no policy allows anything here, may do: all that grants can give, and nothing else."""
+IDENTITY = {"grantee": "tenant-a", "other_account": "bob", "administrator": "alice", "user": "app", "auditor": "auditor"}
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,7 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
         blob = app.encrypt(key_id=arn, plaintext=b"x").ciphertext_blob
         special = special_keys(alice, app)
         named = named_things(two_regions, arn)
+        grant_everything(two_regions, {arn, *(request["key_id"] for request in special.values())})
     return {
         "CreateKey": {},
         "ListKeys": {},
@@ -166,6 +170,8 @@ def expected(name: str, caller: str) -> str:
         return ANONYMOUS
     if caller == "stranger":
         return UNKNOWN
+    if caller == "grantee":
+        return "ok" if name in GRANTABLE else DENIED
     return TABLE[name][caller]
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from meridian.domain.algorithms import has_public_key, is_symmetric_encryption
 from meridian.domain.call import Principal
-from meridian.domain.key import Key, KeyUsage
+from meridian.domain.key import Key, KeySpec, KeyUsage
 from meridian.errors import ValidationException
 
 _ALWAYS: Final = frozenset({"CreateGrant", "RetireGrant", "DescribeKey"})
@@ -74,10 +74,15 @@ class Grant:
 
 def operations_of(key: Key) -> frozenset[str]:
     """What a grant on this key can allow."""
-    own = OF_USAGE[key.key_usage] | _ALWAYS
-    if is_symmetric_encryption(key.key_spec):
+    return operations_of_kind(key.key_spec, key.key_usage)
+
+
+def operations_of_kind(key_spec: KeySpec, key_usage: KeyUsage) -> frozenset[str]:
+    """What a grant on such a key can allow."""
+    own = OF_USAGE[key_usage] | _ALWAYS
+    if is_symmetric_encryption(key_spec):
         return own | _DATA_KEYS
-    return own | {"GetPublicKey"} if has_public_key(key.key_spec) else own
+    return own | {"GetPublicKey"} if has_public_key(key_spec) else own
 
 
 def require_terms(key: Key, grant: Grant) -> None:
