@@ -75,9 +75,7 @@ class AwsCalls:
         with Client(deployment.endpoint(HOME, "developer")) as client:
             key_id = client.create_key().key_metadata.key_id
         self._port = deployment.place(HOME).aws_port
-        self._request = self._signed(
-            deployment, f'{{"KeyId": "{key_id}", "Plaintext": "AAAA", "EncryptionContext": {{"a": "b"}}}}'.encode()
-        )
+        self.request = self._signed(deployment, f'{{"KeyId": "{key_id}", "Plaintext": "AAAA", "EncryptionContext": {{"a": "b"}}}}'.encode())
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     def _signed(self, deployment: Deployment, body: bytes) -> bytes:
@@ -90,7 +88,7 @@ class AwsCalls:
 
     async def encrypt(self) -> None:
         reader, writer = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(self._request)
+        writer.write(self.request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
         answer = await reader.readexactly(length)
