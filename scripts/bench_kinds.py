@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,6 +23,7 @@ from meridian.client import Client
 from meridian.kms.v1 import types_pb2 as t
 
 IN_FLIGHT = 16
+AUDITOR = "arn:aws:iam::111122223333:user/auditor"
 MESSAGE = b"0123456789abcdef0123456789abcdef"
 Call = Callable[[], Awaitable[None]]
 Measure = Callable[[Call, int], Awaitable[float]]
@@ -130,3 +132,42 @@ async def rounds(deployment: Deployment, measure: Measure, count: int, calls: in
             over_grpc = await measure(encrypt, calls)
             found.setdefault("Encrypt over the AWS wire ÷ over gRPC", []).append(await measure(aws.encrypt, calls // 2) / over_grpc)
     return found
+
+
+def with_grants(deployment: Deployment, count: int) -> str:
+    """A key that the auditor uses by a grant, beside this many grants to others; they are put in the database as they would stand."""
+    with Client(deployment.endpoint(HOME, "developer")) as client:
+        key_id = str(client.create_key().key_metadata.key_id)
+        client.create_grant(key_id=key_id, grantee_principal=AUDITOR, operations=[t.GRANT_OPERATION_ENCRYPT])
+    columns = "grant_id, account, key_id, grantee_principal, retiring_principal, issuing_account, name, operations"
+    columns += ", constraint_type, constraint_pairs, source_arn, created_at"
+    rest = ("", "111122223333", "", '["Encrypt"]', "", "{}", "", 0)
+    rows = ((f"{number:064x}", "111122223333", key_id, f"arn:aws:iam::111122223333:role/r{number}", *rest) for number in range(count))
+    with sqlite3.connect(deployment.place(HOME).folder / "region.sqlite3", timeout=20) as database:
+        database.executemany(f"INSERT INTO grants ({columns}) VALUES ({', '.join('?' * 12)})", rows)  # noqa: S608 - names of ours
+    return key_id
+
+
+async def grants(deployment: Deployment, measure: Measure, count: int, calls: int) -> list[float]:
+    """Encrypt by a grant among 50,000 ÷ by the only one, per round."""
+    endpoint = deployment.endpoint(HOME, "auditor")
+    requests = [
+        rpcs()["Encrypt"].request_class(key_id=with_grants(deployment, number), plaintext=MESSAGE).SerializeToString()
+        for number in (0, 49_999)
+    ]
+    ratios = []
+    async with grpc.aio.secure_channel(endpoint.target, endpoint.credentials) as channel:
+        method: Any = channel.unary_unary(rpcs()["Encrypt"].path)
+
+        def calling(request: bytes) -> Call:
+            async def call() -> None:
+                assert await method(request)
+
+            return call
+
+        for request in requests:
+            await measure(calling(request), calls // 4)
+        for _ in range(count):
+            few, many = [await measure(calling(request), calls) for request in requests]
+            ratios.append(many / few)
+    return ratios
