@@ -59,17 +59,25 @@ class Line:
         return await self._network.call(self._region, region, lambda other, peer: getattr(other.messages, method)(peer, message))
 
     async def resolve(self, region: str, account: str, key_id: str, serial: str) -> bool:
-        ask = lambda other, peer: other.messages.resolve(peer, account, key_id, serial)  # noqa: E731 - one line each
+        async def ask(other: Any, peer: PeerRegion) -> Any:
+            return await other.messages.resolve(peer, account, key_id, serial)
+
         return bool(await self._network.call(self._region, region, ask))
 
     async def compare(self, region: str, incarnation: int, digests: Sequence[Any]) -> Sequence[Any]:
-        ask = lambda other, peer: other.compare.answer(peer, incarnation, digests)  # noqa: E731
+        async def ask(other: Any, peer: PeerRegion) -> Any:
+            return await other.compare.answer(peer, incarnation, digests)
+
         return list(await self._network.call(self._region, region, ask))
 
     async def get_set(self, region: str, account: str, key_id: str, incarnation: int, *, is_reconciling: bool) -> Any:
-        ask = lambda other, peer: other.answers.get_set(peer, account, key_id, incarnation, is_reconciling=is_reconciling)  # noqa: E731
+        async def ask(other: Any, peer: PeerRegion) -> Any:
+            return await other.answers.get_set(peer, account, key_id, incarnation, is_reconciling=is_reconciling)
+
         return await self._network.call(self._region, region, ask)
 
     async def get_materials(self, region: str, account: str, key_id: str, ids: Sequence[str], sequence: int, incarnation: int) -> Any:
-        ask = lambda other, peer: other.answers.get_materials(peer, account, key_id, ids, sequence, incarnation)  # noqa: E731
+        async def ask(other: Any, peer: PeerRegion) -> Any:
+            return await other.answers.get_materials(peer, account, key_id, ids, sequence, incarnation)
+
         return await self._network.call(self._region, region, ask)

@@ -239,13 +239,17 @@ def test_a_warm_call_reads_no_database_parses_no_policy_and_unwraps_no_key(two_r
     with two_regions.client(HOME, "app") as app:
         blob = app.encrypt(key_id=key, plaintext=b"x", encryption_context={"a": "b"}).ciphertext_blob
         app.decrypt(ciphertext_blob=blob, encryption_context={"a": "b"})
+        at_rest, began = two_regions.metrics(HOME), time.monotonic()
+        time.sleep(2.0)
+        idle, idle_seconds = two_regions.metrics(HOME), time.monotonic() - began
         before, began = two_regions.metrics(HOME), time.monotonic()
         for _ in range(300):
             app.decrypt(ciphertext_blob=blob, encryption_context={"a": "b"})
             app.encrypt(key_id=key, plaintext=b"x", encryption_context={"a": "b"})
         after, seconds = two_regions.metrics(HOME), time.monotonic() - began
     grown = {name: after[name] - before[name] for name in counted}
-    # In the background a Region reads its change feed, ships audit events, and looks at what is due.
-    assert grown["meridian_database_transactions"] <= 10 * (seconds + 2)
+    # In the background a Region reads its change feed, ships audit events, and looks at what is due: as much as when nobody calls.
+    background = (idle["meridian_database_transactions"] - at_rest["meridian_database_transactions"]) / idle_seconds
+    assert grown["meridian_database_transactions"] <= background * seconds + 6
     assert (grown["meridian_policy_parses"], grown["meridian_material_unwraps"]) == (0, 0)
     assert after["meridian_audit_records"] - before["meridian_audit_records"] >= 600

@@ -217,10 +217,10 @@ class Sets(RuleBasedStateMachine):
                 self.run(network[other].say(words.withdraw_lost, name))
         self.finish_rounds(3)
         rows = self.rows()
-        acting = max((row for name, row in rows.items() if row.acts_as_primary(name)), key=lambda r: r.view.stamp, default=None)  # type: ignore[union-attr]
-        if acting is None or acting.view is None:
+        views = [row.view for name, row in rows.items() if row.acts_as_primary(name) and row.view is not None]
+        if not views:
             return
-        primary = acting.view.primary
+        primary = max(views, key=lambda view: view.stamp).primary
         for name in set(self.names) - {primary}:
             self.run(network[name].say(words.rejoin, primary))
             self.run(network[primary].say(words.asking(OperatorWord.TAKE_BACK), name))

@@ -95,6 +95,17 @@ def test_an_alias_stays_with_its_kind_of_key_and_within_its_quota(alice: Client)
     alice.create_alias(alias_name=name, target_key_id=symmetric)
     with pytest.raises(errors.ValidationException, match="another type or usage"):
         alice.update_alias(alias_name=name, target_key_id=mac)
+    rsa = key(alice, key_spec=t.KEY_SPEC_RSA_2048, key_usage=t.KEY_USAGE_TYPE_SIGN_VERIFY)
+    curve = key(alice, key_spec=t.KEY_SPEC_ECC_NIST_P256, key_usage=t.KEY_USAGE_TYPE_SIGN_VERIFY)
+    encrypts = key(alice, key_spec=t.KEY_SPEC_RSA_2048, key_usage=t.KEY_USAGE_TYPE_ENCRYPT_DECRYPT)
+    signing = fresh()
+    alice.create_alias(alias_name=signing, target_key_id=rsa)
+    alice.update_alias(alias_name=signing, target_key_id=curve)
+    for other in (symmetric, encrypts):
+        with pytest.raises(errors.ValidationException, match="another type or usage"):
+            alice.update_alias(alias_name=signing, target_key_id=other)
+    with pytest.raises(errors.ValidationException, match="another type or usage"):
+        alice.update_alias(alias_name=name, target_key_id=encrypts)
     with pytest.raises(errors.ValidationException, match="Not aliases"):
         alice.create_alias(alias_name=fresh(), target_key_id=name)
     for _ in range(49):

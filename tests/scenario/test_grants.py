@@ -189,3 +189,19 @@ def test_what_cannot_be_granted_is_refused(developer: Client) -> None:
     developer.disable_key(key_id=symmetric)
     with pytest.raises(errors.DisabledException):
         grant(developer, symmetric, "Encrypt")
+
+
+def test_a_stranger_learns_nothing_about_a_key_or_its_grants(developer: Client, bob: Client) -> None:
+    present = key(developer)
+    absent = present[: -len("1234abcd-12ab-34cd-56ef-1234567890ab")] + "1234abcd-12ab-34cd-56ef-1234567890ab"
+
+    def refusal(call: Any, **fields: Any) -> str:
+        with pytest.raises(errors.AccessDeniedException) as caught:
+            call(**fields)
+        return str(caught.value)
+
+    for key_id in (present, absent):
+        assert refusal(bob.revoke_grant, key_id=key_id, grant_id="0" * 64) == refusal(bob.revoke_grant, key_id=absent, grant_id="0" * 64)
+        assert refusal(bob.retire_grant, key_id=key_id, grant_id="0" * 64) == refusal(bob.retire_grant, key_id=absent, grant_id="0" * 64)
+    sign_on_symmetric = {"key_id": present, "grantee_principal": APP, "operations": ops("Sign")}
+    assert "not authorized" in refusal(bob.create_grant, **sign_on_symmetric), "what the key can do is told after who may ask"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.client import errors
+from meridian.client import Client, errors
 from meridian.kms.v1 import types_pb2 as t
 
 THIRD = "ap-south-1"
@@ -148,9 +148,9 @@ def test_a_lost_primary_is_succeeded_and_joins_again(three_regions: Deployment) 
     rotate(three_regions, HOME, key_id, AWAY, THIRD)
 
 
-def _moves(client: object, key_id: str, region: str) -> bool:
+def _moves(client: Client, key_id: str, region: str) -> bool:
     try:
-        client.update_primary_region(key_id=key_id, primary_region=region)  # type: ignore[attr-defined]
+        client.update_primary_region(key_id=key_id, primary_region=region)
     except errors.KMSInvalidStateException:
         return False
     return True

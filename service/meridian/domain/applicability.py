@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from meridian.domain.algorithms import algorithms, has_public_key, is_symmetric_encryption
+from meridian.domain.algorithms import algorithms, has_public_key, is_symmetric_encryption, plaintext_bytes_max
 from meridian.domain.key import Key, KeyUsage, MultiRegionKeyType, Origin
-from meridian.errors import InvalidKeyUsageException, KmsError, KMSInvalidStateException, UnsupportedOperationException
+from meridian.errors import InvalidKeyUsageException, KmsError, KMSInvalidStateException, UnsupportedOperationException, ValidationException
 
 Rule = Callable[[Key], KmsError | None]
 
@@ -114,3 +114,13 @@ def require_usage(operation: str, key: Key, algorithm: str) -> None:
         raise InvalidKeyUsageException(f"{key.arn} key usage is {key.key_usage} which is not valid for {operation}.", key_arn=key.arn)
     if algorithm not in algorithms(key.key_spec, usage):
         raise InvalidKeyUsageException(f"Algorithm {algorithm} is incompatible with key spec {key.key_spec}.", key_arn=key.arn)
+
+
+def require_plaintext_fits(key: Key, algorithm: str, plaintext: bytes) -> None:
+    """Raises: ValidationException if the plaintext is longer than what this key encrypts."""
+    limit = plaintext_bytes_max(key.key_spec, algorithm)
+    if len(plaintext) > limit:
+        raise ValidationException(
+            f"Algorithm {algorithm} and key spec {key.key_spec} cannot encrypt data larger than {limit} bytes.",
+            fields=[("plaintext", f"longer than {limit} bytes")],
+        )

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meridian.crypto import key_pairs, macs, shared_secrets, signatures
-from meridian.domain.algorithms import SYMMETRIC, plaintext_bytes_max
+from meridian.domain.algorithms import SYMMETRIC
+from meridian.domain.applicability import require_plaintext_fits
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.key import Key, KeyMaterial
 from meridian.engine.commands import SymmetricCommands
@@ -135,16 +136,6 @@ class AsymmetricCommands:
         if len(self._parsed) > PARSED_MAX:
             self._parsed.popitem(last=False)
         return parsed
-
-
-def require_plaintext_fits(key: Key, algorithm: str, plaintext: bytes) -> None:
-    """Raises: ValidationException if the plaintext is longer than what this key encrypts."""
-    limit = plaintext_bytes_max(key.key_spec, algorithm)
-    if len(plaintext) > limit:
-        raise ValidationException(
-            f"Algorithm {algorithm} and key spec {key.key_spec} cannot encrypt data larger than {limit} bytes.",
-            fields=[("plaintext", f"longer than {limit} bytes")],
-        )
 
 
 def _only(key: Key) -> KeyMaterial:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from meridian.domain.algorithms import has_public_key
 from meridian.domain.call import Call
 from meridian.domain.identifiers import alias_arn, parse_key_reference
 from meridian.domain.key import Key
@@ -61,7 +62,7 @@ class Aliases:
             before = await uow.keys.find(row.account, row.key_id)
             if before is None or before.key_id == key.key_id:
                 return key
-            if (before.key_usage, _family(before)) != (key.key_usage, _family(key)):
+            if (before.key_usage, has_public_key(before.key_spec)) != (key.key_usage, has_public_key(key.key_spec)):
                 message = f"The alias {request.alias_name} names a key of another type or usage."
                 raise ValidationException(message, fields=[("targetKeyId", "of another type or usage")])
             self._require_room(key)
@@ -123,8 +124,3 @@ def _with_alias(key: Key, alias_name: str) -> Key:
 
 def _without_alias(key: Key, alias_name: str) -> Key:
     return replace(key, aliases=tuple(name for name in key.aliases if name != alias_name))
-
-
-def _family(key: Key) -> str:
-    """Symmetric, HMAC or asymmetric: an alias stays within one."""
-    return str(key.key_spec) if key.key_spec == "SYMMETRIC_DEFAULT" else str(key.key_spec).split("_")[0].replace("RSA", "pair")

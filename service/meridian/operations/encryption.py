@@ -8,7 +8,8 @@ Source: AWS KMS API Reference, Encrypt, Decrypt, ReEncrypt.
 from __future__ import annotations
 
 from meridian.catalog import enum_aws_value
-from meridian.domain.algorithms import SYMMETRIC, plaintext_bytes_max
+from meridian.domain.algorithms import SYMMETRIC
+from meridian.domain.applicability import require_plaintext_fits
 from meridian.domain.call import Call
 from meridian.errors import DryRunOperationException, InvalidCiphertextException, ValidationException
 from meridian.kms.v1 import encryption_pb2, types_pb2
@@ -29,12 +30,7 @@ class Encryption:
         if request.encryption_algorithm not in (0, SYMMETRIC_DEFAULT):
             return self._rsa_encrypt(request, call)
         key = call.keys["key_id"]
-        limit = plaintext_bytes_max(key.key_spec, SYMMETRIC)
-        if len(request.plaintext) > limit:
-            raise ValidationException(
-                f"Algorithm {SYMMETRIC} and key spec {key.key_spec} cannot encrypt data larger than {limit} bytes.",
-                fields=[("plaintext", f"longer than {limit} bytes")],
-            )
+        require_plaintext_fits(key, SYMMETRIC, request.plaintext)
         if call.dry_run:
             raise DryRunOperationException
         done = self._engine.encrypt(key, call.canonical_context["encryption_context"], request.plaintext)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from meridian.domain.call import Call
-from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant
+from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, require_terms
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
@@ -37,11 +37,12 @@ class Grants:
     async def create_grant(self, request: grants_pb2.CreateGrantRequest, call: Call) -> grants_pb2.CreateGrantResponse:
         """A grant and a token for it; the one that is there, where the same was created under the same name.
 
-        Raises: LimitExceededException, DryRunOperationException.
+        Raises: ValidationException for what this key cannot grant; LimitExceededException, DryRunOperationException.
         """
         wanted = call.grant
         if wanted is None:
             raise KMSInternalException(reason="no grant to create")
+        require_terms(call.keys["key_id"], wanted)
         if call.dry_run:
             raise DryRunOperationException
         made = wanted

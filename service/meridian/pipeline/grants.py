@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from meridian.catalog import enum_aws_value
 from meridian.domain.call import Call, Principal
-from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant, require_terms
+from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant
 from meridian.domain.key import Key
 from meridian.errors import (
     AccessDeniedException,
@@ -25,6 +25,7 @@ from meridian.errors import (
     NotFoundException,
     ValidationException,
 )
+from meridian.pipeline.denial import foreign_denial
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
@@ -94,7 +95,7 @@ class FindGrants:
                 _require_principal(getattr(request, field))
         kind, pairs = _constraint(request)
         operations = request.DESCRIPTOR.fields_by_name["operations"]
-        wanted = Grant(
+        return Grant(
             grant_id=self._entropy.random_bytes(32).hex(),
             account=key.account,
             key_id=key.key_id,
@@ -108,8 +109,6 @@ class FindGrants:
             constraint=pairs,
             source_arn=request.constraints.source_arn,
         )
-        require_terms(key, wanted)
-        return wanted
 
     # ---- a grant that is to end
 
@@ -124,6 +123,8 @@ class FindGrants:
             grant = await uow.grants.find(named)
         key = call.keys.get("key_id")
         if grant is None or (key is not None and (key.account, key.key_id) != (grant.account, grant.key_id)):
+            if key is not None and call.principal is not None and key.account != call.principal.account:
+                raise foreign_denial(call.principal, call.rpc.requires[0].action)  # an absent grant says that the key is there
             raise NotFoundException(f"Grant ID {named} not found")
         call.grant = grant
         if call.rpc.name == "RetireGrant":
