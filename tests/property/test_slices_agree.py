@@ -10,11 +10,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meridian.authorization.authorizer import TAG_ENTITIES, Authorizer
+from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
 from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate
 from meridian.authorization.facts import PlainFacts
 from meridian.authorization.policy_files import PolicySource, load_policies
+from meridian.authorization.request_context import TAG_ENTITIES
 from meridian.bootstrap import policy_folder, schema_text
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin

@@ -1,7 +1,7 @@
 """May this caller do this to that? One decision over every layer, fail closed.
 
 A decision is remembered under exactly what its slice reads: the slice itself, the caller, the version of the resource with its
-surroundings, and each context value in the read set. Never remembered: a refusal, a fault, and anything that depends on time.
+surroundings, and each context value in the read set. Never remembered: a fault, and anything that depends on time.
 """
 
 from __future__ import annotations
@@ -14,30 +14,23 @@ from meridian.authorization.entities import (
     Resource,
     Surroundings,
     principal_entities,
-    principal_uid,
     resource_ancestors,
     resource_entities,
     resource_uid,
 )
-from meridian.authorization.evaluator import Decision, EntityHandle, SchemaHandle, evaluate
-from meridian.authorization.facts import ABSENT, Facts
+from meridian.authorization.evaluator import EntityHandle, SchemaHandle
+from meridian.authorization.facts import Facts
 from meridian.authorization.key_policies import KeyPolicyReader
 from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, matches_action, matches_resource
 from meridian.authorization.policy_files import PolicySource
-from meridian.authorization.read_set import ENCRYPTION_CONTEXT
+from meridian.authorization.question import Question
+from meridian.authorization.request_context import read_values
 from meridian.authorization.schema_model import SchemaModel
 from meridian.authorization.slices import CompiledSlice, SliceCompiler
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException
-
-TAG_ENTITIES: Final = {
-    "encryptionContext": "KMS::EncryptionContext",
-    "requestTags": "KMS::RequestTags",
-    "recipientAttestation": "KMS::Attestation",
-}
-"""Context attributes that are entities with tags, because callers choose their keys."""
 
 SLICES_MAX: Final = 20_000
 BASES_MAX: Final = 4_000
@@ -87,6 +80,21 @@ class Authorizer:
         ids = tuple(sorted({*key_side.policy_ids, *caller_side.policy_ids})) if caller_side.allowed else caller_side.policy_ids
         return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors)
 
+    def question(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> Question:
+        """The question that settles the decision, open for asking about single policies: across accounts the caller's side where the
+        key's side allows. Raises: MalformedPolicyDocumentException, ValueError where the slice or its entities cannot be built.
+        """
+        side = OWN
+        if principal.account != resource.account:
+            side = CALLER_SIDE if self._side(KEY_SIDE, principal, action, resource, facts).allowed else KEY_SIDE
+        compiled = self._compile(side, principal, action, resource)
+        return Question(compiled, self._base(compiled, principal, resource, remember=False), principal, resource, facts)
+
+    def policies_for(self, principal: Principal, resource: Resource) -> tuple[Policy, ...]:
+        """Every policy that may have a word in calls of this caller on this resource, on either side."""
+        sides = (OWN,) if principal.account == resource.account else (KEY_SIDE, CALLER_SIDE)
+        return tuple(policy for side in sides for policy in self._policies(side, principal, resource))
+
     def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
         """Refuse a key policy that may not be stored, or that would lock its caller out.
 
@@ -96,8 +104,8 @@ class Authorizer:
         if bypass_lockout_check:
             return
         compiled = self._compile(OWN, principal, "PutKeyPolicy", future)
-        decided = self._ask(compiled, self._base(compiled, principal, future, remember=False), principal, future, facts)
-        if not decided.allowed:
+        question = Question(compiled, self._base(compiled, principal, future, remember=False), principal, future, facts)
+        if not question.decide().allowed:
             raise MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
 
     # ---- one side of a decision
@@ -111,7 +119,7 @@ class Authorizer:
             except Exception:
                 return PolicyDecision(action, resource.arn, False, (), 1)
             _keep(self._slices, name, compiled, SLICES_MAX)
-        remembered = None if compiled.is_timelike else (id(compiled), id(principal), name, *_read_values(compiled, facts))
+        remembered = None if compiled.is_timelike else (id(compiled), id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
             known = self._decisions.get(remembered)
             if known is not None:
@@ -120,9 +128,9 @@ class Authorizer:
             base = self._base(compiled, principal, resource, remember=True)
         except ValueError:
             return PolicyDecision(action, resource.arn, False, (), 1)
-        decided = self._ask(compiled, base, principal, resource, facts)
+        decided = Question(compiled, base, principal, resource, facts).decide()
         made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors)
-        if remembered is not None and made.allowed:
+        if remembered is not None and not made.errors:
             # Slice and caller are kept with the decision, so that their identities cannot pass to others.
             _keep(self._decisions, remembered, (made, compiled, principal), DECISIONS_MAX)
         return made
@@ -164,64 +172,6 @@ class Authorizer:
         if remember:
             _keep(self._bases, name, made, BASES_MAX)
         return made
-
-    def _ask(self, compiled: CompiledSlice, base: EntityHandle, principal: Principal, resource: Resource, facts: Facts) -> Decision:
-        try:
-            context, added = _context(compiled, facts)
-            entities = base.with_added(added) if added else base
-        except Exception:
-            return Decision(False, (), 1)
-        return evaluate(
-            principal=principal_uid(principal),
-            action=compiled.action,
-            resource=resource_uid(resource),
-            context=context,
-            policies=compiled.policies,
-            entities=entities,
-            schema=compiled.schema,
-        )
-
-
-def _context(compiled: CompiledSlice, facts: Facts) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The context cut to what the slice reads, and the entities that carry its tag maps."""
-    context: dict[str, Any] = {}
-    added: list[dict[str, Any]] = []
-    for name in compiled.attributes:
-        value = facts.attribute(name)
-        if value is ABSENT:
-            continue
-        kind = TAG_ENTITIES.get(name)
-        if kind is None:
-            context[name] = value
-            continue
-        if compiled.is_record and name == ENCRYPTION_CONTEXT:
-            context[name] = {tag: value[tag] for tag in compiled.tags or () if tag in value}
-            continue
-        added.append({"uid": {"type": kind, "id": "request"}, "attrs": {}, "parents": [], "tags": value})
-        context[name] = {"__entity": {"type": kind, "id": "request"}}
-    if compiled.request_attributes:
-        values = ((name, facts.request_attribute(name)) for name in compiled.request_attributes)
-        context["request"] = {name: value for name, value in values if value is not ABSENT}
-    return context, added
-
-
-def _read_values(compiled: CompiledSlice, facts: Facts) -> list[Any]:
-    """Every context value that the slice reads, absent told from empty, in a form that can be compared."""
-    values: list[Any] = []
-    for name in compiled.attributes:
-        value = facts.attribute(name)
-        if name == ENCRYPTION_CONTEXT and compiled.tags is not None:
-            values += [value.get(tag) for tag in compiled.tags]
-        else:
-            values.append(_comparable(value))
-    values += [_comparable(facts.request_attribute(name)) for name in compiled.request_attributes]
-    return values
-
-
-def _comparable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return tuple(sorted(value.items()))
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _version(resource: Resource) -> tuple[Any, ...]:

@@ -63,8 +63,15 @@ class KeyPolicyReader:
             raise MalformedPolicyDocumentException(f"{place}: the resource must be left open, or be this key.")
         kind, name = resource_uid(key)
         scope = {"op": "==", "entity": {"type": kind, "id": name}}
-        label = est.get("annotations", {}).get("id") or str(number)
-        return Policy(f"key/{key.key_id}/{label}", KEY, {**est, "resource": scope}, key.account)
+        notes = est.get("annotations", {})
+        return Policy(
+            f"key/{key.key_id}/{notes.get('id') or number}",
+            KEY,
+            {**est, "resource": scope},
+            key.account,
+            reason=notes.get("reason") or "",
+            place=f"key policy of {key.key_id}, number {number}",
+        )
 
 
 def _names_only(scope: dict[str, Any], key: Key) -> bool:

@@ -23,6 +23,10 @@ class Policy:
     """The account whose permits these are; empty where the layer has none."""
     foreign: bool = False
     """Marked for the caller's side of calls on keys of other accounts."""
+    reason: str = ""
+    """Why it permits or forbids, in its author's words; empty where a key policy gives none."""
+    place: str = ""
+    """File and line, or the number within a key policy."""
 
     @property
     def is_permit(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
 from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, uid
+from meridian.authorization.policy_text import policy_texts
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
 
 OWNED: Final = ("KMS::Account", "KMS::Scope", "KMS::KeyFamily", "KMS::AliasPath", "KMS::Key", "KMS::Alias", "KMS::KeyStore")
@@ -60,7 +61,7 @@ def load_policies(directory: Path, schema: SchemaHandle) -> PolicySource:
     seen: set[str] = set()
     for policy in policies:
         if policy.policy_id in seen:
-            faults.append(f"{policy.policy_id}: @id is given to two policies")
+            faults.append(f"{policy.place}: {policy.policy_id}: @id is given to two policies")
         seen.add(policy.policy_id)
     if faults:
         raise PolicySetError(faults)
@@ -73,15 +74,19 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[str]) -> list
     except PolicySyntaxError as fault:
         faults.append(f"{name}: {fault}")
         return []
-    labels = [est.get("annotations", {}).get("id", f"policy {number}") for number, est in enumerate(parsed, 1)]
+    places = [f"{name}:{written.line}" for written in policy_texts(text)]
+    labels = [
+        f"{place}: {est.get('annotations', {}).get('id', f'policy {number}')}"
+        for number, (place, est) in enumerate(zip(places, parsed, strict=True), 1)
+    ]
     for number, text_fault in validation_faults(text, schema):
-        faults.append(f"{name}: {labels[number] if number < len(labels) else ''}: {text_fault}")
+        faults.append(f"{labels[number] if number < len(labels) else name}: {text_fault}")
     made = []
-    for label, est in zip(labels, parsed, strict=True):
+    for place, label, est in zip(places, labels, parsed, strict=True):
         found = _faults_of(est)
-        faults += [f"{name}: {label}: {fault}" for fault in found]
+        faults += [f"{label}: {fault}" for fault in found]
         if not found:
-            made.append(_policy(est))
+            made.append(replace(_policy(est), place=place))
     return made
 
 
@@ -131,7 +136,7 @@ def _account_of(est: Est) -> str | None:
 def _policy(est: Est) -> Policy:
     notes = est["annotations"]
     layer = notes["layer"]
-    made = Policy(notes["id"], layer, est)
+    made = Policy(notes["id"], layer, est, reason=notes["reason"])
     if layer != ACCOUNT:
         return made
     foreign = "foreign" in notes

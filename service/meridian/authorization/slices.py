@@ -24,6 +24,7 @@ class CompiledSlice:
     """Policies ready to be asked, what they read, and the schema cut to it."""
 
     action: str
+    members: frozenset[Policy]
     policies: PolicyHandle
     schema: SchemaHandle
     attributes: tuple[str, ...]
@@ -67,6 +68,7 @@ class SliceCompiler:
         record = record_tags(reads)
         return CompiledSlice(
             action=action,
+            members=policies,
             policies=PolicyHandle((p.policy_id, p.est if record is None else as_record(p.est)) for p in policies),
             schema=self._schema(action, attributes, requested, record),
             attributes=tuple(sorted(attributes)),

@@ -1,0 +1,140 @@
+"""Why a decision is what it is: the policies that made it, and, where nothing permits, the permits that came closest.
+
+A policy's scope and the parts of its conditions that are joined by `&&` are tried one after the other, each together with those
+before it, so that a part which leans on a guard before it is judged with its guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.entities import Resource
+from meridian.authorization.evaluator import Est
+from meridian.authorization.expression_text import expression_text
+from meridian.authorization.facts import Facts
+from meridian.authorization.policies import Policy
+from meridian.authorization.question import Question
+from meridian.domain.call import PolicyDecision, Principal
+
+CLOSEST_MAX: Final = 5
+PRINCIPAL_SCOPE: Final = {"Var": "principal"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A policy that made the decision."""
+
+    policy_id: str
+    layer: str
+    reason: str
+    place: str
+    """File and line, or the number within a key policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A permit that did not apply, with the first condition that was not met, as Cedar text."""
+
+    policy_id: str
+    layer: str
+    reason: str
+    place: str
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision with its reasons. `closest` is filled on a default deny alone, nearest first."""
+
+    decision: PolicyDecision
+    deciding: tuple[Told, ...] = ()
+    closest: tuple[NearMiss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One thing that must hold for a policy to apply: the expression and how an author wrote it."""
+
+    holds: Est
+    text: str
+
+
+def explain(authorizer: Authorizer, principal: Principal, action: str, resource: Resource, facts: Facts) -> Explanation:
+    """The decision that a call would get now, and why. Never raises."""
+    decision = authorizer.decide(principal, action, resource, facts)
+    try:
+        question = authorizer.question(principal, action, resource, facts)
+    except Exception:
+        return Explanation(decision)
+    known = {policy.policy_id: policy for policy in authorizer.policies_for(principal, resource)}
+    told = tuple(_told(known[name]) for name in decision.policy_ids if name in known)
+    if decision.allowed or decision.policy_ids or decision.errors:
+        return Explanation(decision, told)
+    return Explanation(decision, (), _closest(question))
+
+
+def _told(policy: Policy) -> Told:
+    return Told(policy.policy_id, policy.layer, policy.reason, policy.place)
+
+
+def _closest(question: Question) -> tuple[NearMiss, ...]:
+    misses = [miss for policy in question.policies if policy.is_permit for miss in _miss(question, policy)]
+    misses.sort(key=lambda miss: (miss[0], miss[1].policy_id))
+    return tuple(miss for _, miss in misses[:CLOSEST_MAX])
+
+
+def _miss(question: Question, policy: Policy) -> Iterator[tuple[int, NearMiss]]:
+    """How many parts are not met, counted from the first, and the miss itself; nothing where all are met."""
+    parts = _parts(policy.est)
+    for met in range(1, len(parts) + 1):
+        if not question.ask([("tried", _permit([part.holds for part in parts[:met]]))]).allowed:
+            miss = NearMiss(policy.policy_id, policy.layer, policy.reason, policy.place, parts[met - 1].text)
+            # Another principal is a greater step than any number of conditions.
+            yield (1000 if met == 1 and policy.est["principal"]["op"] != "All" else len(parts) - met), miss
+            return
+
+
+def _parts(est: Est) -> list[_Part]:
+    scope = _principal_scope(est["principal"])
+    found = [] if scope is None else [_Part(scope, expression_text(scope))]
+    for condition in est["conditions"]:
+        if condition["kind"] == "when":
+            found += [_Part(part, expression_text(part)) for part in _joined(condition["body"], "&&")]
+        else:
+            found += [_Part({"!": {"arg": part}}, f"unless {expression_text(part)}") for part in _joined(condition["body"], "||")]
+    return found
+
+
+def _principal_scope(scope: Est) -> Est | None:
+    """The principal scope of a policy as an expression; None where it is open."""
+    if scope["op"] == "All":
+        return None
+    inside = scope.get("in", {}).get("entity")
+    if scope["op"] == "is":
+        kind: Est = {"left": PRINCIPAL_SCOPE, "entity_type": scope["entity_type"]}
+        return {"is": kind if inside is None else {**kind, "in": {"Value": {"__entity": inside}}}}
+    return {scope["op"]: {"left": PRINCIPAL_SCOPE, "right": {"Value": {"__entity": scope["entity"]}}}}
+
+
+def _joined(expression: Est, operator: str) -> list[Est]:
+    if operator not in expression:
+        return [expression]
+    sides = expression[operator]
+    return [*_joined(sides["left"], operator), *_joined(sides["right"], operator)]
+
+
+def _permit(parts: list[Est]) -> Est:
+    body = reduce(lambda left, right: {"&&": {"left": left, "right": right}}, parts)
+    anything = {"op": "All"}
+    return {
+        "effect": "permit",
+        "principal": anything,
+        "action": anything,
+        "resource": anything,
+        "conditions": [{"kind": "when", "body": body}],
+        "annotations": {},
+    }
