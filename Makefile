@@ -55,10 +55,13 @@ types: $(STAMP)  ## mypy, strict
 imports: $(STAMP)  ## the layers of the architecture
 	$(BIN)/lint-imports --no-cache --verbose >/dev/null || $(BIN)/lint-imports --no-cache
 
-policy: $(STAMP)  ## validate and test the policies with the service's own evaluator
+policy: $(STAMP)  ## validate, test, cover and prove the policies with the service's own evaluator
 	$(BIN)/meridian policy validate policy/policies
 	$(BIN)/meridian policy validate policy/tests/library
+	$(BIN)/meridian policy fmt --check policy/policies policy/tests/library
 	$(BIN)/meridian policy test policy/tests --policies policy/policies
+	$(BIN)/meridian policy coverage policy/tests --policies policy/policies --fail-under 100
+	$(BIN)/meridian policy prove policy/tests --policies policy/policies
 
 check: policy gen-check operations-check lint types imports proto migrate-check  ## what a change must pass, with test
 

@@ -1,0 +1,34 @@
+"""`meridian policy`: write, check, test and prove policies, on plain files, without a server."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "coverage": "testing",
+    "fmt": "checking",
+    "prove": "proving",
+    "test": "testing",
+    "validate": "checking",
+}
+
+
+class PolicyCommands(click.Group):
+    """Imports a command's module only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"meridian.cli.policy.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+
+@click.command(cls=PolicyCommands)
+def policy() -> None:
+    """Write, check, test and prove policies, without a server."""

@@ -1,0 +1,62 @@
+"""What the policy commands share: their folders, their output, and how they end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from meridian.authorization.policy_files import PolicySetError
+from meridian.bootstrap import policy_folder
+from meridian.cli.exit_codes import SETUP
+from meridian.policy_kit.rows import RowError
+
+EXISTING = click.Path(path_type=Path, exists=True)
+
+output_option = click.option(
+    "--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people, or for programs."
+)
+policies_option = click.option("--policies", type=EXISTING, help="Folder of the policies; the default set when not given.")
+
+
+def default_policies() -> Path:
+    return policy_folder() / "policies"
+
+
+def default_tests() -> Path:
+    return policy_folder() / "tests"
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Ends with the exit code of a wrong setup, and every fault on a line, where files cannot be read."""
+    try:
+        yield
+    except PolicySetError as fault:
+        click.echo("\n".join(fault.faults), err=True)
+        sys.exit(SETUP)
+    except RowError as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(SETUP)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error while it is a terminal; the value moves it on by one."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda: bar.advance(task)
+
+
+def show(value: Any) -> None:
+    """A value as JSON."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))

@@ -1,0 +1,127 @@
+"""What a file of policy tests names once, and the requests that its cases make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
+from meridian.authorization.facts import PlainFacts, cedar_time
+from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.call import Principal
+from meridian.domain.key import Key
+from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
+from meridian.policy_kit.rows import Row, RowError, key_of, principal_of, surroundings_of
+
+CONTEXT_DEFAULTS: Final[dict[str, Any]] = {
+    "encryptionAlgorithm": "SYMMETRIC_DEFAULT",
+    "encryptionContext": {},
+    "reEncryptOnSameKey": False,
+    "bypassPolicyLockoutSafetyCheck": False,
+    "requestTags": {},
+    "replication": False,
+    "messageType": "RAW",
+    "expirationModel": "KEY_MATERIAL_EXPIRES",
+    "scheduleKeyDeletionPendingWindowInDays": DELETION_WINDOW_IN_DAYS_DEFAULT,
+    "rotationPeriodInDays": ROTATION_PERIOD_IN_DAYS_DEFAULT,
+    "grantIsForService": False,
+    "callerIsRetiringPrincipal": False,
+    "callerIsGrantee": False,
+    "grantOperations": [],
+}
+"""What the service fills in where a request is silent."""
+
+KEYS_OF: Final = {"encryptionContextKeys": "encryptionContext", "tagKeys": "requestTags"}
+LABELS_OF: Final = {"replicaRegionLabels": "replicaRegion", "primaryRegionLabels": "primaryRegion"}
+
+REQUEST_DEFAULTS: Final[dict[str, Any]] = {
+    "sourceIp": "127.0.0.1",
+    "secureTransport": True,
+    "mfaPresent": False,
+    "dryRun": False,
+    "grants": [],
+}
+
+SCOPE: Final = "scope"
+"""Names the account in this Region, the resource of calls that concern no single key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, ready to be decided, and its cell: who does what to which resource, by the file's names."""
+
+    principal: Principal
+    action: str
+    resource: Resource
+    facts: PlainFacts
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fixtures:
+    """The named things of one file."""
+
+    region: str
+    now: str
+    """As Cedar reads a time."""
+    around: Surroundings
+    principals: Mapping[str, Principal]
+    keys: Mapping[str, Key]
+    contexts: Mapping[str, Row]
+
+    def request(self, principal: str, action: str, resource: str, context: Row, request: Row, model: SchemaModel) -> Request:
+        """Raises: RowError naming what the file does not know."""
+        caller = _named(self.principals, principal, "principal")
+        about = self._resource(resource, caller)
+        return Request(caller, action, about, self.facts(action, context, request, model), f"{principal} {action} {resource}")
+
+    def facts(self, action: str, context: Row, request: Row, model: SchemaModel) -> PlainFacts:
+        """What a policy may ask of a request to this action; attributes of other actions are left out."""
+        if action not in model.actions:
+            raise RowError(f"{action} is no action of the schema")
+        values = {**CONTEXT_DEFAULTS, **context}
+        for name, source in KEYS_OF.items():
+            values.setdefault(name, sorted(values[source]))
+        for name, source in LABELS_OF.items():
+            values.setdefault(name, sorted(self.around.region_labels.get(values.get(source, ""), ())))
+        declared = {name.rstrip("?") for name in model.context_attributes(action)}
+        asked = {"currentTime": self.now, "requestedRegion": self.region, **REQUEST_DEFAULTS, **request}
+        return PlainFacts({name: value for name, value in values.items() if name in declared}, asked)
+
+    def _resource(self, name: str, principal: Principal) -> Resource:
+        if name == SCOPE:
+            return ScopeResource(principal.account, self.region)
+        if name.startswith("alias/"):
+            return AliasResource(principal.account, self.region, name)
+        if name.startswith("cks-"):
+            return KeyStoreResource(principal.account, self.region, name)
+        key: Key = _named(self.keys, name, "key")
+        return key
+
+
+def fixtures_of(document: Row, place: str) -> Fixtures:
+    """The fixtures of a parsed file. Raises: RowError."""
+    region = document.get("region", "us-east-1")
+    rows = document.get("keys", {}).items()
+    now = datetime.fromisoformat(str(document.get("now", "2026-01-01T00:00:00Z"))).astimezone(UTC)
+    return Fixtures(
+        region=region,
+        now=cedar_time(now),
+        around=surroundings_of(document),
+        principals={
+            name: principal_of(name, row or {}, f"{place}: principals.{name}") for name, row in document.get("principals", {}).items()
+        },
+        keys={
+            name: key_of(row or {}, region=region, version=version, place=f"{place}: keys.{name}")
+            for version, (name, row) in enumerate(rows, 1)
+        },
+        contexts=document.get("contexts", {}),
+    )
+
+
+def _named(things: Mapping[str, Any], name: str, kind: str) -> Any:
+    if name not in things:
+        raise RowError(f"{kind} {name} is not among the fixtures of the file")
+    return things[name]

@@ -1,0 +1,48 @@
+"""A folder of policies, opened for questions as a Region would open it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.entities import Surroundings
+from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.explain import Explanation, explain
+from meridian.authorization.policies import Policy
+from meridian.authorization.policy_files import PolicySource, load_policies
+from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.call import PolicyDecision
+from meridian.domain.limits import Limits
+from meridian.policy_kit.fixtures import Request
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Loaded policies and the schema that they were checked against."""
+
+    schema: SchemaHandle
+    model: SchemaModel
+    source: PolicySource
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        return self.source.policies
+
+    def within(self, around: Surroundings) -> Authorizer:
+        """An authorizer that decides as a Region with these surroundings."""
+        return Authorizer(schema_text=self.schema.text, source=self.source, around=around, limits=Limits())
+
+
+def open_policy_set(folder: Path, schema_text: str) -> PolicySet:
+    """Raises: PolicySetError."""
+    schema = SchemaHandle(schema_text)
+    return PolicySet(schema, SchemaModel(schema_text), load_policies(folder, schema))
+
+
+def decide(authorizer: Authorizer, request: Request) -> PolicyDecision:
+    return authorizer.decide(request.principal, request.action, request.resource, request.facts)
+
+
+def why(authorizer: Authorizer, request: Request) -> Explanation:
+    return explain(authorizer, request.principal, request.action, request.resource, request.facts)

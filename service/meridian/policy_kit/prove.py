@@ -1,0 +1,191 @@
+"""Invariants, shown for every cell of finite domains or refuted by one.
+
+Exhaustive within the domains of `domains.py`: for callers of every combination of groups, tags and kinds that policies tell apart; for
+keys with no policy of their own and with the most open one; for every value that a policy can tell from another. The condition of an
+invariant is Cedar and is asked of the engine beside the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Final
+
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.entities import Resource, ScopeResource, Surroundings
+from meridian.authorization.evaluator import Est, PolicySyntaxError, parse_policies, validation_faults
+from meridian.authorization.policies import GUARDRAIL, Policy, matches_action
+from meridian.authorization.policy_files import PolicySource
+from meridian.policy_kit.domains import ABSENT, Axis, Domains, domains_of
+from meridian.policy_kit.fixtures import Fixtures, Request
+from meridian.policy_kit.policy_set import PolicySet
+from meridian.policy_kit.rows import RowError, key_of, principal_of
+from meridian.policy_kit.suites import Invariant
+
+WHERE: Final = "(where)"
+CELLS_MAX: Final = 500_000
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterExample:
+    """A cell that breaks the invariant, as rows of a test file, with the policies that made it."""
+
+    principal: Row
+    action: str
+    key: Row | None
+    context: Row
+    request: Row
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of one invariant."""
+
+    invariant: Invariant
+    cells: int
+    """Cells that were decided."""
+    counted: int
+    """Cells in which the invariant's condition held; a proof about none proves nothing."""
+    capped: tuple[str, ...]
+    counter_example: CounterExample | None
+
+    @property
+    def holds(self) -> bool:
+        return self.counter_example is None and self.counted > 0
+
+
+def plan(invariant: Invariant, policies: PolicySet, fixtures: Fixtures) -> dict[str, Domains]:
+    """The domains of each action that the invariant speaks of. Raises: RowError where there are too many cells."""
+    where = _where(invariant, policies)
+    found = {}
+    for action in _actions(invariant, policies):
+        ancestors = policies.model.ancestors[action]
+        relevant = [p.est for p in policies.policies if matches_action(p.est, ancestors, action)]
+        found[action] = domains_of([*relevant, where], action, policies.model, fixtures.around, invariant.forall)
+    cells = sum(domains.cells for domains in found.values())
+    if cells > CELLS_MAX:
+        axes = sorted({(len(axis.values), axis.name) for d in found.values() for axis in (*d.principal, *d.key, *d.context, *d.request)})
+        widest = ", ".join(f"{name} ({size})" for size, name in axes[::-1][:5])
+        raise RowError(f"{invariant.file}: {invariant.name}: {cells} cells are too many; narrow one with forall: {widest}")
+    return found
+
+
+def prove(invariant: Invariant, policies: PolicySet, fixtures: Fixtures, progress: Callable[[], None] = lambda: None) -> Proof:
+    """Raises: RowError."""
+    where = Policy(WHERE, GUARDRAIL, _where(invariant, policies))
+    authorizer = policies.within(fixtures.around)
+    asked = _with(policies, where, fixtures.around)
+    cells = counted = 0
+    capped: tuple[str, ...] = ()
+    for action, domains in plan(invariant, policies, fixtures).items():
+        capped = tuple(dict.fromkeys((*capped, *domains.capped)))
+        for rows, request in cells_of(action, domains, fixtures, policies):
+            cells += 1
+            progress()
+            if WHERE not in _decide(asked, request).policy_ids:
+                continue
+            counted += 1
+            decided = _decide(authorizer, request)
+            if ("allow" if decided.allowed else "deny") == invariant.never:
+                broken = CounterExample(*rows, by=decided.policy_ids)
+                return Proof(invariant, cells, counted, capped, broken)
+    return Proof(invariant, cells, counted, capped, None)
+
+
+def cells_of(
+    action: str, domains: Domains, fixtures: Fixtures, policies: PolicySet
+) -> Iterator[tuple[tuple[Row, str, Row | None, Row, Row], Request]]:
+    """Every cell, as rows and as a request ready to be decided."""
+    principals = [(row, principal_of("somebody", row, "forall")) for row in rows_of("principal", domains.principal)]
+    contexts = [
+        (context, request, fixtures.facts(action, context, request, policies.model))
+        for context in rows_of("context", domains.context)
+        for request in rows_of("request", domains.request)
+    ]
+    for (key_row, resource), (row, principal) in product(_resources(domains, fixtures), principals):
+        about = resource if resource is not None else ScopeResource(principal.account, fixtures.region)
+        for context, request, facts in contexts:
+            yield (row, action, key_row, context, request), Request(principal, action, about, facts, action)
+
+
+def rows_of(part: str, axes: tuple[Axis, ...]) -> list[Row]:
+    """The rows of one part of a request: the product of its axes."""
+    return [_row(part, zip(axes, values, strict=True)) for values in product(*(axis.values for axis in axes))]
+
+
+def _row(part: str, chosen: Iterator[tuple[Axis, Any]] | Any) -> Row:
+    row: Row = {}
+    for axis, value in chosen:
+        if axis.name == part:
+            row.update(value)
+        elif value != ABSENT:
+            place = row
+            *steps, last = axis.name.split(".")[1:]
+            for step in steps:
+                place = place.setdefault(step, {})
+            place[last] = list(value) if isinstance(value, tuple) else value
+    return row
+
+
+def _resources(domains: Domains, fixtures: Fixtures) -> list[tuple[Row | None, Resource | None]]:
+    if not domains.key:
+        return [(None, None)]
+    rows = rows_of("key", domains.key)
+    return [(row, key_of(row, region=fixtures.region, version=number, place="forall")) for number, row in enumerate(rows, 1)]
+
+
+def _actions(invariant: Invariant, policies: PolicySet) -> list[str]:
+    """The actions that `forall` names, groups spelled out. Raises: RowError."""
+    given = invariant.forall.get("action") or invariant.forall.get("actions")
+    if not given:
+        raise RowError(f"{invariant.file}: {invariant.name}: forall names no action")
+    named = given if isinstance(given, list) else [given]
+    unknown = [name for name in named if name not in policies.model.actions]
+    if unknown:
+        raise RowError(f"{invariant.file}: {invariant.name}: {unknown[0]} is no action of the schema")
+    rows = policies.model.actions.values()
+    return [row.name for row in rows if row.resources and not policies.model.ancestors[row.name].isdisjoint(named)]
+
+
+def _where(invariant: Invariant, policies: PolicySet) -> Est:
+    """The condition as a policy of its own. Raises: RowError."""
+    actions = ", ".join(f'KMS::Action::"{name}"' for name in _actions(invariant, policies))
+    text = f"forbid (principal, action in [{actions}], resource) when {{ {invariant.where} }};"
+    try:
+        (est,) = parse_policies(text)
+        faults = validation_faults(text, policies.schema)
+    except (PolicySyntaxError, ValueError) as fault:
+        raise RowError(f"{invariant.file}: {invariant.name}: where: {fault}") from fault
+    if faults:
+        raise RowError(f"{invariant.file}: {invariant.name}: where: {faults[0][1]}")
+    return est
+
+
+def _with(policies: PolicySet, where: Policy, around: Surroundings) -> Authorizer:
+    source = PolicySource((where,), "")
+    return replace(policies, source=source).within(around)
+
+
+def _decide(authorizer: Authorizer, request: Request) -> Any:
+    return authorizer.decide(request.principal, request.action, request.resource, request.facts)
+
+
+def as_test(proof: Proof) -> Mapping[str, Any]:
+    """A counter-example as a test file that fails until it is mended."""
+    found = proof.counter_example
+    if found is None:
+        return {}
+    case: Row = {
+        "name": f"{proof.invariant.name} (counter-example)",
+        "principal": "somebody",
+        "action": found.action,
+        "expect": "deny" if proof.invariant.never == "allow" else "allow",
+    }
+    if found.key is not None:
+        case["key"] = "some-key"
+    case.update({name: value for name, value in (("context", found.context), ("request", found.request)) if value})
+    keys = {} if found.key is None else {"keys": {"some-key": found.key}}
+    return {"principals": {"somebody": found.principal}, **keys, "tests": [case]}

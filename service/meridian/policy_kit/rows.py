@@ -1,0 +1,117 @@
+"""Principals, keys and Regions as rows of a YAML file, and back.
+
+A row names only what matters; the rest is filled in as the service would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from meridian.authorization.entities import Surroundings
+from meridian.domain.call import Principal
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+
+Row = Mapping[str, Any]
+
+KINDS: Final = {"User": "user", "Role": "role", "Service": "service"}
+ACCOUNT: Final = "111122223333"
+KEY_ID: Final = "1234abcd-12ab-34cd-56ef-1234567890ab"
+MULTI_REGION_KEY_ID: Final = "mrk-1234abcd12ab34cd56ef1234567890ab"
+
+PRINCIPAL_FIELDS: Final = frozenset({"account", "kind", "name", "groups", "tags"})
+KEY_FIELDS: Final = frozenset(
+    {
+        "account",
+        "id",
+        "region",
+        "keySpec",
+        "keyUsage",
+        "keyOrigin",
+        "keyState",
+        "multiRegion",
+        "primaryRegion",
+        "replicaRegions",
+        "policy",
+        "accountDelegation",
+        "tags",
+        "aliases",
+        "customKeyStoreId",
+    }
+)
+
+
+class RowError(Exception):
+    """A row of a policy test file cannot be read; the message names the place and the field."""
+
+
+def require_fields(row: Any, allowed: frozenset[str], place: str, needed: tuple[str, ...] = ()) -> Row:
+    """The row, if it is a mapping of allowed names. Raises: RowError."""
+    if not isinstance(row, Mapping):
+        raise RowError(f"{place}: names with values are expected here")
+    unknown = sorted(set(map(str, row)) - allowed)
+    if unknown:
+        raise RowError(f"{place}: {unknown[0]} is unknown; known are {', '.join(sorted(allowed))}")
+    missing = [name for name in needed if name not in row]
+    if missing:
+        raise RowError(f"{place}: {missing[0]} is missing")
+    return row
+
+
+def principal_of(name: str, row: Row, place: str) -> Principal:
+    """Raises: RowError."""
+    require_fields(row, PRINCIPAL_FIELDS, place)
+    account, kind = str(row.get("account", ACCOUNT)), row.get("kind", "User")
+    if kind not in KINDS:
+        raise RowError(f"{place}: kind is one of {', '.join(KINDS)}")
+    own = str(row.get("name", name))
+    return Principal(
+        kind=kind,
+        account=account,
+        name=own,
+        arn=f"arn:aws:iam::{account}:{KINDS[kind]}/{own}",
+        groups=tuple(row.get("groups", ())),
+        tags=_pairs(row.get("tags", {})),
+    )
+
+
+def key_of(row: Row, *, region: str, version: int, place: str) -> Key:
+    """Keys may share an id; `version` keeps their decisions apart, as versions of one key do. Raises: RowError."""
+    require_fields(row, KEY_FIELDS, place)
+    own_region = row.get("region", region)
+    multi_region = row.get("multiRegion", False)
+    role = MultiRegionRole(row.get("primaryRegion", own_region), tuple(row.get("replicaRegions", ()))) if multi_region else None
+    try:
+        return Key(
+            partition="aws",
+            region=own_region,
+            account=str(row.get("account", ACCOUNT)),
+            key_id=row.get("id", MULTI_REGION_KEY_ID if multi_region else KEY_ID),
+            key_spec=KeySpec(row.get("keySpec", "SYMMETRIC_DEFAULT")),
+            key_usage=KeyUsage(row.get("keyUsage", "ENCRYPT_DECRYPT")),
+            origin=Origin(row.get("keyOrigin", "AWS_KMS")),
+            state=KeyState(row.get("keyState", "Enabled")),
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+            version=version,
+            multi_region=role,
+            policy=row.get("policy", ""),
+            account_delegation=row.get("accountDelegation", True),
+            tags=_pairs(row.get("tags", {})),
+            aliases=tuple(sorted(row.get("aliases", ()))),
+            custom_key_store_id=row.get("customKeyStoreId", ""),
+        )
+    except ValueError as fault:
+        raise RowError(f"{place}: {fault}") from fault
+
+
+def surroundings_of(document: Row) -> Surroundings:
+    """Organisational units of accounts and labels of Regions."""
+    return Surroundings(
+        org_units={str(account): tuple(units) for account, units in document.get("orgUnits", {}).items()},
+        region_labels={region: tuple(labels) for region, labels in document.get("regionLabels", {}).items()},
+    )
+
+
+def _pairs(tags: Row) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(name), str(value)) for name, value in tags.items()))
