@@ -64,6 +64,7 @@ from meridian.pipeline.authorize import Authorize, KeyPolicyCheck
 from meridian.pipeline.binding import BindingError, bind
 from meridian.pipeline.chain import Pipeline
 from meridian.pipeline.grants import FindGrants
+from meridian.pipeline.idle_days import FindIdleDays
 from meridian.pipeline.on_behalf import (
     CREATE_KEY,
     REPLICATE_KEY,
@@ -384,6 +385,7 @@ class Region:
                 Resolve(directory, partition=s.partition, region=s.region),
                 FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy),
                 Foresee(partition=s.partition, region=s.region),
+                FindIdleDays(usage, s.limits.day_seconds),
                 authorize,
                 Admit(),
             ),

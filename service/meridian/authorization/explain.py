@@ -16,7 +16,7 @@ from meridian.authorization.entities import Resource
 from meridian.authorization.evaluator import Est
 from meridian.authorization.expression_text import expression_text
 from meridian.authorization.facts import Facts
-from meridian.authorization.policies import Policy
+from meridian.authorization.policies import BUILTIN, Policy
 from meridian.authorization.question import Question
 from meridian.domain.call import PolicyDecision, Principal
 
@@ -93,9 +93,15 @@ def _miss(question: Question, policy: Policy) -> Iterator[tuple[int, NearMiss]]:
     for met in range(1, len(parts) + 1):
         if not question.ask([("tried", _permit([part.holds for part in parts[:met]]))]).allowed:
             miss = NearMiss(policy.policy_id, policy.layer, policy.reason, policy.place, parts[met - 1].text)
-            # Another principal is a greater step than any number of conditions.
-            yield (1000 if met == 1 and policy.est["principal"]["op"] != "All" else len(parts) - met), miss
+            yield _distance(policy, met, len(parts)), miss
             return
+
+
+def _distance(policy: Policy, met: int, parts: int) -> int:
+    """How far from applying: fewest conditions after the first unmet one; another caller is farther than any of them, a grant between."""
+    if met == 1 and policy.est["principal"]["op"] != "All":
+        return 2000
+    return 1000 if policy.layer == BUILTIN else parts - met
 
 
 def _parts(est: Est) -> list[_Part]:

@@ -133,6 +133,10 @@ class CallFacts:
         request = self._call.request
         return sorted(request.tag_keys) if "tag_keys" in request.DESCRIPTOR.fields_by_name else sorted(self._request_tags())
 
+    def _idle_days(self) -> Any:
+        days = self._call.trailing_days_without_key_usage
+        return ABSENT if days is None else days
+
     def _mfa_age(self) -> Any:
         principal = self._call.principal
         if principal is None or principal.mfa_at is None:
@@ -191,7 +195,7 @@ _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "dataKeyPairSpec": lambda facts: facts._named("key_pair_spec"),
     "expirationModel": lambda facts: facts._named("expiration_model", "KEY_MATERIAL_EXPIRES"),
     "validTo": CallFacts._valid_to,
-    "trailingDaysWithoutKeyUsage": lambda facts: ABSENT,  # no usage is recorded yet; policies that need it refuse
+    "trailingDaysWithoutKeyUsage": CallFacts._idle_days,
 }
 
 _REQUEST_READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {

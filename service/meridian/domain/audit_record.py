@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from meridian.domain.call import Call, PolicyDecision, Principal
+from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 
 EVENT_VERSION: Final = "1.11"
@@ -73,8 +74,60 @@ def decision(made: PolicyDecision) -> Record:
     }
 
 
-def call_constants(call: Call, *, region: str, identity: Any, resources: Any, authn: Any) -> Record:
-    """The part of a record that calls of one caller to one operation on the same keys have in common; `authn` moves inward later."""
+def caller_facts(principal: Principal | None) -> Record | None:
+    """What policies may ask about the caller, so that the decision can be made again."""
+    if principal is None:
+        return None
+    facts: Record = {"kind": principal.kind, "groups": list(principal.groups), "tags": dict(principal.tags)}
+    if principal.mfa_present:
+        facts["mfaPresent"] = True
+    for name, moment in (("mfaAt", principal.mfa_at), ("tokenIssuedAt", principal.token_issued_at)):
+        if moment is not None:
+            facts[name] = moment.astimezone(UTC).isoformat()
+    return {**facts, "sessionName": principal.session_name} if principal.session_name else facts
+
+
+def key_facts(key: Key) -> Record:
+    """What policies may ask about a key, its policy by digest: the text stands in the record of the call that put it."""
+    facts: Record = {
+        "keyId": key.key_id,
+        "account": key.account,
+        "region": key.region,
+        "keySpec": str(key.key_spec),
+        "keyUsage": str(key.key_usage),
+        "keyOrigin": str(key.origin),
+        "keyState": str(key.state),
+        "accountDelegation": key.account_delegation,
+        "tags": dict(key.tags),
+        "aliases": list(key.aliases),
+        "policySha256": policy_digest(key.policy) if key.policy else "",
+    }
+    if key.multi_region is not None:
+        facts["primaryRegion"] = key.multi_region.primary_region
+        facts["replicaRegions"] = list(key.multi_region.replica_regions)
+    return {**facts, "customKeyStoreId": key.custom_key_store_id} if key.custom_key_store_id else facts
+
+
+def grant_facts(grant: Grant) -> Record:
+    """What policies may ask about the grant that a call creates, retires or revokes."""
+    return {
+        "grantId": grant.grant_id,
+        "granteePrincipal": grant.grantee_principal,
+        "retiringPrincipal": grant.retiring_principal,
+        "operations": sorted(grant.operations),
+        "constraintType": grant.constraint_type,
+        "constraint": dict(grant.constraint),
+        "sourceArn": grant.source_arn,
+    }
+
+
+def policy_digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def call_constants(call: Call, *, region: str, identity: Any, resources: Any, authn: Any, facts: Any) -> Record:
+    """The part of a record that calls of one caller to one operation on the same keys have in common; `authn` and `facts` move inward
+    later."""
     owner = next(iter(call.keys.values()), call.principal)
     return {
         "eventVersion": EVENT_VERSION,
@@ -89,6 +142,7 @@ def call_constants(call: Call, *, region: str, identity: Any, resources: Any, au
         "eventCategory": "Management",
         "recipientAccountId": owner.account if owner else "",
         "authn": authn,
+        "facts": facts,
     }
 
 
@@ -118,10 +172,14 @@ def call_record(
     inner = record["meridian"] = {
         "decisions": decisions,
         "authn": record.pop("authn"),
+        "facts": record.pop("facts"),
         "latencyMs": round(latency_ms, 3),
         "replica": replica,
         "epoch": epoch,
     }
+    changing = _changing_facts(call)
+    if changing:
+        inner["request"] = changing
     if error is not None:
         record["errorCode"] = getattr(error, "code", "KMSInternalException")
         record["errorMessage"] = getattr(error, "message", "")
@@ -129,6 +187,22 @@ def call_record(
         if reason:
             inner["reason"] = reason
     return record
+
+
+def _changing_facts(call: Call) -> Record:
+    """What policies may ask of this call alone that its parameters do not show; nothing for most calls."""
+    facts: Record = {}
+    if call.aliases:
+        facts["aliases"] = dict(call.aliases)
+    if call.grants and call.grant_ids:
+        facts["grantIds"] = call.grant_ids
+    if call.grant is not None:
+        facts["grant"] = grant_facts(call.grant)
+    if call.prospective is not None:
+        facts["prospectiveKey"] = key_facts(call.prospective)
+    if call.trailing_days_without_key_usage is not None:
+        facts["trailingDaysWithoutKeyUsage"] = call.trailing_days_without_key_usage
+    return facts
 
 
 def authentication(principal: Principal | None) -> Record | None:

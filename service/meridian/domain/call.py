@@ -97,6 +97,7 @@ class Call:
         "event_recorded",
         "evidence",
         "grant",
+        "grant_ids",
         "grants",
         "keys",
         "malformed",
@@ -110,6 +111,7 @@ class Call:
         "response_elements",
         "rpc",
         "started",
+        "trailing_days_without_key_usage",
     )
 
     def __init__(self, rpc: Any, request: Any, evidence: Evidence, request_id: str, received_at: datetime) -> None:
@@ -139,6 +141,10 @@ class Call:
         """Grants to this caller on the key of each request field."""
         self.grant: Grant | None = None
         """The grant that the call creates, retires or revokes."""
+        self.grant_ids: dict[str, list[str]] = {}
+        """Ids of the grants that fit, by action; kept where the caller has grants at all."""
+        self.trailing_days_without_key_usage: int | None = None
+        """Whole days since the key was last used, or made; known where a policy may ask for it."""
         self.blob: CiphertextBlob | None = None
         """The parsed ciphertext of the request."""
         self.contexts: dict[str, dict[str, str]] = {}

@@ -144,10 +144,7 @@ class Keys:
     async def get_key_last_usage(self, request: keys_pb2.GetKeyLastUsageRequest, call: Call) -> keys_pb2.GetKeyLastUsageResponse:
         """The last successful cryptographic call on the key in this Region; an empty record where there was none."""
         key = call.keys["key_id"]
-        use = self._usage.find_noted(key.account, key.key_id)
-        if use is None:
-            async with self._store.reading() as uow:
-                use = await uow.key_usage.find(key.account, key.key_id)
+        use = await self._usage.find(key.account, key.key_id)
         response = keys_pb2.GetKeyLastUsageResponse(key_id=key.arn)
         for field in (response.key_creation_date, response.tracking_start_date):
             field.FromDatetime(key.created_at)

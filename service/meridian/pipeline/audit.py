@@ -20,7 +20,9 @@ from meridian.domain.audit_record import (
     authentication,
     call_constants,
     call_record,
+    caller_facts,
     decision,
+    key_facts,
     resource,
     service_record,
     user_identity,
@@ -163,7 +165,8 @@ class Audit:
         identity = _fragment(user_identity(call.principal))
         resources = _fragment([resource(key) for key in call.keys.values()])
         authn = _fragment(authentication(call.principal))
-        return call_constants(call, region=self._identity.region, identity=identity, resources=resources, authn=authn)
+        known = _fragment({"caller": caller_facts(call.principal), "keys": {field: key_facts(key) for field, key in call.keys.items()}})
+        return call_constants(call, region=self._identity.region, identity=identity, resources=resources, authn=authn, facts=known)
 
     # ---- in the background
 

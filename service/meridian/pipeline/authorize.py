@@ -49,6 +49,8 @@ class Authorize:
         facts = CallFacts(call, requirement, self._region, self._region_labels)
         decision = self._authorizer.decide(principal, requirement.action, resource, facts)
         call.decisions.append(decision)
+        if call.grants:
+            call.grant_ids[requirement.action] = facts.request_attribute("grants")
         if decision.allowed:
             return None
         if decision.errors:

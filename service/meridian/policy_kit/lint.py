@@ -135,19 +135,17 @@ def _open_permit(subject: _Subject) -> Iterator[str]:
 
 
 def _group_equality(subject: _Subject) -> Iterator[str]:
-    for name in ("principal", "resource"):
-        scope = subject.est[name]
-        if scope["op"] == "==" and uid(scope["entity"])[0] in CONTAINERS:
-            yield f"{name} == {uid(scope['entity'])[0]} is never true; write `in`"
+    """In a condition; in a scope validation refuses it."""
     for node in subject.bodies():
-        sides = (node.get("==") or node.get("!=") or {}).values()
-        for side in sides:
+        for side in (node.get("==") or node.get("!=") or {}).values():
             entity = side.get("Value") if isinstance(side, dict) else None
-            if isinstance(entity, dict) and uid(entity)[0] in CONTAINERS:
-                yield f"{expression_text(node)} compares with a container; write `in`"
-    named = action_names(subject.est)
-    if subject.est["action"]["op"] == "==" and named and not subject.model.actions[named[0]].resources:
-        yield f"action == {named[0]} is a group; write `in`"
+            if isinstance(entity, dict) and _is_container(uid(entity), subject.model):
+                yield f"{expression_text(node)} compares with a container, which is never equal; write `in`"
+
+
+def _is_container(entity: tuple[str, str], model: SchemaModel) -> bool:
+    kind, name = entity
+    return kind in CONTAINERS or (kind == "KMS::Action" and name in model.actions and not model.actions[name].resources)
 
 
 CONTAINERS: Final = frozenset({"KMS::Group", "KMS::Account", "KMS::OrgUnit", "KMS::Scope", "KMS::KeyFamily", "KMS::AliasPath"})

@@ -1,4 +1,4 @@
-"""When keys were last used, as far as this process knows before it is written."""
+"""When keys were last used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from meridian.ports.store_rows import KeyUse
 
 
 class UsageNotes(Protocol):
-    """Uses of keys that are on their way to the store."""
+    """Uses of keys: noted at the end of calls, written in batches."""
 
     def note(self, call: Call, event_id: str) -> None:
         """A successful call has ended, under this audit event."""
         ...
 
-    def find_noted(self, account: str, key_id: str) -> KeyUse | None:
-        """A use that is not written yet."""
+    async def find(self, account: str, key_id: str) -> KeyUse | None:
+        """The last use that is known here, written or not. Raises: KmsError."""
         ...

@@ -53,10 +53,13 @@ class LastUsage:
                 # Never the call itself: it holds what was encrypted.
                 self._noted[key.account, key.key_id] = (call.rpc.operation, call.received_at, event_id, call.request_id)
 
-    def find_noted(self, account: str, key_id: str) -> KeyUse | None:
-        """A use that is not written yet."""
+    async def find(self, account: str, key_id: str) -> KeyUse | None:
+        """The last use that is known here, written or not. Raises: KmsError."""
         noted = self._noted.get((account, key_id))
-        return _use((account, key_id), noted) if noted is not None else None
+        if noted is not None:
+            return _use((account, key_id), noted)
+        async with self._store.reading() as uow:
+            return await uow.key_usage.find(account, key_id)
 
     async def run(self) -> None:
         """Write at intervals, until cancelled; then once more."""

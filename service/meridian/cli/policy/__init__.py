@@ -8,8 +8,12 @@ import click
 
 COMMANDS = {
     "coverage": "testing",
+    "diff": "comparing",
+    "explain": "explaining",
     "fmt": "checking",
+    "graph": "drawing",
     "prove": "proving",
+    "replay": "comparing",
     "test": "testing",
     "validate": "checking",
 }

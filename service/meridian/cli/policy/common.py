@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from meridian.authorization.entities import Surroundings
 from meridian.authorization.policy_files import PolicySetError
 from meridian.bootstrap import policy_folder
 from meridian.cli.exit_codes import SETUP
-from meridian.policy_kit.rows import RowError
+from meridian.policy_kit.rows import RowError, surroundings_of
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
@@ -60,3 +62,18 @@ def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
 def show(value: Any) -> None:
     """A value as JSON."""
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+around_option = click.option(
+    "--around", type=EXISTING, help="File that says which labels Regions have and which units accounts are in; a test file will do."
+)
+
+
+def around_of(path: Path | None) -> Surroundings:
+    """The surroundings that a file names: `regionLabels` and `orgUnits`. Raises: RowError."""
+    if path is None:
+        return Surroundings()
+    try:
+        return surroundings_of(yaml.safe_load(path.read_text()) or {})
+    except (OSError, AttributeError, TypeError, yaml.YAMLError) as fault:
+        raise RowError(f"{path}: {fault}") from fault

@@ -1,0 +1,79 @@
+"""`graph`: who can do what, as a table and as a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from meridian.authorization.schema_model import SchemaModel
+from meridian.bootstrap import schema_text
+from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, readable, show
+from meridian.policy_kit.graph import Access, access_of, svg_of
+from meridian.policy_kit.policy_set import open_policy_set
+from meridian.policy_kit.suites import load_suite
+
+ACTIONS = (
+    "Encrypt",
+    "Decrypt",
+    "GenerateDataKey",
+    "Sign",
+    "DescribeKey",
+    "CreateKey",
+    "PutKeyPolicy",
+    "CreateGrant",
+    "ScheduleKeyDeletion",
+)
+
+
+@click.command()
+@click.argument("fixtures", type=EXISTING, required=False)
+@policies_option
+@click.option("--principal", "principals", multiple=True, help="Only these principals of the file.")
+@click.option("--action", "actions", multiple=True, help="These actions; a usual choice when not given.")
+@click.option("--key", "keys", multiple=True, help="Only these keys of the file.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Also draw the picture into this file.")
+@output_option
+def graph(
+    fixtures: Path | None,
+    policies: Path | None,
+    principals: tuple[str, ...],
+    actions: tuple[str, ...],
+    keys: tuple[str, ...],
+    svg: Path | None,
+    output: str,
+) -> None:
+    """Decide every principal × action × key that FIXTURES, a file of tests, names, with requests that ask for nothing special."""
+    with readable():
+        suite = load_suite(fixtures or default_tests() / "defaults.yaml", SchemaModel(schema_text()))
+        opened = open_policy_set(policies or suite.policies or default_policies(), schema_text())
+        named = suite.fixtures
+        cells = access_of(
+            opened.within(named.around), named, principals or tuple(named.principals), actions or ACTIONS, keys or tuple(named.keys)
+        )
+    if svg is not None:
+        svg.write_bytes(svg_of(cells, f"Who can do what: {suite.path.name}"))
+    if output == "json":
+        show([dataclasses.asdict(cell) for cell in cells])
+    else:
+        Console(width=None if sys.stdout.isatty() else 160).print(_table(cells))
+
+
+def _table(cells: tuple[Access, ...]) -> Table:
+    """Principals down, actions across; in each place the keys for which the answer is yes, or how many of them."""
+    asked = list(dict.fromkeys(cell.action for cell in cells))
+    table = Table("principal", *asked)
+    for principal in dict.fromkeys(cell.principal for cell in cells):
+        table.add_row(principal, *[_summary([c for c in cells if c.principal == principal and c.action == action]) for action in asked])
+    return table
+
+
+def _summary(cells: list[Access]) -> str:
+    allowed = [cell.key for cell in cells if cell.allowed]
+    if len(allowed) == len(cells):
+        return "all" if len(cells) > 1 else "yes"
+    return ", ".join(allowed) if len(allowed) <= 2 else f"{len(allowed)} of {len(cells)}"

@@ -1,0 +1,129 @@
+"""`explain`: why a request is decided as it is. The request comes from flags, a file, or a record of the audit log."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.explain import Explanation
+from meridian.authorization.explain import explain as explain_request
+from meridian.bootstrap import schema_text
+from meridian.cli.exit_codes import NOT_FOUND, SETUP
+from meridian.cli.policy.common import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
+from meridian.policy_kit.audit_log import AuditLog, UnreadableRecordError
+from meridian.policy_kit.fixtures import SCOPE, fixtures_of
+from meridian.policy_kit.policy_set import PolicySet, open_policy_set, why
+from meridian.policy_kit.rows import RowError, require_fields
+from meridian.policy_kit.run import explanation_lines
+
+REQUEST = frozenset({"principal", "action", "key", "context", "request", "now", "region", "regionLabels", "orgUnits"})
+Asked = tuple[str, Explanation]
+
+
+@click.command()
+@policies_option
+@click.option("--file", type=EXISTING, help="The request as YAML: principal, action, key, context, request, now, region.")
+@click.option("--audit", type=EXISTING, multiple=True, help="Audit stream, or folder of streams.")
+@click.option("--event", metavar="ID", help="Event id or request id of a record in --audit.")
+@click.option("--principal", metavar="KIND:ACCOUNT/NAME", help="User, Role or Service; say User:111122223333/alice.")
+@click.option("--group", multiple=True, help="Group of the principal.")
+@click.option("--principal-tag", multiple=True, metavar="NAME=VALUE")
+@click.option("--action", help="Action of the schema, say Decrypt.")
+@click.option(
+    "--key", "key_fields", multiple=True, metavar="FIELD=VALUE", help="Field of the key, say keyOrigin=EXTERNAL; none for calls on no key."
+)
+@click.option("--key-tag", multiple=True, metavar="NAME=VALUE")
+@click.option("--key-policy", type=EXISTING, help="File with the policy of the key.")
+@click.option("--context", multiple=True, metavar="NAME=VALUE", help="Attribute of the context, the value as YAML.")
+@click.option("--encryption-context", multiple=True, metavar="NAME=VALUE")
+@click.option("--request", "request_fields", multiple=True, metavar="NAME=VALUE", help="Attribute of context.request, the value as YAML.")
+@around_option
+@output_option
+def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, around: Path | None, output: str, **flags: Any) -> None:
+    """Decide one request and say why: the policies that decided, or, where nothing permits, the permits that came closest and
+    the first condition of each that was not met."""
+    with readable():
+        authorizer_of = open_policy_set(policies or default_policies(), schema_text())
+        if event is not None:
+            surroundings = around_of(around)
+            told = list(_from_log(AuditLog.read(audit, surroundings), event, authorizer_of.within(surroundings)))
+        else:
+            row = _row(flags) if flags["file"] is None else yaml.safe_load(flags["file"].read_text())
+            told = [_from_row(row, authorizer_of, around)]
+    if output == "json":
+        show([dataclasses.asdict(each) for _, each in told])
+    for label, each in told if output == "text" else ():
+        click.echo(f"{label}: {'allow' if each.decision.allowed else 'deny'}")
+        for line in explanation_lines(each):
+            click.echo(f"  {line}")
+
+
+def _from_log(log: AuditLog, event: str, authorizer: Authorizer) -> Iterator[Asked]:
+    record = log.find(event)
+    if record is None:
+        click.echo(f"no record of the log has the id {event}", err=True)
+        sys.exit(NOT_FOUND)
+    try:
+        for made in log.decisions(record):
+            label = f"{made.principal.arn} {made.action} {made.resource.arn}"
+            yield label, explain_request(authorizer, made.principal, made.action, made.resource, made.facts)
+    except UnreadableRecordError as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(SETUP)
+
+
+def _from_row(row: Any, policies: PolicySet, around: Path | None) -> Asked:
+    """Raises: RowError."""
+    require_fields(row, REQUEST, "the request", ("principal", "action"))
+    document = {name: row[name] for name in ("now", "region", "regionLabels", "orgUnits") if name in row}
+    document["principals"] = {"principal": row["principal"]}
+    document["keys"] = {"key": row["key"]} if "key" in row else {}
+    fixtures = fixtures_of(document, "the request")
+    surroundings = fixtures.around if around is None else around_of(around)
+    fixtures = dataclasses.replace(fixtures, around=surroundings)
+    resource = "key" if "key" in row else SCOPE
+    request = fixtures.request("principal", row["action"], resource, row.get("context") or {}, row.get("request") or {}, policies.model)
+    return f"{request.principal.arn} {request.action} {request.resource.arn}", why(policies.within(surroundings), request)
+
+
+def _row(flags: dict[str, Any]) -> dict[str, Any]:
+    """The request that the flags describe, as a row. Raises: RowError."""
+    if not flags["principal"] or not flags["action"]:
+        raise RowError("a request needs --principal and --action, or --file, or --audit with --event")
+    kind, _, name = flags["principal"].partition(":")
+    account, _, own = name.partition("/")
+    row: dict[str, Any] = {
+        "principal": {
+            "kind": kind,
+            "account": account,
+            "name": own,
+            "groups": list(flags["group"]),
+            "tags": _pairs(flags["principal_tag"]),
+        },
+        "action": flags["action"],
+        "context": {name: yaml.safe_load(value) for name, value in _pairs(flags["context"]).items()},
+        "request": {name: yaml.safe_load(value) for name, value in _pairs(flags["request_fields"]).items()},
+    }
+    if flags["encryption_context"]:
+        row["context"]["encryptionContext"] = _pairs(flags["encryption_context"])
+    key: dict[str, Any] = {name: yaml.safe_load(value) for name, value in _pairs(flags["key_fields"]).items()}
+    if flags["key_tag"]:
+        key["tags"] = _pairs(flags["key_tag"])
+    if flags["key_policy"]:
+        key["policy"] = flags["key_policy"].read_text()
+    return {**row, "key": key} if key or flags["key_fields"] else row
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    """Raises: RowError."""
+    for text in texts:
+        if "=" not in text:
+            raise RowError(f"{text} is not NAME=VALUE")
+    return dict(text.split("=", 1) for text in texts)

@@ -1,0 +1,285 @@
+"""Decisions of an audit log, ready to be made again.
+
+A record holds what the policies could ask: the caller's groups and tags, each key as it stood, and the request as its parameters
+show it. The request is rebuilt from these and its facts are read by the code that read them first. The policy of a key stands in the
+record of the call that put it; a decision on a key whose policy is in no record of the log cannot be made again, and says so.
+
+Source: docs/spec/audit.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
+from meridian.authorization.facts import CallFacts, Facts, cedar_time
+from meridian.catalog import Requirement, Rpc, enum_number, is_map, lower_camel, message_of, rpcs
+from meridian.domain.audit_record import policy_digest
+from meridian.domain.call import Call, Evidence, Principal
+from meridian.domain.grant import Grant
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+
+Record = Mapping[str, Any]
+
+PUTS_A_POLICY: Final = frozenset({"CreateKey", "PutKeyPolicy", "ReplicateKey"})
+TIME_SHOWN: Final = "%b %d, %Y, %I:%M:%S %p"
+
+
+class UnreadableRecordError(Exception):
+    """A decision cannot be made again from the log; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One decision of the log: the question, and the answer it got."""
+
+    event_id: str
+    event: str
+    principal: Principal
+    action: str
+    resource: Resource
+    facts: Facts
+    allowed: bool
+    policy_ids: tuple[str, ...]
+
+
+class AuditLog:
+    """The records of one or more streams."""
+
+    def __init__(self, records: Iterable[Record], around: Surroundings) -> None:
+        self._around = around
+        self.records = [record for record in records if (record.get("meridian") or {}).get("decisions") is not None]
+        self._policies = {policy_digest(text): text for text in self._policy_texts()}
+        self._versions: dict[str, int] = {}
+
+    @classmethod
+    def read(cls, paths: Iterable[Path], around: Surroundings) -> AuditLog:
+        """Files, and every *.jsonl file of folders. Raises: UnreadableRecordError."""
+        return cls(_lines(paths), around)
+
+    def find(self, event_id: str) -> Record | None:
+        """The record with this event id or request id."""
+        return next((r for r in self.records if event_id in (r.get("eventID"), r.get("requestID"))), None)
+
+    def decisions(self, record: Record) -> Iterator[Recorded]:
+        """The decisions of one record. Raises: UnreadableRecordError."""
+        if "facts" not in record["meridian"]:
+            raise UnreadableRecordError("the record was written before decisions could be made again")
+        call = self._call(record)
+        requirements = {requirement.action: requirement for requirement in call.rpc.requires}
+        for made in record["meridian"]["decisions"]:
+            requirement = requirements.get(made["action"])
+            if call.principal is None or requirement is None:
+                raise UnreadableRecordError(f"{made['action']} is no decision of {record['eventName']}")
+            yield Recorded(
+                event_id=record["eventID"],
+                event=record["eventName"],
+                principal=call.principal,
+                action=made["action"],
+                resource=self._resource(record, call, requirement, made),
+                facts=_RecordedFacts(call, requirement, record, self._around),
+                allowed=made["effect"] == "Allow",
+                policy_ids=tuple(made["policyIds"]),
+            )
+
+    # ---- a call, rebuilt
+
+    def _call(self, record: Record) -> Call:
+        rpc = _rpc_of(record)
+        inner = record["meridian"]
+        request, contexts = _request_of(rpc, record.get("requestParameters") or {})
+        evidence = Evidence(source_ip=record["sourceIPAddress"], user_agent=record.get("userAgent") or "")
+        received_at = datetime.fromisoformat(record["eventTime"])
+        call = Call(rpc, request, evidence, record["requestID"], received_at)
+        call.principal = _principal_of(record)
+        call.contexts = contexts
+        call.keys = {field: self._key(facts) for field, facts in inner["facts"]["keys"].items()}
+        call.dry_run = bool((record.get("additionalEventData") or {}).get("dryRun"))
+        own = inner.get("request", {})
+        call.aliases = own.get("aliases", {})
+        call.grant = _grant_of(own["grant"], record) if "grant" in own else None
+        call.prospective = self._key(own["prospectiveKey"]) if "prospectiveKey" in own else None
+        call.trailing_days_without_key_usage = own.get("trailingDaysWithoutKeyUsage")
+        return call
+
+    def _resource(self, record: Record, call: Call, requirement: Requirement, made: Record) -> Resource:
+        account, region = call.principal.account if call.principal else "", record["awsRegion"]
+        if requirement.resource == "SCOPE":
+            return ScopeResource(account, region)
+        if requirement.resource == "ALIAS":
+            return AliasResource(account, region, made["resource"])
+        if requirement.resource == "KEY_STORE":
+            return KeyStoreResource(account, region, made["resource"])
+        if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
+            return call.prospective
+        key = call.keys.get(requirement.resource_field)
+        if key is None:
+            raise UnreadableRecordError(f"the record does not hold the key of {requirement.action}")
+        return key
+
+    def _key(self, facts: Record) -> Key:
+        digest = facts["policySha256"]
+        if digest and digest not in self._policies:
+            raise UnreadableRecordError(f"the policy of key {facts['keyId']} (SHA-256 {digest}) was put before the log begins")
+        primary = facts.get("primaryRegion")
+        return Key(
+            partition="aws",
+            region=facts["region"],
+            account=facts["account"],
+            key_id=facts["keyId"],
+            key_spec=KeySpec(facts["keySpec"]),
+            key_usage=KeyUsage(facts["keyUsage"]),
+            origin=Origin(facts["keyOrigin"]),
+            state=KeyState(facts["keyState"]),
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+            version=self._version(facts),
+            multi_region=MultiRegionRole(primary, tuple(facts["replicaRegions"])) if primary else None,
+            policy=self._policies[digest] if digest else "",
+            account_delegation=facts["accountDelegation"],
+            tags=tuple(sorted(facts["tags"].items())),
+            aliases=tuple(facts["aliases"]),
+            custom_key_store_id=facts.get("customKeyStoreId", ""),
+        )
+
+    def _version(self, facts: Record) -> int:
+        """One number for each distinct state of a key."""
+        return self._versions.setdefault(json.dumps(facts, sort_keys=True), len(self._versions) + 1)
+
+    def _policy_texts(self) -> Iterator[str]:
+        for record in self.records:
+            text = (record.get("requestParameters") or {}).get("policy")
+            if record["eventName"] in PUTS_A_POLICY and isinstance(text, str):
+                yield text
+
+
+class _RecordedFacts(CallFacts):
+    """Facts of a rebuilt call; what only the service could know is taken from the record."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, call: Call, requirement: Requirement, record: Record, around: Surroundings) -> None:
+        super().__init__(call, requirement, record["awsRegion"], around.region_labels)
+        self._record = record
+
+    def request_attribute(self, name: str) -> Any:
+        if name == "grants":
+            found: list[str] = self._record["meridian"].get("request", {}).get("grantIds", {}).get(self._requirement.action, [])
+            return found
+        if name == "secureTransport":
+            return True
+        return cedar_time(self._call.received_at) if name == "currentTime" else super().request_attribute(name)
+
+
+def _rpc_of(record: Record) -> Rpc:
+    """The operation; the destination's half of a ReplicateKey is audited as CreateKey, with the Region it was asked for."""
+    name = record["eventName"]
+    if name == "CreateKey" and "replicaRegion" in (record.get("requestParameters") or {}):
+        name = "ReplicateKey"
+    if name not in rpcs():
+        raise UnreadableRecordError(f"{name} is no operation of the contract")
+    return rpcs()[name]
+
+
+def _principal_of(record: Record) -> Principal | None:
+    identity, facts = record["userIdentity"], record["meridian"]["facts"]["caller"]
+    if facts is None:
+        return None
+    account = identity["accountId"]
+    return Principal(
+        kind=facts["kind"],
+        account=account,
+        name=identity["principalId"].removeprefix(f"{account}/"),
+        arn=identity["arn"],
+        groups=tuple(facts["groups"]),
+        tags=tuple(sorted(facts["tags"].items())),
+        mfa_present=facts.get("mfaPresent", False),
+        mfa_at=_time(facts.get("mfaAt")),
+        token_issued_at=_time(facts.get("tokenIssuedAt")),
+        session_name=facts.get("sessionName", ""),
+    )
+
+
+def _grant_of(facts: Record, record: Record) -> Grant:
+    key = next(iter(record["meridian"]["facts"]["keys"].values()))
+    return Grant(
+        grant_id=facts["grantId"],
+        account=key["account"],
+        key_id=key["keyId"],
+        grantee_principal=facts["granteePrincipal"],
+        issuing_account=record["userIdentity"].get("accountId", ""),
+        operations=frozenset(facts["operations"]),
+        created_at=datetime.fromisoformat(record["eventTime"]),
+        retiring_principal=facts["retiringPrincipal"],
+        constraint_type=facts["constraintType"],
+        constraint=facts["constraint"],
+        source_arn=facts["sourceArn"],
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+# ---- the request, from the parameters that the record shows
+
+
+def _request_of(rpc: Rpc, parameters: Record) -> tuple[Any, dict[str, dict[str, str]]]:
+    """The request as far as it is shown, and its encryption contexts by field."""
+    request = rpc.request_class()
+    contexts: dict[str, dict[str, str]] = {
+        field.name: {} for field in request.DESCRIPTOR.fields if field.name.endswith("encryption_context")
+    }
+    fields: dict[str, Any] = {lower_camel(field.name): field for field in request.DESCRIPTOR.fields}
+    for name, value in parameters.items():
+        field = fields.get(name)
+        if field is None:
+            continue
+        if field.name in contexts:
+            contexts[field.name] = dict(value)
+        else:
+            _fill(request, field, value)
+    return request, contexts
+
+
+def _fill(message: Any, field: FieldDescriptor, value: Any) -> None:
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        numbers = [enum_number(field, text) for text in (value if field.is_repeated else [value])]
+        getattr(message, field.name).extend(numbers) if field.is_repeated else setattr(message, field.name, numbers[0])
+    elif field.type == FieldDescriptor.TYPE_MESSAGE:
+        _fill_message(message, field, value)
+    elif field.is_repeated:
+        getattr(message, field.name).extend(value)
+    elif not isinstance(value, dict):  # an over-long text, of which the record keeps the beginning alone
+        setattr(message, field.name, value)
+
+
+def _fill_message(message: Any, field: FieldDescriptor, value: Any) -> None:
+    if is_map(field):
+        getattr(message, field.name).update(value)
+        return
+    if message_of(field).full_name == "google.protobuf.Timestamp":
+        getattr(message, field.name).FromDatetime(datetime.strptime(value, TIME_SHOWN).replace(tzinfo=UTC))
+        return
+    for row in value if field.is_repeated else [value]:
+        inner = getattr(message, field.name).add() if field.is_repeated else getattr(message, field.name)
+        known = {lower_camel(each.name): each for each in inner.DESCRIPTOR.fields}
+        for name, part in row.items():
+            if name in known:
+                _fill(inner, known[name], part)
+
+
+def _lines(paths: Iterable[Path]) -> Iterator[Record]:
+    for path in paths:
+        for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
+            for number, line in enumerate(file.read_text().splitlines(), 1):
+                try:
+                    yield json.loads(line)
+                except ValueError as fault:
+                    raise UnreadableRecordError(f"{file}:{number}: no record: {fault}") from fault

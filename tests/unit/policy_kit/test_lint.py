@@ -1,0 +1,107 @@
+"""Each rule of lint, on a policy that breaks it and on one that does not; a rule that was confirmed is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+ACCOUNT = '@id("a") @layer("account") @reason("r") '
+GUARD = '@id("g") @layer("guardrail") @reason("r") '
+MINE = 'resource in KMS::Account::"111122223333")'
+ME = 'principal == KMS::User::"111122223333/ann"'
+
+CASES = {
+    "closed-domain": (
+        GUARD + 'forbid (principal, action == KMS::Action::"Encrypt", resource) when { resource.keyOrigin == "EXTRNAL" };',
+        GUARD + 'forbid (principal, action == KMS::Action::"Encrypt", resource) when { resource.keyOrigin == "EXTERNAL" };',
+    ),
+    "unknown-attribute": (
+        GUARD + 'forbid (principal, action == KMS::Action::"ReplicateKey", resource) unless { context has repilcaRegion };',
+        GUARD + 'forbid (principal, action == KMS::Action::"ReplicateKey", resource) unless { context has replicaRegion };',
+    ),
+    "overflow": (
+        GUARD + 'forbid (principal, action == KMS::Action::"EnableKeyRotation", resource) when { context.rotationPeriodInDays * 24 > 99 };',
+        GUARD + 'forbid (principal, action == KMS::Action::"EnableKeyRotation", resource) when { context.rotationPeriodInDays > 99 };',
+    ),
+    "region-by-name": (
+        GUARD + 'forbid (principal, action == KMS::Action::"ReplicateKey", resource) unless { context.replicaRegion like "eu-*" };',
+        GUARD
+        + 'forbid (principal, action == KMS::Action::"ReplicateKey", resource) unless { context.replicaRegionLabels.contains("EU") };',
+    ),
+    "open-by-absence": (
+        GUARD + 'forbid (principal, action == KMS::Action::"ImportKeyMaterial", resource) when '
+        '{ context has validTo && context.validTo > datetime("2030-01-01") };',
+        GUARD + 'forbid (principal, action == KMS::Action::"ImportKeyMaterial", resource) unless '
+        '{ context has validTo && context.validTo < datetime("2030-01-01") };',
+    ),
+    "constant-condition": (
+        ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ 1 < 2 }};',
+        ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ resource.multiRegion }};',
+    ),
+    "open-permit": (
+        ACCOUNT + f"permit (principal, action, {MINE};",
+        ACCOUNT + f"permit ({ME}, action, {MINE};",
+    ),
+    "group-equality": (
+        ACCOUNT + f'permit (principal, action in KMS::Action::"Use", {MINE} when {{ principal == KMS::Group::"team" }};',
+        ACCOUNT + f'permit (principal, action in KMS::Action::"Use", {MINE} when {{ principal in KMS::Group::"team" }};',
+    ),
+    "steered-permit": (
+        ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", resource in KMS::AliasPath::"111122223333/alias/pay");',
+        ACCOUNT
+        + f'permit ({ME}, action == KMS::Action::"Encrypt", resource in KMS::AliasPath::"111122223333/alias/pay");'
+        + GUARD
+        + 'forbid (principal, action in [KMS::Action::"CreateAlias", KMS::Action::"UpdateAlias"], resource) '
+        'unless { principal in KMS::Group::"platform" };',
+    ),
+    "decision-key": (
+        ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ context.encryptionContext.hasTag("o") && '
+        'context.encryptionContext.getTag("o") like "s3://*" };',
+        ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ context.encryptionContext.hasTag("o") && '
+        'context.encryptionContext.getTag("o") == "x" };',
+    ),
+    "not-remembered": (
+        ACCOUNT
+        + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ context.request.currentTime < datetime("2030-01-01") }};',
+        ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ context.request.mfaPresent }};',
+    ),
+}
+NOTES = {"decision-key", "not-remembered"}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_rule_finds_what_breaks_it_and_nothing_else(rule: str, policies: Callable[[str], Path], policy_json: Callable[..., Any]) -> None:
+    broken, sound = CASES[rule]
+    assert rule in {found["rule"] for found in policy_json("validate", policies(broken))["findings"]}
+    assert rule not in {found["rule"] for found in policy_json("validate", policies(sound))["findings"]}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_warning_fails_the_run_and_a_note_does_not(rule: str, policies: Callable[[str], Path], policy: Callable[..., Result]) -> None:
+    ran = policy("validate", policies(CASES[rule][0]))
+    assert ran.exit_code == (0 if rule in NOTES else 1)
+    assert f": {rule}: " in ran.stdout
+    assert "p.cedar:1: " in ran.stdout
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_confirmed_rule_is_silent(rule: str, policies: Callable[[str], Path], policy: Callable[..., Result]) -> None:
+    text = "".join(f'@confirmed("{rule}, other") {part}' for part in CASES[rule][0].splitlines())
+    assert rule not in policy("validate", policies(text)).stdout
+
+
+def test_every_rule_has_a_case() -> None:
+    from meridian.policy_kit.lint import RULES
+
+    assert set(RULES) == set(CASES)
+
+
+def test_a_fault_of_the_schema_is_named_with_its_line(policies: Callable[[str], Path], policy: Callable[..., Result]) -> None:
+    ran = policy("validate", policies("\n\n" + GUARD + "forbid (principal, action, resource) when { context.tpyo };"))
+    assert ran.exit_code == 1
+    assert "p.cedar:3: g: " in ran.stdout
+    assert "tpyo" in ran.stdout
