@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.architecture.named_things import grant_everything, named_things
 from tests.architecture.special_keys import special_keys
 from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.catalog import rpcs
+from meridian.cli.main import main
 from meridian.client import Client, Endpoint, errors
 from meridian.client.errors import KmsServiceError
 from meridian.kms.v1 import types_pb2 as t
+from meridian.settings import load_settings
 
 CALLERS = ("anonymous", "stranger", "other_account", "user", "auditor", "grantee", "administrator")
 """The administrator comes last: what he ends, the others could not be refused."""
@@ -225,3 +229,19 @@ def test_an_expired_certificate_is_refused(two_regions: Deployment, tmp_path: Pa
         with pytest.raises(KmsServiceError) as caught:
             client.list_keys(timeout=3)
     assert caught.value.code in ("EndpointConnectionError", "UnrecognizedClientException", "DEADLINE_EXCEEDED")
+
+
+def test_every_decision_is_made_again_from_the_audit_log_with_the_same_answer(two_regions: Deployment) -> None:
+    """Runs last: the log then holds every operation by every caller."""
+    policies = two_regions.root / "policies"
+    for region in (HOME, AWAY):
+        around = two_regions.root / f"around-{region}.yaml"
+        rows = load_settings(two_regions.place(region).settings).regions.items()
+        around.write_text(json.dumps({"regionLabels": {name: list(row.labels) for name, row in rows}}))
+        log = two_regions.place(region).folder / "audit"
+        ran = CliRunner().invoke(main, ["policy", "replay", str(log), "--policies", str(policies), "--around", str(around), "-o", "json"])
+        told = json.loads(ran.stdout)
+        assert told["changes"] == []
+        assert told["notReplayed"] == []
+        asked = {made["action"] for record in two_regions.audit(region) for made in (record["meridian"].get("decisions") or ())}
+        assert region == AWAY or asked >= {need.action for rpc in rpcs().values() for need in rpc.requires if not need.by_peer}

@@ -21,6 +21,7 @@ EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"
 TEXT_CHARACTERS_MAX: Final = 2048
 TEXT_KEPT: Final = 256
+FACTS_CHARACTERS_MAX: Final = 3072
 
 Record = dict[str, Any]
 
@@ -78,7 +79,7 @@ def caller_facts(principal: Principal | None) -> Record | None:
     """What policies may ask about the caller, so that the decision can be made again."""
     if principal is None:
         return None
-    facts: Record = {"kind": principal.kind, "groups": list(principal.groups), "tags": dict(principal.tags)}
+    facts: Record = {"kind": principal.kind, **_if_short({"groups": list(principal.groups), "tags": dict(principal.tags)})}
     if principal.mfa_present:
         facts["mfaPresent"] = True
     for name, moment in (("mfaAt", principal.mfa_at), ("tokenIssuedAt", principal.token_issued_at)):
@@ -98,14 +99,18 @@ def key_facts(key: Key) -> Record:
         "keyOrigin": str(key.origin),
         "keyState": str(key.state),
         "accountDelegation": key.account_delegation,
-        "tags": dict(key.tags),
-        "aliases": list(key.aliases),
+        **_if_short({"tags": dict(key.tags), "aliases": list(key.aliases)}),
         "policySha256": policy_digest(key.policy) if key.policy else "",
     }
     if key.multi_region is not None:
         facts["primaryRegion"] = key.multi_region.primary_region
         facts["replicaRegions"] = list(key.multi_region.replica_regions)
     return {**facts, "customKeyStoreId": key.custom_key_store_id} if key.custom_key_store_id else facts
+
+
+def _if_short(facts: Record) -> Record:
+    """These facts, or none of them where they would fill the record; then the decision cannot be made again, and `replay` says so."""
+    return facts if len(str(facts)) <= FACTS_CHARACTERS_MAX else {}
 
 
 def grant_facts(grant: Grant) -> Record:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -73,21 +73,27 @@ class AuditLog:
         if "facts" not in record["meridian"]:
             raise UnreadableRecordError("the record was written before decisions could be made again")
         call = self._call(record)
-        requirements = {requirement.action: requirement for requirement in call.rpc.requires}
         for made in record["meridian"]["decisions"]:
-            requirement = requirements.get(made["action"])
-            if call.principal is None or requirement is None:
-                raise UnreadableRecordError(f"{made['action']} is no decision of {record['eventName']}")
+            requirement, resource = self._decided(record, call, made)
             yield Recorded(
                 event_id=record["eventID"],
                 event=record["eventName"],
-                principal=call.principal,
+                principal=_somebody(call),
                 action=made["action"],
-                resource=self._resource(record, call, requirement, made),
+                resource=resource,
                 facts=_RecordedFacts(call, requirement, record, self._around),
                 allowed=made["effect"] == "Allow",
                 policy_ids=tuple(made["policyIds"]),
             )
+
+    def _decided(self, record: Record, call: Call, made: Record) -> tuple[Requirement, Resource]:
+        """The requirement that a decision answered: some actions are asked of an alias and of a key."""
+        for requirement in call.rpc.requires:
+            if requirement.action == made["action"]:
+                resource = self._resource(record, call, requirement, made)
+                if resource is not None and resource.arn == made["resource"]:
+                    return requirement, resource
+        raise UnreadableRecordError(f"the record does not hold what {made['action']} was asked about")
 
     # ---- a call, rebuilt
 
@@ -109,22 +115,23 @@ class AuditLog:
         call.trailing_days_without_key_usage = own.get("trailingDaysWithoutKeyUsage")
         return call
 
-    def _resource(self, record: Record, call: Call, requirement: Requirement, made: Record) -> Resource:
-        account, region = call.principal.account if call.principal else "", record["awsRegion"]
+    def _resource(self, record: Record, call: Call, requirement: Requirement, made: Record) -> Resource | None:
+        account, region = _somebody(call).account, record["awsRegion"]
         if requirement.resource == "SCOPE":
             return ScopeResource(account, region)
         if requirement.resource == "ALIAS":
-            return AliasResource(account, region, made["resource"])
+            return AliasResource(account, region, call.request.alias_name)
         if requirement.resource == "KEY_STORE":
             return KeyStoreResource(account, region, made["resource"])
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
-            return call.prospective
-        key = call.keys.get(requirement.resource_field)
-        if key is None:
-            raise UnreadableRecordError(f"the record does not hold the key of {requirement.action}")
-        return key
+            # The policy that a new key will have says nothing about who may make it.
+            return replace(call.prospective, policy="", account_delegation=True)
+        return call.keys.get(requirement.resource_field)
 
     def _key(self, facts: Record) -> Key:
+        """Raises: UnreadableRecordError."""
+        if "tags" not in facts:
+            raise UnreadableRecordError(f"the tags and aliases of key {facts['keyId']} were too many for a record")
         digest = facts["policySha256"]
         if digest and digest not in self._policies:
             raise UnreadableRecordError(f"the policy of key {facts['keyId']} (SHA-256 {digest}) was put before the log begins")
@@ -177,6 +184,12 @@ class _RecordedFacts(CallFacts):
         return cedar_time(self._call.received_at) if name == "currentTime" else super().request_attribute(name)
 
 
+def _somebody(call: Call) -> Principal:
+    if call.principal is None:
+        raise UnreadableRecordError("nobody was authenticated")
+    return call.principal
+
+
 def _rpc_of(record: Record) -> Rpc:
     """The operation; the destination's half of a ReplicateKey is audited as CreateKey, with the Region it was asked for."""
     name = record["eventName"]
@@ -192,6 +205,8 @@ def _principal_of(record: Record) -> Principal | None:
     if facts is None:
         return None
     account = identity["accountId"]
+    if "tags" not in facts:
+        raise UnreadableRecordError("the groups and tags of the caller were too many for a record")
     return Principal(
         kind=facts["kind"],
         account=account,
