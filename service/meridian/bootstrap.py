@@ -37,11 +37,12 @@ from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import PolicySyntaxError, SchemaHandle
 from meridian.authorization.policy_files import PolicySetError, load_policies
 from meridian.authorization.self_test import UnsoundEvaluatorError, require_sound_evaluator
-from meridian.catalog import rpcs
+from meridian.catalog import ACCESS, rpcs, served_rpcs
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal, SealError
 from meridian.errors import KmsError
+from meridian.operations.access import Access
 from meridian.operations.aliases import Aliases
 from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
@@ -57,12 +58,13 @@ from meridian.operations.multi_region import MultiRegion
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
 from meridian.operations.tags import Tags
+from meridian.pipeline.access_check import AccessCheck
 from meridian.pipeline.admit import Admit
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize, KeyPolicyCheck
 from meridian.pipeline.binding import BindingError, bind
-from meridian.pipeline.chain import Pipeline
+from meridian.pipeline.chain import Pipeline, Step
 from meridian.pipeline.grants import FindGrants
 from meridian.pipeline.idle_days import FindIdleDays
 from meridian.pipeline.on_behalf import (
@@ -103,6 +105,7 @@ from meridian.transport.peer_server import ReplicationServer, add_replication_se
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.membership import CompareWorker, MembershipWorker
 from meridian.workers.outbox import OutboxWorker
+from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.rewrap import RewrapWorker
 from meridian.workers.usage import LastUsage
@@ -284,7 +287,7 @@ class Region:
             org_units={account: row.org_units for account, row in s.accounts.items()}, region_labels=self._region_labels()
         )
         authorizer = Authorizer(schema_text=text, source=load_policies(s.policies, schema), around=around, limits=s.limits)
-        unknown = {r.action for rpc in rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
+        unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
         if unknown:
             raise BindingError(f"permissions that the policy schema does not know: {', '.join(sorted(unknown))}")
         return authorizer
@@ -336,7 +339,7 @@ class Region:
         )
         rewrap = RewrapWorker(store=store, engine=engine, directory=directory, limits=s.limits)
         wrapping_keys = ImportKeyPool(s.limits.import_keys_ready, wait_seconds=s.limits.import_key_wait_seconds)
-        services = {
+        services: dict[str, object] = {
             "keys": Keys(
                 store=store,
                 engine=engine,
@@ -375,21 +378,33 @@ class Region:
         }
         telemetry = Telemetry(clock, self._registry)
         authorize = Authorize(self.authorizer, region=s.region, region_labels=labels)
+        policies = PolicyFilesWorker(
+            folder=s.policies,
+            authorizer=self.authorizer,
+            clock=clock,
+            announce=audit.record_policy_set,
+            seconds=s.limits.policy_look_seconds,
+        )
+        until_decided: tuple[Step, ...] = (
+            Validate(),
+            Resolve(directory, partition=s.partition, region=s.region),
+            FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy),
+            Foresee(partition=s.partition, region=s.region),
+            FindIdleDays(usage, s.limits.day_seconds),
+        )
+        access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=until_decided, rpcs=rpcs())
+        services[ACCESS] = Access(access, rpcs())
         pipeline = Pipeline(
             telemetry=telemetry,
             audit=audit,
             steps=(
                 Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region)),
                 Throttle(clock, s.throttle),
-                Validate(),
-                Resolve(directory, partition=s.partition, region=s.region),
-                FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy),
-                Foresee(partition=s.partition, region=s.region),
-                FindIdleDays(usage, s.limits.day_seconds),
+                *until_decided,
                 authorize,
                 Admit(),
             ),
-            operations=bind(rpcs(), services),
+            operations=bind(served_rpcs(), services),
         )
         reserve = ReserveReplica(store=store, trail=audit, policy_check=check, clock=clock, limits=s.limits)
         prepared = Pipeline(
@@ -440,7 +455,7 @@ class Region:
             compare=compare, regions=tuple(peers), store=store, seconds=s.limits.compare_seconds, wake_outbox=outbox.wake
         )
         outbox.on_healed = comparing.wake
-        self._metrics(outbox)
+        self._metrics(outbox, policies)
         replication = ReplicationServer(
             peers=peers,
             engine=engine,
@@ -470,6 +485,7 @@ class Region:
             schedule.run(),
             rewrap.run(),
             wrapping_keys.refill(),
+            policies.run(),
             self._renew_transport_keys(engine),
         ):
             self._run(work)
@@ -487,9 +503,8 @@ class Region:
         self._stack.push_async_callback(peer.close)
         return peer
 
-    def _metrics(self, outbox: OutboxWorker) -> None:
-        info = Gauge("meridian_policy_set_info", "The live policy files.", ["digest"], registry=self._registry)
-        info.labels(self.authorizer.digest).set(1)
+    def _metrics(self, outbox: OutboxWorker, policies: PolicyFilesWorker) -> None:
+        self._registry.register(PolicySetMetrics(policies, self._clock))
         for name, text, read in (
             ("meridian_audit_records", "Durable audit records.", lambda: self.stream.records),
             ("meridian_audit_syncs", "Syncs of the audit file.", lambda: self.stream.syncs),
@@ -504,7 +519,7 @@ class Region:
     async def _listen(self, pipeline: Pipeline, replication: ReplicationServer) -> None:
         s = self._settings
         server = make_server(
-            rpcs(),
+            served_rpcs(),
             pipeline.walk,
             self._clock,
             self._entropy,

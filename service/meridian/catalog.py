@@ -35,6 +35,9 @@ NOUNS: Final = (
 )
 """One proto file, one service and one operations module each."""
 
+ACCESS: Final = "access"
+"""The calls that AWS does not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
@@ -164,12 +167,18 @@ def enum_number(field: FieldDescriptor, aws_value: str) -> int:
 
 @cache
 def rpcs() -> dict[str, Rpc]:
-    """Every operation by its name, in the contract's order."""
-    return {rpc.name: rpc for noun in NOUNS for rpc in _rpcs_of(noun)}
+    """Every operation of AWS KMS by its name, in the contract's order."""
+    return {rpc.name: rpc for noun in NOUNS for rpc in _rpcs_of(noun, f"meridian.kms.v1.{noun}_pb2")}
 
 
-def _rpcs_of(noun: str) -> Iterator[Rpc]:
-    module: Any = importlib.import_module(f"meridian.kms.v1.{noun}_pb2")
+@cache
+def served_rpcs() -> dict[str, Rpc]:
+    """Every operation that a Region serves over gRPC: those of AWS KMS, and Meridian's own."""
+    return rpcs() | {rpc.name: rpc for rpc in _rpcs_of(ACCESS, "meridian.access.v1.access_pb2")}
+
+
+def _rpcs_of(noun: str, module_name: str) -> Iterator[Rpc]:
+    module: Any = importlib.import_module(module_name)
     for service in module.DESCRIPTOR.services_by_name.values():
         for method in service.methods:
             yield _rpc(noun, service.full_name, method)

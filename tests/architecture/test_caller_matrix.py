@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from tests.architecture.named_things import grant_everything, named_things
+from google.protobuf.any_pb2 import Any as AnyMessage
+from tests.architecture.named_things import PRINCIPAL, grant_everything, named_things
 from tests.architecture.special_keys import special_keys
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import rpcs
+from meridian.catalog import served_rpcs
 from meridian.cli.main import main
 from meridian.client import Client, Endpoint, errors
 from meridian.client.errors import KmsServiceError
@@ -76,6 +77,8 @@ TABLE: dict[str, dict[str, str]] = {
     "RevokeGrant": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     "ConnectCustomKeyStore": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": DENIED, "auditor": DENIED},
     **{name: {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED} for name in SPECIAL},
+    "DescribePolicySet": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
 }
 GRANTABLE = {"DescribeKey", "GetPublicKey", "CreateGrant", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", *SPECIAL}
 GRANTABLE |= {"GenerateDataKeyWithoutPlaintext"}
@@ -148,11 +151,18 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
         "DeleteImportedKeyMaterial": {"key_id": imported},
         "GenerateDataKeyPair": {"key_id": arn, "key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256},
         "GenerateDataKeyPairWithoutPlaintext": {"key_id": arn, "key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256},
+        "CheckAccess": {"principal": PRINCIPAL, "request": _packed(arn)},
         **special,
         **named,
         **{name: {"key_id": arn} for name in ("EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "ListKeyRotations")},
         **{name: {"key_id": arn} for name in ("DescribeKey", "EnableKey", "GetKeyPolicy", "ListKeyPolicies")},
     }
+
+
+def _packed(arn: str) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(served_rpcs()["DescribeKey"].request_class(key_id=arn))
+    return packed
 
 
 def alice_key(two_regions: Deployment) -> str:
@@ -161,7 +171,7 @@ def alice_key(two_regions: Deployment) -> str:
 
 
 def answer(client: Client, name: str, fields: dict[str, Any]) -> str:
-    rpc = rpcs()[name]
+    rpc = served_rpcs()[name]
     try:
         client.call(rpc, rpc.request_class(**fields))
     except KmsServiceError as error:
@@ -181,10 +191,10 @@ def expected(name: str, caller: str) -> str:
 
 @pytest.mark.parametrize("caller", CALLERS)
 def test_each_caller_gets_what_the_table_says(two_regions: Deployment, requests: dict[str, Any], stranger: Endpoint, caller: str) -> None:
-    assert set(TABLE) == set(rpcs())
+    assert set(TABLE) == set(served_rpcs())
     with Client(endpoint(two_regions, caller, stranger)) as client:
-        got = {name: answer(client, name, requests.get(name, {})) for name in rpcs()}
-    assert got == {name: expected(name, caller) for name in rpcs()}
+        got = {name: answer(client, name, requests.get(name, {})) for name in served_rpcs()}
+    assert got == {name: expected(name, caller) for name in served_rpcs()}
 
 
 def test_a_connection_without_a_certificate_is_not_made(two_regions: Deployment, tmp_path: Path) -> None:
@@ -192,7 +202,7 @@ def test_a_connection_without_a_certificate_is_not_made(two_regions: Deployment,
 
     own = two_regions.endpoint(HOME, "alice")
     with grpc.secure_channel(own.target, grpc.ssl_channel_credentials(own.ca.read_bytes())) as channel:
-        rpc = rpcs()["ListKeys"]
+        rpc = served_rpcs()["ListKeys"]
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary(rpc.path)(b"", timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -244,4 +254,4 @@ def test_every_decision_is_made_again_from_the_audit_log_with_the_same_answer(tw
         assert told["changes"] == []
         assert told["notReplayed"] == []
         asked = {made["action"] for record in two_regions.audit(region) for made in (record["meridian"].get("decisions") or ())}
-        assert region == AWAY or asked >= {need.action for rpc in rpcs().values() for need in rpc.requires if not need.by_peer}
+        assert region == AWAY or asked >= {need.action for rpc in served_rpcs().values() for need in rpc.requires if not need.by_peer}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ class FilePrincipals:
 
     def find_by_access_key(self, access_key_id: str) -> AccessKey | None:
         return self._by_access_key.get(access_key_id)
+
+    def find_by_arn(self, arn: str) -> Principal | None:
+        keys = (known.principal for known in self._by_access_key.values())
+        return next((p for p in chain(self._by_certificate.values(), self._by_token.values(), keys) if p.arn == arn), None)
 
     def find_by_subject(self, method: str, subject: str) -> Principal | None:
         if method == SIGNATURE:

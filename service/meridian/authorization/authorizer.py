@@ -51,6 +51,28 @@ class Authorizer:
         self._slices: OrderedDict[tuple[Any, ...], CompiledSlice] = OrderedDict()
         self._bases: OrderedDict[tuple[Any, ...], EntityHandle] = OrderedDict()
         self._decisions: OrderedDict[tuple[Any, ...], tuple[PolicyDecision, CompiledSlice, Principal]] = OrderedDict()
+        self._retired: list[OrderedDict[tuple[Any, ...], Any]] = []
+
+    def use(self, source: PolicySource) -> None:
+        """Decide with other policies from now on: nothing that was remembered under the old ones is used again."""
+        self._retired += [self._slices, self._bases, self._decisions]
+        self._source, self._compiler = source, SliceCompiler(self._model, parses=self._compiler.parses)
+        self._slices, self._bases, self._decisions = OrderedDict(), OrderedDict(), OrderedDict()
+
+    def release(self, most: int) -> bool:
+        """Free some of what was remembered under earlier policies; all at once would stall the calls. False when nothing is left."""
+        for _ in range(most):
+            while self._retired and not self._retired[-1]:
+                self._retired.pop()
+            if not self._retired:
+                return False
+            self._retired[-1].popitem()
+        return True
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The live policies of the files."""
+        return self._source.policies
 
     @property
     def digest(self) -> str:

@@ -18,41 +18,11 @@ from meridian.authorization.expression_text import expression_text
 from meridian.authorization.facts import Facts
 from meridian.authorization.policies import BUILTIN, Policy
 from meridian.authorization.question import Question
-from meridian.domain.call import PolicyDecision, Principal
+from meridian.domain.call import Principal
+from meridian.domain.policy_answer import Explanation, NearMiss, Told
 
 CLOSEST_MAX: Final = 5
 PRINCIPAL_SCOPE: Final = {"Var": "principal"}
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A policy that made the decision."""
-
-    policy_id: str
-    layer: str
-    reason: str
-    place: str
-    """File and line, or the number within a key policy."""
-
-
-@dataclass(frozen=True, slots=True)
-class NearMiss:
-    """A permit that did not apply, with the first condition that was not met, as Cedar text."""
-
-    policy_id: str
-    layer: str
-    reason: str
-    place: str
-    condition: str
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A decision with its reasons. `closest` is filled on a default deny alone, nearest first."""
-
-    decision: PolicyDecision
-    deciding: tuple[Told, ...] = ()
-    closest: tuple[NearMiss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +41,14 @@ def explain(authorizer: Authorizer, principal: Principal, action: str, resource:
     except Exception:
         return Explanation(decision)
     known = {policy.policy_id: policy for policy in authorizer.policies_for(principal, resource)}
-    told = tuple(_told(known[name]) for name in decision.policy_ids if name in known)
+    told = tuple(told_of(known[name]) for name in decision.policy_ids if name in known)
     if decision.allowed or decision.policy_ids or decision.errors:
         return Explanation(decision, told)
     return Explanation(decision, (), _closest(question))
 
 
-def _told(policy: Policy) -> Told:
+def told_of(policy: Policy) -> Told:
+    """A policy in its author's words."""
     return Told(policy.policy_id, policy.layer, policy.reason, policy.place)
 
 

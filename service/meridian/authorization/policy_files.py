@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
 from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, uid
-from meridian.authorization.policy_text import policy_texts
+from meridian.authorization.policy_text import PolicyText, policy_texts
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
 
 OWNED: Final = ("KMS::Account", "KMS::Scope", "KMS::KeyFamily", "KMS::AliasPath", "KMS::Key", "KMS::Alias", "KMS::KeyStore")
@@ -28,6 +28,10 @@ NOT_DELEGATED: Final[Est] = {
     },
 }
 """The clause that makes account permits count only for keys that delegate to their account."""
+
+
+AT_ONCE: Final = 20
+"""Policies that are read in one go."""
 
 
 class PolicySetError(Exception):
@@ -69,12 +73,13 @@ def load_policies(directory: Path, schema: SchemaHandle) -> PolicySource:
 
 
 def _load(name: str, text: str, schema: SchemaHandle, faults: list[str]) -> list[Policy]:
+    texts = policy_texts(text)
     try:
-        parsed = parse_policies(text)
+        parsed = _parsed(text, texts)
     except PolicySyntaxError as fault:
         faults.append(f"{name}: {fault}")
         return []
-    places = [f"{name}:{written.line}" for written in policy_texts(text)]
+    places = [f"{name}:{written.line}" for written in texts]
     labels = [
         f"{place}: {est.get('annotations', {}).get('id', f'policy {number}')}"
         for number, (place, est) in enumerate(zip(places, parsed, strict=True), 1)
@@ -88,6 +93,19 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[str]) -> list
         if not found:
             made.append(replace(_policy(est), place=place))
     return made
+
+
+def _parsed(text: str, texts: tuple[PolicyText, ...]) -> list[Est]:
+    """The policies of a text, read some at a time: the reader holds the interpreter, and calls are being served meanwhile.
+
+    Raises: PolicySyntaxError, with places in the whole text.
+    """
+    try:
+        parts = [parse_policies("\n".join(each.text for each in texts[at : at + AT_ONCE])) for at in range(0, len(texts), AT_ONCE)]
+    except PolicySyntaxError:
+        parse_policies(text)
+        raise
+    return [est for part in parts for est in part]
 
 
 def _faults_of(est: Est) -> list[str]:

@@ -39,12 +39,12 @@ class CompiledSlice:
 class SliceCompiler:
     """Compiles slices, each set of policies once."""
 
-    def __init__(self, model: SchemaModel) -> None:
+    def __init__(self, model: SchemaModel, parses: int = 0) -> None:
         self._model = model
         self._request_attributes = frozenset(name.rstrip("?") for name in model.types["Request"])
         self._compiled: OrderedDict[tuple[str, frozenset[Policy]], CompiledSlice] = OrderedDict()
         self._schemas: dict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = {}
-        self.parses = 0
+        self.parses = parses
         """How many policy sets were parsed; a warm call parses none."""
 
     def compile(self, action: str, policies: Iterable[Policy]) -> CompiledSlice:

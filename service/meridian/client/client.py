@@ -7,11 +7,11 @@ from typing import Any, Self
 
 import grpc
 
-from meridian.catalog import Rpc, rpcs
+from meridian.catalog import Rpc, served_rpcs
 from meridian.client.connection import Endpoint, deadline_seconds
 from meridian.client.errors import error_of
 
-_BY_METHOD = {rpc.method_name: rpc for rpc in rpcs().values()}
+_BY_METHOD = {rpc.method_name: rpc for rpc in served_rpcs().values()}
 
 
 def _request(rpc: Rpc, fields: dict[str, Any]) -> Any:

@@ -26,6 +26,8 @@ class Limits:
     key_stores_per_account: int = 10
     usage_seconds: float = 60.0
     """How often the last use of keys is written."""
+    policy_look_seconds: float = 1.0
+    """How often the policy files are looked at for changes."""
     key_policy_bytes: int = 32_768
     request_bytes: int = 262_144
     deadline_seconds_default: float = 5.0

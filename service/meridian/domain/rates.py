@@ -100,6 +100,8 @@ CLASS_OF: Final[dict[str, str]] = {
     "ConnectCustomKeyStore": "key_stores",
     "DisconnectCustomKeyStore": "key_stores",
     "DeleteCustomKeyStore": "key_stores",
+    "DescribePolicySet": "policy_read",
+    "CheckAccess": "policy_read",
 }
 
 BURST_MIN: Final = 10.0

@@ -23,6 +23,7 @@ from meridian.domain.audit_record import (
     caller_facts,
     decision,
     key_facts,
+    region_record,
     resource,
     service_record,
     user_identity,
@@ -118,6 +119,18 @@ class Audit:
     async def _store_event(self, uow: UnitOfWork, event: Record) -> None:
         self._in_flight.add(event["eventID"])
         await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
+
+    async def record_policy_set(self, digest: str, policies: int) -> None:
+        """The Region's files say something else from now on. Raises: KmsError, and then the change must not happen."""
+        record = region_record(
+            "PolicySetChange",
+            self._identity.region,
+            event_id=self._entropy.uuid(),
+            now=self._clock.now(),
+            epoch=self._identity.incarnation,
+            details={"digest": digest, "policies": policies},
+        )
+        await self._stream.append(record)
 
     # ---- at the end of a call
 

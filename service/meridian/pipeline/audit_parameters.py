@@ -77,6 +77,8 @@ TABLE: Final[dict[str, tuple[str, ...]]] = {
     "ConnectCustomKeyStore": ("custom_key_store_id",),
     "DisconnectCustomKeyStore": ("custom_key_store_id",),
     "DeleteCustomKeyStore": ("custom_key_store_id",),
+    "DescribePolicySet": (),
+    "CheckAccess": ("principal",),
     "ReplicateKey": ("key_id", "replica_region", "description", "tags", *_POLICY),
 }
 

@@ -6,15 +6,17 @@ All decisions are made and audited; the first refusal is the answer. Requirement
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
+from meridian.authorization.explain import explain
 from meridian.authorization.facts import CallFacts
 from meridian.catalog import Requirement
 from meridian.domain.call import Call, PolicyDecision, Principal
 from meridian.domain.key import Key
+from meridian.domain.policy_answer import Explanation
 from meridian.errors import AccessDeniedException, KMSInternalException
 from meridian.pipeline.denial import denial, foreign_denial
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT
@@ -30,13 +32,24 @@ class Authorize:
 
     def __call__(self, call: Call) -> None:
         refusal: Exception | None = None
-        for requirement in call.rpc.requires:
-            if requirement.by_peer or (requirement.when and not _is_present(call, requirement.when)):
-                continue
+        for requirement in _asked(call):
             fault = self._decide(call, requirement)
             refusal = refusal or fault
         if refusal is not None:
             raise refusal
+
+    def explain(self, call: Call) -> tuple[Explanation, ...]:
+        """The same decisions with their reasons; nothing is raised for a refusal, and the call keeps no trace of them."""
+        return tuple(self._explain(call, requirement) for requirement in _asked(call))
+
+    def _explain(self, call: Call, requirement: Requirement) -> Explanation:
+        principal, resource = call.principal, self._resource(call, requirement)
+        if principal is None or resource is None:
+            raise KMSInternalException(reason=f"nothing to decide {requirement.action} on")
+        if resource.account != principal.account and not requirement.cross_account:
+            return Explanation(PolicyDecision(requirement.action, resource.arn, False))
+        facts = CallFacts(call, requirement, self._region, self._region_labels)
+        return explain(self._authorizer, principal, requirement.action, resource, facts)
 
     def _decide(self, call: Call, requirement: Requirement) -> Exception | None:
         principal = call.principal
@@ -70,6 +83,13 @@ class Authorize:
         if requirement.resource == "SCOPE" and call.principal is not None:
             return ScopeResource(call.principal.account, self._region)
         return None
+
+
+def _asked(call: Call) -> Iterator[Requirement]:
+    """The requirements that this Region decides for this request."""
+    for requirement in call.rpc.requires:
+        if not requirement.by_peer and (not requirement.when or _is_present(call, requirement.when)):
+            yield requirement
 
 
 def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abroad: bool) -> AccessDeniedException:

@@ -20,7 +20,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.authorization.facts import CallFacts, Facts, cedar_time
-from meridian.catalog import Requirement, Rpc, enum_number, is_map, lower_camel, message_of, rpcs
+from meridian.catalog import Requirement, Rpc, enum_number, is_map, lower_camel, message_of, served_rpcs
 from meridian.domain.audit_record import policy_digest
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
@@ -195,9 +195,9 @@ def _rpc_of(record: Record) -> Rpc:
     name = record["eventName"]
     if name == "CreateKey" and "replicaRegion" in (record.get("requestParameters") or {}):
         name = "ReplicateKey"
-    if name not in rpcs():
+    if name not in served_rpcs():
         raise UnreadableRecordError(f"{name} is no operation of the contract")
-    return rpcs()[name]
+    return served_rpcs()[name]
 
 
 def _principal_of(record: Record) -> Principal | None:

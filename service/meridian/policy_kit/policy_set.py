@@ -8,12 +8,13 @@ from pathlib import Path
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.explain import Explanation, explain
+from meridian.authorization.explain import explain
 from meridian.authorization.policies import Policy
 from meridian.authorization.policy_files import PolicySource, load_policies
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.call import PolicyDecision
 from meridian.domain.limits import Limits
+from meridian.domain.policy_answer import Explanation
 from meridian.policy_kit.fixtures import Request
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.explain import Explanation
 from meridian.authorization.facts import ABSENT
 from meridian.domain.call import PolicyDecision
+from meridian.domain.policy_answer import Explanation
 from meridian.policy_kit.fixtures import Request
 from meridian.policy_kit.policy_set import PolicySet, decide, open_policy_set, why
 from meridian.policy_kit.suites import Case, Suite

@@ -33,6 +33,10 @@ class Principals(Protocol):
         """The access key of this id."""
         ...
 
+    def find_by_arn(self, arn: str) -> Principal | None:
+        """The principal with this ARN, by whatever it is authenticated."""
+        ...
+
     def find_by_subject(self, method: str, subject: str) -> Principal | None:
         """The principal of a subject that another Region authenticated; `method` as in `Principal.method`."""
         ...

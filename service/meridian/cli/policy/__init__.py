@@ -1,4 +1,4 @@
-"""`meridian policy`: write, check, test and prove policies, on plain files, without a server."""
+"""`meridian policy`: write, check, test and prove policies on plain files, and ask a running Region about its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import importlib
 import click
 
 COMMANDS = {
+    "check-access": "remote",
     "coverage": "testing",
+    "describe-set": "remote",
     "diff": "comparing",
     "explain": "explaining",
     "fmt": "checking",
@@ -35,4 +37,4 @@ class PolicyCommands(click.Group):
 
 @click.command(cls=PolicyCommands)
 def policy() -> None:
-    """Write, check, test and prove policies, without a server."""
+    """Write, check, test and prove policies on plain files, and ask a running Region about its own."""

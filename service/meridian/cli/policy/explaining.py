@@ -12,11 +12,11 @@ import click
 import yaml
 
 from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.explain import Explanation
 from meridian.authorization.explain import explain as explain_request
 from meridian.bootstrap import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
 from meridian.cli.policy.common import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
+from meridian.domain.policy_answer import Explanation
 from meridian.policy_kit.audit_log import AuditLog, UnreadableRecordError
 from meridian.policy_kit.fixtures import SCOPE, fixtures_of
 from meridian.policy_kit.policy_set import PolicySet, open_policy_set, why

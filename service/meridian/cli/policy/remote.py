@@ -1,0 +1,108 @@
+"""`describe-set` and `check-access`: what a running Region has in force, and what it would answer to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from meridian.access.v1 import access_pb2
+from meridian.catalog import Rpc, rpcs
+from meridian.cli import values
+from meridian.cli.kms import CONNECTION, endpoint_of, fail
+from meridian.cli.policy.common import show
+from meridian.client import Client
+from meridian.client.errors import KmsServiceError
+
+
+def _output() -> click.Option:
+    return click.Option(["--output", "-o"], type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+def _describe(output: str, **connection: Any) -> None:
+    with_answer(connection, lambda client: client.describe_policy_set(), lambda answer: _print_set(answer, output))
+
+
+def with_answer(connection: dict[str, Any], ask: Any, tell: Any) -> None:
+    """Ask a Region and print its answer, or its refusal."""
+    try:
+        with Client(endpoint_of(connection)) as client:
+            answer = ask(client)
+    except KmsServiceError as error:
+        fail(error)
+        return
+    tell(answer)
+
+
+def _print_set(answer: Any, output: str) -> None:
+    policies = [{"id": p.policy_id, "layer": p.layer, "reason": p.reason, "place": p.place} for p in answer.policies]
+    refused = answer.refused_at.ToJsonString() if answer.HasField("refused_at") else None
+    if output == "json":
+        told = {"digest": answer.digest, "loadedAt": answer.loaded_at.ToJsonString(), "policies": policies}
+        show({**told, "refusedAt": refused, "faults": list(answer.faults)})
+        return
+    for each in policies:
+        click.echo(f"{each['layer']:9} {each['id']} ({each['place']}): {each['reason']}")
+    click.echo(f"{len(policies)} policies in force since {answer.loaded_at.ToJsonString()}, digest {answer.digest}")
+    for fault in answer.faults:
+        click.echo(f"the files are refused since {refused}: {fault}")
+
+
+describe_set = click.Command(
+    "describe-set", params=[*CONNECTION, _output()], callback=_describe, help="Tell which policies are in force in a Region."
+)
+
+
+@click.group("check-access")
+@click.option("--principal", required=True, help="ARN of a principal of your account.")
+@click.pass_context
+def check_access(ctx: click.Context, principal: str) -> None:
+    """Ask a Region whether a principal would be allowed an operation, and why. No key is used."""
+    ctx.obj = principal
+
+
+def _command(rpc: Rpc) -> click.Command:
+    descriptor: Any = rpc.request_class.DESCRIPTOR
+
+    def callback(output: str, **options: Any) -> None:
+        asked: Any = rpc.request_class()
+        for field in descriptor.fields:
+            values.set_field(asked, field, options.get(field.name), base64_input=False)
+        request = access_pb2.CheckAccessRequest(principal=click.get_current_context().obj)
+        request.request.Pack(asked)
+        with_answer(options, lambda client: client.check_access(**_fields(request)), lambda answer: _print_answer(answer, output))
+
+    name = rpc.method_name.replace("_", "-")
+    fields = [values.option_of(field) for field in descriptor.fields]
+    return click.Command(name, params=[*fields, *CONNECTION, _output()], callback=callback, help=f"Would {rpc.name} be allowed.")
+
+
+def _fields(request: access_pb2.CheckAccessRequest) -> dict[str, Any]:
+    return {"principal": request.principal, "request": request.request}
+
+
+def _print_answer(answer: Any, output: str) -> None:
+    if output == "json":
+        show({"allowed": answer.allowed, "decisions": [_decision(each) for each in answer.decisions]})
+        return
+    for each in answer.decisions:
+        click.echo(f"{each.action} on {each.resource}: {'allow' if each.allowed else 'deny'}")
+        for told in each.deciding:
+            click.echo(f"  {told.policy_id} ({told.place}): {told.reason}")
+        for miss in each.closest:
+            click.echo(f"  {miss.policy.policy_id} ({miss.policy.place}) would permit, but not: {miss.condition}")
+    click.echo("allowed" if answer.allowed else "denied")
+
+
+def _decision(made: Any) -> dict[str, Any]:
+    return {
+        "action": made.action,
+        "resource": made.resource,
+        "allowed": made.allowed,
+        "deciding": [{"id": t.policy_id, "layer": t.layer, "reason": t.reason, "place": t.place} for t in made.deciding],
+        "closest": [{"id": m.policy.policy_id, "place": m.policy.place, "condition": m.condition} for m in made.closest],
+    }
+
+
+for _rpc in rpcs().values():
+    check_access.add_command(_command(_rpc))

@@ -1,0 +1,51 @@
+"""What is told about policies: why a decision is what it is, and which policies are in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from meridian.domain.call import PolicyDecision
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A policy in its author's words."""
+
+    policy_id: str
+    layer: str
+    reason: str
+    place: str
+    """File and line, or the number within a key policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A permit that did not apply, with the first condition that was not met, as Cedar text."""
+
+    policy_id: str
+    layer: str
+    reason: str
+    place: str
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision with its reasons. `closest` is filled on a default deny alone, nearest first."""
+
+    decision: PolicyDecision
+    deciding: tuple[Told, ...] = ()
+    closest: tuple[NearMiss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySetTold:
+    """The policies of a Region's files as they are in force, and what came of the last change to them."""
+
+    digest: str
+    loaded_at: datetime
+    policies: tuple[Told, ...]
+    refused_at: datetime | None = None
+    """When the files were last found unusable; None while what they say is in force."""
+    faults: tuple[str, ...] = ()

@@ -1,0 +1,69 @@
+"""Questions about policies: which are in force, and what they would answer to whom.
+
+Source: docs/spec/policies.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from meridian.access.v1 import access_pb2
+from meridian.catalog import Rpc
+from meridian.domain.call import Call
+from meridian.domain.policy_answer import Explanation, NearMiss, Told
+from meridian.errors import ValidationException
+from meridian.ports.policy_access import PolicyAccess
+
+
+class Access:
+    """The AccessService."""
+
+    def __init__(self, policies: PolicyAccess, operations: Mapping[str, Rpc]) -> None:
+        self._policies = policies
+        self._by_message = {rpc.request_class.DESCRIPTOR.full_name: rpc for rpc in operations.values()}
+
+    async def describe_policy_set(self, request: access_pb2.DescribePolicySetRequest, call: Call) -> access_pb2.DescribePolicySetResponse:
+        """The policies in force in this process."""
+        told = self._policies.describe()
+        response = access_pb2.DescribePolicySetResponse(digest=told.digest, policies=map(_policy, told.policies), faults=told.faults)
+        response.loaded_at.FromDatetime(told.loaded_at)
+        if told.refused_at is not None:
+            response.refused_at.FromDatetime(told.refused_at)
+        return response
+
+    async def check_access(self, request: access_pb2.CheckAccessRequest, call: Call) -> access_pb2.CheckAccessResponse:
+        """Every decision that the request would need. Raises: ValidationException, NotFoundException, InvalidArnException."""
+        rpc = self._by_message.get(request.request.TypeName())
+        if rpc is None:
+            raise _refused("is no request message of meridian.kms.v1")
+        asked: Any = rpc.request_class()
+        try:
+            request.request.Unpack(asked)
+        except DecodeError as fault:
+            raise _refused("cannot be read") from fault
+        told = await self._policies.check(call, request.principal, rpc.name, asked)
+        allowed = bool(told) and all(each.decision.allowed for each in told)
+        call.audit_data = {"operation": rpc.operation, "allowed": allowed}
+        return access_pb2.CheckAccessResponse(allowed=allowed, decisions=map(_decision, told))
+
+
+def _refused(why: str) -> ValidationException:
+    return ValidationException(f"The request to ask about {why}.", fields=[("request", why)])
+
+
+def _decision(told: Explanation) -> access_pb2.Decision:
+    made = told.decision
+    return access_pb2.Decision(
+        action=made.action,
+        resource=made.resource,
+        allowed=made.allowed,
+        deciding=map(_policy, told.deciding),
+        closest=[access_pb2.NearMiss(policy=_policy(miss), condition=miss.condition) for miss in told.closest],
+    )
+
+
+def _policy(told: Told | NearMiss) -> access_pb2.Policy:
+    return access_pb2.Policy(policy_id=told.policy_id, layer=told.layer, reason=told.reason, place=told.place)

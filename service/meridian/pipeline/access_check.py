@@ -1,0 +1,64 @@
+"""What the policies would answer to somebody else: the steps of a call up to its decisions, walked for another principal.
+
+Nothing follows the decisions: no key's state is looked at, and no operation runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from meridian.catalog import Rpc
+from meridian.domain.call import Call
+from meridian.domain.policy_answer import Explanation, PolicySetTold
+from meridian.errors import AccessDeniedException, ValidationException
+from meridian.pipeline.authorize import Authorize
+from meridian.pipeline.chain import Step
+from meridian.ports.policy_access import PolicyAccess
+from meridian.ports.policy_set import LivePolicySet
+from meridian.ports.principals import Principals
+
+CIPHERTEXT: Final = "ciphertext_blob"
+
+
+class AccessCheck(PolicyAccess):
+    """Implements `ports.policy_access.PolicyAccess`."""
+
+    def __init__(
+        self, *, live: LivePolicySet, principals: Principals, authorize: Authorize, steps: tuple[Step, ...], rpcs: Mapping[str, Rpc]
+    ) -> None:
+        self._live = live
+        self._principals = principals
+        self._authorize = authorize
+        self._steps = steps
+        self._rpcs = rpcs
+
+    def describe(self) -> PolicySetTold:
+        return self._live.describe()
+
+    async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> tuple[Explanation, ...]:
+        principal = self._principals.find_by_arn(principal_arn)
+        if principal is None or call.principal is None or principal.account != call.principal.account:
+            # Whoever asks learns nothing about principals of other accounts.
+            raise ValidationException(f"No principal of the account has the ARN {principal_arn}.", fields=[("principal", "is nobody")])
+        _fill_payload(request)
+        asked = Call(self._rpcs[operation], request, call.evidence, call.request_id, call.received_at)
+        asked.principal = principal
+        try:
+            for step in self._steps:
+                waiting = step(asked)
+                if waiting is not None:
+                    await waiting
+        except AccessDeniedException:
+            return ()  # refused before any policy: a key of another account that is absent or closed to him
+        return self._authorize.explain(asked)
+
+
+def _fill_payload(request: Any) -> None:
+    """Bytes that no policy can read, such as a plaintext or a signature, may be left out of a question. A ciphertext may not: it can
+    name the key."""
+    for field in request.DESCRIPTOR.fields:
+        if field.type == FieldDescriptor.TYPE_BYTES and field.name != CIPHERTEXT and not request.HasField(field.name):
+            setattr(request, field.name, b"\0")

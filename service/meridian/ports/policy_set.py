@@ -1,0 +1,15 @@
+"""The policies in force."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from meridian.domain.policy_answer import PolicySetTold
+
+
+class LivePolicySet(Protocol):
+    """The policies of the Region's files, as this process uses them."""
+
+    def describe(self) -> PolicySetTold:
+        """What is in force, since when, and what came of the last change."""
+        ...

@@ -1,0 +1,123 @@
+"""Policy files of a serving Region: a change counts within seconds, a fault never does, and both are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tests.deployment import HOME, HOST, Deployment
+
+from meridian.client import errors
+
+FORBID = '@id("guardrail.closed") @layer("guardrail") @reason("closed") forbid (principal, action == KMS::Action::"Encrypt", resource);\n'
+BROKEN = '@id("guardrail.closed") @layer("guardrail") @reason("closed") forbid (principal, action == KMS::Action::"Encrpyt", resource);\n'
+
+
+@pytest.fixture
+def region(own_regions: Deployment) -> Deployment:
+    own_regions.start(HOME)
+    return own_regions
+
+
+def encrypts(region: Deployment, key_id: str) -> bool:
+    with region.client(HOME, "app") as app:
+        try:
+            app.encrypt(key_id=key_id, plaintext=b"x")
+        except errors.AccessDeniedException:
+            return False
+        return True
+
+
+def new_key(region: Deployment) -> str:
+    with region.client() as alice:
+        return str(alice.create_key().key_metadata.key_id)
+
+
+def digests(region: Deployment) -> list[str]:
+    return [name for name in region.metrics(HOME) if name.startswith("meridian_policy_set_info")]
+
+
+def test_a_changed_file_counts_within_seconds_and_ends_what_was_remembered(region: Deployment) -> None:
+    key_id = new_key(region)
+    before = digests(region)
+    assert all(encrypts(region, key_id) for _ in range(3)), "remembered by now"
+    extra = region.root / "policies" / "extra.cedar"
+    extra.write_text(FORBID)
+    region.wait_until(lambda: not encrypts(region, key_id), seconds=5)
+    assert digests(region) != before
+    assert region.metrics(HOME)["meridian_policy_set_age_seconds"] < 10
+    extra.unlink()
+    region.wait_until(lambda: encrypts(region, key_id), seconds=5)
+    assert digests(region) == before
+    changes = [r for r in region.audit(HOME) if r["eventName"] == "PolicySetChange"]
+    assert [c["serviceEventDetails"]["policies"] for c in changes] == [18, 17]
+
+
+def test_a_fault_keeps_the_old_set_and_is_told_in_metrics_log_and_answer(region: Deployment) -> None:
+    key_id, before = new_key(region), digests(region)
+    extra = region.root / "policies" / "extra.cedar"
+    extra.write_text(BROKEN)
+    region.wait_until(lambda: region.metrics(HOME)['meridian_policy_reloads_total{outcome="refused"}'] == 1, seconds=5)
+    assert region.metrics(HOME)["meridian_policy_set_refused"] == 1
+    assert digests(region) == before
+    assert encrypts(region, key_id)
+    log = (region.place(HOME).folder / "log").read_text()
+    assert "extra.cedar:1: guardrail.closed" in log
+    with region.client(HOME, "auditor") as auditor:
+        told = auditor.describe_policy_set()
+    assert told.HasField("refused_at")
+    assert "extra.cedar:1: guardrail.closed" in told.faults[0]
+    extra.write_text(FORBID)
+    region.wait_until(lambda: not encrypts(region, key_id), seconds=5)
+    assert region.metrics(HOME)["meridian_policy_set_refused"] == 0
+    with region.client(HOME, "auditor") as auditor:
+        assert not auditor.describe_policy_set().HasField("refused_at")
+
+
+def test_an_empty_folder_is_no_policy_set(region: Deployment) -> None:
+    key_id = new_key(region)
+    for path in (region.root / "policies").glob("*.cedar"):
+        path.unlink()
+    region.wait_until(lambda: region.metrics(HOME)["meridian_policy_set_refused"] == 1, seconds=5)
+    assert encrypts(region, key_id)
+
+
+def test_a_mounted_config_map_is_followed_through_its_links(own_regions: Deployment) -> None:
+    """Kubernetes: `..data` leads to a folder of a version, files lead through `..data`, and an update swaps `..data`."""
+    folder, version = own_regions.root / "policies", own_regions.root / "version-1"
+    folder.rename(version)
+    folder.mkdir()
+    (folder / "..data").symlink_to(version)
+    for path in version.glob("*.cedar"):
+        (folder / path.name).symlink_to(Path("..data") / path.name)
+    own_regions.start(HOME)
+    key_id = new_key(own_regions)
+    assert encrypts(own_regions, key_id)
+    new = own_regions.root / "version-2"
+    new.mkdir()
+    for path in version.glob("*.cedar"):
+        (new / path.name).write_text(path.read_text() + (FORBID if path.name == "lockout.cedar" else ""))
+    (folder / "..data_tmp").symlink_to(new)
+    os.replace(folder / "..data_tmp", folder / "..data")
+    own_regions.wait_until(lambda: not encrypts(own_regions, key_id), seconds=5)
+
+
+def test_the_command_tells_what_is_in_force(region: Deployment) -> None:
+    from click.testing import CliRunner
+
+    from meridian.cli.main import main
+
+    endpoint = region.endpoint(HOME, "auditor")
+    environment = {
+        "MERIDIAN_ENDPOINT": endpoint.target,
+        "MERIDIAN_CA": str(endpoint.ca),
+        "MERIDIAN_CERTIFICATE": str(endpoint.certificate),
+        "MERIDIAN_PRIVATE_KEY": str(endpoint.private_key),
+    }
+    told = json.loads(CliRunner().invoke(main, ["policy", "describe-set", "-o", "json"], env=environment).stdout)
+    assert len(told["policies"]) == 17
+    with urllib.request.urlopen(f"http://{HOST}:{region.place(HOME).admin_port}/metrics", timeout=5) as answer:
+        assert f'digest="{told["digest"]}"' in answer.read().decode()
