@@ -30,10 +30,18 @@ from meridian.kms.v1 import types_pb2 as t
 
 TICKS = os.sysconf("SC_CLK_TCK")
 KEY_POLICY = 'permit (principal == KMS::Service::"111122223333/app", action in KMS::Action::"Use", resource is KMS::Key);'
+READING_POLICY = KEY_POLICY.replace(
+    ";",
+    ' when { context has encryptionContext && context.encryptionContext.hasTag("object") '
+    '&& context.encryptionContext.getTag("object") like "s3://*" };',
+)
+"""The same permit under a condition whose answer every new object makes new."""
 PLAINTEXT = b"0123456789abcdef0123456789abcdef"
 LIMITS = {
     "Encrypt, same context, 16 in flight": 2.0,
-    "Encrypt, every context new, 16 in flight": 4.5,
+    "Encrypt, every context new, 16 in flight": 3.3,
+    "Encrypt, every decision new, 16 in flight": 3.3,
+    "a refused Encrypt ÷ an allowed one": 1.1,
     "Encrypt, one in flight": 3.2,
 }
 
@@ -79,6 +87,7 @@ class Load:
     def __init__(self, server: Server, key_id: str) -> None:
         self._server = server
         self._key_id = key_id
+        self._reading_key_id = new_key(server, READING_POLICY)
         self._endpoint = server.deployment.endpoint(HOME, "app")
         self._number = 0
 
@@ -87,6 +96,9 @@ class Load:
             blob = client.encrypt(key_id=self._key_id, plaintext=PLAINTEXT, encryption_context={"tenant": "a"}).ciphertext_blob
             assert client.decrypt(ciphertext_blob=blob, encryption_context={"tenant": "a"}).plaintext == PLAINTEXT
         self._channel = grpc.aio.secure_channel(self._endpoint.target, self._endpoint.credentials)
+        other = self._server.deployment.endpoint(HOME, "alice")
+        self._refused = grpc.aio.secure_channel(other.target, other.credentials)
+        self._refused_encrypt: Any = self._refused.unary_unary(rpcs()["Encrypt"].path)
         self._health: Any = self._channel.unary_unary("/grpc.health.v1.Health/Check")
         names = ("Encrypt", "Decrypt", "GenerateDataKey")
         self._methods: dict[str, Any] = {name: self._channel.unary_unary(rpcs()[name].path) for name in names}
@@ -98,6 +110,7 @@ class Load:
 
     async def __aexit__(self, *_: object) -> None:
         await self._channel.close()
+        await self._refused.close()
 
     @staticmethod
     def _request(name: str, **fields: object) -> bytes:
@@ -114,6 +127,20 @@ class Load:
         context = {"tenant": f"t{self._number}", "object": f"s3://bucket/{number}"}
         request = self._request("Encrypt", key_id=self._key_id, plaintext=PLAINTEXT, encryption_context=context)
         assert b"MK\x01\x01" in await self._methods["Encrypt"](request)
+
+    async def encrypt_new_decision(self, number: int) -> None:
+        self._number += 1
+        context = {"tenant": "a", "object": f"s3://bucket/{self._number}"}
+        request = self._request("Encrypt", key_id=self._reading_key_id, plaintext=PLAINTEXT, encryption_context=context)
+        assert b"MK\x01\x01" in await self._methods["Encrypt"](request)
+
+    async def encrypt_refused(self, _: int) -> None:
+        try:
+            await self._refused_encrypt(self._encrypt)
+        except grpc.aio.AioRpcError as refusal:
+            assert refusal.code() is grpc.StatusCode.PERMISSION_DENIED
+        else:
+            raise AssertionError("an administrator was allowed to encrypt")
 
     async def decrypt(self, _: int) -> None:
         assert PLAINTEXT in await self._methods["Decrypt"](self._decrypt)
@@ -135,9 +162,11 @@ class Load:
         return cpu / calls * 1e6, calls / seconds
 
 
-def new_key(server: Server) -> str:
+def new_key(server: Server, policy: str = KEY_POLICY) -> str:
+    """A key whose own policy opens it to the caller that is measured; what the account's policies say does not count for it."""
+    administrators = 'permit (principal in KMS::Group::"key-administrators", action in KMS::Action::"Policy", resource is KMS::Key);'
     with Client(server.deployment.endpoint(HOME, "alice")) as alice:
-        created = alice.create_key(policy=KEY_POLICY, bypass_policy_lockout_safety_check=False)
+        created = alice.create_key(policy=policy + administrators, account_delegation=False)
     return str(created.key_metadata.key_id)
 
 
@@ -150,7 +179,15 @@ async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[st
     found: dict[str, list[float]] = {}
     syncs: list[float] = []
     async with Load(server, key_id) as load:
-        for call in (load.no_op, load.encrypt, load.decrypt, load.generate_data_key, load.encrypt_new_context):
+        for call in (
+            load.no_op,
+            load.encrypt,
+            load.decrypt,
+            load.generate_data_key,
+            load.encrypt_new_context,
+            load.encrypt_new_decision,
+            load.encrypt_refused,
+        ):
             await load.measure(call, calls // 4, 16)
         for _ in range(count):
             before, _ = await load.measure(load.no_op, calls, 16)
@@ -159,6 +196,8 @@ async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[st
             same, rate = await load.measure(load.encrypt, calls, 16)
             end = server.deployment.metrics(HOME)
             new, _ = await load.measure(load.encrypt_new_context, calls, 16)
+            decided, _ = await load.measure(load.encrypt_new_decision, calls, 16)
+            refused, _ = await load.measure(load.encrypt_refused, calls, 16)
             decrypt, _ = await load.measure(load.decrypt, calls, 16)
             data_key, _ = await load.measure(load.generate_data_key, calls, 16)
             lone, lone_rate = await load.measure(load.encrypt, calls // 4, 1)
@@ -170,6 +209,8 @@ async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[st
                 "no-op, one in flight (µs)": lone_no_op,
                 "Encrypt, same context, 16 in flight": same / no_op,
                 "Encrypt, every context new, 16 in flight": new / no_op,
+                "Encrypt, every decision new, 16 in flight": decided / no_op,
+                "a refused Encrypt ÷ an allowed one": refused / same,
                 "Encrypt, one in flight": lone / lone_no_op,
                 "Decrypt ÷ Encrypt": decrypt / same,
                 "GenerateDataKey ÷ Encrypt": data_key / same,

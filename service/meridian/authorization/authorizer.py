@@ -13,7 +13,9 @@ from typing import Any, Final
 from meridian.authorization.entities import (
     Resource,
     Surroundings,
+    principal_ancestors,
     principal_entities,
+    principal_uid,
     resource_ancestors,
     resource_entities,
     resource_uid,
@@ -21,6 +23,7 @@ from meridian.authorization.entities import (
 from meridian.authorization.evaluator import EntityHandle, SchemaHandle
 from meridian.authorization.facts import Facts
 from meridian.authorization.key_policies import KeyPolicyReader
+from meridian.authorization.narrowing import Caller, narrowed
 from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, matches_action, matches_resource
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.question import Question
@@ -33,6 +36,7 @@ from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException
 
 SLICES_MAX: Final = 20_000
+NARROWED_MAX: Final = 50_000
 BASES_MAX: Final = 4_000
 DECISIONS_MAX: Final = 50_000
 
@@ -48,16 +52,17 @@ class Authorizer:
         self._source = source
         self._around = around
         self._compiler = SliceCompiler(self._model)
-        self._slices: OrderedDict[tuple[Any, ...], CompiledSlice] = OrderedDict()
+        self._slices: OrderedDict[tuple[Any, ...], tuple[Policy, ...]] = OrderedDict()
+        self._narrowed: OrderedDict[tuple[Any, ...], tuple[CompiledSlice, Principal]] = OrderedDict()
         self._bases: OrderedDict[tuple[Any, ...], EntityHandle] = OrderedDict()
         self._decisions: OrderedDict[tuple[Any, ...], tuple[PolicyDecision, CompiledSlice, Principal]] = OrderedDict()
         self._retired: list[OrderedDict[tuple[Any, ...], Any]] = []
 
     def use(self, source: PolicySource) -> None:
         """Decide with other policies from now on: nothing that was remembered under the old ones is used again."""
-        self._retired += [self._slices, self._bases, self._decisions]
+        self._retired += [self._slices, self._narrowed, self._bases, self._decisions]
         self._source, self._compiler = source, SliceCompiler(self._model, parses=self._compiler.parses)
-        self._slices, self._bases, self._decisions = OrderedDict(), OrderedDict(), OrderedDict()
+        self._slices, self._narrowed, self._bases, self._decisions = OrderedDict(), OrderedDict(), OrderedDict(), OrderedDict()
 
     def release(self, most: int) -> bool:
         """Free some of what was remembered under earlier policies; all at once would stall the calls. False when nothing is left."""
@@ -134,13 +139,10 @@ class Authorizer:
 
     def _side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
         name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
-        compiled = self._slices.get(name)
-        if compiled is None:
-            try:
-                compiled = self._compile(side, principal, action, resource)
-            except Exception:
-                return PolicyDecision(action, resource.arn, False, (), 1)
-            _keep(self._slices, name, compiled, SLICES_MAX)
+        try:
+            compiled = self._slice(name, side, principal, action, resource, has_grants=bool(facts.request_attribute("grants")))
+        except Exception:
+            return PolicyDecision(action, resource.arn, False, (), 1)
         remembered = None if compiled.is_timelike else (id(compiled), id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
             known = self._decisions.get(remembered)
@@ -157,15 +159,36 @@ class Authorizer:
             _keep(self._decisions, remembered, (made, compiled, principal), DECISIONS_MAX)
         return made
 
+    def _slice(
+        self, name: tuple[Any, ...], side: str, principal: Principal, action: str, resource: Resource, *, has_grants: bool
+    ) -> CompiledSlice:
+        """The slice for this resource, narrowed to this caller."""
+        own = (name, id(principal), has_grants)
+        known = self._narrowed.get(own)
+        if known is not None:
+            return known[0]
+        members = self._slices.get(name)
+        if members is None:
+            members = self._members(side, principal, action, resource)
+            _keep(self._slices, name, members, SLICES_MAX)
+        caller = Caller(principal, principal_uid(principal), principal_ancestors(principal, self._around), has_grants)
+        compiled = self._compiler.compile(action, narrowed(members, caller))
+        # The caller is kept with it, so that his identity cannot pass to another.
+        _keep(self._narrowed, own, (compiled, principal), NARROWED_MAX)
+        return compiled
+
     def _compile(self, side: str, principal: Principal, action: str, resource: Resource) -> CompiledSlice:
+        """The whole slice, for questions that ask about single policies."""
+        return self._compiler.compile(action, self._members(side, principal, action, resource))
+
+    def _members(self, side: str, principal: Principal, action: str, resource: Resource) -> tuple[Policy, ...]:
         uid, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
         groups = self._model.ancestors[action]
-        chosen = [
+        return tuple(
             policy
             for policy in self._policies(side, principal, resource)
             if matches_action(policy.est, groups, action) and matches_resource(policy.est, uid, ancestors)
-        ]
-        return self._compiler.compile(action, chosen)
+        )
 
     def _policies(self, side: str, principal: Principal, resource: Resource) -> Iterable[Policy]:
         for policy in self._source.policies:

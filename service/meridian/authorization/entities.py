@@ -102,6 +102,11 @@ def principal_entities(principal: Principal, around: Surroundings) -> list[Entit
     return made + account_entities(principal.account, around)
 
 
+def principal_ancestors(principal: Principal, around: Surroundings) -> frozenset[Uid]:
+    """Every container of a caller, himself included."""
+    return frozenset((e["uid"]["type"], e["uid"]["id"]) for e in principal_entities(principal, around))
+
+
 def account_entities(account: str, around: Surroundings) -> list[Entity]:
     """An account and the units around it."""
     units = [("KMS::OrgUnit", unit) for unit in around.org_units.get(account, ())]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import cedarpy
+import orjson
 
 Est = dict[str, Any]
 """One policy in Cedar's JSON form."""
@@ -106,12 +107,12 @@ def evaluate(
 ) -> Decision:
     """Ask the engine. Never raises."""
     try:
-        # As values, not as text: nothing to quote, and a quarter less work.
+        # Entities as values: nothing to quote. The context as text: the binding would write it anyway, and more slowly.
         request = {
             "principal": {"type": principal[0], "id": principal[1]},
             "action": {"type": "KMS::Action", "id": action},
             "resource": {"type": resource[0], "id": resource[1]},
-            "context": dict(context),
+            "context": orjson.dumps(context).decode(),
         }
         result = cedarpy.is_authorized(request, policies.handle, entities.handle, schema.handle)
         if result.decision is cedarpy.Decision.NoDecision:
