@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.aws import environment, url
 from tests.deployment import AWAY, HOME, Deployment
+from tests.installing import install
 
 FOLDER = Path(__file__).with_name("node")
 INSTALL = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-INSTALL_SECONDS = 90
 
 
 def stories(file: str) -> list[str]:
@@ -25,17 +25,11 @@ def stories(file: str) -> list[str]:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of `node/` beside their packages."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+    if shutil.which("node") is None:
+        pytest.skip("node, which runs the clients for JavaScript, is not there")
     folder = tmp_path_factory.mktemp("clients") / "node"
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("node_modules"))
-    try:
-        subprocess.run(INSTALL, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=True)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm ci did not finish in {INSTALL_SECONDS} seconds")
-    except subprocess.CalledProcessError as refusal:
-        pytest.skip(f"npm ci failed: {refusal.stderr.strip()[-300:]}")
+    install("the clients for JavaScript", INSTALL, folder)
     return folder
 
 
