@@ -48,3 +48,11 @@ def test_the_sdk_for_javascript(installed: Path, two_regions: Deployment, story:
 @pytest.mark.parametrize("story", stories("encryption_sdk.mjs"))
 def test_the_encryption_sdk_for_javascript(installed: Path, two_regions: Deployment, story: str) -> None:
     tell(installed, two_regions, "encryption_sdk.mjs", story)
+
+
+def test_the_environment_that_a_development_deployment_writes_is_enough(installed: Path, two_regions: Deployment) -> None:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    source = '. "$1/env" && exec node run.mjs client_kms.mjs aKeyIsCreatedAndDescribedUnderItsAlias'
+    run = ["sh", "-c", source, "sh", str(two_regions.root)]
+    done = subprocess.run(run, cwd=installed, env=bare, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
