@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
+CLI := tests/conformance/encryption_sdk_cli
 
 .PHONY: operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench policy contract scenario conformance migrate-check lock
 
@@ -29,9 +30,11 @@ lint: $(STAMP)  ## ruff, rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-lock:  ## renew requirements.lock from pyproject.toml
+lock:  ## renew the lock files from pyproject.toml and requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade --group pyproject.toml:dev pyproject.toml --generate-hashes --no-header --no-emit-index-url \
 	  --universal --python-version 3.11 -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(CLI)/requirements.in --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  --universal --python-version 3.11 -o $(CLI)/requirements.lock
 
 gen: $(STAMP)  ## regenerate the stubs from the protos
 	$(BIN)/python scripts/gen_protos.py

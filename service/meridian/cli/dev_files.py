@@ -206,6 +206,7 @@ class DevFolder:
             "AWS_ACCESS_KEY_ID": (folder / f"{AWS_CALLER}.access-key-id").read_text().strip(),
             "AWS_SECRET_ACCESS_KEY": (folder / f"{AWS_CALLER}.secret-access-key").read_text().strip(),
             "AWS_DEFAULT_REGION": first.region,
+            "AWS_REGION": first.region,  # the SDKs for JavaScript and Java read no other
         }
 
 
