@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +79,7 @@ from meridian.pipeline.on_behalf import (
     handover_rpc,
     replica_rpc,
 )
+from meridian.pipeline.policy_document import ReadPolicyDocument
 from meridian.pipeline.prospective import Foresee
 from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
@@ -385,10 +387,14 @@ class Region:
             announce=audit.record_policy_set,
             seconds=s.limits.policy_look_seconds,
         )
+        read_document = partial(
+            ReadPolicyDocument, partition=s.partition, region=s.region, model=self.authorizer.model, services=s.services, limits=s.limits
+        )
         until_decided: tuple[Step, ...] = (
             Validate(),
             Resolve(directory, partition=s.partition, region=s.region),
             FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy),
+            read_document(frozenset({"CreateKey", "PutKeyPolicy"})),
             Foresee(partition=s.partition, region=s.region),
             FindIdleDays(usage, s.limits.day_seconds),
         )
@@ -413,6 +419,7 @@ class Region:
             steps=(
                 OnBehalf(principals, peers, region=s.region),
                 Validate(),
+                read_document(frozenset({REPLICATE_KEY})),
                 ForeseeReplica(partition=s.partition, region=s.region),
                 authorize,
             ),

@@ -139,6 +139,8 @@ class Settings(Section):
     audit: AuditSettings
     policies: Path
     principals: Path
+    services: dict[str, str] = Field(default_factory=dict)
+    """Service names of AWS, as key policies of AWS name them, by the service here that is meant: `account/name`."""
     accounts: dict[AccountId, AccountSettings] = Field(default_factory=dict)
     regions: dict[RegionName, RegionSettings] = Field(default_factory=dict)
     peers: tuple[PeerSettings, ...] = ()

@@ -20,6 +20,7 @@ EXTRA_FIELDS = {
     ("ReplicateKeyRequest", "account_delegation"): "as for CreateKey",
     ("PutKeyPolicyRequest", "account_delegation"): "as for CreateKey",
     ("GetKeyPolicyResponse", "account_delegation"): "tells what PutKeyPolicy stored",
+    ("GetKeyPolicyRequest", "cedar"): "AWS has no other form to ask for",
 }
 EXTRA_SECRETS = {
     "ImportToken": "whoever holds it may try imports into the key",

@@ -101,6 +101,7 @@ class Call:
         "grants",
         "keys",
         "malformed",
+        "policy_document",
         "prepare",
         "principal",
         "prospective",
@@ -143,6 +144,8 @@ class Call:
         """The grant that the call creates, retires or revokes."""
         self.grant_ids: dict[str, list[str]] = {}
         """Ids of the grants that fit, by action; kept where the caller has grants at all."""
+        self.policy_document = ""
+        """The document of AWS that the request's policy was made of, as it was sent."""
         self.trailing_days_without_key_usage: int | None = None
         """Whole days since the key was last used, or made; known where a policy may ask for it."""
         self.blob: CiphertextBlob | None = None

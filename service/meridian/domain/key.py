@@ -153,6 +153,8 @@ class Key:
     materials: tuple[KeyMaterial, ...] = ()
     policy: str = ""
     """Cedar text of the key policy as it was put; empty for the default policy."""
+    policy_document: str = ""
+    """The document of AWS that `policy` was made of, as it was sent; empty where Cedar was put."""
     policy_version: int = 1
     account_delegation: bool = True
     """Whether account policies apply to this key."""
@@ -234,8 +236,9 @@ class Key:
     def with_description(self, description: str) -> Key:
         return replace(self, description=description)
 
-    def with_policy(self, policy: str, *, account_delegation: bool) -> Key:
-        return replace(self, policy=policy, account_delegation=account_delegation, policy_version=self.policy_version + 1)
+    def with_policy(self, policy: str, *, account_delegation: bool, document: str = "") -> Key:
+        version = self.policy_version + 1
+        return replace(self, policy=policy, policy_document=document, account_delegation=account_delegation, policy_version=version)
 
     def with_multi_region(self, role: MultiRegionRole) -> Key:
         return replace(self, multi_region=role)

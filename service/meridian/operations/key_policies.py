@@ -19,7 +19,7 @@ POLICY_NAME: Final = "default"
 
 
 class KeyPolicies:
-    """Each key has exactly one policy, named "default"; its text is Cedar."""
+    """Each key has exactly one policy, named "default"; what is decided by is Cedar."""
 
     def __init__(self, *, changes: KeyChanges, policy_check: PolicyCheck) -> None:
         self._changes = changes
@@ -30,7 +30,7 @@ class KeyPolicies:
 
         async def change(uow: UnitOfWork, key: Key) -> Key:
             delegation = request.account_delegation if request.HasField("account_delegation") else True
-            future = key.with_policy(request.policy, account_delegation=delegation)
+            future = key.with_policy(request.policy, account_delegation=delegation, document=call.policy_document)
             self._policy_check.require_acceptable(call, future, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
             return future
 
@@ -38,11 +38,15 @@ class KeyPolicies:
         return key_policies_pb2.PutKeyPolicyResponse()
 
     async def get_key_policy(self, request: key_policies_pb2.GetKeyPolicyRequest, call: Call) -> key_policies_pb2.GetKeyPolicyResponse:
-        """The policy as it was put; empty text is the default policy. Raises: NotFoundException for another policy name."""
+        """The policy as it was put, or as the Cedar it means; empty text is the default policy.
+
+        Raises: NotFoundException for another policy name.
+        """
         if request.HasField("policy_name") and request.policy_name != POLICY_NAME:
             raise NotFoundException("No such policy exists")
         key = call.keys["key_id"]
-        return key_policies_pb2.GetKeyPolicyResponse(policy=key.policy, policy_name=POLICY_NAME, account_delegation=key.account_delegation)
+        shown = key.policy if request.cedar else key.policy_document or key.policy
+        return key_policies_pb2.GetKeyPolicyResponse(policy=shown, policy_name=POLICY_NAME, account_delegation=key.account_delegation)
 
     async def list_key_policies(
         self, request: key_policies_pb2.ListKeyPoliciesRequest, call: Call

@@ -45,7 +45,7 @@ TABLE: Final[dict[str, tuple[str, ...]]] = {
     "Decapsulate": ("key_id", "encapsulation_algorithm"),
     "GenerateRandom": ("number_of_bytes",),
     "PutKeyPolicy": ("key_id", "policy_name", *_POLICY),
-    "GetKeyPolicy": ("key_id", "policy_name"),
+    "GetKeyPolicy": ("key_id", "policy_name", "cedar"),
     "ListKeyPolicies": ("key_id",),
     "ScheduleKeyDeletion": ("key_id", "pending_window_in_days"),
     "CancelKeyDeletion": ("key_id",),

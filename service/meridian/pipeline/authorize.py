@@ -79,7 +79,7 @@ class Authorize:
             return KeyStoreResource(call.principal.account, self._region, call.request.custom_key_store_id)
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
             # The policy that a new key will have says nothing yet about who may make it.
-            return replace(call.prospective, policy="", account_delegation=True)
+            return replace(call.prospective, policy="", policy_document="", account_delegation=True)
         if requirement.resource == "SCOPE" and call.principal is not None:
             return ScopeResource(call.principal.account, self._region)
         return None

@@ -103,6 +103,7 @@ keys = Table(
     Column("replica_regions", Text, nullable=False),
     Column("current_material_id", Text, nullable=False),
     Column("policy", Text, nullable=False),
+    Column("policy_document", Text, nullable=False, server_default=""),
     Column("policy_version", BigInteger, nullable=False),
     Column("account_delegation", Boolean, nullable=False),
     Column("custom_key_store_id", Text, nullable=False),

@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": "explaining",
     "fmt": "checking",
     "graph": "drawing",
+    "import-aws": "importing",
     "prove": "proving",
     "replay": "comparing",
     "test": "testing",

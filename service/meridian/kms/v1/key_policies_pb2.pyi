@@ -34,7 +34,9 @@ class PutKeyPolicyRequest(_message.Message):
     policy_name: _builtins.str
     """Name of the policy; only "default" exists."""
     policy: _builtins.str
-    """Text of the key policy: Cedar here, at most 32 KiB."""
+    """Text of the key policy: Cedar, or a JSON document of AWS, which becomes
+    Cedar; at most 32 KiB.
+    """
     bypass_policy_lockout_safety_check: _builtins.bool
     """Stores the policy even if the caller could not change it again."""
     account_delegation: _builtins.bool
@@ -103,24 +105,34 @@ class GetKeyPolicyRequest(_message.Message):
 
     KEY_ID_FIELD_NUMBER: _builtins.int
     POLICY_NAME_FIELD_NUMBER: _builtins.int
+    CEDAR_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
     """Key that the call is about; answers carry the key ARN."""
     policy_name: _builtins.str
     """Name of the policy; only "default" exists."""
+    cedar: _builtins.bool
+    """Answer the Cedar that is decided by, also where the policy was put as a
+    document of AWS. Not a field of AWS.
+    """
     def __init__(
         self,
         *,
         key_id: _builtins.str | None = ...,
         policy_name: _builtins.str | None = ...,
+        cedar: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_key_id", b"_key_id", "_policy_name", b"_policy_name", "key_id", b"key_id", "policy_name", b"policy_name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cedar", b"_cedar", "_key_id", b"_key_id", "_policy_name", b"_policy_name", "cedar", b"cedar", "key_id", b"key_id", "policy_name", b"policy_name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key_id", b"_key_id", "_policy_name", b"_policy_name", "key_id", b"key_id", "policy_name", b"policy_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cedar", b"_cedar", "_key_id", b"_key_id", "_policy_name", b"_policy_name", "cedar", b"cedar", "key_id", b"key_id", "policy_name", b"policy_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cedar: _TypeAlias = _typing.Literal["cedar"]  # noqa: Y015
+    _WhichOneofArgType__cedar: _TypeAlias = _typing.Literal["_cedar", b"_cedar"]  # noqa: Y015
     _WhichOneofReturnType__key_id: _TypeAlias = _typing.Literal["key_id"]  # noqa: Y015
     _WhichOneofArgType__key_id: _TypeAlias = _typing.Literal["_key_id", b"_key_id"]  # noqa: Y015
     _WhichOneofReturnType__policy_name: _TypeAlias = _typing.Literal["policy_name"]  # noqa: Y015
     _WhichOneofArgType__policy_name: _TypeAlias = _typing.Literal["_policy_name", b"_policy_name"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cedar) -> _WhichOneofReturnType__cedar | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__key_id) -> _WhichOneofReturnType__key_id | None: ...
     @_typing.overload
@@ -138,7 +150,7 @@ class GetKeyPolicyResponse(_message.Message):
     POLICY_NAME_FIELD_NUMBER: _builtins.int
     ACCOUNT_DELEGATION_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
-    """Text of the key policy: Cedar here, at most 32 KiB."""
+    """Text of the key policy as it was put."""
     policy_name: _builtins.str
     """Name of the policy; only "default" exists."""
     account_delegation: _builtins.bool

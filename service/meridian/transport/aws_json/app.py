@@ -23,7 +23,7 @@ from meridian.domain.limits import Limits
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.transport.aws_json import codec
-from meridian.transport.aws_json.key_policies import shown_as_aws, taken_from_aws
+from meridian.transport.aws_json.key_policies import shown_as_aws
 from meridian.transport.grpc_interceptor import Walk
 
 TARGET_PREFIX: Final = "TrentService."
@@ -85,7 +85,7 @@ class AwsWire:
         )
         refusal = None
         try:
-            message = taken_from_aws(codec.read(body, rpc.request_class))
+            message = codec.read(body, rpc.request_class)
         except e.KmsError as fault:
             message, refusal = rpc.request_class(), fault
         call = Call(rpc, message, evidence, request_id, self._clock.now())

@@ -1,0 +1,309 @@
+"""The Condition element: each operator on each key as a Cedar expression, with IAM's rules for what is absent.
+
+Positive operators are false where the key is absent; negated ones, those with IfExists and ForAllValues are true. Where an action can
+never carry a key, that answer is known beforehand, and the expression is left out.
+
+Source: IAM User Guide, IAM JSON policy elements: Condition operators; Creating a condition with multiple keys or values.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from meridian.authorization.aws_policy.condition_keys import (
+    ADDRESS,
+    CONTEXT,
+    NUMBER,
+    REQUEST,
+    TAG,
+    TEXT,
+    TEXTS,
+    TIME,
+    TRUTH,
+    ConditionKey,
+    find_condition_key,
+)
+from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.schema_model import SchemaModel
+
+ALWAYS, OPTIONAL, NEVER = "always", "optional", "never"
+OPTIONAL_OF_KEY: Final = frozenset({"multiRegionKeyType", "primaryRegion", "customKeyStoreId"})
+VARIABLE: Final = "${aws:PrincipalTag/"
+IF_EXISTS: Final = "IfExists"
+FOR_ALL, FOR_ANY = "ForAllValues:", "ForAnyValue:"
+TRUE: Final = "true"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One IAM operator: what it compares, and how one value is tested."""
+
+    kind: str
+    negated: bool
+    test: Callable[[str, str], str]
+    is_pattern: bool = False
+    is_arn: bool = False
+
+
+def _infix(symbol: str) -> Callable[[str, str], str]:
+    return lambda subject, value: f"{subject} {symbol} {value}"
+
+
+EQUAL: Final = _infix("==")
+LIKE: Final = _infix("like")
+
+
+def _in_range(subject: str, value: str) -> str:
+    return f"{subject}.isInRange({value})"
+
+
+OPERATORS: Final[dict[str, Operator]] = {
+    "StringEquals": Operator(TEXT, False, EQUAL),
+    "StringNotEquals": Operator(TEXT, True, EQUAL),
+    "StringLike": Operator(TEXT, False, LIKE, is_pattern=True),
+    "StringNotLike": Operator(TEXT, True, LIKE, is_pattern=True),
+    "ArnEquals": Operator(TEXT, False, LIKE, is_pattern=True, is_arn=True),
+    "ArnLike": Operator(TEXT, False, LIKE, is_pattern=True, is_arn=True),
+    "ArnNotEquals": Operator(TEXT, True, LIKE, is_pattern=True, is_arn=True),
+    "ArnNotLike": Operator(TEXT, True, LIKE, is_pattern=True, is_arn=True),
+    "Bool": Operator(TRUTH, False, EQUAL),
+    "NumericEquals": Operator(NUMBER, False, EQUAL),
+    "NumericNotEquals": Operator(NUMBER, True, EQUAL),
+    "NumericLessThan": Operator(NUMBER, False, _infix("<")),
+    "NumericLessThanEquals": Operator(NUMBER, False, _infix("<=")),
+    "NumericGreaterThan": Operator(NUMBER, False, _infix(">")),
+    "NumericGreaterThanEquals": Operator(NUMBER, False, _infix(">=")),
+    "DateEquals": Operator(TIME, False, EQUAL),
+    "DateNotEquals": Operator(TIME, True, EQUAL),
+    "DateLessThan": Operator(TIME, False, _infix("<")),
+    "DateLessThanEquals": Operator(TIME, False, _infix("<=")),
+    "DateGreaterThan": Operator(TIME, False, _infix(">")),
+    "DateGreaterThanEquals": Operator(TIME, False, _infix(">=")),
+    "IpAddress": Operator(ADDRESS, False, _in_range),
+    "NotIpAddress": Operator(ADDRESS, True, _in_range),
+}
+"""THE table of operators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One operator on one key, ready to be written for an action."""
+
+    key: ConditionKey
+    member: str
+    when_absent: bool
+    """The answer where the request has no such key."""
+    test: str
+    """The expression where it has; empty where its presence is all that is asked."""
+    asks_presence: bool | None = None
+    """Null: false asks for presence, true for absence; None for every other operator."""
+
+    def expression(self, action: str, model: SchemaModel) -> str | None:
+        """The expression for this action; "true" where it always holds there, None where it never does."""
+        presence = presence_of(self.key, action, model)
+        if self.asks_presence is not None:
+            return _presence(presence, has_text(self.key, self.member), wanted=self.asks_presence)
+        if presence == NEVER:
+            return TRUE if self.when_absent else None
+        if presence == ALWAYS:
+            return self.test
+        has = has_text(self.key, self.member)
+        return f"(if {has} then {self.test} else true)" if self.when_absent else f"{has} && {self.test}"
+
+
+def conditions_of(block: Any, place: str, *, variables: bool) -> tuple[Condition, ...]:
+    """The conditions of a statement, all of which must hold. Raises: RefusedDocument."""
+    if not isinstance(block, Mapping):
+        raise RefusedDocument(place, "must map operators to keys")
+    found = []
+    for operator, keys in block.items():
+        if not isinstance(keys, Mapping):
+            raise RefusedDocument(f"{place}.{operator}", "must map keys to values")
+        found += [_condition(operator, name, values, f'{place}.{operator}["{name}"]', variables=variables) for name, values in keys.items()]
+    return tuple(found)
+
+
+def presence_of(key: ConditionKey, action: str, model: SchemaModel) -> str:
+    """Whether requests to an action carry a key always, sometimes or never."""
+    if key.owner == CONTEXT or key.attribute.startswith("context."):
+        name = key.attribute.removeprefix("context.")
+        declared = model.context_attributes(action)
+        if f"{name}?" in declared:
+            return OPTIONAL
+        return NEVER if name not in declared else OPTIONAL if key.owner == TAG else ALWAYS
+    if key.owner == REQUEST:
+        return OPTIONAL if f"{key.attribute}?" in model.types["Request"] else ALWAYS
+    return OPTIONAL if key.owner == TAG or key.attribute in OPTIONAL_OF_KEY else ALWAYS
+
+
+def has_text(key: ConditionKey, member: str) -> str:
+    if key.owner == TAG:
+        return f"{key.attribute}.hasTag({json.dumps(member)})"
+    return f"{'context.request' if key.owner == REQUEST else key.owner} has {key.attribute}"
+
+
+def get_text(key: ConditionKey, member: str) -> str:
+    if key.owner == TAG:
+        return f"{key.attribute}.getTag({json.dumps(member)})"
+    return f"{'context.request' if key.owner == REQUEST else key.owner}.{key.attribute}"
+
+
+def _presence(presence: str, has: str, *, wanted: bool) -> str | None:
+    if presence == OPTIONAL:
+        return has if wanted else f"!({has})"
+    return TRUE if (presence == ALWAYS) is wanted else None
+
+
+def _condition(operator: str, name: str, values: Any, place: str, *, variables: bool) -> Condition:
+    found = find_condition_key(name)
+    if found is None:
+        raise RefusedDocument(place, "is no condition key")
+    key, member = found
+    if key.refused:
+        raise RefusedDocument(place, key.refused)
+    listed = values if isinstance(values, list) else [values]
+    if not listed:
+        raise RefusedDocument(place, "has no value")
+    if operator == "Null":
+        return Condition(key, member, False, "", asks_presence=not _truth(_only(listed, place), place))
+    prefix = next((p for p in (FOR_ALL, FOR_ANY) if operator.startswith(p)), "")
+    base = operator.removeprefix(prefix)
+    lenient = base.endswith(IF_EXISTS)
+    known = OPERATORS.get(base.removesuffix(IF_EXISTS))
+    if known is None:
+        raise RefusedDocument(place, f"the operator {operator} has no form here")
+    if key.kind == TEXTS:
+        return _on_set(key, known, prefix, listed, place, lenient=lenient)
+    if prefix:
+        raise RefusedDocument(place, f"the key has one value; leave out {prefix}")
+    if known.kind != key.kind:
+        raise RefusedDocument(place, f"the key is of type {key.kind}, which {operator} does not compare")
+    test = _test(key, member, known, listed, place, variables=variables, plain=not (lenient or known.negated))
+    return Condition(key, member, known.negated or lenient, test)
+
+
+def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[Any], place: str, *, lenient: bool) -> Condition:
+    if key.attribute == "resourceAliases":
+        raise RefusedDocument(place, "counts in the policies of an account alone, in AWS too; a key policy is already about one key")
+    if not prefix:
+        raise RefusedDocument(place, "the key has many values; say ForAnyValue: or ForAllValues:")
+    texts = [_text(value, place) for value in listed]
+    if known.kind != TEXT or known.is_arn or (known.is_pattern and any(set(text) & set("*?") for text in texts)):
+        raise RefusedDocument(place, "a set is compared by whole values alone")
+    subject, values = get_text(key, ""), _set(texts)
+    every = prefix == FOR_ALL
+    if known.negated:
+        test = f"!({subject}.containsAny({values}))" if every else f"!({values}.containsAll({subject}))"
+    else:
+        test = f"{values}.containsAll({subject})" if every else f"{subject}.containsAny({values})"
+    return Condition(key, "", every or lenient, test)
+
+
+def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any], place: str, *, variables: bool, plain: bool) -> str:
+    """The test of one value against several: any of them for a positive operator, none for a negated one."""
+    subject = get_text(key, member)
+    tests = []
+    for value in listed:
+        tag = _variable(value, place, variables=variables)
+        if tag is None:
+            tests.append(_one(subject, known, value, place))
+        elif not plain or known.kind != TEXT or known.is_arn:
+            raise RefusedDocument(place, "a policy variable stands with StringEquals or StringLike alone")
+        else:
+            tests.append(f"(principal.hasTag({json.dumps(tag)}) && {subject} == principal.getTag({json.dumps(tag)}))")
+    joined = tests[0] if len(tests) == 1 else f"({' || '.join(tests)})"
+    return f"!({joined})" if known.negated else joined
+
+
+def _one(subject: str, known: Operator, value: Any, place: str) -> str:
+    literal = _LITERALS[known.kind](value, place)
+    if not known.is_pattern:
+        return known.test(subject, literal)
+    text = str(value)
+    if "?" in text:
+        raise RefusedDocument(place, "the wildcard ? has no form here; * has")
+    if known.is_arn and "*" in ":".join(text.split(":")[:5]):
+        raise RefusedDocument(place, "a wildcard in a segment of an ARN before its last would reach over colons here")
+    pattern = json.dumps(text, ensure_ascii=False)
+    return LIKE(subject, pattern) if "*" in text else EQUAL(subject, literal)
+
+
+def _variable(value: Any, place: str, *, variables: bool) -> str | None:
+    """The tag that a value names, where the whole value is one variable. Raises: RefusedDocument for other uses of variables."""
+    if not isinstance(value, str) or "${" not in value:
+        return None
+    if not variables:
+        raise RefusedDocument(place, "variables need Version 2012-10-17")
+    tag = value.removeprefix(VARIABLE).removesuffix("}")
+    if f"{VARIABLE}{tag}}}" != value or not tag or set(tag) & set("${},"):
+        raise RefusedDocument(place, "of the policy variables only ${aws:PrincipalTag/…} as the whole value has a form here")
+    return tag
+
+
+# ---- values
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        raise RefusedDocument(place, "the value must be text")
+    if "${" in value:
+        raise RefusedDocument(place, "of the policy variables only ${aws:PrincipalTag/…} as the whole value has a form here")
+    return value
+
+
+def _text_literal(value: Any, place: str) -> str:
+    return json.dumps(_text(value, place), ensure_ascii=False)
+
+
+def _truth(value: Any, place: str) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise RefusedDocument(place, "the value must be true or false")
+    return str(value).lower() == "true"
+
+
+def _number_literal(value: Any, place: str) -> str:
+    try:
+        return str(int(str(value)))
+    except ValueError as fault:
+        raise RefusedDocument(place, "the value must be a whole number") from fault
+
+
+def _time_literal(value: Any, place: str) -> str:
+    text = str(value)
+    try:
+        moment = datetime.fromtimestamp(int(text), UTC) if text.isdigit() else datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError) as fault:
+        raise RefusedDocument(place, "the value must be a date of ISO 8601 or seconds since 1970") from fault
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return f'datetime("{moment:%Y-%m-%dT%H:%M:%S}Z")'
+
+
+def _address_literal(value: Any, place: str) -> str:
+    try:
+        return f'ip("{ipaddress.ip_network(str(value), strict=False)}")'
+    except ValueError as fault:
+        raise RefusedDocument(place, "the value must be an address or a range of addresses") from fault
+
+
+def _only(listed: Sequence[Any], place: str) -> Any:
+    if len(listed) != 1:
+        raise RefusedDocument(place, "takes one value")
+    return listed[0]
+
+
+def _set(texts: Sequence[str]) -> str:
+    return f"[{', '.join(json.dumps(text, ensure_ascii=False) for text in texts)}]"
+
+
+_LITERALS: Final[dict[str, Callable[[Any, str], str]]] = {
+    TEXT: _text_literal,
+    TRUTH: lambda value, place: "true" if _truth(value, place) else "false",
+    NUMBER: _number_literal,
+    TIME: _time_literal,
+    ADDRESS: _address_literal,
+}

@@ -1,0 +1,102 @@
+"""The Principal and NotPrincipal elements: who a statement is about, as Cedar.
+
+Source: IAM User Guide, AWS JSON policy elements: Principal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from meridian.authorization.aws_policy.refusal import RefusedDocument
+
+ARN: Final = re.compile(r"arn:[a-z-]+:(iam|sts)::([0-9]{12}):(.+)")
+ACCOUNT: Final = re.compile(r"[0-9]{12}")
+KINDS: Final = {"user": "User", "role": "Role", "service": "Service"}
+
+
+@dataclass(frozen=True, slots=True)
+class Principals:
+    """Who a statement is about."""
+
+    entities: tuple[str, ...]
+    """Cedar entities: principals by themselves, whole accounts as accounts."""
+    everybody: bool = False
+    own_root: bool = False
+    """Names the key's own account, which in AWS leaves the decision to the policies of that account."""
+
+    def scope(self) -> str:
+        """The principal scope; several principals are told apart in a condition."""
+        if len(self.entities) != 1:
+            return "principal"
+        return f"principal {_relation(self.entities[0])} {self.entities[0]}"
+
+    def condition(self) -> str:
+        """What remains to be asked after the scope; empty for nothing."""
+        return f"({self.any_of()})" if len(self.entities) > 1 else ""
+
+    def any_of(self) -> str:
+        return " || ".join(f"principal {_relation(entity)} {entity}" for entity in self.entities)
+
+
+def principals_of(element: Any, place: str, account: str, services: Mapping[str, str]) -> Principals:
+    """Raises: RefusedDocument."""
+    if element == "*":
+        return Principals((), everybody=True)
+    if not isinstance(element, Mapping) or not element:
+        raise RefusedDocument(place, 'must be "*" or map AWS or Service to names')
+    entities: list[str] = []
+    everybody = own_root = False
+    for kind, names in element.items():
+        if kind not in ("AWS", "Service"):
+            raise RefusedDocument(f"{place}.{kind}", "has no counterpart here; principals are users, roles and services")
+        for number, name in enumerate(names if isinstance(names, list) else [names]):
+            where = f"{place}.{kind}[{number}]" if isinstance(names, list) else f"{place}.{kind}"
+            if not isinstance(name, str):
+                raise RefusedDocument(where, "must be text")
+            if kind == "Service":
+                entities.append(_service(name, where, services))
+            elif name == "*":
+                everybody = True
+            elif _account(name) == account:
+                own_root = True
+            else:
+                entities.append(_entity(name, where))
+    return Principals(tuple(dict.fromkeys(entities)), everybody, own_root)
+
+
+def _relation(entity: str) -> str:
+    return "in" if entity.startswith("KMS::Account") else "=="
+
+
+def _account(name: str) -> str:
+    """The account that a name means as a whole; empty where it means one principal."""
+    if ACCOUNT.fullmatch(name):
+        return name
+    match = ARN.fullmatch(name)
+    return match[2] if match is not None and match[1] == "iam" and match[3] == "root" else ""
+
+
+def _entity(name: str, place: str) -> str:
+    whole = _account(name)
+    if whole:
+        return f'KMS::Account::"{whole}"'
+    match = ARN.fullmatch(name)
+    if match is None:
+        raise RefusedDocument(place, "is no ARN of a principal; an id of a deleted principal means nobody")
+    service, account, rest = match.groups()
+    kind, _, own = rest.partition("/")
+    if service == "sts":
+        raise RefusedDocument(place, "a session is not named here; name its role")
+    if kind not in KINDS or not own or "*" in own:
+        raise RefusedDocument(place, "is not the ARN of a user, a role or a service")
+    return f"KMS::{KINDS[kind]}::{json.dumps(f'{account}/{own}')}"
+
+
+def _service(name: str, place: str, services: Mapping[str, str]) -> str:
+    if name not in services:
+        raise RefusedDocument(place, "no service of this deployment is mapped to that name; the settings have the table")
+    return f"KMS::Service::{json.dumps(services[name])}"

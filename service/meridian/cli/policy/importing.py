@@ -1,0 +1,64 @@
+"""`import-aws`: a key policy of AWS as Cedar, or the element that has no form here."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+
+from meridian.authorization.aws_policy.convert import Converted, KeyName, convert
+from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.schema_model import SchemaModel
+from meridian.bootstrap import schema_text
+from meridian.cli.exit_codes import OTHER, SETUP
+from meridian.cli.policy.common import EXISTING, output_option, show
+from meridian.domain.identifiers import parse_key_reference
+from meridian.errors import InvalidArnException, KmsError
+
+
+@click.command("import-aws")
+@click.argument("document", type=EXISTING)
+@click.option("--key", "key_arn", required=True, help="ARN of the key that the policy is for.")
+@click.option("--services", type=EXISTING, help="Settings file, or any TOML file, whose table `services` maps names of AWS services.")
+@output_option
+def import_aws(document: Path, key_arn: str, services: Path | None, output: str) -> None:
+    """Convert DOCUMENT, the JSON key policy of an AWS key, to Cedar on standard output.
+
+    What cannot be said is refused as a whole, with the element named; exit code 1. Notes go to standard error.
+    """
+    try:
+        key = _key_name(key_arn)
+        table = {} if services is None else tomllib.loads(services.read_text()).get("services", {})
+    except (KmsError, OSError, tomllib.TOMLDecodeError) as fault:
+        click.echo(fault.message if isinstance(fault, KmsError) else str(fault), err=True)
+        sys.exit(SETUP)
+    try:
+        made = convert(document.read_text(), key=key, model=SchemaModel(schema_text()), services=table)
+    except RefusedDocument as refusal:
+        if output == "json":
+            show({"converted": False, "element": refusal.element, "why": refusal.why})
+        else:
+            click.echo(f"{document}: {refusal}", err=True)
+        sys.exit(OTHER)
+    _print(made, output)
+
+
+def _print(made: Converted, output: str) -> None:
+    if output == "json":
+        show({"converted": True, "cedar": made.cedar, "accountDelegation": made.account_delegation, "warnings": list(made.warnings)})
+        return
+    word = "apply to" if made.account_delegation else "do not apply to"
+    click.echo(f"// account_delegation: {str(made.account_delegation).lower()}; the policies of the account {word} this key.")
+    click.echo(made.cedar, nl=False)
+    for warning in made.warnings:
+        click.echo(f"note: {warning}", err=True)
+
+
+def _key_name(arn: str) -> KeyName:
+    """Raises: InvalidArnException, NotFoundException."""
+    named = parse_key_reference(arn, alias_allowed=False)
+    if not named.is_arn:
+        raise InvalidArnException(f"{arn} is not the ARN of a key: its account and Region matter")
+    return KeyName(named.partition, named.region, named.account, named.key_id)

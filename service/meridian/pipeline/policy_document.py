@@ -1,0 +1,64 @@
+"""A key policy that comes as a document of AWS becomes Cedar before anything judges it; what was sent is kept for GetKeyPolicy.
+
+A policy text that begins with `{` is a document of AWS; no Cedar text does. Over the AWS wire nothing else is taken.
+
+Source: docs/spec/policies.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from meridian.authorization.aws_policy.convert import KeyName, convert
+from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.call import Call
+from meridian.domain.limits import Limits
+from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
+
+MARK: Final = "{"
+CEDAR_ELSEWHERE: Final = (
+    "The policy must be a JSON document here. A key policy in Cedar is put over gRPC, for instance with `meridian kms put-key-policy`."
+)
+
+
+class ReadPolicyDocument:
+    """Turns `policy` of the named operations into Cedar. Raises: MalformedPolicyDocumentException, LimitExceededException."""
+
+    def __init__(
+        self, operations: frozenset[str], *, partition: str, region: str, model: SchemaModel, services: Mapping[str, str], limits: Limits
+    ) -> None:
+        self._operations = operations
+        self._partition = partition
+        self._region = region
+        self._model = model
+        self._services = services
+        self._bytes_max = limits.key_policy_bytes
+
+    def __call__(self, call: Call) -> None:
+        request = call.request
+        if call.rpc.name not in self._operations or not request.HasField("policy"):
+            return
+        text: str = request.policy
+        if not text.lstrip().startswith(MARK):
+            if call.evidence.signed_request is not None:
+                raise MalformedPolicyDocumentException(CEDAR_ELSEWHERE)
+            return
+        if request.HasField("account_delegation"):
+            raise MalformedPolicyDocumentException("The document itself says whether the policies of the account apply: leave it out.")
+        if len(text.encode()) > self._bytes_max:
+            raise LimitExceededException(f"Key policy is longer than {self._bytes_max} bytes.")
+        try:
+            converted = convert(text, key=self._key_name(call), model=self._model, services=self._services)
+        except RefusedDocument as refusal:
+            raise MalformedPolicyDocumentException(f"{refusal.element}: {refusal.why}") from refusal
+        call.policy_document = text
+        request.policy, request.account_delegation = converted.cedar, converted.account_delegation
+
+    def _key_name(self, call: Call) -> KeyName:
+        key = call.keys.get("key_id")
+        if key is not None:
+            return KeyName(key.partition, key.region, key.account, key.key_id)
+        account = call.principal.account if call.principal is not None else ""
+        return KeyName(self._partition, self._region, account)

@@ -1,0 +1,64 @@
+"""IAM's evaluation of a key policy, written down naively: the second opinion that converted policies are held against.
+
+Source: IAM User Guide, Policy evaluation logic; IAM JSON policy elements: Condition operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+Facts = Mapping[str, Any]
+"""Values of condition keys; a key that the request does not have is left out, a key of many values is a list."""
+
+
+def allows(statements: list[dict[str, Any]], principal: str, action: str, facts: Facts) -> bool:
+    """An explicit Deny wins; otherwise one Allow is enough."""
+    applying = [s["Effect"] for s in statements if _applies(s, principal, action, facts)]
+    return "Deny" not in applying and "Allow" in applying
+
+
+def _applies(statement: dict[str, Any], principal: str, action: str, facts: Facts) -> bool:
+    named = statement["Principal"]
+    if named != "*" and principal not in named["AWS"]:
+        return False
+    if not any(fnmatchcase(f"kms:{action}".lower(), pattern.lower()) for pattern in statement["Action"]):
+        return False
+    conditions = statement.get("Condition", {}).items()
+    return all(_holds(operator, key, values, facts) for operator, keys in conditions for key, values in keys.items())
+
+
+def _holds(operator: str, key: str, values: list[Any], facts: Facts) -> bool:
+    if operator == "Null":
+        return (key not in facts) is (values[0] == "true")
+    if operator.startswith("ForAllValues:"):
+        return all(_any(operator.removeprefix("ForAllValues:"), each, values) for each in facts.get(key, []))
+    if operator.startswith("ForAnyValue:"):
+        return any(_any(operator.removeprefix("ForAnyValue:"), each, values) for each in facts.get(key, []))
+    if key not in facts:
+        return operator.endswith("IfExists") or "Not" in operator
+    return _any(operator.removesuffix("IfExists"), facts[key], values)
+
+
+def _any(operator: str, fact: Any, values: list[Any]) -> bool:
+    """One of the values for a positive operator, none of them for a negated one."""
+    tests = [_one(operator.replace("Not", ""), fact, value) for value in values]
+    return not any(tests) if "Not" in operator else any(tests)
+
+
+def _one(operator: str, fact: Any, value: Any) -> bool:
+    if operator == "StringEquals":
+        return bool(fact == value)
+    if operator == "StringLike":
+        return fnmatchcase(fact, value)
+    if operator == "Bool":
+        return str(fact).lower() == value
+    number = int(value)
+    return {
+        "NumericEquals": fact == number,
+        "NumericLessThan": fact < number,
+        "NumericLessThanEquals": fact <= number,
+        "NumericGreaterThan": fact > number,
+        "NumericGreaterThanEquals": fact >= number,
+    }[operator]

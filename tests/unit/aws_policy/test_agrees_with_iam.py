@@ -1,0 +1,144 @@
+"""Generated documents and requests: the converted policy decides as IAM's own rules do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.aws_policy.conftest import converted, document
+from tests.unit.aws_policy.naive_iam import allows
+
+ACTIONS = ("Encrypt", "Decrypt", "Sign", "DescribeKey", "ReplicateKey", "CreateGrant", "ScheduleKeyDeletion")
+PRINCIPALS = ("user/ann", "role/App")
+ARNS = {name: f"arn:aws:iam::111122223333:{name}" for name in PRINCIPALS}
+WORDS = ("a", "b", "ab", "SYMMETRIC_DEFAULT")
+CARRIED = {
+    "kms:EncryptionAlgorithm": ("Encrypt", "Decrypt"),
+    "kms:EncryptionContext:t": ("Encrypt", "Decrypt", "CreateGrant"),
+    "kms:EncryptionContextKeys": ("Encrypt", "Decrypt", "CreateGrant"),
+    "kms:RequestAlias": ("Encrypt", "Decrypt", "Sign", "DescribeKey"),
+    "kms:SigningAlgorithm": ("Sign",),
+    "kms:ReplicaRegion": ("ReplicateKey",),
+    "kms:GrantOperations": ("CreateGrant",),
+    "kms:GrantConstraintType": ("CreateGrant",),
+    "kms:GrantIsForAWSResource": ("CreateGrant",),
+    "kms:ScheduleKeyDeletionPendingWindowInDays": ("ScheduleKeyDeletion",),
+    "kms:TrailingDaysWithoutKeyUsage": ("ScheduleKeyDeletion",),
+    "kms:MultiRegion": ACTIONS,
+    "kms:MultiRegionKeyType": ACTIONS,
+    "aws:MultiFactorAuthPresent": ACTIONS,
+    "aws:MultiFactorAuthAge": ACTIONS,
+}
+"""Which actions carry which key."""
+TEXTS = ("kms:EncryptionAlgorithm", "kms:EncryptionContext:t", "kms:RequestAlias", "kms:SigningAlgorithm", "kms:ReplicaRegion")
+TEXTS += ("kms:GrantConstraintType", "kms:MultiRegionKeyType")
+TRUTHS = ("kms:MultiRegion", "kms:GrantIsForAWSResource", "aws:MultiFactorAuthPresent")
+NUMBERS = ("kms:ScheduleKeyDeletionPendingWindowInDays", "kms:TrailingDaysWithoutKeyUsage", "aws:MultiFactorAuthAge")
+SETS = ("kms:EncryptionContextKeys", "kms:GrantOperations")
+SEEN: Counter[bool] = Counter()
+
+words = st.lists(st.sampled_from((*WORDS, "PRIMARY")), min_size=1, max_size=2, unique=True)
+patterns = st.lists(st.sampled_from(("a", "a*", "*b", "*", "SYM*_D*")), min_size=1, max_size=2, unique=True)
+suffix = st.sampled_from(("", "IfExists"))
+
+
+@st.composite
+def condition(draw: st.DrawFn) -> tuple[str, str, list[Any]]:
+    kind = draw(st.sampled_from(("equals", "like", "bool", "number", "set", "null")))
+    if kind in ("equals", "like"):
+        base = "StringEquals" if kind == "equals" else "StringLike"
+        operator = draw(st.sampled_from((base, base.replace("String", "StringNot")))) + draw(suffix)
+        return operator, draw(st.sampled_from(TEXTS)), draw(words if kind == "equals" else patterns)
+    if kind == "bool":
+        return "Bool" + draw(suffix), draw(st.sampled_from(TRUTHS)), [draw(st.sampled_from(("true", "false")))]
+    if kind == "number":
+        comparison = draw(st.sampled_from(("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")))
+        return f"Numeric{comparison}{draw(suffix)}", draw(st.sampled_from(NUMBERS)), [str(draw(st.integers(0, 3)))]
+    if kind == "set":
+        operator = draw(st.sampled_from(("StringEquals", "StringNotEquals")))
+        return draw(st.sampled_from(("ForAllValues:", "ForAnyValue:"))) + operator, draw(st.sampled_from(SETS)), draw(words)
+    return "Null", draw(st.sampled_from((*TEXTS, *NUMBERS))), [draw(st.sampled_from(("true", "false")))]
+
+
+@st.composite
+def statement(draw: st.DrawFn) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "Effect": draw(st.sampled_from(("Allow", "Allow", "Deny"))),
+        "Principal": {"AWS": [ARNS[name] for name in draw(st.lists(st.sampled_from(PRINCIPALS), min_size=1, max_size=2, unique=True))]},
+        "Action": draw(
+            st.lists(st.sampled_from(("kms:*", "kms:De*", *(f"kms:{a}" for a in ACTIONS))), min_size=1, max_size=3, unique=True)
+        ),
+        "Resource": "*",
+    }
+    if made["Effect"] == "Deny" and draw(st.booleans()):
+        made["Principal"] = "*"
+    conditions: dict[str, dict[str, Any]] = {}
+    for operator, key, values in draw(st.lists(condition(), max_size=3)):
+        conditions.setdefault(operator, {})[key] = values
+    return {**made, "Condition": conditions} if conditions else made
+
+
+@st.composite
+def request(draw: st.DrawFn) -> tuple[str, str, dict[str, Any], str, dict[str, Any]]:
+    """Who, which action, context, key, request attributes."""
+    context: dict[str, Any] = {
+        "encryptionAlgorithm": draw(st.sampled_from(WORDS)),
+        "encryptionContext": draw(st.dictionaries(st.sampled_from(("t", "a")), st.sampled_from(WORDS))),
+        "signingAlgorithm": draw(st.sampled_from(WORDS)),
+        "replicaRegion": draw(st.sampled_from(WORDS)),
+        "grantOperations": draw(st.lists(st.sampled_from(WORDS), unique=True)),
+        "grantIsForService": draw(st.booleans()),
+        "scheduleKeyDeletionPendingWindowInDays": draw(st.integers(0, 3)),
+    }
+    for name, values in (("requestAlias", WORDS), ("grantConstraintType", WORDS), ("trailingDaysWithoutKeyUsage", (0, 1, 2, 3))):
+        if draw(st.booleans()):
+            context[name] = draw(st.sampled_from(values))
+    attributes: dict[str, Any] = {"mfaPresent": draw(st.booleans())}
+    if draw(st.booleans()):
+        attributes["mfaAgeSeconds"] = draw(st.integers(0, 3))
+    return (
+        draw(st.sampled_from(PRINCIPALS)),
+        draw(st.sampled_from(ACTIONS)),
+        context,
+        draw(st.sampled_from(("single", "primary"))),
+        attributes,
+    )
+
+
+def facts_of(action: str, context: dict[str, Any], key: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    """The same request as IAM's condition keys."""
+    every = {
+        "kms:EncryptionAlgorithm": context["encryptionAlgorithm"],
+        "kms:EncryptionContext:t": context["encryptionContext"].get("t"),
+        "kms:EncryptionContextKeys": sorted(context["encryptionContext"]),
+        "kms:RequestAlias": context.get("requestAlias"),
+        "kms:SigningAlgorithm": context["signingAlgorithm"],
+        "kms:ReplicaRegion": context["replicaRegion"],
+        "kms:GrantOperations": context["grantOperations"],
+        "kms:GrantConstraintType": context.get("grantConstraintType"),
+        "kms:GrantIsForAWSResource": context["grantIsForService"],
+        "kms:ScheduleKeyDeletionPendingWindowInDays": context["scheduleKeyDeletionPendingWindowInDays"],
+        "kms:TrailingDaysWithoutKeyUsage": context.get("trailingDaysWithoutKeyUsage"),
+        "kms:MultiRegion": key == "primary",
+        "kms:MultiRegionKeyType": "PRIMARY" if key == "primary" else None,
+        "aws:MultiFactorAuthPresent": attributes["mfaPresent"],
+        "aws:MultiFactorAuthAge": attributes.get("mfaAgeSeconds"),
+    }
+    return {name: value for name, value in every.items() if value is not None and action in CARRIED[name]}
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(statements=st.lists(statement(), min_size=1, max_size=3), requests=st.lists(request(), min_size=4, max_size=4))
+def test_the_converted_policy_and_iam_agree(allowed: Callable[..., bool], statements: list[dict[str, Any]], requests: list[Any]) -> None:
+    made = converted(document(*statements))
+    for who, action, context, key, attributes in requests:
+        expected = allows(statements, ARNS[who], action, facts_of(action, context, key, attributes))
+        SEEN[expected] += 1
+        assert allowed(made, who, action, context, key, attributes) is expected
+
+
+def test_both_answers_were_seen_often() -> None:
+    assert min(SEEN[True], SEEN[False]) > 50

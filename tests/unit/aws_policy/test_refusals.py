@@ -1,0 +1,128 @@
+"""What cannot be said is refused as a whole, and the element is named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.unit.aws_policy.conftest import converted, document
+
+from meridian.authorization.aws_policy.refusal import RefusedDocument
+
+ANN = {"AWS": "arn:aws:iam::111122223333:user/ann"}
+GOOD: dict[str, Any] = {"Effect": "Allow", "Principal": ANN, "Action": "kms:Encrypt", "Resource": "*"}
+
+
+def statement(**changed: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**GOOD, **changed}.items() if value is not None}
+
+
+def condition(operator: str, name: str, value: Any, **changed: Any) -> dict[str, Any]:
+    return statement(Condition={operator: {name: value}}, **changed)
+
+
+C = "Statement[0].Condition."
+REFUSED = [
+    (statement(Effect="Maybe"), "Statement[0].Effect"),
+    (statement(Principal=None), "Statement[0]"),
+    (statement(Principal={"Federated": "x"}), "Statement[0].Principal.Federated"),
+    (statement(Principal={"CanonicalUser": "x"}), "Statement[0].Principal.CanonicalUser"),
+    (statement(Principal={"Service": "s3.amazonaws.com"}), "Statement[0].Principal.Service"),
+    (statement(Principal={"AWS": ["arn:aws:iam::111122223333:user/a", "AIDAEXAMPLE"]}), "Statement[0].Principal.AWS[1]"),
+    (statement(Principal={"AWS": "arn:aws:sts::111122223333:assumed-role/a/b"}), "Statement[0].Principal.AWS"),
+    (statement(Principal={"AWS": "arn:aws:iam::111122223333:role/*"}), "Statement[0].Principal.AWS"),
+    (statement(Principal={"AWS": "arn:aws:iam::111122223333:group/g"}), "Statement[0].Principal.AWS"),
+    (statement(Principal="*"), "Statement[0].Principal"),
+    (condition("StringEquals", "kms:KeySpec", "x", Principal="*"), "Statement[0].Principal"),
+    (condition("StringNotEquals", "kms:CallerAccount", "x", Principal="*"), "Statement[0].Principal"),
+    (condition("StringEqualsIfExists", "kms:CallerAccount", "x", Principal="*"), "Statement[0].Principal"),
+    (statement(Principal={"AWS": "arn:aws:iam::111122223333:root"}), "Statement[0].Principal"),
+    (condition("Bool", "kms:MultiRegion", "true", Principal={"AWS": "111122223333"}, Action="kms:*"), "Statement[0].Principal"),
+    (statement(Principal={"AWS": "111122223333"}, Action="kms:*", Effect="Deny"), "Statement[0].Principal"),
+    (statement(Principal=None, NotPrincipal=ANN), "Statement[0].NotPrincipal"),
+    (statement(Principal=None, NotPrincipal="*", Effect="Deny"), "Statement[0].NotPrincipal"),
+    (statement(Action="kms:Encrpyt"), "Statement[0].Action"),
+    (statement(Action="s3:GetObject"), "Statement[0].Action"),
+    (statement(Action="kms:Encryp?"), "Statement[0].Action"),
+    (statement(Action="kms:ListKeys"), "Statement[0].Action"),
+    (statement(Action=None), "Statement[0]"),
+    (statement(Action=None, NotAction="kms:*"), "Statement[0].NotAction"),
+    (statement(Resource="arn:aws:kms:us-east-1:111122223333:key/another"), "Statement[0].Resource"),
+    (statement(Resource="arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"), "Statement[0].Resource"),
+    (statement(Resource=None), "Statement[0].Resource"),
+    (statement(NotResource="*"), "Statement[0].NotResource"),
+    (statement(Extra="x"), "Statement[0].Extra"),
+    (condition("StringEquals", "kms:NoSuchKey", "x"), f'{C}StringEquals["kms:NoSuchKey"]'),
+    (condition("StringEquals", "kms:ViaService", "s3.us-east-1.amazonaws.com"), f'{C}StringEquals["kms:ViaService"]'),
+    (condition("StringEquals", "kms:RecipientAttestation:PCR0", "x"), f'{C}StringEquals["kms:RecipientAttestation:PCR0"]'),
+    (condition("StringEquals", "kms:GranteeServicePrincipal", "x"), f'{C}StringEquals["kms:GranteeServicePrincipal"]'),
+    (condition("StringEquals", "aws:PrincipalOrgID", "o-1"), f'{C}StringEquals["aws:PrincipalOrgID"]'),
+    (condition("StringEquals", "aws:SourceVpce", "vpce-1"), f'{C}StringEquals["aws:SourceVpce"]'),
+    (condition("ForAnyValue:StringEquals", "kms:ResourceAliases", "alias/a"), f'{C}ForAnyValue:StringEquals["kms:ResourceAliases"]'),
+    (condition("StringEqualsIgnoreCase", "kms:KeySpec", "x"), f'{C}StringEqualsIgnoreCase["kms:KeySpec"]'),
+    (condition("BinaryEquals", "kms:KeySpec", "x"), f'{C}BinaryEquals["kms:KeySpec"]'),
+    (condition("NumericEquals", "kms:KeySpec", 1), f'{C}NumericEquals["kms:KeySpec"]'),
+    (condition("StringLike", "kms:KeySpec", "RSA_????"), f'{C}StringLike["kms:KeySpec"]'),
+    (condition("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/x"), f'{C}ArnLike["aws:PrincipalArn"]'),
+    (condition("StringEquals", "kms:GrantOperations", "Decrypt"), f'{C}StringEquals["kms:GrantOperations"]'),
+    (condition("ForAllValues:StringLike", "kms:GrantOperations", "De*"), f'{C}ForAllValues:StringLike["kms:GrantOperations"]'),
+    (condition("ForAnyValue:StringEquals", "kms:KeySpec", "x"), f'{C}ForAnyValue:StringEquals["kms:KeySpec"]'),
+    (condition("Bool", "kms:MultiRegion", "yes"), f'{C}Bool["kms:MultiRegion"]'),
+    (condition("Null", "kms:MultiRegionKeyType", ["true", "false"]), f'{C}Null["kms:MultiRegionKeyType"]'),
+    (condition("NumericLessThan", "kms:RotationPeriodInDays", "many"), f'{C}NumericLessThan["kms:RotationPeriodInDays"]'),
+    (condition("IpAddress", "aws:SourceIp", "10.0.0.0/33"), f'{C}IpAddress["aws:SourceIp"]'),
+    (condition("DateLessThan", "aws:CurrentTime", "tomorrow"), f'{C}DateLessThan["aws:CurrentTime"]'),
+    (condition("StringEquals", "kms:KeySpec", []), f'{C}StringEquals["kms:KeySpec"]'),
+    (condition("StringEquals", "kms:KeySpec", "${aws:username}"), f'{C}StringEquals["kms:KeySpec"]'),
+    (condition("StringEquals", "kms:KeySpec", "a-${aws:PrincipalTag/x}"), f'{C}StringEquals["kms:KeySpec"]'),
+    (condition("StringNotEquals", "kms:KeySpec", "${aws:PrincipalTag/x}"), f'{C}StringNotEquals["kms:KeySpec"]'),
+    (condition("StringEquals", "aws:ResourceTag/", "x"), f'{C}StringEquals["aws:ResourceTag/"]'),
+    (statement(Condition=[]), "Statement[0].Condition"),
+    (statement(Condition={"StringEquals": "x"}), "Statement[0].Condition.StringEquals"),
+]
+
+
+def test_there_are_at_least_thirty() -> None:
+    assert len(REFUSED) >= 30
+
+
+@pytest.mark.parametrize(("given", "element"), REFUSED, ids=range(len(REFUSED)))
+def test_a_statement_is_refused_and_its_element_named(given: dict[str, Any], element: str) -> None:
+    with pytest.raises(RefusedDocument) as caught:
+        converted(document(given))
+    assert caught.value.element == element
+    assert caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("text", "element"),
+    [
+        ("", "the document"),
+        ("{", "the document"),
+        ("[]", "the document"),
+        ('{"Version": "2012-10-17", "Version": "2012-10-17"}', "the document"),
+        ('{"Version": "2012-10-17"}', "Statement"),
+        (json.dumps({"Version": "2011-01-01", "Statement": [GOOD]}), "Version"),
+        (json.dumps({"Version": "2012-10-17", "Statement": [GOOD], "More": 1}), "More"),
+        ("[" * 100_000, "the document"),
+        (json.dumps({"Version": "2012-10-17", "Statement": ["x"]}), "Statement[0]"),
+    ],
+)
+def test_a_document_that_is_none_is_refused(text: str, element: str) -> None:
+    with pytest.raises(RefusedDocument) as caught:
+        converted(text)
+    assert caught.value.element == element
+
+
+def test_variables_need_the_version_that_has_them() -> None:
+    given = condition("StringEquals", "kms:KeySpec", "${aws:PrincipalTag/x}")
+    with pytest.raises(RefusedDocument):
+        converted(json.dumps({"Version": "2008-10-17", "Statement": [given]}))
+    assert converted(json.dumps({"Version": "2012-10-17", "Statement": [given]})).cedar
+
+
+def test_one_refused_statement_refuses_the_good_ones_too() -> None:
+    with pytest.raises(RefusedDocument) as caught:
+        converted(document(GOOD, statement(Action="kms:Encrpyt")))
+    assert caught.value.element == "Statement[1].Action"
