@@ -379,7 +379,7 @@ class Region:
             audit=audit,
             steps=(
                 Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region)),
-                Throttle(clock, s.throttle),
+                Throttle(clock, s.throttle, rpcs()),
                 Validate(),
                 Resolve(directory, partition=s.partition, region=s.region),
                 FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy),
