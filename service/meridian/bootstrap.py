@@ -360,7 +360,7 @@ class Region:
             "key_stores": KeyStores(store=store, engine=engine, trail=audit, entropy=entropy, limits=s.limits),
             "key_policies": KeyPolicies(changes=changes, policy_check=check),
             "encryption": Encryption(engine),
-            "data_keys": DataKeys(engine),
+            "data_keys": DataKeys(engine, store),
             "signing": Signing(engine),
             "macs": Macs(engine),
             "key_agreement": KeyAgreement(engine),
@@ -405,7 +405,7 @@ class Region:
             audit=audit,
             steps=(
                 Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region)),
-                Throttle(clock, s.throttle),
+                Throttle(clock, s.throttle, served_rpcs()),
                 *until_decided,
                 authorize,
                 Admit(),

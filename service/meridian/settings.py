@@ -10,9 +10,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from meridian.domain.limits import Limits
+from meridian.domain.rates import RATES
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 RegionName = Annotated[str, Field(pattern=r"^([a-z]+-){2,3}\d+$")]
@@ -149,6 +150,14 @@ class Settings(Section):
     """Calls per second and account, by class of `domain/rates.py`; a class that is not named keeps its default, 0 means no limit."""
     reflection: bool = False
     uvloop: bool = True
+
+    @field_validator("throttle")
+    @classmethod
+    def _require_known_classes(cls, value: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(value) - set(RATES))
+        if unknown:
+            raise ValueError(f"no such class: {', '.join(unknown)}")
+        return value
 
 
 def load_settings(path: Path) -> Settings:

@@ -27,10 +27,11 @@ SPECIAL = ("GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "Sign",
 SPECIAL += ("DeriveSharedSecret", "Encapsulate", "Decapsulate")
 ADMINISTRATORS = ("CreateAlias", "TagResource", "UntagResource")
 OWN_ALIAS = ("UpdateAlias", "DeleteAlias")
-ADMINISTRATORS += ("CreateCustomKeyStore", "UpdateCustomKeyStore", "DisconnectCustomKeyStore", "DeleteCustomKeyStore")
+ADMINISTRATORS += ("CreateCustomKeyStore", "UpdateCustomKeyStore", "DeleteCustomKeyStore")
 READ = ("ListResourceTags", "ListGrants", "GetKeyLastUsage")
 LISTS = ("ListAliases", "ListRetirableGrants", "DescribeCustomKeyStores")
 DENIED, UNKNOWN, UNSUPPORTED = "AccessDeniedException", "UnrecognizedClientException", "UnsupportedOperationException"
+NOT_CONNECTED = "CustomKeyStoreInvalidStateException"
 ANONYMOUS = "MissingAuthenticationTokenException"
 
 # What each caller gets: "ok", or the name of the error. Anonymous callers and strangers get theirs everywhere.
@@ -76,6 +77,7 @@ TABLE: dict[str, dict[str, str]] = {
     "RetireGrant": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     "RevokeGrant": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     "ConnectCustomKeyStore": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": DENIED, "auditor": DENIED},
+    "DisconnectCustomKeyStore": {"other_account": DENIED, "administrator": NOT_CONNECTED, "user": DENIED, "auditor": DENIED},
     **{name: {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED} for name in SPECIAL},
     "DescribePolicySet": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},

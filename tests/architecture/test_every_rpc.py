@@ -12,10 +12,10 @@ from meridian import errors
 from meridian.authorization.facts import _READERS, _REQUEST_READERS
 from meridian.authorization.schema_model import SchemaModel
 from meridian.bootstrap import schema_text
-from meridian.catalog import ACCESS, rpcs, served_rpcs
+from meridian.catalog import ACCESS, enum_of, enum_values, rpcs, served_rpcs
 from meridian.domain.applicability import CRYPTOGRAPHIC
 from meridian.domain.key_state import TABLE as STATES
-from meridian.domain.rates import CLASS_OF, RATES
+from meridian.domain.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.pipeline.audit_parameters import TABLE as AUDITED
 from meridian.pipeline.binding import BindingError, bind
 from meridian.transport.error_table import TABLE as ERRORS
@@ -45,6 +45,16 @@ def test_a_built_operation_has_its_rows(name: str) -> None:
 def test_every_operation_on_a_key_has_a_row_of_states() -> None:
     on_keys = {name for name, rpc in served_rpcs().items() if any(r.resource in ("KEY", "ALIAS_TARGET") for r in rpc.requires)}
     assert on_keys <= set(STATES) | {"UpdateAlias"}
+
+
+def test_every_kind_of_key_that_a_request_can_name_has_its_rate() -> None:
+    """What is not offered is counted with what names nothing."""
+    unoffered = {"SM2", "SM2PKE", "SM2DSA", "ML_KEM_512"}
+    for name, fields in SAID_BY.items():
+        for field in fields:
+            descriptor = rpcs()[name].request_class.DESCRIPTOR.fields_by_name[field]
+            values = set(enum_values(enum_of(descriptor)).values())
+            assert {value for value in values if class_said(field, value) not in RATES} == values & unoffered
 
 
 def test_context_attributes_of_built_operations_have_a_reader() -> None:

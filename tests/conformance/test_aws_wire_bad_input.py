@@ -29,9 +29,9 @@ MEMBERS = st.sampled_from(
 QUIET = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def post(deployment: Deployment, body: bytes, headers: dict[str, str], method: str = "POST") -> Any:
+def post(deployment: Deployment, body: bytes, headers: dict[str, str], method: str = "POST", region: str = HOME) -> Any:
     """(status, headers, body) of the answer to a request as it is."""
-    connection = http.client.HTTPConnection(HOST, deployment.place(HOME).aws_port, timeout=20)
+    connection = http.client.HTTPConnection(HOST, deployment.place(region).aws_port, timeout=20)
     try:
         connection.request(method, "/", body, headers)
         answer = connection.getresponse()

@@ -188,7 +188,7 @@ def test_custom_key_stores(client: Any) -> None:
     assert shown["ConnectionState"] == "DISCONNECTED"
     client.update_custom_key_store(CustomKeyStoreId=store, NewCustomKeyStoreName="boto3-2")
     assert code(client.connect_custom_key_store, CustomKeyStoreId=store) == "UnsupportedOperationException"
-    client.disconnect_custom_key_store(CustomKeyStoreId=store)
+    assert code(client.disconnect_custom_key_store, CustomKeyStoreId=store) == "CustomKeyStoreInvalidStateException"
     client.delete_custom_key_store(CustomKeyStoreId=store)
     assert code(client.describe_custom_key_stores, CustomKeyStoreId=store) == "CustomKeyStoreNotFoundException"
 
@@ -233,4 +233,4 @@ def test_errors_come_with_their_names_and_texts(client: Any, two_regions: Deploy
 def test_all_operations_were_called() -> None:
     if len(CALLED) < 20:
         pytest.skip("the tests of this module ran apart from each other, in several processes or one by one")
-    assert set(rpcs()) - CALLED == {"ConnectCustomKeyStore"}
+    assert set(rpcs()) - CALLED == {"ConnectCustomKeyStore", "DisconnectCustomKeyStore"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
@@ -15,7 +16,10 @@ from meridian.crypto.rsa_wrapping import OAEP
 
 def derive(private: ec.EllipticCurvePrivateKey, peer: bytes) -> bytes:
     """The raw ECDH secret: the x-coordinate, as long as the field. Raises: ValueError for a peer key that does not fit."""
-    public: Any = serialization.load_der_public_key(peer)
+    try:
+        public: Any = serialization.load_der_public_key(peer)
+    except UnsupportedAlgorithm as fault:  # a curve that the peer describes by its own parameters
+        raise ValueError("no public key of a named curve") from fault
     if not isinstance(public, ec.EllipticCurvePublicKey) or public.curve.name != private.curve.name:
         raise ValueError("no public key of this curve")
     return private.exchange(ec.ECDH(), public)

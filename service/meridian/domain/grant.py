@@ -7,6 +7,7 @@ Source: AWS KMS Developer Guide, Grants; AWS KMS API Reference, CreateGrant, Gra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Final
 from meridian.domain.algorithms import has_public_key, is_symmetric_encryption
 from meridian.domain.call import Principal
 from meridian.domain.key import Key, KeySpec, KeyUsage
-from meridian.errors import ValidationException
+from meridian.errors import InvalidArnException, ValidationException
 
 _ALWAYS: Final = frozenset({"CreateGrant", "RetireGrant", "DescribeKey"})
 _CIPHER: Final = frozenset({"Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo"})
@@ -40,6 +41,18 @@ GRANT_TOKEN: Final = "grant token"  # noqa: S105 - a label
 CONSTRAINT_PAIRS_MAX: Final = 8
 CONSTRAINT_VALUE_MAX: Final = 384
 EQUALS, SUBSET = "EncryptionContextEquals", "EncryptionContextSubset"
+
+
+PRINCIPAL: Final = re.compile(
+    r"arn:aws[a-z-]*:iam::[0-9]{12}:(root|(user|role|service|federated-user)/[\w+=,.@/-]+)"
+    r"|arn:aws[a-z-]*:sts::[0-9]{12}:(assumed-role|federated-user)/[\w+=,.@/-]+|[0-9]{12}"
+)
+
+
+def require_principal(text: str) -> None:
+    """Raises: InvalidArnException for what names no principal of a grant."""
+    if not PRINCIPAL.fullmatch(text):
+        raise InvalidArnException(f"ARN is not valid: {text}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Source: AWS KMS Developer Guide, Tagging keys; recorded answers for the texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from meridian.domain.limits import TAG_KEY_PREFIX_RESERVED, Limits
 from meridian.errors import TagException
@@ -21,7 +21,15 @@ def require_tags(tags: Sequence[tuple[str, str]], limits: Limits = Limits()) -> 
         raise TagException("Too many tags")
     if len(set(keys)) != len(keys):
         raise TagException("Duplicate tag keys")
-    if any(key.startswith(TAG_KEY_PREFIX_RESERVED) for key in keys):
-        raise TagException("Tags beginning with aws: are reserved")
-    if not all(ALLOWED.fullmatch(text) for tag in tags for text in tag):
+    require_tag_keys(keys)
+    if not all(ALLOWED.fullmatch(value) for _, value in tags):
         raise TagException("Invalid tag")
+
+
+def require_tag_keys(keys: Iterable[str]) -> None:
+    """Refuse names that no tag of a caller can have. Raises: TagException."""
+    for key in keys:
+        if key.startswith(TAG_KEY_PREFIX_RESERVED):
+            raise TagException("Tags beginning with aws: are reserved")
+        if not ALLOWED.fullmatch(key):
+            raise TagException("Invalid tag")

@@ -10,9 +10,11 @@ from typing import Final
 
 from meridian.catalog import enum_aws_value
 from meridian.domain.call import Call
-from meridian.errors import DryRunOperationException
+from meridian.errors import DryRunOperationException, UnsupportedOperationException
 from meridian.kms.v1 import data_keys_pb2, types_pb2
+from meridian.operations.named_store import named_store
 from meridian.ports.crypto_engine import CryptoEngine, Encrypted
+from meridian.ports.store import Store
 
 BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_SPEC_AES_256: 32}
 
@@ -20,8 +22,9 @@ BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_
 class DataKeys:
     """Fresh keys for callers to use on their own side."""
 
-    def __init__(self, engine: CryptoEngine) -> None:
+    def __init__(self, engine: CryptoEngine, store: Store) -> None:
         self._engine = engine
+        self._store = store
 
     async def generate_data_key(self, request: data_keys_pb2.GenerateDataKeyRequest, call: Call) -> data_keys_pb2.GenerateDataKeyResponse:
         """A data key, in the clear and encrypted. Raises: DryRunOperationException."""
@@ -70,7 +73,10 @@ class DataKeys:
         )
 
     async def generate_random(self, request: data_keys_pb2.GenerateRandomRequest, call: Call) -> data_keys_pb2.GenerateRandomResponse:
-        """Random bytes."""
+        """Random bytes. Raises: CustomKeyStoreNotFoundException, UnsupportedOperationException where they should come from a store."""
+        if request.HasField("custom_key_store_id"):
+            row = await named_store(self._store, call, request.custom_key_store_id)
+            raise UnsupportedOperationException(f"Custom key store {row.store_id} is an external key store and makes no random bytes.")
         return data_keys_pb2.GenerateRandomResponse(plaintext=self._engine.random(request.number_of_bytes))
 
     async def _generate_pair(

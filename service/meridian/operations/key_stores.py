@@ -8,7 +8,7 @@ Source: AWS KMS API Reference, CreateCustomKeyStore and the other operations on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,13 +16,16 @@ from meridian.catalog import enum_aws_value
 from meridian.domain.call import Call
 from meridian.domain.limits import Limits
 from meridian.errors import (
+    CustomKeyStoreInvalidStateException,
     CustomKeyStoreNameInUseException,
     CustomKeyStoreNotFoundException,
     FeatureNotBuiltException,
     KMSInternalException,
     LimitExceededException,
     ValidationException,
+    XksProxyUriEndpointInUseException,
     XksProxyUriInUseException,
+    XksProxyVpcEndpointServiceInUseException,
 )
 from meridian.kms.v1 import key_stores_pb2 as wire
 from meridian.kms.v1 import types_pb2
@@ -36,6 +39,7 @@ from meridian.ports.store_rows import KeyStoreRow
 
 DISCONNECTED: Final = "DISCONNECTED"
 EXTERNAL: Final = "EXTERNAL_KEY_STORE"
+VPC: Final = "VPC_ENDPOINT_SERVICE"
 LIST_LIMIT_DEFAULT: Final = 100
 PROXY_FIELDS: Final = (
     "xks_proxy_uri_endpoint",
@@ -57,7 +61,7 @@ class KeyStores:
         self._limits = limits
 
     async def create_custom_key_store(self, request: wire.CreateCustomKeyStoreRequest, call: Call) -> wire.CreateCustomKeyStoreResponse:
-        """A new store, DISCONNECTED. Raises: ValidationException, CustomKeyStoreNameInUseException, LimitExceededException."""
+        """A new store, DISCONNECTED. Raises: ValidationException, LimitExceededException, and those of names and proxies in use."""
         _require_external(request)
         account = _account(call)
         store_id = f"cks-{self._entropy.random_bytes(9).hex()[:17]}"
@@ -89,7 +93,7 @@ class KeyStores:
         return response
 
     async def update_custom_key_store(self, request: wire.UpdateCustomKeyStoreRequest, call: Call) -> wire.UpdateCustomKeyStoreResponse:
-        """The store has the new name or proxy. Raises: CustomKeyStoreNotFoundException, CustomKeyStoreNameInUseException."""
+        """The store has the new name or proxy. Raises: CustomKeyStoreNotFoundException, and what says that its name or proxy is in use."""
         async with self._store.transaction() as uow:
             row = await self._row(uow, request, call)
             changed = replace(row, proxy={**row.proxy, **_proxy(request)})
@@ -109,11 +113,10 @@ class KeyStores:
     async def disconnect_custom_key_store(
         self, request: wire.DisconnectCustomKeyStoreRequest, call: Call
     ) -> wire.DisconnectCustomKeyStoreResponse:
-        """The store is DISCONNECTED, as it was. Raises: CustomKeyStoreNotFoundException."""
-        async with self._store.transaction() as uow:
-            await self._row(uow, request, call)
-            await self._trail.record(uow, call)
-        return wire.DisconnectCustomKeyStoreResponse()
+        """Raises: CustomKeyStoreNotFoundException; CustomKeyStoreInvalidStateException, as no store is connected."""
+        async with self._store.reading() as uow:
+            row = await self._row(uow, request, call)
+        raise CustomKeyStoreInvalidStateException(f"Custom key store {row.store_id} is {row.state}.")
 
     async def delete_custom_key_store(self, request: wire.DeleteCustomKeyStoreRequest, call: Call) -> wire.DeleteCustomKeyStoreResponse:
         """The store is gone. Raises: CustomKeyStoreNotFoundException."""
@@ -158,8 +161,21 @@ def _require_free(row: KeyStoreRow, stores: Any) -> None:
             continue
         if other.name == row.name:
             raise CustomKeyStoreNameInUseException(row.name)
-        if all(other.proxy.get(field) == row.proxy.get(field) for field in PROXY_FIELDS[:2]):
-            raise XksProxyUriInUseException(row.proxy.get("xks_proxy_uri_endpoint", ""))
+        _require_proxy_free(row.proxy, other.proxy)
+
+
+def _require_proxy_free(proxy: Mapping[str, str], other: Mapping[str, str]) -> None:
+    """Stores reached in public may share an endpoint under other paths; one behind an endpoint service shares nothing."""
+    service = proxy.get("xks_proxy_vpc_endpoint_service_name")
+    if service is not None and service == other.get("xks_proxy_vpc_endpoint_service_name"):
+        raise XksProxyVpcEndpointServiceInUseException(service)
+    endpoint = proxy.get("xks_proxy_uri_endpoint", "")
+    if endpoint != other.get("xks_proxy_uri_endpoint"):
+        return
+    if proxy.get("xks_proxy_uri_path") == other.get("xks_proxy_uri_path"):
+        raise XksProxyUriInUseException(endpoint)
+    if VPC in (proxy.get("connectivity"), other.get("connectivity")):
+        raise XksProxyUriEndpointInUseException(endpoint)
 
 
 def _proxy(request: Any) -> dict[str, str]:

@@ -16,10 +16,11 @@ from meridian.domain.deletion import with_deletion_cancelled, with_deletion_sche
 from meridian.domain.identifiers import key_arn, key_id_of
 from meridian.domain.key import Key, KeyMaterial, KeyState, Origin
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
-from meridian.errors import KMSInternalException, LimitExceededException, ValidationException
+from meridian.errors import CustomKeyStoreInvalidStateException, KMSInternalException, LimitExceededException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import keys_pb2, types_pb2
 from meridian.operations.change import KeyChanges
+from meridian.operations.named_store import named_store
 from meridian.operations.present import key_metadata, set_enum
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
@@ -73,11 +74,15 @@ class Keys:
     async def create_key(self, request: keys_pb2.CreateKeyRequest, call: Call) -> keys_pb2.CreateKeyResponse:
         """A new key: with material and Enabled, or of origin EXTERNAL without and PendingImport.
 
-        Raises: LimitExceededException, MalformedPolicyDocumentException.
+        Raises: LimitExceededException, MalformedPolicyDocumentException; CustomKeyStoreNotFoundException and
+        CustomKeyStoreInvalidStateException for a key in a store, as no store is connected.
         """
         prospective = call.prospective
         if prospective is None:
             raise KMSInternalException(reason="no prospective key")
+        if prospective.origin is Origin.EXTERNAL_KEY_STORE:
+            row = await named_store(self._store, call, request.custom_key_store_id)
+            raise CustomKeyStoreInvalidStateException(f"Custom key store {row.store_id} is {row.state}.")
         if prospective.policy or not prospective.account_delegation:
             self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
         number = self._entropy.random_bytes(16)

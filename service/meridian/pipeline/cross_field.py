@@ -13,10 +13,11 @@ from typing import Any, Final
 from meridian.catalog import enum_aws_value
 from meridian.domain.algorithms import TABLE as SPECS
 from meridian.domain.algorithms import algorithms
+from meridian.domain.grant import require_principal
 from meridian.domain.identifiers import ALIAS_NAME
 from meridian.domain.key import KeySpec, KeyUsage, Origin
-from meridian.domain.tag import require_tags
-from meridian.errors import FeatureNotBuiltException, InvalidAliasNameException, UnsupportedOperationException, ValidationException
+from meridian.domain.tag import require_tag_keys, require_tags
+from meridian.errors import FeatureNotBuiltException, InvalidAliasNameException, ValidationException
 from meridian.kms.v1 import types_pb2
 
 Rule = Callable[[Any], None]
@@ -44,11 +45,6 @@ def _one_data_key_size(request: Any) -> None:
 def _number_of_bytes(request: Any) -> None:
     if not request.HasField("number_of_bytes"):
         raise ValidationException("NumberOfBytes is required.", fields=[("numberOfBytes", "missing")])
-
-
-def _random_without_store(request: Any) -> None:
-    if request.HasField("custom_key_store_id"):
-        raise UnsupportedOperationException("GenerateRandom from a custom key store is not offered.")
 
 
 def _ignores_ciphertext(request: Any) -> bool:
@@ -132,6 +128,8 @@ def _key_can_be_made(request: Any) -> None:
         raise ValidationException(
             f"KeySpec {spec} is not supported for Origin EXTERNAL", fields=[("keySpec", "has material that cannot be imported")]
         )
+    if origin is Origin.EXTERNAL_KEY_STORE and request.HasField("custom_key_store_id"):
+        return  # the store itself is looked at where it is known who may
     is_stored_elsewhere = origin not in (Origin.AWS_KMS, Origin.EXTERNAL)
     if is_stored_elsewhere or request.HasField("custom_key_store_id") or request.HasField("xks_key_id"):
         raise FeatureNotBuiltException(f"Origin {origin} is not offered by this server.")
@@ -162,10 +160,15 @@ def _target_is_a_key(request: Any) -> None:
 def _one_retiring_principal(request: Any) -> None:
     if not request.HasField("retiring_principal"):
         raise ValidationException("RetiringPrincipal is required.", fields=[("retiringPrincipal", "missing")])
+    require_principal(request.retiring_principal)
 
 
 def _tags(request: Any) -> None:
     require_tags([(tag.tag_key, tag.tag_value) for tag in request.tags])
+
+
+def _tag_keys(request: Any) -> None:
+    require_tag_keys(request.tag_keys)
 
 
 def _validity(request: Any) -> None:
@@ -194,6 +197,7 @@ TABLE: Final[dict[str, tuple[Rule, ...]]] = {
     "DeleteAlias": (_alias_name,),
     "ListRetirableGrants": (_one_retiring_principal,),
     "TagResource": (_tags,),
+    "UntagResource": (_tag_keys,),
     "CreateKey": (_one_key_spec, _usage_fits_spec, _key_can_be_made, _tags),
     "Decrypt": (_no_attestation, _ciphertext_present("key_id"), _key_needed_for_asymmetric("encryption_algorithm", "key_id")),
     "ReEncrypt": (
@@ -205,7 +209,7 @@ TABLE: Final[dict[str, tuple[Rule, ...]]] = {
     "GenerateDataKeyPair": (_no_attestation, _pair_can_be_made),
     "GenerateDataKeyPairWithoutPlaintext": (_pair_can_be_made,),
     "DeriveSharedSecret": (_no_attestation,),
-    "GenerateRandom": (_no_attestation, _number_of_bytes, _random_without_store),
+    "GenerateRandom": (_no_attestation, _number_of_bytes),
     "ImportKeyMaterial": (_validity,),
     "PutKeyPolicy": (_default_policy_name,),
     "ReplicateKey": (_tags,),
@@ -215,7 +219,7 @@ TABLE: Final[dict[str, tuple[Rule, ...]]] = {
 def require_cross_field_rules(operation: str, request: Any) -> None:
     """Refuse a request whose fields do not fit each other.
 
-    Raises: ValidationException, TagException, UnsupportedOperationException.
+    Raises: ValidationException, TagException, InvalidArnException, UnsupportedOperationException.
     """
     for rule in TABLE.get(operation, ()):
         rule(request)

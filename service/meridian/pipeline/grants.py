@@ -13,11 +13,10 @@ from typing import Any, Final
 
 from meridian.catalog import enum_aws_value
 from meridian.domain.call import Call, Principal
-from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant
+from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant, require_principal
 from meridian.domain.key import Key
 from meridian.errors import (
     AccessDeniedException,
-    InvalidArnException,
     InvalidGrantIdException,
     InvalidGrantTokenException,
     InvalidMarkerException,
@@ -33,10 +32,6 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store
 
 GRANT_ID: Final = re.compile(r"[0-9a-f]{64}")
-PRINCIPAL: Final = re.compile(
-    r"arn:aws[a-z-]*:iam::[0-9]{12}:(root|(user|role|service|federated-user)/[\w+=,.@/-]+)"
-    r"|arn:aws[a-z-]*:sts::[0-9]{12}:(assumed-role|federated-user)/[\w+=,.@/-]+|[0-9]{12}"
-)
 
 
 class FindGrants:
@@ -58,6 +53,8 @@ class FindGrants:
             return self._find_ended(call)
         if name == "CreateGrant":
             call.grant = self._wanted(call)
+        if name == "ListGrants" and call.request.HasField("grant_id"):
+            _require_grant_id(call.request.grant_id)
         named = {self._grant_id_of(token) for token in getattr(call.request, "grant_tokens", ())}
         for field, key in call.keys.items():
             known = self._directory.find_cached_grants(key, call.principal.arn) if call.principal is not None else ()
@@ -92,7 +89,7 @@ class FindGrants:
             raise ValidationException("GranteePrincipal is required.", fields=[("granteePrincipal", "missing")])
         for field in ("grantee_principal", "retiring_principal"):
             if request.HasField(field):
-                _require_principal(getattr(request, field))
+                require_principal(getattr(request, field))
         kind, pairs = _constraint(request)
         operations = request.DESCRIPTOR.fields_by_name["operations"]
         return Grant(
@@ -117,8 +114,7 @@ class FindGrants:
         named = request.grant_id if request.HasField("grant_id") else ""
         if call.rpc.name == "RetireGrant":
             named = self._named_by_retirement(request, named)
-        if not GRANT_ID.fullmatch(named):
-            raise InvalidGrantIdException(f"Grant ID {named} is not valid.")
+        _require_grant_id(named)
         async with self._store.reading() as uow:
             grant = await uow.grants.find(named)
         key = call.keys.get("key_id")
@@ -150,16 +146,16 @@ class FindGrants:
         return key
 
 
+def _require_grant_id(text: str) -> None:
+    if not GRANT_ID.fullmatch(text):
+        raise InvalidGrantIdException(f"Grant ID {text} is not valid.")
+
+
 def _may_retire(grant: Grant, principal: Principal) -> bool:
     """Those who have a standing in the grant; a policy must allow those of its account, and may forbid it to anybody."""
     if is_retiring(grant, principal) or (is_grantee(grant, principal) and "RetireGrant" in grant.operations):
         return True
     return principal.account == grant.issuing_account
-
-
-def _require_principal(text: str) -> None:
-    if not PRINCIPAL.fullmatch(text):
-        raise InvalidArnException(f"ARN is not valid: {text}")
 
 
 def _constraint(request: Any) -> tuple[str, dict[str, str]]:

@@ -1,41 +1,77 @@
-"""Second step: how often an account calls. A flood is refused before anything of it is looked at."""
+"""Second step: how often an account calls. A flood is refused before anything of it is looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+from meridian.catalog import Rpc, enum_of, enum_values
 from meridian.domain.call import Call
-from meridian.domain.rates import BURST_MIN, CLASS_OF, RATES
+from meridian.domain.rates import BURST_MIN, CLASS_OF, RATES, SAID_BY, class_said
 from meridian.errors import ThrottlingException
 from meridian.ports.clock import Clock
 
 BUCKETS_MAX: Final = 100_000
 
+Said = dict[int, str]
+"""Class by the number of an enum's value."""
+
 
 class Throttle:
     """Token buckets, one per account and rate class. A rate of 0 means no limit. Raises: ThrottlingException."""
 
-    def __init__(self, clock: Clock, overrides: Mapping[str, float]) -> None:
-        rates = {**RATES, **overrides}
-        self._rate_of = {name: (kind, rates[kind]) for name, kind in CLASS_OF.items() if rates[kind] > 0}
-        self._other = ("other", rates["other"])
+    def __init__(self, clock: Clock, overrides: Mapping[str, float], rpcs: Mapping[str, Rpc]) -> None:
+        self._rates = {**RATES, **overrides}
+        self._said = {name: tuple((field, _said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
         self._clock = clock
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
 
     def __call__(self, call: Call) -> None:
-        name = call.rpc.name
-        kind, rate = self._rate_of.get(name, ("", 0.0) if name in CLASS_OF else self._other)
-        if rate <= 0 or call.principal is None:
+        if call.principal is None:
             return
-        burst = max(rate, BURST_MIN)
-        now = self._clock.monotonic()
-        bucket = (call.principal.account, kind)
-        level, since = self._buckets.get(bucket, (burst, now))
-        level = min(burst, level + (now - since) * rate)
-        if level < 1:
-            self._buckets[bucket] = (level, now)
-            raise ThrottlingException(retry_after_seconds=(1 - level) / rate)
-        self._buckets[bucket] = (level - 1, now)
+        name, account = call.rpc.name, call.principal.account
+        said = self._said.get(name)
+        kind = CLASS_OF.get(name, "other")
+        if said is None:
+            self._draw(account, kind)
+        elif len(said) == 1:
+            ((field, classes),) = said
+            self._draw(account, classes.get(getattr(call.request, field), kind))
+        else:
+            self._draw_all(account, kind, said, call.request)
+
+    def _draw_all(self, account: str, default: str, said: tuple[tuple[str, Said], ...], request: Any) -> None:
+        """One call from each class, or none from any."""
+        kinds = {classes.get(getattr(request, field), default) for field, classes in said}
+        for kind in kinds:
+            self._require(account, kind)
+        for kind in kinds:
+            self._draw(account, kind)
+
+    def _draw(self, account: str, kind: str) -> None:
+        level, now = self._require(account, kind)
+        if self._rates[kind] <= 0:
+            return
+        self._buckets[account, kind] = (level - 1, now)
         if len(self._buckets) > BUCKETS_MAX:
             self._buckets.pop(next(iter(self._buckets)))
+
+    def _require(self, account: str, kind: str) -> tuple[float, float]:
+        """What a bucket holds, and when. Raises: ThrottlingException if that is less than one call."""
+        rate = self._rates[kind]
+        if rate <= 0:
+            return BURST_MIN, 0.0
+        burst = max(rate, BURST_MIN)
+        now = self._clock.monotonic()
+        level, since = self._buckets.get((account, kind), (burst, now))
+        level = min(burst, level + (now - since) * rate)
+        if level < 1:
+            self._buckets[account, kind] = (level, now)
+            raise ThrottlingException(retry_after_seconds=(1 - level) / rate)
+        return level, now
+
+
+def _said(rpc: Rpc, field: str) -> Said:
+    descriptor: Any = rpc.request_class.DESCRIPTOR.fields_by_name[field]
+    named = {number: class_said(field, value) for number, value in enum_values(enum_of(descriptor)).items()}
+    return {number: kind for number, kind in named.items() if kind}

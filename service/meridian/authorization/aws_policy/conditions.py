@@ -8,26 +8,13 @@ Source: IAM User Guide, IAM JSON policy elements: Condition operators; Creating 
 
 from __future__ import annotations
 
-import ipaddress
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from meridian.authorization.aws_policy.condition_keys import (
-    ADDRESS,
-    CONTEXT,
-    NUMBER,
-    REQUEST,
-    TAG,
-    TEXT,
-    TEXTS,
-    TIME,
-    TRUTH,
-    ConditionKey,
-    find_condition_key,
-)
+from meridian.authorization.aws_policy.condition_keys import CONTEXT, REQUEST, TAG, TEXT, TEXTS, ConditionKey, find_condition_key
+from meridian.authorization.aws_policy.operators import EQUAL, LIKE, LITERALS, OPERATORS, Operator, only, set_of, text_of, truth_of
 from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.schema_model import SchemaModel
 
@@ -37,57 +24,6 @@ VARIABLE: Final = "${aws:PrincipalTag/"
 IF_EXISTS: Final = "IfExists"
 FOR_ALL, FOR_ANY = "ForAllValues:", "ForAnyValue:"
 TRUE: Final = "true"
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """One IAM operator: what it compares, and how one value is tested."""
-
-    kind: str
-    negated: bool
-    test: Callable[[str, str], str]
-    is_pattern: bool = False
-    is_arn: bool = False
-
-
-def _infix(symbol: str) -> Callable[[str, str], str]:
-    return lambda subject, value: f"{subject} {symbol} {value}"
-
-
-EQUAL: Final = _infix("==")
-LIKE: Final = _infix("like")
-
-
-def _in_range(subject: str, value: str) -> str:
-    return f"{subject}.isInRange({value})"
-
-
-OPERATORS: Final[dict[str, Operator]] = {
-    "StringEquals": Operator(TEXT, False, EQUAL),
-    "StringNotEquals": Operator(TEXT, True, EQUAL),
-    "StringLike": Operator(TEXT, False, LIKE, is_pattern=True),
-    "StringNotLike": Operator(TEXT, True, LIKE, is_pattern=True),
-    "ArnEquals": Operator(TEXT, False, LIKE, is_pattern=True, is_arn=True),
-    "ArnLike": Operator(TEXT, False, LIKE, is_pattern=True, is_arn=True),
-    "ArnNotEquals": Operator(TEXT, True, LIKE, is_pattern=True, is_arn=True),
-    "ArnNotLike": Operator(TEXT, True, LIKE, is_pattern=True, is_arn=True),
-    "Bool": Operator(TRUTH, False, EQUAL),
-    "NumericEquals": Operator(NUMBER, False, EQUAL),
-    "NumericNotEquals": Operator(NUMBER, True, EQUAL),
-    "NumericLessThan": Operator(NUMBER, False, _infix("<")),
-    "NumericLessThanEquals": Operator(NUMBER, False, _infix("<=")),
-    "NumericGreaterThan": Operator(NUMBER, False, _infix(">")),
-    "NumericGreaterThanEquals": Operator(NUMBER, False, _infix(">=")),
-    "DateEquals": Operator(TIME, False, EQUAL),
-    "DateNotEquals": Operator(TIME, True, EQUAL),
-    "DateLessThan": Operator(TIME, False, _infix("<")),
-    "DateLessThanEquals": Operator(TIME, False, _infix("<=")),
-    "DateGreaterThan": Operator(TIME, False, _infix(">")),
-    "DateGreaterThanEquals": Operator(TIME, False, _infix(">=")),
-    "IpAddress": Operator(ADDRESS, False, _in_range),
-    "NotIpAddress": Operator(ADDRESS, True, _in_range),
-}
-"""THE table of operators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +106,7 @@ def _condition(operator: str, name: str, values: Any, place: str, *, variables: 
     if not listed:
         raise RefusedDocument(place, "has no value")
     if operator == "Null":
-        return Condition(key, member, False, "", asks_presence=not _truth(_only(listed, place), place))
+        return Condition(key, member, False, "", asks_presence=not truth_of(only(listed, place), place))
     prefix = next((p for p in (FOR_ALL, FOR_ANY) if operator.startswith(p)), "")
     base = operator.removeprefix(prefix)
     lenient = base.endswith(IF_EXISTS)
@@ -192,10 +128,10 @@ def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[An
         raise RefusedDocument(place, "counts in the policies of an account alone, in AWS too; a key policy is already about one key")
     if not prefix:
         raise RefusedDocument(place, "the key has many values; say ForAnyValue: or ForAllValues:")
-    texts = [_text(value, place) for value in listed]
+    texts = [text_of(value, place) for value in listed]
     if known.kind != TEXT or known.is_arn or (known.is_pattern and any(set(text) & set("*?") for text in texts)):
         raise RefusedDocument(place, "a set is compared by whole values alone")
-    subject, values = get_text(key, ""), _set(texts)
+    subject, values = get_text(key, ""), set_of(texts)
     every = prefix == FOR_ALL
     if known.negated:
         test = f"!({subject}.containsAny({values}))" if every else f"!({values}.containsAll({subject}))"
@@ -221,7 +157,7 @@ def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any]
 
 
 def _one(subject: str, known: Operator, value: Any, place: str) -> str:
-    literal = _LITERALS[known.kind](value, place)
+    literal = LITERALS[known.kind](value, place)
     if not known.is_pattern:
         return known.test(subject, literal)
     text = str(value)
@@ -243,67 +179,3 @@ def _variable(value: Any, place: str, *, variables: bool) -> str | None:
     if f"{VARIABLE}{tag}}}" != value or not tag or set(tag) & set("${},"):
         raise RefusedDocument(place, "of the policy variables only ${aws:PrincipalTag/…} as the whole value has a form here")
     return tag
-
-
-# ---- values
-
-
-def _text(value: Any, place: str) -> str:
-    if not isinstance(value, str):
-        raise RefusedDocument(place, "the value must be text")
-    if "${" in value:
-        raise RefusedDocument(place, "of the policy variables only ${aws:PrincipalTag/…} as the whole value has a form here")
-    return value
-
-
-def _text_literal(value: Any, place: str) -> str:
-    return json.dumps(_text(value, place), ensure_ascii=False)
-
-
-def _truth(value: Any, place: str) -> bool:
-    if str(value).lower() not in ("true", "false"):
-        raise RefusedDocument(place, "the value must be true or false")
-    return str(value).lower() == "true"
-
-
-def _number_literal(value: Any, place: str) -> str:
-    try:
-        return str(int(str(value)))
-    except ValueError as fault:
-        raise RefusedDocument(place, "the value must be a whole number") from fault
-
-
-def _time_literal(value: Any, place: str) -> str:
-    text = str(value)
-    try:
-        moment = datetime.fromtimestamp(int(text), UTC) if text.isdigit() else datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError) as fault:
-        raise RefusedDocument(place, "the value must be a date of ISO 8601 or seconds since 1970") from fault
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return f'datetime("{moment:%Y-%m-%dT%H:%M:%S}Z")'
-
-
-def _address_literal(value: Any, place: str) -> str:
-    try:
-        return f'ip("{ipaddress.ip_network(str(value), strict=False)}")'
-    except ValueError as fault:
-        raise RefusedDocument(place, "the value must be an address or a range of addresses") from fault
-
-
-def _only(listed: Sequence[Any], place: str) -> Any:
-    if len(listed) != 1:
-        raise RefusedDocument(place, "takes one value")
-    return listed[0]
-
-
-def _set(texts: Sequence[str]) -> str:
-    return f"[{', '.join(json.dumps(text, ensure_ascii=False) for text in texts)}]"
-
-
-_LITERALS: Final[dict[str, Callable[[Any, str], str]]] = {
-    TEXT: _text_literal,
-    TRUTH: lambda value, place: "true" if _truth(value, place) else "false",
-    NUMBER: _number_literal,
-    TIME: _time_literal,
-    ADDRESS: _address_literal,
-}

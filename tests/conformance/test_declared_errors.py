@@ -1,0 +1,116 @@
+"""Each error that an operation declares is raised at least once, on real Regions, over both wires, in the form that clients switch on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from tests.aws import access_key, url
+from tests.conformance.declared_recipes import OF_PAIR, declared, recipe
+from tests.conformance.declared_unreachable import UNREACHABLE
+from tests.conformance.good_requests import Things
+from tests.conformance.test_aws_wire_bad_input import post
+from tests.conformance.troubled_regions import Regions
+from tests.deployment import Deployment
+
+from meridian import errors
+from meridian.catalog import rpcs
+from meridian.transport.aws_json import codec
+from meridian.transport.aws_json.key_policies import default_document
+from meridian.transport.error_table import DOMAIN, TABLE
+
+SERVER_FAULTS = {"KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException"}
+KEY_ARN = r"arn:aws:kms:\S+:111122223333:key/\S+"
+SHAPES = {
+    **dict.fromkeys(("InvalidCiphertextException", "KMSInvalidSignatureException", "KMSInvalidMacException"), ""),
+    **dict.fromkeys(("InvalidImportTokenException", "ExpiredImportTokenException", "InvalidMarkerException"), ""),
+    "DisabledException": rf"{KEY_ARN} is disabled\.",
+    "KMSInvalidStateException": rf"{KEY_ARN} is (pending deletion|not pending deletion|creating)\.",
+    "InvalidKeyUsageException": rf"{KEY_ARN} key usage is \w+ which is not valid for .+|Algorithm \w+ is incompatible with key spec .+",
+    "NotFoundException": r"Key '.+' does not exist|Alias .+ is not found\.",
+    "InvalidArnException": r"ARN is not valid: .+",
+    "DryRunOperationException": r"The request would have succeeded, but the DryRun option is set\.",
+    "IncorrectKeyException": r"The key ID in the request does not identify a CMK that can perform this operation\.",
+    "KMSInternalException": r"The request failed because of an internal error\. Retry the request\.",
+    "UnsupportedOperationException": ".*",
+}
+"""What messages look like; of those that are not here, that there is one."""
+
+GRPC_ALONE = {("PutKeyPolicy", "LimitExceededException")}
+"""The AWS wire takes one key policy alone, AWS's default document, and that is short."""
+
+PAIRS = [pair for pair in declared() if pair not in UNREACHABLE]
+
+
+@pytest.fixture(scope="module")
+def regions(two_regions: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    made = Regions(two_regions, tmp_path_factory.mktemp("troubled"))
+    yield made
+    made.stop()
+
+
+def over_grpc(things: Things, name: str, request: Any) -> tuple[grpc.StatusCode, str, error_details_pb2.ErrorInfo]:
+    rpc, endpoint = rpcs()[name], things.deployment.endpoint(things.region, "developer")
+    with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary(rpc.path)(request.SerializeToString(), timeout=20)
+    call: Any = caught.value
+    status, info = rpc_status.from_call(call), error_details_pb2.ErrorInfo()
+    assert status is not None, call.details()
+    assert status.details[0].Unpack(info)
+    return call.code(), status.message, info
+
+
+def over_aws(things: Things, name: str, request: Any) -> tuple[int, dict[str, str], str]:
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"TrentService.{name}"}
+    body = codec.write(request)
+    signed = AWSRequest("POST", url(things.deployment, things.region) + "/", headers=headers, data=body)
+    SigV4Auth(Credentials(*access_key(things.deployment, "developer")), "kms", things.region).add_auth(signed)
+    status, answered, text = post(things.deployment, body, dict(signed.headers.items()), region=things.region)
+    return status, json.loads(text), answered["x-amzn-RequestId"]
+
+
+def codes_of(error: str) -> set[grpc.StatusCode]:
+    return {code for kind, code in TABLE.items() if kind is getattr(errors, error) or issubclass(kind, getattr(errors, error))}
+
+
+@pytest.mark.parametrize(("name", "error"), PAIRS, ids=lambda value: value)
+def test_it_is_raised_on_both_wires(regions: Regions, name: str, error: str) -> None:
+    known = recipe(name, error)
+    assert known is not None, "neither a recipe nor a reason why there is none"
+    things, fields = known(regions, name)
+    request = rpcs()[name].request_class(**fields)
+    shape = re.compile(SHAPES.get(error, ".+"))
+    code, message, info = over_grpc(things, name, request)
+    assert (info.reason, info.domain) == (error, DOMAIN), message
+    assert code in codes_of(error)
+    assert info.metadata["request_id"]
+    assert shape.fullmatch(message), message
+    if (name, error) in GRPC_ALONE:
+        return
+    if name == "PutKeyPolicy" and error != "MalformedPolicyDocumentException":
+        request.policy = default_document("aws", "111122223333")
+    status, answer, request_id = over_aws(things, name, request)
+    assert (status, answer["__type"]) == (500 if error in SERVER_FAULTS else 400, error), answer
+    assert shape.fullmatch(answer["message"]), answer
+    assert request_id
+
+
+def test_reasons_are_given_for_declared_errors_alone_and_not_beside_a_recipe() -> None:
+    assert set(UNREACHABLE) <= set(declared())
+    assert set(OF_PAIR) <= set(declared())
+    assert not set(UNREACHABLE) & set(OF_PAIR)
+    assert all(len(reason.split()) > 4 for reason in UNREACHABLE.values())
+
+
+def test_most_errors_can_be_provoked() -> None:
+    """The table of reasons is short, and does not grow unnoticed."""
+    assert (len(PAIRS), len(UNREACHABLE)) == (347, 63)
