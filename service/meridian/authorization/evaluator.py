@@ -117,8 +117,9 @@ def evaluate(
         if result.decision is cedarpy.Decision.NoDecision:
             return FAULT
         errors = len(result.diagnostics.errors)
-        ids = tuple(sorted(result.diagnostics.reasons))
-        return Decision(result.allowed and errors == 0, ids, errors)
+        if result.allowed and errors:
+            return Decision(False, (), errors)  # the ids are of permits, which made no refusal
+        return Decision(result.allowed, tuple(sorted(result.diagnostics.reasons)), errors)
     except Exception:
         return FAULT
 

@@ -142,5 +142,6 @@ def _policy(est: Est) -> Policy:
     foreign = "foreign" in notes
     account = notes.get("account", "") or _account_of(est) or ""
     if made.is_permit and not foreign:
-        est = {**est, "conditions": [*est["conditions"], NOT_DELEGATED]}
+        # First, so that a permit that does not count cannot fail either, and deny by its fault what the key's own policy allows.
+        est = {**est, "conditions": [NOT_DELEGATED, *est["conditions"]]}
     return replace(made, est=est, account=account, foreign=foreign)
