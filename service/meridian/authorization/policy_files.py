@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, uid
+from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
+from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX
 from meridian.authorization.policy_text import policy_texts
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
 
@@ -93,6 +94,8 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[str]) -> list
 def _faults_of(est: Est) -> list[str]:
     notes: dict[str, Any] = est.get("annotations", {})
     found = [f"@{name} is missing" for name in ("id", "layer", "reason") if not notes.get(name)]
+    if depth(est["conditions"]) > EXPRESSION_DEPTH_MAX:
+        found.append("nests too deeply")
     layer = notes.get("layer")
     if layer == GUARDRAIL and est["effect"] != "forbid":
         found.append("a guardrail may only forbid")

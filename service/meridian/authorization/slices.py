@@ -43,7 +43,7 @@ class SliceCompiler:
         self._model = model
         self._request_attributes = frozenset(name.rstrip("?") for name in model.types["Request"])
         self._compiled: OrderedDict[tuple[str, frozenset[Policy]], CompiledSlice] = OrderedDict()
-        self._schemas: dict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = {}
+        self._schemas: OrderedDict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = OrderedDict()
         self.parses = 0
         """How many policy sets were parsed; a warm call parses none."""
 
@@ -83,4 +83,6 @@ class SliceCompiler:
         known = self._schemas.get(name)
         if known is None:
             known = self._schemas[name] = SchemaHandle(self._model.narrow(action, attributes, requested, record))
+            if len(self._schemas) > COMPILED_MAX:  # key policies name tags as they like, so there is no end of schemas
+                self._schemas.popitem(last=False)
         return known
