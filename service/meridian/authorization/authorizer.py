@@ -111,23 +111,23 @@ class Authorizer:
     # ---- one side of a decision
 
     def _side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
+        try:
+            return self._of_side(side, principal, action, resource, facts)
+        except Exception:
+            return PolicyDecision(action, resource.arn, False, (), 1)
+
+    def _of_side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
         name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
         compiled = self._slices.get(name)
         if compiled is None:
-            try:
-                compiled = self._compile(side, principal, action, resource)
-            except Exception:
-                return PolicyDecision(action, resource.arn, False, (), 1)
+            compiled = self._compile(side, principal, action, resource)
             _keep(self._slices, name, compiled, SLICES_MAX)
         remembered = None if compiled.is_timelike else (id(compiled), id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
             known = self._decisions.get(remembered)
             if known is not None:
                 return known[0]
-        try:
-            base = self._base(compiled, principal, resource, remember=True)
-        except ValueError:
-            return PolicyDecision(action, resource.arn, False, (), 1)
+        base = self._base(compiled, principal, resource, remember=True)
         decided = Question(compiled, base, principal, resource, facts).decide()
         made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors)
         if remembered is not None and not made.errors:
