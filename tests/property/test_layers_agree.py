@@ -43,7 +43,7 @@ from meridian.domain.call import Call, Evidence
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 
-PAIRS = int(os.environ.get("MERIDIAN_PAIRS", "6000"))
+PAIRS = int(os.environ.get("MERIDIAN_PAIRS", "4000"))
 SEED = int(os.environ.get("MERIDIAN_SEED", "1"))
 PAIRS_PER_SET = 250
 SHARE_IN_FULL = 5

@@ -47,6 +47,11 @@ class SliceCompiler:
         self.parses = 0
         """How many policy sets were parsed; a warm call parses none."""
 
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many slices and schemas are in memory."""
+        return len(self._compiled), len(self._schemas)
+
     def compile(self, action: str, policies: Iterable[Policy]) -> CompiledSlice:
         """The compiled slice of these policies for this action."""
         name = (action, frozenset(policies))

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.evaluator import SchemaHandle, parse_policies
 from meridian.authorization.facts import PlainFacts
 from meridian.authorization.key_policies import POLICIES_MAX, KeyPolicyReader
+from meridian.authorization.policies import Policy
 from meridian.authorization.policy_bounds import HAS_PATH_MAX, NESTING_MAX, WILDCARD_CHARACTERS_MAX
 from meridian.authorization.policy_files import PolicySetError, load_policies
 from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.slices import SliceCompiler
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX, Limits
@@ -243,3 +245,16 @@ def test_a_prefix_costs_nothing_and_may_be_long(reader: KeyPolicyReader, key: Ke
 
 def test_stars_outside_of_patterns_are_no_wildcards(reader: KeyPolicyReader, key: Key) -> None:
     reader.require_valid(replace(key, policy=when(f'{TAG} == "{"*" * 5_000}"') + '// like "' + "*" * 5_000))
+
+
+# ---- memory
+
+
+def test_tags_that_key_policies_name_do_not_pile_up(schema: SchemaHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name makes a schema of its own, and there is no end of names."""
+    monkeypatch.setattr("meridian.authorization.slices.COMPILED_MAX", 4)
+    compiler = SliceCompiler(SchemaModel(schema.text))
+    for number in range(9):
+        [est] = parse_policies(when(f'context.encryptionContext.hasTag("t{number}")'))
+        compiler.compile("Encrypt", [Policy("p", "key", est)])
+    assert compiler.kept == (4, 4)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import cedarpy
 import pytest
 
 from meridian.authorization.authorizer import Authorizer
@@ -135,6 +136,15 @@ def test_a_question_that_the_engine_cannot_take_is_a_fault_and_no_refusal_by_pol
     assert evaluate(**{**question, **wrong}) == FAULT
 
 
+def test_no_decision_is_a_fault_even_where_the_engine_gives_no_error(schema: SchemaHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every such answer seen so far came with an error; nothing promises that the next one will."""
+    silent = cedarpy.AuthzResult({"decision": "NoDecision", "diagnostics": {"reason": [], "errors": []}, "metrics": {}})
+    assert silent.decision is cedarpy.Decision.NoDecision
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *_: silent)
+    nothing: dict[str, Any] = {"context": {}, "policies": PolicyHandle([]), "entities": EntityHandle.build([], schema), "schema": schema}
+    assert evaluate(principal=("KMS::User", "1/a"), action="GenerateRandom", resource=("KMS::Scope", "1/r"), **nothing) == FAULT
+
+
 def test_facts_that_cannot_be_read_deny(decide: Decide) -> None:
     text = forbid(' when { context.encryptionContext.hasTag("t") }')
     assert decide(text).allowed
@@ -172,7 +182,7 @@ def test_an_account_permit_that_fails_denies_only_where_it_counts(decide: Decide
     assert (made.allowed, made.policy_ids, made.errors) == (True, (f"key/{key.key_id}/mine",), 0)
 
 
-@pytest.mark.parametrize("name", ["__entity", "__extn", "", "ключ", "a.b"])
+@pytest.mark.parametrize("name", ["__entity", "__extn", "__expr", "", "ключ", "a.b"])
 def test_a_caller_chosen_name_is_only_ever_a_tag(decide: Decide, name: str) -> None:
     text = forbid(f' when {{ context.encryptionContext.hasTag("{name}") }}')
     assert decide(text).allowed
