@@ -138,20 +138,20 @@ class Authorizer:
     # ---- one side of a decision
 
     def _side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
-        name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
         try:
-            compiled = self._slice(name, side, principal, action, resource, has_grants=bool(facts.request_attribute("grants")))
+            return self._of_side(side, principal, action, resource, facts)
         except Exception:
             return PolicyDecision(action, resource.arn, False, (), 1)
+
+    def _of_side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
+        name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
+        compiled = self._slice(name, side, principal, action, resource, has_grants=bool(facts.request_attribute("grants")))
         remembered = None if compiled.is_timelike else (id(compiled), id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
             known = self._decisions.get(remembered)
             if known is not None:
                 return known[0]
-        try:
-            base = self._base(compiled, principal, resource, remember=True)
-        except ValueError:
-            return PolicyDecision(action, resource.arn, False, (), 1)
+        base = self._base(compiled, principal, resource, remember=True)
         decided = Question(compiled, base, principal, resource, facts).decide()
         made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors)
         if remembered is not None and not made.errors:

@@ -15,6 +15,8 @@ from typing import Any
 import cedarpy
 import orjson
 
+from meridian.authorization.policy_bounds import bounds_fault
+
 Est = dict[str, Any]
 """One policy in Cedar's JSON form."""
 
@@ -118,14 +120,16 @@ def evaluate(
         if result.decision is cedarpy.Decision.NoDecision:
             return FAULT
         errors = len(result.diagnostics.errors)
-        ids = tuple(sorted(result.diagnostics.reasons))
-        return Decision(result.allowed and errors == 0, ids, errors)
+        if result.allowed and errors:
+            return Decision(False, (), errors)  # the ids are of permits, which made no refusal
+        return Decision(result.allowed, tuple(sorted(result.diagnostics.reasons)), errors)
     except Exception:
         return FAULT
 
 
 def parse_policies(text: str) -> list[Est]:
-    """The policies of a text, in its order. Raises: PolicySyntaxError; also for templates."""
+    """The policies of a text, in its order. Raises: PolicySyntaxError; also for templates, and for what the parser cannot bear."""
+    _require_bounded(text)
     try:
         document = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as fault:
@@ -136,6 +140,12 @@ def parse_policies(text: str) -> list[Est]:
         raise PolicySyntaxError("policy templates are not allowed")
     numbered = document["staticPolicies"]
     return [numbered[name] for name in sorted(numbered, key=lambda name: int(name.removeprefix("policy")))]
+
+
+def _require_bounded(text: str) -> None:
+    fault = bounds_fault(text)
+    if fault:
+        raise PolicySyntaxError(fault)
 
 
 def validation_faults(text: str, schema: SchemaHandle) -> list[tuple[int, str]]:
@@ -152,6 +162,7 @@ def validation_faults(text: str, schema: SchemaHandle) -> list[tuple[int, str]]:
 
 def format_policies(text: str) -> str:
     """The canonical text. Raises: PolicySyntaxError."""
+    _require_bounded(text)
     try:
         return str(cedarpy.format_policies(text, 100, 2))
     except ValueError as fault:

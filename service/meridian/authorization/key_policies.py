@@ -10,13 +10,13 @@ from typing import Any, Final
 from meridian.authorization.entities import resource_uid
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
 from meridian.authorization.policies import KEY, Policy, action_names, depth, uid
+from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX, WILDCARD_CHARACTERS_MAX, wildcard_characters
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
 
 POLICIES_MAX: Final = 200
-DEPTH_MAX: Final = 100
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 
 
@@ -36,6 +36,10 @@ class KeyPolicyReader:
         policies = self.read(key)
         if len(policies) > POLICIES_MAX:
             raise MalformedPolicyDocumentException(f"A key policy has at most {POLICIES_MAX} policies.")
+        if wildcard_characters(key.policy) > WILDCARD_CHARACTERS_MAX:
+            raise MalformedPolicyDocumentException(
+                f"The patterns of a key policy have at most {WILDCARD_CHARACTERS_MAX} characters after their first stars, together."
+            )
         for number, fault in validation_faults(key.policy, self._schema):
             raise MalformedPolicyDocumentException(f"Policy {number + 1} of the key policy does not validate: {fault}")
 
@@ -54,7 +58,7 @@ class KeyPolicyReader:
 
     def _confined(self, key: Key, number: int, est: Est) -> Policy:
         place = f"Policy {number} of the key policy"
-        if depth(est["conditions"]) > 2 * DEPTH_MAX:
+        if depth(est["conditions"]) > EXPRESSION_DEPTH_MAX:
             raise MalformedPolicyDocumentException(f"{place} nests too deeply.")
         for name in action_names(est) or ():
             if name in ACCOUNT_ONLY or name not in self._on_keys | self._groups:

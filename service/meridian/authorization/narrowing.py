@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from meridian.authorization.evaluator import Est, Uid
 from meridian.authorization.policies import Policy, uid
+from meridian.authorization.policy_files import NOT_DELEGATED
 from meridian.domain.call import Principal
 
 PRINCIPAL: Final = {"Var": "principal"}
@@ -39,6 +40,8 @@ def _may_apply(policy: Est, caller: Caller) -> bool:
     if not _scope_matches(policy["principal"], caller):
         return False
     conditions = policy["conditions"]
+    if conditions and conditions[0] == NOT_DELEGATED:
+        conditions = conditions[1:]  # it asks about the key alone and cannot fail; what follows counts only where it lets the policy pass
     if not conditions or conditions[0]["kind"] != "when":
         return True
     for part in _conjuncts(conditions[0]["body"]):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, uid
+from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
+from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX
 from meridian.authorization.policy_text import PolicyText, policy_texts
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
 
@@ -111,6 +112,8 @@ def _parsed(text: str, texts: tuple[PolicyText, ...]) -> list[Est]:
 def _faults_of(est: Est) -> list[str]:
     notes: dict[str, Any] = est.get("annotations", {})
     found = [f"@{name} is missing" for name in ("id", "layer", "reason") if not notes.get(name)]
+    if depth(est["conditions"]) > EXPRESSION_DEPTH_MAX:
+        found.append("nests too deeply")
     layer = notes.get("layer")
     if layer == GUARDRAIL and est["effect"] != "forbid":
         found.append("a guardrail may only forbid")
@@ -160,5 +163,6 @@ def _policy(est: Est) -> Policy:
     foreign = "foreign" in notes
     account = notes.get("account", "") or _account_of(est) or ""
     if made.is_permit and not foreign:
-        est = {**est, "conditions": [*est["conditions"], NOT_DELEGATED]}
+        # First, so that a permit that does not count cannot fail either, and deny by its fault what the key's own policy allows.
+        est = {**est, "conditions": [NOT_DELEGATED, *est["conditions"]]}
     return replace(made, est=est, account=account, foreign=foreign)

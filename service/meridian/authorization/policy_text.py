@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-TOKEN: Final = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"|;|[^\s;"/]+|/', re.DOTALL)
+TOKEN: Final = re.compile(r'//[^\n\r]*|"(?:\\.|[^"\\])*"|;|[^\s;"/]+|/', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,14 @@ class SliceCompiler:
         self._model = model
         self._request_attributes = frozenset(name.rstrip("?") for name in model.types["Request"])
         self._compiled: OrderedDict[tuple[str, frozenset[Policy]], CompiledSlice] = OrderedDict()
-        self._schemas: dict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = {}
+        self._schemas: OrderedDict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = OrderedDict()
         self.parses = parses
         """How many policy sets were parsed; a warm call parses none."""
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many slices and schemas are in memory."""
+        return len(self._compiled), len(self._schemas)
 
     def compile(self, action: str, policies: Iterable[Policy]) -> CompiledSlice:
         """The compiled slice of these policies for this action."""
@@ -83,4 +88,6 @@ class SliceCompiler:
         known = self._schemas.get(name)
         if known is None:
             known = self._schemas[name] = SchemaHandle(self._model.narrow(action, attributes, requested, record))
+            if len(self._schemas) > COMPILED_MAX:  # key policies name tags as they like, so there is no end of schemas
+                self._schemas.popitem(last=False)
         return known

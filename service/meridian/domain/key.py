@@ -201,9 +201,11 @@ class Key:
         return MultiRegionKeyType.PRIMARY if self.multi_region.primary_region == self.region else MultiRegionKeyType.REPLICA
 
     @property
-    def cache_identity(self) -> tuple[str, str, int]:
-        """Names this version of this key in caches: account, key id, version."""
-        return (self.account, self.key_id, self.version)
+    def cache_identity(self) -> tuple[str, str, datetime, int]:
+        """Names this version of this key in caches. A replica that was deleted and made again counts its versions anew under its old
+        id, so the time at which it was made tells the two apart.
+        """
+        return (self.account, self.key_id, self.created_at, self.version)
 
     @property
     def permanent_materials(self) -> tuple[KeyMaterial, ...]:

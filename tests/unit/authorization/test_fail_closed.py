@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import cedarpy
 import pytest
 
 from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.evaluator import FAULT, EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
 from meridian.authorization.facts import PlainFacts
-from meridian.authorization.self_test import UnsoundEvaluatorError, require_sound_evaluator
+from meridian.authorization.self_test import REQUEST, UnsoundEvaluatorError, require_sound_evaluator
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key
 
@@ -71,7 +72,117 @@ def test_a_mistyped_attribute_denies(
     assert made.errors == 1
 
 
-@pytest.mark.parametrize("name", ["__entity", "__extn", "", "ключ", "a.b"])
+def test_an_overflow_that_a_request_provokes_in_a_forbid_denies(decide: Decide) -> None:
+    text = forbid(
+        " when { context.scheduleKeyDeletionPendingWindowInDays * 1000000000000000000 < 0 }", 'action == KMS::Action::"ScheduleKeyDeletion"'
+    )
+    assert decide(text, "ScheduleKeyDeletion", scheduleKeyDeletionPendingWindowInDays=9).allowed
+    made = decide(text, "ScheduleKeyDeletion", scheduleKeyDeletionPendingWindowInDays=10)
+    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'resource.hasTag("t")',
+        'principal.hasTag("t")',
+        'context.encryptionContext.hasTag("t")',
+        "context.encryptionContext.hasTag(principal.account)",
+        'resource in KMS::Account::"111122223333"',
+        'resource in KMS::AliasPath::"111122223333/alias"',
+        'principal in KMS::Account::"111122223333"',
+        'principal in KMS::Group::"g"',
+    ],
+)
+def test_nothing_that_a_forbid_asks_after_is_left_out_of_the_question(
+    authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any], body: str
+) -> None:
+    """An entity that is missing has no tags and is in nothing, and the engine says so without an error."""
+    tagged, caller = replace(key, tags=(("t", ""),), aliases=("alias/a",)), replace(alice, tags=(("t", ""),))
+    facts = PlainFacts({**EMPTY, "encryptionContext": {"t": "", "111122223333": ""}}, request_facts)
+    made = authorizer_of(forbid(f" when {{ {body} }}")).decide(caller, "Encrypt", tagged, facts)
+    assert (made.allowed, made.policy_ids, made.errors) == (False, ("f",), 0)
+
+
+def test_entities_cannot_be_built_without_the_schema() -> None:
+    with pytest.raises(AttributeError):
+        EntityHandle.build([], None)  # type: ignore[arg-type]
+
+
+def test_an_entity_that_does_not_fit_the_schema_denies(decide: Decide, key: Key) -> None:
+    made = decide(PERMIT, resource=replace(key, account_delegation="yes"))
+    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
+
+
+def test_an_action_that_the_schema_does_not_know_denies(decide: Decide) -> None:
+    made = decide(PERMIT, "Encrpyt")
+    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"action": "Encrpyt"}, {"context": {"surprise": 1}}, {"context": {"request": {"x": 1.5}}}, {"resource": ()}]
+)
+def test_a_question_that_the_engine_cannot_take_is_a_fault_and_no_refusal_by_policy(schema: SchemaHandle, wrong: dict[str, Any]) -> None:
+    question: dict[str, Any] = {
+        "principal": ("KMS::User", "1/a"),
+        "action": "GenerateRandom",
+        "resource": ("KMS::Scope", "1/r"),
+        "context": {"request": REQUEST},
+        "policies": PolicyHandle((str(n), est) for n, est in enumerate(parse_policies("permit (principal, action, resource);"))),
+        "entities": EntityHandle.build([], schema),
+        "schema": schema,
+    }
+    assert evaluate(**question).allowed
+    assert evaluate(**{**question, **wrong}) == FAULT
+
+
+def test_no_decision_is_a_fault_even_where_the_engine_gives_no_error(schema: SchemaHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every such answer seen so far came with an error; nothing promises that the next one will."""
+    silent = cedarpy.AuthzResult({"decision": "NoDecision", "diagnostics": {"reason": [], "errors": []}, "metrics": {}})
+    assert silent.decision is cedarpy.Decision.NoDecision
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *_: silent)
+    nothing: dict[str, Any] = {"context": {}, "policies": PolicyHandle([]), "entities": EntityHandle.build([], schema), "schema": schema}
+    assert evaluate(principal=("KMS::User", "1/a"), action="GenerateRandom", resource=("KMS::Scope", "1/r"), **nothing) == FAULT
+
+
+def test_facts_that_cannot_be_read_deny(decide: Decide) -> None:
+    text = forbid(' when { context.encryptionContext.hasTag("t") }')
+    assert decide(text).allowed
+    made = decide(text, encryptionContext=None)
+    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
+
+
+def test_two_policies_of_one_id_deny_rather_than_lose_one(decide: Decide, key: Key) -> None:
+    """A file could give a policy the id that a key's policy answers under; the forbid must not vanish behind the permit."""
+    taken = PERMIT.replace('"p"', f'"key/{key.key_id}/1"')
+    assert decide(taken).allowed
+    made = decide(taken, resource=replace(key, policy="forbid (principal, action, resource);", version=2))
+    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
+    with pytest.raises(ValueError, match="two policies have the id"):
+        PolicyHandle([("a", {}), ("a", {})])
+
+
+def test_a_template_in_a_key_policy_denies(decide: Decide, key: Key) -> None:
+    """A template that nobody links decides nothing, so a forbid that is one would be no forbid."""
+    made = decide(PERMIT, resource=replace(key, policy="forbid (principal == ?principal, action, resource);", version=2))
+    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
+
+
+def test_an_error_beside_permits_names_none_of_them_as_the_reason(decide: Decide) -> None:
+    made = decide(forbid(" when { 9223372036854775807 + 1 > 0 }"))
+    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
+
+
+def test_an_account_permit_that_fails_denies_only_where_it_counts(decide: Decide, key: Key) -> None:
+    failing = '@id("p") @layer("account") @reason("r") permit (principal, action, resource in KMS::Account::"111122223333") when '
+    failing += "{ 9223372036854775807 + 1 > 0 };"
+    own = replace(key, policy='@id("mine") permit (principal, action, resource);', version=2)
+    assert decide(failing, resource=own).errors == 1
+    made = decide(failing, resource=replace(own, account_delegation=False, version=3))
+    assert (made.allowed, made.policy_ids, made.errors) == (True, (f"key/{key.key_id}/mine",), 0)
+
+
+@pytest.mark.parametrize("name", ["__entity", "__extn", "__expr", "", "ключ", "a.b"])
 def test_a_caller_chosen_name_is_only_ever_a_tag(decide: Decide, name: str) -> None:
     text = forbid(f' when {{ context.encryptionContext.hasTag("{name}") }}')
     assert decide(text).allowed
