@@ -29,19 +29,30 @@ def signed(port: int, region: str, access_key: tuple[str, str], operation: str, 
 
 
 class Kept:
-    """One request over as many connections as there are callers at once."""
+    """One request over as many connections as there are callers at once; they are kept if the server keeps them."""
 
     def __init__(self, port: int, request: bytes, expected: bytes, tls: ssl.SSLContext | None = None) -> None:
         self.request = request
         self._port, self._expected, self._tls = port, expected, tls
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._free:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()  # the server ended it while another was measured
+        return await asyncio.open_connection(HOST, self._port, ssl=self._tls)
+
     async def call(self, _: int = 0) -> None:
-        reader, writer = self._free.pop() if self._free else await asyncio.open_connection(HOST, self._port, ssl=self._tls)
+        reader, writer = await self._connection()
         writer.write(self.request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
         answer = await reader.readexactly(length)
         assert f" {http.HTTPStatus.OK.value} " in head, answer
         assert self._expected in answer
-        self._free.append((reader, writer))
+        if "connection: close" in head:
+            writer.close()
+        else:
+            self._free.append((reader, writer))

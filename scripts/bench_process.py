@@ -16,6 +16,8 @@ SERVERS = 0
 """The core of every server; only one works at a time."""
 GENERATOR = 1 % (os.cpu_count() or 1)
 STOP_SECONDS = 10
+MEASURE_SECONDS = 120
+"""Far more than any measurement takes; a server that does not answer ends it."""
 
 Call = Callable[[int], Awaitable[None]]
 
@@ -42,7 +44,8 @@ async def measure(pid: int, call: Call, calls: int, in_flight: int) -> tuple[flo
             await call(number)
 
     began, cpu = time.perf_counter(), cpu_seconds(pid)
-    await asyncio.gather(*[caller() for _ in range(in_flight)])
+    async with asyncio.timeout(MEASURE_SECONDS):
+        await asyncio.gather(*[caller() for _ in range(in_flight)])
     cpu, seconds = cpu_seconds(pid) - cpu, time.perf_counter() - began
     return cpu / calls * 1e6, calls / seconds
 
