@@ -9,10 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -22,13 +20,13 @@ import grpc
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_kinds
+from bench_process import GENERATOR, Call, measure, pin, spread
 from tests.deployment import HOME, Deployment
 
 from meridian.catalog import rpcs
 from meridian.client import AsyncClient, Client
 from meridian.kms.v1 import types_pb2 as t
 
-TICKS = os.sysconf("SC_CLK_TCK")
 KEY_POLICY = 'permit (principal == KMS::Service::"111122223333/app", action in KMS::Action::"Use", resource is KMS::Key);'
 READING_POLICY = KEY_POLICY.replace(
     ";",
@@ -45,8 +43,6 @@ LIMITS = {
     "Encrypt, one in flight": 3.2,
 }
 
-Call = Callable[[int], Awaitable[None]]
-
 
 class Server:
     """A Region on a core of its own."""
@@ -58,16 +54,14 @@ class Server:
         for number in range(policies):
             (root / "policies" / f"extra-{number:04d}.cedar").write_text(_extra_policy(number))
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
-        self.deployment.start(HOME)
-        os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
+        try:
+            self.deployment.start(HOME)
+        except BaseException:
+            self.close()
+            raise
+        os.sched_setaffinity(0, {GENERATOR})
         self.pid = self.deployment.processes[HOME].pid
-        os.sched_setaffinity(self.pid, {0})
-        for task in Path(f"/proc/{self.pid}/task").iterdir():
-            os.sched_setaffinity(int(task.name), {0})
-
-    def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        pin(self.pid)
 
     def close(self) -> None:
         self.deployment.stop_all()
@@ -150,16 +144,7 @@ class Load:
 
     async def measure(self, call: Call, calls: int, in_flight: int) -> tuple[float, float]:
         """(server CPU microseconds per call, calls per second)."""
-        numbers = iter(range(calls))
-
-        async def caller() -> None:
-            for number in numbers:
-                await call(number)
-
-        began, cpu = time.perf_counter(), self._server.cpu_seconds()
-        await asyncio.gather(*[caller() for _ in range(in_flight)])
-        cpu, seconds = self._server.cpu_seconds() - cpu, time.perf_counter() - began
-        return cpu / calls * 1e6, calls / seconds
+        return await measure(self._server.pid, call, calls, in_flight)
 
 
 def new_key(server: Server, policy: str = KEY_POLICY) -> str:
@@ -168,10 +153,6 @@ def new_key(server: Server, policy: str = KEY_POLICY) -> str:
     with Client(server.deployment.endpoint(HOME, "alice")) as alice:
         created = alice.create_key(policy=policy + administrators, account_delegation=False)
     return str(created.key_metadata.key_id)
-
-
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} [{min(values):.2f}-{max(values):.2f}]"
 
 
 async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[str, list[float]]:
@@ -227,19 +208,11 @@ async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[st
 async def other_kinds(server: Server, count: int, calls: int) -> dict[str, list[float]]:
     """Ratios of keys of other kinds and of the AWS wire, per round."""
 
-    async def measure(call: Callable[[], Awaitable[None]], number: int) -> float:
-        left = iter(range(number))
+    async def cost(call: Callable[[], Awaitable[None]], number: int) -> float:
+        return (await measure(server.pid, lambda _: call(), number, bench_kinds.IN_FLIGHT))[0]
 
-        async def caller() -> None:
-            for _ in left:
-                await call()
-
-        cpu = server.cpu_seconds()
-        await asyncio.gather(*[caller() for _ in range(bench_kinds.IN_FLIGHT)])
-        return (server.cpu_seconds() - cpu) / number * 1e6
-
-    found = await bench_kinds.rounds(server.deployment, measure, count, calls)
-    found["Encrypt by one grant of 50,000 ÷ by the only one"] = await bench_kinds.grants(server.deployment, measure, count, calls)
+    found = await bench_kinds.rounds(server.deployment, cost, count, calls)
+    found["Encrypt by one grant of 50,000 ÷ by the only one"] = await bench_kinds.grants(server.deployment, cost, count, calls)
     return found
 
 
@@ -288,7 +261,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=4000)
     parser.add_argument("--keys", type=int, default=10_000, help="keys of the large Region; 0 leaves it out")
     options = parser.parse_args()
-    os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
+    os.sched_setaffinity(0, {GENERATOR})
     with tempfile.TemporaryDirectory(prefix="meridian-bench-") as folder:
         root = Path(folder)
         small = Server(root / "small")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import http
+import json
 import sqlite3
 import time
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from bench_http import Kept, signed
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from tests.aws import access_key, url
+from tests.aws import access_key
 from tests.deployment import HOME, Deployment
 
 from meridian.catalog import rpcs
@@ -70,33 +68,19 @@ def raw_rsa_microseconds(count: int = 1500) -> float:
     return (time.process_time() - began) / count * 1e6
 
 
-class AwsCalls:
-    """One signed Encrypt, sent again and again over kept connections; equal calls within five minutes are signed alike."""
+class AwsCalls(Kept):
+    """One signed Encrypt on the AWS wire."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, plaintext: bytes = b"\0\0\0", context: dict[str, str] | None = None) -> None:
         with Client(deployment.endpoint(HOME, "developer")) as client:
             key_id = client.create_key().key_metadata.key_id
-        self._port = deployment.place(HOME).aws_port
-        self.request = self._signed(deployment, f'{{"KeyId": "{key_id}", "Plaintext": "AAAA", "EncryptionContext": {{"a": "b"}}}}'.encode())
-        self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-
-    def _signed(self, deployment: Deployment, body: bytes) -> bytes:
-        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "TrentService.Encrypt"}
-        request = AWSRequest("POST", url(deployment) + "/", headers=headers, data=body)
-        SigV4Auth(Credentials(*access_key(deployment, "developer")), "kms", HOME).add_auth(request)
-        lines = [f"{name}: {value}" for name, value in request.headers.items()]
-        head = ["POST / HTTP/1.1", f"Host: 127.0.0.1:{self._port}", f"Content-Length: {len(body)}", *lines]
-        return "\r\n".join([*head, "", ""]).encode() + body
+        port = deployment.place(HOME).aws_port
+        fields = {"KeyId": key_id, "Plaintext": b64encode(plaintext).decode(), "EncryptionContext": context or {"a": "b"}}
+        request = signed(port, HOME, access_key(deployment, "developer"), "Encrypt", json.dumps(fields).encode())
+        super().__init__(port, request, b"CiphertextBlob")
 
     async def encrypt(self) -> None:
-        reader, writer = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(self.request)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
-        answer = await reader.readexactly(length)
-        assert f" {http.HTTPStatus.OK.value} " in head
-        assert b"CiphertextBlob" in answer
-        self._free.append((reader, writer))
+        await self.call()
 
 
 async def rounds(deployment: Deployment, measure: Measure, count: int, calls: int) -> dict[str, list[float]]:
