@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote, unquote
@@ -140,10 +141,16 @@ def read_claim(headers: Mapping[str, str]) -> Claim:
     return Claim(scope[0], scope[1], scope[2], scope[3], signed, parts["Signature"])
 
 
+@lru_cache(maxsize=64)
+def _moment(text: str) -> datetime:
+    """A time of the form of `X-Amz-Date`; calls of one second share it. Raises: ValueError."""
+    return datetime.strptime(text, FORM).replace(tzinfo=UTC)
+
+
 def _require_fresh(headers: Mapping[str, str], now: datetime) -> str:
     text = headers["x-amz-date"]
     try:
-        sent = datetime.strptime(text, FORM).replace(tzinfo=UTC)
+        sent = _moment(text)
     except ValueError as fault:
         raise IncompleteSignatureException(f"Date must be in ISO-8601 'basic format'. Got '{text[:64]}'.") from fault
     if sent < now - WINDOW:
