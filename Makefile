@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-rivals policy contract scenario conformance migrate-check lock
+.PHONY: condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-rivals policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ operations: $(STAMP)  ## regenerate docs/operations.md from the protos and the t
 operations-check: $(STAMP)
 	$(BIN)/python scripts/operations.py --check
 
+condition-keys: $(STAMP)  ## regenerate docs/condition-keys.md from the table of condition keys and the policy tests
+	$(BIN)/python scripts/condition_keys.py
+
+condition-keys-check: $(STAMP)
+	$(BIN)/python scripts/condition_keys.py --check
+
 proto: $(STAMP)  ## buf lint and format
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
@@ -69,7 +75,7 @@ policy: $(STAMP)  ## validate, test, cover and prove the policies with the servi
 	$(BIN)/meridian policy coverage policy/tests --policies policy/policies --fail-under 100
 	$(BIN)/meridian policy prove policy/tests --policies policy/policies
 
-check: policy gen-check operations-check lint types imports proto migrate-check  ## what a change must pass, with test
+check: policy gen-check operations-check condition-keys-check lint types imports proto migrate-check  ## what a change must pass, with test
 
 unit: $(STAMP)  ## unit tests, under a minute
 	$(BIN)/pytest -q tests/unit tests/vectors tests/property

@@ -1,0 +1,81 @@
+"""Write docs/condition-keys.md from the table of condition keys and the policy tests, or with --check fail where it differs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from meridian.authorization.aws_policy.condition_keys import GLOBAL_KEYS, KMS_KEYS, ConditionKey
+from meridian.authorization.aws_policy.conditions import NEVER, presence_of
+from meridian.authorization.schema_model import SchemaModel
+from meridian.bootstrap import policy_folder, schema_text
+from meridian.policy_kit.suites import Suite, load_suites
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "condition-keys.md"
+HEAD = """# Condition keys
+
+Each condition key of AWS with its Cedar form. {converted} of the {count} `kms:` keys can be asked for; the other {refused} are refused by
+name where a key policy of AWS has them. The numbers count the policy tests in which the key alone lets a request
+pass, and in which it stops one (`policy/tests/condition-keys.yaml`, cases "KEY allows" and "KEY denies"); a key without both fails the
+build.
+
+What the caller is stands in `principal`, what the key is in `resource`, what the request says in `context`, what connection and clock say
+in `context.request`. An attribute that a request does not have is absent, never empty: ask `context has x` first, `hasTag` before
+`getTag`. How documents of AWS are converted is told in the [policy guide](policy-guide.md).
+"""
+COLUMNS = "| key | Cedar | type | actions | allows | denies |\n|---|---|---|---|---|---|"
+EVERY_ACTION_FROM = 30
+"""A key that so many actions carry is about the key, the caller or the connection."""
+
+
+def shown_name(key: ConditionKey) -> str:
+    return f"{key.name}*k*" if key.name[-1] in ":/" else key.name
+
+
+def case_name(key: ConditionKey) -> str:
+    """What cases about the key begin with."""
+    return key.name.strip(":/")
+
+
+def carriers(key: ConditionKey, model: SchemaModel) -> list[str]:
+    """The actions on keys whose requests can carry the key."""
+    on_keys = [row.name for row in model.actions.values() if "Key" in row.resources.split(", ") and row.name != "SynchronizeMultiRegionKey"]
+    return [action for action in on_keys if presence_of(key, action, model) != NEVER]
+
+
+def cells(suites: tuple[Suite, ...], key: ConditionKey, word: str) -> list[str]:
+    """The actions of the cells that show the key to allow or to deny."""
+    return [case.request.action for suite in suites for case in suite.cases if case.name == f"{case_name(key)} {word}"]
+
+
+def page(model: SchemaModel, suites: tuple[Suite, ...]) -> str:
+    converted = sum(1 for key in KMS_KEYS if not key.refused)
+    parts = [HEAD.format(count=len(KMS_KEYS), converted=converted, refused=len(KMS_KEYS) - converted)]
+    for title, keys in (("kms:", KMS_KEYS), ("aws:", GLOBAL_KEYS)):
+        parts += [f"## {title}\n", COLUMNS]
+        parts += [_line(key, model, suites) for key in keys if not key.refused]
+        parts += ["", "| refused | why |\n|---|---|", *(f"| {shown_name(key)} | {key.refused} |" for key in keys if key.refused), ""]
+    return "\n".join(parts)
+
+
+def _line(key: ConditionKey, model: SchemaModel, suites: tuple[Suite, ...]) -> str:
+    actions = carriers(key, model)
+    shown = "every action on a key" if len(actions) > EVERY_ACTION_FROM else ", ".join(actions)
+    counts = " | ".join(str(len(cells(suites, key, word))) for word in ("allows", "denies"))
+    return f"| {shown_name(key)} | `{key.cedar}` | {key.kind} | {shown} | {counts} |"
+
+
+def main() -> int:
+    model = SchemaModel(schema_text())
+    text = page(model, load_suites(policy_folder() / "tests", model))
+    if "--check" in sys.argv:
+        same = PAGE.exists() and PAGE.read_text() == text
+        print("" if same else f"{PAGE.relative_to(ROOT)} differs from the table and the tests: run `make condition-keys`")
+        return 0 if same else 1
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
