@@ -394,7 +394,6 @@ class Region:
             Validate(),
             Resolve(directory, partition=s.partition, region=s.region),
             FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy),
-            read_document(frozenset({"CreateKey", "PutKeyPolicy"})),
             Foresee(partition=s.partition, region=s.region),
             FindIdleDays(usage, s.limits.day_seconds),
         )
@@ -408,6 +407,7 @@ class Region:
                 Throttle(clock, s.throttle, served_rpcs()),
                 *until_decided,
                 authorize,
+                read_document(frozenset({"CreateKey", "PutKeyPolicy"})),
                 Admit(),
             ),
             operations=bind(served_rpcs(), services),
@@ -419,9 +419,9 @@ class Region:
             steps=(
                 OnBehalf(principals, peers, region=s.region),
                 Validate(),
-                read_document(frozenset({REPLICATE_KEY})),
                 ForeseeReplica(partition=s.partition, region=s.region),
                 authorize,
+                read_document(frozenset({REPLICATE_KEY})),
             ),
             operations={REPLICATE_KEY: reserve.reserve},
         )

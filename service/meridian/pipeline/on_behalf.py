@@ -131,7 +131,6 @@ class ForeseeReplica:
             multi_region=MultiRegionRole(message.primary_region, message.replica_regions),
             current_material_id=message.current_material_id,
             policy=request.policy,
-            policy_document=call.policy_document,
             account_delegation=request.account_delegation if request.HasField("account_delegation") else True,
             tags=tuple(sorted((tag.tag_key, tag.tag_value) for tag in request.tags)),
         )

@@ -1,5 +1,6 @@
-"""A key policy that comes as a document of AWS becomes Cedar before anything judges it; what was sent is kept for GetKeyPolicy.
+"""A key policy that comes as a document of AWS becomes Cedar, once the caller may put it; what was sent is kept for GetKeyPolicy.
 
+The decisions before do not read it: a key that is still to be made is judged without its policy, and a stranger's document is never read.
 A policy text that begins with `{` is a document of AWS; no Cedar text does. Over the AWS wire nothing else is taken.
 
 Source: docs/spec/policies.md.
@@ -8,7 +9,8 @@ Source: docs/spec/policies.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
@@ -55,6 +57,9 @@ class ReadPolicyDocument:
             raise MalformedPolicyDocumentException(f"{refusal.element}: {refusal.why}") from refusal
         call.policy_document = text
         request.policy, request.account_delegation = converted.cedar, converted.account_delegation
+        if call.prospective is not None:
+            made: dict[str, Any] = {"policy": converted.cedar, "policy_document": text, "account_delegation": converted.account_delegation}
+            call.prospective = replace(call.prospective, **made)
 
     def _key_name(self, call: Call) -> KeyName:
         key = call.keys.get("key_id")

@@ -36,7 +36,6 @@ class Foresee:
             description=request.description,
             multi_region=MultiRegionRole(primary_region=self._region) if request.multi_region else None,
             policy=request.policy,
-            policy_document=call.policy_document,
             account_delegation=request.account_delegation if request.HasField("account_delegation") else True,
             tags=tuple(sorted((tag.tag_key, tag.tag_value) for tag in request.tags)),
         )

@@ -32,10 +32,13 @@ def _applies(statement: dict[str, Any], principal: str, action: str, facts: Fact
 def _holds(operator: str, key: str, values: list[Any], facts: Facts) -> bool:
     if operator == "Null":
         return (key not in facts) is (values[0] == "true")
-    if operator.startswith("ForAllValues:"):
-        return all(_any(operator.removeprefix("ForAllValues:"), each, values) for each in facts.get(key, []))
-    if operator.startswith("ForAnyValue:"):
-        return any(_any(operator.removeprefix("ForAnyValue:"), each, values) for each in facts.get(key, []))
+    if operator.endswith("IfExists") and key not in facts:
+        return True
+    bare = operator.removesuffix("IfExists")
+    if bare.startswith("ForAllValues:"):
+        return all(_any(bare.removeprefix("ForAllValues:"), each, values) for each in facts.get(key, []))
+    if bare.startswith("ForAnyValue:"):
+        return any(_any(bare.removeprefix("ForAnyValue:"), each, values) for each in facts.get(key, []))
     if key not in facts:
         return operator.endswith("IfExists") or "Not" in operator
     return _any(operator.removesuffix("IfExists"), facts[key], values)

@@ -58,9 +58,9 @@ def condition(draw: st.DrawFn) -> tuple[str, str, list[Any]]:
         comparison = draw(st.sampled_from(("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")))
         return f"Numeric{comparison}{draw(suffix)}", draw(st.sampled_from(NUMBERS)), [str(draw(st.integers(0, 3)))]
     if kind == "set":
-        operator = draw(st.sampled_from(("StringEquals", "StringNotEquals")))
+        operator = draw(st.sampled_from(("StringEquals", "StringNotEquals"))) + draw(suffix)
         return draw(st.sampled_from(("ForAllValues:", "ForAnyValue:"))) + operator, draw(st.sampled_from(SETS)), draw(words)
-    return "Null", draw(st.sampled_from((*TEXTS, *NUMBERS))), [draw(st.sampled_from(("true", "false")))]
+    return "Null", draw(st.sampled_from((*TEXTS, *NUMBERS, *SETS))), [draw(st.sampled_from(("true", "false")))]
 
 
 @st.composite
@@ -127,7 +127,7 @@ def facts_of(action: str, context: dict[str, Any], key: str, attributes: dict[st
         "aws:MultiFactorAuthPresent": attributes["mfaPresent"],
         "aws:MultiFactorAuthAge": attributes.get("mfaAgeSeconds"),
     }
-    return {name: value for name, value in every.items() if value is not None and action in CARRIED[name]}
+    return {name: value for name, value in every.items() if value not in (None, []) and action in CARRIED[name]}
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

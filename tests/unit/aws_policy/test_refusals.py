@@ -55,6 +55,7 @@ REFUSED = [
     (statement(Extra="x"), "Statement[0].Extra"),
     (condition("StringEquals", "kms:NoSuchKey", "x"), f'{C}StringEquals["kms:NoSuchKey"]'),
     (condition("StringEquals", "kms:ViaService", "s3.us-east-1.amazonaws.com"), f'{C}StringEquals["kms:ViaService"]'),
+    (condition("StringLike", "kms:ViaService", "storage.*.amazonaws.com"), f'{C}StringLike["kms:ViaService"]'),
     (condition("StringEquals", "kms:RecipientAttestation:PCR0", "x"), f'{C}StringEquals["kms:RecipientAttestation:PCR0"]'),
     (condition("StringEquals", "kms:GranteeServicePrincipal", "x"), f'{C}StringEquals["kms:GranteeServicePrincipal"]'),
     (condition("StringEquals", "aws:PrincipalOrgID", "o-1"), f'{C}StringEquals["aws:PrincipalOrgID"]'),
@@ -126,3 +127,29 @@ def test_one_refused_statement_refuses_the_good_ones_too() -> None:
     with pytest.raises(RefusedDocument) as caught:
         converted(document(GOOD, statement(Action="kms:Encrpyt")))
     assert caught.value.element == "Statement[1].Action"
+
+
+def test_a_document_that_would_become_an_endless_text_is_refused() -> None:
+    many = [statement(Action="kms:*", Condition={"StringNotEquals": {"kms:ReplicaRegion": "x"}}) for _ in range(150)]
+    with pytest.raises(RefusedDocument) as caught:
+        converted(document(*many))
+    assert caught.value.element == "Statement"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "action", "fits"),
+    [
+        ("kms:*", "Encrypt", True),
+        ("kms:En*", "Encrypt", True),
+        ("kms:*pt", "Decrypt", True),
+        ("kms:G*Key", "GenerateDataKey", True),
+        ("kms:E*t", "Encrypt", True),
+        ("kms:D*t", "Encrypt", False),
+        ("kms:*a*a*a*", "GenerateDataKey", True),
+        ("kms:De*pt*", "DescribeKey", False),
+        ("KMS:encrypt", "Encrypt", True),
+    ],
+)
+def test_a_wildcard_fits_as_in_iam(pattern: str, action: str, fits: bool) -> None:
+    made = converted(document(statement(Action=[pattern, "kms:Verify"])))
+    assert (f'"{action}"' in made.cedar or "action in" not in made.cedar) is fits

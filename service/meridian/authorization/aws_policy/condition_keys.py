@@ -31,6 +31,8 @@ class ConditionKey:
     refused: str = ""
     """Why a policy with it is refused; empty where it is converted."""
     about_caller: bool = False
+    is_service: bool = False
+    """Its values are names of services, which the operator maps to those of the deployment."""
 
     @property
     def cedar(self) -> str:
@@ -87,7 +89,7 @@ KMS_KEYS: Final = (
     ConditionKey("kms:SigningAlgorithm", CONTEXT, "signingAlgorithm"),
     ConditionKey("kms:TrailingDaysWithoutKeyUsage", CONTEXT, "trailingDaysWithoutKeyUsage", NUMBER),
     ConditionKey("kms:ValidTo", CONTEXT, "validTo", TIME),
-    _refused("kms:ViaService", NO_SERVICES),
+    ConditionKey("kms:ViaService", REQUEST, "viaService", is_service=True),
     ConditionKey("kms:WrappingAlgorithm", CONTEXT, "wrappingAlgorithm"),
     ConditionKey("kms:WrappingKeySpec", CONTEXT, "wrappingKeySpec"),
 )

@@ -24,6 +24,8 @@ VARIABLE: Final = "${aws:PrincipalTag/"
 IF_EXISTS: Final = "IfExists"
 FOR_ALL, FOR_ANY = "ForAllValues:", "ForAnyValue:"
 TRUE: Final = "true"
+ALWAYS_KNOWN: Final = frozenset({"aws:MultiFactorAuthPresent"})
+"""Keys whose absence means something in AWS and cannot be told here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Condition:
         """The expression for this action; "true" where it always holds there, None where it never does."""
         presence = presence_of(self.key, action, model)
         if self.asks_presence is not None:
+            if presence == ALWAYS and self.key.kind == TEXTS:  # a set that is always there counts as absent where it is empty
+                return f"{'!' if self.asks_presence else ''}{get_text(self.key, self.member)}.isEmpty()"
             return _presence(presence, has_text(self.key, self.member), wanted=self.asks_presence)
         if presence == NEVER:
             return TRUE if self.when_absent else None
@@ -52,7 +56,7 @@ class Condition:
         return f"(if {has} then {self.test} else true)" if self.when_absent else f"{has} && {self.test}"
 
 
-def conditions_of(block: Any, place: str, *, variables: bool) -> tuple[Condition, ...]:
+def conditions_of(block: Any, place: str, *, variables: bool, services: Mapping[str, str]) -> tuple[Condition, ...]:
     """The conditions of a statement, all of which must hold. Raises: RefusedDocument."""
     if not isinstance(block, Mapping):
         raise RefusedDocument(place, "must map operators to keys")
@@ -60,7 +64,10 @@ def conditions_of(block: Any, place: str, *, variables: bool) -> tuple[Condition
     for operator, keys in block.items():
         if not isinstance(keys, Mapping):
             raise RefusedDocument(f"{place}.{operator}", "must map keys to values")
-        found += [_condition(operator, name, values, f'{place}.{operator}["{name}"]', variables=variables) for name, values in keys.items()]
+        found += [
+            _condition(operator, name, values, f'{place}.{operator}["{name}"]', variables=variables, services=services)
+            for name, values in keys.items()
+        ]
     return tuple(found)
 
 
@@ -95,7 +102,7 @@ def _presence(presence: str, has: str, *, wanted: bool) -> str | None:
     return TRUE if (presence == ALWAYS) is wanted else None
 
 
-def _condition(operator: str, name: str, values: Any, place: str, *, variables: bool) -> Condition:
+def _condition(operator: str, name: str, values: Any, place: str, *, variables: bool, services: Mapping[str, str]) -> Condition:
     found = find_condition_key(name)
     if found is None:
         raise RefusedDocument(place, "is no condition key")
@@ -106,6 +113,8 @@ def _condition(operator: str, name: str, values: Any, place: str, *, variables: 
     if not listed:
         raise RefusedDocument(place, "has no value")
     if operator == "Null":
+        if key.name in ALWAYS_KNOWN:
+            raise RefusedDocument(place, "is known of every caller here, which it is not in AWS; compare it with Bool")
         return Condition(key, member, False, "", asks_presence=not truth_of(only(listed, place), place))
     prefix = next((p for p in (FOR_ALL, FOR_ANY) if operator.startswith(p)), "")
     base = operator.removeprefix(prefix)
@@ -119,6 +128,8 @@ def _condition(operator: str, name: str, values: Any, place: str, *, variables: 
         raise RefusedDocument(place, f"the key has one value; leave out {prefix}")
     if known.kind != key.kind:
         raise RefusedDocument(place, f"the key is of type {key.kind}, which {operator} does not compare")
+    if key.is_service:
+        listed = [_mapped(value, services, place) for value in listed]
     test = _test(key, member, known, listed, place, variables=variables, plain=not (lenient or known.negated))
     return Condition(key, member, known.negated or lenient, test)
 
@@ -137,7 +148,7 @@ def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[An
         test = f"!({subject}.containsAny({values}))" if every else f"!({values}.containsAll({subject}))"
     else:
         test = f"{values}.containsAll({subject})" if every else f"{subject}.containsAny({values})"
-    return Condition(key, "", every or lenient, test)
+    return Condition(key, "", every or lenient, f"({subject}.isEmpty() || {test})" if lenient else test)
 
 
 def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any], place: str, *, variables: bool, plain: bool) -> str:
@@ -148,8 +159,8 @@ def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any]
         tag = _variable(value, place, variables=variables)
         if tag is None:
             tests.append(_one(subject, known, value, place))
-        elif not plain or known.kind != TEXT or known.is_arn:
-            raise RefusedDocument(place, "a policy variable stands with StringEquals or StringLike alone")
+        elif not plain or known.kind != TEXT or known.is_pattern:
+            raise RefusedDocument(place, "a policy variable stands with StringEquals alone")
         else:
             tests.append(f"(principal.hasTag({json.dumps(tag)}) && {subject} == principal.getTag({json.dumps(tag)}))")
     joined = tests[0] if len(tests) == 1 else f"({' || '.join(tests)})"
@@ -167,6 +178,13 @@ def _one(subject: str, known: Operator, value: Any, place: str) -> str:
         raise RefusedDocument(place, "a wildcard in a segment of an ARN before its last would reach over colons here")
     pattern = json.dumps(text, ensure_ascii=False)
     return LIKE(subject, pattern) if "*" in text else EQUAL(subject, literal)
+
+
+def _mapped(value: Any, services: Mapping[str, str], place: str) -> str:
+    """The service of this deployment that is meant."""
+    if value not in services:
+        raise RefusedDocument(place, "no service of this deployment is mapped to that name; the settings have the table")
+    return services[value]
 
 
 def _variable(value: Any, place: str, *, variables: bool) -> str | None:

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.conditions import TRUE, Condition, conditions_of
@@ -24,6 +23,8 @@ STATEMENT: Final = frozenset({"Sid", "Effect", "Principal", "NotPrincipal", "Act
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 OWN_ONLY: Final = frozenset({"CheckAccess", "DescribePolicySet", "SynchronizeMultiRegionKey"})
 PREFIX: Final = "kms:"
+CEDAR_CHARACTERS_MAX: Final = 131_072
+"""Before it is laid out; what may be stored is less."""
 UNLABELLED: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -79,6 +80,8 @@ def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[st
     for number, statement in enumerate(statements if isinstance(statements, list) else [statements]):
         place = f"Statement[{number}]" if isinstance(statements, list) else "Statement"
         _convert(statement, place, number, work)
+    if sum(map(len, work.policies)) > CEDAR_CHARACTERS_MAX:
+        raise RefusedDocument("Statement", "becomes too long a text in Cedar; name fewer actions or principals")
     cedar = format_policies("\n".join(work.policies)) if work.policies else ""
     return Converted(cedar, work.delegation, tuple(work.warnings))
 
@@ -119,7 +122,7 @@ def _convert(statement: Any, place: str, number: int, work: _Work) -> None:
         raise RefusedDocument(f"{place}.Effect", "must be Allow or Deny")
     _require_own_key(statement, place, work.key)
     actions = _actions(statement, place, work)
-    conditions = conditions_of(statement.get("Condition", {}), f"{place}.Condition", variables=work.variables)
+    conditions = conditions_of(statement.get("Condition", {}), f"{place}.Condition", variables=work.variables, services=work.services)
     who, exclusion = _who(statement, place, work, effect)
     if who.own_root:
         if not _delegates(statement, effect, actions, work):
@@ -150,8 +153,9 @@ def _who(statement: Mapping[str, Any], place: str, work: _Work, effect: str) -> 
     left_out = principals_of(statement["NotPrincipal"], where, work.key.account, work.services)
     if left_out.everybody or not left_out.entities:
         raise RefusedDocument(where, "leaves nobody to speak of")
-    if left_out.own_root:
-        work.warnings.append(f"{where}: the account's root user, who does not exist here, is passed over")
+    if not left_out.own_root or not all(f'"{work.key.account}/' in entity for entity in left_out.entities):
+        # Without it AWS denies the account as a whole, whomever else the element names.
+        raise RefusedDocument(where, "names principals of the key's account, and the account's root beside them")
     return Principals((), everybody=True), left_out.any_of()
 
 
@@ -217,7 +221,7 @@ def _matching(pattern: Any, place: str, work: _Work) -> list[str]:
         raise RefusedDocument(place, "must be text, with * as the only wildcard")
     bare = "*" if pattern == "*" else pattern[len(PREFIX) :] if pattern.lower().startswith(PREFIX) else ""
     every = [row.name for row in work.model.actions.values() if row.resources and row.name not in OWN_ONLY]
-    named = [name for name in every if fnmatchcase(name.lower(), bare.lower())] if "[" not in bare else []
+    named = [name for name in every if _matches(bare.lower(), name.lower())]
     if not named:
         raise RefusedDocument(place, f"{pattern} is no action of AWS KMS")
     if "*" in bare and bare != "*":
@@ -225,6 +229,23 @@ def _matching(pattern: Any, place: str, work: _Work) -> list[str]:
     if "*" not in bare and named[0] not in work.actions:
         work.warnings.append(f"{place}: {pattern} is not about a key and has no effect in a key policy")
     return named
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Whether a name fits a pattern with stars, in time that grows with their lengths alone."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name == pattern
+    *middle, last = rest
+    if not name.startswith(first) or len(name) < len(first) + len(last) or not name.endswith(last):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for part in middle:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def _label(sid: Any, number: int, work: _Work) -> str:
