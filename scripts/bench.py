@@ -20,6 +20,7 @@ import grpc
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_kinds
+import bench_reload
 from bench_process import GENERATOR, Call, measure, pin, spread
 from tests.deployment import HOME, Deployment
 
@@ -52,7 +53,7 @@ class Server:
         settings = self.deployment.place(HOME).settings
         settings.write_text(settings.read_text().replace("[audit]\n", f"[audit]\n{audit}"))
         for number in range(policies):
-            (root / "policies" / f"extra-{number:04d}.cedar").write_text(_extra_policy(number))
+            (root / "policies" / f"extra-{number:04d}.cedar").write_text(bench_reload.extra_policy(number))
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
         try:
             self.deployment.start(HOME)
@@ -65,13 +66,6 @@ class Server:
 
     def close(self) -> None:
         self.deployment.stop_all()
-
-
-def _extra_policy(number: int) -> str:
-    return (
-        f'@id("extra.{number}") @layer("account") @reason("one of many") permit (principal == KMS::Role::"111122223333/r{number}", '
-        f'action == KMS::Action::"Encrypt", resource in KMS::AliasPath::"111122223333/alias/team-{number}");\n'
-    )
 
 
 class Load:
@@ -216,6 +210,11 @@ async def other_kinds(server: Server, count: int, calls: int) -> dict[str, list[
     return found
 
 
+async def reloads(server: Server, key_id: str, count: int) -> tuple[list[float], list[float]]:
+    async with Load(server, key_id) as load:
+        return await bench_reload.longest_calls(server.deployment, load.encrypt, count)
+
+
 async def many_keys(server: Server, count: int) -> None:
     async with AsyncClient(server.deployment.endpoint(HOME, "alice")) as alice:
         numbers = iter(range(count))
@@ -274,6 +273,9 @@ def main() -> None:
                 report(name, values, limit)
             for name, values in asyncio.run(other_kinds(small, options.rounds, options.calls)).items():
                 report(name, values, 2.3 if "raw" in name else 1.1 if "grant" in name else None)
+            quiet, changing = asyncio.run(reloads(small, key, options.rounds))
+            report("longest call in quiet (ms)", quiet, None)
+            report("longest call while 1,000 policies are taken (ms)", changing, 50)
             immediate = Server(root / "immediate", audit="max_wait_seconds = 0.0\nmax_batch = 1\n")
             servers.append(immediate)
             rates = asyncio.run(lone_rates(small, immediate, (key, new_key(immediate)), options.rounds, options.calls))
