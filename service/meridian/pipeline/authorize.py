@@ -68,7 +68,7 @@ class Authorize:
             return None
         if decision.errors:
             return KMSInternalException(reason=f"{requirement.action} could not be decided")
-        return _refusal(call, principal, decision, abroad=abroad)
+        return _refusal(call, principal, replace(decision, resource=_as_named(call, requirement, decision)), abroad=abroad)
 
     def _resource(self, call: Call, requirement: Requirement) -> Resource | None:
         if requirement.resource in ("KEY", "ALIAS_TARGET", "GRANT_KEY"):
@@ -98,6 +98,12 @@ def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abro
         # The key was named by the ciphertext alone: absent, elsewhere and forbidden must look the same.
         return AccessDeniedException(UNUSABLE_CIPHERTEXT)
     return foreign_denial(principal, decision.action) if abroad else denial(principal, decision)
+
+
+def _as_named(call: Call, requirement: Requirement, decision: PolicyDecision) -> str:
+    """The resource as the caller named it: where he knows an alias, a refusal does not tell him the key behind it."""
+    field = requirement.resource_field
+    return call.aliases.get(field) or (str(call.request.alias_name) if field == "alias_name" else decision.resource)
 
 
 def _is_present(call: Call, field: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,19 @@ def test_a_policy_that_no_cell_reaches_fails_the_threshold(policies: Any, tests_
     ran = policy(*arguments, "--fail-under", "51")
     assert ran.exit_code == 1
     assert "50.0 %" in ran.stdout
+
+
+def test_watch_runs_again_after_a_change_until_it_is_ended(policies: Any, tests_file: Any, tmp_path: Path) -> None:
+    text = "tests:\n  - {name: n, principal: ann, action: Encrypt, key: single, expect: allow}\n"
+    folder, file = policies(PERMIT), tests_file(text)
+    command = [sys.executable, "-m", "meridian", "policy", "test", str(file), "--policies", str(folder), "--watch"]
+    watching = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    try:
+        assert watching.stdout.readline() == "1 passed, 0 failed\n"
+        policies(PERMIT.replace('Group::"team"', 'Group::"crew"'))
+        printed = iter(watching.stdout.readline, "")
+        assert next(line for line in printed if "passed" in line) == "0 passed, 1 failed\n"
+    finally:
+        watching.terminate()
+        watching.wait(timeout=10)
