@@ -48,12 +48,14 @@ LIMITS = {
 class Server:
     """A Region on a core of its own."""
 
-    def __init__(self, root: Path, audit: str = "", policies: int = 0) -> None:
+    def __init__(self, root: Path, audit: str = "", policies: int = 0, principals: int = 0) -> None:
         self.deployment = Deployment(root, [HOME]).prepare()
         settings = self.deployment.place(HOME).settings
         settings.write_text(settings.read_text().replace("[audit]\n", f"[audit]\n{audit}"))
         for number in range(policies):
             (root / "policies" / f"extra-{number:04d}.cedar").write_text(bench_reload.extra_policy(number))
+        with (root / "principals.toml").open("a") as file:
+            file.writelines(map(bench_reload.extra_principal, range(principals)))
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
         try:
             self.deployment.start(HOME)
@@ -281,11 +283,11 @@ def main() -> None:
             rates = asyncio.run(lone_rates(small, immediate, (key, new_key(immediate)), options.rounds, options.calls))
             report("calls/s of a lone caller ÷ with a sync for each record at once", rates, 0.9, at_least=True)
             if options.keys:
-                large = Server(root / "large", policies=985)
+                large = Server(root / "large", policies=985, principals=options.keys)
                 servers.append(large)
                 asyncio.run(many_keys(large, options.keys))
                 ratios = asyncio.run(compare(small, large, (key, new_key(large)), options.rounds, options.calls))
-                report(f"1,000 policies and {options.keys} keys ÷ 15 and 10", ratios, 1.25)
+                report(f"1,000 policies, {options.keys} keys and principals ÷ 15 and 10", ratios, 1.25)
         finally:
             for server in servers:
                 server.close()

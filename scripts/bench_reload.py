@@ -35,6 +35,12 @@ def extra_policy(number: int) -> str:
     )
 
 
+def extra_principal(number: int) -> str:
+    """One principal of many who never call."""
+    spiffe = f"spiffe://dev.meridian.internal/111122223333/extra-{number}"
+    return f'\n[[principals]]\nkind = "Service"\naccount = "111122223333"\nname = "extra-{number}"\nspiffe_id = "{spiffe}"\n'
+
+
 async def longest_calls(deployment: Deployment, call: Call, rounds: int) -> tuple[list[float], list[float]]:
     """Longest call in milliseconds, per round: in quiet, and from the change of the files until after it counts."""
     quiet, changing = [], []

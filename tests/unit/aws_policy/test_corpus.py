@@ -57,6 +57,13 @@ def test_sids_become_ids_that_are_told_once() -> None:
         assert f'@id("{label}")' in cedar
 
 
+def test_hundreds_of_values_are_one_set() -> None:
+    values = [f"v{number}" for number in range(500)]
+    made = converted(document({**ENCRYPT, "Condition": {"StringEquals": {"kms:EncryptionContext:a": values}}}))
+    assert ".contains(context.encryptionContext.getTag(" in "".join(made.cedar.split())
+    assert "||" not in made.cedar
+
+
 def test_wildcards_say_what_they_froze() -> None:
     made = converted(document({**ENCRYPT, "Action": "kms:Gen*Mac"}))
     assert made.warnings == ("Statement[0].Action: kms:Gen*Mac means what it matches today: GenerateMac",)

@@ -154,6 +154,9 @@ def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[An
 def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any], place: str, *, variables: bool, plain: bool) -> str:
     """The test of one value against several: any of them for a positive operator, none for a negated one."""
     subject = get_text(key, member)
+    if known.test is EQUAL and known.kind == TEXT and len(listed) > 1 and not any("${" in str(value) for value in listed):
+        test = f"{set_of([text_of(value, place) for value in listed])}.contains({subject})"
+        return f"!({test})" if known.negated else test
     tests = []
     for value in listed:
         tag = _variable(value, place, variables=variables)
