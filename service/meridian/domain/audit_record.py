@@ -205,6 +205,8 @@ def _changing_facts(call: Call) -> Record:
         facts["grant"] = grant_facts(call.grant)
     if call.prospective is not None:
         facts["prospectiveKey"] = key_facts(call.prospective)
+    if not call.evidence.secure_transport:
+        facts["secureTransport"] = False
     if call.trailing_days_without_key_usage is not None:
         facts["trailingDaysWithoutKeyUsage"] = call.trailing_days_without_key_usage
     return facts

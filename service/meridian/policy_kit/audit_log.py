@@ -176,11 +176,11 @@ class _RecordedFacts(CallFacts):
         self._record = record
 
     def request_attribute(self, name: str) -> Any:
+        own = self._record["meridian"].get("request", {})
         if name == "grants":
-            found: list[str] = self._record["meridian"].get("request", {}).get("grantIds", {}).get(self._requirement.action, [])
-            return found
+            return own.get("grantIds", {}).get(self._requirement.action, [])
         if name == "secureTransport":
-            return True
+            return own.get("secureTransport", True)
         return cedar_time(self._call.received_at) if name == "currentTime" else super().request_attribute(name)
 
 
