@@ -74,7 +74,8 @@ def domains_of(
         part = name.split(".", 1)[0]
         if part in made:
             made[part] += (Axis(name, tuple(forall[name])),)
-    return Domains(**made, capped=tuple(builder.capped) if "principal.groups" not in forall else ())
+    capped = [each for each in builder.capped if "groups" not in each or "principal.groups" not in forall]
+    return Domains(**made, capped=tuple(capped))
 
 
 def _given(axis: Axis, forall: Mapping[str, Sequence[Any]]) -> Axis:
@@ -91,6 +92,10 @@ class _Builder:
         self._policies = policies
         self._on_key = "Key" in model.actions[action].resources
         self.capped: list[str] = []
+        if reads.computed_tags:
+            self.capped.append("tags whose names are computed")
+        if ("context", "request", "currentTime") in reads.literals:
+            self.capped.append("the time, which stands still at the file's now")
 
     def parts(self) -> dict[str, tuple[Axis, ...]]:
         return {

@@ -30,6 +30,8 @@ class Reads:
     entities: set[Uid] = field(default_factory=set)
     patterns: dict[Path, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Patterns of `like`, with `*` for any text."""
+    computed_tags: bool = False
+    """Whether a tag is read by a name that is not spelled out."""
 
 
 def reads_of(policies: Iterable[Est]) -> Reads:
@@ -112,6 +114,8 @@ def _add(node: Est, found: Reads) -> None:
     elif operator == "like":
         pattern = "".join("*" if part == "Wildcard" else part["Literal"] for part in inner["pattern"])
         _add_to(found.patterns, inner["left"], [pattern])
+    elif operator in ("getTag", "hasTag"):
+        found.computed_tags |= path_of(node) is None
     elif operator == "isInRange":
         _add_comparison(inner[0], inner[1], found)
 

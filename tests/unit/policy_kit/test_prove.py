@@ -78,3 +78,19 @@ def test_an_invariant_that_cannot_be_read_is_named(
     assert ran.exit_code == 3
     assert "tagged keys stay" in ran.stderr
     assert fault in ran.stderr
+
+
+def test_what_is_not_enumerated_is_said(policies: Any, tests_file: Any, policy_json: Callable[..., Any]) -> None:
+    timely = (
+        '@id("late") @layer("guardrail") @reason("r") forbid (principal, action == KMS::Action::"ReplicateKey", resource) '
+        'when { context.request.currentTime > datetime("2030-01-01") };'
+    )
+    crowd = "".join(
+        f'@id("g{n}") @layer("account") @reason("r") permit (principal in KMS::Group::"g{n}", action == KMS::Action::"ReplicateKey", '
+        'resource in KMS::Account::"111122223333");'
+        for n in range(6)
+    )
+    narrow = INVARIANT.replace("action: [ReplicateKey]", 'action: [ReplicateKey], key.policy: [""]')
+    (proof,) = policy_json("prove", tests_file(narrow), "--policies", policies(RESIDENCY + timely + crowd))
+    assert proof["holds"]
+    assert proof["cutShort"] == ["the time, which stands still at the file's now", "combinations of at most 2 of 6 groups"]
