@@ -11,7 +11,7 @@ from meridian.authorization.authorizer import Authorizer
 from meridian.policy_kit.fixtures import SCOPE, Fixtures
 from meridian.policy_kit.policy_set import decide
 
-CELL, LEFT, TOP, GAP = 18, 220, 190, 34
+CELL, LEFT, TOP, GAP, RIGHT = 18, 220, 190, 34, 120
 ALLOW, DENY, FAULT, INK = "#1b7f4b", "#e3e3e3", "#c23b22", "#222222"
 STYLE: Final = "font-family: sans-serif; font-size: 12px"
 
@@ -49,7 +49,7 @@ def svg_of(cells: Sequence[Access], title: str) -> bytes:
     actions = list(dict.fromkeys(cell.action for cell in cells))
     keys = list(dict.fromkeys(cell.key for cell in cells))
     block = len(principals) * CELL + GAP
-    width, height = LEFT + len(actions) * CELL + 40, TOP + len(keys) * block + 20
+    width, height = LEFT + len(actions) * CELL + RIGHT, TOP + len(keys) * block + 20
     root = Element(
         "svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width} {height}", width=str(width), height=str(height), style=STYLE
     )
