@@ -6,6 +6,8 @@ A folder that Kubernetes mounts from a ConfigMap changes by a switch of links; w
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +19,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.evaluator import SchemaHandle
 from meridian.authorization.explain import told_of
-from meridian.authorization.policy_files import PolicySetError, load_policies
+from meridian.authorization.policy_files import PolicySetError, PolicySource, load_policies
 from meridian.domain.policy_answer import PolicySetTold
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 
+SWITCH_SECONDS: Final = 0.0005
 RELEASED_AT_ONCE: Final = 500
 RELEASE_PAUSE_SECONDS: Final = 0.005
 
@@ -64,7 +67,7 @@ class PolicyFilesWorker:
     async def _take(self) -> bool:
         """Read the files and use them if they are sound; False where the audit log did not take the change, which is tried again."""
         try:
-            source = await asyncio.to_thread(load_policies, self._folder, self._schema)
+            source = await self._load()
         except (PolicySetError, OSError, ValueError) as fault:
             self._refuse(tuple(fault.faults) if isinstance(fault, PolicySetError) else (str(fault),))
             return True
@@ -79,6 +82,22 @@ class PolicyFilesWorker:
             self._log.info("policies changed", digest=source.digest, policies=len(source.policies))
         self._faults, self._refused_at = (), None
         return True
+
+    async def _load(self) -> PolicySource:
+        """Read and check in a thread. Raises: PolicySetError, OSError, ValueError.
+
+        Meanwhile the collector rests: a look at half a million new values would stop every call for longer than anything else here; what
+        stays is then kept out of its sight. And the interpreter changes hands often, since a call waits for it several times.
+        """
+        interval = sys.getswitchinterval()
+        gc.disable()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            return await asyncio.to_thread(load_policies, self._folder, self._schema)
+        finally:
+            sys.setswitchinterval(interval)
+            gc.freeze()
+            gc.enable()
 
     def _refuse(self, faults: tuple[str, ...]) -> None:
         self.refused += 1
