@@ -69,10 +69,15 @@ class AuditLog:
         return next((r for r in self.records if event_id in (r.get("eventID"), r.get("requestID"))), None)
 
     def decisions(self, record: Record) -> Iterator[Recorded]:
-        """The decisions of one record. Raises: UnreadableRecordError."""
+        """The decisions of one record; none for a call that was refused before any. Raises: UnreadableRecordError."""
+        if not record["meridian"]["decisions"]:
+            return
         if "facts" not in record["meridian"]:
             raise UnreadableRecordError("the record was written before decisions could be made again")
-        call = self._call(record)
+        try:
+            call = self._call(record)
+        except (KeyError, ValueError, TypeError) as fault:
+            raise UnreadableRecordError(f"the record holds something that is not understood: {fault!r}") from fault
         for made in record["meridian"]["decisions"]:
             requirement, resource = self._decided(record, call, made)
             yield Recorded(

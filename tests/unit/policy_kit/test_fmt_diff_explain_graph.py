@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,22 @@ def test_graph_is_a_table_and_a_picture_with_a_square_a_cell(
     assert "ann Encrypt single: allow by team" in tips
     assert len(tips) == 1 + len(cells)
     assert "ann" in policy(*arguments).stdout
+
+
+def test_replay_passes_over_calls_without_decisions_and_names_what_it_cannot_read(
+    policies: Any, policy_json: Callable[..., Any], tmp_path: Path
+) -> None:
+    common = {"eventName": "Encrypt", "eventTime": "2026-01-01T00:00:00Z", "awsRegion": "us-east-1", "sourceIPAddress": "127.0.0.1"}
+    common |= {"requestID": "r", "requestParameters": {"encryptionAlgorithm": "99"}}
+    facts = {"caller": {"kind": "User", "groups": [], "tags": {}}, "keys": {}}
+    decided = [{"action": "Encrypt", "resource": "x", "effect": "Deny", "policyIds": []}]
+    records = [
+        {**common, "eventID": "early", "meridian": {"decisions": [], "facts": facts}},
+        {**common, "eventID": "odd", "meridian": {"decisions": decided, "facts": facts}},
+        {**common, "eventID": "old", "meridian": {"decisions": decided}},
+    ]
+    log = tmp_path / "log.jsonl"
+    log.write_text("\n".join(map(json.dumps, records)))
+    told = policy_json("replay", log, "--policies", policies(PERMIT))
+    assert told["decisions"] == 0
+    assert [line.split(":")[0] for line in told["notReplayed"]] == ["odd", "old"]
