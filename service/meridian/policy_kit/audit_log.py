@@ -16,20 +16,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from google.protobuf.descriptor import FieldDescriptor
-
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.authorization.facts import CallFacts, Facts, cedar_time
-from meridian.catalog import Requirement, Rpc, enum_number, is_map, lower_camel, message_of, served_rpcs
+from meridian.catalog import Requirement, Rpc, served_rpcs
 from meridian.domain.audit_record import policy_digest
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.policy_kit.recorded_request import request_of
 
 Record = Mapping[str, Any]
 
 PUTS_A_POLICY: Final = frozenset({"CreateKey", "PutKeyPolicy", "ReplicateKey"})
-TIME_SHOWN: Final = "%b %d, %Y, %I:%M:%S %p"
 
 
 class UnreadableRecordError(Exception):
@@ -105,7 +103,7 @@ class AuditLog:
     def _call(self, record: Record) -> Call:
         rpc = _rpc_of(record)
         inner = record["meridian"]
-        request, contexts = _request_of(rpc, record.get("requestParameters") or {})
+        request, contexts = request_of(rpc, record.get("requestParameters") or {})
         evidence = Evidence(source_ip=record["sourceIPAddress"], user_agent=record.get("userAgent") or "")
         received_at = datetime.fromisoformat(record["eventTime"])
         call = Call(rpc, request, evidence, record["requestID"], received_at)
@@ -245,54 +243,6 @@ def _grant_of(facts: Record, record: Record) -> Grant:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-# ---- the request, from the parameters that the record shows
-
-
-def _request_of(rpc: Rpc, parameters: Record) -> tuple[Any, dict[str, dict[str, str]]]:
-    """The request as far as it is shown, and its encryption contexts by field."""
-    request = rpc.request_class()
-    contexts: dict[str, dict[str, str]] = {
-        field.name: {} for field in request.DESCRIPTOR.fields if field.name.endswith("encryption_context")
-    }
-    fields: dict[str, Any] = {lower_camel(field.name): field for field in request.DESCRIPTOR.fields}
-    for name, value in parameters.items():
-        field = fields.get(name)
-        if field is None:
-            continue
-        if field.name in contexts:
-            contexts[field.name] = dict(value)
-        else:
-            _fill(request, field, value)
-    return request, contexts
-
-
-def _fill(message: Any, field: FieldDescriptor, value: Any) -> None:
-    if field.type == FieldDescriptor.TYPE_ENUM:
-        numbers = [enum_number(field, text) for text in (value if field.is_repeated else [value])]
-        getattr(message, field.name).extend(numbers) if field.is_repeated else setattr(message, field.name, numbers[0])
-    elif field.type == FieldDescriptor.TYPE_MESSAGE:
-        _fill_message(message, field, value)
-    elif field.is_repeated:
-        getattr(message, field.name).extend(value)
-    elif not isinstance(value, dict):  # an over-long text, of which the record keeps the beginning alone
-        setattr(message, field.name, value)
-
-
-def _fill_message(message: Any, field: FieldDescriptor, value: Any) -> None:
-    if is_map(field):
-        getattr(message, field.name).update(value)
-        return
-    if message_of(field).full_name == "google.protobuf.Timestamp":
-        getattr(message, field.name).FromDatetime(datetime.strptime(value, TIME_SHOWN).replace(tzinfo=UTC))
-        return
-    for row in value if field.is_repeated else [value]:
-        inner = getattr(message, field.name).add() if field.is_repeated else getattr(message, field.name)
-        known = {lower_camel(each.name): each for each in inner.DESCRIPTOR.fields}
-        for name, part in row.items():
-            if name in known:
-                _fill(inner, known[name], part)
 
 
 def _lines(paths: Iterable[Path]) -> Iterator[Record]:
