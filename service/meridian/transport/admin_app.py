@@ -40,13 +40,14 @@ def admin_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Star
 
 
 def listening_socket(address: str) -> socket.socket:
-    """A socket bound to `host:port`. Raises: OSError if the address is taken."""
+    """A socket that listens on `host:port`: who is told that the Region is ready can connect. Raises: OSError if the address is taken."""
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host.strip("[]"), int(port)))
+        bound.listen()
     except OSError as fault:
         bound.close()
         raise OSError(f"cannot listen on {address}") from fault
