@@ -217,6 +217,12 @@ async def reloads(server: Server, key_id: str, count: int) -> tuple[list[float],
         return await bench_reload.longest_calls(server.deployment, load.encrypt, count)
 
 
+def report_reloads(server: Server, key_id: str, count: int) -> None:
+    quiet, changing = asyncio.run(reloads(server, key_id, count))
+    report("longest call in quiet (ms)", quiet, None)
+    report("longest call while 1,000 policies are taken (ms)", changing, 50)
+
+
 async def many_keys(server: Server, count: int) -> None:
     async with AsyncClient(server.deployment.endpoint(HOME, "alice")) as alice:
         numbers = iter(range(count))
@@ -261,6 +267,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--calls", type=int, default=4000)
     parser.add_argument("--keys", type=int, default=10_000, help="keys of the large Region; 0 leaves it out")
+    parser.add_argument("--reloads", action="store_true", help="measure changes of the policies alone")
     options = parser.parse_args()
     os.sched_setaffinity(0, {GENERATOR})
     with tempfile.TemporaryDirectory(prefix="meridian-bench-") as folder:
@@ -270,14 +277,14 @@ def main() -> None:
         try:
             key = new_key(small)
             print("| measured | median [min-max] | limit |\n|---|---|---|")
+            report_reloads(small, key, options.rounds)
+            if options.reloads:
+                return
             for name, values in asyncio.run(rounds(small, key, options.rounds, options.calls)).items():
                 limit = LIMITS.get(name) or (1.15 if "÷ Encrypt" in name else 0.2 if "fdatasyncs" in name else None)
                 report(name, values, limit)
             for name, values in asyncio.run(other_kinds(small, options.rounds, options.calls)).items():
                 report(name, values, 2.3 if "raw" in name else 1.1 if "grant" in name else None)
-            quiet, changing = asyncio.run(reloads(small, key, options.rounds))
-            report("longest call in quiet (ms)", quiet, None)
-            report("longest call while 1,000 policies are taken (ms)", changing, 50)
             immediate = Server(root / "immediate", audit="max_wait_seconds = 0.0\nmax_batch = 1\n")
             servers.append(immediate)
             rates = asyncio.run(lone_rates(small, immediate, (key, new_key(immediate)), options.rounds, options.calls))

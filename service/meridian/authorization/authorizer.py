@@ -13,6 +13,7 @@ from typing import Any, Final
 from meridian.authorization.entities import (
     Resource,
     Surroundings,
+    account_entities,
     principal_ancestors,
     principal_entities,
     principal_uid,
@@ -20,11 +21,11 @@ from meridian.authorization.entities import (
     resource_entities,
     resource_uid,
 )
-from meridian.authorization.evaluator import EntityHandle, SchemaHandle
+from meridian.authorization.evaluator import EntityHandle, SchemaHandle, Uid
 from meridian.authorization.facts import Facts
 from meridian.authorization.key_policies import KeyPolicyReader
 from meridian.authorization.narrowing import Caller, narrowed
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, matches_action, matches_resource
+from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, matches_action, matches_resource, uid
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.question import Question
 from meridian.authorization.request_context import read_values
@@ -56,10 +57,11 @@ class Authorizer:
         self._narrowed: OrderedDict[tuple[Any, ...], tuple[CompiledSlice, Principal]] = OrderedDict()
         self._bases: OrderedDict[tuple[Any, ...], EntityHandle] = OrderedDict()
         self._decisions: OrderedDict[tuple[Any, ...], tuple[PolicyDecision, CompiledSlice, Principal]] = OrderedDict()
-        self._retired: list[OrderedDict[tuple[Any, ...], Any]] = []
+        self._retired: list[OrderedDict[Any, Any]] = []
 
     def use(self, source: PolicySource) -> None:
         """Decide with other policies from now on: nothing that was remembered under the old ones is used again."""
+        self._retired += [OrderedDict(enumerate(self._source.policies)), *self._compiler.caches]
         self._retired += [self._slices, self._narrowed, self._bases, self._decisions]
         self._source, self._compiler = source, SliceCompiler(self._model, parses=self._compiler.parses)
         self._slices, self._narrowed, self._bases, self._decisions = OrderedDict(), OrderedDict(), OrderedDict(), OrderedDict()
@@ -78,6 +80,12 @@ class Authorizer:
     def policies(self) -> tuple[Policy, ...]:
         """The live policies of the files."""
         return self._source.policies
+
+    def policies_about(self, account: str) -> tuple[Policy, ...]:
+        """The live policies of the files that may have a word in calls of this account: those of the Region, of the account itself, and
+        of the units around it."""
+        containers = frozenset((e["uid"]["type"], e["uid"]["id"]) for e in account_entities(account, self._around))
+        return tuple(p for p in self._source.policies if p.layer != ACCOUNT or p.account == account or _is_around(p, containers))
 
     @property
     def digest(self) -> str:
@@ -182,12 +190,12 @@ class Authorizer:
         return self._compiler.compile(action, self._members(side, principal, action, resource))
 
     def _members(self, side: str, principal: Principal, action: str, resource: Resource) -> tuple[Policy, ...]:
-        uid, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
+        own, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
         groups = self._model.ancestors[action]
         return tuple(
             policy
             for policy in self._policies(side, principal, resource)
-            if matches_action(policy.est, groups, action) and matches_resource(policy.est, uid, ancestors)
+            if matches_action(policy.est, groups, action) and matches_resource(policy.est, own, ancestors)
         )
 
     def _policies(self, side: str, principal: Principal, resource: Resource) -> Iterable[Policy]:
@@ -217,6 +225,13 @@ class Authorizer:
         if remember:
             _keep(self._bases, name, made, BASES_MAX)
         return made
+
+
+def _is_around(policy: Policy, containers: frozenset[Uid]) -> bool:
+    """Whether a policy of no single account is one of these units."""
+    scope = policy.est["resource"]
+    inside = scope.get("entity") or scope.get("in", {}).get("entity")
+    return not policy.account and inside is not None and uid(inside) in containers
 
 
 def _version(resource: Resource) -> tuple[Any, ...]:

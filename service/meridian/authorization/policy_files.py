@@ -6,16 +6,19 @@ inside their account; account permits yield where a key does not delegate to its
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
 from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
 from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX
 from meridian.authorization.policy_text import PolicyText, policy_texts
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
+
+T = TypeVar("T")
 
 OWNED: Final = ("KMS::Account", "KMS::Scope", "KMS::KeyFamily", "KMS::AliasPath", "KMS::Key", "KMS::Alias", "KMS::KeyStore")
 
@@ -31,16 +34,32 @@ NOT_DELEGATED: Final[Est] = {
 """The clause that makes account permits count only for keys that delegate to their account."""
 
 
-AT_ONCE: Final = 20
+AT_ONCE: Final = 5
 """Policies that are read in one go."""
+
+Breathe = Callable[[], None]
+"""Called again and again while a set is understood, so that other threads come to their turn: what reads policies holds the interpreter."""
+
+
+def no_breath() -> None:
+    """For those whom nobody waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: place, @id and why; and the account whose policy it is, empty where it is nobody's alone."""
+
+    text: str
+    account: str = ""
 
 
 class PolicySetError(Exception):
-    """The policies cannot be used; `faults` lists everything that is wrong."""
+    """The policies cannot be used; `found` and `faults`, their texts, list everything that is wrong."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    def __init__(self, found: Sequence[Fault]) -> None:
+        self.found = tuple(found)
+        self.faults = [fault.text for fault in found]
+        super().__init__("; ".join(self.faults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +70,60 @@ class PolicySource:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyTexts:
+    """What the files say, not yet understood."""
+
+    texts: tuple[tuple[str, str], ...]
+    """Names and texts of the files, by name."""
+    digest: str
+
+
 def load_policies(directory: Path, schema: SchemaHandle) -> PolicySource:
-    """Every *.cedar file of a directory. Raises: PolicySetError."""
-    files = sorted(directory.glob("*.cedar"))
-    if not files:
-        raise PolicySetError([f"{directory}: no policy files"])
-    faults: list[str] = []
-    policies: list[Policy] = []
+    """Every *.cedar file of a directory. Raises: PolicySetError, OSError."""
+    return understand(read_texts(directory), schema)
+
+
+def read_texts(directory: Path) -> PolicyTexts:
+    """The texts of every *.cedar file. Raises: PolicySetError where there is none, or one is no UTF-8; OSError."""
+    texts = tuple((path.name, _text_of(path)) for path in sorted(directory.glob("*.cedar")))
+    if not texts:
+        raise PolicySetError([Fault(f"{directory}: no policy files")])
     digest = sha256()
-    for path in files:
-        text = path.read_text()
-        digest.update(path.name.encode() + b"\x00" + text.encode() + b"\x00")
-        policies += _load(path.name, text, schema, faults)
+    for name, text in texts:
+        digest.update(name.encode() + b"\x00" + text.encode() + b"\x00")
+    return PolicyTexts(texts, digest.hexdigest())
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as fault:
+        raise PolicySetError([Fault(f"{path.name}: is no UTF-8 text")]) from fault
+
+
+def understand(read: PolicyTexts, schema: SchemaHandle, breathe: Breathe = no_breath) -> PolicySource:
+    """The policies of these texts. Raises: PolicySetError."""
+    faults: list[Fault] = []
+    policies: list[Policy] = []
+    for name, text in read.texts:
+        policies += _load(name, text, schema, faults, breathe)
     seen: set[str] = set()
     for policy in policies:
         if policy.policy_id in seen:
-            faults.append(f"{policy.place}: {policy.policy_id}: @id is given to two policies")
+            faults.append(Fault(f"{policy.place}: {policy.policy_id}: @id is given to two policies", policy.account))
         seen.add(policy.policy_id)
     if faults:
         raise PolicySetError(faults)
-    return PolicySource(tuple(policies), digest.hexdigest())
+    return PolicySource(tuple(policies), read.digest)
 
 
-def _load(name: str, text: str, schema: SchemaHandle, faults: list[str]) -> list[Policy]:
-    texts = policy_texts(text)
+def _load(name: str, text: str, schema: SchemaHandle, faults: list[Fault], breathe: Breathe) -> list[Policy]:
+    texts = tuple(_breathing(policy_texts(text), breathe))
     try:
-        parsed = _parsed(text, texts)
+        parsed = _parsed(text, texts, breathe)
     except PolicySyntaxError as fault:
-        faults.append(f"{name}: {fault}")
+        faults.append(Fault(f"{name}: {fault}"))
         return []
     places = [f"{name}:{written.line}" for written in texts]
     labels = [
@@ -86,27 +131,39 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[str]) -> list
         for number, (place, est) in enumerate(zip(places, parsed, strict=True), 1)
     ]
     for number, text_fault in validation_faults(text, schema):
-        faults.append(f"{labels[number] if number < len(labels) else name}: {text_fault}")
+        known = number < len(labels)
+        faults.append(Fault(f"{labels[number] if known else name}: {text_fault}", _owner_of(parsed[number]) if known else ""))
     made = []
-    for place, label, est in zip(places, labels, parsed, strict=True):
+    for place, label, est in _breathing(zip(places, labels, parsed, strict=True), breathe):
         found = _faults_of(est)
-        faults += [f"{label}: {fault}" for fault in found]
+        faults += [Fault(f"{label}: {fault}", _owner_of(est)) for fault in found]
         if not found:
             made.append(replace(_policy(est), place=place))
     return made
 
 
-def _parsed(text: str, texts: tuple[PolicyText, ...]) -> list[Est]:
+def _breathing(items: Iterable[T], breathe: Breathe) -> Iterator[T]:
+    """These, with a breath now and then."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % (10 * AT_ONCE) == 0:
+            breathe()
+
+
+def _parsed(text: str, texts: tuple[PolicyText, ...], breathe: Breathe) -> list[Est]:
     """The policies of a text, read some at a time: the reader holds the interpreter, and calls are being served meanwhile.
 
     Raises: PolicySyntaxError, with places in the whole text.
     """
+    parsed: list[Est] = []
     try:
-        parts = [parse_policies("\n".join(each.text for each in texts[at : at + AT_ONCE])) for at in range(0, len(texts), AT_ONCE)]
+        for at in range(0, len(texts), AT_ONCE):
+            parsed += parse_policies("\n".join(each.text for each in texts[at : at + AT_ONCE]))
+            breathe()
     except PolicySyntaxError:
         parse_policies(text)
         raise
-    return [est for part in parts for est in part]
+    return parsed
 
 
 def _faults_of(est: Est) -> list[str]:
@@ -152,6 +209,11 @@ def _account_of(est: Est) -> str | None:
     kind, name = uid(entity)
     account = name.split("/", 1)[0]
     return account if kind in OWNED and ACCOUNT_ID.fullmatch(account) else None
+
+
+def _owner_of(est: Est) -> str:
+    """The account that a policy speaks for, as far as a faulty one says it."""
+    return str(est.get("annotations", {}).get("account") or _account_of(est) or "")
 
 
 def _policy(est: Est) -> Policy:

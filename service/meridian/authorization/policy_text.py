@@ -5,6 +5,7 @@ and the semicolon that ends a policy matter.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,21 +21,17 @@ class PolicyText:
     text: str
 
 
-def policy_texts(text: str) -> tuple[PolicyText, ...]:
+def policy_texts(text: str) -> Iterator[PolicyText]:
     """The policies of a text in their order; a last one without its semicolon counts too."""
-    found, start = [], -1
+    line, counted, start = 1, 0, -1
     for token in TOKEN.finditer(text):
         if token[0].startswith("//"):
             continue
         if start < 0:
             start = token.start()
+            line, counted = line + text.count("\n", counted, start), start
         if token[0] == ";":
-            found.append(_policy(text, start, token.end()))
+            yield PolicyText(line, text[start : token.end()])
             start = -1
     if start >= 0:
-        found.append(_policy(text, start, len(text)))
-    return tuple(found)
-
-
-def _policy(text: str, start: int, end: int) -> PolicyText:
-    return PolicyText(text.count("\n", 0, start) + 1, text[start:end])
+        yield PolicyText(line, text[start:])

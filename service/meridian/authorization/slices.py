@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from meridian.authorization.evaluator import PolicyHandle, SchemaHandle
 from meridian.authorization.policies import Policy
@@ -46,6 +46,11 @@ class SliceCompiler:
         self._schemas: OrderedDict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = OrderedDict()
         self.parses = parses
         """How many policy sets were parsed; a warm call parses none."""
+
+    @property
+    def caches(self) -> tuple[OrderedDict[Any, Any], ...]:
+        """What is kept in memory, to be freed piece by piece when this compiler is done."""
+        return self._schemas, self._compiled
 
     @property
     def kept(self) -> tuple[int, int]:

@@ -35,8 +35,8 @@ class AccessCheck(PolicyAccess):
         self._steps = steps
         self._rpcs = rpcs
 
-    def describe(self) -> PolicySetTold:
-        return self._live.describe()
+    def describe(self, account: str) -> PolicySetTold:
+        return self._live.describe(account)
 
     async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> tuple[Explanation, ...]:
         principal = self._principals.find_by_arn(principal_arn)
@@ -51,9 +51,9 @@ class AccessCheck(PolicyAccess):
                 waiting = step(asked)
                 if waiting is not None:
                     await waiting
+            return self._authorize.explain(asked)
         except AccessDeniedException:
-            return ()  # refused before any policy: a key of another account that is absent or closed to him
-        return self._authorize.explain(asked)
+            return ()  # a key of another account that is absent or closed to him: which of them, nobody here is told
 
 
 def _fill_payload(request: Any) -> None:

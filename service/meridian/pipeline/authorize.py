@@ -13,6 +13,7 @@ from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
 from meridian.authorization.explain import explain
 from meridian.authorization.facts import CallFacts
+from meridian.authorization.policies import KEY
 from meridian.catalog import Requirement
 from meridian.domain.call import Call, PolicyDecision, Principal
 from meridian.domain.key import Key
@@ -39,17 +40,27 @@ class Authorize:
             raise refusal
 
     def explain(self, call: Call) -> tuple[Explanation, ...]:
-        """The same decisions with their reasons; nothing is raised for a refusal, and the call keeps no trace of them."""
+        """The same decisions with their reasons; the call keeps no trace of them.
+
+        Raises: AccessDeniedException for a refusal on a resource of another account alone: why, and whether it is there, is not told.
+        """
         return tuple(self._explain(call, requirement) for requirement in _asked(call))
 
     def _explain(self, call: Call, requirement: Requirement) -> Explanation:
         principal, resource = call.principal, self._resource(call, requirement)
         if principal is None or resource is None:
             raise KMSInternalException(reason=f"nothing to decide {requirement.action} on")
-        if resource.account != principal.account and not requirement.cross_account:
-            return Explanation(PolicyDecision(requirement.action, resource.arn, False))
+        abroad = resource.account != principal.account
+        if abroad and not requirement.cross_account:
+            raise foreign_denial(principal, requirement.action)
         facts = CallFacts(call, requirement, self._region, self._region_labels)
-        return explain(self._authorizer, principal, requirement.action, resource, facts)
+        found = explain(self._authorizer, principal, requirement.action, resource, facts)
+        if abroad and not found.decision.allowed:
+            raise foreign_denial(principal, requirement.action)
+        named = replace(found.decision, resource=_as_named(call, requirement, found.decision))
+        # What another account wrote into the policy of its key is not this account's to read.
+        deciding = tuple(told for told in found.deciding if not abroad or told.layer != KEY)
+        return replace(found, decision=named, deciding=deciding)
 
     def _decide(self, call: Call, requirement: Requirement) -> Exception | None:
         principal = call.principal

@@ -11,8 +11,8 @@ from meridian.domain.policy_answer import Explanation, PolicySetTold
 class PolicyAccess(Protocol):
     """The policies in force, and what they would answer."""
 
-    def describe(self) -> PolicySetTold:
-        """The policies of the Region's files."""
+    def describe(self, account: str) -> PolicySetTold:
+        """The policies of the Region's files that concern this account."""
         ...
 
     async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> tuple[Explanation, ...]:

@@ -10,6 +10,6 @@ from meridian.domain.policy_answer import PolicySetTold
 class LivePolicySet(Protocol):
     """The policies of the Region's files, as this process uses them."""
 
-    def describe(self) -> PolicySetTold:
-        """What is in force, since when, and what came of the last change."""
+    def describe(self, account: str) -> PolicySetTold:
+        """What is in force for this account, since when, and what came of the last change."""
         ...

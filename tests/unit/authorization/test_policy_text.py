@@ -40,9 +40,9 @@ def test_a_policy_begins_after_comments_and_strings_hide_what_is_in_them() -> No
 
 def test_as_many_texts_as_policies() -> None:
     text = '@reason("a \\" ; b") permit (principal, action, resource) when { "x" like "*;*" };forbid (principal, action, resource)\n;'
-    assert len(policy_texts(text)) == len(parse_policies(text)) == 2
+    assert len(list(policy_texts(text))) == len(parse_policies(text)) == 2
 
 
 def test_a_carriage_return_ends_a_comment_as_it_does_for_the_parser() -> None:
     text = "// one\rpermit (principal, action, resource);\r\n// two\r\nforbid (principal, action, resource);"
-    assert len(policy_texts(text)) == len(parse_policies(text)) == 2
+    assert len(list(policy_texts(text))) == len(parse_policies(text)) == 2

@@ -98,12 +98,16 @@ class Decision(_message.Message):
     action: _builtins.str
     """Action of the policy schema."""
     resource: _builtins.str
-    """What it was decided on: an ARN, an alias, a key store, or "*"."""
+    """What it was decided on, as the request named it: an ARN, an alias, a key
+    store, or "*".
+    """
     allowed: _builtins.bool
     """The answer."""
     @_builtins.property
     def deciding(self) -> _containers.RepeatedCompositeFieldContainer[Global___Policy]:
-        """The policies that made the answer; none on a default deny."""
+        """The policies that made the answer; none on a default deny. The policy of
+        another account's key is not named.
+        """
 
     @_builtins.property
     def closest(self) -> _containers.RepeatedCompositeFieldContainer[Global___NearMiss]:
@@ -162,7 +166,7 @@ class DescribePolicySetResponse(_message.Message):
 
     @_builtins.property
     def policies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Policy]:
-        """The policies."""
+        """The policies of the Region, and of the caller's account and its units."""
 
     @_builtins.property
     def refused_at(self) -> _timestamp_pb2.Timestamp:
@@ -172,7 +176,9 @@ class DescribePolicySetResponse(_message.Message):
 
     @_builtins.property
     def faults(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What is wrong with them."""
+        """What is wrong with them; of other accounts' policies only that something
+        is.
+        """
 
     def __init__(
         self,
@@ -230,7 +236,9 @@ class CheckAccessResponse(_message.Message):
     ALLOWED_FIELD_NUMBER: _builtins.int
     DECISIONS_FIELD_NUMBER: _builtins.int
     allowed: _builtins.bool
-    """Whether every decision is an allow."""
+    """Whether every decision of this Region is an allow. What ReplicateKey and
+    UpdatePrimaryRegion need in the other Region is asked there.
+    """
     @_builtins.property
     def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Decision]:
         """The decisions, in the order of the contract."""

@@ -52,7 +52,8 @@ class AccessServiceServicer:
     """
 
     def DescribePolicySet(self, request, context):
-        """Tells which policies of the Region's files are in force.
+        """Tells which policies of the Region's files are in force, as far as they
+        concern the caller's account: those of other accounts are not told.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,7 +61,9 @@ class AccessServiceServicer:
 
     def CheckAccess(self, request, context):
         """Tells whether a principal of the caller's account would be allowed a call,
-        and why. No key is used, and nothing is told about the state of one.
+        and why. No key is used, and nothing is told about the state of one. Where
+        a key of another account is closed to the principal there is no decision
+        to read: the answer is the same as for a key that does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

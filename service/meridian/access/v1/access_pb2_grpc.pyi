@@ -36,10 +36,14 @@ class AccessServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AccessServiceAsyncStub: ...
     DescribePolicySet: _grpc.UnaryUnaryMultiCallable[_access_pb2.DescribePolicySetRequest, _access_pb2.DescribePolicySetResponse]
-    """Tells which policies of the Region's files are in force."""
+    """Tells which policies of the Region's files are in force, as far as they
+    concern the caller's account: those of other accounts are not told.
+    """
     CheckAccess: _grpc.UnaryUnaryMultiCallable[_access_pb2.CheckAccessRequest, _access_pb2.CheckAccessResponse]
     """Tells whether a principal of the caller's account would be allowed a call,
-    and why. No key is used, and nothing is told about the state of one.
+    and why. No key is used, and nothing is told about the state of one. Where
+    a key of another account is closed to the principal there is no decision
+    to read: the answer is the same as for a key that does not exist.
     """
 
 @_typing.type_check_only
@@ -48,10 +52,14 @@ class AccessServiceAsyncStub(AccessServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     DescribePolicySet: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribePolicySetRequest, _access_pb2.DescribePolicySetResponse]  # type: ignore[assignment]
-    """Tells which policies of the Region's files are in force."""
+    """Tells which policies of the Region's files are in force, as far as they
+    concern the caller's account: those of other accounts are not told.
+    """
     CheckAccess: _aio.UnaryUnaryMultiCallable[_access_pb2.CheckAccessRequest, _access_pb2.CheckAccessResponse]  # type: ignore[assignment]
     """Tells whether a principal of the caller's account would be allowed a call,
-    and why. No key is used, and nothing is told about the state of one.
+    and why. No key is used, and nothing is told about the state of one. Where
+    a key of another account is closed to the principal there is no decision
+    to read: the answer is the same as for a key that does not exist.
     """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -63,7 +71,9 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_pb2.DescribePolicySetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.DescribePolicySetResponse, _abc.Awaitable[_access_pb2.DescribePolicySetResponse]]:
-        """Tells which policies of the Region's files are in force."""
+        """Tells which policies of the Region's files are in force, as far as they
+        concern the caller's account: those of other accounts are not told.
+        """
 
     @_abc_1.abstractmethod
     def CheckAccess(
@@ -72,7 +82,9 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.CheckAccessResponse, _abc.Awaitable[_access_pb2.CheckAccessResponse]]:
         """Tells whether a principal of the caller's account would be allowed a call,
-        and why. No key is used, and nothing is told about the state of one.
+        and why. No key is used, and nothing is told about the state of one. Where
+        a key of another account is closed to the principal there is no decision
+        to read: the answer is the same as for a key that does not exist.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import click
@@ -36,14 +37,16 @@ def with_answer(connection: dict[str, Any], ask: Any, tell: Any) -> None:
 
 def _print_set(answer: Any, output: str) -> None:
     policies = [{"id": p.policy_id, "layer": p.layer, "reason": p.reason, "place": p.place} for p in answer.policies]
+    layers = dict(sorted(Counter(p.layer for p in answer.policies).items()))
     refused = answer.refused_at.ToJsonString() if answer.HasField("refused_at") else None
     if output == "json":
-        told = {"digest": answer.digest, "loadedAt": answer.loaded_at.ToJsonString(), "policies": policies}
+        told = {"digest": answer.digest, "loadedAt": answer.loaded_at.ToJsonString(), "layers": layers, "policies": policies}
         show({**told, "refusedAt": refused, "faults": list(answer.faults)})
         return
     for each in policies:
         click.echo(f"{each['layer']:9} {each['id']} ({each['place']}): {each['reason']}")
-    click.echo(f"{len(policies)} policies in force since {answer.loaded_at.ToJsonString()}, digest {answer.digest}")
+    counts = ", ".join(f"{layer} {count}" for layer, count in layers.items())
+    click.echo(f"{len(policies)} policies ({counts}) in force since {answer.loaded_at.ToJsonString()}, digest {answer.digest}")
     for fault in answer.faults:
         click.echo(f"the files are refused since {refused}: {fault}")
 
