@@ -6,7 +6,7 @@ before it, so that a part which leans on a guard before it is judged with its gu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
@@ -35,6 +35,20 @@ class _Part:
 
 def explain(authorizer: Authorizer, principal: Principal, action: str, resource: Resource, facts: Facts) -> Explanation:
     """The decision that a call would get now, and why. Never raises."""
+    steps = explain_in_steps(authorizer, principal, action, resource, facts)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Explanation = end.value
+            return found
+
+
+def explain_in_steps(
+    authorizer: Authorizer, principal: Principal, action: str, resource: Resource, facts: Facts
+) -> Generator[None, None, Explanation]:
+    """The same in short steps, for those who have other work: of a thousand permits, each is asked by itself. The decision is made at the
+    first step, and every step asks the policies that made it."""
     decision = authorizer.decide(principal, action, resource, facts)
     try:
         question = authorizer.question(principal, action, resource, facts)
@@ -44,7 +58,7 @@ def explain(authorizer: Authorizer, principal: Principal, action: str, resource:
     told = tuple(told_of(known[name]) for name in decision.policy_ids if name in known)
     if decision.allowed or decision.policy_ids or decision.errors:
         return Explanation(decision, told)
-    return Explanation(decision, (), _closest(question))
+    return Explanation(decision, (), (yield from _closest(question)))
 
 
 def told_of(policy: Policy) -> Told:
@@ -52,8 +66,12 @@ def told_of(policy: Policy) -> Told:
     return Told(policy.policy_id, policy.layer, policy.reason, policy.place)
 
 
-def _closest(question: Question) -> tuple[NearMiss, ...]:
-    misses = [miss for policy in question.policies if policy.is_permit for miss in _miss(question, policy)]
+def _closest(question: Question) -> Generator[None, None, tuple[NearMiss, ...]]:
+    misses: list[tuple[int, NearMiss]] = []
+    for policy in question.policies:
+        if policy.is_permit:
+            misses += _miss(question, policy)
+            yield
     misses.sort(key=lambda miss: (miss[0], miss[1].policy_id))
     return tuple(miss for _, miss in misses[:CLOSEST_MAX])
 

@@ -51,7 +51,7 @@ class AccessCheck(PolicyAccess):
                 waiting = step(asked)
                 if waiting is not None:
                     await waiting
-            return self._authorize.explain(asked)
+            return await self._authorize.explain(asked)
         except AccessDeniedException:
             return ()  # a key of another account that is absent or closed to him: which of them, nobody here is told
 

@@ -6,12 +6,13 @@ All decisions are made and audited; the first refusal is the answer. Requirement
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
-from meridian.authorization.explain import explain
+from meridian.authorization.explain import explain_in_steps
 from meridian.authorization.facts import CallFacts
 from meridian.authorization.policies import KEY
 from meridian.catalog import Requirement
@@ -39,14 +40,14 @@ class Authorize:
         if refusal is not None:
             raise refusal
 
-    def explain(self, call: Call) -> tuple[Explanation, ...]:
+    async def explain(self, call: Call) -> tuple[Explanation, ...]:
         """The same decisions with their reasons; the call keeps no trace of them.
 
         Raises: AccessDeniedException for a refusal on a resource of another account alone: why, and whether it is there, is not told.
         """
-        return tuple(self._explain(call, requirement) for requirement in _asked(call))
+        return tuple([await self._explain(call, requirement) for requirement in _asked(call)])
 
-    def _explain(self, call: Call, requirement: Requirement) -> Explanation:
+    async def _explain(self, call: Call, requirement: Requirement) -> Explanation:
         principal, resource = call.principal, self._resource(call, requirement)
         if principal is None or resource is None:
             raise KMSInternalException(reason=f"nothing to decide {requirement.action} on")
@@ -54,7 +55,7 @@ class Authorize:
         if abroad and not requirement.cross_account:
             raise foreign_denial(principal, requirement.action)
         facts = CallFacts(call, requirement, self._region, self._region_labels)
-        found = explain(self._authorizer, principal, requirement.action, resource, facts)
+        found = await _between_calls(explain_in_steps(self._authorizer, principal, requirement.action, resource, facts))
         if abroad and not found.decision.allowed:
             raise foreign_denial(principal, requirement.action)
         named = replace(found.decision, resource=_as_named(call, requirement, found.decision))
@@ -94,6 +95,17 @@ class Authorize:
         if requirement.resource == "SCOPE" and call.principal is not None:
             return ScopeResource(call.principal.account, self._region)
         return None
+
+
+async def _between_calls(steps: Generator[None, None, Explanation]) -> Explanation:
+    """The explanation, its steps made one at a time between those of other calls."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Explanation = end.value
+            return found
+        await asyncio.sleep(0)
 
 
 def _asked(call: Call) -> Iterator[Requirement]:
