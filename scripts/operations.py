@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from meridian.catalog import Rpc, rpcs
+from meridian.catalog import Rpc, rpcs, served_rpcs
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "operations.md"
@@ -24,6 +24,15 @@ walk the same pipeline. The permission is the Cedar action, on the key unless sa
 |---|---|---|---|---|---|
 """
 
+OWN = """
+## Meridian's own
+
+AWS KMS does not have these calls; they answer over gRPC alone, by the same pipeline.
+
+| call | permission | gRPC service | called by tests |
+|---|---|---|---|
+"""
+
 
 def callers(rpc: Rpc) -> tuple[list[str], bool]:
     """Test modules that call the operation over gRPC, and whether the tests of boto3 do."""
@@ -38,12 +47,23 @@ def callers(rpc: Rpc) -> tuple[list[str], bool]:
 
 
 def line(rpc: Rpc) -> str:
-    permissions = ", ".join(dict.fromkeys(f"{r.action}{_place(r.resource)}{' there' if r.by_peer else ''}" for r in rpc.requires))
-    service = rpc.path.split("/")[1].rsplit(".", 1)[1]
     tests, aws = callers(rpc)
     answers = NEVER_SUCCEEDS.get(rpc.name, "yes")
-    shown = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
-    return f"| {rpc.operation} | {permissions} | {service} | {answers} | {shown} | {'boto3' if aws else 'no'} |"
+    return f"| {_names(rpc)} | {answers} | {_first(tests)} | {'boto3' if aws else 'no'} |"
+
+
+def own_line(rpc: Rpc) -> str:
+    return f"| {_names(rpc)} | {_first(callers(rpc)[0])} |"
+
+
+def _names(rpc: Rpc) -> str:
+    permissions = ", ".join(dict.fromkeys(f"{r.action}{_place(r.resource)}{' there' if r.by_peer else ''}" for r in rpc.requires))
+    service = rpc.path.split("/")[1].rsplit(".", 1)[1]
+    return f"{rpc.operation} | {permissions} | {service}"
+
+
+def _first(tests: list[str]) -> str:
+    return ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
 
 
 def _place(resource: str) -> str:
@@ -52,6 +72,7 @@ def _place(resource: str) -> str:
 
 def main() -> int:
     text = HEAD.format(count=len(rpcs())) + "\n".join(line(rpc) for rpc in sorted(rpcs().values(), key=lambda r: r.operation)) + "\n"
+    text += OWN + "\n".join(own_line(rpc) for name, rpc in served_rpcs().items() if name not in rpcs()) + "\n"
     if "--check" not in sys.argv:
         TARGET.write_text(text)
         return 0

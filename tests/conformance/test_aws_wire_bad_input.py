@@ -55,6 +55,8 @@ def send(deployment: Deployment, body: bytes, target: str | None = "TrentService
         (b"{}", None, "UnknownOperationException"),
         (b"{}", "TrentService.Nothing", "UnknownOperationException"),
         (b"{}", "OtherService.ListKeys", "UnknownOperationException"),
+        (b"{}", "TrentService.CheckAccess", "UnknownOperationException"),
+        (b"{}", "TrentService.DescribePolicySet", "UnknownOperationException"),
         (b"{", "TrentService.ListKeys", "SerializationException"),
         (b"[]", "TrentService.ListKeys", "SerializationException"),
         (b'{"Limit": "five"}', "TrentService.ListKeys", "SerializationException"),

@@ -9,9 +9,11 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import rpcs
+from meridian.catalog import rpcs, served_rpcs
 from meridian.client import Client, errors
+from meridian.kms.v1 import types_pb2 as t
 
+SERVER_FAULTS = {"DependencyTimeoutException", "KMSInternalException"}
 APP = "arn:aws:iam::111122223333:service/app"
 ALICE = "arn:aws:iam::111122223333:user/alice"
 TENANT = "arn:aws:iam::111122223333:service/tenant-a"
@@ -66,8 +68,6 @@ def test_every_decision_of_a_call_is_told(auditor: Client, key_id: str, two_regi
 
 
 def test_a_grant_and_a_key_policy_count(auditor: Client, key_id: str, two_regions: Deployment) -> None:
-    from meridian.kms.v1 import types_pb2 as t
-
     assert not ask(auditor, TENANT, "Encrypt", key_id=key_id, plaintext=b"x").allowed
     with two_regions.client(HOME, "developer") as developer:
         developer.create_grant(key_id=key_id, grantee_principal=TENANT, operations=[t.GRANT_OPERATION_ENCRYPT])
@@ -117,6 +117,35 @@ def test_what_is_no_request_is_refused(auditor: Client, key_id: str) -> None:
         assert caught.value.fields[0][0] == "request"
     with pytest.raises(errors.NotFoundException):
         ask(auditor, APP, "Encrypt", key_id="1234abcd-12ab-34cd-56ef-1234567890ab", plaintext=b"x")
+
+
+BEFORE_ITS_DECISIONS = {
+    "NotFoundException": ("Encrypt", {"key_id": "1234abcd-12ab-34cd-56ef-1234567890ab"}),
+    "InvalidArnException": ("Encrypt", {"key_id": "arn:aws:kms:us-east-1:111122223333:nothing/x"}),
+    "InvalidAliasNameException": ("CreateAlias", {"alias_name": "alias/aws/x"}),
+    "InvalidCiphertextException": ("Decrypt", {"ciphertext_blob": b"x"}),
+    "IncorrectKeyException": ("Decrypt", {"key_id": "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"}),
+    "InvalidGrantTokenException": ("Encrypt", {"grant_tokens": ["x"]}),
+    "InvalidGrantIdException": ("ListGrants", {"grant_id": "x"}),
+    "UnsupportedOperationException": ("CreateKey", {"key_spec": t.KEY_SPEC_SM2, "key_usage": t.KEY_USAGE_TYPE_SIGN_VERIFY}),
+}
+
+
+@pytest.mark.parametrize("error", sorted(set(served_rpcs()["CheckAccess"].errors) - SERVER_FAULTS))
+def test_what_the_call_would_raise_before_its_decisions_is_raised(
+    auditor: Client, key_id: str, error: str, two_regions: Deployment
+) -> None:
+    operation, fields = BEFORE_ITS_DECISIONS[error]
+    named = rpcs()[operation].request_class.DESCRIPTOR.fields_by_name
+    own: dict[str, Any] = {"key_id": key_id, "target_key_id": key_id}
+    if error == "IncorrectKeyException":
+        with two_regions.client(HOME, "app") as app:
+            own["ciphertext_blob"] = app.encrypt(key_id=key_id, plaintext=b"x").ciphertext_blob
+    request = {name: value for name, value in own.items() if name in named} | fields
+    if error == "InvalidCiphertextException":
+        del request["key_id"]
+    with pytest.raises(getattr(errors, error)):
+        ask(auditor, APP, operation, **request)
 
 
 def test_the_other_region_answers_by_its_own_policies(two_regions: Deployment, key_id: str) -> None:
