@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_kinds
 import bench_reload
-from bench_process import GENERATOR, Call, measure, pin, spread
+from bench_process import GENERATOR, Call, measure, pin, report
 from tests.deployment import HOME, Deployment
 
 from meridian.catalog import rpcs
@@ -255,11 +255,6 @@ async def lone_rates(adaptive: Server, immediate: Server, keys: tuple[str, str],
         for _ in range(count):
             ratios.append((await one.measure(one.encrypt, calls // 4, 1))[1] / (await two.measure(two.encrypt, calls // 4, 1))[1])
     return ratios
-
-
-def report(name: str, values: list[float], limit: float | None, at_least: bool = False) -> None:
-    bound = "" if limit is None else f"  {'≥' if at_least else '≤'} {limit}"
-    print(f"| {name} | {spread(values)} |{bound} |", flush=True)
 
 
 def main() -> None:

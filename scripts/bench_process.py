@@ -54,6 +54,12 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} [{min(values):.2f}-{max(values):.2f}]"
 
 
+def report(name: str, values: list[float], limit: float | None, at_least: bool = False) -> None:
+    """Print a row of the table."""
+    bound = "" if limit is None else f"  {'≥' if at_least else '≤'} {limit}"
+    print(f"| {name} | {spread(values)} |{bound} |", flush=True)
+
+
 @contextlib.contextmanager
 def running(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A server on the servers' core from its first instruction, so that it sees one core; its output goes to a file."""

@@ -390,10 +390,12 @@ class Region:
         read_document = partial(
             ReadPolicyDocument, partition=s.partition, region=s.region, model=self.authorizer.model, services=s.services, limits=s.limits
         )
+        find_grants = FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy)
         until_decided: tuple[Step, ...] = (
             Validate(),
+            find_grants.require_forms,
             Resolve(directory, partition=s.partition, region=s.region),
-            FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy),
+            find_grants,
             Foresee(partition=s.partition, region=s.region),
             FindIdleDays(usage, s.limits.day_seconds),
         )

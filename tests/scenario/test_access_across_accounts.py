@@ -11,6 +11,8 @@ from tests.deployment import HOME, Deployment
 
 from meridian.catalog import rpcs
 from meridian.client import Client
+from meridian.client.errors import KmsServiceError
+from meridian.kms.v1 import types_pb2 as t
 
 PARTNER = "arn:aws:iam::444455556666:service/partner"
 BOB = "arn:aws:iam::444455556666:user/bob"
@@ -47,6 +49,36 @@ def test_a_closed_key_and_an_absent_one_give_the_same_answer(
         assert told == ask(asker, principal, operation, key_id=ABSENT, **fields)
         assert not told.allowed
         assert "merger" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [
+        ("Encrypt", {"plaintext": b"x", "grant_tokens": ["x"]}),
+        ("CreateGrant", {"grantee_principal": "x", "operations": [t.GRANT_OPERATION_DECRYPT]}),
+        ("ListGrants", {"grant_id": "x"}),
+        ("RevokeGrant", {"grant_id": "x"}),
+        ("RevokeGrant", {"grant_id": "0" * 64}),
+    ],
+)
+def test_what_a_call_says_of_grants_does_not_tell_whether_a_key_is_there(
+    two_regions: Deployment, asker: Client, operation: str, fields: dict[str, Any]
+) -> None:
+    closed, rpc = key_with(two_regions, HUSHED), rpcs()[operation]
+
+    def asked(arn: str) -> str:
+        try:
+            return str(ask(asker, PARTNER, operation, key_id=arn, **fields))
+        except KmsServiceError as error:
+            return error.code
+
+    def called(arn: str) -> str:
+        with two_regions.client(HOME, "partner") as partner, pytest.raises(KmsServiceError) as caught:
+            partner.call(rpc, rpc.request_class(key_id=arn, **fields))
+        return str(caught.value.code)
+
+    assert called(closed) == called(ABSENT)
+    assert asked(closed) == asked(ABSENT)
 
 
 def test_a_call_on_two_keys_tells_nothing_where_one_is_closed_or_absent(two_regions: Deployment, asker: Client) -> None:

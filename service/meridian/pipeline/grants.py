@@ -1,4 +1,5 @@
-"""After the keys: which grants could admit this call, and which grant a call is about.
+"""Before the keys: the form of what a request says of grants. After the keys: which grants could admit this call, and which grant a call
+is about.
 
 Grants of a caller on a key come from memory; the first time, they are one read of the store.
 
@@ -47,14 +48,25 @@ class FindGrants:
         self._clock = clock
         self._entropy = entropy
 
+    def require_forms(self, call: Call) -> None:
+        """What the request says of grants can be read. Asked before any key is looked up: asked later, the answer would tell whether a
+        key of another account is there."""
+        request, name = call.request, call.rpc.name
+        for token in getattr(request, "grant_tokens", ()):
+            self._grant_id_of(token)
+        if name == "CreateGrant":
+            _require_wanted(request)
+        elif name in ("RetireGrant", "RevokeGrant"):
+            _require_grant_id(self._named_end(call))
+        elif name == "ListGrants" and request.HasField("grant_id"):
+            _require_grant_id(request.grant_id)
+
     def __call__(self, call: Call) -> Awaitable[None] | None:
         name = call.rpc.name
         if name in ("RetireGrant", "RevokeGrant"):
             return self._find_ended(call)
         if name == "CreateGrant":
             call.grant = self._wanted(call)
-        if name == "ListGrants" and call.request.HasField("grant_id"):
-            _require_grant_id(call.request.grant_id)
         named = {self._grant_id_of(token) for token in getattr(call.request, "grant_tokens", ())}
         for field, key in call.keys.items():
             known = self._directory.find_cached_grants(key, call.principal.arn) if call.principal is not None else ()
@@ -83,13 +95,6 @@ class FindGrants:
         request, key = call.request, call.keys["key_id"]
         if call.principal is None:
             raise KMSInternalException(reason="no principal")
-        if request.HasField("grantee_service_principal") or request.HasField("retiring_service_principal"):
-            raise ValidationException("Service principals do not exist here.", fields=[("granteeServicePrincipal", "no such principal")])
-        if not request.HasField("grantee_principal"):
-            raise ValidationException("GranteePrincipal is required.", fields=[("granteePrincipal", "missing")])
-        for field in ("grantee_principal", "retiring_principal"):
-            if request.HasField(field):
-                require_principal(getattr(request, field))
         kind, pairs = _constraint(request)
         operations = request.DESCRIPTOR.fields_by_name["operations"]
         return Grant(
@@ -110,11 +115,7 @@ class FindGrants:
     # ---- a grant that is to end
 
     async def _find_ended(self, call: Call) -> None:
-        request = call.request
-        named = request.grant_id if request.HasField("grant_id") else ""
-        if call.rpc.name == "RetireGrant":
-            named = self._named_by_retirement(request, named)
-        _require_grant_id(named)
+        named = self._named_end(call)
         async with self._store.reading() as uow:
             grant = await uow.grants.find(named)
         key = call.keys.get("key_id")
@@ -128,6 +129,11 @@ class FindGrants:
                 raise AccessDeniedException("The grant can be retired by its retiring principal, its grantee or its account alone.")
             call.keys = {"grant_id": key or await self._key_of(grant)}
             call.grants["grant_id"] = (grant,)
+
+    def _named_end(self, call: Call) -> str:
+        request = call.request
+        named = request.grant_id if request.HasField("grant_id") else ""
+        return self._named_by_retirement(request, named) if call.rpc.name == "RetireGrant" else named
 
     def _named_by_retirement(self, request: Any, named: str) -> str:
         if request.HasField("grant_token"):
@@ -144,6 +150,17 @@ class FindGrants:
         if key is None:
             raise NotFoundException(f"Grant ID {grant.grant_id} not found")
         return key
+
+
+def _require_wanted(request: Any) -> None:
+    if request.HasField("grantee_service_principal") or request.HasField("retiring_service_principal"):
+        raise ValidationException("Service principals do not exist here.", fields=[("granteeServicePrincipal", "no such principal")])
+    if not request.HasField("grantee_principal"):
+        raise ValidationException("GranteePrincipal is required.", fields=[("granteePrincipal", "missing")])
+    for field in ("grantee_principal", "retiring_principal"):
+        if request.HasField(field):
+            require_principal(getattr(request, field))
+    _constraint(request)
 
 
 def _require_grant_id(text: str) -> None:
