@@ -28,6 +28,7 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
+from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.migrate import SchemaError, require_current, upgrade
 from meridian.adapters.store_sql.store import SqlStore
@@ -259,11 +260,13 @@ class Region:
         self.store = SqlStore.connect(s.database)
         self._stack.push_async_callback(self.store.close)
         identity = await _identity(self.store, s)
+        self.events = ReportedSecurityEvents(identity=identity, clock=self._clock, entropy=self._entropy, registry=self._registry)
         self._usage = LastUsage(self.store, s.limits.usage_seconds)
         self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy)
         self.authorizer = self._authorizer()
         self.stream = self._audit_stream(identity)
         self._stack.push_async_callback(self.stream.close)
+        self._stack.push_async_callback(self.events.tell, self.stream.append)
         audit = Audit(
             stream=self.stream,
             store=self.store,
@@ -496,6 +499,7 @@ class Region:
             wrapping_keys.refill(),
             policies.run(),
             self._renew_transport_keys(engine),
+            self.events.run(self.stream.append),
         ):
             self._run(work)
 

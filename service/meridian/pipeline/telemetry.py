@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from meridian.domain.call import Call
+from meridian.domain.fault_places import places_of
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 
@@ -66,15 +67,5 @@ class Telemetry:
             operation=call.rpc.name,
             request_id=call.request_id,
             fault=type(error).__name__,
-            at=_places(error),
+            at=places_of(error),
         )
-
-
-def _places(error: BaseException) -> list[str]:
-    places = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return places[-8:]

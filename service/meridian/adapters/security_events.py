@@ -1,0 +1,82 @@
+"""Security events as log lines, a metric and audit records; those of one second and kind are told together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, Metric
+
+from meridian.domain.audit_record import Record, region_record
+from meridian.domain.fault_places import places_of
+from meridian.errors import KmsError
+from meridian.ports.clock import Clock
+from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvent
+from meridian.ports.store_rows import RegionIdentity
+
+TOLD_SECONDS: Final = 1.0
+KINDS_PER_SECOND_MAX: Final = 512
+"""Different events that are told apart within a second; what comes on top is counted under its name alone."""
+TEXT_CHARACTERS_MAX: Final = 256
+
+Kind = tuple[SecurityEvent, str, tuple[tuple[str, str], ...]]
+
+
+class ReportedSecurityEvents:
+    """Implements `ports.security_events.SecurityEvents`. What was reported is told once a second, by `run` or `tell`."""
+
+    def __init__(self, *, identity: RegionIdentity, clock: Clock, entropy: Entropy, registry: CollectorRegistry) -> None:
+        self._identity = identity
+        self._clock = clock
+        self._entropy = entropy
+        self._log = structlog.get_logger("meridian.security")
+        self._counts: dict[SecurityEvent, int] = dict.fromkeys(SecurityEvent, 0)
+        self._waiting: dict[Kind, int] = {}
+        registry.register(self)
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
+        self._counts[event] += 1
+        told = tuple((name, text[:TEXT_CHARACTERS_MAX]) for name, text in sorted(details.items()))
+        kind: Kind = (event, subject[:TEXT_CHARACTERS_MAX], told)
+        if kind not in self._waiting and len(self._waiting) >= KINDS_PER_SECOND_MAX:
+            kind = (event, "", (("others", "not told apart"),))
+        self._waiting[kind] = self._waiting.get(kind, 0) + 1
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=" < ".join(reversed(places_of(fault))))
+
+    async def run(self, append: Callable[[Record], Awaitable[None]]) -> None:
+        """Once a second, until cancelled: tell what was reported. `append` puts a record into the audit stream."""
+        while True:
+            await asyncio.sleep(TOLD_SECONDS)
+            await self.tell(append)
+
+    async def tell(self, append: Callable[[Record], Awaitable[None]]) -> None:
+        """Write what waits to the log and the audit stream. An audit log that takes nothing loses no log line."""
+        waiting, self._waiting = self._waiting, {}
+        for (event, subject, told), count in waiting.items():
+            details = dict(told)
+            self._log.warning("security event", security_event=str(event), subject=subject, count=count, **details)
+            record = region_record(
+                str(event),
+                self._identity.region,
+                event_id=self._entropy.uuid(),
+                now=self._clock.now(),
+                epoch=self._identity.incarnation,
+                details={"subject": subject, "count": count, **details},
+            )
+            try:
+                await append(record)
+            except KmsError as fault:
+                self._log.error("security event without an audit record", security_event=str(event), reason=fault.reason)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metric as Prometheus wants it."""
+        family = CounterMetricFamily("meridian_security_events", "Security events by name.", labels=["event"])
+        for event, count in self._counts.items():
+            family.add_metric([str(event)], count)
+        yield family

@@ -1,0 +1,16 @@
+"""Where an exception came from, without its text: messages of exceptions may quote input."""
+
+from __future__ import annotations
+
+PLACES_MAX = 8
+
+
+def places_of(fault: BaseException) -> list[str]:
+    """The last eight places that the exception passed, outermost first, as `file.py:line function`."""
+    places = []
+    trace = fault.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return places[-PLACES_MAX:]

@@ -1,0 +1,42 @@
+"""What an operator must hear of, whoever notices it: THE table of security events, and the port that takes them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+
+class SecurityEvent(StrEnum):
+    """THE table of security events; the value is the `eventName` of the audit record and the label of the metric."""
+
+    AUTHENTICATION_FAILED = "AuthenticationFailed"
+    """A caller could not prove who it is; the subject is its address."""
+    CLOCK_STEP = "ClockStep"
+    """The system clock moved against the monotonic one."""
+    DATABASE_AHEAD = "DatabaseAhead"
+    """Rows of the database tell of a time or a release that this process does not know yet."""
+    DATABASE_STALE = "DatabaseStale"
+    """The database is older than something that this Region has signed."""
+    PEER_MESSAGE_REFUSED = "PeerMessageRefused"
+    """What another Region said or asked was refused; the subject is that Region, the details name the set and the rule."""
+    POLICY_FAULT = "PolicyFault"
+    """A policy could not be read or evaluated, and the call was denied for it."""
+    UNFORESEEN_FAULT = "UnforeseenFault"
+    """An exception that no code expects; the call was refused for it. The details name type and place."""
+    WRAPPED_ROW_UNREADABLE = "WrappedRowUnreadable"
+    """Wrapped bytes in the database do not open as what their row says they are."""
+
+
+class SecurityEvents(Protocol):
+    """Takes security events. Each is one log line, one count of a metric and one audit record.
+
+    Events of one kind, subject and details within a second are told as one, with their number.
+    """
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
+        """Never raises, never waits. Texts are cut at 256 characters; no secret may be among them."""
+        ...
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        """An exception that no code foresaw: its type and the places it passed, never its text, which may quote input."""
+        ...
