@@ -26,6 +26,7 @@ from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions, AskRegions
@@ -67,6 +68,14 @@ class Unheard:
     def forget(self, account: str, key_id: str) -> None: ...
 
 
+class Alarm:
+    """Security events of a Region in which nothing unforeseen may happen."""
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None: ...
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        raise AssertionError(f"{during}: {type(fault).__name__}") from fault
+
+
 class InProcessRegion:
     """One Region without listeners."""
 
@@ -104,7 +113,9 @@ class InProcessRegion:
         mend = MendSets(**common, entropy=entropy, ask=ask)
         self.membership = MembershipWorker(store=store, mend=mend, region=self.name, wake_outbox=lambda: None)
         dispatch = Dispatch(identity=identity, engine=engine, peer=line, clock=clock)
-        self.outbox = OutboxWorker(store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one")
+        self.outbox = OutboxWorker(
+            store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one", regions=tuple(peers), events=Alarm()
+        )
         self.publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=lambda: None)
         self.schedule = KeyScheduleWorker(
             store=store,
@@ -115,8 +126,12 @@ class InProcessRegion:
             leave=Leave(identity=identity, trail=unheard),
             entropy=entropy,
             limits=Limits(),
+            clock=clock,
+            events=Alarm(),
         )
-        self.reservations = ReservationWorker(store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0)
+        self.reservations = ReservationWorker(
+            store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0, events=Alarm()
+        )
 
     # ---- what is here
 
@@ -228,11 +243,13 @@ class InProcessRegion:
                 continue
         with contextlib.suppress(KmsError):
             await self.reservations.resolve_reserved()
-        await self.outbox.send_due()
+        for region in self.peers:
+            await self.outbox.send_due(region)
 
     async def send(self) -> None:
         self.clock.leap += timedelta(minutes=1)
-        await self.outbox.send_due()
+        for region in self.peers:
+            await self.outbox.send_due(region)
 
     def backup(self) -> None:
         shutil.copy(self.folder / "region.sqlite3", self.folder / "backup")

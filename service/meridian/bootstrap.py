@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -28,8 +28,8 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
-from meridian.adapters.security_events import ReportedSecurityEvents
-from meridian.adapters.store_cache import CachedKeys
+from meridian.adapters.security_events import TOLD_SECONDS, ReportedSecurityEvents
+from meridian.adapters.store_cache import READING_SECONDS, CachedKeys
 from meridian.adapters.store_sql.migrate import SchemaError, require_current, upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.authentication.aws_signature import AwsSignatures
@@ -108,12 +108,15 @@ from meridian.transport.peer_server import ReplicationServer, add_replication_se
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.membership import CompareWorker, MembershipWorker
 from meridian.workers.outbox import OutboxWorker
+from meridian.workers.periodic import PATIENT_SECONDS, URGENT_SECONDS, Job, Supervisor, wait_for_real
 from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.rewrap import RewrapWorker
 from meridian.workers.usage import LastUsage
 
 TRANSPORT_KEY_SECONDS: Final = 3600.0
+SHIPPED_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 5.0
 
 FAULTS: Final = (
     SealError,
@@ -225,11 +228,11 @@ class Region:
         self._entropy = OsEntropy()
         self._registry = CollectorRegistry()
         self._stack = contextlib.AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[grpc.aio.Server] = []
         self._admin: uvicorn.Server | None = None
         self._aws: uvicorn.Server | None = None
         self._ready = False
+        self._supervisor: Supervisor | None = None
 
     @classmethod
     async def start(cls, settings: Settings) -> Region:
@@ -245,14 +248,26 @@ class Region:
     async def stop(self, grace_seconds: float) -> None:
         """Stop listening, finish what is under way, close the audit stream, release everything."""
         self._ready = False
+        if self._supervisor is not None:
+            self._supervisor.begin_stop()
         await asyncio.gather(*[server.stop(grace_seconds) for server in self._servers])
         for server in (self._aws, self._admin):
             if server is not None:
                 server.should_exit = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._supervisor is not None:
+            await self._supervisor.stop(STOP_SECONDS)
         await self._stack.aclose()
+
+    async def ended(self) -> str:
+        """Wait until the Region cannot go on; the answer is the reason."""
+        return await self.supervisor.ended()
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """Runs everything that is not a call. It is there from the start on."""
+        if self._supervisor is None:
+            raise RuntimeError("the Region has not started")
+        return self._supervisor
 
     async def _start(self) -> None:
         s = self._settings
@@ -261,6 +276,7 @@ class Region:
         self._stack.push_async_callback(self.store.close)
         identity = await _identity(self.store, s)
         self.events = ReportedSecurityEvents(identity=identity, clock=self._clock, entropy=self._entropy, registry=self._registry)
+        self._supervisor = Supervisor(clock=self._clock, events=self.events, pause=wait_for_real)
         self._usage = LastUsage(self.store, s.limits.usage_seconds)
         self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy)
         self.authorizer = self._authorizer()
@@ -276,7 +292,7 @@ class Region:
             entropy=self._entropy,
             usage=self._usage,
         )
-        await audit.ship_once()
+        await audit.ship()
         directory = CachedKeys(self.store, self._clock, self.engine.forget)
         self._directory = directory
         await directory.start()
@@ -327,6 +343,8 @@ class Region:
             clock=clock,
             entropy=entropy,
             owner=f"{s.replica}-{os.getpid()}",
+            regions=tuple(peers),
+            events=self.events,
         )
         check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels)
         publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=outbox.wake)
@@ -341,8 +359,10 @@ class Region:
             leave=Leave(identity=identity, trail=audit),
             entropy=entropy,
             limits=s.limits,
+            clock=clock,
+            events=self.events,
         )
-        rewrap = RewrapWorker(store=store, engine=engine, directory=directory, limits=s.limits)
+        rewrap = RewrapWorker(store=store, engine=engine, directory=directory, limits=s.limits, clock=clock, events=self.events)
         wrapping_keys = ImportKeyPool(s.limits.import_keys_ready, wait_seconds=s.limits.import_key_wait_seconds)
         services: dict[str, object] = {
             "keys": Keys(
@@ -485,23 +505,29 @@ class Region:
             trail=audit,
             clock=clock,
             after_seconds=s.limits.reservation_seconds,
+            events=self.events,
         )
-        for work in (
-            directory.follow(),
-            audit.ship(),
-            outbox.run(),
-            reservations.run(),
-            membership.run(),
-            usage.run(),
-            comparing.run(),
-            schedule.run(),
-            rewrap.run(),
-            wrapping_keys.refill(),
-            policies.run(),
-            self._renew_transport_keys(engine),
-            self.events.run(self.stream.append),
+        for job in (
+            Job("change feed", directory.read_changes, READING_SECONDS, URGENT_SECONDS),
+            Job("audit shipping", audit.ship, SHIPPED_SECONDS, URGENT_SECONDS),
+            Job("security events", partial(self.events.tell, self.stream.append), TOLD_SECONDS, URGENT_SECONDS),
+            Job("transport keys", partial(self._renew_transport_keys, engine), TRANSPORT_KEY_SECONDS, PATIENT_SECONDS),
+            *outbox.jobs(),
+            reservations.job(),
+            membership.job(),
+            usage.job(),
+            comparing.job(),
+            schedule.job(),
+            rewrap.job(),
+            policies.job(),
         ):
-            self._run(work)
+            self.supervisor.run(job)
+        self.supervisor.serve("wrapping keys", wrapping_keys.refill())
+        self.supervisor.serve("supervisor", self.supervisor.watch())
+        self._stack.push_async_callback(self._write_usage)
+        for worker in (outbox, reservations, schedule, rewrap):
+            self._registry.register(worker.aside)
+        self._registry.register(self.supervisor)
 
     def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine) -> GrpcRegionPeer:
         tls = self._settings.peer.tls
@@ -549,8 +575,8 @@ class Region:
         for each in self._servers:
             await each.start()
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        self._admin = http_server(admin_app(self._registry, lambda: self._ready))
-        self._run(self._admin.serve([listening_socket(s.admin.listen)]))
+        self._admin = http_server(admin_app(self._registry, self._troubles))
+        self.supervisor.serve("admin listener", self._admin.serve([listening_socket(s.admin.listen)]))
         if s.aws is not None:
             wire = AwsWire(rpcs(), pipeline.walk, self._clock, self._entropy, limits=s.limits, is_secure=s.aws.tls is not None)
             tls = s.aws.tls
@@ -559,7 +585,12 @@ class Region:
                 certificate=tls.certificate if tls else None,
                 private_key=tls.private_key if tls else None,
             )
-            self._run(self._aws.serve([listening_socket(s.aws.listen)]))
+            self.supervisor.serve("AWS wire listener", self._aws.serve([listening_socket(s.aws.listen)]))
+
+    def _troubles(self) -> list[str]:
+        """Why a call would not work now, a line each; empty while the Region is ready."""
+        starting = [] if self._ready else ["not started, or stopping"]
+        return [*starting, *(self._supervisor.troubles() if self._supervisor is not None else [])]
 
     async def _empty(self) -> None:
         async with self.store.transaction() as uow:
@@ -567,13 +598,11 @@ class Region:
         await self._directory.read_changes()
 
     async def _renew_transport_keys(self, engine: InProcessCryptoEngine) -> None:
-        while True:
-            with contextlib.suppress(KmsError):  # tried again in an hour; the newest key lives for days
-                await engine.renew_transport_keys(self.store, self._clock.now())
-            await asyncio.sleep(TRANSPORT_KEY_SECONDS)
+        await engine.renew_transport_keys(self.store, self._clock.now())
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+    async def _write_usage(self) -> None:
+        with contextlib.suppress(KmsError):  # the database is away at the end: when keys were last used is a convenience
+            await self._usage.write()
 
 
 def _credentials(listener: ListenerSettings) -> grpc.ServerCredentials:

@@ -314,7 +314,10 @@ async def test_reserved_places_are_listed_when_they_are_old(store: SqlStore) -> 
         assert list(await uow.key_sets.list_reserved(before=NOW + timedelta(microseconds=1), limit=5)) == [row]
 
 
-async def put(store: SqlStore, region: str = "eu-west-1", kind: str = "set_state") -> None:
+TARGET = "eu-west-1"
+
+
+async def put(store: SqlStore, region: str = TARGET, kind: str = "set_state") -> None:
     async with store.transaction() as uow:
         await uow.outbox.put(kind, region, ACCOUNT, MULTI, request_id="r", now=NOW)
 
@@ -325,7 +328,7 @@ async def test_an_entry_is_claimed_by_one_and_again_after_its_lease(store: SqlSt
 
     async def claim(at: SqlStore, now: datetime) -> int:
         async with at.transaction() as uow:
-            return len(await uow.outbox.claim_due(now=now, lease_owner="o", lease_seconds=15, limit=10))
+            return len(await uow.outbox.claim_due(TARGET, now=now, lease_owner="o", lease_seconds=15, limit=10))
 
     assert sorted(await asyncio.gather(claim(store, NOW), claim(other_store, NOW))) == [0, 1]
     assert await claim(store, NOW + timedelta(seconds=14)) == 0
@@ -336,12 +339,12 @@ async def test_an_entry_is_claimed_by_one_and_again_after_its_lease(store: SqlSt
 async def test_a_newer_intention_outlives_the_delivery_of_an_older_one(store: SqlStore) -> None:
     await put(store)
     async with store.transaction() as uow:
-        (older,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+        (older,) = await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)
     await put(store)
     async with store.transaction() as uow:
         await uow.outbox.delivered(older)
         await uow.outbox.failed(older, due_at=NOW + timedelta(days=1), error="late")
-        (newer,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+        (newer,) = await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)
         assert newer.sequence > older.sequence
         await uow.outbox.delivered(newer)
     async with store.reading() as uow:
@@ -353,11 +356,11 @@ async def test_a_failed_entry_waits_and_counts_its_attempts(store: SqlStore) -> 
     await put(store)
     for attempt in (1, 2):
         async with store.transaction() as uow:
-            (entry,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+            (entry,) = await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)
             assert entry.attempts == attempt
             await uow.outbox.failed(entry, due_at=NOW if attempt == 1 else NOW + timedelta(seconds=9), error="refused")
     async with store.transaction() as uow:
-        assert list(await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)) == []
+        assert list(await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)) == []
         (listed,) = await uow.outbox.list(limit=10)
         assert (listed.last_error, listed.attempts) == ("refused", 2)
 

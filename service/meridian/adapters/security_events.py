@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
@@ -27,7 +26,7 @@ Kind = tuple[SecurityEvent, str, tuple[tuple[str, str], ...]]
 
 
 class ReportedSecurityEvents:
-    """Implements `ports.security_events.SecurityEvents`. What was reported is told once a second, by `run` or `tell`."""
+    """Implements `ports.security_events.SecurityEvents`. What was reported is told by `tell`, once a second."""
 
     def __init__(self, *, identity: RegionIdentity, clock: Clock, entropy: Entropy, registry: CollectorRegistry) -> None:
         self._identity = identity
@@ -49,14 +48,8 @@ class ReportedSecurityEvents:
     def report_fault(self, fault: BaseException, *, during: str) -> None:
         self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=" < ".join(reversed(places_of(fault))))
 
-    async def run(self, append: Callable[[Record], Awaitable[None]]) -> None:
-        """Once a second, until cancelled: tell what was reported. `append` puts a record into the audit stream."""
-        while True:
-            await asyncio.sleep(TOLD_SECONDS)
-            await self.tell(append)
-
     async def tell(self, append: Callable[[Record], Awaitable[None]]) -> None:
-        """Write what waits to the log and the audit stream. An audit log that takes nothing loses no log line."""
+        """Write what waits to the log and, by `append`, to the audit stream. An audit log that takes nothing loses no log line."""
         waiting, self._waiting = self._waiting, {}
         for (event, subject, told), count in waiting.items():
             details = dict(told)

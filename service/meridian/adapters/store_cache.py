@@ -6,14 +6,13 @@ back over a newer one.
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import Final
 
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
-from meridian.errors import KmsError, KMSInternalException
+from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.store import Store
 
@@ -49,17 +48,11 @@ class CachedKeys:
             self._last_change = await uow.region.last_change()
         self._good_until = self._clock.monotonic() + STALENESS_SECONDS_MAX
 
-    async def follow(self) -> None:
-        """Read the change feed four times a second until cancelled."""
-        while True:
-            await asyncio.sleep(READING_SECONDS)
-            try:
-                await self.read_changes()
-            except KmsError:
-                continue  # the staleness bound denies calls if this lasts
+    async def read_changes(self) -> bool:
+        """Forget what has changed since the last reading; true where there is more. Four times a second, else calls are denied.
 
-    async def read_changes(self) -> None:
-        """Forget what has changed since the last reading."""
+        Raises: StoreUnavailable.
+        """
         began = self._clock.monotonic()
         async with self._store.reading() as uow:
             changes = await uow.region.changes_after(self._last_change, limit=CHANGES_PER_READING)
@@ -68,6 +61,7 @@ class CachedKeys:
             self._last_change = change.number
         if len(changes) < CHANGES_PER_READING:
             self._good_until = began + STALENESS_SECONDS_MAX
+        return len(changes) == CHANGES_PER_READING
 
     def find_cached(self, account: str, text: str) -> Key | None:
         self._require_fresh()

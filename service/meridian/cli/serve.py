@@ -18,6 +18,7 @@ from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.settings import FileSealSettings, Settings, SettingsError, load_settings
 
 DRAIN_SECONDS = 8.0
+STOP_SECONDS = 8.0
 PR_SET_DUMPABLE = 4
 GC_ALLOCATIONS = 10_000
 
@@ -93,9 +94,13 @@ async def _serve(settings: Settings) -> int:
     gc.set_threshold(GC_ALLOCATIONS, 20, 50)
     click.echo(f"ready {settings.region}")
     sys.stdout.flush()
-    await ended.wait()
-    await asyncio.wait_for(region.stop(DRAIN_SECONDS), DRAIN_SECONDS + 2)
-    return OK
+    asked = loop.create_task(ended.wait())
+    unasked = loop.create_task(region.ended())
+    await asyncio.wait({asked, unasked}, return_when=asyncio.FIRST_COMPLETED)
+    if unasked.done():
+        click.echo(f"ends: {unasked.result()}", err=True)
+    await asyncio.wait_for(region.stop(DRAIN_SECONDS), DRAIN_SECONDS + STOP_SECONDS)
+    return OTHER if unasked.done() else OK
 
 
 @click.command()

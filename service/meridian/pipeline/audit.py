@@ -6,8 +6,6 @@ receives. An event whose process died in between is shipped at the next start.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
@@ -30,7 +28,6 @@ from meridian.domain.audit_record import (
 )
 from meridian.domain.call import Call
 from meridian.domain.key import Key
-from meridian.errors import KmsError
 from meridian.fault_points import FaultPoint, reach
 from meridian.pipeline.audit_parameters import message_as_record, parameters_of
 from meridian.ports.audit import AuditStream
@@ -40,7 +37,6 @@ from meridian.ports.last_usage import UsageNotes
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 
-SHIPPED_SECONDS: Final = 1.0
 PARTS_MAX: Final = 20_000
 PENDING_PER_READING: Final = 500
 
@@ -184,14 +180,7 @@ class Audit:
     # ---- in the background
 
     async def ship(self) -> None:
-        """Once a second, until cancelled: forget events that are in the stream, and ship those left behind by a lost process."""
-        while True:
-            await asyncio.sleep(SHIPPED_SECONDS)
-            with contextlib.suppress(KmsError):  # the database or the sink is away; the events wait
-                await self.ship_once()
-
-    async def ship_once(self) -> int:
-        """Ship what waits; the answer counts the events that were left behind. Raises: KmsError."""
+        """Once a second: forget events that are in the stream, and ship those left behind by a lost process. Raises: KmsError."""
         durable, self._durable = self._durable, []
         try:
             async with self._store.transaction() as uow:
@@ -208,7 +197,6 @@ class Audit:
             if name not in known:
                 await self._stream.append(orjson.loads(body))
             self._durable.append(name)
-        return len(left)
 
 
 def _as_record(value: Any) -> Any:

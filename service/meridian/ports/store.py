@@ -17,8 +17,17 @@ from typing import Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import OperatorWord, SetRow
+from meridian.errors import KMSInternalException
 from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
 from meridian.ports.store_rows import Change, ImportKeyRow, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
+
+
+class StoreUnavailable(KMSInternalException):
+    """The database does not answer, or answered with an error. Callers see a KMSInternalException."""
+
+    @property
+    def code(self) -> str:
+        return KMSInternalException.__name__
 
 
 class VersionConflict(Exception):
@@ -116,8 +125,10 @@ class Outbox(Protocol):
         """Record an intention, due at once. Replaces one of the same kind, set and target, under a new sequence."""
         ...
 
-    async def claim_due(self, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int) -> Sequence[OutboxEntry]:
-        """Due entries that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1."""
+    async def claim_due(
+        self, target_region: str, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int
+    ) -> Sequence[OutboxEntry]:
+        """Due entries for this Region that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1."""
         ...
 
     async def delivered(self, entry: OutboxEntry) -> None:

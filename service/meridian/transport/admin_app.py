@@ -24,14 +24,15 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-def admin_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
-    """`/livez`: the process moves. `/readyz`: it serves. `/metrics`: Prometheus text."""
+def admin_app(registry: CollectorRegistry, troubles: Callable[[], list[str]]) -> Starlette:
+    """`/livez`: the process moves. `/readyz`: a call would work now, or the reasons why not. `/metrics`: Prometheus text."""
 
     async def live(request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def ready(request: Request) -> Response:
-        return PlainTextResponse("ok\n") if is_ready() else PlainTextResponse("not ready\n", status_code=503)
+        reasons = troubles()
+        return PlainTextResponse("ok\n") if not reasons else PlainTextResponse("\n".join([*reasons, ""]), status_code=503)
 
     async def metrics(request: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

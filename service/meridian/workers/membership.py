@@ -5,8 +5,6 @@ Whatever cannot be done now, because a Region does not answer or a set does not 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
@@ -15,10 +13,11 @@ import structlog
 
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import DependencyTimeoutException, KmsError
-from meridian.ports.store import Store, VersionConflict
+from meridian.ports.store import Store, StoreUnavailable, VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.mend import MendSets
 from meridian.replication.set_state import SetRefusal
+from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 
 LOOK_SECONDS: Final = 1.0
 ROWS_PER_READING: Final = 500
@@ -34,12 +33,9 @@ class MembershipWorker:
         self._wake_outbox = wake_outbox
         self._log = structlog.get_logger("meridian.membership")
 
-    async def run(self) -> None:
-        """Look every second, until cancelled."""
-        while True:
-            with contextlib.suppress(KmsError):  # the database is away; the words wait there
-                await self.settle()
-            await asyncio.sleep(LOOK_SECONDS)
+    def job(self) -> Job:
+        """Every second."""
+        return Job("membership", self.settle, LOOK_SECONDS, PATIENT_SECONDS)
 
     async def settle(self) -> None:
         """Carry out what was said and not yet done. Raises: KmsError if the store fails."""
@@ -114,28 +110,27 @@ class CompareWorker:
         self._store = store
         self._seconds = seconds
         self._wake_outbox = wake_outbox
-        self._wake = asyncio.Event()
+        self.wake = Wake()
+        """A Region that was out of reach answers again."""
         self._log = structlog.get_logger("meridian.compare")
 
-    def wake(self) -> None:
-        """A Region that was out of reach answers again."""
-        self._wake.set()
+    def job(self) -> Job:
+        """At an interval, and when woken."""
+        return Job("comparing", self.compare, self._seconds, PATIENT_SECONDS, self.wake)
 
-    async def run(self) -> None:
-        """Compare, until cancelled. A Region whose database turns out to be an older one ends itself and starts as restored."""
-        while True:
-            self._wake.clear()
-            for region in self._regions:
-                try:
-                    if await self._compare.with_region(region):
-                        self._wake_outbox()
-                except RestoredUnannounced as found:
-                    await self._restart_as_restored(region, str(found))
-                    return
-                except (KmsError, VersionConflict):
-                    continue  # out of reach, or a row has moved on; the next round tells
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._seconds)
+    async def compare(self) -> None:
+        """Compare with each Region. One whose database turns out to be an older one ends itself and starts as restored."""
+        for region in self._regions:
+            try:
+                if await self._compare.with_region(region):
+                    self._wake_outbox()
+            except RestoredUnannounced as found:
+                await self._restart_as_restored(region, str(found))
+                return
+            except StoreUnavailable:
+                raise
+            except (KmsError, VersionConflict):
+                continue  # out of reach, or a row has moved on; the next round tells
 
     async def _restart_as_restored(self, region: str, key_id: str) -> None:
         async with self._store.transaction() as uow:

@@ -22,6 +22,10 @@ from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvents
 
+URGENT_SECONDS: Final = 30.0
+"""Bound of what everything else relies on: the change feed, the shipping of audit records."""
+PATIENT_SECONDS: Final = 300.0
+"""Bound of every other job."""
 PAUSE_SECONDS_MAX: Final = 30.0
 WATCH_SECONDS: Final = 1.0
 
@@ -151,9 +155,13 @@ class Supervisor:
         """Wait until the Region cannot go on; the answer is the reason."""
         return await asyncio.shield(self._ended)
 
+    def begin_stop(self) -> None:
+        """From now on a task may end."""
+        self._stopping = True
+
     async def stop(self, seconds: float) -> None:
         """Cancel everything and wait for it, so many seconds at most; what is still running then is named in the log."""
-        self._stopping = True
+        self.begin_stop()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

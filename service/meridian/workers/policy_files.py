@@ -25,6 +25,7 @@ from meridian.authorization.policy_files import Fault, PolicySetError, PolicySou
 from meridian.domain.policy_answer import PolicySetTold
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
+from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 SWITCH_SECONDS: Final = 0.0005
 RELEASED_AT_ONCE: Final = 500
@@ -71,13 +72,14 @@ class PolicyFilesWorker:
         faults += [OTHERS] if len(faults) < len(self._faults) else []
         return PolicySetTold(self.digest, self.loaded_at, policies, self.refused_at, tuple(faults))
 
-    async def run(self) -> None:
-        """Look at intervals, until cancelled."""
-        while True:
-            await asyncio.sleep(self._seconds)
-            await self.look()
-            while self._authorizer.release(RELEASED_AT_ONCE):
-                await asyncio.sleep(RELEASE_PAUSE_SECONDS)
+    def job(self) -> Job:
+        """At intervals."""
+        return Job("policy files", self._look_and_release, self._seconds, PATIENT_SECONDS)
+
+    async def _look_and_release(self) -> None:
+        await self.look()
+        while self._authorizer.release(RELEASED_AT_ONCE):
+            await asyncio.sleep(RELEASE_PAUSE_SECONDS)
 
     async def look(self) -> None:
         """Take the files where they have changed. Never raises: whatever is wrong with them, the old policies stay."""

@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meridian.adapters.store_sql.dialects import engines
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
-from meridian.errors import KMSInternalException
-from meridian.ports.store import UnitOfWork, VersionConflict
+from meridian.ports.store import StoreUnavailable, UnitOfWork, VersionConflict
 
 
 class SqlStore:
@@ -52,7 +51,7 @@ class SqlStore:
         except IntegrityError as fault:
             raise VersionConflict("a row of this name exists") from fault
         except (SQLAlchemyError, OSError, TimeoutError) as fault:
-            raise KMSInternalException(reason=f"database: {_kind(fault)}") from None
+            raise StoreUnavailable(reason=f"database: {_kind(fault)}") from None
         finally:
             if connection is not None:
                 await asyncio.shield(connection.close())
