@@ -233,6 +233,8 @@ class Region:
         self._aws: uvicorn.Server | None = None
         self._ready = False
         self._supervisor: Supervisor | None = None
+        self._checks: list[Callable[[], str]] = []
+        """Each says why a call would not work now, or nothing."""
 
     @classmethod
     async def start(cls, settings: Settings) -> Region:
@@ -296,6 +298,7 @@ class Region:
         directory = CachedKeys(self.store, self._clock, self.engine.forget)
         self._directory = directory
         await directory.start()
+        self._checks.append(directory.trouble)
         await self._serve(identity, audit, directory)
         self._ready = True
 
@@ -590,7 +593,8 @@ class Region:
     def _troubles(self) -> list[str]:
         """Why a call would not work now, a line each; empty while the Region is ready."""
         starting = [] if self._ready else ["not started, or stopping"]
-        return [*starting, *(self._supervisor.troubles() if self._supervisor is not None else [])]
+        checked = [trouble for trouble in (check() for check in self._checks) if trouble]
+        return [*starting, *checked, *(self._supervisor.troubles() if self._supervisor is not None else [])]
 
     async def _empty(self) -> None:
         async with self.store.transaction() as uow:

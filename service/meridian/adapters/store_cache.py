@@ -63,6 +63,11 @@ class CachedKeys:
             self._good_until = began + STALENESS_SECONDS_MAX
         return len(changes) == CHANGES_PER_READING
 
+    def trouble(self) -> str:
+        """Why no call would be answered now, or nothing."""
+        late = self._clock.monotonic() - self._good_until
+        return f"change feed: not read for {late + STALENESS_SECONDS_MAX:.0f} s" if late > 0 else ""
+
     def find_cached(self, account: str, text: str) -> Key | None:
         self._require_fresh()
         return self._spellings.get((account, text))
