@@ -551,6 +551,8 @@ class Region:
             ("meridian_audit_records", "Durable audit records.", lambda: self.stream.records),
             ("meridian_audit_syncs", "Syncs of the audit file.", lambda: self.stream.syncs),
             ("meridian_database_transactions", "Transactions and readings begun.", lambda: self.store.statements),
+            ("meridian_database_connections_busy", "Connections to PostgreSQL at work.", lambda: self.store.connections_busy),
+            ("meridian_database_connections_lost", "Connections to PostgreSQL given up.", lambda: self.store.connections_lost),
             ("meridian_policy_parses", "Policy sets parsed.", lambda: self.authorizer.parses),
             ("meridian_outbox_deliveries", "Deliveries to other Regions that were taken.", lambda: outbox.deliveries),
             ("meridian_outbox_failures", "Tries of deliveries that failed.", lambda: outbox.failures),
