@@ -1,4 +1,4 @@
-"""A database that hangs, a network that loses its connections, a server that starts again: calls end soon, and the Region heals by itself."""
+"""A database that hangs, a network that loses its connections: calls end soon, and the Region heals by itself."""
 
 from __future__ import annotations
 
