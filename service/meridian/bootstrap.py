@@ -110,6 +110,7 @@ from meridian.workers.membership import CompareWorker, MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.periodic import PATIENT_SECONDS, URGENT_SECONDS, Job, Supervisor, wait_for_real
 from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
+from meridian.workers.pruning import PruneWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.rewrap import RewrapWorker
 from meridian.workers.usage import LastUsage
@@ -523,6 +524,7 @@ class Region:
             schedule.job(),
             rewrap.job(),
             policies.job(),
+            PruneWorker(store=store, limits=s.limits).job(),
         ):
             self.supervisor.run(job)
         self.supervisor.serve("wrapping keys", wrapping_keys.refill())

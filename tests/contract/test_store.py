@@ -29,7 +29,7 @@ from meridian.domain.key import (
 )
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
-from meridian.ports.store import VersionConflict
+from meridian.ports.store import FeedPruned, VersionConflict
 from meridian.ports.store_rows import ImportKeyRow, KekRow, RegionIdentity, SecretRow
 from meridian.replication.set_state import add_member, found_set
 
@@ -287,6 +287,39 @@ async def test_concurrent_changes_are_all_in_the_feed(store: SqlStore, other_sto
 def set_row() -> SetRow:
     row = add_member(found_set(ACCOUNT, MULTI, "us-east-1", "s0", (SetMaterial("a" * 64, 0),)), "us-east-1", "eu-west-1", "s1")
     return replace(row, signed_view=b"signed", held=frozenset({Held("eu-west-1", "s1", "a" * 64)}), refused_serials=frozenset({"x"}))
+
+
+@pytest.mark.asyncio
+async def test_a_reader_whom_the_feed_has_left_behind_is_told(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        await uow.keys.insert(key())
+    for n in range(5):
+        async with store.transaction() as uow:
+            found = await uow.keys.find(ACCOUNT, KEY_ID)
+            assert found is not None
+            await uow.keys.update(replace(found, description=str(n)))
+    async with store.transaction() as uow:
+        last = await uow.region.last_change()
+        assert await uow.region.prune_changes(keep=2) >= 4
+        assert await uow.region.prune_changes(keep=2) == 0
+    async with store.reading() as uow:
+        assert [change.number for change in await uow.region.changes_after(last - 2, limit=10)] == [last - 1, last]
+        with pytest.raises(FeedPruned):
+            await uow.region.changes_after(last - 3, limit=10)
+
+
+@pytest.mark.asyncio
+async def test_old_events_are_forgotten_and_the_incarnations_they_came_of_are_not(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        for sequence in range(4):
+            await uow.inbox.record("eu-west-1", 7, sequence, b"d", now=NOW + timedelta(days=sequence))
+    async with store.transaction() as uow:
+        assert await uow.inbox.prune(before=NOW + timedelta(days=2), limit=1) == 1
+        assert await uow.inbox.prune(before=NOW + timedelta(days=2), limit=10) == 1
+        assert await uow.inbox.prune(before=NOW + timedelta(days=2), limit=10) == 0
+        assert await uow.inbox.prune(before=NOW + timedelta(days=9), limit=10) == 2
+        assert await uow.inbox.highest_incarnation("eu-west-1") == 7
+        assert await uow.inbox.record("eu-west-1", 7, 0, b"other", now=NOW)
 
 
 @pytest.mark.asyncio

@@ -14,7 +14,7 @@ from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.store import Store
+from meridian.ports.store import FeedPruned, Store
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4
@@ -54,8 +54,16 @@ class CachedKeys:
         Raises: StoreUnavailable.
         """
         began = self._clock.monotonic()
-        async with self._store.reading() as uow:
-            changes = await uow.region.changes_after(self._last_change, limit=CHANGES_PER_READING)
+        try:
+            async with self._store.reading() as uow:
+                changes = await uow.region.changes_after(self._last_change, limit=CHANGES_PER_READING)
+        except FeedPruned:
+            # This process stood still for longer than the feed reaches back: nothing that it remembers counts.
+            async with self._store.reading() as uow:
+                self._last_change = await uow.region.last_change()
+            self.forget_everything()
+            self._good_until = began + STALENESS_SECONDS_MAX
+            return False
         for change in changes:
             self.forget(change.account, change.key_id)
             self._last_change = change.number
@@ -133,6 +141,12 @@ class CachedKeys:
         self._forgotten += 1
         self._drop((account, key_id))
         self._on_forget(account, key_id)
+
+    def forget_everything(self) -> None:
+        """Remember no key any more."""
+        for account, key_id in list(self._keys):
+            self.forget(account, key_id)
+        self._forgotten += 1
 
     def _keep(self, key: Key | None, forgotten_before: int) -> Key | None:
         if key is not None and self._forgotten == forgotten_before:

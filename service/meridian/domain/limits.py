@@ -54,5 +54,9 @@ class Limits:
     import_key_wait_seconds: float = 2.0
     compare_seconds: float = 60.0
     """How often Regions compare what they know of the sets they share."""
+    change_feed_rows: int = 100_000
+    """How many changes of keys are kept for processes that follow them; one that stood still for longer begins anew."""
+    inbox_days: int = 7
+    """How long it is remembered which messages of other Regions were applied."""
     day_seconds: float = 86_400.0
     """Length of a day of windows and periods. Shorter only where tests watch a window go by."""

@@ -30,6 +30,10 @@ class StoreUnavailable(KMSInternalException):
         return KMSInternalException.__name__
 
 
+class FeedPruned(Exception):
+    """The change feed no longer reaches back to where the reader stands: he forgets everything, and begins at its end."""
+
+
 class VersionConflict(Exception):
     """Somebody else changed or inserted the row first; the operation reads again or reports."""
 
@@ -162,6 +166,10 @@ class Inbox(Protocol):
         """The highest incarnation of the source that was ever recorded; -1 for none."""
         ...
 
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """Forget at most so many events that are older than this; the answer counts them. What incarnations were seen stays known."""
+        ...
+
     async def learn_incarnation(self, source_region: str, incarnation: int) -> None:
         """From now on the source's earlier incarnations are refused."""
         ...
@@ -265,7 +273,11 @@ class Region(Protocol):
         ...
 
     async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
-        """Rows of the change feed with a greater number, in order."""
+        """Rows of the change feed with a greater number, in order. Raises: FeedPruned where some of them are there no more."""
+        ...
+
+    async def prune_changes(self, *, keep: int) -> int:
+        """Forget all but the newest rows of the change feed; the answer counts those that went."""
         ...
 
     async def now(self) -> datetime:
