@@ -34,6 +34,7 @@ from meridian.adapters.store_sql.migrate import SchemaError, require_current, up
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.authentication.aws_signature import AwsSignatures
 from meridian.authentication.client_certificate import ClientCertificates
+from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import PolicySyntaxError, SchemaHandle
@@ -85,6 +86,7 @@ from meridian.pipeline.prospective import Foresee
 from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
+from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.pipeline.validate import Validate
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, VersionConflict
@@ -382,6 +384,9 @@ class Region:
             "rotation": Rotation(store=store, engine=engine, changes=changes, limits=s.limits, wake_schedule=schedule.wake),
         }
         telemetry = Telemetry(clock, self._registry)
+        identify = Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region))
+        attempts = FailedAttempts(s.limits.failed_authentications_per_minute)
+        unauthenticated = Unauthenticated(events=self.events, attempts=attempts, telemetry=telemetry, clock=clock)
         authorize = Authorize(self.authorizer, region=s.region, region_labels=labels)
         policies = PolicyFilesWorker(
             folder=s.policies,
@@ -408,7 +413,6 @@ class Region:
             telemetry=telemetry,
             audit=audit,
             steps=(
-                Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region)),
                 Throttle(clock, s.throttle, served_rpcs()),
                 *until_decided,
                 authorize,
@@ -477,7 +481,7 @@ class Region:
             compare=compare,
             answers=answers,
         )
-        await self._listen(pipeline, replication)
+        await self._listen(pipeline, replication, identify, unauthenticated)
         reservations = ReservationWorker(
             store=store,
             peer=peer,
@@ -529,7 +533,9 @@ class Region:
         ):
             Gauge(name, text, registry=self._registry).set_function(read)
 
-    async def _listen(self, pipeline: Pipeline, replication: ReplicationServer) -> None:
+    async def _listen(
+        self, pipeline: Pipeline, replication: ReplicationServer, identify: Authenticate, unauthenticated: Unauthenticated
+    ) -> None:
         s = self._settings
         server = make_server(
             served_rpcs(),
@@ -538,6 +544,9 @@ class Region:
             self._entropy,
             limits=s.limits,
             reflected=s.reflection,
+            identify=identify,
+            unauthenticated=unauthenticated,
+            events=self.events,
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
@@ -552,7 +561,16 @@ class Region:
         self._admin = http_server(admin_app(self._registry, lambda: self._ready))
         self._run(self._admin.serve([listening_socket(s.admin.listen)]))
         if s.aws is not None:
-            wire = AwsWire(rpcs(), pipeline.walk, self._clock, self._entropy, limits=s.limits, is_secure=s.aws.tls is not None)
+            wire = AwsWire(
+                rpcs(),
+                pipeline.walk,
+                self._clock,
+                self._entropy,
+                limits=s.limits,
+                is_secure=s.aws.tls is not None,
+                identify=identify,
+                unauthenticated=unauthenticated,
+            )
             tls = s.aws.tls
             self._aws = http_server(
                 aws_app(wire, [dev_state_route(self._empty)] if s.development else None),

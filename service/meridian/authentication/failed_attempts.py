@@ -41,7 +41,7 @@ class FailedAttempts:
 
     def note(self, address: str, now: float) -> None:
         """Count one failure."""
-        if not self._free:
+        if self._free <= 0.0:
             return
         name = network_of(address)
         bucket = self._buckets.get(name)

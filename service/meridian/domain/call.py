@@ -57,7 +57,17 @@ class PolicyDecision:
 class Evidence:
     """What the transport saw of the caller, before anybody judged it."""
 
-    __slots__ = ("certificate_pem", "headers", "secure_transport", "signed_request", "source_ip", "spiffe_id", "tls_version", "user_agent")
+    __slots__ = (
+        "certificate_pem",
+        "headers",
+        "repeated",
+        "secure_transport",
+        "signed_request",
+        "source_ip",
+        "spiffe_id",
+        "tls_version",
+        "user_agent",
+    )
 
     def __init__(
         self,
@@ -70,6 +80,7 @@ class Evidence:
         user_agent: str = "",
         tls_version: str = "",
         signed_request: Any = None,
+        repeated: str = "",
     ) -> None:
         self.spiffe_id = spiffe_id
         self.certificate_pem = certificate_pem
@@ -80,6 +91,8 @@ class Evidence:
         self.tls_version = tls_version
         self.signed_request = signed_request
         """The whole request where it came over the AWS wire, for the check of its signature."""
+        self.repeated = repeated
+        """The name of a header that is read here and came more than once; empty where there is none."""
 
 
 class Call:

@@ -34,10 +34,12 @@ class Telemetry:
 
     def finish(self, call: Call) -> None:
         """Count a finished call."""
-        operation, error = call.rpc.name, call.error
+        self.count(call.rpc.name, call.error, self._clock.monotonic() - call.started)
+
+    def count(self, operation: str, error: Exception | None, seconds: float) -> None:
+        """Count a call that ended with this error, or with none."""
         outcome = (operation, "ok" if error is None else error.code if isinstance(error, KmsError) else type(error).__name__)
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
-        seconds = self._clock.monotonic() - call.started
         counts = self._durations.get(operation)
         if counts is None:
             counts = self._durations[operation] = [0] * (len(BUCKETS) + 1)
