@@ -46,7 +46,5 @@ def odd_certificate(
         builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
     certificate, private_key = folder / "odd.crt", folder / "odd.key"
     certificate.write_bytes(builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    private_key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    private_key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return Endpoint(own.target, own.ca, certificate, private_key, token)

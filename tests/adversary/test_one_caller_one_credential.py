@@ -25,7 +25,7 @@ NO_CREDENTIAL, REFUSED, NO_CONNECTION = "MissingAuthenticationTokenException", "
 
 
 def outcome(endpoint: Endpoint, timeout: float = 20) -> str:
-    """"ok", or the name of the error; "no connection" where TLS itself refuses."""
+    """ "ok", or the name of the error; "no connection" where TLS itself refuses."""
     with Client(endpoint) as client:
         try:
             client.list_keys(timeout=timeout)
