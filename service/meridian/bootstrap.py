@@ -101,6 +101,7 @@ from meridian.replication.prepare import ReserveReplica
 from meridian.replication.publish import SetPublisher
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
+from meridian.setbacks import Setbacks
 from meridian.settings import FileSealSettings, ListenerSettings, Settings
 from meridian.transport.admin_app import admin_app, http_server, listening_socket
 from meridian.transport.aws_json.app import AwsWire, aws_app
@@ -330,7 +331,7 @@ class Region:
             entropy=entropy,
             owner=f"{s.replica}-{os.getpid()}",
         )
-        check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels)
+        check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels, events=self.events)
         publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=outbox.wake)
         home = Home(s.partition, s.region)
         changes = KeyChanges(store, directory, audit, publisher)
@@ -387,12 +388,13 @@ class Region:
         identify = Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region))
         attempts = FailedAttempts(s.limits.failed_authentications_per_minute)
         unauthenticated = Unauthenticated(events=self.events, attempts=attempts, telemetry=telemetry, clock=clock)
-        authorize = Authorize(self.authorizer, region=s.region, region_labels=labels)
+        authorize = Authorize(self.authorizer, region=s.region, region_labels=labels, events=self.events)
         policies = PolicyFilesWorker(
             folder=s.policies,
             authorizer=self.authorizer,
             clock=clock,
             announce=audit.record_policy_set,
+            events=self.events,
             seconds=s.limits.policy_look_seconds,
         )
         read_document = partial(
@@ -412,6 +414,7 @@ class Region:
         pipeline = Pipeline(
             telemetry=telemetry,
             audit=audit,
+            events=self.events,
             steps=(
                 Throttle(clock, s.throttle, served_rpcs()),
                 *until_decided,
@@ -425,6 +428,7 @@ class Region:
         prepared = Pipeline(
             telemetry=telemetry,
             audit=audit,
+            events=self.events,
             steps=(
                 OnBehalf(principals, peers, region=s.region),
                 Validate(),
@@ -438,6 +442,7 @@ class Region:
         handed_over = Pipeline(
             telemetry=telemetry,
             audit=audit,
+            events=self.events,
             steps=(OnBehalf(principals, peers, region=s.region), Validate(), OwnMember(directory), authorize),
             operations={UPDATE_PRIMARY_REGION: succeed.await_role},
         )
@@ -585,13 +590,22 @@ class Region:
         await self._directory.read_changes()
 
     async def _renew_transport_keys(self, engine: InProcessCryptoEngine) -> None:
+        setbacks = Setbacks("renewal of transport keys")
         while True:
-            with contextlib.suppress(KmsError):  # tried again in an hour; the newest key lives for days
+            with setbacks.expected(KmsError):  # tried again in an hour; the newest key lives for days
                 await engine.renew_transport_keys(self.store, self._clock.now())
             await asyncio.sleep(TRANSPORT_KEY_SECONDS)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+        task = asyncio.create_task(work, name=getattr(work, "__qualname__", "background work"))
+        task.add_done_callback(self._tell_end)
+        self._tasks.append(task)
+
+    def _tell_end(self, task: asyncio.Task[None]) -> None:
+        """Work in the background that ends by an exception is told: what it did is done no more."""
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            self.events.report_fault(fault, during=task.get_name())
 
 
 def _credentials(listener: ListenerSettings) -> grpc.ServerCredentials:

@@ -16,6 +16,7 @@ from meridian.domain.key import Key
 from meridian.errors import KmsError, KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.store import Store
+from meridian.setbacks import Setbacks
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4
@@ -42,6 +43,7 @@ class CachedKeys:
         self._forgotten = 0
         self._last_change = 0
         self._good_until = 0.0
+        self._setbacks = Setbacks("reading of changes")
 
     async def start(self) -> None:
         """Begin at the newest change. Raises: KMSInternalException if the store cannot be read."""
@@ -53,10 +55,8 @@ class CachedKeys:
         """Read the change feed four times a second until cancelled."""
         while True:
             await asyncio.sleep(READING_SECONDS)
-            try:
+            with self._setbacks.expected(KmsError):  # the staleness bound denies calls if this lasts
                 await self.read_changes()
-            except KmsError:
-                continue  # the staleness bound denies calls if this lasts
 
     async def read_changes(self) -> None:
         """Forget what has changed since the last reading."""

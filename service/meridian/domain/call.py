@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,9 @@ class PolicyDecision:
     policy_ids: tuple[str, ...] = ()
     """Sorted. On allow all satisfied permits, on deny all satisfied forbids, empty on a default deny."""
     errors: int = 0
+    """Faults of evaluation, each of which denies; operators hear of them."""
+    fault: str = field(default="", compare=False)
+    """Type and place of the exception that kept the decision from being made, where it was one."""
 
 
 class Evidence:

@@ -7,7 +7,6 @@ receives. An event whose process died in between is shipped at the next start.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
@@ -40,6 +39,7 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.last_usage import UsageNotes
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
+from meridian.setbacks import Setbacks
 
 SHIPPED_SECONDS: Final = 1.0
 PARTS_MAX: Final = 20_000
@@ -94,6 +94,7 @@ class Audit:
         self._in_flight: set[str] = set()
         self._durable: list[str] = []
         self._parts = Parts()
+        self._setbacks = Setbacks("shipping of audit events")
 
     # ---- in an operation's transaction
 
@@ -191,7 +192,7 @@ class Audit:
         """Once a second, until cancelled: forget events that are in the stream, and ship those left behind by a lost process."""
         while True:
             await asyncio.sleep(SHIPPED_SECONDS)
-            with contextlib.suppress(KmsError):  # the database or the sink is away; the events wait
+            with self._setbacks.expected(KmsError):  # the database or the sink is away; the events wait
                 await self.ship_once()
 
     async def ship_once(self) -> int:

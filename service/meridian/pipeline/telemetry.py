@@ -1,4 +1,4 @@
-"""What operators see of calls: counts and durations by operation and outcome, and the cause of internal faults.
+"""What operators see of calls: counts and durations by operation and outcome.
 
 No log line is written for a call that succeeds; the audit record is its record. No key id is ever a label.
 """
@@ -9,12 +9,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
-import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from meridian.domain.call import Call
-from meridian.domain.fault_places import places_of
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 
@@ -26,7 +24,6 @@ class Telemetry:
 
     def __init__(self, clock: Clock, registry: CollectorRegistry) -> None:
         self._clock = clock
-        self._log = structlog.get_logger("meridian.pipeline")
         self._outcomes: dict[tuple[str, str], int] = {}
         self._durations: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
@@ -60,14 +57,3 @@ class Telemetry:
                 rows.append((str(bound), float(total)))
             durations.add_metric([operation], rows, self._seconds[operation])
         yield durations
-
-    def fault(self, call: Call, error: Exception) -> None:
-        """Tell the operator about a fault that no code foresaw; the caller sees only an internal error."""
-        # The traceback names files and lines; messages of exceptions may quote input and stay out.
-        self._log.error(
-            "call failed",
-            operation=call.rpc.name,
-            request_id=call.request_id,
-            fault=type(error).__name__,
-            at=places_of(error),
-        )

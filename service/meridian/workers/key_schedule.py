@@ -27,6 +27,7 @@ from meridian.ports.store import Store, UnitOfWork, VersionConflict
 from meridian.replication.leave import Leave
 from meridian.replication.publish import SetPublisher, tell_held
 from meridian.replication.rotate import held_by_all, record_rotation
+from meridian.setbacks import Setbacks
 
 LOOK_SECONDS: Final = 0.5
 KEYS_PER_LOOK: Final = 100
@@ -57,6 +58,7 @@ class KeyScheduleWorker:
         self._limits = limits
         self._wake = asyncio.Event()
         self._log = structlog.get_logger("meridian.key_schedule")
+        self._setbacks = Setbacks("the schedule of keys")
 
     def wake(self) -> None:
         """There is something to do now."""
@@ -66,7 +68,7 @@ class KeyScheduleWorker:
         """Look twice a second, until cancelled."""
         while True:
             self._wake.clear()
-            with contextlib.suppress(KmsError):  # the database is away; what is due waits there
+            with self._setbacks.expected(KmsError):  # the database is away; what is due waits there
                 await self.settle_due()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)

@@ -19,6 +19,7 @@ from meridian.ports.store import Store, VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.mend import MendSets
 from meridian.replication.set_state import SetRefusal
+from meridian.setbacks import Setbacks
 
 LOOK_SECONDS: Final = 1.0
 ROWS_PER_READING: Final = 500
@@ -33,11 +34,12 @@ class MembershipWorker:
         self._region = region
         self._wake_outbox = wake_outbox
         self._log = structlog.get_logger("meridian.membership")
+        self._setbacks = Setbacks("carrying out of operators' words")
 
     async def run(self) -> None:
         """Look every second, until cancelled."""
         while True:
-            with contextlib.suppress(KmsError):  # the database is away; the words wait there
+            with self._setbacks.expected(KmsError):  # the database is away; the words wait there
                 await self.settle()
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -116,6 +118,7 @@ class CompareWorker:
         self._wake_outbox = wake_outbox
         self._wake = asyncio.Event()
         self._log = structlog.get_logger("meridian.compare")
+        self._setbacks = {region: Setbacks(f"comparing with {region}") for region in regions}
 
     def wake(self) -> None:
         """A Region that was out of reach answers again."""
@@ -127,13 +130,12 @@ class CompareWorker:
             self._wake.clear()
             for region in self._regions:
                 try:
-                    if await self._compare.with_region(region):
-                        self._wake_outbox()
+                    with self._setbacks[region].expected(KmsError, VersionConflict):  # out of reach, or a row has moved on
+                        if await self._compare.with_region(region):
+                            self._wake_outbox()
                 except RestoredUnannounced as found:
                     await self._restart_as_restored(region, str(found))
                     return
-                except (KmsError, VersionConflict):
-                    continue  # out of reach, or a row has moved on; the next round tells
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._seconds)
 

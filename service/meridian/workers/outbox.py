@@ -15,6 +15,7 @@ from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store
 from meridian.replication.dispatch import Dispatch, Letter, read_letter
+from meridian.setbacks import Setbacks
 
 LEASE_SECONDS: Final = 15.0
 CLAIMED_MAX: Final = 16
@@ -41,6 +42,7 @@ class OutboxWorker:
         self.failures = 0
         """How many tries failed; each is tried again."""
         self._log = structlog.get_logger("meridian.outbox")
+        self._setbacks = Setbacks("sending to other Regions")
 
     def wake(self) -> None:
         """There is something to send now."""
@@ -51,7 +53,7 @@ class OutboxWorker:
         while True:
             self._wake.clear()
             sent = 0
-            with contextlib.suppress(KmsError):  # the database is away; entries wait there
+            with self._setbacks.expected(KmsError):  # the database is away; entries wait there
                 sent = await self.send_due()
             if sent < CLAIMED_MAX:
                 with contextlib.suppress(TimeoutError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -17,6 +16,7 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import Store, VersionConflict
 from meridian.replication.set_state import release
+from meridian.setbacks import Setbacks
 
 LOOK_SECONDS: Final = 5.0
 ROWS_PER_LOOK: Final = 20
@@ -41,13 +41,14 @@ class ReservationWorker:
         self._directory = directory
         self._trail = trail
         self._clock = clock
+        self._setbacks = Setbacks("ending of reservations")
         self._after = timedelta(seconds=after_seconds)
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(min(LOOK_SECONDS, max(0.2, self._after.total_seconds())))
-            with contextlib.suppress(KmsError, VersionConflict):  # the next look tries again
+            with self._setbacks.expected(KmsError, VersionConflict):  # the next look tries again
                 await self.resolve_reserved()
 
     async def resolve_reserved(self) -> None:

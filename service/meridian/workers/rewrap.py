@@ -24,6 +24,7 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork, VersionConflict
 from meridian.ports.store_rows import KekRow, SecretRow
+from meridian.setbacks import Setbacks
 
 LOOK_SECONDS: Final = 1.0
 KEYS_PER_LOOK: Final = 200
@@ -51,11 +52,12 @@ class RewrapWorker:
         self._settle = timedelta(seconds=limits.kek_settle_seconds)
         self._retention = timedelta(seconds=limits.kek_retention_days * limits.day_seconds)
         self._log = structlog.get_logger("meridian.rewrap")
+        self._setbacks = Setbacks("moving of rows to the active key-encryption key")
 
     async def run(self) -> None:
         """Look once a second, until cancelled."""
         while True:
-            with contextlib.suppress(KmsError):  # the database is away; rows under the old key still open
+            with self._setbacks.expected(KmsError):  # the database is away; rows under the old key still open
                 await self.look()
             await asyncio.sleep(LOOK_SECONDS)
 

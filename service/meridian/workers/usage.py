@@ -6,7 +6,6 @@ Source: AWS KMS API Reference, GetKeyLastUsage.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +13,7 @@ from meridian.domain.call import Call
 from meridian.errors import KmsError
 from meridian.ports.store import Store, VersionConflict
 from meridian.ports.store_rows import KeyUse
+from meridian.setbacks import Setbacks
 
 Noted = tuple[str, datetime, str, str]
 """Operation, time, event id, request id."""
@@ -45,6 +45,7 @@ class LastUsage:
         self._store = store
         self._seconds = seconds
         self._noted: dict[tuple[str, str], Noted] = {}
+        self._setbacks = Setbacks("writing of last uses")
 
     def note(self, call: Call, event_id: str) -> None:
         """A successful call has ended; what is no use of a key is passed over."""
@@ -66,10 +67,10 @@ class LastUsage:
         try:
             while True:
                 await asyncio.sleep(self._seconds)
-                with contextlib.suppress(KmsError, VersionConflict):  # the database is away; later uses are noted meanwhile
+                with self._setbacks.expected(KmsError, VersionConflict):  # the database is away; later uses are noted meanwhile
                     await self.write()
         finally:
-            with contextlib.suppress(KmsError, VersionConflict):
+            with self._setbacks.expected(KmsError, VersionConflict):
                 await self.write()
 
     async def write(self) -> None:
