@@ -166,7 +166,9 @@ async def initialise(settings: Settings) -> str:
         store = SqlStore.connect(settings.database)
         try:
             identity = await _identity(store, settings)
-            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy())
+            # Nothing serves yet: what is reported here ends the command, with its reason.
+            events = ReportedSecurityEvents(identity=identity, clock=SystemClock(), entropy=OsEntropy(), registry=CollectorRegistry())
+            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), events)
             return engine.transport_fingerprint()
         finally:
             await store.close()
@@ -265,7 +267,7 @@ class Region:
         identity = await _identity(self.store, s)
         self.events = ReportedSecurityEvents(identity=identity, clock=self._clock, entropy=self._entropy, registry=self._registry)
         self._usage = LastUsage(self.store, s.limits.usage_seconds)
-        self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy)
+        self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy, self.events)
         self.authorizer = self._authorizer()
         self.stream = self._audit_stream(identity)
         self._stack.push_async_callback(self.stream.close)
