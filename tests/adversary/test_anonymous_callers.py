@@ -103,6 +103,14 @@ def test_the_first_failures_of_a_minute_are_answered_at_once_and_each_second_has
     assert all(details["count"] == 1 for details in own)
 
 
+def test_nobody_is_delayed_where_that_is_switched_off(two_regions: Deployment) -> None:
+    async def many() -> list[float]:
+        async with AsyncClient(two_regions.endpoint(HOME, "transport")) as client:
+            return [await refused(client, tags=0) for _ in range(2 * FREE)]
+
+    assert max(asyncio.run(many())) < 2.5
+
+
 def test_no_message_is_awaited_of_the_anonymous(two_regions: Deployment) -> None:
     assert silent(two_regions, "transport") == ("MissingAuthenticationTokenException", True)
 

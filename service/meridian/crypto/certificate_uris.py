@@ -13,6 +13,6 @@ def certificate_uris(pem: bytes) -> tuple[str, ...]:
         names = x509.load_pem_x509_certificate(pem).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    except x509.DuplicateExtension as fault:
-        raise ValueError("an extension stands in the certificate twice") from fault
+    except (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as fault:
+        raise ValueError("the certificate holds what cannot be read") from fault
     return tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
