@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.network_in_process import Line, Network
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters import membership_words
 from meridian.adapters.engine_in_process import open_engine
@@ -93,7 +94,7 @@ class InProcessRegion:
                 identity = RegionIdentity("deployment", "aws", self.name, 0, self.clock.now())
                 await uow.region.initialise(identity)
         self.identity = identity
-        self.engine = await open_engine(self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy())
+        self.engine = await open_engine(self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy(), ReportedEvents())
 
     def wire(self) -> None:
         """Connect the parts, once every Region's fingerprint is known."""

@@ -34,6 +34,7 @@ from meridian.adapters.store_sql.migrate import SchemaError, require_current, up
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.authentication.aws_signature import AwsSignatures
 from meridian.authentication.client_certificate import ClientCertificates
+from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import PolicySyntaxError, SchemaHandle
@@ -85,6 +86,7 @@ from meridian.pipeline.prospective import Foresee
 from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
+from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.pipeline.validate import Validate
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, VersionConflict
@@ -99,6 +101,7 @@ from meridian.replication.prepare import ReserveReplica
 from meridian.replication.publish import SetPublisher
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
+from meridian.setbacks import Setbacks
 from meridian.settings import FileSealSettings, ListenerSettings, Settings
 from meridian.transport.admin_app import admin_app, http_server, listening_socket
 from meridian.transport.aws_json.app import AwsWire, aws_app
@@ -167,7 +170,9 @@ async def initialise(settings: Settings) -> str:
         store = SqlStore.connect(settings.database)
         try:
             identity = await _identity(store, settings)
-            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy())
+            # Nothing serves yet: what is reported here ends the command, with its reason.
+            events = ReportedSecurityEvents(identity=identity, clock=SystemClock(), entropy=OsEntropy(), registry=CollectorRegistry())
+            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), events)
             return engine.transport_fingerprint()
         finally:
             await store.close()
@@ -281,7 +286,7 @@ class Region:
         self.events = ReportedSecurityEvents(identity=identity, clock=self._clock, entropy=self._entropy, registry=self._registry)
         self._supervisor = Supervisor(clock=self._clock, events=self.events, pause=wait_for_real)
         self._usage = LastUsage(self.store, s.limits.usage_seconds)
-        self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy)
+        self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy, self.events)
         self.authorizer = self._authorizer()
         self.stream = self._audit_stream(identity)
         self._stack.push_async_callback(self.stream.close)
@@ -350,7 +355,7 @@ class Region:
             regions=tuple(peers),
             events=self.events,
         )
-        check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels)
+        check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels, events=self.events)
         publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=outbox.wake)
         home = Home(s.partition, s.region)
         changes = KeyChanges(store, directory, audit, publisher)
@@ -406,12 +411,16 @@ class Region:
             "rotation": Rotation(store=store, engine=engine, changes=changes, limits=s.limits, wake_schedule=schedule.wake),
         }
         telemetry = Telemetry(clock, self._registry)
-        authorize = Authorize(self.authorizer, region=s.region, region_labels=labels)
+        identify = Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region))
+        attempts = FailedAttempts(s.limits.failed_authentications_per_minute)
+        unauthenticated = Unauthenticated(events=self.events, attempts=attempts, telemetry=telemetry, clock=clock)
+        authorize = Authorize(self.authorizer, region=s.region, region_labels=labels, events=self.events)
         policies = PolicyFilesWorker(
             folder=s.policies,
             authorizer=self.authorizer,
             clock=clock,
             announce=audit.record_policy_set,
+            events=self.events,
             seconds=s.limits.policy_look_seconds,
         )
         read_document = partial(
@@ -431,8 +440,8 @@ class Region:
         pipeline = Pipeline(
             telemetry=telemetry,
             audit=audit,
+            events=self.events,
             steps=(
-                Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region)),
                 Throttle(clock, s.throttle, served_rpcs()),
                 *until_decided,
                 authorize,
@@ -445,6 +454,7 @@ class Region:
         prepared = Pipeline(
             telemetry=telemetry,
             audit=audit,
+            events=self.events,
             steps=(
                 OnBehalf(principals, peers, region=s.region),
                 Validate(),
@@ -458,6 +468,7 @@ class Region:
         handed_over = Pipeline(
             telemetry=telemetry,
             audit=audit,
+            events=self.events,
             steps=(OnBehalf(principals, peers, region=s.region), Validate(), OwnMember(directory), authorize),
             operations={UPDATE_PRIMARY_REGION: succeed.await_role},
         )
@@ -501,7 +512,7 @@ class Region:
             compare=compare,
             answers=answers,
         )
-        await self._listen(pipeline, replication)
+        await self._listen(pipeline, replication, identify, unauthenticated)
         reservations = ReservationWorker(
             store=store,
             peer=peer,
@@ -562,7 +573,9 @@ class Region:
         ):
             Gauge(name, text, registry=self._registry).set_function(read)
 
-    async def _listen(self, pipeline: Pipeline, replication: ReplicationServer) -> None:
+    async def _listen(
+        self, pipeline: Pipeline, replication: ReplicationServer, identify: Authenticate, unauthenticated: Unauthenticated
+    ) -> None:
         s = self._settings
         server = make_server(
             served_rpcs(),
@@ -571,6 +584,9 @@ class Region:
             self._entropy,
             limits=s.limits,
             reflected=s.reflection,
+            identify=identify,
+            unauthenticated=unauthenticated,
+            events=self.events,
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
@@ -585,7 +601,16 @@ class Region:
         self._admin = http_server(admin_app(self._registry, self._troubles))
         self.supervisor.serve("admin listener", self._admin.serve([listening_socket(s.admin.listen)]))
         if s.aws is not None:
-            wire = AwsWire(rpcs(), pipeline.walk, self._clock, self._entropy, limits=s.limits, is_secure=s.aws.tls is not None)
+            wire = AwsWire(
+                rpcs(),
+                pipeline.walk,
+                self._clock,
+                self._entropy,
+                limits=s.limits,
+                is_secure=s.aws.tls is not None,
+                identify=identify,
+                unauthenticated=unauthenticated,
+            )
             tls = s.aws.tls
             self._aws = http_server(
                 aws_app(wire, [dev_state_route(self._empty)] if s.development else None),
@@ -609,7 +634,7 @@ class Region:
         await engine.renew_transport_keys(self.store, self._clock.now())
 
     async def _write_usage(self) -> None:
-        with contextlib.suppress(KmsError):  # the database is away at the end: when keys were last used is a convenience
+        with Setbacks("writing of last uses at the end").expected(KmsError):
             await self._usage.write()
 
 

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import orjson
 
+from meridian.domain.audit_bounds import shortened
 from meridian.domain.audit_chain import NO_HASH, leaf_hash
-from meridian.domain.audit_record import Record, bounded, event_time
+from meridian.domain.audit_record import Record, event_time
 
 SUFFIX: Final = ".jsonl"
 TAIL_BYTES: Final = 1 << 20
-RECORD_BYTES_MAX: Final = 16 * 1024
 LOOK_AGAIN_BYTES: Final = 1 << 20
 
 
@@ -108,9 +108,7 @@ class AuditFile:
         for record in records:
             inner: dict[str, Any] = record["meridian"]
             inner["stream"], inner["seq"], inner["prevHash"] = self._stream, sequence, last_hash
-            line = orjson.dumps(record)
-            if len(line) > RECORD_BYTES_MAX:
-                line = orjson.dumps(bounded(record))
+            line = shortened(orjson.dumps(record))
             last_hash = leaf_hash(line)
             sequence += 1
             lines.append(line)

@@ -23,6 +23,7 @@ from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity, SecretRow
 
@@ -45,6 +46,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         keys: TransportKeys,
         clock: Clock,
         entropy: Entropy,
+        events: SecurityEvents,
     ) -> None:
         SymmetricCommands.__init__(self, keyring, clock, entropy)
         AsymmetricCommands.__init__(self, self, clock, entropy)
@@ -54,6 +56,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         self._identity = identity
         self._own_keyring = keyring
         self._own_entropy = entropy
+        self._events = events
         self._seals = tuple(seals)
 
     def __repr__(self) -> str:
@@ -72,8 +75,9 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         async with store.reading() as uow:
             roots, keks = await uow.keyring.roots(), await uow.keyring.keks()
         try:
-            newer = await asyncio.to_thread(keyrings.unlock, self._identity, roots, keks, self._seals, self._own_entropy)
+            newer = await asyncio.to_thread(keyrings.unlock, self._identity, roots, keks, self._seals, self._own_entropy, self._events)
         except SealError as fault:
+            self._events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject="keyring", kind="keyring", why=str(fault))
             raise KMSInternalException(reason=f"the keyring cannot be read: {fault}") from fault
         self._own_keyring.take_over(newer)
 
@@ -100,7 +104,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
 
 
 async def open_engine(
-    store: Store, identity: RegionIdentity, seals: Sequence[Seal], clock: Clock, entropy: Entropy
+    store: Store, identity: RegionIdentity, seals: Sequence[Seal], clock: Clock, entropy: Entropy, events: SecurityEvents
 ) -> InProcessCryptoEngine:
     """The engine of this Region, its keyring created in one transaction on a fresh database. Raises: SealError."""
     async with store.transaction() as uow:
@@ -111,12 +115,12 @@ async def open_engine(
                 await uow.keyring.insert_root(row)
             await uow.keyring.insert_kek(kek)
             roots = new_roots
-        keyring = keyrings.unlock(identity, roots, await uow.keyring.keks(), seals, entropy)
+        keyring = keyrings.unlock(identity, roots, await uow.keyring.keks(), seals, entropy, events)
         if not await uow.keyring.secrets(SIGNING_KEY):
             await uow.keyring.insert_secret(_new_signing_row(identity, keyring, clock.now()))
             await uow.keyring.insert_secret(_new_hpke_row(identity, keyring, clock.now()))
         keys = await _transport_keys(uow, identity, keyring)
-    return InProcessCryptoEngine(identity, keyring, seals, keys, clock, entropy)
+    return InProcessCryptoEngine(identity, keyring, seals, keys, clock, entropy, events)
 
 
 async def _transport_keys(uow: UnitOfWork, identity: RegionIdentity, keyring: Keyring) -> TransportKeys:

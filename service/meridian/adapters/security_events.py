@@ -18,8 +18,9 @@ from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store_rows import RegionIdentity
 
 TOLD_SECONDS: Final = 1.0
-KINDS_PER_SECOND_MAX: Final = 512
-"""Different events that are told apart within a second; what comes on top is counted under its name alone."""
+KINDS_PER_SECOND_MAX: Final = 256
+"""Different subjects and details of one event that are told apart within a second; what comes on top is counted under its name alone.
+Each event has its own, so that nobody hides one event behind many of another."""
 TEXT_CHARACTERS_MAX: Final = 256
 
 Kind = tuple[SecurityEvent, str, tuple[tuple[str, str], ...]]
@@ -34,6 +35,7 @@ class ReportedSecurityEvents:
         self._entropy = entropy
         self._log = structlog.get_logger("meridian.security")
         self._counts: dict[SecurityEvent, int] = dict.fromkeys(SecurityEvent, 0)
+        self._kinds: dict[SecurityEvent, int] = dict.fromkeys(SecurityEvent, 0)
         self._waiting: dict[Kind, int] = {}
         registry.register(self)
 
@@ -41,8 +43,11 @@ class ReportedSecurityEvents:
         self._counts[event] += 1
         told = tuple((name, text[:TEXT_CHARACTERS_MAX]) for name, text in sorted(details.items()))
         kind: Kind = (event, subject[:TEXT_CHARACTERS_MAX], told)
-        if kind not in self._waiting and len(self._waiting) >= KINDS_PER_SECOND_MAX:
-            kind = (event, "", (("others", "not told apart"),))
+        if kind not in self._waiting:
+            if self._kinds[event] >= KINDS_PER_SECOND_MAX:
+                kind = (event, "", (("others", "not told apart"),))
+            else:
+                self._kinds[event] += 1
         self._waiting[kind] = self._waiting.get(kind, 0) + 1
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:
@@ -51,6 +56,7 @@ class ReportedSecurityEvents:
     async def tell(self, append: Callable[[Record], Awaitable[None]]) -> None:
         """Write what waits to the log and, by `append`, to the audit stream. An audit log that takes nothing loses no log line."""
         waiting, self._waiting = self._waiting, {}
+        self._kinds = dict.fromkeys(SecurityEvent, 0)
         for (event, subject, told), count in waiting.items():
             details = dict(told)
             self._log.warning("security event", security_event=str(event), subject=subject, count=count, **details)

@@ -32,6 +32,7 @@ from meridian.authorization.request_context import read_values
 from meridian.authorization.schema_model import SchemaModel
 from meridian.authorization.slices import CompiledSlice, SliceCompiler
 from meridian.domain.call import PolicyDecision, Principal
+from meridian.domain.fault_places import fault_text
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException
@@ -40,6 +41,8 @@ SLICES_MAX: Final = 20_000
 NARROWED_MAX: Final = 50_000
 BASES_MAX: Final = 4_000
 DECISIONS_MAX: Final = 50_000
+
+LOCKED_OUT: Final = "The new key policy will not allow you to update the key policy in the future."
 
 OWN, KEY_SIDE, CALLER_SIDE = "own", "key side", "caller side"
 
@@ -113,7 +116,7 @@ class Authorizer:
             return key_side
         caller_side = self._side(CALLER_SIDE, principal, action, resource, facts)
         ids = tuple(sorted({*key_side.policy_ids, *caller_side.policy_ids})) if caller_side.allowed else caller_side.policy_ids
-        return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors)
+        return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors, caller_side.fault)
 
     def question(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> Question:
         """The question that settles the decision, open for asking about single policies: across accounts the caller's side where the
@@ -140,16 +143,18 @@ class Authorizer:
             return
         compiled = self._compile(OWN, principal, "PutKeyPolicy", future)
         question = Question(compiled, self._base(compiled, principal, future, remember=False), principal, future, facts)
-        if not question.decide().allowed:
-            raise MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
+        decided = question.decide()
+        if not decided.allowed:
+            reason = f"the policies could not be evaluated: {decided.fault}" if decided.errors else ""
+            raise MalformedPolicyDocumentException(LOCKED_OUT, reason=reason)
 
     # ---- one side of a decision
 
     def _side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
         try:
             return self._of_side(side, principal, action, resource, facts)
-        except Exception:
-            return PolicyDecision(action, resource.arn, False, (), 1)
+        except Exception as error:
+            return PolicyDecision(action, resource.arn, False, (), 1, fault_text(error))
 
     def _of_side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
         name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
@@ -161,7 +166,7 @@ class Authorizer:
                 return known[0]
         base = self._base(compiled, principal, resource, remember=True)
         decided = Question(compiled, base, principal, resource, facts).decide()
-        made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors)
+        made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors, decided.fault)
         if remembered is not None and not made.errors:
             # Slice and caller are kept with the decision, so that their identities cannot pass to others.
             _keep(self._decisions, remembered, (made, compiled, principal), DECISIONS_MAX)

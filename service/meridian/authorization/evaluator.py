@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cedarpy
 import orjson
 
 from meridian.authorization.policy_bounds import bounds_fault
+from meridian.domain.fault_places import fault_text
 
 Est = dict[str, Any]
 """One policy in Cedar's JSON form."""
@@ -30,14 +31,21 @@ class PolicySyntaxError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the engine said. `policy_ids` is sorted; `errors` counts faults of evaluation, each of which denies."""
+    """What the engine said. `policy_ids` is sorted; `errors` counts faults of evaluation, each of which denies; `fault` is the type and
+    place of the exception, where one kept the engine from being asked."""
 
     allowed: bool
     policy_ids: tuple[str, ...]
     errors: int
+    fault: str = field(default="", compare=False)
 
 
 FAULT = Decision(False, (), 1)
+
+
+def faulted(error: Exception) -> Decision:
+    """The decision that an exception leaves: denied, and telling what it was."""
+    return replace(FAULT, fault=fault_text(error))
 
 
 class PolicyHandle:
@@ -123,8 +131,8 @@ def evaluate(
         if result.allowed and errors:
             return Decision(False, (), errors)  # the ids are of permits, which made no refusal
         return Decision(result.allowed, tuple(sorted(result.diagnostics.reasons)), errors)
-    except Exception:
-        return FAULT
+    except Exception as error:
+        return faulted(error)
 
 
 def parse_policies(text: str) -> list[Est]:

@@ -19,6 +19,7 @@ from meridian.authorization.facts import Facts
 from meridian.authorization.policies import BUILTIN, Policy
 from meridian.authorization.question import Question
 from meridian.domain.call import Principal
+from meridian.domain.fault_places import fault_text
 from meridian.domain.policy_answer import Explanation, NearMiss, Told
 
 CLOSEST_MAX: Final = 5
@@ -52,8 +53,8 @@ def explain_in_steps(
     decision = authorizer.decide(principal, action, resource, facts)
     try:
         question = authorizer.question(principal, action, resource, facts)
-    except Exception:
-        return Explanation(decision)
+    except Exception as error:
+        return Explanation(decision, fault=fault_text(error))
     known = {policy.policy_id: policy for policy in authorizer.policies_for(principal, resource)}
     told = tuple(told_of(known[name]) for name in decision.policy_ids if name in known)
     if decision.allowed or decision.policy_ids or decision.errors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +52,25 @@ class PolicyDecision:
     policy_ids: tuple[str, ...] = ()
     """Sorted. On allow all satisfied permits, on deny all satisfied forbids, empty on a default deny."""
     errors: int = 0
+    """Faults of evaluation, each of which denies; operators hear of them."""
+    fault: str = field(default="", compare=False)
+    """Type and place of the exception that kept the decision from being made, where it was one."""
 
 
 class Evidence:
     """What the transport saw of the caller, before anybody judged it."""
 
-    __slots__ = ("certificate_pem", "headers", "secure_transport", "signed_request", "source_ip", "spiffe_id", "tls_version", "user_agent")
+    __slots__ = (
+        "certificate_pem",
+        "headers",
+        "repeated",
+        "secure_transport",
+        "signed_request",
+        "source_ip",
+        "spiffe_id",
+        "tls_version",
+        "user_agent",
+    )
 
     def __init__(
         self,
@@ -70,6 +83,7 @@ class Evidence:
         user_agent: str = "",
         tls_version: str = "",
         signed_request: Any = None,
+        repeated: str = "",
     ) -> None:
         self.spiffe_id = spiffe_id
         self.certificate_pem = certificate_pem
@@ -80,6 +94,8 @@ class Evidence:
         self.tls_version = tls_version
         self.signed_request = signed_request
         """The whole request where it came over the AWS wire, for the check of its signature."""
+        self.repeated = repeated
+        """The name of a header that is read here and came more than once; empty where there is none."""
 
 
 class Call:

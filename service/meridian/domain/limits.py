@@ -30,6 +30,8 @@ class Limits:
     """How often the policy files are looked at for changes."""
     key_policy_bytes: int = 32_768
     request_bytes: int = 262_144
+    failed_authentications_per_minute: int = 20
+    """Of one address; answers to further ones are delayed. 0 delays none."""
     deadline_seconds_default: float = 5.0
     deadline_seconds_max: float = 30.0
     reservation_seconds: float = 30.0

@@ -139,11 +139,13 @@ class SymmetricCommands:
 
     def _unwrap(self, key: Key, wrapped: KeyMaterial, now: float) -> Loaded:
         self.unwraps += 1
+        row = row_identity(key, wrapped.material_id, wrapped.row_version)
         try:
-            material = self._keyring.unwrap(row_identity(key, wrapped.material_id, wrapped.row_version), wrapped.sealed_bytes)
+            material = self._keyring.unwrap(row, wrapped.sealed_bytes)
         except OpenError as fault:
             raise KMSInternalException(reason="a wrapped material row does not open") from fault
         if materials.identifier(key, material) != wrapped.material_id:
+            self._keyring.tell_unreadable(row, "identifier")
             raise KMSInternalException(reason="a material does not have the identifier of its row")
         prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=wrapped.material_id)
         identity = length_prefixed(key.identity.encode())

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from meridian.catalog import lower_camel
+from meridian.domain.audit_bounds import STORED_BYTES_MAX, cut, shortened
 from meridian.domain.audit_record import (
     Record,
     authentication,
@@ -93,9 +94,7 @@ class Audit:
     # ---- in an operation's transaction
 
     async def record(self, uow: UnitOfWork, call: Call) -> None:
-        event = self._call_record(call)
-        await self._store_event(uow, event)
-        call.event_recorded = event
+        call.event_recorded = await self._store_event(uow, self._call_record(call))
 
     async def record_service_event(
         self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record | None = None
@@ -110,11 +109,15 @@ class Audit:
             epoch=self._identity.incarnation,
             details=details or {"keyMaterialIds": [m.material_id for m in key.materials]},
         )
-        await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
+        await uow.audit_events.insert(event["eventID"], shortened(orjson.dumps(event), STORED_BYTES_MAX))
 
-    async def _store_event(self, uow: UnitOfWork, event: Record) -> None:
+    async def _store_event(self, uow: UnitOfWork, event: Record) -> Record:
+        """Store an event; the answer is what was stored, which is what the stream must receive."""
         self._in_flight.add(event["eventID"])
-        await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
+        line = orjson.dumps(event)
+        stored = shortened(line, STORED_BYTES_MAX)
+        await uow.audit_events.insert(event["eventID"], stored)
+        return event if stored is line else orjson.loads(stored)
 
     async def record_policy_set(self, digest: str, policies: int) -> None:
         """The Region's files say something else from now on. Raises: KmsError, and then the change must not happen."""
@@ -167,7 +170,8 @@ class Audit:
         shown = parameters_of(call.rpc.name, call.request)
         for field, context in call.contexts.items():
             if context:
-                shown[lower_camel(field)] = context
+                # One without its canonical form was refused, perhaps for its size.
+                shown[lower_camel(field)] = context if field in call.canonical_context else cut(context)
         return shown
 
     def _constants(self, call: Call) -> Record:

@@ -19,18 +19,22 @@ from meridian.catalog import Requirement
 from meridian.domain.call import Call, PolicyDecision, Principal
 from meridian.domain.key import Key
 from meridian.domain.policy_answer import Explanation
-from meridian.errors import AccessDeniedException, KMSInternalException
+from meridian.errors import AccessDeniedException, KMSInternalException, MalformedPolicyDocumentException
 from meridian.pipeline.denial import denial, foreign_denial
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 
 class Authorize:
     """Raises: AccessDeniedException; KMSInternalException where the evaluator failed, which is never a permission."""
 
-    def __init__(self, authorizer: Authorizer, *, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, authorizer: Authorizer, *, region: str, region_labels: Mapping[str, tuple[str, ...]], events: SecurityEvents
+    ) -> None:
         self._authorizer = authorizer
         self._region = region
         self._region_labels = region_labels
+        self._events = events
 
     def __call__(self, call: Call) -> None:
         refusal: Exception | None = None
@@ -56,6 +60,8 @@ class Authorize:
             raise foreign_denial(principal, requirement.action)
         facts = CallFacts(call, requirement, self._region, self._region_labels)
         found = await _between_calls(explain_in_steps(self._authorizer, principal, requirement.action, resource, facts))
+        if found.decision.errors or found.fault:
+            self._tell(found.decision, found.fault)
         if abroad and not found.decision.allowed:
             raise foreign_denial(principal, requirement.action)
         named = replace(found.decision, resource=_as_named(call, requirement, found.decision))
@@ -79,8 +85,17 @@ class Authorize:
         if decision.allowed:
             return None
         if decision.errors:
+            self._tell(decision)
             return KMSInternalException(reason=f"{requirement.action} could not be decided")
         return _refusal(call, principal, replace(decision, resource=_as_named(call, requirement, decision)), abroad=abroad)
+
+    def _tell(self, decision: PolicyDecision, fault: str = "") -> None:
+        self._events.report(
+            SecurityEvent.POLICY_FAULT,
+            subject=decision.resource,
+            action=decision.action,
+            fault=decision.fault or fault or "an error of evaluation",
+        )
 
     def _resource(self, call: Call, requirement: Requirement) -> Resource | None:
         if requirement.resource in ("KEY", "ALIAS_TARGET", "GRANT_KEY"):
@@ -137,16 +152,24 @@ def _is_present(call: Call, field: str) -> bool:
 class KeyPolicyCheck:
     """Implements `ports.policy_check.PolicyCheck`."""
 
-    def __init__(self, authorizer: Authorizer, *, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, authorizer: Authorizer, *, region: str, region_labels: Mapping[str, tuple[str, ...]], events: SecurityEvents
+    ) -> None:
         self._authorizer = authorizer
         self._region = region
         self._region_labels = region_labels
+        self._events = events
 
     def require_acceptable(self, call: Call, future: Key, *, bypass_lockout_check: bool) -> None:
         if call.principal is None:
             raise KMSInternalException(reason="no principal")
         facts = CallFacts(call, _PUT_KEY_POLICY, self._region, self._region_labels)
-        self._authorizer.require_key_policy(call.principal, future, facts, bypass_lockout_check=bypass_lockout_check)
+        try:
+            self._authorizer.require_key_policy(call.principal, future, facts, bypass_lockout_check=bypass_lockout_check)
+        except MalformedPolicyDocumentException as refusal:
+            if refusal.reason:
+                self._events.report(SecurityEvent.POLICY_FAULT, subject=future.arn, action="PutKeyPolicy", fault=refusal.reason)
+            raise
 
 
 _PUT_KEY_POLICY = Requirement("PutKeyPolicy", "KEY", "key_id", ("bypassPolicyLockoutSafetyCheck",), "", False, False)

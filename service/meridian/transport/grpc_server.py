@@ -10,9 +10,11 @@ from grpc_reflection.v1alpha import reflection
 
 from meridian.catalog import Rpc
 from meridian.domain.limits import Limits
+from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.transport.grpc_interceptor import CallInterceptor, Walk
+from meridian.ports.security_events import SecurityEvents
+from meridian.transport.grpc_interceptor import CallInterceptor, Identify, Walk
 
 STREAMS_PER_CONNECTION: Final = 100
 METADATA_BYTES: Final = 16 * 1024
@@ -39,11 +41,22 @@ def tls_credentials(*, private_key: bytes, certificate: bytes, client_ca: bytes)
     return grpc.ssl_server_credentials([(private_key, certificate)], client_ca, require_client_auth=True)
 
 
-def make_server(rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entropy, *, limits: Limits, reflected: bool) -> grpc.aio.Server:
+def make_server(
+    rpcs: Mapping[str, Rpc],
+    walk: Walk,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    limits: Limits,
+    reflected: bool,
+    identify: Identify,
+    unauthenticated: Unauthenticated,
+    events: SecurityEvents,
+) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
     server = grpc.aio.server(
-        interceptors=[CallInterceptor(by_path, clock, entropy, limits)],
+        interceptors=[CallInterceptor(by_path, clock, entropy, limits, identify=identify, unauthenticated=unauthenticated, events=events)],
         options=[
             ("grpc.max_receive_message_length", limits.request_bytes),
             ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),

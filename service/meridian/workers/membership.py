@@ -13,10 +13,11 @@ import structlog
 
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import DependencyTimeoutException, KmsError
-from meridian.ports.store import Store, StoreUnavailable, VersionConflict
+from meridian.ports.store import Store, VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.mend import MendSets
 from meridian.replication.set_state import SetRefusal
+from meridian.setbacks import Setbacks
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 
 LOOK_SECONDS: Final = 1.0
@@ -113,6 +114,7 @@ class CompareWorker:
         self.wake = Wake()
         """A Region that was out of reach answers again."""
         self._log = structlog.get_logger("meridian.compare")
+        self._setbacks = {region: Setbacks(f"comparing with {region}") for region in regions}
 
     def job(self) -> Job:
         """At an interval, and when woken."""
@@ -122,15 +124,12 @@ class CompareWorker:
         """Compare with each Region. One whose database turns out to be an older one ends itself and starts as restored."""
         for region in self._regions:
             try:
-                if await self._compare.with_region(region):
-                    self._wake_outbox()
+                with self._setbacks[region].expected(KmsError, VersionConflict):  # out of reach, or a row has moved on
+                    if await self._compare.with_region(region):
+                        self._wake_outbox()
             except RestoredUnannounced as found:
                 await self._restart_as_restored(region, str(found))
                 return
-            except StoreUnavailable:
-                raise
-            except (KmsError, VersionConflict):
-                continue  # out of reach, or a row has moved on; the next round tells
 
     async def _restart_as_restored(self, region: str, key_id: str) -> None:
         async with self._store.transaction() as uow:

@@ -25,6 +25,7 @@ from meridian.authorization.policy_files import Fault, PolicySetError, PolicySou
 from meridian.domain.policy_answer import PolicySetTold
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
+from meridian.ports.security_events import SecurityEvents
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 SWITCH_SECONDS: Final = 0.0005
@@ -46,7 +47,10 @@ Look = tuple[tuple[str, int, int, int, int], ...]
 class PolicyFilesWorker:
     """Keeps the authorizer on what the files say. `changed` and `refused` count what came of changes."""
 
-    def __init__(self, *, folder: Path, authorizer: Authorizer, clock: Clock, announce: Announce, seconds: float) -> None:
+    def __init__(
+        self, *, folder: Path, authorizer: Authorizer, clock: Clock, announce: Announce, events: SecurityEvents, seconds: float
+    ) -> None:
+        self._events = events
         self._folder = folder
         self._authorizer = authorizer
         self._schema = SchemaHandle(authorizer.model.text)
@@ -95,6 +99,8 @@ class PolicyFilesWorker:
             self._seen = seen
             self._refuse(fault.found)
         except Exception as fault:
+            if not isinstance(fault, OSError):  # files that cannot be read now are foreseen
+                self._events.report_fault(fault, during="reading of policy files")
             # Not remembered as seen: what could not be read may be readable at the next look, without any change that shows.
             self._refuse((Fault(_text(fault)),), again=True)
 
@@ -107,7 +113,8 @@ class PolicyFilesWorker:
             source = await self._understand(read)
             try:
                 await self._announce(source.digest, len(source.policies))
-            except KmsError:
+            except KmsError as fault:
+                self._log.warning("policies wait: the audit log does not take the change", fault=fault.reason, digest=source.digest)
                 return False
             self._use(source)
         self._faults, self.refused_at = (), None

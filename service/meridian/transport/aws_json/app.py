@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import format_datetime
 from typing import Final
 
@@ -20,11 +21,12 @@ from meridian.authentication.aws_signature import SignedRequest
 from meridian.catalog import Rpc
 from meridian.domain.call import Call, Evidence
 from meridian.domain.limits import Limits
+from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import shown_as_aws
-from meridian.transport.grpc_interceptor import Walk
+from meridian.transport.grpc_interceptor import Identify, Walk
 
 TARGET_PREFIX: Final = "TrentService."
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
@@ -35,7 +37,20 @@ SERVER_FAULTS: Final = (e.KeyUnavailableException, e.DependencyTimeoutException,
 class AwsWire:
     """One endpoint for all operations."""
 
-    def __init__(self, rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entropy, *, limits: Limits, is_secure: bool) -> None:
+    def __init__(
+        self,
+        rpcs: Mapping[str, Rpc],
+        walk: Walk,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        limits: Limits,
+        is_secure: bool,
+        identify: Identify,
+        unauthenticated: Unauthenticated,
+    ) -> None:
+        self._identify = identify
+        self._unauthenticated = unauthenticated
         self._rpcs = {rpc.operation: rpc for rpc in rpcs.values()}
         self._walk = walk
         self._clock = clock
@@ -51,7 +66,14 @@ class AwsWire:
             rpc = self._rpc(request)
         except e.KmsError as error:
             return self._error(error, request_id)
-        call = self._call(rpc, request, body, request_id)
+        evidence, received_at, started = self._evidence(request, body), self._clock.now(), self._clock.monotonic()
+        try:
+            principal = self._identify(evidence, received_at)
+        except e.KmsError as error:
+            await self._unauthenticated.refuse(error, operation=rpc.name, evidence=evidence, request_id=request_id, started=started)
+            return self._error(error, request_id)
+        call = self._call(rpc, evidence, body, request_id, received_at)
+        call.principal, call.started = principal, started
         try:
             async with asyncio.timeout(self._limits.deadline_seconds_default):
                 answer = await self._walk(call)
@@ -74,23 +96,24 @@ class AwsWire:
             raise e.UnknownOperationException("")
         return rpc
 
-    def _call(self, rpc: Rpc, request: Request, body: bytes, request_id: str) -> Call:
+    def _evidence(self, request: Request, body: bytes) -> Evidence:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers.raw}
-        evidence = Evidence(
+        return Evidence(
             headers=headers,
             source_ip=request.client.host if request.client is not None else "127.0.0.1",
             secure_transport=self._is_secure,
             user_agent=headers.get("user-agent", ""),
             signed_request=SignedRequest(request.method, request.url.path, request.url.query, headers, body),
         )
+
+    def _call(self, rpc: Rpc, evidence: Evidence, body: bytes, request_id: str, received_at: datetime) -> Call:
         refusal = None
         try:
             message = codec.read(body, rpc.request_class)
         except e.KmsError as fault:
             message, refusal = rpc.request_class(), fault
-        call = Call(rpc, message, evidence, request_id, self._clock.now())
+        call = Call(rpc, message, evidence, request_id, received_at)
         call.refusal = refusal
-        call.started = self._clock.monotonic()
         return call
 
     def _error(self, error: e.KmsError, request_id: str) -> Response:
