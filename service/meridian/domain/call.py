@@ -12,6 +12,7 @@ from meridian.domain.peer_message import Prepare, PrepareHandover
 
 if TYPE_CHECKING:
     from meridian.domain.grant import Grant
+    from meridian.errors import KmsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Call:
     """One call. Steps of the pipeline fill it in, in their order; nothing else changes it."""
 
     __slots__ = (
+        "absent",
         "aliases",
         "audit_data",
         "blob",
@@ -132,6 +134,9 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
+        self.absent: dict[str, KmsError] = {}
+        """Request fields that name a key which is not here and would not be the caller's, each with the refusal that a key there would
+        meet. It is raised where a key there would be decided on, so that no other answer tells the two apart."""
         self.prepare: Prepare | PrepareHandover | None = None
         """What another Region asked, when this call is the destination's half of a ReplicateKey."""
         self.prospective: Key | None = None

@@ -106,6 +106,7 @@ class Keys:
                 await self._found_set(uow, key)
             await self._trail.record(uow, call)
             reach(FaultPoint.CREATE_KEY_BEFORE_COMMIT)
+        self._changes.forget(key)
         reach(FaultPoint.CREATE_KEY_AFTER_COMMIT)
         return keys_pb2.CreateKeyResponse(key_metadata=metadata)
 

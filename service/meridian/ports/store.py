@@ -36,6 +36,14 @@ class Keys(Protocol):
         """The one key with this 16-byte number, whoever owns it."""
         ...
 
+    async def locate(self, account: str, key_id: str) -> tuple[str, str] | None:
+        """(account, key id) where the account has such a key."""
+        ...
+
+    async def locate_number(self, number: bytes, *, multi_region: bool) -> tuple[str, str] | None:
+        """(account, key id) of the key with this number."""
+        ...
+
     async def insert(self, key: Key) -> None:
         """Store a new key. Raises: VersionConflict if its number is taken, by any account."""
         ...
