@@ -17,8 +17,8 @@ from typing import Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import OperatorWord, SetRow
-from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
-from meridian.ports.store_rows import Change, ImportKeyRow, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
+from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
+from meridian.ports.store_rows import Change, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
 
 
 class VersionConflict(Exception):
@@ -70,22 +70,6 @@ class Keys(Protocol):
     async def list_due(self, *, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """(account, key id) of keys for which a time has come: deletion, rotation, expiry of a material, end of Updating."""
         ...
-
-
-class ImportKeys(Protocol):
-    """Wrapping keys of imports under way."""
-
-    async def insert(self, row: ImportKeyRow) -> None: ...
-
-    async def find(self, token_id: str) -> ImportKeyRow | None: ...
-
-    async def note_failure(self, token_id: str, *, tries_max: int) -> None:
-        """Count a failed try; the row is gone after `tries_max` of them."""
-        ...
-
-    async def delete_expired(self, *, now: datetime) -> None: ...
-
-    async def delete_of_key(self, account: str, key_id: str) -> None: ...
 
 
 class KeySets(Protocol):
