@@ -25,6 +25,7 @@ class Principal:
     name: str
     arn: str
     groups: tuple[str, ...] = ()
+    """Names of groups of the caller's account."""
     tags: tuple[tuple[str, str], ...] = ()
     org_units: tuple[str, ...] = ()
     """Units of the caller's account, nearest first, each inside the next."""
@@ -41,6 +42,11 @@ class Principal:
     @property
     def entity_id(self) -> str:
         return f"{self.account}/{self.name}"
+
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        """Entity ids of the groups; like every principal's id, each begins with the account, which is the caller's own."""
+        return tuple(f"{self.account}/{group}" for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
