@@ -12,7 +12,7 @@ import meridian
 
 SERVICE = Path(meridian.__file__).parent
 BROAD = {"Exception", "BaseException"}
-TELLS = {"report", "report_fault"}
+TELLS = {"report", "report_fault", "set_aside", "_set_aside"}
 
 ELSEWHERE = {
     "authorization/authorizer.py _side": "the decision carries it, and pipeline/authorize.py reports decisions that carry one",

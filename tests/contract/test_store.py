@@ -204,10 +204,13 @@ async def test_a_wrapping_key_dies_of_failures_and_of_age(store: SqlStore) -> No
         assert await uow.import_keys.find("2" * 32) == rows[2]
         await uow.import_keys.delete_expired(now=NOW)
         assert await uow.import_keys.find("0" * 32) is None
-        await uow.import_keys.note_failure("1" * 32, tries_max=2)
-        assert await uow.import_keys.find("1" * 32) == replace(rows[1], failed_tries=1)
-        await uow.import_keys.note_failure("1" * 32, tries_max=2)
+        assert await uow.import_keys.take_try("1" * 32, tries_max=2) == replace(rows[1], failed_tries=1)
+        await uow.import_keys.give_back_try("1" * 32)
+        assert await uow.import_keys.find("1" * 32) == rows[1]
+        assert await uow.import_keys.take_try("1" * 32, tries_max=2) == replace(rows[1], failed_tries=1)
+        assert await uow.import_keys.take_try("1" * 32, tries_max=2) == replace(rows[1], failed_tries=2)
         assert await uow.import_keys.find("1" * 32) is None
+        assert await uow.import_keys.take_try("1" * 32, tries_max=2) is None
         await uow.import_keys.delete_of_key(ACCOUNT, KEY_ID)
         assert await uow.import_keys.find("2" * 32) is None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from meridian.domain.call import Principal
-from meridian.domain.identifiers import ACCOUNT
+from meridian.domain.identifiers import ACCOUNT, GROUP_NAME
 from meridian.ports.principals import AccessKey
 
 CERTIFICATE = "client_certificate"
@@ -114,6 +114,8 @@ def _fault_of(entry: dict[str, Any]) -> str:
         return "account must be twelve digits"
     if not entry.get("name"):
         return "name is missing"
+    if not all(isinstance(group, str) and GROUP_NAME.fullmatch(group) for group in entry.get("groups", ())):
+        return "groups are named without their account, which is the principal's"
     if not any(entry.get(name) for name in ("spiffe_id", "token_sha256", "access_key_id")):
         return "no credential: give spiffe_id, token_sha256 or access_key_id"
     return ""

@@ -1,20 +1,21 @@
 """Keys in memory, kept true by the change feed.
 
 INVARIANT: a key enters only if nothing about it was forgotten since its reading began, so a slow reader cannot put an old key
-back over a newer one.
+back over a newer one. The same holds for what a caller of another account has found, or has not.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
+from meridian.adapters.looks_abroad import KeyName, Look, LooksAbroad
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.store import FeedPruned, Store
+from meridian.ports.store import FeedPruned, Store, UnitOfWork
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4
@@ -23,7 +24,7 @@ READING_SECONDS: Final = 0.25
 STALENESS_SECONDS_MAX: Final = 5.0
 CHANGES_PER_READING: Final = 1000
 
-KeyName = tuple[str, str]
+ALIAS_PREFIX: Final = "alias/"
 
 
 class CachedKeys:
@@ -38,6 +39,7 @@ class CachedKeys:
         self._spellings: OrderedDict[tuple[str, str], Key] = OrderedDict()
         self._spelt: dict[KeyName, set[tuple[str, str]]] = {}
         self._grants: dict[KeyName, dict[str, tuple[Grant, ...]]] = {}
+        self._looks = LooksAbroad(clock)
         self._forgotten = 0
         self._last_change = 0
         self._good_until = 0.0
@@ -95,14 +97,36 @@ class CachedKeys:
             key = await uow.keys.find(account, key_id)
         return self._keep(key, before)
 
-    async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
+    async def find_abroad(self, caller: str, account: str, name: str) -> Key | None:
+        async def locate(uow: UnitOfWork) -> KeyName | None:
+            if not name.startswith(ALIAS_PREFIX):
+                return await uow.keys.locate(account, name)
+            row = await uow.aliases.find(account, name)
+            return None if row is None else (account, row.key_id)
+
+        return await self._abroad((caller, account, name), locate)
+
+    async def find_by_number(self, caller: str, number: bytes, *, multi_region: bool) -> Key | None:
         known = self.find_cached_number(number, multi_region=multi_region)
-        if known is not None:
+        if known is not None and known.account == caller:
             return known
-        before = self._forgotten
-        async with self._store.reading() as uow:
-            key = await uow.keys.find_by_number(number, multi_region=multi_region)
-        return self._keep(key, before)
+
+        async def locate(uow: UnitOfWork) -> KeyName | None:
+            return await uow.keys.locate_number(number, multi_region=multi_region)
+
+        return await self._abroad((caller, number, multi_region), locate)
+
+    async def _abroad(self, look: Look, locate: Callable[[UnitOfWork], Awaitable[KeyName | None]]) -> Key | None:
+        self._require_fresh()
+        if not self._looks.is_known(look):
+            before = self._forgotten
+            async with self._store.reading() as uow:
+                found = await locate(uow)
+            if self._forgotten != before:  # something changed meanwhile: true then, perhaps not now, and not to be kept
+                return await self.find(*found) if found is not None else None
+            self._looks.remember(look, found)
+        name = self._looks.found(look)
+        return await self.find(*name) if name is not None else None
 
     async def find_by_alias(self, account: str, alias_name: str) -> Key | None:
         self._require_fresh()
@@ -139,6 +163,7 @@ class CachedKeys:
 
     def forget(self, account: str, key_id: str) -> None:
         self._forgotten += 1
+        self._looks.forget(account)
         self._drop((account, key_id))
         self._on_forget(account, key_id)
 
@@ -146,6 +171,7 @@ class CachedKeys:
         """Remember no key any more."""
         for account, key_id in list(self._keys):
             self.forget(account, key_id)
+        self._looks.forget_everything()
         self._forgotten += 1
 
     def _keep(self, key: Key | None, forgotten_before: int) -> Key | None:

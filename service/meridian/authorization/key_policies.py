@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from meridian.authorization.entities import resource_uid
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
+from meridian.authorization.group_form import group_faults
 from meridian.authorization.policies import KEY, Policy, action_names, depth, uid
 from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX, WILDCARD_CHARACTERS_MAX, wildcard_characters
 from meridian.authorization.schema_model import SchemaModel
@@ -63,6 +64,8 @@ class KeyPolicyReader:
         for name in action_names(est) or ():
             if name in ACCOUNT_ONLY or name not in self._on_keys | self._groups:
                 raise MalformedPolicyDocumentException(f"{place}: action {name} cannot be used in a key policy.")
+        for fault in group_faults(est, key.account):
+            raise MalformedPolicyDocumentException(f"{place}: {fault}.")
         if not _names_only(est["resource"], key):
             raise MalformedPolicyDocumentException(f"{place}: the resource must be left open, or be this key.")
         kind, name = resource_uid(key)

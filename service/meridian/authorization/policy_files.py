@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
+from meridian.authorization.group_form import group_faults
 from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
 from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX
 from meridian.authorization.policy_text import PolicyText, policy_texts
@@ -180,7 +181,7 @@ def _faults_of(est: Est) -> list[str]:
         found.append("key policies are stored with their key, not in files")
     elif layer not in (GUARDRAIL, BUILTIN):
         found.append(f"@layer {layer!r} is unknown")
-    return found
+    return found + group_faults(est, _owner_of(est))
 
 
 def _account_faults(est: Est, notes: dict[str, Any]) -> list[str]:

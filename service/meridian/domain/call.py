@@ -12,6 +12,7 @@ from meridian.domain.peer_message import Prepare, PrepareHandover
 
 if TYPE_CHECKING:
     from meridian.domain.grant import Grant
+    from meridian.errors import KmsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Principal:
     name: str
     arn: str
     groups: tuple[str, ...] = ()
+    """Names of groups of the caller's account."""
     tags: tuple[tuple[str, str], ...] = ()
     org_units: tuple[str, ...] = ()
     """Units of the caller's account, nearest first, each inside the next."""
@@ -40,6 +42,11 @@ class Principal:
     @property
     def entity_id(self) -> str:
         return f"{self.account}/{self.name}"
+
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        """Entity ids of the groups; like every principal's id, each begins with the account, which is the caller's own."""
+        return tuple(f"{self.account}/{group}" for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,7 @@ class Call:
     """One call. Steps of the pipeline fill it in, in their order; nothing else changes it."""
 
     __slots__ = (
+        "absent",
         "aliases",
         "audit_data",
         "blob",
@@ -148,6 +156,9 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
+        self.absent: dict[str, KmsError] = {}
+        """Request fields that name a key which is not here and would not be the caller's, each with the refusal that a key there would
+        meet. It is raised where a key there would be decided on, so that no other answer tells the two apart."""
         self.prepare: Prepare | PrepareHandover | None = None
         """What another Region asked, when this call is the destination's half of a ReplicateKey."""
         self.prospective: Key | None = None

@@ -16,6 +16,7 @@ from meridian.domain.deletion import with_deletion_cancelled, with_deletion_sche
 from meridian.domain.identifiers import key_arn, key_id_of
 from meridian.domain.key import Key, KeyMaterial, KeyState, Origin
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
+from meridian.domain.tag import require_room_for_tags
 from meridian.errors import CustomKeyStoreInvalidStateException, KMSInternalException, LimitExceededException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import keys_pb2, types_pb2
@@ -74,7 +75,7 @@ class Keys:
     async def create_key(self, request: keys_pb2.CreateKeyRequest, call: Call) -> keys_pb2.CreateKeyResponse:
         """A new key: with material and Enabled, or of origin EXTERNAL without and PendingImport.
 
-        Raises: LimitExceededException, MalformedPolicyDocumentException; CustomKeyStoreNotFoundException and
+        Raises: LimitExceededException, TagException, MalformedPolicyDocumentException; CustomKeyStoreNotFoundException and
         CustomKeyStoreInvalidStateException for a key in a store, as no store is connected.
         """
         prospective = call.prospective
@@ -85,6 +86,7 @@ class Keys:
             raise CustomKeyStoreInvalidStateException(f"Custom key store {row.store_id} is {row.state}.")
         if prospective.policy or not prospective.account_delegation:
             self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+        require_room_for_tags(prospective.tags, self._limits)
         number = self._entropy.random_bytes(16)
         key_id = key_id_of(number, multi_region=prospective.multi_region is not None)
         key = replace(prospective, key_id=key_id, created_at=self._clock.now(), state=KeyState.ENABLED)
@@ -106,6 +108,7 @@ class Keys:
                 await self._found_set(uow, key)
             await self._trail.record(uow, call)
             reach(FaultPoint.CREATE_KEY_BEFORE_COMMIT)
+        self._changes.forget(key)
         reach(FaultPoint.CREATE_KEY_AFTER_COMMIT)
         return keys_pb2.CreateKeyResponse(key_metadata=metadata)
 

@@ -41,6 +41,7 @@ class Authorize:
         for requirement in _asked(call):
             fault = self._decide(call, requirement)
             refusal = refusal or fault
+        refusal = refusal or _undecided(call)
         if refusal is not None:
             raise refusal
 
@@ -49,10 +50,16 @@ class Authorize:
 
         Raises: AccessDeniedException for a refusal on a resource of another account alone: why, and whether it is there, is not told.
         """
-        return tuple([await self._explain(call, requirement) for requirement in _asked(call)])
+        explained = tuple([await self._explain(call, requirement) for requirement in _asked(call)])
+        refusal = _undecided(call)
+        if refusal is not None:
+            raise refusal
+        return explained
 
     async def _explain(self, call: Call, requirement: Requirement) -> Explanation:
         principal, resource = call.principal, self._resource(call, requirement)
+        if requirement.resource_field in call.absent:
+            raise call.absent[requirement.resource_field]
         if principal is None or resource is None:
             raise KMSInternalException(reason=f"nothing to decide {requirement.action} on")
         abroad = resource.account != principal.account
@@ -70,6 +77,8 @@ class Authorize:
         return replace(found, decision=named, deciding=deciding)
 
     def _decide(self, call: Call, requirement: Requirement) -> Exception | None:
+        if requirement.resource_field in call.absent:
+            return call.absent[requirement.resource_field]
         principal = call.principal
         resource = self._resource(call, requirement)
         if principal is None or resource is None:
@@ -128,6 +137,17 @@ def _asked(call: Call) -> Iterator[Requirement]:
     for requirement in call.rpc.requires:
         if not requirement.by_peer and (not requirement.when or _is_present(call, requirement.when)):
             yield requirement
+
+
+def _undecided(call: Call) -> Exception | None:
+    """The refusal of a key of another account that the request names and no permission is asked on: whether it is there is not told."""
+    if call.principal is None:
+        return KMSInternalException(reason="no principal")
+    decided = {requirement.resource_field for requirement in call.rpc.requires}
+    abroad = [field for field, key in call.keys.items() if key.account != call.principal.account]
+    if any(field not in decided for field in (*call.absent, *abroad)):
+        return foreign_denial(call.principal, call.rpc.requires[0].action)
+    return None
 
 
 def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abroad: bool) -> AccessDeniedException:

@@ -18,8 +18,8 @@ from typing import Protocol
 from meridian.domain.key import Key
 from meridian.domain.multi_region import OperatorWord, SetRow
 from meridian.errors import KMSInternalException
-from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
-from meridian.ports.store_rows import Change, ImportKeyRow, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
+from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
+from meridian.ports.store_rows import Change, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
 
 
 class StoreUnavailable(KMSInternalException):
@@ -49,6 +49,14 @@ class Keys(Protocol):
         """The one key with this 16-byte number, whoever owns it."""
         ...
 
+    async def locate(self, account: str, key_id: str) -> tuple[str, str] | None:
+        """(account, key id) where the account has such a key."""
+        ...
+
+    async def locate_number(self, number: bytes, *, multi_region: bool) -> tuple[str, str] | None:
+        """(account, key id) of the key with this number."""
+        ...
+
     async def insert(self, key: Key) -> None:
         """Store a new key. Raises: VersionConflict if its number is taken, by any account."""
         ...
@@ -75,22 +83,6 @@ class Keys(Protocol):
     async def list_due(self, *, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """(account, key id) of keys for which a time has come: deletion, rotation, expiry of a material, end of Updating."""
         ...
-
-
-class ImportKeys(Protocol):
-    """Wrapping keys of imports under way."""
-
-    async def insert(self, row: ImportKeyRow) -> None: ...
-
-    async def find(self, token_id: str) -> ImportKeyRow | None: ...
-
-    async def note_failure(self, token_id: str, *, tries_max: int) -> None:
-        """Count a failed try; the row is gone after `tries_max` of them."""
-        ...
-
-    async def delete_expired(self, *, now: datetime) -> None: ...
-
-    async def delete_of_key(self, account: str, key_id: str) -> None: ...
 
 
 class KeySets(Protocol):

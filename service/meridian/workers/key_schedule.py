@@ -83,11 +83,11 @@ class KeyScheduleWorker:
             except StoreUnavailable:
                 raise
             except KMSInternalException as fault:  # what is stored of this key does not hold together
-                self.aside.put((account, key_id), fault)
+                self.aside.set_aside((account, key_id), fault)
             except KmsError as fault:  # one key that cannot be settled holds no other up
                 self._log.warning("key not settled", account=account, key_id=key_id, error=fault.code, reason=fault.reason)
             except Exception as fault:
-                self.aside.put((account, key_id), fault)
+                self.aside.set_aside((account, key_id), fault)
             self._directory.forget(account, key_id)
         if due:
             self._publisher.wake_outbox()

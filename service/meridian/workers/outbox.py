@@ -94,7 +94,7 @@ class OutboxWorker:
     async def _set_aside(self, uow: UnitOfWork, entry: OutboxEntry, fault: Exception) -> None:
         """One row that cannot be read or sent holds no other up."""
         self.failures += 1
-        self.aside.put(_name(entry), fault)
+        self.aside.set_aside(_name(entry), fault)
         due_at = self._clock.now() + timedelta(seconds=self._delay(entry.attempts))
         await uow.outbox.failed(entry, due_at=due_at, error=type(fault).__name__)
 

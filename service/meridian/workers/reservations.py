@@ -75,7 +75,7 @@ class ReservationWorker:
                 silent.add(row.prepared_by)
                 self._log.warning("place not resolved", region=row.prepared_by, key_id=row.key_id, error=fault.code, reason=fault.reason)
             except Exception as fault:
-                self.aside.put(name, fault)
+                self.aside.set_aside(name, fault)
 
     async def _wait_on(self, row: SetRow) -> None:
         async with self._store.transaction() as uow:

@@ -98,7 +98,7 @@ class RewrapWorker:
         except StoreUnavailable:
             raise
         except Exception as fault:
-            self.aside.put(name, fault)
+            self.aside.set_aside(name, fault)
 
     async def _move_secret(self, row: SecretRow) -> None:
         async with self._moving() as uow:

@@ -46,7 +46,7 @@ class SetAside:
         aside = self._rows.get(row)
         return aside is not None and self._clock.monotonic() < aside.until
 
-    def put(self, row: Hashable, fault: BaseException) -> None:
+    def set_aside(self, row: Hashable, fault: BaseException) -> None:
         """Set a row aside: reported, and logged by name."""
         now, before = self._clock.monotonic(), self._rows.pop(row, None)
         times = before.times + 1 if before is not None else 1

@@ -193,7 +193,7 @@ def test_a_poisoned_row_waits_longer_each_time_and_is_named() -> None:
     aside = SetAside("deletions", clock=time, events=events)
     waits = []
     for _ in range(12):
-        aside.put(("111122223333", "key-1"), ValueError("secret"))
+        aside.set_aside(("111122223333", "key-1"), ValueError("secret"))
         began = time.seconds
         while aside.is_waiting(("111122223333", "key-1")):
             time.seconds += 0.5

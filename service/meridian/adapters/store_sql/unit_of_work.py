@@ -17,8 +17,8 @@ from meridian.adapters.store_sql.keys import SqlKeys
 from meridian.adapters.store_sql.operator_words import SqlOperatorWords
 from meridian.adapters.store_sql.outbox import SqlOutbox
 from meridian.adapters.store_sql.region import SqlRegion
-from meridian.ports.store import AuditEvents, ImportKeys, Inbox, KeyringRows, Keys, KeySets, OperatorWords, Outbox, Region
-from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
+from meridian.ports.store import AuditEvents, Inbox, KeyringRows, Keys, KeySets, OperatorWords, Outbox, Region
+from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
 
 
 class SqlUnitOfWork:
