@@ -98,12 +98,20 @@ class Audit:
 
     async def record(self, uow: UnitOfWork, call: Call) -> None:
         event = self._call_record(call)
-        await self._store_event(uow, event)
+        # The space is there before the change is: a log that takes nothing more refuses the change, not only the answer.
+        if call.event_recorded is None:
+            await self._stream.reserve()
+        else:
+            self._in_flight.discard(call.event_recorded["eventID"])
         call.event_recorded = event
+        self._in_flight.add(event["eventID"])
+        await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
 
     async def record_service_event(
         self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record | None = None
     ) -> None:
+        await self._stream.reserve()
+        self._stream.release()  # the record is shipped from the database, in its time; what counts is that the log takes records now
         event = service_record(
             event_name,
             key,
@@ -114,10 +122,6 @@ class Audit:
             epoch=self._identity.incarnation,
             details=details or {"keyMaterialIds": [m.material_id for m in key.materials]},
         )
-        await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
-
-    async def _store_event(self, uow: UnitOfWork, event: Record) -> None:
-        self._in_flight.add(event["eventID"])
         await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
 
     async def record_policy_set(self, digest: str, policies: int) -> None:
@@ -139,7 +143,7 @@ class Audit:
         stored = call.event_recorded
         event = stored if stored is not None and call.error is None else self._call_record(call)
         try:
-            await self._stream.append(event)
+            await (self._stream.append_change(event) if event is stored else self._stream.append(event))
             if event is stored:
                 self._durable.append(event["eventID"])
             reach(FaultPoint.AUDIT_DURABLE)
@@ -147,6 +151,7 @@ class Audit:
                 self._usage.note(call, event["eventID"])
         finally:
             if stored is not None:
+                self._stream.release()
                 self._in_flight.discard(stored["eventID"])
 
     def _call_record(self, call: Call) -> Record:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import OperatorWord, SetRow
+from meridian.ports.audit_streams import AuditStreams
 from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
 from meridian.ports.store_rows import Change, ImportKeyRow, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
 
@@ -276,6 +277,7 @@ class UnitOfWork(Protocol):
     inbox: Inbox
     operator_words: OperatorWords
     audit_events: AuditEvents
+    audit_streams: AuditStreams
     keyring: KeyringRows
     region: Region
     aliases: Aliases
