@@ -51,6 +51,7 @@ class StreamCheck:
         self._pins: dict[int, list[Pin]] = {}
         for pin in vouchers.pins:
             self._pins.setdefault(pin.sequence, []).append(pin)
+        self._changed: Finding | None = None
         self._hashes = {file.name: (file.sha256, digest) for digest in vouchers.digests for file in digest.log_files}
 
     def run(self) -> StreamReport:
@@ -60,7 +61,7 @@ class StreamCheck:
             report.finding = self._begin(segment) or self._read(segment)
             if report.finding is not None:
                 return report
-        report.finding = self._missing_end()
+        report.finding = self._missing_end() or self._changed
         return report
 
     def _begin(self, segment: Head) -> Finding | None:
@@ -85,7 +86,8 @@ class StreamCheck:
             return Finding(Verdict.UNREADABLE, path, fault.strerror or str(fault))
         expected, digest = self._hashes.get(path.name, (None, None))
         if digest is not None and expected != content.hexdigest():
-            return Finding(Verdict.TAMPERED, path, f"the file is not the one that digest {digest.name} signed")
+            # Whatever else is wrong says more than this.
+            self._changed = Finding(Verdict.TAMPERED, path, f"the file is not the one that digest {digest.name} signed")
         return None
 
     def _accept(self, line: bytes) -> tuple[Verdict, str]:
