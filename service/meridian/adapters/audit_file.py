@@ -264,6 +264,7 @@ class AuditFile:
             self._sign(())
             return
         segment.cut()
+        segment.require_in_place()  # a file that is gone is not signed and passed over: the stream stops with it
         self._sign((LogFile(segment.path.name, segment.sha256, segment.oldest, segment.newest),))
         self._segment = following
         segment.close()

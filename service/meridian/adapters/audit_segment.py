@@ -29,6 +29,7 @@ class AuditDirectory:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
+        self._identity = _identity(os.fstat(descriptor))
 
     @classmethod
     def take(cls, path: Path) -> AuditDirectory:
@@ -47,7 +48,7 @@ class AuditDirectory:
 
     def require_in_place(self) -> None:
         """Raises: OSError unless the path still leads to this very directory."""
-        _require_same(self.path, self._descriptor, "the audit directory is not where it was")
+        _require_same(str(self.path), self._identity, "the audit directory is not where it was")
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file there, whole or not at all, durable. Raises: OSError."""
@@ -84,6 +85,8 @@ class Segment:
         self.path = directory.path / name
         self._reserve_bytes = reserve_bytes
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._name = str(self.path)
+        self._identity = _identity(os.fstat(self._descriptor))
         self._hash = sha256()
         self._needs_cut = False
         self._known_free = 0
@@ -112,7 +115,7 @@ class Segment:
 
     def require_in_place(self) -> None:
         """Raises: OSError unless the name still leads to this very file."""
-        _require_same(self.path, self._descriptor, "the audit file is not where it was")
+        _require_same(self._name, self._identity, "the audit file is not where it was")
 
     def require_room(self, needed: int, *, strictly: bool) -> None:
         """Set aside the next `needed` bytes of this file. Raises: OSError where the disk, or a limit, does not have them.
@@ -181,7 +184,10 @@ def allocate(descriptor: int, start: int, size: int) -> int:
     return ctypes.get_errno()
 
 
-def _require_same(path: Path, descriptor: int, text: str) -> None:
-    there, here = os.stat(path), os.fstat(descriptor)
-    if (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _require_same(path: str, identity: tuple[int, int], text: str) -> None:
+    if _identity(os.stat(path)) != identity:
         raise OSError(errno.ESTALE, text)
