@@ -18,7 +18,7 @@ from meridian.adapters.audit_segment import AuditDirectory, Segment
 from meridian.audit.chain import NO_HASH, Tree, leaf_hash
 from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
 from meridian.audit.keys import AuditSigner, RegionNames
-from meridian.audit.stream_files import cut_torn_tail, digest_name, last_digest, segment_name
+from meridian.audit.stream_files import cut_torn_tail, digest_name, segment_name
 from meridian.domain.audit_record import Record, bounded, event_time
 from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
@@ -101,9 +101,9 @@ class AuditFile:
         """Begin a stream with its StreamOpen record, which names the stream before it, and sign that. Raises: OSError."""
         tail = cut_torn_tail(directory.path)
         made = cls(directory, opening, rules, signer, clock)
-        made._previous = last_digest(directory.path)
         record = made._opening_record()
         if tail is not None:
+            made._previous = tail.digest
             record["meridian"] |= {"previousStream": tail.stream, "previousHash": tail.last_hash, "tornBytes": tail.torn_bytes}
         made.write([record])
         made._sign(())

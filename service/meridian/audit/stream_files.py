@@ -23,7 +23,7 @@ LINE_BYTES_MAX: Final = 1 << 20
 NUMBER_DIGITS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Head:
     """The first record of a segment, as far as it tells where the segment belongs."""
 
@@ -44,6 +44,8 @@ class Tail:
     stream: str
     last_hash: str
     torn_bytes: int
+    digest: DigestLink | None
+    """The last that was signed of it."""
 
 
 def segment_name(stamp: str, stream: str, number: int) -> str:
@@ -112,24 +114,31 @@ def cut_torn_tail(directory: Path) -> Tail | None:
     """Where the newest stream ends, after cutting off a last line that was not written whole. None without an earlier stream.
 
     A segment in which nothing whole was ever written is removed: nobody was answered under it. The first one of a stream that a
-    digest speaks of stays.
+    digest speaks of stays. Of each stream only the first and the last segment are looked at.
     """
-    signed = {_stem(path) for path in digests_in(directory)}
-    heads, torn = [], 0
-    for path in segments_in(directory):
-        head = head_of(path)
+    signed, runs, heads, torn = {_stem(path) for path in digests_in(directory)}, _runs(directory), {}, 0
+    for stem, paths in runs.items():
+        if head_of(paths[-1]) is None and _holds_no_line(paths[-1]):
+            torn += _cut_to_last_line(paths[-1])
+            if stem not in signed or len(paths) > 1:
+                paths.pop().unlink()
+        head = head_of(paths[0]) if paths else None
         if head is not None:
-            heads.append(head)
-        elif _holds_no_line(path):
-            torn += _cut_to_last_line(path)
-            if _stem(path) not in signed or number_of(path) != 1:
-                path.unlink()
+            heads[head] = paths[-1]
     newest = newest_stream(streams_of(heads))
     if not newest:
         return None
-    last = newest[-1].path
+    last = heads[newest[0]]
     torn += _cut_to_last_line(last)
-    return Tail(newest[-1].stream, _last_leaf(last), torn)
+    return Tail(newest[0].stream, _last_leaf(last), torn, _last_digest(directory, heads, newest[0].stream))
+
+
+def _runs(directory: Path) -> dict[str, list[Path]]:
+    """The segments that belong together by their names, in their order."""
+    found: dict[str, list[Path]] = {}
+    for path in segments_in(directory):
+        found.setdefault(_stem(path), []).append(path)
+    return found
 
 
 def _stem(path: Path) -> str:
@@ -170,14 +179,14 @@ def _last_leaf(path: Path) -> str:
         return leaf_hash(file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1])
 
 
-def last_digest(directory: Path) -> DigestLink | None:
-    """The digest that no other names as the one before it; None where there is none. Raises: OSError."""
-    found = []
-    for path in digests_in(directory):
-        try:
-            found.append(read_digest(path))
-        except ValueError:
-            continue  # verification tells of it
-    named = {each.previous.name for each in found if each.previous is not None}
-    ends = [each for each in found if each.name not in named]
-    return max(ends, key=lambda each: each.path.name).link if ends else None
+def _last_digest(directory: Path, heads: Iterable[Head], stream: str) -> DigestLink | None:
+    """The last digest of the stream; where a crash left it without, of the one before it. Raises: OSError."""
+    before = {head.stream: str(head.record["meridian"].get("previousStream")) for head in heads}
+    while stream in before:
+        for path in sorted(directory.glob(f"*-{stream}-*{digests.SUFFIX}"), key=number_of, reverse=True):
+            try:
+                return read_digest(path).link
+            except ValueError:
+                continue  # verification tells of it
+        stream = before.pop(stream)
+    return None

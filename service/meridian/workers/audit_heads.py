@@ -56,6 +56,8 @@ class AuditHeads:
                 await self.look()
             except KmsError as fault:  # tried again in five seconds; until then the end of the log is vouched for by digests alone
                 self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="head", fault=fault.reason)
+            except Exception as fault:
+                self._events.report_fault(fault, during="register the end of the audit log")
 
     async def look(self) -> None:
         """Register the present end, and take over a new audit key. Raises: KmsError."""

@@ -109,6 +109,47 @@ def _without_names(data: bytes) -> bytes:
     return b"".join(out)
 
 
+def test_the_order_of_streams_is_the_chains_whatever_the_clock_said(tmp_path: Path) -> None:
+    keyholder = Keyholder()
+    for stream, second in (("s1", 50), ("s2", 10), ("s3", 30), ("s4", 20)):
+        write(tmp_path, stream, second, keyholder)
+    report = check(tmp_path, keyholder)
+    assert report.findings == []
+    assert {s.stream: s.previous_stream for s in report.streams} == {"s1": "", "s2": "s1", "s3": "s2", "s4": "s3"}
+
+
+def test_what_a_crash_left_half_written_is_told_by_the_next_stream(tmp_path: Path) -> None:
+    keyholder = Keyholder()
+    rules = type(RULES)(bytes=1500, seconds=10.0, reserve_bytes=0)
+    file = open_file(tmp_path, keyholder=keyholder, rules=rules, clock=(clock := SteppingClock()))
+    for n in range(9):
+        clock.seconds += 2
+        file.write([record(n)])
+    file.directory.close()
+    newest = segments_in(tmp_path)[-1]
+    with newest.open("ab") as end:
+        end.write(b'{"half')
+    torn_segment = newest.with_name(newest.name.replace(newest.name[-9:], f"{int(newest.stem[-3:]) + 1:03d}.jsonl"))
+    torn_segment.write_bytes(b'{"ha')
+    write(tmp_path, "s2", 100, keyholder)
+    opening = json.loads(segments_in(tmp_path)[-1].read_bytes().splitlines()[0])
+    assert opening["meridian"]["tornBytes"] == 10
+    assert not torn_segment.exists()
+    assert check(tmp_path, keyholder).findings == []
+
+
+def test_digests_follow_on_each_other_over_a_stream_that_ended_before_its_first_digest(tmp_path: Path) -> None:
+    keyholder = Keyholder()
+    write(tmp_path, "s1", 1, keyholder)
+    path = write(tmp_path, "s2", 2, keyholder)
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    for each in digests_in(tmp_path):
+        if "-s2-" in each.name:
+            each.unlink()
+    write(tmp_path, "s3", 3, keyholder)
+    assert check(tmp_path, keyholder).findings == []
+
+
 def test_only_a_log_that_nothing_was_left_open_of_is_called_clean(tmp_path: Path) -> None:
     keyholder = Keyholder()
     write(tmp_path, "s1", 1, keyholder)
