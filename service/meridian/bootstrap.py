@@ -20,7 +20,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from prometheus_client import CollectorRegistry, Gauge
 
-from meridian.adapters.audit_file import AuditFile
+from meridian.adapters.audit_file import AuditFile, Opening, SegmentRules
+from meridian.adapters.audit_keys import names_of, published_keys
+from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
@@ -28,10 +30,11 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
-from meridian.adapters.security_events import TOLD_SECONDS, ReportedSecurityEvents
+from meridian.adapters.security_events import TOLD_SECONDS, EventsOfCommand, ReportedSecurityEvents
 from meridian.adapters.store_cache import READING_SECONDS, CachedKeys
 from meridian.adapters.store_sql.migrate import SchemaError, require_current, upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.audit.keys import KEYS_FILE, AuditKeys
 from meridian.authentication.aws_signature import AwsSignatures
 from meridian.authentication.client_certificate import ClientCertificates
 from meridian.authentication.failed_attempts import FailedAttempts
@@ -108,6 +111,7 @@ from meridian.transport.aws_json.app import AwsWire, aws_app
 from meridian.transport.aws_json.dev_state import dev_state_route
 from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
 from meridian.transport.peer_server import ReplicationServer, add_replication_service
+from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.membership import CompareWorker, MembershipWorker
 from meridian.workers.outbox import OutboxWorker
@@ -170,9 +174,8 @@ async def initialise(settings: Settings) -> str:
         store = SqlStore.connect(settings.database)
         try:
             identity = await _identity(store, settings)
-            # Nothing serves yet: what is reported here ends the command, with its reason.
-            events = ReportedSecurityEvents(identity=identity, clock=SystemClock(), entropy=OsEntropy(), registry=CollectorRegistry())
-            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), events)
+            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand())
+            await engine.audit_signer(store, SystemClock().now())
             return engine.transport_fingerprint()
         finally:
             await store.close()
@@ -200,6 +203,23 @@ async def turn_keyring(settings: Settings, turn: Callable[[Store, Sequence[Seal]
         store = SqlStore.connect(settings.database)
         try:
             return await turn(store, seals_of(settings), OsEntropy())
+        finally:
+            await store.close()
+    except FAULTS as fault:
+        raise StartupError(_text(fault)) from fault
+
+
+async def read_audit_keys(settings: Settings) -> AuditKeys:
+    """The public halves of the Region's audit keys. Raises: StartupError."""
+    try:
+        await require_current(settings.database)
+        store = SqlStore.connect(settings.database)
+        try:
+            async with store.reading() as uow:
+                identity = await uow.region.identity()
+                if identity is None:
+                    raise SealError("the Region is not initialised")
+                return await published_keys(uow, identity)
         finally:
             await store.close()
     except FAULTS as fault:
@@ -279,6 +299,9 @@ class Region:
 
     async def _start(self) -> None:
         s = self._settings
+        # First of all: a second process on the same settings touches nothing.
+        audit_directory = AuditDirectory.take(s.audit.directory)
+        self._stack.callback(audit_directory.close)
         await require_current(s.database)
         self.store = SqlStore.connect(s.database)
         self._stack.push_async_callback(self.store.close)
@@ -288,8 +311,12 @@ class Region:
         self._usage = LastUsage(self.store, s.limits.usage_seconds)
         self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy, self.events)
         self.authorizer = self._authorizer()
-        self.stream = self._audit_stream(identity)
+        self.stream = await self._audit_stream(identity, audit_directory)
+        heads = AuditHeads(store=self.store, stream=self.stream, engine=self.engine, events=self.events)
+        self._stack.push_async_callback(heads.close)
         self._stack.push_async_callback(self.stream.close)
+        await heads.look()
+        self.supervisor.run(heads.job())
         self._stack.push_async_callback(self.events.tell, self.stream.append)
         audit = Audit(
             stream=self.stream,
@@ -325,13 +352,18 @@ class Region:
     def _region_labels(self) -> Mapping[str, tuple[str, ...]]:
         return {name: row.labels for name, row in self._settings.regions.items()}
 
-    def _audit_stream(self, identity: RegionIdentity) -> FileAuditStream:
-        s = self._settings.audit
-        names = {"replica": self._settings.replica, "epoch": identity.incarnation, "region": identity.region}
-        file = AuditFile.open(s.directory, stream=self._entropy.uuid(), now=self._clock.now(), reserve_bytes=s.reserve_bytes, names=names)
+    async def _audit_stream(self, identity: RegionIdentity, directory: AuditDirectory) -> FileAuditStream:
+        s, replica, stream = self._settings.audit, self._settings.replica, self._entropy.uuid()
+        signer, keys = await self.engine.audit_signer(self.store, self._clock.now()), await self.engine.audit_keys(self.store)
+        async with self.store.transaction() as uow:
+            before = await uow.audit_streams.newest(replica)
+            await uow.audit_streams.open(stream, replica, now=await uow.region.now())
+        opening = Opening(names_of(identity), replica, identity.incarnation, stream, before.head if before else None)
+        rules = SegmentRules(s.segment_bytes, s.segment_seconds, s.reserve_bytes)
+        directory.write(KEYS_FILE, keys.to_json())
         return FileAuditStream(
-            file,
-            self._clock,
+            AuditFile.open(directory, opening, rules, signer, self._clock),
+            self.events,
             max_wait_seconds=s.max_wait_seconds,
             max_batch=s.max_batch,
             sink_timeout_seconds=s.sink_timeout_seconds,

@@ -97,6 +97,10 @@ class AuditSettings(Section):
     max_batch: int = Field(256, ge=1, le=4096)
     sink_timeout_seconds: float = 0.5
     reserve_bytes: int = 64 * 1024 * 1024
+    segment_bytes: int = Field(64 * 1024 * 1024, ge=64 * 1024)
+    """How long a file of the stream grows before the next begins."""
+    segment_seconds: float = Field(300.0, ge=1.0)
+    """How old it grows. As often a digest is signed, also of an interval without records."""
 
 
 class PeerSettings(Section):

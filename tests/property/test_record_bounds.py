@@ -14,12 +14,14 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.audit_logs import open_file
 from tests.property.random_requests import random_message, random_text
 
-from meridian.adapters.audit_file import AuditFile
-from meridian.adapters.audit_verify import verify_stream
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.audit.findings import Verdict
+from meridian.audit.stream_files import segments_in
+from meridian.audit.verify import verify_file
 from meridian.catalog import Rpc, rpcs
 from meridian.domain.audit_bounds import RECORD_BYTES_MAX, STORED_BYTES_MAX, holds_cut, is_cut
 from meridian.domain.call import Call, Evidence, PolicyDecision, Principal
@@ -55,13 +57,29 @@ class Written:
     """Streams and stores what `Audit` gives it: the file is real, the database a list."""
 
     def __init__(self, folder: Path) -> None:
-        self.file = AuditFile.open(folder, stream="s", now=NOW, reserve_bytes=0, names={})
+        self._folder = folder
+        self._file = open_file(folder)
         self.stored: list[bytes] = []
         uow: Any = self
         self.audit_events = uow
 
+    @property
+    def path(self) -> Path:
+        return segments_in(self._folder)[-1]
+
+    @property
+    def last_line(self) -> bytes:
+        return self.path.read_bytes().splitlines()[-1]
+
     async def append(self, record: dict[str, Any]) -> None:
-        self.file.write([record])
+        self._file.write([record])
+
+    async def append_change(self, record: dict[str, Any]) -> None:
+        self._file.write([record])
+
+    async def reserve(self) -> None: ...
+
+    def release(self) -> None: ...
 
     async def insert(self, _event_id: str, body: bytes) -> None:
         self.stored.append(body)
@@ -82,7 +100,7 @@ def audit_of(written: Any) -> Audit:
 def line_of(written: Written, call: Call) -> bytes:
     """The line of a call's record."""
     asyncio.run(audit_of(written).close(call))
-    return written.file.path.read_bytes().splitlines()[-1]
+    return written.last_line
 
 
 def random_call(rpc: Rpc, draw: Random) -> Call:
@@ -121,7 +139,7 @@ def test_a_record_of_anything_is_one_short_chained_line(written: Written, name: 
     assert len(line) <= RECORD_BYTES_MAX
     record = orjson.loads(line)
     assert (record["eventName"], record["requestID"]) == (rpcs()[name].operation, call.request_id)
-    assert verify_stream(written.file.path).fault == ""
+    assert [f for f in verify_file(written.path).findings if f.verdict is Verdict.TAMPERED] == []
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -134,7 +152,7 @@ def test_an_event_that_its_transaction_stores_is_short_and_is_what_is_shipped(wr
     asyncio.run(audit.record(uow, call))
     asyncio.run(audit.close(call))
     stored = orjson.loads(written.stored[-1])
-    shipped = orjson.loads(written.file.path.read_bytes().splitlines()[-1])
+    shipped = orjson.loads(written.last_line)
     assert len(written.stored[-1]) <= STORED_BYTES_MAX
     for added in ("stream", "seq", "prevHash"):
         del shipped["meridian"][added]

@@ -79,3 +79,17 @@ class ReportedSecurityEvents:
         for event, count in self._counts.items():
             family.add_metric([str(event)], count)
         yield family
+
+
+class EventsOfCommand:
+    """Implements `ports.security_events.SecurityEvents` for commands that serve nobody: whatever is reported there also ends the command,
+    with its reason, and a line of the log is all that is added."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("meridian.security")
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
+        self._log.warning("security event", security_event=str(event), subject=subject, **details)
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=" < ".join(reversed(places_of(fault))))

@@ -94,11 +94,18 @@ class Audit:
     # ---- in an operation's transaction
 
     async def record(self, uow: UnitOfWork, call: Call) -> None:
+        # The space is there before the change is: a log that takes nothing more refuses the change, not only the answer.
+        if call.event_recorded is None:
+            await self._stream.reserve()
+        else:
+            self._in_flight.discard(call.event_recorded["eventID"])
         call.event_recorded = await self._store_event(uow, self._call_record(call))
 
     async def record_service_event(
         self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record | None = None
     ) -> None:
+        await self._stream.reserve()
+        self._stream.release()  # the record is shipped from the database, in its time; what counts is that the log takes records now
         event = service_record(
             event_name,
             key,
@@ -138,7 +145,7 @@ class Audit:
         stored = call.event_recorded
         event = stored if stored is not None and call.error is None else self._call_record(call)
         try:
-            await self._stream.append(event)
+            await (self._stream.append_change(event) if event is stored else self._stream.append(event))
             if event is stored:
                 self._durable.append(event["eventID"])
             reach(FaultPoint.AUDIT_DURABLE)
@@ -146,6 +153,7 @@ class Audit:
                 self._usage.note(call, event["eventID"])
         finally:
             if stored is not None:
+                self._stream.release()
                 self._in_flight.discard(stored["eventID"])
 
     def _call_record(self, call: Call) -> Record:

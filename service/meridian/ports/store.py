@@ -18,6 +18,7 @@ from typing import Protocol
 from meridian.domain.key import Key
 from meridian.domain.multi_region import OperatorWord, SetRow
 from meridian.errors import KMSInternalException
+from meridian.ports.audit_streams import AuditStreams
 from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
 from meridian.ports.store_rows import Change, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
 
@@ -291,6 +292,7 @@ class UnitOfWork(Protocol):
     inbox: Inbox
     operator_words: OperatorWords
     audit_events: AuditEvents
+    audit_streams: AuditStreams
     keyring: KeyringRows
     region: Region
     aliases: Aliases
