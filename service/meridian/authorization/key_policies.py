@@ -5,10 +5,11 @@ Source: docs/spec/policies.md, layers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from meridian.authorization.entities import resource_uid
-from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
+from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, policies_of, validation_faults
 from meridian.authorization.policies import KEY, Policy, action_names, depth, uid
 from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX, WILDCARD_CHARACTERS_MAX, wildcard_characters
 from meridian.authorization.schema_model import SchemaModel
@@ -21,10 +22,11 @@ ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 
 
 class KeyPolicyReader:
-    """Reads key policies against the schema."""
+    """Reads key policies against the schema; `as_json` makes Cedar's JSON form of a text, here or in another process."""
 
-    def __init__(self, schema: SchemaHandle, model: SchemaModel, limits: Limits) -> None:
+    def __init__(self, schema: SchemaHandle, model: SchemaModel, limits: Limits, as_json: Callable[[str], str]) -> None:
         self._schema = schema
+        self._as_json = as_json
         self._on_keys = {name for name, row in model.actions.items() if "Key" in [r.strip() for r in row.resources.split(",")]}
         self._groups = {name for name, row in model.actions.items() if not row.resources}
         self._bytes_max = limits.key_policy_bytes
@@ -48,7 +50,7 @@ class KeyPolicyReader:
         if not key.policy:
             return ()
         try:
-            parsed = parse_policies(key.policy)
+            parsed = policies_of(self._as_json(key.policy))
         except PolicySyntaxError as fault:
             raise MalformedPolicyDocumentException(f"The key policy is no Cedar text: {_first_line(fault)}") from fault
         policies = tuple(self._confined(key, number, est) for number, est in enumerate(parsed, 1))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
-import resource
 import signal
 import sys
 from pathlib import Path
@@ -15,10 +13,10 @@ import click
 import structlog
 
 from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings, SettingsError, load_settings
 
 DRAIN_SECONDS = 8.0
-PR_SET_DUMPABLE = 4
 GC_ALLOCATIONS = 10_000
 
 
@@ -29,13 +27,6 @@ def settings_or_exit(path: Path) -> Settings:
     except SettingsError as fault:
         click.echo(str(fault), err=True)
         sys.exit(SETUP)
-
-
-def _protect_memory() -> None:
-    """No core file and no debugger of another process may read keys from this one."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _log_as_json() -> None:
@@ -59,7 +50,7 @@ def serve(config: Path, allow_file_seal: bool) -> None:
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
         click.echo("seals: a file seal needs --allow-file-seal", err=True)
         sys.exit(SETUP)
-    _protect_memory()
+    protect_memory()
     _log_as_json()
     if settings.uvloop:
         import uvloop

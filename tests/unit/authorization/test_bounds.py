@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import SchemaHandle, parse_policies
+from meridian.authorization.evaluator import SchemaHandle, parse_policies, policies_as_json
 from meridian.authorization.facts import PlainFacts
 from meridian.authorization.key_policies import POLICIES_MAX, KeyPolicyReader
 from meridian.authorization.policies import Policy
@@ -36,7 +36,7 @@ TAG = 'context.encryptionContext.hasTag("t") && context.encryptionContext.getTag
 
 @pytest.fixture
 def reader(schema: SchemaHandle) -> KeyPolicyReader:
-    return KeyPolicyReader(schema, SchemaModel(schema.text), Limits())
+    return KeyPolicyReader(schema, SchemaModel(schema.text), Limits(), policies_as_json)
 
 
 def when(body: str) -> str:
@@ -141,12 +141,13 @@ def verdict(text: str, folder: Path) -> str:
     from meridian.bootstrap import schema_text
     from meridian.domain.key import KeySpec, KeyState, KeyUsage, Origin
 
+    limits = Limits(key_policy_bytes=2**30)
     schema, kind = SchemaHandle(schema_text()), (KeySpec.SYMMETRIC_DEFAULT, KeyUsage.ENCRYPT_DECRYPT, Origin.AWS_KMS, KeyState.ENABLED)
     key = Key("aws", "us-east-1", "111122223333", "1234abcd-12ab-34cd-56ef-1234567890ab", *kind, datetime(2026, 1, 1, tzinfo=UTC))
     (folder / "p.cedar").write_text('@id("p") @layer("guardrail") @reason("r") ' + text.replace("permit", "forbid", 1))
     answers = []
     for attempt in (
-        lambda: KeyPolicyReader(schema, SchemaModel(schema.text), Limits(key_policy_bytes=2**30)).require_valid(replace(key, policy=text)),
+        lambda: KeyPolicyReader(schema, SchemaModel(schema.text), limits, policies_as_json).require_valid(replace(key, policy=text)),
         lambda: load_policies(folder, schema),
     ):
         try:
@@ -256,5 +257,5 @@ def test_tags_that_key_policies_name_do_not_pile_up(schema: SchemaHandle, monkey
     compiler = SliceCompiler(SchemaModel(schema.text))
     for number in range(9):
         [est] = parse_policies(when(f'context.encryptionContext.hasTag("t{number}")'))
-        compiler.compile("Encrypt", [Policy("p", "key", est)])
+        compiler.keep(compiler.make("Encrypt", [Policy("p", "key", est)]))
     assert compiler.kept == (4, 4)
