@@ -13,6 +13,7 @@ from functools import reduce
 from typing import Final
 
 from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.balance import balanced
 from meridian.authorization.entities import Resource
 from meridian.authorization.evaluator import Est
 from meridian.authorization.expression_text import expression_text
@@ -114,7 +115,7 @@ def _joined(expression: Est, operator: str) -> list[Est]:
 def _permit(parts: list[Est]) -> Est:
     body = reduce(lambda left, right: {"&&": {"left": left, "right": right}}, parts)
     anything = {"op": "All"}
-    return {
+    made = {
         "effect": "permit",
         "principal": anything,
         "action": anything,
@@ -122,3 +123,4 @@ def _permit(parts: list[Est]) -> Est:
         "conditions": [{"kind": "when", "body": body}],
         "annotations": {},
     }
+    return balanced(made)

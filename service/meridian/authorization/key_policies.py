@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from meridian.authorization.balance import balanced
 from meridian.authorization.entities import resource_uid
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, policies_of, validation_faults
 from meridian.authorization.policies import KEY, Policy, action_names, depth, uid
-from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX, WILDCARD_CHARACTERS_MAX, wildcard_characters
+from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX, WILDCARD_WORK_MAX, wildcard_work
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
 
 POLICIES_MAX: Final = 200
+FAULT_CHARACTERS_MAX: Final = 1_024
+"""Of what the validator says, which may quote the whole policy."""
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 
 
@@ -38,12 +41,13 @@ class KeyPolicyReader:
         policies = self.read(key)
         if len(policies) > POLICIES_MAX:
             raise MalformedPolicyDocumentException(f"A key policy has at most {POLICIES_MAX} policies.")
-        if wildcard_characters(key.policy) > WILDCARD_CHARACTERS_MAX:
+        if wildcard_work(key.policy) > WILDCARD_WORK_MAX:
             raise MalformedPolicyDocumentException(
-                f"The patterns of a key policy have at most {WILDCARD_CHARACTERS_MAX} characters after their first stars, together."
+                f"The patterns of a key policy may cost {WILDCARD_WORK_MAX} together: each with a star 1 and its longest run after a star."
             )
         for number, fault in validation_faults(key.policy, self._schema):
-            raise MalformedPolicyDocumentException(f"Policy {number + 1} of the key policy does not validate: {fault}")
+            shown = fault if len(fault) <= FAULT_CHARACTERS_MAX else f"{fault[:FAULT_CHARACTERS_MAX]}…"
+            raise MalformedPolicyDocumentException(f"Policy {number + 1} of the key policy does not validate: {shown}")
 
     def read(self, key: Key) -> tuple[Policy, ...]:
         """The key's policies, each confined to this key. Raises: MalformedPolicyDocumentException."""
@@ -61,6 +65,9 @@ class KeyPolicyReader:
     def _confined(self, key: Key, number: int, est: Est) -> Policy:
         place = f"Policy {number} of the key policy"
         if depth(est["conditions"]) > EXPRESSION_DEPTH_MAX:
+            raise MalformedPolicyDocumentException(f"{place} nests too deeply.")
+        est = balanced(est)
+        if depth(est["conditions"]) > ENGINE_DEPTH_MAX:
             raise MalformedPolicyDocumentException(f"{place} nests too deeply.")
         for name in action_names(est) or ():
             if name in ACCOUNT_ONLY or name not in self._on_keys | self._groups:
