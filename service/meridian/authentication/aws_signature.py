@@ -86,7 +86,7 @@ class AwsSignatures:
             raise InvalidSignatureException(MISMATCH, reason="the scope is another Region, service or date")
         _require_signed(claim, request.headers)
         expected = self._signature(claim, known.secret_access_key, request, moment)
-        if not hmac.compare_digest(expected, claim.signature):
+        if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
             raise InvalidSignatureException(MISMATCH, reason="signature")
         token = request.headers.get("x-amz-security-token", "")
         if not hmac.compare_digest(sha256(token.encode()).hexdigest() if token else "", known.session_token_sha256):

@@ -14,6 +14,7 @@ from typing import Any, Final
 from meridian.authorization.aws_policy.conditions import TRUE, Condition, conditions_of
 from meridian.authorization.aws_policy.principals import Principals, principals_of
 from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.evaluator import PolicySyntaxError
 from meridian.authorization.schema_model import SchemaModel
 
 CURRENT, EARLIER = "2012-10-17", "2008-10-17"
@@ -82,7 +83,10 @@ def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[st
         _convert(statement, place, number, work)
     if sum(map(len, work.policies)) > CEDAR_CHARACTERS_MAX:
         raise RefusedDocument("Statement", "becomes too long a text in Cedar; name fewer actions or principals")
-    cedar = lay_out("\n".join(work.policies)) if work.policies else ""
+    try:
+        cedar = lay_out("\n".join(work.policies)) if work.policies else ""
+    except PolicySyntaxError as fault:  # a text that Cedar cannot bear: too deep, or with characters that it has no form for
+        raise RefusedDocument("Statement", "becomes a text that Cedar cannot read; say less in one condition") from fault
     return Converted(cedar, work.delegation, tuple(work.warnings))
 
 

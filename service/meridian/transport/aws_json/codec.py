@@ -86,7 +86,7 @@ def _fill_message(target: Any, field: FieldDescriptor, value: Any, place: str) -
         return
     try:
         target.FromDatetime(_moment(value))
-    except (ValueError, OverflowError, TypeError) as fault:
+    except (ValueError, OverflowError, OSError, TypeError) as fault:
         raise SerializationException(f"{place} is not a time.") from fault
 
 
