@@ -29,10 +29,12 @@ from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.adapters.security_events import TOLD_SECONDS, EventsOfCommand, ReportedSecurityEvents
+from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import READING_SECONDS, CachedKeys
 from meridian.adapters.store_sql.migrate import SchemaError, require_current, upgrade
 from meridian.adapters.store_sql.store import SqlStore
@@ -108,6 +110,7 @@ from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
 from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, FileSealSettings, HttpSettings, ListenerSettings, Settings
+from meridian.short_turns import ShortTurns
 from meridian.transport.admin_app import AdminApp, listening_socket
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
@@ -119,6 +122,7 @@ from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.peer_server import ReplicationServer, add_replication_service
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.key_schedule import KeyScheduleWorker
+from meridian.workers.loop_lag import LoopLag
 from meridian.workers.membership import CompareWorker, MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.periodic import PATIENT_SECONDS, URGENT_SECONDS, Job, Supervisor, wait_for_real
@@ -311,6 +315,7 @@ class Region:
         identity = await _identity(self.store, s)
         self.events = ReportedSecurityEvents(identity=identity, clock=self._clock, entropy=self._entropy, registry=self._registry)
         self._supervisor = Supervisor(clock=self._clock, events=self.events, pause=wait_for_real)
+        self._start_heavy_work()
         self._usage = LastUsage(self.store, s.limits.usage_seconds)
         self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy, self.events)
         self.authorizer = self._authorizer()
@@ -338,6 +343,16 @@ class Region:
         await self._serve(identity, audit, directory)
         self._ready = True
 
+    def _start_heavy_work(self) -> None:
+        limits = self._settings.limits
+        self.turns = ShortTurns()
+        self.held = SeparateProcesses(most=limits.heavy_processes, answer_seconds=limits.heavy_answer_seconds)
+        self.heavy = HeavyWorkers(
+            workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=self.turns
+        )
+        self._stack.callback(self.heavy.close)
+        self._stack.callback(self.held.close)
+
     def _authorizer(self) -> Authorizer:
         s = self._settings
         text = schema_text()
@@ -346,7 +361,8 @@ class Region:
         around = Surroundings(
             org_units={account: row.org_units for account, row in s.accounts.items()}, region_labels=self._region_labels()
         )
-        authorizer = Authorizer(schema_text=text, source=load_policies(s.policies, schema), around=around, limits=s.limits)
+        source = load_policies(s.policies, schema)
+        authorizer = Authorizer(schema_text=text, source=source, around=around, limits=s.limits, as_json=self.held.policies_as_json)
         unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
         if unknown:
             raise BindingError(f"permissions that the policy schema does not know: {', '.join(sorted(unknown))}")
@@ -390,7 +406,7 @@ class Region:
             regions=tuple(peers),
             events=self.events,
         )
-        check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels, events=self.events)
+        check = KeyPolicyCheck(self.authorizer, region=s.region, region_labels=labels, events=self.events, heavy=self.heavy)
         publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=outbox.wake)
         home = Home(s.partition, s.region)
         changes = KeyChanges(store, directory, audit, publisher)
@@ -420,6 +436,7 @@ class Region:
                 home=home,
                 limits=s.limits,
                 usage=usage,
+                heavy=self.heavy,
             ),
             "aliases": Aliases(store=store, engine=engine, changes=changes, home=home, limits=s.limits),
             "tags": Tags(engine=engine, changes=changes, limits=s.limits),
@@ -427,7 +444,7 @@ class Region:
             "key_stores": KeyStores(store=store, engine=engine, trail=audit, entropy=entropy, limits=s.limits),
             "key_policies": KeyPolicies(changes=changes, policy_check=check),
             "encryption": Encryption(engine),
-            "data_keys": DataKeys(engine, store),
+            "data_keys": DataKeys(engine, store, self.heavy),
             "signing": Signing(engine),
             "macs": Macs(engine),
             "key_agreement": KeyAgreement(engine),
@@ -442,24 +459,40 @@ class Region:
                 wake_outbox=outbox.wake,
                 updating_seconds=s.limits.updating_seconds,
             ),
-            "imports": Imports(store=store, engine=engine, changes=changes, wrapping_keys=wrapping_keys, limits=s.limits),
+            "imports": Imports(
+                store=store,
+                engine=engine,
+                changes=changes,
+                wrapping_keys=wrapping_keys,
+                limits=s.limits,
+                heavy=self.heavy,
+                held=self.held,
+            ),
             "rotation": Rotation(store=store, engine=engine, changes=changes, limits=s.limits, wake_schedule=schedule.wake),
         }
         telemetry = Telemetry(clock, self._registry)
         identify = Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region))
         attempts = FailedAttempts(s.limits.failed_authentications_per_minute)
         unauthenticated = Unauthenticated(events=self.events, attempts=attempts, telemetry=telemetry, clock=clock)
-        authorize = Authorize(self.authorizer, region=s.region, region_labels=labels, events=self.events)
+        authorize = Authorize(self.authorizer, region=s.region, region_labels=labels, events=self.events, heavy=self.heavy)
         policies = PolicyFilesWorker(
             folder=s.policies,
             authorizer=self.authorizer,
             clock=clock,
             announce=audit.record_policy_set,
             events=self.events,
+            turns=self.turns,
             seconds=s.limits.policy_look_seconds,
         )
         read_document = partial(
-            ReadPolicyDocument, partition=s.partition, region=s.region, model=self.authorizer.model, services=s.services, limits=s.limits
+            ReadPolicyDocument,
+            partition=s.partition,
+            region=s.region,
+            model=self.authorizer.model,
+            services=s.services,
+            limits=s.limits,
+            heavy=self.heavy,
+            held=self.held,
         )
         find_grants = FindGrants(store=store, engine=engine, directory=directory, clock=clock, entropy=entropy)
         until_decided: tuple[Step, ...] = (
@@ -595,6 +628,9 @@ class Region:
 
     def _metrics(self, outbox: OutboxWorker, policies: PolicyFilesWorker) -> None:
         self._registry.register(PolicySetMetrics(policies, self._clock))
+        lag = LoopLag(self._clock, self._settings.limits.loop_lag_look_seconds)
+        self._registry.register(lag)
+        self.supervisor.serve("loop lag", lag.run())
         for name, text, read in (
             ("meridian_audit_records", "Durable audit records.", lambda: self.stream.records),
             ("meridian_audit_syncs", "Syncs of the audit file.", lambda: self.stream.syncs),
@@ -604,6 +640,9 @@ class Region:
             ("meridian_policy_parses", "Policy sets parsed.", lambda: self.authorizer.parses),
             ("meridian_outbox_deliveries", "Deliveries to other Regions that were taken.", lambda: outbox.deliveries),
             ("meridian_outbox_failures", "Tries of deliveries that failed.", lambda: outbox.failures),
+            ("meridian_heavy_work_waiting", "Work that waits for a thread beside the event loop.", lambda: self.heavy.waiting),
+            ("meridian_heavy_work_refused", "Such work that was refused, or waited for too long.", lambda: self.heavy.refused),
+            ("meridian_separate_processes_started", "Processes started for such work.", lambda: self.held.started),
             ("meridian_material_unwraps", "Wrapped material rows opened.", lambda: self.engine.unwraps),
         ):
             Gauge(name, text, registry=self._registry).set_function(read)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
 import resource
@@ -15,11 +14,11 @@ import click
 import structlog
 
 from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings, SettingsError, load_settings
 
 DRAIN_SECONDS = 8.0
 STOP_SECONDS = 8.0
-PR_SET_DUMPABLE = 4
 GC_ALLOCATIONS = 10_000
 
 
@@ -30,13 +29,6 @@ def settings_or_exit(path: Path) -> Settings:
     except SettingsError as fault:
         click.echo(str(fault), err=True)
         sys.exit(SETUP)
-
-
-def _protect_memory() -> None:
-    """No core file and no debugger of another process may read keys from this one."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _raise_open_files() -> None:
@@ -70,7 +62,7 @@ def serve(config: Path, allow_file_seal: bool) -> None:
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
         click.echo("seals: a file seal needs --allow-file-seal", err=True)
         sys.exit(SETUP)
-    _protect_memory()
+    protect_memory()
     _log_as_json()
     _raise_open_files()
     if settings.uvloop:

@@ -5,8 +5,8 @@ Source: AWS KMS API Reference, GetParametersForImport, ImportKeyMaterial, Delete
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from meridian.catalog import enum_aws_value
@@ -30,6 +30,7 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import imports_pb2
 from meridian.operations.change import KeyChanges
 from meridian.ports.crypto_engine import CryptoEngine, ImportToken
+from meridian.ports.heavy_work import HeavyWork, HeldWork
 from meridian.ports.import_key_source import ImportKeySource
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import ImportKeyRow
@@ -39,7 +40,19 @@ from meridian.replication.publish import tell_held
 class Imports:
     """Key material that its owner brings."""
 
-    def __init__(self, *, store: Store, engine: CryptoEngine, changes: KeyChanges, wrapping_keys: ImportKeySource, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        engine: CryptoEngine,
+        changes: KeyChanges,
+        wrapping_keys: ImportKeySource,
+        limits: Limits,
+        heavy: HeavyWork,
+        held: HeldWork,
+    ) -> None:
+        self._heavy = heavy
+        self._held = held
         self._store = store
         self._engine = engine
         self._changes = changes
@@ -81,7 +94,7 @@ class Imports:
         terms = self._terms(request, now)
         require_terms(resolved, terms)
         row = await self._take_try(token)
-        material = await asyncio.to_thread(self._engine.import_material, resolved, token, row.sealed_bytes, request.encrypted_key_material)
+        material = await self._imported(resolved, token, row, request.encrypted_key_material)
 
         async def change(uow: UnitOfWork, key: Key) -> Key:
             changed = with_import(key, await self._wrapped_for(key, resolved, material, token, row, request), terms)
@@ -168,7 +181,11 @@ class Imports:
         """The material as a row of the key as it is now: rotation number and row version are the key's, and may have moved on."""
         if key.materials == resolved.materials:
             return material
-        return await asyncio.to_thread(self._engine.import_material, key, token, row.sealed_bytes, request.encrypted_key_material)
+        return await self._imported(key, token, row, request.encrypted_key_material)
+
+    async def _imported(self, key: Key, token: ImportToken, row: ImportKeyRow, encrypted: bytes) -> KeyMaterial:
+        check = self._held.rsa_key_from_outside
+        return await self._heavy.run(key.account, partial(self._engine.import_material, key, token, row.sealed_bytes, encrypted, check))
 
 
 def _value(request: Any, field: str) -> str:

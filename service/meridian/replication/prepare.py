@@ -45,7 +45,7 @@ class ReserveReplica:
         if not isinstance(prepare, Prepare) or prospective is None:
             raise KMSInternalException(reason="a reservation without its request")
         if prospective.policy or not prospective.account_delegation:
-            self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+            await self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
         require_room_for_tags(prospective.tags, self._limits)
         regions = tuple(sorted({*prepare.replica_regions, prospective.region}))
         role = MultiRegionRole(prepare.primary_region, regions)

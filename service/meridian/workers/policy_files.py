@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
@@ -26,9 +25,9 @@ from meridian.domain.policy_answer import PolicySetTold
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvents
+from meridian.short_turns import ShortTurns
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 
-SWITCH_SECONDS: Final = 0.0005
 RELEASED_AT_ONCE: Final = 500
 RELEASE_PAUSE_SECONDS: Final = 0.005
 BREATH_SECONDS: Final = 0.002
@@ -48,8 +47,17 @@ class PolicyFilesWorker:
     """Keeps the authorizer on what the files say. `changed` and `refused` count what came of changes."""
 
     def __init__(
-        self, *, folder: Path, authorizer: Authorizer, clock: Clock, announce: Announce, events: SecurityEvents, seconds: float
+        self,
+        *,
+        folder: Path,
+        authorizer: Authorizer,
+        clock: Clock,
+        announce: Announce,
+        events: SecurityEvents,
+        turns: ShortTurns,
+        seconds: float,
     ) -> None:
+        self._turns = turns
         self._events = events
         self._folder = folder
         self._authorizer = authorizer
@@ -126,13 +134,12 @@ class PolicyFilesWorker:
         Meanwhile the collector rests: a look at half a million new values would stop every call for longer than anything else here; what
         stays is then kept out of its sight. And the interpreter changes hands often, since a call waits for it several times.
         """
-        interval = sys.getswitchinterval()
         gc.disable()
-        sys.setswitchinterval(SWITCH_SECONDS)
+        self._turns.begin()
         try:
             return await asyncio.to_thread(understand, read, self._schema, _breathe)
         finally:
-            sys.setswitchinterval(interval)
+            self._turns.end()
             gc.freeze()
             gc.enable()
 
