@@ -12,14 +12,20 @@ import meridian
 
 SERVICE = Path(meridian.__file__).parent
 BROAD = {"Exception", "BaseException"}
-TELLS = {"report", "report_fault", "set_aside", "_set_aside"}
+TELLS = {"report", "report_fault", "set_aside", "_set_aside", "throw"}
 
 ELSEWHERE = {
     "authorization/authorizer.py _side": "the decision carries it, and pipeline/authorize.py reports decisions that carry one",
     "authorization/evaluator.py evaluate": "the same",
-    "authorization/explain.py explain_in_steps": "the explanation carries it, and pipeline/authorize.py reports it",
+    "adapters/separate_process.py answer_to": "the fault is the answer, raised again where it was asked for",
+    "authorization/authorizer.py decide_anew": "the same as _side",
+    "authorization/explain.py explain": "the explanation carries it, and pipeline/authorize.py reports it",
     "authorization/question.py _ask": "the same as evaluate",
     "transport/grpc_interceptor.py edge": "_refusal_of reports all but cancellation and the end of the call's time",
+    "pipeline/builder.py _attempt": "what was built, or why it was not, goes to whoever waits for it",
+    "transport/http1/connection.py data_received": "_fail reports",
+    "transport/http1/connection.py _answer": "the same",
+    "transport/http1/reader.py on_headers_complete": "_stop keeps it, and feed raises it",
     "transport/peer_server.py _answer": "the answer to the other Region is made by the gate of what Regions say",
 }
 """THE table of handlers that neither raise nor report by themselves, each with the reason."""
@@ -47,8 +53,8 @@ def names_in(node: ast.AST) -> set[str]:
 
 def tells(handler: ast.ExceptHandler) -> bool:
     body = [node for statement in handler.body for node in ast.walk(statement)]
-    calls = {names.attr for node in body if isinstance(node, ast.Call) and isinstance(names := node.func, ast.Attribute)}
-    return any(isinstance(node, ast.Raise) for node in body) or not TELLS.isdisjoint(calls)
+    named = {node.attr for node in body if isinstance(node, ast.Attribute)}
+    return any(isinstance(node, ast.Raise) for node in body) or not TELLS.isdisjoint(named)
 
 
 def is_silent(handler: ast.ExceptHandler) -> bool:
