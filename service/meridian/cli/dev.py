@@ -15,7 +15,7 @@ from rich.table import Table
 from meridian.cli.dev_files import DevFolder, RegionPlace, write_private
 from meridian.cli.exit_codes import OK, SETUP
 
-READY_SECONDS = 30.0
+READY_SECONDS = 180.0
 STOP_SECONDS = 9.0
 
 
