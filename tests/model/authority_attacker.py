@@ -21,6 +21,9 @@ from tests.model.handover_model import View, entry, next_term
 EVIL = 0
 """The id of a material that X made."""
 
+FORGED_SERIAL = -1
+"""A serial that no honest Region made."""
+
 
 @lru_cache(maxsize=20_000)
 def forgeries(view: Any, victim: str, serial: int) -> frozenset[Signed]:
@@ -35,7 +38,7 @@ def forgeries(view: Any, victim: str, serial: int) -> frozenset[Signed]:
     place = entry(view, victim) or (victim, serial, "on")
     own = entry(view, HOSTILE) or (HOSTILE, 0, "on")
     others = view.members - {entry(view, victim), entry(view, HOSTILE)}
-    members = (others | {place}, others | {place, own[:2] + ("on",)}, frozenset({place, own[:2] + ("on",)}))
+    members = (others | {place}, others | {place, (*own[:2], "on")}, frozenset({place, (*own[:2], "on")}))
     materials = ((view.materials, view.current), (view.materials | {EVIL}, EVIL), (frozenset({EVIL}), EVIL))
     return frozenset(
         Signed(HOSTILE, 0, View(term, version, primary, HOSTILE, listed, have, current, None))

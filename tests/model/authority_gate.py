@@ -6,6 +6,7 @@ carry the numbers of docs/spec/multi-region.md; `without` leaves one of them out
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -53,6 +54,21 @@ class Row(NamedTuple):
     def chain(self) -> Chain:
         """What this Region can show: its state and the links to it."""
         return self.links | {self.shown} if self.shown else self.links
+
+    def acts_as_primary(self, region: str) -> bool:
+        return bool(self.status == "live" and not self.stale and not self.rejoin and self.view.primary == region)
+
+
+class State(NamedTuple):
+    """The rows of the honest Regions, what was signed, what X has, and the actions of callers and operators that are left."""
+
+    rows: tuple[Row, ...]
+    signed: Chain
+    stolen: frozenset[int]  # materials that X has
+    secret: frozenset[int]  # materials made while the set did not list X
+    budget: tuple[tuple[str, int], ...]
+    serials: int
+    ids: int
 
 
 def follows(known: Signed, told: Signed, without: str = "") -> bool:
@@ -140,7 +156,7 @@ def _is_heard(row: Row, region: str, told: Signed, is_answer: bool, without: str
 
 def _kept(path: tuple[Signed, ...]) -> Chain:
     """Of a chain what others will ask for: beginnings of terms, and the last state of a generation."""
-    ends = {a for a, b in zip(path, path[1:], strict=False) if generation(a.view) != generation(b.view)}
+    ends = {a for a, b in itertools.pairwise(path) if generation(a.view) != generation(b.view)}
     return frozenset(ends | {each for each in path if each.view.version == 0})
 
 
@@ -158,7 +174,7 @@ def _starts(row: Row, region: str, pool: Chain, is_answer: bool, without: str) -
     # A Region that was restored, or that went on alone, meets its own past: its signature is as good as its row.
     asks_its_past = (row.stale and is_answer) or row.rejoin
     own = [p for p in pool if p.signer == region or p in row.links] if asks_its_past and without != "own signature" else []
-    return [row.shown, *own]
+    return [*sorted(own, key=lambda z: stamp(z.view), reverse=True), row.shown]
 
 
 def _of_this_generation(row: Row, pool: Chain, starts: list[Signed], without: str) -> dict[Signed, tuple[Signed, ...]]:
@@ -166,13 +182,14 @@ def _of_this_generation(row: Row, pool: Chain, starts: list[Signed], without: st
     if without == ("A3" if row.shown else "A2"):
         present = row.view and generation(row.view)
         return {p: (p,) for p in pool if _speaks_for_itself(p) and present in (None, generation(p.view))}
+    # A later start overrides: of several chains the one from furthest back has all links that others will ask for.
     return {told: (start, *path) for start in starts for told, path in reached(start, pool, without).items()}
 
 
 def _of_another_generation(row: Row, pool: Chain, starts: list[Signed], without: str) -> dict[Signed, tuple[Signed, ...]]:
     """A4: a chain to an end of the old generation, then the first state of the successor that an operator named here, and on."""
     successor = row.rejoin or row.successor
-    ends = ((start, *path) for start in starts for path in reached(start, pool, without).values())
+    ends = ((start, *path) for start in reversed(starts) for path in reached(start, pool, without).values())
     end = next((path for path in ends if _is_end(row, successor, path[-1].view)), None)
     chains: dict[Signed, tuple[Signed, ...]] = {}
     for first in pool:

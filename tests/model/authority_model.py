@@ -12,26 +12,13 @@ honest Regions and their operators take, X giving no help at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, permutations
-from typing import Any, NamedTuple
+from itertools import permutations
+from typing import Any
 
-from tests.model.authority_attacker import EVIL, forgeries
-from tests.model.authority_gate import HOSTILE, Chain, Row, Signed, believed, facts, own_past
+from tests.model.authority_attacker import EVIL, FORGED_SERIAL, forgeries
+from tests.model.authority_gate import HOSTILE, Chain, Row, Signed, State, believed, facts, own_past
+from tests.model.authority_invariants import broken_among_the_honest, broken_by_the_hostile, is_settled
 from tests.model.handover_model import NONE, Model, View, entry, generation, next_term, stamp
-
-FORGED_SERIAL = -1
-
-
-class State(NamedTuple):
-    """The rows of the honest Regions, what was signed, what X has, and the actions of callers and operators that are left."""
-
-    rows: tuple[Row, ...]
-    signed: Chain
-    stolen: frozenset[int]  # materials that X has
-    secret: frozenset[int]  # materials made while the set did not list X
-    budget: tuple[tuple[str, int], ...]
-    serials: int
-    ids: int
 
 
 class AuthorityModel(Model):  # type: ignore[misc]
@@ -58,8 +45,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
         return list(zip(self.honest, s.rows, strict=True))
 
     def acting(self, s: State, r: str) -> bool:
-        row = self.row(s, r)
-        return row.status == "live" and not row.stale and not row.rejoin and row.view.primary == r
+        return self.row(s, r).acts_as_primary(r)
 
     def publish(self, s: State, r: str, view: Any) -> State:
         """Commit a new view, signed; whoever asks or compares is shown it."""
@@ -108,7 +94,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
                 told = view._replace(term=next_term(view), version=0, primary=e[0], by=p, materials=row.materials)
                 yield self.publish(self.spend(s, "handover"), p, told)
             if e[0] == HOSTILE and e[2] == "on" and "detach" in left:
-                yield self.change(self.spend(s, "detach"), p, members=view.members - {e} | {e[:2] + ("off",)})
+                yield self.change(self.spend(s, "detach"), p, members=view.members - {e} | {(*e[:2], "off")})
         for r, x in self.each(s):
             if "replicate" in left and not entry(view, r) and x.status in ("none", "gone") and p not in x.lost:
                 t = self.spend(s, "replicate")._replace(serials=s.serials + 1)
@@ -315,7 +301,8 @@ class AuthorityModel(Model):  # type: ignore[misc]
         stored = row.materials.union(*(x.materials for x in s.rows))
         counts = believed(facts(row), r, pool, self.without, is_answer=True)
         for lie in {None, *(told for told in answers if told not in true)}:
-            best = max((told for told in answers if told in counts and (told in true or told == lie)), key=lambda z: stamp(z.view), default=None)
+            heard = [told for told in answers if told in counts and (told in true or told == lie)]
+            best = max(heard, key=lambda z: stamp(z.view), default=None)
             have = best.view.materials if best else NONE
             if have <= stored | (s.stolen | {EVIL} if lie else NONE):
                 yield best, counts.get(best, row.links), row.materials | have  # type: ignore[arg-type]
@@ -353,72 +340,22 @@ class AuthorityModel(Model):  # type: ignore[misc]
         view = best.view
         survivors = {q for q, x in self.each(s) if x.status == "live" and q not in lost} | {HOSTILE}
         standing = {q: "on" if q == r else "back" for q in survivors} | dict.fromkeys(lost, "off")
-        members = frozenset(
-            (*e[:2], "off" if e[2] == "off" else standing.get(e[0], e[2])) for e in view.members
-        )
+        members = frozenset((*e[:2], "off" if e[2] == "off" else standing.get(e[0], e[2])) for e in view.members)
         s = self.put(s, r, lost=NONE, successor="")
-        yield self.publish(s, r, view._replace(
-            term=(view.term[0] + 1, r, 0), version=0, primary=r, by=r, members=members, materials=self.row(s, r).materials
-        ))
+        yield self.publish(
+            s,
+            r,
+            view._replace(term=(view.term[0] + 1, r, 0), version=0, primary=r, by=r, members=members, materials=self.row(s, r).materials),
+        )
 
     # ---- what must hold
 
     def broken(self, s: State) -> str | None:
-        live = {r: x for r, x in self.each(s) if x.status == "live"}
-        return self.broken_by_the_hostile(s, live) or self.broken_among_the_honest(s, live)
-
-    def broken_by_the_hostile(self, s: State, live: dict[str, Row]) -> str | None:
-        if s.stolen & s.secret:
-            return "I7: X holds material of a set that does not list it"
-        for x in live.values():
-            if x.view.primary == HOSTILE:
-                return "I8: X is primary"
-            if EVIL in x.materials:
-                return "I8: material of X is planted"
-            if x.shown not in s.signed:
-                return "I8: a view that no chain leads to"
-            if entry(x.view, HOSTILE) and not self.is_member:
-                return "I8: X is a member"
-            if x.stale and not x.incarnation:
-                return "I9: a Region is stale at a peer's word"
-            if FORGED_SERIAL in x.void:
-                return "I9: a row grows at a peer's word"
-        return None
-
-    def broken_among_the_honest(self, s: State, live: dict[str, Row]) -> str | None:
-        apart = NONE.union(*(x.lost for x in live.values())) | {r for r, x in live.items() if x.stale or x.rejoin}
-        apart |= {e[0] for x in live.values() for e in x.view.members if e[2] == "off"}
-        actors = [x.view for r, x in live.items() if self.acting(s, r)]
-        for v, w in combinations(actors, 2):
-            if generation(v) == generation(w) or not {v.primary, w.primary} & apart:
-                return "I1: two primaries"
-        apart |= {e[0] for x in live.values() for e in x.view.members if e[2] == "back"}
-        seen: dict[Any, Any] = {}
-        if "restore" not in self.names and any(seen.setdefault(stamp(z.view), z.view) != z.view for z in s.signed):
-            return "I2: two contents under one stamp"
-        for r, q in permutations(live, 2):
-            if not {r, q} & apart and not live[q].used <= live[r].materials:
-                return "I3: a member cannot open what another made"
-        if any(x.view.current not in x.materials for x in live.values()):
-            return "I4: a current material is not in the store"
         rows = dict(self.each(s))
-        listed = {e[0] for v in actors for e in v.members if e[0] != HOSTILE}
-        if not {"delete", "restore", "lose"} & self.names and any(rows[r].status == "none" for r in listed):
-            return "I5: an acknowledged replica vanished"
-        return None
+        return broken_by_the_hostile(s, rows, is_member=self.is_member) or broken_among_the_honest(s, rows, self.names)
 
     def settled(self, s: State) -> bool:
-        live = {r: x for r, x in self.each(s) if x.status == "live"}
-        view, used = max((x.view for x in live.values()), key=stamp), NONE.union(*(x.used for x in live.values()))
-        are_level = all(x.view == view and used <= x.materials and not (x.stale or x.lost or x.rejoin) for x in live.values())
-        members = {e for e in view.members if e[0] != HOSTILE}
-        return (
-            are_level
-            and view.pending is None
-            and view.primary in live
-            and all(x.status != "reserved" for x in s.rows)
-            and members == {(r, x.serial, "on") for r, x in live.items()}
-        )
+        return is_settled(dict(self.each(s)))
 
     def prune(self, s: State) -> State:
         """Forget signed states that are news to nobody; not where a restore can move a row down."""
