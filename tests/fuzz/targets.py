@@ -324,7 +324,11 @@ TARGETS: dict[str, Target] = {
             b'CreateKey\x1f{"Tags":[{"TagKey":"a","TagValue":"b"}],"KeySpec":"SYMMETRIC_DEFAULT","Policy":"{}"}',
         ),
     ),
-    "protobuf_body": Target(protobuf_body, (KmsError, DecodeError), (b"Encrypt\x1f\x0a\x07alias/a\x1a\x04\x0a\x00\x12\x00", b"CreateGrant\x1f\x0a\x01k")),
+    "protobuf_body": Target(
+        protobuf_body,
+        (KmsError, DecodeError),
+        (b"Encrypt\x1f\x0a\x07alias/a\x1a\x04\x0a\x00\x12\x00", b"CreateGrant\x1f\x0a\x01k"),
+    ),
     "key_reference": Target(
         key_reference,
         (KmsError,),
