@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-import uvicorn
+import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from prometheus_client import CollectorRegistry, Gauge
@@ -102,11 +104,15 @@ from meridian.replication.publish import SetPublisher
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
 from meridian.setbacks import Setbacks
-from meridian.settings import FileSealSettings, ListenerSettings, Settings
-from meridian.transport.admin_app import admin_app, http_server, listening_socket
-from meridian.transport.aws_json.app import AwsWire, aws_app
-from meridian.transport.aws_json.dev_state import dev_state_route
-from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
+from meridian.settings import AwsSettings, FileSealSettings, HttpSettings, ListenerSettings, Settings
+from meridian.transport.admin_app import AdminApp, listening_socket
+from meridian.transport.aws_json.app import AwsWire
+from meridian.transport.aws_json.dev_state import WithDevState
+from meridian.transport.budgets import fitting
+from meridian.transport.grpc_server import ListenError, connection_options, listen, make_server, tls_credentials
+from meridian.transport.http1.application import Application
+from meridian.transport.http1.connection import ConnectionBounds
+from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.peer_server import ReplicationServer, add_replication_service
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.membership import CompareWorker, MembershipWorker
@@ -232,8 +238,7 @@ class Region:
         self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[grpc.aio.Server] = []
-        self._admin: uvicorn.Server | None = None
-        self._aws: uvicorn.Server | None = None
+        self._http: list[HttpServer] = []
         self._ready = False
 
     @classmethod
@@ -250,10 +255,8 @@ class Region:
     async def stop(self, grace_seconds: float) -> None:
         """Stop listening, finish what is under way, close the audit stream, release everything."""
         self._ready = False
-        await asyncio.gather(*[server.stop(grace_seconds) for server in self._servers])
-        for server in (self._aws, self._admin):
-            if server is not None:
-                server.should_exit = True
+        ends = [server.stop(grace_seconds) for server in self._servers]
+        await asyncio.gather(*ends, *[server.stop(grace_seconds) for server in self._http])
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -544,6 +547,7 @@ class Region:
         self, pipeline: Pipeline, replication: ReplicationServer, identify: Authenticate, unauthenticated: Unauthenticated
     ) -> None:
         s = self._settings
+        budgets = self._budgets()
         server = make_server(
             served_rpcs(),
             pipeline.walk,
@@ -554,19 +558,19 @@ class Region:
             identify=identify,
             unauthenticated=unauthenticated,
             events=self.events,
+            connections=budgets["grpc"],
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         listen(server, s.grpc.listen, _credentials(s.grpc))
-        peer_server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        peer_server = grpc.aio.server(options=connection_options(budgets["peer"]))
         add_replication_service(peer_server, replication)
         listen(peer_server, s.peer.listen, _credentials(s.peer))
         self._servers = [server, peer_server]
         for each in self._servers:
             await each.start()
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        self._admin = http_server(admin_app(self._registry, lambda: self._ready))
-        self._run(self._admin.serve([listening_socket(s.admin.listen)]))
+        await self._listen_http(AdminApp(self._registry, lambda: self._ready), "admin", s.admin, budgets)
         if s.aws is not None:
             wire = AwsWire(
                 rpcs(),
@@ -577,14 +581,42 @@ class Region:
                 is_secure=s.aws.tls is not None,
                 identify=identify,
                 unauthenticated=unauthenticated,
+                events=self.events,
             )
-            tls = s.aws.tls
-            self._aws = http_server(
-                aws_app(wire, [dev_state_route(self._empty)] if s.development else None),
-                certificate=tls.certificate if tls else None,
-                private_key=tls.private_key if tls else None,
-            )
-            self._run(self._aws.serve([listening_socket(s.aws.listen)]))
+            await self._listen_http(WithDevState(wire, self._empty) if s.development else wire, "aws", s.aws, budgets)
+        self._registry.register(HttpMetrics(self._http))
+
+    def _budgets(self) -> dict[str, int]:
+        """Connections per listener; the operator hears of it where they are fewer than he asked for."""
+        s = self._settings
+        wanted = {"grpc": s.grpc.connections, "peer": s.peer.connections, "admin": s.admin.connections}
+        wanted |= {"aws": s.aws.connections} if s.aws is not None else {}
+        open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        budgets = fitting(wanted, open_files)
+        if budgets != wanted:
+            log = structlog.get_logger("meridian.bootstrap")
+            log.warning("too few open files for the connections of the settings", open_files=open_files, wanted=wanted, given=budgets)
+        return budgets
+
+    async def _listen_http(self, application: Application, name: str, listener: HttpSettings, budgets: Mapping[str, int]) -> None:
+        aws = listener if isinstance(listener, AwsSettings) else None
+        bounds = ConnectionBounds(
+            connections=budgets[name],
+            head_seconds=listener.head_seconds,
+            body_seconds=aws.body_seconds if aws is not None else listener.head_seconds,
+            idle_seconds=listener.idle_seconds,
+            body_bytes=self._settings.limits.request_bytes if aws is not None else 0,
+        )
+        server = HttpServer(
+            application,
+            name=name,
+            bounds=bounds,
+            tls=_server_tls(aws),
+            trusted_proxies=aws.trusted_proxies if aws is not None else (),
+            events=self.events,
+        )
+        self._http.append(server)
+        await server.start(listening_socket(listener.listen))
 
     async def _empty(self) -> None:
         async with self.store.transaction() as uow:
@@ -608,6 +640,15 @@ class Region:
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             self.events.report_fault(fault, during=task.get_name())
+
+
+def _server_tls(listener: AwsSettings | None) -> ssl.SSLContext | None:
+    """Certificate and key of the AWS wire. Raises: OSError if they cannot be read."""
+    if listener is None or listener.tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(listener.tls.certificate, listener.tls.private_key)
+    return context
 
 
 def _credentials(listener: ListenerSettings) -> grpc.ServerCredentials:

@@ -6,7 +6,7 @@ Secrets never stand in the file; it names the files that hold them.
 from __future__ import annotations
 
 import tomllib
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,6 +43,8 @@ class ListenerSettings(Section):
     listen: str
     tls: TlsSettings
     bearer_tokens: bool = False
+    connections: int = Field(4096, ge=8, le=65_536)
+    """Open at once."""
 
 
 class AwsTlsSettings(Section):
@@ -52,10 +54,26 @@ class AwsTlsSettings(Section):
     private_key: Path
 
 
-class AwsSettings(Section):
-    """The AWS wire. Without TLS it listens on a loopback address alone."""
+class HttpSettings(Section):
+    """What every HTTP listener is given. Times end a connection within a second after them."""
 
     listen: str
+    connections: int = Field(ge=8, le=65_536)
+    """Open at once; then a newcomer takes the place of one whose caller has not proved who he is, or that rests."""
+    head_seconds: float = Field(10.0, gt=0, le=600)
+    """For TLS and the headers of a request."""
+    idle_seconds: float = Field(75.0, gt=0, le=3600)
+    """Between an answer and the next request."""
+
+
+class AwsSettings(HttpSettings):
+    """The AWS wire. Without TLS it listens on a loopback address alone."""
+
+    connections: int = Field(2048, ge=8, le=65_536)
+    body_seconds: float = Field(10.0, gt=0, le=600)
+    """For the body of a request."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Whose X-Forwarded-For names the client; nobody's else."""
     tls: AwsTlsSettings | None = None
 
     @model_validator(mode="after")
@@ -66,10 +84,10 @@ class AwsSettings(Section):
         return self
 
 
-class AdminSettings(Section):
+class AdminSettings(HttpSettings):
     """Health and metrics; plaintext, without credentials."""
 
-    listen: str
+    connections: int = Field(64, ge=8, le=65_536)
 
 
 class FileSealSettings(Section):

@@ -38,6 +38,16 @@ def _protect_memory() -> None:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
+def _raise_open_files() -> None:
+    """Every connection is an open file: take as many as the machine allows, and tell how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):  # some kernels name a limit that they do not grant
+        hard = soft
+    structlog.get_logger("meridian.cli").info("open files", limit=hard, was=soft)
+
+
 def _log_as_json() -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     structlog.configure(
@@ -61,6 +71,7 @@ def serve(config: Path, allow_file_seal: bool) -> None:
         sys.exit(SETUP)
     _protect_memory()
     _log_as_json()
+    _raise_open_files()
     if settings.uvloop:
         import uvloop
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from hashlib import sha256
 
-from meridian.authentication.aws_signature import AwsSignatures
+from meridian.authentication.aws_signature import AwsSignatures, Claim
 from meridian.authentication.bearer_token import find_bearer_token
 from meridian.authentication.certificate_names import CertificateNames
 from meridian.authentication.client_certificate import ClientCertificates
 from meridian.domain.call import Evidence, Principal
+from meridian.domain.request_head import RequestHead
 from meridian.errors import MissingAuthenticationTokenException, UnrecognizedClientException
 from meridian.ports.principals import Principals
 
@@ -34,7 +35,7 @@ class Authenticate:
 
     def __call__(self, evidence: Evidence, now: datetime) -> Principal:
         if evidence.signed_request is not None:
-            return self._signatures.authenticate(evidence.signed_request, now)
+            return self._signatures.authenticate(evidence.signed_request)
         if evidence.repeated:
             raise UnrecognizedClientException(reason=f"{evidence.repeated} is given more than once")
         names = self._names.of(evidence.certificate_pem)
@@ -50,6 +51,11 @@ class Authenticate:
         if not shown:
             raise MissingAuthenticationTokenException(reason="no credential")
         return self._by_token(find_bearer_token(evidence.headers))
+
+    def claim_of(self, head: RequestHead, now: datetime) -> Claim:
+        """What the headers of a request of the AWS wire can say of its caller before the body is read. Raises: what
+        `AwsSignatures.claim_of` raises."""
+        return self._signatures.claim_of(head, now)
 
     def _by_token(self, token: str) -> Principal:
         # Looked up by hash, so that the time of the lookup tells nothing about the token.

@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
+from meridian.authentication.aws_signature import AwsSignatures, SignedRequest, read_claim
 from meridian.domain.call import Principal
 from meridian.errors import (
     IncompleteSignatureException,
