@@ -570,7 +570,7 @@ class Region:
         for each in self._servers:
             await each.start()
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        await self._listen_http(AdminApp(self._registry, lambda: self._ready), "admin", s.admin, budgets)
+        self._listen_http(AdminApp(self._registry, lambda: self._ready), "admin", s.admin, budgets)
         if s.aws is not None:
             wire = AwsWire(
                 rpcs(),
@@ -583,7 +583,7 @@ class Region:
                 unauthenticated=unauthenticated,
                 events=self.events,
             )
-            await self._listen_http(WithDevState(wire, self._empty) if s.development else wire, "aws", s.aws, budgets)
+            self._listen_http(WithDevState(wire, self._empty) if s.development else wire, "aws", s.aws, budgets)
         self._registry.register(HttpMetrics(self._http))
 
     def _budgets(self) -> dict[str, int]:
@@ -598,7 +598,7 @@ class Region:
             log.warning("too few open files for the connections of the settings", open_files=open_files, wanted=wanted, given=budgets)
         return budgets
 
-    async def _listen_http(self, application: Application, name: str, listener: HttpSettings, budgets: Mapping[str, int]) -> None:
+    def _listen_http(self, application: Application, name: str, listener: HttpSettings, budgets: Mapping[str, int]) -> None:
         aws = listener if isinstance(listener, AwsSettings) else None
         bounds = ConnectionBounds(
             connections=budgets[name],
@@ -616,7 +616,7 @@ class Region:
             events=self.events,
         )
         self._http.append(server)
-        await server.start(listening_socket(listener.listen))
+        server.start(listening_socket(listener.listen))
 
     async def _empty(self) -> None:
         async with self.store.transaction() as uow:

@@ -29,10 +29,18 @@ def parse(body: bytes) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        name = next(name for name in names if names.count(name) > 1)
-        raise SerializationException(f"The member {name[:64]!r} is given more than once.")
+        raise SerializationException(f"The member {_repeated([name for name, _ in pairs])[:64]!r} is given more than once.")
     return members
+
+
+def _repeated(names: list[str]) -> str:
+    """The first name that was there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
 
 
 def _not_a_number(text: str) -> NoReturn:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
 from typing import Any, Final, Protocol
 
-from meridian.domain.request_head import RequestHead
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.http1.application import Answer, Application, Exchange
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
@@ -55,7 +55,6 @@ class Connections(Protocol):
     trusted_proxies: Networks
     events: SecurityEvents
 
-    def admit(self, connection: HttpConnection) -> bool: ...
     def prove(self, connection: HttpConnection) -> None: ...
     def rest(self, connection: HttpConnection, *, resting: bool) -> None: ...
     def forget(self, connection: HttpConnection) -> None: ...
@@ -64,30 +63,36 @@ class Connections(Protocol):
 class HttpConnection(asyncio.Protocol):
     """Reads a request, has it answered, and waits for the next."""
 
-    def __init__(self, server: Connections, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: Connections, loop: asyncio.AbstractEventLoop, address: str) -> None:
         self._server = server
         self._loop = loop
+        self._reader = RequestReader(Peer(address, server.trusted_proxies), server.application.begin, server.bounds.body_bytes)
         self._transport: Any = None
         self._task: asyncio.Task[None] | None = None
         self._phase = Phase.REQUEST
         self._discarded = 0
-        self.deadline = inf
+        self.deadline = loop.time() + server.bounds.head_seconds
         self.is_last = False
         """Whether the connection ends with the answer that is under way."""
+
+    def open(self, accepted: socket.socket) -> None:
+        """Begin to speak, over TLS where the listener has a certificate."""
+        self._task = self._loop.create_task(self._open(accepted))
+
+    async def _open(self, accepted: socket.socket) -> None:
+        tls = self._server.tls
+        timeout = self._server.bounds.head_seconds if tls is not None else None
+        try:
+            await self._loop.connect_accepted_socket(lambda: self, accepted, ssl=tls, ssl_handshake_timeout=timeout)
+        except OSError:  # no handshake: a scanner, a client that trusts another authority, a connection given up
+            self._server.forget(self)
 
     # ---- what the loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        name = transport.get_extra_info("peername")
-        self._reader = RequestReader(Peer(name[0], self._server.trusted_proxies) if name else Peer("", ()), self._begin)
-        if not self._server.admit(self):
+        if self._phase is Phase.END:
             self._transport.abort()
-            return
-        self.deadline = self._loop.time() + self._server.bounds.head_seconds
-        if self._server.tls is not None:
-            self._transport.pause_reading()
-            self._task = self._loop.create_task(self._secure(self._server.tls))
 
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.END or self.is_last:
@@ -124,8 +129,8 @@ class HttpConnection(asyncio.Protocol):
 
     def expire(self) -> None:
         """The deadline has passed."""
-        if self._phase is Phase.END:
-            self._transport.abort()
+        if self._phase is Phase.END or self._transport is None:
+            self.abort()
         elif self._reader.stage is Stage.NOTHING:
             self._end()
         else:
@@ -134,37 +139,28 @@ class HttpConnection(asyncio.Protocol):
     def abort(self) -> None:
         """End now, whatever is under way."""
         self._phase = Phase.END
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
+        elif self._task is not None:
+            self._task.cancel()
+            self._server.forget(self)
 
     def finish(self) -> None:
         """End as soon as the answer under way is written."""
         self.is_last = True
-        if self._phase is not Phase.ANSWER:
+        if self._transport is None:
+            self.abort()
+        elif self._phase is not Phase.ANSWER:
             self._end()
 
     # ---- a request's way
-
-    async def _secure(self, tls: ssl.SSLContext) -> None:
-        try:
-            secured = await self._loop.start_tls(
-                self._transport, self, tls, server_side=True, ssl_handshake_timeout=self._server.bounds.head_seconds
-            )
-        except OSError:  # no handshake: a scanner, a client that trusts another authority, a connection given up
-            secured = None
-        if secured is None:
-            self._server.forget(self)
-        else:
-            self._transport = secured
-
-    def _begin(self, head: RequestHead) -> Exchange:
-        return self._server.application.begin(head)
 
     def _go_on(self, *, had_head: bool) -> None:
         reader, bounds = self._reader, self._server.bounds
         if reader.stage is Stage.COMPLETE:
             self._start_answer()
         elif reader.stage is Stage.BODY and not had_head:
-            if reader.content_length > bounds.body_bytes:
+            if reader.is_too_long:
                 self.is_last = True
                 self._start_answer()
                 return

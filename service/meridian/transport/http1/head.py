@@ -58,7 +58,7 @@ class HeadLines:
         text = name.decode("latin-1").lower()
         if text in self._headers:
             raise RefusedRequest(HttpFault.REPEATED_HEADER, text)
-        self._headers[text] = value.decode("latin-1")
+        self._headers[text] = value.strip(b" \t").decode("latin-1")
 
     def read(self, method: str, peer: Peer) -> RequestHead:
         """The head. Raises: RefusedRequest."""

@@ -29,8 +29,9 @@ class Stage(Enum):
 class RequestReader:
     """Reads one request; `next` makes it ready for the one after. The methods named `on_…` belong to the parser."""
 
-    def __init__(self, peer: Peer, begin: Callable[[RequestHead], Exchange]) -> None:
+    def __init__(self, peer: Peer, begin: Callable[[RequestHead], Exchange], body_bytes_max: int) -> None:
         self._peer = peer
+        self._body_bytes_max = body_bytes_max
         self._begin = begin
         self._parser: Any = httptools.HttpRequestParser(self)
         self._stopped: Exception | None = None
@@ -40,11 +41,12 @@ class RequestReader:
         """Forget the request."""
         self.stage = Stage.NOTHING
         self.exchange: Exchange | None = None
-        self.content_length = 0
+        self.is_too_long = False
         self.keeps_alive = False
         self.expects_continue = False
         self._head_bytes = 0
         self._lines = HeadLines()
+        self._keeps_body = False
         self._body: list[bytes] = []
 
     def close(self) -> None:
@@ -107,13 +109,14 @@ class RequestReader:
             raise RefusedRequest(HttpFault.MALFORMED, "version")
         head = self._lines.read(parser.get_method().decode("ascii"), self._peer)
         self.exchange = self._begin(head)
-        self.content_length = head.content_length
+        self.is_too_long = head.content_length > self._body_bytes_max
+        self._keeps_body = self.exchange.keeps_body and not self.is_too_long
         self.keeps_alive = parser.should_keep_alive()
         self.expects_continue = head.headers.get("expect", "").lower() == "100-continue"
         self.stage = Stage.BODY
 
     def on_body(self, part: bytes) -> None:
-        if self.exchange is not None and self.exchange.keeps_body:
+        if self._keeps_body:
             self._body.append(part)
 
     def on_message_complete(self) -> None:

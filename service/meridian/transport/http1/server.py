@@ -22,8 +22,7 @@ from meridian.transport.http1.head import Networks
 
 LOOK_SECONDS: Final = 1.0
 DRAIN_LOOK_SECONDS: Final = 0.05
-ACCEPTED_AT_ONCE: Final = 128
-"""Connections that wait in the kernel for their accept, and the most that are accepted in one turn of the loop."""
+ACCEPT_AGAIN_SECONDS: Final = 0.1
 
 
 class HttpServer:
@@ -50,20 +49,22 @@ class HttpServer:
         self._open: set[HttpConnection] = set()
         self._unproven: dict[HttpConnection, None] = {}
         self._resting: dict[HttpConnection, None] = {}
-        self._server: asyncio.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def start(self, listening: socket.socket) -> None:
+    def start(self, listening: socket.socket) -> None:
         """Serve what connects to this socket, until `stop`."""
+        listening.setblocking(False)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: HttpConnection(self, loop), sock=listening, backlog=ACCEPTED_AT_ONCE)
+        self._accepting = loop.create_task(self._accept(listening, loop))
         self._timer = loop.call_later(LOOK_SECONDS, self._look)
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no new connection, let answers under way be written, end all others."""
-        if self._server is None:
+        if self._accepting is None:
             return
-        self._server.close()
+        self._accepting.cancel()
+        await asyncio.gather(self._accepting, return_exceptions=True)
         for connection in tuple(self._open):
             connection.finish()
         loop = asyncio.get_running_loop()
@@ -80,21 +81,35 @@ class HttpServer:
         """How many are open now."""
         return len(self._open)
 
-    # ---- what connections ask
+    async def _accept(self, listening: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        with listening:
+            while True:
+                try:
+                    accepted, address = await loop.sock_accept(listening)
+                    self._admit(accepted, HttpConnection(self, loop, address[0]))
+                    await asyncio.sleep(0)  # a flood of newcomers is not all that the loop does
+                except OSError:  # gone before it was taken, or no open files are left
+                    await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
+                except Exception as fault:
+                    self.events.report_fault(fault, during=f"accepting on {self.name}")
+                    await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
 
-    def admit(self, connection: HttpConnection) -> bool:
-        """Whether there is, or was made, a place for a new connection."""
+    def _admit(self, accepted: socket.socket, connection: HttpConnection) -> None:
+        """Give a new connection a place, if there is one or one can be made."""
         if len(self._open) >= self.bounds.connections:
             given_up = next(iter(self._unproven or self._resting), None)
             if given_up is None:
                 self.turned_away += 1
-                return False
+                accepted.close()
+                return
             self.given_up += 1
             self.forget(given_up)
             given_up.abort()
         self._open.add(connection)
         self._unproven[connection] = None
-        return True
+        connection.open(accepted)
+
+    # ---- what connections ask
 
     def prove(self, connection: HttpConnection) -> None:
         """Its caller is known from now on."""
