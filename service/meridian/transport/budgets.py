@@ -12,7 +12,9 @@ CONNECTIONS_MIN: Final = 8
 
 def fitting(wanted: Mapping[str, int], open_files: int) -> dict[str, int]:
     """Connections per listener: as the settings say, or all cut in proportion where the process may not have so many open files."""
-    room, total = max(open_files - FILES_KEPT, 0), sum(wanted.values())
+    room, total = open_files - FILES_KEPT, sum(wanted.values())
     if total <= room:
         return dict(wanted)
-    return {name: max(count * room // total, CONNECTIONS_MIN) for name, count in wanted.items()}
+    least = CONNECTIONS_MIN * len(wanted)
+    share = max(room - least, 0) / (total - least)
+    return {name: CONNECTIONS_MIN + int((count - CONNECTIONS_MIN) * share) for name, count in wanted.items()}
