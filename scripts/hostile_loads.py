@@ -169,10 +169,12 @@ def main(folder: Path, name: str) -> None:
             with contextlib.suppress(OSError, KmsServiceError):
                 attack()
             count += 1
+            partial = folder / f"{name}.partial"
+            partial.write_text(str(count))
+            partial.replace(folder / f"{name}.count")
             time.sleep(max(0.0, 1 / rate - (time.monotonic() - begun)))
         else:
             time.sleep(0.02)
-        (folder / f"{name}.count").write_text(str(count))
 
 
 if __name__ == "__main__":
