@@ -86,9 +86,11 @@ def region(root: Path) -> Iterator[Deployment]:
 def attackers(root: Path, names: list[str]) -> Iterator[None]:
     """The loads, ready and at rest."""
     script = str(Path(__file__).with_name("hostile_loads.py"))
-    started = [subprocess.Popen([sys.executable, script, str(root), name], stdout=subprocess.PIPE, text=True) for name in names]
+    started: list[subprocess.Popen[str]] = []
     try:
-        for name, process in zip(names, started, strict=True):
+        for name in names:
+            process = subprocess.Popen([sys.executable, script, str(root), name], stdout=subprocess.PIPE, text=True)
+            started.append(process)
             assert process.stdout is not None
             if process.stdout.readline().strip() != "prepared":
                 raise SystemExit(f"{name} could not be prepared")
@@ -151,7 +153,7 @@ def main() -> int:
                 caller.start()
             take_turns(root, list(callers.values()))
             made = {name: (root / f"{name}.count").read_text() for name in names}
-        print(", ".join(f"{name}: {count}" for name, count in made.items()))
+        print("attacks: " + ", ".join(f"{name} {count}" for name, count in made.items()))
         return 0 if report(callers) else 1
 
 
