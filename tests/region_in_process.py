@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions, AskRegions
@@ -34,6 +34,7 @@ from meridian.replication.dispatch import Dispatch
 from meridian.replication.leave import Leave
 from meridian.replication.mend import MendSets
 from meridian.replication.publish import SetPublisher, publish, shared_materials, with_view
+from meridian.replication.refusals import Refusals
 from meridian.replication.set_state import SetRefusal, add_member, found_set, hand_over, reserve
 from meridian.replication.verify import Verify
 from meridian.workers.key_schedule import KeyScheduleWorker
@@ -67,6 +68,24 @@ class Unheard:
     def forget(self, account: str, key_id: str) -> None: ...
 
 
+class KeptEvents:
+    """Implements `ports.security_events.SecurityEvents`; keeps what was reported."""
+
+    def __init__(self) -> None:
+        self.reported: list[tuple[SecurityEvent, str, dict[str, str]]] = []
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
+        self.reported.append((event, subject, details))
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        raise AssertionError(f"a fault that nobody foresaw during {during}") from fault
+
+    def rules(self, subject: str) -> set[str]:
+        """The rules by which something that this Region said was refused."""
+        refused = [each for each in self.reported if each[0] is SecurityEvent.PEER_MESSAGE_REFUSED]
+        return {details["rule"] for _, told, details in refused if told == subject}
+
+
 class InProcessRegion:
     """One Region without listeners."""
 
@@ -74,6 +93,7 @@ class InProcessRegion:
         self.folder, self.name, self.network = folder, name, network
         self.clock = LeapingClock()
         self.peers: dict[str, PeerRegion] = {}
+        self.events = KeptEvents()
 
     async def open(self) -> None:
         """Open the database as it is, made first where there is none."""
@@ -97,11 +117,15 @@ class InProcessRegion:
         store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
         verify = Verify(engine=engine, identity=identity, peers=self.peers)
         common: dict[str, Any] = {"store": store, "engine": engine, "identity": identity, "directory": unheard, "trail": unheard}
-        self.messages = ApplyMessages(**common, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001)
-        self.compare = Compare(store=store, identity=identity, peer=line, peers=self.peers, directory=unheard, messages=self.messages)
-        self.answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=line, clock=clock)
-        ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy)
-        mend = MendSets(**common, entropy=entropy, ask=ask)
+        self.refusals = Refusals(self.events)
+        told: dict[str, Any] = {"refusals": self.refusals}
+        self.messages = ApplyMessages(**common, **told, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001)
+        self.answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=line, clock=clock, **told)
+        ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy, **told)
+        self.compare = Compare(
+            store=store, identity=identity, peer=line, peers=self.peers, directory=unheard, messages=self.messages, ask=ask, **told
+        )
+        mend = MendSets(**common, **told, entropy=entropy, ask=ask)
         self.membership = MembershipWorker(store=store, mend=mend, region=self.name, wake_outbox=lambda: None)
         dispatch = Dispatch(identity=identity, engine=engine, peer=line, clock=clock)
         self.outbox = OutboxWorker(store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one")
@@ -143,7 +167,9 @@ class InProcessRegion:
         key = bare.with_material(self.engine.new_material(bare), current=True)
         async with self.store.transaction() as uow:
             await uow.keys.insert(key)
-            await uow.key_sets.insert(found_set(ACCOUNT, KEY_ID, self.name, str(uuid.uuid4()), shared_materials(key)))
+            await uow.key_sets.insert(
+                found_set(ACCOUNT, KEY_ID, self.name, self.engine.membership_serial(ACCOUNT, KEY_ID, self.name), shared_materials(key))
+            )
 
     async def replicate(self, target: InProcessRegion) -> None:
         """Both halves of ReplicateKey; the second is not reached when `target` is cut off after the first."""
@@ -156,7 +182,7 @@ class InProcessRegion:
         async with target.store.reading() as uow:
             if self.name in await uow.operator_words.regions(OperatorWord.LOST) or await target.key() is not None:
                 return
-        serial = str(uuid.uuid4())
+        serial = self.engine.membership_serial(ACCOUNT, KEY_ID, target.name)
         bare = replace(
             key, region=target.name, materials=(), current_material_id="", pending_material_id="", state=KeyState.CREATING, version=1,
             rotation=None, on_demand_started_at=None, on_demand_rotations=0,

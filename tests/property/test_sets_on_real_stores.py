@@ -50,6 +50,7 @@ class Sets(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.used: dict[str, set[str]] = {name: set() for name in self.names}
         self.lost_once = self.restored_once = False
+        self.successor = ""
         self.backups: dict[str, set[str]] = {}
         """What each Region had used when it was backed up: a restore loses what nobody else holds."""
         first = self.region(0)
@@ -134,7 +135,8 @@ class Sets(RuleBasedStateMachine):
         ):
             return
         self.lost_once = True
-        self.run(self.region(at).say(words.declare_lost, row.view.primary))
+        self.successor = self.region(at).name
+        self.run(self.region(at).say(words.declaring_lost(self.successor), row.view.primary))
         self.run(self.region(at).say(words.asking(OperatorWord.TAKE_OVER), row.view.primary))
 
     @rule(at=st.integers(0, 2))
@@ -211,7 +213,7 @@ class Sets(RuleBasedStateMachine):
         lost = {name for row in self.rows().values() for name in row.lost}
         for name in lost:
             for other in set(self.names) - {name}:
-                self.run(network[other].say(words.declare_lost, name))
+                self.run(network[other].say(words.declaring_lost(self.successor), name))
             self.finish_rounds(3)
             for other in set(self.names) - {name}:
                 self.run(network[other].say(words.withdraw_lost, name))

@@ -109,11 +109,11 @@ def test_a_lost_primary_is_succeeded_and_joins_again(three_regions: Deployment) 
     old = encrypted(three_regions, HOME, key_id, b"before the loss")
     three_regions.stop(HOME, signal.SIGKILL)
     operate(three_regions, AWAY, "takeover", HOME, code=3)  # nobody has given it up
-    operate(three_regions, AWAY, "lost", HOME)
+    operate(three_regions, AWAY, "lost", HOME, "--successor", AWAY)
     said = operate(three_regions, AWAY, "takeover", HOME, "--wait", "3", code=1)
     assert "not done" in said, "the third Region has not said the same"
     assert role(three_regions, AWAY, key_id) == REPLICA
-    operate(three_regions, THIRD, "lost", HOME)
+    operate(three_regions, THIRD, "lost", HOME, "--successor", AWAY)
     operate(three_regions, AWAY, "takeover", HOME)
     for each in (key_id, single):
         assert role(three_regions, AWAY, each) == PRIMARY
@@ -169,7 +169,7 @@ def test_material_that_only_the_lost_region_had_comes_back_with_it(three_regions
     three_regions.stop(HOME)
     three_regions.start(AWAY, THIRD)
     for region in (AWAY, THIRD):
-        operate(three_regions, region, "lost", HOME)
+        operate(three_regions, region, "lost", HOME, "--successor", AWAY)
     operate(three_regions, AWAY, "takeover", HOME)
     rotate(three_regions, AWAY, key_id)
     with pytest.raises(errors.InvalidCiphertextException):
