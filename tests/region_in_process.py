@@ -108,7 +108,8 @@ class InProcessRegion:
 
     def wire(self) -> None:
         """Connect the parts, once every Region's fingerprint is known."""
-        peers = {name: region for name, region in self.network.regions.items() if name != self.name}
+        everybody = {**self.network.regions, **self.network.hostile}
+        peers = {name: region for name, region in everybody.items() if name != self.name}
         self.peers = {
             name: PeerRegion(name, "", "", region.engine.transport_fingerprint(), frozenset({ACCOUNT})) for name, region in peers.items()
         }

@@ -17,10 +17,12 @@ from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.client.errors import error_of
 from meridian.domain.multi_region import Member, MemberStatus, Term
+from meridian.kms.v1 import multi_region_pb2
 from meridian.kms.v1 import types_pb2 as t
 from meridian.peer.v1 import replication_pb2 as wire
 
 EVIL_REGION = "ca-central-1"
+ALICE = f"spiffe://dev.meridian.internal/{ACCOUNT}/alice"
 FLOOD = 100
 pytestmark = pytest.mark.timeout(600)
 
@@ -145,7 +147,7 @@ def test_a_stranger_takes_no_reserved_place(world: World) -> None:
     honest, serial = HostileRegion(world.deployment, HOME), "b" * 64  # HOME's own software, which prepares and says no more
     request = wire.PrepareRequest(
         set=named(key_id), serial=serial, request_id="r", key_spec="SYMMETRIC_DEFAULT", key_usage="ENCRYPT_DECRYPT", origin="AWS_KMS",
-        caller=wire.CallerOnBehalf(method="client_certificate", subject=f"spiffe://dev.meridian.internal/{ACCOUNT}/alice", source_ip="127.0.0.1"),
+        caller=wire.CallerOnBehalf(method="client_certificate", subject=ALICE, source_ip="127.0.0.1"),
         replicate_key_request=replicate_request(key_id), primary_region=HOME, replica_regions=[HOME], current_material_id="0" * 64,
         deployment=honest.identity.deployment, partition=honest.identity.partition, protocol_version=1,
     )  # fmt: skip
@@ -158,8 +160,6 @@ def test_a_stranger_takes_no_reserved_place(world: World) -> None:
 
 
 def replicate_request(key_id: str) -> bytes:
-    from meridian.kms.v1 import multi_region_pb2
-
     return multi_region_pb2.ReplicateKeyRequest(key_id=key_id, replica_region=AWAY).SerializeToString()
 
 

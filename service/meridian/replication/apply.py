@@ -27,7 +27,7 @@ from meridian.replication.publish import GONE, HELD, as_primary, publish, with_s
 from meridian.replication.refusals import Refusals
 from meridian.replication.rotate import switched
 from meridian.replication.set_state import acknowledge, adopt, part, require_adoptable, resolve, take_role, takes_role
-from meridian.replication.sets.authority import hear, is_member, require_own_serial, require_signer_heard
+from meridian.replication.sets.authority import hear, is_member, may_ask_of_set, require_own_serial, require_signer_heard
 from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
 from meridian.replication.verify import Sealed, Verify
 
@@ -110,6 +110,8 @@ class ApplyMessages:
         except NotBelieved:
             raise
         except SetRefusal as refusal:
+            if not may_ask_of_set(row, peer.region):
+                raise NotBelieved(Rule.MEMBERS, f"The set state is refused: {refusal}.") from refusal
             raise KMSInvalidStateException(f"The set state is refused: {refusal}.") from refusal
         if is_news:
             require_signer_heard(row, peer.region, told, await uow.inbox.highest_incarnation(told.signer))
