@@ -106,6 +106,7 @@ from meridian.replication.leave import Leave
 from meridian.replication.mend import MendSets
 from meridian.replication.prepare import ReserveReplica
 from meridian.replication.publish import SetPublisher
+from meridian.replication.refusals import Refusals
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
 from meridian.setbacks import Setbacks
@@ -115,11 +116,11 @@ from meridian.transport.admin_app import AdminApp, listening_socket
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
-from meridian.transport.grpc_server import ListenError, connection_options, listen, make_server, tls_credentials
+from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.connection import ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
-from meridian.transport.peer_server import ReplicationServer, add_replication_service
+from meridian.transport.peer_server import ReplicationServer, make_peer_server
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.loop_lag import LoopLag
@@ -396,7 +397,8 @@ class Region:
         principals = FilePrincipals.load(s.principals, partition=s.partition, org_units=org_units)
         labels = self._region_labels()
         peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in s.peers}
-        peer = self._peer(peers, engine)
+        refusals = Refusals(self.events)
+        peer = self._peer(peers, engine, refusals)
         outbox = OutboxWorker(
             store=store,
             dispatch=Dispatch(identity=identity, engine=engine, peer=peer, clock=clock),
@@ -455,7 +457,6 @@ class Region:
                 peer=peer,
                 peer_regions=peers,
                 clock=clock,
-                entropy=entropy,
                 wake_outbox=outbox.wake,
                 updating_seconds=s.limits.updating_seconds,
             ),
@@ -518,7 +519,7 @@ class Region:
             ),
             operations=bind(served_rpcs(), services),
         )
-        reserve = ReserveReplica(store=store, trail=audit, policy_check=check, clock=clock, limits=s.limits)
+        reserve = ReserveReplica(store=store, trail=audit, policy_check=check, clock=clock, limits=s.limits, refusals=refusals)
         prepared = Pipeline(
             telemetry=telemetry,
             audit=audit,
@@ -532,7 +533,7 @@ class Region:
             ),
             operations={REPLICATE_KEY: reserve.reserve},
         )
-        succeed = AwaitRole(store=store, directory=directory, trail=audit, updating_seconds=s.limits.updating_seconds)
+        succeed = AwaitRole(store=store, directory=directory, trail=audit, updating_seconds=s.limits.updating_seconds, refusals=refusals)
         handed_over = Pipeline(
             telemetry=telemetry,
             audit=audit,
@@ -559,12 +560,31 @@ class Region:
             clock=clock,
             wake_outbox=outbox.wake,
             verify=verify,
+            refusals=refusals,
             day_seconds=s.limits.day_seconds,
         )
-        compare = Compare(store=store, identity=identity, peer=peer, peers=peers, directory=directory, messages=messages)
-        answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=clock)
-        ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=entropy)
-        mend = MendSets(store=store, engine=engine, identity=identity, directory=directory, trail=audit, entropy=entropy, ask=ask)
+        answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=clock, refusals=refusals)
+        ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=entropy, refusals=refusals)
+        compare = Compare(
+            store=store,
+            identity=identity,
+            peer=peer,
+            peers=peers,
+            directory=directory,
+            messages=messages,
+            ask=ask,
+            refusals=refusals,
+        )
+        mend = MendSets(
+            store=store,
+            engine=engine,
+            identity=identity,
+            directory=directory,
+            trail=audit,
+            entropy=entropy,
+            ask=ask,
+            refusals=refusals,
+        )
         membership = MembershipWorker(store=store, mend=mend, region=s.region, wake_outbox=outbox.wake)
         comparing = CompareWorker(
             compare=compare, regions=tuple(peers), store=store, seconds=s.limits.compare_seconds, wake_outbox=outbox.wake
@@ -579,6 +599,10 @@ class Region:
             messages=messages,
             compare=compare,
             answers=answers,
+            identity=identity,
+            clock=clock,
+            events=self.events,
+            refusals=refusals,
         )
         await self._listen(pipeline, replication, identify, unauthenticated)
         reservations = ReservationWorker(
@@ -613,12 +637,13 @@ class Region:
             self._registry.register(worker.aside)
         self._registry.register(self.supervisor)
 
-    def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine) -> GrpcRegionPeer:
+    def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine, refusals: Refusals) -> GrpcRegionPeer:
         tls = self._settings.peer.tls
         peer = GrpcRegionPeer(
             peers,
             engine,
             self._clock,
+            refusals,
             private_key=tls.private_key.read_bytes(),
             certificate=tls.certificate.read_bytes(),
             ca=tls.client_ca.read_bytes(),
@@ -667,8 +692,7 @@ class Region:
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         listen(server, s.grpc.listen, _credentials(s.grpc))
-        peer_server = grpc.aio.server(options=connection_options(budgets["peer"]))
-        add_replication_service(peer_server, replication)
+        peer_server = make_peer_server(replication, budgets["peer"])
         listen(peer_server, s.peer.listen, _credentials(s.peer))
         self._servers = [server, peer_server]
         for each in self._servers:

@@ -41,16 +41,6 @@ def _raise_open_files() -> None:
     structlog.get_logger("meridian.cli").info("open files", limit=hard, was=soft)
 
 
-def _raise_open_files() -> None:
-    """Every connection is an open file: take as many as the machine allows, and tell how many that are."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):  # some kernels name a limit that they do not grant
-        hard = soft
-    structlog.get_logger("meridian.cli").info("open files", limit=hard, was=soft)
-
-
 def _log_as_json() -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     structlog.configure(
