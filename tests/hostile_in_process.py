@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,6 +67,10 @@ class HostileRegion(InProcessRegion):
     def wire(self) -> None:
         self.line = Line(self.network, self.name)
         self.compare = self.answers = self.messages = self  # type: ignore[assignment]
+        self.peers = {
+            name: PeerRegion(name, "", "", region.engine.transport_fingerprint(), frozenset({ACCOUNT}))
+            for name, region in self.network.regions.items()
+        }
         self.quoted = 0
 
     # ---- what it answers
@@ -121,8 +126,6 @@ class HostileRegion(InProcessRegion):
 
 async def add_hostile(network: Network, folder: Any, empty: Any, name: str) -> HostileRegion:
     """A hostile Region, configured in every other."""
-    import shutil
-
     place = folder / name
     place.mkdir()
     shutil.copy(empty, place / "region.sqlite3")

@@ -23,9 +23,8 @@ class Network:
     async def call(self, source: str, target: str, work: Callable[[Any, PeerRegion], Awaitable[Any]]) -> Any:
         if frozenset((source, target)) in self.cut:
             raise DependencyTimeoutException(f"Region {target} did not answer.")
-        if target in self.hostile:
-            return await work(self.hostile[target], self.regions[source].peers[target])
-        return await work(self.regions[target], self.regions[target].peers[source])
+        other = self.hostile.get(target) or self.regions[target]
+        return await work(other, other.peers[source])
 
     async def again(self, number: int) -> None:
         """Let an earlier delivery arrive once more."""
