@@ -5,6 +5,9 @@ Source: Cedar Policy Language Reference, grammar, string escapes.
 
 from __future__ import annotations
 
+NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
+"""Characters that Cedar has a short form for."""
+
 
 def cedar_text(text: str) -> str:
     """The text in quotes; what cannot be printed is written by its number. A star in a pattern stays a star."""
@@ -12,6 +15,6 @@ def cedar_text(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
+    if character in NAMED:
+        return NAMED[character]
     return character if character.isprintable() else f"\\u{{{ord(character):x}}}"

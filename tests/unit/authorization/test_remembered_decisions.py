@@ -30,7 +30,12 @@ GATE = (
     '@id("gate") @layer("builtin") @reason("r") permit (principal, action in KMS::Action::"Grantable", resource is KMS::Key) '
     "when { !context.request.grants.isEmpty() };"
 )
-EMPTY: dict[str, Any] = {"encryptionAlgorithm": "SYMMETRIC_DEFAULT", "encryptionContext": {}, "encryptionContextKeys": []}
+EMPTY: dict[str, Any] = {
+    "encryptionAlgorithm": "SYMMETRIC_DEFAULT",
+    "encryptionContext": {},
+    "encryptionContextAnyCase": {},
+    "encryptionContextKeys": [],
+}
 
 Edit = Callable[[Any, Key], Awaitable[Key]]
 
