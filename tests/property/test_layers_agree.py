@@ -183,8 +183,8 @@ def _full_side(deployed: Deployed, asked: Asked, facts: AskedFacts, side: str) -
         context[name] = facts.attribute(name)
         kind = TAG_ENTITIES.get(name)
         if kind is not None:
-            named[(kind, "request")] = {"uid": {"type": kind, "id": "request"}, "attrs": {}, "parents": [], "tags": context[name]}
-            context[name] = {"__entity": {"type": kind, "id": "request"}}
+            named[(kind, name)] = {"uid": {"type": kind, "id": name}, "attrs": {}, "parents": [], "tags": context[name]}
+            context[name] = {"__entity": {"type": kind, "id": name}}
     decided = evaluate(
         principal=principal_uid(asked.principal),
         action=asked.action,
