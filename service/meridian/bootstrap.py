@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -26,11 +26,10 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.import_key_pool import ImportKeyPool
-from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
-from meridian.adapters.security_events import ReportedSecurityEvents
+from meridian.adapters.security_events import ReportedSecurityEvents, log_event
 from meridian.adapters.store_cache import CachedKeys
-from meridian.adapters.store_sql.migrate import SchemaError, require_current, upgrade
+from meridian.adapters.store_sql.migrate import DatabaseAheadError, SchemaError, require_current, upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.authentication.aws_signature import AwsSignatures
 from meridian.authentication.client_certificate import ClientCertificates
@@ -40,10 +39,13 @@ from meridian.authorization.evaluator import PolicySyntaxError, SchemaHandle
 from meridian.authorization.policy_files import PolicySetError, load_policies
 from meridian.authorization.self_test import UnsoundEvaluatorError, require_sound_evaluator
 from meridian.catalog import ACCESS, rpcs, served_rpcs
+from meridian.domain.call import Principal
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal, SealError
+from meridian.engine.secret_files import FileFault
 from meridian.errors import KmsError
+from meridian.identity import Identity
 from meridian.operations.access import Access
 from meridian.operations.aliases import Aliases
 from meridian.operations.change import KeyChanges
@@ -87,6 +89,7 @@ from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.validate import Validate
 from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store import Store, VersionConflict
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
@@ -99,16 +102,20 @@ from meridian.replication.prepare import ReserveReplica
 from meridian.replication.publish import SetPublisher
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
-from meridian.settings import FileSealSettings, ListenerSettings, Settings
+from meridian.settings import FileSealSettings, Settings
 from meridian.transport.admin_app import admin_app, http_server, listening_socket
 from meridian.transport.aws_json.app import AwsWire, aws_app
 from meridian.transport.aws_json.dev_state import dev_state_route
-from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
+from meridian.transport.grpc_server import ListenError, listen, make_peer_server, make_server
+from meridian.transport.peer_certificates import PeerCertificates
 from meridian.transport.peer_server import ReplicationServer, add_replication_service
+from meridian.workers.certificate_expiry import CertificateExpiry
+from meridian.workers.clock_watch import ClockWatch
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.membership import CompareWorker, MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
+from meridian.workers.reloaded_files import ReloadedFilesWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.rewrap import RewrapWorker
 from meridian.workers.usage import LastUsage
@@ -121,7 +128,7 @@ FAULTS: Final = (
     PolicySetError,
     PolicySyntaxError,
     UnsoundEvaluatorError,
-    PrincipalsFileError,
+    FileFault,
     BindingError,
     ListenError,
     KmsError,
@@ -131,7 +138,16 @@ FAULTS: Final = (
 
 
 class StartupError(Exception):
-    """The Region cannot start; the message says why."""
+    """The Region cannot start; the message says why, beginning with the setting that is meant."""
+
+
+@contextlib.contextmanager
+def naming(setting: str) -> Iterator[None]:
+    """What is wrong in here is wrong with this setting. Raises: StartupError that names it."""
+    try:
+        yield
+    except FAULTS as fault:
+        raise StartupError(f"{setting}: {_text(fault)}") from fault
 
 
 def policy_folder() -> Path:
@@ -159,16 +175,27 @@ async def initialise(settings: Settings) -> str:
     Raises: StartupError.
     """
     try:
-        await upgrade(settings.database)
+        with naming("database"):
+            await upgrade(settings.database)
         store = SqlStore.connect(settings.database)
         try:
             identity = await _identity(store, settings)
-            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy())
+            with naming("seals"):
+                engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy())
             return engine.transport_fingerprint()
         finally:
             await store.close()
     except FAULTS as fault:
         raise StartupError(_text(fault)) from fault
+
+
+async def _require_current(database: str) -> None:
+    """Raises: SchemaError. A database of a newer release is told in the log alone: there is no audit stream yet."""
+    try:
+        await require_current(database)
+    except DatabaseAheadError as fault:
+        log_event(SecurityEvent.DATABASE_AHEAD, "database", 1, {"reason": str(fault)})
+        raise
 
 
 async def _identity(store: SqlStore, settings: Settings) -> RegionIdentity:
@@ -237,10 +264,16 @@ class Region:
         region = cls(settings)
         try:
             await region._start()
-        except FAULTS as fault:
+        except (*FAULTS, StartupError) as fault:
             await region.stop(0)
             raise StartupError(_text(fault)) from fault
         return region
+
+    def reload(self) -> None:
+        """Read certificates, authorities, principals, the deny list and the policies again now."""
+        if self._ready:
+            self._files.reload()
+            self._policies.reload()
 
     async def stop(self, grace_seconds: float) -> None:
         """Stop listening, finish what is under way, close the audit stream, release everything."""
@@ -256,15 +289,20 @@ class Region:
 
     async def _start(self) -> None:
         s = self._settings
-        await require_current(s.database)
+        with naming("database"):
+            await _require_current(s.database)
         self.store = SqlStore.connect(s.database)
         self._stack.push_async_callback(self.store.close)
         identity = await _identity(self.store, s)
         self.events = ReportedSecurityEvents(identity=identity, clock=self._clock, entropy=self._entropy, registry=self._registry)
         self._usage = LastUsage(self.store, s.limits.usage_seconds)
-        self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy)
-        self.authorizer = self._authorizer()
-        self.stream = self._audit_stream(identity)
+        self.identity = Identity(s, self._clock)
+        with naming("seals"):
+            self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy)
+        with naming("policies"):
+            self.authorizer = self._authorizer()
+        with naming("audit.directory"):
+            self.stream = self._audit_stream(identity)
         self._stack.push_async_callback(self.stream.close)
         self._stack.push_async_callback(self.events.tell, self.stream.append)
         audit = Audit(
@@ -276,6 +314,7 @@ class Region:
             entropy=self._entropy,
             usage=self._usage,
         )
+        self._audit = audit
         await audit.ship_once()
         directory = CachedKeys(self.store, self._clock, self.engine.forget)
         self._directory = directory
@@ -316,8 +355,7 @@ class Region:
         s = self._settings
         usage = self._usage
         clock, entropy, store, engine = self._clock, self._entropy, self.store, self.engine
-        org_units = {account: row.org_units for account, row in s.accounts.items()}
-        principals = FilePrincipals.load(s.principals, partition=s.partition, org_units=org_units)
+        principals = self.identity.principals
         labels = self._region_labels()
         peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in s.peers}
         peer = self._peer(peers, engine)
@@ -402,13 +440,17 @@ class Region:
             Foresee(partition=s.partition, region=s.region),
             FindIdleDays(usage, s.limits.day_seconds),
         )
+        self._policies = policies
+        self._files = ReloadedFilesWorker(self.identity.kinds(), clock, self.events, self._registry)
         access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=until_decided, rpcs=rpcs())
         services[ACCESS] = Access(access, rpcs())
         pipeline = Pipeline(
             telemetry=telemetry,
             audit=audit,
             steps=(
-                Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region)),
+                Authenticate(
+                    principals, ClientCertificates(principals, self.identity.grpc.check), AwsSignatures(principals, region=s.region)
+                ),
                 Throttle(clock, s.throttle, served_rpcs()),
                 *until_decided,
                 authorize,
@@ -500,19 +542,15 @@ class Region:
             policies.run(),
             self._renew_transport_keys(engine),
             self.events.run(self.stream.append),
+            self._files.run(),
+            CertificateExpiry(self.identity.certificates, clock, self._registry).run(),
+            ClockWatch(clock, self.events).run(),
         ):
             self._run(work)
 
     def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine) -> GrpcRegionPeer:
-        tls = self._settings.peer.tls
-        peer = GrpcRegionPeer(
-            peers,
-            engine,
-            self._clock,
-            private_key=tls.private_key.read_bytes(),
-            certificate=tls.certificate.read_bytes(),
-            ca=tls.client_ca.read_bytes(),
-        )
+        peer = GrpcRegionPeer(peers, engine, self._clock, self.identity.peer.files, is_denied=self.identity.principals.is_denied)
+        self.identity.peer.on_change = peer.use
         self._stack.push_async_callback(peer.close)
         return peer
 
@@ -541,27 +579,30 @@ class Region:
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
-        listen(server, s.grpc.listen, _credentials(s.grpc))
-        peer_server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        peer_certificates = PeerCertificates(self.identity.peer.check, self.identity.principals, self._clock, self.events)
+        peer_server = make_peer_server([peer_certificates])
         add_replication_service(peer_server, replication)
-        listen(peer_server, s.peer.listen, _credentials(s.peer))
+        with naming("grpc.listen"):
+            listen(server, s.grpc.listen, self.identity.grpc.tls.credentials)
+        with naming("peer.listen"):
+            listen(peer_server, s.peer.listen, self.identity.peer.tls.credentials)
         self._servers = [server, peer_server]
         for each in self._servers:
             await each.start()
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
         self._admin = http_server(admin_app(self._registry, lambda: self._ready))
-        self._run(self._admin.serve([listening_socket(s.admin.listen)]))
+        with naming("admin.listen"):
+            self._run(self._admin.serve([listening_socket(s.admin.listen)]))
         if s.aws is not None:
             wire = AwsWire(rpcs(), pipeline.walk, self._clock, self._entropy, limits=s.limits, is_secure=s.aws.tls is not None)
-            tls = s.aws.tls
-            self._aws = http_server(
-                aws_app(wire, [dev_state_route(self._empty)] if s.development else None),
-                certificate=tls.certificate if tls else None,
-                private_key=tls.private_key if tls else None,
-            )
-            self._run(self._aws.serve([listening_socket(s.aws.listen)]))
+            aws, signatures = self.identity.aws, AwsSignatures(self.identity.principals, region=s.region)
+            extra = [dev_state_route(signatures, self._clock, self.events, self._empty)] if s.development else None
+            self._aws = http_server(aws_app(wire, extra), tls=aws.tls.context if aws is not None else None)
+            with naming("aws.listen"):
+                self._run(self._aws.serve([listening_socket(s.aws.listen)]))
 
-    async def _empty(self) -> None:
+    async def _empty(self, principal: Principal, address: str) -> None:
+        await self._audit.record_dev_state_deletion(principal, address)
         async with self.store.transaction() as uow:
             await uow.region.empty()
         await self._directory.read_changes()
@@ -574,10 +615,3 @@ class Region:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
-
-
-def _credentials(listener: ListenerSettings) -> grpc.ServerCredentials:
-    tls = listener.tls
-    return tls_credentials(
-        private_key=tls.private_key.read_bytes(), certificate=tls.certificate.read_bytes(), client_ca=tls.client_ca.read_bytes()
-    )

@@ -76,7 +76,7 @@ def test_it_serves_ends_at_ctrl_c_and_has_every_key_when_it_comes_back(tmp_path:
 def test_what_it_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
     from meridian.cli.dev_files import DevFolder
 
-    folder = DevFolder(tmp_path / "d", ["us-east-1"], grpc_port=1, admin_port=2)
+    folder = DevFolder(tmp_path / "d", ["us-east-1"], grpc_port=1, admin_port=2, aws_port=None)
     folder.prepare(None)
     folder.write_settings({})
     private = [p for p in folder.root.rglob("*") if p.is_file() and "policies" not in p.parts]

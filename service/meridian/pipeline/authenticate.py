@@ -36,6 +36,7 @@ class Authenticate:
                 raise UnrecognizedClientException(reason="two credentials in one call")
             call.principal = self._certificates.authenticate(call.evidence, call.received_at)
         elif token:
+            self._certificates.require_good(call.evidence, call.received_at)
             call.principal = self._by_token(token)
         else:
             raise MissingAuthenticationTokenException(reason="no credential")
@@ -44,5 +45,5 @@ class Authenticate:
         # Looked up by hash, so that the time of the lookup tells nothing about the token.
         principal = self._principals.find_by_token_hash(sha256(token.encode()).hexdigest())
         if principal is None:
-            raise UnrecognizedClientException(reason="unknown bearer token")
+            raise UnrecognizedClientException(reason="unknown bearer token, or none is accepted here")
         return principal

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -50,12 +50,12 @@ def listening_socket(address: str) -> socket.socket:
         bound.listen()
     except OSError as fault:
         bound.close()
-        raise OSError(f"cannot listen on {address}") from fault
+        raise OSError(f"cannot listen on {address}: {fault.strerror or fault}") from fault
     return bound
 
 
-def http_server(app: Any, *, certificate: Path | None = None, private_key: Path | None = None) -> HttpServer:
-    """A server, not yet listening; over TLS where a certificate is given."""
+def http_server(app: Any, *, tls: ssl.SSLContext | None = None) -> HttpServer:
+    """A server, not yet listening; over TLS where a context is given."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -63,7 +63,6 @@ def http_server(app: Any, *, certificate: Path | None = None, private_key: Path 
         lifespan="off",
         server_header=False,
         date_header=False,
-        ssl_certfile=certificate,
-        ssl_keyfile=private_key,
+        ssl_context_factory=(lambda config, default: tls) if tls is not None else None,
     )
     return HttpServer(config)

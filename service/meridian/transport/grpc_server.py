@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import grpc
@@ -34,11 +34,6 @@ class KmsHandlers(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def tls_credentials(*, private_key: bytes, certificate: bytes, client_ca: bytes) -> grpc.ServerCredentials:
-    """Mutual TLS: every client shows a certificate of this authority."""
-    return grpc.ssl_server_credentials([(private_key, certificate)], client_ca, require_client_auth=True)
-
-
 def make_server(rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entropy, *, limits: Limits, reflected: bool) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
@@ -57,6 +52,11 @@ def make_server(rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entr
         names = sorted({path.split("/")[1] for path in by_path})
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     return server
+
+
+def make_peer_server(interceptors: Sequence[Any]) -> grpc.aio.Server:
+    """A server for other Regions, not yet listening. Its connections end by their age, as those of callers do."""
+    return grpc.aio.server(interceptors=interceptors, options=[("grpc.max_connection_age_ms", CONNECTION_AGE_MS), ("grpc.so_reuseport", 0)])
 
 
 def listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials) -> int:

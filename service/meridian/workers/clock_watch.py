@@ -1,0 +1,37 @@
+"""The wall clock beside the monotonic one: a step of the wall clock moves windows, signatures and certificates, so it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from meridian.ports.clock import Clock
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
+
+LOOK_SECONDS: Final = 1.0
+STEP_SECONDS: Final = 2.0
+
+
+class ClockWatch:
+    """Reports each step of more than two seconds, in either direction. A slow correction is none."""
+
+    def __init__(self, clock: Clock, events: SecurityEvents) -> None:
+        self._clock = clock
+        self._events = events
+        self._offset = self._now()
+
+    async def run(self) -> None:
+        """Once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.look()
+
+    def look(self) -> None:
+        """Compare with the look before."""
+        offset = self._now()
+        step, self._offset = offset - self._offset, offset
+        if abs(step) > STEP_SECONDS:
+            self._events.report(SecurityEvent.CLOCK_STEP, subject="system clock", seconds=f"{step:+.1f}")
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
