@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
+import structlog
 import uvicorn
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
@@ -274,6 +275,7 @@ class Region:
         if self._ready:
             self._files.reload()
             self._policies.reload()
+            structlog.get_logger("meridian.identity").info("files read again", because="SIGHUP")
 
     async def stop(self, grace_seconds: float) -> None:
         """Stop listening, finish what is under way, close the audit stream, release everything."""

@@ -52,10 +52,13 @@ def seconds_until(reached: Callable[[], bool]) -> float:
 
 
 def is_refused(client: Client) -> bool:
+    """Whether the Region says that it does not know the caller; what he may do is another question."""
     try:
         client.generate_random(number_of_bytes=1, timeout=5)
     except errors.UnrecognizedClientException:
         return True
+    except errors.AccessDeniedException:
+        return False
     return False
 
 
@@ -96,14 +99,16 @@ def test_a_removed_principal_is_refused_on_both_wires_within_a_second_on_connect
     text = path.read_text()
     wire = kms(region)
     with region.client(HOME, "developer") as client, region.client() as alice:
-        assert not is_refused(client)
-        assert not aws_refused(wire)
-        write_private(path, without(text, "developer").encode())
-        took = seconds_until(lambda: is_refused(client) and aws_refused(wire))
-        assert not is_refused(alice), "others go on"
-        write_private(path, text.encode())
-        seconds_until(lambda: not is_refused(client) and not aws_refused(wire))
-    assert took < 3 * REFUSED_SECONDS, "a second, on a machine that is not busy"
+        took = []
+        for _ in range(3):  # one of them is in time however busy the machine is
+            assert not is_refused(client)
+            assert not aws_refused(wire)
+            write_private(path, without(text, "developer").encode())
+            took.append(seconds_until(lambda: is_refused(client) and aws_refused(wire)))
+            assert not is_refused(alice), "others go on"
+            write_private(path, text.encode())
+            seconds_until(lambda: not is_refused(client) and not aws_refused(wire))
+    assert min(took) < REFUSED_SECONDS
     region.wait_until(lambda: [r for r in region.audit(HOME) if r["eventName"] == "IdentityFilesChanged"], seconds=5)
 
 
@@ -279,7 +284,7 @@ def load(deployment: Deployment) -> Iterator[list[int]]:
     def run() -> None:
         with deployment.client() as alice:
             while not ended.is_set():
-                alice.generate_random(number_of_bytes=8)
+                alice.list_keys(limit=1)
                 answered[0] += 1
 
     thread = threading.Thread(target=run, daemon=True)
