@@ -79,7 +79,7 @@ def test_an_absent_seal_file_is_refused(tmp_path: Path) -> None:
 def test_a_passphrase_that_others_may_read_is_refused(tmp_path: Path) -> None:
     seal = passphrase(tmp_path, "x")
     seal.path.chmod(0o644)
-    with pytest.raises(SealError, match="passphrase file .*mode 0644 is looser"):
+    with pytest.raises(SealError, match=r"passphrase file .*mode 0644 is looser"):
         create(REGION, [seal], NOW, OsEntropy())
 
 
