@@ -126,6 +126,11 @@ class Deployment:
         files = sorted((self.place(region).folder / "audit").glob("*.jsonl"))
         return [json.loads(line) for path in files for line in path.read_text().splitlines()]
 
+    def verify_audit(self, region: str) -> subprocess.CompletedProcess[str]:
+        """`meridian audit verify` of a Region's log, against its database."""
+        command = [sys.executable, "-m", "meridian", "audit", "verify", "--against-db", "--config", str(self.place(region).settings)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
     def events_of(self, region: str, arn: str) -> list[dict[str, Any]]:
         """The audit records of a Region that name this key."""
         return [r for r in self.audit(region) if any(each["ARN"] == arn for each in r.get("resources") or [])]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.network_in_process import Line, Network
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters import membership_words
 from meridian.adapters.engine_in_process import open_engine
@@ -26,6 +27,7 @@ from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions, AskRegions
@@ -67,6 +69,14 @@ class Unheard:
     def forget(self, account: str, key_id: str) -> None: ...
 
 
+class Alarm:
+    """Security events of a Region in which nothing unforeseen may happen."""
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None: ...
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        raise AssertionError(f"{during}: {type(fault).__name__}") from fault
+
+
 class InProcessRegion:
     """One Region without listeners."""
 
@@ -84,7 +94,7 @@ class InProcessRegion:
                 identity = RegionIdentity("deployment", "aws", self.name, 0, self.clock.now())
                 await uow.region.initialise(identity)
         self.identity = identity
-        self.engine = await open_engine(self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy())
+        self.engine = await open_engine(self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy(), ReportedEvents())
 
     def wire(self) -> None:
         """Connect the parts, once every Region's fingerprint is known."""
@@ -104,7 +114,9 @@ class InProcessRegion:
         mend = MendSets(**common, entropy=entropy, ask=ask)
         self.membership = MembershipWorker(store=store, mend=mend, region=self.name, wake_outbox=lambda: None)
         dispatch = Dispatch(identity=identity, engine=engine, peer=line, clock=clock)
-        self.outbox = OutboxWorker(store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one")
+        self.outbox = OutboxWorker(
+            store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one", regions=tuple(peers), events=Alarm()
+        )
         self.publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=lambda: None)
         self.schedule = KeyScheduleWorker(
             store=store,
@@ -115,8 +127,12 @@ class InProcessRegion:
             leave=Leave(identity=identity, trail=unheard),
             entropy=entropy,
             limits=Limits(),
+            clock=clock,
+            events=Alarm(),
         )
-        self.reservations = ReservationWorker(store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0)
+        self.reservations = ReservationWorker(
+            store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0, events=Alarm()
+        )
 
     # ---- what is here
 
@@ -228,11 +244,13 @@ class InProcessRegion:
                 continue
         with contextlib.suppress(KmsError):
             await self.reservations.resolve_reserved()
-        await self.outbox.send_due()
+        for region in self.peers:
+            await self.outbox.send_due(region)
 
     async def send(self) -> None:
         self.clock.leap += timedelta(minutes=1)
-        await self.outbox.send_due()
+        for region in self.peers:
+            await self.outbox.send_due(region)
 
     def backup(self) -> None:
         shutil.copy(self.folder / "region.sqlite3", self.folder / "backup")

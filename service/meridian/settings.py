@@ -9,7 +9,7 @@ import math
 import re
 import tomllib
 from dataclasses import fields
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -81,6 +81,8 @@ class ListenerSettings(Section):
     tls: TlsSettings
     client_certificate_hours_max: float | None = Field(None, gt=0)
     """The longest life of a client's certificate, from its `notBefore` to its `notAfter`; none where it is not given."""
+    connections: int = Field(4096, ge=8, le=65_536)
+    """Open at once."""
 
 
 class GrpcSettings(ListenerSettings):
@@ -97,10 +99,26 @@ class AwsTlsSettings(Section):
     private_key: Path
 
 
-class AwsSettings(Section):
-    """The AWS wire. Without TLS it listens on a loopback address alone."""
+class HttpSettings(Section):
+    """What every HTTP listener is given. Times end a connection within a second after them."""
 
     listen: ListenAddress
+    connections: int = Field(ge=8, le=65_536)
+    """Open at once; then a newcomer takes the place of one whose caller has not proved who he is, or that rests."""
+    head_seconds: float = Field(10.0, gt=0, le=600)
+    """For TLS and the headers of a request."""
+    idle_seconds: float = Field(75.0, gt=0, le=3600)
+    """Between an answer and the next request."""
+
+
+class AwsSettings(HttpSettings):
+    """The AWS wire. Without TLS it listens on a loopback address alone."""
+
+    connections: int = Field(2048, ge=8, le=65_536)
+    body_seconds: float = Field(10.0, gt=0, le=600)
+    """For the body of a request."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Whose X-Forwarded-For names the client; nobody's else."""
     tls: AwsTlsSettings | None = None
 
     @model_validator(mode="after")
@@ -110,10 +128,10 @@ class AwsSettings(Section):
         return self
 
 
-class AdminSettings(Section):
+class AdminSettings(HttpSettings):
     """Health and metrics; plaintext, without credentials."""
 
-    listen: ListenAddress
+    connections: int = Field(64, ge=8, le=65_536)
 
 
 class FileSealSettings(Section):
@@ -141,6 +159,10 @@ class AuditSettings(Section):
     max_batch: int = Field(256, ge=1, le=4096)
     sink_timeout_seconds: float = Field(0.5, gt=0, allow_inf_nan=False)
     reserve_bytes: int = Field(64 * 1024 * 1024, ge=0)
+    segment_bytes: int = Field(64 * 1024 * 1024, ge=64 * 1024)
+    """How long a file of the stream grows before the next begins."""
+    segment_seconds: float = Field(300.0, ge=1.0)
+    """How old it grows. As often a digest is signed, also of an interval without records."""
 
 
 class PeerSettings(Section):

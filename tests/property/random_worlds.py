@@ -126,7 +126,7 @@ def _action_scope(draw: Random) -> Scope:
 
 
 def _principal_scope(draw: Random) -> Scope:
-    group = Uid("KMS::Group", draw.choice(GROUPS))
+    group = Uid("KMS::Group", f"{draw.choice(ACCOUNTS)}/{draw.choice(GROUPS)}")
     kind = draw.choice(["KMS::User", "KMS::Role", "KMS::Service"])
     exact = Scope("==", names=(Uid(kind, f"{draw.choice(ACCOUNTS)}/p{draw.randrange(5)}"),))
     account = Scope("in", names=(Uid("KMS::Account", draw.choice(ACCOUNTS)),))

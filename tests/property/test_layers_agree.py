@@ -30,7 +30,7 @@ from meridian.authorization.entities import (
     resource_entities,
     resource_uid,
 )
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate
+from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
 from meridian.authorization.facts import ABSENT, CallFacts, cedar_time
 from meridian.authorization.key_policies import KeyPolicyReader
 from meridian.authorization.policies import Policy
@@ -77,7 +77,7 @@ class Deployed:
         self.source = _load(self.folder, text + gate)
         self.authorizer = _authorizer(self.source)
         self.in_entity_form = _authorizer(_load(self.entity_folder, text + gate + READS_ALL))
-        self.reader = KeyPolicyReader(schema(), SchemaModel(schema_text()), Limits())
+        self.reader = KeyPolicyReader(schema(), SchemaModel(schema_text()), Limits(), policies_as_json)
 
 
 def _load(folder: Path, text: str) -> PolicySource:
@@ -87,7 +87,7 @@ def _load(folder: Path, text: str) -> PolicySource:
 
 
 def _authorizer(source: PolicySource) -> Authorizer:
-    return Authorizer(schema_text=schema_text(), source=source, around=AROUND, limits=Limits())
+    return Authorizer(schema_text=schema_text(), source=source, around=AROUND, limits=Limits(), as_json=policies_as_json)
 
 
 class AskedFacts:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate
+from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
 from meridian.authorization.facts import PlainFacts
 from meridian.authorization.policy_files import PolicySource, load_policies
 from meridian.authorization.request_context import TAG_ENTITIES
@@ -47,7 +47,7 @@ def source() -> PolicySource:
 
 @cache
 def authorizer() -> Authorizer:
-    return Authorizer(schema_text=schema().text, source=source(), around=AROUND, limits=Limits())
+    return Authorizer(schema_text=schema().text, source=source(), around=AROUND, limits=Limits(), as_json=policies_as_json)
 
 
 @cache

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meridian.domain.call import Principal
-from meridian.domain.identifiers import ACCOUNT
+from meridian.domain.identifiers import ACCOUNT, GROUP_NAME
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.principals import AccessKey
 
@@ -152,7 +152,10 @@ def _fault_of(entry: Any) -> str:
         return "name is missing"
     if not any(entry.get(name) for name in ("spiffe_id", "token_sha256", "access_key_id")):
         return "no credential: give spiffe_id, token_sha256 or access_key_id"
-    return "; ".join(f"{name} {text}" for name, (is_right, text) in FORMS.items() if name in entry and not is_right(entry[name]))
+    wrong = [f"{name} {text}" for name, (is_right, text) in FORMS.items() if name in entry and not is_right(entry[name])]
+    if not wrong and not all(GROUP_NAME.fullmatch(group) for group in entry.get("groups", ())):
+        return "groups are named without their account, which is the principal's"
+    return "; ".join(wrong)
 
 
 def _principal(entry: dict[str, Any], partition: str, org_units: tuple[str, ...]) -> Principal:

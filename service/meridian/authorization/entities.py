@@ -1,6 +1,6 @@
 """Principals, keys and scopes as Cedar entities. The one place that builds them.
 
-Ids: `<account>/<name>` for principals, `<account>/<region>/<key id>` for keys, `<account>/<region>` for scopes,
+Ids: `<account>/<name>` for principals and groups, `<account>/<region>/<key id>` for keys, `<account>/<region>` for scopes,
 `<account>/<mrk key id>` for families, `<account>/<alias prefix>` for alias paths.
 """
 
@@ -94,11 +94,11 @@ def resource_uid(resource: Resource) -> Uid:
 
 def principal_entities(principal: Principal, around: Surroundings) -> list[Entity]:
     """The caller and everything he is in."""
-    groups: list[Uid] = [("KMS::Group", group) for group in principal.groups]
+    groups: list[Uid] = [("KMS::Group", group) for group in principal.group_ids]
     parents = (*groups, ("KMS::Account", principal.account))
     attrs = {"arn": principal.arn, "account": principal.account}
     made = [entity(principal_uid(principal), parents, attrs, dict(principal.tags))]
-    made += [entity(("KMS::Group", group)) for group in principal.groups]
+    made += [entity(group) for group in groups]
     return made + account_entities(principal.account, around)
 
 

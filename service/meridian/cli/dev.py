@@ -18,7 +18,7 @@ from meridian.cli.dev_files import DevFolder, RegionPlace
 from meridian.cli.exit_codes import OK, SETUP
 from meridian.cli.private_files import append_private, write_private
 
-READY_SECONDS = 30.0
+READY_SECONDS = 180.0
 STOP_SECONDS = 9.0
 RENEW_SECONDS = 600.0
 

@@ -64,6 +64,28 @@ def rotate_root_key(config: Path) -> None:
     _turn(config, rotate_root, "root key")
 
 
+@region.command("rotate-audit-key")
+@CONFIG
+def rotate_audit_key(config: Path) -> None:
+    """Make a new audit key, signed by the old one. The Region signs with it within five seconds; the old private half is destroyed."""
+    from meridian.adapters.audit_keys import rotate_audit_key as rotate
+
+    _turn(config, rotate, "audit key")
+
+
+@region.command("audit-keys")
+@CONFIG
+def audit_keys(config: Path) -> None:
+    """Print the public halves of the Region's audit keys, to be kept where nobody who can change the log can change them."""
+    from meridian.bootstrap import StartupError, read_audit_keys
+
+    try:
+        click.echo(asyncio.run(read_audit_keys(settings_or_exit(config))).to_json().decode(), nl=False)
+    except StartupError as fault:
+        click.echo(f"there are no audit keys: {fault}", err=True)
+        sys.exit(SETUP)
+
+
 def _turn(config: Path, turn: Any, name: str) -> None:
     from meridian.bootstrap import StartupError, turn_keyring
 

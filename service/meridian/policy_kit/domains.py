@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import Est
+from meridian.authorization.group_form import GROUP
 from meridian.authorization.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
 from meridian.policy_kit.reads import Path, Reads, reads_of
@@ -117,7 +118,8 @@ class _Builder:
         return axes + self._tag_axes("principal", "principal")
 
     def _groups(self) -> tuple[tuple[str, ...], ...]:
-        groups = sorted(name for kind, name in self._reads.entities if kind == "KMS::Group")
+        """Combinations of names: the account that they belong to is the caller's, another axis."""
+        groups = sorted({name.rpartition("/")[2] for kind, name in self._reads.entities if kind == GROUP})
         most = len(groups)
         if most > GROUPS_MAX:
             most = 2
@@ -125,7 +127,7 @@ class _Builder:
         return tuple(chosen for size in range(most + 1) for chosen in combinations(groups, size))
 
     def _accounts(self) -> tuple[str, ...]:
-        named = {name.split("/", 1)[0] for kind, name in self._reads.entities if kind not in ("KMS::Group", "KMS::OrgUnit", "KMS::Action")}
+        named = {name.split("/", 1)[0] for kind, name in self._reads.entities if kind not in ("KMS::OrgUnit", "KMS::Action")}
         named |= {
             str(value) for path in (("principal", "account"), ("resource", "account")) for value in self._reads.literals.get(path, ())
         }

@@ -14,6 +14,7 @@ from meridian.domain.call import Call
 from meridian.domain.key import Key, KeyState, MultiRegionRole
 from meridian.domain.limits import Limits
 from meridian.domain.peer_message import Prepare
+from meridian.domain.tag import require_room_for_tags
 from meridian.errors import AlreadyExistsException, KMSInternalException, LimitExceededException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
@@ -38,13 +39,14 @@ class ReserveReplica:
     async def reserve(self, request: Any, call: Call) -> Key:
         """The replica as it will be, in state Creating, committed with its CreateKey event.
 
-        Raises: AlreadyExistsException, LimitExceededException, MalformedPolicyDocumentException.
+        Raises: AlreadyExistsException, LimitExceededException, TagException, MalformedPolicyDocumentException.
         """
         prepare, prospective = call.prepare, call.prospective
         if not isinstance(prepare, Prepare) or prospective is None:
             raise KMSInternalException(reason="a reservation without its request")
         if prospective.policy or not prospective.account_delegation:
-            self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+            await self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+        require_room_for_tags(prospective.tags, self._limits)
         regions = tuple(sorted({*prepare.replica_regions, prospective.region}))
         role = MultiRegionRole(prepare.primary_region, regions)
         replica = replace(

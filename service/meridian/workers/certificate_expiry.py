@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.crypto.certificate_life import CertificateLife
 from meridian.ports.clock import Clock
+from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 LOOK_SECONDS: Final = 60.0
 WARN_BEFORE: Final = timedelta(days=14)
@@ -34,11 +34,12 @@ class CertificateExpiry:
         """By listener and file: the end that was warned of, and when."""
         registry.register(self)
 
-    async def run(self) -> None:
-        """Once a minute, until cancelled."""
-        while True:
-            self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+    def job(self) -> Job:
+        """Once a minute."""
+        return Job("certificate expiry", self._round, LOOK_SECONDS, PATIENT_SECONDS)
+
+    async def _round(self) -> None:
+        self.look()
 
     def look(self) -> None:
         """Warn of what ends soon."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 LOOK_SECONDS: Final = 1.0
 STEP_SECONDS: Final = 2.0
@@ -20,11 +20,12 @@ class ClockWatch:
         self._events = events
         self._offset = self._now()
 
-    async def run(self) -> None:
-        """Once a second, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            self.look()
+    def job(self) -> Job:
+        """Once a second."""
+        return Job("clock watch", self._round, LOOK_SECONDS, PATIENT_SECONDS)
+
+    async def _round(self) -> None:
+        self.look()
 
     def look(self) -> None:
         """Compare with the look before."""

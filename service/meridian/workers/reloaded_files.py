@@ -8,7 +8,6 @@ links lead to is what is looked at.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from meridian.engine.secret_files import FileFault
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.workers.periodic import URGENT_SECONDS, Job
 
 LOOK_SECONDS: Final = 0.2
 SETTLE_SECONDS: Final = 0.2
@@ -65,22 +65,18 @@ class ReloadedFilesWorker:
         self._clock = clock
         self._events = events
         self._log = structlog.get_logger("meridian.identity")
-        self._woken = asyncio.Event()
+        self._job = Job("identity files", self.look, LOOK_SECONDS, URGENT_SECONDS)
         registry.register(self)
 
     def reload(self) -> None:
         """Read everything again now."""
         for state in self._states:
             state.seen = ()
-        self._woken.set()
+        self._job.wake()
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
-            self._woken.clear()
-            await self.look()
+    def job(self) -> Job:
+        """Five times a second, and when `reload` asks."""
+        return self._job
 
     async def look(self) -> None:
         """Take what has changed. Never raises: whatever is wrong with the files, what was in force stays so."""

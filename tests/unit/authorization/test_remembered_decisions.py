@@ -266,8 +266,8 @@ def test_another_policy_set_knows_no_decision_of_the_one_before(asking: Ask, key
 @pytest.mark.parametrize(
     ("change", "condition"),
     [
-        pytest.param({"groups": ("g", "h")}, 'principal in KMS::Group::"h"', id="group joined"),
-        pytest.param({"groups": ()}, '!(principal in KMS::Group::"g")', id="group left"),
+        pytest.param({"groups": ("g", "h")}, 'principal in KMS::Group::"111122223333/h"', id="group joined"),
+        pytest.param({"groups": ()}, '!(principal in KMS::Group::"111122223333/g")', id="group left"),
         pytest.param({"tags": (("t", "x"),)}, 'principal.hasTag("t")', id="tag"),
         pytest.param({"arn": "arn:aws:iam::111122223333:user/al"}, 'principal.arn like "*/al"', id="arn"),
     ],

@@ -296,6 +296,28 @@ audit_events = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+audit_streams = Table(
+    "audit_streams",
+    metadata,
+    Column("number", serial_number(), primary_key=True),
+    Column("stream", identifier(64), nullable=False, unique=True),
+    Column("replica", identifier(128), nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("head_sequence", BigInteger, nullable=False),
+    Column("head_hash", Text, nullable=False),
+    Column("digests", Integer, nullable=False),
+    Column("is_closed", Boolean, nullable=False),
+)
+
+audit_keys = Table(
+    "audit_keys",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
 changes = Table(
     "changes",
     metadata,

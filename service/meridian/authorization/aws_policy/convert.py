@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.conditions import TRUE, Condition, conditions_of
 from meridian.authorization.aws_policy.principals import Principals, principals_of
 from meridian.authorization.aws_policy.refusal import RefusedDocument
-from meridian.authorization.evaluator import format_policies
+from meridian.authorization.evaluator import PolicySyntaxError
 from meridian.authorization.schema_model import SchemaModel
 
 CURRENT, EARLIER = "2012-10-17", "2008-10-17"
@@ -69,8 +69,9 @@ class _Work:
         return [row.name for row in rows if "Key" in re.findall(r"\w+", row.resources) and row.name not in ACCOUNT_ONLY]
 
 
-def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[str, str]) -> Converted:
-    """Convert a document; `services` maps AWS's service names to services of this deployment, as `account/name`.
+def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[str, str], lay_out: Callable[[str], str]) -> Converted:
+    """Convert a document; `services` maps AWS's service names to services of this deployment, as `account/name`, and `lay_out` gives a
+    Cedar text its canonical layout, here or in another process.
 
     Raises: RefusedDocument naming the element that cannot be said.
     """
@@ -82,7 +83,10 @@ def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[st
         _convert(statement, place, number, work)
     if sum(map(len, work.policies)) > CEDAR_CHARACTERS_MAX:
         raise RefusedDocument("Statement", "becomes too long a text in Cedar; name fewer actions or principals")
-    cedar = format_policies("\n".join(work.policies)) if work.policies else ""
+    try:
+        cedar = lay_out("\n".join(work.policies)) if work.policies else ""
+    except PolicySyntaxError as fault:  # a text that Cedar cannot bear: too deep, or with characters that it has no form for
+        raise RefusedDocument("Statement", "becomes a text that Cedar cannot read; say less in one condition") from fault
     return Converted(cedar, work.delegation, tuple(work.warnings))
 
 
