@@ -347,7 +347,7 @@ def test_the_longest_life_of_a_callers_certificate_is_a_setting(own_regions: Dep
     with own_regions.client(HOME, "year") as year, own_regions.client(HOME, "day") as day:
         assert is_refused(year)
         assert not is_refused(day)
-    assert "lives longer than 25 hours" in str(own_regions.audit(HOME))
+    own_regions.wait_until(lambda: "lives longer than 25 hours" in str(own_regions.audit(HOME)), seconds=5)
 
 
 def test_a_bearer_token_is_refused_where_the_listener_takes_none(own_regions: Deployment) -> None:

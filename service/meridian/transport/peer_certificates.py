@@ -13,11 +13,13 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from meridian.authentication.certificate_check import CertificateCheck
+from meridian.domain.addresses import network_of
 from meridian.errors import KmsError, UnrecognizedClientException, ValidationException
 from meridian.ports.clock import Clock
 from meridian.ports.principals import Principals
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.error_table import status_of
+from meridian.transport.grpc_evidence import peer_address
 
 
 class PeerCertificates(grpc.aio.ServerInterceptor):
@@ -47,8 +49,8 @@ class PeerCertificates(grpc.aio.ServerInterceptor):
             try:
                 self._require_good(context.auth_context())
             except KmsError as fault:
-                address = context.peer().rpartition(":")[0]
-                self._events.report(SecurityEvent.AUTHENTICATION_FAILED, subject=address, reason=fault.reason)
+                address = peer_address(context.peer())
+                self._events.report(SecurityEvent.AUTHENTICATION_FAILED, subject=network_of(address), address=address, reason=fault.reason)
                 await context.abort_with_status(rpc_status.to_status(status_of(fault, "")))
             try:
                 request = handler.request_deserializer(data)
