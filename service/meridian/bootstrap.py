@@ -108,6 +108,7 @@ from meridian.replication.leave import Leave
 from meridian.replication.mend import MendSets
 from meridian.replication.prepare import ReserveReplica
 from meridian.replication.publish import SetPublisher
+from meridian.replication.refusals import Refusals
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
 from meridian.setbacks import Setbacks
@@ -117,12 +118,12 @@ from meridian.transport.admin_app import AdminApp, listening_socket
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
-from meridian.transport.grpc_server import ListenError, listen, make_peer_server, make_server
+from meridian.transport.grpc_server import ListenError, listen, make_server
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.connection import ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.peer_certificates import PeerCertificates
-from meridian.transport.peer_server import ReplicationServer, add_replication_service
+from meridian.transport.peer_server import ReplicationServer, make_peer_server
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.certificate_expiry import CertificateExpiry
 from meridian.workers.clock_watch import ClockWatch
@@ -435,7 +436,8 @@ class Region:
         principals = self.identity.principals
         labels = self._region_labels()
         peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in s.peers}
-        peer = self._peer(peers, engine)
+        refusals = Refusals(self.events)
+        peer = self._peer(peers, engine, refusals)
         outbox = OutboxWorker(
             store=store,
             dispatch=Dispatch(identity=identity, engine=engine, peer=peer, clock=clock),
@@ -494,7 +496,6 @@ class Region:
                 peer=peer,
                 peer_regions=peers,
                 clock=clock,
-                entropy=entropy,
                 wake_outbox=outbox.wake,
                 updating_seconds=s.limits.updating_seconds,
             ),
@@ -561,7 +562,7 @@ class Region:
             ),
             operations=bind(served_rpcs(), services),
         )
-        reserve = ReserveReplica(store=store, trail=audit, policy_check=check, clock=clock, limits=s.limits)
+        reserve = ReserveReplica(store=store, trail=audit, policy_check=check, clock=clock, limits=s.limits, refusals=refusals)
         prepared = Pipeline(
             telemetry=telemetry,
             audit=audit,
@@ -575,7 +576,7 @@ class Region:
             ),
             operations={REPLICATE_KEY: reserve.reserve},
         )
-        succeed = AwaitRole(store=store, directory=directory, trail=audit, updating_seconds=s.limits.updating_seconds)
+        succeed = AwaitRole(store=store, directory=directory, trail=audit, updating_seconds=s.limits.updating_seconds, refusals=refusals)
         handed_over = Pipeline(
             telemetry=telemetry,
             audit=audit,
@@ -602,12 +603,31 @@ class Region:
             clock=clock,
             wake_outbox=outbox.wake,
             verify=verify,
+            refusals=refusals,
             day_seconds=s.limits.day_seconds,
         )
-        compare = Compare(store=store, identity=identity, peer=peer, peers=peers, directory=directory, messages=messages)
-        answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=clock)
-        ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=entropy)
-        mend = MendSets(store=store, engine=engine, identity=identity, directory=directory, trail=audit, entropy=entropy, ask=ask)
+        answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=clock, refusals=refusals)
+        ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=entropy, refusals=refusals)
+        compare = Compare(
+            store=store,
+            identity=identity,
+            peer=peer,
+            peers=peers,
+            directory=directory,
+            messages=messages,
+            ask=ask,
+            refusals=refusals,
+        )
+        mend = MendSets(
+            store=store,
+            engine=engine,
+            identity=identity,
+            directory=directory,
+            trail=audit,
+            entropy=entropy,
+            ask=ask,
+            refusals=refusals,
+        )
         membership = MembershipWorker(store=store, mend=mend, region=s.region, wake_outbox=outbox.wake)
         comparing = CompareWorker(
             compare=compare, regions=tuple(peers), store=store, seconds=s.limits.compare_seconds, wake_outbox=outbox.wake
@@ -622,6 +642,10 @@ class Region:
             messages=messages,
             compare=compare,
             answers=answers,
+            identity=identity,
+            clock=clock,
+            events=self.events,
+            refusals=refusals,
         )
         await self._listen(pipeline, replication, identify, unauthenticated)
         reservations = ReservationWorker(
@@ -659,8 +683,8 @@ class Region:
             self._registry.register(worker.aside)
         self._registry.register(self.supervisor)
 
-    def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine) -> GrpcRegionPeer:
-        peer = GrpcRegionPeer(peers, engine, self._clock, self.identity.peer.files, is_denied=self.identity.principals.is_denied)
+    def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine, refusals: Refusals) -> GrpcRegionPeer:
+        peer = GrpcRegionPeer(peers, engine, self._clock, self.identity.peer.files, refusals, is_denied=self.identity.principals.is_denied)
         self.identity.peer.on_change = peer.use
         self._stack.push_async_callback(peer.close)
         return peer
@@ -706,8 +730,7 @@ class Region:
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         peer_certificates = PeerCertificates(self.identity.peer.check, self.identity.principals, self._clock, self.events)
-        peer_server = make_peer_server([peer_certificates], connections=budgets["peer"])
-        add_replication_service(peer_server, replication)
+        peer_server = make_peer_server(replication, budgets["peer"], [peer_certificates])
         with naming("grpc.listen"):
             listen(server, s.grpc.listen, self.identity.grpc.tls.credentials)
         with naming("peer.listen"):

@@ -23,10 +23,6 @@ ELSEWHERE = {
     "authorization/question.py _ask": "the same as evaluate",
     "transport/grpc_interceptor.py edge": "_refusal_of reports all but cancellation and the end of the call's time",
     "pipeline/builder.py _attempt": "what was built, or why it was not, goes to whoever waits for it",
-    "transport/http1/connection.py data_received": "_fail reports",
-    "transport/http1/connection.py _answer": "the same",
-    "transport/http1/reader.py on_headers_complete": "_stop keeps it, and feed raises it",
-    "transport/peer_server.py _answer": "the answer to the other Region is made by the gate of what Regions say",
 }
 """THE table of handlers that neither raise nor report by themselves, each with the reason."""
 

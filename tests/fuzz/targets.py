@@ -203,7 +203,7 @@ def _engine() -> tuple[InProcessCryptoEngine, bytes, bytes]:
     identity = RegionIdentity("d", "aws", "us-east-1", 0, NOW)
     events = ReportedEvents()
     ring = Keyring({1: Secret(bytes(32))}, 1, OsEntropy(), events)
-    return InProcessCryptoEngine(identity, ring, (), keys, SystemClock(), OsEntropy(), events), private, public
+    return InProcessCryptoEngine(identity, ring, (), keys, Secret(bytes(32)), SystemClock(), OsEntropy(), events), private, public
 
 
 def token(data: bytes) -> None:

@@ -39,6 +39,7 @@ from meridian.authorization.request_context import TAG_ENTITIES
 from meridian.authorization.schema_model import SchemaModel
 from meridian.bootstrap import policy_folder, schema_text
 from meridian.catalog import rpcs
+from meridian.domain.any_case import any_case
 from meridian.domain.call import Call, Evidence
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
@@ -90,6 +91,9 @@ def _authorizer(source: PolicySource) -> Authorizer:
     return Authorizer(schema_text=schema_text(), source=source, around=AROUND, limits=Limits(), as_json=policies_as_json)
 
 
+ANY_CASE = "AnyCase"
+
+
 class AskedFacts:
     """The facts of a request in the form that the service's own readers give; grants are matched by those readers."""
 
@@ -109,6 +113,8 @@ class AskedFacts:
     def attribute(self, name: str) -> Any:
         if name in OF_THE_GRANT:
             return self._of_call.attribute(name)
+        if name.endswith(ANY_CASE) and name.removesuffix(ANY_CASE) in self._asked.context:
+            return any_case(self._asked.context[name.removesuffix(ANY_CASE)])
         return _plain(self._asked.context.get(name, ABSENT))
 
     def request_attribute(self, name: str) -> Any:

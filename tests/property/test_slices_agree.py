@@ -17,6 +17,7 @@ from meridian.authorization.facts import PlainFacts
 from meridian.authorization.policy_files import PolicySource, load_policies
 from meridian.authorization.request_context import TAG_ENTITIES
 from meridian.bootstrap import policy_folder, schema_text
+from meridian.domain.any_case import any_case
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.limits import Limits
@@ -109,10 +110,12 @@ def attributes(data: st.DataObject) -> dict[str, Any]:
     return {
         "encryptionAlgorithm": "SYMMETRIC_DEFAULT",
         "encryptionContext": context,
+        "encryptionContextAnyCase": any_case(context),
         "encryptionContextKeys": sorted(context),
         "reEncryptOnSameKey": data.draw(st.booleans()),
         "bypassPolicyLockoutSafetyCheck": data.draw(st.booleans()),
         "requestTags": requested,
+        "requestTagsAnyCase": any_case(requested),
         "tagKeys": sorted(requested),
         "replication": data.draw(st.booleans()),
         "replicaRegion": region,

@@ -178,7 +178,7 @@ class AuditFile:
         segment = self._segment_for(len(batch.data), kept)
         segment.cut()
         try:
-            segment.require_room(len(batch.data) + kept * ROOM_BYTES, strictly=False)
+            segment.require_room(len(batch.data), kept * ROOM_BYTES, strictly=False)
         except OSError:
             if not (batch.is_committed and segment.has_room(len(batch.data))):
                 raise
@@ -197,7 +197,7 @@ class AuditFile:
         segment = self._segment_for(0, kept)
         segment.cut()
         segment.require_in_place()
-        segment.require_room(kept * ROOM_BYTES, strictly=True)
+        segment.require_room(0, kept * ROOM_BYTES, strictly=True)
 
     def close(self) -> None:
         """Write StreamClose, sign the last digest, close the file and give up the directory. Raises: OSError; all is closed all the
@@ -247,7 +247,7 @@ class AuditFile:
         name = segment_name(self._stamp, self._opening.stream, self._segments + 1)
         made = Segment(self._directory, name, self._rules.reserve_bytes)
         try:
-            made.require_room(size + kept * ROOM_BYTES, strictly=False)
+            made.require_room(size, kept * ROOM_BYTES, strictly=False)
             self._directory.sync()
         except OSError:
             made.remove()

@@ -15,7 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-ROOM_STEP: Final = 1 << 20
+ROOM_STEP: Final = 1 << 16
+"""Space is set aside in pieces of this size, where there is as much."""
 LOOK_AGAIN_BYTES: Final = 1 << 20
 KEEP_SIZE: Final = 1
 NOT_SUPPORTED: Final = (errno.EOPNOTSUPP, errno.ENOSYS)
@@ -117,16 +118,19 @@ class Segment:
         """Raises: OSError unless the name still leads to this very file."""
         _require_same(self._name, self._identity, "the audit file is not where it was")
 
-    def require_room(self, needed: int, *, strictly: bool) -> None:
-        """Set aside the next `needed` bytes of this file. Raises: OSError where the disk, or a limit, does not have them.
+    def require_room(self, size: int, promised: int, *, strictly: bool) -> None:
+        """Look for room for `size` bytes, and set aside `promised` bytes behind them. Raises: OSError where that cannot be had.
 
-        The reserve of the disk is looked at every time if `strictly`, otherwise when what was free may be used up.
+        The reserve of the disk is looked at every time if `strictly`, otherwise when what was free may be used up. Without promises a
+        write finds out by itself whether there is room, which costs less.
         """
-        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        self._require_reserve(size + promised, strictly=strictly)
+        if not promised:
+            return
+        limit, needed = resource.getrlimit(resource.RLIMIT_FSIZE)[0], size + promised
         if limit != resource.RLIM_INFINITY and self.length + needed > limit:
             raise OSError(errno.EFBIG, "the audit file may not grow")
-        self._require_reserve(needed, strictly=strictly)
-        if self._room_until < self.length + needed:
+        if not self.has_room(needed):
             self._set_aside(needed)
 
     def has_room(self, needed: int) -> bool:

@@ -21,6 +21,7 @@ from meridian.engine.keyring import Keyring
 from meridian.engine.markers import MarkerCommands
 from meridian.engine.region_secrets import open_secret, secret_identity, secret_row
 from meridian.engine.seals import Seal, SealError
+from meridian.engine.serials import SerialCommands
 from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
@@ -31,12 +32,15 @@ from meridian.ports.store_rows import RegionIdentity, SecretRow
 
 SIGNING_KEY: Final = "transport-signing-key"
 HPKE_KEY: Final = "transport-hpke-key"
+SERIAL_KEY: Final = "membership-serial-key"
+SERIAL_KEY_SPEC: Final = "HMAC_256"
+SERIAL_KEY_BYTES: Final = 32
 HPKE_FRESH: Final = timedelta(hours=24)
 HPKE_KEPT: Final = timedelta(days=8)
 """A day of use and seven more for what is still under way."""
 
 
-class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, ImportCommands):
+class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, ImportCommands, SerialCommands):
     """Implements `ports.crypto_engine.CryptoEngine`."""
 
     def __init__(
@@ -45,6 +49,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         keyring: Keyring,
         seals: Sequence[Seal],
         keys: TransportKeys,
+        serial_key: Secret,
         clock: Clock,
         entropy: Entropy,
         events: SecurityEvents,
@@ -54,6 +59,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         TransportCommands.__init__(self, identity.region, keys, self, clock)
         MarkerCommands.__init__(self, keyring)
         ImportCommands.__init__(self, keyring, self, entropy)
+        SerialCommands.__init__(self, serial_key, entropy)
         self._identity = identity
         self._own_keyring = keyring
         self._own_entropy = entropy
@@ -130,8 +136,11 @@ async def open_engine(
         if not await uow.keyring.secrets(SIGNING_KEY):
             await uow.keyring.insert_secret(_new_signing_row(identity, keyring, clock.now()))
             await uow.keyring.insert_secret(_new_hpke_row(identity, keyring, clock.now()))
+        if not await uow.keyring.secrets(SERIAL_KEY):
+            await uow.keyring.insert_secret(_new_serial_row(identity, keyring, clock.now(), entropy))
         keys = await _transport_keys(uow, identity, keyring)
-    return InProcessCryptoEngine(identity, keyring, seals, keys, clock, entropy, events)
+        serial_key = Secret(open_secret(identity, keyring, (await uow.keyring.secrets(SERIAL_KEY))[0]))
+    return InProcessCryptoEngine(identity, keyring, seals, keys, serial_key, clock, entropy, events)
 
 
 async def _transport_keys(uow: UnitOfWork, identity: RegionIdentity, keyring: Keyring) -> TransportKeys:
@@ -152,3 +161,9 @@ def _new_signing_row(identity: RegionIdentity, keyring: Keyring, now: datetime) 
 def _new_hpke_row(identity: RegionIdentity, keyring: Keyring, now: datetime) -> SecretRow:
     private, public = hpke.new_key_pair()
     return secret_row(identity, keyring, HPKE_KEY, hpke.key_id(public), private, public, now)
+
+
+def _new_serial_row(identity: RegionIdentity, keyring: Keyring, now: datetime, entropy: Entropy) -> SecretRow:
+    """There is one for ever; its name is fixed, so that of two processes that start at once one makes it."""
+    row = SecretRow(SERIAL_KEY, identity.region, sha256(SERIAL_KEY.encode()).hexdigest(), SERIAL_KEY_SPEC, 1, now, b"")
+    return replace(row, sealed_bytes=keyring.wrap(secret_identity(identity, row), entropy.random_bytes(SERIAL_KEY_BYTES)))

@@ -95,6 +95,8 @@ class HeavyWorkers:
         self._running[account] -= 1
         if not self._running[account]:
             del self._running[account]
+        if account in self._queues:
+            self._queues.move_to_end(account)
 
     def _refusal(self) -> ThrottlingException:
         self.refused += 1

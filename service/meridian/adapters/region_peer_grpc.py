@@ -35,12 +35,17 @@ from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
+from meridian.replication.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.refusals import Refusals
+from meridian.replication.sets.told import NotBelieved, Rule
 from meridian.replication.wire_messages import comparison_of, digest_message, link_messages, shown_of
 
 TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
 RECONNECT_MS: Final = 200
 RECONNECT_MS_MAX: Final = 1000
+TEXT_CHARACTERS_MAX: Final = 512
+"""Of another Region's refusal, which is passed on to callers here."""
 
 
 class PeerTls(Protocol):
@@ -67,9 +72,11 @@ class GrpcRegionPeer:
         engine: CryptoEngine,
         clock: Clock,
         tls: PeerTls,
+        refusals: Refusals,
         *,
         is_denied: Callable[[str], bool],
     ) -> None:
+        self._refusals = refusals
         self._peers = peers
         self._engine = engine
         self._clock = clock
@@ -109,6 +116,9 @@ class GrpcRegionPeer:
             primary_region=message.primary_region,
             replica_regions=message.replica_regions,
             current_material_id=message.current_material_id,
+            deployment=message.spoken.deployment,
+            partition=message.spoken.partition,
+            protocol_version=message.spoken.protocol_version,
         )
         answer = await self._call(region, "Prepare", request)
         return bytes(answer.key_metadata)
@@ -120,6 +130,9 @@ class GrpcRegionPeer:
             caller=_caller(message.caller),
             update_primary_region_request=message.update_primary_region_request,
             primary_region=message.primary_region,
+            deployment=message.spoken.deployment,
+            partition=message.spoken.partition,
+            protocol_version=message.spoken.protocol_version,
         )
         await self._call(region, "PrepareHandover", request)
 
@@ -213,9 +226,15 @@ class GrpcRegionPeer:
         stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))
         try:
             # Waiting for a connection, within the timeout, lets a Region that has just come back be found at once.
-            return await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
+            answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
+            require_bounds(answer)
         except grpc.aio.AioRpcError as fault:
             raise error_of(fault, region) from fault
+        except OutOfBounds as fault:
+            name = getattr(request, "set", None) or wire.KeySetName()
+            self._refusals.tell(region, name.account, name.key_id, NotBelieved(Rule.BOUNDS, str(fault)))
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason=str(fault)) from fault
+        return answer
 
     def _channel(self, region: str) -> grpc.aio.Channel:
         channel, peer = self._channels.get(region), self._peers.get(region)
@@ -229,6 +248,7 @@ class GrpcRegionPeer:
                 ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
                 ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
                 ("grpc.enable_retries", 0),
+                ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
             ]
             channel = self._channels[region] = grpc.aio.secure_channel(peer.address, self._credentials, options=options)
         return channel
@@ -244,7 +264,7 @@ def error_of(fault: grpc.aio.AioRpcError, region: str) -> KmsError:
     for detail in status.details if status is not None else ():
         info = error_details_pb2.ErrorInfo()
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-            return _typed(info.reason, status.message if status is not None else "")
+            return _typed(info.reason, status.message[:TEXT_CHARACTERS_MAX] if status is not None else "")
     return DependencyTimeoutException(f"Region {region} did not answer.", reason=f"{fault.code().name}: {fault.details()}"[:200])
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from meridian.catalog import Requirement, enum_aws_value
+from meridian.domain.any_case import any_case
 from meridian.domain.call import Call
 from meridian.domain.grant import Grant, covers, holds, is_grantee, is_retiring
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
@@ -164,12 +165,14 @@ def cedar_time(moment: datetime) -> str:
 _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "encryptionAlgorithm": CallFacts._encryption_algorithm,
     "encryptionContext": CallFacts._encryption_context,
+    "encryptionContextAnyCase": lambda facts: any_case(facts._encryption_context()),
     "encryptionContextKeys": lambda facts: sorted(facts._encryption_context()),
     "requestAlias": CallFacts._own_alias,
     "recipientAttestation": lambda facts: ABSENT,  # requests with an attestation are refused before any policy is asked
     "reEncryptOnSameKey": CallFacts._same_key,
     "bypassPolicyLockoutSafetyCheck": lambda facts: facts._value("bypass_policy_lockout_safety_check", False),
     "requestTags": CallFacts._request_tags,
+    "requestTagsAnyCase": lambda facts: any_case(facts._request_tags()),
     "tagKeys": CallFacts._tag_keys,
     "aliasName": lambda facts: facts._call.request.alias_name,
     "granteePrincipal": lambda facts: facts._of_grant("grantee_principal"),

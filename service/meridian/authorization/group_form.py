@@ -5,11 +5,11 @@ A group without an account would be that of every account, or of none, so a poli
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from meridian.authorization.cedar_text import cedar_text
 from meridian.authorization.evaluator import Est
 
 GROUP: Final = "KMS::Group"
@@ -27,7 +27,7 @@ def _meant(name: str, account: str) -> str:
 
 
 def _shown(name: str) -> str:
-    return f"{GROUP}::{json.dumps(name, ensure_ascii=False)}"
+    return f"{GROUP}::{cedar_text(name)}"
 
 
 def _groups(policy: Est) -> Iterator[str]:

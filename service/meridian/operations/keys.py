@@ -126,7 +126,8 @@ class Keys:
             raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
 
     async def _found_set(self, uow: UnitOfWork, key: Key) -> None:
-        await uow.key_sets.insert(found_set(key.account, key.key_id, key.region, self._entropy.uuid(), shared_materials(key)))
+        serial = self._engine.membership_serial(key.account, key.key_id, key.region)
+        await uow.key_sets.insert(found_set(key.account, key.key_id, key.region, serial, shared_materials(key)))
 
     async def describe_key(self, request: keys_pb2.DescribeKeyRequest, call: Call) -> keys_pb2.DescribeKeyResponse:
         """The key's metadata."""

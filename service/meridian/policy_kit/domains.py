@@ -19,7 +19,7 @@ from meridian.authorization.group_form import GROUP
 from meridian.authorization.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
 from meridian.policy_kit.reads import Path, Reads, reads_of
-from meridian.policy_kit.rows import ACCOUNT, KINDS
+from meridian.policy_kit.rows import ACCOUNT, KINDS, RowError
 
 ABSENT: Final = "(absent)"
 OTHER: Final = "other"
@@ -68,7 +68,10 @@ def domains_of(
 ) -> Domains:
     """The domains of what these policies read of a request to this action; `forall` replaces the values of an axis."""
     policies = tuple(policies)
-    builder = _Builder(reads_of(policies), action, model, around, policies)
+    reads = reads_of(policies)
+    if any(len(path) > 1 and path[1].lower().endswith("anycase") for path in reads.literals):
+        raise RowError("reads tags in any case, as converted policies do; what is enumerated are tags by their exact names")
+    builder = _Builder(reads, action, model, around, policies)
     made = {part: tuple(_given(axis, forall) for axis in axes) for part, axes in builder.parts().items()}
     extra = [name for name in forall if name not in {axis.name for axes in made.values() for axis in axes} | {"action"}]
     for name in extra:

@@ -175,8 +175,16 @@ class OperatorWords(Protocol):
         """The Regions of which he has said this."""
         ...
 
+    async def successor(self) -> str:
+        """The Region that he named to succeed every one that is lost; empty while none is."""
+        ...
+
     async def say(self, word: OperatorWord, region: str, *, now: datetime) -> None:
         """Keep his word; saying it twice is saying it once."""
+        ...
+
+    async def say_lost(self, region: str, successor: str, *, now: datetime) -> None:
+        """Keep his word that this Region is lost, and that every lost one is succeeded by `successor`."""
         ...
 
     async def unsay(self, word: OperatorWord, region: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import grpc
@@ -80,11 +80,6 @@ def make_server(
         names = sorted({path.split("/")[1] for path in by_path})
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     return server
-
-
-def make_peer_server(interceptors: Sequence[Any], *, connections: int) -> grpc.aio.Server:
-    """A server for other Regions, not yet listening."""
-    return grpc.aio.server(interceptors=interceptors, options=connection_options(connections))
 
 
 def listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials) -> int:

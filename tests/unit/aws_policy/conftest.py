@@ -25,13 +25,15 @@ from meridian.policy_kit.fixtures import fixtures_of
 
 ACCOUNT = "111122223333"
 SERVICES = {"storage.example.amazonaws.com": f"{ACCOUNT}/storage"}
-FIXTURES = {
+FIXTURES: dict[str, Any] = {
     "principals": {"tagged": {"kind": "Role", "tags": {"tenant": "a", "kind": "workload"}}},
     "keys": {
         "single": {},
         "primary": {"multiRegion": True},
         "imported": {"keyOrigin": "EXTERNAL"},
         "tagged": {"tags": {"team": "pay"}},
+        "teamed": {"tags": {"team": "a"}},
+        "teamed twice": {"tags": {"team": "a", "TEAM": "b"}},
     },
 }
 ANYTHING = f"""

@@ -228,6 +228,7 @@ key_sets = Table(
     Column("signed_key", LargeBinary, nullable=False),
     Column("stale", Boolean, nullable=False),
     Column("lost", Text, nullable=False),
+    Column("successor", Text, nullable=False),
     Column("rejoin", Text, nullable=False),
     Column("told_lost", Text, nullable=False),
     Column("prepared_by", Text, nullable=False),
@@ -279,6 +280,7 @@ operator_words = Table(
     Column("word", identifier(32), primary_key=True),
     Column("region", identifier(32), primary_key=True),
     Column("said_at", Moment, nullable=False),
+    Column("successor", Text, nullable=False),
 )
 
 counters = Table(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from meridian.authorization.aws_policy.conditions import TRUE, Condition, conditions_of
 from meridian.authorization.aws_policy.principals import Principals, principals_of
 from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.cedar_text import cedar_text
 from meridian.authorization.evaluator import PolicySyntaxError
 from meridian.authorization.schema_model import SchemaModel
 
@@ -86,13 +87,14 @@ def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[st
     try:
         cedar = lay_out("\n".join(work.policies)) if work.policies else ""
     except PolicySyntaxError as fault:  # a text that Cedar cannot bear: too deep, or with characters that it has no form for
-        raise RefusedDocument("Statement", "becomes a text that Cedar cannot read; say less in one condition") from fault
+        raise RefusedDocument("Statement", f"has no form in Cedar: {fault}") from fault
     return Converted(cedar, work.delegation, tuple(work.warnings))
 
 
 def _read(text: str) -> Mapping[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=_once)
+        json.dumps(document, ensure_ascii=False).encode()  # half a character, which JSON can escape, is no text
     except (ValueError, RecursionError) as fault:
         raise RefusedDocument("the document", f"is no JSON: {fault}") from fault
     if not isinstance(document, Mapping):
@@ -126,7 +128,8 @@ def _convert(statement: Any, place: str, number: int, work: _Work) -> None:
         raise RefusedDocument(f"{place}.Effect", "must be Allow or Deny")
     _require_own_key(statement, place, work.key)
     actions = _actions(statement, place, work)
-    conditions = conditions_of(statement.get("Condition", {}), f"{place}.Condition", variables=work.variables, services=work.services)
+    given, where = statement.get("Condition", {}), f"{place}.Condition"
+    conditions = conditions_of(given, where, denies=effect == "Deny", variables=work.variables, services=work.services)
     who, exclusion = _who(statement, place, work, effect)
     if who.own_root:
         if not _delegates(statement, effect, actions, work):
@@ -187,8 +190,8 @@ def _policies(
         yield "\n".join(
             [
                 f"// {_comment(sid) or f'statement {label}'}",
-                f"@id({json.dumps(own)})",
-                f"@reason({json.dumps(_comment(sid) or label, ensure_ascii=False)})",
+                f"@id({cedar_text(own)})",
+                f"@reason({cedar_text(_comment(sid) or label)})",
                 f"{'permit' if effect == 'Allow' else 'forbid'} ({who.scope()}, {scope}, resource is KMS::Key)",
                 *([f"when {{ {' && '.join(tests)} }}"] if tests else []),
                 *([f"unless {{ {exclusion} }}"] if exclusion else []),
@@ -263,4 +266,4 @@ def _label(sid: Any, number: int, work: _Work) -> str:
 
 
 def _comment(sid: Any) -> str:
-    return " ".join(sid.split()) if isinstance(sid, str) else ""
+    return "".join(c for c in " ".join(sid.split()) if c.isprintable()) if isinstance(sid, str) else ""

@@ -108,7 +108,8 @@ class HttpConnection(asyncio.Protocol):
         except RefusedRequest as refused:
             self._refuse(refused)
         except Exception as fault:
-            self._fail(fault)
+            self._server.events.report_fault(fault, during="HTTP")
+            self._refuse(RefusedRequest(HttpFault.INTERNAL))
         else:
             if self._phase is Phase.REQUEST:
                 self._go_on(had_head=had_head)
@@ -177,8 +178,9 @@ class HttpConnection(asyncio.Protocol):
         try:
             answer = await exchange.answer(body)
         except Exception as fault:
-            self._fail(fault)
-            return
+            self._server.events.report_fault(fault, during="HTTP")
+            answer = self._server.application.refuse(RefusedRequest(HttpFault.INTERNAL))
+            self.is_last = True
         self._write(answer)
 
     def _write(self, answer: Answer) -> None:
@@ -196,11 +198,6 @@ class HttpConnection(asyncio.Protocol):
         self._server.rest(self, resting=True)
 
     # ---- ends
-
-    def _fail(self, fault: Exception) -> None:
-        self._server.events.report_fault(fault, during="HTTP")
-        self._phase = Phase.REQUEST
-        self._refuse(RefusedRequest(HttpFault.INTERNAL))
 
     def _refuse(self, refused: RefusedRequest) -> None:
         """Answer what is no request, and end. While an answer is under way it is the last, and what disturbed it is not read."""

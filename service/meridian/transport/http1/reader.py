@@ -99,7 +99,8 @@ class RequestReader:
         try:
             self._begin_exchange()
         except Exception as fault:
-            self._stop(fault)
+            self._stopped = fault
+            raise
 
     def _begin_exchange(self) -> None:
         parser = self._parser
