@@ -188,6 +188,7 @@ CLI: dict[str, str] = {
     "policy test --junit": KIT + "test_suites.py::test_junit_tells_each_cell",
     "policy test --watch": KIT + "test_suites.py::test_watch_runs_again_after_a_change_until_it_is_ended",
     "policy validate --notes": OPTIONS + "test_validate_tells_notes_where_they_are_wanted",
+    "region lost --successor": LOST + "*",
     "region --wait": LOST + "*",
     "serve --allow-file-seal": HOLE,
     "--version": "architecture/test_every_setting_acts.py::test_the_version_is_said",
