@@ -59,7 +59,7 @@ class Deployment:
 
     def prepare(self) -> Deployment:
         first = free_ports(2 * len(self.regions))
-        self.folder = DevFolder(self.root, self.regions, grpc_port=first, admin_port=first + len(self.regions))
+        self.folder = DevFolder(self.root, self.regions, grpc_port=first, admin_port=first + len(self.regions), aws_port=None)
         self.folder.prepare(None)
         self.folder.write_settings({})
         fingerprints = {p.region: asyncio.run(initialise(load_settings(p.settings))) for p in self.folder.places}

@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import os
 import resource
-import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -31,12 +30,11 @@ from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engi
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.import_key_pool import ImportKeyPool
-from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
-from meridian.adapters.security_events import TOLD_SECONDS, EventsOfCommand, ReportedSecurityEvents
+from meridian.adapters.security_events import TOLD_SECONDS, EventsOfCommand, ReportedSecurityEvents, log_event
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import READING_SECONDS, CachedKeys
-from meridian.adapters.store_sql.migrate import SchemaError, require_current, upgrade
+from meridian.adapters.store_sql.migrate import DatabaseAheadError, SchemaError, require_current, upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE, AuditKeys
 from meridian.authentication.aws_signature import AwsSignatures
@@ -48,10 +46,13 @@ from meridian.authorization.evaluator import PolicySyntaxError, SchemaHandle
 from meridian.authorization.policy_files import PolicySetError, load_policies
 from meridian.authorization.self_test import UnsoundEvaluatorError, require_sound_evaluator
 from meridian.catalog import ACCESS, rpcs, served_rpcs
+from meridian.domain.call import Principal
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal, SealError
+from meridian.engine.secret_files import FileFault
 from meridian.errors import KmsError
+from meridian.identity import Identity
 from meridian.operations.access import Access
 from meridian.operations.aliases import Aliases
 from meridian.operations.change import KeyChanges
@@ -96,6 +97,7 @@ from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.pipeline.validate import Validate
 from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store import Store, VersionConflict
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
@@ -110,18 +112,21 @@ from meridian.replication.refusals import Refusals
 from meridian.replication.succeed import AwaitRole
 from meridian.replication.verify import Verify
 from meridian.setbacks import Setbacks
-from meridian.settings import AwsSettings, FileSealSettings, HttpSettings, ListenerSettings, Settings
+from meridian.settings import AwsSettings, FileSealSettings, HttpSettings, Settings
 from meridian.short_turns import ShortTurns
 from meridian.transport.admin_app import AdminApp, listening_socket
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
-from meridian.transport.grpc_server import ListenError, listen, make_server, tls_credentials
+from meridian.transport.grpc_server import ListenError, listen, make_server
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.connection import ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
+from meridian.transport.peer_certificates import PeerCertificates
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
 from meridian.workers.audit_heads import AuditHeads
+from meridian.workers.certificate_expiry import CertificateExpiry
+from meridian.workers.clock_watch import ClockWatch
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.loop_lag import LoopLag
 from meridian.workers.membership import CompareWorker, MembershipWorker
@@ -129,6 +134,7 @@ from meridian.workers.outbox import OutboxWorker
 from meridian.workers.periodic import PATIENT_SECONDS, URGENT_SECONDS, Job, Supervisor, wait_for_real
 from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
 from meridian.workers.pruning import PruneWorker
+from meridian.workers.reloaded_files import ReloadedFilesWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.rewrap import RewrapWorker
 from meridian.workers.usage import LastUsage
@@ -143,7 +149,7 @@ FAULTS: Final = (
     PolicySetError,
     PolicySyntaxError,
     UnsoundEvaluatorError,
-    PrincipalsFileError,
+    FileFault,
     BindingError,
     ListenError,
     KmsError,
@@ -153,7 +159,16 @@ FAULTS: Final = (
 
 
 class StartupError(Exception):
-    """The Region cannot start; the message says why."""
+    """The Region cannot start; the message says why, beginning with the setting that is meant."""
+
+
+@contextlib.contextmanager
+def naming(setting: str) -> Iterator[None]:
+    """What is wrong in here is wrong with this setting. Raises: StartupError that names it."""
+    try:
+        yield
+    except FAULTS as fault:
+        raise StartupError(f"{setting}: {_text(fault)}") from fault
 
 
 def policy_folder() -> Path:
@@ -181,17 +196,28 @@ async def initialise(settings: Settings) -> str:
     Raises: StartupError.
     """
     try:
-        await upgrade(settings.database)
+        with naming("database"):
+            await upgrade(settings.database)
         store = SqlStore.connect(settings.database)
         try:
             identity = await _identity(store, settings)
-            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand())
+            with naming("seals"):
+                engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand())
             await engine.audit_signer(store, SystemClock().now())
             return engine.transport_fingerprint()
         finally:
             await store.close()
     except FAULTS as fault:
         raise StartupError(_text(fault)) from fault
+
+
+async def _require_current(database: str) -> None:
+    """Raises: SchemaError. A database of a newer release is told in the log alone: there is no audit stream yet."""
+    try:
+        await require_current(database)
+    except DatabaseAheadError as fault:
+        log_event(SecurityEvent.DATABASE_AHEAD, "database", 1, {"reason": str(fault)})
+        raise
 
 
 async def _identity(store: SqlStore, settings: Settings) -> RegionIdentity:
@@ -278,10 +304,17 @@ class Region:
         region = cls(settings)
         try:
             await region._start()
-        except FAULTS as fault:
+        except (*FAULTS, StartupError) as fault:
             await region.stop(0)
             raise StartupError(_text(fault)) from fault
         return region
+
+    def reload(self) -> None:
+        """Read certificates, authorities, principals, the deny list and the policies again now."""
+        if self._ready:
+            self._files.reload()
+            self._policies.reload()
+            structlog.get_logger("meridian.identity").info("files read again", because="SIGHUP")
 
     async def stop(self, grace_seconds: float) -> None:
         """Stop listening, finish what is under way, close the audit stream, release everything."""
@@ -308,9 +341,11 @@ class Region:
     async def _start(self) -> None:
         s = self._settings
         # First of all: a second process on the same settings touches nothing.
-        audit_directory = AuditDirectory.take(s.audit.directory)
+        with naming("audit.directory"):
+            audit_directory = AuditDirectory.take(s.audit.directory)
         self._stack.callback(audit_directory.close)
-        await require_current(s.database)
+        with naming("database"):
+            await _require_current(s.database)
         self.store = SqlStore.connect(s.database)
         self._stack.push_async_callback(self.store.close)
         identity = await _identity(self.store, s)
@@ -318,9 +353,13 @@ class Region:
         self._supervisor = Supervisor(clock=self._clock, events=self.events, pause=wait_for_real)
         self._start_heavy_work()
         self._usage = LastUsage(self.store, s.limits.usage_seconds)
-        self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy, self.events)
-        self.authorizer = self._authorizer()
-        self.stream = await self._audit_stream(identity, audit_directory)
+        self.identity = Identity(s, self._clock)
+        with naming("seals"):
+            self.engine = await open_engine(self.store, identity, seals_of(s), self._clock, self._entropy, self.events)
+        with naming("policies"):
+            self.authorizer = self._authorizer()
+        with naming("audit.directory"):
+            self.stream = await self._audit_stream(identity, audit_directory)
         heads = AuditHeads(store=self.store, stream=self.stream, engine=self.engine, events=self.events)
         self._stack.push_async_callback(heads.close)
         self._stack.push_async_callback(self.stream.close)
@@ -336,6 +375,7 @@ class Region:
             entropy=self._entropy,
             usage=self._usage,
         )
+        self._audit = audit
         await audit.ship()
         directory = CachedKeys(self.store, self._clock, self.engine.forget)
         self._directory = directory
@@ -393,8 +433,7 @@ class Region:
         s = self._settings
         usage = self._usage
         clock, entropy, store, engine = self._clock, self._entropy, self.store, self.engine
-        org_units = {account: row.org_units for account, row in s.accounts.items()}
-        principals = FilePrincipals.load(s.principals, partition=s.partition, org_units=org_units)
+        principals = self.identity.principals
         labels = self._region_labels()
         peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in s.peers}
         refusals = Refusals(self.events)
@@ -472,7 +511,9 @@ class Region:
             "rotation": Rotation(store=store, engine=engine, changes=changes, limits=s.limits, wake_schedule=schedule.wake),
         }
         telemetry = Telemetry(clock, self._registry)
-        identify = Authenticate(principals, ClientCertificates(principals), AwsSignatures(principals, region=s.region))
+        identify = Authenticate(
+            principals, ClientCertificates(principals, self.identity.grpc.check), AwsSignatures(principals, region=s.region)
+        )
         attempts = FailedAttempts(s.limits.failed_authentications_per_minute)
         unauthenticated = Unauthenticated(events=self.events, attempts=attempts, telemetry=telemetry, clock=clock)
         authorize = Authorize(self.authorizer, region=s.region, region_labels=labels, events=self.events, heavy=self.heavy)
@@ -504,6 +545,8 @@ class Region:
             Foresee(partition=s.partition, region=s.region),
             FindIdleDays(usage, s.limits.day_seconds),
         )
+        self._policies = policies
+        self._files = ReloadedFilesWorker(self.identity.kinds(), clock, self.events, self._registry)
         access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=until_decided, rpcs=rpcs())
         services[ACCESS] = Access(access, rpcs())
         pipeline = Pipeline(
@@ -628,6 +671,9 @@ class Region:
             rewrap.job(),
             policies.job(),
             PruneWorker(store=store, limits=s.limits).job(),
+            self._files.job(),
+            CertificateExpiry(self.identity.certificates, clock, self._registry).job(),
+            ClockWatch(clock, self.events).job(),
         ):
             self.supervisor.run(job)
         self.supervisor.serve("wrapping keys", wrapping_keys.refill())
@@ -638,16 +684,8 @@ class Region:
         self._registry.register(self.supervisor)
 
     def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine, refusals: Refusals) -> GrpcRegionPeer:
-        tls = self._settings.peer.tls
-        peer = GrpcRegionPeer(
-            peers,
-            engine,
-            self._clock,
-            refusals,
-            private_key=tls.private_key.read_bytes(),
-            certificate=tls.certificate.read_bytes(),
-            ca=tls.client_ca.read_bytes(),
-        )
+        peer = GrpcRegionPeer(peers, engine, self._clock, self.identity.peer.files, refusals, is_denied=self.identity.principals.is_denied)
+        self.identity.peer.on_change = peer.use
         self._stack.push_async_callback(peer.close)
         return peer
 
@@ -691,9 +729,12 @@ class Region:
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
-        listen(server, s.grpc.listen, _credentials(s.grpc))
-        peer_server = make_peer_server(replication, budgets["peer"])
-        listen(peer_server, s.peer.listen, _credentials(s.peer))
+        peer_certificates = PeerCertificates(self.identity.peer.check, self.identity.principals, self._clock, self.events)
+        peer_server = make_peer_server(replication, budgets["peer"], [peer_certificates])
+        with naming("grpc.listen"):
+            listen(server, s.grpc.listen, self.identity.grpc.tls.credentials)
+        with naming("peer.listen"):
+            listen(peer_server, s.peer.listen, self.identity.peer.tls.credentials)
         self._servers = [server, peer_server]
         for each in self._servers:
             await each.start()
@@ -711,7 +752,10 @@ class Region:
                 unauthenticated=unauthenticated,
                 events=self.events,
             )
-            self._listen_http(WithDevState(wire, self._empty) if s.development else wire, "aws", s.aws, budgets)
+            application: Application = wire
+            if s.development:
+                application = WithDevState(wire, identify, unauthenticated, self._clock, self._entropy, self._empty)
+            self._listen_http(application, "aws", s.aws, budgets)
         self._registry.register(HttpMetrics(self._http))
 
     def _budgets(self) -> dict[str, int]:
@@ -739,12 +783,14 @@ class Region:
             application,
             name=name,
             bounds=bounds,
-            tls=_server_tls(aws),
+            tls=self.identity.aws.tls.context if aws is not None and self.identity.aws is not None else None,
             trusted_proxies=aws.trusted_proxies if aws is not None else (),
             events=self.events,
         )
         self._http.append(server)
-        self.supervisor.serve(f"{name} listener", server.serve(listening_socket(listener.listen)))
+        with naming(f"{name}.listen"):
+            listening = listening_socket(listener.listen)
+        self.supervisor.serve(f"{name} listener", server.serve(listening))
 
     def _troubles(self) -> list[str]:
         """Why a call would not work now, a line each; empty while the Region is ready."""
@@ -752,7 +798,8 @@ class Region:
         checked = [trouble for trouble in (check() for check in self._checks) if trouble]
         return [*starting, *checked, *(self._supervisor.troubles() if self._supervisor is not None else [])]
 
-    async def _empty(self) -> None:
+    async def _empty(self, principal: Principal, address: str) -> None:
+        await self._audit.record_dev_state_deletion(principal, address)
         async with self.store.transaction() as uow:
             await uow.region.empty()
         await self._directory.read_changes()
@@ -763,19 +810,3 @@ class Region:
     async def _write_usage(self) -> None:
         with Setbacks("writing of last uses at the end").expected(KmsError):
             await self._usage.write()
-
-
-def _server_tls(listener: AwsSettings | None) -> ssl.SSLContext | None:
-    """Certificate and key of the AWS wire. Raises: OSError if they cannot be read."""
-    if listener is None or listener.tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(listener.tls.certificate, listener.tls.private_key)
-    return context
-
-
-def _credentials(listener: ListenerSettings) -> grpc.ServerCredentials:
-    tls = listener.tls
-    return tls_credentials(
-        private_key=tls.private_key.read_bytes(), certificate=tls.certificate.read_bytes(), client_ca=tls.client_ca.read_bytes()
-    )

@@ -50,6 +50,16 @@ async def test_many_at_once_share_their_syncs_and_keep_their_order(tmp_path: Pat
 
 
 @pytest.mark.asyncio
+async def test_a_batch_is_no_larger_than_max_batch(tmp_path: Path) -> None:
+    for number, (max_batch, syncs) in enumerate(((2, range(8, 17)), (16, range(1, 8)))):
+        stream = open_stream(open_file(tmp_path / str(number)), max_batch=max_batch)
+        before = stream.syncs
+        await asyncio.gather(*[stream.append(record(n)) for n in range(16)])
+        assert stream.syncs - before in syncs
+        await stream.close()
+
+
+@pytest.mark.asyncio
 async def test_a_lone_caller_is_never_delayed_by_a_timer(tmp_path: Path) -> None:
     stream = open_stream(open_file(tmp_path), max_wait_seconds=3600)
     for n in range(20):

@@ -6,10 +6,11 @@ answer for another; what it signs is checked against the fingerprint that the op
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import grpc
 from google.rpc import error_details_pb2
@@ -47,6 +48,21 @@ TEXT_CHARACTERS_MAX: Final = 512
 """Of another Region's refusal, which is passed on to callers here."""
 
 
+class PeerTls(Protocol):
+    """What this Region shows to others, and the authority that signs them; PEM."""
+
+    @property
+    def certificate(self) -> bytes: ...
+    @property
+    def private_key(self) -> bytes: ...
+    @property
+    def client_ca(self) -> bytes: ...
+
+
+def _credentials(tls: PeerTls) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(tls.client_ca, tls.private_key, tls.certificate)
+
+
 class GrpcRegionPeer:
     """Implements `ports.region_peer.RegionPeer`."""
 
@@ -55,18 +71,19 @@ class GrpcRegionPeer:
         peers: Mapping[str, PeerRegion],
         engine: CryptoEngine,
         clock: Clock,
+        tls: PeerTls,
         refusals: Refusals,
         *,
-        private_key: bytes,
-        certificate: bytes,
-        ca: bytes,
+        is_denied: Callable[[str], bool],
     ) -> None:
         self._refusals = refusals
         self._peers = peers
         self._engine = engine
         self._clock = clock
-        self._credentials = grpc.ssl_channel_credentials(ca, private_key, certificate)
+        self._is_denied = is_denied
+        self._credentials = _credentials(tls)
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._offers: dict[str, tuple[float, TransportOffer]] = {}
 
     async def transport_offer(self, region: str) -> TransportOffer:
@@ -192,6 +209,15 @@ class GrpcRegionPeer:
         answer = await self._call(region, "GetMaterials", request)
         return MaterialsShown(tuple(answer.envelopes), answer.transport_public_key, answer.incarnation)
 
+    def use(self, tls: PeerTls) -> None:
+        """From the next call on, show this certificate and believe this authority; calls under way end as they began."""
+        self._credentials = _credentials(tls)
+        old, self._channels = self._channels, {}
+        for channel in old.values():
+            closing = asyncio.ensure_future(channel.close(grace=TIMEOUT_SECONDS))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
     async def close(self) -> None:
         for channel in self._channels.values():
             await channel.close(grace=1.0)
@@ -211,9 +237,10 @@ class GrpcRegionPeer:
         return answer
 
     def _channel(self, region: str) -> grpc.aio.Channel:
-        channel = self._channels.get(region)
+        channel, peer = self._channels.get(region), self._peers.get(region)
+        if peer is not None and self._is_denied(peer.spiffe_id):
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason=f"{peer.spiffe_id} is on the deny list")
         if channel is None:
-            peer = self._peers.get(region)
             if peer is None:
                 raise DependencyTimeoutException(f"Region {region} did not answer.", reason="not a configured Region")
             options = [

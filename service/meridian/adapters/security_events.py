@@ -26,6 +26,11 @@ TEXT_CHARACTERS_MAX: Final = 256
 Kind = tuple[SecurityEvent, str, tuple[tuple[str, str], ...]]
 
 
+def log_event(event: SecurityEvent, subject: str, count: int, details: dict[str, str]) -> None:
+    """The log line of an event, also for what is noticed before there is an audit stream."""
+    structlog.get_logger("meridian.security").warning("security event", security_event=str(event), subject=subject, count=count, **details)
+
+
 class ReportedSecurityEvents:
     """Implements `ports.security_events.SecurityEvents`. What was reported is told by `tell`, once a second."""
 
@@ -59,7 +64,7 @@ class ReportedSecurityEvents:
         self._kinds = dict.fromkeys(SecurityEvent, 0)
         for (event, subject, told), count in waiting.items():
             details = dict(told)
-            self._log.warning("security event", security_event=str(event), subject=subject, count=count, **details)
+            log_event(event, subject, count, details)
             record = region_record(
                 str(event),
                 self._identity.region,

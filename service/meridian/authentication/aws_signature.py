@@ -111,7 +111,7 @@ class AwsSignatures:
         return hmac.new(self._signing_key(claim, secret), text.encode(), sha256).hexdigest()
 
     def _signing_key(self, claim: Claim, secret: str) -> bytes:
-        name = (claim.access_key_id, claim.date)
+        name = (secret, claim.date)  # by the secret: an access key that gets another one is signed with that at once
         key = self._keys.get(name)
         if key is None:
             key = f"AWS4{secret}".encode()

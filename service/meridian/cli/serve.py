@@ -57,7 +57,8 @@ def _log_as_json() -> None:
 @click.option("--config", required=True, type=click.Path(path_type=Path))
 @click.option("--allow-file-seal", is_flag=True, help="Start although the root key is sealed by a file on this machine.")
 def serve(config: Path, allow_file_seal: bool) -> None:
-    """Serve one Region until SIGTERM or SIGINT; a second signal ends at once."""
+    """Serve one Region until SIGTERM or SIGINT; a second one ends at once. SIGHUP reads certificates, principals and policies again."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # before it serves there is nothing to read again, and nothing that it may end
     settings = settings_or_exit(config)
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
         click.echo("seals: a file seal needs --allow-file-seal", err=True)
@@ -92,6 +93,7 @@ async def _serve(settings: Settings) -> int:
         click.echo(f"cannot start: {fault}", err=True)
         return SETUP
     # What was built at start lives as long as the process; the collector need not look at it again and again.
+    loop.add_signal_handler(signal.SIGHUP, region.reload)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 20, 50)
@@ -110,7 +112,11 @@ async def _serve(settings: Settings) -> int:
 @click.option("--config", required=True, type=click.Path(path_type=Path))
 def migrate(config: Path) -> None:
     """Bring a Region's database to the schema of this release."""
-    from meridian.adapters.store_sql.migrate import head, upgrade
+    from meridian.adapters.store_sql.migrate import SchemaError, head, upgrade
 
-    asyncio.run(upgrade(settings_or_exit(config).database))
+    try:
+        asyncio.run(upgrade(settings_or_exit(config).database))
+    except SchemaError as fault:
+        click.echo(f"database: {fault}", err=True)
+        sys.exit(SETUP)
     click.echo(f"schema {head()}")

@@ -27,7 +27,7 @@ from meridian.domain.audit_record import (
     service_record,
     user_identity,
 )
-from meridian.domain.call import Call
+from meridian.domain.call import Call, Principal
 from meridian.domain.key import Key
 from meridian.fault_points import FaultPoint, reach
 from meridian.pipeline.audit_parameters import message_as_record, parameters_of
@@ -136,6 +136,20 @@ class Audit:
             epoch=self._identity.incarnation,
             details={"digest": digest, "policies": policies},
         )
+        await self._stream.append(record)
+
+    async def record_dev_state_deletion(self, principal: Principal, address: str) -> None:
+        """A caller empties this development Region. Raises: KmsError, and then it must not happen."""
+        record = region_record(
+            "DeleteDevelopmentState",
+            self._identity.region,
+            event_id=self._entropy.uuid(),
+            now=self._clock.now(),
+            epoch=self._identity.incarnation,
+            details={},
+        )
+        record |= {"userIdentity": user_identity(principal), "sourceIPAddress": address, "recipientAccountId": principal.account}
+        record["meridian"]["authn"] = authentication(principal)
         await self._stream.append(record)
 
     # ---- at the end of a call

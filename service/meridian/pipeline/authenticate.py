@@ -50,6 +50,7 @@ class Authenticate:
             return self._certificates.authenticate(evidence, now)
         if not shown:
             raise MissingAuthenticationTokenException(reason="no credential")
+        self._certificates.require_good(evidence, now)
         return self._by_token(find_bearer_token(evidence.headers))
 
     def claim_of(self, head: RequestHead, now: datetime) -> Claim:
@@ -61,5 +62,5 @@ class Authenticate:
         # Looked up by hash, so that the time of the lookup tells nothing about the token.
         principal = self._principals.find_by_token_hash(sha256(token.encode()).hexdigest()) if token else None
         if principal is None:
-            raise UnrecognizedClientException(reason="unknown bearer token")
+            raise UnrecognizedClientException(reason="unknown bearer token, or none is accepted here")
         return principal

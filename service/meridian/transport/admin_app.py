@@ -65,5 +65,5 @@ def listening_socket(address: str) -> socket.socket:
         bound.listen()
     except OSError as fault:
         bound.close()
-        raise OSError(f"cannot listen on {address}") from fault
+        raise OSError(f"cannot listen on {address}: {fault.strerror or fault}") from fault
     return bound

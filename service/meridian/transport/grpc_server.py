@@ -39,11 +39,6 @@ class KmsHandlers(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def tls_credentials(*, private_key: bytes, certificate: bytes, client_ca: bytes) -> grpc.ServerCredentials:
-    """Mutual TLS: every client shows a certificate of this authority."""
-    return grpc.ssl_server_credentials([(private_key, certificate)], client_ca, require_client_auth=True)
-
-
 def connection_options(connections: int) -> list[tuple[str, int]]:
     """What every gRPC listener gives to its clients: so many connections, half-open ones among them, each within bounds."""
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -266,14 +266,15 @@ def _prepare(request: wire.PrepareRequest) -> Prepare:
     )
 
 
-def make_peer_server(service: ReplicationServer, connections: int) -> grpc.aio.Server:
+def make_peer_server(service: ReplicationServer, connections: int, interceptors: Sequence[Any]) -> grpc.aio.Server:
     """A server for other Regions, of so many connections, not yet listening."""
     server = grpc.aio.server(
+        interceptors=interceptors,
         options=[
             *connection_options(connections),
             ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
             ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
-        ]
+        ],
     )
     replication_pb2_grpc.add_ReplicationServiceServicer_to_server(service, server)
     return server

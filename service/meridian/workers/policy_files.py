@@ -93,6 +93,10 @@ class PolicyFilesWorker:
         while self._authorizer.release(RELEASED_AT_ONCE):
             await asyncio.sleep(RELEASE_PAUSE_SECONDS)
 
+    def reload(self) -> None:
+        """Read the files at the next look, whether they show a change or not."""
+        self._seen = None
+
     async def look(self) -> None:
         """Take the files where they have changed. Never raises: whatever is wrong with them, the old policies stay."""
         try:

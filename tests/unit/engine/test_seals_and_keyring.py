@@ -32,6 +32,7 @@ def seal_file(folder: Path, data: bytes = b"s" * 32, mode: int = 0o600) -> FileS
 def passphrase(folder: Path, text: str) -> PassphraseSeal:
     path = folder / f"passphrase-{text}"
     path.write_text(text + "\n")
+    path.chmod(0o600)
     return PassphraseSeal(path, **CHEAP)
 
 
@@ -74,6 +75,13 @@ def test_a_careless_seal_file_is_refused(tmp_path: Path, data: bytes, mode: int,
 def test_an_absent_seal_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SealError, match="No such file"):
         FileSeal(tmp_path / "nothing").key(b"")
+
+
+def test_a_passphrase_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    seal = passphrase(tmp_path, "x")
+    seal.path.chmod(0o644)
+    with pytest.raises(SealError, match=r"passphrase file .*mode 0644 is looser"):
+        create(REGION, [seal], NOW, OsEntropy())
 
 
 @pytest.mark.parametrize("cost", [{"time_cost": 2}, {"memory_kib": 1024}])

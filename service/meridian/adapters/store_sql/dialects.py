@@ -6,6 +6,9 @@ the change feed commit in their order, and quotas are counted on what is really 
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, event, make_url, text
@@ -22,6 +25,7 @@ WRITE_SECONDS: Final = 4.0
 """The same for one that writes, waiting for other writers included; below the deadline of a call that names none."""
 WRITER_LOCK: Final = 0x6D6572696469616E
 POOL: Final = 5
+OWNER_ALONE: Final = 0o600
 
 
 def async_url(url: str) -> URL:
@@ -33,9 +37,26 @@ def async_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+def keep_private(url: str) -> None:
+    """Where the database is a file, let its owner alone read it: made so before SQLite makes it for everybody, set so where it is not.
+
+    SQLite gives its journals the mode of the database. A file of another user is left alone. Raises: ValueError.
+    """
+    parsed = async_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return
+    with contextlib.suppress(OSError):  # a folder that is not there: connecting says so
+        os.close(os.open(str(parsed.database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ALONE))
+    for suffix in ("", "-wal", "-shm"):
+        path = Path(f"{parsed.database}{suffix}")
+        if path.is_file() and path.stat().st_uid == os.geteuid():
+            path.chmod(OWNER_ALONE)
+
+
 def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     """(engine for writing, engine for reading)."""
     parsed = async_url(url)
+    keep_private(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, 1, "BEGIN IMMEDIATE"), _sqlite(parsed, POOL, "BEGIN")
     writing, reading = _postgresql(parsed, WRITE_SECONDS), _postgresql(parsed, READ_SECONDS)
