@@ -46,7 +46,9 @@ def require_sound_evaluator(schema: SchemaHandle) -> None:
 
 
 def _ask(schema: SchemaHandle, text: str, request: dict[str, Any]) -> bool:
-    principal = entity(ALICE, (), {"arn": "arn:aws:iam::111122223333:user/alice", "account": "111122223333", "anyCase": {"__entity": {"type": "KMS::AnyCase", "id": "x"}}})
+    any_case = {"__entity": {"type": "KMS::AnyCase", "id": "alice"}}
+    attrs = {"arn": "arn:aws:iam::111122223333:user/alice", "account": "111122223333", "anyCase": any_case}
+    principal = entity(ALICE, (), attrs)
     scope = entity(SCOPE, (), {"account": "111122223333", "region": "us-east-1", "regionLabels": []})
     decision = evaluate(
         principal=ALICE,
