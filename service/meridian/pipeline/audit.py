@@ -94,12 +94,15 @@ class Audit:
     # ---- in an operation's transaction
 
     async def record(self, uow: UnitOfWork, call: Call) -> None:
+        event, stored = _as_stored(self._call_record(call))
         # The space is there before the change is: a log that takes nothing more refuses the change, not only the answer.
         if call.event_recorded is None:
             await self._stream.reserve()
         else:
             self._in_flight.discard(call.event_recorded["eventID"])
-        call.event_recorded = await self._store_event(uow, self._call_record(call))
+        call.event_recorded = event  # from here on `close` gives the space back, also where the database refuses the event
+        self._in_flight.add(event["eventID"])
+        await uow.audit_events.insert(event["eventID"], stored)
 
     async def record_service_event(
         self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record | None = None
@@ -117,14 +120,6 @@ class Audit:
             details=details or {"keyMaterialIds": [m.material_id for m in key.materials]},
         )
         await uow.audit_events.insert(event["eventID"], shortened(orjson.dumps(event), STORED_BYTES_MAX))
-
-    async def _store_event(self, uow: UnitOfWork, event: Record) -> Record:
-        """Store an event; the answer is what was stored, which is what the stream must receive."""
-        self._in_flight.add(event["eventID"])
-        line = orjson.dumps(event)
-        stored = shortened(line, STORED_BYTES_MAX)
-        await uow.audit_events.insert(event["eventID"], stored)
-        return event if stored is line else orjson.loads(stored)
 
     async def record_policy_set(self, digest: str, policies: int) -> None:
         """The Region's files say something else from now on. Raises: KmsError, and then the change must not happen."""
@@ -223,6 +218,13 @@ class Audit:
             if name not in known:
                 await self._stream.append(orjson.loads(body))
             self._durable.append(name)
+
+
+def _as_stored(event: Record) -> tuple[Record, bytes]:
+    """An event as the stream must receive it, which is what the database stores, and its bytes."""
+    line = orjson.dumps(event)
+    stored = shortened(line, STORED_BYTES_MAX)
+    return (event if stored is line else orjson.loads(stored)), stored
 
 
 def _as_record(value: Any) -> Any:
