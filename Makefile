@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
+.PHONY: fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new 
 
 bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
 	$(BIN)/python scripts/bench_rivals.py
+
+hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they wait
+	$(BIN)/python scripts/hostile.py
 
 demo: $(STAMP)  ## the main job on two real Regions, step by step
 	$(BIN)/python scripts/demo.py
@@ -94,6 +97,9 @@ conformance: $(STAMP)  ## the contract, its errors and its callers
 
 migrate-check: $(STAMP)  ## migrations lead to the schema of the code, on both databases
 	$(BIN)/pytest -q tests/contract/test_migrations.py
+
+fuzz: $(STAMP)  ## every parser of foreign bytes, SECONDS (60) each, guided by coverage
+	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),60)
 
 test: $(STAMP)  ## every test
 	$(BIN)/pytest -q tests

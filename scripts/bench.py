@@ -145,7 +145,8 @@ class Load:
 
 def new_key(server: Server, policy: str = KEY_POLICY) -> str:
     """A key whose own policy opens it to the caller that is measured; what the account's policies say does not count for it."""
-    administrators = 'permit (principal in KMS::Group::"key-administrators", action in KMS::Action::"Policy", resource is KMS::Key);'
+    group = 'KMS::Group::"111122223333/key-administrators"'
+    administrators = f'permit (principal in {group}, action in KMS::Action::"Policy", resource is KMS::Key);'
     with Client(server.deployment.endpoint(HOME, "alice")) as alice:
         created = alice.create_key(policy=policy + administrators, account_delegation=False)
     return str(created.key_metadata.key_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from tests.deployment import AWAY, HOME, Deployment
 
 @pytest.fixture(scope="session")
 def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Two Regions that serve for the whole session. Tests share them and leave them running."""
-    deployment = Deployment(tmp_path_factory.mktemp("regions"), [HOME, AWAY]).prepare()
+    """Two Regions that serve for the whole session. Tests share them and leave them running. Failed authentications are not delayed:
+    the tests of every operation make hundreds of them, all from one address."""
+    added = "limits.failed_authentications_per_minute = 0\n"
+    deployment = Deployment(tmp_path_factory.mktemp("regions"), [HOME, AWAY], settings_added=added).prepare()
     try:
         deployment.start()
         yield deployment
@@ -54,5 +57,12 @@ def postgresql_server() -> Iterator[str]:
 
     with tempfile.TemporaryDirectory(prefix="meridian-postgresql-") as folder:
         server = pgserver.get_server(Path(folder), cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
+        # Nothing here outlives the machine: no test needs what only a sync to the disk would keep.
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+        try:
+            yield server.get_uri()
+        finally:
+            process = server.get_postmaster_info().process
+            process.send_signal(signal.SIGQUIT)  # the folder is removed: writing everything down first would take a minute
+            process.wait(20)
+            server.cleanup()

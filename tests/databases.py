@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlsplit
 
 import asyncpg
 
 
-async def new_database(server_url: str) -> str:
-    """The URL of a new, empty database on a PostgreSQL server."""
+async def new_database(server_url: str, template: str = "template1") -> str:
+    """The URL of a new database on a PostgreSQL server, empty or the copy of another one."""
     name = f"test_{uuid.uuid4().hex}"
     connection = await asyncpg.connect(server_url)
     try:
-        await connection.execute(f'CREATE DATABASE "{name}"')
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     finally:
         await connection.close()
     head, tail = server_url.split("/postgres?", 1)
     return f"{head}/{name}?{tail}"
+
+
+def name_of(url: str) -> str:
+    """The name of the database that a URL names."""
+    return urlsplit(url).path.removeprefix("/")

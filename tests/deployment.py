@@ -59,7 +59,7 @@ class Deployment:
 
     def prepare(self) -> Deployment:
         first = free_ports(2 * len(self.regions))
-        self.folder = DevFolder(self.root, self.regions, grpc_port=first, admin_port=first + len(self.regions))
+        self.folder = DevFolder(self.root, self.regions, grpc_port=first, admin_port=first + len(self.regions), aws_port=None)
         self.folder.prepare(None)
         self.folder.write_settings({})
         fingerprints = {p.region: asyncio.run(initialise(load_settings(p.settings))) for p in self.folder.places}
@@ -125,6 +125,11 @@ class Deployment:
         """Every audit record of a Region, oldest first."""
         files = sorted((self.place(region).folder / "audit").glob("*.jsonl"))
         return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+
+    def verify_audit(self, region: str) -> subprocess.CompletedProcess[str]:
+        """`meridian audit verify` of a Region's log, against its database."""
+        command = [sys.executable, "-m", "meridian", "audit", "verify", "--against-db", "--config", str(self.place(region).settings)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def events_of(self, region: str, arn: str) -> list[dict[str, Any]]:
         """The audit records of a Region that name this key."""

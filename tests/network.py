@@ -1,4 +1,4 @@
-"""A TCP relay between two Regions that can be slow or silent; what passes is TLS, so it can do no more than a network could."""
+"""A TCP relay that can be slow or silent: between two Regions, where what passes is TLS, or between a Region and its database."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ CHUNK = 65536
 class Relay:
     """Forwards connections to a port, in a thread of its own."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target: int | str) -> None:
+        """`target` is a port of this machine, or the path of a Unix socket."""
         self.port = free_port()
         self.delay = 0.0
         """Seconds that each piece of data waits."""
         self.is_cut = False
         """Whether data is swallowed, as by a network that lost its way; connections stay open."""
-        self._target_port = target_port
+        self._target = target
+        self._generation = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(asyncio.start_server(self._connected, HOST, self.port), self._loop).result(10)
+
+    def strand(self) -> None:
+        """Lose the way of every connection that is open now, for good; both ends believe that it lives. New ones work."""
+        self._generation += 1
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
@@ -40,15 +46,24 @@ class Relay:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError), contextlib.closing(writer):
-            there, back = await asyncio.open_connection(HOST, self._target_port)
-            ways = [asyncio.create_task(self._pass(reader, back)), asyncio.create_task(self._pass(there, writer))]
+            generation = self._generation
+            there, back = await self._connect()
+            ways = [
+                asyncio.create_task(self._pass(reader, back, generation)),
+                asyncio.create_task(self._pass(there, writer, generation)),
+            ]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             back.close()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, str):
+            return await asyncio.open_unix_connection(self._target)
+        return await asyncio.open_connection(HOST, self._target)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, generation: int) -> None:
         while data := await reader.read(CHUNK):
             await asyncio.sleep(self.delay)
-            if not self.is_cut:
+            if not self.is_cut and generation == self._generation:
                 writer.write(data)
                 await writer.drain()
         writer.close()

@@ -15,13 +15,16 @@ class Network:
     """Calls between Regions; cut pairs get no answer. Every delivery is kept and may arrive again at any time."""
 
     regions: dict[str, Any] = field(default_factory=dict)
+    hostile: dict[str, Any] = field(default_factory=dict)
+    """Configured Regions in an attacker's hands; they answer, and are no part of what must settle."""
     cut: set[frozenset[str]] = field(default_factory=set)
     deliveries: list[tuple[str, str, str, Any]] = field(default_factory=list)
 
     async def call(self, source: str, target: str, work: Callable[[Any, PeerRegion], Awaitable[Any]]) -> Any:
         if frozenset((source, target)) in self.cut:
             raise DependencyTimeoutException(f"Region {target} did not answer.")
-        return await work(self.regions[target], self.regions[target].peers[source])
+        other = self.hostile.get(target) or self.regions[target]
+        return await work(other, other.peers[source])
 
     async def again(self, number: int) -> None:
         """Let an earlier delivery arrive once more."""

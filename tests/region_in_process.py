@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.network_in_process import Line, Network
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters import membership_words
 from meridian.adapters.engine_in_process import open_engine
@@ -26,6 +26,7 @@ from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions, AskRegions
@@ -34,6 +35,7 @@ from meridian.replication.dispatch import Dispatch
 from meridian.replication.leave import Leave
 from meridian.replication.mend import MendSets
 from meridian.replication.publish import SetPublisher, publish, shared_materials, with_view
+from meridian.replication.refusals import Refusals
 from meridian.replication.set_state import SetRefusal, add_member, found_set, hand_over, reserve
 from meridian.replication.verify import Verify
 from meridian.workers.key_schedule import KeyScheduleWorker
@@ -67,6 +69,24 @@ class Unheard:
     def forget(self, account: str, key_id: str) -> None: ...
 
 
+class KeptEvents:
+    """Implements `ports.security_events.SecurityEvents`; keeps what was reported."""
+
+    def __init__(self) -> None:
+        self.reported: list[tuple[SecurityEvent, str, dict[str, str]]] = []
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
+        self.reported.append((event, subject, details))
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        raise AssertionError(f"a fault that nobody foresaw during {during}") from fault
+
+    def rules(self, subject: str) -> set[str]:
+        """The rules by which something that this Region said was refused."""
+        refused = [each for each in self.reported if each[0] is SecurityEvent.PEER_MESSAGE_REFUSED]
+        return {details["rule"] for _, told, details in refused if told == subject}
+
+
 class InProcessRegion:
     """One Region without listeners."""
 
@@ -74,6 +94,7 @@ class InProcessRegion:
         self.folder, self.name, self.network = folder, name, network
         self.clock = LeapingClock()
         self.peers: dict[str, PeerRegion] = {}
+        self.events = KeptEvents()
 
     async def open(self) -> None:
         """Open the database as it is, made first where there is none."""
@@ -84,11 +105,12 @@ class InProcessRegion:
                 identity = RegionIdentity("deployment", "aws", self.name, 0, self.clock.now())
                 await uow.region.initialise(identity)
         self.identity = identity
-        self.engine = await open_engine(self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy())
+        self.engine = await open_engine(self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy(), ReportedEvents())
 
     def wire(self) -> None:
         """Connect the parts, once every Region's fingerprint is known."""
-        peers = {name: region for name, region in self.network.regions.items() if name != self.name}
+        everybody = {**self.network.regions, **self.network.hostile}
+        peers = {name: region for name, region in everybody.items() if name != self.name}
         self.peers = {
             name: PeerRegion(name, "", "", region.engine.transport_fingerprint(), frozenset({ACCOUNT})) for name, region in peers.items()
         }
@@ -97,14 +119,20 @@ class InProcessRegion:
         store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
         verify = Verify(engine=engine, identity=identity, peers=self.peers)
         common: dict[str, Any] = {"store": store, "engine": engine, "identity": identity, "directory": unheard, "trail": unheard}
-        self.messages = ApplyMessages(**common, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001)
-        self.compare = Compare(store=store, identity=identity, peer=line, peers=self.peers, directory=unheard, messages=self.messages)
-        self.answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=line, clock=clock)
-        ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy)
-        mend = MendSets(**common, entropy=entropy, ask=ask)
+        self.refusals = Refusals(self.events)
+        told: dict[str, Any] = {"refusals": self.refusals}
+        self.messages = ApplyMessages(**common, **told, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001)
+        self.answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=line, clock=clock, **told)
+        ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy, **told)
+        self.compare = Compare(
+            store=store, identity=identity, peer=line, peers=self.peers, directory=unheard, messages=self.messages, ask=ask, **told
+        )
+        mend = MendSets(**common, **told, entropy=entropy, ask=ask)
         self.membership = MembershipWorker(store=store, mend=mend, region=self.name, wake_outbox=lambda: None)
         dispatch = Dispatch(identity=identity, engine=engine, peer=line, clock=clock)
-        self.outbox = OutboxWorker(store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one")
+        self.outbox = OutboxWorker(
+            store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one", regions=tuple(peers), events=self.events
+        )
         self.publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=lambda: None)
         self.schedule = KeyScheduleWorker(
             store=store,
@@ -115,8 +143,12 @@ class InProcessRegion:
             leave=Leave(identity=identity, trail=unheard),
             entropy=entropy,
             limits=Limits(),
+            clock=clock,
+            events=self.events,
         )
-        self.reservations = ReservationWorker(store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0)
+        self.reservations = ReservationWorker(
+            store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0, events=self.events
+        )
 
     # ---- what is here
 
@@ -143,7 +175,9 @@ class InProcessRegion:
         key = bare.with_material(self.engine.new_material(bare), current=True)
         async with self.store.transaction() as uow:
             await uow.keys.insert(key)
-            await uow.key_sets.insert(found_set(ACCOUNT, KEY_ID, self.name, str(uuid.uuid4()), shared_materials(key)))
+            await uow.key_sets.insert(
+                found_set(ACCOUNT, KEY_ID, self.name, self.engine.membership_serial(ACCOUNT, KEY_ID, self.name), shared_materials(key))
+            )
 
     async def replicate(self, target: InProcessRegion) -> None:
         """Both halves of ReplicateKey; the second is not reached when `target` is cut off after the first."""
@@ -156,7 +190,7 @@ class InProcessRegion:
         async with target.store.reading() as uow:
             if self.name in await uow.operator_words.regions(OperatorWord.LOST) or await target.key() is not None:
                 return
-        serial = str(uuid.uuid4())
+        serial = self.engine.membership_serial(ACCOUNT, KEY_ID, target.name)
         bare = replace(
             key, region=target.name, materials=(), current_material_id="", pending_material_id="", state=KeyState.CREATING, version=1,
             rotation=None, on_demand_started_at=None, on_demand_rotations=0,
@@ -228,11 +262,13 @@ class InProcessRegion:
                 continue
         with contextlib.suppress(KmsError):
             await self.reservations.resolve_reserved()
-        await self.outbox.send_due()
+        for region in self.peers:
+            await self.outbox.send_due(region)
 
     async def send(self) -> None:
         self.clock.leap += timedelta(minutes=1)
-        await self.outbox.send_due()
+        for region in self.peers:
+            await self.outbox.send_due(region)
 
     def backup(self) -> None:
         shutil.copy(self.folder / "region.sqlite3", self.folder / "backup")

@@ -5,18 +5,55 @@ Secrets never stand in the file; it names the files that hold them.
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
-from ipaddress import ip_address
+from dataclasses import fields
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from meridian.domain.limits import Limits
 from meridian.domain.rates import RATES
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 RegionName = Annotated[str, Field(pattern=r"^([a-z]+-){2,3}\d+$")]
+
+
+HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")
+PORT_MAX: Final = 65_535
+
+
+def host_of(address: str) -> str:
+    """The host of `host:port`, an IPv6 address without its brackets."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `host:port` can be reached from this machine alone. A name that is not `localhost` may lead anywhere."""
+    host = host_of(address)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _require_host_and_port(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    bare = host.strip("[]")
+    try:
+        ip_address(bare)
+        is_host = (":" in bare) == host.startswith("[") == host.endswith("]")
+    except ValueError:
+        is_host = HOST_NAME.fullmatch(host) is not None
+    if not is_host or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) <= PORT_MAX:
+        raise ValueError("must be host:port, an IPv6 address in brackets, the port from 1 to 65535")
+    return address
+
+
+ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
 
 
 class SettingsError(Exception):
@@ -38,11 +75,21 @@ class TlsSettings(Section):
 
 
 class ListenerSettings(Section):
-    """An address with mutual TLS. Bearer tokens are accepted on it where `bearer_tokens` is true."""
+    """An address with mutual TLS."""
 
-    listen: str
+    listen: ListenAddress
     tls: TlsSettings
+    client_certificate_hours_max: float | None = Field(None, gt=0)
+    """The longest life of a client's certificate, from its `notBefore` to its `notAfter`; none where it is not given."""
+    connections: int = Field(4096, ge=8, le=65_536)
+    """Open at once."""
+
+
+class GrpcSettings(ListenerSettings):
+    """The listener for callers."""
+
     bearer_tokens: bool = False
+    """Whether static bearer tokens are accepted; for development alone."""
 
 
 class AwsTlsSettings(Section):
@@ -52,24 +99,39 @@ class AwsTlsSettings(Section):
     private_key: Path
 
 
-class AwsSettings(Section):
+class HttpSettings(Section):
+    """What every HTTP listener is given. Times end a connection within a second after them."""
+
+    listen: ListenAddress
+    connections: int = Field(ge=8, le=65_536)
+    """Open at once; then a newcomer takes the place of one whose caller has not proved who he is, or that rests."""
+    head_seconds: float = Field(10.0, gt=0, le=600)
+    """For TLS and the headers of a request."""
+    idle_seconds: float = Field(75.0, gt=0, le=3600)
+    """Between an answer and the next request."""
+
+
+class AwsSettings(HttpSettings):
     """The AWS wire. Without TLS it listens on a loopback address alone."""
 
-    listen: str
+    connections: int = Field(2048, ge=8, le=65_536)
+    body_seconds: float = Field(10.0, gt=0, le=600)
+    """For the body of a request."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Whose X-Forwarded-For names the client; nobody's else."""
     tls: AwsTlsSettings | None = None
 
     @model_validator(mode="after")
     def _require_tls_or_loopback(self) -> AwsSettings:
-        host = self.listen.rpartition(":")[0].strip("[]")
-        if self.tls is None and not (host == "localhost" or ip_address(host).is_loopback):
+        if self.tls is None and not is_loopback(self.listen):
             raise ValueError("plaintext is for loopback addresses alone: give tls")
         return self
 
 
-class AdminSettings(Section):
+class AdminSettings(HttpSettings):
     """Health and metrics; plaintext, without credentials."""
 
-    listen: str
+    connections: int = Field(64, ge=8, le=65_536)
 
 
 class FileSealSettings(Section):
@@ -93,10 +155,14 @@ class AuditSettings(Section):
     """Where the audit stream goes, and how long a full batch may take before calls are refused."""
 
     directory: Path
-    max_wait_seconds: float = 0.005
+    max_wait_seconds: float = Field(0.005, ge=0, allow_inf_nan=False)
     max_batch: int = Field(256, ge=1, le=4096)
-    sink_timeout_seconds: float = 0.5
-    reserve_bytes: int = 64 * 1024 * 1024
+    sink_timeout_seconds: float = Field(0.5, gt=0, allow_inf_nan=False)
+    reserve_bytes: int = Field(64 * 1024 * 1024, ge=0)
+    segment_bytes: int = Field(64 * 1024 * 1024, ge=64 * 1024)
+    """How long a file of the stream grows before the next begins."""
+    segment_seconds: float = Field(300.0, ge=1.0)
+    """How old it grows. As often a digest is signed, also of an interval without records."""
 
 
 class PeerSettings(Section):
@@ -130,16 +196,18 @@ class Settings(Section):
     region: RegionName
     replica: str = "replica-1"
     database: str
-    grpc: ListenerSettings
+    grpc: GrpcSettings
     peer: ListenerSettings
     admin: AdminSettings
     aws: AwsSettings | None = None
     development: bool = False
-    """Whether `meridian dev` runs this Region: its AWS wire can then empty it."""
+    """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings, Field(discriminator="provider")], ...]
     audit: AuditSettings
     policies: Path
     principals: Path
+    denied_spiffe_ids: Path | None = None
+    """A file of SPIFFE ids, one a line, that are refused whatever their certificates say."""
     services: dict[str, str] = Field(default_factory=dict)
     """Service names of AWS, as key policies of AWS name them, by the service here that is meant: `account/name`."""
     accounts: dict[AccountId, AccountSettings] = Field(default_factory=dict)
@@ -151,13 +219,43 @@ class Settings(Section):
     reflection: bool = False
     uvloop: bool = True
 
+    @model_validator(mode="after")
+    def _keep_development_on_this_machine(self) -> Settings:
+        listeners = {"grpc": self.grpc.listen, "peer": self.peer.listen, "admin": self.admin.listen}
+        listeners |= {"aws": self.aws.listen} if self.aws is not None else {}
+        open_to_others = [f"{name}.listen" for name, address in listeners.items() if not is_loopback(address)]
+        if self.development and open_to_others:
+            raise ValueError(f"development is for loopback addresses alone: {', '.join(open_to_others)}")
+        if self.grpc.bearer_tokens and not self.development:
+            raise ValueError("grpc.bearer_tokens: static tokens are for development alone: give callers certificates")
+        return self
+
+    @field_validator("limits")
+    @classmethod
+    def _require_sound_limits(cls, value: Limits) -> Limits:
+        unsound = [field.name for field in fields(value) for number in _numbers(getattr(value, field.name)) if not _is_sound(number)]
+        if unsound:
+            raise ValueError(f"must be numbers from 0: {', '.join(dict.fromkeys(unsound))}")
+        return value
+
     @field_validator("throttle")
     @classmethod
     def _require_known_classes(cls, value: dict[str, float]) -> dict[str, float]:
         unknown = sorted(set(value) - set(RATES))
         if unknown:
             raise ValueError(f"no such class: {', '.join(unknown)}")
+        unsound = sorted(name for name, rate in value.items() if not _is_sound(rate))
+        if unsound:
+            raise ValueError(f"must be numbers from 0: {', '.join(unsound)}")
         return value
+
+
+def _numbers(value: Any) -> list[float]:
+    return list(value.values()) if isinstance(value, dict) else [value]
+
+
+def _is_sound(number: float) -> bool:
+    return math.isfinite(number) and number >= 0
 
 
 def load_settings(path: Path) -> Settings:
@@ -169,8 +267,13 @@ def load_settings(path: Path) -> Settings:
     try:
         settings = Settings.model_validate(document)
     except ValidationError as fault:
-        lines = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in fault.errors()]
+        lines = [f"{path}: {': '.join([*_place(e['loc']), e['msg']])}" for e in fault.errors()]
         raise SettingsError("\n".join(lines)) from fault
     if not settings.seals:
         raise SettingsError(f"{path}: seals: at least one seal is needed")
     return settings
+
+
+def _place(steps: tuple[int | str, ...]) -> list[str]:
+    """The dotted name of a setting; nothing where the fault is of the whole file."""
+    return [".".join(str(step) for step in steps)] if steps else []

@@ -27,6 +27,7 @@ NEVER = {
     "ipaddr": '{} == ip("203.0.113.77")',
     "EncryptionContext": '{}.hasTag("impossible")',
     "RequestTags": '{}.hasTag("impossible")',
+    "AnyCase": '{}.hasTag("impossible")',
     "Attestation": '{}.hasTag("impossible")',
 }
 """Type of an attribute → a condition that reads it and never holds."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.databases import new_database
+from tests.databases import name_of, new_database
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
@@ -19,15 +20,30 @@ KEK = 7
 """The key-encryption key that rows of these tests name."""
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty, migrated SQLite database, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "region.sqlite3"
+    asyncio.run(upgrade(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgresql_server: str) -> str:
+    """The name of an empty, migrated database on PostgreSQL, to be copied."""
+    url = asyncio.run(new_database(postgresql_server))
+    asyncio.run(upgrade(url))
+    return name_of(url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty, migrated database."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/region.sqlite3"
-    else:
-        url = asyncio.run(new_database(request.getfixturevalue("postgresql_server")))
-    asyncio.run(upgrade(url))
-    return url
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "region.sqlite3")
+        return f"sqlite:///{tmp_path}/region.sqlite3"
+    template = request.getfixturevalue("migrated_database")
+    return asyncio.run(new_database(request.getfixturevalue("postgresql_server"), template))
 
 
 @pytest_asyncio.fixture

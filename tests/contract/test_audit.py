@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from tests.audit_logs import Keyholder, open_file, open_stream, record
 
-from meridian.adapters.audit_file import AuditFile, streams_in
-from meridian.adapters.audit_stream import FileAuditStream
-from meridian.adapters.audit_verify import Verdict, verify_directory, verify_stream
-from meridian.adapters.clock_system import SystemClock
+from meridian.audit.findings import Verdict
+from meridian.audit.stream_files import segments_in as streams_in
+from meridian.audit.verify import Expected, verify_directory
 from meridian.errors import DependencyTimeoutException
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def record(number: int) -> dict[str, Any]:
-    return {"eventName": "Encrypt", "requestID": str(number), "meridian": {}}
-
-
-def open_file(directory: Path, stream: str = "s1", second: int = 0) -> AuditFile:
-    return AuditFile.open(directory, stream=stream, now=NOW.replace(second=second), reserve_bytes=0, names={"replica": "r"})
 
 
 def numbers(path: Path) -> list[str]:
@@ -38,20 +26,20 @@ def numbers(path: Path) -> list[str]:
 
 @pytest.mark.asyncio
 async def test_an_appended_record_is_in_the_file_when_append_returns(tmp_path: Path) -> None:
-    stream = FileAuditStream(open_file(tmp_path), SystemClock())
+    stream = open_stream(open_file(tmp_path))
     for n in range(3):
         await stream.append(record(n))
         assert numbers(streams_in(tmp_path)[0])[-1] == str(n)
     await stream.close()
-    report = verify_directory(tmp_path)
+    report = verify_directory(tmp_path, Expected())
     assert report.verdict is Verdict.CLEAN
-    assert report.streams[0].closed
+    assert report.streams[0].is_closed
     assert report.streams[0].records == 5
 
 
 @pytest.mark.asyncio
 async def test_many_at_once_share_their_syncs_and_keep_their_order(tmp_path: Path) -> None:
-    stream = FileAuditStream(open_file(tmp_path), SystemClock())
+    stream = open_stream(open_file(tmp_path))
     before = stream.syncs
     for _ in range(20):
         await asyncio.gather(*[stream.append(record(n)) for n in range(16)])
@@ -62,8 +50,18 @@ async def test_many_at_once_share_their_syncs_and_keep_their_order(tmp_path: Pat
 
 
 @pytest.mark.asyncio
+async def test_a_batch_is_no_larger_than_max_batch(tmp_path: Path) -> None:
+    for number, (max_batch, syncs) in enumerate(((2, range(8, 17)), (16, range(1, 8)))):
+        stream = open_stream(open_file(tmp_path / str(number)), max_batch=max_batch)
+        before = stream.syncs
+        await asyncio.gather(*[stream.append(record(n)) for n in range(16)])
+        assert stream.syncs - before in syncs
+        await stream.close()
+
+
+@pytest.mark.asyncio
 async def test_a_lone_caller_is_never_delayed_by_a_timer(tmp_path: Path) -> None:
-    stream = FileAuditStream(open_file(tmp_path), SystemClock(), max_wait_seconds=3600)
+    stream = open_stream(open_file(tmp_path), max_wait_seconds=3600)
     for n in range(20):
         await asyncio.wait_for(stream.append(record(n)), 30)
     await stream.close()
@@ -71,7 +69,7 @@ async def test_a_lone_caller_is_never_delayed_by_a_timer(tmp_path: Path) -> None
 
 @pytest.mark.asyncio
 async def test_a_caller_who_leaves_takes_nobody_along_and_his_record_is_written(tmp_path: Path) -> None:
-    stream = FileAuditStream(open_file(tmp_path), SystemClock())
+    stream = open_stream(open_file(tmp_path))
     tasks = [asyncio.create_task(stream.append(record(n))) for n in range(8)]
     await asyncio.sleep(0)
     tasks[3].cancel()
@@ -83,7 +81,7 @@ async def test_a_caller_who_leaves_takes_nobody_along_and_his_record_is_written(
 
 @pytest.mark.asyncio
 async def test_after_close_nothing_is_accepted(tmp_path: Path) -> None:
-    stream = FileAuditStream(open_file(tmp_path), SystemClock())
+    stream = open_stream(open_file(tmp_path))
     await stream.close()
     with pytest.raises(DependencyTimeoutException):
         await stream.append(record(1))
@@ -94,33 +92,32 @@ async def test_a_slow_sink_fails_its_callers(tmp_path: Path) -> None:
     file = open_file(tmp_path)
     write = file.write_batch
 
-    def slow(batch: Any) -> None:
+    def slow(batch: Any, kept: int) -> None:
         import time
 
         time.sleep(0.5)
-        write(batch)
+        write(batch, kept)
 
     file.write_batch = slow  # type: ignore[method-assign]  # a disk that hangs cannot be had here
-    stream = FileAuditStream(file, SystemClock(), sink_timeout_seconds=0.05)
+    stream = open_stream(file, sink_timeout_seconds=0.05)
     with pytest.raises(DependencyTimeoutException):
         await stream.append(record(1))
     await stream.close()
 
 
+ROOT = Path(__file__).parents[2]
+
+
 def run_child(program: str, directory: Path) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-c", program, str(directory)], capture_output=True, timeout=60, check=False, env=os.environ)
+    return subprocess.run([sys.executable, "-c", program, str(directory)], capture_output=True, timeout=60, check=False, cwd=ROOT)
 
 
 COMMON = """
 import asyncio, os, resource, signal, sys
-from datetime import datetime, UTC
 from pathlib import Path
-from meridian.adapters.audit_file import AuditFile
-from meridian.adapters.audit_stream import FileAuditStream
-from meridian.adapters.clock_system import SystemClock
+from tests.audit_logs import open_file, open_stream, record
 from meridian.errors import DependencyTimeoutException
-def record(n): return {"eventName": "Encrypt", "requestID": str(n), "meridian": {}}
-def opened(): return AuditFile.open(Path(sys.argv[1]), stream="s1", now=datetime(2026,1,1,tzinfo=UTC), reserve_bytes=0, names={})
+def opened(): return open_file(Path(sys.argv[1]))
 """
 
 
@@ -130,9 +127,10 @@ def test_a_full_disk_refuses_and_recovers_without_losing_the_chain(tmp_path: Pat
         + """
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 async def main():
-    stream = FileAuditStream(opened(), SystemClock())
+    stream = open_stream(opened())
     await stream.append(record(0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (900, resource.RLIM_INFINITY))
+    size = next(Path(sys.argv[1]).glob("*.jsonl")).stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 400, resource.RLIM_INFINITY))
     refused = 0
     for n in range(1, 30):
         try:
@@ -154,7 +152,7 @@ asyncio.run(main())
     assert refused > 20
     assert len(written) == 31 - refused
     assert written[-1] == "99"
-    assert verify_directory(tmp_path).verdict is Verdict.CLEAN
+    assert verify_directory(tmp_path, Expected()).verdict is Verdict.CLEAN
 
 
 def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
@@ -162,7 +160,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
         COMMON
         + """
 async def main():
-    stream = FileAuditStream(opened(), SystemClock())
+    stream = open_stream(opened())
     async def caller(start):
         for n in range(start, 100000, 4):
             await stream.append(record(n))
@@ -177,20 +175,21 @@ asyncio.run(main())
     acknowledged = set(ended.stdout.decode().split())
     assert len(acknowledged) > 100
     assert acknowledged <= set(numbers(streams_in(tmp_path)[0]))
-    assert verify_stream(streams_in(tmp_path)[0]).verdict in (Verdict.CLEAN, Verdict.INCOMPLETE)
+    assert verify_directory(tmp_path, Expected()).verdict in (Verdict.CLEAN, Verdict.INCOMPLETE)
 
 
 @pytest.mark.asyncio
 async def test_a_torn_tail_is_cut_and_told(tmp_path: Path) -> None:
-    first = FileAuditStream(open_file(tmp_path), SystemClock())
+    keyholder = Keyholder()
+    first = open_stream(open_file(tmp_path, keyholder=keyholder))
     await first.append(record(1))
     await first.close()
     path = streams_in(tmp_path)[0]
     path.write_bytes(path.read_bytes() + b'{"eventName":"torn')
-    assert verify_directory(tmp_path).verdict is Verdict.TAMPERED or verify_stream(path).bad_line == 4
-    second = FileAuditStream(open_file(tmp_path, "s2", 1), SystemClock())
+    assert [f.line for f in verify_directory(tmp_path, Expected()).findings] == [4]
+    second = open_stream(open_file(tmp_path, "s2", keyholder=keyholder))
     await second.close()
     opening = orjson.loads(streams_in(tmp_path)[1].read_bytes().splitlines()[0])
     assert opening["meridian"]["tornBytes"] == 18
     assert opening["meridian"]["previousStream"] == "s1"
-    assert verify_directory(tmp_path).verdict is Verdict.CLEAN
+    assert verify_directory(tmp_path, Expected()).verdict is Verdict.CLEAN

@@ -29,7 +29,7 @@ from meridian.domain.key import (
 )
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
-from meridian.ports.store import VersionConflict
+from meridian.ports.store import FeedPruned, VersionConflict
 from meridian.ports.store_rows import ImportKeyRow, KekRow, RegionIdentity, SecretRow
 from meridian.replication.set_state import add_member, found_set
 
@@ -204,10 +204,13 @@ async def test_a_wrapping_key_dies_of_failures_and_of_age(store: SqlStore) -> No
         assert await uow.import_keys.find("2" * 32) == rows[2]
         await uow.import_keys.delete_expired(now=NOW)
         assert await uow.import_keys.find("0" * 32) is None
-        await uow.import_keys.note_failure("1" * 32, tries_max=2)
-        assert await uow.import_keys.find("1" * 32) == replace(rows[1], failed_tries=1)
-        await uow.import_keys.note_failure("1" * 32, tries_max=2)
+        assert await uow.import_keys.take_try("1" * 32, tries_max=2) == replace(rows[1], failed_tries=1)
+        await uow.import_keys.give_back_try("1" * 32)
+        assert await uow.import_keys.find("1" * 32) == rows[1]
+        assert await uow.import_keys.take_try("1" * 32, tries_max=2) == replace(rows[1], failed_tries=1)
+        assert await uow.import_keys.take_try("1" * 32, tries_max=2) == replace(rows[1], failed_tries=2)
         assert await uow.import_keys.find("1" * 32) is None
+        assert await uow.import_keys.take_try("1" * 32, tries_max=2) is None
         await uow.import_keys.delete_of_key(ACCOUNT, KEY_ID)
         assert await uow.import_keys.find("2" * 32) is None
 
@@ -290,6 +293,39 @@ def set_row() -> SetRow:
 
 
 @pytest.mark.asyncio
+async def test_a_reader_whom_the_feed_has_left_behind_is_told(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        await uow.keys.insert(key())
+    for n in range(5):
+        async with store.transaction() as uow:
+            found = await uow.keys.find(ACCOUNT, KEY_ID)
+            assert found is not None
+            await uow.keys.update(replace(found, description=str(n)))
+    async with store.transaction() as uow:
+        last = await uow.region.last_change()
+        assert await uow.region.prune_changes(keep=2) >= 4
+        assert await uow.region.prune_changes(keep=2) == 0
+    async with store.reading() as uow:
+        assert [change.number for change in await uow.region.changes_after(last - 2, limit=10)] == [last - 1, last]
+        with pytest.raises(FeedPruned):
+            await uow.region.changes_after(last - 3, limit=10)
+
+
+@pytest.mark.asyncio
+async def test_old_events_are_forgotten_and_the_incarnations_they_came_of_are_not(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        for sequence in range(4):
+            await uow.inbox.record("eu-west-1", 7, sequence, b"d", now=NOW + timedelta(days=sequence))
+    async with store.transaction() as uow:
+        assert await uow.inbox.prune(before=NOW + timedelta(days=2), limit=1) == 1
+        assert await uow.inbox.prune(before=NOW + timedelta(days=2), limit=10) == 1
+        assert await uow.inbox.prune(before=NOW + timedelta(days=2), limit=10) == 0
+        assert await uow.inbox.prune(before=NOW + timedelta(days=9), limit=10) == 2
+        assert await uow.inbox.highest_incarnation("eu-west-1") == 7
+        assert await uow.inbox.record("eu-west-1", 7, 0, b"other", now=NOW)
+
+
+@pytest.mark.asyncio
 async def test_what_is_kept_about_a_set_comes_back(store: SqlStore) -> None:
     async with store.transaction() as uow:
         await uow.key_sets.insert(set_row())
@@ -314,7 +350,10 @@ async def test_reserved_places_are_listed_when_they_are_old(store: SqlStore) -> 
         assert list(await uow.key_sets.list_reserved(before=NOW + timedelta(microseconds=1), limit=5)) == [row]
 
 
-async def put(store: SqlStore, region: str = "eu-west-1", kind: str = "set_state") -> None:
+TARGET = "eu-west-1"
+
+
+async def put(store: SqlStore, region: str = TARGET, kind: str = "set_state") -> None:
     async with store.transaction() as uow:
         await uow.outbox.put(kind, region, ACCOUNT, MULTI, request_id="r", now=NOW)
 
@@ -325,7 +364,7 @@ async def test_an_entry_is_claimed_by_one_and_again_after_its_lease(store: SqlSt
 
     async def claim(at: SqlStore, now: datetime) -> int:
         async with at.transaction() as uow:
-            return len(await uow.outbox.claim_due(now=now, lease_owner="o", lease_seconds=15, limit=10))
+            return len(await uow.outbox.claim_due(TARGET, now=now, lease_owner="o", lease_seconds=15, limit=10))
 
     assert sorted(await asyncio.gather(claim(store, NOW), claim(other_store, NOW))) == [0, 1]
     assert await claim(store, NOW + timedelta(seconds=14)) == 0
@@ -336,12 +375,12 @@ async def test_an_entry_is_claimed_by_one_and_again_after_its_lease(store: SqlSt
 async def test_a_newer_intention_outlives_the_delivery_of_an_older_one(store: SqlStore) -> None:
     await put(store)
     async with store.transaction() as uow:
-        (older,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+        (older,) = await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)
     await put(store)
     async with store.transaction() as uow:
         await uow.outbox.delivered(older)
         await uow.outbox.failed(older, due_at=NOW + timedelta(days=1), error="late")
-        (newer,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+        (newer,) = await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)
         assert newer.sequence > older.sequence
         await uow.outbox.delivered(newer)
     async with store.reading() as uow:
@@ -353,11 +392,11 @@ async def test_a_failed_entry_waits_and_counts_its_attempts(store: SqlStore) -> 
     await put(store)
     for attempt in (1, 2):
         async with store.transaction() as uow:
-            (entry,) = await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+            (entry,) = await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)
             assert entry.attempts == attempt
             await uow.outbox.failed(entry, due_at=NOW if attempt == 1 else NOW + timedelta(seconds=9), error="refused")
     async with store.transaction() as uow:
-        assert list(await uow.outbox.claim_due(now=NOW, lease_owner="o", lease_seconds=15, limit=10)) == []
+        assert list(await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)) == []
         (listed,) = await uow.outbox.list(limit=10)
         assert (listed.last_error, listed.attempts) == ("refused", 2)
 

@@ -223,7 +223,7 @@ def world_of(asked: Asked) -> World:
         if name in ENTITY_MAPS:
             context[name] = Uid(ENTITY_MAPS[name], "request")
             tags[context[name]] = value
-    groups = {Uid("KMS::Group", group) for group in asked.principal.groups}
+    groups = {Uid("KMS::Group", f"{asked.principal.account}/{group}") for group in asked.principal.groups}
     return World(
         variables={"principal": principal, "resource": resource, "context": context},
         attributes={principal: {"arn": asked.principal.arn, "account": asked.principal.account}, resource: attributes},

@@ -97,7 +97,8 @@ def _resource_in(draw: Random) -> Expr:
 
 
 def _principal_in(draw: Random) -> Expr:
-    groups = [("uid", "KMS::Group", group) for group in draw.sample(GROUPS, 2)]
+    account = draw.choice(["111122223333", "444455556666"])
+    groups = [("uid", "KMS::Group", f"{account}/{group}") for group in draw.sample(GROUPS, 2)]
     return ("in", PRINCIPAL, draw.choice([groups[0], ("set", *groups), ("uid", "KMS::OrgUnit", "payments")]))
 
 

@@ -126,7 +126,7 @@ def _action_scope(draw: Random) -> Scope:
 
 
 def _principal_scope(draw: Random) -> Scope:
-    group = Uid("KMS::Group", draw.choice(GROUPS))
+    group = Uid("KMS::Group", f"{draw.choice(ACCOUNTS)}/{draw.choice(GROUPS)}")
     kind = draw.choice(["KMS::User", "KMS::Role", "KMS::Service"])
     exact = Scope("==", names=(Uid(kind, f"{draw.choice(ACCOUNTS)}/p{draw.randrange(5)}"),))
     account = Scope("in", names=(Uid("KMS::Account", draw.choice(ACCOUNTS)),))
@@ -211,6 +211,10 @@ def _resource(draw: Random, world: RandomWorld, caller: Principal, action: str) 
     return draw.choice(mine if mine and draw.random() < 0.5 else world.keys)
 
 
+def _lowered(pairs: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in pairs.items()}
+
+
 def _context(draw: Random, action: str, caller: Principal, grants: tuple[Grant, ...], new: Grant | None) -> dict[str, Any]:
     pairs, requested, region = _tags(draw), _tags(draw, 2), draw.choice(REGIONS)
     labels = frozenset(REGION_LABELS.get(region, ()))
@@ -219,7 +223,7 @@ def _context(draw: Random, action: str, caller: Principal, grants: tuple[Grant, 
         pairs = dict(ended.constraint) if ended is not None else {}
     made: dict[str, Any] = {}
     if action in CONTEXTS:
-        made |= {"encryptionContext": pairs, "encryptionContextKeys": frozenset(pairs)}
+        made |= {"encryptionContext": pairs, "encryptionContextAnyCase": _lowered(pairs), "encryptionContextKeys": frozenset(pairs)}
     if action in CONTEXTS - {"CreateGrant", "RetireGrant"}:
         made["encryptionAlgorithm"] = "SYMMETRIC_DEFAULT"
         made |= {"requestAlias": draw.choice(ALIASES)} if draw.random() < 0.5 else {}
@@ -228,11 +232,12 @@ def _context(draw: Random, action: str, caller: Principal, grants: tuple[Grant, 
         "ReEncryptFrom": {"reEncryptOnSameKey": draw.random() < 0.5},
         "CreateKey": {
             "requestTags": requested,
+            "requestTagsAnyCase": _lowered(requested),
             "tagKeys": frozenset(requested),
             "replication": draw.random() < 0.5,
             "bypassPolicyLockoutSafetyCheck": draw.random() < 0.5,
         },
-        "TagResource": {"requestTags": requested, "tagKeys": frozenset(requested)},
+        "TagResource": {"requestTags": requested, "requestTagsAnyCase": _lowered(requested), "tagKeys": frozenset(requested)},
         "PutKeyPolicy": {"bypassPolicyLockoutSafetyCheck": draw.random() < 0.5},
         "ReplicateKey": {"replicaRegion": region, "replicaRegionLabels": labels, "bypassPolicyLockoutSafetyCheck": draw.random() < 0.5},
         "UpdatePrimaryRegion": {"primaryRegion": region, "primaryRegionLabels": labels},

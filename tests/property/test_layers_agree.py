@@ -30,7 +30,7 @@ from meridian.authorization.entities import (
     resource_entities,
     resource_uid,
 )
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate
+from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
 from meridian.authorization.facts import ABSENT, CallFacts, cedar_time
 from meridian.authorization.key_policies import KeyPolicyReader
 from meridian.authorization.policies import Policy
@@ -39,6 +39,7 @@ from meridian.authorization.request_context import TAG_ENTITIES
 from meridian.authorization.schema_model import SchemaModel
 from meridian.bootstrap import policy_folder, schema_text
 from meridian.catalog import rpcs
+from meridian.domain.any_case import any_case
 from meridian.domain.call import Call, Evidence
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
@@ -77,7 +78,7 @@ class Deployed:
         self.source = _load(self.folder, text + gate)
         self.authorizer = _authorizer(self.source)
         self.in_entity_form = _authorizer(_load(self.entity_folder, text + gate + READS_ALL))
-        self.reader = KeyPolicyReader(schema(), SchemaModel(schema_text()), Limits())
+        self.reader = KeyPolicyReader(schema(), SchemaModel(schema_text()), Limits(), policies_as_json)
 
 
 def _load(folder: Path, text: str) -> PolicySource:
@@ -87,7 +88,10 @@ def _load(folder: Path, text: str) -> PolicySource:
 
 
 def _authorizer(source: PolicySource) -> Authorizer:
-    return Authorizer(schema_text=schema_text(), source=source, around=AROUND, limits=Limits())
+    return Authorizer(schema_text=schema_text(), source=source, around=AROUND, limits=Limits(), as_json=policies_as_json)
+
+
+ANY_CASE = "AnyCase"
 
 
 class AskedFacts:
@@ -109,6 +113,8 @@ class AskedFacts:
     def attribute(self, name: str) -> Any:
         if name in OF_THE_GRANT:
             return self._of_call.attribute(name)
+        if name.endswith(ANY_CASE) and name.removesuffix(ANY_CASE) in self._asked.context:
+            return any_case(self._asked.context[name.removesuffix(ANY_CASE)])
         return _plain(self._asked.context.get(name, ABSENT))
 
     def request_attribute(self, name: str) -> Any:
@@ -177,8 +183,8 @@ def _full_side(deployed: Deployed, asked: Asked, facts: AskedFacts, side: str) -
         context[name] = facts.attribute(name)
         kind = TAG_ENTITIES.get(name)
         if kind is not None:
-            named[(kind, "request")] = {"uid": {"type": kind, "id": "request"}, "attrs": {}, "parents": [], "tags": context[name]}
-            context[name] = {"__entity": {"type": kind, "id": "request"}}
+            named[(kind, name)] = {"uid": {"type": kind, "id": name}, "attrs": {}, "parents": [], "tags": context[name]}
+            context[name] = {"__entity": {"type": kind, "id": name}}
     decided = evaluate(
         principal=principal_uid(asked.principal),
         action=asked.action,

@@ -64,7 +64,7 @@ class MovingSet(RuleBasedStateMachine):
         self.rotations = 0
 
     def sign(self, state: SetState, region: str) -> Told:
-        told = Told(state, region, str(len(self.tokens)).encode(), region.encode())
+        told = Told(state, region, str(len(self.tokens)).encode(), region.encode(), 0)
         self.tokens[told.signed] = told
         return told
 

@@ -17,6 +17,7 @@ import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.hostile_in_process import EVIL, add_hostile, tell_lies
 from tests.network_in_process import Network
 from tests.region_in_process import InProcessRegion, regions, template
 
@@ -28,6 +29,8 @@ EMPTY = template(Path(FOLDER.name))
 NUMBERS = itertools.count()
 ROUNDS_TO_SETTLE = 8
 NAMES = ("us-east-1", "eu-west-1", "ap-south-1")
+STRANGER = "ca-central-1"
+"""A configured Region that no set lists, in an attacker's hands."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +50,12 @@ class Sets(RuleBasedStateMachine):
         folder = Path(FOLDER.name) / str(next(NUMBERS))
         folder.mkdir()
         self.network: Network = self.run(regions(folder, self.names, EMPTY))
+        self.hostile = self.run(add_hostile(self.network, folder, EMPTY, STRANGER))
+        self.lies = 0
         self.ended: set[str] = set()
         self.used: dict[str, set[str]] = {name: set() for name in self.names}
         self.lost_once = self.restored_once = False
+        self.successor = ""
         self.backups: dict[str, set[str]] = {}
         """What each Region had used when it was backed up: a restore loses what nobody else holds."""
         first = self.region(0)
@@ -134,7 +140,8 @@ class Sets(RuleBasedStateMachine):
         ):
             return
         self.lost_once = True
-        self.run(self.region(at).say(words.declare_lost, row.view.primary))
+        self.successor = self.region(at).name
+        self.run(self.region(at).say(words.declaring_lost(self.successor), row.view.primary))
         self.run(self.region(at).say(words.asking(OperatorWord.TAKE_OVER), row.view.primary))
 
     @rule(at=st.integers(0, 2))
@@ -154,7 +161,38 @@ class Sets(RuleBasedStateMachine):
         self.run(region.restore())
         self.used[region.name] = set(self.backups[region.name])
 
+    # ---- attackers
+
+    @rule(at=st.integers(0, 2))
+    def a_stranger_lies(self, at: int) -> None:
+        self.lies += 1
+        assert not self.run(tell_lies(self.hostile, self.region(at), self.lies)), "a stranger's state is taken"
+        assert self.run(self.hostile.pry(self.region(at))) == []
+
+    @rule(at=st.integers(0, 2), to=st.integers(1, 2))
+    def a_member_lies(self, at: int, to: int) -> None:
+        """A Region that the other does not know as primary signs that it is."""
+        liar, victim = self.region(at), self.region(at + to)
+        row = self.rows().get(victim.name)
+        if liar is victim or row is None or row.view is None or liar.name in (row.view.primary, row.view.issuer):
+            return
+        self.lies += 1
+        assert not self.run(tell_lies(liar, victim, 1_000_000 + self.lies)), "a member's forged state is taken"
+
     # ---- what always holds
+
+    @invariant()
+    def nobody_lends_himself_authority(self) -> None:
+        """No Region that a chain does not list is listed, primary, or has planted anything; nobody is stale at a peer's word."""
+        for name, row in self.rows().items():
+            region = self.network.regions[name]
+            assert not row.stale or self.restored_once, "a Region is stale at a peer's word"
+            assert region.identity.incarnation <= int(self.restored_once)
+            if row.view is not None:
+                assert row.view.primary in self.names
+                assert {m.region for m in row.view.members} <= set(self.names)
+                assert EVIL not in row.view.material_ids
+            assert len(row.refused_serials) <= 25, "a row grows"
 
     def apart(self, rows: dict[str, SetRow]) -> set[str]:
         named = {name for row in rows.values() for name in row.lost}
@@ -211,7 +249,7 @@ class Sets(RuleBasedStateMachine):
         lost = {name for row in self.rows().values() for name in row.lost}
         for name in lost:
             for other in set(self.names) - {name}:
-                self.run(network[other].say(words.declare_lost, name))
+                self.run(network[other].say(words.declaring_lost(self.successor), name))
             self.finish_rounds(3)
             for other in set(self.names) - {name}:
                 self.run(network[other].say(words.withdraw_lost, name))

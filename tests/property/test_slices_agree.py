@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate
+from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
 from meridian.authorization.facts import PlainFacts
 from meridian.authorization.policy_files import PolicySource, load_policies
 from meridian.authorization.request_context import TAG_ENTITIES
 from meridian.bootstrap import policy_folder, schema_text
+from meridian.domain.any_case import any_case
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.limits import Limits
@@ -47,7 +48,7 @@ def source() -> PolicySource:
 
 @cache
 def authorizer() -> Authorizer:
-    return Authorizer(schema_text=schema().text, source=source(), around=AROUND, limits=Limits())
+    return Authorizer(schema_text=schema().text, source=source(), around=AROUND, limits=Limits(), as_json=policies_as_json)
 
 
 @cache
@@ -109,10 +110,12 @@ def attributes(data: st.DataObject) -> dict[str, Any]:
     return {
         "encryptionAlgorithm": "SYMMETRIC_DEFAULT",
         "encryptionContext": context,
+        "encryptionContextAnyCase": any_case(context),
         "encryptionContextKeys": sorted(context),
         "reEncryptOnSameKey": data.draw(st.booleans()),
         "bypassPolicyLockoutSafetyCheck": data.draw(st.booleans()),
         "requestTags": requested,
+        "requestTagsAnyCase": any_case(requested),
         "tagKeys": sorted(requested),
         "replication": data.draw(st.booleans()),
         "replicaRegion": region,

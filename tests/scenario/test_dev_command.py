@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.deployment import free_ports
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.dev_files import HOST, DevFolder
 from meridian.client import Client, Endpoint
 
 MERIDIAN = str(Path(sys.executable).parent / "meridian")
@@ -34,6 +35,11 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[int, float]:
     process.send_signal(signal.SIGINT)
     code = process.wait(timeout=15)
     return code, time.monotonic() - began
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    """Everything in a folder that others than its owner may use."""
+    return [p for p in (folder, *folder.rglob("*")) if not p.is_symlink() and stat.S_IMODE(p.stat().st_mode) & 0o077]
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -68,20 +74,52 @@ def test_it_serves_ends_at_ctrl_c_and_has_every_key_when_it_comes_back(tmp_path:
             timeout=30,
         )
         assert (done.returncode, done.stdout) == (0, "kept\n")
+        made = {path.name for path in data.rglob("*")}
+        assert {"region.sqlite3", "region.sqlite3-wal", "log", "env", "pid"} <= made
+        assert open_to_others(data) == []
+        out = tmp_path / "key"
+        out.write_text("open to all")
+        out.chmod(0o666)
+        generate = [MERIDIAN, "kms", "generate-data-key", "--key-id", key_id, "--key-spec", "AES_256", "--field", "Plaintext", "--out", out]
+        app = {"MERIDIAN_CERTIFICATE": f"{data}/clients/developer.crt", "MERIDIAN_PRIVATE_KEY": f"{data}/clients/developer.key"}
+        subprocess.run(generate, env={**os.environ, **environment(data), **app}, check=True, timeout=30)
+        assert (out.stat().st_size, stat.S_IMODE(out.stat().st_mode)) == (32, 0o600)
+        process.send_signal(signal.SIGHUP)
+        until = time.monotonic() + 20
+        while "files read again" not in (data / "us-east-1" / "log").read_text():
+            assert time.monotonic() < until, "SIGHUP is passed on"
+            time.sleep(0.1)
     finally:
         assert interrupt(process)[0] == 0
 
 
+@pytest.mark.timeout(120)
+def test_the_ports_of_the_aws_wire_follow_the_option_and_are_kept(tmp_path: Path) -> None:
+    first, aws = free_ports(4), free_ports(2)
+    process = start(tmp_path / "d", first, "--aws-port", str(aws))
+    try:
+        text = (tmp_path / "d" / "env").read_text()
+        assert f"AWS_ENDPOINT_URL_KMS='http://{HOST}:{aws}'" in text
+        assert f"MERIDIAN_AWS_ENDPOINT_EU_WEST_1='http://{HOST}:{aws + 1}'" in text
+        for port in (aws, aws + 1):
+            with socket.create_connection((HOST, port), timeout=5):
+                pass
+    finally:
+        assert interrupt(process)[0] == 0
+    folder = DevFolder(tmp_path / "d", ["us-east-1", "eu-west-1"], grpc_port=1, admin_port=3, aws_port=None)
+    assert [place.aws_port for place in folder.places] == [aws, aws + 1]
+    free = DevFolder(tmp_path / "e", ["us-east-1"], grpc_port=1, admin_port=3, aws_port=None)
+    assert free.places[0].aws_port not in (aws, 0)
+
+
 @pytest.mark.timeout(60)
 def test_what_it_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
-    from meridian.cli.dev_files import DevFolder
-
-    folder = DevFolder(tmp_path / "d", ["us-east-1"], grpc_port=1, admin_port=2)
+    folder = DevFolder(tmp_path / "d", ["us-east-1"], grpc_port=1, admin_port=2, aws_port=None)
     folder.prepare(None)
     folder.write_settings({})
-    private = [p for p in folder.root.rglob("*") if p.is_file() and "policies" not in p.parts]
-    assert len(private) > 15
-    assert [p for p in private if stat.S_IMODE(p.stat().st_mode) & 0o077] == []
+    private = [p for p in folder.root.rglob("*") if p.is_file()]
+    assert len(private) > 25
+    assert open_to_others(folder.root) == []
     before = {p: p.read_bytes() for p in private}
     folder.prepare(None)
     assert {p: p.read_bytes() for p in private} == before, "made once, kept"

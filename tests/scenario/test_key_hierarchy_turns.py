@@ -119,6 +119,7 @@ def test_a_seal_is_added_and_the_first_one_dropped(regions: Deployment) -> None:
     place = regions.place(HOME)
     passphrase = place.folder / "passphrase"
     passphrase.write_text("correct horse battery staple\n")
+    passphrase.chmod(0o600)
     before = place.settings.read_text()
     file_seal = f'[[seals]]\nprovider = "file"\npath = "{place.folder}/seal"\n'
     added = f'[[seals]]\nprovider = "passphrase"\npassphrase_file = "{passphrase}"\ntime_cost = 3\nmemory_kib = 65536\nparallelism = 1\n'

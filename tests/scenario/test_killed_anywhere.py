@@ -49,9 +49,8 @@ def require_usable(regions: Deployment, region: str, key_id: str) -> None:
 
 
 def require_clean_audit(regions: Deployment, region: str) -> None:
-    from meridian.adapters.audit_verify import Verdict, verify_directory
-
-    assert verify_directory(regions.place(region).folder / "audit").verdict is Verdict.CLEAN
+    done = regions.verify_audit(region)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_point_is_walked() -> None:

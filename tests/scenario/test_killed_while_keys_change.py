@@ -11,7 +11,6 @@ import pytest
 from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import bring, parameters, random_material, wrap
 
-from meridian.adapters.audit_verify import Verdict, verify_directory
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError, NotFoundException
 from meridian.fault_points import VARIABLE, FaultPoint
@@ -47,7 +46,8 @@ def revive(regions: Deployment, region: str) -> None:
 
 def require_clean_audit(regions: Deployment, *names: str) -> None:
     for region in names:
-        assert verify_directory(regions.place(region).folder / "audit").verdict is Verdict.CLEAN
+        done = regions.verify_audit(region)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("point", [FaultPoint.IMPORT_BEFORE_COMMIT, FaultPoint.IMPORT_AFTER_COMMIT])

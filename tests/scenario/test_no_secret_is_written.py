@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
+from tests.reported_events import ReportedEvents
 
 from meridian.client import errors
 from meridian.kms.v1 import types_pb2 as t
@@ -68,7 +69,7 @@ def test_the_database_alone_holds_no_readable_material(own_regions: Deployment) 
             key = await uow.keys.find("111122223333", key_id)
         assert identity is not None
         assert key is not None
-        engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy())
+        engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), ReportedEvents())
         await store.close()
         return engine.material_bytes(key, key.materials[0])
 

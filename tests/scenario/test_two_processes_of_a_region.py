@@ -3,80 +3,27 @@ time is done once."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.databases import new_database
-from tests.deployment import HOME, Deployment, free_ports
+from tests.deployment import HOME
 from tests.openssl import bring, random_material
+from tests.twins import Twins, two_processes
 
-from meridian.bootstrap import initialise
-from meridian.cli.dev_files import HOST
-from meridian.client import Client, Endpoint, errors
+from meridian.client import Client, errors
 from meridian.kms.v1 import types_pb2 as t
-from meridian.settings import load_settings
 
 A_SECOND = 1.0
 KEYS = 6
 
 
-@dataclass
-class Twins:
-    """A Region's first process, and the port of its second."""
-
-    deployment: Deployment
-    port: int
-    audit: Path
-
-    @contextlib.contextmanager
-    def second(self, caller: str) -> Iterator[Client]:
-        own = self.deployment.endpoint(HOME, caller)
-        with Client(Endpoint(f"{HOST}:{self.port}", own.ca, own.certificate, own.private_key)) as client:
-            yield client
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        import json
-
-        other = [json.loads(line) for path in self.audit.glob("*.jsonl") for line in path.read_text().splitlines()]
-        return [r for r in [*self.deployment.audit(HOME), *other] if r["eventName"] == name]
-
-
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Twins]:
     added = "limits.day_seconds = 0.05\nlimits.rotation_conflict_seconds = 0.0\n"
-    deployment = Deployment(tmp_path_factory.mktemp("twins"), [HOME], added).prepare()
-    place = deployment.place(HOME)
-    url = asyncio.run(new_database(postgresql_server))
-    lines = [f'database = "{url}"' if line.startswith("database") else line for line in place.settings.read_text().splitlines()]
-    place.settings.write_text("\n".join(lines))
-    asyncio.run(initialise(load_settings(place.settings)))
-    first, audit = free_ports(4), place.folder / "audit-2"
-    text = 'replica = "replica-2"\n' + place.settings.read_text()
-    for at, port in enumerate((place.grpc_port, place.admin_port, place.peer_port, place.aws_port)):
-        text = text.replace(f":{port}", f":{first + at}")
-    settings = place.folder / "second.toml"
-    settings.write_text(text.replace(f"{place.folder}/audit", str(audit)))
-    second = None
-    try:
-        deployment.start()
-        command = [sys.executable, "-m", "meridian", "serve", "--config", str(settings), "--allow-file-seal"]
-        with (place.folder / "log-2").open("ab") as log:
-            second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-        assert second.stdout is not None
-        assert second.stdout.readline().startswith(b"ready"), (place.folder / "log-2").read_text()
-        yield Twins(deployment, first, audit)
-    finally:
-        if second is not None:
-            second.terminate()
-            second.wait(timeout=20)
-        deployment.stop_all()
+    with two_processes(tmp_path_factory.mktemp("twins"), postgresql_server, added) as made:
+        yield made
 
 
 def refused(client: Client, error: type[Exception], **fields: Any) -> bool:

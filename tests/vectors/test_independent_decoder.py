@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
@@ -38,7 +39,7 @@ decoder = load_decoder()
 
 
 def engine_and_key(multi_region: bool) -> tuple[SymmetricCommands, Key]:
-    engine = SymmetricCommands(Keyring({1: Secret(KEK)}, 1, OsEntropy()), SystemClock(), OsEntropy())
+    engine = SymmetricCommands(Keyring({1: Secret(KEK)}, 1, OsEntropy(), ReportedEvents()), SystemClock(), OsEntropy())
     key = Key(
         partition="aws",
         region="eu-west-1",

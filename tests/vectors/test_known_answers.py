@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
@@ -59,7 +60,7 @@ def key_of(case: dict[str, Any]) -> Key:
 
 
 def engine_with(material: bytes, key: Key) -> tuple[SymmetricCommands, Key]:
-    engine = SymmetricCommands(Keyring({1: Secret(bytes(range(32)))}, 1, OsEntropy()), SystemClock(), OsEntropy())
+    engine = SymmetricCommands(Keyring({1: Secret(bytes(range(32)))}, 1, OsEntropy(), ReportedEvents()), SystemClock(), OsEntropy())
     return engine, key.with_material(engine.wrap_material(key, material, 0), current=True)
 
 
@@ -139,7 +140,7 @@ def test_the_engine_hedges_its_nonces(known: dict[str, Any]) -> None:
     key_id = "1234abcd-12ab-34cd-56ef-1234567890ab"
     key = key_of({"identity": case["identity"], "keyId": key_id})
     entropy = FixedEntropy(bytes.fromhex(case["random"]))
-    engine = SymmetricCommands(Keyring({1: Secret(bytes(32))}, 1, OsEntropy()), SystemClock(), entropy)
+    engine = SymmetricCommands(Keyring({1: Secret(bytes(32))}, 1, OsEntropy(), ReportedEvents()), SystemClock(), entropy)
     stored = key.with_material(engine.wrap_material(key, bytes.fromhex(case["material"]), 0), current=True)
     context = canonical_encryption_context(case["encryptionContext"])
     blob = engine.encrypt(stored, context, bytes.fromhex(case["plaintext"])).ciphertext_blob
@@ -160,7 +161,7 @@ def test_wrapped_rows(known: dict[str, Any]) -> None:
     for case in known["row"]:
         identity = row_identity(bytes.fromhex(case["identity"]))
         assert identity.encoded().hex() == case["identity"]
-        ring = Keyring({case["kekNumber"]: Secret(bytes.fromhex(case["kek"]))}, case["kekNumber"], OsEntropy())
+        ring = Keyring({case["kekNumber"]: Secret(bytes.fromhex(case["kek"]))}, case["kekNumber"], OsEntropy(), ReportedEvents())
         wrapped = bytes.fromhex(case["wrapped"])
         assert ring.unwrap(identity, wrapped).hex() == case["plaintext"]
         for other in (identity._replace(account="444455556666"), identity._replace(row_version=2), identity._replace(kind="x")):
@@ -175,7 +176,8 @@ def test_import_tokens(known: dict[str, Any]) -> None:
         assert box.open_box(box.IMPORT_TOKEN, kek, b"", token).hex() == case["payload"]
         assert box.box_name(box.IMPORT_TOKEN, token).hex() == case["tokenId"]
         arn, algorithm, spec, _, issued, expires = read_length_prefixed_tuple(bytes.fromhex(case["payload"]))
-        opened = ImportCommands(Keyring({number: kek}, number, OsEntropy()), _none(), OsEntropy()).open_import_token(token)
+        ring = Keyring({number: kek}, number, OsEntropy(), ReportedEvents())
+        opened = ImportCommands(ring, _none(), OsEntropy()).open_import_token(token)
         assert (opened.key_arn, opened.wrapping_algorithm, opened.wrapping_key_spec) == (arn.decode(), algorithm.decode(), spec.decode())
         assert opened.expires_at.timestamp() * 1000 == int.from_bytes(expires, "big") > int.from_bytes(issued, "big")
         for at in range(len(token)):

@@ -1,37 +1,53 @@
-"""One audit stream on disk: a file of chained lines, written in batches.
+"""One audit stream on disk: chained lines in segments, and signed digests of them.
 
-INVARIANT: the chain's position moves only when a batch is durable. After a failed write the file is cut back to that position
+INVARIANT: the chain's position moves only when a batch is durable. After a failed write the segment is cut back to that position
 before anything else is written, so a record is in the chain exactly if it was acknowledged, or belongs to the last batch.
+
+INVARIANT: what is promised to changes that may be committed already (`kept`) is set aside on the disk before anything else is written.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from meridian.domain.audit_chain import NO_HASH, leaf_hash
-from meridian.domain.audit_record import Record, bounded, event_time
+from meridian.adapters.audit_segment import AuditDirectory, Segment
+from meridian.audit.chain import NO_HASH, Tree, leaf_hash
+from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
+from meridian.audit.keys import AuditSigner, RegionNames
+from meridian.audit.stream_files import cut_torn_tail, digest_name, segment_name
+from meridian.domain.audit_bounds import RECORD_BYTES_MAX, shortened
+from meridian.domain.audit_record import Record, event_time
+from meridian.ports.audit_streams import StreamHead
+from meridian.ports.clock import Clock
 
-SUFFIX: Final = ".jsonl"
-TAIL_BYTES: Final = 1 << 20
-RECORD_BYTES_MAX: Final = 16 * 1024
-LOOK_AGAIN_BYTES: Final = 1 << 20
+ROOM_BYTES: Final = RECORD_BYTES_MAX + 1
+"""What is set aside for one record."""
+TRY_AGAIN_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
-    """Where an earlier stream ends."""
+class Opening:
+    """What a stream says of itself in its first record."""
 
+    names: RegionNames
+    replica: str
+    epoch: int
     stream: str
-    last_hash: str
-    torn_bytes: int
+    registered: StreamHead | None
+    """Where the database has last seen this replica's stream before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRules:
+    """When a segment is closed and a digest signed, and how much of the disk is left free."""
+
+    bytes: int
+    seconds: float
+    reserve_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,142 +55,254 @@ class Batch:
     """Lines ready to be written, and where the chain stands after them."""
 
     data: bytes
-    records: int
+    leaves: tuple[str, ...]
+    sequence: int
+    last_hash: str
+    times: tuple[str, str]
+    """Oldest and newest `eventTime`."""
+    is_committed: bool
+    """Whether a change that stands already waits for one of the records; they may use the space that is set aside."""
+
+
+class Position(NamedTuple):
+    """Where the chain stands: the next sequence number, and the hash of the last line."""
+
     sequence: int
     last_hash: str
 
 
 class AuditFile:
-    """A stream that is open for writing. Used by one thread at a time."""
+    """A stream that is open for writing. Used by one thread at a time, but for `chain` and `head`."""
 
-    def __init__(self, path: Path, stream: str, reserve_bytes: int) -> None:
-        self.path = path
-        self._stream = stream
-        self._reserve_bytes = reserve_bytes
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._length = 0
-        self._sequence = 0
-        self._last_hash = NO_HASH
-        self._needs_cut = False
-        self._known_free = 0
+    def __init__(self, directory: AuditDirectory, opening: Opening, rules: SegmentRules, signer: AuditSigner, clock: Clock) -> None:
+        self._directory = directory
+        self._opening = opening
+        self._rules = rules
+        self._signer = signer
+        self._clock = clock
+        self._stamp = f"{clock.now():%Y%m%dT%H%M%S.%fZ}"
+        self._segment: Segment | None = None
+        self._segments = 0
+        self._digests = 0
+        self._position = Position(0, NO_HASH)
+        self._tree = Tree()
+        self._signed_size = 0
+        self._signed_at = event_time(clock.now())
+        self._due = clock.monotonic() + rules.seconds
+        self._not_before = clock.monotonic()
+        self._previous: DigestLink | None = None
+        self.on_fault: Callable[[OSError], None] = lambda fault: None
+        """Told of a digest that could not be written; calls go on, and it is tried again."""
         self.syncs = 0
         self.records = 0
 
     @classmethod
-    def open(cls, directory: Path, *, stream: str, now: datetime, reserve_bytes: int, names: Record) -> AuditFile:
-        """Begin a stream with its StreamOpen record, which names the stream before it. Raises: OSError."""
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        tail = cut_torn_tail(directory)
-        made = cls(directory / f"{now:%Y%m%dT%H%M%S.%fZ}-{stream}{SUFFIX}", stream, reserve_bytes)
-        opening: Record = {"eventName": "StreamOpen", "eventTime": event_time(now), "meridian": dict(names)}
+    def open(cls, directory: AuditDirectory, opening: Opening, rules: SegmentRules, signer: AuditSigner, clock: Clock) -> AuditFile:
+        """Begin a stream with its StreamOpen record, which names the stream before it, and sign that. Raises: OSError."""
+        tail = cut_torn_tail(directory.path)
+        made = cls(directory, opening, rules, signer, clock)
+        record = made._opening_record()
         if tail is not None:
-            opening["meridian"] |= {"previousStream": tail.stream, "previousHash": tail.last_hash, "tornBytes": tail.torn_bytes}
-        made.write([opening])
-        _sync_directory(directory)
+            made._previous = tail.digest
+            record["meridian"] |= {"previousStream": tail.stream, "previousHash": tail.last_hash, "tornBytes": tail.torn_bytes}
+        made.write([record])
+        made._sign(())
         return made
+
+    @property
+    def directory(self) -> AuditDirectory:
+        return self._directory
+
+    @property
+    def signer(self) -> AuditSigner:
+        """The audit key that the next digest is signed with."""
+        return self._signer
+
+    @property
+    def head(self) -> StreamHead:
+        """The last durable record."""
+        position = self._position
+        return StreamHead(self._opening.stream, position.sequence - 1, position.last_hash, self._digests)
+
+    def use_signer(self, signer: AuditSigner) -> None:
+        """Sign with another key from now on."""
+        self._signer = signer
+
+    def _opening_record(self) -> Record:
+        opening, names, registered = self._opening, self._opening.names, self._opening.registered
+        inner: Record = {
+            "deployment": names.deployment,
+            "partition": names.partition,
+            "region": names.region,
+            "replica": opening.replica,
+            "epoch": opening.epoch,
+            "digestSeconds": self._rules.seconds,
+            "segment": segment_name(self._stamp, opening.stream, 1),
+        }
+        if registered is not None:
+            inner["registered"] = {"stream": registered.stream, "seq": registered.sequence, "hash": registered.hash}
+        return {"eventName": "StreamOpen", "eventTime": event_time(self._clock.now()), "meridian": inner}
+
+    # ------------------------------------------------------------ records
+
+    def chain(self, records: Sequence[Record], *, is_committed: bool = False) -> Batch:
+        """The lines of these records, chained to what is durable now."""
+        stream, lines, leaves = self._opening.stream, [], []
+        sequence, last_hash = self._position
+        oldest = newest = ""
+        for record in records:
+            inner: dict[str, Any] = record["meridian"]
+            inner["stream"], inner["seq"], inner["prevHash"] = stream, sequence, last_hash
+            line = shortened(orjson.dumps(record))
+            last_hash = leaf_hash(line)
+            leaves.append(last_hash)
+            sequence += 1
+            lines.append(line)
+            moment: str = record.get("eventTime", "")
+            if moment > newest:
+                newest = moment
+            if moment < oldest or not oldest:
+                oldest = moment
+        lines.append(b"")
+        return Batch(b"\n".join(lines), tuple(leaves), sequence, last_hash, (oldest, newest), is_committed)
 
     def write(self, records: Sequence[Record]) -> None:
         """Append records and return when they are durable. Raises: OSError; then none of them is in the chain."""
-        self.write_batch(self.chain(records))
+        self.write_batch(self.chain(records), 0)
 
-    def write_batch(self, batch: Batch) -> None:
-        """Append a batch that follows on what is durable now. Raises: OSError; then none of it is in the chain."""
-        if self._needs_cut:
-            os.ftruncate(self._descriptor, self._length)
-            self._needs_cut = False
-        data = batch.data
-        self._require_reserve(len(data))
-        self._needs_cut = True
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self._descriptor, data[written:] if written else data, self._length + written)
-        os.fdatasync(self._descriptor)
-        self._needs_cut = False
-        self.syncs += 1
-        self.records += batch.records
-        self._length += len(data)
-        self._sequence, self._last_hash = batch.sequence, batch.last_hash
+    def write_batch(self, batch: Batch, kept: int) -> None:
+        """Append a batch that follows on what is durable now, with space left for `kept` records more.
 
-    def close(self, now: datetime) -> None:
-        """Write StreamClose and close the file. Raises: OSError; the file is closed all the same."""
+        Raises: OSError; then none of it is in the chain.
+        """
+        segment = self._segment_for(len(batch.data), kept)
+        segment.cut()
         try:
-            self.write([{"eventName": "StreamClose", "eventTime": event_time(now), "meridian": {}}])
+            segment.require_room(len(batch.data), kept * ROOM_BYTES, strictly=False)
+        except OSError:
+            if not (batch.is_committed and segment.has_room(len(batch.data))):
+                raise
+        segment.write(batch.data)
+        self.syncs += 1
+        self.records += len(batch.leaves)
+        segment.oldest = min(segment.oldest or batch.times[0], batch.times[0])
+        segment.newest = max(segment.newest, batch.times[1])
+        for leaf in batch.leaves:
+            self._tree.add(leaf)
+        self._position = Position(batch.sequence, batch.last_hash)
+
+    def require_room(self, kept: int) -> None:
+        """Set space aside for so many records. Raises: OSError where that cannot be had, or the files are not where they were."""
+        self._directory.require_in_place()
+        segment = self._segment_for(0, kept)
+        segment.cut()
+        segment.require_in_place()
+        segment.require_room(0, kept * ROOM_BYTES, strictly=True)
+
+    def close(self) -> None:
+        """Write StreamClose, sign the last digest, close the file and give up the directory. Raises: OSError; all is closed all the
+        same.
+        """
+        try:
+            self.write([{"eventName": "StreamClose", "eventTime": event_time(self._clock.now()), "meridian": {}}])
+            self._end_segment(None)
         finally:
-            os.close(self._descriptor)
+            if self._segment is not None:
+                self._segment.close()
+            self._directory.close()
 
-    def chain(self, records: Sequence[Record]) -> Batch:
-        """The lines of these records, chained to what is durable now."""
-        sequence, last_hash, lines = self._sequence, self._last_hash, []
-        for record in records:
-            inner: dict[str, Any] = record["meridian"]
-            inner["stream"], inner["seq"], inner["prevHash"] = self._stream, sequence, last_hash
-            line = orjson.dumps(record)
-            if len(line) > RECORD_BYTES_MAX:
-                line = orjson.dumps(bounded(record))
-            last_hash = leaf_hash(line)
-            sequence += 1
-            lines.append(line)
-        lines.append(b"")
-        return Batch(b"\n".join(lines), len(records), sequence, last_hash)
+    # ------------------------------------------------------------ segments and digests
 
-    def _require_reserve(self, needed: int) -> None:
-        """Look at the disk again when what was free at the last look may be used up to its reserve."""
-        self._known_free -= needed
-        if self._reserve_bytes and self._known_free < self._reserve_bytes:
-            disk = os.fstatvfs(self._descriptor)
-            free = disk.f_bavail * disk.f_frsize
-            # Others write here too: only a part of what is free is counted on until the next look.
-            self._known_free = self._reserve_bytes + min(free - self._reserve_bytes, LOOK_AGAIN_BYTES) - needed
-            if free < self._reserve_bytes:
-                raise OSError(errno.ENOSPC, "the audit disk is down to its reserve")
+    def tick(self, kept: int) -> None:
+        """Close the segment and sign, if it is time and no change waits for its record."""
+        if self._clock.monotonic() >= self._due and self._may_try() and not kept:
+            self._try(lambda: self._end_segment(None))
 
+    def seconds_until_due(self) -> float:
+        """How long `tick` has nothing to do."""
+        return max(0.01, max(self._due, self._not_before) - self._clock.monotonic())
 
-def streams_in(directory: Path) -> list[Path]:
-    """The stream files of a directory, oldest first."""
-    return sorted(p for p in directory.glob(f"*{SUFFIX}") if p.is_file())
+    def _segment_for(self, size: int, kept: int) -> Segment:
+        """The segment that takes the next bytes: a new one where the present one is old, or would grow over its bound."""
+        segment = self._segment
+        if segment is None:
+            self._segment = self._new_segment(size, kept)
+            return self._segment
+        is_due = self._clock.monotonic() >= self._due or segment.length + size > self._rules.bytes
+        if is_due and segment.length and self._may_try():
+            self._try(lambda: self._turn(size, kept))
+        return self._segment or segment
 
+    def _turn(self, size: int, kept: int) -> None:
+        """Go on in a new segment. It has its space before the old one is given up, and the old one its digest."""
+        new = self._new_segment(size, kept)
+        try:
+            self._end_segment(new)
+        finally:
+            if self._segment is not new:
+                self._segments -= 1
+                new.remove()
 
-def stream_of(path: Path) -> str:
-    """The stream id in a file's name."""
-    return path.stem.split("-", 1)[-1]
+    def _new_segment(self, size: int, kept: int) -> Segment:
+        name = segment_name(self._stamp, self._opening.stream, self._segments + 1)
+        made = Segment(self._directory, name, self._rules.reserve_bytes)
+        try:
+            made.require_room(size, kept * ROOM_BYTES, strictly=False)
+            self._directory.sync()
+        except OSError:
+            made.remove()
+            raise
+        self._segments += 1
+        return made
 
+    def _end_segment(self, following: Segment | None) -> None:
+        """Sign what the stream holds now, its last segment with it, and close that."""
+        segment = self._segment
+        if segment is None or not segment.length:
+            self._sign(())
+            return
+        segment.cut()
+        segment.require_in_place()  # a file that is gone is not signed and passed over: the stream stops with it
+        self._sign((LogFile(segment.path.name, segment.sha256, segment.oldest, segment.newest),))
+        self._segment = following
+        segment.close()
 
-def events_in(directory: Path, event_ids: Collection[str]) -> set[str]:
-    """Which of these event ids stand in the streams of a directory; the newest stream is read first."""
-    missing, found = set(event_ids), set()
-    for path in reversed(streams_in(directory)):
-        if not missing:
-            break
-        text = path.read_bytes()
-        here = {name for name in missing if name.encode() in text}
-        found |= here
-        missing -= here
-    return found
+    def _sign(self, log_files: tuple[LogFile, ...]) -> None:
+        opening, names = self._opening, self._opening.names
+        name, now = digest_name(self._stamp, opening.stream, self._digests), event_time(self._clock.now())
+        size = self._tree.size
+        data, link = signed_digest(
+            self._signer,
+            name=name,
+            start=self._signed_at,
+            end=now,
+            previous=self._previous,
+            log_files=log_files,
+            extent=Extent(
+                stream=opening.stream,
+                number=self._digests,
+                firstSeq=self._signed_size,
+                lastSeq=size - 1,
+                treeSize=size,
+                rootHash=self._tree.root(),
+                epoch=opening.epoch,
+                deployment=names.deployment,
+                partition=names.partition,
+                region=names.region,
+            ),
+        )
+        self._directory.write(name, data)
+        self._digests += 1
+        self._previous, self._signed_size, self._signed_at = link, size, now
+        self._due = self._clock.monotonic() + self._rules.seconds
 
+    def _may_try(self) -> bool:
+        return self._clock.monotonic() >= self._not_before
 
-def cut_torn_tail(directory: Path) -> Tail | None:
-    """Where the newest stream ends, after cutting off a last line that was not written whole. None without an earlier stream."""
-    for path in reversed(streams_in(directory)):
-        with path.open("r+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            start = max(0, size - TAIL_BYTES)
-            file.seek(start)
-            tail = file.read()
-            end = tail.rfind(b"\n") + 1
-            torn = len(tail) - end
-            if torn:
-                file.truncate(size - torn)
-                os.fsync(file.fileno())
-        lines = tail[:end].splitlines()
-        if lines:
-            return Tail(stream_of(path), leaf_hash(lines[-1]), torn)
-        path.unlink()  # not even its StreamOpen was durable, so nobody was answered under it
-    return None
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def _try(self, work: Callable[[], None]) -> None:
+        """Do what can wait: a failure is told, and tried again soon."""
+        try:
+            work()
+        except OSError as fault:
+            self._not_before = self._clock.monotonic() + TRY_AGAIN_SECONDS
+            self.on_fault(fault)

@@ -2,37 +2,53 @@
 
 Records gather on the event loop; one thread writes and syncs a batch at a time. A batch starts when as many records wait as were
 lately open at once, after five milliseconds, or at 256 records; a lone caller never waits. A batch that the sink refuses fails
-its callers, who then answer with an error: no answer leaves without a durable record.
+its callers, who then answer with an error: no answer leaves without a durable record. The same thread sets space aside for changes
+that are about to be committed, closes segments and signs digests.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection
-from queue import SimpleQueue
+from collections.abc import Callable, Collection
+from functools import partial
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
-from meridian.adapters.audit_file import AuditFile, Batch, events_in
+from meridian.adapters.audit_file import AuditFile
+from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
+from meridian.audit.stream_files import events_in
 from meridian.domain.audit_record import Record
 from meridian.errors import DependencyTimeoutException
-from meridian.ports.clock import Clock
+from meridian.ports.audit_streams import StreamHead
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 WAITING_MAX: Final = 20_000
 WATCHES_PER_TIMEOUT: Final = 5
 
-Waiting = tuple[Record, "asyncio.Future[None]"]
+Waiting = tuple[Record, bool, "asyncio.Future[None]"]
+"""A record, whether the change that it tells of is committed, and who waits for it."""
+Job = tuple[Callable[[], None], Callable[[OSError | None], None]]
+"""What the writing thread does, and who is told on the event loop how it ended."""
 
 
 class FileAuditStream:
     """Implements `ports.audit.AuditStream`."""
 
     def __init__(
-        self, file: AuditFile, clock: Clock, *, max_wait_seconds: float = 0.005, max_batch: int = 256, sink_timeout_seconds: float = 0.5
+        self,
+        file: AuditFile,
+        events: SecurityEvents,
+        *,
+        max_wait_seconds: float,
+        max_batch: int,
+        sink_timeout_seconds: float,
     ) -> None:
         self._file = file
-        self._clock = clock
+        self._file.on_fault = partial(self._tell_loop, self._report)
+        self._events = events
+        self._kept = 0
         self._max_wait_seconds = max_wait_seconds
         self._max_batch = max_batch
         self._sink_timeout_seconds = sink_timeout_seconds
@@ -45,8 +61,8 @@ class FileAuditStream:
         self._writing_since = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
-        self._batches: SimpleQueue[Batch | None] = SimpleQueue()
-        self._thread = Thread(target=self._write_batches, name="audit", daemon=True)
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="audit", daemon=True)
         self._thread.start()
         self._watch()
 
@@ -60,12 +76,27 @@ class FileAuditStream:
         """How many records are durable."""
         return self._file.records
 
+    @property
+    def head(self) -> StreamHead:
+        """The last durable record."""
+        return self._file.head
+
+    @property
+    def key_number(self) -> int:
+        """The number of the audit key that the next digest is signed with."""
+        return self._file.signer.key.number
+
     async def append(self, record: Record) -> None:
-        if self._closing is not None or len(self._waiting) >= WAITING_MAX:
-            raise DependencyTimeoutException("The audit log does not accept records.", reason="audit stream closed or full")
+        await self._append(record, is_committed=False)
+
+    async def append_change(self, record: Record) -> None:
+        await self._append(record, is_committed=True)
+
+    async def _append(self, record: Record, *, is_committed: bool) -> None:
+        self._require_open()
         # One future per call: a caller who leaves cancels his own and nobody else's.
         done: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((record, done))
+        self._waiting.append((record, is_committed, done))
         open_now = len(self._waiting) + len(self._writing)
         if open_now > self._peak:
             self._peak = open_now
@@ -73,8 +104,39 @@ class FileAuditStream:
             self._start_or_wait()
         await done
 
+    async def reserve(self) -> None:
+        self._require_open()
+        self._kept += 1
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._jobs.put((partial(self._file.require_room, self._kept), partial(_settle, done)))
+        try:
+            await asyncio.wait_for(done, self._sink_timeout_seconds)
+        except BaseException as fault:
+            self.release()
+            if isinstance(fault, TimeoutError):
+                raise DependencyTimeoutException("The audit log did not answer in time.", reason="audit sink is slow") from fault
+            raise
+
+    def release(self) -> None:
+        self._kept -= 1
+
+    async def use_signer(self, signer: AuditSigner, keys: AuditKeys) -> None:
+        """Sign with another audit key from now on, and publish the keys beside the log. Raises: DependencyTimeoutException."""
+        done: asyncio.Future[None] = self._loop.create_future()
+
+        def change() -> None:
+            self._file.directory.write(KEYS_FILE, keys.to_json())
+            self._file.use_signer(signer)
+
+        self._jobs.put((change, partial(_settle, done)))
+        await done
+
+    def _require_open(self) -> None:
+        if self._closing is not None or len(self._waiting) >= WAITING_MAX:
+            raise DependencyTimeoutException("The audit log does not accept records.", reason="audit stream closed or full")
+
     async def known(self, event_ids: Collection[str]) -> set[str]:
-        return await asyncio.to_thread(events_in, self._file.path.parent, event_ids)
+        return await asyncio.to_thread(events_in, self._file.directory.path, event_ids)
 
     async def close(self) -> None:
         if self._closing is None:
@@ -102,14 +164,16 @@ class FileAuditStream:
         self._writing, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
         if self._writing:
             self._writing_since = self._loop.time()
-            self._hand_over([record for record, _ in self._writing])
+            self._hand_over(self._writing)
         elif self._closing is not None:
-            self._batches.put(None)
+            self._jobs.put(None)
 
-    def _hand_over(self, records: list[Record]) -> None:
-        # Lines are made here, not in the thread, which so needs the interpreter for two system calls only.
+    def _hand_over(self, writing: list[Waiting]) -> None:
+        # Lines are made here, not in the thread, which so needs the interpreter for a few system calls only.
+        committed = sum(is_committed for _, is_committed, _ in writing)
         try:
-            self._batches.put(self._file.chain(records))
+            batch = self._file.chain([record for record, _, _ in writing], is_committed=committed > 0)
+            self._jobs.put((partial(self._file.write_batch, batch, max(0, self._kept - committed)), self._batch_done))
         except (TypeError, ValueError) as fault:
             self._loop.call_soon(self._batch_done, OSError(f"a record cannot be written: {type(fault).__name__}"))
 
@@ -122,7 +186,7 @@ class FileAuditStream:
     def _sink_is_slow(self) -> None:
         # The write may still finish; those who wait are not kept.
         error = DependencyTimeoutException("The audit log did not accept the record in time.", reason="audit sink is slow")
-        for _, done in self._writing + self._waiting:
+        for _, _, done in self._writing + self._waiting:
             if not done.done():
                 done.set_exception(error)
         self._waiting = []
@@ -131,17 +195,15 @@ class FileAuditStream:
         finished, self._writing = self._writing, []
         self._expected = min(max(self._peak, 1), self._max_batch)
         self._peak = len(self._waiting)
-        for _, done in finished:
-            if done.done():
-                continue
-            if fault is None:
-                done.set_result(None)
-            else:
-                done.set_exception(_refusal(fault))
+        for _, _, done in finished:
+            _settle(done, fault)
         if self._waiting:
             self._start_or_wait()
         elif self._closing is not None:
             self._start()
+
+    def _report(self, fault: OSError) -> None:
+        self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="digest", fault=fault.strerror or str(fault))
 
     def _closed(self) -> None:
         if self._watchdog is not None:
@@ -151,17 +213,29 @@ class FileAuditStream:
 
     # ------------------------------------------------------------ in the writing thread
 
-    def _write_batches(self) -> None:
-        while (batch := self._batches.get()) is not None:
-            fault: OSError | None = None
+    def _work(self) -> None:
+        while True:
             try:
-                self._file.write_batch(batch)
-            except OSError as caught:
-                fault = caught
-            self._tell_loop(self._batch_done, fault)
-        with contextlib.suppress(OSError):
-            self._file.close(self._clock.now())
+                job = self._jobs.get(timeout=self._file.seconds_until_due())
+            except Empty:
+                self._do(partial(self._file.tick, self._kept))
+                continue
+            if job is None:
+                break
+            work, done = job
+            self._tell_loop(done, self._do(work))
+        self._do(self._file.close)
         self._tell_loop(self._closed)
+
+    def _do(self, work: Callable[[], None]) -> OSError | None:
+        try:
+            work()
+        except OSError as fault:
+            return fault
+        except Exception as fault:
+            self._tell_loop(partial(self._events.report_fault, fault, during="audit log"))
+            return OSError(f"the audit log failed: {type(fault).__name__}")
+        return None
 
     def _tell_loop(self, callback: Any, *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended; nobody waits any more
@@ -170,3 +244,12 @@ class FileAuditStream:
 
 def _refusal(fault: OSError) -> DependencyTimeoutException:
     return DependencyTimeoutException("The audit log does not accept records.", reason=f"audit sink: {fault.strerror or fault}")
+
+
+def _settle(done: asyncio.Future[None], fault: OSError | None) -> None:
+    if done.done():
+        return
+    if fault is None:
+        done.set_result(None)
+    else:
+        done.set_exception(_refusal(fault))

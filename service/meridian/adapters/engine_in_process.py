@@ -9,32 +9,38 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+from meridian.adapters.audit_keys import open_signer, published_keys
+from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.crypto import ecdsa, hpke
-from meridian.crypto.aead import OpenError
 from meridian.domain.secret import Secret
 from meridian.engine import keyring as keyrings
 from meridian.engine.asymmetric import AsymmetricCommands
 from meridian.engine.commands import SymmetricCommands
 from meridian.engine.imports import ImportCommands
-from meridian.engine.keyring import Keyring, RowIdentity
+from meridian.engine.keyring import Keyring
 from meridian.engine.markers import MarkerCommands
+from meridian.engine.region_secrets import open_secret, secret_identity, secret_row
 from meridian.engine.seals import Seal, SealError
+from meridian.engine.serials import SerialCommands
 from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity, SecretRow
 
 SIGNING_KEY: Final = "transport-signing-key"
 HPKE_KEY: Final = "transport-hpke-key"
-KEY_SPEC: Final = "ECC_NIST_P384"
+SERIAL_KEY: Final = "membership-serial-key"
+SERIAL_KEY_SPEC: Final = "HMAC_256"
+SERIAL_KEY_BYTES: Final = 32
 HPKE_FRESH: Final = timedelta(hours=24)
 HPKE_KEPT: Final = timedelta(days=8)
 """A day of use and seven more for what is still under way."""
 
 
-class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, ImportCommands):
+class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, ImportCommands, SerialCommands):
     """Implements `ports.crypto_engine.CryptoEngine`."""
 
     def __init__(
@@ -43,17 +49,21 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         keyring: Keyring,
         seals: Sequence[Seal],
         keys: TransportKeys,
+        serial_key: Secret,
         clock: Clock,
         entropy: Entropy,
+        events: SecurityEvents,
     ) -> None:
         SymmetricCommands.__init__(self, keyring, clock, entropy)
         AsymmetricCommands.__init__(self, self, clock, entropy)
         TransportCommands.__init__(self, identity.region, keys, self, clock)
         MarkerCommands.__init__(self, keyring)
         ImportCommands.__init__(self, keyring, self, entropy)
+        SerialCommands.__init__(self, serial_key, entropy)
         self._identity = identity
         self._own_keyring = keyring
         self._own_entropy = entropy
+        self._events = events
         self._seals = tuple(seals)
 
     def __repr__(self) -> str:
@@ -72,19 +82,30 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         async with store.reading() as uow:
             roots, keks = await uow.keyring.roots(), await uow.keyring.keks()
         try:
-            newer = await asyncio.to_thread(keyrings.unlock, self._identity, roots, keks, self._seals, self._own_entropy)
+            newer = await asyncio.to_thread(keyrings.unlock, self._identity, roots, keks, self._seals, self._own_entropy, self._events)
         except SealError as fault:
+            self._events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject="keyring", kind="keyring", why=str(fault))
             raise KMSInternalException(reason=f"the keyring cannot be read: {fault}") from fault
         self._own_keyring.take_over(newer)
 
     def rewrap_secret(self, row: SecretRow) -> SecretRow:
         """A secret of the Region under the active key-encryption key, opened again before anybody relies on it."""
         renewed = replace(row, row_version=row.row_version + 1)
-        plaintext = _open_secret(self._identity, self._own_keyring, row)
-        renewed = replace(renewed, sealed_bytes=self._own_keyring.wrap(_identity_of(self._identity, renewed), plaintext))
-        if _open_secret(self._identity, self._own_keyring, renewed) != plaintext:
+        plaintext = open_secret(self._identity, self._own_keyring, row)
+        renewed = replace(renewed, sealed_bytes=self._own_keyring.wrap(secret_identity(self._identity, renewed), plaintext))
+        if open_secret(self._identity, self._own_keyring, renewed) != plaintext:
             raise SealError(f"the Region's {row.kind} does not open from its new wrapping")
         return renewed
+
+    async def audit_signer(self, store: Store, now: datetime) -> AuditSigner:
+        """The Region's audit key, made first where there is none. Raises: KmsError, SealError."""
+        async with store.transaction() as uow:
+            return await open_signer(uow, self._identity, self._own_keyring, now)
+
+    async def audit_keys(self, store: Store) -> AuditKeys:
+        """The public halves of every audit key. Raises: KmsError."""
+        async with store.reading() as uow:
+            return await published_keys(uow, self._identity)
 
     async def renew_transport_keys(self, store: Store, now: datetime) -> None:
         """Make a fresh HPKE key when the newest is a day old, and destroy those that have served their time."""
@@ -100,7 +121,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
 
 
 async def open_engine(
-    store: Store, identity: RegionIdentity, seals: Sequence[Seal], clock: Clock, entropy: Entropy
+    store: Store, identity: RegionIdentity, seals: Sequence[Seal], clock: Clock, entropy: Entropy, events: SecurityEvents
 ) -> InProcessCryptoEngine:
     """The engine of this Region, its keyring created in one transaction on a fresh database. Raises: SealError."""
     async with store.transaction() as uow:
@@ -111,49 +132,38 @@ async def open_engine(
                 await uow.keyring.insert_root(row)
             await uow.keyring.insert_kek(kek)
             roots = new_roots
-        keyring = keyrings.unlock(identity, roots, await uow.keyring.keks(), seals, entropy)
+        keyring = keyrings.unlock(identity, roots, await uow.keyring.keks(), seals, entropy, events)
         if not await uow.keyring.secrets(SIGNING_KEY):
             await uow.keyring.insert_secret(_new_signing_row(identity, keyring, clock.now()))
             await uow.keyring.insert_secret(_new_hpke_row(identity, keyring, clock.now()))
+        if not await uow.keyring.secrets(SERIAL_KEY):
+            await uow.keyring.insert_secret(_new_serial_row(identity, keyring, clock.now(), entropy))
         keys = await _transport_keys(uow, identity, keyring)
-    return InProcessCryptoEngine(identity, keyring, seals, keys, clock, entropy)
+        serial_key = Secret(open_secret(identity, keyring, (await uow.keyring.secrets(SERIAL_KEY))[0]))
+    return InProcessCryptoEngine(identity, keyring, seals, keys, serial_key, clock, entropy, events)
 
 
 async def _transport_keys(uow: UnitOfWork, identity: RegionIdentity, keyring: Keyring) -> TransportKeys:
     signing = (await uow.keyring.secrets(SIGNING_KEY))[0]
     hpke_keys = [
-        HpkeKey(Secret(_open_secret(identity, keyring, row)), row.public_bytes, row.created_at)
+        HpkeKey(Secret(open_secret(identity, keyring, row)), row.public_bytes, row.created_at)
         for row in await uow.keyring.secrets(HPKE_KEY)
     ]
-    signing_key = ecdsa.load_signing_key(_open_secret(identity, keyring, signing))
+    signing_key = ecdsa.load_signing_key(open_secret(identity, keyring, signing))
     return TransportKeys(signing_key, signing.public_bytes, tuple(hpke_keys))
 
 
 def _new_signing_row(identity: RegionIdentity, keyring: Keyring, now: datetime) -> SecretRow:
     private, public = ecdsa.new_signing_key()
-    return _secret_row(identity, keyring, SIGNING_KEY, sha256(public).digest(), private, public, now)
+    return secret_row(identity, keyring, SIGNING_KEY, sha256(public).digest(), private, public, now)
 
 
 def _new_hpke_row(identity: RegionIdentity, keyring: Keyring, now: datetime) -> SecretRow:
     private, public = hpke.new_key_pair()
-    return _secret_row(identity, keyring, HPKE_KEY, hpke.key_id(public), private, public, now)
+    return secret_row(identity, keyring, HPKE_KEY, hpke.key_id(public), private, public, now)
 
 
-def _secret_row(
-    identity: RegionIdentity, keyring: Keyring, kind: str, row_id: bytes, private: bytes, public: bytes, now: datetime
-) -> SecretRow:
-    row = SecretRow(kind, identity.region, row_id.hex(), KEY_SPEC, 1, now, b"", public)
-    sealed = keyring.wrap(_identity_of(identity, row), private)
-    return SecretRow(kind, identity.region, row_id.hex(), KEY_SPEC, 1, now, sealed, public)
-
-
-def _open_secret(identity: RegionIdentity, keyring: Keyring, row: SecretRow) -> bytes:
-    try:
-        return keyring.unwrap(_identity_of(identity, row), row.sealed_bytes)
-    except OpenError as fault:
-        raise SealError(f"the Region's {row.kind} does not open") from fault
-
-
-def _identity_of(identity: RegionIdentity, row: SecretRow) -> RowIdentity:
-    row_id = bytes.fromhex(row.secret_id)
-    return RowIdentity(row.kind, identity.partition, "", identity.region, row.owner, row.key_spec, "", row_id, row.row_version)
+def _new_serial_row(identity: RegionIdentity, keyring: Keyring, now: datetime, entropy: Entropy) -> SecretRow:
+    """There is one for ever; its name is fixed, so that of two processes that start at once one makes it."""
+    row = SecretRow(SERIAL_KEY, identity.region, sha256(SERIAL_KEY.encode()).hexdigest(), SERIAL_KEY_SPEC, 1, now, b"")
+    return replace(row, sealed_bytes=keyring.wrap(secret_identity(identity, row), entropy.random_bytes(SERIAL_KEY_BYTES)))

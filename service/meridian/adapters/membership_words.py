@@ -21,24 +21,35 @@ ROWS_PER_READING: Final = 500
 Word = Callable[[Store, Entropy, str], Awaitable[int]]
 
 
-async def declare_lost(store: Store, entropy: Entropy, region: str) -> int:
-    """Refuse what this Region says from now on; the answer counts the sets that know it."""
-    async with store.transaction() as uow:
-        await uow.operator_words.say(OperatorWord.LOST, region, now=await uow.region.now())
-        rows = [row for row in await _rows(uow) if _knows(row, region)]
-        for row in rows:
-            await uow.key_sets.update(lost_to(row, region))
-            await _release_key(uow, row, region)
-        await record_operator_event(uow, entropy, "DeclareRegionLost", {"region": region, "sets": len(rows)})
-    return len(rows)
+def declaring_lost(successor: str) -> Word:
+    """The Region is given up, and this one succeeds it, as every other that is lost here."""
+
+    async def declare(store: Store, entropy: Entropy, region: str) -> int:
+        """Refuse what this Region says from now on; the answer counts the sets that know it. Raises: ValueError."""
+        async with store.transaction() as uow:
+            if successor == region or successor in await uow.operator_words.regions(OperatorWord.LOST):
+                raise ValueError(f"{successor} is lost itself and succeeds nobody")
+            await uow.operator_words.say_lost(region, successor, now=await uow.region.now())
+            rows = await _rows(uow)
+            known = [row for row in rows if _knows(row, region)]
+            for row in known:
+                await uow.key_sets.update(lost_to(row, region, successor))
+                await _release_key(uow, row, region)
+            for row in rows:
+                if row.lost and row not in known and row.successor != successor:
+                    await uow.key_sets.update(replace(row, successor=successor))
+            await record_operator_event(uow, entropy, "DeclareRegionLost", {"region": region, "successor": successor, "sets": len(known)})
+        return len(known)
+
+    return declare
 
 
 async def withdraw_lost(store: Store, entropy: Entropy, region: str) -> int:
-    """Listen to this Region again; the answer counts the sets that had given it up."""
+    """Take back what was said about this Region: it is heard again, or waited for no more; the answer counts the sets that differ."""
     async with store.transaction() as uow:
         for word in (OperatorWord.LOST, OperatorWord.TAKE_OVER):
             await uow.operator_words.unsay(word, region)
-        rows = [row for row in await _rows(uow) if region in row.lost]
+        rows = [row for row in await _rows(uow) if region in row.lost or row.rejoin == region]
         for row in rows:
             await uow.key_sets.update(withdraw(row, region))
         await record_operator_event(uow, entropy, "WithdrawRegionLost", {"region": region, "sets": len(rows)})
@@ -46,9 +57,9 @@ async def withdraw_lost(store: Store, entropy: Entropy, region: str) -> int:
 
 
 async def rejoin(store: Store, entropy: Entropy, successor: str) -> int:
-    """Let every set that went on without this Region take it back; the answer counts them."""
+    """Let this Region's sets that went on under the successor, or that nobody can lead on, join it; the answer counts them."""
     async with store.transaction() as uow:
-        rows = [row for row in await _rows(uow) if _went_on(row)]
+        rows = [row for row in await _rows(uow) if _went_on(row, successor)]
         for row in rows:
             await uow.key_sets.update(replace(row, rejoin=successor))
         await record_operator_event(uow, entropy, "RejoinRegion", {"region": successor, "sets": len(rows)})
@@ -99,9 +110,12 @@ def _knows(row: SetRow, region: str) -> bool:
     return row.prepared_by == region or (row.view is not None and row.view.find_member(region) is not None)
 
 
-def _went_on(row: SetRow) -> bool:
-    own = row.view.term.generation if row.view is not None else 0
-    return row.status is RowStatus.LIVE and any(told.generation > own for told in row.told_lost)
+def _went_on(row: SetRow, successor: str) -> bool:
+    """Whether a set waits for the successor's word. That it went on counts from the named Region alone, not from any other."""
+    if row.status is not RowStatus.LIVE or row.view is None:
+        return False
+    went_on = any(told.region == successor and told.generation > row.view.term.generation for told in row.told_lost)
+    return row.stale or went_on
 
 
 async def _release_key(uow: UnitOfWork, row: SetRow, region: str) -> None:

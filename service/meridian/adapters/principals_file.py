@@ -1,18 +1,22 @@
 """Principals from a TOML file: `[[principals]]` tables, each with the credentials that prove it.
 
-A token stands in the file as its SHA-256 only, a secret access key as the name of the file that holds it.
+A token stands in the file as its SHA-256 only, a secret access key as the name of the file that holds it, which nobody else may read.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from meridian.domain.call import Principal
-from meridian.domain.identifiers import ACCOUNT
+from meridian.domain.identifiers import ACCOUNT, GROUP_NAME
+from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.principals import AccessKey
 
 CERTIFICATE = "client_certificate"
@@ -21,16 +25,34 @@ KINDS = {"User": "user", "Role": "role", "Service": "service"}
 SIGNATURE = "aws_signature"
 FIELDS = {"kind", "account", "name", "groups", "tags", "spiffe_id", "token_sha256", "mfa_present"}
 FIELDS |= {"access_key_id", "secret_access_key_file", "session_token_sha256"}
+PRINCIPALS_MAX: Final = 20_000
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+FORMS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "groups": (lambda v: isinstance(v, list) and all(isinstance(each, str) for each in v), "must be a list of texts"),
+    "tags": (lambda v: isinstance(v, dict) and all(isinstance(each, str) for each in v.values()), "must be a table of texts"),
+    "spiffe_id": (lambda v: isinstance(v, str) and v.startswith("spiffe://"), "must begin with spiffe://"),
+    "token_sha256": (lambda v: isinstance(v, str) and SHA256.fullmatch(v) is not None, "must be 64 lower-case hexadecimal digits"),
+    "session_token_sha256": (lambda v: isinstance(v, str) and SHA256.fullmatch(v) is not None, "must be 64 lower-case hexadecimal digits"),
+    "mfa_present": (lambda v: isinstance(v, bool), "must be true or false"),
+    "name": (lambda v: isinstance(v, str), "must be a text"),
+    "access_key_id": (lambda v: isinstance(v, str), "must be a text"),
+    "secret_access_key_file": (lambda v: isinstance(v, str), "must be a text"),
+}
+"""THE table of forms: what a field must look like where it is given."""
 
 
-class PrincipalsFileError(Exception):
+class PrincipalsFileError(FileFault):
     """The principals file is wrong; the message lists every fault."""
 
 
 class FilePrincipals:
-    """Implements `ports.principals.Principals`."""
+    """What one state of the file says."""
 
     def __init__(self, by_certificate: dict[str, Principal], by_token: dict[str, Principal], by_access_key: dict[str, AccessKey]) -> None:
+        self.secret_files: tuple[Path, ...] = ()
+        """The files with secret access keys that this state was read with."""
+        self.digest = ""
+        """Of the file and of those."""
         self._by_access_key = by_access_key
         self._by_certificate = by_certificate
         self._by_token = by_token
@@ -39,9 +61,14 @@ class FilePrincipals:
     def load(cls, path: Path, *, partition: str, org_units: dict[str, tuple[str, ...]]) -> FilePrincipals:
         """Read a file. Raises: PrincipalsFileError with every fault in it."""
         try:
-            entries = tomllib.loads(path.read_text()).get("principals", [])
-        except (OSError, tomllib.TOMLDecodeError) as fault:
+            text = read_trusted(path)
+            entries = tomllib.loads(text.decode()).get("principals", [])
+        except FileFault as fault:
+            raise PrincipalsFileError(str(fault)) from fault
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
             raise PrincipalsFileError(f"{path}: {fault}") from fault
+        if not isinstance(entries, list) or len(entries) > PRINCIPALS_MAX:
+            raise PrincipalsFileError(f"{path}: principals must be tables, at most {PRINCIPALS_MAX}")
         faults: list[str] = []
         by_certificate: dict[str, Principal] = {}
         by_token: dict[str, Principal] = {}
@@ -64,7 +91,10 @@ class FilePrincipals:
                 faults += [f"principal {number}: {problem}"] if problem else []
         if faults:
             raise PrincipalsFileError(f"{path}: " + "; ".join(faults))
-        return cls(by_certificate, by_token, by_access_key)
+        made = cls(by_certificate, by_token, by_access_key)
+        made.secret_files = tuple(path.parent / entry["secret_access_key_file"] for entry in entries if "access_key_id" in entry)
+        made.digest = sha256(text + b"".join(known.secret_access_key.encode() for known in by_access_key.values())).hexdigest()
+        return made
 
     def find_by_spiffe_id(self, spiffe_id: str) -> Principal | None:
         return self._by_certificate.get(spiffe_id)
@@ -94,9 +124,13 @@ def _add_access_key(known: dict[str, AccessKey], entry: dict[str, Any], principa
     if access_key_id in known:
         return "access_key_id is given to two principals"
     try:
-        secret = (folder / str(entry["secret_access_key_file"])).read_text().strip()
-    except (KeyError, OSError):
-        return "secret_access_key_file is missing or cannot be read"
+        secret = read_secret(folder / entry["secret_access_key_file"]).decode().strip()
+    except KeyError:
+        return "secret_access_key_file is missing"
+    except FileFault as fault:
+        return f"secret_access_key_file {fault}"
+    except UnicodeDecodeError:
+        return "secret_access_key_file is no UTF-8 text"
     if not secret:
         return "secret_access_key_file is empty"
     own = replace(principal, method=SIGNATURE, subject=access_key_id)
@@ -104,7 +138,9 @@ def _add_access_key(known: dict[str, AccessKey], entry: dict[str, Any], principa
     return ""
 
 
-def _fault_of(entry: dict[str, Any]) -> str:
+def _fault_of(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return "is no table"
     unknown = set(entry) - FIELDS
     if unknown:
         return f"unknown fields {sorted(unknown)}"
@@ -116,7 +152,10 @@ def _fault_of(entry: dict[str, Any]) -> str:
         return "name is missing"
     if not any(entry.get(name) for name in ("spiffe_id", "token_sha256", "access_key_id")):
         return "no credential: give spiffe_id, token_sha256 or access_key_id"
-    return ""
+    wrong = [f"{name} {text}" for name, (is_right, text) in FORMS.items() if name in entry and not is_right(entry[name])]
+    if not wrong and not all(GROUP_NAME.fullmatch(group) for group in entry.get("groups", ())):
+        return "groups are named without their account, which is the principal's"
+    return "; ".join(wrong)
 
 
 def _principal(entry: dict[str, Any], partition: str, org_units: tuple[str, ...]) -> Principal:

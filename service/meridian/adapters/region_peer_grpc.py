@@ -6,10 +6,11 @@ answer for another; what it signs is checked against the fingerprint that the op
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import grpc
 from google.rpc import error_details_pb2
@@ -34,25 +35,55 @@ from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
+from meridian.replication.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.refusals import Refusals
+from meridian.replication.sets.told import NotBelieved, Rule
 from meridian.replication.wire_messages import comparison_of, digest_message, link_messages, shown_of
 
 TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
 RECONNECT_MS: Final = 200
 RECONNECT_MS_MAX: Final = 1000
+TEXT_CHARACTERS_MAX: Final = 512
+"""Of another Region's refusal, which is passed on to callers here."""
+
+
+class PeerTls(Protocol):
+    """What this Region shows to others, and the authority that signs them; PEM."""
+
+    @property
+    def certificate(self) -> bytes: ...
+    @property
+    def private_key(self) -> bytes: ...
+    @property
+    def client_ca(self) -> bytes: ...
+
+
+def _credentials(tls: PeerTls) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(tls.client_ca, tls.private_key, tls.certificate)
 
 
 class GrpcRegionPeer:
     """Implements `ports.region_peer.RegionPeer`."""
 
     def __init__(
-        self, peers: Mapping[str, PeerRegion], engine: CryptoEngine, clock: Clock, *, private_key: bytes, certificate: bytes, ca: bytes
+        self,
+        peers: Mapping[str, PeerRegion],
+        engine: CryptoEngine,
+        clock: Clock,
+        tls: PeerTls,
+        refusals: Refusals,
+        *,
+        is_denied: Callable[[str], bool],
     ) -> None:
+        self._refusals = refusals
         self._peers = peers
         self._engine = engine
         self._clock = clock
-        self._credentials = grpc.ssl_channel_credentials(ca, private_key, certificate)
+        self._is_denied = is_denied
+        self._credentials = _credentials(tls)
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._offers: dict[str, tuple[float, TransportOffer]] = {}
 
     async def transport_offer(self, region: str) -> TransportOffer:
@@ -85,6 +116,9 @@ class GrpcRegionPeer:
             primary_region=message.primary_region,
             replica_regions=message.replica_regions,
             current_material_id=message.current_material_id,
+            deployment=message.spoken.deployment,
+            partition=message.spoken.partition,
+            protocol_version=message.spoken.protocol_version,
         )
         answer = await self._call(region, "Prepare", request)
         return bytes(answer.key_metadata)
@@ -96,6 +130,9 @@ class GrpcRegionPeer:
             caller=_caller(message.caller),
             update_primary_region_request=message.update_primary_region_request,
             primary_region=message.primary_region,
+            deployment=message.spoken.deployment,
+            partition=message.spoken.partition,
+            protocol_version=message.spoken.protocol_version,
         )
         await self._call(region, "PrepareHandover", request)
 
@@ -172,6 +209,15 @@ class GrpcRegionPeer:
         answer = await self._call(region, "GetMaterials", request)
         return MaterialsShown(tuple(answer.envelopes), answer.transport_public_key, answer.incarnation)
 
+    def use(self, tls: PeerTls) -> None:
+        """From the next call on, show this certificate and believe this authority; calls under way end as they began."""
+        self._credentials = _credentials(tls)
+        old, self._channels = self._channels, {}
+        for channel in old.values():
+            closing = asyncio.ensure_future(channel.close(grace=TIMEOUT_SECONDS))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
     async def close(self) -> None:
         for channel in self._channels.values():
             await channel.close(grace=1.0)
@@ -180,14 +226,21 @@ class GrpcRegionPeer:
         stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))
         try:
             # Waiting for a connection, within the timeout, lets a Region that has just come back be found at once.
-            return await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
+            answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
+            require_bounds(answer)
         except grpc.aio.AioRpcError as fault:
             raise error_of(fault, region) from fault
+        except OutOfBounds as fault:
+            name = getattr(request, "set", None) or wire.KeySetName()
+            self._refusals.tell(region, name.account, name.key_id, NotBelieved(Rule.BOUNDS, str(fault)))
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason=str(fault)) from fault
+        return answer
 
     def _channel(self, region: str) -> grpc.aio.Channel:
-        channel = self._channels.get(region)
+        channel, peer = self._channels.get(region), self._peers.get(region)
+        if peer is not None and self._is_denied(peer.spiffe_id):
+            raise DependencyTimeoutException(f"Region {region} did not answer.", reason=f"{peer.spiffe_id} is on the deny list")
         if channel is None:
-            peer = self._peers.get(region)
             if peer is None:
                 raise DependencyTimeoutException(f"Region {region} did not answer.", reason="not a configured Region")
             options = [
@@ -195,6 +248,7 @@ class GrpcRegionPeer:
                 ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
                 ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
                 ("grpc.enable_retries", 0),
+                ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
             ]
             channel = self._channels[region] = grpc.aio.secure_channel(peer.address, self._credentials, options=options)
         return channel
@@ -210,7 +264,7 @@ def error_of(fault: grpc.aio.AioRpcError, region: str) -> KmsError:
     for detail in status.details if status is not None else ():
         info = error_details_pb2.ErrorInfo()
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-            return _typed(info.reason, status.message if status is not None else "")
+            return _typed(info.reason, status.message[:TEXT_CHARACTERS_MAX] if status is not None else "")
     return DependencyTimeoutException(f"Region {region} did not answer.", reason=f"{fault.code().name}: {fault.details()}"[:200])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
@@ -19,15 +18,21 @@ from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store_rows import RegionIdentity
 
 TOLD_SECONDS: Final = 1.0
-KINDS_PER_SECOND_MAX: Final = 512
-"""Different events that are told apart within a second; what comes on top is counted under its name alone."""
+KINDS_PER_SECOND_MAX: Final = 256
+"""Different subjects and details of one event that are told apart within a second; what comes on top is counted under its name alone.
+Each event has its own, so that nobody hides one event behind many of another."""
 TEXT_CHARACTERS_MAX: Final = 256
 
 Kind = tuple[SecurityEvent, str, tuple[tuple[str, str], ...]]
 
 
+def log_event(event: SecurityEvent, subject: str, count: int, details: dict[str, str]) -> None:
+    """The log line of an event, also for what is noticed before there is an audit stream."""
+    structlog.get_logger("meridian.security").warning("security event", security_event=str(event), subject=subject, count=count, **details)
+
+
 class ReportedSecurityEvents:
-    """Implements `ports.security_events.SecurityEvents`. What was reported is told once a second, by `run` or `tell`."""
+    """Implements `ports.security_events.SecurityEvents`. What was reported is told by `tell`, once a second."""
 
     def __init__(self, *, identity: RegionIdentity, clock: Clock, entropy: Entropy, registry: CollectorRegistry) -> None:
         self._identity = identity
@@ -35,6 +40,7 @@ class ReportedSecurityEvents:
         self._entropy = entropy
         self._log = structlog.get_logger("meridian.security")
         self._counts: dict[SecurityEvent, int] = dict.fromkeys(SecurityEvent, 0)
+        self._kinds: dict[SecurityEvent, int] = dict.fromkeys(SecurityEvent, 0)
         self._waiting: dict[Kind, int] = {}
         registry.register(self)
 
@@ -42,25 +48,23 @@ class ReportedSecurityEvents:
         self._counts[event] += 1
         told = tuple((name, text[:TEXT_CHARACTERS_MAX]) for name, text in sorted(details.items()))
         kind: Kind = (event, subject[:TEXT_CHARACTERS_MAX], told)
-        if kind not in self._waiting and len(self._waiting) >= KINDS_PER_SECOND_MAX:
-            kind = (event, "", (("others", "not told apart"),))
+        if kind not in self._waiting:
+            if self._kinds[event] >= KINDS_PER_SECOND_MAX:
+                kind = (event, "", (("others", "not told apart"),))
+            else:
+                self._kinds[event] += 1
         self._waiting[kind] = self._waiting.get(kind, 0) + 1
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:
         self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=" < ".join(reversed(places_of(fault))))
 
-    async def run(self, append: Callable[[Record], Awaitable[None]]) -> None:
-        """Once a second, until cancelled: tell what was reported. `append` puts a record into the audit stream."""
-        while True:
-            await asyncio.sleep(TOLD_SECONDS)
-            await self.tell(append)
-
     async def tell(self, append: Callable[[Record], Awaitable[None]]) -> None:
-        """Write what waits to the log and the audit stream. An audit log that takes nothing loses no log line."""
+        """Write what waits to the log and, by `append`, to the audit stream. An audit log that takes nothing loses no log line."""
         waiting, self._waiting = self._waiting, {}
+        self._kinds = dict.fromkeys(SecurityEvent, 0)
         for (event, subject, told), count in waiting.items():
             details = dict(told)
-            self._log.warning("security event", security_event=str(event), subject=subject, count=count, **details)
+            log_event(event, subject, count, details)
             record = region_record(
                 str(event),
                 self._identity.region,
@@ -80,3 +84,17 @@ class ReportedSecurityEvents:
         for event, count in self._counts.items():
             family.add_metric([str(event)], count)
         yield family
+
+
+class EventsOfCommand:
+    """Implements `ports.security_events.SecurityEvents` for commands that serve nobody: whatever is reported there also ends the command,
+    with its reason, and a line of the log is all that is added."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("meridian.security")
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
+        self._log.warning("security event", security_event=str(event), subject=subject, **details)
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=" < ".join(reversed(places_of(fault))))

@@ -1,21 +1,21 @@
 """Keys in memory, kept true by the change feed.
 
 INVARIANT: a key enters only if nothing about it was forgotten since its reading began, so a slow reader cannot put an old key
-back over a newer one.
+back over a newer one. The same holds for what a caller of another account has found, or has not.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
+from meridian.adapters.looks_abroad import KeyName, Look, LooksAbroad
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
-from meridian.errors import KmsError, KMSInternalException
+from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.store import Store
+from meridian.ports.store import FeedPruned, Store, UnitOfWork
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4
@@ -24,7 +24,7 @@ READING_SECONDS: Final = 0.25
 STALENESS_SECONDS_MAX: Final = 5.0
 CHANGES_PER_READING: Final = 1000
 
-KeyName = tuple[str, str]
+ALIAS_PREFIX: Final = "alias/"
 
 
 class CachedKeys:
@@ -39,6 +39,7 @@ class CachedKeys:
         self._spellings: OrderedDict[tuple[str, str], Key] = OrderedDict()
         self._spelt: dict[KeyName, set[tuple[str, str]]] = {}
         self._grants: dict[KeyName, dict[str, tuple[Grant, ...]]] = {}
+        self._looks = LooksAbroad(clock)
         self._forgotten = 0
         self._last_change = 0
         self._good_until = 0.0
@@ -49,25 +50,33 @@ class CachedKeys:
             self._last_change = await uow.region.last_change()
         self._good_until = self._clock.monotonic() + STALENESS_SECONDS_MAX
 
-    async def follow(self) -> None:
-        """Read the change feed four times a second until cancelled."""
-        while True:
-            await asyncio.sleep(READING_SECONDS)
-            try:
-                await self.read_changes()
-            except KmsError:
-                continue  # the staleness bound denies calls if this lasts
+    async def read_changes(self) -> bool:
+        """Forget what has changed since the last reading; true where there is more. Four times a second, else calls are denied.
 
-    async def read_changes(self) -> None:
-        """Forget what has changed since the last reading."""
+        Raises: StoreUnavailable.
+        """
         began = self._clock.monotonic()
-        async with self._store.reading() as uow:
-            changes = await uow.region.changes_after(self._last_change, limit=CHANGES_PER_READING)
+        try:
+            async with self._store.reading() as uow:
+                changes = await uow.region.changes_after(self._last_change, limit=CHANGES_PER_READING)
+        except FeedPruned:
+            # This process stood still for longer than the feed reaches back: nothing that it remembers counts.
+            async with self._store.reading() as uow:
+                self._last_change = await uow.region.last_change()
+            self.forget_everything()
+            self._good_until = began + STALENESS_SECONDS_MAX
+            return False
         for change in changes:
             self.forget(change.account, change.key_id)
             self._last_change = change.number
         if len(changes) < CHANGES_PER_READING:
             self._good_until = began + STALENESS_SECONDS_MAX
+        return len(changes) == CHANGES_PER_READING
+
+    def trouble(self) -> str:
+        """Why no call would be answered now, or nothing."""
+        late = self._clock.monotonic() - self._good_until
+        return f"change feed: not read for {late + STALENESS_SECONDS_MAX:.0f} s" if late > 0 else ""
 
     def find_cached(self, account: str, text: str) -> Key | None:
         self._require_fresh()
@@ -88,14 +97,36 @@ class CachedKeys:
             key = await uow.keys.find(account, key_id)
         return self._keep(key, before)
 
-    async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
+    async def find_abroad(self, caller: str, account: str, name: str) -> Key | None:
+        async def locate(uow: UnitOfWork) -> KeyName | None:
+            if not name.startswith(ALIAS_PREFIX):
+                return await uow.keys.locate(account, name)
+            row = await uow.aliases.find(account, name)
+            return None if row is None else (account, row.key_id)
+
+        return await self._abroad((caller, account, name), locate)
+
+    async def find_by_number(self, caller: str, number: bytes, *, multi_region: bool) -> Key | None:
         known = self.find_cached_number(number, multi_region=multi_region)
-        if known is not None:
+        if known is not None and known.account == caller:
             return known
-        before = self._forgotten
-        async with self._store.reading() as uow:
-            key = await uow.keys.find_by_number(number, multi_region=multi_region)
-        return self._keep(key, before)
+
+        async def locate(uow: UnitOfWork) -> KeyName | None:
+            return await uow.keys.locate_number(number, multi_region=multi_region)
+
+        return await self._abroad((caller, number, multi_region), locate)
+
+    async def _abroad(self, look: Look, locate: Callable[[UnitOfWork], Awaitable[KeyName | None]]) -> Key | None:
+        self._require_fresh()
+        if not self._looks.is_known(look):
+            before = self._forgotten
+            async with self._store.reading() as uow:
+                found = await locate(uow)
+            if self._forgotten != before:  # something changed meanwhile: true then, perhaps not now, and not to be kept
+                return await self.find(*found) if found is not None else None
+            self._looks.remember(look, found)
+        name = self._looks.found(look)
+        return await self.find(*name) if name is not None else None
 
     async def find_by_alias(self, account: str, alias_name: str) -> Key | None:
         self._require_fresh()
@@ -132,8 +163,16 @@ class CachedKeys:
 
     def forget(self, account: str, key_id: str) -> None:
         self._forgotten += 1
+        self._looks.forget(account)
         self._drop((account, key_id))
         self._on_forget(account, key_id)
+
+    def forget_everything(self) -> None:
+        """Remember no key any more."""
+        for account, key_id in list(self._keys):
+            self.forget(account, key_id)
+        self._looks.forget_everything()
+        self._forgotten += 1
 
     def _keep(self, key: Key | None, forgotten_before: int) -> Key | None:
         if key is not None and self._forgotten == forgotten_before:

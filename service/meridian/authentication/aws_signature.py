@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from meridian.domain.call import Principal
+from meridian.domain.request_head import RequestHead
 from meridian.errors import (
     IncompleteSignatureException,
     InvalidSignatureException,
@@ -40,22 +41,8 @@ MISMATCH: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class SignedRequest:
-    """An HTTP request as it arrived. Header names are lower-case."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    def __repr__(self) -> str:
-        return f"SignedRequest({self.method} {self.path})"
-
-
-@dataclass(frozen=True, slots=True)
 class Claim:
-    """What an Authorization header claims."""
+    """What the headers of a request claim, before anything is proved."""
 
     access_key_id: str
     date: str
@@ -63,6 +50,20 @@ class Claim:
     service: str
     signed_headers: tuple[str, ...]
     signature: str
+    sent: str
+    """The time of the request, in the form of `X-Amz-Date`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request whose signature can be checked: nothing of the body has been read but its bytes."""
+
+    head: RequestHead
+    claim: Claim
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"SignedRequest({self.head!r})"
 
 
 class AwsSignatures:
@@ -73,34 +74,44 @@ class AwsSignatures:
         self._region = region
         self._keys: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
-    def authenticate(self, request: SignedRequest, now: datetime) -> Principal:
-        """The principal who signed. Raises: MissingAuthenticationTokenException, IncompleteSignatureException,
+    def claim_of(self, head: RequestHead, now: datetime) -> Claim:
+        """What the headers alone can say: the form is right, the access key is known, Region, service and time are those of here
+        and now, and what must be signed is said to be. Raises: MissingAuthenticationTokenException, IncompleteSignatureException,
         InvalidSignatureException, UnrecognizedClientException.
         """
-        claim = read_claim(request.headers)
+        claim = read_claim(head.headers)
+        if self._principals.find_by_access_key(claim.access_key_id) is None:
+            raise UnrecognizedClientException(reason="unknown access key")
+        _require_fresh(claim.sent, now)
+        if (claim.region, claim.service) != (self._region, SERVICE) or claim.date != claim.sent[:8]:
+            raise InvalidSignatureException(MISMATCH, reason="the scope is another Region, service or date")
+        _require_signed(claim, head.headers)
+        return claim
+
+    def authenticate(self, request: SignedRequest) -> Principal:
+        """The principal who signed a request whose claim has been read. Raises: InvalidSignatureException,
+        UnrecognizedClientException.
+        """
+        claim = request.claim
         known = self._principals.find_by_access_key(claim.access_key_id)
         if known is None:
             raise UnrecognizedClientException(reason="unknown access key")
-        moment = _require_fresh(request.headers, now)
-        if (claim.region, claim.service) != (self._region, SERVICE) or claim.date != moment[:8]:
-            raise InvalidSignatureException(MISMATCH, reason="the scope is another Region, service or date")
-        _require_signed(claim, request.headers)
-        expected = self._signature(claim, known.secret_access_key, request, moment)
-        if not hmac.compare_digest(expected, claim.signature):
+        expected = self._signature(claim, known.secret_access_key, request)
+        if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
             raise InvalidSignatureException(MISMATCH, reason="signature")
-        token = request.headers.get("x-amz-security-token", "")
+        token = request.head.headers.get("x-amz-security-token", "")
         if not hmac.compare_digest(sha256(token.encode()).hexdigest() if token else "", known.session_token_sha256):
             raise UnrecognizedClientException(reason="the session token is not that of the access key")
         return known.principal
 
-    def _signature(self, claim: Claim, secret: str, request: SignedRequest, moment: str) -> str:
+    def _signature(self, claim: Claim, secret: str, request: SignedRequest) -> str:
         scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
-        hashed = sha256(canonical_request(request, claim.signed_headers).encode()).hexdigest()
-        text = f"{ALGORITHM}\n{moment}\n{scope}\n{hashed}"
+        hashed = sha256(canonical_request(request).encode()).hexdigest()
+        text = f"{ALGORITHM}\n{claim.sent}\n{scope}\n{hashed}"
         return hmac.new(self._signing_key(claim, secret), text.encode(), sha256).hexdigest()
 
     def _signing_key(self, claim: Claim, secret: str) -> bytes:
-        name = (claim.access_key_id, claim.date)
+        name = (secret, claim.date)  # by the secret: an access key that gets another one is signed with that at once
         key = self._keys.get(name)
         if key is None:
             key = f"AWS4{secret}".encode()
@@ -127,6 +138,8 @@ def read_claim(headers: Mapping[str, str]) -> Claim:
             raise IncompleteSignatureException(
                 f"'{part.strip()}' not a valid key=value pair (missing equal-sign) in Authorization header: '{header[:512]}'."
             )
+        if name in parts:
+            raise IncompleteSignatureException(f"Authorization header has '{name[:64]}' more than once.")
         parts[name] = value
     missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not parts.get(name)]
     sentences = [f"Authorization header requires '{name}' parameter." for name in missing]
@@ -138,7 +151,7 @@ def read_claim(headers: Mapping[str, str]) -> Claim:
     if len(scope) != 5 or scope[4] != "aws4_request":
         raise IncompleteSignatureException("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
     signed = tuple(parts["SignedHeaders"].split(";"))
-    return Claim(scope[0], scope[1], scope[2], scope[3], signed, parts["Signature"])
+    return Claim(scope[0], scope[1], scope[2], scope[3], signed, parts["Signature"], headers["x-amz-date"])
 
 
 @lru_cache(maxsize=64)
@@ -147,8 +160,7 @@ def _moment(text: str) -> datetime:
     return datetime.strptime(text, FORM).replace(tzinfo=UTC)
 
 
-def _require_fresh(headers: Mapping[str, str], now: datetime) -> str:
-    text = headers["x-amz-date"]
+def _require_fresh(text: str, now: datetime) -> None:
     try:
         sent = _moment(text)
     except ValueError as fault:
@@ -161,22 +173,21 @@ def _require_fresh(headers: Mapping[str, str], now: datetime) -> str:
         raise InvalidSignatureException(
             f"Signature not yet current: {text} is still later than {now + WINDOW:{FORM}} ({now:{FORM}} + 5 min.)", reason="early"
         )
-    return text
 
 
 def _require_signed(claim: Claim, headers: Mapping[str, str]) -> None:
     needed = [*SIGNED_ALWAYS, *(["x-amz-security-token"] if "x-amz-security-token" in headers else [])]
     if any(name not in claim.signed_headers for name in needed) or any(name not in headers for name in claim.signed_headers):
         raise InvalidSignatureException(MISMATCH, reason="a header that must be signed is not")
+    # White space is signed as one space; beyond ASCII there is more of it than signers know.
+    if not all(headers[name].isascii() for name in claim.signed_headers):
+        raise InvalidSignatureException(MISMATCH, reason="a signed header is not ASCII")
 
 
-def canonical_request(request: SignedRequest, signed_headers: tuple[str, ...]) -> str:
+def canonical_request(request: SignedRequest) -> str:
     """The text whose hash is signed."""
-    query = "&".join(sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in _pairs(request.query)))
-    headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in signed_headers)
-    path = quote(request.path or "/", safe="/-_.~")
-    return "\n".join([request.method, path, query, headers, ";".join(signed_headers), sha256(request.body).hexdigest()])
-
-
-def _pairs(query: str) -> list[tuple[str, str]]:
-    return [(unquote(name), unquote(value)) for name, _, value in (part.partition("=") for part in query.split("&") if part)]
+    head, signed = request.head, request.claim.signed_headers
+    query = "&".join(sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in head.query))
+    headers = "".join(f"{name}:{' '.join(head.headers[name].split())}\n" for name in signed)
+    path = quote(head.path, safe="/-_.~")
+    return "\n".join([head.method, path, query, headers, ";".join(signed), sha256(request.body).hexdigest()])

@@ -1,7 +1,7 @@
 """Callers known by the SPIFFE id of their client certificate.
 
-The TLS library has verified the chain; here the certificate's life is checked again on each call, because connections outlive
-certificates, and its SPIFFE id is mapped to a principal.
+The TLS library has verified the chain; here the certificate is checked again on each call, and its SPIFFE id is mapped to the principal
+that it names now.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from meridian.crypto.certificate_life import certificate_not_after
+from meridian.authentication.certificate_check import CertificateCheck
+from meridian.crypto.certificate_life import CertificateLife
 from meridian.domain.call import Evidence, Principal
 from meridian.errors import UnrecognizedClientException
 from meridian.ports.principals import Principals
@@ -20,31 +21,33 @@ CACHE_ENTRIES_MAX: Final = 4096
 
 
 class ClientCertificates:
-    """Certificate → principal, parsed once per certificate; bounded, and never beyond the certificate's life."""
+    """Certificate → principal; bounded. A principal that is no longer known is refused at the next call."""
 
-    def __init__(self, principals: Principals) -> None:
+    def __init__(self, principals: Principals, check: CertificateCheck) -> None:
         self._principals = principals
-        self._known: OrderedDict[bytes, Principal] = OrderedDict()
+        self._check = check
+        self._known: OrderedDict[bytes, tuple[Principal, Principal]] = OrderedDict()
+        """By certificate: the principal as the principals have it, and with the end of the certificate's life."""
+
+    def require_good(self, evidence: Evidence, now: datetime) -> CertificateLife:
+        """The life of the connection's certificate, whomever it names. Raises: UnrecognizedClientException."""
+        return self._check.require_good(evidence.certificate_pem, now)
 
     def authenticate(self, evidence: Evidence, now: datetime) -> Principal:
-        """The principal of a verified certificate. Raises: UnrecognizedClientException if it names nobody or has expired."""
-        principal = self._known.get(evidence.certificate_pem)
-        if principal is None:
-            principal = self._read(evidence)
-        if principal.expires_at is None or principal.expires_at <= now:
-            raise UnrecognizedClientException(reason="client certificate has expired")
-        return principal
+        """The principal of a verified certificate.
 
-    def _read(self, evidence: Evidence) -> Principal:
+        Raises: UnrecognizedClientException if it names nobody, is denied, has expired, lives too long, or its authority was removed.
+        """
+        life = self.require_good(evidence, now)
+        if self._principals.is_denied(evidence.spiffe_id):
+            raise UnrecognizedClientException(reason=f"{evidence.spiffe_id} is on the deny list")
         found = self._principals.find_by_spiffe_id(evidence.spiffe_id)
         if found is None:
             raise UnrecognizedClientException(reason=f"no principal for {evidence.spiffe_id}")
-        try:
-            expires_at = certificate_not_after(evidence.certificate_pem)
-        except ValueError as fault:
-            raise UnrecognizedClientException(reason="client certificate cannot be read") from fault
-        principal = replace(found, expires_at=expires_at)
-        self._known[evidence.certificate_pem] = principal
-        if len(self._known) > CACHE_ENTRIES_MAX:
-            self._known.popitem(last=False)
-        return principal
+        known = self._known.get(evidence.certificate_pem)
+        if known is None or known[0] is not found:
+            # The same value for the same caller, so that what is remembered of him stays his until the principals change.
+            known = self._known[evidence.certificate_pem] = (found, replace(found, expires_at=life.not_after))
+            if len(self._known) > CACHE_ENTRIES_MAX:
+                self._known.popitem(last=False)
+        return known[1]

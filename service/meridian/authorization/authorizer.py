@@ -7,8 +7,10 @@ surroundings, and each context value in the read set. Never remembered: a fault,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from meridian.authorization.entities import (
     Resource,
@@ -32,39 +34,72 @@ from meridian.authorization.request_context import read_values
 from meridian.authorization.schema_model import SchemaModel
 from meridian.authorization.slices import CompiledSlice, SliceCompiler
 from meridian.domain.call import PolicyDecision, Principal
+from meridian.domain.fault_places import fault_text
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException
 
+T = TypeVar("T")
+
+READ_MAX: Final = 512
+"""Key policies kept in their parsed form, beside those that slices hold."""
 SLICES_MAX: Final = 20_000
 NARROWED_MAX: Final = 50_000
 BASES_MAX: Final = 4_000
 DECISIONS_MAX: Final = 50_000
 
+LOCKED_OUT: Final = "The new key policy will not allow you to update the key policy in the future."
+
 OWN, KEY_SIDE, CALLER_SIDE = "own", "key side", "caller side"
 
 
-class Authorizer:
-    """Decides with the Region's policies, the key's policy and the built-in layer."""
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Something that a decision needs and that takes too long for an event loop; `make` may be called from any thread."""
 
-    def __init__(self, *, schema_text: str, source: PolicySource, around: Surroundings, limits: Limits) -> None:
+    name: tuple[Any, ...]
+    """The same for everybody who needs the same."""
+    make: Callable[[], Any]
+
+
+Deciding = Generator[Build, Any, T]
+"""A decision under way: it yields what must be built, and is sent what was."""
+
+
+class _Live:
+    """One set of policies, and all that is remembered under it."""
+
+    def __init__(self, source: PolicySource, compiler: SliceCompiler) -> None:
+        self.source = source
+        self.compiler = compiler
+        self.read: OrderedDict[tuple[Any, ...], tuple[Policy, ...]] = OrderedDict()
+        self.slices: OrderedDict[tuple[Any, ...], tuple[Policy, ...]] = OrderedDict()
+        self.narrowed: OrderedDict[tuple[Any, ...], tuple[CompiledSlice, Principal]] = OrderedDict()
+        self.bases: OrderedDict[tuple[Any, ...], EntityHandle] = OrderedDict()
+        self.decisions: OrderedDict[tuple[Any, ...], tuple[PolicyDecision, CompiledSlice, Principal]] = OrderedDict()
+
+    @property
+    def caches(self) -> list[OrderedDict[Any, Any]]:
+        policies: OrderedDict[Any, Any] = OrderedDict(enumerate(self.source.policies))
+        return [policies, *self.compiler.caches, self.read, self.slices, self.narrowed, self.bases, self.decisions]
+
+
+class Authorizer:
+    """Decides with the Region's policies, the key's policy and the built-in layer. `as_json` makes Cedar's JSON form of a policy text."""
+
+    def __init__(
+        self, *, schema_text: str, source: PolicySource, around: Surroundings, limits: Limits, as_json: Callable[[str], str]
+    ) -> None:
         self._model = SchemaModel(schema_text)
-        self._reader = KeyPolicyReader(SchemaHandle(schema_text), self._model, limits)
-        self._source = source
+        self._reader = KeyPolicyReader(SchemaHandle(schema_text), self._model, limits, as_json)
         self._around = around
-        self._compiler = SliceCompiler(self._model)
-        self._slices: OrderedDict[tuple[Any, ...], tuple[Policy, ...]] = OrderedDict()
-        self._narrowed: OrderedDict[tuple[Any, ...], tuple[CompiledSlice, Principal]] = OrderedDict()
-        self._bases: OrderedDict[tuple[Any, ...], EntityHandle] = OrderedDict()
-        self._decisions: OrderedDict[tuple[Any, ...], tuple[PolicyDecision, CompiledSlice, Principal]] = OrderedDict()
+        self._live = _Live(source, SliceCompiler(self._model))
         self._retired: list[OrderedDict[Any, Any]] = []
 
     def use(self, source: PolicySource) -> None:
         """Decide with other policies from now on: nothing that was remembered under the old ones is used again."""
-        self._retired += [OrderedDict(enumerate(self._source.policies)), *self._compiler.caches]
-        self._retired += [self._slices, self._narrowed, self._bases, self._decisions]
-        self._source, self._compiler = source, SliceCompiler(self._model, parses=self._compiler.parses)
-        self._slices, self._narrowed, self._bases, self._decisions = OrderedDict(), OrderedDict(), OrderedDict(), OrderedDict()
+        self._retired += self._live.caches
+        self._live = _Live(source, SliceCompiler(self._model, parses=self._live.compiler.parses))
 
     def release(self, most: int) -> bool:
         """Free some of what was remembered under earlier policies; all at once would stall the calls. False when nothing is left."""
@@ -79,56 +114,73 @@ class Authorizer:
     @property
     def policies(self) -> tuple[Policy, ...]:
         """The live policies of the files."""
-        return self._source.policies
+        return self._live.source.policies
 
     def policies_about(self, account: str) -> tuple[Policy, ...]:
         """The live policies of the files that may have a word in calls of this account: those of the Region, of the account itself, and
         of the units around it."""
         containers = frozenset((e["uid"]["type"], e["uid"]["id"]) for e in account_entities(account, self._around))
-        return tuple(p for p in self._source.policies if p.layer != ACCOUNT or p.account == account or _is_around(p, containers))
+        return tuple(p for p in self._live.source.policies if p.layer != ACCOUNT or p.account == account or _is_around(p, containers))
 
     @property
     def digest(self) -> str:
         """Digest of the live policy files."""
-        return self._source.digest
+        return self._live.source.digest
 
     @property
     def parses(self) -> int:
         """How many policy sets were parsed."""
-        return self._compiler.parses
+        return self._live.compiler.parses
 
     @property
     def model(self) -> SchemaModel:
         return self._model
 
     def decide(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
-        """The decision, with the policies that made it. Never raises.
+        """The decision, with the policies that made it; what it needs is built at once. Never raises."""
+        return finished(self.deciding(principal, action, resource, facts))
+
+    def deciding(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> Deciding[PolicyDecision]:
+        """The same for an event loop, where nothing may be built. A fault of building may be thrown in, and denies.
 
         A caller of another account needs both sides: the key's policy or a grant, and a permit of his own account.
         """
         if principal.account == resource.account:
-            return self._side(OWN, principal, action, resource, facts)
-        key_side = self._side(KEY_SIDE, principal, action, resource, facts)
+            return (yield from self._side(OWN, principal, action, resource, facts))
+        key_side = yield from self._side(KEY_SIDE, principal, action, resource, facts)
         if not key_side.allowed:
             return key_side
-        caller_side = self._side(CALLER_SIDE, principal, action, resource, facts)
+        caller_side = yield from self._side(CALLER_SIDE, principal, action, resource, facts)
         ids = tuple(sorted({*key_side.policy_ids, *caller_side.policy_ids})) if caller_side.allowed else caller_side.policy_ids
-        return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors)
+        return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors, caller_side.fault)
+
+    def decide_anew(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
+        """The same decision, with nothing taken from memory or left there, so that any thread may ask. Never raises."""
+        ids: set[str] = set()
+        try:
+            for side in _sides(principal, resource):
+                decided = self._question(side, principal, action, resource, facts).decide()
+                if not decided.allowed:
+                    return PolicyDecision(action, resource.arn, False, decided.policy_ids, decided.errors, decided.fault)
+                ids.update(decided.policy_ids)
+        except Exception as error:
+            return PolicyDecision(action, resource.arn, False, (), 1, fault_text(error))
+        return PolicyDecision(action, resource.arn, True, tuple(sorted(ids)), 0)
 
     def question(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> Question:
         """The question that settles the decision, open for asking about single policies: across accounts the caller's side where the
-        key's side allows. Raises: MalformedPolicyDocumentException, ValueError where the slice or its entities cannot be built.
+        key's side allows. Built anew, so that any thread may ask. Raises: MalformedPolicyDocumentException, ValueError where the slice
+        or its entities cannot be built.
         """
-        side = OWN
-        if principal.account != resource.account:
-            side = CALLER_SIDE if self._side(KEY_SIDE, principal, action, resource, facts).allowed else KEY_SIDE
-        compiled = self._compile(side, principal, action, resource)
-        return Question(compiled, self._base(compiled, principal, resource, remember=False), principal, resource, facts)
+        if principal.account == resource.account:
+            return self._question(OWN, principal, action, resource, facts)
+        question = self._question(KEY_SIDE, principal, action, resource, facts)
+        return self._question(CALLER_SIDE, principal, action, resource, facts) if question.decide().allowed else question
 
     def policies_for(self, principal: Principal, resource: Resource) -> tuple[Policy, ...]:
         """Every policy that may have a word in calls of this caller on this resource, on either side."""
-        sides = (OWN,) if principal.account == resource.account else (KEY_SIDE, CALLER_SIDE)
-        return tuple(policy for side in sides for policy in self._policies(side, principal, resource))
+        live, own = self._live, self._read(resource)
+        return tuple(policy for side in _sides(principal, resource) for policy in _policies(live, side, principal, own))
 
     def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
         """Refuse a key policy that may not be stored, or that would lock its caller out.
@@ -138,93 +190,148 @@ class Authorizer:
         self._reader.require_valid(future)
         if bypass_lockout_check:
             return
-        compiled = self._compile(OWN, principal, "PutKeyPolicy", future)
-        question = Question(compiled, self._base(compiled, principal, future, remember=False), principal, future, facts)
-        if not question.decide().allowed:
-            raise MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
+        decided = self._question(OWN, principal, "PutKeyPolicy", future, facts).decide()
+        if not decided.allowed:
+            reason = f"the policies could not be evaluated: {decided.fault}" if decided.errors else ""
+            raise MalformedPolicyDocumentException(LOCKED_OUT, reason=reason)
 
     # ---- one side of a decision
 
-    def _side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
+    def _side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> Deciding[PolicyDecision]:
         try:
-            return self._of_side(side, principal, action, resource, facts)
-        except Exception:
-            return PolicyDecision(action, resource.arn, False, (), 1)
+            while True:
+                live = self._live
+                made = yield from self._of_side(live, side, principal, action, resource, facts)
+                if live is self._live:  # other policies may have been taken while something was built
+                    return made
+        except Exception as error:
+            return PolicyDecision(action, resource.arn, False, (), 1, fault_text(error))
 
-    def _of_side(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
+    def _of_side(
+        self, live: _Live, side: str, principal: Principal, action: str, resource: Resource, facts: Facts
+    ) -> Deciding[PolicyDecision]:
         name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
-        compiled = self._slice(name, side, principal, action, resource, has_grants=bool(facts.request_attribute("grants")))
+        has_grants = bool(facts.request_attribute("grants"))
+        known = live.narrowed.get((name, id(principal), has_grants))
+        compiled = known[0] if known is not None else (yield from self._slice(live, name, side, principal, resource, has_grants=has_grants))
         remembered = None if compiled.is_timelike else (id(compiled), id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
-            known = self._decisions.get(remembered)
-            if known is not None:
-                return known[0]
-        base = self._base(compiled, principal, resource, remember=True)
+            decision = live.decisions.get(remembered)
+            if decision is not None:
+                return decision[0]
+        base = self._base_of(live, compiled, principal, resource)
         decided = Question(compiled, base, principal, resource, facts).decide()
-        made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors)
+        made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors, decided.fault)
         if remembered is not None and not made.errors:
             # Slice and caller are kept with the decision, so that their identities cannot pass to others.
-            _keep(self._decisions, remembered, (made, compiled, principal), DECISIONS_MAX)
+            _keep(live.decisions, remembered, (made, compiled, principal), DECISIONS_MAX)
         return made
 
     def _slice(
-        self, name: tuple[Any, ...], side: str, principal: Principal, action: str, resource: Resource, *, has_grants: bool
-    ) -> CompiledSlice:
+        self, live: _Live, name: tuple[Any, ...], side: str, principal: Principal, resource: Resource, *, has_grants: bool
+    ) -> Deciding[CompiledSlice]:
         """The slice for this resource, narrowed to this caller."""
-        own = (name, id(principal), has_grants)
-        known = self._narrowed.get(own)
-        if known is not None:
-            return known[0]
-        members = self._slices.get(name)
+        action: str = name[2]
+        members = live.slices.get(name)
         if members is None:
-            members = self._members(side, principal, action, resource)
-            _keep(self._slices, name, members, SLICES_MAX)
+            own = () if side == CALLER_SIDE else (yield from self._own_policies(live, resource))
+            members = self._members(live, side, principal, action, resource, own)
+            _keep(live.slices, name, members, SLICES_MAX)
         caller = Caller(principal, principal_uid(principal), principal_ancestors(principal, self._around), has_grants)
-        compiled = self._compiler.compile(action, narrowed(members, caller))
+        own_members = frozenset(narrowed(members, caller))
+        compiled = live.compiler.find(action, own_members)
+        if compiled is None:
+            make: Callable[[], CompiledSlice] = partial(live.compiler.make, action, own_members)
+            compiled = yield Build((action, own_members), make)
+            live.compiler.keep(compiled)
         # The caller is kept with it, so that his identity cannot pass to another.
-        _keep(self._narrowed, own, (compiled, principal), NARROWED_MAX)
+        _keep(live.narrowed, (name, id(principal), has_grants), (compiled, principal), NARROWED_MAX)
         return compiled
 
-    def _compile(self, side: str, principal: Principal, action: str, resource: Resource) -> CompiledSlice:
-        """The whole slice, for questions that ask about single policies."""
-        return self._compiler.compile(action, self._members(side, principal, action, resource))
+    def _own_policies(self, live: _Live, resource: Resource) -> Deciding[tuple[Policy, ...]]:
+        """The policies of a key itself."""
+        if not isinstance(resource, Key) or not resource.policy:
+            return ()
+        name = (resource.region, resource.account, resource.key_id, resource.policy)
+        known = live.read.get(name)
+        if known is None:
+            made: tuple[Policy, ...] = yield Build(name, partial(self._reader.read, resource))
+            # Another may have read them meanwhile: a policy is compared by identity, and each slice should have the same one.
+            known = live.read.get(name) or made
+            _keep(live.read, name, known, READ_MAX)
+        return known
 
-    def _members(self, side: str, principal: Principal, action: str, resource: Resource) -> tuple[Policy, ...]:
+    def _question(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> Question:
+        live = self._live
+        members = self._members(live, side, principal, action, resource, self._read(resource))
+        compiled = live.compiler.make(action, members)
+        return Question(compiled, self._base(compiled, principal, resource), principal, resource, facts)
+
+    def _read(self, resource: Resource) -> tuple[Policy, ...]:
+        return self._reader.read(resource) if isinstance(resource, Key) else ()
+
+    def _members(
+        self, live: _Live, side: str, principal: Principal, action: str, resource: Resource, own_policies: tuple[Policy, ...]
+    ) -> tuple[Policy, ...]:
         own, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
         groups = self._model.ancestors[action]
         return tuple(
             policy
-            for policy in self._policies(side, principal, resource)
+            for policy in _policies(live, side, principal, own_policies)
             if matches_action(policy.est, groups, action) and matches_resource(policy.est, own, ancestors)
         )
 
-    def _policies(self, side: str, principal: Principal, resource: Resource) -> Iterable[Policy]:
-        for policy in self._source.policies:
-            if policy.layer == ACCOUNT and policy.is_permit:
-                if side == OWN and policy.foreign:
-                    continue
-                if side == KEY_SIDE:
-                    continue
-                if side == CALLER_SIDE and not (policy.foreign and policy.account == principal.account):
-                    continue
-            if side == CALLER_SIDE and policy.layer == BUILTIN:
-                continue
-            if policy.layer in (ACCOUNT, GUARDRAIL, BUILTIN):
-                yield policy
-        if side != CALLER_SIDE and isinstance(resource, Key):
-            yield from self._reader.read(resource)
-
-    def _base(self, compiled: CompiledSlice, principal: Principal, resource: Resource, *, remember: bool) -> EntityHandle:
+    def _base_of(self, live: _Live, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
         name = (compiled.schema, principal, *_version(resource))
-        known = self._bases.get(name) if remember else None
-        if known is not None:
-            return known
+        known = live.bases.get(name)
+        if known is None:
+            known = self._base(compiled, principal, resource)
+            _keep(live.bases, name, known, BASES_MAX)
+        return known
+
+    def _base(self, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
         entities = [*principal_entities(principal, self._around), *resource_entities(resource, self._around)]
         unique = {(e["uid"]["type"], e["uid"]["id"]): e for e in entities}
-        made = EntityHandle.build(unique.values(), compiled.schema)
-        if remember:
-            _keep(self._bases, name, made, BASES_MAX)
-        return made
+        return EntityHandle.build(unique.values(), compiled.schema)
+
+
+def finished(deciding: Deciding[T]) -> T:
+    """The outcome, everything built at once."""
+    try:
+        wanted = next(deciding)
+        while True:
+            try:
+                made = wanted.make()
+            except Exception as fault:
+                wanted = deciding.throw(fault)
+            else:
+                wanted = deciding.send(made)
+    except StopIteration as end:
+        outcome: T = end.value
+        return outcome
+
+
+def _sides(principal: Principal, resource: Resource) -> tuple[str, ...]:
+    """Every side that must allow: a caller of another account needs two."""
+    return (OWN,) if principal.account == resource.account else (KEY_SIDE, CALLER_SIDE)
+
+
+def _policies(live: _Live, side: str, principal: Principal, own: tuple[Policy, ...]) -> Iterable[Policy]:
+    """The policies that have a word on one side, those of the key itself at the end."""
+    for policy in live.source.policies:
+        if policy.layer == ACCOUNT and policy.is_permit:
+            if side == OWN and policy.foreign:
+                continue
+            if side == KEY_SIDE:
+                continue
+            if side == CALLER_SIDE and not (policy.foreign and policy.account == principal.account):
+                continue
+        if side == CALLER_SIDE and policy.layer == BUILTIN:
+            continue
+        if policy.layer in (ACCOUNT, GUARDRAIL, BUILTIN):
+            yield policy
+    if side != CALLER_SIDE:
+        yield from own
 
 
 def _is_around(policy: Policy, containers: frozenset[Uid]) -> bool:

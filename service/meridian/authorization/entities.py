@@ -1,6 +1,6 @@
 """Principals, keys and scopes as Cedar entities. The one place that builds them.
 
-Ids: `<account>/<name>` for principals, `<account>/<region>/<key id>` for keys, `<account>/<region>` for scopes,
+Ids: `<account>/<name>` for principals and groups, `<account>/<region>/<key id>` for keys, `<account>/<region>` for scopes,
 `<account>/<mrk key id>` for families, `<account>/<alias prefix>` for alias paths.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meridian.authorization.evaluator import Uid
+from meridian.domain.any_case import any_case
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 
@@ -94,11 +95,13 @@ def resource_uid(resource: Resource) -> Uid:
 
 def principal_entities(principal: Principal, around: Surroundings) -> list[Entity]:
     """The caller and everything he is in."""
-    groups: list[Uid] = [("KMS::Group", group) for group in principal.groups]
+    groups: list[Uid] = [("KMS::Group", group) for group in principal.group_ids]
     parents = (*groups, ("KMS::Account", principal.account))
-    attrs = {"arn": principal.arn, "account": principal.account}
+    lowered = _any_case_uid(principal_uid(principal))
+    attrs = {"arn": principal.arn, "account": principal.account, "anyCase": _reference(lowered)}
     made = [entity(principal_uid(principal), parents, attrs, dict(principal.tags))]
-    made += [entity(("KMS::Group", group)) for group in principal.groups]
+    made.append(entity(lowered, tags=any_case(dict(principal.tags))))
+    made += [entity(group) for group in groups]
     return made + account_entities(principal.account, around)
 
 
@@ -144,9 +147,20 @@ def _alias_paths(account: str, aliases: Iterable[str]) -> list[Entity]:
 def _key_entities(key: Key, scope: Uid, labels: list[str]) -> list[Entity]:
     leaves = tuple(sorted({("KMS::AliasPath", f"{key.account}/{alias}") for alias in key.aliases}))
     family: tuple[Uid, ...] = (("KMS::KeyFamily", f"{key.account}/{key.key_id}"),) if key.multi_region else ()
-    made = [entity(resource_uid(key), (scope, *family, *leaves), _key_attributes(key, labels), dict(key.tags))]
+    lowered = _any_case_uid(resource_uid(key))
+    attrs = {**_key_attributes(key, labels), "anyCase": _reference(lowered)}
+    made = [entity(resource_uid(key), (scope, *family, *leaves), attrs, dict(key.tags))]
+    made.append(entity(lowered, tags=any_case(dict(key.tags))))
     made += [entity(uid, (("KMS::Account", key.account),)) for uid in family]
     return made + _alias_paths(key.account, key.aliases)
+
+
+def _any_case_uid(owner: Uid) -> Uid:
+    return "KMS::AnyCase", "::".join(owner)
+
+
+def _reference(uid: Uid) -> Entity:
+    return {"__entity": {"type": uid[0], "id": uid[1]}}
 
 
 def _prefixes(alias: str) -> list[str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cedarpy
 import orjson
 
 from meridian.authorization.policy_bounds import bounds_fault
+from meridian.domain.fault_places import fault_text
 
 Est = dict[str, Any]
 """One policy in Cedar's JSON form."""
@@ -30,14 +31,21 @@ class PolicySyntaxError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the engine said. `policy_ids` is sorted; `errors` counts faults of evaluation, each of which denies."""
+    """What the engine said. `policy_ids` is sorted; `errors` counts faults of evaluation, each of which denies; `fault` is the type and
+    place of the exception, where one kept the engine from being asked."""
 
     allowed: bool
     policy_ids: tuple[str, ...]
     errors: int
+    fault: str = field(default="", compare=False)
 
 
 FAULT = Decision(False, (), 1)
+
+
+def faulted(error: Exception) -> Decision:
+    """The decision that an exception leaves: denied, and telling what it was."""
+    return replace(FAULT, fault=fault_text(error))
 
 
 class PolicyHandle:
@@ -52,7 +60,7 @@ class PolicyHandle:
                 raise ValueError(f"two policies have the id {policy_id}")
             named[policy_id] = est
         document = {"staticPolicies": named, "templates": {}, "templateLinks": []}
-        self._handle = cedarpy.PolicySet.from_json_str(json.dumps(document))
+        self._handle = cedarpy.PolicySet.from_json_str(json.dumps(document), release_gil=True)
 
     @property
     def handle(self) -> Any:
@@ -67,7 +75,7 @@ class SchemaHandle:
     def __init__(self, text: str) -> None:
         self.text = text
         try:
-            self._handle = cedarpy.Schema.from_str(text)
+            self._handle = cedarpy.Schema.from_str(text, release_gil=True)
         except ValueError as fault:
             raise PolicySyntaxError(f"schema: {fault}") from fault
 
@@ -123,22 +131,36 @@ def evaluate(
         if result.allowed and errors:
             return Decision(False, (), errors)  # the ids are of permits, which made no refusal
         return Decision(result.allowed, tuple(sorted(result.diagnostics.reasons)), errors)
-    except Exception:
-        return FAULT
+    except Exception as error:
+        return faulted(error)
 
 
 def parse_policies(text: str) -> list[Est]:
     """The policies of a text, in its order. Raises: PolicySyntaxError; also for templates, and for what the parser cannot bear."""
+    return policies_of(policies_as_json(text))
+
+
+def policies_as_json(text: str) -> str:
+    """The policies of a text in Cedar's JSON form. Keeps the interpreter to itself, some milliseconds for ten kilobytes.
+
+    Raises: PolicySyntaxError.
+    """
     _require_bounded(text)
     try:
-        document = json.loads(cedarpy.policies_to_json_str(text))
+        return str(cedarpy.policies_to_json_str(text))
     except ValueError as fault:
         raise PolicySyntaxError(str(fault)) from fault
+
+
+def policies_of(document: str) -> list[Est]:
+    """The policies in a JSON form of Cedar's, in their order. Raises: PolicySyntaxError."""
+    try:
+        read = json.loads(document)
     except RecursionError as fault:
         raise PolicySyntaxError("a policy nests too deeply") from fault
-    if document["templates"]:
+    if read["templates"]:
         raise PolicySyntaxError("policy templates are not allowed")
-    numbered = document["staticPolicies"]
+    numbered = read["staticPolicies"]
     return [numbered[name] for name in sorted(numbered, key=lambda name: int(name.removeprefix("policy")))]
 
 

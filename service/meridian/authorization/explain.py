@@ -6,12 +6,14 @@ before it, so that a part which leans on a guard before it is judged with its gu
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
 from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.balance import balanced
 from meridian.authorization.entities import Resource
 from meridian.authorization.evaluator import Est
 from meridian.authorization.expression_text import expression_text
@@ -19,6 +21,7 @@ from meridian.authorization.facts import Facts
 from meridian.authorization.policies import BUILTIN, Policy
 from meridian.authorization.question import Question
 from meridian.domain.call import Principal
+from meridian.domain.fault_places import fault_text
 from meridian.domain.policy_answer import Explanation, NearMiss, Told
 
 CLOSEST_MAX: Final = 5
@@ -34,31 +37,18 @@ class _Part:
 
 
 def explain(authorizer: Authorizer, principal: Principal, action: str, resource: Resource, facts: Facts) -> Explanation:
-    """The decision that a call would get now, and why. Never raises."""
-    steps = explain_in_steps(authorizer, principal, action, resource, facts)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: Explanation = end.value
-            return found
-
-
-def explain_in_steps(
-    authorizer: Authorizer, principal: Principal, action: str, resource: Resource, facts: Facts
-) -> Generator[None, None, Explanation]:
-    """The same in short steps, for those who have other work: of a thousand permits, each is asked by itself. The decision is made at the
-    first step, and every step asks the policies that made it."""
-    decision = authorizer.decide(principal, action, resource, facts)
+    """The decision that a call would get now, and why. Of a thousand permits each is asked by itself, which takes a second: any thread may
+    call this, but no event loop. Nothing is remembered. Never raises."""
+    decision = authorizer.decide_anew(principal, action, resource, facts)
     try:
         question = authorizer.question(principal, action, resource, facts)
-    except Exception:
-        return Explanation(decision)
-    known = {policy.policy_id: policy for policy in authorizer.policies_for(principal, resource)}
+        known = {policy.policy_id: policy for policy in authorizer.policies_for(principal, resource)}
+    except Exception as error:
+        return Explanation(decision, fault=fault_text(error))
     told = tuple(told_of(known[name]) for name in decision.policy_ids if name in known)
     if decision.allowed or decision.policy_ids or decision.errors:
         return Explanation(decision, told)
-    return Explanation(decision, (), (yield from _closest(question)))
+    return Explanation(decision, (), _closest(question))
 
 
 def told_of(policy: Policy) -> Told:
@@ -66,12 +56,8 @@ def told_of(policy: Policy) -> Told:
     return Told(policy.policy_id, policy.layer, policy.reason, policy.place)
 
 
-def _closest(question: Question) -> Generator[None, None, tuple[NearMiss, ...]]:
-    misses: list[tuple[int, NearMiss]] = []
-    for policy in question.policies:
-        if policy.is_permit:
-            misses += _miss(question, policy)
-            yield
+def _closest(question: Question) -> tuple[NearMiss, ...]:
+    misses = [miss for policy in question.policies if policy.is_permit for miss in _miss(question, policy)]
     misses.sort(key=lambda miss: (miss[0], miss[1].policy_id))
     return tuple(miss for _, miss in misses[:CLOSEST_MAX])
 
@@ -79,11 +65,15 @@ def _closest(question: Question) -> Generator[None, None, tuple[NearMiss, ...]]:
 def _miss(question: Question, policy: Policy) -> Iterator[tuple[int, NearMiss]]:
     """How many parts are not met, counted from the first, and the miss itself; nothing where all are met."""
     parts = _parts(policy.est)
-    for met in range(1, len(parts) + 1):
-        if not question.ask([("tried", _permit([part.holds for part in parts[:met]]))]).allowed:
-            miss = NearMiss(policy.policy_id, policy.layer, policy.reason, policy.place, parts[met - 1].text)
-            yield _distance(policy, met, len(parts)), miss
-            return
+    # Where so many parts do not hold together, no more of them do.
+    first = bisect_left(range(len(parts)), True, key=lambda at: not _holds(question, parts[: at + 1]))
+    if first < len(parts):
+        miss = NearMiss(policy.policy_id, policy.layer, policy.reason, policy.place, parts[first].text)
+        yield _distance(policy, first + 1, len(parts)), miss
+
+
+def _holds(question: Question, parts: list[_Part]) -> bool:
+    return question.ask([("tried", _permit([part.holds for part in parts]))]).allowed
 
 
 def _distance(policy: Policy, met: int, parts: int) -> int:
@@ -125,7 +115,7 @@ def _joined(expression: Est, operator: str) -> list[Est]:
 def _permit(parts: list[Est]) -> Est:
     body = reduce(lambda left, right: {"&&": {"left": left, "right": right}}, parts)
     anything = {"op": "All"}
-    return {
+    made = {
         "effect": "permit",
         "principal": anything,
         "action": anything,
@@ -133,3 +123,4 @@ def _permit(parts: list[Est]) -> Est:
         "conditions": [{"kind": "when", "body": body}],
         "annotations": {},
     }
+    return balanced(made)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from meridian.authorization.cedar_text import cedar_text
 from meridian.authorization.evaluator import Est
 
 IF, OR, AND, COMPARE, ADD, MULTIPLY, UNARY, MEMBER = range(8)
@@ -59,28 +60,24 @@ def _extension(name: str, arguments: list[Est]) -> tuple[str, int]:
 def _value(value: Any) -> tuple[str, int]:
     if isinstance(value, dict):
         entity = value["__entity"]
-        return f"{entity['type']}::{_quoted(entity['id'])}", MEMBER
+        return f"{entity['type']}::{cedar_text(entity['id'])}", MEMBER
     if isinstance(value, str):
-        return _quoted(value), MEMBER
+        return cedar_text(value), MEMBER
     return json.dumps(value), UNARY if isinstance(value, int) and value < 0 else MEMBER
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _access(inner: Est) -> tuple[str, int]:
     name, left = inner["attr"], _at(inner["left"], MEMBER)
-    return (f"{left}.{name}" if _is_name(name) else f"{left}[{_quoted(name)}]"), MEMBER
+    return (f"{left}.{name}" if _is_name(name) else f"{left}[{cedar_text(name)}]"), MEMBER
 
 
 def _has(inner: Est) -> tuple[str, int]:
     name = inner["attr"]
-    return f"{_at(inner['left'], ADD)} has {name if _is_name(name) else _quoted(name)}", COMPARE
+    return f"{_at(inner['left'], ADD)} has {name if _is_name(name) else cedar_text(name)}", COMPARE
 
 
 def _like(inner: Est) -> tuple[str, int]:
-    pattern = "".join("*" if part == "Wildcard" else _quoted(part["Literal"])[1:-1].replace("*", "\\*") for part in inner["pattern"])
+    pattern = "".join("*" if part == "Wildcard" else cedar_text(part["Literal"])[1:-1].replace("*", "\\*") for part in inner["pattern"])
     return f'{_at(inner["left"], ADD)} like "{pattern}"', COMPARE
 
 
@@ -94,7 +91,7 @@ def _choice(inner: Est) -> tuple[str, int]:
 
 
 def _record(inner: Est) -> tuple[str, int]:
-    pairs = (f"{name if _is_name(name) else _quoted(name)}: {_at(value, IF)}" for name, value in inner.items())
+    pairs = (f"{name if _is_name(name) else cedar_text(name)}: {_at(value, IF)}" for name, value in inner.items())
     return "{" + ", ".join(pairs) + "}", MEMBER
 
 

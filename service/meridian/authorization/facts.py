@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from meridian.catalog import Requirement, enum_aws_value
+from meridian.domain.any_case import any_case
 from meridian.domain.call import Call
 from meridian.domain.grant import Grant, covers, holds, is_grantee, is_retiring
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
 
 ABSENT: Final = object()
-SOURCE: Final = {"ReEncryptFrom": "source_", "ReEncryptTo": "destination_"}
+KEY_FIELD: Final = "key_id"
+"""A field that names a key is this with a prefix; the fields that belong to that key have the same prefix."""
 
 
 class Facts(Protocol):
@@ -47,14 +49,18 @@ class PlainFacts:
 
 
 class CallFacts:
-    """Facts of a call, for one of its requirements."""
+    """Facts of a call, for one of its requirements: read from the fields of that requirement and no other's.
+
+    INVARIANT: of two keys in one call, nothing that is said of one is a fact about the other; `reEncryptOnSameKey` alone is about both.
+    """
 
     __slots__ = ("_call", "_prefix", "_region", "_region_labels", "_requirement")
 
     def __init__(self, call: Call, requirement: Requirement, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
         self._call = call
         self._requirement = requirement
-        self._prefix = SOURCE.get(requirement.action, "")
+        field = requirement.resource_field
+        self._prefix = field.removesuffix(KEY_FIELD) if field.endswith(KEY_FIELD) else ""
         self._region = region
         self._region_labels = region_labels
 
@@ -74,6 +80,9 @@ class CallFacts:
         if self._call.grant is not None:
             return dict(self._call.grant.constraint)
         return self._call.contexts[f"{self._prefix}encryption_context"]
+
+    def _own_alias(self) -> Any:
+        return self._call.aliases.get(self._requirement.resource_field, ABSENT)
 
     def _encryption_algorithm(self) -> str:
         request, field = self._call.request, f"{self._prefix}encryption_algorithm"
@@ -102,10 +111,6 @@ class CallFacts:
 
     def _replica_region_labels(self) -> list[str]:
         return sorted(self._region_labels.get(self._call.request.replica_region, ()))
-
-    def _alias(self) -> Any:
-        aliases = self._call.aliases
-        return next(iter(aliases.values())) if aliases else ABSENT
 
     def _grants(self) -> list[str]:
         """Grants to the caller that admit what is asked."""
@@ -160,12 +165,14 @@ def cedar_time(moment: datetime) -> str:
 _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "encryptionAlgorithm": CallFacts._encryption_algorithm,
     "encryptionContext": CallFacts._encryption_context,
+    "encryptionContextAnyCase": lambda facts: any_case(facts._encryption_context()),
     "encryptionContextKeys": lambda facts: sorted(facts._encryption_context()),
-    "requestAlias": CallFacts._alias,
+    "requestAlias": CallFacts._own_alias,
     "recipientAttestation": lambda facts: ABSENT,  # requests with an attestation are refused before any policy is asked
     "reEncryptOnSameKey": CallFacts._same_key,
     "bypassPolicyLockoutSafetyCheck": lambda facts: facts._value("bypass_policy_lockout_safety_check", False),
     "requestTags": CallFacts._request_tags,
+    "requestTagsAnyCase": lambda facts: any_case(facts._request_tags()),
     "tagKeys": CallFacts._tag_keys,
     "aliasName": lambda facts: facts._call.request.alias_name,
     "granteePrincipal": lambda facts: facts._of_grant("grantee_principal"),

@@ -5,26 +5,32 @@ Source: docs/spec/policies.md, layers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
+from meridian.authorization.balance import balanced
 from meridian.authorization.entities import resource_uid
-from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
+from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, policies_of, validation_faults
+from meridian.authorization.group_form import group_faults
 from meridian.authorization.policies import KEY, Policy, action_names, depth, uid
-from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX, WILDCARD_CHARACTERS_MAX, wildcard_characters
+from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX, WILDCARD_WORK_MAX, wildcard_work
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
 
 POLICIES_MAX: Final = 200
+FAULT_CHARACTERS_MAX: Final = 1_024
+"""Of what the validator says, which may quote the whole policy."""
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 
 
 class KeyPolicyReader:
-    """Reads key policies against the schema."""
+    """Reads key policies against the schema; `as_json` makes Cedar's JSON form of a text, here or in another process."""
 
-    def __init__(self, schema: SchemaHandle, model: SchemaModel, limits: Limits) -> None:
+    def __init__(self, schema: SchemaHandle, model: SchemaModel, limits: Limits, as_json: Callable[[str], str]) -> None:
         self._schema = schema
+        self._as_json = as_json
         self._on_keys = {name for name, row in model.actions.items() if "Key" in [r.strip() for r in row.resources.split(",")]}
         self._groups = {name for name, row in model.actions.items() if not row.resources}
         self._bytes_max = limits.key_policy_bytes
@@ -36,19 +42,20 @@ class KeyPolicyReader:
         policies = self.read(key)
         if len(policies) > POLICIES_MAX:
             raise MalformedPolicyDocumentException(f"A key policy has at most {POLICIES_MAX} policies.")
-        if wildcard_characters(key.policy) > WILDCARD_CHARACTERS_MAX:
+        if wildcard_work(key.policy) > WILDCARD_WORK_MAX:
             raise MalformedPolicyDocumentException(
-                f"The patterns of a key policy have at most {WILDCARD_CHARACTERS_MAX} characters after their first stars, together."
+                f"The patterns of a key policy may cost {WILDCARD_WORK_MAX} together: each with a star 1 and its longest run after a star."
             )
         for number, fault in validation_faults(key.policy, self._schema):
-            raise MalformedPolicyDocumentException(f"Policy {number + 1} of the key policy does not validate: {fault}")
+            shown = fault if len(fault) <= FAULT_CHARACTERS_MAX else f"{fault[:FAULT_CHARACTERS_MAX]}…"
+            raise MalformedPolicyDocumentException(f"Policy {number + 1} of the key policy does not validate: {shown}")
 
     def read(self, key: Key) -> tuple[Policy, ...]:
         """The key's policies, each confined to this key. Raises: MalformedPolicyDocumentException."""
         if not key.policy:
             return ()
         try:
-            parsed = parse_policies(key.policy)
+            parsed = policies_of(self._as_json(key.policy))
         except PolicySyntaxError as fault:
             raise MalformedPolicyDocumentException(f"The key policy is no Cedar text: {_first_line(fault)}") from fault
         policies = tuple(self._confined(key, number, est) for number, est in enumerate(parsed, 1))
@@ -60,9 +67,14 @@ class KeyPolicyReader:
         place = f"Policy {number} of the key policy"
         if depth(est["conditions"]) > EXPRESSION_DEPTH_MAX:
             raise MalformedPolicyDocumentException(f"{place} nests too deeply.")
+        est = balanced(est)
+        if depth(est["conditions"]) > ENGINE_DEPTH_MAX:
+            raise MalformedPolicyDocumentException(f"{place} nests too deeply.")
         for name in action_names(est) or ():
             if name in ACCOUNT_ONLY or name not in self._on_keys | self._groups:
                 raise MalformedPolicyDocumentException(f"{place}: action {name} cannot be used in a key policy.")
+        for fault in group_faults(est, key.account):
+            raise MalformedPolicyDocumentException(f"{place}: {fault}.")
         if not _names_only(est["resource"], key):
             raise MalformedPolicyDocumentException(f"{place}: the resource must be left open, or be this key.")
         kind, name = resource_uid(key)

@@ -12,9 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from meridian.authorization.balance import balanced
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
+from meridian.authorization.group_form import group_faults
 from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
-from meridian.authorization.policy_bounds import EXPRESSION_DEPTH_MAX
+from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX
 from meridian.authorization.policy_text import PolicyText, policy_texts
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
 
@@ -138,7 +140,7 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[Fault], breat
         found = _faults_of(est)
         faults += [Fault(f"{label}: {fault}", _owner_of(est)) for fault in found]
         if not found:
-            made.append(replace(_policy(est), place=place))
+            made.append(replace(_policy(balanced(est)), place=place))
     return made
 
 
@@ -169,7 +171,7 @@ def _parsed(text: str, texts: tuple[PolicyText, ...], breathe: Breathe) -> list[
 def _faults_of(est: Est) -> list[str]:
     notes: dict[str, Any] = est.get("annotations", {})
     found = [f"@{name} is missing" for name in ("id", "layer", "reason") if not notes.get(name)]
-    if depth(est["conditions"]) > EXPRESSION_DEPTH_MAX:
+    if depth(est["conditions"]) > EXPRESSION_DEPTH_MAX or depth(balanced(est)["conditions"]) > ENGINE_DEPTH_MAX:
         found.append("nests too deeply")
     layer = notes.get("layer")
     if layer == GUARDRAIL and est["effect"] != "forbid":
@@ -180,7 +182,7 @@ def _faults_of(est: Est) -> list[str]:
         found.append("key policies are stored with their key, not in files")
     elif layer not in (GUARDRAIL, BUILTIN):
         found.append(f"@layer {layer!r} is unknown")
-    return found
+    return found + group_faults(est, _owner_of(est))
 
 
 def _account_faults(est: Est, notes: dict[str, Any]) -> list[str]:

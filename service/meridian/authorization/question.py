@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meridian.authorization.entities import Resource, principal_uid, resource_uid
-from meridian.authorization.evaluator import FAULT, Decision, EntityHandle, Est, PolicyHandle, evaluate
+from meridian.authorization.evaluator import Decision, EntityHandle, Est, PolicyHandle, evaluate, faulted
 from meridian.authorization.facts import Facts
 from meridian.authorization.policies import Policy
 from meridian.authorization.read_set import as_record
@@ -40,15 +40,15 @@ class Question:
         try:
             chosen = [(name, as_record(est) if self._compiled.is_record else est) for name, est in policies]
             return self._ask(PolicyHandle(chosen))
-        except ValueError:
-            return FAULT
+        except ValueError as error:
+            return faulted(error)
 
     def _ask(self, policies: PolicyHandle) -> Decision:
         try:
             context, added = context_of(self._compiled, self._facts)
             entities = self._base.with_added(added) if added else self._base
-        except Exception:
-            return FAULT
+        except Exception as error:
+            return faulted(error)
         return evaluate(
             principal=principal_uid(self._principal),
             action=self._compiled.action,

@@ -14,6 +14,8 @@ from meridian.authorization.slices import CompiledSlice
 TAG_ENTITIES: Final = {
     "encryptionContext": "KMS::EncryptionContext",
     "requestTags": "KMS::RequestTags",
+    "encryptionContextAnyCase": "KMS::AnyCase",
+    "requestTagsAnyCase": "KMS::AnyCase",
     "recipientAttestation": "KMS::Attestation",
 }
 """Context attributes that are entities with tags, because callers choose their keys."""
@@ -34,8 +36,8 @@ def context_of(compiled: CompiledSlice, facts: Facts) -> tuple[dict[str, Any], l
         if compiled.is_record and name == ENCRYPTION_CONTEXT:
             context[name] = {tag: value[tag] for tag in compiled.tags or () if tag in value}
             continue
-        added.append({"uid": {"type": kind, "id": "request"}, "attrs": {}, "parents": [], "tags": value})
-        context[name] = {"__entity": {"type": kind, "id": "request"}}
+        added.append({"uid": {"type": kind, "id": name}, "attrs": {}, "parents": [], "tags": value})
+        context[name] = {"__entity": {"type": kind, "id": name}}
     if compiled.request_attributes:
         values = ((name, facts.request_attribute(name)) for name in compiled.request_attributes)
         context["request"] = {name: value for name, value in values if value is not ABSENT}

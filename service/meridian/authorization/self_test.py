@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meridian.authorization.entities import entity
+from meridian.authorization.entities import Surroundings, entity, principal_entities
 from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
+from meridian.domain.call import Principal
 
 PERMIT: Final = "permit (principal, action, resource);"
 FORBID_GROUP: Final = 'forbid (principal, action in KMS::Action::"Use", resource);'
 FORBID_ERROR: Final = 'forbid (principal, action, resource) when { context.request.viaService == "x" };'
+NOWHERE: Final = Surroundings()
 ALICE: Final = ("KMS::User", "111122223333/alice")
 SCOPE: Final = ("KMS::Scope", "111122223333/us-east-1")
 REQUEST: Final[dict[str, Any]] = {
@@ -46,7 +48,7 @@ def require_sound_evaluator(schema: SchemaHandle) -> None:
 
 
 def _ask(schema: SchemaHandle, text: str, request: dict[str, Any]) -> bool:
-    principal = entity(ALICE, (), {"arn": "arn:aws:iam::111122223333:user/alice", "account": "111122223333"})
+    principal = Principal(kind="User", account="111122223333", name="alice", arn="arn:aws:iam::111122223333:user/alice")
     scope = entity(SCOPE, (), {"account": "111122223333", "region": "us-east-1", "regionLabels": []})
     decision = evaluate(
         principal=ALICE,
@@ -54,7 +56,7 @@ def _ask(schema: SchemaHandle, text: str, request: dict[str, Any]) -> bool:
         resource=SCOPE,
         context={"request": request},
         policies=PolicyHandle((str(number), est) for number, est in enumerate(parse_policies(text))),
-        entities=EntityHandle.build([principal, scope], schema),
+        entities=EntityHandle.build([*principal_entities(principal, NOWHERE), scope], schema),
         schema=schema,
     )
     return decision.allowed

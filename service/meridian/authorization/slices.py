@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final
 
 from meridian.authorization.evaluator import PolicyHandle, SchemaHandle
@@ -44,6 +45,7 @@ class SliceCompiler:
         self._request_attributes = frozenset(name.rstrip("?") for name in model.types["Request"])
         self._compiled: OrderedDict[tuple[str, frozenset[Policy]], CompiledSlice] = OrderedDict()
         self._schemas: OrderedDict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = OrderedDict()
+        self._lock = Lock()
         self.parses = parses
         """How many policy sets were parsed; a warm call parses none."""
 
@@ -57,21 +59,24 @@ class SliceCompiler:
         """How many slices and schemas are in memory."""
         return len(self._compiled), len(self._schemas)
 
-    def compile(self, action: str, policies: Iterable[Policy]) -> CompiledSlice:
-        """The compiled slice of these policies for this action."""
+    def find(self, action: str, policies: Iterable[Policy]) -> CompiledSlice | None:
+        """The compiled slice of these policies, where it is in memory."""
         name = (action, frozenset(policies))
         known = self._compiled.get(name)
         if known is not None:
             self._compiled.move_to_end(name)
-            return known
-        made = self._compile(action, name[1])
-        self._compiled[name] = made
+        return known
+
+    def keep(self, made: CompiledSlice) -> None:
+        """Have a slice in memory from now on."""
+        self.parses += 1
+        self._compiled[(made.action, made.members)] = made
         if len(self._compiled) > COMPILED_MAX:
             self._compiled.popitem(last=False)
-        return made
 
-    def _compile(self, action: str, policies: frozenset[Policy]) -> CompiledSlice:
-        self.parses += 1
+    def make(self, action: str, members: Iterable[Policy]) -> CompiledSlice:
+        """A slice compiled anew: some milliseconds, in which other threads run. May be called from any thread."""
+        policies = frozenset(members)
         whole = frozenset(name.rstrip("?") for name in self._model.context_attributes(action))
         reads = read_set((p.est for p in policies), whole - {"request"}, self._request_attributes)
         attributes, requested = reads.attributes & whole, reads.request_attributes & self._request_attributes
@@ -92,7 +97,9 @@ class SliceCompiler:
         name = (action, attributes, requested, record)
         known = self._schemas.get(name)
         if known is None:
-            known = self._schemas[name] = SchemaHandle(self._model.narrow(action, attributes, requested, record))
-            if len(self._schemas) > COMPILED_MAX:  # key policies name tags as they like, so there is no end of schemas
-                self._schemas.popitem(last=False)
+            known = SchemaHandle(self._model.narrow(action, attributes, requested, record))
+            with self._lock:
+                self._schemas[name] = known
+                if len(self._schemas) > COMPILED_MAX:  # key policies name tags as they like, so there is no end of schemas
+                    self._schemas.popitem(last=False)
         return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from meridian.adapters.audit_verify import Report, Verdict, verify_directory, verify_stream
+from meridian.audit.against_database import Evidence, read_evidence, verify_against
+from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
+from meridian.audit.keys import AuditKeys, AuditKeysError
+from meridian.audit.verify import Expected, verify_directory, verify_file
+from meridian.cli.exit_codes import USAGE
+from meridian.cli.serve import settings_or_exit
 
 
 @click.group()
@@ -19,48 +25,134 @@ def audit() -> None:
 
 
 @audit.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--keys", "key_files", multiple=True, type=click.Path(path_type=Path), help="Audit keys that you trust, one file for each PATH."
+)
+@click.option("--region", "regions", multiple=True, metavar="REGION", help="The Region that is expected, one for each PATH.")
+@click.option("--against-db", is_flag=True, help="Compare with the Region's database, too; PATHS are all its audit directories.")
+@click.option("--config", type=click.Path(path_type=Path), help="The Region's settings, for --against-db.")
 @click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def verify(paths: tuple[Path, ...], output: str) -> None:
-    """Check the chain of audit files, or of all streams in a directory.
+def verify(
+    paths: tuple[Path, ...], key_files: tuple[Path, ...], regions: tuple[str, ...], against_db: bool, config: Path | None, output: str
+) -> None:
+    """Check audit directories: the chain of records, the digests and their signatures.
 
-    Exit code 0: clean; 1: tampered; 9: incomplete; 3: cannot be read.
+    `clean` is a log of which nothing was left open, `consistent` one that nothing speaks against; what was left open is said.
+    Exit code 0: clean or consistent; 1: tampered; 9: incomplete; 3: cannot be read.
     """
-    report = Report()
-    for path in paths:
-        report.streams += verify_directory(path).streams if path.is_dir() else [verify_stream(path)]
-    if not report.streams:
-        click.echo("no audit streams found", err=True)
-        sys.exit(Verdict.UNREADABLE)
+    if against_db is not (config is not None):
+        raise click.UsageError("--against-db and --config belong together")
+    if not paths and config is None:
+        raise click.UsageError("give audit directories, or --against-db --config FILE")
+    for name, given in (("--keys", key_files), ("--region", regions)):
+        if given and len(given) != (1 if config is not None else len(paths)):
+            raise click.UsageError(f"{name}: give one for each PATH, in their order; with --against-db only one")
+    keys = [_keys(path) for path in key_files]
+    reports = _against_database(config, paths, keys, regions) if config is not None else _from_files(paths, keys, regions)
     if output == "json":
-        click.echo(json.dumps(_as_json(report)))
+        click.echo(json.dumps(_as_json(reports)))
     else:
-        _print(report)
-    sys.exit(report.verdict)
+        _print(reports)
+    sys.exit(_worst(reports))
 
 
-def _as_json(report: Report) -> dict[str, object]:
-    streams = [
-        {
-            "file": str(s.path),
-            "stream": s.stream,
-            "records": s.records,
-            "closed": s.closed,
-            "verdict": s.verdict.name.lower(),
-            "badLine": s.bad_line or None,
-            "fault": s.fault or None,
-        }
-        for s in report.streams
-    ]
-    return {"verdict": report.verdict.name.lower(), "streams": streams}
+def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
+    reports = []
+    for at, path in enumerate(paths):
+        expected = Expected(keys[at] if keys else None, regions[at] if regions else "")
+        reports.append(verify_directory(path, expected) if path.is_dir() else verify_file(path))
+    return reports
 
 
-def _print(report: Report) -> None:
-    table = Table("stream", "records", "end", "verdict")
-    for s in report.streams:
-        table.add_row(s.path.name, str(s.records), "closed" if s.closed else "open", s.verdict.name.lower())
+def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
+    settings = settings_or_exit(config)
+    try:
+        evidence, known = asyncio.run(_read(config, settings.database))
+        trusted = keys[0].following(known.keys) if keys else known
+    except AuditKeysError as fault:
+        click.echo(f"the database has other audit keys than --keys: {fault}", err=True)
+        sys.exit(Verdict.TAMPERED)
+    if trusted.names != known.names:
+        click.echo(f"the database is of {known.names}, the keys are of {trusted.names}", err=True)
+        sys.exit(Verdict.TAMPERED)
+    for name in regions:
+        if name != trusted.names.region:
+            click.echo(f"the database is of {trusted.names.region}, not of {name}", err=True)
+            sys.exit(Verdict.TAMPERED)
+    return verify_against(list(paths) or [settings.audit.directory], evidence, trusted)
+
+
+async def _read(config: Path, database: str) -> tuple[Evidence, AuditKeys]:
+    from meridian.adapters.audit_keys import published_keys
+    from meridian.adapters.store_sql.store import SqlStore
+    from meridian.engine.seals import SealError
+    from meridian.errors import KmsError
+
+    store = SqlStore.connect(database)
+    try:
+        async with store.reading() as uow:
+            identity = await uow.region.identity()
+            if identity is None:
+                raise SealError("the database belongs to no Region yet")
+            return await read_evidence(uow), await published_keys(uow, identity)
+    except (KmsError, SealError) as fault:
+        reason = fault.reason if isinstance(fault, KmsError) else str(fault)
+        click.echo(f"{config}: the database cannot be read: {reason}", err=True)
+        sys.exit(Verdict.UNREADABLE)
+    finally:
+        await store.close()
+
+
+def _keys(path: Path) -> AuditKeys:
+    try:
+        return AuditKeys.from_json(path.read_bytes())
+    except (OSError, AuditKeysError) as fault:
+        click.echo(f"--keys: {path}: {fault}", err=True)
+        sys.exit(USAGE)
+
+
+def _worst(reports: list[Report]) -> Verdict:
+    found = {report.verdict for report in reports}
+    return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.CLEAN)
+
+
+def _as_json(reports: list[Report]) -> dict[str, object]:
+    return {
+        "verdict": word(reports),
+        "streams": [_stream_as_json(stream) for report in reports for stream in report.streams],
+        "findings": [
+            {"verdict": each.verdict.name.lower(), "file": str(each.path), "badLine": each.line or None, "fault": each.text}
+            for report in reports
+            for each in report.findings
+        ],
+        "unproven": [text for report in reports for text in report.unproven],
+    }
+
+
+def _stream_as_json(stream: StreamReport) -> dict[str, object]:
+    return {
+        "stream": stream.stream,
+        "files": [str(path) for path in stream.paths],
+        "region": stream.opening.get("region"),
+        "records": stream.records,
+        "signed": stream.signed,
+        "closed": stream.is_closed,
+        "last": stream.last_time,
+    }
+
+
+def _print(reports: list[Report]) -> None:
+    table = Table("directory", "stream", "files", "records", "signed", "end")
+    for report in reports:
+        for stream in report.streams:
+            end = "closed" if stream.is_closed else "open"
+            table.add_row(str(report.path), stream.stream, str(len(stream.paths)), str(stream.records), str(stream.signed), end)
     Console().print(table)
-    for s in report.streams:
-        if s.fault:
-            click.echo(f"{s.path}:{s.bad_line}: {s.fault}", err=True)
-    click.echo(f"{report.verdict.name.lower()}: {sum(s.records for s in report.streams)} records in {len(report.streams)} streams")
+    for report in reports:
+        for finding in report.findings:
+            click.echo(f"{finding.verdict.name.lower()}: {finding}", err=True)
+        for text in report.unproven:
+            click.echo(f"not shown: {text}")
+    records, streams = sum(report.records for report in reports), sum(len(report.streams) for report in reports)
+    click.echo(f"{word(reports)}: {records} records in {streams} streams")

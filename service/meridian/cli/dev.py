@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from meridian.cli.dev_files import DevFolder, RegionPlace, write_private
+from meridian.cli.dev_files import DevFolder, RegionPlace
 from meridian.cli.exit_codes import OK, SETUP
+from meridian.cli.private_files import append_private, write_private
 
-READY_SECONDS = 30.0
+READY_SECONDS = 180.0
 STOP_SECONDS = 9.0
+RENEW_SECONDS = 600.0
 
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the deployment; made if it is not there.")
 @click.option("--regions", default="us-east-1,eu-west-1", show_default=True, help="Regions, separated by commas.")
 @click.option("--grpc-port", default=7401, show_default=True, help="gRPC port of the first Region; the next has the next port.")
-@click.option("--aws-port", default=7501, show_default=True, help="Reserved for the AWS wire; nothing listens there yet.")
+@click.option("--aws-port", type=int, help="AWS port of the first Region; the next has the next port. Free ports when not given.")
 @click.option("--admin-port", default=7601, show_default=True, help="Health and metrics port of the first Region.")
 @click.option("--principals", type=click.Path(path_type=Path, exists=True), help="Principals instead of the default ones.")
 @click.option("--ephemeral", is_flag=True, help="Keep nothing: use a temporary folder that is removed at the end.")
-def dev(data: Path | None, regions: str, grpc_port: int, aws_port: int, admin_port: int, principals: Path | None, ephemeral: bool) -> None:
-    """Run Regions on loopback until Ctrl-C. SIGHUP starts Regions again that were stopped."""
+def dev(data: Path | None, regions: str, principals: Path | None, ephemeral: bool, **ports: int | None) -> None:
+    """Run Regions on loopback until Ctrl-C. SIGHUP starts stopped Regions again; the others read their files again."""
     names = [name.strip() for name in regions.split(",") if name.strip()]
     if len(set(names)) != len(names) or not names:
         raise click.BadParameter("name each Region once", param_hint="regions")
     if ephemeral:
         with tempfile.TemporaryDirectory(prefix="meridian-") as folder:
-            sys.exit(_run(Path(folder), names, grpc_port, admin_port, principals))
+            sys.exit(_run(Path(folder), names, principals, ports))
     if data is None:
         raise click.UsageError("give --data DIR, or --ephemeral")
-    sys.exit(_run(data.resolve(), names, grpc_port, admin_port, principals))
+    sys.exit(_run(data.resolve(), names, principals, ports))
 
 
-def _run(root: Path, names: list[str], grpc_port: int, admin_port: int, principals: Path | None) -> int:
-    folder = DevFolder(root, names, grpc_port=grpc_port, admin_port=admin_port)
+def _run(root: Path, names: list[str], principals: Path | None, ports: dict[str, Any]) -> int:
+    folder = DevFolder(root, names, **ports)
     folder.prepare(principals)
     folder.write_settings({})
     return asyncio.run(Deployment(folder).run())
@@ -91,14 +95,14 @@ class Deployment:
         return found
 
     async def _start(self, place: RegionPlace) -> None:
-        log = (place.folder / "log").open("ab")
+        log = append_private(place.folder / "log")
         process = await asyncio.create_subprocess_exec(
             *_meridian("serve", "--config", str(place.settings), "--allow-file-seal"),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             start_new_session=True,  # Ctrl-C reaches this process, which then stops the Regions in order
         )
-        log.close()
+        os.close(log)
         self._processes[place.region] = process
         write_private(place.folder / "pid", f"{process.pid}\n".encode())
         try:
@@ -110,9 +114,16 @@ class Deployment:
             raise StartError("\n".join([f"{place.region} did not start:", *tail]))
 
     async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        renew_at = loop.time() + RENEW_SECONDS
         while not self._ended.is_set():
+            if loop.time() >= renew_at:
+                self._folder.renew()  # Regions that serve look at their certificates, and take new ones
+                renew_at = loop.time() + RENEW_SECONDS
             if self._restart.is_set():
                 self._restart.clear()
+                self._folder.renew()
+                self._reload()
                 await self._start_again()
             for region, process in list(self._processes.items()):
                 if process.returncode is not None:
@@ -123,6 +134,11 @@ class Deployment:
                 await asyncio.wait_for(self._ended.wait(), 0.2)
             except TimeoutError:
                 continue
+
+    def _reload(self) -> None:
+        for process in self._processes.values():
+            if process.returncode is None:
+                process.send_signal(signal.SIGHUP)
 
     async def _start_again(self) -> None:
         for place in self._folder.places:

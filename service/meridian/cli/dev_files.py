@@ -6,8 +6,6 @@ Authorities, seals and databases are made once and kept; certificates live a day
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import tomllib
 from base64 import b32encode, b64encode
@@ -20,7 +18,8 @@ from typing import Any, Final
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.bootstrap import policy_folder
-from meridian.crypto.certificate_life import certificate_not_after
+from meridian.cli.private_files import write_private
+from meridian.crypto.certificate_life import certificate_life
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.domain.peers import region_server_name
 
@@ -75,24 +74,16 @@ def labels_of(region: str) -> tuple[str, ...]:
     return LABELS[max(matches, key=len)] if matches else ()
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only this user reads, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    partial.replace(path)
-
-
 class DevFolder:
     """The folder of a development deployment."""
 
-    def __init__(self, root: Path, regions: list[str], *, grpc_port: int, admin_port: int) -> None:
+    def __init__(self, root: Path, regions: list[str], *, grpc_port: int, admin_port: int, aws_port: int | None) -> None:
+        """Ports of the first Region; the next has the next ones. Without `aws_port` each AWS wire has a free port, kept."""
         self.root = root
         self._clock = SystemClock()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        peers, aws = self._kept_ports("peer", regions), self._kept_ports("aws", regions)
+        in_a_row = {} if aws_port is None else {region: aws_port + at for at, region in enumerate(regions)}
+        peers, aws = self._kept_ports("peer", regions, {}), self._kept_ports("aws", regions, in_a_row)
         self.places = [
             RegionPlace(region, root / region, grpc_port + at, admin_port + at, peers[region], aws[region])
             for at, region in enumerate(regions)
@@ -100,17 +91,22 @@ class DevFolder:
 
     def prepare(self, principals: Path | None) -> None:
         """Make what is missing, renew what is old."""
-        client_ca, peer_ca = self._authority("client-ca"), self._authority("peer-ca")
         self._principals(principals)
         if not (self.root / "policies").exists():
-            shutil.copytree(policy_folder() / "policies", self.root / "policies")
+            for path in sorted((policy_folder() / "policies").glob("*.cedar")):
+                write_private(self.root / "policies" / path.name, path.read_bytes())
+        self.renew()
+        self._environment()
+
+    def renew(self) -> None:
+        """Make certificates that are missing or old anew; Regions that serve take them."""
+        client_ca, peer_ca = self._authority("client-ca"), self._authority("peer-ca")
         for entry in self.entries():
             if entry.get("spiffe_id"):
                 self._leaf(client_ca, self.root / "clients" / entry["name"], entry["name"], spiffe_id=entry["spiffe_id"])
         self._leaf(client_ca, self.root / "clients" / "transport", "transport")
         for place in self.places:
             self._region(place, client_ca, peer_ca)
-        self._environment()
 
     def entries(self) -> list[dict[str, Any]]:
         """The principals of the deployment."""
@@ -125,9 +121,10 @@ class DevFolder:
             text = _settings_text(place, self.root, accounts, [p for p in self.places if p is not place], fingerprints)
             write_private(place.settings, text.encode())
 
-    def _kept_ports(self, kind: str, regions: list[str]) -> dict[str, int]:
+    def _kept_ports(self, kind: str, regions: list[str], given: dict[str, int]) -> dict[str, int]:
         path = self.root / f"{kind}-ports.json"
         ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+        ports |= given
         for region in regions:
             if region not in ports:
                 ports[region] = free_port()
@@ -142,7 +139,7 @@ class DevFolder:
 
     def _leaf(self, authority: CertificateFiles, path: Path, name: str, **names: Any) -> None:
         existing = path.with_suffix(".crt")
-        if existing.exists() and certificate_not_after(existing.read_bytes()) - RENEW_BEFORE > self._clock.now():
+        if existing.exists() and certificate_life(existing.read_bytes()).not_after - RENEW_BEFORE > self._clock.now():
             return
         _write_files(path, new_leaf(authority, name, self._clock.now(), **names))
 
@@ -239,6 +236,7 @@ def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: 
         "limits.import_keys_ready = { RSA_2048 = 2, RSA_3072 = 1, RSA_4096 = 1 }",
         "[grpc]",
         f'listen = "{HOST}:{place.grpc_port}"',
+        "bearer_tokens = true",
         f'tls = {{ certificate = "{folder}/server.crt", private_key = "{folder}/server.key", client_ca = "{root}/client-ca.crt" }}',
         "[peer]",
         f'listen = "{HOST}:{place.peer_port}"',

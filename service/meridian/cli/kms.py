@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 from meridian.catalog import Rpc, rpcs
 from meridian.cli import values
 from meridian.cli.exit_codes import SETUP, exit_code
+from meridian.cli.private_files import write_private
 from meridian.client import Client, Endpoint
 from meridian.client.envelope import EnvelopeError, seal, unseal
 from meridian.client.errors import KmsServiceError
@@ -26,7 +26,7 @@ CONNECTION = (
 OUTPUT = (
     click.Option(["--output", "-o"], type=click.Choice(["json", "table"]), help="json when piped, table on a terminal."),
     click.Option(["--field"], help="Print one member of the answer alone; bytes are written raw."),
-    click.Option(["--out"], type=click.Path(), help="Write --field to this file."),
+    click.Option(["--out"], type=click.Path(), help="Write --field to this file, for its owner alone."),
     click.Option(["--base64"], is_flag=True, help="Bytes are base64, in and out."),
     click.Option(["--timeout"], type=float, help="Seconds to wait."),
 )
@@ -77,7 +77,7 @@ def _print_field(value: Any, options: dict[str, Any]) -> None:
         text = base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
         data = f"{text}\n".encode()
     if options["out"]:
-        Path(options["out"]).write_bytes(data)
+        write_private(Path(options["out"]), data)
     else:
         sys.stdout.buffer.write(data)
 
@@ -140,6 +140,4 @@ def decrypt_file(source: Path, target: Path, context: tuple[str, ...], **options
     except EnvelopeError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(opened)
+    write_private(target, opened)

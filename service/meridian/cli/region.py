@@ -64,6 +64,28 @@ def rotate_root_key(config: Path) -> None:
     _turn(config, rotate_root, "root key")
 
 
+@region.command("rotate-audit-key")
+@CONFIG
+def rotate_audit_key(config: Path) -> None:
+    """Make a new audit key, signed by the old one. The Region signs with it within five seconds; the old private half is destroyed."""
+    from meridian.adapters.audit_keys import rotate_audit_key as rotate
+
+    _turn(config, rotate, "audit key")
+
+
+@region.command("audit-keys")
+@CONFIG
+def audit_keys(config: Path) -> None:
+    """Print the public halves of the Region's audit keys, to be kept where nobody who can change the log can change them."""
+    from meridian.bootstrap import StartupError, read_audit_keys
+
+    try:
+        click.echo(asyncio.run(read_audit_keys(settings_or_exit(config))).to_json().decode(), nl=False)
+    except StartupError as fault:
+        click.echo(f"there are no audit keys: {fault}", err=True)
+        sys.exit(SETUP)
+
+
 def _turn(config: Path, turn: Any, name: str) -> None:
     from meridian.bootstrap import StartupError, turn_keyring
 
@@ -77,23 +99,27 @@ def _turn(config: Path, turn: Any, name: str) -> None:
 
 @region.command()
 @click.argument("lost_region", metavar="REGION")
+@click.option("--successor", required=True, metavar="REGION", help="The Region that goes on in its place, and in that of every lost one.")
 @CONFIG
-def lost(lost_region: str, config: Path) -> None:
-    """Give REGION up: from now on this Region refuses what it says.
+def lost(lost_region: str, successor: str, config: Path) -> None:
+    """Give REGION up: from now on this Region refuses what it says, and follows no new primary but the successor.
 
-    Say it in every Region that stays, then run `takeover` in the one that shall be primary.
+    Say it in every Region that stays, the successor too, with the same successor; then run `takeover` in the successor.
     """
-    from meridian.adapters.membership_words import declare_lost
+    from meridian.adapters.membership_words import declaring_lost
 
-    sets = _say(config, declare_lost, lost_region)
-    click.echo(f"{lost_region} is declared lost; {sets} sets know it")
+    settings = settings_or_exit(config)
+    if successor not in {settings.region, *(peer.region for peer in settings.peers)} - {lost_region}:
+        raise click.BadParameter(f"{successor} is not a Region that stays", param_hint="--successor")
+    sets = _say(config, declaring_lost(successor), lost_region)
+    click.echo(f"{lost_region} is declared lost; {successor} succeeds it; {sets} sets know it")
 
 
 @region.command()
 @click.argument("found_region", metavar="REGION")
 @CONFIG
 def found(found_region: str, config: Path) -> None:
-    """Take back that REGION is lost."""
+    """Take back what was said about REGION: that it is lost, or that this Region waits to rejoin it."""
     from meridian.adapters.membership_words import withdraw_lost
 
     sets = _say(config, withdraw_lost, found_region)
@@ -107,8 +133,8 @@ def found(found_region: str, config: Path) -> None:
 def takeover(lost_region: str, config: Path, wait: float) -> None:
     """Make this Region primary of every set whose primary was in REGION.
 
-    Every other Region must be declared lost or answer, with the same declaration. A set that cannot be taken over yet is tried
-    again until it can; exit code 1 says that some are left.
+    Every other Region must be declared lost or answer, with the same declaration and successor. A set that cannot be taken over yet
+    is tried again until it can; exit code 1 says that some are left.
     """
     _say_and_wait(config, OperatorWord.TAKE_OVER, lost_region, wait)
 
@@ -135,9 +161,10 @@ def take_back(member_region: str, config: Path, wait: float) -> None:
 @click.argument("successor", metavar="REGION")
 @CONFIG
 def rejoin(successor: str, config: Path) -> None:
-    """Let this Region, which others went on without, join the sets again under the primary in REGION.
+    """Let this Region, which others went on without, join the sets again under the primary in REGION, whose word counts from now on.
 
-    Then run `take-back` there. This Region's own changes to these sets since the cut are given up; its key material is not.
+    It also ends the wait of a restored Region that no other can lead to the present state. Then run `take-back` there. This Region's
+    own changes to these sets since the cut are given up; its key material is not.
     """
     from meridian.adapters.membership_words import rejoin as let_rejoin
 

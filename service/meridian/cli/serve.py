@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
 import resource
@@ -15,10 +14,11 @@ import click
 import structlog
 
 from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings, SettingsError, load_settings
 
 DRAIN_SECONDS = 8.0
-PR_SET_DUMPABLE = 4
+STOP_SECONDS = 8.0
 GC_ALLOCATIONS = 10_000
 
 
@@ -31,11 +31,14 @@ def settings_or_exit(path: Path) -> Settings:
         sys.exit(SETUP)
 
 
-def _protect_memory() -> None:
-    """No core file and no debugger of another process may read keys from this one."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+def _raise_open_files() -> None:
+    """Every connection is an open file: take as many as the machine allows, and tell how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):  # some kernels name a limit that they do not grant
+        hard = soft
+    structlog.get_logger("meridian.cli").info("open files", limit=hard, was=soft)
 
 
 def _log_as_json() -> None:
@@ -54,13 +57,15 @@ def _log_as_json() -> None:
 @click.option("--config", required=True, type=click.Path(path_type=Path))
 @click.option("--allow-file-seal", is_flag=True, help="Start although the root key is sealed by a file on this machine.")
 def serve(config: Path, allow_file_seal: bool) -> None:
-    """Serve one Region until SIGTERM or SIGINT; a second signal ends at once."""
+    """Serve one Region until SIGTERM or SIGINT; a second one ends at once. SIGHUP reads certificates, principals and policies again."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # before it serves there is nothing to read again, and nothing that it may end
     settings = settings_or_exit(config)
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
         click.echo("seals: a file seal needs --allow-file-seal", err=True)
         sys.exit(SETUP)
-    _protect_memory()
+    protect_memory()
     _log_as_json()
+    _raise_open_files()
     if settings.uvloop:
         import uvloop
 
@@ -88,21 +93,30 @@ async def _serve(settings: Settings) -> int:
         click.echo(f"cannot start: {fault}", err=True)
         return SETUP
     # What was built at start lives as long as the process; the collector need not look at it again and again.
+    loop.add_signal_handler(signal.SIGHUP, region.reload)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 20, 50)
     click.echo(f"ready {settings.region}")
     sys.stdout.flush()
-    await ended.wait()
-    await asyncio.wait_for(region.stop(DRAIN_SECONDS), DRAIN_SECONDS + 2)
-    return OK
+    asked = loop.create_task(ended.wait())
+    unasked = loop.create_task(region.ended())
+    await asyncio.wait({asked, unasked}, return_when=asyncio.FIRST_COMPLETED)
+    if unasked.done():
+        click.echo(f"ends: {unasked.result()}", err=True)
+    await asyncio.wait_for(region.stop(DRAIN_SECONDS), DRAIN_SECONDS + STOP_SECONDS)
+    return OTHER if unasked.done() else OK
 
 
 @click.command()
 @click.option("--config", required=True, type=click.Path(path_type=Path))
 def migrate(config: Path) -> None:
     """Bring a Region's database to the schema of this release."""
-    from meridian.adapters.store_sql.migrate import head, upgrade
+    from meridian.adapters.store_sql.migrate import SchemaError, head, upgrade
 
-    asyncio.run(upgrade(settings_or_exit(config).database))
+    try:
+        asyncio.run(upgrade(settings_or_exit(config).database))
+    except SchemaError as fault:
+        click.echo(f"database: {fault}", err=True)
+        sys.exit(SETUP)
     click.echo(f"schema {head()}")

@@ -19,3 +19,8 @@ def mac(key: bytes, algorithm: str, message: bytes) -> bytes:
 def is_mac(key: bytes, algorithm: str, message: bytes, given: bytes) -> bool:
     """Whether this is the message's code, in a time that tells nothing of where they differ."""
     return hmac.compare_digest(mac(key, algorithm, message), given)
+
+
+def is_mac_prefix(key: bytes, algorithm: str, message: bytes, given: bytes) -> bool:
+    """Whether these are the first bytes of the message's code, at least 16 of them, in a time that tells nothing."""
+    return len(given) >= 16 and hmac.compare_digest(mac(key, algorithm, message)[: len(given)], given)

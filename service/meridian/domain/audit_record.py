@@ -1,7 +1,7 @@
 """Audit records in the shape of CloudTrail.
 
-Which request fields a record shows is decided by the caller; nothing secret is ever passed in here. A record is at most 16 KiB:
-longer texts keep a beginning and their SHA-256.
+Which request fields a record shows is decided by the caller; nothing secret is ever passed in here. How long a record may be is told
+in `domain/audit_bounds.py`.
 
 Source: AWS CloudTrail User Guide, CloudTrail record contents; docs/spec/audit.md.
 """
@@ -19,8 +19,6 @@ from meridian.domain.key import Key
 
 EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"
-TEXT_CHARACTERS_MAX: Final = 2048
-TEXT_KEPT: Final = 256
 FACTS_CHARACTERS_MAX: Final = 3072
 
 Record = dict[str, Any]
@@ -34,17 +32,6 @@ def event_time(moment: datetime) -> str:
 @lru_cache(maxsize=4)
 def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def bounded(value: Any) -> Any:
-    """The value with over-long texts cut to a beginning and their SHA-256."""
-    if isinstance(value, str) and len(value) > TEXT_CHARACTERS_MAX:
-        return {"beginning": value[:TEXT_KEPT], "sha256": sha256(value.encode()).hexdigest(), "length": len(value)}
-    if isinstance(value, dict):
-        return {name: bounded(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [bounded(item) for item in value]
-    return value
 
 
 def user_identity(principal: Principal | None) -> Record:

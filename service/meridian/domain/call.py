@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from meridian.domain.peer_message import Prepare, PrepareHandover
 
 if TYPE_CHECKING:
     from meridian.domain.grant import Grant
+    from meridian.errors import KmsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Principal:
     name: str
     arn: str
     groups: tuple[str, ...] = ()
+    """Names of groups of the caller's account."""
     tags: tuple[tuple[str, str], ...] = ()
     org_units: tuple[str, ...] = ()
     """Units of the caller's account, nearest first, each inside the next."""
@@ -41,6 +43,11 @@ class Principal:
     def entity_id(self) -> str:
         return f"{self.account}/{self.name}"
 
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        """Entity ids of the groups; like every principal's id, each begins with the account, which is the caller's own."""
+        return tuple(f"{self.account}/{group}" for group in self.groups)
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyDecision:
@@ -52,12 +59,25 @@ class PolicyDecision:
     policy_ids: tuple[str, ...] = ()
     """Sorted. On allow all satisfied permits, on deny all satisfied forbids, empty on a default deny."""
     errors: int = 0
+    """Faults of evaluation, each of which denies; operators hear of them."""
+    fault: str = field(default="", compare=False)
+    """Type and place of the exception that kept the decision from being made, where it was one."""
 
 
 class Evidence:
     """What the transport saw of the caller, before anybody judged it."""
 
-    __slots__ = ("certificate_pem", "headers", "secure_transport", "signed_request", "source_ip", "spiffe_id", "tls_version", "user_agent")
+    __slots__ = (
+        "certificate_pem",
+        "headers",
+        "repeated",
+        "secure_transport",
+        "signed_request",
+        "source_ip",
+        "spiffe_id",
+        "tls_version",
+        "user_agent",
+    )
 
     def __init__(
         self,
@@ -70,6 +90,7 @@ class Evidence:
         user_agent: str = "",
         tls_version: str = "",
         signed_request: Any = None,
+        repeated: str = "",
     ) -> None:
         self.spiffe_id = spiffe_id
         self.certificate_pem = certificate_pem
@@ -80,12 +101,15 @@ class Evidence:
         self.tls_version = tls_version
         self.signed_request = signed_request
         """The whole request where it came over the AWS wire, for the check of its signature."""
+        self.repeated = repeated
+        """The name of a header that is read here and came more than once; empty where there is none."""
 
 
 class Call:
     """One call. Steps of the pipeline fill it in, in their order; nothing else changes it."""
 
     __slots__ = (
+        "absent",
         "aliases",
         "audit_data",
         "blob",
@@ -132,6 +156,9 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
+        self.absent: dict[str, KmsError] = {}
+        """Request fields that name a key which is not here and would not be the caller's, each with the refusal that a key there would
+        meet. It is raised where a key there would be decided on, so that no other answer tells the two apart."""
         self.prepare: Prepare | PrepareHandover | None = None
         """What another Region asked, when this call is the destination's half of a ReplicateKey."""
         self.prospective: Key | None = None

@@ -14,3 +14,8 @@ def places_of(fault: BaseException) -> list[str]:
         places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     return places[-PLACES_MAX:]
+
+
+def fault_text(fault: BaseException) -> str:
+    """An exception as operators are told of it: its type, and where it came from, innermost first."""
+    return " < ".join([type(fault).__name__, *reversed(places_of(fault))])

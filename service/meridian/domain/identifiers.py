@@ -14,6 +14,8 @@ SINGLE_REGION_KEY_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 MULTI_REGION_KEY_ID = re.compile(r"mrk-[0-9a-f]{32}")
 REGION = re.compile(r"([a-z]+-){2,3}\d+")
 ACCOUNT = re.compile(r"[0-9]{12}")
+GROUP_NAME = re.compile(r"[^/]+", re.DOTALL)
+"""Name of a group without its account."""
 ALIAS_NAME = re.compile(r"alias/[a-zA-Z0-9/_-]+")
 
 

@@ -30,6 +30,20 @@ class Limits:
     """How often the policy files are looked at for changes."""
     key_policy_bytes: int = 32_768
     request_bytes: int = 262_144
+    failed_authentications_per_minute: int = 20
+    """Of one address; answers to further ones are delayed. 0 delays none."""
+    heavy_workers: int = 4
+    """Threads for work that would stop the event loop; one account has at most half of them."""
+    heavy_processes: int = 1
+    """Processes for the part of that work which keeps the interpreter to itself. About 60 MB each, started when first needed."""
+    heavy_queue: int = 1024
+    """How much of that work may wait; of one account at most half as much. More is refused with ThrottlingException."""
+    heavy_wait_seconds: float = 4.0
+    """How long such work may wait for its turn."""
+    heavy_answer_seconds: float = 10.0
+    """How long a separate process may take; then it is ended, and the call is refused."""
+    loop_lag_look_seconds: float = 0.05
+    """How often the event loop is asked how late it is."""
     deadline_seconds_default: float = 5.0
     deadline_seconds_max: float = 30.0
     reservation_seconds: float = 30.0
@@ -54,5 +68,9 @@ class Limits:
     import_key_wait_seconds: float = 2.0
     compare_seconds: float = 60.0
     """How often Regions compare what they know of the sets they share."""
+    change_feed_rows: int = 100_000
+    """How many changes of keys are kept for processes that follow them; one that stood still for longer begins anew."""
+    inbox_days: int = 7
+    """How long it is remembered which messages of other Regions were applied."""
     day_seconds: float = 86_400.0
     """Length of a day of windows and periods. Shorter only where tests watch a window go by."""

@@ -170,10 +170,12 @@ class SetRow:
     """This Region was restored and has not reconciled this set."""
     lost: frozenset[str] = frozenset()
     """Regions that the operator has declared lost here, until this set has moved on without them."""
+    successor: str = ""
+    """Region that the operator has named to succeed them; one for all."""
     rejoin: str = ""
     """Region whose later generation the operator lets this member join; nothing else is adopted until then."""
     told_lost: frozenset[ToldLost] = frozenset()
-    """Regions that say that they have gone on, or would go on, without this one."""
+    """Regions that say that they have gone on, or would go on, without this one: heard, and told to the operator, no more."""
     prepared_by: str = ""
     """While reserved: the Region that prepared this place."""
     reserved_at: datetime | None = None
@@ -186,5 +188,5 @@ class SetRow:
 
     def acts_as_primary(self, region: str) -> bool:
         """Whether this row's Region may change the set."""
-        in_the_set = self.status is RowStatus.LIVE and not (self.stale or self.rejoin or self.told_lost)
+        in_the_set = self.status is RowStatus.LIVE and not (self.stale or self.rejoin)
         return in_the_set and self.view is not None and self.view.primary == region

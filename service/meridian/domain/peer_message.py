@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from meridian.domain.multi_region import RowStatus, SetState, Stamp, Term, TermLink
+
+PROTOCOL_VERSION: Final = 1
+"""Of the messages between Regions; both sides of a Prepare speak the same."""
+
+
+class Spoken(NamedTuple):
+    """What two Regions must have in common before one prepares anything in the other."""
+
+    deployment: str
+    partition: str
+    protocol_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,7 @@ class Prepare:
     primary_region: str
     replica_regions: tuple[str, ...]
     current_material_id: str
+    spoken: Spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,7 @@ class PrepareHandover:
     update_primary_region_request: bytes
     """The request as sent, serialised."""
     primary_region: str
+    spoken: Spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +160,7 @@ class SetShown:
     stale: bool
     rejoin: str
     material_ids: frozenset[str]
+    successor: str
 
 
 @dataclass(frozen=True, slots=True)

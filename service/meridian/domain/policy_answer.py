@@ -37,6 +37,8 @@ class Explanation:
     decision: PolicyDecision
     deciding: tuple[Told, ...] = ()
     closest: tuple[NearMiss, ...] = ()
+    fault: str = ""
+    """Type and place of the exception that kept the reasons from being found, where it was one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,15 @@ from meridian.errors import TagException
 ALLOWED = re.compile(r"[\w\s_.:/=+\-@]*", re.UNICODE)
 
 
-def require_tags(tags: Sequence[tuple[str, str]], limits: Limits = Limits()) -> None:  # noqa: B008 - an immutable value
+def require_room_for_tags(tags: Sequence[tuple[str, str]], limits: Limits) -> None:
+    """Refuse more tags than a key may have, however it comes by them. Raises: TagException."""
+    if len(tags) > limits.tags_per_key:
+        raise TagException("Too many tags")
+
+
+def require_tags(tags: Sequence[tuple[str, str]]) -> None:
     """Refuse tags that break a rule. Lengths are limits of the contract. Raises: TagException."""
     keys = [key for key, _ in tags]
-    if len(keys) > limits.tags_per_key:
-        raise TagException("Too many tags")
     if len(set(keys)) != len(keys):
         raise TagException("Duplicate tag keys")
     require_tag_keys(keys)

@@ -50,6 +50,7 @@ class AsymmetricCommands:
         self._parsed_clock = clock
         self._pair_entropy = entropy
         self._parsed: OrderedDict[tuple[str, str, str, int], Parsed] = OrderedDict()
+        self._parsed_of: dict[tuple[str, str], set[tuple[str, str, str, int]]] = {}
         self.parses = 0
         """How many private keys were parsed; a warm call parses none."""
 
@@ -112,8 +113,8 @@ class AsymmetricCommands:
 
     def forget_parsed(self, account: str, key_id: str) -> None:
         """Drop parsed keys from memory."""
-        for name in [name for name in self._parsed if name[0] == account and name[1] == key_id]:
-            del self._parsed[name]
+        for name in self._parsed_of.pop((account, key_id), ()):
+            self._parsed.pop(name, None)
 
     def _mac_key(self, key: Key, message: bytes) -> bytes:
         if message.startswith(DERIVATION_INPUTS):
@@ -133,9 +134,17 @@ class AsymmetricCommands:
         private = key_pairs.load(key.key_spec, self._materials.material_bytes(key, material))
         parsed = Parsed(private, private.public_key(), key_pairs.public_bytes(private), now + PARSED_SECONDS)
         self._parsed[name] = parsed
+        self._parsed_of.setdefault(name[:2], set()).add(name)
         if len(self._parsed) > PARSED_MAX:
-            self._parsed.popitem(last=False)
+            self._drop_oldest_parsed()
         return parsed
+
+    def _drop_oldest_parsed(self) -> None:
+        oldest, _ = self._parsed.popitem(last=False)
+        of_key = self._parsed_of[oldest[:2]]
+        of_key.discard(oldest)
+        if not of_key:
+            del self._parsed_of[oldest[:2]]
 
 
 def _only(key: Key) -> KeyMaterial:

@@ -53,6 +53,7 @@ class SymmetricCommands:
         self._clock = clock
         self._entropy = entropy
         self._loaded: OrderedDict[tuple[str, str, str, int], Loaded] = OrderedDict()
+        self._loaded_of: dict[tuple[str, str], set[tuple[str, str, str, int]]] = {}
         self.unwraps = 0
         """How many wrapped rows were opened; a warm call opens none."""
 
@@ -113,8 +114,8 @@ class SymmetricCommands:
         return self._entropy.random_bytes(number_of_bytes)
 
     def forget(self, account: str, key_id: str) -> None:
-        for name in [name for name in self._loaded if name[0] == account and name[1] == key_id]:
-            del self._loaded[name]
+        for name in self._loaded_of.pop((account, key_id), ()):
+            self._loaded.pop(name, None)
 
     def _current(self, key: Key) -> Loaded:
         # The newest material is the current one, but while a rotation is pending.
@@ -133,17 +134,27 @@ class SymmetricCommands:
             return loaded
         loaded = self._unwrap(key, wrapped, now)
         self._loaded[name] = loaded
+        self._loaded_of.setdefault((key.account, key.key_id), set()).add(name)
         if len(self._loaded) > LOADED_MAX:
-            self._loaded.popitem(last=False)
+            self._drop_oldest()
         return loaded
+
+    def _drop_oldest(self) -> None:
+        oldest, _ = self._loaded.popitem(last=False)
+        of_key = self._loaded_of[oldest[:2]]
+        of_key.discard(oldest)
+        if not of_key:
+            del self._loaded_of[oldest[:2]]
 
     def _unwrap(self, key: Key, wrapped: KeyMaterial, now: float) -> Loaded:
         self.unwraps += 1
+        row = row_identity(key, wrapped.material_id, wrapped.row_version)
         try:
-            material = self._keyring.unwrap(row_identity(key, wrapped.material_id, wrapped.row_version), wrapped.sealed_bytes)
+            material = self._keyring.unwrap(row, wrapped.sealed_bytes)
         except OpenError as fault:
             raise KMSInternalException(reason="a wrapped material row does not open") from fault
         if materials.identifier(key, material) != wrapped.material_id:
+            self._keyring.tell_unreadable(row, "identifier")
             raise KMSInternalException(reason="a material does not have the identifier of its row")
         prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=wrapped.material_id)
         identity = length_prefixed(key.identity.encode())

@@ -24,7 +24,7 @@ from meridian.errors import (
     InvalidImportTokenException,
     KMSInternalException,
 )
-from meridian.ports.crypto_engine import ImportParameters, ImportToken
+from meridian.ports.crypto_engine import CheckRsa, ImportParameters, ImportToken
 from meridian.ports.entropy import Entropy
 
 TOKEN_ID_BYTES: Final = 16
@@ -61,14 +61,17 @@ class ImportCommands:
         expires_at = datetime.fromtimestamp(int.from_bytes(expires, "big") / 1000, UTC)
         return ImportToken(box_name(IMPORT_TOKEN, token).hex(), arn.decode(), algorithm.decode(), spec.decode(), expires_at)
 
-    def import_material(self, key: Key, token: ImportToken, sealed_private_key: bytes, encrypted: bytes) -> KeyMaterial:
+    def import_material(
+        self, key: Key, token: ImportToken, sealed_private_key: bytes, encrypted: bytes, check_rsa: CheckRsa
+    ) -> KeyMaterial:
         identity = _row_identity(key, bytes.fromhex(token.token_id), token.wrapping_key_spec)
         try:
             private = self._import_keyring.unwrap(identity, sealed_private_key)
         except OpenError as fault:
             raise KMSInternalException(reason="a wrapping key's row does not open") from fault
         try:
-            material = materials.from_outside(key.key_spec, rsa_wrapping.unwrap(private, token.wrapping_algorithm, encrypted))
+            unwrapped = rsa_wrapping.unwrap(private, token.wrapping_algorithm, encrypted)
+            material = materials.from_outside(key.key_spec, unwrapped, check_rsa)
         except ValueError as fault:
             raise InvalidCiphertextException(reason="unwrap") from fault
         if len(set(material)) == 1:

@@ -19,6 +19,7 @@ from meridian.domain.secret import Secret
 from meridian.engine import box
 from meridian.engine.seals import Seal, SealError, providers_of
 from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store_rows import KekRow, RegionIdentity, RootRow
 
 FIRST: Final = 1
@@ -51,7 +52,8 @@ class KeyringRows(NamedTuple):
 class Keyring:
     """The Region's key-encryption keys, open in memory."""
 
-    def __init__(self, keks: Mapping[int, Secret], active: int, entropy: Entropy) -> None:
+    def __init__(self, keks: Mapping[int, Secret], active: int, entropy: Entropy, events: SecurityEvents) -> None:
+        self._events = events
         self._keks = dict(keks)
         self._active = active
         self._entropy = entropy
@@ -75,8 +77,17 @@ class Keyring:
         return box.seal_box(box.ROW, self._keks[self._active], self._active, identity.encoded(), plaintext, self._entropy)
 
     def unwrap(self, identity: RowIdentity, sealed: bytes) -> bytes:
-        """Open a row. Raises: OpenError if it is not the row of this identity, or its key is not here."""
-        return box.open_box(box.ROW, self._kek_of(box.ROW, sealed), identity.encoded(), sealed)
+        """Open a row. Raises: OpenError if it is not the row of this identity, or its key is not here; operators hear of it."""
+        try:
+            return box.open_box(box.ROW, self._kek_of(box.ROW, sealed), identity.encoded(), sealed)
+        except OpenError as fault:
+            self.tell_unreadable(identity, fault.stage)
+            raise
+
+    def tell_unreadable(self, identity: RowIdentity, why: str) -> None:
+        """Wrapped bytes are not what their row says they are."""
+        name = identity.key_id if not identity.account else f"{identity.account}/{identity.key_id}"
+        self._events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject=name, kind=identity.kind, row=identity.row_id.hex(), why=why)
 
     def seal(self, kind: box.BoxKind, rest: bytes, plaintext: bytes, name: bytes = b"") -> bytes:
         """Seal a token under the active key-encryption key."""
@@ -102,7 +113,14 @@ def create(identity: RegionIdentity, seals: Sequence[Seal], now: datetime, entro
     return roots, KekRow(FIRST, FIRST, True, now, sealed)
 
 
-def unlock(identity: RegionIdentity, roots: Sequence[RootRow], keks: Sequence[KekRow], seals: Sequence[Seal], entropy: Entropy) -> Keyring:
+def unlock(
+    identity: RegionIdentity,
+    roots: Sequence[RootRow],
+    keks: Sequence[KekRow],
+    seals: Sequence[Seal],
+    entropy: Entropy,
+    events: SecurityEvents,
+) -> Keyring:
     """Open the keyring with whichever seal opens a root. Raises: SealError if none does, or a key-encryption key does not open."""
     root = _open_root(identity, roots, seals)
     opened: dict[int, Secret] = {}
@@ -114,7 +132,7 @@ def unlock(identity: RegionIdentity, roots: Sequence[RootRow], keks: Sequence[Ke
     active = [row.kek_number for row in keks if row.is_active]
     if len(active) != 1:
         raise SealError(f"there must be one active key-encryption key, not {len(active)}")
-    return Keyring(opened, active[0], entropy)
+    return Keyring(opened, active[0], entropy, events)
 
 
 def next_kek(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal], now: datetime, entropy: Entropy) -> KekRow:

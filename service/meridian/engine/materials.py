@@ -9,6 +9,7 @@ from meridian.crypto import key_pairs
 from meridian.domain.algorithms import TABLE, has_public_key
 from meridian.domain.key import Key, KeySpec
 from meridian.domain.key_material import material_id
+from meridian.ports.crypto_engine import CheckRsa
 from meridian.ports.entropy import Entropy
 
 
@@ -26,8 +27,10 @@ def identifier(key: Key, material: bytes) -> str:
     return material_id(key.key_id, key_pairs.public_bytes(key_pairs.load(key.key_spec, material)))
 
 
-def from_outside(key_spec: KeySpec, material: bytes) -> bytes:
+def from_outside(key_spec: KeySpec, material: bytes, check_rsa: CheckRsa) -> bytes:
     """Imported material in its stored form. Raises: ValueError unless it is material of this spec."""
+    if key_spec.startswith("RSA_"):
+        return check_rsa(key_spec, material)
     if has_public_key(key_spec):
         return key_pairs.stored_from_outside(key_spec, material)
     shortest, longest = TABLE[key_spec].material_bytes

@@ -7,8 +7,6 @@ Source: docs/spec/ciphertext.md §4; RFC 9106 for the passphrase.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from meridian.crypto.aead import KEY_BYTES
 from meridian.crypto.passphrase import key_from_passphrase
 from meridian.domain.encoding import length_prefixed_tuple, read_length_prefixed_tuple, u32
 from meridian.domain.secret import Secret
+from meridian.engine.secret_files import FileFault, read_secret
 from meridian.ports.entropy import Entropy
 
 TIME_COST_MIN: Final = 3
@@ -59,15 +58,9 @@ class FileSeal:
 
     def key(self, parameters: bytes) -> Secret:
         try:
-            status = self.path.stat()
-            value = self.path.read_bytes()
-        except OSError as fault:
-            raise SealError(f"seal file {self.path}: {fault.strerror}") from fault
-        allowed = 0o640 if status.st_uid == 0 else 0o600
-        if stat.S_IMODE(status.st_mode) & ~allowed:
-            raise SealError(f"seal file {self.path}: mode {stat.S_IMODE(status.st_mode):04o} is looser than {allowed:04o}")
-        if status.st_uid not in (0, os.geteuid()):
-            raise SealError(f"seal file {self.path}: belongs to another user")
+            value = read_secret(self.path)
+        except FileFault as fault:
+            raise SealError(f"seal file {fault}") from fault
         if len(value) != KEY_BYTES:
             raise SealError(f"seal file {self.path}: has {len(value)} bytes, not {KEY_BYTES}")
         return Secret(value)
@@ -96,9 +89,9 @@ class PassphraseSeal:
             raise SealError("passphrase seal: the stored parameters cannot be read") from fault
         _require_cost(time_cost, memory_kib, parallelism)
         try:
-            passphrase = self.path.read_bytes().rstrip(b"\r\n")
-        except OSError as fault:
-            raise SealError(f"passphrase file {self.path}: {fault.strerror}") from fault
+            passphrase = read_secret(self.path).rstrip(b"\r\n")
+        except FileFault as fault:
+            raise SealError(f"passphrase file {fault}") from fault
         if not passphrase:
             raise SealError(f"passphrase file {self.path}: is empty")
         return Secret(key_from_passphrase(passphrase, salt, time_cost=time_cost, memory_kib=memory_kib, parallelism=parallelism))

@@ -120,7 +120,10 @@ class TransportCommands:
         region, suite, public, created = read_length_prefixed_tuple(body)
         if suite != bytes([hpke.SUITE_P384]) or len(public) != hpke.PUBLIC_BYTES:
             raise ValueError("the offer's suite is unknown")
-        created_at = datetime.fromtimestamp(int.from_bytes(created, "big") / 1000, UTC)
+        try:
+            created_at = datetime.fromtimestamp(int.from_bytes(created, "big") / 1000, UTC)
+        except (OverflowError, OSError) as fault:  # more than a date can say
+            raise ValueError("the offer's time is none") from fault
         return TransportOffer(region.decode(), suite[0], hpke.key_id(public), public, created_at, signed_bytes)
 
     def seal_for_region(self, key: Key, material: KeyMaterial, offer: TransportOffer, meta: EnvelopeMeta) -> bytes:

@@ -5,7 +5,7 @@ Source: AWS KMS API Reference, GenerateDataKey, GenerateDataKeyWithoutPlaintext,
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import Final
 
 from meridian.catalog import enum_aws_value
@@ -14,6 +14,7 @@ from meridian.errors import DryRunOperationException, UnsupportedOperationExcept
 from meridian.kms.v1 import data_keys_pb2, types_pb2
 from meridian.operations.named_store import named_store
 from meridian.ports.crypto_engine import CryptoEngine, Encrypted
+from meridian.ports.heavy_work import HeavyWork
 from meridian.ports.store import Store
 
 BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_SPEC_AES_256: 32}
@@ -22,9 +23,10 @@ BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_
 class DataKeys:
     """Fresh keys for callers to use on their own side."""
 
-    def __init__(self, engine: CryptoEngine, store: Store) -> None:
+    def __init__(self, engine: CryptoEngine, store: Store, heavy: HeavyWork) -> None:
         self._engine = engine
         self._store = store
+        self._heavy = heavy
 
     async def generate_data_key(self, request: data_keys_pb2.GenerateDataKeyRequest, call: Call) -> data_keys_pb2.GenerateDataKeyResponse:
         """A data key, in the clear and encrypted. Raises: DryRunOperationException."""
@@ -85,8 +87,10 @@ class DataKeys:
         if call.dry_run:
             raise DryRunOperationException
         spec = enum_aws_value(request.DESCRIPTOR.fields_by_name["key_pair_spec"], request.key_pair_spec)
-        private, public = await asyncio.to_thread(self._engine.new_data_key_pair, spec)
-        done = self._engine.encrypt(call.keys["key_id"], call.canonical_context["encryption_context"], private)
+        key = call.keys["key_id"]
+        account = call.principal.account if call.principal is not None else key.account
+        private, public = await self._heavy.run(account, partial(self._engine.new_data_key_pair, spec))
+        done = self._engine.encrypt(key, call.canonical_context["encryption_context"], private)
         call.audit_data["keyMaterialId"] = done.material_id
         return private, public, done
 

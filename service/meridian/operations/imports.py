@@ -5,8 +5,8 @@ Source: AWS KMS API Reference, GetParametersForImport, ImportKeyMaterial, Delete
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from meridian.catalog import enum_aws_value
@@ -23,7 +23,6 @@ from meridian.domain.key import Key, KeyMaterial, KeySpec
 from meridian.domain.limits import Limits
 from meridian.errors import (
     ExpiredImportTokenException,
-    InvalidCiphertextException,
     InvalidImportTokenException,
     ValidationException,
 )
@@ -31,6 +30,7 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import imports_pb2
 from meridian.operations.change import KeyChanges
 from meridian.ports.crypto_engine import CryptoEngine, ImportToken
+from meridian.ports.heavy_work import HeavyWork, HeldWork
 from meridian.ports.import_key_source import ImportKeySource
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import ImportKeyRow
@@ -40,7 +40,19 @@ from meridian.replication.publish import tell_held
 class Imports:
     """Key material that its owner brings."""
 
-    def __init__(self, *, store: Store, engine: CryptoEngine, changes: KeyChanges, wrapping_keys: ImportKeySource, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        engine: CryptoEngine,
+        changes: KeyChanges,
+        wrapping_keys: ImportKeySource,
+        limits: Limits,
+        heavy: HeavyWork,
+        held: HeldWork,
+    ) -> None:
+        self._heavy = heavy
+        self._held = held
         self._store = store
         self._engine = engine
         self._changes = changes
@@ -78,15 +90,17 @@ class Imports:
         token = self._engine.open_import_token(request.import_token)
         if token.key_arn != resolved.arn:
             raise InvalidImportTokenException("", reason="the token of another key")
-        row, now = await self._wrapping_key(token)
+        now = await self._require_fresh(token)
         terms = self._terms(request, now)
         require_terms(resolved, terms)
-        material = await self._unwrapped(resolved, token, row, request.encrypted_key_material)
+        row = await self._take_try(token)
+        material = await self._imported(resolved, token, row, request.encrypted_key_material)
 
         async def change(uow: UnitOfWork, key: Key) -> Key:
             changed = with_import(key, await self._wrapped_for(key, resolved, material, token, row, request), terms)
             _note(call, key, material.material_id)
             await tell_held(uow, changed, request_id=call.request_id, now=now)
+            await uow.import_keys.give_back_try(token.token_id)
             reach(FaultPoint.IMPORT_BEFORE_COMMIT)
             return changed
 
@@ -120,13 +134,22 @@ class Imports:
             response.key_material_id = material_id
         return response
 
-    async def _wrapping_key(self, token: ImportToken) -> tuple[ImportKeyRow, datetime]:
+    async def _require_fresh(self, token: ImportToken) -> datetime:
+        """The time, which the token has not outlived."""
         async with self._store.reading() as uow:
             now = await uow.region.now()
             row = await uow.import_keys.find(token.token_id)
         if row is None or token.expires_at <= now:
             raise ExpiredImportTokenException("")
-        return row, now
+        return now
+
+    async def _take_try(self, token: ImportToken) -> ImportKeyRow:
+        """The wrapping key, for one try that is counted before it is made: what others try meanwhile is counted too."""
+        async with self._store.transaction() as uow:
+            row = await uow.import_keys.take_try(token.token_id, tries_max=self._limits.import_tries_per_token)
+        if row is None:
+            raise ExpiredImportTokenException("")
+        return row
 
     def _terms(self, request: imports_pb2.ImportKeyMaterialRequest, now: datetime) -> ImportTerms:
         expires_at = None
@@ -146,14 +169,6 @@ class Imports:
             expires_at=expires_at,
         )
 
-    async def _unwrapped(self, key: Key, token: ImportToken, row: ImportKeyRow, encrypted: bytes) -> KeyMaterial:
-        try:
-            return await asyncio.to_thread(self._engine.import_material, key, token, row.sealed_bytes, encrypted)
-        except InvalidCiphertextException:
-            async with self._store.transaction() as uow:
-                await uow.import_keys.note_failure(token.token_id, tries_max=self._limits.import_tries_per_token)
-            raise
-
     async def _wrapped_for(
         self,
         key: Key,
@@ -166,7 +181,11 @@ class Imports:
         """The material as a row of the key as it is now: rotation number and row version are the key's, and may have moved on."""
         if key.materials == resolved.materials:
             return material
-        return await asyncio.to_thread(self._engine.import_material, key, token, row.sealed_bytes, request.encrypted_key_material)
+        return await self._imported(key, token, row, request.encrypted_key_material)
+
+    async def _imported(self, key: Key, token: ImportToken, row: ImportKeyRow, encrypted: bytes) -> KeyMaterial:
+        check = self._held.rsa_key_from_outside
+        return await self._heavy.run(key.account, partial(self._engine.import_material, key, token, row.sealed_bytes, encrypted, check))
 
 
 def _value(request: Any, field: str) -> str:

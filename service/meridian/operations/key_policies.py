@@ -28,13 +28,17 @@ class KeyPolicies:
     async def put_key_policy(self, request: key_policies_pb2.PutKeyPolicyRequest, call: Call) -> key_policies_pb2.PutKeyPolicyResponse:
         """The key has the new policy. Raises: MalformedPolicyDocumentException, LimitExceededException."""
 
-        async def change(uow: UnitOfWork, key: Key) -> Key:
+        def with_new(key: Key) -> Key:
             delegation = request.account_delegation if request.HasField("account_delegation") else True
-            future = key.with_policy(request.policy, account_delegation=delegation, document=call.policy_document)
-            self._policy_check.require_acceptable(call, future, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
-            return future
+            return key.with_policy(request.policy, account_delegation=delegation, document=call.policy_document)
 
-        await self._changes.apply(call, call.keys["key_id"], change)
+        async def change(uow: UnitOfWork, key: Key) -> Key:
+            return with_new(key)
+
+        resolved = call.keys["key_id"]
+        bypass = request.bypass_policy_lockout_safety_check
+        await self._policy_check.require_acceptable(call, with_new(resolved), bypass_lockout_check=bypass)
+        await self._changes.apply(call, resolved, change)
         return key_policies_pb2.PutKeyPolicyResponse()
 
     async def get_key_policy(self, request: key_policies_pb2.GetKeyPolicyRequest, call: Call) -> key_policies_pb2.GetKeyPolicyResponse:

@@ -6,8 +6,8 @@ ScheduleKeyDeletion, CancelKeyDeletion.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from meridian.domain.algorithms import TABLE as SPECS
@@ -16,6 +16,7 @@ from meridian.domain.deletion import with_deletion_cancelled, with_deletion_sche
 from meridian.domain.identifiers import key_arn, key_id_of
 from meridian.domain.key import Key, KeyMaterial, KeyState, Origin
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
+from meridian.domain.tag import require_room_for_tags
 from meridian.errors import CustomKeyStoreInvalidStateException, KMSInternalException, LimitExceededException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import keys_pb2, types_pb2
@@ -26,6 +27,7 @@ from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
+from meridian.ports.heavy_work import HeavyWork
 from meridian.ports.last_usage import UsageNotes
 from meridian.ports.policy_check import PolicyCheck
 from meridian.ports.store import Store, UnitOfWork, VersionConflict
@@ -59,6 +61,7 @@ class Keys:
         home: Home,
         limits: Limits,
         usage: UsageNotes,
+        heavy: HeavyWork,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -70,11 +73,12 @@ class Keys:
         self._home = home
         self._limits = limits
         self._usage = usage
+        self._heavy = heavy
 
     async def create_key(self, request: keys_pb2.CreateKeyRequest, call: Call) -> keys_pb2.CreateKeyResponse:
         """A new key: with material and Enabled, or of origin EXTERNAL without and PendingImport.
 
-        Raises: LimitExceededException, MalformedPolicyDocumentException; CustomKeyStoreNotFoundException and
+        Raises: LimitExceededException, TagException, MalformedPolicyDocumentException; CustomKeyStoreNotFoundException and
         CustomKeyStoreInvalidStateException for a key in a store, as no store is connected.
         """
         prospective = call.prospective
@@ -84,7 +88,8 @@ class Keys:
             row = await named_store(self._store, call, request.custom_key_store_id)
             raise CustomKeyStoreInvalidStateException(f"Custom key store {row.store_id} is {row.state}.")
         if prospective.policy or not prospective.account_delegation:
-            self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+            await self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+        require_room_for_tags(prospective.tags, self._limits)
         number = self._entropy.random_bytes(16)
         key_id = key_id_of(number, multi_region=prospective.multi_region is not None)
         key = replace(prospective, key_id=key_id, created_at=self._clock.now(), state=KeyState.ENABLED)
@@ -106,12 +111,13 @@ class Keys:
                 await self._found_set(uow, key)
             await self._trail.record(uow, call)
             reach(FaultPoint.CREATE_KEY_BEFORE_COMMIT)
+        self._changes.forget(key)
         reach(FaultPoint.CREATE_KEY_AFTER_COMMIT)
         return keys_pb2.CreateKeyResponse(key_metadata=metadata)
 
     async def _new_material(self, key: Key) -> KeyMaterial:
         if SPECS[key.key_spec].is_slow_to_make:
-            return await asyncio.to_thread(self._engine.new_material, key)
+            return await self._heavy.run(key.account, partial(self._engine.new_material, key))
         return self._engine.new_material(key)
 
     async def _require_room(self, uow: UnitOfWork, account: str) -> None:
@@ -120,7 +126,8 @@ class Keys:
             raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
 
     async def _found_set(self, uow: UnitOfWork, key: Key) -> None:
-        await uow.key_sets.insert(found_set(key.account, key.key_id, key.region, self._entropy.uuid(), shared_materials(key)))
+        serial = self._engine.membership_serial(key.account, key.key_id, key.region)
+        await uow.key_sets.insert(found_set(key.account, key.key_id, key.region, serial, shared_materials(key)))
 
     async def describe_key(self, request: keys_pb2.DescribeKeyRequest, call: Call) -> keys_pb2.DescribeKeyResponse:
         """The key's metadata."""

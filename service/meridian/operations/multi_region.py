@@ -14,14 +14,13 @@ from datetime import timedelta
 
 from meridian.domain.call import Call
 from meridian.domain.key import Key, KeyState, Origin
-from meridian.domain.peer_message import CallerOnBehalf, Prepare, PrepareHandover
+from meridian.domain.peer_message import PROTOCOL_VERSION, CallerOnBehalf, Prepare, PrepareHandover, Spoken
 from meridian.errors import AlreadyExistsException, KMSInternalException, KMSInvalidStateException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import multi_region_pb2, types_pb2
 from meridian.operations.change import Change, KeyChanges
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.entropy import Entropy
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
@@ -43,17 +42,16 @@ class MultiRegion:
         peer: RegionPeer,
         peer_regions: Collection[str],
         clock: Clock,
-        entropy: Entropy,
         wake_outbox: Callable[[], None],
         updating_seconds: float,
     ) -> None:
         self._identity = identity
+        self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._engine = engine
         self._changes = changes
         self._peer = peer
         self._peer_regions = frozenset(peer_regions)
         self._clock = clock
-        self._entropy = entropy
         self._wake_outbox = wake_outbox
         self._updating_seconds = updating_seconds
 
@@ -65,7 +63,7 @@ class MultiRegion:
         """
         key = call.keys["key_id"]
         self._require_destination(key, request.replica_region)
-        serial = self._entropy.uuid()
+        serial = self._engine.membership_serial(key.account, key.key_id, request.replica_region)
         reach(FaultPoint.REPLICATE_KEY_BEFORE_PREPARE)
         prepared = await self._peer.prepare(request.replica_region, self._prepare(request, call, key, serial))
         reach(FaultPoint.REPLICATE_KEY_AFTER_PREPARE)
@@ -101,6 +99,7 @@ class MultiRegion:
             caller=_on_behalf(call),
             update_primary_region_request=request.SerializeToString(),
             primary_region=self._identity.region,
+            spoken=self._spoken,
         )
         await self._peer.prepare_handover(region, prepare)
         reach(FaultPoint.HANDOVER_PREPARED)
@@ -163,6 +162,7 @@ class MultiRegion:
             primary_region=role.primary_region,
             replica_regions=role.replica_regions,
             current_material_id=key.current_material_id if key.origin is Origin.AWS_KMS else "",
+            spoken=self._spoken,
         )
 
     def _with_new_member(self, region: str, serial: str, call: Call) -> Change:

@@ -11,7 +11,7 @@ from typing import Final
 from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
-from meridian.domain.tag import require_tags
+from meridian.domain.tag import require_room_for_tags
 from meridian.kms.v1 import tags_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.page import Page
@@ -35,7 +35,7 @@ class Tags:
 
         async def change(uow: UnitOfWork, key: Key) -> Key:
             tags = tuple(sorted((dict(key.tags) | given).items()))
-            require_tags(tags, self._limits)
+            require_room_for_tags(tags, self._limits)
             return replace(key, tags=tags)
 
         await self._changes.apply(call, call.keys["key_id"], change)

@@ -6,8 +6,6 @@ receives. An event whose process died in between is shipped at the next start.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from meridian.catalog import lower_camel
+from meridian.domain.audit_bounds import STORED_BYTES_MAX, cut, shortened
 from meridian.domain.audit_record import (
     Record,
     authentication,
@@ -28,9 +27,8 @@ from meridian.domain.audit_record import (
     service_record,
     user_identity,
 )
-from meridian.domain.call import Call
+from meridian.domain.call import Call, Principal
 from meridian.domain.key import Key
-from meridian.errors import KmsError
 from meridian.fault_points import FaultPoint, reach
 from meridian.pipeline.audit_parameters import message_as_record, parameters_of
 from meridian.ports.audit import AuditStream
@@ -40,7 +38,6 @@ from meridian.ports.last_usage import UsageNotes
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 
-SHIPPED_SECONDS: Final = 1.0
 PARTS_MAX: Final = 20_000
 PENDING_PER_READING: Final = 500
 
@@ -97,13 +94,21 @@ class Audit:
     # ---- in an operation's transaction
 
     async def record(self, uow: UnitOfWork, call: Call) -> None:
-        event = self._call_record(call)
-        await self._store_event(uow, event)
-        call.event_recorded = event
+        event, stored = _as_stored(self._call_record(call))
+        # The space is there before the change is: a log that takes nothing more refuses the change, not only the answer.
+        if call.event_recorded is None:
+            await self._stream.reserve()
+        else:
+            self._in_flight.discard(call.event_recorded["eventID"])
+        call.event_recorded = event  # from here on `close` gives the space back, also where the database refuses the event
+        self._in_flight.add(event["eventID"])
+        await uow.audit_events.insert(event["eventID"], stored)
 
     async def record_service_event(
         self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record | None = None
     ) -> None:
+        await self._stream.reserve()
+        self._stream.release()  # the record is shipped from the database, in its time; what counts is that the log takes records now
         event = service_record(
             event_name,
             key,
@@ -114,11 +119,7 @@ class Audit:
             epoch=self._identity.incarnation,
             details=details or {"keyMaterialIds": [m.material_id for m in key.materials]},
         )
-        await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
-
-    async def _store_event(self, uow: UnitOfWork, event: Record) -> None:
-        self._in_flight.add(event["eventID"])
-        await uow.audit_events.insert(event["eventID"], orjson.dumps(event))
+        await uow.audit_events.insert(event["eventID"], shortened(orjson.dumps(event), STORED_BYTES_MAX))
 
     async def record_policy_set(self, digest: str, policies: int) -> None:
         """The Region's files say something else from now on. Raises: KmsError, and then the change must not happen."""
@@ -132,6 +133,20 @@ class Audit:
         )
         await self._stream.append(record)
 
+    async def record_dev_state_deletion(self, principal: Principal, address: str) -> None:
+        """A caller empties this development Region. Raises: KmsError, and then it must not happen."""
+        record = region_record(
+            "DeleteDevelopmentState",
+            self._identity.region,
+            event_id=self._entropy.uuid(),
+            now=self._clock.now(),
+            epoch=self._identity.incarnation,
+            details={},
+        )
+        record |= {"userIdentity": user_identity(principal), "sourceIPAddress": address, "recipientAccountId": principal.account}
+        record["meridian"]["authn"] = authentication(principal)
+        await self._stream.append(record)
+
     # ---- at the end of a call
 
     async def close(self, call: Call) -> None:
@@ -139,7 +154,7 @@ class Audit:
         stored = call.event_recorded
         event = stored if stored is not None and call.error is None else self._call_record(call)
         try:
-            await self._stream.append(event)
+            await (self._stream.append_change(event) if event is stored else self._stream.append(event))
             if event is stored:
                 self._durable.append(event["eventID"])
             reach(FaultPoint.AUDIT_DURABLE)
@@ -147,6 +162,7 @@ class Audit:
                 self._usage.note(call, event["eventID"])
         finally:
             if stored is not None:
+                self._stream.release()
                 self._in_flight.discard(stored["eventID"])
 
     def _call_record(self, call: Call) -> Record:
@@ -171,7 +187,8 @@ class Audit:
         shown = parameters_of(call.rpc.name, call.request)
         for field, context in call.contexts.items():
             if context:
-                shown[lower_camel(field)] = context
+                # One without its canonical form was refused, perhaps for its size.
+                shown[lower_camel(field)] = context if field in call.canonical_context else cut(context)
         return shown
 
     def _constants(self, call: Call) -> Record:
@@ -184,14 +201,7 @@ class Audit:
     # ---- in the background
 
     async def ship(self) -> None:
-        """Once a second, until cancelled: forget events that are in the stream, and ship those left behind by a lost process."""
-        while True:
-            await asyncio.sleep(SHIPPED_SECONDS)
-            with contextlib.suppress(KmsError):  # the database or the sink is away; the events wait
-                await self.ship_once()
-
-    async def ship_once(self) -> int:
-        """Ship what waits; the answer counts the events that were left behind. Raises: KmsError."""
+        """Once a second: forget events that are in the stream, and ship those left behind by a lost process. Raises: KmsError."""
         durable, self._durable = self._durable, []
         try:
             async with self._store.transaction() as uow:
@@ -208,7 +218,13 @@ class Audit:
             if name not in known:
                 await self._stream.append(orjson.loads(body))
             self._durable.append(name)
-        return len(left)
+
+
+def _as_stored(event: Record) -> tuple[Record, bytes]:
+    """An event as the stream must receive it, which is what the database stores, and its bytes."""
+    line = orjson.dumps(event)
+    stored = shortened(line, STORED_BYTES_MAX)
+    return (event if stored is line else orjson.loads(stored)), stored
 
 
 def _as_record(value: Any) -> Any:

@@ -1,5 +1,5 @@
 """THE table: request fields that an audit record shows, by operation, beside encryption contexts, which are always shown.
-Everything else of a request stays out.
+Everything else of a request stays out. What could never be shown whole is cut here already, before it costs anything to show.
 
 Source: AWS KMS Developer Guide, log entries of each operation.
 """
@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from meridian.catalog import enum_aws_value, is_map, is_secret, lower_camel, message_of
+from meridian.domain.audit_bounds import CUT, RECORD_BYTES_MAX, cut
+
+ITEMS_SHOWN_MAX: Final = 256
+"""Of a list or map; longer lists are cut to a digest of the field as protobuf writes it."""
 
 _POLICY = ("policy", "account_delegation", "bypass_policy_lockout_safety_check")
 
@@ -100,7 +105,7 @@ def _reader(field: FieldDescriptor) -> Reader:
     """How to read one field, decided once; plain text, the commonest, by the shortest way."""
     name = field.name
     if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated and not is_secret(field):
-        return lambda message: getattr(message, name) if message.HasField(name) else None
+        return lambda message: _text(getattr(message, name)) if message.HasField(name) else None
     return lambda message: _value(field, message)
 
 
@@ -114,16 +119,30 @@ def _value(field: FieldDescriptor, message: Any) -> Any:
         return None
     value = getattr(message, field.name)
     if field.is_repeated:
-        return _repeated(field, value)
+        return _repeated(field, value) if len(value) <= ITEMS_SHOWN_MAX else _cut_items(field, message)
     if field.type == FieldDescriptor.TYPE_ENUM:
         return _enum(field, value)
     if not message.HasField(field.name):
         return None
     if field.type != FieldDescriptor.TYPE_MESSAGE:
-        return value
+        return _text(value) if isinstance(value, str) else value
     if message_of(field).full_name == "google.protobuf.Timestamp":
         return f"{value.ToDatetime():%b %-d, %Y, %-I:%M:%S %p}"
     return message_as_record(value)
+
+
+def _text(value: str) -> Any:
+    return value if len(value) <= RECORD_BYTES_MAX else cut(value)
+
+
+def _cut_items(field: FieldDescriptor, message: Any) -> dict[str, Any]:
+    values = getattr(message, field.name)
+    if is_map(field):
+        return cut(dict(values))
+    alone = type(message)()
+    getattr(alone, field.name).MergeFrom(values)
+    written = alone.SerializeToString()
+    return {CUT: {"items": len(values), "bytes": len(written), "sha256": sha256(written).hexdigest()}}
 
 
 def _enum(field: FieldDescriptor, number: int) -> str | None:

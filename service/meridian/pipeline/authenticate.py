@@ -1,22 +1,28 @@
-"""First step: who is calling. No anonymous caller goes further."""
+"""Who is calling: THE place that decides it, asked by each wire at its edge, before anything of a request is read.
+
+No anonymous call goes further; `pipeline/unauthenticated.py` ends it.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from hashlib import sha256
 
-from meridian.authentication.aws_signature import AwsSignatures
+from meridian.authentication.aws_signature import AwsSignatures, Claim
 from meridian.authentication.bearer_token import find_bearer_token
+from meridian.authentication.certificate_names import CertificateNames
 from meridian.authentication.client_certificate import ClientCertificates
-from meridian.domain.call import Call, Principal
+from meridian.domain.call import Evidence, Principal
+from meridian.domain.request_head import RequestHead
 from meridian.errors import MissingAuthenticationTokenException, UnrecognizedClientException
 from meridian.ports.principals import Principals
 
 
 class Authenticate:
-    """Turns the evidence on a call into a principal.
+    """Turns evidence into a principal.
 
-    Exactly one credential counts: a certificate with a SPIFFE id, or a bearer token on a connection whose certificate names
-    nobody; on the AWS wire, the signature. Raises: MissingAuthenticationTokenException without a credential;
+    Exactly one credential counts: a certificate whose one name is a SPIFFE id, or a bearer token on a connection whose certificate
+    names nobody; on the AWS wire, the signature. Raises: MissingAuthenticationTokenException without a credential;
     UnrecognizedClientException for one that names no principal, has expired, or comes with another; and what
     `AwsSignatures.authenticate` raises.
     """
@@ -25,24 +31,36 @@ class Authenticate:
         self._signatures = signatures
         self._principals = principals
         self._certificates = certificates
+        self._names = CertificateNames()
 
-    def __call__(self, call: Call) -> None:
-        if call.evidence.signed_request is not None:
-            call.principal = self._signatures.authenticate(call.evidence.signed_request, call.received_at)
-            return
-        token = find_bearer_token(call.evidence.headers)
-        if call.evidence.spiffe_id:
-            if token:
-                raise UnrecognizedClientException(reason="two credentials in one call")
-            call.principal = self._certificates.authenticate(call.evidence, call.received_at)
-        elif token:
-            call.principal = self._by_token(token)
-        else:
+    def __call__(self, evidence: Evidence, now: datetime) -> Principal:
+        if evidence.signed_request is not None:
+            return self._signatures.authenticate(evidence.signed_request)
+        if evidence.repeated:
+            raise UnrecognizedClientException(reason=f"{evidence.repeated} is given more than once")
+        names = self._names.of(evidence.certificate_pem)
+        if len(names) > 1:
+            raise UnrecognizedClientException(reason="the client certificate has more than one name")
+        shown = "authorization" in evidence.headers
+        if names and shown:
+            raise UnrecognizedClientException(reason="two credentials in one call")
+        if names:
+            if names[0] != evidence.spiffe_id:
+                raise UnrecognizedClientException(reason="the name of the client certificate is no SPIFFE id")
+            return self._certificates.authenticate(evidence, now)
+        if not shown:
             raise MissingAuthenticationTokenException(reason="no credential")
+        self._certificates.require_good(evidence, now)
+        return self._by_token(find_bearer_token(evidence.headers))
+
+    def claim_of(self, head: RequestHead, now: datetime) -> Claim:
+        """What the headers of a request of the AWS wire can say of its caller before the body is read. Raises: what
+        `AwsSignatures.claim_of` raises."""
+        return self._signatures.claim_of(head, now)
 
     def _by_token(self, token: str) -> Principal:
         # Looked up by hash, so that the time of the lookup tells nothing about the token.
-        principal = self._principals.find_by_token_hash(sha256(token.encode()).hexdigest())
+        principal = self._principals.find_by_token_hash(sha256(token.encode()).hexdigest()) if token else None
         if principal is None:
-            raise UnrecognizedClientException(reason="unknown bearer token")
+            raise UnrecognizedClientException(reason="unknown bearer token, or none is accepted here")
         return principal

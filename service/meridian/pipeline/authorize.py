@@ -6,37 +6,56 @@ All decisions are made and audited; the first refusal is the answer. Requirement
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
-from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.authorizer import Authorizer, Deciding
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
-from meridian.authorization.explain import explain_in_steps
+from meridian.authorization.explain import explain
 from meridian.authorization.facts import CallFacts
 from meridian.authorization.policies import KEY
 from meridian.catalog import Requirement
 from meridian.domain.call import Call, PolicyDecision, Principal
 from meridian.domain.key import Key
 from meridian.domain.policy_answer import Explanation
-from meridian.errors import AccessDeniedException, KMSInternalException
+from meridian.errors import AccessDeniedException, KMSInternalException, MalformedPolicyDocumentException
+from meridian.pipeline.builder import Builder
 from meridian.pipeline.denial import denial, foreign_denial
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT
+from meridian.ports.heavy_work import HeavyWork
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 
 class Authorize:
     """Raises: AccessDeniedException; KMSInternalException where the evaluator failed, which is never a permission."""
 
-    def __init__(self, authorizer: Authorizer, *, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        *,
+        region: str,
+        region_labels: Mapping[str, tuple[str, ...]],
+        events: SecurityEvents,
+        heavy: HeavyWork,
+    ) -> None:
         self._authorizer = authorizer
         self._region = region
         self._region_labels = region_labels
+        self._events = events
+        self._heavy = heavy
+        self._builder = Builder(heavy)
 
-    def __call__(self, call: Call) -> None:
+    def __call__(self, call: Call) -> Awaitable[None] | None:
+        """Decides at once where all is built that the decisions need, and otherwise beside the event loop."""
+        return self._builder.finish(_account_of(call), self._decide_all(call))
+
+    def _decide_all(self, call: Call) -> Deciding[None]:
         refusal: Exception | None = None
         for requirement in _asked(call):
-            fault = self._decide(call, requirement)
+            fault = yield from self._decide(call, requirement)
             refusal = refusal or fault
+        refusal = refusal or _undecided(call)
         if refusal is not None:
             raise refusal
 
@@ -45,17 +64,25 @@ class Authorize:
 
         Raises: AccessDeniedException for a refusal on a resource of another account alone: why, and whether it is there, is not told.
         """
-        return tuple([await self._explain(call, requirement) for requirement in _asked(call)])
+        explained = tuple([await self._explain(call, requirement) for requirement in _asked(call)])
+        refusal = _undecided(call)
+        if refusal is not None:
+            raise refusal
+        return explained
 
     async def _explain(self, call: Call, requirement: Requirement) -> Explanation:
         principal, resource = call.principal, self._resource(call, requirement)
+        if requirement.resource_field in call.absent:
+            raise call.absent[requirement.resource_field]
         if principal is None or resource is None:
             raise KMSInternalException(reason=f"nothing to decide {requirement.action} on")
         abroad = resource.account != principal.account
         if abroad and not requirement.cross_account:
             raise foreign_denial(principal, requirement.action)
         facts = CallFacts(call, requirement, self._region, self._region_labels)
-        found = await _between_calls(explain_in_steps(self._authorizer, principal, requirement.action, resource, facts))
+        found = await self._explained(principal, requirement.action, resource, facts)
+        if found.decision.errors or found.fault:
+            self._tell(found.decision, found.fault)
         if abroad and not found.decision.allowed:
             raise foreign_denial(principal, requirement.action)
         named = replace(found.decision, resource=_as_named(call, requirement, found.decision))
@@ -63,7 +90,18 @@ class Authorize:
         deciding = tuple(told for told in found.deciding if not abroad or told.layer != KEY)
         return replace(found, decision=named, deciding=deciding)
 
-    def _decide(self, call: Call, requirement: Requirement) -> Exception | None:
+    async def _explained(self, principal: Principal, action: str, resource: Resource, facts: CallFacts) -> Explanation:
+        """An explanation by one set of policies."""
+        while True:
+            digest = self._authorizer.digest
+            explain_it = partial(explain, self._authorizer, principal, action, resource, facts)
+            found = await self._heavy.run(principal.account, explain_it)
+            if self._authorizer.digest == digest:
+                return found
+
+    def _decide(self, call: Call, requirement: Requirement) -> Deciding[Exception | None]:
+        if requirement.resource_field in call.absent:
+            return call.absent[requirement.resource_field]
         principal = call.principal
         resource = self._resource(call, requirement)
         if principal is None or resource is None:
@@ -72,15 +110,24 @@ class Authorize:
         if abroad and not requirement.cross_account:
             return foreign_denial(principal, requirement.action)
         facts = CallFacts(call, requirement, self._region, self._region_labels)
-        decision = self._authorizer.decide(principal, requirement.action, resource, facts)
+        decision = yield from self._authorizer.deciding(principal, requirement.action, resource, facts)
         call.decisions.append(decision)
         if call.grants:
             call.grant_ids[requirement.action] = facts.request_attribute("grants")
         if decision.allowed:
             return None
         if decision.errors:
+            self._tell(decision)
             return KMSInternalException(reason=f"{requirement.action} could not be decided")
         return _refusal(call, principal, replace(decision, resource=_as_named(call, requirement, decision)), abroad=abroad)
+
+    def _tell(self, decision: PolicyDecision, fault: str = "") -> None:
+        self._events.report(
+            SecurityEvent.POLICY_FAULT,
+            subject=decision.resource,
+            action=decision.action,
+            fault=decision.fault or fault or "an error of evaluation",
+        )
 
     def _resource(self, call: Call, requirement: Requirement) -> Resource | None:
         if requirement.resource in ("KEY", "ALIAS_TARGET", "GRANT_KEY"):
@@ -97,15 +144,8 @@ class Authorize:
         return None
 
 
-async def _between_calls(steps: Generator[None, None, Explanation]) -> Explanation:
-    """The explanation, its steps made one at a time between those of other calls."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: Explanation = end.value
-            return found
-        await asyncio.sleep(0)
+def _account_of(call: Call) -> str:
+    return call.principal.account if call.principal is not None else ""
 
 
 def _asked(call: Call) -> Iterator[Requirement]:
@@ -113,6 +153,17 @@ def _asked(call: Call) -> Iterator[Requirement]:
     for requirement in call.rpc.requires:
         if not requirement.by_peer and (not requirement.when or _is_present(call, requirement.when)):
             yield requirement
+
+
+def _undecided(call: Call) -> Exception | None:
+    """The refusal of a key of another account that the request names and no permission is asked on: whether it is there is not told."""
+    if call.principal is None:
+        return KMSInternalException(reason="no principal")
+    decided = {requirement.resource_field for requirement in call.rpc.requires}
+    abroad = [field for field, key in call.keys.items() if key.account != call.principal.account]
+    if any(field not in decided for field in (*call.absent, *abroad)):
+        return foreign_denial(call.principal, call.rpc.requires[0].action)
+    return None
 
 
 def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abroad: bool) -> AccessDeniedException:
@@ -137,16 +188,34 @@ def _is_present(call: Call, field: str) -> bool:
 class KeyPolicyCheck:
     """Implements `ports.policy_check.PolicyCheck`."""
 
-    def __init__(self, authorizer: Authorizer, *, region: str, region_labels: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        *,
+        region: str,
+        region_labels: Mapping[str, tuple[str, ...]],
+        events: SecurityEvents,
+        heavy: HeavyWork,
+    ) -> None:
         self._authorizer = authorizer
         self._region = region
         self._region_labels = region_labels
+        self._events = events
+        self._heavy = heavy
 
-    def require_acceptable(self, call: Call, future: Key, *, bypass_lockout_check: bool) -> None:
+    async def require_acceptable(self, call: Call, future: Key, *, bypass_lockout_check: bool) -> None:
         if call.principal is None:
             raise KMSInternalException(reason="no principal")
         facts = CallFacts(call, _PUT_KEY_POLICY, self._region, self._region_labels)
-        self._authorizer.require_key_policy(call.principal, future, facts, bypass_lockout_check=bypass_lockout_check)
+        try:
+            await self._heavy.run(
+                call.principal.account,
+                partial(self._authorizer.require_key_policy, call.principal, future, facts, bypass_lockout_check=bypass_lockout_check),
+            )
+        except MalformedPolicyDocumentException as refusal:
+            if refusal.reason:
+                self._events.report(SecurityEvent.POLICY_FAULT, subject=future.arn, action="PutKeyPolicy", fault=refusal.reason)
+            raise
 
 
 _PUT_KEY_POLICY = Requirement("PutKeyPolicy", "KEY", "key_id", ("bypassPolicyLockoutSafetyCheck",), "", False, False)

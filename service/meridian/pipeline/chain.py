@@ -15,6 +15,7 @@ from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalExc
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.binding import Operation
 from meridian.pipeline.telemetry import Telemetry
+from meridian.ports.security_events import SecurityEvents
 
 Step = Callable[[Call], Awaitable[None] | None]
 
@@ -22,7 +23,10 @@ Step = Callable[[Call], Awaitable[None] | None]
 class Pipeline:
     """Walks calls: telemetry → audit → the steps in their order → operation."""
 
-    def __init__(self, *, telemetry: Telemetry, audit: Audit, steps: tuple[Step, ...], operations: Mapping[str, Operation]) -> None:
+    def __init__(
+        self, *, telemetry: Telemetry, audit: Audit, events: SecurityEvents, steps: tuple[Step, ...], operations: Mapping[str, Operation]
+    ) -> None:
+        self._events = events
         self._telemetry = telemetry
         self._audit = audit
         self._steps = steps
@@ -44,7 +48,7 @@ class Pipeline:
         except asyncio.CancelledError:
             call.error = DependencyTimeoutException("The request was cancelled.", reason="cancelled by the caller")
         except Exception as error:
-            self._telemetry.fault(call, error)
+            self._events.report_fault(error, during=call.rpc.name)
             call.error = KMSInternalException(reason=f"{type(error).__name__}")
         try:
             await self._audit.close(call)

@@ -153,6 +153,7 @@ def _list_check(field: FieldDescriptor) -> Check:
             return
         if high is not None and len(values) > high:
             faults.append(_sentence(prefix + path, "", f"Member must have length less than or equal to {high}"))
+            return  # its members are not looked at: a message holds a hundred thousand of them
         if low is not None and len(values) < low:
             faults.append(_sentence(prefix + path, "", f"Member must have length greater than or equal to {low}"))
         for number, value in enumerate(values, 1):

@@ -65,7 +65,7 @@ class FindGrants:
         name = call.rpc.name
         if name in ("RetireGrant", "RevokeGrant"):
             return self._find_ended(call)
-        if name == "CreateGrant":
+        if name == "CreateGrant" and "key_id" in call.keys:
             call.grant = self._wanted(call)
         named = {self._grant_id_of(token) for token in getattr(call.request, "grant_tokens", ())}
         for field, key in call.keys.items():
@@ -119,13 +119,20 @@ class FindGrants:
         async with self._store.reading() as uow:
             grant = await uow.grants.find(named)
         key = call.keys.get("key_id")
-        if grant is None or (key is not None and (key.account, key.key_id) != (grant.account, grant.key_id)):
-            if key is not None and call.principal is not None and key.account != call.principal.account:
-                raise foreign_denial(call.principal, call.rpc.requires[0].action)  # an absent grant says that the key is there
+        if "key_id" in call.absent:
+            raise call.absent["key_id"]
+        if call.principal is None:
+            raise KMSInternalException(reason="no principal")
+        account, retires = call.principal.account, call.rpc.name == "RetireGrant"
+        matches = grant is not None and (key is None or (key.account, key.key_id) == (grant.account, grant.key_id))
+        may_end = grant is not None and (not retires or _may_retire(grant, call.principal))
+        if key is not None and key.account != account and not (matches and may_end):
+            raise foreign_denial(call.principal, call.rpc.requires[0].action)  # an absent grant would say that the key is there
+        if grant is None or not matches:
             raise NotFoundException(f"Grant ID {named} not found")
         call.grant = grant
-        if call.rpc.name == "RetireGrant":
-            if call.principal is None or not _may_retire(grant, call.principal):
+        if retires:
+            if not may_end:
                 raise AccessDeniedException("The grant can be retired by its retiring principal, its grantee or its account alone.")
             call.keys = {"grant_id": key or await self._key_of(grant)}
             call.grants["grant_id"] = (grant,)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
+
 from meridian.catalog import Rpc
 from meridian.domain.call import Call, Evidence
 from meridian.domain.identifiers import is_multi_region_key_id
@@ -48,7 +50,7 @@ def call_of(rpc: Rpc, message: Prepare | PrepareHandover, clock: Clock) -> Call:
     try:
         request: Any = rpc.request_class.FromString(_request_of(message))
         malformed = False
-    except Exception:
+    except DecodeError:
         request, malformed = rpc.request_class(), True
     call = Call(rpc, request, evidence, message.request_id, clock.now())
     call.malformed = malformed

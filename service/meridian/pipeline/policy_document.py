@@ -8,8 +8,9 @@ Source: docs/spec/policies.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.convert import KeyName, convert
@@ -18,6 +19,7 @@ from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.call import Call
 from meridian.domain.limits import Limits
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
+from meridian.ports.heavy_work import HeavyWork, HeldWork
 
 MARK: Final = "{"
 CEDAR_ELSEWHERE: Final = (
@@ -26,10 +28,22 @@ CEDAR_ELSEWHERE: Final = (
 
 
 class ReadPolicyDocument:
-    """Turns `policy` of the named operations into Cedar. Raises: MalformedPolicyDocumentException, LimitExceededException."""
+    """Turns `policy` of the named operations into Cedar.
+
+    Raises: MalformedPolicyDocumentException, LimitExceededException, ThrottlingException.
+    """
 
     def __init__(
-        self, operations: frozenset[str], *, partition: str, region: str, model: SchemaModel, services: Mapping[str, str], limits: Limits
+        self,
+        operations: frozenset[str],
+        *,
+        partition: str,
+        region: str,
+        model: SchemaModel,
+        services: Mapping[str, str],
+        limits: Limits,
+        heavy: HeavyWork,
+        held: HeldWork,
     ) -> None:
         self._operations = operations
         self._partition = partition
@@ -37,22 +51,29 @@ class ReadPolicyDocument:
         self._model = model
         self._services = services
         self._bytes_max = limits.key_policy_bytes
+        self._heavy = heavy
+        self._held = held
 
-    def __call__(self, call: Call) -> None:
+    def __call__(self, call: Call) -> Awaitable[None] | None:
         request = call.request
         if call.rpc.name not in self._operations or not request.HasField("policy"):
-            return
+            return None
         text: str = request.policy
         if not text.lstrip().startswith(MARK):
             if call.evidence.signed_request is not None:
                 raise MalformedPolicyDocumentException(CEDAR_ELSEWHERE)
-            return
+            return None
         if request.HasField("account_delegation"):
             raise MalformedPolicyDocumentException("The document itself says whether the policies of the account apply: leave it out.")
         if len(text.encode()) > self._bytes_max:
             raise LimitExceededException(f"Key policy is longer than {self._bytes_max} bytes.")
+        return self._convert(call, text)
+
+    async def _convert(self, call: Call, text: str) -> None:
+        request, name = call.request, self._key_name(call)
+        work = partial(convert, text, key=name, model=self._model, services=self._services, lay_out=self._held.laid_out)
         try:
-            converted = convert(text, key=self._key_name(call), model=self._model, services=self._services)
+            converted = await self._heavy.run(call.principal.account if call.principal is not None else name.account, work)
         except RefusedDocument as refusal:
             raise MalformedPolicyDocumentException(f"{refusal.element}: {refusal.why}") from refusal
         call.policy_document = text

@@ -1,7 +1,8 @@
 """Fourth step: which keys is the call about.
 
 Keys come from memory; a key that is not there is one read of the store, the only wait before the audit record. A caller of
-another account learns nothing here: what he may not see and what does not exist give the same refusal.
+another account learns nothing here: what does not exist is noted and refused later, where a key that he may not see would be, with the
+same words and after the same work.
 
 Source: AWS KMS Developer Guide, Key identifiers; recorded answers for order and texts.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Final
 
+from meridian.catalog import Requirement
 from meridian.domain.call import Call
 from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
 from meridian.domain.identifiers import KeyReference, alias_arn, key_arn, parse_key_reference
@@ -38,8 +40,8 @@ UNUSABLE_CIPHERTEXT: Final = (
 
 
 class Resolve:
-    """Fills `call.keys`. Raises: InvalidCiphertextException, NotFoundException, InvalidArnException, IncorrectKeyException,
-    AccessDeniedException."""
+    """Fills `call.keys`, and `call.absent` for keys that would be another account's. Raises: InvalidCiphertextException,
+    NotFoundException, InvalidArnException, IncorrectKeyException."""
 
     def __init__(self, directory: KeyDirectory, *, partition: str, region: str) -> None:
         self._directory = directory
@@ -75,8 +77,8 @@ class Resolve:
             key = self._directory.find_cached_number(call.blob.number, multi_region=call.blob.multi_region)
         else:
             return True
-        if key is None:
-            return False
+        if key is None or key.account != call.principal.account:
+            return False  # a key of another account is looked for as one that may not be there
         call.keys[field] = key
         return True
 
@@ -93,18 +95,21 @@ class Resolve:
     async def _from_store(self, call: Call, first: int, blob_field: str | None) -> None:
         for field, alias_allowed in call.rpc.key_fields[first:]:
             if call.request.HasField(field):
-                text = getattr(call.request, field)
-                call.keys[field] = await self._named(call, field, text, alias_allowed, field == blob_field)
+                key = await self._named(call, field, getattr(call.request, field), alias_allowed, field == blob_field)
             elif field == blob_field and call.blob is not None:
-                call.keys[field] = await self._by_blob(call.blob)
+                key = await self._by_blob(call, call.blob)
+                if key is None:
+                    call.absent[field] = AccessDeniedException(UNUSABLE_CIPHERTEXT)
+            else:
+                continue
+            if key is not None:
+                call.keys[field] = key
 
-    async def _by_blob(self, blob: CiphertextBlob) -> Key:
-        key = await self._directory.find_by_number(blob.number, multi_region=blob.multi_region)
-        if key is None:
-            raise AccessDeniedException(UNUSABLE_CIPHERTEXT)
-        return key
+    async def _by_blob(self, call: Call, blob: CiphertextBlob) -> Key | None:
+        assert call.principal is not None  # noqa: S101 - the step before has seen to it
+        return await self._directory.find_by_number(call.principal.account, blob.number, multi_region=blob.multi_region)
 
-    async def _named(self, call: Call, field: str, text: str, alias_allowed: bool, may_be_foreign: bool) -> Key:
+    async def _named(self, call: Call, field: str, text: str, alias_allowed: bool, may_be_foreign: bool) -> Key | None:
         assert call.principal is not None  # noqa: S101 - the step before has seen to it
         reference = parse_key_reference(text, alias_allowed=alias_allowed)
         caller = call.principal.account
@@ -112,31 +117,39 @@ class Resolve:
             raise self._elsewhere(reference, call, may_be_foreign)
         account = reference.account or caller
         if reference.alias:
-            key = await self._directory.find_by_alias(account, reference.alias)
             call.aliases[field] = reference.alias
-        else:
-            key = await self._directory.find(account, reference.key_id)
+        key = await self._find(caller, account, reference)
         if key is None and may_be_foreign and not reference.is_arn and call.blob is not None and call.blob.key_id == reference.key_id:
-            return await self._by_blob(call.blob)
-        if key is None:
-            raise self._absent(call, account, reference)
-        self._directory.remember(caller, text, key)
-        return key
+            account, key = "", await self._by_blob(call, call.blob)
+        if key is not None:
+            if key.account == caller:
+                self._directory.remember(caller, text, key)
+            return key
+        if account == caller:
+            raise self._absent(account, reference)
+        call.absent[field] = foreign_denial(call.principal, _action_on(call, field))
+        return None
+
+    async def _find(self, caller: str, account: str, reference: KeyReference) -> Key | None:
+        if account != caller:
+            return await self._directory.find_abroad(caller, account, reference.alias or reference.key_id)
+        if reference.alias:
+            return await self._directory.find_by_alias(account, reference.alias)
+        return await self._directory.find(account, reference.key_id)
 
     def _elsewhere(self, reference: KeyReference, call: Call, names_ciphertext_key: bool) -> KmsError:
         if names_ciphertext_key:
             return IncorrectKeyException(reason="key ARN of another Region")
         return NotFoundException(f"Invalid arn {reference.region}")
 
-    def _absent(self, call: Call, account: str, reference: KeyReference) -> KmsError:
-        assert call.principal is not None  # noqa: S101 - the step before has seen to it
-        if account != call.principal.account:
-            return foreign_denial(call.principal, call.rpc.requires[0].action)
+    def _absent(self, account: str, reference: KeyReference) -> KmsError:
         if reference.alias:
             arn = f"arn:{self._partition}:kms:{self._region}:{account}:{reference.alias}"
             return NotFoundException(f"Alias {arn} is not found.")
         return NotFoundException(f"Key '{key_arn(self._partition, self._region, account, reference.key_id)}' does not exist")
 
 
-def _names_its_key(call: Call) -> bool:
-    return getattr(call.request, ALGORITHM[call.rpc.name]) in NAMES_ITS_KEY
+def _action_on(call: Call, field: str) -> str:
+    """The permission that a key in this field is asked for."""
+    requires: tuple[Requirement, ...] = call.rpc.requires
+    return next((r.action for r in requires if r.resource_field == field), requires[0].action)

@@ -1,4 +1,4 @@
-"""What operators see of calls: counts and durations by operation and outcome, and the cause of internal faults.
+"""What operators see of calls: counts and durations by operation and outcome.
 
 No log line is written for a call that succeeds; the audit record is its record. No key id is ever a label.
 """
@@ -9,12 +9,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
-import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from meridian.domain.call import Call
-from meridian.domain.fault_places import places_of
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 
@@ -26,7 +24,6 @@ class Telemetry:
 
     def __init__(self, clock: Clock, registry: CollectorRegistry) -> None:
         self._clock = clock
-        self._log = structlog.get_logger("meridian.pipeline")
         self._outcomes: dict[tuple[str, str], int] = {}
         self._durations: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
@@ -34,10 +31,12 @@ class Telemetry:
 
     def finish(self, call: Call) -> None:
         """Count a finished call."""
-        operation, error = call.rpc.name, call.error
+        self.count(call.rpc.name, call.error, self._clock.monotonic() - call.started)
+
+    def count(self, operation: str, error: Exception | None, seconds: float) -> None:
+        """Count a call that ended with this error, or with none."""
         outcome = (operation, "ok" if error is None else error.code if isinstance(error, KmsError) else type(error).__name__)
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
-        seconds = self._clock.monotonic() - call.started
         counts = self._durations.get(operation)
         if counts is None:
             counts = self._durations[operation] = [0] * (len(BUCKETS) + 1)
@@ -58,14 +57,3 @@ class Telemetry:
                 rows.append((str(bound), float(total)))
             durations.add_metric([operation], rows, self._seconds[operation])
         yield durations
-
-    def fault(self, call: Call, error: Exception) -> None:
-        """Tell the operator about a fault that no code foresaw; the caller sees only an internal error."""
-        # The traceback names files and lines; messages of exceptions may quote input and stay out.
-        self._log.error(
-            "call failed",
-            operation=call.rpc.name,
-            request_id=call.request_id,
-            fault=type(error).__name__,
-            at=places_of(error),
-        )

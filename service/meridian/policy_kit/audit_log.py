@@ -19,6 +19,7 @@ from typing import Any, Final
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.authorization.facts import CallFacts, Facts, cedar_time
 from meridian.catalog import Requirement, Rpc, served_rpcs
+from meridian.domain.audit_bounds import holds_cut
 from meridian.domain.audit_record import policy_digest
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
@@ -70,6 +71,8 @@ class AuditLog:
         """The decisions of one record; none for a call that was refused before any. Raises: UnreadableRecordError."""
         if not record["meridian"]["decisions"]:
             return
+        if holds_cut(record["meridian"]):
+            raise UnreadableRecordError("what the policies were asked was cut to fit the record")
         if "facts" not in record["meridian"]:
             raise UnreadableRecordError("the record was written before decisions could be made again")
         try:

@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import Est
+from meridian.authorization.group_form import GROUP
 from meridian.authorization.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
 from meridian.policy_kit.reads import Path, Reads, reads_of
-from meridian.policy_kit.rows import ACCOUNT, KINDS
+from meridian.policy_kit.rows import ACCOUNT, KINDS, RowError
 
 ABSENT: Final = "(absent)"
 OTHER: Final = "other"
@@ -67,7 +68,10 @@ def domains_of(
 ) -> Domains:
     """The domains of what these policies read of a request to this action; `forall` replaces the values of an axis."""
     policies = tuple(policies)
-    builder = _Builder(reads_of(policies), action, model, around, policies)
+    reads = reads_of(policies)
+    if any(len(path) > 1 and path[1].lower().endswith("anycase") for path in reads.literals):
+        raise RowError("reads tags in any case, as converted policies do; what is enumerated are tags by their exact names")
+    builder = _Builder(reads, action, model, around, policies)
     made = {part: tuple(_given(axis, forall) for axis in axes) for part, axes in builder.parts().items()}
     extra = [name for name in forall if name not in {axis.name for axes in made.values() for axis in axes} | {"action"}]
     for name in extra:
@@ -117,7 +121,8 @@ class _Builder:
         return axes + self._tag_axes("principal", "principal")
 
     def _groups(self) -> tuple[tuple[str, ...], ...]:
-        groups = sorted(name for kind, name in self._reads.entities if kind == "KMS::Group")
+        """Combinations of names: the account that they belong to is the caller's, another axis."""
+        groups = sorted({name.rpartition("/")[2] for kind, name in self._reads.entities if kind == GROUP})
         most = len(groups)
         if most > GROUPS_MAX:
             most = 2
@@ -125,7 +130,7 @@ class _Builder:
         return tuple(chosen for size in range(most + 1) for chosen in combinations(groups, size))
 
     def _accounts(self) -> tuple[str, ...]:
-        named = {name.split("/", 1)[0] for kind, name in self._reads.entities if kind not in ("KMS::Group", "KMS::OrgUnit", "KMS::Action")}
+        named = {name.split("/", 1)[0] for kind, name in self._reads.entities if kind not in ("KMS::OrgUnit", "KMS::Action")}
         named |= {
             str(value) for path in (("principal", "account"), ("resource", "account")) for value in self._reads.literals.get(path, ())
         }

@@ -10,6 +10,7 @@ from typing import Any, Final
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.authorization.facts import PlainFacts, cedar_time
 from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.any_case import any_case
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
@@ -34,6 +35,7 @@ CONTEXT_DEFAULTS: Final[dict[str, Any]] = {
 """What the service fills in where a request is silent."""
 
 KEYS_OF: Final = {"encryptionContextKeys": "encryptionContext", "tagKeys": "requestTags"}
+ANY_CASE_OF: Final = {"encryptionContextAnyCase": "encryptionContext", "requestTagsAnyCase": "requestTags"}
 LABELS_OF: Final = {"replicaRegionLabels": "replicaRegion", "primaryRegionLabels": "primaryRegion"}
 
 REQUEST_DEFAULTS: Final[dict[str, Any]] = {
@@ -84,6 +86,8 @@ class Fixtures:
         values = {**CONTEXT_DEFAULTS, **context}
         for name, source in KEYS_OF.items():
             values.setdefault(name, sorted(values[source]))
+        for name, source in ANY_CASE_OF.items():
+            values[name] = any_case(values[source])
         for name, source in LABELS_OF.items():
             values.setdefault(name, sorted(self.around.region_labels.get(values.get(source, ""), ())))
         declared = {name.rstrip("?") for name in model.context_attributes(action)}

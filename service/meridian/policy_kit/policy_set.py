@@ -7,7 +7,7 @@ from pathlib import Path
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.evaluator import SchemaHandle, policies_as_json
 from meridian.authorization.explain import explain
 from meridian.authorization.policies import Policy
 from meridian.authorization.policy_files import PolicySource, load_policies
@@ -32,7 +32,7 @@ class PolicySet:
 
     def within(self, around: Surroundings) -> Authorizer:
         """An authorizer that decides as a Region with these surroundings."""
-        return Authorizer(schema_text=self.schema.text, source=self.source, around=around, limits=Limits())
+        return Authorizer(schema_text=self.schema.text, source=self.source, around=around, limits=Limits(), as_json=policies_as_json)
 
 
 def open_policy_set(folder: Path, schema_text: str) -> PolicySet:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Resource, ScopeResource, Surroundings
 from meridian.authorization.evaluator import Est, PolicySyntaxError, parse_policies, validation_faults
+from meridian.authorization.group_form import group_faults
 from meridian.authorization.policies import GUARDRAIL, Policy, matches_action
 from meridian.authorization.policy_files import PolicySource
 from meridian.policy_kit.domains import ABSENT, Axis, Domains, domains_of
@@ -161,6 +162,8 @@ def _where(invariant: Invariant, policies: PolicySet) -> Est:
         raise RowError(f"{invariant.file}: {invariant.name}: where: {fault}") from fault
     if faults:
         raise RowError(f"{invariant.file}: {invariant.name}: where: {faults[0][1]}")
+    for fault_of_group in group_faults(est, ""):
+        raise RowError(f"{invariant.file}: {invariant.name}: where: {fault_of_group}")
     return est
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.catalog import Rpc, enum_number, is_map, lower_camel, message_of
+from meridian.domain.audit_bounds import holds_cut, is_cut
 
 Record = Mapping[str, Any]
 
@@ -16,7 +17,9 @@ TIME_SHOWN: Final = "%b %d, %Y, %I:%M:%S %p"
 
 
 def request_of(rpc: Rpc, parameters: Record) -> tuple[Any, dict[str, dict[str, str]]]:
-    """The request as far as it is shown, and its encryption contexts by field."""
+    """The request as far as it is shown, and its encryption contexts by field. A text that was cut is left out: policies ask for none that
+    can be as long. Raises: ValueError where anything else was cut.
+    """
     request = rpc.request_class()
     contexts: dict[str, dict[str, str]] = {
         field.name: {} for field in request.DESCRIPTOR.fields if field.name.endswith("encryption_context")
@@ -24,8 +27,10 @@ def request_of(rpc: Rpc, parameters: Record) -> tuple[Any, dict[str, dict[str, s
     fields: dict[str, Any] = {lower_camel(field.name): field for field in request.DESCRIPTOR.fields}
     for name, value in parameters.items():
         field = fields.get(name)
-        if field is None:
+        if field is None or (is_cut(value) and field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated):
             continue
+        if holds_cut(value):
+            raise ValueError(f"{name} was cut to fit the record")
         if field.name in contexts:
             contexts[field.name] = dict(value)
         else:
@@ -41,7 +46,7 @@ def _fill(message: Any, field: FieldDescriptor, value: Any) -> None:
         _fill_message(message, field, value)
     elif field.is_repeated:
         getattr(message, field.name).extend(value)
-    elif not isinstance(value, dict):  # an over-long text, of which the record keeps the beginning alone
+    else:
         setattr(message, field.name, value)
 
 

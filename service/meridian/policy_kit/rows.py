@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from meridian.authorization.entities import Surroundings
 from meridian.domain.call import Principal
+from meridian.domain.identifiers import GROUP_NAME
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 
 Row = Mapping[str, Any]
@@ -65,13 +66,15 @@ def principal_of(name: str, row: Row, place: str) -> Principal:
     account, kind = str(row.get("account", ACCOUNT)), row.get("kind", "User")
     if kind not in KINDS:
         raise RowError(f"{place}: kind is one of {', '.join(KINDS)}")
-    own = str(row.get("name", name))
+    own, groups = str(row.get("name", name)), tuple(row.get("groups", ()))
+    if not all(isinstance(group, str) and GROUP_NAME.fullmatch(group) for group in groups):
+        raise RowError(f"{place}: groups are named without their account, which is the principal's")
     return Principal(
         kind=kind,
         account=account,
         name=own,
         arn=f"arn:aws:iam::{account}:{KINDS[kind]}/{own}",
-        groups=tuple(row.get("groups", ())),
+        groups=groups,
         tags=_pairs(row.get("tags", {})),
     )
 

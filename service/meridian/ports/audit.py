@@ -25,6 +25,21 @@ class AuditStream(Protocol):
         """
         ...
 
+    async def append_change(self, record: dict[str, Any]) -> None:
+        """As `append`, for the record of a change that stands already: it may use the space that was set aside."""
+        ...
+
+    async def reserve(self) -> None:
+        """Set space aside for the record of a change that is about to be committed, until `release`.
+
+        Raises: DependencyTimeoutException if the sink would not take it; then the change must not be committed, and nothing is held.
+        """
+        ...
+
+    def release(self) -> None:
+        """Give back the space of one change: its record is written, or will never be."""
+        ...
+
     async def known(self, event_ids: Collection[str]) -> set[str]:
         """Which of these events earlier streams hold already."""
         ...

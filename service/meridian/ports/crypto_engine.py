@@ -6,6 +6,7 @@ docs/spec/ciphertext.md. All methods are plain functions of microseconds; none t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -104,6 +105,10 @@ class ImportToken:
     wrapping_algorithm: str
     wrapping_key_spec: str
     expires_at: datetime
+
+
+CheckRsa = Callable[[str, bytes], bytes]
+"""The stored form of an RSA private key, PKCS #8, of a key spec. Raises: ValueError unless it is sound."""
 
 
 class CryptoEngine(Protocol):
@@ -208,8 +213,11 @@ class CryptoEngine(Protocol):
         """Raises: InvalidImportTokenException."""
         ...
 
-    def import_material(self, key: Key, token: ImportToken, sealed_private_key: bytes, encrypted: bytes) -> KeyMaterial:
-        """Unwrap what came under a wrapping key and wrap it as a row of this key. Takes milliseconds: not on the event loop.
+    def import_material(
+        self, key: Key, token: ImportToken, sealed_private_key: bytes, encrypted: bytes, check_rsa: CheckRsa
+    ) -> KeyMaterial:
+        """Unwrap what came under a wrapping key and wrap it as a row of this key. Takes milliseconds, and a second with an RSA key, which
+        `check_rsa` checks: not on the event loop.
 
         Raises: InvalidCiphertextException, the same for every fault of the wrapping and for a wrong length;
         IncorrectKeyMaterialException for bytes that are all equal.
@@ -221,6 +229,14 @@ class CryptoEngine(Protocol):
         ...
 
     # ---- between Regions
+
+    def membership_serial(self, account: str, key_id: str, region: str) -> str:
+        """A fresh serial for a membership of this Region in this set: 64 lower-case hexadecimal digits."""
+        ...
+
+    def is_own_membership_serial(self, account: str, key_id: str, region: str, serial: str) -> bool:
+        """Whether this Region made the serial, for exactly this account, key and Region."""
+        ...
 
     def transport_fingerprint(self) -> str:
         """SHA-256 of this Region's transport public key (DER SubjectPublicKeyInfo), lower-case hex; what operators pin."""

@@ -29,8 +29,16 @@ class KeyDirectory(Protocol):
         """The key of this account."""
         ...
 
-    async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
-        """The key with this number, of any account."""
+    async def find_abroad(self, caller: str, account: str, name: str) -> Key | None:
+        """The key of another account than the caller's, by key id or alias name.
+
+        Whether it is there or not, the caller's first question reads the store and the next ones, for some seconds, do not: how long the
+        answer takes tells nothing.
+        """
+        ...
+
+    async def find_by_number(self, caller: str, number: bytes, *, multi_region: bool) -> Key | None:
+        """The key with this number, of any account; one that is not the caller's is looked for as in `find_abroad`."""
         ...
 
     async def find_by_alias(self, account: str, alias_name: str) -> Key | None:

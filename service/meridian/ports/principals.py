@@ -19,7 +19,11 @@ class AccessKey:
 
 
 class Principals(Protocol):
-    """Maps authenticated subjects to principals by the Region's own rules."""
+    """Maps authenticated subjects to principals by the Region's own rules, as they are at the moment of the question."""
+
+    def is_denied(self, spiffe_id: str) -> bool:
+        """Whether operators deny this SPIFFE id, whatever a certificate says; no principal is found by it then."""
+        ...
 
     def find_by_spiffe_id(self, spiffe_id: str) -> Principal | None:
         """The principal of a workload or user certificate."""

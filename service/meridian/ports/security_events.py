@@ -9,6 +9,8 @@ from typing import Protocol
 class SecurityEvent(StrEnum):
     """THE table of security events; the value is the `eventName` of the audit record and the label of the metric."""
 
+    AUDIT_LOG_FAULT = "AuditLogFault"
+    """A digest of the audit log could not be signed and written, or the end of the log not be registered; both are tried again."""
     AUTHENTICATION_FAILED = "AuthenticationFailed"
     """A caller could not prove who it is; the subject is its address."""
     CLOCK_STEP = "ClockStep"
@@ -17,6 +19,10 @@ class SecurityEvent(StrEnum):
     """Rows of the database tell of a time or a release that this process does not know yet."""
     DATABASE_STALE = "DatabaseStale"
     """The database is older than something that this Region has signed."""
+    IDENTITY_FILES_CHANGED = "IdentityFilesChanged"
+    """Certificates, authorities, principals or the deny list count as the files say now; the subject is the setting that names them."""
+    IDENTITY_FILES_REFUSED = "IdentityFilesRefused"
+    """Changed files of that kind cannot be used, and what was in force stays so; the details say why."""
     PEER_MESSAGE_REFUSED = "PeerMessageRefused"
     """What another Region said or asked was refused; the subject is that Region, the details name the set and the rule."""
     POLICY_FAULT = "PolicyFault"

@@ -17,8 +17,22 @@ from typing import Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import OperatorWord, SetRow
-from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
-from meridian.ports.store_rows import Change, ImportKeyRow, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
+from meridian.errors import KMSInternalException
+from meridian.ports.audit_streams import AuditStreams
+from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
+from meridian.ports.store_rows import Change, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
+
+
+class StoreUnavailable(KMSInternalException):
+    """The database does not answer, or answered with an error. Callers see a KMSInternalException."""
+
+    @property
+    def code(self) -> str:
+        return KMSInternalException.__name__
+
+
+class FeedPruned(Exception):
+    """The change feed no longer reaches back to where the reader stands: he forgets everything, and begins at its end."""
 
 
 class VersionConflict(Exception):
@@ -34,6 +48,14 @@ class Keys(Protocol):
 
     async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
         """The one key with this 16-byte number, whoever owns it."""
+        ...
+
+    async def locate(self, account: str, key_id: str) -> tuple[str, str] | None:
+        """(account, key id) where the account has such a key."""
+        ...
+
+    async def locate_number(self, number: bytes, *, multi_region: bool) -> tuple[str, str] | None:
+        """(account, key id) of the key with this number."""
         ...
 
     async def insert(self, key: Key) -> None:
@@ -62,22 +84,6 @@ class Keys(Protocol):
     async def list_due(self, *, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """(account, key id) of keys for which a time has come: deletion, rotation, expiry of a material, end of Updating."""
         ...
-
-
-class ImportKeys(Protocol):
-    """Wrapping keys of imports under way."""
-
-    async def insert(self, row: ImportKeyRow) -> None: ...
-
-    async def find(self, token_id: str) -> ImportKeyRow | None: ...
-
-    async def note_failure(self, token_id: str, *, tries_max: int) -> None:
-        """Count a failed try; the row is gone after `tries_max` of them."""
-        ...
-
-    async def delete_expired(self, *, now: datetime) -> None: ...
-
-    async def delete_of_key(self, account: str, key_id: str) -> None: ...
 
 
 class KeySets(Protocol):
@@ -116,8 +122,10 @@ class Outbox(Protocol):
         """Record an intention, due at once. Replaces one of the same kind, set and target, under a new sequence."""
         ...
 
-    async def claim_due(self, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int) -> Sequence[OutboxEntry]:
-        """Due entries that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1."""
+    async def claim_due(
+        self, target_region: str, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int
+    ) -> Sequence[OutboxEntry]:
+        """Due entries for this Region that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1."""
         ...
 
     async def delivered(self, entry: OutboxEntry) -> None:
@@ -151,6 +159,10 @@ class Inbox(Protocol):
         """The highest incarnation of the source that was ever recorded; -1 for none."""
         ...
 
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """Forget at most so many events that are older than this; the answer counts them. What incarnations were seen stays known."""
+        ...
+
     async def learn_incarnation(self, source_region: str, incarnation: int) -> None:
         """From now on the source's earlier incarnations are refused."""
         ...
@@ -163,8 +175,16 @@ class OperatorWords(Protocol):
         """The Regions of which he has said this."""
         ...
 
+    async def successor(self) -> str:
+        """The Region that he named to succeed every one that is lost; empty while none is."""
+        ...
+
     async def say(self, word: OperatorWord, region: str, *, now: datetime) -> None:
         """Keep his word; saying it twice is saying it once."""
+        ...
+
+    async def say_lost(self, region: str, successor: str, *, now: datetime) -> None:
+        """Keep his word that this Region is lost, and that every lost one is succeeded by `successor`."""
         ...
 
     async def unsay(self, word: OperatorWord, region: str) -> None:
@@ -254,7 +274,11 @@ class Region(Protocol):
         ...
 
     async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
-        """Rows of the change feed with a greater number, in order."""
+        """Rows of the change feed with a greater number, in order. Raises: FeedPruned where some of them are there no more."""
+        ...
+
+    async def prune_changes(self, *, keep: int) -> int:
+        """Forget all but the newest rows of the change feed; the answer counts those that went."""
         ...
 
     async def now(self) -> datetime:
@@ -276,6 +300,7 @@ class UnitOfWork(Protocol):
     inbox: Inbox
     operator_words: OperatorWords
     audit_events: AuditEvents
+    audit_streams: AuditStreams
     keyring: KeyringRows
     region: Region
     aliases: Aliases

@@ -1,4 +1,4 @@
-"""What the store keeps around keys: aliases, grants, last usage, custom key stores. Part of `ports.store.UnitOfWork`."""
+"""What the store keeps around keys: aliases, grants, imports, last usage, custom key stores. Part of `ports.store.UnitOfWork`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,27 @@ from datetime import datetime
 from typing import Protocol
 
 from meridian.domain.grant import Grant
-from meridian.ports.store_rows import AliasRow, KeyStoreRow, KeyUse
+from meridian.ports.store_rows import AliasRow, ImportKeyRow, KeyStoreRow, KeyUse
+
+
+class ImportKeys(Protocol):
+    """Wrapping keys of imports under way."""
+
+    async def insert(self, row: ImportKeyRow) -> None: ...
+
+    async def find(self, token_id: str) -> ImportKeyRow | None: ...
+
+    async def take_try(self, token_id: str, *, tries_max: int) -> ImportKeyRow | None:
+        """Count a try before it is made, whoever else does so now; None where none is left. The last one takes the row with it."""
+        ...
+
+    async def give_back_try(self, token_id: str) -> None:
+        """The try that was taken did not fail."""
+        ...
+
+    async def delete_expired(self, *, now: datetime) -> None: ...
+
+    async def delete_of_key(self, account: str, key_id: str) -> None: ...
 
 
 class Aliases(Protocol):

@@ -5,6 +5,7 @@ Source: docs/spec/multi-region.md §3; docs/spec/ciphertext.md §5.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -14,7 +15,7 @@ from meridian.domain.key import Key, KeyState, Origin
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow, SetState
 from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState, SignedSetState
 from meridian.domain.peers import PeerRegion
-from meridian.errors import AccessDeniedException, KMSInternalException, KMSInvalidStateException
+from meridian.errors import KMSInternalException, KMSInvalidStateException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
@@ -23,8 +24,11 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
+from meridian.replication.refusals import Refusals
 from meridian.replication.rotate import switched
-from meridian.replication.set_state import SetRefusal, Told, acknowledge, adopt, part, resolve, take_role, takes_role
+from meridian.replication.set_state import acknowledge, adopt, part, require_adoptable, resolve, take_role, takes_role
+from meridian.replication.sets.authority import hear, is_member, may_ask_of_set, require_own_serial, require_signer_heard
+from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
 from meridian.replication.verify import Sealed, Verify
 
 SYNCHRONISED = "SynchronizeMultiRegionKey"
@@ -44,6 +48,7 @@ class ApplyMessages:
         clock: Clock,
         wake_outbox: Callable[[], None],
         verify: Verify,
+        refusals: Refusals,
         day_seconds: float,
     ) -> None:
         self._store = store
@@ -54,6 +59,7 @@ class ApplyMessages:
         self._clock = clock
         self._wake_outbox = wake_outbox
         self._verify = verify
+        self._refusals = refusals
         self._day_seconds = day_seconds
 
     # ---- a newer state of a set
@@ -64,27 +70,30 @@ class ApplyMessages:
         Raises: AccessDeniedException for a sender who may not say this; ValidationException for what cannot be read or does not
         verify; KMSInvalidStateException for what does not fit the set.
         """
-        signed, told = self._verified(peer, message)
-        earlier = self._verify.read_links(message.links, signed.account, signed.key_id)
+        with self._refusals.telling(peer.region, "", ""):
+            signed, told = self._verified(peer, message)
+        with self._refusals.telling(peer.region, signed.account, signed.key_id):
+            # Thirty signatures are milliseconds of work: not on the event loop.
+            earlier = await asyncio.to_thread(self._verify.read_links, message.links, signed.account, signed.key_id)
+            return await self._apply(peer, message, signed, told, earlier)
+
+    async def _apply(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState, told: Told, earlier: list[Told]) -> bool:
         async with self._store.transaction() as uow:
             row = await uow.key_sets.find(signed.account, signed.key_id)
             await require_heard(uow, row, peer, signed.account, message.incarnation)
             key = await uow.keys.find(signed.account, signed.key_id)
             if row is None or key is None:
-                await self._answer_gone(uow, row, peer, message, signed)
+                await self._answer_gone(uow, row, peer, message)
                 return True
-            digest = sha256(message.signed_state + message.serial.encode()).digest()
-            now = self._clock.now()
-            await uow.inbox.record(peer.region, message.incarnation, message.sequence, digest, now=now)
+            known = self._verify.read_links(row.links, row.account, row.key_id) if row.rejoin else []
+            shown = [*earlier, *known]
+            if not await self._is_news(uow, row, peer, told, shown, message.serial):
+                return True
             grown = self._with_materials(peer, message, signed, key)
-            adopted = self._adopt(row, told, earlier, message, grown)
-            if adopted is None:
-                return True
-            if takes_role(adopted, self._identity.region):
-                await self._take_role(uow, adopted, grown, message.request_id)
-            else:
-                await self._store_adopted(uow, adopted, grown, key, signed.state)
-                await uow.outbox.put(HELD, signed.state.primary, key.account, key.key_id, request_id=message.request_id, now=now)
+            adopted = self._adopt(row, told, shown, message.serial, grown)
+            digest = sha256(message.signed_state + message.serial.encode()).digest()
+            await uow.inbox.record(peer.region, message.incarnation, message.sequence, digest, now=self._clock.now())
+            await self._store_news(uow, adopted, grown, key, message.request_id)
             await self._trail.record_service_event(uow, SYNCHRONISED, grown, request_id=message.request_id)
             reach(FaultPoint.REPLICATE_KEY_APPLY_BEFORE_COMMIT)
         reach(FaultPoint.REPLICATE_KEY_APPLY_AFTER_COMMIT)
@@ -94,24 +103,51 @@ class ApplyMessages:
         self._wake_outbox()
         return True
 
+    async def _is_news(self, uow: UnitOfWork, row: SetRow, peer: PeerRegion, told: Told, shown: list[Told], serial: str) -> bool:
+        """Whether the state is believed and newer than what is here, before anything that came with it is opened."""
+        try:
+            is_news = require_adoptable(row, self._identity.region, told, shown, serial) is not None
+        except NotBelieved:
+            raise
+        except SetRefusal as refusal:
+            if not may_ask_of_set(row, peer.region):
+                raise NotBelieved(Rule.MEMBERS, f"The set state is refused: {refusal}.") from refusal
+            raise KMSInvalidStateException(f"The set state is refused: {refusal}.") from refusal
+        if is_news:
+            require_signer_heard(row, peer.region, told, await uow.inbox.highest_incarnation(told.signer))
+        elif not is_member(row, peer.region):
+            raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
+        return is_news
+
     def _verified(self, peer: PeerRegion, message: DeliverSetState) -> tuple[SignedSetState, Told]:
         signed, told = self._verify.read(message.signed_state, message.issuer_public_key or message.transport_public_key)
         if signed.issuing_region == peer.region and signed.issuing_incarnation != message.incarnation:
-            raise AccessDeniedException("The set state was issued in another incarnation of the sender.")
-        if signed.account not in peer.accounts:
-            raise AccessDeniedException("The sender may not speak for this account.")
+            raise NotBelieved(Rule.ROW, "The set state was issued in another incarnation of the sender.")
         return signed, told
 
     def _with_materials(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState, key: Key) -> Key:
         sealed = Sealed(message.envelopes, peer.region, message.transport_public_key, message.incarnation, message.sequence)
         return self._verify.with_materials(key, sealed, signed.state.materials)
 
-    def _adopt(self, row: SetRow, told: Told, earlier: list[Told], message: DeliverSetState, key: Key) -> SetRow | None:
+    def _adopt(self, row: SetRow, told: Told, shown: list[Told], serial: str, key: Key) -> SetRow:
         stored = [m.material_id for m in key.materials if m.is_present] if key.origin is Origin.AWS_KMS else None
         try:
-            return adopt(row, self._identity.region, told, earlier, message.serial, stored)
+            adopted = adopt(row, self._identity.region, told, shown, serial, stored)
         except SetRefusal as refusal:
             raise KMSInvalidStateException(f"The set state is refused: {refusal}.") from refusal
+        if adopted is None:
+            raise KMSInternalException(reason="news that is no news")
+        return adopted
+
+    async def _store_news(self, uow: UnitOfWork, adopted: SetRow, grown: Key, key: Key, request_id: str) -> None:
+        state = adopted.view
+        if state is None:
+            raise KMSInternalException(reason="a set without a state")
+        if takes_role(adopted, self._identity.region):
+            await self._take_role(uow, adopted, grown, request_id)
+        else:
+            await self._store_adopted(uow, adopted, grown, key, state)
+            await uow.outbox.put(HELD, state.primary, key.account, key.key_id, request_id=request_id, now=self._clock.now())
 
     async def _store_adopted(self, uow: UnitOfWork, row: SetRow, grown: Key, key: Key, state: SetState) -> None:
         changed = with_view(grown, state)
@@ -139,17 +175,12 @@ class ApplyMessages:
     async def _publish(self, uow: UnitOfWork, row: SetRow, view: SetState, request_id: str) -> None:
         await publish(uow, self._engine, self._identity, row, view, request_id=request_id, now=self._clock.now())
 
-    async def _answer_gone(
-        self, uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState
-    ) -> None:
-        """A membership that has ended here is news for whoever still counts it.
+    async def _answer_gone(self, uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, message: DeliverSetState) -> None:
+        """A membership that has ended here is news for a member that still counts it; nobody else is told, and nothing is written.
 
-        A place is durable here before it can be listed anywhere: a membership of which nothing is known was lost by a restore.
+        A membership of which nothing is known was lost by a restore: whoever counts it learns that when the two Regions compare.
         """
-        if row is None:
-            row = SetRow(signed.account, signed.key_id, RowStatus.GONE, message.serial)
-            await uow.key_sets.insert(row)
-        if row.status is not RowStatus.GONE or row.serial != message.serial:
+        if row is None or row.status is not RowStatus.GONE or row.serial != message.serial or not is_member(row, peer.region):
             raise KMSInvalidStateException("No membership of this set is here.")
         await uow.outbox.put(GONE, peer.region, row.account, row.key_id, request_id=message.request_id, now=self._clock.now())
 
@@ -157,12 +188,18 @@ class ApplyMessages:
 
     async def held(self, peer: PeerRegion, message: DeliverHeld) -> None:
         """Note what a member has stored; a member that has everything is a full member from then on."""
+        with self._refusals.telling(peer.region, message.account, message.key_id):
+            await self._note_held(peer, message)
+
+    async def _note_held(self, peer: PeerRegion, message: DeliverHeld) -> None:
         async with self._store.transaction() as uow:
             row = await uow.key_sets.find(message.account, message.key_id)
             await require_heard(uow, row, peer, message.account, message.incarnation)
             key = await uow.keys.find(message.account, message.key_id)
-            if row is None or row.view is None or key is None:
+            if row is None or row.view is None or row.stale or key is None:
                 return
+            if not is_member(row, peer.region):
+                raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
             noted = acknowledge(
                 row,
                 self._identity.region,
@@ -204,12 +241,19 @@ class ApplyMessages:
 
     async def gone(self, peer: PeerRegion, message: DeliverGone) -> None:
         """Strike a member that has left for good; nothing happens where this Region is not concerned."""
+        with self._refusals.telling(peer.region, message.account, message.key_id):
+            await self._strike(peer, message)
+
+    async def _strike(self, peer: PeerRegion, message: DeliverGone) -> None:
         async with self._store.transaction() as uow:
             row = await uow.key_sets.find(message.account, message.key_id)
             await require_heard(uow, row, peer, message.account, message.incarnation)
             key = await uow.keys.find(message.account, message.key_id)
-            if row is None or key is None:
+            if row is None or row.view is None or row.stale or key is None:
                 return
+            # The end of a membership is told to every member, and late; only one that this Region cannot have heard of is a lie.
+            if not is_member(row, peer.region) and message.term > row.view.term:
+                raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
             left = part(row, self._identity.region, peer.region, message.serial, message.term)
             if left is None:
                 return
@@ -220,24 +264,27 @@ class ApplyMessages:
     # ---- what became of a place
 
     async def resolve(self, peer: PeerRegion, account: str, key_id: str, serial: str) -> bool:
-        """Whether a membership of the asking Region was committed here; if not, it never will be."""
-        async with self._store.transaction() as uow:
-            row = await uow.key_sets.find(account, key_id)
-            await require_heard(uow, row, peer, account, await uow.inbox.highest_incarnation(peer.region))
-            if row is None:
-                return False
-            answered, committed = resolve(row, peer.region, serial)
-            if answered != row:
-                await uow.key_sets.update(answered)
+        """Whether a membership of the asking Region was committed here; if not, it never will be.
+
+        Raises: AccessDeniedException for a serial that this Region never made; nothing is written then.
+        """
+        with self._refusals.telling(peer.region, account, key_id):
+            is_own = self._engine.is_own_membership_serial(account, key_id, peer.region, serial)
+            async with self._store.transaction() as uow:
+                row = await uow.key_sets.find(account, key_id)
+                await require_heard(uow, row, peer, account, await uow.inbox.highest_incarnation(peer.region))
+                require_own_serial(row, peer.region, serial, is_own=is_own)
+                if row is None:
+                    return False
+                answered, committed = resolve(row, peer.region, serial)
+                if answered != row:
+                    await uow.key_sets.update(answered)
         return committed
 
 
 async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int | None) -> None:
-    """Raises: AccessDeniedException for a sender that this Region does not listen to about a set of this account."""
+    """Raises: NotBelieved for a sender that this Region does not listen to about a set of this account."""
     if account not in peer.accounts:
-        raise AccessDeniedException("The sender may not speak for this account.")
-    if incarnation is not None and incarnation < await uow.inbox.highest_incarnation(peer.region):
-        raise AccessDeniedException("The sender speaks from an earlier incarnation.")
-    lost = row.lost if row is not None else await uow.operator_words.regions(OperatorWord.LOST)
-    if peer.region in lost:
-        raise AccessDeniedException("The sender is declared lost.")
+        raise NotBelieved(Rule.ROW, "The sender may not speak for this account.")
+    lost = await uow.operator_words.regions(OperatorWord.LOST)
+    hear(row, peer.region, lost, incarnation, await uow.inbox.highest_incarnation(peer.region))

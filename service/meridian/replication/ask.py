@@ -17,8 +17,11 @@ from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import Store
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import require_heard
+from meridian.replication.refusals import Refusals
 from meridian.replication.seal import SealMaterials
-from meridian.replication.set_loss import Answer, forget_held
+from meridian.replication.set_loss import forget_held
+from meridian.replication.sets.authority import is_member, may_ask_of_set, require_reader_of_material
+from meridian.replication.sets.told import Answer, NotBelieved, Rule, Told
 from meridian.replication.verify import Sealed, Verify
 
 MATERIALS_PER_CALL = 100
@@ -27,12 +30,22 @@ MATERIALS_PER_CALL = 100
 class AskRegions:
     """Asks every other Region that counts."""
 
-    def __init__(self, *, peer: RegionPeer, peers: Mapping[str, PeerRegion], verify: Verify, identity: RegionIdentity, entropy: Entropy):
+    def __init__(
+        self,
+        *,
+        peer: RegionPeer,
+        peers: Mapping[str, PeerRegion],
+        verify: Verify,
+        identity: RegionIdentity,
+        entropy: Entropy,
+        refusals: Refusals,
+    ) -> None:
         self._peer = peer
         self._regions = frozenset(peers)
         self._verify = verify
         self._identity = identity
         self._entropy = entropy
+        self._refusals = refusals
 
     async def everybody(self, row: SetRow, *, is_reconciling: bool = False) -> list[Answer]:
         """What each configured Region answers that is not declared lost. Raises: KmsError where one does not."""
@@ -40,25 +53,54 @@ class AskRegions:
         return list(await asyncio.gather(*[self.one(region, row, is_reconciling=is_reconciling) for region in regions]))
 
     async def one(self, region: str, row: SetRow, *, is_reconciling: bool = False) -> Answer:
-        """What this Region answers, its state verified. Raises: KmsError."""
+        """What this Region answers, its signatures verified. What a Region shows that this one's row does not list, and that does not
+        verify, is nothing. Raises: KmsError.
+        """
         shown = await self._peer.get_set(region, row.account, row.key_id, self._identity.incarnation, is_reconciling=is_reconciling)
-        told = None
-        if shown.signed_state:
-            signed, told = self._verify.read(shown.signed_state, shown.issuer_public_key)
-            if (signed.account, signed.key_id) != (row.account, row.key_id):
-                raise ValidationException("The state of another set was shown.", fields=[("signedState", "is of another set")])
-            self._verify.read_links(shown.links, row.account, row.key_id)
-        return Answer(region, shown.status, shown.serial, told, shown.links, shown.lost, shown.stale, shown.rejoin, shown.material_ids)
+        told: Told | None = None
+        earlier: tuple[Told, ...] = ()
+        try:
+            if shown.signed_state:
+                told, earlier = await asyncio.to_thread(self._read, row, shown)
+        except NotBelieved as refusal:
+            self._refusals.tell(region, row.account, row.key_id, refusal)
+            if is_member(row, region):
+                raise AccessDeniedException(f"Region {region} shows what does not verify.", reason=str(refusal)) from refusal
+        return Answer(
+            region=region,
+            status=shown.status,
+            serial=shown.serial,
+            told=told,
+            earlier=earlier,
+            lost=shown.lost,
+            successor=shown.successor,
+            stale=shown.stale,
+            rejoin=shown.rejoin,
+            material_ids=shown.material_ids,
+        )
+
+    def _read(self, row: SetRow, shown: SetShown) -> tuple[Told, tuple[Told, ...]]:
+        told = self._verify.read_of(shown.signed_state, shown.issuer_public_key, row.account, row.key_id)
+        return told, tuple(self._verify.read_links(shown.links, row.account, row.key_id))
+
+    def links_of(self, row: SetRow) -> list[Told]:
+        """What this Region's own row has kept of how the role came to where it is."""
+        return self._verify.read_links(row.links, row.account, row.key_id)
 
     async def with_materials(self, key: Key, wanted: Collection[SetMaterial], answers: Sequence[Answer]) -> Key:
-        """The key with every wanted material that some Region has and this one lacks. Raises: KmsError."""
+        """The key with every wanted material that some Region has and this one lacks; one that refuses has none. Raises: KmsError."""
         if key.origin is not Origin.AWS_KMS:
             return key  # imported material is never copied
         for answer in answers:
             stored = {m.material_id for m in key.materials if m.is_present}
             lacking = [m.material_id for m in wanted if m.material_id in answer.material_ids - stored]
             for start in range(0, len(lacking), MATERIALS_PER_CALL):
-                key = await self._fetch(answer.region, key, lacking[start : start + MATERIALS_PER_CALL], wanted)
+                try:
+                    key = await self._fetch(answer.region, key, lacking[start : start + MATERIALS_PER_CALL], wanted)
+                except (NotBelieved, AccessDeniedException, ValidationException) as fault:
+                    refusal = fault if isinstance(fault, NotBelieved) else NotBelieved(Rule.ANSWERS, f"no material: {fault}")
+                    self._refusals.tell(answer.region, key.account, key.key_id, refusal)
+                    break
         return key
 
     async def _fetch(self, region: str, key: Key, material_ids: Sequence[str], wanted: Collection[SetMaterial]) -> Key:
@@ -71,41 +113,54 @@ class AskRegions:
 class AnswerRegions:
     """Shows what is kept here to Regions that are members."""
 
-    def __init__(self, *, store: Store, engine: CryptoEngine, identity: RegionIdentity, peer: RegionPeer, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, engine: CryptoEngine, identity: RegionIdentity, peer: RegionPeer, clock: Clock, refusals: Refusals
+    ) -> None:
         self._store = store
         self._engine = engine
         self._identity = identity
         self._peer = peer
         self._clock = clock
+        self._refusals = refusals
         self._seal = SealMaterials(engine, identity)
 
     async def get_set(self, peer: PeerRegion, account: str, key_id: str, incarnation: int, *, is_reconciling: bool) -> SetShown:
-        """What is kept here about this set. A restored Region is forgotten as it was. Raises: AccessDeniedException."""
-        async with self._store.transaction() as uow:
-            row = await uow.key_sets.find(account, key_id)
-            await require_heard(uow, row, peer, account, incarnation)
-            if is_reconciling:
-                await uow.inbox.learn_incarnation(peer.region, incarnation)
-            if row is None:
-                lost = await uow.operator_words.regions(OperatorWord.LOST)
-                return SetShown(RowStatus.NONE, "", b"", b"", (), lost, False, "", frozenset())
-            forgetting = forget_held(row, peer.region) if is_reconciling else row
-            if forgetting != row:
-                await uow.key_sets.update(forgetting)
-            key = await uow.keys.find(account, key_id)
+        """What is kept here about this set, for a Region that its row lists; for any other as if there were no set.
+
+        A restored Region is forgotten as it was. Raises: AccessDeniedException.
+        """
+        with self._refusals.telling(peer.region, account, key_id):
+            async with self._store.transaction() as uow:
+                row = await uow.key_sets.find(account, key_id)
+                await require_heard(uow, row, peer, account, incarnation)
+                if is_reconciling:
+                    await uow.inbox.learn_incarnation(peer.region, incarnation)
+                if row is None or not may_ask_of_set(row, peer.region):
+                    if row is not None and row.status in (RowStatus.RESERVED, RowStatus.LIVE):
+                        self._refusals.tell(peer.region, account, key_id, NotBelieved(Rule.MEMBERS, "a question about a set of others"))
+                    lost = await uow.operator_words.regions(OperatorWord.LOST)
+                    successor = await uow.operator_words.successor()
+                    return SetShown(RowStatus.NONE, "", b"", b"", (), lost, False, "", frozenset(), successor)
+                forgetting = forget_held(row, peer.region) if is_reconciling else row
+                if forgetting != row:
+                    await uow.key_sets.update(forgetting)
+                key = await uow.keys.find(account, key_id)
         present = frozenset(m.material_id for m in key.materials if m.is_present) if key is not None else frozenset()
-        return SetShown(row.status, row.serial, row.signed_view, row.signed_key, row.links, row.lost, row.stale, row.rejoin, present)
+        return SetShown(
+            row.status, row.serial, row.signed_view, row.signed_key, row.links, row.lost, row.stale, row.rejoin, present, row.successor
+        )
 
     async def get_materials(
         self, peer: PeerRegion, account: str, key_id: str, material_ids: Collection[str], sequence: int, incarnation: int
     ) -> MaterialsShown:
-        """Materials of this set, sealed for the asking Region. Raises: AccessDeniedException unless it is a member."""
-        async with self._store.transaction() as uow:
-            row = await uow.key_sets.find(account, key_id)
-            await require_heard(uow, row, peer, account, incarnation)
-            key = await uow.keys.find(account, key_id)
-        is_member = row is not None and row.view is not None and row.view.find_member(peer.region) is not None
-        if key is None or not is_member or key.origin is not Origin.AWS_KMS or len(material_ids) > MATERIALS_PER_CALL:
+        """Materials of this set, sealed for the asking Region. Raises: AccessDeniedException unless it is a member that counts."""
+        with self._refusals.telling(peer.region, account, key_id):
+            async with self._store.transaction() as uow:
+                row = await uow.key_sets.find(account, key_id)
+                await require_heard(uow, row, peer, account, incarnation)
+                require_reader_of_material(row, peer.region)
+                key = await uow.keys.find(account, key_id)
+        if key is None or key.origin is not Origin.AWS_KMS or len(material_ids) > MATERIALS_PER_CALL:
             raise AccessDeniedException("The sender has no membership of this set.")
         offer = await self._peer.transport_offer(peer.region)
         created_ms = round(self._clock.now().timestamp() * 1000)

@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError
 from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term
 from meridian.domain.peer_message import SignedSetState
 from meridian.peer.v1 import replication_pb2 as wire
+from meridian.replication.message_bounds import require_bounds
 
 
 def encode_set_state(signed: SignedSetState) -> bytes:
@@ -42,6 +43,9 @@ def decode_set_state(body: bytes) -> SignedSetState:
         message = wire.SetState.FromString(body)
     except DecodeError as fault:
         raise ValueError("the set state is not a message of its type") from fault
+    require_bounds(message)
+    if len({member.region for member in message.members}) != len(message.members):
+        raise ValueError("a Region is listed twice")
     state = SetState(
         term=Term(message.term_generation, message.term_origin, message.term_number),
         version=message.version,

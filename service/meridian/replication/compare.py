@@ -15,13 +15,16 @@ from meridian.domain.key import Key
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, Stamp, Term, ToldLost
 from meridian.domain.peer_message import DeliverGone, SetComparison, SetDigest
 from meridian.domain.peers import PeerRegion
-from meridian.errors import AccessDeniedException
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
+from meridian.replication.ask import AskRegions
 from meridian.replication.publish import HELD, SET_STATE
+from meridian.replication.refusals import Refusals
+from meridian.replication.sets.authority import hear, is_member, is_older_than_its_word
+from meridian.replication.sets.told import NotBelieved, Rule
 
 DIGESTS_PER_CALL: Final = 200
 UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
@@ -30,7 +33,7 @@ REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 
 
 class RestoredUnannounced(Exception):
-    """Another Region quotes a state that this one is said to have issued and does not know: its database is an older one."""
+    """Another Region shows a state that this one has signed and does not know: its database is an older one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,14 @@ class Compare:
         peers: Mapping[str, PeerRegion],
         directory: KeyDirectory,
         messages: ApplyMessages,
+        ask: AskRegions,
+        refusals: Refusals,
     ) -> None:
         self._store = store
         self._peers = peers
         self._messages = messages
+        self._ask = ask
+        self._refusals = refusals
         self._identity = identity
         self._peer = peer
         self._directory = directory
@@ -113,9 +120,11 @@ class Compare:
             if answer.is_gone:
                 found = await self._note_gone(region, each, answer) or found
                 continue
-            self._require_not_restored(each.row, answer.stamp)
+            await self._require_not_restored(region, each.row, answer.stamp)
             is_ahead = answer.stamp.term.generation > each.stamp.term.generation
             told = ToldLost(region, answer.stamp.term.generation) if answer.declared_lost or is_ahead else None
+            if answer.declared_lost:
+                self._refuse(region, each.row.account, each.row.key_id, Rule.OWN_BYTES, "says that this Region is lost")
             if not (answer.is_behind or answer.tell_held or told or any(t.region == region for t in each.row.told_lost)):
                 continue
             async with self._store.transaction() as uow:
@@ -146,34 +155,54 @@ class Compare:
             await uow.key_sets.update(replace(row, told_lost=told_lost))
         return answer.is_behind or answer.tell_held
 
-    def _require_not_restored(self, row: SetRow, theirs: Stamp) -> None:
-        """Raises: RestoredUnannounced where the other Region knows a newer version of a term that is this Region's own."""
+    async def _require_not_restored(self, region: str, row: SetRow, theirs: Stamp) -> None:
+        """A newer version of a term that is this Region's own, where it is quoted, is asked for: only the bytes count.
+
+        Raises: RestoredUnannounced where the other Region shows them.
+        """
         view = row.view
         if view is None or row.stale or row.rejoin:
             return
-        if view.primary == self._identity.region and theirs.term == view.term and theirs.version > view.version > 0:
+        if view.primary != self._identity.region or theirs.term != view.term or not theirs.version > view.version > 0:
+            return
+        answer = await self._ask.one(region, row)
+        shown = (*answer.earlier, *([answer.told] if answer.told is not None else ()))
+        if is_older_than_its_word(row, self._identity.region, self._identity.incarnation, shown):
             raise RestoredUnannounced(row.key_id)
+        self._refuse(region, row.account, row.key_id, Rule.OWN_BYTES, "quotes a state of this Region and does not show it")
+
+    def _refuse(self, region: str, account: str, key_id: str, rule: Rule, reason: str) -> None:
+        self._refusals.tell(region, account, key_id, NotBelieved(rule, reason))
 
     # ---- answering
 
     async def answer(self, peer: PeerRegion, incarnation: int, digests: Sequence[SetDigest]) -> list[SetComparison]:
-        """How this Region stands to each digest. Raises: AccessDeniedException."""
-        if any(digest.account not in peer.accounts for digest in digests) or len(digests) > DIGESTS_PER_CALL:
-            raise AccessDeniedException("The sender may not speak for this account.")
-        async with self._store.transaction() as uow:
-            if incarnation < await uow.inbox.highest_incarnation(peer.region):
-                raise AccessDeniedException("The sender speaks from an earlier incarnation.")
-            now = await uow.region.now()
-            return [await self._compared(uow, peer.region, digest, now) for digest in digests]
+        """How this Region stands to each digest; to a Region that a set does not list as if the set were not there.
+
+        Raises: AccessDeniedException.
+        """
+        with self._refusals.telling(peer.region, "", ""):
+            if any(digest.account not in peer.accounts for digest in digests):
+                raise NotBelieved(Rule.ROW, "The sender may not speak for this account.")
+            if len(digests) > DIGESTS_PER_CALL:
+                raise NotBelieved(Rule.BOUNDS, "more digests than a call may carry")
+            async with self._store.transaction() as uow:
+                hear(None, peer.region, (), incarnation, await uow.inbox.highest_incarnation(peer.region))
+                now = await uow.region.now()
+                return [await self._compared(uow, peer.region, digest, now) for digest in digests]
 
     async def _compared(self, uow: UnitOfWork, region: str, digest: SetDigest, now: datetime) -> SetComparison:
         row = await uow.key_sets.find(digest.account, digest.key_id)
         if row is None or row.status in (RowStatus.NONE, RowStatus.GONE):
             # A place is durable here before it can be listed anywhere, so whatever the sender knows of has ended.
-            view = row.view if row is not None else None
+            view = row.view if row is not None and is_member(row, region) else None
             return SetComparison(view.stamp if view is not None else UNKNOWN, is_gone=True)
-        if row.status is RowStatus.RESERVED:
-            return SetComparison(UNKNOWN)
+        if not is_member(row, region):
+            # A member that this Region has not heard of names the membership here, which nobody else can.
+            if digest.receiver_serial == row.serial:
+                return SetComparison(UNKNOWN)
+            self._refuse(region, row.account, row.key_id, Rule.MEMBERS, "a question about a set of others")
+            return SetComparison(UNKNOWN, is_gone=True)
         mine = Known(row, await uow.keys.find(row.account, row.key_id)).stamp
         if region in row.lost:
             return SetComparison(mine, declared_lost=True)

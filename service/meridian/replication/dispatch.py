@@ -67,6 +67,8 @@ class Dispatch:
         # Whoever is ahead passes a state on as it was signed: the primary, one that has handed over, or a replica that heard first.
         if member is None or member.status is MemberStatus.OFF or row.status is not RowStatus.LIVE or row.stale:
             return
+        if entry.target_region in row.lost:
+            return  # nothing is sealed for a Region that is given up
         lacking = self._lacking(row, view, member, key)
         offer = await self._peer.transport_offer(entry.target_region) if lacking else None
         envelopes = tuple(self._envelope(entry, key, material, offer) for material in lacking if offer is not None)

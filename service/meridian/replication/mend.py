@@ -21,9 +21,12 @@ from meridian.ports.store import Store, UnitOfWork, VersionConflict
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import SYNCHRONISED
 from meridian.replication.ask import AskRegions
-from meridian.replication.publish import HELD, as_primary, publish, with_shared_part, with_view
+from meridian.replication.publish import HELD, as_primary, publish, signed_by, tell_members, with_shared_part, with_view
+from meridian.replication.refusals import Refusals
 from meridian.replication.rotate import switched
-from meridian.replication.set_loss import detach, material_to_take, newest, reconcile, take_back, take_over
+from meridian.replication.set_loss import detach, material_to_take, reconcile, take_back, take_over
+from meridian.replication.sets.authority import Believed, believe_answers, believe_return
+from meridian.replication.sets.told import NotBelieved, SetRefusal
 
 TAKEN_OVER: Final = "TakeOverMultiRegionKey"
 DETACHED: Final = "DetachMultiRegionReplica"
@@ -52,6 +55,7 @@ class MendSets:
         trail: AuditTrail,
         entropy: Entropy,
         ask: AskRegions,
+        refusals: Refusals,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -60,24 +64,37 @@ class MendSets:
         self._trail = trail
         self._entropy = entropy
         self._ask = ask
+        self._refusals = refusals
 
     async def reconcile(self, row: SetRow) -> None:
         """Bring a restored Region's set level with the others."""
         found = await self._find(row)
-        answers = await self._ask.everybody(found.row, is_reconciling=True)
-        state, _, _ = newest(found.row, answers)
-        key = await self._ask.with_materials(found.key, state.materials, answers)
-        await self._commit(found, reconcile(found.row, self._identity.region, answers), key, SYNCHRONISED)
+        believed = await self._believed(found.row, is_reconciling=True)
+        key = await self._ask.with_materials(found.key, believed.newest.materials, believed.answers)
+        mended = reconcile(found.row, self._identity.region, believed)
+        if key.origin is Origin.AWS_KMS and believed.newest.current not in {m.material_id for m in key.materials if m.is_present}:
+            raise SetRefusal("nobody gives the current material to a member that is detached; it is taken back first")
+        await self._commit(found, mended, key, SYNCHRONISED)
 
     async def take_over(self, row: SetRow) -> None:
         """Make this Region primary of a set whose primary is lost; or withdraw the declaration where it is not."""
         found = await self._find(row)
-        answers = await self._ask.everybody(found.row)
-        stored = {m.material_id for m in found.key.materials if m.is_present}.union(*(a.material_ids for a in answers))
-        is_copied = found.key.origin is Origin.AWS_KMS
-        taken = take_over(found.row, self._identity.region, answers, stored if is_copied else None)
-        key = await self._ask.with_materials(found.key, taken.view.materials if taken.view else (), answers)
-        await self._commit(found, taken, key, TAKEN_OVER)
+        believed = await self._believed(found.row, is_reconciling=False)
+        key = await self._ask.with_materials(found.key, believed.newest.materials, believed.answers)
+        stored = {m.material_id for m in key.materials if m.is_present} if key.origin is Origin.AWS_KMS else None
+        await self._commit(found, take_over(found.row, self._identity.region, believed, stored), key, TAKEN_OVER)
+
+    async def _believed(self, row: SetRow, *, is_reconciling: bool) -> Believed:
+        """What every Region that counts answers, as far as it is believed. Raises: KmsError, SetRefusal."""
+        answers = await self._ask.everybody(row, is_reconciling=is_reconciling)
+        try:
+            believed = believe_answers(row, self._identity.region, answers, self._ask.links_of(row))
+        except NotBelieved as refusal:
+            self._refusals.tell("", row.account, row.key_id, refusal)
+            raise
+        for region, reason in believed.refused:
+            self._refusals.tell(region, row.account, row.key_id, reason)
+        return believed
 
     async def detach(self, row: SetRow, region: str) -> None:
         """Let the set go on without waiting for this member."""
@@ -88,8 +105,9 @@ class MendSets:
         """Count a detached member again, after its own materials have come here."""
         found = await self._find(row)
         answer = await self._ask.one(region, found.row)
-        returned = take_back(found.row, self._identity.region, answer)
-        key = await self._ask.with_materials(found.key, material_to_take(found.row, answer), [answer])
+        theirs = believe_return(found.row, self._ask.links_of(found.row), answer)
+        returned = take_back(found.row, self._identity.region, answer, theirs)
+        key = await self._ask.with_materials(found.key, material_to_take(found.row, theirs), [answer])
         await self._commit(found, returned, key, TAKEN_BACK)
 
     async def _find(self, row: SetRow) -> Found:
@@ -124,8 +142,13 @@ class MendSets:
 
     async def _follow(self, uow: UnitOfWork, row: SetRow, view: SetState, grown: Key, request_id: str) -> Key:
         key = _with_loss_shown(with_view(grown, view).with_updating_ended())
+        now = await uow.region.now()
+        if view.version == 0 and view.issuer == self._identity.region:
+            # Its own handover, signed before it was restored, is heard from nobody any more: signed again, it is the same state.
+            row = signed_by(self._engine, self._identity, row, view)
+            await tell_members(uow, row, self._identity.region, request_id=request_id, now=now)
         await uow.key_sets.update(row)
-        await uow.outbox.put(HELD, view.primary, key.account, key.key_id, request_id=request_id, now=await uow.region.now())
+        await uow.outbox.put(HELD, view.primary, key.account, key.key_id, request_id=request_id, now=now)
         return await uow.keys.update(key)
 
 

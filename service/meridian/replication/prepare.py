@@ -13,14 +13,19 @@ from typing import Any
 from meridian.domain.call import Call
 from meridian.domain.key import Key, KeyState, MultiRegionRole
 from meridian.domain.limits import Limits
+from meridian.domain.multi_region import OperatorWord
 from meridian.domain.peer_message import Prepare
+from meridian.domain.tag import require_room_for_tags
 from meridian.errors import AlreadyExistsException, KMSInternalException, LimitExceededException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.policy_check import PolicyCheck
 from meridian.ports.store import Store, UnitOfWork, VersionConflict
-from meridian.replication.set_state import SetRefusal, reserve
+from meridian.replication.refusals import Refusals
+from meridian.replication.set_state import reserve
+from meridian.replication.sets.authority import hear
+from meridian.replication.sets.told import SetRefusal
 
 ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
 
@@ -28,8 +33,11 @@ ONE_REPLICA = "You can create only one replica of each primary key in each AWS R
 class ReserveReplica:
     """The operation at the end of the destination's walk."""
 
-    def __init__(self, *, store: Store, trail: AuditTrail, policy_check: PolicyCheck, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self, *, store: Store, trail: AuditTrail, policy_check: PolicyCheck, clock: Clock, limits: Limits, refusals: Refusals
+    ) -> None:
         self._store = store
+        self._refusals = refusals
         self._trail = trail
         self._policy_check = policy_check
         self._clock = clock
@@ -38,13 +46,14 @@ class ReserveReplica:
     async def reserve(self, request: Any, call: Call) -> Key:
         """The replica as it will be, in state Creating, committed with its CreateKey event.
 
-        Raises: AlreadyExistsException, LimitExceededException, MalformedPolicyDocumentException.
+        Raises: AlreadyExistsException, LimitExceededException, TagException, MalformedPolicyDocumentException.
         """
         prepare, prospective = call.prepare, call.prospective
         if not isinstance(prepare, Prepare) or prospective is None:
             raise KMSInternalException(reason="a reservation without its request")
         if prospective.policy or not prospective.account_delegation:
-            self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+            await self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
+        require_room_for_tags(prospective.tags, self._limits)
         regions = tuple(sorted({*prepare.replica_regions, prospective.region}))
         role = MultiRegionRole(prepare.primary_region, regions)
         replica = replace(
@@ -71,6 +80,9 @@ class ReserveReplica:
         if current >= quota:
             raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
         row = await uow.key_sets.find(replica.account, replica.key_id)
+        with self._refusals.telling(prepare.primary_region, replica.account, replica.key_id):
+            lost = await uow.operator_words.regions(OperatorWord.LOST)
+            hear(row, prepare.primary_region, lost, None, 0)
         try:
             reserved = reserve(
                 row,

@@ -15,7 +15,7 @@ from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.codec import encode_set_state
-from meridian.replication.set_state import LINKS_MAX
+from meridian.replication.sets.authority import LINKS_MAX
 
 SET_STATE = "set_state"
 HELD = "held"

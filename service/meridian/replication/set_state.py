@@ -8,18 +8,17 @@ INVARIANT: within one stamp the content of a set state never changes, and a memb
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink
+from meridian.replication.sets.authority import believe_state, membership
+from meridian.replication.sets.told import SetRefusal, Told
 
-LINKS_MAX: Final = 32
-"""Handovers that a member may have missed."""
-
-
-class SetRefusal(Exception):
-    """The message or change does not fit what this Region knows of the set; nothing changes."""
+__all__ = [
+    "SetRefusal", "Told", "acknowledge", "acting_view", "add_member", "adopt", "found_set", "hand_over", "is_held_by_all", "next_term",
+    "part", "release", "reserve", "resolve", "take_role", "takes_role",
+]  # fmt: skip
 
 
 def found_set(account: str, key_id: str, region: str, serial: str, materials: tuple[SetMaterial, ...]) -> SetRow:
@@ -64,25 +63,41 @@ def add_member(row: SetRow, region: str, member_region: str, serial: str) -> Set
     return replace(row, view=view.with_member(Member(member_region, serial, MemberStatus.NEW)))
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A set state as it arrived: verified, with the Region that signed it."""
-
-    state: SetState
-    signer: str
-    signed: bytes
-    public_key: bytes
-
-    @property
-    def link(self) -> TermLink:
-        return TermLink(self.signed, self.public_key)
-
-
 def adopt(row: SetRow, region: str, told: Told, earlier: Sequence[Told], serial: str, stored: Iterable[str] | None) -> SetRow | None:
     """The row after a state has arrived; None when it is one this Region has, or an older one.
 
-    `earlier` are the handovers that the sender knows, oldest first. `stored` names the materials in this Region's store, those
-    that came along included; None for imported material, which each Region gets from its owner. Raises: SetRefusal.
+    `earlier` are the states that came along, and those that this row's own links say. `stored` names the materials in this Region's
+    store, those that came along included; None for imported material, which each Region gets from its owner. Raises: SetRefusal.
+    """
+    links = require_adoptable(row, region, told, earlier, serial)
+    if links is None:
+        return None
+    state = told.state
+    if stored is not None and not state.material_ids <= set(stored):
+        raise SetRefusal("a listed material is neither stored nor enclosed")
+    is_other_generation = row.view is not None and state.term.reign != row.view.term.reign
+    is_same_term = row.view is not None and row.view.term == state.term
+    return replace(
+        row,
+        status=RowStatus.LIVE,
+        view=state,
+        signed_view=told.signed,
+        signed_key=told.public_key,
+        links=links,
+        held=row.held if is_same_term else frozenset(),
+        lost=frozenset() if is_other_generation else row.lost,
+        successor="" if is_other_generation else row.successor,
+        told_lost=frozenset() if is_other_generation else row.told_lost,
+        rejoin="",
+        prepared_by="",
+        reserved_at=None,
+    )
+
+
+def require_adoptable(row: SetRow, region: str, told: Told, earlier: Sequence[Told], serial: str) -> tuple[TermLink, ...] | None:
+    """The links that the row keeps with this state, its materials not looked at yet; None for a state that is no news.
+
+    Raises: SetRefusal.
     """
     state = told.state
     member = state.find_member(region)
@@ -94,68 +109,10 @@ def adopt(row: SetRow, region: str, told: Told, earlier: Sequence[Told], serial:
         raise SetRefusal("the state does not list this membership")
     if row.view is not None and state.stamp <= row.view.stamp:
         return None
-    is_other_generation = row.view is not None and state.term.reign != row.view.term.reign
-    if is_other_generation and not (row.lost or row.rejoin):
-        raise SetRefusal("the state is of another generation")
-    if row.rejoin and not is_other_generation:
+    links = believe_state(row, region, told, earlier)
+    if row.rejoin and row.view is not None and state.term.reign == row.view.term.reign:
         raise SetRefusal("this Region waits for a later generation")
-    links = _followed_anew([*earlier, told]) if is_other_generation else _followed(row.view, row.links, [*earlier, told])
-    if stored is not None and not state.material_ids <= set(stored):
-        raise SetRefusal("a listed material is neither stored nor enclosed")
-    is_same_term = row.view is not None and row.view.term == state.term
-    return replace(
-        row,
-        status=RowStatus.LIVE,
-        view=state,
-        signed_view=told.signed,
-        signed_key=told.public_key,
-        links=links,
-        held=row.held if is_same_term else frozenset(),
-        lost=frozenset() if is_other_generation else row.lost,
-        told_lost=frozenset() if is_other_generation else row.told_lost,
-        rejoin="",
-        prepared_by="",
-        reserved_at=None,
-    )
-
-
-def _followed_anew(told: Sequence[Told]) -> tuple[TermLink, ...]:
-    """The handovers of another generation, from its first term on, which its origin signed. Raises: SetRefusal."""
-    reign = told[-1].state.term.reign
-    of_it = [each for each in told if each.state.term.reign == reign]
-    first = of_it[0].state
-    begins = first.term.number == 0 and first.version == 0
-    if not begins or not of_it[0].signer == first.issuer == first.primary == first.term.origin:
-        raise SetRefusal("the generation does not begin with a state of its origin")
-    return _followed(first, (of_it[0].link,), of_it[1:])
-
-
-def _followed(known: SetState | None, links: tuple[TermLink, ...], told: Sequence[Told]) -> tuple[TermLink, ...]:
-    """The handovers from this Region's view to the newest state: each by the primary known before it. Raises: SetRefusal."""
-    for each in told:
-        state = each.state
-        if known is None:
-            # The first state of a new member: the Region that prepared its place vouches for it.
-            if each is told[-1] and each.signer not in (state.primary, state.issuer):
-                raise SetRefusal("the state is signed by a Region that is not its primary")
-            links = (*links, each.link) if state.version == 0 and state.term.number else links
-            continue
-        if state.term < known.term:
-            continue
-        if state.term.reign != known.term.reign:
-            raise SetRefusal("the state is of another generation")
-        if state.term == known.term:
-            if each.signer != (state.issuer if state.version == 0 else state.primary):
-                raise SetRefusal("the state is signed by a Region that is not its primary")
-            continue
-        if state.version != 0 or state.term.number != known.term.number + 1:
-            raise SetRefusal("a handover in between is missing")
-        # A primary that was named and left without ever speaking has its role taken back by the Region that named it.
-        issuers = {known.primary, known.issuer} if known.version == 0 else {known.primary}
-        if each.signer != state.issuer or each.signer not in issuers:
-            raise SetRefusal("the handover is not signed by the primary that was")
-        known, links = state, (*links, each.link)
-    return links[-LINKS_MAX:]
+    return links
 
 
 def hand_over(row: SetRow, region: str, successor: str) -> SetRow:
@@ -188,10 +145,7 @@ def part(row: SetRow, region: str, sender: str, serial: str, last_term: Term) ->
     The Region that named the sender primary takes the role again if the sender never heard of it.
     """
     view = row.view
-    if row.status is not RowStatus.LIVE or row.stale or view is None:
-        return None
-    member = view.find_member(sender)
-    if member is None or member.serial != serial:
+    if view is None or row.stale or membership(row, sender, serial) is None:
         return None
     if view.primary == region:
         held = frozenset(h for h in row.held if h.region != sender)
@@ -218,11 +172,11 @@ def acknowledge(
     """
     if not row.acts_as_primary(region) or row.view is None or row.view.term != term:
         return None
-    member = row.view.find_member(sender)
-    if member is None or member.serial != serial:
+    member = membership(row, sender, serial)
+    if member is None:
         return None
     before = frozenset(h for h in row.held if h.region != sender) if may_lose else row.held
-    held = before | {Held(sender, serial, material_id) for material_id in material_ids}
+    held = before | {Held(sender, serial, material_id) for material_id in row.view.material_ids.intersection(material_ids)}
     view = row.view
     complete = all(Held(sender, serial, material_id) in held for material_id in view.material_ids)
     if complete and member.status in (MemberStatus.NEW, MemberStatus.BACK):

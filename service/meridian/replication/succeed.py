@@ -18,13 +18,16 @@ from meridian.errors import NotFoundException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store
+from meridian.replication.refusals import Refusals
+from meridian.replication.sets.authority import require_primary
 
 
 class AwaitRole:
     """The operation at the end of the successor's walk."""
 
-    def __init__(self, *, store: Store, directory: KeyDirectory, trail: AuditTrail, updating_seconds: float) -> None:
+    def __init__(self, *, store: Store, directory: KeyDirectory, trail: AuditTrail, updating_seconds: float, refusals: Refusals) -> None:
         self._store = store
+        self._refusals = refusals
         self._directory = directory
         self._trail = trail
         self._updating_seconds = updating_seconds
@@ -37,6 +40,10 @@ class AwaitRole:
             if key is None:
                 raise NotFoundException(f"Key '{resolved.arn}' does not exist")
             require_state(call.rpc.name, key)
+            row = await uow.key_sets.find(key.account, key.key_id)
+            sender = call.prepare.primary_region if call.prepare is not None else ""
+            with self._refusals.telling(sender, key.account, key.key_id):
+                require_primary(row, sender)
             until = await uow.region.now() + timedelta(seconds=self._updating_seconds)
             waiting = await uow.keys.update(replace(key, state=KeyState.UPDATING, updating_until=until))
             call.response_elements = {"keyId": key.arn}

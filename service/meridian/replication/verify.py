@@ -9,16 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
+from typing import Final
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import SetMaterial, TermLink
 from meridian.domain.peer_message import SignedSetState
 from meridian.domain.peers import PeerRegion
-from meridian.errors import AccessDeniedException, ValidationException
+from meridian.errors import ValidationException
 from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.codec import decode_set_state
-from meridian.replication.set_state import Told
+from meridian.replication.sets.told import NotBelieved, Rule, Told
+
+VERIFIED_MAX: Final = 1024
+"""Signed states whose signature is remembered to be good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +44,47 @@ class Verify:
         self._identity = identity
         self._fingerprints = {peer.region: peer.transport_fingerprint for peer in peers.values()}
         self._fingerprints[identity.region] = engine.transport_fingerprint()
+        self._verified: dict[bytes, tuple[SignedSetState, Told]] = {}
 
     def read(self, signed_bytes: bytes, public_key: bytes) -> tuple[SignedSetState, Told]:
-        """A signed state and who signed it. Raises: ValidationException, AccessDeniedException."""
+        """A signed state and who signed it. Raises: NotBelieved."""
+        digest = sha256(sha256(public_key).digest() + signed_bytes).digest()
+        known = self._verified.get(digest)
+        if known is not None:
+            return known
         try:
             signed = decode_set_state(self._engine.verify_set_state(signed_bytes, public_key))
         except ValueError as fault:
-            raise ValidationException("The set state cannot be verified.", fields=[("signedState", str(fault))]) from fault
+            raise NotBelieved(Rule.ROW, f"The set state cannot be verified: {fault}.") from fault
         self._require_key_of(signed.issuing_region, public_key)
         own = self._identity
         if (signed.deployment, signed.partition) != (own.deployment, own.partition):
-            raise AccessDeniedException("The set belongs to another deployment.")
-        return signed, Told(signed.state, signed.issuing_region, signed_bytes, public_key)
+            raise NotBelieved(Rule.ROW, "The set belongs to another deployment.")
+        told = Told(signed.state, signed.issuing_region, signed_bytes, public_key, signed.issuing_incarnation)
+        if len(self._verified) >= VERIFIED_MAX:
+            self._verified.pop(next(iter(self._verified)), None)
+        self._verified[digest] = (signed, told)
+        return signed, told
+
+    def read_of(self, signed_bytes: bytes, public_key: bytes, account: str, key_id: str) -> Told:
+        """A signed state of this set. Raises: NotBelieved."""
+        signed, told = self.read(signed_bytes, public_key)
+        if (signed.account, signed.key_id) != (account, key_id):
+            raise NotBelieved(Rule.ROW, "The state of another set was shown.")
+        return told
 
     def read_links(self, links: Iterable[TermLink], account: str, key_id: str) -> list[Told]:
-        """The handovers that came along, each signed by a Region that is configured here, or by this one."""
-        earlier = []
-        for link in links:
-            signed, told = self.read(link.signed, link.public_key)
-            if (signed.account, signed.key_id) != (account, key_id):
-                raise AccessDeniedException("A handover of another set came along.")
-            earlier.append(told)
-        return earlier
+        """The states that came along. Those of Regions that are not configured here any more prove nothing and are left out.
+
+        Raises: NotBelieved.
+        """
+        known = set(self._fingerprints.values())
+        return [
+            self.read_of(link.signed, link.public_key, account, key_id) for link in links if sha256(link.public_key).hexdigest() in known
+        ]
 
     def with_materials(self, key: Key, sealed: Sealed, materials: Iterable[SetMaterial]) -> Key:
-        """The key with the enclosed materials, none of them current. Raises: ValidationException, AccessDeniedException."""
+        """The key with the enclosed materials, none of them current. Raises: ValidationException, NotBelieved."""
         if sealed.envelopes:
             self._require_key_of(sealed.source_region, sealed.public_key)
         numbers = {m.material_id: m.rotation_number for m in materials}
@@ -80,7 +100,7 @@ class Verify:
 
     def _require_key_of(self, region: str, public_key: bytes) -> None:
         if not compare_digest(sha256(public_key).hexdigest(), self._fingerprints.get(region, "")):
-            raise AccessDeniedException("The transport key is not the one that is configured for the issuer.")
+            raise NotBelieved(Rule.ROW, "The transport key is not the one that is configured for the issuer.")
 
     def _expected(self, sealed: Sealed, key: Key, numbers: Mapping[str, int], meta: EnvelopeMeta) -> EnvelopeMeta:
         if meta.material_id not in numbers:

@@ -71,6 +71,7 @@ def shown_message(shown: SetShown) -> wire.GetSetResponse:
         stale=shown.stale,
         rejoin=shown.rejoin,
         material_ids=sorted(shown.material_ids),
+        successor=shown.successor,
     )
 
 
@@ -85,6 +86,7 @@ def shown_of(message: wire.GetSetResponse) -> SetShown:
         stale=message.stale,
         rejoin=message.rejoin,
         material_ids=frozenset(message.material_ids),
+        successor=message.successor,
     )
 
 

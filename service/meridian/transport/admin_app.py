@@ -3,40 +3,55 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Final
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+
+from meridian.domain.request_head import RequestHead
+from meridian.transport.http1.application import Answer, Exchange
+from meridian.transport.http1.faults import RefusedRequest
+
+TEXT: Final = "text/plain; charset=utf-8"
 
 
-class HttpServer(uvicorn.Server):
-    """Runs in the Region's own loop; signals belong to the process, not to a listener."""
+class AdminApp:
+    """`/livez`: the process moves. `/readyz`: a call would work now, or the reasons why not. `/metrics`: Prometheus text."""
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    def __init__(self, registry: CollectorRegistry, troubles: Callable[[], list[str]]) -> None:
+        self._registry = registry
+        self._troubles = troubles
+        self._places: dict[str, Callable[[], Answer]] = {"/livez": self._live, "/readyz": self._ready, "/metrics": self._metrics}
+
+    def begin(self, head: RequestHead) -> Exchange:
+        """Only reading is served; no body is wanted."""
+        place = self._places.get(head.path, self._nothing)
+        return Exchange(False, partial(_answer, place if head.method == "GET" else self._not_allowed))
+
+    def refuse(self, refused: RefusedRequest) -> Answer:
+        """A sentence in plain text."""
+        return Answer(refused.fault.status, TEXT, f"{refused.sentence}\n".encode())
+
+    def _live(self) -> Answer:
+        return Answer(200, TEXT, b"ok\n")
+
+    def _ready(self) -> Answer:
+        reasons = self._troubles()
+        return Answer(503, TEXT, "\n".join([*reasons, ""]).encode()) if reasons else Answer(200, TEXT, b"ok\n")
+
+    def _metrics(self) -> Answer:
+        return Answer(200, CONTENT_TYPE_LATEST, generate_latest(self._registry))
+
+    def _nothing(self) -> Answer:
+        return Answer(404, TEXT, b"not found\n")
+
+    def _not_allowed(self) -> Answer:
+        return Answer(405, TEXT, b"only GET\n")
 
 
-def admin_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
-    """`/livez`: the process moves. `/readyz`: it serves. `/metrics`: Prometheus text."""
-
-    async def live(request: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    async def ready(request: Request) -> Response:
-        return PlainTextResponse("ok\n") if is_ready() else PlainTextResponse("not ready\n", status_code=503)
-
-    async def metrics(request: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    return Starlette(routes=[Route("/livez", live), Route("/readyz", ready), Route("/metrics", metrics)])
+async def _answer(place: Callable[[], Answer], _body: bytes) -> Answer:
+    return place()
 
 
 def listening_socket(address: str) -> socket.socket:
@@ -50,20 +65,5 @@ def listening_socket(address: str) -> socket.socket:
         bound.listen()
     except OSError as fault:
         bound.close()
-        raise OSError(f"cannot listen on {address}") from fault
+        raise OSError(f"cannot listen on {address}: {fault.strerror or fault}") from fault
     return bound
-
-
-def http_server(app: Any, *, certificate: Path | None = None, private_key: Path | None = None) -> HttpServer:
-    """A server, not yet listening; over TLS where a certificate is given."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        date_header=False,
-        ssl_certfile=certificate,
-        ssl_keyfile=private_key,
-    )
-    return HttpServer(config)

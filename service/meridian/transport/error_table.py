@@ -85,13 +85,18 @@ def status_of(error: e.KmsError, request_id: str) -> status_pb2.Status:
     if error.key_arn:
         metadata["key_arn"] = error.key_arn
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=metadata)
-    status = status_pb2.Status(code=_number(TABLE[type(error)]), message=error.message)
+    status = status_pb2.Status(code=_number(_status_code(error)), message=error.message)
     details = [info, *_advice(error)]
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
     return status
+
+
+def _status_code(error: e.KmsError) -> grpc.StatusCode:
+    """The row of the error's class, or of the nearest one above it that has a row."""
+    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
 
 
 def _number(code: grpc.StatusCode) -> int:

@@ -1,42 +1,62 @@
-"""The edge of the gRPC transport: bytes become a Call, and a KmsError becomes a status, in one place.
+"""The edge of the gRPC transport: who calls, then bytes become a Call, and a KmsError becomes a status, in one place.
 
-Each handler is wrapped once. What is inside takes a Call; nothing beyond this file knows a gRPC context.
+Each handler is wrapped once. It is wrapped as one that reads its messages itself, because a handler of a single message is called
+after gRPC has read it: here the connection and the metadata say who calls before that. What is inside takes a Call; nothing beyond
+this file knows a gRPC context.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
 from meridian.catalog import Rpc
-from meridian.domain.call import Call, Evidence
+from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.limits import Limits
-from meridian.errors import DependencyTimeoutException, KmsError
+from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException
+from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvents
 from meridian.transport.error_table import status_of
+from meridian.transport.grpc_evidence import evidence_of
+from meridian.transport.unread_messages import UnreadMessages
 
 REQUEST_ID: Final = "x-amzn-requestid"
 QUICK: Final = frozenset({"encryption", "data_keys"})
-HEADERS: Final = frozenset({"authorization", "user-agent"})
 
 Walk = Callable[[Call], Awaitable[Any]]
+Identify = Callable[[Evidence, datetime], Principal]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of the KMS services."""
 
-    def __init__(self, rpcs_by_path: dict[str, Rpc], clock: Clock, entropy: Entropy, limits: Limits) -> None:
+    def __init__(
+        self,
+        rpcs_by_path: dict[str, Rpc],
+        clock: Clock,
+        entropy: Entropy,
+        limits: Limits,
+        *,
+        identify: Identify,
+        unauthenticated: Unauthenticated,
+        events: SecurityEvents,
+    ) -> None:
         self._limits = limits
         self._rpcs = rpcs_by_path
         self._clock = clock
         self._entropy = entropy
+        self._identify = identify
+        self._unauthenticated = unauthenticated
+        self._events = events
+        self._unread = UnreadMessages(limits.deadline_seconds_default)
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
@@ -50,79 +70,74 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         rpc = self._rpcs.get(path)
         if handler is None or rpc is None:
             return handler
-        wrapped: Any = grpc.unary_unary_rpc_method_handler(self._edge(rpc, handler.unary_unary))
+        wrapped: Any = grpc.stream_unary_rpc_method_handler(self._edge(rpc, handler.unary_unary))
         self._wrapped[path] = wrapped
         return wrapped
 
-    def _edge(self, rpc: Rpc, walk: Walk) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    def _edge(self, rpc: Rpc, walk: Walk) -> Callable[[Any, Any], Awaitable[bytes]]:
         # These wait for memory and the audit log only, and the log has a bound of its own.
         quick = rpc.noun in QUICK
 
-        async def edge(data: bytes, context: Any) -> bytes:
-            call = self._call(rpc, data, context)
+        async def edge(_messages: Any, context: Any) -> bytes:
+            started = self._clock.monotonic()
+            request_id = self._entropy.uuid()
             try:
+                call = await self._known_call(rpc, context, request_id, started)
                 if quick:
                     answer = await walk(call)
                 else:
                     async with asyncio.timeout(self._deadline(context)):
                         answer = await walk(call)
+                context.set_trailing_metadata(((REQUEST_ID, request_id),))
+                return bytes(answer.SerializeToString())
             except KmsError as error:
                 failure = error
-            except BaseException:
-                # Whatever else leaves the walk, a caller who still waits gets a status.
-                failure = DependencyTimeoutException("The request was cancelled.", reason="cancelled")
-            else:
-                context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
-                return bytes(answer.SerializeToString())
-            context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
-            status = rpc_status.to_status(status_of(failure, call.request_id))
-            details = ((REQUEST_ID, call.request_id), *status.trailing_metadata)
-            await context.abort(status.code, status.details, details)
-            raise AssertionError("abort returned")
+            except BaseException as fault:
+                failure = self._refusal_of(fault, rpc)
+            return await _abort(context, failure, request_id)
 
         return edge
+
+    async def _known_call(self, rpc: Rpc, context: Any, request_id: str, started: float) -> Call:
+        """The call, its caller known and only then its message read. Raises: KmsError, asyncio.CancelledError."""
+        evidence, received_at = evidence_of(context), self._clock.now()
+        try:
+            principal = self._identify(evidence, received_at)
+        except KmsError as error:
+            await self._unauthenticated.refuse(error, operation=rpc.name, evidence=evidence, request_id=request_id, started=started)
+            raise
+        request, malformed = _read(rpc.request_class, await self._unread.read(context))
+        call = Call(rpc, request, evidence, request_id, received_at)
+        call.principal = principal
+        call.malformed = malformed
+        call.started = started
+        return call
 
     def _deadline(self, context: Any) -> float:
         """Seconds that the call may take: the caller's, five where he says none, thirty at most."""
         remaining = context.time_remaining()
         return min(self._limits.deadline_seconds_default if remaining is None else remaining, self._limits.deadline_seconds_max)
 
-    def _call(self, rpc: Rpc, data: bytes, context: Any) -> Call:
-        request, malformed = _read(rpc.request_class, data)
-        call = Call(rpc, request, evidence_of(context), self._entropy.uuid(), self._clock.now())
-        call.malformed = malformed
-        call.started = self._clock.monotonic()
-        return call
+    def _refusal_of(self, fault: BaseException, rpc: Rpc) -> KmsError:
+        """Whatever else leaves the walk, a caller who still waits gets a status."""
+        if isinstance(fault, asyncio.CancelledError | TimeoutError):
+            return DependencyTimeoutException("The request was cancelled.", reason="cancelled")
+        self._events.report_fault(fault, during=rpc.name)
+        return KMSInternalException(reason=type(fault).__name__)
 
 
-def _read(message: type[Message], data: bytes) -> tuple[Message, bool]:
+async def _abort(context: Any, failure: KmsError, request_id: str) -> NoReturn:
+    context.set_trailing_metadata(((REQUEST_ID, request_id),))
+    status = rpc_status.to_status(status_of(failure, request_id))
+    await context.abort(status.code, status.details, ((REQUEST_ID, request_id), *status.trailing_metadata))
+    raise AssertionError("abort returned")
+
+
+def _read(message: type[Message], data: Any) -> tuple[Message, bool]:
+    """The message of these bytes, and whether they are none. A call that ends without a message has gRPC's EOF for it."""
+    if not isinstance(data, bytes):
+        return message(), True
     try:
         return message.FromString(data), False
     except DecodeError:
         return message(), True
-
-
-def evidence_of(context: Any) -> Evidence:
-    """What the connection and the metadata show of the caller."""
-    headers = {name: value for name, value in context.invocation_metadata() if name in HEADERS}
-    auth = context.auth_context()
-    spiffe = auth.get("peer_spiffe_id", ())
-    pem = auth.get("x509_pem_cert", ())
-    tls = auth.get("ssl_tls_version") or auth.get("security_level", ())
-    return Evidence(
-        spiffe_id=spiffe[0].decode() if len(spiffe) == 1 else "",
-        certificate_pem=pem[0] if pem else b"",
-        headers=headers,
-        source_ip=_address(context.peer()),
-        secure_transport=bool(auth),
-        user_agent=headers.get("user-agent", ""),
-        tls_version=tls[0].decode() if tls else "",
-    )
-
-
-@lru_cache(maxsize=4096)
-def _address(peer: str) -> str:
-    """`ipv4:127.0.0.1:1234` → `127.0.0.1`; `ipv6:[::1]:1234` → `::1`."""
-    kind, _, rest = peer.partition(":")
-    host = rest.rpartition(":")[0].replace("%5B", "[").replace("%5D", "]").strip("[]")
-    return host if kind in ("ipv4", "ipv6") and host else "127.0.0.1"

@@ -10,13 +10,18 @@ from grpc_reflection.v1alpha import reflection
 
 from meridian.catalog import Rpc
 from meridian.domain.limits import Limits
+from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.transport.grpc_interceptor import CallInterceptor, Walk
+from meridian.ports.security_events import SecurityEvents
+from meridian.transport.grpc_interceptor import CallInterceptor, Identify, Walk
 
 STREAMS_PER_CONNECTION: Final = 100
 METADATA_BYTES: Final = 16 * 1024
 CONNECTION_AGE_MS: Final = 30 * 60 * 1000
+CONNECTION_IDLE_MS: Final = 15 * 60 * 1000
+HANDSHAKE_MS: Final = 10 * 1000
+"""For TLS and HTTP/2's first settings; who says nothing is let go then."""
 
 
 class ListenError(Exception):
@@ -34,22 +39,40 @@ class KmsHandlers(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def tls_credentials(*, private_key: bytes, certificate: bytes, client_ca: bytes) -> grpc.ServerCredentials:
-    """Mutual TLS: every client shows a certificate of this authority."""
-    return grpc.ssl_server_credentials([(private_key, certificate)], client_ca, require_client_auth=True)
+def connection_options(connections: int) -> list[tuple[str, int]]:
+    """What every gRPC listener gives to its clients: so many connections, half-open ones among them, each within bounds."""
+    return [
+        ("grpc.max_allowed_incoming_connections", connections),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+        ("grpc.max_connection_idle_ms", CONNECTION_IDLE_MS),
+        ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
+        ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
+        ("grpc.max_metadata_size", METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+        ("grpc.so_reuseport", 0),
+    ]
 
 
-def make_server(rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entropy, *, limits: Limits, reflected: bool) -> grpc.aio.Server:
+def make_server(
+    rpcs: Mapping[str, Rpc],
+    walk: Walk,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    limits: Limits,
+    reflected: bool,
+    identify: Identify,
+    unauthenticated: Unauthenticated,
+    events: SecurityEvents,
+    connections: int,
+) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
     server = grpc.aio.server(
-        interceptors=[CallInterceptor(by_path, clock, entropy, limits)],
+        interceptors=[CallInterceptor(by_path, clock, entropy, limits, identify=identify, unauthenticated=unauthenticated, events=events)],
         options=[
             ("grpc.max_receive_message_length", limits.request_bytes),
-            ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
-            ("grpc.max_metadata_size", METADATA_BYTES),
-            ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
-            ("grpc.so_reuseport", 0),
+            *connection_options(connections),
         ],
     )
     server.add_generic_rpc_handlers((KmsHandlers(by_path, walk),))

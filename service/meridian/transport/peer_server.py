@@ -2,28 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
 from grpc_status import rpc_status
 
 from meridian.domain.multi_region import Term
-from meridian.domain.peer_message import CallerOnBehalf, DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover
+from meridian.domain.peer_message import (
+    PROTOCOL_VERSION,
+    CallerOnBehalf,
+    DeliverGone,
+    DeliverHeld,
+    DeliverSetState,
+    Prepare,
+    PrepareHandover,
+    Spoken,
+)
 from meridian.domain.peers import PeerRegion
-from meridian.errors import AccessDeniedException, KmsError, KMSInternalException
+from meridian.errors import AccessDeniedException, KmsError, KMSInternalException, ThrottlingException, ValidationException
 from meridian.operations.present import key_metadata
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
+from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.security_events import SecurityEvents
+from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions
 from meridian.replication.compare import Compare
+from meridian.replication.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.refusals import Refusals
+from meridian.replication.sets.authority import require_own_name
+from meridian.replication.sets.told import NotBelieved, Rule
 from meridian.replication.wire_messages import comparison_message, digest_of, links_of, shown_message
 from meridian.transport.error_table import status_of
+from meridian.transport.grpc_server import connection_options
+
+CALLS_PER_SECOND: Final = 500.0
+CALLS_BURST: Final = 1_000.0
+CONNECTION_GRACE_MS: Final = 10 * 1000
 
 T = TypeVar("T")
-PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]
+Prepared: TypeAlias = Prepare | PrepareHandover
+PreparedWalk = Callable[[Prepared], Awaitable[Any]]
+
+
+class PeerRate:
+    """How often each configured Region may call. Raises: ThrottlingException."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._levels: dict[str, tuple[float, float]] = {}
+
+    def draw(self, region: str) -> None:
+        now = self._clock.monotonic()
+        level, since = self._levels.get(region, (CALLS_BURST, now))
+        level = min(CALLS_BURST, level + (now - since) * CALLS_PER_SECOND)
+        if level < 1:
+            self._levels[region] = (level, now)
+            raise ThrottlingException(retry_after_seconds=(1 - level) / CALLS_PER_SECOND)
+        self._levels[region] = (level - 1, now)
 
 
 class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
@@ -39,7 +78,15 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         messages: ApplyMessages,
         compare: Compare,
         answers: AnswerRegions,
+        identity: RegionIdentity,
+        clock: Clock,
+        events: SecurityEvents,
+        refusals: Refusals,
     ) -> None:
+        self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
+        self._rate = PeerRate(clock)
+        self._events = events
+        self._refusals = refusals
         self._peers = {peer.spiffe_id: peer for peer in peers.values()}
         self._engine = engine
         self._prepare = prepare
@@ -53,17 +100,16 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
             offer = self._engine.transport_offer()
             return wire.GetTransportOfferResponse(signed_offer=offer.signed_bytes, transport_public_key=self._engine.transport_public_key())
 
-        return await self._answer(context, answer)
+        return await self._answer(context, request, answer)
 
     async def Prepare(self, request: wire.PrepareRequest, context: Any) -> wire.PrepareResponse:
         async def answer(peer: PeerRegion) -> wire.PrepareResponse:
             message = _prepare(request)
-            if message.primary_region != peer.region:
-                raise AccessDeniedException("Only the primary's Region may prepare a replica.")
+            self._require_preparer(peer, message, "replicaRegion")
             replica = await self._prepare(message)
             return wire.PrepareResponse(key_metadata=key_metadata(replica).SerializeToString())
 
-        return await self._answer(context, answer, request.request_id)
+        return await self._answer(context, request, answer)
 
     async def PrepareHandover(self, request: wire.PrepareHandoverRequest, context: Any) -> wire.PrepareHandoverResponse:
         async def answer(peer: PeerRegion) -> wire.PrepareHandoverResponse:
@@ -75,13 +121,13 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
                 caller=CallerOnBehalf(caller.method, caller.subject, caller.source_ip, caller.user_agent),
                 update_primary_region_request=request.update_primary_region_request,
                 primary_region=request.primary_region,
+                spoken=Spoken(request.deployment, request.partition, request.protocol_version),
             )
-            if message.primary_region != peer.region:
-                raise AccessDeniedException("Only the primary's Region may hand its role over.")
+            self._require_preparer(peer, message, "primaryRegion")
             await self._prepare_handover(message)
             return wire.PrepareHandoverResponse()
 
-        return await self._answer(context, answer, request.request_id)
+        return await self._answer(context, request, answer)
 
     async def DeliverGone(self, request: wire.DeliverGoneRequest, context: Any) -> wire.DeliverGoneResponse:
         async def answer(peer: PeerRegion) -> wire.DeliverGoneResponse:
@@ -90,7 +136,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
             await self._messages.gone(peer, message)
             return wire.DeliverGoneResponse()
 
-        return await self._answer(context, answer, request.request_id)
+        return await self._answer(context, request, answer)
 
     async def DeliverSetState(self, request: wire.DeliverSetStateRequest, context: Any) -> wire.DeliverSetStateResponse:
         async def answer(peer: PeerRegion) -> wire.DeliverSetStateResponse:
@@ -107,7 +153,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
             )
             return wire.DeliverSetStateResponse(acknowledged=await self._messages.set_state(peer, message))
 
-        return await self._answer(context, answer, request.request_id)
+        return await self._answer(context, request, answer)
 
     async def DeliverHeld(self, request: wire.DeliverHeldRequest, context: Any) -> wire.DeliverHeldResponse:
         async def answer(peer: PeerRegion) -> wire.DeliverHeldResponse:
@@ -123,14 +169,14 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
             await self._messages.held(peer, message)
             return wire.DeliverHeldResponse()
 
-        return await self._answer(context, answer, request.request_id)
+        return await self._answer(context, request, answer)
 
     async def Resolve(self, request: wire.ResolveRequest, context: Any) -> wire.ResolveResponse:
         async def answer(peer: PeerRegion) -> wire.ResolveResponse:
             committed = await self._messages.resolve(peer, request.set.account, request.set.key_id, request.serial)
             return wire.ResolveResponse(committed=committed)
 
-        return await self._answer(context, answer)
+        return await self._answer(context, request, answer)
 
     async def Compare(self, request: wire.CompareRequest, context: Any) -> wire.CompareResponse:
         async def answer(peer: PeerRegion) -> wire.CompareResponse:
@@ -138,7 +184,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
             comparisons = await self._compare.answer(peer, request.incarnation, digests)
             return wire.CompareResponse(comparisons=[comparison_message(comparison) for comparison in comparisons])
 
-        return await self._answer(context, answer)
+        return await self._answer(context, request, answer)
 
     async def GetSet(self, request: wire.GetSetRequest, context: Any) -> wire.GetSetResponse:
         async def answer(peer: PeerRegion) -> wire.GetSetResponse:
@@ -147,7 +193,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
                 await self._answers.get_set(peer, name.account, name.key_id, request.incarnation, is_reconciling=reconciling)
             )
 
-        return await self._answer(context, answer)
+        return await self._answer(context, request, answer)
 
     async def GetMaterials(self, request: wire.GetMaterialsRequest, context: Any) -> wire.GetMaterialsResponse:
         async def answer(peer: PeerRegion) -> wire.GetMaterialsResponse:
@@ -159,17 +205,39 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
                 envelopes=shown.envelopes, transport_public_key=shown.transport_public_key, incarnation=shown.incarnation
             )
 
-        return await self._answer(context, answer)
+        return await self._answer(context, request, answer)
 
-    async def _answer(self, context: Any, answer: Callable[[PeerRegion], Awaitable[T]], request_id: str = "") -> T:
+    async def _answer(self, context: Any, request: Any, answer: Callable[[PeerRegion], Awaitable[T]]) -> T:
         try:
-            return await answer(self._peer_of(context))
+            peer = self._peer_of(context)
+            self._rate.draw(peer.region)
+            self._require_bounds(peer, request)
+            return await answer(peer)
         except KmsError as error:
             failure = error
         except Exception as fault:
+            self._events.report_fault(fault, during=f"peer {type(request).__name__}")
             failure = KMSInternalException(reason=type(fault).__name__)
+        request_id = getattr(request, "request_id", "")[: LENGTHS["request_id"]]
         await context.abort_with_status(rpc_status.to_status(status_of(failure, request_id)))
         raise AssertionError("abort returned")
+
+    def _require_bounds(self, peer: PeerRegion, request: Any) -> None:
+        try:
+            require_bounds(request)
+        except OutOfBounds as fault:
+            self._refusals.tell(peer.region, "", "", NotBelieved(Rule.BOUNDS, str(fault)))
+            raise ValidationException(f"The message is out of bounds: {fault}.", fields=[("message", str(fault))]) from fault
+
+    def _require_preparer(self, peer: PeerRegion, message: Prepared, field: str) -> None:
+        """Both Regions are of one deployment and partition, speak one protocol, and the sender speaks for itself."""
+        with self._refusals.telling(peer.region, message.account, message.key_id):
+            require_own_name(peer.region, message.primary_region)
+        for name, theirs, own in zip(Spoken._fields, message.spoken, self._spoken, strict=True):
+            if theirs != own:
+                what = name.replace("_", " ")
+                self._refusals.tell(peer.region, message.account, message.key_id, NotBelieved(Rule.ROW, f"another {what}"))
+                raise ValidationException(f"The two Regions differ in their {what}.", fields=[(field, f"is of another {what}")])
 
     def _peer_of(self, context: Any) -> PeerRegion:
         names = context.auth_context().get("peer_spiffe_id", ())
@@ -194,9 +262,19 @@ def _prepare(request: wire.PrepareRequest) -> Prepare:
         primary_region=request.primary_region,
         replica_regions=tuple(request.replica_regions),
         current_material_id=request.current_material_id,
+        spoken=Spoken(request.deployment, request.partition, request.protocol_version),
     )
 
 
-def add_replication_service(server: grpc.aio.Server, service: ReplicationServer) -> None:
-    """Register the service on a listener."""
+def make_peer_server(service: ReplicationServer, connections: int, interceptors: Sequence[Any]) -> grpc.aio.Server:
+    """A server for other Regions, of so many connections, not yet listening."""
+    server = grpc.aio.server(
+        interceptors=interceptors,
+        options=[
+            *connection_options(connections),
+            ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
+            ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
+        ],
+    )
     replication_pb2_grpc.add_ReplicationServiceServicer_to_server(service, server)
+    return server

@@ -6,8 +6,6 @@ once. Time is the database's.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import Final
 
 import structlog
@@ -17,16 +15,20 @@ from meridian.domain.imports import without_expired
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.domain.rotation import rotate_due
-from meridian.errors import KmsError
+from meridian.errors import KmsError, KMSInternalException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
+from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.ports.security_events import SecurityEvents
+from meridian.ports.store import Store, StoreUnavailable, UnitOfWork, VersionConflict
 from meridian.replication.leave import Leave
 from meridian.replication.publish import SetPublisher, tell_held
 from meridian.replication.rotate import held_by_all, record_rotation
+from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
+from meridian.workers.set_aside import SetAside
 
 LOOK_SECONDS: Final = 0.5
 KEYS_PER_LOOK: Final = 100
@@ -46,6 +48,8 @@ class KeyScheduleWorker:
         leave: Leave,
         entropy: Entropy,
         limits: Limits,
+        clock: Clock,
+        events: SecurityEvents,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -55,37 +59,38 @@ class KeyScheduleWorker:
         self._leave = leave
         self._entropy = entropy
         self._limits = limits
-        self._wake = asyncio.Event()
+        self.wake = Wake()
+        """There is something to do now."""
+        self.aside = SetAside("key schedule", clock=clock, events=events)
         self._log = structlog.get_logger("meridian.key_schedule")
 
-    def wake(self) -> None:
-        """There is something to do now."""
-        self._wake.set()
+    def job(self) -> Job:
+        """Twice a second, and when woken."""
+        return Job("key schedule", self.settle_due, LOOK_SECONDS, PATIENT_SECONDS, self.wake)
 
-    async def run(self) -> None:
-        """Look twice a second, until cancelled."""
-        while True:
-            self._wake.clear()
-            with contextlib.suppress(KmsError):  # the database is away; what is due waits there
-                await self.settle_due()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
-
-    async def settle_due(self) -> int:
-        """Settle every key that is due; the answer counts them. Raises: KmsError if the store fails."""
+    async def settle_due(self) -> None:
+        """Settle every key that is due. One that cannot be settled is set aside. Raises: KmsError if the store fails."""
         async with self._store.reading() as uow:
-            due = list(await uow.keys.list_due(now=await uow.region.now(), limit=KEYS_PER_LOOK))
+            # As many more as are set aside: they stay due, and must not take the places of the healthy.
+            found = await uow.keys.list_due(now=await uow.region.now(), limit=KEYS_PER_LOOK + len(self.aside))
+        due = [name for name in found if not self.aside.is_waiting(name)]
         for account, key_id in due:
             try:
                 await self._settle(account, key_id)
+                self.aside.release((account, key_id))
             except VersionConflict:
                 continue  # somebody was faster; the next look tells
+            except StoreUnavailable:
+                raise
+            except KMSInternalException as fault:  # what is stored of this key does not hold together
+                self.aside.set_aside((account, key_id), fault)
             except KmsError as fault:  # one key that cannot be settled holds no other up
                 self._log.warning("key not settled", account=account, key_id=key_id, error=fault.code, reason=fault.reason)
+            except Exception as fault:
+                self.aside.set_aside((account, key_id), fault)
             self._directory.forget(account, key_id)
         if due:
             self._publisher.wake_outbox()
-        return len(due)
 
     async def _settle(self, account: str, key_id: str) -> None:
         async with self._store.transaction() as uow:

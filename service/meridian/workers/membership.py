@@ -5,8 +5,6 @@ Whatever cannot be done now, because a Region does not answer or a set does not 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
@@ -19,6 +17,8 @@ from meridian.ports.store import Store, VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.mend import MendSets
 from meridian.replication.set_state import SetRefusal
+from meridian.setbacks import Setbacks
+from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 
 LOOK_SECONDS: Final = 1.0
 ROWS_PER_READING: Final = 500
@@ -34,12 +34,9 @@ class MembershipWorker:
         self._wake_outbox = wake_outbox
         self._log = structlog.get_logger("meridian.membership")
 
-    async def run(self) -> None:
-        """Look every second, until cancelled."""
-        while True:
-            with contextlib.suppress(KmsError):  # the database is away; the words wait there
-                await self.settle()
-            await asyncio.sleep(LOOK_SECONDS)
+    def job(self) -> Job:
+        """Every second."""
+        return Job("membership", self.settle, LOOK_SECONDS, PATIENT_SECONDS)
 
     async def settle(self) -> None:
         """Carry out what was said and not yet done. Raises: KmsError if the store fails."""
@@ -114,28 +111,25 @@ class CompareWorker:
         self._store = store
         self._seconds = seconds
         self._wake_outbox = wake_outbox
-        self._wake = asyncio.Event()
-        self._log = structlog.get_logger("meridian.compare")
-
-    def wake(self) -> None:
+        self.wake = Wake()
         """A Region that was out of reach answers again."""
-        self._wake.set()
+        self._log = structlog.get_logger("meridian.compare")
+        self._setbacks = {region: Setbacks(f"comparing with {region}") for region in regions}
 
-    async def run(self) -> None:
-        """Compare, until cancelled. A Region whose database turns out to be an older one ends itself and starts as restored."""
-        while True:
-            self._wake.clear()
-            for region in self._regions:
-                try:
+    def job(self) -> Job:
+        """At an interval, and when woken."""
+        return Job("comparing", self.compare, self._seconds, PATIENT_SECONDS, self.wake)
+
+    async def compare(self) -> None:
+        """Compare with each Region. One whose database turns out to be an older one ends itself and starts as restored."""
+        for region in self._regions:
+            try:
+                with self._setbacks[region].expected(KmsError, VersionConflict):  # out of reach, or a row has moved on
                     if await self._compare.with_region(region):
                         self._wake_outbox()
-                except RestoredUnannounced as found:
-                    await self._restart_as_restored(region, str(found))
-                    return
-                except (KmsError, VersionConflict):
-                    continue  # out of reach, or a row has moved on; the next round tells
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._seconds)
+            except RestoredUnannounced as found:
+                await self._restart_as_restored(region, str(found))
+                return
 
     async def _restart_as_restored(self, region: str, key_id: str) -> None:
         async with self._store.transaction() as uow:

@@ -1,11 +1,14 @@
-"""Delivers what other Regions must be told: claimed with a lease, sent outside any transaction, retried with growing delay."""
+"""Delivers what other Regions must be told: claimed with a lease, sent outside any transaction, retried with growing delay.
+
+Each destination has a job of its own, so one that is slow or silent delays no other.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -13,8 +16,12 @@ import structlog
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store
+from meridian.ports.security_events import SecurityEvents
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_rows import OutboxEntry
 from meridian.replication.dispatch import Dispatch, Letter, read_letter
+from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
+from meridian.workers.set_aside import SetAside
 
 LEASE_SECONDS: Final = 15.0
 CLAIMED_MAX: Final = 16
@@ -26,13 +33,24 @@ DELAY_SECONDS_MAX: Final = 30.0
 class OutboxWorker:
     """One per process; several processes of a Region never send one entry at the same time."""
 
-    def __init__(self, *, store: Store, dispatch: Dispatch, clock: Clock, entropy: Entropy, owner: str) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        dispatch: Dispatch,
+        clock: Clock,
+        entropy: Entropy,
+        owner: str,
+        regions: Collection[str],
+        events: SecurityEvents,
+    ) -> None:
         self._store = store
         self._dispatch = dispatch
         self._clock = clock
         self._entropy = entropy
         self._owner = owner
-        self._wake = asyncio.Event()
+        self._wakes = {region: Wake() for region in regions}
+        self.aside = SetAside("outbox", clock=clock, events=events)
         self._out_of_reach: set[str] = set()
         self.on_healed: Callable[[], None] = lambda: None
         """Called when a Region takes a delivery after one has failed."""
@@ -44,28 +62,41 @@ class OutboxWorker:
 
     def wake(self) -> None:
         """There is something to send now."""
-        self._wake.set()
+        for wake in self._wakes.values():
+            wake()
 
-    async def run(self) -> None:
-        """Send what is due, until cancelled."""
-        while True:
-            self._wake.clear()
-            sent = 0
-            with contextlib.suppress(KmsError):  # the database is away; entries wait there
-                sent = await self.send_due()
-            if sent < CLAIMED_MAX:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+    def jobs(self) -> list[Job]:
+        """One for each destination."""
+        return [
+            Job(f"outbox {region}", partial(self.send_due, region), IDLE_SECONDS, PATIENT_SECONDS, wake)
+            for region, wake in self._wakes.items()
+        ]
 
-    async def send_due(self) -> int:
-        """Send one claim of due entries; the answer counts them. Raises: KmsError if the store fails."""
+    async def send_due(self, region: str) -> bool:
+        """Send one claim of what is due to this Region; true where there may be more. Raises: KmsError if the store fails."""
         async with self._store.transaction() as uow:
             entries = await uow.outbox.claim_due(
-                now=self._clock.now(), lease_owner=self._owner, lease_seconds=LEASE_SECONDS, limit=CLAIMED_MAX
+                region, now=self._clock.now(), lease_owner=self._owner, lease_seconds=LEASE_SECONDS, limit=CLAIMED_MAX
             )
-            letters = [await read_letter(uow, entry) for entry in entries]
+            letters = [letter for entry in entries if (letter := await self._read(uow, entry)) is not None]
         await asyncio.gather(*[self._send(letter) for letter in letters])
-        return len(letters)
+        return len(entries) == CLAIMED_MAX
+
+    async def _read(self, uow: UnitOfWork, entry: OutboxEntry) -> Letter | None:
+        try:
+            return await read_letter(uow, entry)
+        except KmsError:
+            raise
+        except Exception as fault:
+            await self._set_aside(uow, entry, fault)
+            return None
+
+    async def _set_aside(self, uow: UnitOfWork, entry: OutboxEntry, fault: Exception) -> None:
+        """One row that cannot be read or sent holds no other up."""
+        self.failures += 1
+        self.aside.set_aside(_name(entry), fault)
+        due_at = self._clock.now() + timedelta(seconds=self._delay(entry.attempts))
+        await uow.outbox.failed(entry, due_at=due_at, error=type(fault).__name__)
 
     async def _send(self, letter: Letter) -> None:
         entry = letter.entry
@@ -79,7 +110,12 @@ class OutboxWorker:
                 await uow.outbox.failed(entry, due_at=due_at, error=f"{fault.code}: {fault.message} {fault.reason}")
             self._log.warning("delivery failed", kind=entry.kind, target=entry.target_region, attempts=entry.attempts, error=fault.code)
             return
+        except Exception as fault:
+            async with self._store.transaction() as uow:
+                await self._set_aside(uow, entry, fault)
+            return
         self.deliveries += 1
+        self.aside.release(_name(entry))
         if entry.target_region in self._out_of_reach:
             self._out_of_reach.discard(entry.target_region)
             self.on_healed()
@@ -90,3 +126,7 @@ class OutboxWorker:
         longest = min(DELAY_SECONDS_MAX, DELAY_SECONDS_MIN * 2.0 ** min(attempts, 16))
         jitter = int.from_bytes(self._entropy.random_bytes(2), "big") / 0xFFFF
         return float(longest * (0.5 + jitter / 2))
+
+
+def _name(entry: OutboxEntry) -> tuple[str, str, str, str]:
+    return entry.kind, entry.target_region, entry.account, entry.key_id

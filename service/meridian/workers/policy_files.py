@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
@@ -25,8 +24,10 @@ from meridian.authorization.policy_files import Fault, PolicySetError, PolicySou
 from meridian.domain.policy_answer import PolicySetTold
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
+from meridian.ports.security_events import SecurityEvents
+from meridian.short_turns import ShortTurns
+from meridian.workers.periodic import PATIENT_SECONDS, Job
 
-SWITCH_SECONDS: Final = 0.0005
 RELEASED_AT_ONCE: Final = 500
 RELEASE_PAUSE_SECONDS: Final = 0.005
 BREATH_SECONDS: Final = 0.002
@@ -45,7 +46,19 @@ Look = tuple[tuple[str, int, int, int, int], ...]
 class PolicyFilesWorker:
     """Keeps the authorizer on what the files say. `changed` and `refused` count what came of changes."""
 
-    def __init__(self, *, folder: Path, authorizer: Authorizer, clock: Clock, announce: Announce, seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        authorizer: Authorizer,
+        clock: Clock,
+        announce: Announce,
+        events: SecurityEvents,
+        turns: ShortTurns,
+        seconds: float,
+    ) -> None:
+        self._turns = turns
+        self._events = events
         self._folder = folder
         self._authorizer = authorizer
         self._schema = SchemaHandle(authorizer.model.text)
@@ -71,13 +84,18 @@ class PolicyFilesWorker:
         faults += [OTHERS] if len(faults) < len(self._faults) else []
         return PolicySetTold(self.digest, self.loaded_at, policies, self.refused_at, tuple(faults))
 
-    async def run(self) -> None:
-        """Look at intervals, until cancelled."""
-        while True:
-            await asyncio.sleep(self._seconds)
-            await self.look()
-            while self._authorizer.release(RELEASED_AT_ONCE):
-                await asyncio.sleep(RELEASE_PAUSE_SECONDS)
+    def job(self) -> Job:
+        """At intervals."""
+        return Job("policy files", self._look_and_release, self._seconds, PATIENT_SECONDS)
+
+    async def _look_and_release(self) -> None:
+        await self.look()
+        while self._authorizer.release(RELEASED_AT_ONCE):
+            await asyncio.sleep(RELEASE_PAUSE_SECONDS)
+
+    def reload(self) -> None:
+        """Read the files at the next look, whether they show a change or not."""
+        self._seen = None
 
     async def look(self) -> None:
         """Take the files where they have changed. Never raises: whatever is wrong with them, the old policies stay."""
@@ -93,6 +111,8 @@ class PolicyFilesWorker:
             self._seen = seen
             self._refuse(fault.found)
         except Exception as fault:
+            if not isinstance(fault, OSError):  # files that cannot be read now are foreseen
+                self._events.report_fault(fault, during="reading of policy files")
             # Not remembered as seen: what could not be read may be readable at the next look, without any change that shows.
             self._refuse((Fault(_text(fault)),), again=True)
 
@@ -105,7 +125,8 @@ class PolicyFilesWorker:
             source = await self._understand(read)
             try:
                 await self._announce(source.digest, len(source.policies))
-            except KmsError:
+            except KmsError as fault:
+                self._log.warning("policies wait: the audit log does not take the change", fault=fault.reason, digest=source.digest)
                 return False
             self._use(source)
         self._faults, self.refused_at = (), None
@@ -117,13 +138,12 @@ class PolicyFilesWorker:
         Meanwhile the collector rests: a look at half a million new values would stop every call for longer than anything else here; what
         stays is then kept out of its sight. And the interpreter changes hands often, since a call waits for it several times.
         """
-        interval = sys.getswitchinterval()
         gc.disable()
-        sys.setswitchinterval(SWITCH_SECONDS)
+        self._turns.begin()
         try:
             return await asyncio.to_thread(understand, read, self._schema, _breathe)
         finally:
-            sys.setswitchinterval(interval)
+            self._turns.end()
             gc.freeze()
             gc.enable()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
+
+import structlog
 
 from meridian.domain.key import KeyState
 from meridian.domain.multi_region import RowStatus, SetRow
@@ -15,8 +15,11 @@ from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
+from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store, VersionConflict
 from meridian.replication.set_state import release
+from meridian.workers.periodic import PATIENT_SECONDS, Job
+from meridian.workers.set_aside import SetAside
 
 LOOK_SECONDS: Final = 5.0
 ROWS_PER_LOOK: Final = 20
@@ -35,6 +38,7 @@ class ReservationWorker:
         trail: AuditTrail,
         clock: Clock,
         after_seconds: float,
+        events: SecurityEvents,
     ) -> None:
         self._store = store
         self._peer = peer
@@ -42,21 +46,36 @@ class ReservationWorker:
         self._trail = trail
         self._clock = clock
         self._after = timedelta(seconds=after_seconds)
+        self._log = structlog.get_logger("meridian.reservations")
+        self.aside = SetAside("reservations", clock=clock, events=events)
 
-    async def run(self) -> None:
-        """Look every few seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(min(LOOK_SECONDS, max(0.2, self._after.total_seconds())))
-            with contextlib.suppress(KmsError, VersionConflict):  # the next look tries again
-                await self.resolve_reserved()
+    def job(self) -> Job:
+        """Every few seconds."""
+        return Job("reservations", self.resolve_reserved, min(LOOK_SECONDS, max(0.2, self._after.total_seconds())), PATIENT_SECONDS)
 
     async def resolve_reserved(self) -> None:
-        """Ask about every place reserved for too long. Raises: KmsError, VersionConflict."""
+        """Ask about every place reserved for too long. A Region that does not answer leaves its places waiting, and no others.
+
+        Raises: KmsError if the store fails.
+        """
         async with self._store.reading() as uow:
-            rows = await uow.key_sets.list_reserved(before=self._clock.now() - self._after, limit=ROWS_PER_LOOK)
+            rows = await uow.key_sets.list_reserved(before=self._clock.now() - self._after, limit=ROWS_PER_LOOK + len(self.aside))
+        silent: set[str] = set()
         for row in rows:
-            committed = await self._peer.resolve(row.prepared_by, row.account, row.key_id, row.serial)
-            await (self._wait_on(row) if committed else self._release(row))
+            name = (row.account, row.key_id)
+            if row.prepared_by in silent or self.aside.is_waiting(name):
+                continue
+            try:
+                committed = await self._peer.resolve(row.prepared_by, row.account, row.key_id, row.serial)
+                await (self._wait_on(row) if committed else self._release(row))
+                self.aside.release(name)
+            except VersionConflict:
+                continue  # the row has moved on; the next look tells
+            except KmsError as fault:
+                silent.add(row.prepared_by)
+                self._log.warning("place not resolved", region=row.prepared_by, key_id=row.key_id, error=fault.code, reason=fault.reason)
+            except Exception as fault:
+                self.aside.set_aside(name, fault)
 
     async def _wait_on(self, row: SetRow) -> None:
         async with self._store.transaction() as uow:

@@ -8,22 +8,25 @@ Source: docs/spec/ciphertext.md §4.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.limits import Limits
-from meridian.errors import KmsError
 from meridian.fault_points import FaultPoint, reach
+from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.ports.security_events import SecurityEvents
+from meridian.ports.store import Store, StoreUnavailable, UnitOfWork, VersionConflict
 from meridian.ports.store_rows import KekRow, SecretRow
+from meridian.workers.periodic import PATIENT_SECONDS, Job
+from meridian.workers.set_aside import SetAside
 
 LOOK_SECONDS: Final = 1.0
 KEYS_PER_LOOK: Final = 200
@@ -44,20 +47,20 @@ class KeyringEngine(Protocol):
 class RewrapWorker:
     """One per process."""
 
-    def __init__(self, *, store: Store, engine: KeyringEngine, directory: KeyDirectory, limits: Limits) -> None:
+    def __init__(
+        self, *, store: Store, engine: KeyringEngine, directory: KeyDirectory, limits: Limits, clock: Clock, events: SecurityEvents
+    ) -> None:
         self._store = store
         self._engine = engine
         self._directory = directory
         self._settle = timedelta(seconds=limits.kek_settle_seconds)
         self._retention = timedelta(seconds=limits.kek_retention_days * limits.day_seconds)
         self._log = structlog.get_logger("meridian.rewrap")
+        self.aside = SetAside("rewrap", clock=clock, events=events)
 
-    async def run(self) -> None:
-        """Look once a second, until cancelled."""
-        while True:
-            with contextlib.suppress(KmsError):  # the database is away; rows under the old key still open
-                await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+    def job(self) -> Job:
+        """Once a second."""
+        return Job("rewrap", self.look, LOOK_SECONDS, PATIENT_SECONDS)
 
     async def look(self) -> None:
         """Read the keyring, move what has to move, destroy what may go. Raises: KmsError."""
@@ -73,19 +76,33 @@ class RewrapWorker:
             await self._destroy([row for row in rows if not row.is_active])
 
     async def _move(self, active: int) -> int:
-        """How many keys and secrets were under another key-encryption key."""
+        """How many keys and secrets were under another key-encryption key. One that does not open stays there, and is set aside."""
         async with self._store.reading() as uow:
-            keys = list(await uow.keyring.keys_wrapped_otherwise(active, limit=KEYS_PER_LOOK))
+            keys = list(await uow.keyring.keys_wrapped_otherwise(active, limit=KEYS_PER_LOOK + len(self.aside)))
             secrets = list(await uow.keyring.secrets_wrapped_otherwise(active))
         for account, key_id in keys:
-            with contextlib.suppress(VersionConflict):  # somebody changed the key; the next look tells
-                await self._move_key(account, key_id)
+            await self._attempt((account, key_id), partial(self._move_key, account, key_id))
             self._directory.forget(account, key_id)
         for row in secrets:
-            with contextlib.suppress(VersionConflict):
-                async with self._moving() as uow:
-                    await uow.keyring.update_secret(self._engine.rewrap_secret(row))
+            await self._attempt((row.kind, row.secret_id), partial(self._move_secret, row))
         return len(keys) + len(secrets)
+
+    async def _attempt(self, name: tuple[str, str], move: Callable[[], Awaitable[None]]) -> None:
+        if self.aside.is_waiting(name):
+            return
+        try:
+            await move()
+            self.aside.release(name)
+        except VersionConflict:
+            return  # somebody changed it; the next look tells
+        except StoreUnavailable:
+            raise
+        except Exception as fault:
+            self.aside.set_aside(name, fault)
+
+    async def _move_secret(self, row: SecretRow) -> None:
+        async with self._moving() as uow:
+            await uow.keyring.update_secret(self._engine.rewrap_secret(row))
 
     async def _move_key(self, account: str, key_id: str) -> None:
         async with self._moving() as uow:

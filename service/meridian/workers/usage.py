@@ -5,8 +5,6 @@ Source: AWS KMS API Reference, GetKeyLastUsage.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +12,7 @@ from meridian.domain.call import Call
 from meridian.errors import KmsError
 from meridian.ports.store import Store, VersionConflict
 from meridian.ports.store_rows import KeyUse
+from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 Noted = tuple[str, datetime, str, str]
 """Operation, time, event id, request id."""
@@ -61,23 +60,23 @@ class LastUsage:
         async with self._store.reading() as uow:
             return await uow.key_usage.find(account, key_id)
 
-    async def run(self) -> None:
-        """Write at intervals, until cancelled; then once more."""
-        try:
-            while True:
-                await asyncio.sleep(self._seconds)
-                with contextlib.suppress(KmsError, VersionConflict):  # the database is away; later uses are noted meanwhile
-                    await self.write()
-        finally:
-            with contextlib.suppress(KmsError, VersionConflict):
-                await self.write()
+    def job(self) -> Job:
+        """At intervals."""
+        return Job("last usage", self.write, self._seconds, PATIENT_SECONDS)
 
     async def write(self) -> None:
-        """Write what is noted. Raises: KmsError; what was noted is lost then."""
+        """Write what is noted. Raises: KmsError; what was noted then waits for the next time."""
         noted, self._noted = self._noted, {}
-        if noted:
+        if not noted:
+            return
+        try:
             async with self._store.transaction() as uow:
                 await uow.key_usage.write([_use(name, note) for name, note in noted.items()])
+        except VersionConflict:
+            self._noted = {**noted, **self._noted}  # another process wrote first; the later of the two is kept at the next time
+        except KmsError:
+            self._noted = {**noted, **self._noted}
+            raise
 
 
 def _use(name: tuple[str, str], note: Noted) -> KeyUse:

@@ -101,3 +101,27 @@ async def test_a_reader_overtaken_by_a_change_does_not_keep_the_old_key(store: S
     cached.forget(ACCOUNT, KEY_ID)  # a change commits while a slow reader still holds the old row
     assert cached._keep(old, before) is old
     assert cached.find_cached_number(old.number, multi_region=False) is None
+
+
+@pytest.mark.asyncio
+async def test_a_process_that_the_feed_left_behind_forgets_everything(store: SqlStore) -> None:
+    clock = SettableClock()
+    forgotten: list[str] = []
+    directory = CachedKeys(store, clock, lambda _, key_id: forgotten.append(key_id))
+    await directory.start()
+    known = await directory.find(ACCOUNT, KEY_ID)
+    assert known is not None
+    for text in ("one", "two"):
+        async with store.transaction() as uow:
+            found = await uow.keys.find(ACCOUNT, KEY_ID)
+            assert found is not None
+            await uow.keys.update(replace(found, description=text))
+    async with store.transaction() as uow:
+        await uow.region.prune_changes(keep=1)
+    await directory.read_changes()
+    assert forgotten == [KEY_ID]
+    again = await directory.find(ACCOUNT, KEY_ID)
+    assert again is not None
+    assert again.description == "two"
+    await directory.read_changes()
+    assert forgotten == [KEY_ID]

@@ -11,7 +11,7 @@ import pytest
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.evaluator import SchemaHandle, policies_as_json
 from meridian.authorization.policy_files import load_policies
 from meridian.bootstrap import policy_folder, schema_text
 from meridian.domain.call import Principal
@@ -66,7 +66,7 @@ def authorizer_of(tmp_path: Path, schema: SchemaHandle) -> Callable[[str], Autho
     def make(text: str) -> Authorizer:
         (tmp_path / "p.cedar").write_text(text)
         source = load_policies(tmp_path, schema)
-        return Authorizer(schema_text=schema.text, source=source, around=Surroundings(), limits=Limits())
+        return Authorizer(schema_text=schema.text, source=source, around=Surroundings(), limits=Limits(), as_json=policies_as_json)
 
     return make
 

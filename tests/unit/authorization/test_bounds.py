@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import SchemaHandle, parse_policies
+from meridian.authorization.evaluator import SchemaHandle, parse_policies, policies_as_json
 from meridian.authorization.facts import PlainFacts
 from meridian.authorization.key_policies import POLICIES_MAX, KeyPolicyReader
 from meridian.authorization.policies import Policy
-from meridian.authorization.policy_bounds import HAS_PATH_MAX, NESTING_MAX, WILDCARD_CHARACTERS_MAX
+from meridian.authorization.policy_bounds import HAS_PATH_MAX, NESTING_MAX, WILDCARD_WORK_MAX
 from meridian.authorization.policy_files import PolicySetError, load_policies
 from meridian.authorization.schema_model import SchemaModel
 from meridian.authorization.slices import SliceCompiler
@@ -36,7 +36,7 @@ TAG = 'context.encryptionContext.hasTag("t") && context.encryptionContext.getTag
 
 @pytest.fixture
 def reader(schema: SchemaHandle) -> KeyPolicyReader:
-    return KeyPolicyReader(schema, SchemaModel(schema.text), Limits())
+    return KeyPolicyReader(schema, SchemaModel(schema.text), Limits(), policies_as_json)
 
 
 def when(body: str) -> str:
@@ -141,12 +141,13 @@ def verdict(text: str, folder: Path) -> str:
     from meridian.bootstrap import schema_text
     from meridian.domain.key import KeySpec, KeyState, KeyUsage, Origin
 
+    limits = Limits(key_policy_bytes=2**30)
     schema, kind = SchemaHandle(schema_text()), (KeySpec.SYMMETRIC_DEFAULT, KeyUsage.ENCRYPT_DECRYPT, Origin.AWS_KMS, KeyState.ENABLED)
     key = Key("aws", "us-east-1", "111122223333", "1234abcd-12ab-34cd-56ef-1234567890ab", *kind, datetime(2026, 1, 1, tzinfo=UTC))
     (folder / "p.cedar").write_text('@id("p") @layer("guardrail") @reason("r") ' + text.replace("permit", "forbid", 1))
     answers = []
     for attempt in (
-        lambda: KeyPolicyReader(schema, SchemaModel(schema.text), Limits(key_policy_bytes=2**30)).require_valid(replace(key, policy=text)),
+        lambda: KeyPolicyReader(schema, SchemaModel(schema.text), limits, policies_as_json).require_valid(replace(key, policy=text)),
         lambda: load_policies(folder, schema),
     ):
         try:
@@ -182,6 +183,25 @@ def test_what_authors_write_is_far_from_the_bounds(tmp_path: Path, body: str) ->
     assert verdict(when(body), tmp_path) == "accepted accepted"
 
 
+def test_what_is_accepted_can_be_decided(
+    reader: KeyPolicyReader, key: Key, alice: Principal, request_facts: dict[str, Any], authorizer_of: Callable[[str], Authorizer]
+) -> None:
+    """The engine bears fewer levels than the parser; what lies between must not be stored, or must be decided."""
+    authorizer = authorizer_of('@id("g") @layer("guardrail") @reason("r") forbid (principal, action, resource is KMS::Scope);')
+    accepted = 0
+    for shape, make in DEEP.items():
+        for times in (20, 40, 50, 55, 60, 65, 90, 98):
+            held = replace(key, policy=when(make(times)))
+            try:
+                reader.require_valid(held)
+            except MalformedPolicyDocumentException:
+                continue
+            accepted += 1
+            decision = authorizer.decide(alice, "Encrypt", held, PlainFacts({}, request_facts))
+            assert decision.errors == 0, (shape, times, decision.fault)
+    assert accepted > len(DEEP)
+
+
 def test_brackets_in_strings_and_comments_nest_nothing(reader: KeyPolicyReader, key: Key) -> None:
     reader.require_valid(
         replace(key, policy=f"// {'(' * 500}\n" + when(f'principal.arn == "{"(" * 500}" || principal.arn == "{"if " * 500}"'))
@@ -209,33 +229,51 @@ def _pattern_policy(pattern: str, count: int = 1) -> str:
     return " ".join(when(f'{TAG} like "{pattern}"') for _ in range(count))
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    ["*a" * 1_000 + "b", "*" + "a" * 2_000 + "b", "*" * 2_000 + "b", "a*" + "ab*" * 600 + "c"],
-    ids=["stars and letters", "one star and many letters", "stars", "pairs"],
-)
-def test_the_worst_pattern_against_the_longest_value_ends_soon(
+WORST = {
+    "one star and a long run": _pattern_policy("*" + "a" * (WILDCARD_WORK_MAX - 2) + "b"),
+    "stars and letters": _pattern_policy("*a" * 1_000 + "b"),
+    "stars": _pattern_policy("*" * 2_000 + "b"),
+    "pairs": _pattern_policy("a*" + "ab*" * 600 + "c"),
+    "many patterns": _pattern_policy("*b*c", WILDCARD_WORK_MAX // 2),
+    "alternatives": when(" || ".join(f'({TAG} == "v{n}")' for n in range(60))),
+    "choices": when('if principal.hasTag("a") then true else ' * 45 + "false"),
+    "a large set": when(f"[{','.join(f'{n}' for n in range(3_000))}].containsAny([{','.join(f'{n}' for n in range(5_000, 7_500))}])"),
+    "many sets": "".join(when(f"[{','.join(f'{n}' for n in range(20))}].contains(20)") for _ in range(190)),
+    "addresses": when(f'[{",".join(f"ip({chr(34)}10.0.{n // 250}.{n % 250}{chr(34)})" for n in range(1_900))}].contains(ip("1.1.1.1"))'),
+    "as many policies as there may be": when(f'{TAG} == "v"') * POLICIES_MAX,
+}
+"""Policies that are as costly to decide as a key policy may be."""
+DECISION_SECONDS = 0.005
+
+
+@pytest.mark.parametrize("policy", WORST.values(), ids=list(WORST))
+def test_the_worst_key_policy_is_decided_within_five_milliseconds(
     reader: KeyPolicyReader,
     key: Key,
     alice: Principal,
     request_facts: dict[str, Any],
     authorizer_of: Callable[[str], Authorizer],
-    pattern: str,
+    policy: str,
 ) -> None:
-    held = replace(key, policy=_pattern_policy(pattern))
+    held = replace(key, policy=policy)
     reader.require_valid(held)
     guard = '@id("g") @layer("guardrail") @reason("r") forbid (principal, action, resource is KMS::Scope);'
-    facts = PlainFacts({"encryptionContext": {"t": "a" * (ENCRYPTION_CONTEXT_BYTES_MAX - 1)}}, request_facts)
-    started = time.perf_counter()
-    decided = authorizer_of(guard).decide(alice, "Encrypt", held, facts)
-    assert time.perf_counter() - started < SECONDS_MAX
-    assert (decided.allowed, decided.errors) == (False, 0)
+    authorizer = authorizer_of(guard)
+    taken, decided = [], []
+    for number in range(20):  # each with another value, for which nothing is remembered
+        value = "a" * (ENCRYPTION_CONTEXT_BYTES_MAX - 3) + f"{number:02}"
+        facts = PlainFacts({"encryptionContext": {"t": value}}, request_facts)
+        started = time.perf_counter()
+        decided.append(authorizer.decide(alice, "Encrypt", held, facts))
+        taken.append(time.perf_counter() - started)
+    assert {(each.allowed, each.errors) for each in decided} == {(False, 0)}
+    assert min(taken) < DECISION_SECONDS, "the least of several: others use this machine too"
 
 
 def test_the_patterns_of_a_key_policy_are_bounded_together(reader: KeyPolicyReader, key: Key) -> None:
-    half = "*" + "a" * (WILDCARD_CHARACTERS_MAX // 2)
+    half = "*" + "a" * (WILDCARD_WORK_MAX // 2 - 1)
     reader.require_valid(replace(key, policy=_pattern_policy(half, 2)))
-    with pytest.raises(MalformedPolicyDocumentException, match="at most 2048 characters after their first stars"):
+    with pytest.raises(MalformedPolicyDocumentException, match="patterns of a key policy may cost 256 together"):
         reader.require_valid(replace(key, policy=_pattern_policy(half, 2) + _pattern_policy("*b")))
 
 
@@ -256,5 +294,5 @@ def test_tags_that_key_policies_name_do_not_pile_up(schema: SchemaHandle, monkey
     compiler = SliceCompiler(SchemaModel(schema.text))
     for number in range(9):
         [est] = parse_policies(when(f'context.encryptionContext.hasTag("t{number}")'))
-        compiler.compile("Encrypt", [Policy("p", "key", est)])
+        compiler.keep(compiler.make("Encrypt", [Policy("p", "key", est)]))
     assert compiler.kept == (4, 4)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.explain import explain, explain_in_steps
 from meridian.authorization.facts import PlainFacts
 from meridian.authorization.policy_files import PolicySource, load_policies
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
-from meridian.domain.policy_answer import Explanation
 
 PERMIT = (
     '@id("p{number}") @layer("account") @reason("r") permit (principal, action == KMS::Action::"Encrypt", '
@@ -61,7 +61,7 @@ def test_a_new_set_counts_at_once_and_frees_the_old_one_in_pieces(
     assert not allowed("1"), "what the new set decided stays"
 
 
-def test_an_explanation_in_steps_is_the_explanation(
+def test_a_decision_that_waits_for_what_is_built_is_made_by_the_policies_in_force_at_its_end(
     authorizer_of: Callable[[str], Authorizer],
     schema: SchemaHandle,
     tmp_path: Path,
@@ -69,18 +69,24 @@ def test_an_explanation_in_steps_is_the_explanation(
     key: Key,
     request_facts: dict[str, Any],
 ) -> None:
-    authorizer = authorizer_of("".join(map(reading, range(30))))
-    asked = (authorizer, alice, "Encrypt", key, facts(request_facts, "x"))
-    whole = explain(*asked)
-    assert not whole.decision.allowed
-    assert len(whole.closest) == 5
-    told: list[Explanation] = []
+    authorizer = authorizer_of(reading(1))
+    deciding = authorizer.deciding(alice, "Encrypt", key, facts(request_facts, "1"))
+    wanted = next(deciding)
+    made = wanted.make()
+    authorizer.use(closed(tmp_path / "new", schema))
+    wanted = deciding.send(made)
+    with pytest.raises(StopIteration) as end:
+        deciding.send(wanted.make())
+    assert not end.value.value.allowed, "what was built under the old set decides nothing"
 
-    def walk() -> Iterator[None]:
-        told.append((yield from explain_in_steps(*asked)))
 
-    for number, _ in enumerate(walk()):
-        if number == 0:
-            authorizer.use(closed(tmp_path / "new", schema))
-    assert number == 29, "each permit is a step"
-    assert told == [whole], "a set that changes between two steps does not mix into it"
+def test_a_fault_of_building_denies_and_is_told(
+    authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any]
+) -> None:
+    deciding = authorizer_of(reading(1)).deciding(alice, "Encrypt", key, facts(request_facts, "1"))
+    next(deciding)
+    with pytest.raises(StopIteration) as end:
+        deciding.throw(RuntimeError("the worker ended"))
+    decision = end.value.value
+    assert (decision.allowed, decision.errors) == (False, 1)
+    assert decision.fault.startswith("RuntimeError")

@@ -51,7 +51,7 @@ def test_a_default_deny_names_the_first_false_condition_of_the_closest_permit_fi
 ) -> None:
     tenant = 'context.encryptionContext.hasTag("tenant") && context.encryptionContext.getTag("tenant") == "a"'
     authorizer = authorizer_of(
-        f'@id("stranger") @reason("r") {ACCOUNT} permit (principal in KMS::Group::"other", action, '
+        f'@id("stranger") @reason("r") {ACCOUNT} permit (principal in KMS::Group::"111122223333/other", action, '
         'resource in KMS::Account::"111122223333");'
         f'@id("far") @reason("r") {ACCOUNT} permit {PERMIT} when {{ context.request.mfaPresent && {tenant} }};'
         f'@id("near") @reason("r") {ACCOUNT} permit {PERMIT} when {{ {tenant} }} unless {{ context.request.mfaPresent }};'
@@ -62,7 +62,7 @@ def test_a_default_deny_names_the_first_false_condition_of_the_closest_permit_fi
     assert [miss.policy_id for miss in told.closest] == ["near", "far", "stranger"]
     assert told.closest[0].condition == 'context.encryptionContext.getTag("tenant") == "a"'
     assert told.closest[1].condition == "context.request.mfaPresent"
-    assert told.closest[2].condition == 'principal in KMS::Group::"other"'
+    assert told.closest[2].condition == 'principal in KMS::Group::"111122223333/other"'
 
 
 def test_an_unless_that_held_is_told_as_such(

@@ -91,7 +91,7 @@ def test_an_overflow_that_a_request_provokes_in_a_forbid_denies(decide: Decide) 
         'resource in KMS::Account::"111122223333"',
         'resource in KMS::AliasPath::"111122223333/alias"',
         'principal in KMS::Account::"111122223333"',
-        'principal in KMS::Group::"g"',
+        'principal in KMS::Group::"111122223333/g"',
     ],
 )
 def test_nothing_that_a_forbid_asks_after_is_left_out_of_the_question(
@@ -234,7 +234,8 @@ def test_groups_of_another_caller_do_not_leak_through_the_cache(
     authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any]
 ) -> None:
     authorizer = authorizer_of(
-        '@id("p") @layer("account") @reason("r") permit (principal in KMS::Group::"g", action, resource in KMS::Account::"111122223333");'
+        '@id("p") @layer("account") @reason("r") permit (principal in KMS::Group::"111122223333/g", action, '
+        'resource in KMS::Account::"111122223333");'
     )
     facts = PlainFacts(EMPTY, request_facts)
     assert authorizer.decide(alice, "Encrypt", key, facts).allowed

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.evaluator import SchemaHandle, policies_as_json
 from meridian.authorization.key_policies import KeyPolicyReader
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.key import Key
@@ -18,7 +18,7 @@ OTHER = 'KMS::Key::"111122223333/us-east-1/00000000-0000-0000-0000-000000000000"
 
 @pytest.fixture
 def reader(schema: SchemaHandle) -> KeyPolicyReader:
-    return KeyPolicyReader(schema, SchemaModel(schema.text), Limits())
+    return KeyPolicyReader(schema, SchemaModel(schema.text), Limits(), policies_as_json)
 
 
 @pytest.mark.parametrize("scope", ["resource", "resource is KMS::Key"])

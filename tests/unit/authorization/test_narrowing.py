@@ -10,7 +10,7 @@ from meridian.authorization.policies import Policy
 from meridian.domain.call import Principal
 
 ANN = Principal("User", "111122223333", "ann", "arn:aws:iam::111122223333:user/ann", ("team",), (("tenant", "a"),))
-WITHIN = frozenset({("KMS::User", "111122223333/ann"), ("KMS::Group", "team"), ("KMS::Account", "111122223333")})
+WITHIN = frozenset({("KMS::User", "111122223333/ann"), ("KMS::Group", "111122223333/team"), ("KMS::Account", "111122223333")})
 GATE = "when { !(context.request.grants.isEmpty()) }"
 
 
@@ -27,12 +27,12 @@ def kept(text: str, *, has_grants: bool = False) -> bool:
         ('principal == KMS::User::"111122223333/ann"', True),
         ('principal == KMS::User::"111122223333/eve"', False),
         ('principal == KMS::Role::"111122223333/ann"', False),
-        ('principal in KMS::Group::"team"', True),
-        ('principal in KMS::Group::"crew"', False),
+        ('principal in KMS::Group::"111122223333/team"', True),
+        ('principal in KMS::Group::"111122223333/crew"', False),
         ('principal in KMS::Account::"111122223333"', True),
         ("principal is KMS::User", True),
         ("principal is KMS::Service", False),
-        ('principal is KMS::User in KMS::Group::"crew"', False),
+        ('principal is KMS::User in KMS::Group::"111122223333/crew"', False),
     ],
 )
 def test_a_scope_that_cannot_match_is_left_out(scope: str, applies: bool) -> None:
@@ -46,7 +46,7 @@ def test_a_scope_that_cannot_match_is_left_out(scope: str, applies: bool) -> Non
         ('when { principal.hasTag("other") && context.x }', False),
         ('when { principal.account == "111122223333" && principal.hasTag("other") && context.x }', False),
         ('when { "444455556666" == principal.account }', False),
-        ('when { principal in KMS::Group::"crew" }', False),
+        ('when { principal in KMS::Group::"111122223333/crew" }', False),
         ("when { principal is KMS::Service }", False),
         ('when { context.x && principal.hasTag("other") }', True),
         ('unless { principal.hasTag("tenant") }', True),

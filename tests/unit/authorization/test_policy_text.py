@@ -14,7 +14,7 @@ EXPRESSIONS = [
     'if principal.hasTag("a") then principal.getTag("a") == "b" else false',
     '(if true then context.a else context.b) && context.c like "a*b\\\\*"',
     'ip("10.0.0.1").isInRange(ip("10.0.0.0/8")) || {a: 1, "b c": 2}.a == 1',
-    'principal is KMS::User in KMS::Group::"g" || principal in [KMS::Group::"h"]',
+    'principal is KMS::User in KMS::Group::"111122223333/g" || principal in [KMS::Group::"111122223333/h"]',
     'context.validTo.durationSince(context.request.currentTime) <= duration("90d")',
     '!context.request.grants.isEmpty() && context["a b"] has "c d"',
     "(1 - (2 - 3)) * 4 == --5",

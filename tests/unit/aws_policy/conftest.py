@@ -14,7 +14,7 @@ import pytest
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.aws_policy.convert import Converted, KeyName, convert
 from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.evaluator import SchemaHandle, format_policies, policies_as_json
 from meridian.authorization.key_policies import KeyPolicyReader
 from meridian.authorization.policy_files import load_policies
 from meridian.authorization.schema_model import SchemaModel
@@ -25,13 +25,15 @@ from meridian.policy_kit.fixtures import fixtures_of
 
 ACCOUNT = "111122223333"
 SERVICES = {"storage.example.amazonaws.com": f"{ACCOUNT}/storage"}
-FIXTURES = {
+FIXTURES: dict[str, Any] = {
     "principals": {"tagged": {"kind": "Role", "tags": {"tenant": "a", "kind": "workload"}}},
     "keys": {
         "single": {},
         "primary": {"multiRegion": True},
         "imported": {"keyOrigin": "EXTERNAL"},
         "tagged": {"tags": {"team": "pay"}},
+        "teamed": {"tags": {"team": "a"}},
+        "teamed twice": {"tags": {"team": "a", "TEAM": "b"}},
     },
 }
 ANYTHING = f"""
@@ -52,7 +54,7 @@ def document(*statements: Any, **more: Any) -> str:
 
 
 def converted(text: str, key_id: str = "1234abcd-12ab-34cd-56ef-1234567890ab") -> Converted:
-    return convert(text, key=KeyName("aws", "us-east-1", ACCOUNT, key_id), model=model(), services=SERVICES)
+    return convert(text, key=KeyName("aws", "us-east-1", ACCOUNT, key_id), model=model(), services=SERVICES, lay_out=format_policies)
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +63,14 @@ def allowed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bool]:
     folder = tmp_path_factory.mktemp("policies")
     (folder / "p.cedar").write_text(ANYTHING)
     schema = SchemaHandle(schema_text())
-    authorizer = Authorizer(schema_text=schema.text, source=load_policies(Path(folder), schema), around=Surroundings(), limits=Limits())
-    reader = KeyPolicyReader(schema, model(), Limits())
+    authorizer = Authorizer(
+        schema_text=schema.text,
+        source=load_policies(Path(folder), schema),
+        around=Surroundings(),
+        limits=Limits(),
+        as_json=policies_as_json,
+    )
+    reader = KeyPolicyReader(schema, model(), Limits(), policies_as_json)
     versions = iter(range(1, 10_000_000))
 
     def ask(made: Converted, who: str, action: str, context: Any = None, key: str = "single", request: Any = None) -> bool:

@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 Facts = Mapping[str, Any]
-"""Values of condition keys; a key that the request does not have is left out, a key of many values is a list."""
+"""Values of condition keys; a key that the request does not have is left out, a key of many values is a list. Facts whose names differ
+in case alone are the same key."""
 
 
 def allows(statements: list[dict[str, Any]], principal: str, action: str, facts: Facts) -> bool:
@@ -26,7 +27,16 @@ def _applies(statement: dict[str, Any], principal: str, action: str, facts: Fact
     if not any(fnmatchcase(f"kms:{action}".lower(), pattern.lower()) for pattern in statement["Action"]):
         return False
     conditions = statement.get("Condition", {}).items()
-    return all(_holds(operator, key, values, facts) for operator, keys in conditions for key, values in keys.items())
+    tests = [(operator, key, values) for operator, keys in conditions for key, values in keys.items()]
+    return all(_holds_in_any_case(operator, key, values, facts, statement["Effect"]) for operator, key, values in tests)
+
+
+def _holds_in_any_case(operator: str, key: str, values: list[Any], facts: Facts, effect: str) -> bool:
+    """A key that the request has twice is undecided: no Allow counts on it, and every Deny does. Its presence is not in doubt."""
+    given = [value for name, value in facts.items() if name.lower() == key.lower()]
+    if len(given) > 1 and operator != "Null":
+        return effect == "Deny"
+    return _holds(operator, key, values, {key: given[0]} if given else {})
 
 
 def _holds(operator: str, key: str, values: list[Any], facts: Facts) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.aws_policy.conftest import converted, document
+from tests.unit.aws_policy.conftest import FIXTURES, converted, document
 from tests.unit.aws_policy.naive_iam import allows
 
 ACTIONS = ("Encrypt", "Decrypt", "Sign", "DescribeKey", "ReplicateKey", "CreateGrant", "ScheduleKeyDeletion")
@@ -18,6 +18,10 @@ WORDS = ("a", "b", "ab", "SYMMETRIC_DEFAULT")
 CARRIED = {
     "kms:EncryptionAlgorithm": ("Encrypt", "Decrypt"),
     "kms:EncryptionContext:t": ("Encrypt", "Decrypt", "CreateGrant"),
+    "KMS:encryptioncontext:T": ("Encrypt", "Decrypt", "CreateGrant"),
+    "aws:ResourceTag/Team": ACTIONS,
+    "aws:resourceTAG/tEAM": ACTIONS,
+    "aws:PrincipalTag/Tenant": ACTIONS,
     "kms:EncryptionContextKeys": ("Encrypt", "Decrypt", "CreateGrant"),
     "kms:RequestAlias": ("Encrypt", "Decrypt", "Sign", "DescribeKey"),
     "kms:SigningAlgorithm": ("Sign",),
@@ -33,7 +37,8 @@ CARRIED = {
     "aws:MultiFactorAuthAge": ACTIONS,
 }
 """Which actions carry which key."""
-TEXTS = ("kms:EncryptionAlgorithm", "kms:EncryptionContext:t", "kms:RequestAlias", "kms:SigningAlgorithm", "kms:ReplicaRegion")
+TEXTS = ("kms:EncryptionAlgorithm", "kms:EncryptionContext:t", "KMS:encryptioncontext:T", "aws:ResourceTag/Team", "aws:resourceTAG/tEAM")
+TEXTS += ("aws:PrincipalTag/Tenant", "kms:RequestAlias", "kms:SigningAlgorithm", "kms:ReplicaRegion")
 TEXTS += ("kms:GrantConstraintType", "kms:MultiRegionKeyType")
 TRUTHS = ("kms:MultiRegion", "kms:GrantIsForAWSResource", "aws:MultiFactorAuthPresent")
 NUMBERS = ("kms:ScheduleKeyDeletionPendingWindowInDays", "kms:TrailingDaysWithoutKeyUsage", "aws:MultiFactorAuthAge")
@@ -86,7 +91,7 @@ def request(draw: st.DrawFn) -> tuple[str, str, dict[str, Any], str, dict[str, A
     """Who, which action, context, key, request attributes."""
     context: dict[str, Any] = {
         "encryptionAlgorithm": draw(st.sampled_from(WORDS)),
-        "encryptionContext": draw(st.dictionaries(st.sampled_from(("t", "a")), st.sampled_from(WORDS))),
+        "encryptionContext": draw(st.dictionaries(st.sampled_from(("t", "T", "a", "TWICE:t", "é\u0000")), st.sampled_from(WORDS))),
         "signingAlgorithm": draw(st.sampled_from(WORDS)),
         "replicaRegion": draw(st.sampled_from(WORDS)),
         "grantOperations": draw(st.lists(st.sampled_from(WORDS), unique=True)),
@@ -103,7 +108,7 @@ def request(draw: st.DrawFn) -> tuple[str, str, dict[str, Any], str, dict[str, A
         draw(st.sampled_from(PRINCIPALS)),
         draw(st.sampled_from(ACTIONS)),
         context,
-        draw(st.sampled_from(("single", "primary"))),
+        draw(st.sampled_from(("single", "primary", "teamed", "teamed twice"))),
         attributes,
     )
 
@@ -112,7 +117,8 @@ def facts_of(action: str, context: dict[str, Any], key: str, attributes: dict[st
     """The same request as IAM's condition keys."""
     every = {
         "kms:EncryptionAlgorithm": context["encryptionAlgorithm"],
-        "kms:EncryptionContext:t": context["encryptionContext"].get("t"),
+        **{f"kms:EncryptionContext:{name}": value for name, value in context["encryptionContext"].items()},
+        **{f"aws:ResourceTag/{name}": value for name, value in FIXTURES["keys"][key].get("tags", {}).items()},
         "kms:EncryptionContextKeys": sorted(context["encryptionContext"]),
         "kms:RequestAlias": context.get("requestAlias"),
         "kms:SigningAlgorithm": context["signingAlgorithm"],
@@ -127,7 +133,11 @@ def facts_of(action: str, context: dict[str, Any], key: str, attributes: dict[st
         "aws:MultiFactorAuthPresent": attributes["mfaPresent"],
         "aws:MultiFactorAuthAge": attributes.get("mfaAgeSeconds"),
     }
-    return {name: value for name, value in every.items() if value not in (None, []) and action in CARRIED[name]}
+    return {name: value for name, value in every.items() if value not in (None, []) and action in _carriers(name)}
+
+
+def _carriers(name: str) -> tuple[str, ...]:
+    return ACTIONS if name.startswith("aws:ResourceTag/") else CARRIED.get(name, CARRIED["kms:EncryptionContext:t"])
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.crypto.aead import OpenError
@@ -31,29 +32,30 @@ def seal_file(folder: Path, data: bytes = b"s" * 32, mode: int = 0o600) -> FileS
 def passphrase(folder: Path, text: str) -> PassphraseSeal:
     path = folder / f"passphrase-{text}"
     path.write_text(text + "\n")
+    path.chmod(0o600)
     return PassphraseSeal(path, **CHEAP)
 
 
 def keyring(folder: Path) -> Keyring:
     seals = [seal_file(folder)]
     roots, kek = create(REGION, seals, NOW, OsEntropy())
-    return unlock(REGION, roots, [kek], seals, OsEntropy())
+    return unlock(REGION, roots, [kek], seals, OsEntropy(), ReportedEvents())
 
 
 def test_either_of_two_seals_opens_the_same_keyring(tmp_path: Path) -> None:
     both = [seal_file(tmp_path), passphrase(tmp_path, "correct horse")]
     roots, kek = create(REGION, both, NOW, OsEntropy())
-    sealed = unlock(REGION, roots, [kek], both, OsEntropy()).wrap(ROW, b"material")
+    sealed = unlock(REGION, roots, [kek], both, OsEntropy(), ReportedEvents()).wrap(ROW, b"material")
     for one in both:
-        assert unlock(REGION, roots, [kek], [one], OsEntropy()).unwrap(ROW, sealed) == b"material"
+        assert unlock(REGION, roots, [kek], [one], OsEntropy(), ReportedEvents()).unwrap(ROW, sealed) == b"material"
 
 
 def test_a_wrong_seal_opens_nothing_and_says_which(tmp_path: Path) -> None:
     roots, kek = create(REGION, [passphrase(tmp_path, "right")], NOW, OsEntropy())
     with pytest.raises(SealError, match="passphrase seal does not open"):
-        unlock(REGION, roots, [kek], [passphrase(tmp_path, "wrong")], OsEntropy())
+        unlock(REGION, roots, [kek], [passphrase(tmp_path, "wrong")], OsEntropy(), ReportedEvents())
     with pytest.raises(SealError, match="no seal for any of passphrase"):
-        unlock(REGION, roots, [kek], [seal_file(tmp_path)], OsEntropy())
+        unlock(REGION, roots, [kek], [seal_file(tmp_path)], OsEntropy(), ReportedEvents())
 
 
 @pytest.mark.parametrize("other", [{"deployment": "d2"}, {"region": "eu-west-1"}, {"partition": "aws-cn"}])
@@ -61,7 +63,7 @@ def test_a_keyring_moved_to_another_region_does_not_open(tmp_path: Path, other: 
     seals = [seal_file(tmp_path)]
     roots, kek = create(REGION, seals, NOW, OsEntropy())
     with pytest.raises(SealError):
-        unlock(replace(REGION, **other), roots, [kek], seals, OsEntropy())
+        unlock(replace(REGION, **other), roots, [kek], seals, OsEntropy(), ReportedEvents())
 
 
 @pytest.mark.parametrize(("data", "mode", "fault"), [(b"s" * 32, 0o644, "looser"), (b"s" * 31, 0o600, "31 bytes"), (b"", 0o600, "0 bytes")])
@@ -73,6 +75,13 @@ def test_a_careless_seal_file_is_refused(tmp_path: Path, data: bytes, mode: int,
 def test_an_absent_seal_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SealError, match="No such file"):
         FileSeal(tmp_path / "nothing").key(b"")
+
+
+def test_a_passphrase_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    seal = passphrase(tmp_path, "x")
+    seal.path.chmod(0o644)
+    with pytest.raises(SealError, match=r"passphrase file .*mode 0644 is looser"):
+        create(REGION, [seal], NOW, OsEntropy())
 
 
 @pytest.mark.parametrize("cost", [{"time_cost": 2}, {"memory_kib": 1024}])
@@ -87,7 +96,7 @@ def test_lowered_parameters_in_the_database_do_not_open_the_root(tmp_path: Path)
     roots, kek = create(REGION, [seal], NOW, OsEntropy())
     forged = [replace(roots[0], parameters=PassphraseSeal(seal.path, 3, 64 * 1024, 2).new_parameters(OsEntropy()))]
     with pytest.raises(SealError):
-        unlock(REGION, forged, [kek], [seal], OsEntropy())
+        unlock(REGION, forged, [kek], [seal], OsEntropy(), ReportedEvents())
 
 
 @pytest.mark.parametrize(

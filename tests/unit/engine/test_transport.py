@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine
@@ -26,8 +27,8 @@ def engine(region: str) -> InProcessCryptoEngine:
     hpke_private, hpke_public = hpke.new_key_pair()
     keys = TransportKeys(ecdsa.load_signing_key(private), public, (HpkeKey(Secret(hpke_private), hpke_public, NOW),))
     identity = RegionIdentity("d", "aws", region, 0, NOW)
-    ring = Keyring({1: Secret(OsEntropy().random_bytes(32))}, 1, OsEntropy())
-    return InProcessCryptoEngine(identity, ring, (), keys, SystemClock(), OsEntropy())
+    ring = Keyring({1: Secret(OsEntropy().random_bytes(32))}, 1, OsEntropy(), ReportedEvents())
+    return InProcessCryptoEngine(identity, ring, (), keys, Secret(b"s" * 32), SystemClock(), OsEntropy(), ReportedEvents())
 
 
 HOME, AWAY, OTHER = engine("us-east-1"), engine("eu-west-1"), engine("ap-south-1")

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from meridian.cli.main import main
 
 GUARD = '@id("no-london") @layer("guardrail") @reason("not to London") forbid (principal, action == KMS::Action::"ReplicateKey", resource) '
-PERMIT = '@id("team") @layer("account") @reason("the team works") permit (principal in KMS::Group::"team", action, '
+PERMIT = '@id("team") @layer("account") @reason("the team works") permit (principal in KMS::Group::"111122223333/team", action, '
 PERMIT += 'resource in KMS::Account::"111122223333");\n'
 TESTS = """
 region: us-east-1

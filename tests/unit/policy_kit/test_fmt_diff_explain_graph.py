@@ -90,7 +90,7 @@ def test_explain_says_which_condition_was_false(policies: Any, policy: Callable[
         "--key",
         "multiRegion=false",
     )
-    assert 'team (p.cedar:1) would permit, but not: principal in KMS::Group::"team"' in ran.stdout
+    assert 'team (p.cedar:1) would permit, but not: principal in KMS::Group::"111122223333/team"' in ran.stdout
 
 
 def test_explain_without_a_request_says_what_it_needs(policies: Any, policy: Callable[..., Result]) -> None:

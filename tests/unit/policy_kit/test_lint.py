@@ -47,8 +47,8 @@ CASES = {
         ACCOUNT + f"permit ({ME}, action, {MINE};",
     ),
     "group-equality": (
-        ACCOUNT + f'permit (principal, action in KMS::Action::"Use", {MINE} when {{ principal == KMS::Group::"team" }};',
-        ACCOUNT + f'permit (principal, action in KMS::Action::"Use", {MINE} when {{ principal in KMS::Group::"team" }};',
+        ACCOUNT + f'permit (principal, action in KMS::Action::"Use", {MINE} when {{ principal == KMS::Group::"111122223333/team" }};',
+        ACCOUNT + f'permit (principal, action in KMS::Action::"Use", {MINE} when {{ principal in KMS::Group::"111122223333/team" }};',
     ),
     "steered-permit": (
         ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", resource in KMS::AliasPath::"111122223333/alias/pay");',
@@ -56,7 +56,7 @@ CASES = {
         + f'permit ({ME}, action == KMS::Action::"Encrypt", resource in KMS::AliasPath::"111122223333/alias/pay");'
         + GUARD
         + 'forbid (principal, action in [KMS::Action::"CreateAlias", KMS::Action::"UpdateAlias"], resource) '
-        'unless { principal in KMS::Group::"platform" };',
+        'unless { principal in KMS::Group::"111122223333/platform" };',
     ),
     "decision-key": (
         ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ context.encryptionContext.hasTag("o") && '

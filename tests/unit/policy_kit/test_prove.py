@@ -86,7 +86,8 @@ def test_what_is_not_enumerated_is_said(policies: Any, tests_file: Any, policy_j
         'when { context.request.currentTime > datetime("2030-01-01") };'
     )
     crowd = "".join(
-        f'@id("g{n}") @layer("account") @reason("r") permit (principal in KMS::Group::"g{n}", action == KMS::Action::"ReplicateKey", '
+        f'@id("g{n}") @layer("account") @reason("r") permit (principal in KMS::Group::"111122223333/g{n}", '
+        f'action == KMS::Action::"ReplicateKey", '
         'resource in KMS::Account::"111122223333");'
         for n in range(6)
     )

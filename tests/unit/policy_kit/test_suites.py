@@ -33,7 +33,7 @@ def test_the_right_answer_for_another_reason_fails(policies: Any, tests_file: An
     assert not result["passed"]
     assert result["expected"] == "deny by no-london"
     assert result["got"] == "deny by nothing"
-    assert result["why"] == ['team (p.cedar:1) would permit, but not: principal in KMS::Group::"team"']
+    assert result["why"] == ['team (p.cedar:1) would permit, but not: principal in KMS::Group::"111122223333/team"']
 
 
 def test_a_matrix_expects_deny_where_no_row_allows(policies: Any, tests_file: Any, policy: Callable[..., Result]) -> None:
@@ -122,7 +122,7 @@ def test_watch_runs_again_after_a_change_until_it_is_ended(policies: Any, tests_
     assert watching.stdout is not None
     try:
         assert watching.stdout.readline() == "1 passed, 0 failed\n"
-        policies(PERMIT.replace('Group::"team"', 'Group::"crew"'))
+        policies(PERMIT.replace('Group::"111122223333/team"', 'Group::"111122223333/crew"'))
         printed = iter(watching.stdout.readline, "")
         assert next(line for line in printed if "passed" in line) == "0 passed, 1 failed\n"
     finally:

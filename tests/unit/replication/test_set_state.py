@@ -20,7 +20,7 @@ def primary() -> SetRow:
 
 
 def told(view: SetState, signer: str = HOME) -> Told:
-    return Told(view, signer, b"signed", b"key")
+    return Told(view, signer, b"signed", b"key", 0)
 
 
 def reserved() -> SetRow:

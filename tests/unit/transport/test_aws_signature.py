@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from urllib.parse import unquote
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
+from meridian.authentication.aws_signature import AwsSignatures, Claim, SignedRequest
 from meridian.domain.call import Principal
+from meridian.domain.request_head import RequestHead
 from meridian.errors import (
     IncompleteSignatureException,
     InvalidSignatureException,
@@ -23,6 +26,7 @@ from meridian.errors import (
 from meridian.ports.principals import AccessKey
 
 REGION, KEY_ID, SECRET, TOKEN = "us-east-1", "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session token"
+UNREAD = Claim("", "", "", "", (), "", "")
 WHO = Principal("User", "111122223333", "alice", "arn:aws:iam::111122223333:user/alice")
 
 
@@ -38,22 +42,29 @@ class OnePrincipal:
     def find_by_subject(self, method: str, subject: str) -> None: ...
 
 
+def request_of(headers: dict[str, str], body: bytes, *, method: str = "POST", path: str = "/", query: str = "") -> SignedRequest:
+    """A request as it arrives; its claim is not read yet."""
+    pairs = tuple((unquote(name), unquote(value)) for name, _, value in (part.partition("=") for part in query.split("&") if part))
+    return SignedRequest(RequestHead(method, path, pairs, headers, "127.0.0.1", len(body)), UNREAD, body)
+
+
 def signed(
     body: bytes = b'{"KeyId": "x"}', *, token: str = "", secret: str = SECRET, region: str = REGION, service: str = "kms", query: str = ""
 ) -> SignedRequest:
     headers = {"Host": "127.0.0.1:1234", "X-Amz-Target": "TrentService.DescribeKey", "Content-Type": "application/x-amz-json-1.1"}
     request = AWSRequest("POST", f"http://127.0.0.1:1234/{query}", headers=headers, data=body)
     SigV4Auth(Credentials(KEY_ID, secret, token or None), service, region).add_auth(request)
-    return SignedRequest("POST", "/", query.lstrip("?"), {name.lower(): value for name, value in request.headers.items()}, body)
+    return request_of({name.lower(): value for name, value in request.headers.items()}, body, query=query.lstrip("?"))
 
 
 def verify(request: SignedRequest, *, now: datetime | None = None, token: str = "") -> Principal:
-    return AwsSignatures(OnePrincipal(token), region=REGION).authenticate(request, now or datetime.now(UTC))
+    signatures = AwsSignatures(OnePrincipal(token), region=REGION)
+    return signatures.authenticate(replace(request, claim=signatures.claim_of(request.head, now or datetime.now(UTC))))
 
 
 def with_header(request: SignedRequest, name: str, value: str | None) -> SignedRequest:
-    headers = {n: v for n, v in request.headers.items() if n != name} | ({name: value} if value is not None else {})
-    return SignedRequest(request.method, request.path, request.query, headers, request.body)
+    headers = {n: v for n, v in request.head.headers.items() if n != name} | ({name: value} if value is not None else {})
+    return replace(request, head=replace(request.head, headers=headers))
 
 
 def test_what_botocore_signs_verifies() -> None:
@@ -68,15 +79,16 @@ def test_every_changed_byte_fails() -> None:
     for at in range(len(request.body)):
         other = bytearray(request.body)
         other[at] ^= 1
-        changed.append(SignedRequest(request.method, request.path, request.query, request.headers, bytes(other)))
+        changed.append(replace(request, body=bytes(other)))
     for name in ("host", "x-amz-target", "content-type", "x-amz-date", "authorization"):
-        value = request.headers[name]
+        value = request.head.headers[name]
         # White space between the parts of the header means nothing.
         flipped = [value[:at] + chr(ord(value[at]) ^ 1) + value[at + 1 :] for at in range(len(value)) if value[at] not in ", "]
         changed += [with_header(request, name, other) for other in flipped]
-    changed.append(SignedRequest("GET", "/", "", request.headers, request.body))
-    changed.append(SignedRequest("POST", "/x", "", request.headers, request.body))
-    changed.append(SignedRequest("POST", "/", "a=1", request.headers, request.body))
+    headers = dict(request.head.headers)
+    changed.append(request_of(headers, request.body, method="GET"))
+    changed.append(request_of(headers, request.body, path="/x"))
+    changed.append(request_of(headers, request.body, query="a=1"))
     for each in changed:
         with pytest.raises(KmsError):
             verify(each)
@@ -121,6 +133,43 @@ def test_five_minutes_either_way() -> None:
 
 def test_a_header_that_matters_must_be_signed() -> None:
     request = signed()
-    header = request.headers["authorization"].replace("host;", "").replace("x-amz-date;", "")
+    header = request.head.headers["authorization"].replace("host;", "").replace("x-amz-date;", "")
     with pytest.raises(InvalidSignatureException):
         verify(with_header(request, "authorization", header))
+
+
+@pytest.mark.parametrize("signature", ["é" * 64, "\xff", "a" * 64, "A" * 10_000])
+def test_a_signature_of_any_characters_is_refused(signature: str) -> None:
+    request = signed()
+    header = request.head.headers["authorization"].partition("Signature=")[0] + f"Signature={signature}"
+    with pytest.raises(InvalidSignatureException):
+        verify(with_header(request, "authorization", header))
+
+
+def test_each_part_of_the_header_comes_once() -> None:
+    request = signed()
+    algorithm, _, parts = request.head.headers["authorization"].partition(" ")
+    for part in parts.split(", "):
+        for repeated in (f"{algorithm} {part}, {parts}", f"{algorithm} {parts}, {part}"):
+            with pytest.raises(IncompleteSignatureException, match="more than once"):
+                verify(with_header(request, "authorization", repeated))
+
+
+def test_white_space_beyond_ascii_is_not_signed_as_a_space() -> None:
+    request = signed()
+    assert verify(with_header(request, "content-type", " application/x-amz-json-1.1  ")) is WHO
+    for header in ("host", "x-amz-target", "content-type"):
+        with pytest.raises(InvalidSignatureException):
+            verify(with_header(request, header, request.head.headers[header] + "\xa0"))
+
+
+def test_what_the_headers_alone_can_refuse_needs_no_body() -> None:
+    signatures, now = AwsSignatures(OnePrincipal(), region=REGION), datetime.now(UTC)
+    for badly_signed in (signed(region="eu-west-1"), signed(service="sts"), with_header(signed(), "host", None)):
+        with pytest.raises(InvalidSignatureException):
+            signatures.claim_of(badly_signed.head, now)
+    with pytest.raises(UnrecognizedClientException):
+        signatures.claim_of(
+            with_header(signed(), "authorization", signed().head.headers["authorization"].replace(KEY_ID, "AKIDOTHER")).head, now
+        )
+    assert signatures.claim_of(signed(secret="other").head, now).access_key_id == KEY_ID

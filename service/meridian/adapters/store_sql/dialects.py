@@ -6,6 +6,9 @@ the change feed commit in their order, and quotas are counted on what is really 
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, event, make_url, text
@@ -13,8 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS: Final = 5000
 STATEMENT_TIMEOUT_MS: Final = 10_000
+CONNECT_SECONDS: Final = 2.0
+CHECKOUT_SECONDS: Final = 2.0
+"""How long a caller waits for a connection of the pool."""
+READ_SECONDS: Final = 2.0
+"""Limit of a statement that reads, kept here whatever the server does: the change feed must be read within five seconds."""
+WRITE_SECONDS: Final = 4.0
+"""The same for one that writes, waiting for other writers included; below the deadline of a call that names none."""
 WRITER_LOCK: Final = 0x6D6572696469616E
 POOL: Final = 5
+OWNER_ALONE: Final = 0o600
 
 
 def async_url(url: str) -> URL:
@@ -26,12 +37,29 @@ def async_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+def keep_private(url: str) -> None:
+    """Where the database is a file, let its owner alone read it: made so before SQLite makes it for everybody, set so where it is not.
+
+    SQLite gives its journals the mode of the database. A file of another user is left alone. Raises: ValueError.
+    """
+    parsed = async_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return
+    with contextlib.suppress(OSError):  # a folder that is not there: connecting says so
+        os.close(os.open(str(parsed.database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ALONE))
+    for suffix in ("", "-wal", "-shm"):
+        path = Path(f"{parsed.database}{suffix}")
+        if path.is_file() and path.stat().st_uid == os.geteuid():
+            path.chmod(OWNER_ALONE)
+
+
 def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     """(engine for writing, engine for reading)."""
     parsed = async_url(url)
+    keep_private(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, 1, "BEGIN IMMEDIATE"), _sqlite(parsed, POOL, "BEGIN")
-    writing, reading = _postgresql(parsed), _postgresql(parsed)
+    writing, reading = _postgresql(parsed, WRITE_SECONDS), _postgresql(parsed, READ_SECONDS)
     event.listen(writing.sync_engine, "begin", _take_writer_lock)
     return writing, reading.execution_options(isolation_level="REPEATABLE READ")
 
@@ -56,9 +84,10 @@ def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
     return engine
 
 
-def _postgresql(url: URL) -> AsyncEngine:
+def _postgresql(url: URL, statement_seconds: float) -> AsyncEngine:
     settings = {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "timezone": "UTC"}
-    return create_async_engine(url, pool_size=POOL, max_overflow=POOL, pool_timeout=10, connect_args={"server_settings": settings})
+    arguments = {"server_settings": settings, "timeout": CONNECT_SECONDS, "command_timeout": statement_seconds}
+    return create_async_engine(url, pool_size=POOL, max_overflow=POOL, pool_timeout=CHECKOUT_SECONDS, connect_args=arguments)
 
 
 def _take_writer_lock(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -37,8 +37,18 @@ class SqlInbox:
         told = await self._connection.execute(select(t.incarnations.c.incarnation).where(t.incarnations.c.region == source_region))
         return max(int(highest) for highest in (found.scalar_one(), told.scalar_one_or_none(), -1) if highest is not None)
 
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        oldest = select(*t.inbox.primary_key.columns).where(t.inbox.c.created_at < before).order_by(t.inbox.c.created_at).limit(limit)
+        names = [tuple(row) for row in await self._connection.execute(oldest)]
+        for source_region in {region for region, _, _ in names}:
+            await self.learn_incarnation(source_region, max(incarnation for region, incarnation, _ in names if region == source_region))
+        if names:
+            await self._connection.execute(delete(t.inbox).where(tuple_(*t.inbox.primary_key.columns).in_(names)))
+        return len(names)
+
     async def learn_incarnation(self, source_region: str, incarnation: int) -> None:
-        if incarnation <= await self.highest_incarnation(source_region):
+        told = await self._connection.execute(select(t.incarnations.c.incarnation).where(t.incarnations.c.region == source_region))
+        if incarnation <= (told.scalar_one_or_none() or -1):
             return
         await self._connection.execute(delete(t.incarnations).where(t.incarnations.c.region == source_region))
         await self._connection.execute(insert(t.incarnations).values(region=source_region, incarnation=incarnation))

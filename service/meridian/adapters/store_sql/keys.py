@@ -41,6 +41,12 @@ class SqlKeys:
     async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
         return await self._one(t.keys.c.number == number, t.keys.c.multi_region == multi_region)
 
+    async def locate(self, account: str, key_id: str) -> tuple[str, str] | None:
+        return await self._name(t.keys.c.account == account, t.keys.c.key_id == key_id)
+
+    async def locate_number(self, number: bytes, *, multi_region: bool) -> tuple[str, str] | None:
+        return await self._name(t.keys.c.number == number, t.keys.c.multi_region == multi_region)
+
     async def insert(self, key: Key) -> None:
         taken = await self._connection.execute(
             select(t.keys.c.key_id).where(t.keys.c.number == key.number, t.keys.c.multi_region == (key.multi_region is not None))
@@ -100,6 +106,10 @@ class SqlKeys:
             select(materials.c.account, materials.c.key_id).where(materials.c.expires_at <= now),
         ).limit(limit)
         return [(row.account, row.key_id) for row in await self._connection.execute(due)]
+
+    async def _name(self, *where: Any) -> tuple[str, str] | None:
+        row = (await self._connection.execute(select(t.keys.c.account, t.keys.c.key_id).where(*where))).first()
+        return None if row is None else (row.account, row.key_id)
 
     async def _one(self, *where: Any) -> Key | None:
         row = (await self._connection.execute(select(*KEY_COLUMNS).where(*where))).first()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
 
 from alembic import command
@@ -9,13 +11,18 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from meridian.adapters.store_sql.dialects import async_url
+from meridian.adapters.store_sql.dialects import async_url, keep_private
 
 
 class SchemaError(Exception):
-    """The database does not have the schema of this release."""
+    """The database cannot be reached, or does not have the schema of this release."""
+
+
+class DatabaseAheadError(SchemaError):
+    """A newer release has changed the database, in ways that this one does not know."""
 
 
 def config() -> Config:
@@ -34,33 +41,55 @@ def head() -> str:
 
 
 async def upgrade(url: str) -> None:
-    """Bring the database to this release's schema."""
+    """Bring the database to this release's schema. Raises: SchemaError."""
 
     def run(connection: Connection) -> None:
+        _require_known(_revision(connection))
         made = config()
         made.attributes["connection"] = connection
         command.upgrade(made, "head")
 
-    engine = create_async_engine(async_url(url))
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(run)
-    finally:
-        await engine.dispose()
+    keep_private(url)
+    async with _engine(url) as engine, engine.begin() as connection:
+        await connection.run_sync(run)
 
 
 async def current(url: str) -> str:
-    """The database's revision; empty for a database without a schema."""
-    engine = create_async_engine(async_url(url))
-    try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision() or "")
-    finally:
-        await engine.dispose()
+    """The database's revision; empty for a database without a schema. Raises: SchemaError."""
+    keep_private(url)
+    async with _engine(url) as engine, engine.connect() as connection:
+        return await connection.run_sync(_revision)
 
 
 async def require_current(url: str) -> None:
     """Refuse a database of another release. Raises: SchemaError."""
     found = await current(url)
+    _require_known(found)
     if found != head():
         raise SchemaError(f"the database is at revision {found or 'none'}, this release needs {head()}: run `meridian migrate`")
+
+
+def _revision(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _require_known(revision: str) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if revision and revision not in known:
+        raise DatabaseAheadError(
+            f"the database is at revision {revision}, which a newer release has made; this one knows none beyond {head()}: "
+            "run the newer release, or restore a backup of before it"
+        )
+
+
+@asynccontextmanager
+async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine that is closed at the end. Raises: SchemaError that names the database, without its password."""
+    engine = create_async_engine(async_url(url))
+    try:
+        yield engine
+    except (SQLAlchemyError, OSError) as fault:
+        reason = getattr(fault, "orig", None) or fault
+        raise SchemaError(f"{engine.url.render_as_string(hide_password=True)} cannot be used: {reason}") from fault
+    finally:
+        await engine.dispose()

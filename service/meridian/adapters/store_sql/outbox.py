@@ -42,10 +42,15 @@ class SqlOutbox:
         await self._connection.execute(delete(t.outbox).where(*where))
         await self._connection.execute(insert(t.outbox).values(values))
 
-    async def claim_due(self, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int) -> Sequence[OutboxEntry]:
+    async def claim_due(
+        self, target_region: str, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int
+    ) -> Sequence[OutboxEntry]:
         free = or_(t.outbox.c.lease_until.is_(None), t.outbox.c.lease_until <= now)
         rows = await self._connection.execute(
-            select(t.outbox.c.sequence).where(t.outbox.c.due_at <= now, free).order_by(t.outbox.c.sequence).limit(limit)
+            select(t.outbox.c.sequence)
+            .where(t.outbox.c.target_region == target_region, t.outbox.c.due_at <= now, free)
+            .order_by(t.outbox.c.sequence)
+            .limit(limit)
         )
         sequences = [row.sequence for row in rows]
         if not sequences:

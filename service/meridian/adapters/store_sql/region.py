@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import delete, extract, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store import VersionConflict
+from meridian.ports.store import FeedPruned, VersionConflict
 from meridian.ports.store_rows import Change, RegionIdentity
+
+PRUNED: Final = "changes_pruned"
+"""The number of the newest row of the change feed that is there no more."""
 
 
 class SqlRegion:
@@ -50,6 +54,9 @@ class SqlRegion:
             await self._connection.execute(insert(t.changes).values(account=row.account, key_id=row.key_id))
 
     async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
+        pruned = await self._connection.execute(select(t.counters.c.value).where(t.counters.c.name == PRUNED))
+        if number < (pruned.scalar_one_or_none() or 0):
+            raise FeedPruned("the change feed begins later")
         rows = await self._connection.execute(
             select(t.changes.c.number, t.changes.c.account, t.changes.c.key_id)
             .where(t.changes.c.number > number)
@@ -57,6 +64,14 @@ class SqlRegion:
             .limit(limit)
         )
         return [Change(row.number, row.account, row.key_id) for row in rows]
+
+    async def prune_changes(self, *, keep: int) -> int:
+        last = await self.last_change() - keep
+        done = await self._connection.execute(delete(t.changes).where(t.changes.c.number <= last))
+        if done.rowcount:
+            await self._connection.execute(delete(t.counters).where(t.counters.c.name == PRUNED))
+            await self._connection.execute(insert(t.counters).values(name=PRUNED, value=last))
+        return int(done.rowcount)
 
     async def now(self) -> datetime:
         on_sqlite = self._connection.dialect.name == "sqlite"

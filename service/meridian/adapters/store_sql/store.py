@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from meridian.adapters.store_sql.dialects import engines
+from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
-from meridian.errors import KMSInternalException
-from meridian.ports.store import UnitOfWork, VersionConflict
+from meridian.ports.store import StoreUnavailable, UnitOfWork, VersionConflict
+
+CLOSE_SECONDS: Final = 1.0
+FAULTS: Final = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
+"""What the databases and their drivers raise; nothing of it crosses this file."""
 
 
 class SqlStore:
@@ -21,6 +28,7 @@ class SqlStore:
     def __init__(self, writing: AsyncEngine, reading: AsyncEngine) -> None:
         self._writing = writing
         self._reading = reading
+        self._live = {engine: LiveConnections(engine) for engine in (writing, reading) if engine.dialect.name == "postgresql"}
         self.statements = 0
         """Transactions and readings begun; a warm cryptographic call begins none."""
 
@@ -28,6 +36,16 @@ class SqlStore:
     def connect(cls, url: str) -> SqlStore:
         """A store on `sqlite:///path` or `postgresql://…`; connections open at first use. Raises: ValueError for another URL."""
         return cls(*engines(url))
+
+    @property
+    def connections_busy(self) -> int:
+        """Connections to PostgreSQL that are at work."""
+        return sum(live.busy for live in self._live.values())
+
+    @property
+    def connections_lost(self) -> int:
+        """Connections to PostgreSQL that were ended because the other side did not answer."""
+        return sum(live.lost for live in self._live.values())
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._unit(self._writing)
@@ -43,6 +61,7 @@ class SqlStore:
     async def _unit(self, engine: AsyncEngine) -> AsyncIterator[UnitOfWork]:
         self.statements += 1
         connection = None
+        has_lost_its_way = False
         try:
             connection = await engine.connect()
             await connection.begin()
@@ -51,11 +70,32 @@ class SqlStore:
             await asyncio.shield(connection.commit())
         except IntegrityError as fault:
             raise VersionConflict("a row of this name exists") from fault
-        except (SQLAlchemyError, OSError, TimeoutError) as fault:
-            raise KMSInternalException(reason=f"database: {_kind(fault)}") from None
+        except FAULTS as fault:
+            has_lost_its_way = not isinstance(fault, SQLAlchemyError) or (isinstance(fault, DBAPIError) and fault.connection_invalidated)
+            raise StoreUnavailable(reason=f"database: {_kind(fault)}") from None
         finally:
             if connection is not None:
-                await asyncio.shield(connection.close())
+                await self._give_back(engine, connection, has_lost_its_way=has_lost_its_way)
+
+    async def _give_back(self, engine: AsyncEngine, connection: AsyncConnection, *, has_lost_its_way: bool) -> None:
+        """Return the connection to the pool, or end it, and the idle ones beside it, where the other side does not answer."""
+        live = self._live.get(engine)
+        if live is None:
+            await asyncio.shield(connection.close())
+            return
+        if not has_lost_its_way:
+            try:
+                await asyncio.wait_for(asyncio.shield(connection.close()), CLOSE_SECONDS)
+                return
+            except FAULTS:
+                pass  # a connection that cannot be closed has lost its way
+        for each in self._live.values():
+            each.end_idle()
+        with contextlib.suppress(*FAULTS):  # what is done with it was told above; here it only ends
+            if not connection.closed and not connection.invalidated:
+                live.end((await connection.get_raw_connection()).driver_connection)
+                await connection.invalidate()
+            await connection.close()
 
 
 def _kind(fault: BaseException) -> str:

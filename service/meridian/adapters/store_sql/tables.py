@@ -228,6 +228,7 @@ key_sets = Table(
     Column("signed_key", LargeBinary, nullable=False),
     Column("stale", Boolean, nullable=False),
     Column("lost", Text, nullable=False),
+    Column("successor", Text, nullable=False),
     Column("rejoin", Text, nullable=False),
     Column("told_lost", Text, nullable=False),
     Column("prepared_by", Text, nullable=False),
@@ -279,6 +280,7 @@ operator_words = Table(
     Column("word", identifier(32), primary_key=True),
     Column("region", identifier(32), primary_key=True),
     Column("said_at", Moment, nullable=False),
+    Column("successor", Text, nullable=False),
 )
 
 counters = Table(
@@ -294,6 +296,28 @@ audit_events = Table(
     Column("number", serial_number(), primary_key=True),
     Column("event_id", identifier(64), nullable=False, unique=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+audit_streams = Table(
+    "audit_streams",
+    metadata,
+    Column("number", serial_number(), primary_key=True),
+    Column("stream", identifier(64), nullable=False, unique=True),
+    Column("replica", identifier(128), nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("head_sequence", BigInteger, nullable=False),
+    Column("head_hash", Text, nullable=False),
+    Column("digests", Integer, nullable=False),
+    Column("is_closed", Boolean, nullable=False),
+)
+
+audit_keys = Table(
+    "audit_keys",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
 )
 
 changes = Table(

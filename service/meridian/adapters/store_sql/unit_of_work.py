@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql.aliases import SqlAliases
 from meridian.adapters.store_sql.audit_events import SqlAuditEvents
+from meridian.adapters.store_sql.audit_streams import SqlAuditStreams
 from meridian.adapters.store_sql.grants import SqlGrants
 from meridian.adapters.store_sql.import_keys import SqlImportKeys
 from meridian.adapters.store_sql.inbox import SqlInbox
@@ -17,8 +18,9 @@ from meridian.adapters.store_sql.keys import SqlKeys
 from meridian.adapters.store_sql.operator_words import SqlOperatorWords
 from meridian.adapters.store_sql.outbox import SqlOutbox
 from meridian.adapters.store_sql.region import SqlRegion
-from meridian.ports.store import AuditEvents, ImportKeys, Inbox, KeyringRows, Keys, KeySets, OperatorWords, Outbox, Region
-from meridian.ports.store_names import Aliases, Grants, KeyStores, KeyUsage
+from meridian.ports.audit_streams import AuditStreams
+from meridian.ports.store import AuditEvents, Inbox, KeyringRows, Keys, KeySets, OperatorWords, Outbox, Region
+from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
 
 
 class SqlUnitOfWork:
@@ -32,6 +34,7 @@ class SqlUnitOfWork:
         self.inbox: Inbox = SqlInbox(connection)
         self.operator_words: OperatorWords = SqlOperatorWords(connection)
         self.audit_events: AuditEvents = SqlAuditEvents(connection)
+        self.audit_streams: AuditStreams = SqlAuditStreams(connection)
         self.keyring: KeyringRows = SqlKeyringRows(connection)
         self.region: Region = SqlRegion(connection)
         self.aliases: Aliases = SqlAliases(connection)

@@ -1,6 +1,7 @@
 """THE table of AWS condition keys: each with its Cedar form, or the reason why a policy with it is refused.
 
-Names are compared without regard to case, as IAM does; what stands behind `:` or `/` in a name with a member is taken literally.
+Names are compared without regard to case, as IAM does, what stands behind `:` or `/` included: converted policies ask for tags and pairs
+by their names in lower case. Values, such as those of aws:TagKeys, are compared by the operator.
 
 Source: AWS KMS Developer Guide, AWS KMS condition keys; IAM User Guide, global condition context keys.
 """
@@ -12,6 +13,13 @@ from typing import Final
 
 TEXT, TRUTH, NUMBER, TIME, ADDRESS, TEXTS = "String", "Bool", "Long", "datetime", "ipaddr", "Set<String>"
 CONTEXT, REQUEST, RESOURCE, PRINCIPAL, TAG = "context", "request", "resource", "principal", "tag"
+
+ANY_CASE: Final = {
+    "context.encryptionContext": "context.encryptionContextAnyCase",
+    "context.requestTags": "context.requestTagsAnyCase",
+    "resource": "resource.anyCase",
+    "principal": "principal.anyCase",
+}
 
 NO_SERVICES: Final = "services that act for their users do not exist here; grant to the service's own principal"
 NO_ATTESTATION: Final = "requests with an attestation are refused before any policy is asked"
@@ -33,6 +41,11 @@ class ConditionKey:
     about_caller: bool = False
     is_service: bool = False
     """Its values are names of services, which the operator maps to those of the deployment."""
+
+    @property
+    def holder(self) -> str:
+        """The expression that has a tag by its name in any case."""
+        return ANY_CASE[self.attribute]
 
     @property
     def cedar(self) -> str:
@@ -94,11 +107,13 @@ KMS_KEYS: Final = (
     ConditionKey("kms:WrappingKeySpec", CONTEXT, "wrappingKeySpec"),
 )
 
+PRINCIPAL_TAG: Final = _tags("aws:PrincipalTag/", "principal", about_caller=True)
+
 GLOBAL_KEYS: Final = (
     _tags("aws:ResourceTag/", "resource"),
     _tags("aws:RequestTag/", "context.requestTags"),
     ConditionKey("aws:TagKeys", CONTEXT, "tagKeys", TEXTS),
-    _tags("aws:PrincipalTag/", "principal", about_caller=True),
+    PRINCIPAL_TAG,
     ConditionKey("aws:PrincipalArn", PRINCIPAL, "arn", about_caller=True),
     ConditionKey("aws:PrincipalAccount", PRINCIPAL, "account", about_caller=True),
     ConditionKey("aws:ResourceAccount", RESOURCE, "account"),

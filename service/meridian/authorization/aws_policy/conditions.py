@@ -8,15 +8,25 @@ Source: IAM User Guide, IAM JSON policy elements: Condition operators; Creating 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meridian.authorization.aws_policy.condition_keys import CONTEXT, REQUEST, TAG, TEXT, TEXTS, ConditionKey, find_condition_key
+from meridian.authorization.aws_policy.condition_keys import (
+    CONTEXT,
+    PRINCIPAL_TAG,
+    REQUEST,
+    TAG,
+    TEXT,
+    TEXTS,
+    ConditionKey,
+    find_condition_key,
+)
 from meridian.authorization.aws_policy.operators import EQUAL, LIKE, LITERALS, OPERATORS, Operator, only, set_of, text_of, truth_of
 from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.cedar_text import cedar_text
 from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.any_case import TWICE, lower_name
 
 ALWAYS, OPTIONAL, NEVER = "always", "optional", "never"
 OPTIONAL_OF_KEY: Final = frozenset({"multiRegionKeyType", "primaryRegion", "customKeyStoreId"})
@@ -56,8 +66,8 @@ class Condition:
         return f"(if {has} then {self.test} else true)" if self.when_absent else f"{has} && {self.test}"
 
 
-def conditions_of(block: Any, place: str, *, variables: bool, services: Mapping[str, str]) -> tuple[Condition, ...]:
-    """The conditions of a statement, all of which must hold. Raises: RefusedDocument."""
+def conditions_of(block: Any, place: str, *, denies: bool, variables: bool, services: Mapping[str, str]) -> tuple[Condition, ...]:
+    """The conditions of a statement that denies or allows, all of which must hold. Raises: RefusedDocument."""
     if not isinstance(block, Mapping):
         raise RefusedDocument(place, "must map operators to keys")
     found = []
@@ -65,7 +75,7 @@ def conditions_of(block: Any, place: str, *, variables: bool, services: Mapping[
         if not isinstance(keys, Mapping):
             raise RefusedDocument(f"{place}.{operator}", "must map keys to values")
         found += [
-            _condition(operator, name, values, f'{place}.{operator}["{name}"]', variables=variables, services=services)
+            _condition(operator, name, values, f'{place}.{operator}["{name}"]', denies=denies, variables=variables, services=services)
             for name, values in keys.items()
         ]
     return tuple(found)
@@ -86,14 +96,20 @@ def presence_of(key: ConditionKey, action: str, model: SchemaModel) -> str:
 
 def has_text(key: ConditionKey, member: str) -> str:
     if key.owner == TAG:
-        return f"{key.attribute}.hasTag({json.dumps(member)})"
+        return f"{key.holder}.hasTag({cedar_text(lower_name(member))})"
     return f"{'context.request' if key.owner == REQUEST else key.owner} has {key.attribute}"
 
 
 def get_text(key: ConditionKey, member: str) -> str:
     if key.owner == TAG:
-        return f"{key.attribute}.getTag({json.dumps(member)})"
+        return f"{key.holder}.getTag({cedar_text(lower_name(member))})"
     return f"{'context.request' if key.owner == REQUEST else key.owner}.{key.attribute}"
+
+
+def once(key: ConditionKey, member: str, test: str, *, denies: bool) -> str:
+    """The test of a tag that may be there twice, under names that differ in case alone: a Deny then holds, and an Allow does not."""
+    twice = f"{key.holder}.hasTag({cedar_text(TWICE + lower_name(member))})"
+    return f"({twice} || {test})" if denies else f"(!{twice} && {test})"
 
 
 def _presence(presence: str, has: str, *, wanted: bool) -> str | None:
@@ -102,7 +118,9 @@ def _presence(presence: str, has: str, *, wanted: bool) -> str | None:
     return TRUE if (presence == ALWAYS) is wanted else None
 
 
-def _condition(operator: str, name: str, values: Any, place: str, *, variables: bool, services: Mapping[str, str]) -> Condition:
+def _condition(
+    operator: str, name: str, values: Any, place: str, *, denies: bool, variables: bool, services: Mapping[str, str]
+) -> Condition:
     found = find_condition_key(name)
     if found is None:
         raise RefusedDocument(place, "is no condition key")
@@ -130,7 +148,9 @@ def _condition(operator: str, name: str, values: Any, place: str, *, variables: 
         raise RefusedDocument(place, f"the key is of type {key.kind}, which {operator} does not compare")
     if key.is_service:
         listed = [_mapped(value, services, place) for value in listed]
-    test = _test(key, member, known, listed, place, variables=variables, plain=not (lenient or known.negated))
+    test = _test(key, member, known, listed, place, denies=denies, variables=variables, plain=not (lenient or known.negated))
+    if key.owner == TAG:
+        test = once(key, member, test, denies=denies)
     return Condition(key, member, known.negated or lenient, test)
 
 
@@ -151,7 +171,9 @@ def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[An
     return Condition(key, "", every or lenient, f"({subject}.isEmpty() || {test})" if lenient else test)
 
 
-def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any], place: str, *, variables: bool, plain: bool) -> str:
+def _test(
+    key: ConditionKey, member: str, known: Operator, listed: Sequence[Any], place: str, *, denies: bool, variables: bool, plain: bool
+) -> str:
     """The test of one value against several: any of them for a positive operator, none for a negated one."""
     subject = get_text(key, member)
     if known.test is EQUAL and known.kind == TEXT and len(listed) > 1 and not any("${" in str(value) for value in listed):
@@ -165,7 +187,8 @@ def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any]
         elif not plain or known.kind != TEXT or known.is_pattern:
             raise RefusedDocument(place, "a policy variable stands with StringEquals alone")
         else:
-            tests.append(f"(principal.hasTag({json.dumps(tag)}) && {subject} == principal.getTag({json.dumps(tag)}))")
+            equal = once(PRINCIPAL_TAG, tag, f"{subject} == {get_text(PRINCIPAL_TAG, tag)}", denies=denies)
+            tests.append(f"({has_text(PRINCIPAL_TAG, tag)} && {equal})")
     joined = tests[0] if len(tests) == 1 else f"({' || '.join(tests)})"
     return f"!({joined})" if known.negated else joined
 
@@ -179,13 +202,13 @@ def _one(subject: str, known: Operator, value: Any, place: str) -> str:
         raise RefusedDocument(place, "the wildcard ? has no form here; * has")
     if known.is_arn and "*" in ":".join(text.split(":")[:5]):
         raise RefusedDocument(place, "a wildcard in a segment of an ARN before its last would reach over colons here")
-    pattern = json.dumps(text, ensure_ascii=False)
+    pattern = cedar_text(text)
     return LIKE(subject, pattern) if "*" in text else EQUAL(subject, literal)
 
 
 def _mapped(value: Any, services: Mapping[str, str], place: str) -> str:
     """The service of this deployment that is meant."""
-    if value not in services:
+    if not isinstance(value, str) or value not in services:
         raise RefusedDocument(place, "no service of this deployment is mapped to that name; the settings have the table")
     return services[value]
 

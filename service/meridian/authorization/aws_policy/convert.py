@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.conditions import TRUE, Condition, conditions_of
 from meridian.authorization.aws_policy.principals import Principals, principals_of
 from meridian.authorization.aws_policy.refusal import RefusedDocument
-from meridian.authorization.evaluator import format_policies
+from meridian.authorization.cedar_text import cedar_text
+from meridian.authorization.evaluator import PolicySyntaxError
 from meridian.authorization.schema_model import SchemaModel
 
 CURRENT, EARLIER = "2012-10-17", "2008-10-17"
@@ -69,8 +70,9 @@ class _Work:
         return [row.name for row in rows if "Key" in re.findall(r"\w+", row.resources) and row.name not in ACCOUNT_ONLY]
 
 
-def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[str, str]) -> Converted:
-    """Convert a document; `services` maps AWS's service names to services of this deployment, as `account/name`.
+def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[str, str], lay_out: Callable[[str], str]) -> Converted:
+    """Convert a document; `services` maps AWS's service names to services of this deployment, as `account/name`, and `lay_out` gives a
+    Cedar text its canonical layout, here or in another process.
 
     Raises: RefusedDocument naming the element that cannot be said.
     """
@@ -82,13 +84,17 @@ def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[st
         _convert(statement, place, number, work)
     if sum(map(len, work.policies)) > CEDAR_CHARACTERS_MAX:
         raise RefusedDocument("Statement", "becomes too long a text in Cedar; name fewer actions or principals")
-    cedar = format_policies("\n".join(work.policies)) if work.policies else ""
+    try:
+        cedar = lay_out("\n".join(work.policies)) if work.policies else ""
+    except PolicySyntaxError as fault:  # a text that Cedar cannot bear: too deep, or with characters that it has no form for
+        raise RefusedDocument("Statement", f"has no form in Cedar: {fault}") from fault
     return Converted(cedar, work.delegation, tuple(work.warnings))
 
 
 def _read(text: str) -> Mapping[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=_once)
+        json.dumps(document, ensure_ascii=False).encode()  # half a character, which JSON can escape, is no text
     except (ValueError, RecursionError) as fault:
         raise RefusedDocument("the document", f"is no JSON: {fault}") from fault
     if not isinstance(document, Mapping):
@@ -122,7 +128,8 @@ def _convert(statement: Any, place: str, number: int, work: _Work) -> None:
         raise RefusedDocument(f"{place}.Effect", "must be Allow or Deny")
     _require_own_key(statement, place, work.key)
     actions = _actions(statement, place, work)
-    conditions = conditions_of(statement.get("Condition", {}), f"{place}.Condition", variables=work.variables, services=work.services)
+    given, where = statement.get("Condition", {}), f"{place}.Condition"
+    conditions = conditions_of(given, where, denies=effect == "Deny", variables=work.variables, services=work.services)
     who, exclusion = _who(statement, place, work, effect)
     if who.own_root:
         if not _delegates(statement, effect, actions, work):
@@ -183,8 +190,8 @@ def _policies(
         yield "\n".join(
             [
                 f"// {_comment(sid) or f'statement {label}'}",
-                f"@id({json.dumps(own)})",
-                f"@reason({json.dumps(_comment(sid) or label, ensure_ascii=False)})",
+                f"@id({cedar_text(own)})",
+                f"@reason({cedar_text(_comment(sid) or label)})",
                 f"{'permit' if effect == 'Allow' else 'forbid'} ({who.scope()}, {scope}, resource is KMS::Key)",
                 *([f"when {{ {' && '.join(tests)} }}"] if tests else []),
                 *([f"unless {{ {exclusion} }}"] if exclusion else []),
@@ -259,4 +266,4 @@ def _label(sid: Any, number: int, work: _Work) -> str:
 
 
 def _comment(sid: Any) -> str:
-    return " ".join(sid.split()) if isinstance(sid, str) else ""
+    return "".join(c for c in " ".join(sid.split()) if c.isprintable()) if isinstance(sid, str) else ""

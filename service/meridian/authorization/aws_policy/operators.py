@@ -6,7 +6,6 @@ Source: IAM User Guide, IAM JSON policy elements: Condition operators.
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from meridian.authorization.aws_policy.condition_keys import ADDRESS, NUMBER, TEXT, TIME, TRUTH
 from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.cedar_text import cedar_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ def _infix(symbol: str) -> Callable[[str, str], str]:
     return lambda subject, value: f"{subject} {symbol} {value}"
 
 
+LONG_MAX: Final = 2**63 - 1
 EQUAL: Final = _infix("==")
 LIKE: Final = _infix("like")
 
@@ -76,7 +77,7 @@ def text_of(value: Any, place: str) -> str:
 
 
 def _text_literal(value: Any, place: str) -> str:
-    return json.dumps(text_of(value, place), ensure_ascii=False)
+    return cedar_text(text_of(value, place))
 
 
 def truth_of(value: Any, place: str) -> bool:
@@ -87,19 +88,22 @@ def truth_of(value: Any, place: str) -> bool:
 
 def _number_literal(value: Any, place: str) -> str:
     try:
-        return str(int(str(value)))
+        number = int(str(value))
     except ValueError as fault:
         raise RefusedDocument(place, "the value must be a whole number") from fault
+    if not -LONG_MAX <= number <= LONG_MAX:
+        raise RefusedDocument(place, "the number is too large")
+    return str(number)
 
 
 def _time_literal(value: Any, place: str) -> str:
     text = str(value)
     try:
         moment = datetime.fromtimestamp(int(text), UTC) if text.isdigit() else datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as fault:
         raise RefusedDocument(place, "the value must be a date of ISO 8601 or seconds since 1970") from fault
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return f'datetime("{moment:%Y-%m-%dT%H:%M:%S}Z")'
+    return f'datetime("{moment.year:04d}-{moment:%m-%dT%H:%M:%S}Z")'
 
 
 def _address_literal(value: Any, place: str) -> str:
@@ -116,7 +120,7 @@ def only(listed: Sequence[Any], place: str) -> Any:
 
 
 def set_of(texts: Sequence[str]) -> str:
-    return f"[{', '.join(json.dumps(text, ensure_ascii=False) for text in texts)}]"
+    return f"[{', '.join(cedar_text(text) for text in texts)}]"
 
 
 LITERALS: Final[dict[str, Callable[[Any, str], str]]] = {

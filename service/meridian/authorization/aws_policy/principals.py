@@ -5,13 +5,13 @@ Source: IAM User Guide, AWS JSON policy elements: Principal.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.cedar_text import cedar_text
 
 ARN: Final = re.compile(r"arn:[a-z-]+:(iam|sts)::([0-9]{12}):(.+)")
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -93,10 +93,10 @@ def _entity(name: str, place: str) -> str:
         raise RefusedDocument(place, "a session is not named here; name its role")
     if kind not in KINDS or not own or "*" in own:
         raise RefusedDocument(place, "is not the ARN of a user, a role or a service")
-    return f"KMS::{KINDS[kind]}::{json.dumps(f'{account}/{own}')}"
+    return f"KMS::{KINDS[kind]}::{cedar_text(f'{account}/{own}')}"
 
 
 def _service(name: str, place: str, services: Mapping[str, str]) -> str:
     if name not in services:
         raise RefusedDocument(place, "no service of this deployment is mapped to that name; the settings have the table")
-    return f"KMS::Service::{json.dumps(services[name])}"
+    return f"KMS::Service::{cedar_text(services[name])}"

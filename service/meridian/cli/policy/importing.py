@@ -10,6 +10,7 @@ import click
 
 from meridian.authorization.aws_policy.convert import Converted, KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.evaluator import format_policies
 from meridian.authorization.schema_model import SchemaModel
 from meridian.bootstrap import schema_text
 from meridian.cli.exit_codes import OTHER, SETUP
@@ -35,7 +36,7 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
         click.echo(fault.message if isinstance(fault, KmsError) else str(fault), err=True)
         sys.exit(SETUP)
     try:
-        made = convert(document.read_text(), key=key, model=SchemaModel(schema_text()), services=table)
+        made = convert(document.read_text(), key=key, model=SchemaModel(schema_text()), services=table, lay_out=format_policies)
     except RefusedDocument as refusal:
         if output == "json":
             show({"converted": False, "element": refusal.element, "why": refusal.why})

@@ -144,6 +144,9 @@ class PrepareRequest(_message.Message):
     PRIMARY_REGION_FIELD_NUMBER: _builtins.int
     REPLICA_REGIONS_FIELD_NUMBER: _builtins.int
     CURRENT_MATERIAL_ID_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
     """Serial of the membership that would begin."""
     request_id: _builtins.str
@@ -160,6 +163,12 @@ class PrepareRequest(_message.Message):
     """Region of the present primary, which must be the sender."""
     current_material_id: _builtins.str
     """Material id that is current in the set; empty when there is none."""
+    deployment: _builtins.str
+    """Deployment that the sender belongs to."""
+    partition: _builtins.str
+    """Partition of the sender's ARNs."""
+    protocol_version: _builtins.int
+    """Version of this protocol that the sender speaks."""
     @_builtins.property
     def set(self) -> Global___KeySetName:
         """The set to join."""
@@ -186,10 +195,13 @@ class PrepareRequest(_message.Message):
         primary_region: _builtins.str = ...,
         replica_regions: _abc.Iterable[_builtins.str] | None = ...,
         current_material_id: _builtins.str = ...,
+        deployment: _builtins.str = ...,
+        partition: _builtins.str = ...,
+        protocol_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "set", b"set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "current_material_id", b"current_material_id", "key_spec", b"key_spec", "key_usage", b"key_usage", "origin", b"origin", "primary_region", b"primary_region", "replica_regions", b"replica_regions", "replicate_key_request", b"replicate_key_request", "request_id", b"request_id", "serial", b"serial", "set", b"set"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "current_material_id", b"current_material_id", "deployment", b"deployment", "key_spec", b"key_spec", "key_usage", b"key_usage", "origin", b"origin", "partition", b"partition", "primary_region", b"primary_region", "protocol_version", b"protocol_version", "replica_regions", b"replica_regions", "replicate_key_request", b"replicate_key_request", "request_id", b"request_id", "serial", b"serial", "set", b"set"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -631,6 +643,9 @@ class PrepareHandoverRequest(_message.Message):
     CALLER_FIELD_NUMBER: _builtins.int
     UPDATE_PRIMARY_REGION_REQUEST_FIELD_NUMBER: _builtins.int
     PRIMARY_REGION_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Request id of the caller's UpdatePrimaryRegion; both Regions audit under
     it.
@@ -639,6 +654,12 @@ class PrepareHandoverRequest(_message.Message):
     """The meridian.kms.v1.UpdatePrimaryRegionRequest as the caller sent it."""
     primary_region: _builtins.str
     """Region of the present primary, which must be the sender."""
+    deployment: _builtins.str
+    """Deployment that the sender belongs to."""
+    partition: _builtins.str
+    """Partition of the sender's ARNs."""
+    protocol_version: _builtins.int
+    """Version of this protocol that the sender speaks."""
     @_builtins.property
     def set(self) -> Global___KeySetName:
         """The set."""
@@ -655,10 +676,13 @@ class PrepareHandoverRequest(_message.Message):
         caller: Global___CallerOnBehalf | None = ...,
         update_primary_region_request: _builtins.bytes = ...,
         primary_region: _builtins.str = ...,
+        deployment: _builtins.str = ...,
+        partition: _builtins.str = ...,
+        protocol_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "set", b"set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "primary_region", b"primary_region", "request_id", b"request_id", "set", b"set", "update_primary_region_request", b"update_primary_region_request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "deployment", b"deployment", "partition", b"partition", "primary_region", b"primary_region", "protocol_version", b"protocol_version", "request_id", b"request_id", "set", b"set", "update_primary_region_request", b"update_primary_region_request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -953,6 +977,7 @@ class GetSetResponse(_message.Message):
     STALE_FIELD_NUMBER: _builtins.int
     REJOIN_FIELD_NUMBER: _builtins.int
     MATERIAL_IDS_FIELD_NUMBER: _builtins.int
+    SUCCESSOR_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """none, reserved, live or gone."""
     serial: _builtins.str
@@ -965,6 +990,10 @@ class GetSetResponse(_message.Message):
     """This Region was restored and has not reconciled."""
     rejoin: _builtins.str
     """Region whose generation this one will join; empty for none."""
+    successor: _builtins.str
+    """Region that the operator has named to succeed the lost ones; empty for
+    none.
+    """
     @_builtins.property
     def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___TermLink]:
         """How the role came to where it is, oldest first."""
@@ -989,10 +1018,11 @@ class GetSetResponse(_message.Message):
         stale: _builtins.bool = ...,
         rejoin: _builtins.str = ...,
         material_ids: _abc.Iterable[_builtins.str] | None = ...,
+        successor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["issuer_public_key", b"issuer_public_key", "links", b"links", "lost", b"lost", "material_ids", b"material_ids", "rejoin", b"rejoin", "serial", b"serial", "signed_state", b"signed_state", "stale", b"stale", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["issuer_public_key", b"issuer_public_key", "links", b"links", "lost", b"lost", "material_ids", b"material_ids", "rejoin", b"rejoin", "serial", b"serial", "signed_state", b"signed_state", "stale", b"stale", "status", b"status", "successor", b"successor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

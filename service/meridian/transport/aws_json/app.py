@@ -1,5 +1,8 @@
 """The AWS wire: `POST /` with the operation in X-Amz-Target, the same walk of the pipeline behind it.
 
+From the headers alone come the operation, the access key and what the signature claims to cover; who fails there has a body that is
+thrown away. The body of the others is hashed, and nothing of it is read as JSON, shown or recorded before the signature holds.
+
 Source: Smithy, AWS JSON 1.1 protocol; AWS KMS API Reference, Common errors.
 """
 
@@ -7,101 +10,158 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache, partial
 from typing import Final
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from meridian import errors as e
-from meridian.authentication.aws_signature import SignedRequest
+from meridian.authentication.aws_signature import Claim, SignedRequest
 from meridian.catalog import Rpc
 from meridian.domain.call import Call, Evidence
 from meridian.domain.limits import Limits
+from meridian.domain.request_head import RequestHead
+from meridian.pipeline.authenticate import Authenticate
+from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvents
 from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import shown_as_aws
 from meridian.transport.grpc_interceptor import Walk
+from meridian.transport.http1.application import Answer, Exchange
+from meridian.transport.http1.faults import HttpFault, RefusedRequest
 
 TARGET_PREFIX: Final = "TrentService."
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
+PATH: Final = "/"
 SERVER_FAULTS: Final = (e.KeyUnavailableException, e.DependencyTimeoutException, e.KMSInternalException)
 """THE table of errors that are HTTP 500 and may be retried; all others are 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request at the moment when its head was read."""
+
+    request_id: str
+    at: datetime
+    started: float
+    """Monotonic seconds."""
+    head: RequestHead
 
 
 class AwsWire:
     """One endpoint for all operations."""
 
-    def __init__(self, rpcs: Mapping[str, Rpc], walk: Walk, clock: Clock, entropy: Entropy, *, limits: Limits, is_secure: bool) -> None:
-        self._rpcs = {rpc.operation: rpc for rpc in rpcs.values()}
+    def __init__(
+        self,
+        rpcs: Mapping[str, Rpc],
+        walk: Walk,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        limits: Limits,
+        is_secure: bool,
+        identify: Authenticate,
+        unauthenticated: Unauthenticated,
+        events: SecurityEvents,
+    ) -> None:
+        self._identify = identify
+        self._unauthenticated = unauthenticated
+        self._events = events
+        self._targets = {f"{TARGET_PREFIX}{rpc.operation}": rpc for rpc in rpcs.values()}
         self._walk = walk
         self._clock = clock
         self._entropy = entropy
         self._limits = limits
         self._is_secure = is_secure
 
-    async def answer(self, request: Request) -> Response:
-        """The HTTP answer to one request, whatever it is."""
-        request_id = self._entropy.uuid()
+    def begin(self, head: RequestHead) -> Exchange:
+        """What the head says of the request: whose it may be, and whether its body is wanted."""
+        arrival = Arrival(self._entropy.uuid(), self._clock.now(), self._clock.monotonic(), head)
+        if head.path != PATH or head.method != "POST":
+            return Exchange(False, partial(self._no_such_place, arrival))
+        rpc = self._targets.get(head.headers.get("x-amz-target", ""))
+        if rpc is None:
+            return Exchange(False, partial(self._refuse, e.UnknownOperationException(""), arrival))
         try:
-            body = await self._body(request)
-            rpc = self._rpc(request)
+            claim = self._identify.claim_of(head, arrival.at)
         except e.KmsError as error:
-            return self._error(error, request_id)
-        call = self._call(rpc, request, body, request_id)
+            return Exchange(False, partial(self._refuse_caller, error, rpc, self._evidence(head), arrival))
+        if head.content_length > self._limits.request_bytes:
+            return Exchange(False, partial(self._refuse, e.SerializationException("The request is too large."), arrival))
+        return Exchange(True, partial(self._call, rpc, claim, arrival))
+
+    def refuse(self, refused: RefusedRequest) -> Answer:
+        """What is no request is answered as AWS answers a body that it cannot read."""
+        is_own = refused.fault is HttpFault.INTERNAL
+        error = e.KMSInternalException(reason="") if is_own else e.SerializationException(refused.sentence)
+        return self._error(error, self._entropy.uuid(), status=refused.fault.status)
+
+    async def _no_such_place(self, arrival: Arrival, _body: bytes) -> Answer:
+        status = 405 if arrival.head.path == PATH else 404
+        return self._error(e.UnknownOperationException(""), arrival.request_id, status=status)
+
+    async def _refuse(self, error: e.KmsError, arrival: Arrival, _body: bytes) -> Answer:
+        return self._error(error, arrival.request_id)
+
+    async def _refuse_caller(self, error: e.KmsError, rpc: Rpc, evidence: Evidence, arrival: Arrival, _body: bytes) -> Answer:
+        await self._unauthenticated.refuse(
+            error, operation=rpc.name, evidence=evidence, request_id=arrival.request_id, started=arrival.started
+        )
+        return self._error(error, arrival.request_id)
+
+    async def _call(self, rpc: Rpc, claim: Claim, arrival: Arrival, body: bytes) -> Answer:
+        """The answer to a request that has arrived as a whole."""
+        evidence = self._evidence(arrival.head, SignedRequest(arrival.head, claim, body))
+        try:
+            principal = self._identify(evidence, arrival.at)
+        except e.KmsError as error:
+            return await self._refuse_caller(error, rpc, evidence, arrival, b"")
+        call = _read(rpc, evidence, arrival, body)
+        call.principal = principal
         try:
             async with asyncio.timeout(self._limits.deadline_seconds_default):
                 answer = await self._walk(call)
         except e.KmsError as error:
-            return self._error(error, request_id)
-        return self._response(200, codec.write(shown_as_aws(answer, call)), request_id)
+            return self._error(error, arrival.request_id, is_to_known_caller=True)
+        except Exception as fault:
+            self._events.report_fault(fault, during=rpc.name)
+            return self._error(e.KMSInternalException(reason=type(fault).__name__), arrival.request_id, is_to_known_caller=True)
+        return self._answer(200, codec.write(shown_as_aws(answer, call)), arrival.request_id, is_to_known_caller=True)
 
-    async def _body(self, request: Request) -> bytes:
-        received = bytearray()
-        async for chunk in request.stream():
-            received += chunk
-            if len(received) > self._limits.request_bytes:
-                raise e.SerializationException("The request is too large.")
-        return bytes(received)
-
-    def _rpc(self, request: Request) -> Rpc:
-        target = request.headers.get("x-amz-target", "")
-        rpc = self._rpcs.get(target.removeprefix(TARGET_PREFIX)) if target.startswith(TARGET_PREFIX) else None
-        if rpc is None:
-            raise e.UnknownOperationException("")
-        return rpc
-
-    def _call(self, rpc: Rpc, request: Request, body: bytes, request_id: str) -> Call:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers.raw}
-        evidence = Evidence(
-            headers=headers,
-            source_ip=request.client.host if request.client is not None else "127.0.0.1",
+    def _evidence(self, head: RequestHead, signed: SignedRequest | None = None) -> Evidence:
+        return Evidence(
+            source_ip=head.address,
             secure_transport=self._is_secure,
-            user_agent=headers.get("user-agent", ""),
-            signed_request=SignedRequest(request.method, request.url.path, request.url.query, headers, body),
+            user_agent=head.headers.get("user-agent", ""),
+            signed_request=signed,
         )
-        refusal = None
-        try:
-            message = codec.read(body, rpc.request_class)
-        except e.KmsError as fault:
-            message, refusal = rpc.request_class(), fault
-        call = Call(rpc, message, evidence, request_id, self._clock.now())
-        call.refusal = refusal
-        call.started = self._clock.monotonic()
-        return call
 
-    def _error(self, error: e.KmsError, request_id: str) -> Response:
-        status = 500 if isinstance(error, SERVER_FAULTS) else 400
-        return self._response(status, codec.as_json({"__type": error.code, "message": error.message}), request_id)
+    def _error(self, error: e.KmsError, request_id: str, *, status: int = 0, is_to_known_caller: bool = False) -> Answer:
+        status = status or (500 if isinstance(error, SERVER_FAULTS) else 400)
+        body = codec.as_json({"__type": error.code, "message": error.message})
+        return self._answer(status, body, request_id, is_to_known_caller=is_to_known_caller)
 
-    def _response(self, status: int, body: bytes, request_id: str) -> Response:
-        headers = {"x-amzn-RequestId": request_id, "Date": format_datetime(self._clock.now(), usegmt=True)}
-        return Response(body, status_code=status, headers=headers, media_type=CONTENT_TYPE)
+    def _answer(self, status: int, body: bytes, request_id: str, *, is_to_known_caller: bool) -> Answer:
+        headers = (("x-amzn-RequestId", request_id), ("Date", _date(int(self._clock.now().timestamp()))))
+        return Answer(status, CONTENT_TYPE, body, headers, is_to_known_caller)
 
 
-def aws_app(wire: AwsWire, extra: list[Route] | None = None) -> Starlette:
-    """The listener's application."""
-    return Starlette(routes=[Route("/", wire.answer, methods=["POST"]), *(extra or [])])
+def _read(rpc: Rpc, evidence: Evidence, arrival: Arrival, body: bytes) -> Call:
+    """The call of a caller who is known. What cannot be read is refused by the walk, so that his record says so."""
+    refusal = None
+    try:
+        message = codec.read(body, rpc.request_class)
+    except e.KmsError as fault:
+        message, refusal = rpc.request_class(), fault
+    call = Call(rpc, message, evidence, arrival.request_id, arrival.at)
+    call.refusal, call.started = refusal, arrival.started
+    return call
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    """A moment in the form of HTTP; the answers of one second share it."""
+    return format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)

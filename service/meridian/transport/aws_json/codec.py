@@ -18,12 +18,16 @@ from google.protobuf.message import Message
 
 from meridian.catalog import aws_member_name, enum_aws_value, enum_of, enum_values, is_map, lower_camel, message_of
 from meridian.errors import SerializationException, ValidationException
+from meridian.transport.aws_json.strict_json import parse
 
 OURS: Final = frozenset({"account_delegation"})
 """Fields that the contract has beside AWS's; the AWS wire does not show them."""
 
 TIMESTAMP: Final = "google.protobuf.Timestamp"
 INT32: Final = range(-(2**31), 2**31)
+LIST_ITEMS_MAX: Final = 256
+MAP_MEMBERS_MAX: Final = 4096
+"""An encryption context of the longest kind has fewer."""
 
 
 @cache
@@ -34,14 +38,11 @@ def _members(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
 def read(body: bytes, message: type[Message]) -> Message:
     """The request in a body. Members that the contract does not know are passed over, as AWS does.
 
-    Raises: SerializationException for what is no JSON or of another type; ValidationException for an unknown enum value.
+    Raises: SerializationException for what is no JSON, names a member twice, is of another type or longer than any request;
+    ValidationException for an unknown enum value.
     """
-    try:
-        document = orjson.loads(body) if body else {}
-    except orjson.JSONDecodeError as fault:
-        raise SerializationException("The request body is not JSON.") from fault
     request = message()
-    _fill(request, document, "")
+    _fill(request, parse(body) if body else {}, "")
     return request
 
 
@@ -66,12 +67,16 @@ def _fill(message: Any, document: Any, path: str) -> None:
 def _fill_map(target: Any, value: Any, place: str) -> None:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise SerializationException(f"{place} is not an object of strings.")
+    if len(value) > MAP_MEMBERS_MAX:
+        raise SerializationException(f"{place} has more than {MAP_MEMBERS_MAX} members.")
     target.update(value)
 
 
 def _fill_list(target: Any, field: FieldDescriptor, value: Any, place: str) -> None:
     if not isinstance(value, list):
         raise SerializationException(f"{place} is not a list.")
+    if len(value) > LIST_ITEMS_MAX:
+        raise SerializationException(f"{place} has more than {LIST_ITEMS_MAX} items.")
     for number, item in enumerate(value, 1):
         if field.type == FieldDescriptor.TYPE_MESSAGE:
             _fill(target.add(), item, f"{place}.{number}.member.")
@@ -86,7 +91,7 @@ def _fill_message(target: Any, field: FieldDescriptor, value: Any, place: str) -
         return
     try:
         target.FromDatetime(_moment(value))
-    except (ValueError, OverflowError, TypeError) as fault:
+    except (ValueError, OverflowError, TypeError, OSError) as fault:  # OSError: beyond what the machine's calendar knows
         raise SerializationException(f"{place} is not a time.") from fault
 
 

@@ -1,0 +1,161 @@
+"""How long an honest caller waits while others attack, as ratios to a quiet Region of the same minute.
+
+A real Region on a core of its own; on the other core two honest callers, one over gRPC and one on the AWS wire, 100 calls a second
+each, and the attackers of `hostile_loads.py`. Attackers run at the lowest priority and at bounded rates: two cores would otherwise
+measure who gets the processor, and not what the server gives to whom. Quiet and hostile rounds take turns. Exit code 1 if a p99 under
+attack is beyond 1.5 × of quiet.
+
+`--loads a,b` runs some of the loads alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench_process import GENERATOR, pin
+from hostile_loads import FLAG, LOADS
+from tests.aws import kms
+from tests.deployment import HOME, Deployment
+
+from meridian.client import Client
+
+ROUNDS = 4
+QUIET_SECONDS, HOSTILE_SECONDS, SETTLE_SECONDS = 5.0, 7.0, 1.0
+EVERY_SECONDS = 0.01
+RATIO_MAX = 1.5
+PREPARE_SECONDS = 60
+
+
+class Honest(threading.Thread):
+    """Calls at an even pace and notes how long each call took, under the name of the round."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self.round = ""
+        self.taken: dict[str, list[float]] = {"quiet": [], "hostile": []}
+        self.failed = 0
+
+    def run(self) -> None:
+        while True:
+            name, begun = self.round, time.perf_counter()
+            try:
+                self._call()
+            except Exception:  # an honest call that fails is counted, whatever the reason
+                self.failed += 1
+            taken = time.perf_counter() - begun
+            if name:
+                self.taken[name].append(taken)
+            time.sleep(max(0.0, EVERY_SECONDS - taken))
+
+    def quantile(self, name: str, part: float) -> float:
+        """Milliseconds."""
+        values = sorted(self.taken[name])
+        return values[int((len(values) - 1) * part)] * 1e3
+
+
+@contextmanager
+def region(root: Path) -> Iterator[Deployment]:
+    """A Region that serves on a core of its own."""
+    deployment = Deployment(root, [HOME]).prepare()
+    place = deployment.place(HOME)
+    (root / "ports.json").write_text(json.dumps({"grpc_port": place.grpc_port, "admin_port": place.admin_port}))
+    try:
+        deployment.start()
+        pin(deployment.processes[HOME].pid)
+        os.sched_setaffinity(0, {GENERATOR})
+        yield deployment
+    finally:
+        deployment.stop_all()
+
+
+@contextmanager
+def attackers(root: Path, names: list[str]) -> Iterator[None]:
+    """The loads, ready and at rest."""
+    script = str(Path(__file__).with_name("hostile_loads.py"))
+    started: list[subprocess.Popen[str]] = []
+    try:
+        for name in names:
+            process = subprocess.Popen([sys.executable, script, str(root), name], stdout=subprocess.PIPE, text=True)
+            started.append(process)
+            assert process.stdout is not None
+            if process.stdout.readline().strip() != "prepared":
+                raise SystemExit(f"{name} could not be prepared")
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait(PREPARE_SECONDS)
+
+
+def honest_callers(deployment: Deployment) -> dict[str, Honest]:
+    """One over each wire, each with a key of its own."""
+    client = Client(deployment.endpoint(HOME, "developer"))
+    key_id = client.create_key().key_metadata.key_id
+    aws = kms(deployment)
+    return {
+        "gRPC": Honest(lambda: client.encrypt(key_id=key_id, plaintext=b"x", timeout=5)),
+        "AWS wire": Honest(lambda: aws.encrypt(KeyId=key_id, Plaintext=b"x")),
+    }
+
+
+def take_turns(root: Path, callers: list[Honest]) -> None:
+    """Quiet and hostile rounds, one after the other."""
+    flag = root / FLAG
+    for _ in range(ROUNDS):
+        for name, seconds in (("quiet", QUIET_SECONDS), ("hostile", HOSTILE_SECONDS)):
+            if name == "hostile":
+                flag.touch()
+            time.sleep(SETTLE_SECONDS)
+            for caller in callers:
+                caller.round = name
+            time.sleep(seconds)
+            for caller in callers:
+                caller.round = ""
+            flag.unlink(missing_ok=True)
+
+
+def report(callers: dict[str, Honest]) -> bool:
+    """Print the table; the answer is whether every caller was served well."""
+    print("| honest caller | quiet p50 | p99 | hostile p50 | p99 | p99 ratio | failed |\n|---|---|---|---|---|---|---|")
+    good = True
+    for name, caller in callers.items():
+        figures = [caller.quantile(kind, part) for kind in ("quiet", "hostile") for part in (0.5, 0.99)]
+        ratio = figures[3] / figures[1]
+        good = good and ratio <= RATIO_MAX and caller.failed == 0
+        shown = " | ".join(f"{value:.1f} ms" for value in figures)
+        print(f"| {name} | {shown} | {ratio:.2f} | {caller.failed} |", flush=True)
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="The longest waits of honest callers under attack.")
+    parser.add_argument("--loads", default=",".join(LOADS), help="which loads, separated by commas")
+    names = parser.parse_args().loads.split(",")
+    with tempfile.TemporaryDirectory(prefix="meridian-hostile-") as folder, region(Path(folder)) as deployment:
+        root = Path(folder)
+        with attackers(root, names):
+            callers = honest_callers(deployment)
+            for caller in callers.values():
+                caller.start()
+            take_turns(root, list(callers.values()))
+            made = {name: (root / f"{name}.count").read_text() for name in names}
+        print("attacks: " + ", ".join(f"{name} {count}" for name, count in made.items()))
+        return 0 if report(callers) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

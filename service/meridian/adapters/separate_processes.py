@@ -1,0 +1,184 @@
+"""Work that keeps the interpreter to itself, in processes of their own: started when first needed, and again after one has ended.
+
+Such a process may be sent private keys. They pass through its standard input alone; its command line and environment say nothing. It
+leaves no core file, no process but a privileged one can look into it, and it ends with this process, however this process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import subprocess
+import sys
+import threading
+import time
+from typing import Final
+
+import structlog
+
+from meridian.adapters.separate_process import ANSWERED, REFUSALS, Parts, read_parts, write_parts
+from meridian.errors import KMSInternalException
+
+ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+"""What a child is told of this process's environment; nothing there is secret."""
+END_SECONDS: Final = 2.0
+
+
+class _Ended(Exception):
+    """The process ended, or did not answer in time."""
+
+
+class _Process:
+    """One child and its two pipes."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "meridian.adapters.separate_process", str(os.getpid())]
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        self._child = subprocess.Popen(  # noqa: S603 - this interpreter, and nothing from outside
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, close_fds=True
+        )
+        self.pid = self._child.pid
+        assert self._child.stdin is not None  # noqa: S101 - opened above
+        assert self._child.stdout is not None  # noqa: S101
+        self._to, self._from = self._child.stdin.fileno(), self._child.stdout.fileno()
+        os.set_blocking(self._to, False)
+
+    def ask(self, request: Parts, seconds: float) -> Parts:
+        """Raises: _Ended."""
+        until = time.monotonic() + seconds  # noqa: TID251 - how long this thread waits
+        try:
+            write_parts(_PatientWriter(self._to, until), request)
+            answer = read_parts(_PatientReader(self._from, until))
+        except (OSError, ValueError, TimeoutError) as fault:
+            raise _Ended(type(fault).__name__) from fault
+        if answer is None:
+            raise _Ended("its answer is cut")
+        return answer
+
+    def end(self) -> None:
+        self._child.kill()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except OSError:
+                    continue  # what was still to be written has nobody to read it
+        self._child.wait(END_SECONDS)
+
+
+class _PatientWriter:
+    """Writes to a pipe until a moment of the monotonic clock."""
+
+    def __init__(self, descriptor: int, until: float) -> None:
+        self._descriptor = descriptor
+        self._until = until
+
+    def write(self, data: bytes) -> int:
+        """All of it. Raises: TimeoutError, OSError."""
+        written = 0
+        while written < len(data):
+            _wait([], [self._descriptor], self._until)
+            written += os.write(self._descriptor, data[written : written + select.PIPE_BUF])
+        return written
+
+
+class _PatientReader:
+    """Reads from a pipe until a moment of the monotonic clock."""
+
+    def __init__(self, descriptor: int, until: float) -> None:
+        self._descriptor = descriptor
+        self._until = until
+
+    def read(self, size: int) -> bytes:
+        """As many bytes, fewer at the end. Raises: TimeoutError."""
+        found = bytearray()
+        while len(found) < size:
+            _wait([self._descriptor], [], self._until)
+            more = os.read(self._descriptor, size - len(found))
+            if not more:
+                break
+            found += more
+        return bytes(found)
+
+
+def _wait(read: list[int], written: list[int], until: float) -> None:
+    left = until - time.monotonic()  # noqa: TID251
+    if left <= 0 or not any(select.select(read, written, [], left)):
+        raise TimeoutError
+
+
+class SeparateProcesses:
+    """Implements `ports.heavy_work.HeldWork`. Called from any thread but that of the event loop."""
+
+    def __init__(self, *, most: int, answer_seconds: float) -> None:
+        self._answer_seconds = answer_seconds
+        self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+        for _ in range(most):
+            self._idle.put(None)
+        self._lock = threading.Lock()
+        self._running: set[_Process] = set()
+        self._is_closed = False
+        self._log = structlog.get_logger("meridian.separate_processes")
+        self.started = 0
+        """How many processes were started."""
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run now."""
+        with self._lock:
+            return [process.pid for process in self._running]
+
+    def policies_as_json(self, text: str) -> str:
+        return self._ask("policies_as_json", text.encode()).decode()
+
+    def laid_out(self, text: str) -> str:
+        return self._ask("laid_out", text.encode()).decode()
+
+    def rsa_key_from_outside(self, key_spec: str, pkcs8: bytes) -> bytes:
+        return self._ask("rsa_key_from_outside", key_spec.encode(), pkcs8)
+
+    def close(self) -> None:
+        """End every process, now."""
+        with self._lock:
+            self._is_closed = True
+            running = list(self._running)
+        for process in running:
+            self._end(process)
+
+    def _ask(self, task: str, *arguments: bytes) -> bytes:
+        try:
+            process = self._idle.get(timeout=self._answer_seconds)
+        except queue.Empty as late:
+            raise KMSInternalException(reason="every separate process is busy") from late
+        try:
+            process = process or self._start()
+            kind, answer = process.ask((task.encode(), *arguments), self._answer_seconds)
+        except (_Ended, OSError) as fault:
+            if process is not None:
+                self._end(process)
+            process = None
+            self._log.error("a separate process ended", during=task, fault=str(fault))
+            raise KMSInternalException(reason=f"a separate process ended during {task}") from fault
+        finally:
+            self._idle.put(process)
+        if kind == ANSWERED:
+            return answer
+        refusal = REFUSALS.get(kind.decode())
+        if refusal is None:
+            raise KMSInternalException(reason=f"{task} failed in its process: {kind.decode()}")
+        raise refusal(answer.decode())
+
+    def _start(self) -> _Process:
+        with self._lock:
+            if self._is_closed:
+                raise OSError("this Region is stopping")
+            process = _Process()
+            self._running.add(process)
+            self.started += 1
+            return process
+
+    def _end(self, process: _Process) -> None:
+        with self._lock:
+            self._running.discard(process)
+        process.end()

@@ -1,0 +1,133 @@
+"""Compares audit directories with the Region's database: streams that are missing or end early, and changes without their record.
+
+Compared are: every registered stream with its last record and the number of its digests; the id of every event that waits to be
+written, and of every key's last use; every key with the record of its creation; every key that is to be deleted with the record that
+scheduled it. The database is read first, so whatever it speaks of is in the files already.
+
+Source: docs/spec/audit.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from meridian.audit.check_stream import Pin
+from meridian.audit.findings import Report, StreamReport, Verdict
+from meridian.audit.keys import AuditKeys
+from meridian.audit.verify import Expected, verify_directory
+from meridian.ports.audit_streams import KeyTrace, StreamRow
+from meridian.ports.store import UnitOfWork
+
+PAGE: Final = 1000
+EVENTS_MAX: Final = 200_000
+NAMED_MAX: Final = 20
+"""How many missing records of a kind are named one by one."""
+CREATES, SCHEDULES = "CreateKey", "ScheduleKeyDeletion"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the database speaks of."""
+
+    streams: tuple[StreamRow, ...]
+    events: Mapping[str, str]
+    """Event ids, each with where it stands."""
+    keys: tuple[KeyTrace, ...]
+
+
+async def read_evidence(uow: UnitOfWork) -> Evidence:
+    """Everything that is compared, as of one moment. Raises: KMSInternalException."""
+    streams: list[StreamRow] = []
+    while page := list(await uow.audit_streams.list(after=streams[-1].number if streams else 0, limit=PAGE)):
+        streams += page
+    keys: list[KeyTrace] = []
+    while traces := list(await uow.audit_streams.keys_stored(after=(keys[-1].account, keys[-1].key_id) if keys else ("", ""), limit=PAGE)):
+        keys += traces
+    return Evidence(tuple(streams), dict(await uow.audit_streams.events_stored(limit=EVENTS_MAX)), tuple(keys))
+
+
+class Mentions:
+    """What records tell of."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._wanted = set(evidence.events)
+        self.events: set[str] = set()
+        self.arns: dict[str, set[str]] = {CREATES: set(), SCHEDULES: set()}
+
+    def visit(self, record: Mapping[str, Any]) -> None:
+        """Take note of one record."""
+        event_id = record.get("eventID")
+        if event_id in self._wanted:
+            self.events.add(event_id)
+        arns = self.arns.get(record["eventName"])
+        if arns is not None and "errorCode" not in record:
+            arns.update(each["ARN"] for each in record.get("resources") or ())
+
+
+def verify_against(directories: Sequence[Path], evidence: Evidence, keys: AuditKeys) -> list[Report]:
+    """One report for each directory; what no single one is to blame for stands in the first.
+
+    All directories of all processes of the Region must be given together.
+    """
+    mentions = Mentions(evidence)
+    pins = {row.head.stream: [_pin(row)] for row in evidence.streams if row.head.sequence >= 0}
+    reports = [verify_directory(path, Expected(keys, keys.names.region, pins, mentions.visit)) for path in directories]
+    found = {stream.stream: (report, stream) for report in reports for stream in report.streams}
+    for row in evidence.streams:
+        _compare_stream(reports[0], row, found.get(row.head.stream))
+    for report in reports:
+        _check_registered(report, {row.head.stream for row in evidence.streams})
+    _compare_mentions(reports[0], evidence, mentions)
+    return reports
+
+
+def _pin(row: StreamRow) -> Pin:
+    return Pin(row.head.sequence, row.head.hash, "the database")
+
+
+def _compare_stream(first: Report, row: StreamRow, found: tuple[Report, StreamReport] | None) -> None:
+    if found is None:
+        if row.head.sequence >= 0:  # one without a record was never answered under
+            text = f"stream {row.head.stream} of {row.replica}, opened {row.opened_at:%Y-%m-%dT%H:%M:%SZ}, is missing"
+            first.add(Verdict.INCOMPLETE, first.path, f"{text}: the database has seen {row.head.sequence + 1} records of it")
+        return
+    report, stream = found
+    digests = sum(1 for name in report.digests if name == stream.stream)
+    if digests < row.head.digests:
+        text = f"stream {stream.stream} has {digests} digests, and the database has seen {row.head.digests}"
+        report.add(Verdict.INCOMPLETE, stream.paths[-1], text)
+    if row.is_closed and stream.records > row.head.sequence + 1:
+        text = f"the stream goes on after record {row.head.sequence}, with which it was closed"
+        report.add(Verdict.TAMPERED, stream.paths[-1], text)
+
+
+def _check_registered(report: Report, registered: set[str]) -> None:
+    """A stream is known to the database, or is one that a known stream follows on: then it is of an earlier release, or the
+    database was restored."""
+    known, by_name = set(registered), {stream.stream: stream for stream in report.streams}
+    for stream in report.streams:
+        each = stream
+        while each.stream in known and each.previous_stream in by_name and each.previous_stream not in known:
+            known.add(each.previous_stream)
+            each = by_name[each.previous_stream]
+    for stream in report.streams:
+        if stream.stream not in known:
+            report.add(Verdict.TAMPERED, stream.paths[0], f"the database does not know stream {stream.stream}")
+
+
+def _compare_mentions(report: Report, evidence: Evidence, mentions: Mentions) -> None:
+    events = [f"no record {name}: {where}" for name, where in evidence.events.items() if name not in mentions.events]
+    created = [f"no record of the creation of {key.arn}" for key in evidence.keys if key.arn not in mentions.arns[CREATES]]
+    scheduled = [
+        f"no record that scheduled the deletion of {key.arn}"
+        for key in evidence.keys
+        if key.is_to_be_deleted and key.arn not in mentions.arns[SCHEDULES]
+    ]
+    for missing in (events, created, scheduled):
+        for text in missing[:NAMED_MAX]:
+            report.add(Verdict.INCOMPLETE, report.path, text)
+        if len(missing) > NAMED_MAX:
+            report.add(Verdict.INCOMPLETE, report.path, f"{len(missing) - NAMED_MAX} more like the last")

@@ -1,0 +1,192 @@
+"""The files of an audit directory: which stream each holds, where streams end, what stands in them.
+
+Names only help the eye. A file says itself which stream it holds and where in it; a stream says itself which one came before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from meridian.audit import digest as digests
+from meridian.audit.chain import leaf_hash
+from meridian.audit.digest import DigestLink, read_digest
+
+SUFFIX: Final = ".jsonl"
+TAIL_BYTES: Final = 1 << 20
+LINE_BYTES_MAX: Final = 1 << 20
+NUMBER_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The first record of a segment, as far as it tells where the segment belongs."""
+
+    path: Path
+    stream: str
+    sequence: int
+    record: dict[str, Any]
+
+    @property
+    def is_opening(self) -> bool:
+        return self.record.get("eventName") == "StreamOpen" and self.sequence == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where an earlier stream ends."""
+
+    stream: str
+    last_hash: str
+    torn_bytes: int
+    digest: DigestLink | None
+    """The last that was signed of it."""
+
+
+def segment_name(stamp: str, stream: str, number: int) -> str:
+    """The name of a stream's segment; sorted names are in order within a stream. The first has number 1."""
+    return f"{stamp}-{stream}-{number:0{NUMBER_DIGITS}d}{SUFFIX}"
+
+
+def digest_name(stamp: str, stream: str, number: int) -> str:
+    """The name of a stream's digest. The first has number 0."""
+    return f"{stamp}-{stream}-{number:0{NUMBER_DIGITS}d}{digests.SUFFIX}"
+
+
+def segments_in(directory: Path) -> list[Path]:
+    """The segments in a directory, sorted by name."""
+    return sorted(p for p in directory.glob(f"*{SUFFIX}") if p.is_file())
+
+
+def digests_in(directory: Path) -> list[Path]:
+    """The digest files in a directory, sorted by name."""
+    return sorted(p for p in directory.glob(f"*{digests.SUFFIX}") if p.is_file())
+
+
+def head_of(path: Path) -> Head | None:
+    """What the first line of a segment says; None if it is no audit record. Raises: OSError."""
+    with path.open("rb") as file:
+        line = file.readline(LINE_BYTES_MAX)
+    try:
+        record: Any = orjson.loads(line)
+        stream, sequence = record["meridian"]["stream"], record["meridian"]["seq"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not line.endswith(b"\n") or not isinstance(stream, str) or not isinstance(sequence, int):
+        return None
+    return Head(path, stream, sequence, record)
+
+
+def events_in(directory: Path, event_ids: Collection[str]) -> set[str]:
+    """Which of these event ids stand in the streams of a directory; the newest names are read first."""
+    missing, found = set(event_ids), set()
+    for path in reversed(segments_in(directory)):
+        if not missing:
+            break
+        text = path.read_bytes()
+        here = {name for name in missing if name.encode() in text}
+        found |= here
+        missing -= here
+    return found
+
+
+def streams_of(heads: Iterable[Head]) -> dict[str, list[Head]]:
+    """The segments of each stream, in their order within it."""
+    found: dict[str, list[Head]] = {}
+    for head in sorted(heads, key=lambda each: each.sequence):
+        found.setdefault(head.stream, []).append(head)
+    return found
+
+
+def newest_stream(streams: dict[str, list[Head]]) -> list[Head]:
+    """The segments of the stream that no other says it follows on; empty without streams. The name decides only between several."""
+    before = {segments[0].record["meridian"].get("previousStream") for segments in streams.values()}
+    ends = [segments for stream, segments in streams.items() if stream not in before] or list(streams.values())
+    return max(ends, key=lambda segments: segments[0].path.name, default=[])
+
+
+def cut_torn_tail(directory: Path) -> Tail | None:
+    """Where the newest stream ends, after cutting off a last line that was not written whole. None without an earlier stream.
+
+    A segment in which nothing whole was ever written is removed: nobody was answered under it. The first one of a stream that a
+    digest speaks of stays. Of each stream only the first and the last segment are looked at.
+    """
+    signed, runs, heads, torn = {_stem(path) for path in digests_in(directory)}, _runs(directory), {}, 0
+    for stem, paths in runs.items():
+        if head_of(paths[-1]) is None and _holds_no_line(paths[-1]):
+            torn += _cut_to_last_line(paths[-1])
+            if stem not in signed or len(paths) > 1:
+                paths.pop().unlink()
+        head = head_of(paths[0]) if paths else None
+        if head is not None:
+            heads[head] = paths[-1]
+    newest = newest_stream(streams_of(heads))
+    if not newest:
+        return None
+    last = heads[newest[0]]
+    torn += _cut_to_last_line(last)
+    return Tail(newest[0].stream, _last_leaf(last), torn, _last_digest(directory, heads, newest[0].stream))
+
+
+def _runs(directory: Path) -> dict[str, list[Path]]:
+    """The segments that belong together by their names, in their order."""
+    found: dict[str, list[Path]] = {}
+    for path in segments_in(directory):
+        found.setdefault(_stem(path), []).append(path)
+    return found
+
+
+def _stem(path: Path) -> str:
+    """What the names of a stream's files have in common."""
+    return path.stem.rsplit("-", 1)[0]
+
+
+def number_of(path: Path) -> int:
+    """The number of a segment or digest, by its name; -1 for a name of another form."""
+    number = path.stem.rsplit("-", 1)[-1]
+    return int(number) if len(number) == NUMBER_DIGITS and number.isdecimal() else -1
+
+
+def _holds_no_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(LINE_BYTES_MAX)
+    return b"\n" not in start and len(start) < LINE_BYTES_MAX
+
+
+def _cut_to_last_line(path: Path) -> int:
+    """How many bytes behind the last newline were cut off."""
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        start = max(0, size - TAIL_BYTES)
+        file.seek(start)
+        tail = file.read()
+        torn = len(tail) - (tail.rfind(b"\n") + 1)
+        if torn:
+            file.truncate(size - torn)
+            os.fsync(file.fileno())
+    return torn
+
+
+def _last_leaf(path: Path) -> str:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL_BYTES))
+        return leaf_hash(file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1])
+
+
+def _last_digest(directory: Path, heads: Iterable[Head], stream: str) -> DigestLink | None:
+    """The last digest of the stream; where a crash left it without, of the one before it. Raises: OSError."""
+    before = {head.stream: str(head.record["meridian"].get("previousStream")) for head in heads}
+    while stream in before:
+        for path in sorted(directory.glob(f"*-{stream}-*{digests.SUFFIX}"), key=number_of, reverse=True):
+            try:
+                return read_digest(path).link
+            except ValueError:
+                continue  # verification tells of it
+        stream = before.pop(stream)
+    return None

@@ -1,0 +1,302 @@
+"""Verification of audit directories, from files and public keys alone.
+
+What it cannot see is what no file speaks of any more: records, digests and streams cut off the end together. `against_database` can.
+
+Source: docs/spec/audit.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from meridian.audit.check_digests import check_digests
+from meridian.audit.check_stream import Pin, StreamCheck, Visit, Vouchers
+from meridian.audit.digest import SUFFIX as DIGEST_SUFFIX
+from meridian.audit.digest import Digest, read_digest
+from meridian.audit.findings import Report, StreamReport, Verdict
+from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError, RegionNames
+from meridian.audit.stream_files import SUFFIX, Head, digests_in, head_of, number_of, segment_name, segments_in, streams_of
+
+TIMES_READ_MAX = 3
+OVERDUE = 2
+"""How many intervals a digest may be late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the reader knows of the log beforehand; without it a log can only be compared with itself."""
+
+    keys: AuditKeys | None = None
+    """Audit keys of the Region from a place that whoever changes the log cannot change."""
+    region: str = ""
+    pins: Mapping[str, Sequence[Pin]] = field(default_factory=dict)
+    """Records that the database has seen, by stream."""
+    visit: Visit | None = None
+    """Sees every record that belongs to a chain."""
+
+
+def verify_file(path: Path) -> Report:
+    """The chain of one file alone; who wrote it, and what came before and after, is not looked at."""
+    report = Report(path)
+    head = _head(report, path)
+    if head is not None:
+        check = StreamCheck(head.stream, [head], Vouchers(), None)
+        if head.sequence == 0:
+            _take(report, check.run())
+            report.add(Verdict.INCOMPLETE, path, "one file says nothing of its signatures: verify the directory")
+        else:
+            report.add(Verdict.INCOMPLETE, path, "the file is a later segment of its stream: verify the directory")
+    return report
+
+
+def verify_directory(directory: Path, expected: Expected) -> Report:
+    """Everything in one directory. A log that grows meanwhile is read again, three times at most."""
+    for _ in range(TIMES_READ_MAX):
+        before = digests_in(directory)
+        report = DirectoryCheck(directory, expected).run()
+        if digests_in(directory) == before:
+            break
+    return report
+
+
+class DirectoryCheck:
+    """The state of verifying one directory."""
+
+    def __init__(self, directory: Path, expected: Expected) -> None:
+        self._directory = directory
+        self._expected = expected
+        self._report = Report(directory)
+
+    def run(self) -> Report:
+        report = self._report
+        try:
+            digests = self._digests()  # first of all: what they sign is on the disk before them
+            streams = streams_of(self._heads())
+            self._foreign_files()
+        except OSError as fault:
+            report.add(Verdict.UNREADABLE, self._directory, fault.strerror or str(fault))
+            return report
+        if not streams and not report.findings:
+            report.add(Verdict.UNREADABLE, self._directory, "there are no audit streams")
+            return report
+        keys = self._keys(bool(digests))
+        sound = check_digests(report, digests, keys)
+        report.digests = [digest.extent.stream for digest in sound]
+        vouchers = self._vouchers(streams, sound)
+        for stream, segments in streams.items():
+            _take(report, StreamCheck(stream, segments, vouchers[stream], self._expected.visit).run())
+        self._check_names(streams)
+        self._check_regions(keys)
+        self._check_epochs(sound)
+        self._check_links()
+        self._check_signed()
+        return report
+
+    # ---- what there is
+
+    def _digests(self) -> list[Digest]:
+        found = []
+        for path in digests_in(self._directory):
+            try:
+                found.append(read_digest(path))
+            except ValueError as fault:
+                self._report.add(Verdict.TAMPERED, path, str(fault))
+        return found
+
+    def _heads(self) -> list[Head]:
+        heads = [_head(self._report, path) for path in segments_in(self._directory)]
+        return [head for head in heads if head is not None]
+
+    def _foreign_files(self) -> None:
+        for path in sorted(self._directory.iterdir()):
+            is_own = path.suffix in (SUFFIX, DIGEST_SUFFIX) or path.name in (KEYS_FILE, "lost+found")
+            if not is_own and not path.name.startswith("."):
+                self._report.add(Verdict.TAMPERED, path, "this is no file of the audit log")
+
+    def _keys(self, are_needed: bool) -> AuditKeys | None:
+        """The keys that signatures are checked with: the ones that are pinned, and those beside the log that follow on them."""
+        report, pinned, path = self._report, self._expected.keys, self._directory / KEYS_FILE
+        beside: AuditKeys | None = None
+        try:
+            with path.open("rb") as file:
+                beside = AuditKeys.from_json(file.read(KEYS_FILE_BYTES_MAX))
+            if pinned is not None:
+                return pinned.following(beside.keys)
+            trusted = AuditKeys(beside.names, beside.keys[:1]).following(beside.keys)
+        except FileNotFoundError:
+            if pinned is None and are_needed:
+                report.add(Verdict.INCOMPLETE, path, "there are no audit keys: signatures were not checked; give them with --keys")
+            return pinned
+        except (AuditKeysError, OSError) as fault:
+            report.add(Verdict.TAMPERED, path, str(fault))
+            return pinned
+        report.unproven.append(
+            f"{self._directory}: signatures were checked with the keys found beside the log, which whoever changes the log can change, "
+            "too; pin them with --keys"
+        )
+        return trusted
+
+    def _vouchers(self, streams: Mapping[str, Sequence[Head]], digests: Sequence[Digest]) -> dict[str, Vouchers]:
+        """What digests, later streams and the database say of each stream."""
+        found = {stream: Vouchers([d for d in digests if d.extent.stream == stream]) for stream in streams}
+        for digest in digests:
+            if digest.extent.stream not in streams:
+                text = f"stream {digest.extent.stream}, of which it signed {digest.extent.treeSize} records, is missing"
+                self._report.add(Verdict.INCOMPLETE, digest.path, text)
+        for segments in streams.values():
+            self._pin(found, segments[0])
+        for stream, pins in self._expected.pins.items():
+            if stream in found:
+                found[stream].pins += pins
+        return found
+
+    def _pin(self, found: Mapping[str, Vouchers], opening: Head) -> None:
+        registered = opening.record["meridian"].get("registered") if opening.is_opening else None
+        if not isinstance(registered, dict):
+            return
+        stream, sequence = str(registered.get("stream")), registered.get("seq")
+        if stream in found and isinstance(sequence, int) and sequence >= 0:
+            who = f"the database, by the StreamOpen of {opening.path.name},"
+            found[stream].pins.append(Pin(sequence, str(registered.get("hash")), who))
+        elif stream not in found and stream != opening.record["meridian"].get("previousStream"):
+            text = f"stream {stream}, which the database knew as the one before, is missing"
+            self._report.add(Verdict.INCOMPLETE, opening.path, text, 1)
+
+    # ---- what fits together
+
+    def _check_names(self, streams: Mapping[str, Sequence[Head]]) -> None:
+        for stream, segments in streams.items():
+            first = segments[0].record["meridian"].get("segment") if segments[0].is_opening else None
+            for at, segment in enumerate(segments, 1):
+                if first is None:
+                    is_own = stream in segment.path.name
+                    name = f"one with {stream} in it"
+                else:
+                    name = segment_name(str(first).split("-", 1)[0], stream, at)
+                    is_own = segment.path.name == name
+                if not is_own:
+                    self._report.add(Verdict.TAMPERED, segment.path, f"the file was renamed: its name was {name}")
+
+    def _check_regions(self, keys: AuditKeys | None) -> None:
+        """Every stream is of the Region that is expected, or at least of the one that the others are of."""
+        streams = [stream for stream in self._report.streams if stream.opening]
+        names = keys.names if keys is not None else next((made for s in streams if (made := _names(s)) is not None), None)
+        region = self._expected.region or (names.region if names else next((str(s.opening.get("region")) for s in streams), ""))
+        for stream in streams:
+            own = _names(stream)
+            if own is not None and names is not None and own != names:
+                self._report.add(Verdict.TAMPERED, stream.paths[0], f"the stream is of {own}, not of {names}", 1)
+            elif stream.opening.get("region", region) != region:
+                self._report.add(Verdict.TAMPERED, stream.paths[0], f"the stream is of {stream.opening['region']}, not of {region}", 1)
+
+    def _check_epochs(self, digests: Sequence[Digest]) -> None:
+        known = {stream.stream: stream for stream in self._report.streams if stream.opening}
+        for digest in digests:
+            stream = known.get(digest.extent.stream)
+            if stream is not None and stream.opening.get("epoch") != digest.extent.epoch:
+                text = f"the stream says epoch {stream.opening.get('epoch')}, digest {digest.name} {digest.extent.epoch}"
+                self._report.add(Verdict.TAMPERED, stream.paths[0], text, 1)
+        for stream in known.values():
+            before = known.get(stream.previous_stream)
+            if before is not None and int(stream.opening.get("epoch", 0)) < int(before.opening.get("epoch", 0)):
+                self._report.add(Verdict.TAMPERED, stream.paths[0], "its epoch is lower than that of the stream before it", 1)
+
+    def _check_links(self) -> None:
+        """Each stream begins where the one before it ended, and no two where the same ended."""
+        report = self._report
+        known = {stream.stream: stream for stream in report.streams}
+        after: dict[str, StreamReport] = {}
+        for stream in report.streams:
+            if not stream.opening:
+                continue
+            name = stream.previous_stream
+            if name in after:
+                text = f"stream {after[name].stream} already follows on {name or 'nothing'}"
+                report.add(Verdict.TAMPERED, stream.paths[0], text, 1)
+            after[name] = stream
+            before = known.get(name)
+            if name and before is None:
+                report.add(Verdict.INCOMPLETE, stream.paths[0], f"the stream before it, {name}, is missing", 1)
+            elif before is not None and before.finding is None and before.last_hash != stream.opening.get("previousHash"):
+                text = "the stream ends earlier, or otherwise, than the next stream says"
+                report.add(Verdict.TAMPERED, before.paths[-1], text, before.records + 1)
+        for stream in report.streams:
+            _vouch_backwards(stream, known)
+
+    def _check_signed(self) -> None:
+        for stream in self._report.streams:
+            covered = max(stream.signed, stream.vouched)
+            if stream.finding is not None or covered == stream.records:
+                continue
+            path, tail = stream.paths[-1], stream.records - covered
+            if not stream.signed and not stream.vouched:
+                self._report.add(Verdict.INCOMPLETE, path, f"no digest speaks of stream {stream.stream}: its {tail} records are unsigned")
+            elif stream.is_closed:
+                text = f"the last {tail} records are unsigned: the digest that was made when the stream was closed is missing"
+                self._report.add(Verdict.INCOMPLETE, path, text)
+            elif _is_overdue(stream):
+                text = f"the last {tail} records are unsigned, although a digest was due after {stream.signed_until}"
+                self._report.add(Verdict.INCOMPLETE, path, text)
+            elif stream.stream not in self._expected.pins:
+                self._report.unproven.append(f"{path}: the last {tail} records are not signed yet, so nobody vouches for them")
+        if not self._expected.pins:
+            self._report.unproven.append(
+                f"{self._directory}: whether the log went on after its last record is not known from the files; compare with --against-db"
+            )
+
+
+def _head(report: Report, path: Path) -> Head | None:
+    try:
+        head = head_of(path)
+        if head is None and path.stat().st_size == 0:
+            if number_of(path) <= 1:
+                report.add(Verdict.INCOMPLETE, path, "the file is empty", 1)
+            return None  # a later segment that is about to be written; what was in it before shows by what vouches for it
+    except OSError as fault:
+        report.add(Verdict.UNREADABLE, path, fault.strerror or str(fault))
+        return None
+    if head is None:
+        with path.open("rb") as file:
+            is_whole = file.readline().endswith(b"\n")
+        verdict, text = (Verdict.TAMPERED, "the line is no audit record") if is_whole else (Verdict.INCOMPLETE, "it has no whole line")
+        report.add(verdict, path, text, 1)
+    return head
+
+
+def _take(report: Report, stream: StreamReport) -> None:
+    report.streams.append(stream)
+    if stream.finding is not None:
+        report.findings.append(stream.finding)
+
+
+def _names(stream: StreamReport) -> RegionNames | None:
+    """The names in a StreamOpen; None in one of a release that wrote the Region alone."""
+    opening = stream.opening
+    if "deployment" not in opening:
+        return None
+    return RegionNames(str(opening["deployment"]), str(opening.get("partition")), str(opening.get("region")))
+
+
+def _vouch_backwards(stream: StreamReport, known: Mapping[str, StreamReport]) -> None:
+    """A stream whose beginning is vouched for vouches for the end of the one before, and so on."""
+    while stream.signed or stream.vouched:
+        before = known.get(stream.previous_stream)
+        is_linked = before is not None and before.finding is None and before.last_hash == stream.opening.get("previousHash")
+        if before is None or not is_linked or before.vouched == before.records:
+            return
+        before.vouched = before.records
+        stream = before
+
+
+def _is_overdue(stream: StreamReport) -> bool:
+    seconds = stream.opening.get("digestSeconds")
+    if not isinstance(seconds, int | float) or not stream.signed_until or not stream.last_time:
+        return False
+    try:
+        last, signed = (datetime.fromisoformat(moment) for moment in (stream.last_time, stream.signed_until))
+    except ValueError:
+        return True
+    return last - signed > OVERDUE * timedelta(seconds=seconds)

@@ -1,0 +1,37 @@
+"""How many names a client certificate has: a transport that finds two shows none, which must not look like a certificate without."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from meridian.crypto.certificate_uris import certificate_uris
+from meridian.errors import UnrecognizedClientException
+
+CERTIFICATES_MAX: Final = 4096
+
+
+class CertificateNames:
+    """Certificate → the URIs among its names, read once per certificate; bounded."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
+
+    def of(self, pem: bytes) -> tuple[str, ...]:
+        """The names of a certificate, none where the connection showed no certificate. Raises: UnrecognizedClientException if it cannot
+        be read."""
+        names = self._known.get(pem)
+        if names is None:
+            names = self._known[pem] = _read(pem)
+            if len(self._known) > CERTIFICATES_MAX:
+                self._known.popitem(last=False)
+        return names
+
+
+def _read(pem: bytes) -> tuple[str, ...]:
+    if not pem:
+        return ()
+    try:
+        return certificate_uris(pem)
+    except ValueError as fault:
+        raise UnrecognizedClientException(reason="client certificate cannot be read") from fault

@@ -1,0 +1,101 @@
+"""A record is at most 16 KiB, whatever a request holds: the largest parts of a longer one are cut, each to a beginning and a digest.
+
+Encryption contexts go last, so that decisions about them can be made again. A part that was cut is `{"cut": {…}}`, which no other part
+looks like: `bytes` and `sha256` are those of the part as JSON, or of the text itself; `beginning` is there where it is short.
+
+Source: docs/spec/audit.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+RECORD_BYTES_MAX: Final = 16 * 1024
+STORED_BYTES_MAX: Final = RECORD_BYTES_MAX - 512
+"""Of a record that is not chained yet: its place in a stream comes on top."""
+CUT: Final = "cut"
+PART_BYTES_MIN: Final = 512
+"""Smaller parts are not cut: their digests would be as long."""
+BEGINNING_CHARACTERS: Final = 128
+BEGINNING_BYTES_MAX: Final = 256
+SHARE: Final = 4
+"""A member that makes this part of a value is cut in the value's place."""
+MEMBERS_MAX: Final = 64
+"""Of more members none is looked for: they are cut together."""
+SECTIONS: Final = ("requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "meridian")
+CONTEXTS: Final = frozenset({"encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext"})
+
+Place = tuple[Any, Any]
+"""What holds a part, and its name or number there."""
+
+
+def shortened(line: bytes, bytes_max: int = RECORD_BYTES_MAX) -> bytes:
+    """A record's line, and where it is longer than `bytes_max`, one that is not, with parts cut."""
+    if len(line) <= bytes_max:
+        return line
+    record = orjson.loads(line)
+    over = len(line) - bytes_max
+    for size, (holder, name) in _parts(record):
+        while over > 0 and size > PART_BYTES_MIN:
+            inner, at = _inmost(holder, name, size)
+            inner[at] = cut(inner[at])
+            left = _size(holder[name])
+            over, size = over - (size - left), left
+    return orjson.dumps(record)
+
+
+def cut(value: Any) -> dict[str, Any]:
+    """What is left of a part."""
+    written = value.encode() if isinstance(value, str) else orjson.dumps(value)
+    left: dict[str, Any] = {"bytes": len(written), "sha256": sha256(written).hexdigest()}
+    beginning = value[:BEGINNING_CHARACTERS] if isinstance(value, str) else ""
+    if beginning and _size(beginning) <= BEGINNING_BYTES_MAX:
+        left["beginning"] = beginning
+    return {CUT: left}
+
+
+def is_cut(value: Any) -> bool:
+    """Whether a part of a record was cut. An encryption context has texts alone for values, and so never looks like it."""
+    return isinstance(value, dict) and isinstance(value.get(CUT), dict)
+
+
+def holds_cut(value: Any) -> bool:
+    """Whether anything inside a part was cut."""
+    if isinstance(value, dict):
+        return is_cut(value) or any(map(holds_cut, value.values()))
+    return isinstance(value, list) and any(map(holds_cut, value))
+
+
+def _parts(record: dict[str, Any]) -> list[tuple[int, Place]]:
+    """Every part that can be cut, in the order of cutting: the largest first, encryption contexts last."""
+    holders = [record, *(inner for inner in map(record.get, SECTIONS) if isinstance(inner, dict))]
+    places = [(holder, name) for holder in holders for name in holder if holder is not record or name not in SECTIONS]
+    sized = [(_size(holder[name]), (holder, name)) for holder, name in places]
+    return sorted(sized, key=lambda part: (part[1][1] in CONTEXTS, -part[0]))
+
+
+def _inmost(holder: Any, name: Any, size: int) -> Place:
+    """The place inside a part that is best cut: one member where it makes much of the part, else the part."""
+    while not is_cut(holder[name]):
+        value = holder[name]
+        names = _names(value)
+        members = [(_size(value[at]), at) for at in names if not is_cut(value[at])] if len(names) <= MEMBERS_MAX else []
+        largest, at = max(members, key=lambda member: member[0], default=(0, None))
+        if largest <= PART_BYTES_MIN or largest * SHARE < size:
+            break
+        holder, name, size = value, at, largest
+    return holder, name
+
+
+def _names(value: Any) -> Sequence[Any]:
+    if isinstance(value, dict):
+        return list(value)
+    return range(len(value)) if isinstance(value, list) else ()
+
+
+def _size(value: Any) -> int:
+    return len(orjson.dumps(value))

@@ -1,0 +1,144 @@
+"""Who a Region is and whom it believes, as its files say: certificates, authorities, principals and the deny list.
+
+Read once before anything listens, and again whenever the files change.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from meridian.adapters.live_principals import LivePrincipals, read_denied
+from meridian.adapters.principals_file import FilePrincipals
+from meridian.authentication.certificate_check import CertificateCheck
+from meridian.crypto.certificate_life import CertificateLife
+from meridian.engine.secret_files import FileFault
+from meridian.ports.clock import Clock
+from meridian.settings import ListenerSettings, Settings
+from meridian.transport.tls_files import GrpcTls, HttpTls, TlsFiles, TlsPaths, new_context, read_tls
+from meridian.workers.reloaded_files import ReloadedFiles
+
+Kind = tuple[ReloadedFiles, str]
+
+
+class GrpcListener:
+    """Mutual TLS of one gRPC listener, and what its clients' certificates must be."""
+
+    def __init__(self, name: str, settings: ListenerSettings, clock: Clock) -> None:
+        """Raises: FileFault."""
+        tls = settings.tls
+        self._name = name
+        self._clock = clock
+        self._paths = TlsPaths(tls.certificate, tls.private_key, tls.client_ca)
+        self.files = _naming(f"{name}.tls", lambda: read_tls(self._paths, clock.now()))
+        self.tls = GrpcTls(self.files)
+        self.check = CertificateCheck(self.files.client_ca, hours_max=settings.client_certificate_hours_max)
+        self.on_change: Callable[[TlsFiles], None] | None = None
+        """Called with new files, after the listener uses them."""
+
+    def kind(self) -> Kind:
+        return ReloadedFiles(f"{self._name}.tls", lambda: self._paths.all, self._read, self._use), self.files.digest
+
+    def _read(self) -> tuple[str, TlsFiles]:
+        files = read_tls(self._paths, self._clock.now())
+        return files.digest, files
+
+    def _use(self, files: TlsFiles) -> None:
+        if files.client_ca != self.files.client_ca:
+            self.check.use_authorities(files.client_ca)
+        self.tls.use(files)
+        self.files = files
+        if self.on_change is not None:
+            self.on_change(files)
+
+
+class AwsListener:
+    """TLS of the AWS wire."""
+
+    def __init__(self, paths: TlsPaths, clock: Clock) -> None:
+        """Raises: FileFault."""
+        self._clock = clock
+        self._paths = paths
+        self.files = _naming("aws.tls", lambda: read_tls(paths, clock.now()))
+        self.tls = _naming("aws.tls", lambda: HttpTls(paths))
+
+    def kind(self) -> Kind:
+        return ReloadedFiles("aws.tls", lambda: self._paths.all, self._read, self._use), self.files.digest
+
+    def _read(self) -> tuple[str, tuple[TlsFiles, ssl.SSLContext]]:
+        files = read_tls(self._paths, self._clock.now())
+        return files.digest, (files, new_context(self._paths))
+
+    def _use(self, value: tuple[TlsFiles, ssl.SSLContext]) -> None:
+        self.files, context = value
+        self.tls.use(context)
+
+
+class Identity:
+    """Everything of a Region that its identity files decide."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Raises: FileFault that begins with the name of the setting, with every fault of the principals."""
+        self._settings = settings
+        self.grpc = GrpcListener("grpc", settings.grpc, clock)
+        self.peer = GrpcListener("peer", settings.peer, clock)
+        self.aws: AwsListener | None = None
+        if settings.aws is not None and settings.aws.tls is not None:
+            self.aws = AwsListener(TlsPaths(settings.aws.tls.certificate, settings.aws.tls.private_key, None), clock)
+        self._principals = _naming("principals", self._read_principals)
+        denied = _naming("denied_spiffe_ids", self._read_denied)
+        self._denied_digest = _digest(denied)
+        self.principals = LivePrincipals(self._principals, denied, accepts_tokens=settings.grpc.bearer_tokens)
+
+    def kinds(self) -> list[Kind]:
+        """What is read again, each with the digest of what is in force."""
+        s = self._settings
+        principals = ReloadedFiles(
+            "principals", lambda: (s.principals, *self.principals.secret_files), self._reread_principals, self.principals.use_principals
+        )
+        found = [self.grpc.kind(), self.peer.kind(), (principals, self._principals.digest)]
+        found += [self.aws.kind()] if self.aws is not None else []
+        if s.denied_spiffe_ids is not None:
+            path = s.denied_spiffe_ids
+            denied = ReloadedFiles("denied_spiffe_ids", lambda: (path,), self._reread_denied, self.principals.use_denied)
+            found.append((denied, self._denied_digest))
+        return found
+
+    def certificates(self) -> Iterator[tuple[str, str, CertificateLife]]:
+        """(listener, file, life) of each certificate in force."""
+        listeners: list[tuple[str, TlsFiles]] = [("grpc", self.grpc.files), ("peer", self.peer.files)]
+        listeners += [("aws", self.aws.files)] if self.aws is not None else []
+        for listener, files in listeners:
+            for file, life in files.lives:
+                yield listener, file, life
+
+    def _read_principals(self) -> FilePrincipals:
+        org_units = {account: row.org_units for account, row in self._settings.accounts.items()}
+        return FilePrincipals.load(self._settings.principals, partition=self._settings.partition, org_units=org_units)
+
+    def _reread_principals(self) -> tuple[str, FilePrincipals]:
+        found = self._read_principals()
+        return found.digest, found
+
+    def _read_denied(self) -> frozenset[str]:
+        path: Path | None = self._settings.denied_spiffe_ids
+        return read_denied(path) if path is not None else frozenset()
+
+    def _reread_denied(self) -> tuple[str, frozenset[str]]:
+        denied = self._read_denied()
+        return _digest(denied), denied
+
+
+def _digest(ids: frozenset[str]) -> str:
+    return sha256("\n".join(sorted(ids)).encode()).hexdigest()
+
+
+def _naming(setting: str, read: Callable[[], Any]) -> Any:
+    """What `read` answers. Raises: FileFault that begins with the name of the setting."""
+    try:
+        return read()
+    except FileFault as fault:
+        raise FileFault(f"{setting}: {fault}") from fault

@@ -1,0 +1,91 @@
+"""What the Region's database knows of its audit streams, apart from their files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHead:
+    """The last record of a stream that was durable."""
+
+    stream: str
+    sequence: int
+    """-1 before the first record."""
+    hash: str
+    """Leaf hash of that record."""
+    digests: int
+    """How many digests the stream has."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """A stream as it is registered."""
+
+    number: int
+    """Rises with each stream of the Region."""
+    replica: str
+    opened_at: datetime
+    head: StreamHead
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditKeyRow:
+    """The public half of an audit key. Rows are never removed."""
+
+    number: int
+    public_key: bytes
+    signature: bytes
+    """By the key before it; empty for the first."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTrace:
+    """What the database holds that records must tell of: one key."""
+
+    account: str
+    key_id: str
+    arn: str
+    created_at: datetime
+    is_to_be_deleted: bool
+
+
+class AuditStreams(Protocol):
+    """The register of streams and audit keys."""
+
+    async def open(self, stream: str, replica: str, *, now: datetime) -> None:
+        """Register a stream before its first record. Raises: VersionConflict if there is one of this name."""
+        ...
+
+    async def move(self, head: StreamHead, *, is_closed: bool) -> None:
+        """Note where a stream ends now. A head that lies before the one that is noted changes nothing."""
+        ...
+
+    async def newest(self, replica: str) -> StreamRow | None:
+        """The stream that this replica opened last."""
+        ...
+
+    async def list(self, *, after: int, limit: int) -> Sequence[StreamRow]:
+        """Streams with a greater number, in the order they were opened."""
+        ...
+
+    async def keys(self) -> Sequence[AuditKeyRow]:
+        """Every audit key that the Region ever had, oldest first."""
+        ...
+
+    async def insert_key(self, row: AuditKeyRow) -> None:
+        """Publish an audit key. Raises: VersionConflict if its number is taken."""
+        ...
+
+    async def events_stored(self, *, limit: int) -> Sequence[tuple[str, str]]:
+        """(event id, where it stands) of every event that other rows speak of."""
+        ...
+
+    async def keys_stored(self, *, after: tuple[str, str], limit: int) -> Sequence[KeyTrace]:
+        """Keys in the order of (account, key id), after this one."""
+        ...

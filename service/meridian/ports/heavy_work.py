@@ -1,0 +1,43 @@
+"""Work that would stop the event loop: run beside it, some at a time, by accounts in turn.
+
+Two kinds are told apart. Most of it leaves the interpreter to others while it computes, and runs in a thread (`HeavyWork`). What keeps
+the interpreter to itself would stop the loop from any thread, and runs in a process of its own (`HeldWork`), asked from such a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class HeavyWork(Protocol):
+    """A bounded number of threads behind a bounded queue."""
+
+    async def run(self, account: str, work: Callable[[], T]) -> T:
+        """What `work` answers, run in a thread. It must not change what the event loop reads.
+
+        Accounts take turns, and none has more than half of the queue or of the threads. Raises: ThrottlingException where the queue, or
+        the account's half of it, is full, or the turn has not come in time; and what `work` raises.
+        """
+        ...
+
+
+class HeldWork(Protocol):
+    """What keeps the interpreter to itself, in another process. Every call blocks: it belongs in `HeavyWork.run`, never on the loop.
+
+    Raises: KMSInternalException where the process ended or did not answer in time; the next call has another process.
+    """
+
+    def policies_as_json(self, text: str) -> str:
+        """Cedar policies in Cedar's JSON form. Raises: PolicySyntaxError."""
+        ...
+
+    def laid_out(self, text: str) -> str:
+        """Cedar policies in their canonical layout. Raises: PolicySyntaxError."""
+        ...
+
+    def rsa_key_from_outside(self, key_spec: str, pkcs8: bytes) -> bytes:
+        """The stored form of an RSA private key that somebody else made, its primes checked. Raises: ValueError."""
+        ...

@@ -1,0 +1,126 @@
+"""THE bounds of everything in a message between Regions: how long each text, how many of each list, and the form of names.
+
+A field that has no row here is a fault of this file; a test walks the contract.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+MEMBERS_MAX: Final = 64
+LINKS_MAX: Final = 32
+MATERIALS_MAX: Final = 1_000
+"""More than a key can have: a rotation every ninety days makes four in a year, and on-demand rotations have their quota."""
+
+REGION: Final = 32
+REQUEST: Final = 262_144
+KEY: Final = 256
+"""A transport public key, DER, P-384: 120 bytes."""
+SIGNED: Final = 1_048_576
+PEER_MESSAGE_BYTES_MAX: Final = 4 * 1_048_576
+"""Of a whole message, in both directions."""
+
+LISTS: Final = {
+    "members": MEMBERS_MAX,
+    "links": LINKS_MAX,
+    "materials": MATERIALS_MAX,
+    "material_ids": MATERIALS_MAX,
+    "envelopes": MATERIALS_MAX,
+    "digests": 200,
+    "comparisons": 200,
+    "replica_regions": MEMBERS_MAX,
+    "lost": MEMBERS_MAX,
+}
+"""Entries."""
+
+LENGTHS: Final = {
+    "account": 12,
+    "current": 64,
+    "current_material_id": 64,
+    "deployment": 128,
+    "description": 256,
+    "envelopes": 16_384,
+    "issuer_public_key": KEY,
+    "issuing_region": REGION,
+    "key_id": 64,
+    "key_metadata": 65_536,
+    "key_spec": 64,
+    "key_usage": 64,
+    "lost": REGION,
+    "material_id": 64,
+    "material_ids": 64,
+    "materials_hash": 32,
+    "method": 64,
+    "origin": 64,
+    "partition": 64,
+    "pending": 64,
+    "primary": REGION,
+    "primary_region": REGION,
+    "receiver_serial": 64,
+    "region": REGION,
+    "rejoin": REGION,
+    "replica_regions": REGION,
+    "replicate_key_request": REQUEST,
+    "request_id": 64,
+    "rotation_type": 32,
+    "serial": 64,
+    "signed_offer": 1_024,
+    "signed_state": SIGNED,
+    "source_ip": 64,
+    "status": 16,
+    "subject": 2_048,
+    "successor": REGION,
+    "term_issuer": REGION,
+    "term_origin": REGION,
+    "transport_public_key": KEY,
+    "update_primary_region_request": REQUEST,
+    "user_agent": 1_024,
+}
+"""Characters of texts, bytes of bytes; of each entry, where the field is a list."""
+
+HEX: Final = re.compile(r"([0-9a-f]{64})?\Z")
+SERIAL: Final = re.compile(r"([0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?\Z")
+"""The second form is that of memberships that began before serials proved their maker."""
+FORMS: Final = {
+    "account": re.compile(r"[0-9]{12}\Z"),
+    "key_id": re.compile(r"mrk-[0-9a-f]{32}\Z"),
+    "current": HEX,
+    "current_material_id": HEX,
+    "material_id": HEX,
+    "material_ids": HEX,
+    "pending": HEX,
+    "receiver_serial": SERIAL,
+    "serial": SERIAL,
+}
+
+
+class OutOfBounds(ValueError):
+    """A field is longer than it may be, or is not in its form; the message names it."""
+
+
+def require_bounds(message: Any) -> None:
+    """Raises: OutOfBounds for the first field of the message, or of any in it, that is out of its bounds."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for each in _entries(field, value):
+                require_bounds(each)
+        elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
+            for each in _entries(field, value):
+                _require(field.name, each)
+
+
+def _entries(field: Any, value: Any) -> Any:
+    if not field.is_repeated:
+        return (value,)
+    if len(value) > LISTS[field.name]:
+        raise OutOfBounds(f"{field.name} has more than {LISTS[field.name]} entries")
+    return value
+
+
+def _require(name: str, value: str | bytes) -> None:
+    if len(value) > LENGTHS[name]:
+        raise OutOfBounds(f"{name} is longer than {LENGTHS[name]}")
+    form = FORMS.get(name)
+    if form is not None and isinstance(value, str) and not form.match(value):
+        raise OutOfBounds(f"{name} is not in its form")

@@ -1,0 +1,32 @@
+"""What the gate refuses is a security event: told with the Region that said it, the set, and the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from meridian.errors import AccessDeniedException
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.replication.sets.told import NotBelieved
+
+
+class Refusals:
+    """Tells refusals of the gate, wherever they happen."""
+
+    def __init__(self, events: SecurityEvents) -> None:
+        self._events = events
+
+    def tell(self, peer: str, account: str, key_id: str, refusal: NotBelieved) -> None:
+        """Report that something this peer said about this set was refused."""
+        self._events.report(
+            SecurityEvent.PEER_MESSAGE_REFUSED, subject=peer, account=account, keyId=key_id, rule=str(refusal.rule), reason=str(refusal)
+        )
+
+    @contextmanager
+    def telling(self, peer: str, account: str, key_id: str) -> Iterator[None]:
+        """A refusal inside is told, and is AccessDeniedException for whoever called."""
+        try:
+            yield
+        except NotBelieved as refusal:
+            self.tell(peer, account, key_id, refusal)
+            raise AccessDeniedException(str(refusal)) from refusal

@@ -1,0 +1,45 @@
+"""What a gRPC connection and its metadata show of the caller, before a message is read."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+from meridian.domain.addresses import plain_address
+from meridian.domain.call import Evidence
+
+HEADERS: Final = frozenset({"authorization", "user-agent"})
+LOOPBACK: Final = "127.0.0.1"
+
+
+def evidence_of(context: Any) -> Evidence:
+    """The evidence of a call; `context` is gRPC's own."""
+    headers: dict[str, str] = {}
+    repeated = ""
+    for name, value in context.invocation_metadata():
+        if name in HEADERS:
+            if name in headers:
+                repeated = name
+            headers[name] = value
+    auth = context.auth_context()
+    spiffe = auth.get("peer_spiffe_id", ())
+    pem = auth.get("x509_pem_cert", ())
+    tls = auth.get("ssl_tls_version") or auth.get("security_level", ())
+    return Evidence(
+        spiffe_id=spiffe[0].decode() if len(spiffe) == 1 else "",
+        certificate_pem=pem[0] if pem else b"",
+        headers=headers,
+        source_ip=peer_address(context.peer()),
+        secure_transport=bool(auth),
+        user_agent=headers.get("user-agent", ""),
+        tls_version=tls[0].decode() if tls else "",
+        repeated=repeated,
+    )
+
+
+@lru_cache(maxsize=4096)
+def peer_address(peer: str) -> str:
+    """`ipv4:127.0.0.1:1234` → `127.0.0.1`; `ipv6:%5B::ffff:10.0.0.1%5D:1234` → `10.0.0.1`; a socket of this machine is loopback."""
+    kind, _, rest = peer.partition(":")
+    host = rest.rpartition(":")[0].replace("%5B", "[").replace("%5D", "]").strip("[]")
+    return plain_address(host.replace("%25", "%")) if kind in ("ipv4", "ipv6") and host else LOOPBACK

@@ -1,0 +1,55 @@
+"""What an HTTP listener asks of the application behind it, and what the application answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, NamedTuple, Protocol
+
+from meridian.domain.request_head import RequestHead
+from meridian.transport.http1.faults import RefusedRequest
+
+STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, whole."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    is_to_known_caller: bool = False
+    """Whether the caller has proved who he is; his connection then outlives those of callers who have not."""
+
+    def as_bytes(self, *, is_last: bool) -> bytes:
+        """What goes over the connection; `is_last` tells the client that the connection ends."""
+        lines = [STATUS_LINES[self.status]]
+        if self.status != HTTPStatus.NO_CONTENT:
+            lines.append(f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n")
+        lines += [f"{name}: {value}\r\n" for name, value in self.headers]
+        lines.append("connection: close\r\n\r\n" if is_last else "\r\n")
+        return "".join(lines).encode("latin-1") + self.body
+
+
+class Exchange(NamedTuple):
+    """What happens to a request whose head is known."""
+
+    keeps_body: bool
+    """Whether the body is wanted. One that is not is read and thrown away, and `answer` gets none of it."""
+    answer: Callable[[bytes], Awaitable[Answer]]
+    """Called once, with the whole body."""
+
+
+class Application(Protocol):
+    """Answers requests."""
+
+    def begin(self, head: RequestHead) -> Exchange:
+        """Decide from the head alone what happens. A body longer than the listener takes is not read: `answer` comes at once."""
+        ...
+
+    def refuse(self, refused: RefusedRequest) -> Answer:
+        """The answer to what is no request."""
+        ...

@@ -1,0 +1,162 @@
+"""An HTTP listener: a budget of connections, each with a place in the order in which they are given up.
+
+Where the budget is spent, a newcomer takes the place of the connection that has waited longest of those whose callers never proved
+who they are, then of those that rest between two requests. So nobody is kept out by connections that do nothing, and a caller at
+work is never cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from meridian.ports.security_events import SecurityEvents
+from meridian.transport.http1.application import Application
+from meridian.transport.http1.connection import ConnectionBounds, HttpConnection
+from meridian.transport.http1.head import Networks
+
+LOOK_SECONDS: Final = 1.0
+DRAIN_LOOK_SECONDS: Final = 0.05
+ACCEPT_AGAIN_SECONDS: Final = 0.1
+
+
+class HttpServer:
+    """One listener. Runs in the Region's own loop."""
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        name: str,
+        bounds: ConnectionBounds,
+        tls: ssl.SSLContext | None,
+        trusted_proxies: Networks,
+        events: SecurityEvents,
+    ) -> None:
+        self.application = application
+        self.name = name
+        self.bounds = bounds
+        self.tls = tls
+        self.trusted_proxies = trusted_proxies
+        self.events = events
+        self.given_up = 0
+        self.turned_away = 0
+        self._open: set[HttpConnection] = set()
+        self._unproven: dict[HttpConnection, None] = {}
+        self._resting: dict[HttpConnection, None] = {}
+        self._accepting: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Serve what connects to this socket, until `stop`."""
+        self.start(listening)
+        if self._accepting is not None:
+            await self._accepting
+
+    def start(self, listening: socket.socket) -> None:
+        """The same, in a task of its own."""
+        listening.setblocking(False)
+        loop = asyncio.get_running_loop()
+        self._accepting = loop.create_task(self._accept(listening, loop))
+        self._timer = loop.call_later(LOOK_SECONDS, self._look)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take no new connection, let answers under way be written, end all others."""
+        if self._accepting is None:
+            return
+        self._accepting.cancel()
+        await asyncio.gather(self._accepting, return_exceptions=True)
+        for connection in tuple(self._open):
+            connection.finish()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace_seconds
+        while self._open and loop.time() < until:
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+        for connection in tuple(self._open):
+            connection.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def connections(self) -> int:
+        """How many are open now."""
+        return len(self._open)
+
+    async def _accept(self, listening: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        with listening:
+            while True:
+                try:
+                    accepted, address = await loop.sock_accept(listening)
+                    self._admit(accepted, HttpConnection(self, loop, address[0]))
+                    await asyncio.sleep(0)  # a flood of newcomers is not all that the loop does
+                except OSError:  # gone before it was taken, or no open files are left
+                    await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
+                except Exception as fault:
+                    self.events.report_fault(fault, during=f"accepting on {self.name}")
+                    await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
+
+    def _admit(self, accepted: socket.socket, connection: HttpConnection) -> None:
+        """Give a new connection a place, if there is one or one can be made."""
+        if len(self._open) >= self.bounds.connections:
+            given_up = next(iter(self._unproven or self._resting), None)
+            if given_up is None:
+                self.turned_away += 1
+                accepted.close()
+                return
+            self.given_up += 1
+            self.forget(given_up)
+            given_up.abort()
+        self._open.add(connection)
+        self._unproven[connection] = None
+        connection.open(accepted)
+
+    # ---- what connections ask
+
+    def prove(self, connection: HttpConnection) -> None:
+        """Its caller is known from now on."""
+        self._unproven.pop(connection, None)
+
+    def rest(self, connection: HttpConnection, *, resting: bool) -> None:
+        """A connection waits for its next request, or has one again."""
+        self._resting.pop(connection, None)
+        if resting:
+            self._resting[connection] = None
+
+    def forget(self, connection: HttpConnection) -> None:
+        """It has ended."""
+        self._open.discard(connection)
+        self._unproven.pop(connection, None)
+        self._resting.pop(connection, None)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in tuple(self._open):
+            if connection.deadline < now:
+                connection.expire()
+        self._timer = loop.call_later(LOOK_SECONDS, self._look)
+
+
+class HttpMetrics:
+    """Connections of the listeners, as Prometheus wants them."""
+
+    def __init__(self, servers: list[HttpServer]) -> None:
+        self._servers = servers
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of every listener."""
+        is_open = GaugeMetricFamily("meridian_http_connections", "Open connections by listener.", labels=["listener"])
+        ended = CounterMetricFamily(
+            "meridian_http_connections_over_budget", "Connections given up for newcomers, or turned away.", labels=["listener", "what"]
+        )
+        for server in self._servers:
+            is_open.add_metric([server.name], server.connections)
+            ended.add_metric([server.name, "given_up"], server.given_up)
+            ended.add_metric([server.name, "turned_away"], server.turned_away)
+        yield is_open
+        yield ended

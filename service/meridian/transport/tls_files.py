@@ -1,0 +1,127 @@
+"""Certificates, private keys and authorities of listeners: read and checked as a whole, and changed while the listener serves.
+
+Connections that exist keep what they began with; the next handshake uses what was read last.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from meridian.crypto.certificate_life import CertificateLife, certificate_lives, require_key_of
+from meridian.engine.secret_files import FileFault, read_secret, read_trusted
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPaths:
+    """PEM files of one listener; no authority where its clients show no certificate."""
+
+    certificate: Path
+    private_key: Path
+    client_ca: Path | None
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        return (self.certificate, self.private_key, *([self.client_ca] if self.client_ca is not None else []))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TlsFiles:
+    """What the files of one listener hold, PEM, checked."""
+
+    certificate: bytes
+    private_key: bytes
+    client_ca: bytes
+    lives: tuple[tuple[str, CertificateLife], ...]
+    """("certificate" or "client_ca", life) of each certificate: of a chain and of a bundle, the one that ends first."""
+
+    @property
+    def digest(self) -> str:
+        return sha256(b"\0".join((self.certificate, self.private_key, self.client_ca))).hexdigest()
+
+
+def read_tls(paths: TlsPaths, now: datetime) -> TlsFiles:
+    """Raises: FileFault where a file cannot be used, the key is not that of the certificate, or a certificate is not valid now."""
+    certificate, private_key = read_trusted(paths.certificate), read_secret(paths.private_key)
+    client_ca = read_trusted(paths.client_ca) if paths.client_ca is not None else b""
+    lives = [("certificate", _life(paths.certificate, certificate, now, all))]
+    if paths.client_ca is not None:
+        lives.append(("client_ca", _life(paths.client_ca, client_ca, now, any)))
+    try:
+        require_key_of(certificate, private_key)
+    except ValueError as fault:
+        raise FileFault(f"{paths.private_key}: is not the private key of {paths.certificate}, or cannot be read") from fault
+    return TlsFiles(certificate, private_key, client_ca, tuple(lives))
+
+
+def _life(path: Path, pem: bytes, now: datetime, enough: Callable[[list[bool]], bool]) -> CertificateLife:
+    """The life that ends first. `enough`: whether `all` must be valid now, or `any`. Raises: FileFault."""
+    try:
+        lives = certificate_lives(pem)
+    except ValueError as fault:
+        raise FileFault(f"{path}: holds no certificate, or one that cannot be read") from fault
+    if not enough([life.not_before <= now < life.not_after for life in lives]):
+        spans = ", ".join(f"from {life.not_before:%Y-%m-%dT%H:%MZ} to {life.not_after:%Y-%m-%dT%H:%MZ}" for life in lives[:4])
+        raise FileFault(f"{path}: is not valid now, but {spans}")
+    return min(lives, key=lambda life: life.not_after)
+
+
+class GrpcTls:
+    """Mutual TLS of a gRPC listener: every client shows a certificate of the authority. Each handshake uses the newest files."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._next: Any = None
+        self.credentials: grpc.ServerCredentials = grpc.dynamic_ssl_server_credentials(
+            _configuration(files), self._fetch, require_client_authentication=True
+        )
+
+    def use(self, files: TlsFiles) -> None:
+        """From the next connection on."""
+        self._next = _configuration(files)
+
+    def _fetch(self) -> Any:
+        """Called by gRPC's own threads before each handshake; None where nothing is new."""
+        made, self._next = self._next, None
+        return made
+
+
+def _configuration(files: TlsFiles) -> Any:
+    return grpc.ssl_server_certificate_configuration([(files.private_key, files.certificate)], files.client_ca)
+
+
+class HttpTls:
+    """TLS of the AWS wire. A whole new context is made of new files, and each handshake is led to the newest."""
+
+    def __init__(self, paths: TlsPaths) -> None:
+        self._current = new_context(paths)
+        self.context = new_context(paths)
+        self.context.sni_callback = self._lead
+
+    def use(self, context: ssl.SSLContext) -> None:
+        """From the next connection on."""
+        self._current = context
+
+    def _lead(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+        connection.context = self._current
+
+
+def new_context(paths: TlsPaths) -> ssl.SSLContext:
+    """TLS 1.2 or newer with these files. Raises: FileFault."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(paths.certificate, paths.private_key, password=_no_passphrase)
+    except (OSError, ValueError) as fault:
+        raise FileFault(f"{paths.certificate}: cannot be used with {paths.private_key}") from fault
+    return context
+
+
+def _no_passphrase() -> str:
+    raise ValueError("a private key under a passphrase")  # else OpenSSL would ask on the terminal

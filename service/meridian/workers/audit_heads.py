@@ -1,0 +1,85 @@
+"""Tells the database where the audit stream ends, and the stream which audit key to sign with.
+
+Every five seconds, so that a cut of the end of the log goes unseen for five seconds at most.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Protocol
+
+from meridian.audit.keys import AuditKeys, AuditSigner
+from meridian.errors import KmsError
+from meridian.ports.audit_streams import StreamHead
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.ports.store import Store
+from meridian.workers.periodic import URGENT_SECONDS, Job
+
+HEAD_SECONDS: Final = 5.0
+
+
+class RegisteredStream(Protocol):
+    """What the worker needs of the stream."""
+
+    @property
+    def head(self) -> StreamHead: ...
+
+    @property
+    def key_number(self) -> int: ...
+
+    async def use_signer(self, signer: AuditSigner, keys: AuditKeys) -> None: ...
+
+
+class SigningEngine(Protocol):
+    """What the worker needs of the engine."""
+
+    async def audit_signer(self, store: Store, now: datetime) -> AuditSigner: ...
+
+    async def audit_keys(self, store: Store) -> AuditKeys: ...
+
+
+class AuditHeads:
+    """One per process."""
+
+    def __init__(self, *, store: Store, stream: RegisteredStream, engine: SigningEngine, events: SecurityEvents) -> None:
+        self._store = store
+        self._stream = stream
+        self._engine = engine
+        self._events = events
+        self._told: StreamHead | None = None
+
+    def job(self) -> Job:
+        """Every five seconds."""
+        return Job("audit heads", self._look_and_tell, HEAD_SECONDS, URGENT_SECONDS)
+
+    async def _look_and_tell(self) -> None:
+        try:
+            await self.look()
+        except KmsError as fault:  # tried again in five seconds; until then the end of the log is vouched for by digests alone
+            self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="head", fault=fault.reason)
+            raise
+
+    async def look(self) -> None:
+        """Register the present end, and take over a new audit key. Raises: KmsError."""
+        await self._register(is_closed=False)
+        async with self._store.reading() as uow:
+            newest = (await uow.audit_streams.keys())[-1]
+            now = await uow.region.now()
+        if newest.number != self._stream.key_number:
+            signer = await self._engine.audit_signer(self._store, now)
+            await self._stream.use_signer(signer, await self._engine.audit_keys(self._store))
+
+    async def close(self) -> None:
+        """Register the last end, after the stream was closed. A database that is away leaves the one before."""
+        try:
+            await self._register(is_closed=True)
+        except KmsError as fault:
+            self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="head", fault=fault.reason)
+
+    async def _register(self, *, is_closed: bool) -> None:
+        head = self._stream.head
+        if head == self._told and not is_closed:
+            return
+        async with self._store.transaction() as uow:
+            await uow.audit_streams.move(head, is_closed=is_closed)
+        self._told = head

@@ -1,0 +1,69 @@
+"""Rows that a job cannot deal with: set aside one by one, named and alarmed, so that the healthy ones go on."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from meridian.ports.clock import Clock
+from meridian.ports.security_events import SecurityEvents
+
+ROWS_MAX: Final = 10_000
+PAUSE_SECONDS_MIN: Final = 1.0
+PAUSE_SECONDS_MAX: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """One row: why it waits, since when and until when (monotonic seconds), and how often it failed."""
+
+    reason: str
+    since: float
+    until: float
+    times: int
+
+
+class SetAside:
+    """The rows of one job that failed by a fault no code foresaw. Each is tried again after a pause that doubles to five minutes."""
+
+    def __init__(self, job: str, *, clock: Clock, events: SecurityEvents) -> None:
+        self._job = job
+        self._clock = clock
+        self._events = events
+        self._rows: OrderedDict[Hashable, Aside] = OrderedDict()
+        self._log = structlog.get_logger("meridian.set_aside")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def is_waiting(self, row: Hashable) -> bool:
+        """Whether this row's pause is not over."""
+        aside = self._rows.get(row)
+        return aside is not None and self._clock.monotonic() < aside.until
+
+    def set_aside(self, row: Hashable, fault: BaseException) -> None:
+        """Set a row aside: reported, and logged by name."""
+        now, before = self._clock.monotonic(), self._rows.pop(row, None)
+        times = before.times + 1 if before is not None else 1
+        pause = min(PAUSE_SECONDS_MAX, PAUSE_SECONDS_MIN * 2.0 ** min(times - 1, 16))
+        self._rows[row] = Aside(type(fault).__name__, before.since if before is not None else now, now + pause, times)
+        if len(self._rows) > ROWS_MAX:
+            self._rows.popitem(last=False)
+        self._events.report_fault(fault, during=f"{self._job} {row}")
+        self._log.error("row set aside", job=self._job, row=str(row), fault=type(fault).__name__, times=times)
+
+    def release(self, row: Hashable) -> None:
+        """The row has gone well, or is there no more."""
+        if self._rows.pop(row, None) is not None:
+            self._log.info("row goes on", job=self._job, row=str(row))
+
+    def collect(self) -> Iterator[Metric]:
+        """How many rows are set aside, for Prometheus."""
+        family = GaugeMetricFamily("meridian_rows_set_aside", "Rows that a job cannot deal with.", labels=["job"])
+        family.add_metric([self._job], len(self._rows))
+        yield family

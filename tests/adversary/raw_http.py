@@ -1,0 +1,49 @@
+"""HTTP as nobody's client sends it: any bytes, over a plain socket of this machine."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from tests.aws import access_key, url
+from tests.deployment import HOME, Deployment
+
+from meridian.cli.dev_files import HOST
+
+SECONDS = 20.0
+Headers = list[tuple[str, str]]
+
+
+def signed_headers(deployment: Deployment, operation: str, body: bytes, caller: str = "developer", **added: str) -> Headers:
+    """Every header of a request that botocore signed for a caller."""
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"TrentService.{operation}", **added}
+    headers |= {"Host": f"{HOST}:{deployment.place(HOME).aws_port}"}
+    request = AWSRequest("POST", url(deployment) + "/", headers=headers, data=body)
+    SigV4Auth(Credentials(*access_key(deployment, caller)), "kms", HOME).add_auth(request)
+    return [*request.headers.items(), ("Content-Length", str(len(body)))]
+
+
+def as_bytes(headers: Headers, body: bytes, line: str = "POST / HTTP/1.1") -> bytes:
+    return "\r\n".join([line, *(f"{name}: {value}" for name, value in headers), "", ""]).encode("latin-1") + body
+
+
+def exchange(port: int, data: bytes) -> tuple[int, Any]:
+    """(status, document) of the answer to these bytes."""
+    with socket.create_connection((HOST, port), timeout=SECONDS) as connection:
+        connection.sendall(data)
+        answer = connection.makefile("rb")
+        status = int(answer.readline().split()[1])
+        length = 0
+        while line := answer.readline().strip():
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        text = answer.read(length)
+    return status, json.loads(text) if text.startswith(b"{") else text
+
+
+def post(deployment: Deployment, headers: Headers, body: bytes, line: str = "POST / HTTP/1.1") -> tuple[int, Any]:
+    return exchange(deployment.place(HOME).aws_port, as_bytes(headers, body, line))

@@ -1,0 +1,215 @@
+"""On the AWS wire a request is read once, and nothing of it before its caller is known: what is signed is what is run, and what
+nobody signed costs and shows nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.adversary.raw_http import Headers, exchange, post, signed_headers
+from tests.aws import kms
+from tests.deployment import HOME, Deployment
+
+import meridian
+from meridian.client import Client
+from meridian.domain.addresses import plain_address
+
+pytestmark = pytest.mark.timeout(120)
+
+TAGS = json.dumps({"Tags": [{"TagKey": f"k{number:05d}", "TagValue": "v"} for number in range(7000)]}, separators=(",", ":")).encode()
+READ = (
+    "authorization", "connection", "content-length", "expect", "host", "transfer-encoding", "upgrade", "user-agent", "x-amz-date",
+    "x-amz-security-token", "x-amz-target", "x-forwarded-for",
+)  # fmt: skip
+"""Headers that something in the service reads; `test_every_header_that_is_read_is_known_here` finds one that is missing."""
+
+
+@pytest.fixture(scope="module")
+def key_id(two_regions: Deployment) -> str:
+    name: str = kms(two_regions).create_key()["KeyMetadata"]["KeyId"]
+    return name
+
+
+def mutations(deployment: Deployment, key: str) -> list[str]:
+    """What was done to a key, beside being made."""
+    return [r["eventName"] for r in deployment.audit(HOME) if not r.get("readOnly", True) and key in json.dumps(r) and "errorCode" not in r]
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("operation", ["DisableKey", "ScheduleKeyDeletion", "GetKeyPolicy"])
+def test_what_was_signed_is_what_is_run(two_regions: Deployment, key_id: str, operation: str, is_first: bool) -> None:
+    body = json.dumps({"KeyId": key_id}).encode()
+    captured = signed_headers(two_regions, "DescribeKey", body)
+    before = mutations(two_regions, key_id)
+    for name in ("X-Amz-Target", "x-amz-target", "X-AMZ-TARGET"):
+        added = [(name, f"TrentService.{operation}")]
+        status, answer = post(two_regions, [*added, *captured] if is_first else [*captured, *added], body)
+        assert (status, answer["__type"]) == (400, "SerializationException")
+        assert "x-amz-target" in answer["message"]
+    assert post(two_regions, captured, body)[0] == 200
+    assert mutations(two_regions, key_id) == before
+
+
+@pytest.mark.parametrize("name", [*READ, "content-type", "x-amz-content-sha256", "accept", "x-anything-else"])
+def test_no_header_is_read_from_two(two_regions: Deployment, key_id: str, name: str) -> None:
+    body = json.dumps({"KeyId": key_id}).encode()
+    headers = [(n, v) for n, v in signed_headers(two_regions, "DescribeKey", body) if n.lower() != name]
+    own = next((v for n, v in signed_headers(two_regions, "DescribeKey", body) if n.lower() == name), "127.0.0.1")
+    for other in (own, "1", ""):
+        for pair in ([own, other], [other, own]):
+            status, answer = post(two_regions, [*headers, *[(name, value) for value in pair]], body)
+            assert status in (400, 411), (name, pair)
+            assert answer["__type"] == "SerializationException"
+
+
+def test_every_header_that_is_read_is_known_here() -> None:
+    package = Path(meridian.__file__).parent
+    source = "".join(path.read_text() for room in ("transport", "authentication", "pipeline") for path in (package / room).rglob("*.py"))
+    asked = set(re.findall(r"""headers(?:\.get\(|\[)["']([a-z0-9-]+)["']""", source)) | set(re.findall(r'"(x-[a-z0-9-]+)"', source))
+    assert {"authorization", "x-amz-target", "x-amz-date", "user-agent"} <= asked
+    assert asked - {"x-amzn-requestid"} <= set(READ)
+
+
+def test_nobody_says_from_where_he_calls(two_regions: Deployment, key_id: str) -> None:
+    body = json.dumps({"KeyId": key_id}).encode()
+    mark = f"agent-{uuid.uuid4()}"
+    claims = {"X-Forwarded-For": "10.9.9.9", "X-Real-IP": "10.9.9.9", "Forwarded": "for=10.9.9.9;proto=https", "X-Forwarded-Proto": "https"}
+    headers = [*signed_headers(two_regions, "DescribeKey", body), ("User-Agent", mark), *claims.items()]
+    assert post(two_regions, headers, body)[0] == 200
+    (record,) = [r for r in two_regions.audit(HOME) if r.get("userAgent") == mark]
+    assert record["sourceIPAddress"] == "127.0.0.1"
+    assert record["meridian"]["request"]["secureTransport"] is False
+    with Client(two_regions.endpoint(HOME, "developer")) as client:
+        client.describe_key(key_id=key_id)
+    last = [r for r in two_regions.audit(HOME) if r["eventName"] == "DescribeKey"][-1]
+    assert plain_address(last["sourceIPAddress"]) == last["sourceIPAddress"] == "127.0.0.1"
+
+
+@pytest.fixture
+def quiet_region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A Region that nobody else calls; failed authentications are not delayed, so that many can be counted."""
+    added = "limits.failed_authentications_per_minute = 0\n"
+    deployment = Deployment(tmp_path_factory.mktemp("anonymous"), [HOME], settings_added=added).prepare()
+    try:
+        deployment.start()
+        yield deployment
+    finally:
+        deployment.stop_all()
+
+
+def cpu_seconds(deployment: Deployment) -> float:
+    """Of the Region's process, so far."""
+    fields = Path(f"/proc/{deployment.processes[HOME].pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def anonymous(deployment: Deployment) -> list[tuple[str, Headers]]:
+    """Ways not to prove who one is, each with the error that answers it."""
+    known = signed_headers(deployment, "CreateKey", b"another body")
+    forged = dict(known)["Authorization"]
+    kept = [(n, v) for n, v in known if n.lower() not in ("authorization", "content-length")]
+    length = ("Content-Length", str(len(TAGS)))
+    return [
+        ("MissingAuthenticationTokenException", [*kept, length]),
+        ("IncompleteSignatureException", [*kept, length, ("Authorization", "AWS4-HMAC-SHA256 nothing")]),
+        ("UnrecognizedClientException", [*kept, length, ("Authorization", forged.replace("AKIA", "AKIB"))]),
+        ("InvalidSignatureException", [*kept, length, ("Authorization", forged.replace(HOME, "eu-west-1"))]),
+        ("InvalidSignatureException", [*kept, length, ("Authorization", forged)]),
+        ("InvalidSignatureException", [*kept, length, ("Authorization", forged.partition("Signature=")[0] + "Signature=" + "\xe9" * 64)]),
+    ]
+
+
+def test_nothing_of_an_anonymous_body_is_parsed_or_recorded(quiet_region: Deployment) -> None:
+    rounds = 15
+    audit = quiet_region.place(HOME).folder / "audit"
+
+    def spent(headers: Headers, body: bytes, expected: str) -> float:
+        before = cpu_seconds(quiet_region)
+        for _ in range(rounds):
+            status, answer = post(quiet_region, headers, body)
+            assert (status, answer["__type"]) == (400, expected)
+        return cpu_seconds(quiet_region) - before
+
+    unreadable = b"\xff" * len(TAGS)
+    ways = anonymous(quiet_region)
+    for expected, headers in ways:
+        # Who looked at this body would refuse it in another way.
+        spent(headers, unreadable, expected)
+        # To parse this one takes 90 ms on a quiet machine.
+        assert spent(headers, TAGS, expected) < rounds * 0.03
+    assert post(quiet_region, signed_headers(quiet_region, "CreateKey", TAGS), TAGS)[1]["__type"] == "SerializationException"
+
+    def lines() -> list[bytes]:
+        return b"".join(path.read_bytes() for path in audit.glob("*.jsonl")).splitlines()
+
+    def counted() -> int:
+        return sum(json.loads(line)["serviceEventDetails"]["count"] for line in lines() if b"AuthenticationFailed" in line)
+
+    quiet_region.wait_until(lambda: counted() == 2 * rounds * len(ways))
+    assert max(len(line) for line in lines() if b"AuthenticationFailed" in line) < 2048
+    assert b"k00001" not in b"".join(lines())
+
+
+def odd_requests() -> list[tuple[str, bytes, int]]:
+    """Bytes that are no good request, with the status that answers them."""
+    post_line = b"POST / HTTP/1.1\r\nHost: h\r\n"
+    target = b"X-Amz-Target: TrentService.ListKeys\r\n"
+    return [
+        ("no HTTP", b"\x00\x01\x02\r\n\r\n", 400),
+        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64, 400),
+        ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        ("absurd host", b"POST / HTTP/1.1\r\nHost: [::1\r\n" + target + b"\r\n", 400),
+        ("two hosts", post_line + b"Host: i\r\n" + target + b"\r\n", 400),
+        ("chunked", post_line + target + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411),
+        ("two lengths", post_line + target + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
+        ("negative length", post_line + target + b"Content-Length: -2\r\n\r\n{}", 400),
+        ("endless length", post_line + target + b"Content-Length: 99999999999999999999\r\n\r\n{}", 400),
+        ("long body", post_line + target + b"Content-Length: 100000000\r\n\r\n{}", 400),
+        ("non-ASCII target", post_line + b"X-Amz-Target: TrentService.\xe9\r\n\r\n", 400),
+        ("non-ASCII signature", post_line + target + b"Authorization: AWS4-HMAC-SHA256 Signature=\xff\r\n\r\n", 400),
+        ("upgrade", post_line + target + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
+        ("twice the parameter", b"POST /?a=1&a=2 HTTP/1.1\r\nHost: h\r\n" + target + b"\r\n", 400),
+        ("absolute form", b"POST http://h/ HTTP/1.1\r\nHost: h\r\n" + target + b"\r\n", 400),
+        ("path", b"POST /../etc HTTP/1.1\r\nHost: h\r\n" + target + b"\r\n", 404),
+        ("method", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 405),
+        ("giant header", post_line + b"A: " + b"x" * 100_000 + b"\r\n\r\n", 431),
+        ("many headers", post_line + b"".join(b"A%d: b\r\n" % number for number in range(5_000)) + b"\r\n", 431),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [(data, status) for _, data, status in odd_requests()], ids=[name for name, *_ in odd_requests()]
+)
+def test_odd_requests_have_typed_answers(two_regions: Deployment, sent: bytes, status: int) -> None:
+    got, answer = exchange(two_regions.place(HOME).aws_port, sent)
+    assert got == status
+    assert answer["__type"].endswith("Exception")
+    admin: Any = exchange(two_regions.place(HOME).admin_port, sent)
+    assert 400 <= admin[0] < 500
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("ListKeys", b'{"Limit": 1, "Limit": 2}'),
+        ("ListKeys", b'{"Limit": 1, "Lim\\u0069t": 2}'),
+        ("Encrypt", b'{"KeyId": "x", "Plaintext": "eA==", "EncryptionContext": {"a": "b", "a": "c"}}'),
+        ("ListKeys", b'{"Unknown": {"a": 1, "a": 1}}'),
+        ("ListKeys", b"[" * 100_000),
+        ("ListKeys", b'{"a":' * 40_000 + b"1" + b"}" * 40_000),
+        ("ListKeys", b'{"Marker": "\\ud800"}'),
+        ("ListKeys", b'{"Limit": NaN}'),
+        ("ImportKeyMaterial", b'{"KeyId": "x", "ImportToken": "eA==", "EncryptedKeyMaterial": "eA==", "ValidTo": 1e18}'),
+        ("ImportKeyMaterial", b'{"KeyId": "x", "ImportToken": "eA==", "EncryptedKeyMaterial": "eA==", "ValidTo": 1e999}'),
+        ("CreateKey", TAGS),
+    ],
+)
+def test_a_known_caller_says_each_thing_once_and_within_bounds(two_regions: Deployment, operation: str, body: bytes) -> None:
+    status, answer = post(two_regions, signed_headers(two_regions, operation, body), body)
+    assert (status, answer["__type"]) == (400, "SerializationException")

@@ -1,0 +1,93 @@
+"""Audit logs for tests, written by the writer that Regions use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from meridian.adapters.audit_file import AuditFile, Opening, SegmentRules
+from meridian.adapters.audit_segment import AuditDirectory
+from meridian.adapters.audit_stream import FileAuditStream
+from meridian.audit.keys import KEYS_FILE, AuditKey, AuditKeys, AuditSigner, RegionNames, change_message
+from meridian.crypto import ecdsa
+from meridian.ports.audit_streams import StreamHead
+
+NAMES = RegionNames("deployment", "aws", "us-east-1")
+RULES = SegmentRules(bytes=1 << 26, seconds=300.0, reserve_bytes=0)
+
+
+class SteppingClock:
+    """Time that goes on when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class Told:
+    """Security events as they were reported."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Mapping[str, str]]] = []
+
+    def report(self, event: Any, *, subject: str = "", **details: str) -> None:
+        self.events.append((str(event), {"subject": subject, **details}))
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        self.events.append(("UnforeseenFault", {"during": during, "fault": repr(fault)}))
+
+
+class Keyholder:
+    """A Region's audit keys, with their private halves."""
+
+    def __init__(self, names: RegionNames = NAMES) -> None:
+        self.names = names
+        private, public = ecdsa.new_signing_key()
+        self._private = ecdsa.load_signing_key(private)
+        self.keys = AuditKeys(names, (AuditKey(1, public, b""),))
+
+    @property
+    def signer(self) -> AuditSigner:
+        return AuditSigner(self.keys.keys[-1], partial(ecdsa.sign, self._private))
+
+    def change(self) -> None:
+        old, (private, public) = self.signer, ecdsa.new_signing_key()
+        number = old.key.number + 1
+        signature = old.sign(change_message(self.names, number, old.key.public_key, public))
+        self._private = ecdsa.load_signing_key(private)
+        self.keys = AuditKeys(self.names, (*self.keys.keys, AuditKey(number, public, signature)))
+
+
+def open_file(
+    directory: Path,
+    stream: str = "s1",
+    *,
+    keyholder: Keyholder | None = None,
+    clock: SteppingClock | None = None,
+    rules: SegmentRules = RULES,
+    epoch: int = 0,
+    registered: StreamHead | None = None,
+) -> AuditFile:
+    """A stream that has begun, and the keys beside it."""
+    keyholder, taken = keyholder or Keyholder(), AuditDirectory.take(directory)
+    taken.write(KEYS_FILE, keyholder.keys.to_json())
+    opening = Opening(keyholder.names, "r", epoch, stream, registered)
+    return AuditFile.open(taken, opening, rules, keyholder.signer, clock or SteppingClock())
+
+
+def open_stream(file: AuditFile, *, max_wait_seconds: float = 0.005, sink_timeout_seconds: float = 0.5) -> FileAuditStream:
+    """Group commit into a file, as a Region does it."""
+    return FileAuditStream(file, Told(), max_wait_seconds=max_wait_seconds, max_batch=256, sink_timeout_seconds=sink_timeout_seconds)
+
+
+def record(number: int, name: str = "Encrypt", **fields: Any) -> dict[str, Any]:
+    """A record that says little."""
+    return {"eventName": name, "eventTime": "2026-01-02T03:04:05Z", "requestID": str(number), **fields, "meridian": {}}

@@ -1,0 +1,92 @@
+"""A database that hangs, a network that loses its connections: calls end soon, and the Region heals by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.databases import new_database
+from tests.deployment import HOME, Deployment
+from tests.network import Relay
+
+from meridian.bootstrap import initialise
+from meridian.client import Client
+from meridian.client.errors import KmsServiceError
+from meridian.settings import load_settings
+
+
+@pytest.fixture
+def relayed(tmp_path: Path, postgresql_server: str) -> Iterator[tuple[Deployment, Relay]]:
+    """A Region on PostgreSQL with a relay between them."""
+    url = asyncio.run(new_database(postgresql_server))
+    parts = urlsplit(url)
+    socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
+    relay = Relay(socket)
+    deployment = Deployment(tmp_path, [HOME]).prepare()
+    settings = deployment.place(HOME).settings
+    through = f"postgresql://{parts.username}:@127.0.0.1:{relay.port}{parts.path}"
+    lines = settings.read_text().splitlines()
+    settings.write_text("\n".join(f'database = "{through}"' if line.startswith("database") else line for line in lines))
+    asyncio.run(initialise(load_settings(settings)))
+    try:
+        deployment.start()
+        yield deployment, relay
+    finally:
+        deployment.stop_all()
+        relay.close()
+
+
+def seconds_until(client: Client, key_id: str, *, works: bool, limit: float) -> float:
+    """How long it took until an Encrypt worked, or was refused."""
+    began = time.monotonic()
+    while time.monotonic() < began + limit:
+        try:
+            client.encrypt(key_id=key_id, plaintext=b"x", timeout=2)
+            worked = True
+        except KmsServiceError:
+            worked = False
+        if worked is works:
+            return time.monotonic() - began
+        time.sleep(0.05)
+    raise AssertionError(f"not within {limit} s")
+
+
+def test_connections_that_lost_their_way_are_replaced_before_a_warm_call_is_refused(relayed: tuple[Deployment, Relay]) -> None:
+    regions, relay = relayed
+    with regions.client() as alice, regions.client(HOME, "app") as app:
+        key_id = alice.create_key().key_metadata.key_id
+        for _ in range(3):
+            app.encrypt(key_id=key_id, plaintext=b"warm")
+            relay.strand()
+            until = time.monotonic() + 6
+            refused = 0
+            while time.monotonic() < until:
+                try:
+                    app.encrypt(key_id=key_id, plaintext=b"x", timeout=2)
+                except KmsServiceError:
+                    refused += 1
+                time.sleep(0.02)
+            assert refused == 0
+        alice.update_key_description(key_id=key_id, description="written")
+    assert regions.metrics(HOME)["meridian_database_connections_lost"] >= 3
+
+
+def test_a_database_that_hangs_holds_no_call_longer_than_its_deadline_and_heals(relayed: tuple[Deployment, Relay]) -> None:
+    regions, relay = relayed
+    with regions.client() as alice, regions.client(HOME, "app") as app:
+        key_id = alice.create_key().key_metadata.key_id
+        app.encrypt(key_id=key_id, plaintext=b"warm")
+        relay.is_cut = True
+        seconds_until(app, key_id, works=False, limit=12)
+        began = time.monotonic()
+        with pytest.raises(KmsServiceError):
+            alice.create_key(timeout=8)
+        assert time.monotonic() - began < 7
+        relay.is_cut = False
+        relay.strand()
+        assert seconds_until(app, key_id, works=True, limit=20) < 6
+        alice.create_key()

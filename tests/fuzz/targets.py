@@ -1,0 +1,401 @@
+"""THE table of what is fuzzed: every parser that reads foreign bytes before, or while, it is known who sent them.
+
+A target takes any bytes. What it may raise is listed with it; anything else is a finding. The bytes choose among variants by their first
+byte, and texts are split at byte 0x1f, so that a fuzzer finds its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from ipaddress import ip_network
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from tests.reported_events import ReportedEvents
+
+from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.engine_in_process import InProcessCryptoEngine
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
+from meridian.authentication.bearer_token import find_bearer_token
+from meridian.authorization.aws_policy.convert import KeyName, convert
+from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.evaluator import SchemaHandle, format_policies, policies_as_json
+from meridian.authorization.key_policies import KeyPolicyReader
+from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.slices import SliceCompiler
+from meridian.bootstrap import schema_text
+from meridian.catalog import Rpc, is_map, rpcs
+from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
+from meridian.crypto.certificate_uris import certificate_uris
+from meridian.domain import addresses
+from meridian.domain.call import Principal
+from meridian.domain.ciphertext_blob import parse_ciphertext_blob
+from meridian.domain.encoding import length_prefixed, u32
+from meridian.domain.encryption_context import canonical_encryption_context
+from meridian.domain.grant import GRANT_TOKEN, require_principal
+from meridian.domain.identifiers import parse_key_reference
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
+from meridian.domain.limits import Limits
+from meridian.domain.request_head import RequestHead
+from meridian.domain.secret import Secret
+from meridian.engine import transport
+from meridian.engine.keyring import Keyring
+from meridian.engine.transport import HpkeKey, TransportKeys, decode_meta
+from meridian.errors import InvalidImportTokenException, InvalidMarkerException, KmsError
+from meridian.peer.v1 import replication_pb2 as peer
+from meridian.pipeline.audit_parameters import parameters_of
+from meridian.pipeline.constraints import faults_of
+from meridian.pipeline.cross_field import require_cross_field_rules
+from meridian.ports.principals import AccessKey
+from meridian.ports.store_rows import RegionIdentity
+from meridian.replication.codec import decode_set_state
+from meridian.replication.wire_messages import comparison_of, digest_of, links_of, shown_of
+from meridian.transport.aws_json import codec
+from meridian.transport.grpc_evidence import peer_address
+from meridian.transport.http1.application import Answer, Exchange
+from meridian.transport.http1.faults import RefusedRequest
+from meridian.transport.http1.head import Peer
+from meridian.transport.http1.reader import RequestReader
+
+SEPARATOR = b"\x1f"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ALICE = Principal("User", "111122223333", "alice", "arn:aws:iam::111122223333:user/alice")
+KEY = Key(
+    "aws", "us-east-1", "111122223333", "1234abcd-12ab-34cd-56ef-1234567890ab", KeySpec.SYMMETRIC_DEFAULT, KeyUsage.ENCRYPT_DECRYPT,
+    Origin.AWS_KMS, KeyState.ENABLED, NOW,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """A parser, what it may raise, and bytes to begin with."""
+
+    run: Callable[[bytes], Any]
+    may_raise: tuple[type[Exception], ...]
+    seeds: tuple[bytes, ...]
+
+
+def texts_of(data: bytes, encoding: str = "utf-8") -> list[str]:
+    return [part.decode(encoding, "replace") for part in data.split(SEPARATOR)]
+
+
+# ---- the AWS wire
+
+
+class _Known:
+    def find_by_access_key(self, access_key_id: str) -> AccessKey:
+        return AccessKey(ALICE, "secret", "")
+
+
+@cache
+def _signatures() -> AwsSignatures:
+    known: Any = _Known()
+    return AwsSignatures(known, region="us-east-1")
+
+
+def signed_headers(data: bytes) -> None:
+    names = ("authorization", "x-amz-date", "host", "x-amz-target", "x-amz-security-token")
+    headers = dict(zip(names, texts_of(data, "latin-1"), strict=False))
+    head = RequestHead("POST", "/", (), headers, "127.0.0.1", len(data))
+    claim = _signatures().claim_of(head, NOW)
+    _signatures().authenticate(SignedRequest(head, claim, data))
+
+
+async def _no_answer(_body: bytes) -> Answer:
+    raise AssertionError("nothing is answered here")
+
+
+def http_request(data: bytes) -> None:
+    """A connection's bytes, in two pieces."""
+    proxied = Peer("10.0.0.1", (ip_network("10.0.0.0/8"),))
+    reader = RequestReader(proxied, lambda head: Exchange(True, _no_answer), 1000)
+    reader.feed(data[: len(data) // 2])
+    reader.feed(data[len(data) // 2 :])
+
+
+def bearer_token(data: bytes) -> None:
+    find_bearer_token({"authorization": data.decode("latin-1")})
+
+
+@cache
+def _operations() -> tuple[Rpc, ...]:
+    return tuple(rpc for _, rpc in sorted(rpcs().items()))
+
+
+def _chosen(data: bytes) -> tuple[Rpc, bytes]:
+    """The operation that stands before the first separator, or that the first byte counts to; and the rest."""
+    name, found, body = data.partition(SEPARATOR)
+    named = rpcs().get(name.decode("latin-1")) if found else None
+    if named is not None:
+        return named, body
+    return _operations()[(data[0] if data else 0) % len(_operations())], data[1:]
+
+
+def _checked(rpc: Rpc, message: Any) -> None:
+    """What happens to every request once it can be read."""
+    parameters_of(rpc.operation, message)
+    if faults_of(message):
+        return
+    for field in message.DESCRIPTOR.fields:
+        if is_map(field):
+            canonical_encryption_context(dict(getattr(message, field.name)))
+    require_cross_field_rules(rpc.name, message)
+
+
+def json_body(data: bytes) -> None:
+    rpc, body = _chosen(data)
+    message = codec.read(body, rpc.request_class)
+    codec.write(message)
+    _checked(rpc, message)
+
+
+def protobuf_body(data: bytes) -> None:
+    rpc, body = _chosen(data)
+    message: Any = rpc.request_class.FromString(body)
+    _checked(rpc, message)
+
+
+# ---- names
+
+
+def key_reference(data: bytes) -> None:
+    text = data[1:].decode(errors="replace")
+    parse_key_reference(text, alias_allowed=bool(data[:1] and data[0] % 2))
+
+
+def principal(data: bytes) -> None:
+    require_principal(data.decode(errors="replace"))
+
+
+def address(data: bytes) -> None:
+    text = data.decode("latin-1")
+    addresses.plain_address(text)
+    addresses.network_of(text)
+    peer_address(text)
+
+
+def certificate(data: bytes) -> None:
+    certificate_uris(data)
+
+
+# ---- sealed bytes
+
+
+def ciphertext(data: bytes) -> None:
+    parse_ciphertext_blob(data)
+
+
+def encryption_context(data: bytes) -> None:
+    parts = [part.decode(errors="surrogateescape") for part in data.split(SEPARATOR)]
+    canonical_encryption_context(dict(zip(parts[::2], parts[1::2], strict=False)))
+
+
+@cache
+def _engine() -> tuple[InProcessCryptoEngine, bytes, bytes]:
+    """An engine with the two halves of its signing key."""
+    private, public = ecdsa.new_signing_key()
+    hpke_private, hpke_public = hpke.new_key_pair()
+    keys = TransportKeys(ecdsa.load_signing_key(private), public, (HpkeKey(Secret(hpke_private), hpke_public, NOW),))
+    identity = RegionIdentity("d", "aws", "us-east-1", 0, NOW)
+    events = ReportedEvents()
+    ring = Keyring({1: Secret(bytes(32))}, 1, OsEntropy(), events)
+    return InProcessCryptoEngine(identity, ring, (), keys, Secret(bytes(32)), SystemClock(), OsEntropy(), events), private, public
+
+
+def token(data: bytes) -> None:
+    engine, _, _ = _engine()
+    text = data[1:].decode("latin-1")
+    choice = data[0] % 3 if data else 0
+    if choice == 0:
+        engine.open_import_token(data[1:])
+    else:
+        engine.open_page_marker(GRANT_TOKEN if choice == 1 else "ListKeys", text)
+
+
+# ---- what comes to be imported
+
+
+@cache
+def _wrapping_key() -> bytes:
+    return rsa_wrapping.new_private_key(2048)
+
+
+def wrapped_material(data: bytes) -> None:
+    algorithms = (*rsa_wrapping.OAEP, *rsa_wrapping.KEY_WRAP)
+    rsa_wrapping.unwrap(_wrapping_key(), algorithms[data[0] % len(algorithms) if data else 0], data[1:])
+
+
+def private_key(data: bytes) -> None:
+    specs = sorted(key_pairs.TABLE)
+    key_pairs.stored_from_outside(specs[data[0] % len(specs) if data else 0], data[1:])
+
+
+@cache
+def _agreeing_key() -> Any:
+    return key_pairs.load("ECC_NIST_P256", key_pairs.new_private_key("ECC_NIST_P256"))
+
+
+def peer_public_key(data: bytes) -> None:
+    shared_secrets.derive(_agreeing_key(), data)
+
+
+# ---- other Regions; whoever signs may still send anything
+
+
+def set_state(data: bytes) -> None:
+    decode_set_state(data)
+
+
+def envelope_meta(data: bytes) -> None:
+    decode_meta(data)
+
+
+def _signed(magic: bytes, label: bytes, body: bytes) -> bytes:
+    start = magic + u32(len(body)) + body
+    return start + length_prefixed(ecdsa.sign(ecdsa.load_signing_key(_engine()[1]), label + start))
+
+
+def transport_offer(data: bytes) -> None:
+    engine, _, public = _engine()
+    engine.verify_transport_offer(_signed(transport.OFFER_MAGIC, transport.OFFER_SIGNATURE, data), public)
+
+
+def signed_bytes(data: bytes) -> None:
+    engine, _, public = _engine()
+    choice = data[0] % 3 if data else 0
+    if choice == 0:
+        engine.verify_set_state(data[1:], public)
+    elif choice == 1:
+        engine.verify_transport_offer(data[1:], public)
+    else:
+        engine.read_envelope_meta(data[1:], public)
+
+
+def peer_question(data: bytes) -> None:
+    choice = data[0] % 4 if data else 0
+    body = data[1:]
+    if choice == 0:
+        digest_of(peer.SetDigest.FromString(body))
+    elif choice == 1:
+        comparison_of(peer.SetComparison.FromString(body))
+    elif choice == 2:
+        shown_of(peer.GetSetResponse.FromString(body))
+    else:
+        links_of([peer.TermLink.FromString(body)])
+
+
+# ---- policies
+
+
+@cache
+def _reader() -> tuple[KeyPolicyReader, SchemaModel]:
+    schema = SchemaHandle(schema_text())
+    model = SchemaModel(schema.text)
+    return KeyPolicyReader(schema, model, Limits(), policies_as_json), model
+
+
+def cedar_policy(data: bytes) -> None:
+    """What is accepted can be decided."""
+    reader, model = _reader()
+    held = replace(KEY, policy=data.decode(errors="replace"))
+    reader.require_valid(held)
+    policies = [policy for policy in reader.read(held) if policy.est["action"]["op"] == "All"]
+    SliceCompiler(model).make("Encrypt", policies)
+
+
+def aws_policy(data: bytes) -> None:
+    """What is converted can be stored."""
+    reader, model = _reader()
+    name = KeyName(KEY.partition, KEY.region, KEY.account, KEY.key_id)
+    made = convert(
+        data.decode(errors="replace"), key=name, model=model, services={"s3.amazonaws.com": "111122223333/s3"}, lay_out=format_policies
+    )
+    reader.require_valid(replace(KEY, policy=made.cedar))
+
+
+def _document(condition: str) -> bytes:
+    return (
+        '{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/a"},'
+        '"Action":["kms:Encrypt","kms:ReEncrypt*"],"Resource":"*","Condition":{' + condition + "}}]}"
+    ).encode()
+
+
+AUTHORIZATION = (
+    b"AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/kms/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature="
+)
+HEAD = "permit (principal, action, resource) when { "
+
+TARGETS: dict[str, Target] = {
+    "signed_headers": Target(
+        signed_headers,
+        (KmsError,),
+        (AUTHORIZATION + b"a" * 64 + b"\x1f20260101T000000Z\x1flocalhost\x1fTrentService.Encrypt", AUTHORIZATION + b"\xe9"),
+    ),
+    "bearer_token": Target(bearer_token, (KmsError,), (b"Bearer abc",)),
+    "json_body": Target(
+        json_body,
+        (KmsError,),
+        (
+            b'Encrypt\x1f{"KeyId":"alias/a","Plaintext":"YQ==","EncryptionContext":{"a":"b"},"GrantTokens":["x"],"DryRun":true}',
+            b'ImportKeyMaterial\x1f{"KeyId":"k","ValidTo":1e18,"ImportToken":"YQ==","EncryptedKeyMaterial":"YQ=="}',
+            b'CreateKey\x1f{"Tags":[{"TagKey":"a","TagValue":"b"}],"KeySpec":"SYMMETRIC_DEFAULT","Policy":"{}"}',
+        ),
+    ),
+    "http_request": Target(
+        http_request,
+        (RefusedRequest,),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: T\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Length: 2\r\n\r\n{}",
+            b"GET /?a=b&c=%zz HTTP/1.0\r\n\r\n",
+        ),
+    ),
+    "protobuf_body": Target(
+        protobuf_body,
+        (KmsError, DecodeError),
+        (b"Encrypt\x1f\x0a\x07alias/a\x1a\x04\x0a\x00\x12\x00", b"CreateGrant\x1f\x0a\x01k"),
+    ),
+    "key_reference": Target(
+        key_reference,
+        (KmsError,),
+        (b"\x01arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", b"\x00mrk-1234"),
+    ),
+    "principal": Target(principal, (KmsError,), (b"arn:aws:iam::111122223333:user/a",)),
+    "address": Target(address, (), (b"::ffff:10.0.0.1", b"ipv6:%5B::1%5D:443", b"ipv4:127.0.0.1:5", b"unix:/a")),
+    "certificate": Target(certificate, (ValueError,), (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",)),
+    "ciphertext": Target(ciphertext, (KmsError,), (b"MK\x01" + bytes(200),)),
+    "encryption_context": Target(encryption_context, (KmsError,), (b"a\x1fb\x1fc\x1fd", b"\xed\xa0\x80\x1fb")),
+    "token": Target(token, (InvalidImportTokenException, InvalidMarkerException), (b"\x00MI\x01" + bytes(60), b"\x01QUJD", b"\x02QUJD")),
+    "wrapped_material": Target(wrapped_material, (ValueError,), (b"\x00" + bytes(256), b"\x02" + bytes(296))),
+    "private_key": Target(private_key, (ValueError,), (b"\x00\x30\x82\x01\x00",)),
+    "peer_public_key": Target(peer_public_key, (ValueError,), (b"\x30\x59\x30\x13\x06\x07",)),
+    "set_state": Target(set_state, (ValueError,), (b"\x0a\x01d\x12\x03aws",)),
+    "envelope_meta": Target(envelope_meta, (ValueError,), (b"\x0d" + b"\x00\x08aaaaaaaa" * 13,)),
+    "transport_offer": Target(
+        transport_offer, (ValueError,), (b"\x04\x00\x01r\x00\x01\x01\x00\x61" + b"\x04" * 97 + b"\x00\x09" + b"\xff" * 9,)
+    ),
+    "signed_bytes": Target(signed_bytes, (ValueError,), (b"\x00MS\x01\x00\x00\x00\x01a\x00\x01b", b"\x02MX\x01\x01\x00\x00\x00\x00")),
+    "peer_question": Target(peer_question, (ValueError, DecodeError), (b"\x00\x0a\x00", b"\x01\x0a\x00", b"\x02\x08\x05", b"\x03\x08\x01")),
+    "cedar_policy": Target(
+        cedar_policy,
+        (KmsError,),
+        (
+            (HEAD + 'context.request.sourceIp.isInRange(ip("10.0.0.0/8")) };').encode(),
+            (HEAD + 'if principal.hasTag("a") then principal.getTag("a") like "*b" else [1, 2].contains(1) };').encode(),
+        ),
+    ),
+    "aws_policy": Target(
+        aws_policy,
+        (RefusedDocument, KmsError),
+        (
+            _document('"StringEquals":{"kms:EncryptionContext:a":"b"}'),
+            _document('"StringLike":{"kms:EncryptionContext:\\u00e9":"b*"}'),
+            _document('"Bool":{"aws:SecureTransport":"true"},"NumericLessThan":{"kms:RotationPeriodInDays":"90"}'),
+            _document('"IpAddress":{"aws:SourceIp":["10.0.0.0/8"]},"DateLessThan":{"aws:CurrentTime":"2027-01-01T00:00:00Z"}'),
+            _document('"ForAnyValue:StringEquals":{"kms:EncryptionContextKeys":["a"]},"Null":{"kms:ViaService":"true"}'),
+        ),
+    ),
+}  # fmt: skip

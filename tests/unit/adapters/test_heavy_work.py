@@ -1,0 +1,240 @@
+"""Heavy work: a bounded queue, accounts in turn, and processes that answer, end and come again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from meridian.adapters.heavy_workers import HeavyWorkers
+from meridian.adapters.separate_processes import SeparateProcesses
+from meridian.authorization.evaluator import PolicySyntaxError, policies_as_json
+from meridian.crypto import key_pairs
+from meridian.errors import KMSInternalException, ThrottlingException
+from meridian.short_turns import SWITCH_SECONDS, ShortTurns
+
+WAIT_SECONDS = 20.0
+POLICY = "permit (principal, action, resource);"
+
+
+def workers(*, threads: int = 2, queue: int = 8, wait: float = WAIT_SECONDS) -> HeavyWorkers:
+    return HeavyWorkers(workers=threads, queue_max=queue, wait_seconds=wait, turns=ShortTurns())
+
+
+@pytest.fixture
+def held() -> Iterator[SeparateProcesses]:
+    processes = SeparateProcesses(most=1, answer_seconds=WAIT_SECONDS)
+    yield processes
+    processes.close()
+
+
+# ---- threads
+
+
+def test_work_runs_beside_the_loop_and_its_fault_comes_back() -> None:
+    async def story() -> None:
+        heavy = workers()
+        assert await heavy.run("a", threading.get_ident) != threading.get_ident()
+        with pytest.raises(ZeroDivisionError):
+            await heavy.run("a", lambda: 1 / 0)
+        heavy.close()
+
+    asyncio.run(story())
+
+
+def test_one_account_has_half_of_the_threads_and_of_the_queue() -> None:
+    async def story() -> None:
+        heavy, opened = workers(threads=2, queue=8), threading.Event()
+        flood = [asyncio.create_task(heavy.run("flood", lambda: opened.wait(WAIT_SECONDS))) for _ in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(ThrottlingException):
+            await heavy.run("flood", lambda: True)
+        assert heavy.waiting == 4
+        assert await heavy.run("honest", lambda: "served"), "a thread is left for others"
+        opened.set()
+        assert all(await asyncio.gather(*flood))
+        assert (heavy.waiting, heavy.refused) == (0, 1)
+        heavy.close()
+
+    asyncio.run(story())
+
+
+def test_the_newest_is_refused_where_all_accounts_fill_the_queue() -> None:
+    async def story() -> None:
+        heavy, opened = workers(threads=2, queue=4), threading.Event()
+        flood = [asyncio.create_task(heavy.run(f"{n}", lambda: opened.wait(WAIT_SECONDS))) for n in range(6)]
+        await asyncio.sleep(0)
+        with pytest.raises(ThrottlingException):
+            await heavy.run("one more", lambda: True)
+        opened.set()
+        await asyncio.gather(*flood)
+        heavy.close()
+
+    asyncio.run(story())
+
+
+def test_accounts_take_turns() -> None:
+    async def story() -> list[str]:
+        heavy, opened, order = workers(threads=1, queue=16), threading.Event(), list[str]()
+
+        def work(account: str) -> Callable[[], None]:
+            def run() -> None:
+                opened.wait(WAIT_SECONDS)
+                order.append(account)
+
+            return run
+
+        names = ["flood"] * 4 + ["honest"]
+        await asyncio.gather(*(heavy.run(name, work(name)) for name in names), _open(opened))
+        heavy.close()
+        return order
+
+    async def _open(event: threading.Event) -> None:
+        event.set()
+
+    assert asyncio.run(story()).index("honest") <= 1
+
+
+def test_a_turn_that_does_not_come_in_time_is_refused_and_leaves_no_trace() -> None:
+    async def story() -> None:
+        heavy, opened = workers(threads=1, wait=0.05), threading.Event()
+        running = asyncio.create_task(heavy.run("a", lambda: opened.wait(WAIT_SECONDS)))
+        await asyncio.sleep(0)
+        with pytest.raises(ThrottlingException):
+            await heavy.run("b", lambda: True)
+        assert heavy.waiting == 0
+        opened.set()
+        await running
+        assert await heavy.run("b", lambda: True)
+        heavy.close()
+
+    asyncio.run(story())
+
+
+def test_a_caller_who_goes_away_keeps_the_thread_until_his_work_ends() -> None:
+    async def story() -> None:
+        heavy, opened = workers(threads=1), threading.Event()
+        gone = asyncio.create_task(heavy.run("a", lambda: opened.wait(WAIT_SECONDS)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        gone.cancel()
+        next_one = asyncio.create_task(heavy.run("b", opened.is_set))
+        await asyncio.sleep(0.05)
+        assert not next_one.done()
+        opened.set()
+        assert await next_one
+        heavy.close()
+
+    asyncio.run(story())
+
+
+def test_turns_are_short_while_work_is_under_way_and_as_before_afterwards() -> None:
+    usual = sys.getswitchinterval()
+
+    async def story() -> float:
+        heavy = workers()
+        seen = await heavy.run("a", sys.getswitchinterval)
+        await asyncio.sleep(0)
+        heavy.close()
+        return seen
+
+    assert asyncio.run(story()) == pytest.approx(SWITCH_SECONDS)
+    assert sys.getswitchinterval() == usual
+
+
+# ---- processes
+
+
+def test_a_process_answers_as_this_one_would(held: SeparateProcesses) -> None:
+    assert held.policies_as_json(POLICY) == policies_as_json(POLICY)
+    assert held.laid_out(POLICY).strip()
+    with pytest.raises(PolicySyntaxError):
+        held.policies_as_json("permit (")
+    pkcs8 = key_pairs.new_private_key("RSA_2048")
+    assert held.rsa_key_from_outside("RSA_2048", pkcs8) == pkcs8
+    with pytest.raises(ValueError, match="another kind"):
+        held.rsa_key_from_outside("RSA_3072", pkcs8)
+    assert held.started == 1
+
+
+def test_a_process_that_ends_costs_one_call_and_another_comes(held: SeparateProcesses) -> None:
+    held.policies_as_json(POLICY)
+    os.kill(held.pids[0], signal.SIGKILL)
+    with pytest.raises(KMSInternalException):
+        held.policies_as_json(POLICY)
+    assert held.policies_as_json(POLICY)
+    assert held.started == 2
+    assert len(held.pids) == 1
+
+
+def test_a_process_that_does_not_answer_is_ended() -> None:
+    held = SeparateProcesses(most=1, answer_seconds=WAIT_SECONDS)
+    held.policies_as_json(POLICY)
+    (stopped,) = held.pids
+    held._answer_seconds = 0.2
+    os.kill(stopped, signal.SIGSTOP)
+    with pytest.raises(KMSInternalException):
+        held.policies_as_json(POLICY)
+    assert not _lives(stopped)
+    held.close()
+
+
+AFTER_ITS_END = """
+import ctypes, os, resource
+from meridian.adapters.separate_process import main
+main(os.getppid())
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_process_leaves_no_core_file_and_lets_nobody_look_into_it() -> None:
+    done = subprocess.run([sys.executable, "-c", AFTER_ITS_END], input="", capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["0", "0", "0"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the command line is read as Linux shows it")
+def test_the_command_line_of_a_process_says_nothing(held: SeparateProcesses) -> None:
+    held.rsa_key_from_outside("RSA_2048", key_pairs.new_private_key("RSA_2048"))
+    shown = Path(f"/proc/{held.pids[0]}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    assert shown[1:] == [b"-m", b"meridian.adapters.separate_process", str(os.getpid()).encode()]
+
+
+CHILD = """
+import sys, time
+from meridian.adapters.separate_processes import SeparateProcesses
+held = SeparateProcesses(most=1, answer_seconds=20.0)
+held.policies_as_json("permit (principal, action, resource);")
+print(held.pids[0], flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_ends_with_its_parent_however_that_ends(number: signal.Signals) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert _lives(child)
+    parent.send_signal(number)
+    parent.wait(WAIT_SECONDS)
+    parent.stdout.close()
+    until = time.monotonic() + WAIT_SECONDS
+    while _lives(child) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not _lives(child)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False

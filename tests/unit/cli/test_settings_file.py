@@ -1,0 +1,67 @@
+"""The settings file: what cannot work is refused before anything starts, named as it stands in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meridian.cli.dev_files import DevFolder
+from meridian.settings import SettingsError, is_loopback, load_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """Settings as `meridian dev` writes them."""
+    folder = DevFolder(tmp_path, ["us-east-1"], grpc_port=7401, admin_port=7601, aws_port=7501)
+    folder.prepare(None)
+    folder.write_settings({})
+    return folder.places[0].settings
+
+
+CASES = [
+    ("development = true\n", "", "grpc.bearer_tokens: static tokens are for development alone"),
+    ('listen = "127.0.0.1:7401"', 'listen = "0.0.0.0:7401"', "development is for loopback addresses alone: grpc.listen"),
+    ('listen = "127.0.0.1:7601"', 'listen = "[::]:7601"', "development is for loopback addresses alone: admin.listen"),
+    ('listen = "127.0.0.1:7501"', 'listen = "kms.example:7501"', "aws: Value error, plaintext is for loopback addresses alone"),
+    ('listen = "127.0.0.1:7401"', 'listen = "127.0.0.1"', "grpc.listen: Value error, must be host:port"),
+    ('listen = "127.0.0.1:7401"', 'listen = "127.0.0.1:0"', "grpc.listen: Value error, must be host:port"),
+    ('listen = "127.0.0.1:7401"', 'listen = "::1:7401"', "grpc.listen: Value error, must be host:port"),
+    ("[peer]\n", "[peer]\nbearer_tokens = true\n", "peer.bearer_tokens: Extra inputs are not permitted"),
+    ("[grpc]\n", "[grpc]\nclient_certificate_hours_max = 0\n", "grpc.client_certificate_hours_max: Input should be greater than 0"),
+    ("limits.import", "limits.day_seconds = nan\nlimits.import", "limits: Value error, must be numbers from 0: day_seconds"),
+    ("limits.import", "limits.misspelt = 1\nlimits.import", "limits.misspelt: Unexpected keyword argument"),
+    ("rsa = 0", "rsa = -1", "throttle: Value error, must be numbers from 0: rsa"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "told"), CASES, ids=lambda value: "")
+def test_what_cannot_work_is_refused_by_name(settings: Path, old: str, new: str, told: str) -> None:
+    load_settings(settings)
+    text = settings.read_text()
+    assert old in text
+    settings.write_text(text.replace(old, new))
+    with pytest.raises(SettingsError) as refused:
+        load_settings(settings)
+    assert told in str(refused.value)
+
+
+def test_a_region_for_others_listens_anywhere_without_tokens(settings: Path) -> None:
+    text = settings.read_text().replace("development = true\n", "").replace("bearer_tokens = true\n", "")
+    settings.write_text(text.replace('listen = "127.0.0.1:7401"', 'listen = "[::]:7401"'))
+    assert load_settings(settings).grpc.listen == "[::]:7401"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1:1", True),
+        ("127.8.8.8:1", True),
+        ("[::1]:1", True),
+        ("localhost:1", True),
+        ("0.0.0.0:1", False),
+        ("a.localhost:1", False),
+    ],
+)
+def test_loopback(address: str, expected: bool) -> None:
+    assert is_loopback(address) is expected
