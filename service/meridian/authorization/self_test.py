@@ -14,6 +14,8 @@ PERMIT: Final = "permit (principal, action, resource);"
 FORBID_GROUP: Final = 'forbid (principal, action in KMS::Action::"Use", resource);'
 FORBID_ERROR: Final = 'forbid (principal, action, resource) when { context.request.viaService == "x" };'
 ALICE: Final = ("KMS::User", "111122223333/alice")
+TAGS: Final = ("KMS::AnyCase", "alice")
+TAGS_REFERENCE: Final = {"__entity": {"type": TAGS[0], "id": TAGS[1]}}
 SCOPE: Final = ("KMS::Scope", "111122223333/us-east-1")
 REQUEST: Final[dict[str, Any]] = {
     "currentTime": "2026-01-01T00:00:00.000Z",
@@ -46,7 +48,8 @@ def require_sound_evaluator(schema: SchemaHandle) -> None:
 
 
 def _ask(schema: SchemaHandle, text: str, request: dict[str, Any]) -> bool:
-    principal = entity(ALICE, (), {"arn": "arn:aws:iam::111122223333:user/alice", "account": "111122223333"})
+    attrs = {"arn": "arn:aws:iam::111122223333:user/alice", "account": "111122223333", "anyCase": TAGS_REFERENCE}
+    principal = entity(ALICE, (), attrs)
     scope = entity(SCOPE, (), {"account": "111122223333", "region": "us-east-1", "regionLabels": []})
     decision = evaluate(
         principal=ALICE,
@@ -54,7 +57,7 @@ def _ask(schema: SchemaHandle, text: str, request: dict[str, Any]) -> bool:
         resource=SCOPE,
         context={"request": request},
         policies=PolicyHandle((str(number), est) for number, est in enumerate(parse_policies(text))),
-        entities=EntityHandle.build([principal, scope], schema),
+        entities=EntityHandle.build([principal, entity(TAGS), scope], schema),
         schema=schema,
     )
     return decision.allowed
