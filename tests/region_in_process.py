@@ -42,6 +42,7 @@ from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.membership import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
+from meridian.workers.set_aside import SetAside
 
 ACCOUNT, KEY_ID = "111122223333", "mrk-" + "0" * 31 + "1"
 NAMES = {"A": "us-east-1", "B": "eu-west-1", "C": "ap-south-1"}
@@ -87,6 +88,10 @@ class KeptEvents:
         return {details["rule"] for _, told, details in refused if told == subject}
 
 
+def unreadable(name: tuple[str, str], fault: BaseException) -> None:
+    raise AssertionError(f"the rows of {name} cannot be read") from fault
+
+
 class InProcessRegion:
     """One Region without listeners."""
 
@@ -125,10 +130,20 @@ class InProcessRegion:
         self.answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=line, clock=clock, **told)
         ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy, **told)
         self.compare = Compare(
-            store=store, identity=identity, peer=line, peers=self.peers, directory=unheard, messages=self.messages, ask=ask, **told
+            store=store,
+            identity=identity,
+            peer=line,
+            peers=self.peers,
+            directory=unheard,
+            messages=self.messages,
+            ask=ask,
+            **told,
+            set_aside=unreadable,
         )
         mend = MendSets(**common, **told, entropy=entropy, ask=ask)
-        self.membership = MembershipWorker(store=store, mend=mend, region=self.name, wake_outbox=lambda: None)
+        self.membership = MembershipWorker(
+            store=store, mend=mend, region=self.name, wake_outbox=lambda: None, aside=SetAside("sets", clock=clock, events=self.events)
+        )
         dispatch = Dispatch(identity=identity, engine=engine, peer=line, clock=clock)
         self.outbox = OutboxWorker(
             store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one", regions=tuple(peers), events=self.events

@@ -137,6 +137,7 @@ from meridian.workers.pruning import PruneWorker
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.rewrap import RewrapWorker
+from meridian.workers.set_aside import SetAside
 from meridian.workers.usage import LastUsage
 
 TRANSPORT_KEY_SECONDS: Final = 3600.0
@@ -608,6 +609,7 @@ class Region:
         )
         answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=clock, refusals=refusals)
         ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=entropy, refusals=refusals)
+        sets_aside = SetAside("sets", clock=clock, events=self.events)
         compare = Compare(
             store=store,
             identity=identity,
@@ -617,6 +619,7 @@ class Region:
             messages=messages,
             ask=ask,
             refusals=refusals,
+            set_aside=sets_aside.set_aside_once,
         )
         mend = MendSets(
             store=store,
@@ -628,7 +631,7 @@ class Region:
             ask=ask,
             refusals=refusals,
         )
-        membership = MembershipWorker(store=store, mend=mend, region=s.region, wake_outbox=outbox.wake)
+        membership = MembershipWorker(store=store, mend=mend, region=s.region, wake_outbox=outbox.wake, aside=sets_aside)
         comparing = CompareWorker(
             compare=compare, regions=tuple(peers), store=store, seconds=s.limits.compare_seconds, wake_outbox=outbox.wake
         )
@@ -679,8 +682,8 @@ class Region:
         self.supervisor.serve("wrapping keys", wrapping_keys.refill())
         self.supervisor.serve("supervisor", self.supervisor.watch())
         self._stack.push_async_callback(self._write_usage)
-        for worker in (outbox, reservations, schedule, rewrap):
-            self._registry.register(worker.aside)
+        for aside in (outbox.aside, reservations.aside, schedule.aside, rewrap.aside, sets_aside):
+            self._registry.register(aside)
         self._registry.register(self.supervisor)
 
     def _peer(self, peers: Mapping[str, PeerRegion], engine: InProcessCryptoEngine, refusals: Refusals) -> GrpcRegionPeer:

@@ -12,7 +12,7 @@ import meridian
 
 SERVICE = Path(meridian.__file__).parent
 BROAD = {"Exception", "BaseException"}
-TELLS = {"report", "report_fault", "set_aside", "_set_aside", "throw"}
+TELLS = {"report", "report_fault", "set_aside", "_set_aside", "set_aside_once", "throw"}
 
 ELSEWHERE = {
     "authorization/authorizer.py _side": "the decision carries it, and pipeline/authorize.py reports decisions that carry one",

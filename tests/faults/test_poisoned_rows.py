@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.deployment import HOME, Deployment
+from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
@@ -92,3 +92,25 @@ def test_a_wrapped_row_that_does_not_open_keeps_no_other_from_the_new_key(region
         assert region.metrics(HOME)['meridian_rows_set_aside{job="rewrap"}'] == 1
         assert keys[3] in log_of(region)
         assert alice.describe_key(key_id=keys[4]).key_metadata.key_state == t.KEY_STATE_ENABLED
+
+
+def test_a_set_that_cannot_be_read_keeps_no_other_from_being_compared(own_regions: Deployment) -> None:
+    place = own_regions.place(HOME)
+    place.settings.write_text("limits.compare_seconds = 0.5\n" + place.settings.read_text())
+    own_regions.start()
+    with own_regions.client() as alice:
+        keys = sorted(alice.create_key(multi_region=True).key_metadata.key_id for _ in range(3))
+        for key_id in keys:
+            alice.replicate_key(key_id=key_id, replica_region=AWAY)
+        for key_id in keys:
+            own_regions.wait_for_state(AWAY, key_id, t.KEY_STATE_ENABLED)
+        change(own_regions, "update key_sets set view = '{\"term\": 7}' where key_id = ?", keys[0])
+        own_regions.wait_until(lambda: own_regions.metrics(HOME)['meridian_rows_set_aside{job="sets"}'] == 1)
+        assert keys[0] in log_of(own_regions)
+        before = alice.describe_key(key_id=keys[1]).key_metadata.current_key_material_id
+        alice.rotate_key_on_demand(key_id=keys[1])
+        with own_regions.client(AWAY) as there:
+            own_regions.wait_until(lambda: there.describe_key(key_id=keys[1]).key_metadata.current_key_material_id != before)
+        rounds = own_regions.metrics(HOME)['meridian_job_rounds_total{job="comparing"}']
+        own_regions.wait_until(lambda: own_regions.metrics(HOME)['meridian_job_rounds_total{job="comparing"}'] > rounds + 1)
+        assert own_regions.metrics(HOME)['meridian_job_faults_total{job="comparing"}'] == 0

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
+import structlog
+
 from meridian.adapters.operator_events import record_operator_event
 from meridian.domain.key import KeyState
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
@@ -129,8 +131,10 @@ async def _rows(uow: UnitOfWork) -> list[SetRow]:
     found: list[SetRow] = []
     after = ("", "")
     while True:
-        rows = await uow.key_sets.list_members(after=after, limit=ROWS_PER_READING)
-        found.extend(rows)
-        if len(rows) < ROWS_PER_READING:
+        page = await uow.key_sets.list_members(after=after, limit=ROWS_PER_READING)
+        found.extend(page.rows)
+        for account, key_id, fault in page.unreadable:
+            structlog.get_logger("meridian.membership").error("set cannot be read", account=account, key_id=key_id, fault=fault)
+        if page.next is None:
             return found
-        after = (rows[-1].account, rows[-1].key_id)
+        after = page.next

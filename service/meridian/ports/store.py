@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -33,6 +34,17 @@ class StoreUnavailable(KMSInternalException):
 
 class FeedPruned(Exception):
     """The change feed no longer reaches back to where the reader stands: he forgets everything, and begins at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPage:
+    """Rows of sets, in the order of account and key id. One that cannot be read is named, and holds no other up."""
+
+    rows: tuple[SetRow, ...]
+    unreadable: tuple[tuple[str, str, str], ...]
+    """Account, key id, and the type of the fault."""
+    next: tuple[str, str] | None
+    """Where the next page begins; None after the last."""
 
 
 class VersionConflict(Exception):
@@ -105,7 +117,7 @@ class KeySets(Protocol):
         """Rows in status reserved since before this time."""
         ...
 
-    async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> Sequence[SetRow]:
+    async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:
         """Rows that are reserved or live, by (account, key id), those greater than `after`; `unsettled` leaves only those that are
         stale or have given a Region up."""
         ...

@@ -5,7 +5,7 @@ Source: docs/spec/multi-region.md, digests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -30,6 +30,10 @@ DIGESTS_PER_CALL: Final = 200
 UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
 REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 """What a comparison finds was asked for by nobody."""
+
+
+SetRowAside = Callable[[tuple[str, str], BaseException], None]
+"""Told of a set whose rows cannot be read; the others go on."""
 
 
 class RestoredUnannounced(Exception):
@@ -71,7 +75,9 @@ class Compare:
         messages: ApplyMessages,
         ask: AskRegions,
         refusals: Refusals,
+        set_aside: SetRowAside,
     ) -> None:
+        self._set_aside = set_aside
         self._store = store
         self._peers = peers
         self._messages = messages
@@ -91,14 +97,23 @@ class Compare:
         after, found = ("", ""), False
         while True:
             async with self._store.reading() as uow:
-                rows = await uow.key_sets.list_members(after=after, limit=DIGESTS_PER_CALL)
-                known = [Known(row, await uow.keys.find(row.account, row.key_id)) for row in rows if _counts(row, region)]
+                page = await uow.key_sets.list_members(after=after, limit=DIGESTS_PER_CALL)
+                known = [each for row in page.rows if _counts(row, region) and (each := await self._read(uow, row)) is not None]
+            for account, key_id, fault in page.unreadable:
+                self._set_aside((account, key_id), ValueError(fault))
             if known:
                 comparisons = await self._peer.compare(region, self._identity.incarnation, [self._digest(each, region) for each in known])
                 found = await self._note(region, known, comparisons) or found
-            if len(rows) < DIGESTS_PER_CALL:
+            if page.next is None:
                 return found
-            after = (rows[-1].account, rows[-1].key_id)
+            after = page.next
+
+    async def _read(self, uow: UnitOfWork, row: SetRow) -> Known | None:
+        try:
+            return Known(row, await uow.keys.find(row.account, row.key_id))
+        except (ValueError, TypeError, KeyError) as fault:  # what is stored of this key was written by no release
+            self._set_aside((row.account, row.key_id), fault)
+            return None
 
     def _digest(self, known: Known, region: str) -> SetDigest:
         row = known.row

@@ -19,6 +19,7 @@ from meridian.replication.mend import MendSets
 from meridian.replication.set_state import SetRefusal
 from meridian.setbacks import Setbacks
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
+from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOK_SECONDS: Final = 1.0
 ROWS_PER_READING: Final = 500
@@ -27,7 +28,8 @@ ROWS_PER_READING: Final = 500
 class MembershipWorker:
     """One per process. Two processes of a Region that mend one set do it once: the row's version decides."""
 
-    def __init__(self, *, store: Store, mend: MendSets, region: str, wake_outbox: Callable[[], None]) -> None:
+    def __init__(self, *, store: Store, mend: MendSets, region: str, wake_outbox: Callable[[], None], aside: SetAside) -> None:
+        self._aside = aside
         self._store = store
         self._mend = mend
         self._region = region
@@ -73,11 +75,13 @@ class MembershipWorker:
         after = ("", "")
         while True:
             async with self._store.reading() as uow:
-                rows = await uow.key_sets.list_members(after=after, limit=ROWS_PER_READING, unsettled=unsettled)
-            found.extend(rows)
-            if len(rows) < ROWS_PER_READING:
+                page = await uow.key_sets.list_members(after=after, limit=ROWS_PER_READING, unsettled=unsettled)
+            found.extend(page.rows)
+            for account, key_id, fault in page.unreadable:
+                self._aside.set_aside_once((account, key_id), UnreadableRowError(fault))
+            if page.next is None:
                 return found
-            after = (rows[-1].account, rows[-1].key_id)
+            after = page.next
 
     async def _try(self, mending: Awaitable[None], row: SetRow, what: str) -> bool:
         try:
@@ -87,6 +91,9 @@ class MembershipWorker:
             self._log.warning("set not mended", what=what, account=row.account, key_id=row.key_id, reason=reason)
             if isinstance(fault, DependencyTimeoutException):
                 raise
+            return False
+        except Exception as fault:
+            self._aside.set_aside_once((row.account, row.key_id), fault)
             return False
         self._wake_outbox()
         return True

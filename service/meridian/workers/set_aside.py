@@ -28,6 +28,10 @@ class Aside:
     times: int
 
 
+class UnreadableRowError(Exception):
+    """A row of the database holds what no release wrote; the text names the kind of the fault."""
+
+
 class SetAside:
     """The rows of one job that failed by a fault no code foresaw. Each is tried again after a pause that doubles to five minutes."""
 
@@ -46,6 +50,11 @@ class SetAside:
         aside = self._rows.get(row)
         return aside is not None and self._clock.monotonic() < aside.until
 
+    def set_aside_once(self, row: Hashable, fault: BaseException) -> None:
+        """Set a row aside that was met again, unless it waits already."""
+        if not self.is_waiting(row):
+            self.set_aside(row, fault)
+
     def set_aside(self, row: Hashable, fault: BaseException) -> None:
         """Set a row aside: reported, and logged by name."""
         now, before = self._clock.monotonic(), self._rows.pop(row, None)
@@ -63,7 +72,10 @@ class SetAside:
             self._log.info("row goes on", job=self._job, row=str(row))
 
     def collect(self) -> Iterator[Metric]:
-        """How many rows are set aside, for Prometheus."""
+        """How many rows are set aside, for Prometheus. One that was not met again for ten minutes has been mended or removed."""
+        now = self._clock.monotonic()
+        for row in [row for row, aside in self._rows.items() if aside.until + 2 * PAUSE_SECONDS_MAX < now]:
+            self.release(row)
         family = GaugeMetricFamily("meridian_rows_set_aside", "Rows that a job cannot deal with.", labels=["job"])
         family.add_metric([self._job], len(self._rows))
         yield family

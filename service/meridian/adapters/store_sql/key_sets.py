@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
-from meridian.ports.store import VersionConflict
+from meridian.ports.store import SetPage, VersionConflict
 
 COLUMNS = tuple(t.key_sets.c)
 NOBODY = "[]"
@@ -55,14 +55,21 @@ class SqlKeySets:
         )
         return [_set_row(row) for row in rows]
 
-    async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> Sequence[SetRow]:
+    async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:
         c = t.key_sets.c
         query = select(*COLUMNS).where(tuple_(c.account, c.key_id) > after).order_by(c.account, c.key_id).limit(limit)
         if unsettled:
             query = query.where(or_(c.stale, c.lost != NOBODY))
         statuses = (str(RowStatus.RESERVED), str(RowStatus.LIVE))
-        rows = await self._connection.execute(query.where(c.status.in_(statuses)))
-        return [_set_row(row) for row in rows]
+        found = (await self._connection.execute(query.where(c.status.in_(statuses)))).all()
+        rows, unreadable = [], []
+        for row in found:
+            try:
+                rows.append(_set_row(row))
+            except (ValueError, TypeError, KeyError) as fault:
+                unreadable.append((row.account, row.key_id, type(fault).__name__))
+        last = (found[-1].account, found[-1].key_id) if len(found) == limit else None
+        return SetPage(tuple(rows), tuple(unreadable), last)
 
     async def mark_stale(self) -> int:
         c = t.key_sets.c
