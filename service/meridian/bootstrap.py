@@ -98,7 +98,8 @@ from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.pipeline.validate import Validate
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store import Store, VersionConflict
+from meridian.ports.store import Store
+from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions, AskRegions

@@ -102,6 +102,16 @@ def test_files_are_short() -> None:
         "tables.py": "the schema",
         "test_store.py": "the contract of one port",
         "naive_evaluator.py": "the second opinion, to be read in one piece",
+        "authority_model.py": "the protocol, to be read in one piece",
+        "test_audit_edits.py": "THE table of edits of an audit log",
+        "targets.py": "THE table of what is fuzzed",
+        "test_every_setting_acts.py": "THE table of settings and options",
+        "test_authority.py": "one case for each side of each rule",
+        "test_http_connections.py": "one case for each stage of a connection",
+        "test_identity_reload.py": "one case for each file that is read again",
+        "test_audit_evidence.py": "one case for each way to lose the log",
+        "region_in_process.py": "a Region with everything it is made of",
+        "test_sets_on_real_stores.py": "one machine of all that can happen to a set",
         "test_remembered_decisions.py": "one case for each kind of change",
     }
     generated = re.compile(r"_pb2|/versions/")

@@ -21,7 +21,7 @@ from meridian.crypto import ecdsa
 from meridian.domain.key import KeyState
 from meridian.engine.seals import FileSeal, SealError
 from meridian.ports.audit_streams import StreamHead
-from meridian.ports.store import VersionConflict
+from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import KeyUse, RegionIdentity
 
 

@@ -29,7 +29,7 @@ from meridian.domain.key import (
 )
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
-from meridian.ports.store import FeedPruned, VersionConflict
+from meridian.ports.store_faults import FeedPruned, VersionConflict
 from meridian.ports.store_rows import ImportKeyRow, KekRow, RegionIdentity, SecretRow
 from meridian.replication.set_state import add_member, found_set
 

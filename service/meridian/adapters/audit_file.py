@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
+from meridian.adapters.audit_batch import Batch, Position
 from meridian.adapters.audit_segment import AuditDirectory, Segment
 from meridian.audit.chain import NO_HASH, Tree, leaf_hash
 from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
@@ -48,27 +49,6 @@ class SegmentRules:
     bytes: int
     seconds: float
     reserve_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Lines ready to be written, and where the chain stands after them."""
-
-    data: bytes
-    leaves: tuple[str, ...]
-    sequence: int
-    last_hash: str
-    times: tuple[str, str]
-    """Oldest and newest `eventTime`."""
-    is_committed: bool
-    """Whether a change that stands already waits for one of the records; they may use the space that is set aside."""
-
-
-class Position(NamedTuple):
-    """Where the chain stands: the next sequence number, and the hash of the last line."""
-
-    sequence: int
-    last_hash: str
 
 
 class AuditFile:
@@ -153,7 +133,7 @@ class AuditFile:
         for record in records:
             inner: dict[str, Any] = record["meridian"]
             inner["stream"], inner["seq"], inner["prevHash"] = stream, sequence, last_hash
-            line = shortened(orjson.dumps(record))
+            line = shortened(orjson.dumps(record), RECORD_BYTES_MAX)
             last_hash = leaf_hash(line)
             leaves.append(last_hash)
             sequence += 1

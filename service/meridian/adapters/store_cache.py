@@ -15,7 +15,8 @@ from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.store import FeedPruned, Store, UnitOfWork
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import FeedPruned
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4

@@ -82,6 +82,12 @@ class Report:
     def records(self) -> int:
         return sum(stream.records for stream in self.streams)
 
+    def take(self, stream: StreamReport) -> None:
+        """A stream that was checked, and what speaks against it."""
+        self.streams.append(stream)
+        if stream.finding is not None:
+            self.findings.append(stream.finding)
+
     def add(self, verdict: Verdict, path: Path, text: str, line: int = 0) -> None:
         self.findings.append(Finding(verdict, path, text, line))
 

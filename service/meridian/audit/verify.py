@@ -45,7 +45,7 @@ def verify_file(path: Path) -> Report:
     if head is not None:
         check = StreamCheck(head.stream, [head], Vouchers(), None)
         if head.sequence == 0:
-            _take(report, check.run())
+            report.take(check.run())
             report.add(Verdict.INCOMPLETE, path, "one file says nothing of its signatures: verify the directory")
         else:
             report.add(Verdict.INCOMPLETE, path, "the file is a later segment of its stream: verify the directory")
@@ -87,7 +87,7 @@ class DirectoryCheck:
         report.digests = [digest.extent.stream for digest in sound]
         vouchers = self._vouchers(streams, sound)
         for stream, segments in streams.items():
-            _take(report, StreamCheck(stream, segments, vouchers[stream], self._expected.visit).run())
+            report.take(StreamCheck(stream, segments, vouchers[stream], self._expected.visit).run())
         self._check_names(streams)
         self._check_regions(keys)
         self._check_epochs(sound)
@@ -264,12 +264,6 @@ def _head(report: Report, path: Path) -> Head | None:
         verdict, text = (Verdict.TAMPERED, "the line is no audit record") if is_whole else (Verdict.INCOMPLETE, "it has no whole line")
         report.add(verdict, path, text, 1)
     return head
-
-
-def _take(report: Report, stream: StreamReport) -> None:
-    report.streams.append(stream)
-    if stream.finding is not None:
-        report.findings.append(stream.finding)
 
 
 def _names(stream: StreamReport) -> RegionNames | None:

@@ -7,11 +7,11 @@ surroundings, and each context value in the read set. Never remembered: a fault,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from meridian.authorization.deciding import Build, Deciding, finished
 from meridian.authorization.entities import (
     Resource,
     Surroundings,
@@ -23,11 +23,12 @@ from meridian.authorization.entities import (
     resource_entities,
     resource_uid,
 )
-from meridian.authorization.evaluator import EntityHandle, SchemaHandle, Uid
+from meridian.authorization.evaluator import EntityHandle, SchemaHandle
 from meridian.authorization.facts import Facts
 from meridian.authorization.key_policies import KeyPolicyReader
+from meridian.authorization.live_policies import CALLER_SIDE, KEY_SIDE, OWN, LivePolicies, is_around, policies_of_side
 from meridian.authorization.narrowing import Caller, narrowed
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, matches_action, matches_resource, uid
+from meridian.authorization.policies import ACCOUNT, Policy, matches_action, matches_resource
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.question import Question
 from meridian.authorization.request_context import read_values
@@ -39,8 +40,6 @@ from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException
 
-T = TypeVar("T")
-
 READ_MAX: Final = 512
 """Key policies kept in their parsed form, beside those that slices hold."""
 SLICES_MAX: Final = 20_000
@@ -49,39 +48,6 @@ BASES_MAX: Final = 4_000
 DECISIONS_MAX: Final = 50_000
 
 LOCKED_OUT: Final = "The new key policy will not allow you to update the key policy in the future."
-
-OWN, KEY_SIDE, CALLER_SIDE = "own", "key side", "caller side"
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """Something that a decision needs and that takes too long for an event loop; `make` may be called from any thread."""
-
-    name: tuple[Any, ...]
-    """The same for everybody who needs the same."""
-    make: Callable[[], Any]
-
-
-Deciding = Generator[Build, Any, T]
-"""A decision under way: it yields what must be built, and is sent what was."""
-
-
-class _Live:
-    """One set of policies, and all that is remembered under it."""
-
-    def __init__(self, source: PolicySource, compiler: SliceCompiler) -> None:
-        self.source = source
-        self.compiler = compiler
-        self.read: OrderedDict[tuple[Any, ...], tuple[Policy, ...]] = OrderedDict()
-        self.slices: OrderedDict[tuple[Any, ...], tuple[Policy, ...]] = OrderedDict()
-        self.narrowed: OrderedDict[tuple[Any, ...], tuple[CompiledSlice, Principal]] = OrderedDict()
-        self.bases: OrderedDict[tuple[Any, ...], EntityHandle] = OrderedDict()
-        self.decisions: OrderedDict[tuple[Any, ...], tuple[PolicyDecision, CompiledSlice, Principal]] = OrderedDict()
-
-    @property
-    def caches(self) -> list[OrderedDict[Any, Any]]:
-        policies: OrderedDict[Any, Any] = OrderedDict(enumerate(self.source.policies))
-        return [policies, *self.compiler.caches, self.read, self.slices, self.narrowed, self.bases, self.decisions]
 
 
 class Authorizer:
@@ -93,13 +59,13 @@ class Authorizer:
         self._model = SchemaModel(schema_text)
         self._reader = KeyPolicyReader(SchemaHandle(schema_text), self._model, limits, as_json)
         self._around = around
-        self._live = _Live(source, SliceCompiler(self._model))
+        self._live = LivePolicies(source, SliceCompiler(self._model))
         self._retired: list[OrderedDict[Any, Any]] = []
 
     def use(self, source: PolicySource) -> None:
         """Decide with other policies from now on: nothing that was remembered under the old ones is used again."""
         self._retired += self._live.caches
-        self._live = _Live(source, SliceCompiler(self._model, parses=self._live.compiler.parses))
+        self._live = LivePolicies(source, SliceCompiler(self._model, parses=self._live.compiler.parses))
 
     def release(self, most: int) -> bool:
         """Free some of what was remembered under earlier policies; all at once would stall the calls. False when nothing is left."""
@@ -120,7 +86,7 @@ class Authorizer:
         """The live policies of the files that may have a word in calls of this account: those of the Region, of the account itself, and
         of the units around it."""
         containers = frozenset((e["uid"]["type"], e["uid"]["id"]) for e in account_entities(account, self._around))
-        return tuple(p for p in self._live.source.policies if p.layer != ACCOUNT or p.account == account or _is_around(p, containers))
+        return tuple(p for p in self._live.source.policies if p.layer != ACCOUNT or p.account == account or is_around(p, containers))
 
     @property
     def digest(self) -> str:
@@ -180,7 +146,7 @@ class Authorizer:
     def policies_for(self, principal: Principal, resource: Resource) -> tuple[Policy, ...]:
         """Every policy that may have a word in calls of this caller on this resource, on either side."""
         live, own = self._live, self._read(resource)
-        return tuple(policy for side in _sides(principal, resource) for policy in _policies(live, side, principal, own))
+        return tuple(policy for side in _sides(principal, resource) for policy in policies_of_side(live, side, principal, own))
 
     def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
         """Refuse a key policy that may not be stored, or that would lock its caller out.
@@ -208,7 +174,7 @@ class Authorizer:
             return PolicyDecision(action, resource.arn, False, (), 1, fault_text(error))
 
     def _of_side(
-        self, live: _Live, side: str, principal: Principal, action: str, resource: Resource, facts: Facts
+        self, live: LivePolicies, side: str, principal: Principal, action: str, resource: Resource, facts: Facts
     ) -> Deciding[PolicyDecision]:
         name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
         has_grants = bool(facts.request_attribute("grants"))
@@ -228,7 +194,7 @@ class Authorizer:
         return made
 
     def _slice(
-        self, live: _Live, name: tuple[Any, ...], side: str, principal: Principal, resource: Resource, *, has_grants: bool
+        self, live: LivePolicies, name: tuple[Any, ...], side: str, principal: Principal, resource: Resource, *, has_grants: bool
     ) -> Deciding[CompiledSlice]:
         """The slice for this resource, narrowed to this caller."""
         action: str = name[2]
@@ -248,7 +214,7 @@ class Authorizer:
         _keep(live.narrowed, (name, id(principal), has_grants), (compiled, principal), NARROWED_MAX)
         return compiled
 
-    def _own_policies(self, live: _Live, resource: Resource) -> Deciding[tuple[Policy, ...]]:
+    def _own_policies(self, live: LivePolicies, resource: Resource) -> Deciding[tuple[Policy, ...]]:
         """The policies of a key itself."""
         if not isinstance(resource, Key) or not resource.policy:
             return ()
@@ -271,17 +237,17 @@ class Authorizer:
         return self._reader.read(resource) if isinstance(resource, Key) else ()
 
     def _members(
-        self, live: _Live, side: str, principal: Principal, action: str, resource: Resource, own_policies: tuple[Policy, ...]
+        self, live: LivePolicies, side: str, principal: Principal, action: str, resource: Resource, own_policies: tuple[Policy, ...]
     ) -> tuple[Policy, ...]:
         own, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
         groups = self._model.ancestors[action]
         return tuple(
             policy
-            for policy in _policies(live, side, principal, own_policies)
+            for policy in policies_of_side(live, side, principal, own_policies)
             if matches_action(policy.est, groups, action) and matches_resource(policy.est, own, ancestors)
         )
 
-    def _base_of(self, live: _Live, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
+    def _base_of(self, live: LivePolicies, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
         name = (compiled.schema, principal, *_version(resource))
         known = live.bases.get(name)
         if known is None:
@@ -295,50 +261,9 @@ class Authorizer:
         return EntityHandle.build(unique.values(), compiled.schema)
 
 
-def finished(deciding: Deciding[T]) -> T:
-    """The outcome, everything built at once."""
-    try:
-        wanted = next(deciding)
-        while True:
-            try:
-                made = wanted.make()
-            except Exception as fault:
-                wanted = deciding.throw(fault)
-            else:
-                wanted = deciding.send(made)
-    except StopIteration as end:
-        outcome: T = end.value
-        return outcome
-
-
 def _sides(principal: Principal, resource: Resource) -> tuple[str, ...]:
     """Every side that must allow: a caller of another account needs two."""
     return (OWN,) if principal.account == resource.account else (KEY_SIDE, CALLER_SIDE)
-
-
-def _policies(live: _Live, side: str, principal: Principal, own: tuple[Policy, ...]) -> Iterable[Policy]:
-    """The policies that have a word on one side, those of the key itself at the end."""
-    for policy in live.source.policies:
-        if policy.layer == ACCOUNT and policy.is_permit:
-            if side == OWN and policy.foreign:
-                continue
-            if side == KEY_SIDE:
-                continue
-            if side == CALLER_SIDE and not (policy.foreign and policy.account == principal.account):
-                continue
-        if side == CALLER_SIDE and policy.layer == BUILTIN:
-            continue
-        if policy.layer in (ACCOUNT, GUARDRAIL, BUILTIN):
-            yield policy
-    if side != CALLER_SIDE:
-        yield from own
-
-
-def _is_around(policy: Policy, containers: frozenset[Uid]) -> bool:
-    """Whether a policy of no single account is one of these units."""
-    scope = policy.est["resource"]
-    inside = scope.get("entity") or scope.get("in", {}).get("entity")
-    return not policy.account and inside is not None and uid(inside) in containers
 
 
 def _version(resource: Resource) -> tuple[Any, ...]:

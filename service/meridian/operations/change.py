@@ -12,7 +12,8 @@ from meridian.domain.key_state import require_state
 from meridian.errors import KMSInternalException, NotFoundException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import VersionConflict
 from meridian.replication.publish import SetPublisher
 
 ATTEMPTS_MAX: Final = 4

@@ -30,7 +30,8 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.heavy_work import HeavyWork
 from meridian.ports.last_usage import UsageNotes
 from meridian.ports.policy_check import PolicyCheck
-from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import VersionConflict
 from meridian.replication.publish import shared_materials
 from meridian.replication.set_state import found_set
 

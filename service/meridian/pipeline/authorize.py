@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from meridian.authorization.authorizer import Authorizer, Deciding
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.deciding import Deciding
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
 from meridian.authorization.explain import explain
 from meridian.authorization.facts import CallFacts

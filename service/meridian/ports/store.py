@@ -12,43 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from meridian.domain.key import Key
-from meridian.domain.multi_region import OperatorWord, SetRow
-from meridian.errors import KMSInternalException
+from meridian.domain.multi_region import SetRow
 from meridian.ports.audit_streams import AuditStreams
+from meridian.ports.store_between_regions import Inbox, OperatorWords, Outbox
 from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
-from meridian.ports.store_rows import Change, KekRow, OutboxEntry, RegionIdentity, RootRow, SecretRow
-
-
-class StoreUnavailable(KMSInternalException):
-    """The database does not answer, or answered with an error. Callers see a KMSInternalException."""
-
-    @property
-    def code(self) -> str:
-        return KMSInternalException.__name__
-
-
-class FeedPruned(Exception):
-    """The change feed no longer reaches back to where the reader stands: he forgets everything, and begins at its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetPage:
-    """Rows of sets, in the order of account and key id. One that cannot be read is named, and holds no other up."""
-
-    rows: tuple[SetRow, ...]
-    unreadable: tuple[tuple[str, str, str], ...]
-    """Account, key id, and the type of the fault."""
-    next: tuple[str, str] | None
-    """Where the next page begins; None after the last."""
-
-
-class VersionConflict(Exception):
-    """Somebody else changed or inserted the row first; the operation reads again or reports."""
+from meridian.ports.store_rows import Change, KekRow, RegionIdentity, RootRow, SecretRow, SetPage
 
 
 class Keys(Protocol):
@@ -124,83 +96,6 @@ class KeySets(Protocol):
 
     async def mark_stale(self) -> int:
         """After a restore: every live row is stale, has no acknowledgements and nothing to tell; the answer counts them."""
-        ...
-
-
-class Outbox(Protocol):
-    """Intentions to tell other Regions. One row per kind, set and target."""
-
-    async def put(self, kind: str, target_region: str, account: str, key_id: str, *, request_id: str, now: datetime) -> None:
-        """Record an intention, due at once. Replaces one of the same kind, set and target, under a new sequence."""
-        ...
-
-    async def claim_due(
-        self, target_region: str, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int
-    ) -> Sequence[OutboxEntry]:
-        """Due entries for this Region that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1."""
-        ...
-
-    async def delivered(self, entry: OutboxEntry) -> None:
-        """Remove the entry, unless a newer sequence has replaced it."""
-        ...
-
-    async def failed(self, entry: OutboxEntry, *, due_at: datetime, error: str) -> None:
-        """Release the entry for `due_at`, unless a newer sequence has replaced it."""
-        ...
-
-    async def is_empty_for(self, account: str, key_id: str) -> bool:
-        """Whether nothing about this set waits for delivery."""
-        ...
-
-    async def list(self, *, limit: int) -> Sequence[OutboxEntry]:
-        """Entries not yet delivered, oldest first."""
-        ...
-
-
-class Inbox(Protocol):
-    """Events already applied, by (source Region, incarnation, sequence)."""
-
-    async def record(self, source_region: str, incarnation: int, sequence: int, digest: bytes, *, now: datetime) -> bool:
-        """True when the event is new and now recorded; False when the same event was recorded before.
-
-        Raises: VersionConflict when another event has this place: a fault of the sender, or an attack.
-        """
-        ...
-
-    async def highest_incarnation(self, source_region: str) -> int:
-        """The highest incarnation of the source that was ever recorded; -1 for none."""
-        ...
-
-    async def prune(self, *, before: datetime, limit: int) -> int:
-        """Forget at most so many events that are older than this; the answer counts them. What incarnations were seen stays known."""
-        ...
-
-    async def learn_incarnation(self, source_region: str, incarnation: int) -> None:
-        """From now on the source's earlier incarnations are refused."""
-        ...
-
-
-class OperatorWords(Protocol):
-    """What the operator has said about other Regions, in this one."""
-
-    async def regions(self, word: OperatorWord) -> frozenset[str]:
-        """The Regions of which he has said this."""
-        ...
-
-    async def successor(self) -> str:
-        """The Region that he named to succeed every one that is lost; empty while none is."""
-        ...
-
-    async def say(self, word: OperatorWord, region: str, *, now: datetime) -> None:
-        """Keep his word; saying it twice is saying it once."""
-        ...
-
-    async def say_lost(self, region: str, successor: str, *, now: datetime) -> None:
-        """Keep his word that this Region is lost, and that every lost one is succeeded by `successor`."""
-        ...
-
-    async def unsay(self, word: OperatorWord, region: str) -> None:
-        """Forget his word, if there is one."""
         ...
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from meridian.domain.multi_region import SetRow
+
 
 @dataclass(frozen=True, slots=True)
 class RegionIdentity:
@@ -133,3 +135,14 @@ class KeyStoreRow:
     created_at: datetime
     proxy: Mapping[str, str]
     """What reaches its proxy, without the secret access key."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPage:
+    """Rows of sets, in the order of account and key id. One that cannot be read is named, and holds no other up."""
+
+    rows: tuple[SetRow, ...]
+    unreadable: tuple[tuple[str, str, str], ...]
+    """Account, key id, and the type of the fault."""
+    next: tuple[str, str] | None
+    """Where the next page begins; None after the last."""

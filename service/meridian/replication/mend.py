@@ -17,7 +17,8 @@ from meridian.ports.audit import AuditTrail
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import SYNCHRONISED
 from meridian.replication.ask import AskRegions

@@ -21,7 +21,8 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.policy_check import PolicyCheck
-from meridian.ports.store import Store, UnitOfWork, VersionConflict
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import VersionConflict
 from meridian.replication.refusals import Refusals
 from meridian.replication.set_state import reserve
 from meridian.replication.sets.authority import hear

@@ -23,7 +23,8 @@ from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store import Store, StoreUnavailable, UnitOfWork, VersionConflict
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 from meridian.replication.leave import Leave
 from meridian.replication.publish import SetPublisher, tell_held
 from meridian.replication.rotate import held_by_all, record_rotation

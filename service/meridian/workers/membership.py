@@ -13,7 +13,8 @@ import structlog
 
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import DependencyTimeoutException, KmsError
-from meridian.ports.store import Store, VersionConflict
+from meridian.ports.store import Store
+from meridian.ports.store_faults import VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.mend import MendSets
 from meridian.replication.set_state import SetRefusal

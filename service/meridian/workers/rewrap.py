@@ -23,7 +23,8 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store import Store, StoreUnavailable, UnitOfWork, VersionConflict
+from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 from meridian.ports.store_rows import KekRow, SecretRow
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside

@@ -10,7 +10,8 @@ from typing import Final
 
 from meridian.domain.call import Call
 from meridian.errors import KmsError
-from meridian.ports.store import Store, VersionConflict
+from meridian.ports.store import Store
+from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import KeyUse
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 

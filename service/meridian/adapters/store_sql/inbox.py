@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store import VersionConflict
+from meridian.ports.store_faults import VersionConflict
 
 
 class SqlInbox:

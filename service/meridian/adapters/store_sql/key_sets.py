@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
-from meridian.ports.store import SetPage, VersionConflict
+from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store_rows import SetPage
 
 COLUMNS = tuple(t.key_sets.c)
 NOBODY = "[]"

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.wrapped_rows import kek_name, kek_of, require_kek
-from meridian.ports.store import VersionConflict
+from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import KekRow, RootRow, SecretRow
 
 

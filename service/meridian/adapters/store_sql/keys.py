@@ -24,7 +24,7 @@ from meridian.domain.key import (
     RotationSchedule,
     RotationType,
 )
-from meridian.ports.store import VersionConflict
+from meridian.ports.store_faults import VersionConflict
 
 KEY_COLUMNS = tuple(t.keys.c)
 

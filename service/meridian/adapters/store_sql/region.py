@@ -10,7 +10,7 @@ from sqlalchemy import delete, extract, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store import FeedPruned, VersionConflict
+from meridian.ports.store_faults import FeedPruned, VersionConflict
 from meridian.ports.store_rows import Change, RegionIdentity
 
 PRUNED: Final = "changes_pruned"

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from meridian.adapters.store_sql.dialects import engines
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
-from meridian.ports.store import StoreUnavailable, UnitOfWork, VersionConflict
+from meridian.ports.store import UnitOfWork
+from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 
 CLOSE_SECONDS: Final = 1.0
 FAULTS: Final = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
