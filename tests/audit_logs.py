@@ -83,9 +83,11 @@ def open_file(
     return AuditFile.open(taken, opening, rules, keyholder.signer, clock or SteppingClock())
 
 
-def open_stream(file: AuditFile, *, max_wait_seconds: float = 0.005, sink_timeout_seconds: float = 0.5) -> FileAuditStream:
+def open_stream(
+    file: AuditFile, *, max_wait_seconds: float = 0.005, max_batch: int = 256, sink_timeout_seconds: float = 0.5
+) -> FileAuditStream:
     """Group commit into a file, as a Region does it."""
-    return FileAuditStream(file, Told(), max_wait_seconds=max_wait_seconds, max_batch=256, sink_timeout_seconds=sink_timeout_seconds)
+    return FileAuditStream(file, Told(), max_wait_seconds=max_wait_seconds, max_batch=max_batch, sink_timeout_seconds=sink_timeout_seconds)
 
 
 def record(number: int, name: str = "Encrypt", **fields: Any) -> dict[str, Any]:

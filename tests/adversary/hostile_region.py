@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 from tests.deployment import Deployment
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
@@ -56,7 +57,7 @@ class HostileRegion:
             identity = await uow.region.identity()
         assert identity is not None
         self.identity = identity
-        self.engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy())
+        self.engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), ReportedEvents())
         await store.close()
 
     # ---- speaking

@@ -68,7 +68,7 @@ def tag(client: Client, folder: Path) -> None:
 def put_long_policy(client: Client, folder: Path) -> None:
     key_id = client.create_key().key_metadata.key_id
     text = '@id("p") @layer("key") @reason("r") permit (principal in KMS::Account::"111122223333", action, resource);'
-    client.put_key_policy(key_id=key_id, policy=f"{text}//{'x' * 2000}", bypass_policy_lockout_safety_check=True)
+    client.put_key_policy(key_id=key_id, policy=f"{text}//{'x' * 2000}")
 
 
 def send_large(client: Client, folder: Path) -> None:
