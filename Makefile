@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
+.PHONY: adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -101,8 +101,14 @@ migrate-check: $(STAMP)  ## migrations lead to the schema of the code, on both d
 fuzz: $(STAMP)  ## every parser of foreign bytes, SECONDS (60) each, guided by coverage
 	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),60)
 
-test: $(STAMP)  ## every test
-	$(BIN)/pytest -q tests
+adversary: $(STAMP)  ## hostile callers, hostile Regions, floods, forged logs, on real processes
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/adversary tests/fuzz
+
+faults: $(STAMP)  ## poisoned rows, databases that hang or start again
+	$(BIN)/pytest -q tests/faults
+
+test: $(STAMP)  ## every test, on two cores
+	$(BIN)/pytest -q -n 2 --dist loadfile tests
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
