@@ -13,9 +13,6 @@ ALLOWED = {
     ("errors.py", "__init__", "retry_after_seconds"): "the answer's own field; the one who throttles always gives it",
     ("crypto/certificates.py", "new_leaf", "life"): "for `meridian dev` and tests; certificates of others come from others",
     ("client/client.py", "call", "timeout"): "None: the declared deadline of the operation counts",
-    ("adapters/audit_stream.py", "__init__", "max_wait_seconds"): "equal to the setting's default; the Region passes the setting",
-    ("adapters/audit_stream.py", "__init__", "max_batch"): "equal to the setting's default; the Region passes the setting",
-    ("adapters/audit_stream.py", "__init__", "sink_timeout_seconds"): "equal to the setting's default; the Region passes the setting",
 }
 """Defaults that carry no rule of the service, each with its reason."""
 

@@ -153,7 +153,7 @@ class AuditFile:
         for record in records:
             inner: dict[str, Any] = record["meridian"]
             inner["stream"], inner["seq"], inner["prevHash"] = stream, sequence, last_hash
-            line = shortened(orjson.dumps(record))
+            line = shortened(orjson.dumps(record), RECORD_BYTES_MAX)
             last_hash = leaf_hash(line)
             leaves.append(last_hash)
             sequence += 1

@@ -33,7 +33,7 @@ Place = tuple[Any, Any]
 """What holds a part, and its name or number there."""
 
 
-def shortened(line: bytes, bytes_max: int = RECORD_BYTES_MAX) -> bytes:
+def shortened(line: bytes, bytes_max: int) -> bytes:
     """A record's line, and where it is longer than `bytes_max`, one that is not, with parts cut."""
     if len(line) <= bytes_max:
         return line
