@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from meridian.adapters.looks_abroad import LOOK_SECONDS, LOOKS_MAX, LooksAbroad
 from meridian.adapters.store_cache import STALENESS_SECONDS_MAX, CachedKeys
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
@@ -125,3 +126,49 @@ async def test_a_process_that_the_feed_left_behind_forgets_everything(store: Sql
     assert again.description == "two"
     await directory.read_changes()
     assert forgotten == [KEY_ID]
+
+
+# ---- what callers of another account look for
+
+STRANGER, ABSENT_ID = "444455556666", "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("name", [KEY_ID, ABSENT_ID, "alias/nowhere"])
+async def test_a_look_abroad_reads_the_store_once_whatever_it_finds(store: SqlStore, name: str) -> None:
+    clock = SettableClock()
+    cached = CachedKeys(store, clock, lambda account, key_id: None)
+    await cached.start()
+    assert await cached.find(ACCOUNT, KEY_ID) is not None  # its owner uses it
+    for _ in range(2):  # the second time after the look has ended
+        statements = store.statements
+        found = [await cached.find_abroad(STRANGER, ACCOUNT, name) for _ in range(3)]
+        assert {key is not None for key in found} == {name == KEY_ID}
+        assert store.statements == statements + 1
+        clock.seconds += LOOK_SECONDS
+        await cached.read_changes()
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_was_absent_is_found_as_soon_as_it_is_made(store: SqlStore) -> None:
+    cached = CachedKeys(store, SettableClock(), lambda account, key_id: None)
+    await cached.start()
+    made = replace(key(), key_id=ABSENT_ID)
+    for look in (
+        lambda: cached.find_abroad(STRANGER, ACCOUNT, ABSENT_ID),
+        lambda: cached.find_by_number(STRANGER, made.number, multi_region=False),
+    ):
+        assert await look() is None
+    async with store.transaction() as uow:
+        await uow.keys.insert(made)
+    await cached.read_changes()  # as a process that did not make it
+    assert await cached.find_abroad(STRANGER, ACCOUNT, ABSENT_ID) is not None
+    assert await cached.find_by_number(STRANGER, made.number, multi_region=False) is not None
+
+
+def test_looks_are_a_bounded_number() -> None:
+    looks = LooksAbroad(SettableClock())
+    for number in range(2 * LOOKS_MAX):
+        looks.remember((STRANGER, ACCOUNT, f"{number}"), None)
+    assert looks.is_known((STRANGER, ACCOUNT, f"{2 * LOOKS_MAX - 1}"))
+    assert len(looks._looks) <= LOOKS_MAX

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.aws_policy.conftest import converted, document
 
 from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.evaluator import parse_policies
 
 ANN = {"AWS": "arn:aws:iam::111122223333:user/ann"}
 GOOD: dict[str, Any] = {"Effect": "Allow", "Principal": ANN, "Action": "kms:Encrypt", "Resource": "*"}
@@ -54,6 +55,9 @@ REFUSED = [
     (statement(NotResource="*"), "Statement[0].NotResource"),
     (statement(Extra="x"), "Statement[0].Extra"),
     (condition("StringEquals", "kms:NoSuchKey", "x"), f'{C}StringEquals["kms:NoSuchKey"]'),
+    (condition("StringEquals", "kms:ViaService", {"a": "b"}), f'{C}StringEquals["kms:ViaService"]'),
+    (condition("NumericEquals", "kms:RotationPeriodInDays", 2**63), f'{C}NumericEquals["kms:RotationPeriodInDays"]'),
+    (condition("DateLessThan", "kms:ValidTo", "0001-01-01T00:00:00+14:00"), f'{C}DateLessThan["kms:ValidTo"]'),
     (condition("StringEquals", "kms:ViaService", "s3.us-east-1.amazonaws.com"), f'{C}StringEquals["kms:ViaService"]'),
     (condition("StringLike", "kms:ViaService", "storage.*.amazonaws.com"), f'{C}StringLike["kms:ViaService"]'),
     (condition("StringEquals", "kms:RecipientAttestation:PCR0", "x"), f'{C}StringEquals["kms:RecipientAttestation:PCR0"]'),
@@ -108,6 +112,7 @@ def test_a_statement_is_refused_and_its_element_named(given: dict[str, Any], ele
         (json.dumps({"Version": "2012-10-17", "Statement": [GOOD], "More": 1}), "More"),
         ("[" * 100_000, "the document"),
         (json.dumps({"Version": "2012-10-17", "Statement": ["x"]}), "Statement[0]"),
+        (json.dumps({"Version": "2012-10-17", "Statement": [{**GOOD, "Sid": "\ud800"}]}), "the document"),
     ],
 )
 def test_a_document_that_is_none_is_refused(text: str, element: str) -> None:
@@ -153,3 +158,29 @@ def test_a_document_that_would_become_an_endless_text_is_refused() -> None:
 def test_a_wildcard_fits_as_in_iam(pattern: str, action: str, fits: bool) -> None:
     made = converted(document(statement(Action=[pattern, "kms:Verify"])))
     assert (f'"{action}"' in made.cedar or "action in" not in made.cedar) is fits
+
+
+TEXT = 'é\u0000\u001f\u2028"\\\U0001f511'
+
+
+@pytest.mark.parametrize("text", [TEXT, *TEXT, "a\nb", "\u200b"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda text: condition("StringEquals", f"kms:EncryptionContext:{text}", "x"),
+        lambda text: condition("StringEquals", "kms:EncryptionContext:a", text),
+        lambda text: condition("StringEquals", "kms:EncryptionContext:a", [text, "b"]),
+        lambda text: condition("StringLike", f"aws:ResourceTag/{text}", f"{text}*"),
+        lambda text: condition("ForAnyValue:StringEquals", "kms:EncryptionContextKeys", [text]),
+        lambda text: condition("StringEquals", "kms:EncryptionContext:a", f"${{aws:PrincipalTag/a{text}}}"),
+        lambda text: statement(Sid=text),
+        lambda text: statement(Principal={"AWS": f"arn:aws:iam::111122223333:user/{text}x"}),
+    ],
+)
+def test_every_character_of_a_document_is_said_or_refused(given: Any, text: str) -> None:
+    try:
+        made = converted(document(given(text)))
+    except RefusedDocument as refusal:
+        assert refusal.element.startswith("Statement[0]")  # noqa: PT017 - either answer is right, and nothing else is
+    else:
+        assert parse_policies(made.cedar)

@@ -1,0 +1,195 @@
+"""Whether a key of another account is there is told by no answer: not by its words, on either wire, and not by the time that it takes.
+
+Every operation of the contract, each field that names a key, and a key of every state against names of keys that are not there.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.adversary.raw_http import post, signed_headers
+from tests.conformance.good_requests import PRINCIPAL, Things
+from tests.deployment import HOME, Deployment
+
+from meridian.catalog import Rpc, rpcs, served_rpcs
+from meridian.client import Client
+from meridian.client.errors import KmsServiceError
+from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD
+from meridian.transport.aws_json import codec
+
+pytestmark = pytest.mark.timeout(180)
+
+OURS, THEIRS = "developer-abroad", "developer"
+THEIR_ARN = f"arn:aws:kms:{HOME}:111122223333:"
+FIELDS = [
+    pytest.param(rpc, field, alias_allowed, id=f"{rpc.name}-{field}")
+    for rpc in served_rpcs().values()
+    for field, alias_allowed in rpc.key_fields
+]
+CALLS = 150
+RATIO_MAX = 1.35
+"""Of the medians of two series of calls that take turns."""
+ATTEMPTS_MAX = 3
+BUSY = ("DependencyTimeoutException", "KMSInternalException")
+NUMBER = slice(8, 24)
+"""Where a ciphertext names its key."""
+
+
+@pytest.fixture(scope="module")
+def own(two_regions: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Things]:
+    """What the caller has in an account of his own, where he may do everything."""
+    things = Things(two_regions, tmp_path_factory.mktemp("own"))
+    things.client = Client(two_regions.endpoint(HOME, OURS))
+    yield things
+    things.client.close()
+
+
+@pytest.fixture(scope="module")
+def theirs(two_regions: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Things:
+    return Things(two_regions, tmp_path_factory.mktemp("theirs"))
+
+
+@pytest.fixture(scope="module")
+def closed(theirs: Things) -> dict[str, str]:
+    """Keys of another account in every state, and how each is named."""
+    keys = {kind: theirs.key(kind) for kind in ("symmetric", "primary", "imported", "sign", "mac", "kem")}
+    keys |= {"disabled": theirs.key("symmetric", "disabled"), "ending": theirs.key("symmetric", "ending")}
+    return {**keys, "alias": THEIR_ARN + theirs.alias}
+
+
+ABSENT = {
+    "key": f"{THEIR_ARN}key/{uuid.uuid4()}",
+    "multi-Region key": f"{THEIR_ARN}key/mrk-{secrets.token_hex(16)}",
+    "alias": f"{THEIR_ARN}alias/nowhere",
+}
+
+
+def over_grpc(own: Things, rpc: Rpc, request: Any) -> Any:
+    try:
+        return own.client.call(rpc, request)
+    except KmsServiceError as error:
+        return error.code, error.message, error.fields, {k: v for k, v in error.metadata.items() if k != "request_id"}
+
+
+def over_http(own: Things, rpc: Rpc, request: Any) -> Any:
+    body = codec.write(request)
+    return post(own.deployment, signed_headers(own.deployment, rpc.operation, body, OURS), body)
+
+
+WIRES: dict[str, Callable[[Things, Rpc, Any], Any]] = {"gRPC": over_grpc, "AWS": over_http}
+
+
+def answers(own: Things, rpc: Rpc, request: Any, shown: str) -> dict[str, str]:
+    """The answer on each wire, with the name that was asked for left out."""
+    asked = {wire: ask for wire, ask in WIRES.items() if rpc.name in rpcs() or wire == "gRPC"}
+    return {wire: _settled(lambda ask=ask: repr(ask(own, rpc, request)).replace(shown, "<name>")) for wire, ask in asked.items()}
+
+
+def _settled(ask: Callable[[], str]) -> str:
+    """The answer; asked again where a busy machine made the service give up, which tells of the machine and not of a key."""
+    answer = ask()
+    for _ in range(ATTEMPTS_MAX):
+        if not any(word in answer for word in BUSY):
+            break
+        answer = ask()
+    return answer
+
+
+def request_naming(own: Things, rpc: Rpc, field: str, name: str) -> Any:
+    request = rpc.request_class(**own.good(rpc.name))
+    setattr(request, field, name)
+    return request
+
+
+@pytest.mark.parametrize(("rpc", "field", "alias_allowed"), FIELDS)
+def test_what_is_closed_and_what_is_absent_are_answered_alike(
+    own: Things, closed: dict[str, str], rpc: Rpc, field: str, alias_allowed: bool
+) -> None:
+    for names_alias in (False, True):
+        asked = [name for kind, name in [*closed.items(), *ABSENT.items()] if (kind == "alias") is names_alias]
+        told = [answers(own, rpc, request_naming(own, rpc, field, name), name) for name in asked]
+        assert all(each == told[0] for each in told), dict(zip(asked, told, strict=True))
+        assert ("AccessDenied" in told[0]["gRPC"]) is (alias_allowed or not names_alias)
+
+
+@pytest.mark.parametrize(("operation", "field"), CIPHERTEXT_KEY_FIELD.items())
+def test_a_ciphertext_tells_nothing_of_its_key(own: Things, theirs: Things, closed: dict[str, str], operation: str, field: str) -> None:
+    rpc, told = rpcs()[operation], []
+    blobs = [theirs.products[closed[kind]]["ciphertext_blob"] for kind in ("symmetric", "disabled", "ending")]
+    blobs.append(blobs[0][: NUMBER.start] + uuid.uuid4().bytes + blobs[0][NUMBER.stop :])
+    for blob in blobs:
+        request = rpc.request_class(**own.good(operation))
+        request.ClearField(field)
+        request.ciphertext_blob = blob
+        told.append(answers(own, rpc, request, "<name>"))
+    assert all(each == told[0] for each in told), told
+    assert "AccessDenied" in told[0]["gRPC"]
+
+
+@pytest.mark.parametrize("operation", ["RetireGrant", "RevokeGrant"])
+def test_a_grant_tells_nothing_of_its_key(own: Things, theirs: Things, closed: dict[str, str], operation: str) -> None:
+    rpc = rpcs()[operation]
+    told = [
+        answers(own, rpc, rpc.request_class(key_id=name, grant_id=grant), name)
+        for name in (closed["symmetric"], ABSENT["key"])
+        for grant in (theirs.grant, secrets.token_hex(32))
+    ]
+    assert all(each == told[0] for each in told), told
+
+
+def test_grants_that_may_be_retired_tell_nothing_of_principals(own: Things, theirs: Things) -> None:
+    rpc = rpcs()["ListRetirableGrants"]
+    told = [
+        answers(own, rpc, rpc.request_class(retiring_principal=name), name)
+        for name in (PRINCIPAL, PRINCIPAL.replace("tenant-a", "nobody-of-this-name"))
+    ]
+    assert told[0] == told[1]
+
+
+# ---- time
+
+
+def medians(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds of two calls that take turns, each once before it counts."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for turn in range(CALLS + 1):
+        for call, kept in zip((first, second), taken, strict=True):
+            began = time.perf_counter()
+            call()
+            if turn:
+                kept.append(time.perf_counter() - began)
+    return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+TIMED: dict[str, dict[str, Any]] = {
+    "DescribeKey": {},
+    "ListAliases": {},
+    "Encrypt": {"plaintext": b"x"},
+    "CreateGrant": {"grantee_principal": PRINCIPAL, "operations": [1]},
+}
+
+
+@pytest.mark.parametrize("operation", TIMED)
+@pytest.mark.parametrize("kind", ["symmetric", "alias"])
+def test_what_is_absent_takes_no_longer(own: Things, closed: dict[str, str], operation: str, kind: str) -> None:
+    rpc = rpcs()[operation]
+    there, nowhere = (rpc.request_class(key_id=name, **TIMED[operation]) for name in (closed[kind], ABSENT.get(kind, ABSENT["key"])))
+    taken = medians(lambda: over_grpc(own, rpc, there), lambda: over_grpc(own, rpc, nowhere))
+    print(json.dumps({"operation": operation, "kind": kind, "ms": [round(1000 * each, 3) for each in taken]}))
+    assert max(taken) <= RATIO_MAX * min(taken), taken
+
+
+def test_a_ciphertext_of_an_absent_key_takes_no_longer(own: Things, theirs: Things, closed: dict[str, str]) -> None:
+    rpc, blob = rpcs()["Decrypt"], theirs.products[closed["symmetric"]]["ciphertext_blob"]
+    absent = blob[: NUMBER.start] + uuid.uuid4().bytes + blob[NUMBER.stop :]
+    there, nowhere = rpc.request_class(ciphertext_blob=blob), rpc.request_class(ciphertext_blob=absent)
+    taken = medians(lambda: over_grpc(own, rpc, there), lambda: over_grpc(own, rpc, nowhere))
+    print(json.dumps({"operation": "Decrypt", "kind": "ciphertext", "ms": [round(1000 * each, 3) for each in taken]}))
+    assert max(taken) <= RATIO_MAX * min(taken), taken
