@@ -388,6 +388,25 @@ async def test_a_newer_intention_outlives_the_delivery_of_an_older_one(store: Sq
 
 
 @pytest.mark.asyncio
+async def test_each_attempt_has_a_sequence_of_its_own(store: SqlStore) -> None:
+    await put(store)
+    await put(store, kind="held")
+    seen: list[int] = []
+    for attempt in range(3):
+        async with store.transaction() as uow:
+            claimed = await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+            seen += [entry.sequence for entry in claimed]
+            for entry in claimed:
+                await uow.outbox.failed(entry, due_at=NOW, error=f"attempt {attempt}")
+    assert len(seen) == 6
+    assert len(set(seen)) == 6
+    await put(store, kind="gone")
+    async with store.transaction() as uow:
+        listed = await uow.outbox.list(limit=10)
+    assert len({entry.sequence for entry in listed}) == 3
+
+
+@pytest.mark.asyncio
 async def test_a_failed_entry_waits_and_counts_its_attempts(store: SqlStore) -> None:
     await put(store)
     for attempt in (1, 2):

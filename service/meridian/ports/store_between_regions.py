@@ -21,7 +21,8 @@ class Outbox(Protocol):
     async def claim_due(
         self, target_region: str, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int
     ) -> Sequence[OutboxEntry]:
-        """Due entries for this Region that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1."""
+        """Due entries for this Region that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1 and a
+        sequence of its own: what is sent at one attempt is never taken for what was sent at another."""
         ...
 
     async def delivered(self, entry: OutboxEntry) -> None:

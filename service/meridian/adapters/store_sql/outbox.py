@@ -30,7 +30,7 @@ class SqlOutbox:
             "account": account,
             "key_id": key_id,
             "request_id": request_id,
-            "sequence": await self._next_sequence(),
+            "sequence": await self._next_sequence(1),
             "attempts": 0,
             "due_at": now,
             "lease_owner": "",
@@ -57,8 +57,11 @@ class SqlOutbox:
             return []
         until = now + timedelta(seconds=lease_seconds)
         claimed = {"lease_owner": lease_owner, "lease_until": until, "attempts": t.outbox.c.attempts + 1}
-        await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence.in_(sequences)).values(claimed))
-        query = select(*COLUMNS).where(t.outbox.c.sequence.in_(sequences)).order_by(t.outbox.c.sequence)
+        first = await self._next_sequence(len(sequences))
+        # The body is read when it is sent, and may say more at each attempt: one sequence never stands for two bodies.
+        for number, sequence in enumerate(sequences, first):
+            await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence == sequence).values(sequence=number, **claimed))
+        query = select(*COLUMNS).where(t.outbox.c.sequence >= first).order_by(t.outbox.c.sequence)
         return [_entry(row) for row in await self._connection.execute(query)]
 
     async def delivered(self, entry: OutboxEntry) -> None:
@@ -76,12 +79,14 @@ class SqlOutbox:
         rows = await self._connection.execute(select(*COLUMNS).order_by(t.outbox.c.sequence).limit(limit))
         return [_entry(row) for row in rows]
 
-    async def _next_sequence(self) -> int:
-        done = await self._connection.execute(update(t.counters).where(t.counters.c.name == SEQUENCE).values(value=t.counters.c.value + 1))
+    async def _next_sequence(self, count: int) -> int:
+        """The first of so many sequences that nobody has used."""
+        more = {"value": t.counters.c.value + count}
+        done = await self._connection.execute(update(t.counters).where(t.counters.c.name == SEQUENCE).values(more))
         if done.rowcount == 0:
-            await self._connection.execute(insert(t.counters).values(name=SEQUENCE, value=1))
+            await self._connection.execute(insert(t.counters).values(name=SEQUENCE, value=count))
         found = await self._connection.execute(select(t.counters.c.value).where(t.counters.c.name == SEQUENCE))
-        return int(found.scalar_one())
+        return int(found.scalar_one()) - count + 1
 
 
 def _entry(row: Row[Any]) -> OutboxEntry:
