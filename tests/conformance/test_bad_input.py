@@ -73,6 +73,7 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("app", "GenerateDataKey", {"key_id": KEY, "number_of_bytes": -1}, "ValidationException", "numberOfBytes"),
     ("app", "GenerateRandom", {}, "ValidationException", "numberOfBytes"),
     ("alice", "CreateKey", {"description": "x" * 8193}, "ValidationException", "description"),
+    ("alice", "CreateKey", {"description": "a\0b"}, "ValidationException", "description"),
     ("alice", "CreateKey", {"key_spec": 99}, "ValidationException", "keySpec"),
     ("alice", "CreateKey", {"key_spec": t.KEY_SPEC_RSA_2048}, "ValidationException", "keyUsage"),
     ("alice", "CreateKey", {"key_usage": t.KEY_USAGE_TYPE_SIGN_VERIFY}, "ValidationException", "keyUsage"),

@@ -13,8 +13,8 @@ TWICE: Final = "TWICE:"
 
 
 def lower_name(name: str) -> str:
-    """The one spelling of a name."""
-    return name.lower()
+    """The one spelling of a name: letters that differ in case alone, such as both small sigmas, become one."""
+    return name.casefold()
 
 
 def any_case(tags: Mapping[str, str]) -> dict[str, str]:

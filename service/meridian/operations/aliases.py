@@ -20,6 +20,7 @@ from meridian.operations.keys import Home
 from meridian.operations.page import Page
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import AliasRow
 
 LIST_LIMIT_DEFAULT: Final = 50
@@ -59,6 +60,9 @@ class Aliases:
             row = await uow.aliases.find(key.account, request.alias_name)
             if row is None:
                 raise self._not_found(key.account, request.alias_name)
+            if row.key_id != former.key_id:  # it was decided about a key that the alias has left meanwhile
+                self._changes.forget(former)
+                raise VersionConflict("the alias names another key than was decided about")
             before = await uow.keys.find(row.account, row.key_id)
             if before is None or before.key_id == key.key_id:
                 return key

@@ -7,7 +7,7 @@ receives. An event whose process died in between is shipped at the next start.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 import orjson
@@ -48,7 +48,7 @@ class Parts:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[Any, ...], tuple[Any, Any]] = OrderedDict()
 
-    def of(self, name: str, values: tuple[Any, ...], build: Callable[[tuple[Any, ...]], Any]) -> Any:
+    def of(self, name: Hashable, values: tuple[Any, ...], build: Callable[[tuple[Any, ...]], Any]) -> Any:
         """The part for these values, built once. They are kept with it, so their identities cannot pass to others."""
         ids = (name, *map(id, values))
         kept = self._kept.get(ids)
@@ -170,8 +170,8 @@ class Audit:
         if elements is not None and any(hasattr(v, "DESCRIPTOR") for v in elements.values()):
             call.response_elements = {name: _as_record(value) for name, value in elements.items()}
         principal, parts = call.principal, self._parts
-        # The operation's name is part of what the constants are kept under; the catalog keeps it alive.
-        constants = parts.of("call", (call.rpc, principal, *call.keys.values()), lambda _: self._constants(call))
+        # The operation and the fields that name its keys are part of what the constants are kept under; the catalog keeps it alive.
+        constants = parts.of(("call", *call.keys), (call.rpc, principal, *call.keys.values()), lambda _: self._constants(call))
         return call_record(
             call,
             constants,

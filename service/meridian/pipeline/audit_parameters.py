@@ -127,7 +127,8 @@ def _value(field: FieldDescriptor, message: Any) -> Any:
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return _text(value) if isinstance(value, str) else value
     if message_of(field).full_name == "google.protobuf.Timestamp":
-        return f"{value.ToDatetime():%b %-d, %Y, %-I:%M:%S %p}"
+        moment = value.ToDatetime()
+        return f"{moment:%b %-d}, {moment.year:04d}, {moment:%-I:%M:%S %p}"
     return message_as_record(value)
 
 

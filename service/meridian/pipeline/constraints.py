@@ -22,6 +22,7 @@ Fault = tuple[str, str]
 Check = Callable[[Any, str, list[Fault]], None]
 
 VALUE_SHOWN_CHARACTERS_MAX: Final = 256
+NUL: Final = "\0"
 
 
 @cache
@@ -79,11 +80,13 @@ def _scalar_check(field: FieldDescriptor) -> Check | None:
 
 
 def _value_check(field: FieldDescriptor, limits: options_pb2.Limits | None) -> Callable[[Any, str, list[Fault]], None] | None:
-    if limits is None or not (limits.HasField("min") or limits.HasField("max") or limits.pattern):
+    is_text = field.type == FieldDescriptor.TYPE_STRING
+    is_bounded = limits is not None and (limits.HasField("min") or limits.HasField("max") or limits.pattern)
+    if not is_bounded and not is_text:
         return None
-    low = limits.min if limits.HasField("min") else None
-    high = limits.max if limits.HasField("max") else None
-    pattern = re.compile(limits.pattern) if limits.pattern else None
+    low = limits.min if limits is not None and limits.HasField("min") else None
+    high = limits.max if limits is not None and limits.HasField("max") else None
+    pattern = re.compile(limits.pattern) if limits is not None and limits.pattern else None
     measured = field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
     what = "length" if measured else "value"
 
@@ -93,8 +96,10 @@ def _value_check(field: FieldDescriptor, limits: options_pb2.Limits | None) -> C
             faults.append(_sentence(path, _shown(field, value), f"Member must have {what} less than or equal to {high}"))
         if low is not None and size < low:
             faults.append(_sentence(path, _shown(field, value), f"Member must have {what} greater than or equal to {low}"))
-        if pattern is not None and pattern.fullmatch(value) is None and size:
-            constraint = f"Member must satisfy regular expression pattern: {limits.pattern}"
+        if is_text and NUL in value:  # no database keeps it, and no name or description needs it
+            faults.append(_sentence(path, "", "Member must not contain the character U+0000"))
+        elif pattern is not None and pattern.fullmatch(value) is None and size:
+            constraint = f"Member must satisfy regular expression pattern: {pattern.pattern}"
             faults.append(_sentence(path, _shown(field, value), constraint))
 
     return check
