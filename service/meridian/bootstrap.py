@@ -382,7 +382,7 @@ class Region:
         directory = CachedKeys(self.store, self._clock, self.engine.forget)
         self._directory = directory
         await directory.start()
-        self._checks.append(directory.trouble)
+        self._checks += [directory.trouble, self.stream.trouble]
         await self._serve(identity, audit, directory)
         self._ready = True
 
@@ -664,6 +664,7 @@ class Region:
         for job in (
             Job("change feed", directory.read_changes, READING_SECONDS, URGENT_SECONDS),
             Job("audit shipping", audit.ship, SHIPPED_SECONDS, URGENT_SECONDS),
+            Job("audit log", self.stream.probe, SHIPPED_SECONDS, URGENT_SECONDS),
             Job("security events", partial(self.events.tell, self.stream.append), TOLD_SECONDS, URGENT_SECONDS),
             Job("transport keys", partial(self._renew_transport_keys, engine), TRANSPORT_KEY_SECONDS, PATIENT_SECONDS),
             *outbox.jobs(),

@@ -23,6 +23,11 @@ def end_with_parent() -> None:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def be_asked_to_end_with_parent() -> None:
+    """Get SIGTERM when the thread that started this process ends, however it ends."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

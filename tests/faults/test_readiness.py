@@ -46,3 +46,18 @@ def test_a_change_feed_that_cannot_be_read_is_told_and_heals(own_regions: Deploy
     log = (own_regions.place(HOME).folder / "log").read_text()
     assert '"job fails"' in log
     assert '"job goes on"' in log
+
+
+def test_an_audit_log_that_takes_nothing_is_told_at_once_and_heals_also_where_nobody_calls(own_regions: Deployment) -> None:
+    own_regions.start(HOME)
+    directory = own_regions.place(HOME).folder / "audit"
+    assert readiness(own_regions) == (200, "ok\n")
+    directory.rename(directory.with_name("away"))
+    own_regions.wait_until(lambda: readiness(own_regions)[0] == 503)
+    assert "audit log: " in readiness(own_regions)[1]
+    own_regions.wait_until(lambda: own_regions.metrics(HOME)['meridian_security_events_total{event="AuditLogFault"}'] >= 1)
+    own_regions.wait_until(lambda: "AuditLogFault" in (own_regions.place(HOME).folder / "log").read_text())
+    directory.with_name("away").rename(directory)
+    own_regions.wait_until(lambda: readiness(own_regions)[0] == 200)
+    with own_regions.client() as alice:
+        alice.create_key()

@@ -26,6 +26,7 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 WAITING_MAX: Final = 20_000
 WATCHES_PER_TIMEOUT: Final = 5
+TELL_AGAIN_SECONDS: Final = 1.0
 
 Waiting = tuple[Record, bool, "asyncio.Future[None]"]
 """A record, whether the change that it tells of is committed, and who waits for it."""
@@ -61,6 +62,8 @@ class FileAuditStream:
         self._writing_since = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
+        self._fault = ""
+        self._tell_again = 0.0
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="audit", daemon=True)
         self._thread.start()
@@ -108,7 +111,7 @@ class FileAuditStream:
         self._require_open()
         self._kept += 1
         done: asyncio.Future[None] = self._loop.create_future()
-        self._jobs.put((partial(self._file.require_room, self._kept), partial(_settle, done)))
+        self._jobs.put((partial(self._file.require_room, self._kept), partial(self._answered, done)))
         try:
             await asyncio.wait_for(done, self._sink_timeout_seconds)
         except BaseException as fault:
@@ -119,6 +122,17 @@ class FileAuditStream:
 
     def release(self) -> None:
         self._kept -= 1
+
+    async def probe(self) -> None:
+        """Whether the log would take a record now, also where nobody calls. Raises: DependencyTimeoutException."""
+        await self.reserve()
+        self.release()
+
+    def trouble(self) -> str:
+        """Why the log takes nothing now, or nothing."""
+        if self._writing and self._loop.time() - self._writing_since > self._sink_timeout_seconds:
+            return "audit log: it does not answer"
+        return f"audit log: {self._fault}" if self._fault else ""
 
     async def use_signer(self, signer: AuditSigner, keys: AuditKeys) -> None:
         """Sign with another audit key from now on, and publish the keys beside the log. Raises: DependencyTimeoutException."""
@@ -191,7 +205,19 @@ class FileAuditStream:
                 done.set_exception(error)
         self._waiting = []
 
+    def _answered(self, done: asyncio.Future[None], fault: OSError | None) -> None:
+        self._note(fault)
+        _settle(done, fault)
+
+    def _note(self, fault: OSError | None) -> None:
+        """Keep why the log takes nothing, until it takes something; and tell it, once a second at most."""
+        self._fault = "" if fault is None else fault.strerror or str(fault)
+        if fault is not None and self._loop.time() >= self._tell_again:
+            self._tell_again = self._loop.time() + TELL_AGAIN_SECONDS
+            self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="log", fault=self._fault)
+
     def _batch_done(self, fault: OSError | None) -> None:
+        self._note(fault)
         finished, self._writing = self._writing, []
         self._expected = min(max(self._peak, 1), self._max_batch)
         self._peak = len(self._waiting)

@@ -17,6 +17,7 @@ from rich.table import Table
 from meridian.cli.dev_files import DevFolder, RegionPlace
 from meridian.cli.exit_codes import OK, SETUP
 from meridian.cli.private_files import append_private, write_private
+from meridian.process_memory import be_asked_to_end_with_parent
 
 READY_SECONDS = 180.0
 STOP_SECONDS = 9.0
@@ -88,7 +89,11 @@ class Deployment:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
-            out, err = await asyncio.wait_for(process.communicate(), READY_SECONDS)
+            try:
+                out, err = await asyncio.wait_for(process.communicate(), READY_SECONDS)
+            except TimeoutError as late:
+                process.kill()
+                raise StartError(f"{place.region}: `region init` took longer than {READY_SECONDS:.0f} s") from late
             if process.returncode != 0:
                 raise StartError(f"{place.region}: {err.decode().strip()}")
             found[place.region] = out.decode().strip()
@@ -100,6 +105,7 @@ class Deployment:
             *_meridian("serve", "--config", str(place.settings), "--allow-file-seal"),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
+            preexec_fn=be_asked_to_end_with_parent,  # a deployment that is killed leaves no Region behind
             start_new_session=True,  # Ctrl-C reaches this process, which then stops the Regions in order
         )
         os.close(log)
