@@ -344,10 +344,17 @@ async def test_what_is_kept_about_a_set_comes_back(store: SqlStore) -> None:
 @pytest.mark.asyncio
 async def test_reserved_places_are_listed_when_they_are_old(store: SqlStore) -> None:
     row = SetRow(account=ACCOUNT, key_id=MULTI, status=RowStatus.RESERVED, serial="s", reserved_at=NOW, prepared_by="us-east-1")
+    sooner = [replace(row, key_id=f"mrk-{n:032x}", reserved_at=NOW - timedelta(hours=n), prepared_by="ap-south-1") for n in (1, 2, 3)]
+    later = NOW + timedelta(microseconds=1)
     async with store.transaction() as uow:
-        await uow.key_sets.insert(row)
-        assert list(await uow.key_sets.list_reserved(before=NOW, limit=5)) == []
-        assert list(await uow.key_sets.list_reserved(before=NOW + timedelta(microseconds=1), limit=5)) == [row]
+        for each in (row, *sooner):
+            await uow.key_sets.insert(each)
+        sets = uow.key_sets
+        assert list(await sets.list_reserved(prepared_by="us-east-1", before=NOW, limit=5)) == []
+        assert list(await sets.list_reserved(prepared_by="us-east-1", before=later, limit=1)) == [row], "whatever others have reserved"
+        assert list(await sets.list_reserved(prepared_by="ap-south-1", before=later, limit=2)) == [sooner[2], sooner[1]]
+        assert list(await sets.preparing_regions(before=later)) == ["ap-south-1", "us-east-1"]
+        assert list(await sets.preparing_regions(before=NOW)) == ["ap-south-1"]
 
 
 TARGET = "eu-west-1"

@@ -85,8 +85,12 @@ class KeySets(Protocol):
         """Replace the row that has `row.version`; the answer has the next version. Raises: VersionConflict."""
         ...
 
-    async def list_reserved(self, *, before: datetime, limit: int) -> Sequence[SetRow]:
-        """Rows in status reserved since before this time."""
+    async def preparing_regions(self, *, before: datetime) -> Sequence[str]:
+        """Regions that prepared a place here which is reserved since before this time."""
+        ...
+
+    async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Sequence[SetRow]:
+        """Rows of places that this Region prepared, reserved since before this time, longest waiting first."""
         ...
 
     async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from meridian.domain.key import KeyState
 from meridian.domain.multi_region import RowStatus, SetRow
-from meridian.errors import KmsError
+from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 from meridian.replication.set_state import release
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside
@@ -55,28 +56,46 @@ class ReservationWorker:
         return Job("reservations", self.resolve_reserved, min(LOOK_SECONDS, max(0.2, self._after.total_seconds())), PATIENT_SECONDS)
 
     async def resolve_reserved(self) -> None:
-        """Ask about every place reserved for too long. A Region that does not answer leaves its places waiting, and no others.
+        """Ask about every place reserved for too long, each Region about its own and all at once: one that does not answer, or that
+        has many, keeps no other Region's waiting.
 
         Raises: KmsError if the store fails.
         """
+        before = self._clock.now() - self._after
         async with self._store.reading() as uow:
-            rows = await uow.key_sets.list_reserved(before=self._clock.now() - self._after, limit=ROWS_PER_LOOK + len(self.aside))
-        silent: set[str] = set()
+            regions = await uow.key_sets.preparing_regions(before=before)
+        await asyncio.gather(*[self._resolve_of(region, before) for region in regions])
+
+    async def _resolve_of(self, region: str, before: datetime) -> None:
+        async with self._store.reading() as uow:
+            limit = ROWS_PER_LOOK + len(self.aside)
+            rows = await uow.key_sets.list_reserved(prepared_by=region, before=before, limit=limit)
         for row in rows:
             name = (row.account, row.key_id)
-            if row.prepared_by in silent or self.aside.is_waiting(name):
+            if self.aside.is_waiting(name):
                 continue
             try:
-                committed = await self._peer.resolve(row.prepared_by, row.account, row.key_id, row.serial)
-                await (self._wait_on(row) if committed else self._release(row))
+                if not await self._resolve(row):
+                    return
                 self.aside.release(name)
             except VersionConflict:
                 continue  # the row has moved on; the next look tells
-            except KmsError as fault:
-                silent.add(row.prepared_by)
-                self._log.warning("place not resolved", region=row.prepared_by, key_id=row.key_id, error=fault.code, reason=fault.reason)
+            except StoreUnavailable:
+                raise
             except Exception as fault:
                 self.aside.set_aside(name, fault)
+
+    async def _resolve(self, row: SetRow) -> bool:
+        """Whether to ask this Region about another place in this look. One that it cannot tell of yet waits behind the others."""
+        try:
+            committed = await self._peer.resolve(row.prepared_by, row.account, row.key_id, row.serial)
+        except KmsError as fault:
+            self._log.warning("place not resolved", region=row.prepared_by, key_id=row.key_id, error=fault.code, reason=fault.reason)
+            if isinstance(fault, DependencyTimeoutException):
+                return False
+            committed = True  # no news; the place stays
+        await (self._wait_on(row) if committed else self._release(row))
+        return True
 
     async def _wait_on(self, row: SetRow) -> None:
         async with self._store.transaction() as uow:

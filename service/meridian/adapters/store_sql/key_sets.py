@@ -47,11 +47,17 @@ class SqlKeySets:
             raise VersionConflict("the set's row has another version")
         return stored
 
-    async def list_reserved(self, *, before: datetime, limit: int) -> Sequence[SetRow]:
+    async def preparing_regions(self, *, before: datetime) -> Sequence[str]:
+        c = t.key_sets.c
+        query = select(c.prepared_by).distinct().where(c.status == str(RowStatus.RESERVED), c.reserved_at < before)
+        return [row.prepared_by for row in await self._connection.execute(query.order_by(c.prepared_by))]
+
+    async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Sequence[SetRow]:
+        c = t.key_sets.c
         rows = await self._connection.execute(
             select(*COLUMNS)
-            .where(t.key_sets.c.status == str(RowStatus.RESERVED), t.key_sets.c.reserved_at < before)
-            .order_by(t.key_sets.c.reserved_at)
+            .where(c.status == str(RowStatus.RESERVED), c.prepared_by == prepared_by, c.reserved_at < before)
+            .order_by(c.reserved_at)
             .limit(limit)
         )
         return [_set_row(row) for row in rows]

@@ -1,0 +1,92 @@
+"""A Region that is silent, or rows that cannot move, hold up nothing that others wait for: real stores, crypto and workers of several
+Regions in this process, with only the network between them replaced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.network_in_process import Network
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
+
+from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.multi_region import RowStatus
+from meridian.replication.set_state import reserve
+from meridian.workers.reservations import ROWS_PER_LOOK
+
+A, B, SILENT = "us-east-1", "eu-west-1", "ca-central-1"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return template(tmp_path_factory.mktemp("empty"))
+
+
+async def three(folder: Path, empty: Path) -> tuple[Network, InProcessRegion, InProcessRegion, InProcessRegion]:
+    network = await regions(folder, [A, B, SILENT], empty)
+    return network, network.regions[A], network.regions[B], network.regions[SILENT]
+
+
+def run(steps: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(steps, 120))
+
+
+def bare(region: InProcessRegion, key_id: str, state: KeyState, primary: str) -> Key:
+    role = MultiRegionRole(primary, (region.name,))
+    return Key(
+        "aws", region.name, ACCOUNT, key_id, KeySpec.SYMMETRIC_DEFAULT, KeyUsage.ENCRYPT_DECRYPT, Origin.AWS_KMS, state,
+        region.clock.now(), multi_region=role,
+    )  # fmt: skip
+
+
+def number(n: int) -> str:
+    return f"mrk-{n + 100:032x}"
+
+
+# ---- places
+
+
+async def reserve_for(region: InProcessRegion, key_id: str, serial: str, prepared_by: str, minutes: int) -> None:
+    async with region.store.transaction() as uow:
+        await uow.keys.insert(bare(region, key_id, KeyState.CREATING, prepared_by))
+        since = region.clock.now() - timedelta(minutes=minutes)
+        await uow.key_sets.insert(reserve(None, ACCOUNT, key_id, serial, prepared_by, "r", since))
+
+
+def test_places_of_a_silent_region_keep_no_other_place(tmp_path: Path, empty: Path) -> None:
+    async def steps() -> None:
+        network, a, b, _ = await three(tmp_path, empty)
+        network.cut.add(frozenset((B, SILENT)))
+        for n in range(ROWS_PER_LOOK + 5):
+            await reserve_for(b, number(n), "b" * 64, SILENT, 10)
+        await reserve_for(b, KEY_ID, a.engine.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
+        await b.reservations.resolve_reserved()
+        row = await b.row()
+        assert row is not None
+        assert row.status is RowStatus.NONE, "the place whose ReplicateKey was never committed is free again"
+
+    run(steps())
+
+
+def test_places_that_a_region_cannot_tell_of_keep_no_other_place_of_its_own(tmp_path: Path, empty: Path) -> None:
+    async def steps() -> None:
+        _, a, b, _ = await three(tmp_path, empty)
+        for n in range(ROWS_PER_LOOK + 5):
+            await reserve_for(b, number(n), "b" * 64, A, 10)  # A refuses to speak of what it never made
+        await reserve_for(b, KEY_ID, a.engine.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
+        for _ in range(2):
+            b.clock.leap += timedelta(milliseconds=1)
+            await b.reservations.resolve_reserved()
+        row = await b.row()
+        assert row is not None
+        assert row.status is RowStatus.NONE
+        async with b.store.reading() as uow:
+            waiting = await uow.key_sets.find(ACCOUNT, number(0))
+        assert waiting is not None
+        assert waiting.status is RowStatus.RESERVED, "no news frees no place"
+
+    run(steps())
