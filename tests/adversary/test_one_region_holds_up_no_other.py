@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from tests.network_in_process import Network
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
-from meridian.domain.multi_region import RowStatus
+from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term
+from meridian.replication.publish import HELD
 from meridian.replication.set_state import reserve
+from meridian.workers.key_schedule import KEYS_PER_LOOK
 from meridian.workers.reservations import ROWS_PER_LOOK
 
 A, B, SILENT = "us-east-1", "eu-west-1", "ca-central-1"
@@ -88,5 +91,38 @@ def test_places_that_a_region_cannot_tell_of_keep_no_other_place_of_its_own(tmp_
             waiting = await uow.key_sets.find(ACCOUNT, number(0))
         assert waiting is not None
         assert waiting.status is RowStatus.RESERVED, "no news frees no place"
+
+    run(steps())
+
+
+# ---- keys that may not leave yet
+
+
+async def make_key_that_cannot_leave(region: InProcessRegion, key_id: str) -> None:
+    """A replica past its waiting period that has something to tell a Region which never takes it."""
+    now = region.clock.now()
+    members = (Member(SILENT, "a" * 64, MemberStatus.ON), Member(region.name, "b" * 64, MemberStatus.ON))
+    view = SetState(Term(0, SILENT, 0), 1, SILENT, SILENT, members, (SetMaterial("1" * 64, 0),), "1" * 64)
+    key = replace(bare(region, key_id, KeyState.PENDING_DELETION, SILENT), deletion_at=now - timedelta(days=1))
+    async with region.store.transaction() as uow:
+        await uow.keys.insert(key)
+        await uow.key_sets.insert(SetRow(account=ACCOUNT, key_id=key_id, status=RowStatus.LIVE, serial="b" * 64, view=view))
+        await uow.outbox.put(HELD, SILENT, ACCOUNT, key_id, request_id="r", now=now)
+
+
+def test_keys_that_may_not_leave_yet_keep_no_other_key_from_its_time(tmp_path: Path, empty: Path) -> None:
+    async def steps() -> None:
+        _, _, b, _ = await three(tmp_path, empty)
+        for n in range(KEYS_PER_LOOK + 5):
+            await make_key_that_cannot_leave(b, number(n))
+        healthy = replace(bare(b, "mrk-" + "f" * 32, KeyState.PENDING_DELETION, B), multi_region=None, deletion_at=b.clock.now())
+        async with b.store.transaction() as uow:
+            await uow.keys.insert(healthy)
+        await b.schedule.settle_due()
+        await b.schedule.settle_due()
+        async with b.store.reading() as uow:
+            assert await uow.keys.find(ACCOUNT, healthy.key_id) is None, "what is due is done"
+            assert await uow.keys.find(ACCOUNT, number(0)) is not None, "what others have not heard of stays"
+            assert await uow.keys.find(ACCOUNT, number(KEYS_PER_LOOK)) is not None
 
     run(steps())

@@ -191,8 +191,9 @@ async def test_what_is_due_is_found_and_nothing_else(store: SqlStore) -> None:
     for each in due + not_due:
         await insert(store, each)
     async with store.reading() as uow:
-        assert sorted(await uow.keys.list_due(now=NOW, limit=10)) == [(ACCOUNT, name) for name in ids[:4]]
-        assert await uow.keys.list_due(now=NOW - timedelta(seconds=1), limit=10) == []
+        assert await uow.keys.list_due(now=NOW, after=("", ""), limit=10) == [(ACCOUNT, name) for name in ids[:4]]
+        assert await uow.keys.list_due(now=NOW, after=(ACCOUNT, ids[0]), limit=2) == [(ACCOUNT, name) for name in ids[1:3]]
+        assert await uow.keys.list_due(now=NOW - timedelta(seconds=1), after=("", ""), limit=10) == []
 
 
 @pytest.mark.asyncio

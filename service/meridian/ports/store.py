@@ -65,8 +65,9 @@ class Keys(Protocol):
         """How many keys the account has, in any state."""
         ...
 
-    async def list_due(self, *, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """(account, key id) of keys for which a time has come: deletion, rotation, expiry of a material, end of Updating."""
+    async def list_due(self, *, now: datetime, after: tuple[str, str], limit: int) -> Sequence[tuple[str, str]]:
+        """(account, key id) of keys for which a time has come: deletion, rotation, expiry of a material, end of Updating. In that
+        order, those greater than `after`."""
         ...
 
 

@@ -33,6 +33,8 @@ from meridian.workers.set_aside import SetAside
 
 LOOK_SECONDS: Final = 0.5
 KEYS_PER_LOOK: Final = 100
+TOLD_SECONDS: Final = 60.0
+FIRST: Final = ("", "")
 
 
 class KeyScheduleWorker:
@@ -60,6 +62,9 @@ class KeyScheduleWorker:
         self._leave = leave
         self._entropy = entropy
         self._limits = limits
+        self._clock = clock
+        self._after = FIRST
+        self._tell_at = clock.monotonic()
         self.wake = Wake()
         """There is something to do now."""
         self.aside = SetAside("key schedule", clock=clock, events=events)
@@ -71,13 +76,11 @@ class KeyScheduleWorker:
 
     async def settle_due(self) -> None:
         """Settle every key that is due. One that cannot be settled is set aside. Raises: KmsError if the store fails."""
-        async with self._store.reading() as uow:
-            # As many more as are set aside: they stay due, and must not take the places of the healthy.
-            found = await uow.keys.list_due(now=await uow.region.now(), limit=KEYS_PER_LOOK + len(self.aside))
-        due = [name for name in found if not self.aside.is_waiting(name)]
+        due = [name for name in await self._next_due() if not self.aside.is_waiting(name)]
+        waiting = 0
         for account, key_id in due:
             try:
-                await self._settle(account, key_id)
+                waiting += not await self._settle(account, key_id)
                 self.aside.release((account, key_id))
             except VersionConflict:
                 continue  # somebody was faster; the next look tells
@@ -92,17 +95,32 @@ class KeyScheduleWorker:
             self._directory.forget(account, key_id)
         if due:
             self._publisher.wake_outbox()
+        if waiting and self._clock.monotonic() >= self._tell_at:
+            self._tell_at = self._clock.monotonic() + TOLD_SECONDS
+            self._log.info("keys wait to leave their sets until other Regions have heard all", keys=waiting)
 
-    async def _settle(self, account: str, key_id: str) -> None:
+    async def _next_due(self) -> list[tuple[str, str]]:
+        """The due keys after those of the look before, round and round: what stays due takes no other key's place."""
+        limit = KEYS_PER_LOOK + len(self.aside)
+        async with self._store.reading() as uow:
+            now = await uow.region.now()
+            found = list(await uow.keys.list_due(now=now, after=self._after, limit=limit))
+            if self._after != FIRST and len(found) < limit:
+                again = await uow.keys.list_due(now=now, after=FIRST, limit=limit - len(found))
+                found = list(dict.fromkeys((*found, *again)))
+        self._after = found[-1] if len(found) >= limit else FIRST
+        return found
+
+    async def _settle(self, account: str, key_id: str) -> bool:
+        """Whether all is done that a time has come for; a member of a set may have to wait before it leaves."""
         async with self._store.transaction() as uow:
             key = await uow.keys.find(account, key_id)
             if key is None:
-                return
+                return True
             now = await uow.region.now()
             request_id = self._entropy.uuid()
             if is_deletion_due(key, now):
-                await self._leave.erase(uow, key, request_id=request_id, now=now)
-                return
+                return await self._leave.erase(uow, key, request_id=request_id, now=now)
             settled = key.with_updating_ended() if key.updating_until is not None and key.updating_until <= now else key
             changed = await self._rotated(uow, await self._expired(uow, settled, request_id), request_id)
             if changed != key:
@@ -110,6 +128,7 @@ class KeyScheduleWorker:
                 await self._publisher.key_changed(uow, key, changed, request_id=request_id, now=now)
                 reach(FaultPoint.SCHEDULE_BEFORE_COMMIT)
         reach(FaultPoint.SCHEDULE_AFTER_COMMIT)
+        return True
 
     async def _expired(self, uow: UnitOfWork, key: Key, request_id: str) -> Key:
         now = await uow.region.now()

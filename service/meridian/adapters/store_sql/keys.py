@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, union, update
+from sqlalchemy import Row, delete, func, insert, or_, select, tuple_, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -93,7 +93,7 @@ class SqlKeys:
         found = await self._connection.execute(select(func.count()).select_from(t.keys).where(t.keys.c.account == account))
         return int(found.scalar_one())
 
-    async def list_due(self, *, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+    async def list_due(self, *, now: datetime, after: tuple[str, str], limit: int) -> Sequence[tuple[str, str]]:
         keys, materials = t.keys, t.materials
         rotates = or_(~keys.c.multi_region, keys.c.primary_region == keys.c.region)
         # What waits for acknowledgements of other Regions is not due; the last of them moves it.
@@ -104,8 +104,9 @@ class SqlKeys:
             select(keys.c.account, keys.c.key_id).where(keys.c.next_rotation_at <= now, keys.c.state == str(KeyState.ENABLED), rotates),
             select(keys.c.account, keys.c.key_id).where(keys.c.on_demand_started_at <= now, rotates, startable),
             select(materials.c.account, materials.c.key_id).where(materials.c.expires_at <= now),
-        ).limit(limit)
-        return [(row.account, row.key_id) for row in await self._connection.execute(due)]
+        ).subquery()
+        page = select(due).where(tuple_(due.c.account, due.c.key_id) > after).order_by(due.c.account, due.c.key_id).limit(limit)
+        return [(row.account, row.key_id) for row in await self._connection.execute(page)]
 
     async def _name(self, *where: Any) -> tuple[str, str] | None:
         row = (await self._connection.execute(select(t.keys.c.account, t.keys.c.key_id).where(*where))).first()
