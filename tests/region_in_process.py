@@ -120,6 +120,7 @@ class InProcessRegion:
             name: PeerRegion(name, "", "", region.engine.transport_fingerprint(), frozenset({ACCOUNT})) for name, region in peers.items()
         }
         line: Any = Line(self.network, self.name)
+        self.line = line
         unheard: Any = Unheard()
         store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
         verify = Verify(engine=engine, identity=identity, peers=self.peers)

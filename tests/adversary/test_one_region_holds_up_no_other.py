@@ -14,8 +14,10 @@ import pytest
 from tests.network_in_process import Network
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
+from meridian.adapters import membership_words as words
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
-from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term
+from meridian.domain.multi_region import Member, MemberStatus, OperatorWord, RowStatus, SetMaterial, SetRow, SetState, Term
+from meridian.errors import DependencyTimeoutException
 from meridian.replication.publish import HELD
 from meridian.replication.set_state import reserve
 from meridian.workers.key_schedule import KEYS_PER_LOOK
@@ -126,3 +128,117 @@ def test_keys_that_may_not_leave_yet_keep_no_other_key_from_its_time(tmp_path: P
             assert await uow.keys.find(ACCOUNT, number(KEYS_PER_LOOK)) is not None
 
     run(steps())
+
+
+# ---- sets that wait for a Region
+
+
+async def settle(*members: InProcessRegion) -> None:
+    for _ in range(3):
+        for region in members:
+            await region.work()
+
+
+def unanswered(region: InProcessRegion, method: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """From now on the silent Region leaves this question of the given one unanswered; the list grows by each time it was put."""
+    line: Any = region.line
+    real, asked = getattr(line, method), []
+
+    async def ask(target: str, *args: Any, **named: Any) -> Any:
+        if target == SILENT:
+            asked.append(target)
+            raise DependencyTimeoutException(f"Region {target} did not answer.")
+        return await real(target, *args, **named)
+
+    monkeypatch.setattr(line, method, ask)
+    return asked
+
+
+def test_who_shows_material_and_never_gives_it_keeps_no_restored_region_stale(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def steps() -> None:
+        _, a, b, silent = await three(tmp_path, empty)
+        await a.create()
+        await a.replicate(b)
+        await a.replicate(silent)
+        await settle(a, b, silent)
+        b.backup()
+        await a.rotate()
+        await settle(a, b, silent)
+        await b.restore()
+        asked = unanswered(b, "get_materials", monkeypatch)
+        await b.membership.settle()
+        row, ahead = await b.row(), await a.key()
+        assert asked, "the silent Region is asked, and first"
+        assert row is not None
+        assert not row.stale
+        key = await b.key()
+        assert key is not None
+        assert ahead is not None
+        assert {m.material_id for m in key.materials if m.is_present} == {m.material_id for m in ahead.materials}
+
+    run(steps())
+
+
+async def copy_set(region: InProcessRegion, key_id: str) -> None:
+    """One more set of the Region like the first; what its signatures say is of no consequence here."""
+    row, key = await region.row(), await region.key()
+    assert row is not None
+    assert key is not None
+    async with region.store.transaction() as uow:
+        await uow.keys.insert(replace(key, key_id=key_id, version=1, materials=(), current_material_id=""))
+        await uow.key_sets.insert(replace(row, key_id=key_id, version=1))
+
+
+def test_a_silent_region_is_asked_once_a_round_however_many_sets_wait(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        _, a, b, silent = await three(tmp_path, empty)
+        await a.create()
+        await a.replicate(b)
+        await settle(a, b, silent)
+        await a.say(words.note_restored)
+        for n in range(20):
+            await copy_set(a, number(n))
+        asked = unanswered(a, "get_set", monkeypatch)
+        await a.membership.settle()
+        assert len(asked) == 1
+        await a.membership.settle()
+        assert len(asked) == 2, "the next round asks again"
+
+    run(steps())
+
+
+def test_a_word_about_a_silent_region_keeps_no_other_word_waiting_and_can_be_taken_back(tmp_path: Path, empty: Path) -> None:
+    async def steps() -> None:
+        network, a, b, silent = await three(tmp_path, empty)
+        await a.create()
+        await a.replicate(b)
+        await a.replicate(silent)
+        await settle(a, b, silent)
+        for name in (B, SILENT):
+            await a.say(words.asking(OperatorWord.DETACH), name)
+        await a.membership.settle()
+        network.cut.add(frozenset((A, SILENT)))
+        for name in (SILENT, B):
+            await a.say(words.asking(OperatorWord.TAKE_BACK), name)
+        await a.membership.settle()
+        row = await a.row()
+        assert row is not None
+        assert row.view is not None
+        assert {m.region: m.status for m in row.view.members} == {
+            A: MemberStatus.ON, B: MemberStatus.BACK, SILENT: MemberStatus.OFF,
+        }  # fmt: skip
+        assert await said(a) == {(OperatorWord.TAKE_BACK, SILENT)}, "not done, and tried again"
+        await a.say(words.withdraw_lost, SILENT)
+        assert await said(a) == set()
+        await a.say(words.asking(OperatorWord.TAKE_BACK), SILENT)
+        await a.say(words.asking(OperatorWord.DETACH), SILENT)
+        assert await said(a) == {(OperatorWord.DETACH, SILENT)}, "the later word counts"
+
+    run(steps())
+
+
+async def said(region: InProcessRegion) -> set[tuple[OperatorWord, str]]:
+    async with region.store.reading() as uow:
+        return {(word, about) for word in OperatorWord for about in await uow.operator_words.regions(word)}

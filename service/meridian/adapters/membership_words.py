@@ -47,9 +47,10 @@ def declaring_lost(successor: str) -> Word:
 
 
 async def withdraw_lost(store: Store, entropy: Entropy, region: str) -> int:
-    """Take back what was said about this Region: it is heard again, or waited for no more; the answer counts the sets that differ."""
+    """Take back whatever was said about this Region and is not done: it is heard again, or waited for no more; the answer counts the
+    sets that differ."""
     async with store.transaction() as uow:
-        for word in (OperatorWord.LOST, OperatorWord.TAKE_OVER):
+        for word in OperatorWord:
             await uow.operator_words.unsay(word, region)
         rows = [row for row in await _rows(uow) if region in row.lost or row.rejoin == region]
         for row in rows:
@@ -84,6 +85,8 @@ def asking(word: OperatorWord) -> Word:
         async with store.transaction() as uow:
             if word is OperatorWord.TAKE_OVER and region not in await uow.operator_words.regions(OperatorWord.LOST):
                 raise ValueError(f"{region} is not declared lost here")
+            if word in OPPOSITES:
+                await uow.operator_words.unsay(OPPOSITES[word], region)
             await uow.operator_words.say(word, region, now=await uow.region.now())
             await record_operator_event(uow, entropy, EVENTS[word], {"region": region})
         return 1
@@ -96,6 +99,10 @@ EVENTS: Final = {
     OperatorWord.DETACH: "DetachRegion",
     OperatorWord.TAKE_BACK: "TakeBackRegion",
 }
+
+
+OPPOSITES: Final = {OperatorWord.DETACH: OperatorWord.TAKE_BACK, OperatorWord.TAKE_BACK: OperatorWord.DETACH}
+"""The later of these two words counts."""
 
 
 def is_still_said(word: OperatorWord) -> Word:

@@ -119,11 +119,12 @@ def lost(lost_region: str, successor: str, config: Path) -> None:
 @click.argument("found_region", metavar="REGION")
 @CONFIG
 def found(found_region: str, config: Path) -> None:
-    """Take back what was said about REGION: that it is lost, or that this Region waits to rejoin it."""
+    """Take back what was said about REGION and is not done: that it is lost, taken over, detached or taken back, or that this Region
+    waits to rejoin it."""
     from meridian.adapters.membership_words import withdraw_lost
 
     sets = _say(config, withdraw_lost, found_region)
-    click.echo(f"{found_region} is heard again; {sets} sets had given it up")
+    click.echo(f"{found_region} is heard again, and nothing is asked about it; {sets} sets had given it up")
 
 
 @region.command()

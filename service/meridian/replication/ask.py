@@ -9,7 +9,7 @@ from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetMaterial, SetRow
 from meridian.domain.peer_message import MaterialsShown, SetShown
 from meridian.domain.peers import PeerRegion
-from meridian.errors import AccessDeniedException, ValidationException
+from meridian.errors import AccessDeniedException, KmsError, ValidationException
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
@@ -22,6 +22,7 @@ from meridian.replication.seal import SealMaterials
 from meridian.replication.set_loss import forget_held
 from meridian.replication.sets.authority import is_member, may_ask_of_set, require_reader_of_material
 from meridian.replication.sets.told import Answer, NotBelieved, Rule, Told
+from meridian.replication.silence import Question, Silence
 from meridian.replication.verify import Sealed, Verify
 
 MATERIALS_PER_CALL = 100
@@ -47,16 +48,19 @@ class AskRegions:
         self._entropy = entropy
         self._refusals = refusals
 
-    async def everybody(self, row: SetRow, *, is_reconciling: bool = False) -> list[Answer]:
+    async def everybody(self, row: SetRow, silence: Silence, *, is_reconciling: bool) -> list[Answer]:
         """What each configured Region answers that is not declared lost. Raises: KmsError where one does not."""
         regions = sorted(self._regions - row.lost)
-        return list(await asyncio.gather(*[self.one(region, row, is_reconciling=is_reconciling) for region in regions]))
+        silence.require_heard(regions, Question.SET)
+        return list(await asyncio.gather(*[self.one(region, row, silence, is_reconciling=is_reconciling) for region in regions]))
 
-    async def one(self, region: str, row: SetRow, *, is_reconciling: bool = False) -> Answer:
+    async def one(self, region: str, row: SetRow, silence: Silence, *, is_reconciling: bool = False) -> Answer:
         """What this Region answers, its signatures verified. What a Region shows that this one's row does not list, and that does not
         verify, is nothing. Raises: KmsError.
         """
-        shown = await self._peer.get_set(region, row.account, row.key_id, self._identity.incarnation, is_reconciling=is_reconciling)
+        silence.require_heard([region], Question.SET)
+        asked = self._peer.get_set(region, row.account, row.key_id, self._identity.incarnation, is_reconciling=is_reconciling)
+        shown = await silence.note(region, Question.SET, asked)
         told: Told | None = None
         earlier: tuple[Told, ...] = ()
         try:
@@ -87,27 +91,44 @@ class AskRegions:
         """What this Region's own row has kept of how the role came to where it is."""
         return self._verify.read_links(row.links, row.account, row.key_id)
 
-    async def with_materials(self, key: Key, wanted: Collection[SetMaterial], answers: Sequence[Answer]) -> Key:
-        """The key with every wanted material that some Region has and this one lacks; one that refuses has none. Raises: KmsError."""
+    async def with_materials(self, key: Key, wanted: Collection[SetMaterial], answers: Sequence[Answer], silence: Silence) -> Key:
+        """The key with every wanted material that some Region has and this one lacks. A Region that refuses has none.
+
+        Raises: KmsError where one that shows a material did not give it, and in the end nobody did.
+        """
         if key.origin is not Origin.AWS_KMS:
             return key  # imported material is never copied
+        unanswered: list[tuple[Answer, KmsError]] = []
         for answer in answers:
-            stored = {m.material_id for m in key.materials if m.is_present}
-            lacking = [m.material_id for m in wanted if m.material_id in answer.material_ids - stored]
+            lacking = _lacking(key, wanted, answer)
             for start in range(0, len(lacking), MATERIALS_PER_CALL):
                 try:
-                    key = await self._fetch(answer.region, key, lacking[start : start + MATERIALS_PER_CALL], wanted)
+                    key = await self._fetch(answer.region, key, lacking[start : start + MATERIALS_PER_CALL], wanted, silence)
                 except (NotBelieved, AccessDeniedException, ValidationException) as fault:
                     refusal = fault if isinstance(fault, NotBelieved) else NotBelieved(Rule.ANSWERS, f"no material: {fault}")
                     self._refusals.tell(answer.region, key.account, key.key_id, refusal)
                     break
+                except KmsError as fault:
+                    unanswered.append((answer, fault))
+                    break
+        for answer, unheard in unanswered:
+            if _lacking(key, wanted, answer):
+                raise unheard
         return key
 
-    async def _fetch(self, region: str, key: Key, material_ids: Sequence[str], wanted: Collection[SetMaterial]) -> Key:
+    async def _fetch(self, region: str, key: Key, material_ids: Sequence[str], wanted: Collection[SetMaterial], silence: Silence) -> Key:
+        silence.require_heard([region], Question.MATERIALS)
         sequence = int.from_bytes(self._entropy.random_bytes(7), "big")
-        shown = await self._peer.get_materials(region, key.account, key.key_id, material_ids, sequence, self._identity.incarnation)
+        asked = self._peer.get_materials(region, key.account, key.key_id, material_ids, sequence, self._identity.incarnation)
+        shown = await silence.note(region, Question.MATERIALS, asked)
         sealed = Sealed(shown.envelopes, region, shown.transport_public_key, shown.incarnation, sequence)
         return self._verify.with_materials(key, sealed, wanted)
+
+
+def _lacking(key: Key, wanted: Collection[SetMaterial], answer: Answer) -> list[str]:
+    """The wanted materials that this Region shows and the key lacks."""
+    stored = {m.material_id for m in key.materials if m.is_present}
+    return [m.material_id for m in wanted if m.material_id in answer.material_ids - stored]
 
 
 class AnswerRegions:

@@ -25,6 +25,7 @@ from meridian.replication.publish import HELD, SET_STATE
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import hear, is_member, is_older_than_its_word
 from meridian.replication.sets.told import NotBelieved, Rule
+from meridian.replication.silence import Silence
 
 DIGESTS_PER_CALL: Final = 200
 UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
@@ -180,7 +181,7 @@ class Compare:
             return
         if view.primary != self._identity.region or theirs.term != view.term or not theirs.version > view.version > 0:
             return
-        answer = await self._ask.one(region, row)
+        answer = await self._ask.one(region, row, Silence())
         shown = (*answer.earlier, *([answer.told] if answer.told is not None else ()))
         if is_older_than_its_word(row, self._identity.region, self._identity.incarnation, shown):
             raise RestoredUnannounced(row.key_id)

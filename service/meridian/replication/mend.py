@@ -28,6 +28,7 @@ from meridian.replication.rotate import switched
 from meridian.replication.set_loss import detach, material_to_take, reconcile, take_back, take_over
 from meridian.replication.sets.authority import Believed, believe_answers, believe_return
 from meridian.replication.sets.told import NotBelieved, SetRefusal
+from meridian.replication.silence import Silence
 
 TAKEN_OVER: Final = "TakeOverMultiRegionKey"
 DETACHED: Final = "DetachMultiRegionReplica"
@@ -44,7 +45,7 @@ class Found:
 
 class MendSets:
     """Every method raises SetRefusal where the set does not allow it, and KmsError where a Region that must answer does not;
-    nothing has changed then."""
+    nothing has changed then. Whom a round found silent is not asked again in it."""
 
     def __init__(
         self,
@@ -67,27 +68,27 @@ class MendSets:
         self._ask = ask
         self._refusals = refusals
 
-    async def reconcile(self, row: SetRow) -> None:
+    async def reconcile(self, row: SetRow, silence: Silence) -> None:
         """Bring a restored Region's set level with the others."""
         found = await self._find(row)
-        believed = await self._believed(found.row, is_reconciling=True)
-        key = await self._ask.with_materials(found.key, believed.newest.materials, believed.answers)
+        believed = await self._believed(found.row, silence, is_reconciling=True)
+        key = await self._ask.with_materials(found.key, believed.newest.materials, believed.answers, silence)
         mended = reconcile(found.row, self._identity.region, believed)
         if key.origin is Origin.AWS_KMS and believed.newest.current not in {m.material_id for m in key.materials if m.is_present}:
             raise SetRefusal("nobody gives the current material to a member that is detached; it is taken back first")
         await self._commit(found, mended, key, SYNCHRONISED)
 
-    async def take_over(self, row: SetRow) -> None:
+    async def take_over(self, row: SetRow, silence: Silence) -> None:
         """Make this Region primary of a set whose primary is lost; or withdraw the declaration where it is not."""
         found = await self._find(row)
-        believed = await self._believed(found.row, is_reconciling=False)
-        key = await self._ask.with_materials(found.key, believed.newest.materials, believed.answers)
+        believed = await self._believed(found.row, silence, is_reconciling=False)
+        key = await self._ask.with_materials(found.key, believed.newest.materials, believed.answers, silence)
         stored = {m.material_id for m in key.materials if m.is_present} if key.origin is Origin.AWS_KMS else None
         await self._commit(found, take_over(found.row, self._identity.region, believed, stored), key, TAKEN_OVER)
 
-    async def _believed(self, row: SetRow, *, is_reconciling: bool) -> Believed:
+    async def _believed(self, row: SetRow, silence: Silence, *, is_reconciling: bool) -> Believed:
         """What every Region that counts answers, as far as it is believed. Raises: KmsError, SetRefusal."""
-        answers = await self._ask.everybody(row, is_reconciling=is_reconciling)
+        answers = await self._ask.everybody(row, silence, is_reconciling=is_reconciling)
         try:
             believed = believe_answers(row, self._identity.region, answers, self._ask.links_of(row))
         except NotBelieved as refusal:
@@ -97,18 +98,18 @@ class MendSets:
             self._refusals.tell(region, row.account, row.key_id, reason)
         return believed
 
-    async def detach(self, row: SetRow, region: str) -> None:
+    async def detach(self, row: SetRow, region: str, _: Silence) -> None:
         """Let the set go on without waiting for this member."""
         found = await self._find(row)
         await self._commit(found, detach(found.row, self._identity.region, region), found.key, DETACHED)
 
-    async def take_back(self, row: SetRow, region: str) -> None:
+    async def take_back(self, row: SetRow, region: str, silence: Silence) -> None:
         """Count a detached member again, after its own materials have come here."""
         found = await self._find(row)
-        answer = await self._ask.one(region, found.row)
+        answer = await self._ask.one(region, found.row, silence)
         theirs = believe_return(found.row, self._ask.links_of(found.row), answer)
         returned = take_back(found.row, self._identity.region, answer, theirs)
-        key = await self._ask.with_materials(found.key, material_to_take(found.row, theirs), [answer])
+        key = await self._ask.with_materials(found.key, material_to_take(found.row, theirs), [answer], silence)
         await self._commit(found, returned, key, TAKEN_BACK)
 
     async def _find(self, row: SetRow) -> Found:

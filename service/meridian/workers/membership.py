@@ -12,12 +12,13 @@ from typing import Final
 import structlog
 
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
-from meridian.errors import DependencyTimeoutException, KmsError
+from meridian.errors import KmsError
 from meridian.ports.store import Store
 from meridian.ports.store_faults import VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.mend import MendSets
 from meridian.replication.set_state import SetRefusal
+from meridian.replication.silence import Silence
 from meridian.setbacks import Setbacks
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError
@@ -42,27 +43,30 @@ class MembershipWorker:
         return Job("membership", self.settle, LOOK_SECONDS, PATIENT_SECONDS)
 
     async def settle(self) -> None:
-        """Carry out what was said and not yet done. Raises: KmsError if the store fails."""
+        """Carry out what was said and not yet done. What waits for a silent Region keeps nothing else waiting; all of it waits once.
+
+        Raises: KmsError if the store fails.
+        """
         async with self._store.reading() as uow:
             words = {word: await uow.operator_words.regions(word) for word in OperatorWord}
+        silence = Silence()
         for row in await self._rows(unsettled=True):
-            try:
-                if row.stale:
-                    await self._try(self._mend.reconcile(row), row, "reconcile")
-                elif row.lost & words[OperatorWord.TAKE_OVER]:
-                    await self._try(self._mend.take_over(row), row, "take over")
-            except DependencyTimeoutException:
-                return  # a Region that every set needs does not answer
+            if row.stale:
+                await self._try(self._mend.reconcile(row, silence), row, "reconcile")
+            elif row.lost & words[OperatorWord.TAKE_OVER]:
+                await self._try(self._mend.take_over(row, silence), row, "take over")
         for word, wanted in ((OperatorWord.DETACH, self._mend.detach), (OperatorWord.TAKE_BACK, self._mend.take_back)):
             for region in words[word]:
-                await self._walk(word, region, wanted)
+                await self._walk(word, region, wanted, silence)
         for region in words[OperatorWord.TAKE_OVER]:
             if not any(region in row.lost for row in await self._rows(unsettled=True) if row.status is RowStatus.LIVE):
                 await self._done(OperatorWord.TAKE_OVER, region)
 
-    async def _walk(self, word: OperatorWord, region: str, mend: Callable[[SetRow, str], Awaitable[None]]) -> None:
+    async def _walk(
+        self, word: OperatorWord, region: str, mend: Callable[[SetRow, str, Silence], Awaitable[None]], silence: Silence
+    ) -> None:
         rows = [row for row in await self._rows() if _is_meant(row, word, region, self._region)]
-        done = [await self._try(mend(row, region), row, str(word)) for row in rows]
+        done = [await self._try(mend(row, region, silence), row, str(word)) for row in rows]
         if all(done):
             await self._done(word, region)
 
@@ -90,8 +94,6 @@ class MembershipWorker:
         except (SetRefusal, VersionConflict, KmsError) as fault:
             reason = f"{fault.code}: {fault.message} {fault.reason}" if isinstance(fault, KmsError) else str(fault)
             self._log.warning("set not mended", what=what, account=row.account, key_id=row.key_id, reason=reason)
-            if isinstance(fault, DependencyTimeoutException):
-                raise
             return False
         except Exception as fault:
             self._aside.set_aside_once((row.account, row.key_id), fault)
