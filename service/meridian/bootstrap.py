@@ -651,6 +651,7 @@ class Region:
             events=self.events,
             refusals=refusals,
         )
+        await outbox.drop_unsendable()
         await self._listen(pipeline, replication, identify, unauthenticated)
         reservations = ReservationWorker(
             store=store,

@@ -367,6 +367,20 @@ async def put(store: SqlStore, region: str = TARGET, kind: str = "set_state") ->
 
 
 @pytest.mark.asyncio
+async def test_what_waits_for_regions_that_are_left_out_is_not_counted_and_can_be_dropped(store: SqlStore) -> None:
+    await put(store, TARGET)
+    await put(store, "ap-south-1")
+    async with store.transaction() as uow:
+        assert not await uow.outbox.is_empty_for(ACCOUNT, MULTI, left_out=())
+        assert not await uow.outbox.is_empty_for(ACCOUNT, MULTI, left_out={TARGET})
+        assert await uow.outbox.is_empty_for(ACCOUNT, MULTI, left_out={TARGET, "ap-south-1"})
+        assert await uow.outbox.drop_all_but([TARGET, "us-east-1"]) == ["ap-south-1"]
+        assert [entry.target_region for entry in await uow.outbox.list(limit=9)] == [TARGET]
+        assert await uow.outbox.drop_all_but([]) == [TARGET]
+        assert await uow.outbox.is_empty_for(ACCOUNT, MULTI, left_out=())
+
+
+@pytest.mark.asyncio
 async def test_an_entry_is_claimed_by_one_and_again_after_its_lease(store: SqlStore, other_store: SqlStore) -> None:
     await put(store)
 

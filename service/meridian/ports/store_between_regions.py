@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -33,8 +33,12 @@ class Outbox(Protocol):
         """Release the entry for `due_at`, unless a newer sequence has replaced it."""
         ...
 
-    async def is_empty_for(self, account: str, key_id: str) -> bool:
-        """Whether nothing about this set waits for delivery."""
+    async def is_empty_for(self, account: str, key_id: str, *, left_out: Collection[str]) -> bool:
+        """Whether nothing about this set waits for delivery to any Region but these."""
+        ...
+
+    async def drop_all_but(self, targets: Collection[str]) -> Sequence[str]:
+        """Remove what waits for delivery to any Region but these; the answer names the Regions that it waited for."""
         ...
 
     async def list(self, *, limit: int) -> Sequence[OutboxEntry]:

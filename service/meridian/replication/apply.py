@@ -74,6 +74,7 @@ class ApplyMessages:
             signed, told = self._verified(peer, message)
         with self._refusals.telling(peer.region, signed.account, signed.key_id):
             # Thirty signatures are milliseconds of work: not on the event loop.
+            self._verify.require_known_primary(told)
             earlier = await asyncio.to_thread(self._verify.read_links, message.links, signed.account, signed.key_id)
             return await self._apply(peer, message, signed, told, earlier)
 

@@ -85,6 +85,7 @@ class AskRegions:
 
     def _read(self, row: SetRow, shown: SetShown) -> tuple[Told, tuple[Told, ...]]:
         told = self._verify.read_of(shown.signed_state, shown.issuer_public_key, row.account, row.key_id)
+        self._verify.require_known_primary(told)
         return told, tuple(self._verify.read_links(shown.links, row.account, row.key_id))
 
     def links_of(self, row: SetRow) -> list[Told]:

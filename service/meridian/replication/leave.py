@@ -40,14 +40,16 @@ class Leave:
         return True
 
     async def _may_leave(self, uow: UnitOfWork, row: SetRow) -> bool:
-        """A primary leaves last; a former one only when its successor has taken the role; nobody with something left to say."""
+        """A primary leaves last; a former one only when its successor has taken the role; nobody with something left to say. Members
+        that an operator detached or declared lost are waited for by nobody."""
         view, region = row.view, self._identity.region
         if view is None:
             return True
+        left_out = row.lost | {m.region for m in view.members if m.status is MemberStatus.OFF}
         if view.primary == region:
-            return len(view.members) == 1
-        awaits_successor = view.issuer == region and view.version == 0
-        return not awaits_successor and await uow.outbox.is_empty_for(row.account, row.key_id)
+            return {m.region for m in view.members} - left_out <= {region}
+        awaits_successor = view.issuer == region and view.version == 0 and view.primary not in left_out
+        return not awaits_successor and await uow.outbox.is_empty_for(row.account, row.key_id, left_out=left_out)
 
     async def _part_from_set(self, uow: UnitOfWork, row: SetRow, *, request_id: str, now: datetime) -> None:
         await uow.key_sets.update(replace(row, status=RowStatus.GONE, held=frozenset()))

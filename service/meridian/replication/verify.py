@@ -73,6 +73,11 @@ class Verify:
             raise NotBelieved(Rule.ROW, "The state of another set was shown.")
         return told
 
+    def require_known_primary(self, told: Told) -> None:
+        """A set is led by this Region or one that is configured here: nobody else could be told anything. Raises: NotBelieved."""
+        if told.state.primary not in self._fingerprints:
+            raise NotBelieved(Rule.CHAIN, "the state names a primary that is not configured here")
+
     def read_links(self, links: Iterable[TermLink], account: str, key_id: str) -> list[Told]:
         """The states that came along. Those of Regions that are not configured here any more prove nothing and are left out.
 

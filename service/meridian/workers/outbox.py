@@ -72,6 +72,17 @@ class OutboxWorker:
             for region, wake in self._wakes.items()
         ]
 
+    async def drop_unsendable(self) -> None:
+        """At the start of the process: nothing waits for a Region that is configured no more; it would wait for ever, and keep the
+        keys that it is about from ever leaving. What such a Region should know it learns by comparing, once it is configured again.
+
+        Raises: KmsError if the store fails.
+        """
+        async with self._store.transaction() as uow:
+            dropped = await uow.outbox.drop_all_but(tuple(self._wakes))
+        if dropped:
+            self._log.warning("what waited for Regions that are not configured is dropped", regions=dropped)
+
     async def send_due(self, region: str) -> bool:
         """Send one claim of what is due to this Region; true where there may be more. Raises: KmsError if the store fails."""
         async with self._store.transaction() as uow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,9 +71,17 @@ class SqlOutbox:
         released = {"due_at": due_at, "lease_owner": "", "lease_until": None, "last_error": error[:ERROR_CHARACTERS_MAX]}
         await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence == entry.sequence).values(released))
 
-    async def is_empty_for(self, account: str, key_id: str) -> bool:
-        waiting = select(t.outbox.c.sequence).where(t.outbox.c.account == account, t.outbox.c.key_id == key_id).limit(1)
+    async def is_empty_for(self, account: str, key_id: str, *, left_out: Collection[str]) -> bool:
+        c = t.outbox.c
+        waiting = select(c.sequence).where(c.account == account, c.key_id == key_id, c.target_region.not_in(left_out)).limit(1)
         return (await self._connection.execute(waiting)).first() is None
+
+    async def drop_all_but(self, targets: Collection[str]) -> Sequence[str]:
+        others = t.outbox.c.target_region.not_in(targets)
+        found = await self._connection.execute(select(t.outbox.c.target_region).distinct().where(others))
+        regions = sorted(row.target_region for row in found)
+        await self._connection.execute(delete(t.outbox).where(others))
+        return regions
 
     async def list(self, *, limit: int) -> Sequence[OutboxEntry]:
         rows = await self._connection.execute(select(*COLUMNS).order_by(t.outbox.c.sequence).limit(limit))
