@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, Stamp, Term, ToldLost
@@ -27,6 +26,8 @@ from meridian.replication.sets.authority import hear, is_member, is_older_than_i
 from meridian.replication.sets.told import NotBelieved, Rule
 
 DIGESTS_PER_CALL: Final = 200
+ENTRIES_PER_TRANSACTION: Final = 16
+"""So that other writers come in between."""
 UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
 REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 """What a comparison finds was asked for by nobody."""
@@ -50,6 +51,13 @@ class Known:
     @property
     def stamp(self) -> Stamp:
         return self.row.view.stamp if self.row.view is not None else UNKNOWN
+
+
+class Answered(NamedTuple):
+    """The answer to one digest, and whether the one who asked is to be sent the state that is here."""
+
+    comparison: SetComparison
+    is_passed_on: bool = False
 
 
 def materials_hash(material_ids: Sequence[str]) -> bytes:
@@ -137,13 +145,14 @@ class Compare:
                 continue
             await self._require_not_restored(region, each.row, answer.stamp)
             is_ahead = answer.stamp.term.generation > each.stamp.term.generation
-            told = ToldLost(region, answer.stamp.term.generation) if answer.declared_lost or is_ahead else None
+            told = {ToldLost(region, answer.stamp.term.generation)} if answer.declared_lost or is_ahead else set()
+            told_lost = frozenset(t for t in each.row.told_lost if t.region != region) | told
             if answer.declared_lost:
                 self._refuse(region, each.row.account, each.row.key_id, Rule.OWN_BYTES, "says that this Region is lost")
-            if not (answer.is_behind or answer.tell_held or told or any(t.region == region for t in each.row.told_lost)):
+            if not (answer.is_behind or answer.tell_held or told_lost != each.row.told_lost):
                 continue
             async with self._store.transaction() as uow:
-                found = await self._act_on(uow, region, each.row, answer, told) or found
+                found = await self._act_on(uow, region, each.row, answer, told_lost) or found
             self._directory.forget(each.row.account, each.row.key_id)
         return found
 
@@ -158,13 +167,11 @@ class Compare:
         await self._messages.gone(self._peers[region], message)
         return True
 
-    async def _act_on(self, uow: UnitOfWork, region: str, row: SetRow, answer: SetComparison, told: ToldLost | None) -> bool:
+    async def _act_on(self, uow: UnitOfWork, region: str, row: SetRow, answer: SetComparison, told_lost: frozenset[ToldLost]) -> bool:
         now = await uow.region.now()
         for kind, is_due in ((SET_STATE, answer.is_behind), (HELD, answer.tell_held)):
             if is_due:
                 await uow.outbox.put(kind, region, row.account, row.key_id, request_id=REQUEST_ID, now=now)
-        others = frozenset(t for t in row.told_lost if t.region != region)
-        told_lost = others | {told} if told else others
         current = await uow.key_sets.find(row.account, row.key_id)
         if current is not None and current.version == row.version and told_lost != row.told_lost:
             await uow.key_sets.update(replace(row, told_lost=told_lost))
@@ -201,37 +208,45 @@ class Compare:
                 raise NotBelieved(Rule.ROW, "The sender may not speak for this account.")
             if len(digests) > DIGESTS_PER_CALL:
                 raise NotBelieved(Rule.BOUNDS, "more digests than a call may carry")
-            async with self._store.transaction() as uow:
+            # A question must not keep anybody from writing, however long it is and whoever asks.
+            async with self._store.reading() as uow:
                 hear(None, peer.region, (), incarnation, await uow.inbox.highest_incarnation(peer.region))
-                now = await uow.region.now()
-                return [await self._compared(uow, peer.region, digest, now) for digest in digests]
+                answered = [await self._compared(uow, peer.region, digest) for digest in digests]
+        await self._pass_on(peer.region, [digest for digest, each in zip(digests, answered, strict=True) if each.is_passed_on])
+        return [each.comparison for each in answered]
 
-    async def _compared(self, uow: UnitOfWork, region: str, digest: SetDigest, now: datetime) -> SetComparison:
+    async def _pass_on(self, region: str, digests: Sequence[SetDigest]) -> None:
+        for start in range(0, len(digests), ENTRIES_PER_TRANSACTION):
+            async with self._store.transaction() as uow:
+                now = await uow.region.now()
+                for digest in digests[start : start + ENTRIES_PER_TRANSACTION]:
+                    await uow.outbox.put(SET_STATE, region, digest.account, digest.key_id, request_id=REQUEST_ID, now=now)
+
+    async def _compared(self, uow: UnitOfWork, region: str, digest: SetDigest) -> Answered:
         row = await uow.key_sets.find(digest.account, digest.key_id)
         if row is None or row.status in (RowStatus.NONE, RowStatus.GONE):
             # A place is durable here before it can be listed anywhere, so whatever the sender knows of has ended.
             view = row.view if row is not None and is_member(row, region) else None
-            return SetComparison(view.stamp if view is not None else UNKNOWN, is_gone=True)
+            return Answered(SetComparison(view.stamp if view is not None else UNKNOWN, is_gone=True))
         if not is_member(row, region):
             # A member that this Region has not heard of names the membership here, which nobody else can.
             if digest.receiver_serial == row.serial:
-                return SetComparison(UNKNOWN)
+                return Answered(SetComparison(UNKNOWN))
             self._refuse(region, row.account, row.key_id, Rule.MEMBERS, "a question about a set of others")
-            return SetComparison(UNKNOWN, is_gone=True)
+            return Answered(SetComparison(UNKNOWN, is_gone=True))
         mine = Known(row, await uow.keys.find(row.account, row.key_id)).stamp
         if region in row.lost:
-            return SetComparison(mine, declared_lost=True)
+            return Answered(SetComparison(mine, declared_lost=True))
         member = row.view.find_member(region) if row.view is not None else None
         if member is None or member.serial != digest.serial or row.stale:
-            return SetComparison(mine)
+            return Answered(SetComparison(mine))
         if mine > digest.stamp:
             same_reign = mine.term.reign == digest.stamp.term.reign
-            if member.status is not MemberStatus.OFF and (same_reign or digest.joins_later_generation):
-                await uow.outbox.put(SET_STATE, region, row.account, row.key_id, request_id=REQUEST_ID, now=now)
-            return SetComparison(mine)
+            joins = same_reign or digest.joins_later_generation
+            return Answered(SetComparison(mine), is_passed_on=joins and member.status is not MemberStatus.OFF)
         joins = bool(row.lost or row.rejoin)
         behind = mine < digest.stamp and (mine.term.reign == digest.stamp.term.reign or joins)
-        return SetComparison(mine, is_behind=behind, tell_held=mine == digest.stamp and self._lacks_word(row, member, digest))
+        return Answered(SetComparison(mine, is_behind=behind, tell_held=mine == digest.stamp and self._lacks_word(row, member, digest)))
 
     def _lacks_word(self, row: SetRow, member: Member, digest: SetDigest) -> bool:
         """Whether this Region, as primary, has not heard what the member holds."""

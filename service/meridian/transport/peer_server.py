@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -31,7 +33,7 @@ from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions
 from meridian.replication.compare import Compare
-from meridian.replication.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, entries_of, require_bounds
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import require_own_name
 from meridian.replication.sets.told import NotBelieved, Rule
@@ -41,6 +43,12 @@ from meridian.transport.grpc_server import connection_options
 
 CALLS_PER_SECOND: Final = 500.0
 CALLS_BURST: Final = 1_000.0
+CALLS_AT_ONCE: Final = 48
+"""Of one Region: what two of its processes deliver at the same time, and half as much again for questions."""
+COMPARISONS_AT_ONCE: Final = 4
+"""Of one Region: each reads for hundreds of sets, and a process asks one at a time."""
+BUSY_SECONDS: Final = 1.0
+"""After so long a Region that has too many calls in hand may try again."""
 CONNECTION_GRACE_MS: Final = 10 * 1000
 
 T = TypeVar("T")
@@ -49,20 +57,42 @@ PreparedWalk = Callable[[Prepared], Awaitable[Any]]
 
 
 class PeerRate:
-    """How often each configured Region may call. Raises: ThrottlingException."""
+    """How often each configured Region may call, and with how much. Raises: ThrottlingException."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._levels: dict[str, tuple[float, float]] = {}
 
-    def draw(self, region: str) -> None:
+    def draw(self, region: str, cost: int) -> None:
+        """Draw for one call of this cost; one that costs more than a burst takes the whole of it."""
+        drawn = min(float(cost), CALLS_BURST)
         now = self._clock.monotonic()
         level, since = self._levels.get(region, (CALLS_BURST, now))
         level = min(CALLS_BURST, level + (now - since) * CALLS_PER_SECOND)
-        if level < 1:
+        if level < drawn:
             self._levels[region] = (level, now)
-            raise ThrottlingException(retry_after_seconds=(1 - level) / CALLS_PER_SECOND)
-        self._levels[region] = (level - 1, now)
+            raise ThrottlingException(retry_after_seconds=(drawn - level) / CALLS_PER_SECOND)
+        self._levels[region] = (level - drawn, now)
+
+
+class PeerCallsAtOnce:
+    """How many calls of each configured Region are answered at the same time. Raises: ThrottlingException."""
+
+    def __init__(self) -> None:
+        self._in_hand: Counter[tuple[str, bool]] = Counter()
+
+    @contextmanager
+    def one_more(self, region: str, request: Any) -> Iterator[None]:
+        """While this call is answered it counts; refused where its Region has as many in hand as it may."""
+        is_comparison = isinstance(request, wire.CompareRequest)
+        place = region, is_comparison
+        if self._in_hand[place] >= (COMPARISONS_AT_ONCE if is_comparison else CALLS_AT_ONCE):
+            raise ThrottlingException(retry_after_seconds=BUSY_SECONDS)
+        self._in_hand[place] += 1
+        try:
+            yield
+        finally:
+            self._in_hand[place] -= 1
 
 
 class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
@@ -85,6 +115,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     ) -> None:
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
+        self._at_once = PeerCallsAtOnce()
         self._events = events
         self._refusals = refusals
         self._peers = {peer.spiffe_id: peer for peer in peers.values()}
@@ -210,9 +241,10 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     async def _answer(self, context: Any, request: Any, answer: Callable[[PeerRegion], Awaitable[T]]) -> T:
         try:
             peer = self._peer_of(context)
-            self._rate.draw(peer.region)
+            self._rate.draw(peer.region, 1 + entries_of(request))
             self._require_bounds(peer, request)
-            return await answer(peer)
+            with self._at_once.one_more(peer.region, request):
+                return await answer(peer)
         except KmsError as error:
             failure = error
         except Exception as fault:
