@@ -26,6 +26,11 @@ from meridian.replication.sets.authority import hear, is_member, is_older_than_i
 from meridian.replication.sets.told import NotBelieved, Rule
 
 DIGESTS_PER_CALL: Final = 200
+DIGESTS_PER_ROUND: Final = 400
+"""What one round asks for at most; less than half of the burst that the other Region allows, so that deliveries go on."""
+QUESTIONS_PER_ROUND: Final = 16
+"""Sets that one round asks for because the other Region quotes a newer state of this one."""
+START: Final = ("", "")
 ENTRIES_PER_TRANSACTION: Final = 16
 """So that other writers come in between."""
 UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
@@ -51,6 +56,15 @@ class Known:
     @property
     def stamp(self) -> Stamp:
         return self.row.view.stamp if self.row.view is not None else UNKNOWN
+
+
+class Round(NamedTuple):
+    """How far a comparison with one Region came."""
+
+    found: bool
+    """Whether it gave anybody something to send."""
+    is_cut_short: bool = False
+    """Whether there are more sets to compare now."""
 
 
 class Answered(NamedTuple):
@@ -94,15 +108,17 @@ class Compare:
         self._identity = identity
         self._peer = peer
         self._directory = directory
+        self._left_at: dict[str, tuple[str, str]] = {}
 
     # ---- asking
 
-    async def with_region(self, region: str) -> bool:
-        """Compare every set that both Regions are in; whether that gave anybody something to send.
+    async def with_region(self, region: str) -> Round:
+        """Compare some of the sets that both Regions are in, from where the last round ended.
 
-        Raises: KmsError if the Region is out of reach; RestoredUnannounced.
+        A round that fails goes on from its last good call; where there was none the next begins with the first set, so that no call
+        that always fails hides the sets before it. Raises: KmsError if the Region is out of reach; RestoredUnannounced.
         """
-        after, found = ("", ""), False
+        after, found, asked, questions = self._left_at.pop(region, START), False, 0, QUESTIONS_PER_ROUND
         while True:
             async with self._store.reading() as uow:
                 page = await uow.key_sets.list_members(after=after, limit=DIGESTS_PER_CALL)
@@ -111,10 +127,21 @@ class Compare:
                 self._set_aside((account, key_id), ValueError(fault))
             if known:
                 comparisons = await self._peer.compare(region, self._identity.incarnation, [self._digest(each, region) for each in known])
-                found = await self._note(region, known, comparisons) or found
+                for each, answer in zip(known, comparisons, strict=True):
+                    if self._is_quoted(each.row, answer):
+                        if not questions:
+                            self._left_at[region] = after
+                            return Round(found)
+                        questions -= 1
+                    found = await self._note(region, each, answer) or found
+                    after = each.row.account, each.row.key_id
             if page.next is None:
-                return found
-            after = page.next
+                self._left_at.pop(region, None)
+                return Round(found)
+            after = self._left_at[region] = page.next
+            asked += len(known)
+            if asked >= DIGESTS_PER_ROUND:
+                return Round(found, is_cut_short=True)
 
     async def _read(self, uow: UnitOfWork, row: SetRow) -> Known | None:
         try:
@@ -137,23 +164,21 @@ class Compare:
             receiver_serial=member.serial if member is not None else "",
         )
 
-    async def _note(self, region: str, known: Sequence[Known], comparisons: Sequence[SetComparison]) -> bool:
-        found = False
-        for each, answer in zip(known, comparisons, strict=True):
-            if answer.is_gone:
-                found = await self._note_gone(region, each, answer) or found
-                continue
-            await self._require_not_restored(region, each.row, answer.stamp)
-            is_ahead = answer.stamp.term.generation > each.stamp.term.generation
-            told = {ToldLost(region, answer.stamp.term.generation)} if answer.declared_lost or is_ahead else set()
-            told_lost = frozenset(t for t in each.row.told_lost if t.region != region) | told
-            if answer.declared_lost:
-                self._refuse(region, each.row.account, each.row.key_id, Rule.OWN_BYTES, "says that this Region is lost")
-            if not (answer.is_behind or answer.tell_held or told_lost != each.row.told_lost):
-                continue
-            async with self._store.transaction() as uow:
-                found = await self._act_on(uow, region, each.row, answer, told_lost) or found
-            self._directory.forget(each.row.account, each.row.key_id)
+    async def _note(self, region: str, each: Known, answer: SetComparison) -> bool:
+        if answer.is_gone:
+            return await self._note_gone(region, each, answer)
+        if self._is_quoted(each.row, answer):
+            await self._require_not_restored(region, each.row)
+        is_ahead = answer.stamp.term.generation > each.stamp.term.generation
+        told = {ToldLost(region, answer.stamp.term.generation)} if answer.declared_lost or is_ahead else set()
+        told_lost = frozenset(t for t in each.row.told_lost if t.region != region) | told
+        if answer.declared_lost:
+            self._refuse(region, each.row.account, each.row.key_id, Rule.OWN_BYTES, "says that this Region is lost")
+        if not (answer.is_behind or answer.tell_held or told_lost != each.row.told_lost):
+            return False
+        async with self._store.transaction() as uow:
+            found = await self._act_on(uow, region, each.row, answer, told_lost)
+        self._directory.forget(each.row.account, each.row.key_id)
         return found
 
     async def _note_gone(self, region: str, known: Known, answer: SetComparison) -> bool:
@@ -177,16 +202,15 @@ class Compare:
             await uow.key_sets.update(replace(row, told_lost=told_lost))
         return answer.is_behind or answer.tell_held
 
-    async def _require_not_restored(self, region: str, row: SetRow, theirs: Stamp) -> None:
-        """A newer version of a term that is this Region's own, where it is quoted, is asked for: only the bytes count.
+    def _is_quoted(self, row: SetRow, answer: SetComparison) -> bool:
+        """Whether the other Region quotes a newer version of a term that is this Region's own."""
+        view, theirs = row.view, answer.stamp
+        if view is None or row.stale or row.rejoin or answer.is_gone:
+            return False
+        return view.primary == self._identity.region and theirs.term == view.term and theirs.version > view.version > 0
 
-        Raises: RestoredUnannounced where the other Region shows them.
-        """
-        view = row.view
-        if view is None or row.stale or row.rejoin:
-            return
-        if view.primary != self._identity.region or theirs.term != view.term or not theirs.version > view.version > 0:
-            return
+    async def _require_not_restored(self, region: str, row: SetRow) -> None:
+        """What is quoted is asked for: only the bytes count. Raises: RestoredUnannounced where the other Region shows them."""
         answer = await self._ask.one(region, row)
         shown = (*answer.earlier, *([answer.told] if answer.told is not None else ()))
         if is_older_than_its_word(row, self._identity.region, self._identity.incarnation, shown):

@@ -10,7 +10,7 @@ import pytest
 from meridian.errors import ThrottlingException
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.replication.message_bounds import entries_of
-from meridian.transport.peer_server import CALLS_AT_ONCE, CALLS_BURST, CALLS_PER_SECOND, COMPARISONS_AT_ONCE, PeerCallsAtOnce, PeerRate
+from meridian.transport.peer_rate import CALLS_AT_ONCE, CALLS_BURST, CALLS_PER_SECOND, COMPARISONS_AT_ONCE, PeerCallsAtOnce, PeerRate
 
 
 class SteppedClock:
