@@ -672,7 +672,7 @@ class Region:
             reservations.job(),
             membership.job(),
             usage.job(),
-            comparing.job(),
+            *comparing.jobs(),
             schedule.job(),
             rewrap.job(),
             policies.job(),

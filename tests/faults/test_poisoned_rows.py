@@ -111,6 +111,6 @@ def test_a_set_that_cannot_be_read_keeps_no_other_from_being_compared(own_region
         alice.rotate_key_on_demand(key_id=keys[1])
         with own_regions.client(AWAY) as there:
             own_regions.wait_until(lambda: there.describe_key(key_id=keys[1]).key_metadata.current_key_material_id != before)
-        rounds = own_regions.metrics(HOME)['meridian_job_rounds_total{job="comparing"}']
-        own_regions.wait_until(lambda: own_regions.metrics(HOME)['meridian_job_rounds_total{job="comparing"}'] > rounds + 1)
-        assert own_regions.metrics(HOME)['meridian_job_faults_total{job="comparing"}'] == 0
+        rounds = own_regions.metrics(HOME)[f'meridian_job_rounds_total{{job="comparing {AWAY}"}}']
+        own_regions.wait_until(lambda: own_regions.metrics(HOME)[f'meridian_job_rounds_total{{job="comparing {AWAY}"}}'] > rounds + 1)
+        assert own_regions.metrics(HOME)[f'meridian_job_faults_total{{job="comparing {AWAY}"}}'] == 0

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, Stamp, Term, ToldLost
@@ -28,6 +27,13 @@ from meridian.replication.sets.told import NotBelieved, Rule
 from meridian.replication.silence import Silence
 
 DIGESTS_PER_CALL: Final = 200
+DIGESTS_PER_ROUND: Final = 400
+"""What one round asks for at most; less than half of the burst that the other Region allows, so that deliveries go on."""
+QUESTIONS_PER_ROUND: Final = 16
+"""Sets that one round asks for because the other Region quotes a newer state of this one."""
+START: Final = ("", "")
+ENTRIES_PER_TRANSACTION: Final = 16
+"""So that other writers come in between."""
 UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
 REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 """What a comparison finds was asked for by nobody."""
@@ -51,6 +57,22 @@ class Known:
     @property
     def stamp(self) -> Stamp:
         return self.row.view.stamp if self.row.view is not None else UNKNOWN
+
+
+class Round(NamedTuple):
+    """How far a comparison with one Region came."""
+
+    found: bool
+    """Whether it gave anybody something to send."""
+    is_cut_short: bool = False
+    """Whether there are more sets to compare now."""
+
+
+class Answered(NamedTuple):
+    """The answer to one digest, and whether the one who asked is to be sent the state that is here."""
+
+    comparison: SetComparison
+    is_passed_on: bool = False
 
 
 def materials_hash(material_ids: Sequence[str]) -> bytes:
@@ -87,15 +109,17 @@ class Compare:
         self._identity = identity
         self._peer = peer
         self._directory = directory
+        self._left_at: dict[str, tuple[str, str]] = {}
 
     # ---- asking
 
-    async def with_region(self, region: str) -> bool:
-        """Compare every set that both Regions are in; whether that gave anybody something to send.
+    async def with_region(self, region: str) -> Round:
+        """Compare some of the sets that both Regions are in, from where the last round ended.
 
-        Raises: KmsError if the Region is out of reach; RestoredUnannounced.
+        A round that fails goes on from its last good call; where there was none the next begins with the first set, so that no call
+        that always fails hides the sets before it. Raises: KmsError if the Region is out of reach; RestoredUnannounced.
         """
-        after, found = ("", ""), False
+        after, found, asked, questions = self._left_at.pop(region, START), False, 0, QUESTIONS_PER_ROUND
         while True:
             async with self._store.reading() as uow:
                 page = await uow.key_sets.list_members(after=after, limit=DIGESTS_PER_CALL)
@@ -104,10 +128,21 @@ class Compare:
                 self._set_aside((account, key_id), ValueError(fault))
             if known:
                 comparisons = await self._peer.compare(region, self._identity.incarnation, [self._digest(each, region) for each in known])
-                found = await self._note(region, known, comparisons) or found
+                for each, answer in zip(known, comparisons, strict=True):
+                    if self._is_quoted(each.row, answer):
+                        if not questions:
+                            self._left_at[region] = after
+                            return Round(found)
+                        questions -= 1
+                    found = await self._note(region, each, answer) or found
+                    after = each.row.account, each.row.key_id
             if page.next is None:
-                return found
-            after = page.next
+                self._left_at.pop(region, None)
+                return Round(found)
+            after = self._left_at[region] = page.next
+            asked += len(known)
+            if asked >= DIGESTS_PER_ROUND:
+                return Round(found, is_cut_short=True)
 
     async def _read(self, uow: UnitOfWork, row: SetRow) -> Known | None:
         try:
@@ -130,22 +165,21 @@ class Compare:
             receiver_serial=member.serial if member is not None else "",
         )
 
-    async def _note(self, region: str, known: Sequence[Known], comparisons: Sequence[SetComparison]) -> bool:
-        found = False
-        for each, answer in zip(known, comparisons, strict=True):
-            if answer.is_gone:
-                found = await self._note_gone(region, each, answer) or found
-                continue
-            await self._require_not_restored(region, each.row, answer.stamp)
-            is_ahead = answer.stamp.term.generation > each.stamp.term.generation
-            told = ToldLost(region, answer.stamp.term.generation) if answer.declared_lost or is_ahead else None
-            if answer.declared_lost:
-                self._refuse(region, each.row.account, each.row.key_id, Rule.OWN_BYTES, "says that this Region is lost")
-            if not (answer.is_behind or answer.tell_held or told or any(t.region == region for t in each.row.told_lost)):
-                continue
-            async with self._store.transaction() as uow:
-                found = await self._act_on(uow, region, each.row, answer, told) or found
-            self._directory.forget(each.row.account, each.row.key_id)
+    async def _note(self, region: str, each: Known, answer: SetComparison) -> bool:
+        if answer.is_gone:
+            return await self._note_gone(region, each, answer)
+        if self._is_quoted(each.row, answer):
+            await self._require_not_restored(region, each.row)
+        is_ahead = answer.stamp.term.generation > each.stamp.term.generation
+        told = {ToldLost(region, answer.stamp.term.generation)} if answer.declared_lost or is_ahead else set()
+        told_lost = frozenset(t for t in each.row.told_lost if t.region != region) | told
+        if answer.declared_lost:
+            self._refuse(region, each.row.account, each.row.key_id, Rule.OWN_BYTES, "says that this Region is lost")
+        if not (answer.is_behind or answer.tell_held or told_lost != each.row.told_lost):
+            return False
+        async with self._store.transaction() as uow:
+            found = await self._act_on(uow, region, each.row, answer, told_lost)
+        self._directory.forget(each.row.account, each.row.key_id)
         return found
 
     async def _note_gone(self, region: str, known: Known, answer: SetComparison) -> bool:
@@ -159,28 +193,25 @@ class Compare:
         await self._messages.gone(self._peers[region], message)
         return True
 
-    async def _act_on(self, uow: UnitOfWork, region: str, row: SetRow, answer: SetComparison, told: ToldLost | None) -> bool:
+    async def _act_on(self, uow: UnitOfWork, region: str, row: SetRow, answer: SetComparison, told_lost: frozenset[ToldLost]) -> bool:
         now = await uow.region.now()
         for kind, is_due in ((SET_STATE, answer.is_behind), (HELD, answer.tell_held)):
             if is_due:
                 await uow.outbox.put(kind, region, row.account, row.key_id, request_id=REQUEST_ID, now=now)
-        others = frozenset(t for t in row.told_lost if t.region != region)
-        told_lost = others | {told} if told else others
         current = await uow.key_sets.find(row.account, row.key_id)
         if current is not None and current.version == row.version and told_lost != row.told_lost:
             await uow.key_sets.update(replace(row, told_lost=told_lost))
         return answer.is_behind or answer.tell_held
 
-    async def _require_not_restored(self, region: str, row: SetRow, theirs: Stamp) -> None:
-        """A newer version of a term that is this Region's own, where it is quoted, is asked for: only the bytes count.
+    def _is_quoted(self, row: SetRow, answer: SetComparison) -> bool:
+        """Whether the other Region quotes a newer version of a term that is this Region's own."""
+        view, theirs = row.view, answer.stamp
+        if view is None or row.stale or row.rejoin or answer.is_gone:
+            return False
+        return view.primary == self._identity.region and theirs.term == view.term and theirs.version > view.version > 0
 
-        Raises: RestoredUnannounced where the other Region shows them.
-        """
-        view = row.view
-        if view is None or row.stale or row.rejoin:
-            return
-        if view.primary != self._identity.region or theirs.term != view.term or not theirs.version > view.version > 0:
-            return
+    async def _require_not_restored(self, region: str, row: SetRow) -> None:
+        """What is quoted is asked for: only the bytes count. Raises: RestoredUnannounced where the other Region shows them."""
         answer = await self._ask.one(region, row, Silence())
         shown = (*answer.earlier, *([answer.told] if answer.told is not None else ()))
         if is_older_than_its_word(row, self._identity.region, self._identity.incarnation, shown):
@@ -202,37 +233,45 @@ class Compare:
                 raise NotBelieved(Rule.ROW, "The sender may not speak for this account.")
             if len(digests) > DIGESTS_PER_CALL:
                 raise NotBelieved(Rule.BOUNDS, "more digests than a call may carry")
-            async with self._store.transaction() as uow:
+            # A question must not keep anybody from writing, however long it is and whoever asks.
+            async with self._store.reading() as uow:
                 hear(None, peer.region, (), incarnation, await uow.inbox.highest_incarnation(peer.region))
-                now = await uow.region.now()
-                return [await self._compared(uow, peer.region, digest, now) for digest in digests]
+                answered = [await self._compared(uow, peer.region, digest) for digest in digests]
+        await self._pass_on(peer.region, [digest for digest, each in zip(digests, answered, strict=True) if each.is_passed_on])
+        return [each.comparison for each in answered]
 
-    async def _compared(self, uow: UnitOfWork, region: str, digest: SetDigest, now: datetime) -> SetComparison:
+    async def _pass_on(self, region: str, digests: Sequence[SetDigest]) -> None:
+        for start in range(0, len(digests), ENTRIES_PER_TRANSACTION):
+            async with self._store.transaction() as uow:
+                now = await uow.region.now()
+                for digest in digests[start : start + ENTRIES_PER_TRANSACTION]:
+                    await uow.outbox.put(SET_STATE, region, digest.account, digest.key_id, request_id=REQUEST_ID, now=now)
+
+    async def _compared(self, uow: UnitOfWork, region: str, digest: SetDigest) -> Answered:
         row = await uow.key_sets.find(digest.account, digest.key_id)
         if row is None or row.status in (RowStatus.NONE, RowStatus.GONE):
             # A place is durable here before it can be listed anywhere, so whatever the sender knows of has ended.
             view = row.view if row is not None and is_member(row, region) else None
-            return SetComparison(view.stamp if view is not None else UNKNOWN, is_gone=True)
+            return Answered(SetComparison(view.stamp if view is not None else UNKNOWN, is_gone=True))
         if not is_member(row, region):
             # A member that this Region has not heard of names the membership here, which nobody else can.
             if digest.receiver_serial == row.serial:
-                return SetComparison(UNKNOWN)
+                return Answered(SetComparison(UNKNOWN))
             self._refuse(region, row.account, row.key_id, Rule.MEMBERS, "a question about a set of others")
-            return SetComparison(UNKNOWN, is_gone=True)
+            return Answered(SetComparison(UNKNOWN, is_gone=True))
         mine = Known(row, await uow.keys.find(row.account, row.key_id)).stamp
         if region in row.lost:
-            return SetComparison(mine, declared_lost=True)
+            return Answered(SetComparison(mine, declared_lost=True))
         member = row.view.find_member(region) if row.view is not None else None
         if member is None or member.serial != digest.serial or row.stale:
-            return SetComparison(mine)
+            return Answered(SetComparison(mine))
         if mine > digest.stamp:
             same_reign = mine.term.reign == digest.stamp.term.reign
-            if member.status is not MemberStatus.OFF and (same_reign or digest.joins_later_generation):
-                await uow.outbox.put(SET_STATE, region, row.account, row.key_id, request_id=REQUEST_ID, now=now)
-            return SetComparison(mine)
+            joins = same_reign or digest.joins_later_generation
+            return Answered(SetComparison(mine), is_passed_on=joins and member.status is not MemberStatus.OFF)
         joins = bool(row.lost or row.rejoin)
         behind = mine < digest.stamp and (mine.term.reign == digest.stamp.term.reign or joins)
-        return SetComparison(mine, is_behind=behind, tell_held=mine == digest.stamp and self._lacks_word(row, member, digest))
+        return Answered(SetComparison(mine, is_behind=behind, tell_held=mine == digest.stamp and self._lacks_word(row, member, digest)))
 
     def _lacks_word(self, row: SetRow, member: Member, digest: SetDigest) -> bool:
         """Whether this Region, as primary, has not heard what the member holds."""

@@ -99,6 +99,11 @@ class OutOfBounds(ValueError):
     """A field is longer than it may be, or is not in its form; the message names it."""
 
 
+def entries_of(message: Any) -> int:
+    """How much a message asks for: the entries of its lists, of whichever kind."""
+    return sum(len(value) for field, value in message.ListFields() if field.is_repeated)
+
+
 def require_bounds(message: Any) -> None:
     """Raises: OutOfBounds for the first field of the message, or of any in it, that is out of its bounds."""
     for field, value in message.ListFields():

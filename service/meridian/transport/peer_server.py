@@ -20,7 +20,7 @@ from meridian.domain.peer_message import (
     Spoken,
 )
 from meridian.domain.peers import PeerRegion
-from meridian.errors import AccessDeniedException, KmsError, KMSInternalException, ThrottlingException, ValidationException
+from meridian.errors import AccessDeniedException, KmsError, KMSInternalException, ValidationException
 from meridian.operations.present import key_metadata
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
@@ -31,38 +31,20 @@ from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions
 from meridian.replication.compare import Compare
-from meridian.replication.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, entries_of, require_bounds
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import require_own_name
 from meridian.replication.sets.told import NotBelieved, Rule
 from meridian.replication.wire_messages import comparison_message, digest_of, links_of, shown_message
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_server import connection_options
+from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate
 
-CALLS_PER_SECOND: Final = 500.0
-CALLS_BURST: Final = 1_000.0
 CONNECTION_GRACE_MS: Final = 10 * 1000
 
 T = TypeVar("T")
 Prepared: TypeAlias = Prepare | PrepareHandover
 PreparedWalk = Callable[[Prepared], Awaitable[Any]]
-
-
-class PeerRate:
-    """How often each configured Region may call. Raises: ThrottlingException."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._levels: dict[str, tuple[float, float]] = {}
-
-    def draw(self, region: str) -> None:
-        now = self._clock.monotonic()
-        level, since = self._levels.get(region, (CALLS_BURST, now))
-        level = min(CALLS_BURST, level + (now - since) * CALLS_PER_SECOND)
-        if level < 1:
-            self._levels[region] = (level, now)
-            raise ThrottlingException(retry_after_seconds=(1 - level) / CALLS_PER_SECOND)
-        self._levels[region] = (level - 1, now)
 
 
 class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
@@ -85,6 +67,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     ) -> None:
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
+        self._at_once = PeerCallsAtOnce()
         self._events = events
         self._refusals = refusals
         self._peers = {peer.spiffe_id: peer for peer in peers.values()}
@@ -210,9 +193,10 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     async def _answer(self, context: Any, request: Any, answer: Callable[[PeerRegion], Awaitable[T]]) -> T:
         try:
             peer = self._peer_of(context)
-            self._rate.draw(peer.region)
+            self._rate.draw(peer.region, 1 + entries_of(request))
             self._require_bounds(peer, request)
-            return await answer(peer)
+            with self._at_once.one_more(peer.region, request):
+                return await answer(peer)
         except KmsError as error:
             failure = error
         except Exception as fault:

@@ -5,8 +5,10 @@ Whatever cannot be done now, because a Region does not answer or a set does not 
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Final
 
 import structlog
@@ -25,6 +27,10 @@ from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOK_SECONDS: Final = 1.0
 ROWS_PER_READING: Final = 500
+ROUND_SECONDS: Final = 20.0
+"""Of comparing with one Region: what is not done by then is done in the next round."""
+BETWEEN_ROUNDS_SECONDS: Final = 1.6
+"""Where one round follows another: half of the rate that the other Region allows is left to deliveries."""
 
 
 class MembershipWorker:
@@ -117,34 +123,53 @@ class CompareWorker:
         self, *, compare: Compare, regions: Collection[str], store: Store, seconds: float, wake_outbox: Callable[[], None]
     ) -> None:
         self._compare = compare
-        self._regions = regions
         self._store = store
         self._seconds = seconds
         self._wake_outbox = wake_outbox
-        self.wake = Wake()
-        """A Region that was out of reach answers again."""
+        self._wakes = {region: Wake() for region in regions}
         self._log = structlog.get_logger("meridian.compare")
         self._setbacks = {region: Setbacks(f"comparing with {region}") for region in regions}
+        self._ending = asyncio.Lock()
+        self._is_ending = False
 
-    def job(self) -> Job:
-        """At an interval, and when woken."""
-        return Job("comparing", self.compare, self._seconds, PATIENT_SECONDS, self.wake)
+    def wake(self) -> None:
+        """A Region that was out of reach answers again."""
+        for wake in self._wakes.values():
+            wake()
 
-    async def compare(self) -> None:
-        """Compare with each Region. One whose database turns out to be an older one ends itself and starts as restored."""
-        for region in self._regions:
-            try:
-                with self._setbacks[region].expected(KmsError, VersionConflict):  # out of reach, or a row has moved on
-                    if await self._compare.with_region(region):
-                        self._wake_outbox()
-            except RestoredUnannounced as found:
-                await self._restart_as_restored(region, str(found))
-                return
+    def jobs(self) -> list[Job]:
+        """One for each Region, at an interval, and when woken: one that is slow to answer keeps no other from being compared with."""
+        return [
+            Job(f"comparing {region}", partial(self.compare, region), self._seconds, PATIENT_SECONDS, wake)
+            for region, wake in self._wakes.items()
+        ]
+
+    async def compare(self, region: str) -> bool:
+        """Walk a round with this Region; true where there is more to compare now.
+
+        A Region whose own database turns out to be an older one ends itself and starts as restored.
+        """
+        try:
+            with self._setbacks[region].expected(KmsError, VersionConflict, TimeoutError):  # out of reach, slow, or a row has moved on
+                async with asyncio.timeout(ROUND_SECONDS):
+                    walked = await self._compare.with_region(region)
+                if walked.found:
+                    self._wake_outbox()
+                if walked.is_cut_short:
+                    await asyncio.sleep(BETWEEN_ROUNDS_SECONDS)
+                return walked.is_cut_short
+        except RestoredUnannounced as found:
+            await self._restart_as_restored(region, str(found))
+        return False
 
     async def _restart_as_restored(self, region: str, key_id: str) -> None:
-        async with self._store.transaction() as uow:
-            incarnation = await uow.region.begin_incarnation()
-            sets = await uow.key_sets.mark_stale()
+        async with self._ending:
+            if self._is_ending:
+                return
+            async with self._store.transaction() as uow:
+                incarnation = await uow.region.begin_incarnation()
+                sets = await uow.key_sets.mark_stale()
+            self._is_ending = True
         self._log.critical("this database is older than what it has told others", told_by=region, key_id=key_id, sets=sets)
         self._log.critical("ends, to start again as restored", incarnation=incarnation)
         signal.raise_signal(signal.SIGTERM)

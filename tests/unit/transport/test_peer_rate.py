@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from typing import Any
+
 import pytest
 
 from meridian.errors import ThrottlingException
-from meridian.transport.peer_server import CALLS_BURST, CALLS_PER_SECOND, PeerRate
+from meridian.peer.v1 import replication_pb2 as wire
+from meridian.replication.message_bounds import entries_of
+from meridian.transport.peer_rate import CALLS_AT_ONCE, CALLS_BURST, CALLS_PER_SECOND, COMPARISONS_AT_ONCE, PeerCallsAtOnce, PeerRate
 
 
 class SteppedClock:
@@ -19,11 +24,50 @@ def test_a_region_that_calls_too_often_is_refused_and_the_others_are_not() -> No
     clock = SteppedClock()
     rate = PeerRate(clock)  # type: ignore[arg-type]
     for _ in range(int(CALLS_BURST)):
-        rate.draw("eu-west-1")
+        rate.draw("eu-west-1", 1)
     with pytest.raises(ThrottlingException):
-        rate.draw("eu-west-1")
-    rate.draw("us-east-1")
+        rate.draw("eu-west-1", 1)
+    rate.draw("us-east-1", 1)
     clock.seconds += 1.5 / CALLS_PER_SECOND
-    rate.draw("eu-west-1")
+    rate.draw("eu-west-1", 1)
     with pytest.raises(ThrottlingException):
-        rate.draw("eu-west-1")
+        rate.draw("eu-west-1", 1)
+
+
+def test_a_call_draws_for_every_entry_of_its_lists() -> None:
+    clock = SteppedClock()
+    rate = PeerRate(clock)  # type: ignore[arg-type]
+    digests = entries_of(wire.CompareRequest(digests=[wire.SetDigest()] * 200))
+    delivery = entries_of(wire.DeliverSetStateRequest(links=[wire.TermLink()] * 3, envelopes=[b"", b""]))
+    assert (digests, delivery, entries_of(wire.DeliverHeldRequest(material_ids=["a"] * 4))) == (200, 5, 4)
+    calls = int(CALLS_BURST) // digests
+    for _ in range(calls):
+        rate.draw("eu-west-1", digests)
+    with pytest.raises(ThrottlingException) as refused:
+        rate.draw("eu-west-1", digests)
+    clock.seconds += refused.value.retry_after_seconds * 1.01
+    rate.draw("eu-west-1", digests)
+
+
+def test_a_call_of_more_than_a_burst_passes_when_nothing_else_was_asked() -> None:
+    clock = SteppedClock()
+    rate = PeerRate(clock)  # type: ignore[arg-type]
+    rate.draw("eu-west-1", int(CALLS_BURST) + 1)
+    with pytest.raises(ThrottlingException):
+        rate.draw("eu-west-1", 1)
+
+
+@pytest.mark.parametrize(
+    ("request_", "most"), [(wire.CompareRequest(), COMPARISONS_AT_ONCE), (wire.GetSetRequest(), CALLS_AT_ONCE)], ids=["compare", "others"]
+)
+def test_a_region_has_so_many_calls_in_hand_and_no_more(request_: Any, most: int) -> None:
+    at_once = PeerCallsAtOnce()
+    with ExitStack() as in_hand:
+        for _ in range(most):
+            in_hand.enter_context(at_once.one_more("eu-west-1", request_))
+        with pytest.raises(ThrottlingException), at_once.one_more("eu-west-1", request_):
+            pass
+        with at_once.one_more("us-east-1", request_):
+            pass
+    with at_once.one_more("eu-west-1", request_):
+        pass

@@ -1,0 +1,60 @@
+"""What each configured Region may ask of this one: how often, with how much, and how many calls at the same time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from meridian.errors import ThrottlingException
+from meridian.peer.v1 import replication_pb2 as wire
+from meridian.ports.clock import Clock
+
+CALLS_PER_SECOND: Final = 500.0
+CALLS_BURST: Final = 1_000.0
+CALLS_AT_ONCE: Final = 48
+"""Of one Region: what two of its processes deliver at the same time, and half as much again for questions."""
+COMPARISONS_AT_ONCE: Final = 4
+"""Of one Region: each reads for hundreds of sets, and a process asks one at a time."""
+BUSY_SECONDS: Final = 1.0
+"""After so long a Region that has too many calls in hand may try again."""
+
+
+class PeerRate:
+    """How often each configured Region may call, and with how much. Raises: ThrottlingException."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._levels: dict[str, tuple[float, float]] = {}
+
+    def draw(self, region: str, cost: int) -> None:
+        """Draw for one call of this cost; one that costs more than a burst takes the whole of it."""
+        drawn = min(float(cost), CALLS_BURST)
+        now = self._clock.monotonic()
+        level, since = self._levels.get(region, (CALLS_BURST, now))
+        level = min(CALLS_BURST, level + (now - since) * CALLS_PER_SECOND)
+        if level < drawn:
+            self._levels[region] = (level, now)
+            raise ThrottlingException(retry_after_seconds=(drawn - level) / CALLS_PER_SECOND)
+        self._levels[region] = (level - drawn, now)
+
+
+class PeerCallsAtOnce:
+    """How many calls of each configured Region are answered at the same time. Raises: ThrottlingException."""
+
+    def __init__(self) -> None:
+        self._in_hand: Counter[tuple[str, bool]] = Counter()
+
+    @contextmanager
+    def one_more(self, region: str, request: Any) -> Iterator[None]:
+        """While this call is answered it counts; refused where its Region has as many in hand as it may."""
+        is_comparison = isinstance(request, wire.CompareRequest)
+        place = region, is_comparison
+        if self._in_hand[place] >= (COMPARISONS_AT_ONCE if is_comparison else CALLS_AT_ONCE):
+            raise ThrottlingException(retry_after_seconds=BUSY_SECONDS)
+        self._in_hand[place] += 1
+        try:
+            yield
+        finally:
+            self._in_hand[place] -= 1
