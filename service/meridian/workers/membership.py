@@ -13,6 +13,7 @@ import structlog
 
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import DependencyTimeoutException, KmsError
+from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store
 from meridian.ports.store_faults import VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
@@ -112,8 +113,16 @@ class CompareWorker:
     """Compares with every other Region at the start, then at an interval, and when a Region is heard of again."""
 
     def __init__(
-        self, *, compare: Compare, regions: Collection[str], store: Store, seconds: float, wake_outbox: Callable[[], None]
+        self,
+        *,
+        compare: Compare,
+        regions: Collection[str],
+        store: Store,
+        seconds: float,
+        wake_outbox: Callable[[], None],
+        events: SecurityEvents,
     ) -> None:
+        self._events = events
         self._compare = compare
         self._regions = regions
         self._store = store
@@ -129,7 +138,10 @@ class CompareWorker:
         return Job("comparing", self.compare, self._seconds, PATIENT_SECONDS, self.wake)
 
     async def compare(self) -> None:
-        """Compare with each Region. One whose database turns out to be an older one ends itself and starts as restored."""
+        """Compare with each Region. One whose database turns out to be an older one ends itself and starts as restored.
+
+        Whatever goes wrong with one Region is told and holds up no other: what a Region says never becomes a fault of this job.
+        """
         for region in self._regions:
             try:
                 with self._setbacks[region].expected(KmsError, VersionConflict):  # out of reach, or a row has moved on
@@ -138,6 +150,8 @@ class CompareWorker:
             except RestoredUnannounced as found:
                 await self._restart_as_restored(region, str(found))
                 return
+            except Exception as fault:
+                self._events.report_fault(fault, during=f"comparing with {region}")
 
     async def _restart_as_restored(self, region: str, key_id: str) -> None:
         async with self._store.transaction() as uow:
