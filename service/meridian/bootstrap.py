@@ -634,7 +634,12 @@ class Region:
         )
         membership = MembershipWorker(store=store, mend=mend, region=s.region, wake_outbox=outbox.wake, aside=sets_aside)
         comparing = CompareWorker(
-            compare=compare, regions=tuple(peers), store=store, seconds=s.limits.compare_seconds, wake_outbox=outbox.wake
+            compare=compare,
+            regions=tuple(peers),
+            store=store,
+            seconds=s.limits.compare_seconds,
+            wake_outbox=outbox.wake,
+            events=self.events,
         )
         outbox.on_healed = comparing.wake
         self._metrics(outbox, policies)

@@ -13,10 +13,9 @@ from hmac import compare_digest
 from typing import Any, Final, Protocol
 
 import grpc
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from meridian import errors
+from meridian.adapters.peer_refusals import error_of, no_answer
 from meridian.domain.peer_message import (
     CallerOnBehalf,
     DeliverGone,
@@ -30,7 +29,6 @@ from meridian.domain.peer_message import (
     SetShown,
 )
 from meridian.domain.peers import PeerRegion
-from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
@@ -44,8 +42,6 @@ TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
 RECONNECT_MS: Final = 200
 RECONNECT_MS_MAX: Final = 1000
-TEXT_CHARACTERS_MAX: Final = 512
-"""Of another Region's refusal, which is passed on to callers here."""
 
 
 class PeerTls(Protocol):
@@ -93,13 +89,13 @@ class GrpcRegionPeer:
         answer = await self._call(region, "GetTransportOffer", wire.GetTransportOfferRequest())
         peer = self._peers[region]
         if not compare_digest(sha256(answer.transport_public_key).hexdigest(), peer.transport_fingerprint):
-            raise DependencyTimeoutException(f"Region {region} did not answer.", reason="transport key differs from the configured one")
+            raise no_answer(region, "transport key differs from the configured one")
         try:
             offer = self._engine.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
         except ValueError as fault:
-            raise DependencyTimeoutException(f"Region {region} did not answer.", reason=f"transport offer: {fault}") from fault
+            raise no_answer(region, f"transport offer: {fault}") from fault
         if offer.region != region:
-            raise DependencyTimeoutException(f"Region {region} did not answer.", reason="transport offer of another Region")
+            raise no_answer(region, "transport offer of another Region")
         self._offers[region] = (self._clock.monotonic() + OFFER_SECONDS, offer)
         return offer
 
@@ -189,7 +185,7 @@ class GrpcRegionPeer:
         request = wire.CompareRequest(incarnation=incarnation, digests=[digest_message(digest) for digest in digests])
         answer = await self._call(region, "Compare", request)
         if len(answer.comparisons) != len(digests):
-            raise DependencyTimeoutException(f"Region {region} did not answer.", reason="another number of comparisons than digests")
+            raise no_answer(region, "another number of comparisons than digests")
         return [comparison_of(comparison) for comparison in answer.comparisons]
 
     async def get_set(self, region: str, account: str, key_id: str, incarnation: int, *, is_reconciling: bool) -> SetShown:
@@ -198,7 +194,7 @@ class GrpcRegionPeer:
         try:
             return shown_of(answer)
         except ValueError as fault:
-            raise DependencyTimeoutException(f"Region {region} did not answer.", reason="an answer that cannot be read") from fault
+            raise no_answer(region, "an answer that cannot be read") from fault
 
     async def get_materials(
         self, region: str, account: str, key_id: str, material_ids: Sequence[str], sequence: int, incarnation: int
@@ -227,22 +223,25 @@ class GrpcRegionPeer:
         try:
             # Waiting for a connection, within the timeout, lets a Region that has just come back be found at once.
             answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
+            if answer is None:  # bytes that are no message of the contract
+                raise OutOfBounds("the answer cannot be read")
             require_bounds(answer)
         except grpc.aio.AioRpcError as fault:
             raise error_of(fault, region) from fault
-        except OutOfBounds as fault:
+        except Exception as fault:  # whatever a Region answers that cannot be read is no answer, of whatever kind the fault is
+            reason = str(fault) if isinstance(fault, OutOfBounds) else f"an answer that cannot be read: {type(fault).__name__}"
             name = getattr(request, "set", None) or wire.KeySetName()
-            self._refusals.tell(region, name.account, name.key_id, NotBelieved(Rule.BOUNDS, str(fault)))
-            raise DependencyTimeoutException(f"Region {region} did not answer.", reason=str(fault)) from fault
+            self._refusals.tell(region, name.account, name.key_id, NotBelieved(Rule.BOUNDS, reason))
+            raise no_answer(region, reason) from fault
         return answer
 
     def _channel(self, region: str) -> grpc.aio.Channel:
         channel, peer = self._channels.get(region), self._peers.get(region)
         if peer is not None and self._is_denied(peer.spiffe_id):
-            raise DependencyTimeoutException(f"Region {region} did not answer.", reason=f"{peer.spiffe_id} is on the deny list")
+            raise no_answer(region, f"{peer.spiffe_id} is on the deny list")
         if channel is None:
             if peer is None:
-                raise DependencyTimeoutException(f"Region {region} did not answer.", reason="not a configured Region")
+                raise no_answer(region, "not a configured Region")
             options = [
                 ("grpc.ssl_target_name_override", peer.server_name),
                 ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
@@ -256,34 +255,3 @@ class GrpcRegionPeer:
 
 def _caller(caller: CallerOnBehalf) -> wire.CallerOnBehalf:
     return wire.CallerOnBehalf(method=caller.method, subject=caller.subject, source_ip=caller.source_ip, user_agent=caller.user_agent)
-
-
-def error_of(fault: grpc.aio.AioRpcError, region: str) -> KmsError:
-    """The error that a Region answered with, or that it could not be reached."""
-    status = rpc_status.from_call(fault)
-    for detail in status.details if status is not None else ():
-        info = error_details_pb2.ErrorInfo()
-        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-            return _typed(info.reason, status.message[:TEXT_CHARACTERS_MAX] if status is not None else "")
-    return DependencyTimeoutException(f"Region {region} did not answer.", reason=f"{fault.code().name}: {fault.details()}"[:200])
-
-
-PASSED_ON: Final = (
-    errors.AccessDeniedException,
-    errors.ValidationException,
-    errors.AlreadyExistsException,
-    errors.LimitExceededException,
-    errors.MalformedPolicyDocumentException,
-    errors.TagException,
-    errors.UnsupportedOperationException,
-    errors.KMSInvalidStateException,
-    errors.DisabledException,
-)
-"""What a Region may refuse with; anything else from there counts as no answer."""
-
-
-def _typed(reason: str, message: str) -> KmsError:
-    for kind in PASSED_ON:
-        if kind.__name__ == reason:
-            return kind(message)
-    return DependencyTimeoutException("The other Region did not answer.", reason=f"{reason}: {message}"[:200])

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from meridian.audit.against_database import Evidence, read_evidence, verify_against
 from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
@@ -17,6 +15,7 @@ from meridian.audit.keys import AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directory, verify_file
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.serve import settings_or_exit
+from meridian.cli.tables import print_table
 
 
 @click.group()
@@ -143,12 +142,14 @@ def _stream_as_json(stream: StreamReport) -> dict[str, object]:
 
 
 def _print(reports: list[Report]) -> None:
-    table = Table("directory", "stream", "files", "records", "signed", "end")
-    for report in reports:
-        for stream in report.streams:
-            end = "closed" if stream.is_closed else "open"
-            table.add_row(str(report.path), stream.stream, str(len(stream.paths)), str(stream.records), str(stream.signed), end)
-    Console().print(table)
+    print_table(
+        ["directory", "stream", "files", "records", "signed", "end"],
+        [
+            [str(r.path), s.stream, str(len(s.paths)), str(s.records), str(s.signed), "closed" if s.is_closed else "open"]
+            for r in reports
+            for s in r.streams
+        ],
+    )
     for report in reports:
         for finding in report.findings:
             click.echo(f"{finding.verdict.name.lower()}: {finding}", err=True)

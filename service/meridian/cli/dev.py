@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from meridian.cli.dev_files import DevFolder, RegionPlace
 from meridian.cli.exit_codes import OK, SETUP
 from meridian.cli.private_files import append_private, write_private
+from meridian.cli.tables import print_table
 from meridian.process_memory import be_asked_to_end_with_parent
 
 READY_SECONDS = 180.0
@@ -170,12 +169,14 @@ class Deployment:
             await asyncio.gather(*late)
 
     def _print_table(self) -> None:
-        table = Table("Region", "gRPC", "AWS", "health and metrics", "folder")
-        for place in self._folder.places:
-            address = f"127.0.0.1:{place.grpc_port}"
-            aws = f"http://127.0.0.1:{place.aws_port}"
-            table.add_row(place.region, address, aws, f"http://127.0.0.1:{place.admin_port}/readyz", str(place.folder))
-        Console(width=None if sys.stdout.isatty() else 140).print(table)
+        host = "127.0.0.1"
+        print_table(
+            ["Region", "gRPC", "AWS", "health and metrics", "folder"],
+            [
+                [p.region, f"{host}:{p.grpc_port}", f"http://{host}:{p.aws_port}", f"http://{host}:{p.admin_port}/readyz", str(p.folder)]
+                for p in self._folder.places
+            ],
+        )
         click.echo(f"source {self._folder.root}/env")
 
 

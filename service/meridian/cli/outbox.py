@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from meridian.cli.serve import settings_or_exit
+from meridian.cli.tables import print_table
 
 COLUMNS = ("kind", "target_region", "account", "key_id", "attempts", "due_at", "last_error", "request_id")
 
@@ -31,10 +30,7 @@ def list_entries(config: Path, output: str) -> None:
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table(*COLUMNS)
-    for row in rows:
-        table.add_row(*row.values())
-    Console().print(table)
+    print_table(COLUMNS, [list(row.values()) for row in rows])
 
 
 async def _entries(database: str) -> list[Any]:

@@ -10,10 +10,9 @@ from typing import Any
 
 import click
 from google.protobuf.descriptor import FieldDescriptor
-from rich.console import Console
-from rich.table import Table
 
 from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_map, is_secret, message_of
+from meridian.cli.tables import print_table
 
 
 def option_of(field: FieldDescriptor) -> click.Option:
@@ -137,11 +136,9 @@ def print_answer(message: Any, output: str) -> None:
     if output == "json":
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
         return
-    table = Table(show_header=False)
-    for name, value in _rows(shown):
-        table.add_row(name, value)
-    if table.row_count:
-        Console().print(table)
+    rows = _rows(shown)
+    if rows:
+        print_table(["name", "value"], rows, show_header=False)
 
 
 def _rows(shown: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

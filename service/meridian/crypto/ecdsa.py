@@ -5,7 +5,7 @@ Source: FIPS 186-5; docs/spec/ciphertext.md §5.
 
 from __future__ import annotations
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -34,7 +34,10 @@ def sign(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
 
 def verify(public: bytes, signature: bytes, message: bytes) -> None:
     """Raises: ValueError if the key is no P-384 key or the signature does not verify."""
-    key = serialization.load_der_public_key(public)
+    try:
+        key = serialization.load_der_public_key(public)
+    except UnsupportedAlgorithm as fault:
+        raise ValueError("no P-384 public key") from fault
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
         raise ValueError("no P-384 public key")
     try:

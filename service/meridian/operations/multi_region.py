@@ -17,8 +17,9 @@ from meridian.domain.key import Key, KeyState, Origin
 from meridian.domain.peer_message import PROTOCOL_VERSION, CallerOnBehalf, Prepare, PrepareHandover, Spoken
 from meridian.errors import AlreadyExistsException, KMSInternalException, KMSInvalidStateException, ValidationException
 from meridian.fault_points import FaultPoint, reach
-from meridian.kms.v1 import multi_region_pb2, types_pb2
+from meridian.kms.v1 import multi_region_pb2
 from meridian.operations.change import Change, KeyChanges
+from meridian.operations.replica_metadata import replica_metadata
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.region_peer import RegionPeer
@@ -67,7 +68,7 @@ class MultiRegion:
         reach(FaultPoint.REPLICATE_KEY_BEFORE_PREPARE)
         prepared = await self._peer.prepare(request.replica_region, self._prepare(request, call, key, serial))
         reach(FaultPoint.REPLICATE_KEY_AFTER_PREPARE)
-        metadata = types_pb2.KeyMetadata.FromString(prepared)
+        metadata = replica_metadata(prepared, request, key, self._clock.now())
         call.audit_data["replicaRegion"] = request.replica_region
         call.response_elements = {"replicaKeyMetadata": metadata, "replicaPolicy": request.policy}
         await self._changes.apply(call, key, self._with_new_member(request.replica_region, serial, call))

@@ -31,7 +31,7 @@ class RegionPeer(Protocol):
         ...
 
     async def prepare(self, region: str, message: Prepare) -> bytes:
-        """The replica's serialised KeyMetadata, once the Region has allowed and reserved it."""
+        """What the Region says is the replica's serialised KeyMetadata, once it has allowed and reserved it."""
         ...
 
     async def prepare_handover(self, region: str, message: PrepareHandover) -> None:

@@ -1,4 +1,4 @@
-"""THE bounds of everything in a message between Regions: how long each text, how many of each list, and the form of names.
+"""THE bounds of everything in a message between Regions: the length and form of texts, the entries of lists, the height of numbers.
 
 A field that has no row here is a fault of this file; a test walks the contract.
 """
@@ -79,9 +79,33 @@ LENGTHS: Final = {
 }
 """Characters of texts, bytes of bytes; of each entry, where the field is a list."""
 
+COUNT: Final = 2**53 - 1
+"""What every database and every reader of JSON keeps exactly."""
+WIDE: Final = 2**32 - 1
+
+NUMBERS: Final = {
+    "incarnation": COUNT,
+    "issuing_incarnation": COUNT,
+    "next_rotation_us": COUNT,
+    "on_demand_rotations": 999_999,
+    "on_demand_started_us": COUNT,
+    "protocol_version": WIDE,
+    "rotated_us": COUNT,
+    "rotation_number": 999_999,
+    "rotation_period_in_days": 999_999,
+    "sequence": 2**56 - 1,
+    "term_generation": COUNT,
+    "term_number": COUNT,
+    "version": COUNT,
+}
+"""The highest value; the lowest is 0. A sequence may be seven bytes drawn at random. One rotation a day for 2,700 years has a number."""
+
 HEX: Final = re.compile(r"([0-9a-f]{64})?\Z")
 SERIAL: Final = re.compile(r"([0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?\Z")
 """The second form is that of memberships that began before serials proved their maker."""
+VISIBLE: Final = re.compile(r"[ -~]*\Z")
+FREE: Final = re.compile(r"[^\x00]*\Z")
+"""What people wrote. PostgreSQL keeps no NUL."""
 FORMS: Final = {
     "account": re.compile(r"[0-9]{12}\Z"),
     "key_id": re.compile(r"mrk-[0-9a-f]{32}\Z"),
@@ -92,11 +116,15 @@ FORMS: Final = {
     "pending": HEX,
     "receiver_serial": SERIAL,
     "serial": SERIAL,
+    "description": FREE,
+    "subject": FREE,
+    "user_agent": FREE,
 }
+"""Of each text; one without a row is visible ASCII."""
 
 
 class OutOfBounds(ValueError):
-    """A field is longer than it may be, or is not in its form; the message names it."""
+    """A field is longer or higher than it may be, or is not in its form; the message names it."""
 
 
 def entries_of(message: Any) -> int:
@@ -113,6 +141,8 @@ def require_bounds(message: Any) -> None:
         elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
             for each in _entries(field, value):
                 _require(field.name, each)
+        elif field.type != field.TYPE_BOOL and not 0 <= value <= NUMBERS[field.name]:
+            raise OutOfBounds(f"{field.name} is not from 0 to {NUMBERS[field.name]}")
 
 
 def _entries(field: Any, value: Any) -> Any:
@@ -126,6 +156,5 @@ def _entries(field: Any, value: Any) -> Any:
 def _require(name: str, value: str | bytes) -> None:
     if len(value) > LENGTHS[name]:
         raise OutOfBounds(f"{name} is longer than {LENGTHS[name]}")
-    form = FORMS.get(name)
-    if form is not None and isinstance(value, str) and not form.match(value):
+    if isinstance(value, str) and not FORMS.get(name, VISIBLE).match(value):
         raise OutOfBounds(f"{name} is not in its form")

@@ -15,6 +15,7 @@ import structlog
 
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import KmsError
+from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store
 from meridian.ports.store_faults import VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
@@ -120,8 +121,16 @@ class CompareWorker:
     """Compares with every other Region at the start, then at an interval, and when a Region is heard of again."""
 
     def __init__(
-        self, *, compare: Compare, regions: Collection[str], store: Store, seconds: float, wake_outbox: Callable[[], None]
+        self,
+        *,
+        compare: Compare,
+        regions: Collection[str],
+        store: Store,
+        seconds: float,
+        wake_outbox: Callable[[], None],
+        events: SecurityEvents,
     ) -> None:
+        self._events = events
         self._compare = compare
         self._store = store
         self._seconds = seconds
@@ -160,6 +169,8 @@ class CompareWorker:
                 return walked.is_cut_short
         except RestoredUnannounced as found:
             await self._restart_as_restored(region, str(found))
+        except Exception as fault:  # what a Region says never becomes a fault of this job
+            self._events.report_fault(fault, during=f"comparing with {region}")
         return False
 
     async def _restart_as_restored(self, region: str, key_id: str) -> None:

@@ -118,3 +118,11 @@ def test_a_set_state_is_believed_only_from_its_signer_and_unchanged() -> None:
         AWAY.verify_set_state(signed.replace(b"state", b"other"), HOME.transport_public_key())
     with pytest.raises(ValueError, match="does not verify"):
         AWAY.verify_set_state(signed, OTHER.transport_public_key())
+
+
+@pytest.mark.parametrize("named", ["2b81040022", "2a8648ce3d0201"], ids=["curve", "kind of key"])
+def test_a_public_key_of_an_algorithm_that_nobody_knows_is_a_value_error(named: str) -> None:
+    _, public = ecdsa.new_signing_key()
+    strange = public.replace(bytes.fromhex(named), bytes.fromhex(named)[:-1] + b"\x7f")
+    with pytest.raises(ValueError, match="no P-384 public key"):
+        HOME.verify_set_state(HOME.sign_set_state(b"x"), strange)

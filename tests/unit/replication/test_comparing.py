@@ -190,7 +190,12 @@ def test_a_region_that_does_not_answer_delays_the_comparison_with_itself_alone(
         await found_sets(home, 2)
         peer = Answering(quotes=1, silent=True)
         worker = CompareWorker(
-            compare=answered_by(home, peer), regions=[AWAY, "ap-south-1"], store=home.store, seconds=60, wake_outbox=lambda: None
+            compare=answered_by(home, peer),
+            regions=[AWAY, "ap-south-1"],
+            store=home.store,
+            seconds=60,
+            wake_outbox=lambda: None,
+            events=home.events,
         )
         jobs = {job.name: job for job in worker.jobs()}
         assert set(jobs) == {f"comparing {AWAY}", "comparing ap-south-1"}

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from meridian.authorization.schema_model import SchemaModel
 from meridian.bootstrap import schema_text
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, readable, show
+from meridian.cli.tables import print_table
 from meridian.policy_kit.graph import Access, access_of, svg_of
 from meridian.policy_kit.policy_set import open_policy_set
 from meridian.policy_kit.suites import load_suite
@@ -60,16 +58,19 @@ def graph(
     if output == "json":
         show([dataclasses.asdict(cell) for cell in cells])
     else:
-        Console(width=None if sys.stdout.isatty() else 160).print(_table(cells))
+        _print_table(cells)
 
 
-def _table(cells: tuple[Access, ...]) -> Table:
+def _print_table(cells: tuple[Access, ...]) -> None:
     """Principals down, actions across; in each place the keys for which the answer is yes, or how many of them."""
     asked = list(dict.fromkeys(cell.action for cell in cells))
-    table = Table("principal", *asked)
-    for principal in dict.fromkeys(cell.principal for cell in cells):
-        table.add_row(principal, *[_summary([c for c in cells if c.principal == principal and c.action == action]) for action in asked])
-    return table
+    print_table(
+        ["principal", *asked],
+        [
+            [principal, *[_summary([c for c in cells if c.principal == principal and c.action == action]) for action in asked]]
+            for principal in dict.fromkeys(cell.principal for cell in cells)
+        ],
+    )
 
 
 def _summary(cells: list[Access]) -> str:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from meridian.authorization.schema_model import SchemaModel
 from meridian.bootstrap import schema_text
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
+from meridian.cli.tables import print_table
 from meridian.policy_kit.coverage import coverage as coverage_of
 from meridian.policy_kit.coverage import percent_decisive
 from meridian.policy_kit.junit import junit_xml
@@ -61,15 +60,12 @@ def _report(results: list[CaseResult], output: str, junit: Path | None) -> None:
         return
     failed = [result for result in results if not result.passed]
     if failed:
-        Console(width=None if sys.stdout.isatty() else 160).print(_table(failed))
+        print_table(
+            ["case", "cell", "expected", "got", "why"],
+            [[f"{each.file}\n{each.name}", each.cell, each.expected, each.got, "\n".join(each.why)] for each in failed],
+            show_lines=True,
+        )
     click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-
-
-def _table(failed: list[CaseResult]) -> Table:
-    table = Table("case", "cell", "expected", "got", "why", show_lines=True)
-    for result in failed:
-        table.add_row(f"{result.file}\n{result.name}", result.cell, result.expected, result.got, "\n".join(result.why))
-    return table
 
 
 def _changes(*places: Path) -> Iterator[None]:
@@ -99,9 +95,9 @@ def coverage(tests: Path | None, policies: Path | None, fail_under: float, outpu
     if output == "json":
         show({"percent": percent, "policies": [dataclasses.asdict(each) for each in covered]})
     else:
-        table = Table("policy", "place", "satisfied", "decisive", "alone")
-        for each in covered:
-            table.add_row(each.policy_id, each.place, str(each.satisfied), str(each.decisive), str(each.alone))
-        Console(width=None if sys.stdout.isatty() else 160).print(table)
+        print_table(
+            ["policy", "place", "satisfied", "decisive", "alone"],
+            [[each.policy_id, each.place, str(each.satisfied), str(each.decisive), str(each.alone)] for each in covered],
+        )
         click.echo(f"{percent:.1f} % of {len(covered)} policies were a reason at least once")
     sys.exit(OTHER if percent < fail_under else 0)
