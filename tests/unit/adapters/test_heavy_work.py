@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -241,6 +242,21 @@ def test_a_process_that_does_not_answer_is_ended() -> None:
         held.policies_as_json(POLICY)
     assert not _lives(stopped)
     held.close()
+
+
+def test_a_process_answers_where_more_than_1024_files_are_open(held: SeparateProcesses) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2048
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] <= 1100:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        assert held.policies_as_json(POLICY) == policies_as_json(POLICY)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 AFTER_ITS_END = """
