@@ -61,7 +61,7 @@ class HeavyWorkers:
         except BaseException as fault:
             if turn.done() and not turn.cancelled():
                 self._give_back(account)
-            else:
+            elif turn in queue:
                 queue.remove(turn)
             self._give_turns()
             if isinstance(fault, TimeoutError):
@@ -70,18 +70,24 @@ class HeavyWorkers:
 
     def _give_turns(self) -> None:
         """Threads that are free go to accounts in the order in which each was last served."""
-        for account in list(self._queues):
-            queue = self._queues[account]
-            while self._free and queue and self._running[account] < self._of_one_account:
-                self._free -= 1
-                self._running[account] += 1
-                self._turns.begin()
-                queue.popleft().set_result(None)
-                self._queues.move_to_end(account)
-                if len(self._queues) > 1:
-                    break
+        while self._free and (account := self._next_account()) is not None:
+            turn = self._queues[account].popleft()
+            self._queues.move_to_end(account)
+            self._free -= 1
+            self._running[account] += 1
+            self._turns.begin()
+            turn.set_result(None)
+
+    def _next_account(self) -> str | None:
+        """Who waits and may have a thread. A turn given up is dropped here: its caller, who would remove it, may not have woken yet."""
+        for account, queue in list(self._queues.items()):
+            while queue and queue[0].done():
+                queue.popleft()
             if not queue:
                 del self._queues[account]
+            elif self._running[account] < self._of_one_account:
+                return account
+        return None
 
     def _ended(self, account: str, running: asyncio.Future[Any]) -> None:
         if not running.cancelled():

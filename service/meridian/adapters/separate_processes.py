@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from math import ceil
 from typing import Final
 
 import structlog
@@ -78,7 +79,7 @@ class _PatientWriter:
         """All of it. Raises: TimeoutError, OSError."""
         written = 0
         while written < len(data):
-            _wait([], [self._descriptor], self._until)
+            _wait(self._descriptor, select.POLLOUT, self._until)
             written += os.write(self._descriptor, data[written : written + select.PIPE_BUF])
         return written
 
@@ -94,7 +95,7 @@ class _PatientReader:
         """As many bytes, fewer at the end. Raises: TimeoutError."""
         found = bytearray()
         while len(found) < size:
-            _wait([self._descriptor], [], self._until)
+            _wait(self._descriptor, select.POLLIN, self._until)
             more = os.read(self._descriptor, size - len(found))
             if not more:
                 break
@@ -102,9 +103,12 @@ class _PatientReader:
         return bytes(found)
 
 
-def _wait(read: list[int], written: list[int], until: float) -> None:
+def _wait(descriptor: int, event: int, until: float) -> None:
+    """Raises: TimeoutError. `poll` takes descriptors of every number; `select` none from 1024 on, where connections have those before."""
     left = until - time.monotonic()  # noqa: TID251
-    if left <= 0 or not any(select.select(read, written, [], left)):
+    waiting = select.poll()
+    waiting.register(descriptor, event)
+    if left <= 0 or not waiting.poll(ceil(left * 1000)):
         raise TimeoutError
 
 

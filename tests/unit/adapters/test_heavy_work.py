@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -136,6 +137,62 @@ def test_a_caller_who_goes_away_keeps_the_thread_until_his_work_ends() -> None:
     asyncio.run(story())
 
 
+def test_a_turn_cancelled_in_the_step_in_which_a_thread_comes_free_costs_no_thread() -> None:
+    usual = sys.getswitchinterval()
+
+    class CallersGoThen(ShortTurns):
+        gone: tuple[asyncio.Task[bool], ...] = ()
+
+        def end(self) -> None:
+            super().end()
+            leaving, self.gone = self.gone, ()
+            for caller in leaving:
+                caller.cancel()
+
+    async def story() -> None:
+        turns, opened = CallersGoThen(), threading.Event()
+        heavy = HeavyWorkers(workers=1, queue_max=8, wait_seconds=WAIT_SECONDS, turns=turns)
+        running = asyncio.create_task(heavy.run("a", lambda: opened.wait(WAIT_SECONDS)))
+        await asyncio.sleep(0)
+        gone = tuple(asyncio.create_task(heavy.run("a", lambda: True)) for _ in range(2))
+        stays = asyncio.create_task(heavy.run("a", lambda: "served"))
+        await asyncio.sleep(0)
+        assert heavy.waiting == 3
+        turns.gone = gone
+        opened.set()
+        assert await running
+        async with asyncio.timeout(WAIT_SECONDS):
+            assert await stays == "served"
+            assert await heavy.run("a", lambda: "again") == "again"
+        assert [type(fault) for fault in await asyncio.gather(*gone, return_exceptions=True)] == [asyncio.CancelledError] * 2
+        await asyncio.sleep(0)
+        assert (heavy.waiting, heavy._free, heavy._running.total()) == (0, 1, 0)
+        heavy.close()
+
+    asyncio.run(story())
+    assert sys.getswitchinterval() == usual
+
+
+def test_every_free_thread_is_given_out_at_once() -> None:
+    async def story() -> None:
+        heavy, both_run = workers(threads=4, queue=16), threading.Barrier(2)
+        opened = threading.Event()
+        others = [asyncio.create_task(heavy.run(name, lambda: opened.wait(WAIT_SECONDS))) for name in ("a", "a", "b", "b")]
+        await asyncio.sleep(0)
+        waiting = [asyncio.create_task(heavy.run("c", lambda: both_run.wait(WAIT_SECONDS))) for _ in range(2)]
+        held_up = asyncio.create_task(heavy.run("a", lambda: opened.wait(WAIT_SECONDS)))
+        await asyncio.sleep(0)
+        for _ in range(2):
+            heavy._give_back("b")
+        heavy._give_turns()
+        assert heavy._running["c"] == 2, "a second account in the queue keeps no free thread from the first"
+        opened.set()
+        await asyncio.gather(*others, *waiting, held_up)
+        heavy.close()
+
+    asyncio.run(story())
+
+
 def test_turns_are_short_while_work_is_under_way_and_as_before_afterwards() -> None:
     usual = sys.getswitchinterval()
 
@@ -185,6 +242,21 @@ def test_a_process_that_does_not_answer_is_ended() -> None:
         held.policies_as_json(POLICY)
     assert not _lives(stopped)
     held.close()
+
+
+def test_a_process_answers_where_more_than_1024_files_are_open(held: SeparateProcesses) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2048
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] <= 1100:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        assert held.policies_as_json(POLICY) == policies_as_json(POLICY)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 AFTER_ITS_END = """
