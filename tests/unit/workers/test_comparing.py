@@ -11,7 +11,7 @@ from tests.reported_events import ReportedEvents
 
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.security_events import SecurityEvent
-from meridian.replication.compare import Walked
+from meridian.replication.compare import Round
 from meridian.workers.membership import CompareWorker
 
 
@@ -22,11 +22,11 @@ class Comparison:
         self.fault = fault
         self.good: list[str] = []
 
-    async def with_region(self, region: str) -> Walked:
+    async def with_region(self, region: str) -> Round:
         if region == "evil":
             raise self.fault
         self.good.append(region)
-        return Walked(found=True, is_cut_short=False)
+        return Round(found=True, is_cut_short=False)
 
 
 def compared(fault: Exception) -> tuple[list[str], int, ReportedEvents]:
