@@ -389,7 +389,9 @@ class Region:
     def _start_heavy_work(self) -> None:
         limits = self._settings.limits
         self.turns = ShortTurns()
-        self.held = SeparateProcesses(most=limits.heavy_processes, answer_seconds=limits.heavy_answer_seconds)
+        self.held = SeparateProcesses(
+            most=limits.heavy_processes, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=limits.heavy_answer_seconds
+        )
         self.heavy = HeavyWorkers(
             workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=self.turns
         )
