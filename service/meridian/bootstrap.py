@@ -121,7 +121,7 @@ from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
 from meridian.transport.grpc_server import ListenError, listen, make_server
 from meridian.transport.http1.application import Application
-from meridian.transport.http1.connection import ConnectionBounds
+from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.peer_certificates import PeerCertificates
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
@@ -784,6 +784,7 @@ class Region:
             body_seconds=aws.body_seconds if aws is not None else listener.head_seconds,
             idle_seconds=listener.idle_seconds,
             body_bytes=self._settings.limits.request_bytes if aws is not None else 0,
+            arriving_bytes=max(ARRIVING_BYTES_MAX, self._settings.limits.request_bytes),
         )
         server = HttpServer(
             application,
