@@ -121,7 +121,7 @@ from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
 from meridian.transport.grpc_server import ListenError, listen, make_server
 from meridian.transport.http1.application import Application
-from meridian.transport.http1.connection import ConnectionBounds
+from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.peer_certificates import PeerCertificates
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
@@ -389,7 +389,9 @@ class Region:
     def _start_heavy_work(self) -> None:
         limits = self._settings.limits
         self.turns = ShortTurns()
-        self.held = SeparateProcesses(most=limits.heavy_processes, answer_seconds=limits.heavy_answer_seconds)
+        self.held = SeparateProcesses(
+            most=limits.heavy_processes, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=limits.heavy_answer_seconds
+        )
         self.heavy = HeavyWorkers(
             workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=self.turns
         )
@@ -789,6 +791,7 @@ class Region:
             body_seconds=aws.body_seconds if aws is not None else listener.head_seconds,
             idle_seconds=listener.idle_seconds,
             body_bytes=self._settings.limits.request_bytes if aws is not None else 0,
+            arriving_bytes=max(ARRIVING_BYTES_MAX, self._settings.limits.request_bytes),
         )
         server = HttpServer(
             application,

@@ -102,6 +102,8 @@ SETTINGS: dict[str, str] = {
     "limits.import_token_seconds": LIFE + "test_a_token_dies_of_failed_tries_and_of_age",
     "limits.import_tries_per_token": LIFE + "test_a_token_dies_of_failed_tries_and_of_age",
     "limits.imported_material_days_max": LIMIT,
+    "limits.heavy_process_wait_seconds": "unit/adapters/test_heavy_work.py::"
+    "test_an_import_that_takes_long_keeps_other_imports_waiting_for_a_bounded_time_and_no_policy",
     "limits.import_keys_ready": ACT + "test_nobody_waits_for_a_wrapping_key_where_the_wait_is_nothing",
     "limits.import_key_wait_seconds": ACT + "test_nobody_waits_for_a_wrapping_key_where_the_wait_is_nothing",
     "limits.compare_seconds": LOST + "test_a_restored_primary_serves_but_does_not_act_until_it_has_reconciled",

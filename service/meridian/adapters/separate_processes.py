@@ -19,11 +19,13 @@ from typing import Final
 import structlog
 
 from meridian.adapters.separate_process import ANSWERED, REFUSALS, Parts, read_parts, write_parts
-from meridian.errors import KMSInternalException
+from meridian.errors import KMSInternalException, ThrottlingException
 
 ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 """What a child is told of this process's environment; nothing there is secret."""
 END_SECONDS: Final = 2.0
+KINDS: Final = {"policies_as_json": "policies", "laid_out": "policies", "rsa_key_from_outside": "imports"}
+"""THE table: the kind of work to which each task belongs."""
 
 
 class _Ended(Exception):
@@ -112,14 +114,25 @@ def _wait(descriptor: int, event: int, until: float) -> None:
         raise TimeoutError
 
 
-class SeparateProcesses:
-    """Implements `ports.heavy_work.HeldWork`. Called from any thread but that of the event loop."""
+def _idle(most: int) -> queue.LifoQueue[_Process | None]:
+    """Places for as many processes, none started."""
+    places: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+    for _ in range(most):
+        places.put(None)
+    return places
 
-    def __init__(self, *, most: int, answer_seconds: float) -> None:
+
+class SeparateProcesses:
+    """Implements `ports.heavy_work.HeldWork`. Called from any thread but that of the event loop.
+
+    Each kind of work has processes of its own, so that nobody's imports keep anybody's policies waiting.
+    """
+
+    def __init__(self, *, most: int, wait_seconds: float, answer_seconds: float) -> None:
+        """`most` processes for each kind of work; a call waits `wait_seconds` for one of them."""
+        self._wait_seconds = wait_seconds
         self._answer_seconds = answer_seconds
-        self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
-        for _ in range(most):
-            self._idle.put(None)
+        self._idle = {kind: _idle(most) for kind in sorted(set(KINDS.values()))}
         self._lock = threading.Lock()
         self._running: set[_Process] = set()
         self._is_closed = False
@@ -151,10 +164,11 @@ class SeparateProcesses:
             self._end(process)
 
     def _ask(self, task: str, *arguments: bytes) -> bytes:
+        idle = self._idle[KINDS[task]]
         try:
-            process = self._idle.get(timeout=self._answer_seconds)
+            process = idle.get(timeout=self._wait_seconds)
         except queue.Empty as late:
-            raise KMSInternalException(reason="every separate process is busy") from late
+            raise ThrottlingException from late
         try:
             process = process or self._start()
             kind, answer = process.ask((task.encode(), *arguments), self._answer_seconds)
@@ -165,7 +179,7 @@ class SeparateProcesses:
             self._log.error("a separate process ended", during=task, fault=str(fault))
             raise KMSInternalException(reason=f"a separate process ended during {task}") from fault
         finally:
-            self._idle.put(process)
+            idle.put(process)
         if kind == ANSWERED:
             return answer
         refusal = REFUSALS.get(kind.decode())

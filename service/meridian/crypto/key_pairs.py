@@ -19,6 +19,9 @@ PrivateKey = Any
 
 _DER, _PKCS8, _PLAIN = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
 
+RSA_EXPONENT_MIN: Final = 65537
+RSA_EXPONENT_BITS_MAX: Final = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -105,17 +108,36 @@ def pkcs8_bytes(private: PrivateKey) -> bytes:
 
 
 def stored_from_outside(key_spec: str, pkcs8: bytes) -> bytes:
-    """The stored form of a private key that somebody else has made, checked in full.
+    """The stored form of a private key that somebody else has made, checked in full; what it costs is bounded by its spec.
 
     Raises: ValueError unless it is a valid key of this spec.
     """
     try:
-        private = serialization.load_der_private_key(pkcs8, None)
+        # The primes are checked below, when it is known that they are no larger than the spec's.
+        private = serialization.load_der_private_key(pkcs8, None, unsafe_skip_rsa_key_validation=True)
     except Exception as fault:  # the library raises several kinds for what cannot be read
         raise ValueError("no private key in PKCS #8") from fault
     family = TABLE[key_spec]
     if not family.is_of_spec(private):
         raise ValueError("a private key of another kind")
-    if isinstance(private, rsa.RSAPrivateKey) and private.public_key().public_numbers().e < 65537:
-        raise ValueError("the public exponent is too small")
+    if isinstance(private, rsa.RSAPrivateKey):
+        private = _checked_rsa(private)
     return family.stored(private)
+
+
+def _checked_rsa(private: rsa.RSAPrivateKey) -> rsa.RSAPrivateKey:
+    """The key, made anew of its numbers and checked in full, once they have the sizes that bound the check. Raises: ValueError.
+
+    Source: FIPS 186-5, A.1.1: 2^16 < e, odd; p and q are each half as long as n. The library takes no e over 64 bits with every n.
+    """
+    numbers = private.private_numbers()
+    e, n = numbers.public_numbers.e, numbers.public_numbers.n
+    if e < RSA_EXPONENT_MIN:
+        raise ValueError("the public exponent is too small")
+    if e.bit_length() > RSA_EXPONENT_BITS_MAX or not e % 2:
+        raise ValueError("the public exponent is even or too large")
+    if {numbers.p.bit_length(), numbers.q.bit_length()} != {n.bit_length() // 2}:
+        raise ValueError("the primes are not each half of the modulus")
+    if max(numbers.d, numbers.dmp1, numbers.dmq1, numbers.iqmp) >= n:
+        raise ValueError("a private number is larger than the modulus")
+    return numbers.private_key()

@@ -35,11 +35,14 @@ class Limits:
     heavy_workers: int = 4
     """Threads for work that would stop the event loop; one account has at most half of them."""
     heavy_processes: int = 1
-    """Processes for the part of that work which keeps the interpreter to itself. About 60 MB each, started when first needed."""
+    """Processes for the part of that work which keeps the interpreter to itself: as many for policies, and as many for imported keys.
+    About 60 MB each, started when first needed."""
     heavy_queue: int = 1024
     """How much of that work may wait; of one account at most half as much. More is refused with ThrottlingException."""
     heavy_wait_seconds: float = 4.0
     """How long such work may wait for its turn."""
+    heavy_process_wait_seconds: float = 3.0
+    """How long such work may wait for a separate process; then it is refused with ThrottlingException. Less than a call's deadline."""
     heavy_answer_seconds: float = 10.0
     """How long a separate process may take; then it is ended, and the call is refused."""
     loop_lag_look_seconds: float = 0.05

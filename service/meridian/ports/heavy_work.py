@@ -27,7 +27,8 @@ class HeavyWork(Protocol):
 class HeldWork(Protocol):
     """What keeps the interpreter to itself, in another process. Every call blocks: it belongs in `HeavyWork.run`, never on the loop.
 
-    Raises: KMSInternalException where the process ended or did not answer in time; the next call has another process.
+    Policies and imported keys have processes apart. Raises: ThrottlingException where all of those stay busy; KMSInternalException where
+    the process ended or did not answer in time; the next call has another process.
     """
 
     def policies_as_json(self, text: str) -> str:

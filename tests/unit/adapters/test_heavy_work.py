@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.authorization.evaluator import PolicySyntaxError, policies_as_json
 from meridian.crypto import key_pairs
+from meridian.domain.limits import Limits
 from meridian.errors import KMSInternalException, ThrottlingException
 from meridian.short_turns import SWITCH_SECONDS, ShortTurns
 
@@ -32,7 +34,7 @@ def workers(*, threads: int = 2, queue: int = 8, wait: float = WAIT_SECONDS) -> 
 
 @pytest.fixture
 def held() -> Iterator[SeparateProcesses]:
-    processes = SeparateProcesses(most=1, answer_seconds=WAIT_SECONDS)
+    processes = SeparateProcesses(most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
     yield processes
     processes.close()
 
@@ -219,7 +221,28 @@ def test_a_process_answers_as_this_one_would(held: SeparateProcesses) -> None:
     assert held.rsa_key_from_outside("RSA_2048", pkcs8) == pkcs8
     with pytest.raises(ValueError, match="another kind"):
         held.rsa_key_from_outside("RSA_3072", pkcs8)
-    assert held.started == 1
+    assert held.started == 2, "one for policies, one for imported keys"
+
+
+def test_an_import_that_takes_long_keeps_other_imports_waiting_for_a_bounded_time_and_no_policy() -> None:
+    limits = Limits(heavy_process_wait_seconds=0.3)
+    held = SeparateProcesses(most=1, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=WAIT_SECONDS)
+    pkcs8 = key_pairs.new_private_key("RSA_2048")
+    held.rsa_key_from_outside("RSA_2048", pkcs8)
+    (child,) = held.pids
+    os.kill(child, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as another:
+        long = another.submit(held.rsa_key_from_outside, "RSA_2048", pkcs8)
+        try:
+            while not held._idle["imports"].empty():
+                time.sleep(0.01)
+            with pytest.raises(ThrottlingException):
+                held.rsa_key_from_outside("RSA_2048", pkcs8)
+            assert held.policies_as_json(POLICY) == policies_as_json(POLICY)
+        finally:
+            os.kill(child, signal.SIGCONT)
+        assert long.result(WAIT_SECONDS) == pkcs8
+    held.close()
 
 
 def test_a_process_that_ends_costs_one_call_and_another_comes(held: SeparateProcesses) -> None:
@@ -233,7 +256,7 @@ def test_a_process_that_ends_costs_one_call_and_another_comes(held: SeparateProc
 
 
 def test_a_process_that_does_not_answer_is_ended() -> None:
-    held = SeparateProcesses(most=1, answer_seconds=WAIT_SECONDS)
+    held = SeparateProcesses(most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
     held.policies_as_json(POLICY)
     (stopped,) = held.pids
     held._answer_seconds = 0.2
@@ -283,7 +306,7 @@ def test_the_command_line_of_a_process_says_nothing(held: SeparateProcesses) -> 
 CHILD = """
 import sys, time
 from meridian.adapters.separate_processes import SeparateProcesses
-held = SeparateProcesses(most=1, answer_seconds=20.0)
+held = SeparateProcesses(most=1, wait_seconds=20.0, answer_seconds=20.0)
 held.policies_as_json("permit (principal, action, resource);")
 print(held.pids[0], flush=True)
 time.sleep(60)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(60)
 
 HOST = "127.0.0.1"
 LONG = 30.0
-BOUNDS = {"connections": 8, "head_seconds": LONG, "body_seconds": LONG, "idle_seconds": LONG, "body_bytes": 1000}
+BOUNDS = {"connections": 8, "head_seconds": LONG, "body_seconds": LONG, "idle_seconds": LONG, "body_bytes": 1000, "arriving_bytes": 10**6}
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
@@ -310,6 +310,64 @@ def test_known_callers_at_work_are_never_cut_off_and_those_that_rest_make_way(ru
             assert await rest(readers[0]) == b""
             it.clients[1].write(GET)
             assert await answer(readers[1]) == (200, b"")
+
+    run(story())
+
+
+@pytest.mark.parametrize("begun", [b"P", b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhell"])
+def test_known_callers_whose_next_request_does_not_arrive_make_way_after_those_that_rest(run: Run, begun: bytes) -> None:
+    async def story() -> None:
+        async with listener() as it:
+            readers = []
+            for _ in range(8):
+                readers.append(await it.connect(post("/known", b"k")))
+                assert await answer(readers[-1]) == (200, b"k")
+            for writer in it.clients[:6]:
+                writer.write(begun)
+            it.clients[6].write(post("/slow", b"s"))
+            await it.until(lambda: b"s" in it.echo.bodies)
+            await asyncio.sleep(0.2)
+            for number in range(12):
+                newcomer = await it.connect(post("/known", b"n%d" % number))
+                assert await answer(newcomer) == (200, b"n%d" % number)
+                it.send(begun)
+                await asyncio.sleep(0.05)
+            assert await rest(readers[7]) == b"", "who rested made way first"
+            for reader in readers[:6]:
+                assert await rest(reader) == b""
+            assert (it.server.turned_away, it.server.given_up) == (0, 12)
+            it.echo.go_on.set()
+            assert await answer(readers[6]) == (200, b"s"), "a known caller whose request has arrived is never cut off"
+
+    run(story())
+
+
+def test_bodies_that_arrive_have_a_budget_and_the_one_that_takes_longest_is_refused(run: Run) -> None:
+    async def story() -> None:
+        async with listener(connections=16, arriving_bytes=2500) as it:
+            known = await it.connect(post("/known", b"k"))
+            assert await answer(known) == (200, b"k")
+            head = b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n"
+            it.send(head + b"x" * 900)
+            slow = []
+            for _ in range(5):
+                await asyncio.sleep(0.1)
+                slow.append(await it.connect(head + b"x" * 900))
+            for reader in slow[:4]:
+                assert await answer(reader) == (503, b"OVERLOADED")
+                assert await rest(reader) == b""
+            assert it.server.overloaded == 4
+            honest = await it.connect(post("/", b"y" * 1000))
+            assert await answer(slow[4]) == (503, b"OVERLOADED")
+            assert await answer(honest) == (200, b"y" * 1000)
+            it.clients[0].write(b"x" * 100)
+            assert await answer(known) == (200, b"x" * 1000), "who has proved who he is comes last"
+            for _ in range(5):
+                again = await it.connect(post("/slow", b"z" * 1000))
+            await it.until(lambda: it.echo.bodies.count(b"z" * 1000) == 5)
+            it.echo.go_on.set()
+            assert await answer(again) == (200, b"z" * 1000)
+            assert (it.server.overloaded, it.server._arriving_bytes, it.server._arriving) == (5, 0, {})
 
     run(story())
 

@@ -95,8 +95,11 @@ class AwsWire:
 
     def refuse(self, refused: RefusedRequest) -> Answer:
         """What is no request is answered as AWS answers a body that it cannot read."""
-        is_own = refused.fault is HttpFault.INTERNAL
-        error = e.KMSInternalException(reason="") if is_own else e.SerializationException(refused.sentence)
+        error: e.KmsError = e.SerializationException(refused.sentence)
+        if refused.fault is HttpFault.INTERNAL:
+            error = e.KMSInternalException(reason="")
+        elif refused.fault is HttpFault.OVERLOADED:
+            error = e.ThrottlingException()
         return self._error(error, self._entropy.uuid(), status=refused.fault.status)
 
     async def _no_such_place(self, arrival: Arrival, _body: bytes) -> Answer:
@@ -118,7 +121,9 @@ class AwsWire:
         try:
             principal = self._identify(evidence, arrival.at)
         except e.KmsError as error:
-            return await self._refuse_caller(error, rpc, evidence, arrival, b"")
+            del body, evidence  # the answer may come late, and nobody's body is kept until then, nor by the error's traces
+            error.__traceback__ = error.__cause__ = error.__context__ = None
+            return await self._refuse_caller(error, rpc, self._evidence(arrival.head), arrival, b"")
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
         try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
 from typing import Any, Final, Protocol
 
 from meridian.ports.security_events import SecurityEvents
-from meridian.transport.http1.application import Answer, Application, Exchange
+from meridian.transport.http1.application import Answer, Application
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 from meridian.transport.http1.head import Networks, Peer
 from meridian.transport.http1.reader import RequestReader, Stage
@@ -19,6 +20,8 @@ from meridian.transport.http1.reader import RequestReader, Stage
 LINGER_SECONDS: Final = 1.0
 """How long what a refused client still sends is thrown away, so that he can read the refusal."""
 LINGER_BYTES_MAX: Final = 1024 * 1024
+ARRIVING_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Of all bodies that arrive at one listener, while it cannot be known whether their signatures hold."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class ConnectionBounds:
     """Between an answer and the next request."""
     body_bytes: int
     """A longer body is not read."""
+    arriving_bytes: int
+    """Of all bodies that are arriving at once. At least one body's."""
 
 
 class Phase(Enum):
@@ -44,6 +49,15 @@ class Phase(Enum):
     ANSWER = auto()
     NEXT_REQUEST = auto()
     END = auto()
+
+
+class Place(Enum):
+    """What a connection waits for that may have to make way, in the order in which they do."""
+
+    RESTING = auto()
+    """For the next request."""
+    HALFWAY = auto()
+    """For the rest of a request, or for its own end."""
 
 
 class Connections(Protocol):
@@ -56,7 +70,8 @@ class Connections(Protocol):
     events: SecurityEvents
 
     def prove(self, connection: HttpConnection) -> None: ...
-    def rest(self, connection: HttpConnection, *, resting: bool) -> None: ...
+    def place(self, connection: HttpConnection, place: Place | None) -> None: ...
+    def keep(self, connection: HttpConnection, size: int) -> None: ...
     def forget(self, connection: HttpConnection) -> None: ...
 
 
@@ -101,7 +116,7 @@ class HttpConnection(asyncio.Protocol):
         if self._phase is Phase.NEXT_REQUEST:
             self._phase = Phase.REQUEST
             self.deadline = self._loop.time() + self._server.bounds.head_seconds
-            self._server.rest(self, resting=False)
+            self._server.place(self, Place.HALFWAY)
         had_head = self._reader.stage in (Stage.BODY, Stage.COMPLETE)
         try:
             self._reader.feed(data)
@@ -112,6 +127,7 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(RefusedRequest(HttpFault.INTERNAL))
         else:
             if self._phase is Phase.REQUEST:
+                self._server.keep(self, self._reader.kept_bytes)
                 self._go_on(had_head=had_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -137,6 +153,12 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._refuse(RefusedRequest(HttpFault.TIMEOUT))
 
+    def overload(self) -> None:
+        """Too many bytes of bodies are arriving, and this one makes way."""
+        self._reader.take_body()
+        self._server.keep(self, 0)
+        self._refuse(RefusedRequest(HttpFault.OVERLOADED))
+
     def abort(self) -> None:
         """End now, whatever is under way."""
         self._phase = Phase.END
@@ -158,6 +180,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _go_on(self, *, had_head: bool) -> None:
         reader, bounds = self._reader, self._server.bounds
+        if self._phase is not Phase.REQUEST:
+            return  # refused, as too many bytes are arriving
         if reader.stage is Stage.COMPLETE:
             self._start_answer()
         elif reader.stage is Stage.BODY and not had_head:
@@ -172,11 +196,15 @@ class HttpConnection(asyncio.Protocol):
     def _start_answer(self) -> None:
         assert self._reader.exchange is not None  # noqa: S101 - the head is complete
         self._phase, self.deadline = Phase.ANSWER, inf
-        self._task = self._loop.create_task(self._answer(self._reader.exchange, self._reader.body))
+        self._server.place(self, None)
+        # From here on the body is the application's alone, which lets go of it where the caller is not who he says.
+        answering = self._reader.exchange.answer(self._reader.take_body())
+        self._server.keep(self, 0)
+        self._task = self._loop.create_task(self._answer(answering))
 
-    async def _answer(self, exchange: Exchange, body: bytes) -> None:
+    async def _answer(self, answering: Awaitable[Answer]) -> None:
         try:
-            answer = await exchange.answer(body)
+            answer = await answering
         except Exception as fault:
             self._server.events.report_fault(fault, during="HTTP")
             answer = self._server.application.refuse(RefusedRequest(HttpFault.INTERNAL))
@@ -195,7 +223,7 @@ class HttpConnection(asyncio.Protocol):
             return
         self._phase, self.deadline = Phase.NEXT_REQUEST, self._loop.time() + self._server.bounds.idle_seconds
         self._reader.next()
-        self._server.rest(self, resting=True)
+        self._server.place(self, Place.RESTING)
 
     # ---- ends
 
@@ -209,6 +237,9 @@ class HttpConnection(asyncio.Protocol):
     def _end(self) -> None:
         """Close, or first take what the client still sends: a connection closed on unread bytes would take the answer with it."""
         self._phase = Phase.END
+        self._reader.take_body()
+        self._server.keep(self, 0)
+        self._server.place(self, Place.HALFWAY)
         if self._reader.stage in (Stage.NOTHING, Stage.COMPLETE):
             self.deadline = self._loop.time() + self._server.bounds.idle_seconds
             self._transport.close()

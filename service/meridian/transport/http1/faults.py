@@ -18,6 +18,7 @@ class HttpFault(Enum):
     LENGTH_REQUIRED = (411, "The body needs a Content-Length; no transfer coding is accepted.")
     HEAD_TOO_LARGE = (431, "The headers are too large.")
     INTERNAL = (500, "The service has failed.")
+    OVERLOADED = (503, "Too many requests are arriving at once.")
 
     @property
     def status(self) -> int:

@@ -48,15 +48,18 @@ class RequestReader:
         self._lines = HeadLines()
         self._keeps_body = False
         self._body: list[bytes] = []
+        self.kept_bytes = 0
+        """Of the body, so far."""
 
     def close(self) -> None:
         """Let go of the parser, which holds this reader in turn."""
         self._parser = None
 
-    @property
-    def body(self) -> bytes:
-        """The body that was kept."""
-        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+    def take_body(self) -> bytes:
+        """The body that was kept; the reader keeps it no longer, and nothing more of it."""
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body, self._keeps_body, self.kept_bytes = [], False, 0
+        return body
 
     def feed(self, data: bytes) -> None:
         """Read what has arrived. Raises: RefusedRequest, and what `begin` raises; nothing may be fed after that."""
@@ -119,6 +122,7 @@ class RequestReader:
     def on_body(self, part: bytes) -> None:
         if self._keeps_body:
             self._body.append(part)
+            self.kept_bytes += len(part)
 
     def on_message_complete(self) -> None:
         self.stage = Stage.COMPLETE

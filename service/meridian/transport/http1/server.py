@@ -1,8 +1,11 @@
 """An HTTP listener: a budget of connections, each with a place in the order in which they are given up.
 
 Where the budget is spent, a newcomer takes the place of the connection that has waited longest of those whose callers never proved
-who they are, then of those that rest between two requests. So nobody is kept out by connections that do nothing, and a caller at
-work is never cut off.
+who they are, then of those that rest between two requests, then of those whose request has not arrived as a whole, or that end. So
+nobody is kept out by connections that do nothing, and a known caller whose request has arrived is never cut off.
+
+Bodies that arrive have a budget too: no signature is proven before the last byte. Where it is spent, the request that has been
+arriving for longest is refused, that of a caller who never proved who he is first.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.http1.application import Application
-from meridian.transport.http1.connection import ConnectionBounds, HttpConnection
+from meridian.transport.http1.connection import ConnectionBounds, HttpConnection, Place
 from meridian.transport.http1.head import Networks
 
 LOOK_SECONDS: Final = 1.0
@@ -46,9 +50,13 @@ class HttpServer:
         self.events = events
         self.given_up = 0
         self.turned_away = 0
+        self.overloaded = 0
+        """How many requests were refused because too many bytes of bodies were arriving."""
         self._open: set[HttpConnection] = set()
         self._unproven: dict[HttpConnection, None] = {}
-        self._resting: dict[HttpConnection, None] = {}
+        self._waiting: dict[Place, dict[HttpConnection, None]] = {place: {} for place in Place}
+        self._arriving: dict[HttpConnection, int] = {}
+        self._arriving_bytes = 0
         self._accepting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -103,7 +111,7 @@ class HttpServer:
     def _admit(self, accepted: socket.socket, connection: HttpConnection) -> None:
         """Give a new connection a place, if there is one or one can be made."""
         if len(self._open) >= self.bounds.connections:
-            given_up = next(iter(self._unproven or self._resting), None)
+            given_up = next(chain(self._unproven, *self._waiting.values()), None)
             if given_up is None:
                 self.turned_away += 1
                 accepted.close()
@@ -121,17 +129,31 @@ class HttpServer:
         """Its caller is known from now on."""
         self._unproven.pop(connection, None)
 
-    def rest(self, connection: HttpConnection, *, resting: bool) -> None:
-        """A connection waits for its next request, or has one again."""
-        self._resting.pop(connection, None)
-        if resting:
-            self._resting[connection] = None
+    def place(self, connection: HttpConnection, place: Place | None) -> None:
+        """What a connection waits for from now on; None while its request is answered."""
+        for each in self._waiting.values():
+            each.pop(connection, None)
+        if place is not None:
+            self._waiting[place][connection] = None
+
+    def keep(self, connection: HttpConnection, size: int) -> None:
+        """So many bytes of its body have arrived by now; 0 where they are an application's, or nobody's."""
+        self._arriving_bytes += size - self._arriving.get(connection, 0)
+        if size:
+            self._arriving[connection] = size
+        else:
+            self._arriving.pop(connection, None)
+        while self._arriving_bytes > self.bounds.arriving_bytes:
+            longest = next((each for each in self._arriving if each in self._unproven), next(iter(self._arriving)))
+            self.overloaded += 1
+            longest.overload()
 
     def forget(self, connection: HttpConnection) -> None:
         """It has ended."""
         self._open.discard(connection)
         self._unproven.pop(connection, None)
-        self._resting.pop(connection, None)
+        self.place(connection, None)
+        self.keep(connection, 0)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -158,5 +180,11 @@ class HttpMetrics:
             is_open.add_metric([server.name], server.connections)
             ended.add_metric([server.name, "given_up"], server.given_up)
             ended.add_metric([server.name, "turned_away"], server.turned_away)
+        refused = CounterMetricFamily(
+            "meridian_http_requests_overloaded", "Requests refused because too many bytes of bodies were arriving.", labels=["listener"]
+        )
+        for server in self._servers:
+            refused.add_metric([server.name], server.overloaded)
         yield is_open
         yield ended
+        yield refused
