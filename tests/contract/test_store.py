@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from tests.contract.conftest import KEK
 
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.membership_words import withdraw_lost
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.domain.key import (
@@ -440,6 +442,30 @@ async def test_a_failed_entry_waits_and_counts_its_attempts(store: SqlStore) -> 
         assert list(await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)) == []
         (listed,) = await uow.outbox.list(limit=10)
         assert (listed.last_error, listed.attempts) == ("refused", 2)
+
+
+@pytest.mark.asyncio
+async def test_a_reason_that_another_region_wrote_is_kept_in_printable_characters(store: SqlStore) -> None:
+    await put(store)
+    async with store.transaction() as uow:
+        (entry,) = await uow.outbox.claim_due(TARGET, now=NOW, lease_owner="o", lease_seconds=15, limit=10)
+        await uow.outbox.failed(entry, due_at=NOW, error="no\x00 \x1b[31mway" + "a" * 300)
+    async with store.reading() as uow:
+        (listed,) = await uow.outbox.list(limit=10)
+    assert listed.last_error == ("no [31mway" + "a" * 300)[:200]
+
+
+@pytest.mark.asyncio
+async def test_a_region_that_is_found_is_heard_under_any_incarnation(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        await uow.region.initialise(RegionIdentity("d", "aws", "ap-south-1", 0, NOW))
+        for region in ("eu-west-1", "us-east-1"):
+            await uow.inbox.record(region, 5, 1, b"digest", now=NOW)
+            await uow.inbox.learn_incarnation(region, 2**53 - 1)
+    await withdraw_lost(store, OsEntropy(), "eu-west-1")
+    async with store.reading() as uow:
+        assert await uow.inbox.highest_incarnation("eu-west-1") == -1
+        assert await uow.inbox.highest_incarnation("us-east-1") == 2**53 - 1
 
 
 @pytest.mark.asyncio

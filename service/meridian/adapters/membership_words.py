@@ -47,9 +47,12 @@ def declaring_lost(successor: str) -> Word:
 
 
 async def withdraw_lost(store: Store, entropy: Entropy, region: str) -> int:
-    """Take back whatever was said about this Region and is not done: it is heard again, or waited for no more; the answer counts the
-    sets that differ."""
+    """Take back whatever was said about this Region and is not done: it is heard again, under whatever incarnation, or waited for no more.
+
+    The answer counts the sets that differ.
+    """
     async with store.transaction() as uow:
+        await uow.inbox.forget_incarnations(region)
         for word in OperatorWord:
             await uow.operator_words.unsay(word, region)
         rows = [row for row in await _rows(uow) if region in row.lost or row.rejoin == region]

@@ -120,7 +120,11 @@ def lost(lost_region: str, successor: str, config: Path) -> None:
 @CONFIG
 def found(found_region: str, config: Path) -> None:
     """Take back what was said about REGION and is not done: that it is lost, taken over, detached or taken back, or that this Region
-    waits to rejoin it."""
+    waits to rejoin it.
+
+    It is heard again under whatever incarnation its database has, also one that this Region took for an earlier one: make sure first
+    that no older copy of it runs.
+    """
     from meridian.adapters.membership_words import withdraw_lost
 
     sets = _say(config, withdraw_lost, found_region)

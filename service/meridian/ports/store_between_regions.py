@@ -68,6 +68,10 @@ class Inbox(Protocol):
         """From now on the source's earlier incarnations are refused."""
         ...
 
+    async def forget_incarnations(self, source_region: str) -> None:
+        """The source is heard as one that has never said anything: under whatever incarnation it has."""
+        ...
+
 
 class OperatorWords(Protocol):
     """What the operator has said about other Regions, in this one."""

@@ -52,3 +52,7 @@ class SqlInbox:
             return
         await self._connection.execute(delete(t.incarnations).where(t.incarnations.c.region == source_region))
         await self._connection.execute(insert(t.incarnations).values(region=source_region, incarnation=incarnation))
+
+    async def forget_incarnations(self, source_region: str) -> None:
+        await self._connection.execute(delete(t.inbox).where(t.inbox.c.source_region == source_region))
+        await self._connection.execute(delete(t.incarnations).where(t.incarnations.c.region == source_region))

@@ -10,6 +10,7 @@ from sqlalchemy import Row, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.domain.foreign_text import printable
 from meridian.ports.store_rows import OutboxEntry
 
 COLUMNS = tuple(c for c in t.outbox.c if c.name != "lease_until")
@@ -68,7 +69,7 @@ class SqlOutbox:
         await self._connection.execute(delete(t.outbox).where(t.outbox.c.sequence == entry.sequence))
 
     async def failed(self, entry: OutboxEntry, *, due_at: datetime, error: str) -> None:
-        released = {"due_at": due_at, "lease_owner": "", "lease_until": None, "last_error": error[:ERROR_CHARACTERS_MAX]}
+        released = {"due_at": due_at, "lease_owner": "", "lease_until": None, "last_error": printable(error, ERROR_CHARACTERS_MAX)}
         await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence == entry.sequence).values(released))
 
     async def is_empty_for(self, account: str, key_id: str, *, left_out: Collection[str]) -> bool:
