@@ -116,6 +116,7 @@ FORMS: Final = {
     "pending": HEX,
     "receiver_serial": SERIAL,
     "serial": SERIAL,
+    "deployment": FREE,
     "description": FREE,
     "subject": FREE,
     "user_agent": FREE,
