@@ -52,7 +52,13 @@ class AskRegions:
         """What each configured Region answers that is not declared lost. Raises: KmsError where one does not."""
         regions = sorted(self._regions - row.lost)
         silence.require_heard(regions, Question.SET)
-        return list(await asyncio.gather(*[self.one(region, row, silence, is_reconciling=is_reconciling) for region in regions]))
+        asked = [self.one(region, row, silence, is_reconciling=is_reconciling) for region in regions]
+        answers: list[Answer] = []
+        for answer in await asyncio.gather(*asked, return_exceptions=True):  # nothing goes on unheard
+            if isinstance(answer, BaseException):
+                raise answer
+            answers.append(answer)
+        return answers
 
     async def one(self, region: str, row: SetRow, silence: Silence, *, is_reconciling: bool = False) -> Answer:
         """What this Region answers, its signatures verified. What a Region shows that this one's row does not list, and that does not
