@@ -27,7 +27,7 @@ from meridian.replication.publish import GONE, HELD, as_primary, publish, with_s
 from meridian.replication.refusals import Refusals
 from meridian.replication.rotate import switched
 from meridian.replication.set_state import acknowledge, adopt, part, require_adoptable, resolve, take_role, takes_role
-from meridian.replication.sets.authority import hear, is_member, may_ask_of_set, require_own_serial, require_signer_heard
+from meridian.replication.sets.authority import has_place, hear, is_member, may_ask_of_set, require_own_serial, require_signer_heard
 from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
 from meridian.replication.verify import Sealed, Verify
 
@@ -71,12 +71,20 @@ class ApplyMessages:
         verify; KMSInvalidStateException for what does not fit the set.
         """
         with self._refusals.telling(peer.region, "", ""):
-            signed, told = self._verified(peer, message)
+            # Here and below: a signature and a thousand materials are milliseconds of work, not for the event loop.
+            signed, told = await asyncio.to_thread(self._verified, peer, message)
         with self._refusals.telling(peer.region, signed.account, signed.key_id):
-            # Thirty signatures are milliseconds of work: not on the event loop.
             self._verify.require_known_primary(told)
-            earlier = await asyncio.to_thread(self._verify.read_links, message.links, signed.account, signed.key_id)
+            links = message.links if await self._has_place(peer, message, signed) else ()
+            earlier = await asyncio.to_thread(self._verify.read_links, links, signed.account, signed.key_id)
             return await self._apply(peer, message, signed, told, earlier)
+
+    async def _has_place(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState) -> bool:
+        """Whether there is a place that the state may be meant for, before anything that came along is opened. Raises: NotBelieved."""
+        async with self._store.reading() as uow:
+            row = await uow.key_sets.find(signed.account, signed.key_id)
+            await require_heard(uow, row, peer, signed.account, message.incarnation)
+        return has_place(row, peer.region, message.serial)
 
     async def _apply(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState, told: Told, earlier: list[Told]) -> bool:
         async with self._store.transaction() as uow:

@@ -17,7 +17,8 @@ REGION: Final = 32
 REQUEST: Final = 262_144
 KEY: Final = 256
 """A transport public key, DER, P-384: 120 bytes."""
-SIGNED: Final = 1_048_576
+SIGNED: Final = 393_216
+"""A signed state: 64 members of 120 bytes and 1,000 materials of 374, each with a description of 256 letters."""
 PEER_MESSAGE_BYTES_MAX: Final = 4 * 1_048_576
 """Of a whole message, in both directions."""
 

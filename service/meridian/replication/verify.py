@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
+from threading import Lock
 from typing import Final
 
 from meridian.domain.key import Key
@@ -21,8 +22,14 @@ from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.codec import decode_set_state
 from meridian.replication.sets.told import NotBelieved, Rule, Told
 
-VERIFIED_MAX: Final = 1024
-"""Signed states whose signature is remembered to be good."""
+KEPT_BYTES_MAX: Final = 16 * 1_048_576
+"""Of memory, for all verified states that are kept together."""
+DECODED_PER_SIGNED: Final = 6
+"""Bytes of memory for each signed byte, itself included: one wide character makes four bytes of every letter of its text."""
+DECODED_PER_ENTRY: Final = 512
+"""Bytes of memory for each member and material, however short on the wire."""
+KEPT_OVERHEAD: Final = 4_096
+"""Bytes of memory for each state that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,32 @@ class Sealed:
     sequence: int
 
 
+class KeptStates:
+    """Verified states by digest, the oldest forgotten first. Threads share it."""
+
+    def __init__(self) -> None:
+        self._states: dict[bytes, Told] = {}
+        self._bytes = 0
+        self._lock = Lock()
+
+    def find(self, digest: bytes) -> Told | None:
+        return self._states.get(digest)
+
+    def keep(self, digest: bytes, told: Told) -> None:
+        with self._lock:
+            if digest in self._states:
+                return
+            self._states[digest] = told
+            self._bytes += _memory_of(told)
+            while self._bytes > KEPT_BYTES_MAX:
+                self._bytes -= _memory_of(self._states.pop(next(iter(self._states))))
+
+
+def _memory_of(told: Told) -> int:
+    entries = len(told.state.members) + len(told.state.materials)
+    return KEPT_OVERHEAD + DECODED_PER_ENTRY * entries + DECODED_PER_SIGNED * len(told.signed)
+
+
 class Verify:
     """Reads signed states and opens envelopes of configured Regions."""
 
@@ -44,14 +77,10 @@ class Verify:
         self._identity = identity
         self._fingerprints = {peer.region: peer.transport_fingerprint for peer in peers.values()}
         self._fingerprints[identity.region] = engine.transport_fingerprint()
-        self._verified: dict[bytes, tuple[SignedSetState, Told]] = {}
+        self._kept = KeptStates()
 
     def read(self, signed_bytes: bytes, public_key: bytes) -> tuple[SignedSetState, Told]:
-        """A signed state and who signed it. Raises: NotBelieved."""
-        digest = sha256(sha256(public_key).digest() + signed_bytes).digest()
-        known = self._verified.get(digest)
-        if known is not None:
-            return known
+        """A signed state and who signed it. It is not kept: whoever sent it may have no business here. Raises: NotBelieved."""
         try:
             signed = decode_set_state(self._engine.verify_set_state(signed_bytes, public_key))
         except ValueError as fault:
@@ -61,16 +90,21 @@ class Verify:
         if (signed.deployment, signed.partition) != (own.deployment, own.partition):
             raise NotBelieved(Rule.ROW, "The set belongs to another deployment.")
         told = Told(signed.state, signed.issuing_region, signed_bytes, public_key, signed.issuing_incarnation)
-        if len(self._verified) >= VERIFIED_MAX:
-            self._verified.pop(next(iter(self._verified)), None)
-        self._verified[digest] = (signed, told)
         return signed, told
 
     def read_of(self, signed_bytes: bytes, public_key: bytes, account: str, key_id: str) -> Told:
-        """A signed state of this set. Raises: NotBelieved."""
+        """A signed state of this set, kept for the next time: only for what this Region has or a Region with a place in the set shows.
+
+        Raises: NotBelieved.
+        """
+        digest = sha256("\0".join((account, key_id)).encode() + sha256(public_key).digest() + signed_bytes).digest()
+        known = self._kept.find(digest)
+        if known is not None:
+            return known
         signed, told = self.read(signed_bytes, public_key)
         if (signed.account, signed.key_id) != (account, key_id):
             raise NotBelieved(Rule.ROW, "The state of another set was shown.")
+        self._kept.keep(digest, told)
         return told
 
     def require_known_primary(self, told: Told) -> None:

@@ -34,6 +34,7 @@ def test_every_text_list_and_number_of_the_contract_has_a_row() -> None:
         (wire.DeliverSetStateRequest(links=[wire.TermLink()] * 33), "links"),
         (wire.DeliverSetStateRequest(envelopes=[b"x"] * 1_001), "envelopes"),
         (wire.DeliverSetStateRequest(envelopes=[b"x" * 16_385]), "envelopes"),
+        (wire.DeliverSetStateRequest(signed_state=b"x" * (LENGTHS["signed_state"] + 1)), "signed_state"),
         (wire.CompareRequest(digests=[wire.SetDigest()] * 201), "digests"),
         (wire.ResolveRequest(serial="a" * 63), "serial"),
         (wire.ResolveRequest(serial="A" * 64), "serial"),
@@ -70,3 +71,31 @@ def test_a_message_at_its_bounds_passes() -> None:
 def test_a_signed_state_with_a_number_that_ends_all_rotation_cannot_be_read() -> None:
     with pytest.raises(ValueError, match="rotation_number"):
         decode_set_state(wire.SetState(materials=[wire.SetMaterial(rotation_number=2**63 - 1)]).SerializeToString())
+
+
+def test_a_signed_state_has_room_for_all_members_and_materials_and_no_more() -> None:
+    largest = wire.SetState(
+        deployment="d" * LENGTHS["deployment"],
+        partition="p" * LENGTHS["partition"],
+        set=wire.KeySetName(account="1" * 12, key_id="mrk-" + "0" * 32),
+        issuing_region="r" * LENGTHS["issuing_region"],
+        term_origin="r" * LENGTHS["term_origin"],
+        primary="r" * LENGTHS["primary"],
+        term_issuer="r" * LENGTHS["term_issuer"],
+        current="0" * 64,
+        pending="0" * 64,
+        members=[wire.SetMember(region="r" * LENGTHS["region"], serial="0" * 64, status="s" * LENGTHS["status"])] * LISTS["members"],
+        materials=[
+            wire.SetMaterial(
+                material_id="0" * 64,
+                rotation_number=LISTS["materials"],
+                rotated_us=2**53 - 1,
+                rotation_type="t" * LENGTHS["rotation_type"],
+                description="d" * LENGTHS["description"],
+            )
+        ]
+        * LISTS["materials"],
+    )
+    require_bounds(largest)
+    frame_and_signature = 256
+    assert 0 < LENGTHS["signed_state"] - largest.ByteSize() - frame_and_signature < 16_384

@@ -45,6 +45,16 @@ def may_ask_of_set(row: SetRow, sender: str) -> bool:
     return is_member(row, sender) or (row.status is RowStatus.RESERVED and row.prepared_by == sender)
 
 
+def has_place(row: SetRow | None, sender: str, serial: str) -> bool:
+    """A7: whether there is a place that a state may be meant for, before anything that came along with it is opened. A member that
+    this Region has not heard of names the place by its serial, which nobody outside the set was told. Raises: NotBelieved."""
+    if row is None or row.status not in (RowStatus.RESERVED, RowStatus.LIVE):
+        return False
+    if not may_ask_of_set(row, sender) and row.serial != serial:
+        raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
+    return True
+
+
 def require_reader_of_material(row: SetRow | None, sender: str) -> None:
     """A7: material is sealed for a Region only if a live row lists it as one that counts. Raises: NotBelieved."""
     member = row.view.find_member(sender) if row is not None and row.view is not None else None

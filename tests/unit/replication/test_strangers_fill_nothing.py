@@ -1,0 +1,123 @@
+"""What a Region without a place in a set sends is not kept, and of what is sent by one with a place only so many bytes are."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.hostile_in_process import SERIAL, HostileRegion
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
+
+from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term, TermLink
+from meridian.domain.peer_message import DeliverSetState, SignedSetState
+from meridian.errors import AccessDeniedException
+from meridian.replication import verify
+from meridian.replication.codec import encode_set_state
+from meridian.replication.sets.told import Told
+from meridian.replication.verify import KEPT_BYTES_MAX, KeptStates, Verify
+
+HOME, AWAY, EVIL = "us-east-1", "eu-west-1", "ap-south-1"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return template(tmp_path_factory.mktemp("empty"))
+
+
+def run(tmp_path: Path, empty: Path, test: Callable[[InProcessRegion, HostileRegion], Awaitable[None]]) -> None:
+    async def with_stranger() -> None:
+        network = await regions(tmp_path, [HOME, AWAY], empty)
+        place = tmp_path / EVIL
+        place.mkdir()
+        shutil.copy(empty, place / "region.sqlite3")
+        (place / "seal").write_bytes(b"e" * 32)
+        (place / "seal").chmod(0o600)
+        evil = network.hostile[EVIL] = HostileRegion(place, EVIL, network)
+        await evil.open()
+        everybody = [*network.regions.values(), evil]
+        for region in everybody:
+            region.wire()
+        home = network.regions[HOME]
+        await home.create()
+        try:
+            await asyncio.wait_for(test(home, evil), 60)
+        finally:
+            await asyncio.gather(*[region.store.close() for region in everybody])
+
+    asyncio.run(with_stranger())
+
+
+def state_of(issuer: InProcessRegion, number: int, materials: int) -> bytes:
+    each = tuple(SetMaterial(f"{number * 10_000 + i:064x}", i, 1, "AUTOMATIC", "d" * 256) for i in range(materials))
+    members = (Member(issuer.name, SERIAL, MemberStatus.ON),)
+    state = SetState(Term(0, issuer.name, 0), 0, issuer.name, issuer.name, members, each, each[0].material_id)
+    own = issuer.identity
+    signed = SignedSetState(own.deployment, own.partition, ACCOUNT, KEY_ID, issuer.name, own.incarnation, state)
+    return issuer.engine.sign_set_state(encode_set_state(signed))
+
+
+def delivery(sender: InProcessRegion, serial: str, first: int, links: int) -> DeliverSetState:
+    public = sender.engine.transport_public_key()
+    states = [state_of(sender, first + n, 5) for n in range(links + 1)]
+    earlier = tuple(TermLink(each, public) for each in states[1:])
+    return DeliverSetState(states[0], serial, (), first + 1, sender.identity.incarnation, "request", public, earlier, public)
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    reads: list[int] = []
+    read = Verify.read
+    monkeypatch.setattr(Verify, "read", lambda self, signed, key: (reads.append(1), read(self, signed, key))[1])
+    return reads
+
+
+def test_nothing_that_a_stranger_sends_along_is_opened_or_kept(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(home: InProcessRegion, evil: HostileRegion) -> None:
+        reads = count_reads(monkeypatch)
+        kept: list[Told] = []
+        monkeypatch.setattr(KeptStates, "keep", lambda self, digest, told: kept.append(told))
+        for n in range(3):
+            with pytest.raises(AccessDeniedException, match="no membership of this set"):
+                await home.messages.set_state(home.peers[EVIL], delivery(evil, "d" * 64, n * 100, 30))
+        assert (len(reads), kept) == (3, [])
+
+    run(tmp_path, empty, test)
+
+
+def test_one_that_names_the_place_by_its_serial_has_its_links_looked_at(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(home: InProcessRegion, evil: HostileRegion) -> None:
+        row = await home.row()
+        assert row is not None
+        reads = count_reads(monkeypatch)
+        with pytest.raises(AccessDeniedException):
+            await home.messages.set_state(home.peers[EVIL], delivery(evil, row.serial, 0, 7))
+        assert len(reads) == 8
+
+    run(tmp_path, empty, test)
+
+
+def test_verified_states_are_kept_for_the_next_time_within_a_bound_of_memory(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(home: InProcessRegion, evil: HostileRegion) -> None:
+        reading = Verify(engine=home.engine, identity=home.identity, peers=home.peers)
+        public = evil.engine.transport_public_key()
+        reads = count_reads(monkeypatch)
+        one = state_of(evil, 0, 100)
+        most = KEPT_BYTES_MAX // (verify.KEPT_OVERHEAD + verify.DECODED_PER_ENTRY * 101 + verify.DECODED_PER_SIGNED * len(one))
+        for number in [*range(most), *range(most)]:
+            reading.read_of(state_of(evil, number, 100), public, ACCOUNT, KEY_ID)
+        # An ECDSA signature differs each time, and so do the bytes: each is read, and the oldest make room.
+        assert len(reads) == 2 * most
+        again = state_of(evil, 1, 100)
+        for _ in range(3):
+            reading.read_of(again, public, ACCOUNT, KEY_ID)
+        assert len(reads) == 2 * most + 1
+        assert len(reading._kept._states) <= most + 1
+        assert sum(verify._memory_of(each) for each in reading._kept._states.values()) == reading._kept._bytes <= KEPT_BYTES_MAX
+
+    run(tmp_path, empty, test)
