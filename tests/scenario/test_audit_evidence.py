@@ -216,6 +216,24 @@ def test_an_unmounted_disk_stops_calls(alone: Deployment, small_disk: Path) -> N
         assert is_refused(alice.create_key)
 
 
+def test_a_directory_that_moved_is_verified_together_with_the_one_before(alone: Deployment, tmp_path: Path) -> None:
+    alone.start()
+    with alone.client() as alice:
+        alice.create_key()
+    alone.stop(HOME)
+    before, moved = audit_of(alone), tmp_path / "moved"
+    set_audit(alone, directory=moved)
+    alone.start()
+    with alone.client() as alice:
+        alice.create_key()
+    alone.stop(HOME)
+    assert alone.verify_audit(HOME).returncode == 9
+    command = [sys.executable, "-m", "meridian", "audit", "verify", "--against-db", "--config", str(alone.place(HOME).settings)]
+    both = subprocess.run([*command, str(before), str(moved)], capture_output=True, text=True, timeout=60, check=False)
+    assert both.returncode == 0, both.stdout + both.stderr
+    assert "clean: " in both.stdout
+
+
 def test_a_second_start_touches_nothing(alone: Deployment) -> None:
     alone.start()
     before = {p.name: p.read_bytes() for p in audit_of(alone).iterdir()}

@@ -14,7 +14,7 @@ from rich.table import Table
 from meridian.audit.against_database import Evidence, read_evidence, verify_against
 from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
 from meridian.audit.keys import AuditKeys, AuditKeysError
-from meridian.audit.verify import Expected, verify_directory, verify_file
+from meridian.audit.verify import Expected, verify_directories, verify_file
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.serve import settings_or_exit
 
@@ -58,11 +58,9 @@ def verify(
 
 
 def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
-    reports = []
-    for at, path in enumerate(paths):
-        expected = Expected(keys[at] if keys else None, regions[at] if regions else "")
-        reports.append(verify_directory(path, expected) if path.is_dir() else verify_file(path))
-    return reports
+    expected = [Expected(keys[at] if keys else None, regions[at] if regions else "") for at in range(len(paths))]
+    together = iter(verify_directories([(path, said) for path, said in zip(paths, expected, strict=True) if path.is_dir()]))
+    return [next(together) if path.is_dir() else verify_file(path) for path in paths]
 
 
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
