@@ -240,7 +240,11 @@ def test_a_second_start_touches_nothing(alone: Deployment) -> None:
     command = [sys.executable, "-m", "meridian", "serve", "--config", str(alone.place(HOME).settings), "--allow-file-seal"]
     second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 3
-    assert "is in use by another process" in second.stderr
+    assert f"cannot start: audit.directory: the audit directory {audit_of(alone)} is in use by another process" in second.stderr
+    command = [sys.executable, "-m", "meridian", "region", "restored", "--config", str(alone.place(HOME).settings)]
+    restored = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert restored.returncode == 3
+    assert "nothing has changed: the Region may be serving, stop it first" in restored.stderr
     assert {p.name: p.read_bytes() for p in audit_of(alone).iterdir()} == before
     with alone.client() as alice:
         alice.create_key()

@@ -83,10 +83,16 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
 
 async def _read(config: Path, database: str) -> tuple[Evidence, AuditKeys]:
     from meridian.adapters.audit_keys import published_keys
+    from meridian.adapters.store_sql.migrate import SchemaError, require_there
     from meridian.adapters.store_sql.store import SqlStore
     from meridian.engine.seals import SealError
     from meridian.errors import KmsError
 
+    try:
+        require_there(database)
+    except SchemaError as fault:
+        click.echo(f"{config}: {fault}", err=True)
+        sys.exit(Verdict.UNREADABLE)
     store = SqlStore.connect(database)
     try:
         async with store.reading() as uow:

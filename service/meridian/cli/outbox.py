@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from meridian.cli.exit_codes import SETUP
 from meridian.cli.serve import settings_or_exit
 
 COLUMNS = ("kind", "target_region", "account", "key_id", "attempts", "due_at", "last_error", "request_id")
@@ -38,8 +40,14 @@ def list_entries(config: Path, output: str) -> None:
 
 
 async def _entries(database: str) -> list[Any]:
+    from meridian.adapters.store_sql.migrate import SchemaError, require_there
     from meridian.adapters.store_sql.store import SqlStore
 
+    try:
+        require_there(database)
+    except SchemaError as fault:
+        click.echo(f"database: {fault}", err=True)
+        sys.exit(SETUP)
     store = SqlStore.connect(database)
     try:
         async with store.reading() as uow:
