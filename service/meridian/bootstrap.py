@@ -34,7 +34,8 @@ from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.adapters.security_events import TOLD_SECONDS, EventsOfCommand, ReportedSecurityEvents, log_event
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import READING_SECONDS, CachedKeys
-from meridian.adapters.store_sql.migrate import DatabaseAheadError, SchemaError, require_current, upgrade
+from meridian.adapters.store_sql.dialects import database_name
+from meridian.adapters.store_sql.migrate import DatabaseAheadError, SchemaError, require_current, require_there, upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE, AuditKeys
 from meridian.authentication.aws_signature import AwsSignatures
@@ -232,13 +233,15 @@ async def _identity(store: SqlStore, settings: Settings) -> RegionIdentity:
     wanted = {"deployment": settings.deployment, "partition": settings.partition, "region": settings.region}
     for name, value in wanted.items():
         if getattr(stored, name) != value:
-            raise ValueError(f"the database belongs to {name} {getattr(stored, name)}, the settings say {value}")
+            belongs = f"the database belongs to {name} {getattr(stored, name)}, the settings say {value}"
+            raise ValueError(f"{name}: {belongs}; it is {database_name(settings.database)}")
     return stored
 
 
 async def turn_keyring(settings: Settings, turn: Callable[[Store, Sequence[Seal], Entropy], Awaitable[int]]) -> int:
     """Turn a level of the Region's key hierarchy; the answer is the number of the new key. Raises: StartupError."""
     try:
+        require_there(settings.database)
         store = SqlStore.connect(settings.database)
         try:
             return await turn(store, seals_of(settings), OsEntropy())
@@ -276,6 +279,21 @@ async def say_word(settings: Settings, word: Callable[[Store, Entropy, str], Awa
             await store.close()
     except (*FAULTS, VersionConflict) as fault:
         raise StartupError(_text(fault)) from fault
+
+
+@contextlib.contextmanager
+def while_nobody_serves(settings: Settings) -> Iterator[None]:
+    """No process with these settings serves now, nor begins to in here. Raises: StartupError."""
+    path = settings.audit.directory
+    if not path.is_dir():
+        yield
+        return
+    try:
+        taken = AuditDirectory.take(path)
+    except OSError as fault:
+        raise StartupError(f"the Region may be serving, stop it first: {_text(fault)}") from fault
+    with contextlib.closing(taken):
+        yield
 
 
 def _text(fault: BaseException) -> str:
@@ -346,6 +364,7 @@ class Region:
         with naming("audit.directory"):
             audit_directory = AuditDirectory.take(s.audit.directory)
         self._stack.callback(audit_directory.close)
+        self._require_free_addresses()
         with naming("database"):
             await _require_current(s.database)
         self.store = SqlStore.connect(s.database)
@@ -385,6 +404,16 @@ class Region:
         self._checks += [directory.trouble, self.stream.trouble]
         await self._serve(identity, audit, directory)
         self._ready = True
+
+    def _require_free_addresses(self) -> None:
+        """Bind every address once, all together, so that a start that cannot listen leaves nothing behind. Raises: StartupError."""
+        s = self._settings
+        addresses = {"grpc": s.grpc.listen, "peer": s.peer.listen, "admin": s.admin.listen}
+        addresses |= {"aws": s.aws.listen} if s.aws is not None else {}
+        with contextlib.ExitStack() as bound:
+            for name, address in addresses.items():
+                with naming(f"{name}.listen"):
+                    bound.enter_context(listening_socket(address))
 
     def _start_heavy_work(self) -> None:
         limits = self._settings.limits

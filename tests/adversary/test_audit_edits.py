@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from meridian.audit.digest import read_digest, string_to_sign
 from meridian.audit.findings import Report, Verdict
 from meridian.audit.keys import KEYS_FILE, AuditKeys, RegionNames
 from meridian.audit.stream_files import digests_in, segments_in
-from meridian.audit.verify import Expected, verify_directory
+from meridian.audit.verify import Expected, verify_directories, verify_directory
 from meridian.ports.audit_streams import KeyTrace, StreamHead, StreamRow
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -41,6 +41,7 @@ class Log:
     directory: Path
     pinned: AuditKeys
     evidence: Evidence
+    keyholder: Keyholder
 
     def of(self, stream: str) -> list[Path]:
         return [p for p in segments_in(self.directory) if f"-{stream}-" in p.name]
@@ -56,7 +57,8 @@ class Log:
 
 
 def write_log(directory: Path, names: RegionNames, runs: Sequence[str]) -> Log:
-    keyholder, clock, heads = Keyholder(names), SteppingClock(), []
+    keyholder, clock = Keyholder(names), SteppingClock()
+    heads: list[StreamHead] = []
     pinned = keyholder.keys
     first, second, third = runs
     for run in runs:
@@ -83,7 +85,7 @@ def write_log(directory: Path, names: RegionNames, runs: Sequence[str]) -> Log:
             heads.append(file.head)
     rows = [StreamRow(at, "r", NOW, head, head.stream == first) for at, head in enumerate(heads, 1)]
     evidence = Evidence(tuple(rows), {f"{first}-3": "an event"}, (KeyTrace("111122223333", "k", ARN, NOW, False),))
-    return Log(directory, pinned, evidence)
+    return Log(directory, pinned, evidence, keyholder)
 
 
 def _kill(file: Any) -> None:
@@ -104,7 +106,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Log:
 @pytest.fixture
 def log(written: Log, tmp_path: Path) -> Log:
     shutil.copytree(written.directory, tmp_path / "copy")
-    return Log(tmp_path / "copy", written.pinned, written.evidence)
+    return replace(written, directory=tmp_path / "copy")
 
 
 # ---- the intruder's tools
@@ -464,6 +466,56 @@ def test_a_stream_that_goes_on_after_its_registered_end_is_found(log: Log) -> No
     closed = StreamRow(1, "r", NOW, head, True)
     (report,) = verify_against([log.directory], Evidence((closed, *log.evidence.streams[1:]), {}, ()), log.pinned)
     assert [each.text for each in report.findings] == [f"the stream goes on after record {head.sequence}, with which it was closed"]
+
+
+@pytest.fixture
+def moved(log: Log) -> tuple[Log, Path]:
+    """The process went on in another directory: run4 stands there alone, and says what the database knew of run3."""
+    new, clock, before = log.directory.with_name("new"), SteppingClock(), log.evidence.streams
+    clock.seconds = 1000
+    file = open_file(new, "run4", keyholder=log.keyholder, clock=clock, registered=before[-1].head)
+    file.write([record(0, eventID="run4-0")])
+    _kill(file)
+    evidence = Evidence((*before, StreamRow(4, "r", NOW, file.head, False)), log.evidence.events, log.evidence.keys)
+    return replace(log, evidence=evidence), new
+
+
+def test_a_directory_that_moved_is_whole_together_with_the_one_before(moved: tuple[Log, Path]) -> None:
+    log, new = moved
+    for directories in ([log.directory, new], [new, log.directory]):
+        reports = verify_against(directories, log.evidence, log.pinned)
+        assert [each.text for report in reports for each in report.findings] == []
+    alone = [each.text for report in verify_against([new], log.evidence, log.pinned) for each in report.findings]
+    assert "stream run3, which the database knew as the one before, is missing" in alone
+    reports = verify_directories([(log.directory, Expected(log.pinned)), (new, Expected(log.pinned))])
+    assert [each.text for report in reports for each in report.findings] == []
+
+
+def test_a_cut_in_the_directory_before_is_found_from_the_files_of_both(moved: tuple[Log, Path]) -> None:
+    log, new = moved
+    edit_lines(log.of("run3")[-1], lambda lines: lines[:-2])
+    first, second = verify_directories([(log.directory, Expected(log.pinned)), (new, Expected(log.pinned))])
+    assert any(_matches("the stream ends early.*by the StreamOpen of", each.text) for each in first.findings), first.findings
+    assert second.findings == []
+
+
+def test_a_stream_that_was_moved_to_an_archive_is_known_there_and_its_end_is_looked_at(log: Log) -> None:
+    archive = log.directory.with_name("archive")
+    archive.mkdir()
+    for each in (*log.of("run1"), *log.digests_of("run1")):
+        each.rename(archive / each.name)
+    shutil.copy(log.directory / KEYS_FILE, archive / KEYS_FILE)
+    wanted = [(archive, Expected(log.pinned)), (log.directory, Expected(log.pinned))]
+    missing, lost_end = "the stream before it, run1, is missing", "the stream ends earlier, or otherwise, than the next stream says"
+    assert missing in [each.text for each in log.offline().findings]
+    texts = [each.text for report in verify_directories(wanted) for each in report.findings]
+    assert missing not in texts
+    assert lost_end not in texts
+    for each in digests_in(archive):
+        each.unlink()
+    edit_lines(segments_in(archive)[-1], lambda lines: lines[:-1])
+    archived, _ = verify_directories(wanted)
+    assert any("the stream ends early" in each.text or each.text == lost_end for each in archived.findings), archived.findings
 
 
 def _matches(pattern: str, text: str) -> bool:

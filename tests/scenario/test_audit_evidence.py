@@ -216,13 +216,35 @@ def test_an_unmounted_disk_stops_calls(alone: Deployment, small_disk: Path) -> N
         assert is_refused(alice.create_key)
 
 
+def test_a_directory_that_moved_is_verified_together_with_the_one_before(alone: Deployment, tmp_path: Path) -> None:
+    alone.start()
+    with alone.client() as alice:
+        alice.create_key()
+    alone.stop(HOME)
+    before, moved = audit_of(alone), tmp_path / "moved"
+    set_audit(alone, directory=moved)
+    alone.start()
+    with alone.client() as alice:
+        alice.create_key()
+    alone.stop(HOME)
+    assert alone.verify_audit(HOME).returncode == 9
+    command = [sys.executable, "-m", "meridian", "audit", "verify", "--against-db", "--config", str(alone.place(HOME).settings)]
+    both = subprocess.run([*command, str(before), str(moved)], capture_output=True, text=True, timeout=60, check=False)
+    assert both.returncode == 0, both.stdout + both.stderr
+    assert "clean: " in both.stdout
+
+
 def test_a_second_start_touches_nothing(alone: Deployment) -> None:
     alone.start()
     before = {p.name: p.read_bytes() for p in audit_of(alone).iterdir()}
     command = [sys.executable, "-m", "meridian", "serve", "--config", str(alone.place(HOME).settings), "--allow-file-seal"]
     second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 3
-    assert "is in use by another process" in second.stderr
+    assert f"cannot start: audit.directory: the audit directory {audit_of(alone)} is in use by another process" in second.stderr
+    command = [sys.executable, "-m", "meridian", "region", "restored", "--config", str(alone.place(HOME).settings)]
+    restored = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert restored.returncode == 3
+    assert "nothing has changed: the Region may be serving, stop it first" in restored.stderr
     assert {p.name: p.read_bytes() for p in audit_of(alone).iterdir()} == before
     with alone.client() as alice:
         alice.create_key()

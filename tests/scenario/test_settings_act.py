@@ -248,7 +248,12 @@ def test_a_fault_at_start_names_the_setting_and_the_place(tmp_path: Path) -> Non
         (f'"{place.folder}/server.key"', f'"{file}"', f"grpc.tls: {file}: mode 0644 is looser than"),
         (f'"{place.folder}/peer.crt"', f'"{file}"', f"peer.tls: {file}: holds no certificate"),
         (f'principals = "{deployment.root}/principals.toml"', f'principals = "{file}"', f"principals: {file}: "),
-        (f'policies = "{deployment.root}/policies"', f'policies = "{tmp_path}/none"', "policies: "),
+        (f'policies = "{deployment.root}/policies"', f'policies = "{tmp_path}/none"', f"policies: {tmp_path}/none: no such folder"),
+        (
+            f'region = "{HOME}"',
+            f'region = "{AWAY}"',
+            f"region: the database belongs to region {HOME}, the settings say {AWAY}; it is sqlite.*{place.folder}",
+        ),
         ("development = true", f'development = true\ndenied_spiffe_ids = "{file}"', f"denied_spiffe_ids: {file}: line 1"),
     ):
         assert old in right
@@ -258,7 +263,12 @@ def test_a_fault_at_start_names_the_setting_and_the_place(tmp_path: Path) -> Non
     with socket.create_server(("127.0.0.1", place.admin_port)):
         assert f"admin.listen: cannot listen on 127.0.0.1:{place.admin_port}: Address already in use" in attempt(deployment)
     with socket.create_server(("127.0.0.1", place.peer_port)):
-        assert f"peer.listen: cannot listen on 127.0.0.1:{place.peer_port}" in attempt(deployment)
+        assert f"peer.listen: cannot listen on 127.0.0.1:{place.peer_port}: Address already in use" in attempt(deployment)
+    with socket.create_server(("127.0.0.1", place.grpc_port)):
+        assert f"grpc.listen: cannot listen on 127.0.0.1:{place.grpc_port}: Address already in use" in attempt(deployment)
+    assert list((place.folder / "audit").iterdir()) == [], "a start that could not listen has begun no stream"
+    with contextlib.closing(sqlite3.connect(place.folder / "region.sqlite3")) as database:
+        assert database.execute("select count(*) from audit_streams").fetchone() == (0,)
     with contextlib.closing(sqlite3.connect(place.folder / "region.sqlite3")) as database, database:
         database.execute("update alembic_version set version_num = '9999_of_tomorrow'")
     told = attempt(deployment)
@@ -267,3 +277,24 @@ def test_a_fault_at_start_names_the_setting_and_the_place(tmp_path: Path) -> Non
     migrate = [sys.executable, "-m", "meridian", "migrate", "--config", str(place.settings)]
     refused = subprocess.run(migrate, capture_output=True, text=True, check=False, timeout=60)
     assert (refused.returncode, "newer release" in refused.stderr) == (3, True)
+
+
+def test_no_command_but_init_makes_a_database(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path / "d", [HOME]).prepare()
+    place = deployment.place(HOME)
+    for each in place.folder.glob("region.sqlite3*"):
+        each.unlink()
+    config = ["--config", str(place.settings)]
+    for words in (
+        ["serve", *config, "--allow-file-seal"],
+        ["migrate", *config],
+        ["region", "restored", *config],
+        ["region", "rotate-kek", *config],
+        ["region", "audit-keys", *config],
+        ["outbox", "list", *config],
+        ["audit", "verify", "--against-db", *config],
+    ):
+        done = subprocess.run([sys.executable, "-m", "meridian", *words], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 3, (words, done.stderr)
+        assert f"no database at {place.folder}/region.sqlite3: run `meridian region init`" in done.stderr, words
+        assert list(place.folder.glob("region.sqlite3*")) == [], words

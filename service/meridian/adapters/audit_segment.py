@@ -44,7 +44,7 @@ class AuditDirectory:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as fault:
             os.close(descriptor)
-            raise BlockingIOError(errno.EWOULDBLOCK, f"the audit directory {path} is in use by another process") from fault
+            raise BlockingIOError(f"the audit directory {path} is in use by another process") from fault
         return cls(path, descriptor)
 
     def require_in_place(self) -> None:

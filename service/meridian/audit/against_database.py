@@ -17,7 +17,7 @@ from typing import Any, Final
 from meridian.audit.check_stream import Pin
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import AuditKeys
-from meridian.audit.verify import Expected, verify_directory
+from meridian.audit.verify import Expected, verify_directories
 from meridian.ports.audit_streams import KeyTrace, StreamRow
 from meridian.ports.store import UnitOfWork
 
@@ -74,12 +74,11 @@ def verify_against(directories: Sequence[Path], evidence: Evidence, keys: AuditK
     """
     mentions = Mentions(evidence)
     pins = {row.head.stream: [_pin(row)] for row in evidence.streams if row.head.sequence >= 0}
-    reports = [verify_directory(path, Expected(keys, keys.names.region, pins, mentions.visit)) for path in directories]
+    reports = verify_directories([(path, Expected(keys, keys.names.region, pins, mentions.visit)) for path in directories])
     found = {stream.stream: (report, stream) for report in reports for stream in report.streams}
     for row in evidence.streams:
         _compare_stream(reports[0], row, found.get(row.head.stream))
-    for report in reports:
-        _check_registered(report, {row.head.stream for row in evidence.streams})
+    _check_registered(reports, {row.head.stream for row in evidence.streams})
     _compare_mentions(reports[0], evidence, mentions)
     return reports
 
@@ -104,16 +103,17 @@ def _compare_stream(first: Report, row: StreamRow, found: tuple[Report, StreamRe
         report.add(Verdict.TAMPERED, stream.paths[-1], text)
 
 
-def _check_registered(report: Report, registered: set[str]) -> None:
+def _check_registered(reports: Sequence[Report], registered: set[str]) -> None:
     """A stream is known to the database, or is one that a known stream follows on: then it is of an earlier release, or the
     database was restored."""
-    known, by_name = set(registered), {stream.stream: stream for stream in report.streams}
-    for stream in report.streams:
+    found = [(report, stream) for report in reports for stream in report.streams]
+    known, by_name = set(registered), {stream.stream: stream for _, stream in found}
+    for _, stream in found:
         each = stream
         while each.stream in known and each.previous_stream in by_name and each.previous_stream not in known:
             known.add(each.previous_stream)
             each = by_name[each.previous_stream]
-    for stream in report.streams:
+    for report, stream in found:
         if stream.stream not in known:
             report.add(Verdict.TAMPERED, stream.paths[0], f"the database does not know stream {stream.stream}")
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from meridian.audit.chain import NO_HASH
+
+OVERDUE = 2
+"""How many intervals a digest may be late."""
 
 
 class Verdict(IntEnum):
@@ -59,6 +63,18 @@ class StreamReport:
     @property
     def previous_stream(self) -> str:
         return str(self.opening.get("previousStream", ""))
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its next digest should have been there when its last record was written."""
+        seconds = self.opening.get("digestSeconds")
+        if not isinstance(seconds, int | float) or not self.signed_until or not self.last_time:
+            return False
+        try:
+            last, signed = (datetime.fromisoformat(moment) for moment in (self.last_time, self.signed_until))
+        except ValueError:
+            return True
+        return last - signed > OVERDUE * timedelta(seconds=seconds)
 
 
 @dataclass(slots=True)

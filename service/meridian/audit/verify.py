@@ -7,9 +7,8 @@ Source: docs/spec/audit.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from meridian.audit.check_digests import check_digests
@@ -18,11 +17,10 @@ from meridian.audit.digest import SUFFIX as DIGEST_SUFFIX
 from meridian.audit.digest import Digest, read_digest
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError, RegionNames
+from meridian.audit.neighbours import ALONE, Neighbours, check_ends, neighbours_of, registered_in
 from meridian.audit.stream_files import SUFFIX, Head, digests_in, head_of, number_of, segment_name, segments_in, streams_of
 
 TIMES_READ_MAX = 3
-OVERDUE = 2
-"""How many intervals a digest may be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +50,31 @@ def verify_file(path: Path) -> Report:
     return report
 
 
-def verify_directory(directory: Path, expected: Expected) -> Report:
+def verify_directory(directory: Path, expected: Expected, neighbours: Neighbours = ALONE) -> Report:
     """Everything in one directory. A log that grows meanwhile is read again, three times at most."""
     for _ in range(TIMES_READ_MAX):
         before = digests_in(directory)
-        report = DirectoryCheck(directory, expected).run()
+        report = DirectoryCheck(directory, expected, neighbours).run()
         if digests_in(directory) == before:
             break
     return report
 
 
+def verify_directories(wanted: Sequence[tuple[Path, Expected]]) -> list[Report]:
+    """Several directories, whose streams may follow on each other's."""
+    told = neighbours_of([directory for directory, _ in wanted])
+    reports = [verify_directory(directory, expected, others) for (directory, expected), others in zip(wanted, told, strict=True)]
+    check_ends(reports)
+    return reports
+
+
 class DirectoryCheck:
     """The state of verifying one directory."""
 
-    def __init__(self, directory: Path, expected: Expected) -> None:
+    def __init__(self, directory: Path, expected: Expected, neighbours: Neighbours) -> None:
         self._directory = directory
         self._expected = expected
+        self._neighbours = neighbours
         self._report = Report(directory)
 
     def run(self) -> Report:
@@ -148,22 +155,24 @@ class DirectoryCheck:
                 self._report.add(Verdict.INCOMPLETE, digest.path, text)
         for segments in streams.values():
             self._pin(found, segments[0])
-        for stream, pins in self._expected.pins.items():
-            if stream in found:
-                found[stream].pins += pins
+        for pinned in (self._expected.pins, self._neighbours.pins):
+            for stream in found.keys() & pinned.keys():
+                found[stream].pins += pinned[stream]
         return found
 
     def _pin(self, found: Mapping[str, Vouchers], opening: Head) -> None:
-        registered = opening.record["meridian"].get("registered") if opening.is_opening else None
-        if not isinstance(registered, dict):
+        registered = registered_in(opening)
+        if registered is None:
             return
-        stream, sequence = str(registered.get("stream")), registered.get("seq")
-        if stream in found and isinstance(sequence, int) and sequence >= 0:
-            who = f"the database, by the StreamOpen of {opening.path.name},"
-            found[stream].pins.append(Pin(sequence, str(registered.get("hash")), who))
-        elif stream not in found and stream != opening.record["meridian"].get("previousStream"):
+        stream = registered.stream
+        if stream in found and registered.pin is not None:
+            found[stream].pins.append(registered.pin)
+        elif not self._is_here(stream, found) and stream != opening.record["meridian"].get("previousStream"):
             text = f"stream {stream}, which the database knew as the one before, is missing"
             self._report.add(Verdict.INCOMPLETE, opening.path, text, 1)
+
+    def _is_here(self, stream: str, own: Container[str]) -> bool:
+        return stream in own or stream in self._neighbours.streams
 
     # ---- what fits together
 
@@ -218,7 +227,7 @@ class DirectoryCheck:
                 report.add(Verdict.TAMPERED, stream.paths[0], text, 1)
             after[name] = stream
             before = known.get(name)
-            if name and before is None:
+            if name and not self._is_here(name, known):
                 report.add(Verdict.INCOMPLETE, stream.paths[0], f"the stream before it, {name}, is missing", 1)
             elif before is not None and before.finding is None and before.last_hash != stream.opening.get("previousHash"):
                 text = "the stream ends earlier, or otherwise, than the next stream says"
@@ -237,7 +246,7 @@ class DirectoryCheck:
             elif stream.is_closed:
                 text = f"the last {tail} records are unsigned: the digest that was made when the stream was closed is missing"
                 self._report.add(Verdict.INCOMPLETE, path, text)
-            elif _is_overdue(stream):
+            elif stream.is_overdue:
                 text = f"the last {tail} records are unsigned, although a digest was due after {stream.signed_until}"
                 self._report.add(Verdict.INCOMPLETE, path, text)
             elif stream.stream not in self._expected.pins:
@@ -283,14 +292,3 @@ def _vouch_backwards(stream: StreamReport, known: Mapping[str, StreamReport]) ->
             return
         before.vouched = before.records
         stream = before
-
-
-def _is_overdue(stream: StreamReport) -> bool:
-    seconds = stream.opening.get("digestSeconds")
-    if not isinstance(seconds, int | float) or not stream.signed_until or not stream.last_time:
-        return False
-    try:
-        last, signed = (datetime.fromisoformat(moment) for moment in (stream.last_time, stream.signed_until))
-    except ValueError:
-        return True
-    return last - signed > OVERDUE * timedelta(seconds=seconds)

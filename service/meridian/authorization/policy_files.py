@@ -88,6 +88,8 @@ def load_policies(directory: Path, schema: SchemaHandle) -> PolicySource:
 
 def read_texts(directory: Path) -> PolicyTexts:
     """The texts of every *.cedar file. Raises: PolicySetError where there is none, or one is no UTF-8; OSError."""
+    if not directory.is_dir():
+        raise PolicySetError([Fault(f"{directory}: no such folder")])
     texts = tuple((path.name, _text_of(path)) for path in sorted(directory.glob("*.cedar")))
     if not texts:
         raise PolicySetError([Fault(f"{directory}: no policy files")])

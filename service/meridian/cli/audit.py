@@ -12,7 +12,7 @@ import click
 from meridian.audit.against_database import Evidence, read_evidence, verify_against
 from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
 from meridian.audit.keys import AuditKeys, AuditKeysError
-from meridian.audit.verify import Expected, verify_directory, verify_file
+from meridian.audit.verify import Expected, verify_directories, verify_file
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.serve import settings_or_exit
 from meridian.cli.tables import print_table
@@ -57,11 +57,9 @@ def verify(
 
 
 def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
-    reports = []
-    for at, path in enumerate(paths):
-        expected = Expected(keys[at] if keys else None, regions[at] if regions else "")
-        reports.append(verify_directory(path, expected) if path.is_dir() else verify_file(path))
-    return reports
+    expected = [Expected(keys[at] if keys else None, regions[at] if regions else "") for at in range(len(paths))]
+    together = iter(verify_directories([(path, said) for path, said in zip(paths, expected, strict=True) if path.is_dir()]))
+    return [next(together) if path.is_dir() else verify_file(path) for path in paths]
 
 
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
@@ -84,10 +82,16 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
 
 async def _read(config: Path, database: str) -> tuple[Evidence, AuditKeys]:
     from meridian.adapters.audit_keys import published_keys
+    from meridian.adapters.store_sql.migrate import SchemaError, require_there
     from meridian.adapters.store_sql.store import SqlStore
     from meridian.engine.seals import SealError
     from meridian.errors import KmsError
 
+    try:
+        require_there(database)
+    except SchemaError as fault:
+        click.echo(f"{config}: {fault}", err=True)
+        sys.exit(Verdict.UNREADABLE)
     store = SqlStore.connect(database)
     try:
         async with store.reading() as uow:

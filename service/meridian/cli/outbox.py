@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from meridian.cli.exit_codes import SETUP
 from meridian.cli.serve import settings_or_exit
 from meridian.cli.tables import print_table
 
@@ -34,8 +36,14 @@ def list_entries(config: Path, output: str) -> None:
 
 
 async def _entries(database: str) -> list[Any]:
+    from meridian.adapters.store_sql.migrate import SchemaError, require_there
     from meridian.adapters.store_sql.store import SqlStore
 
+    try:
+        require_there(database)
+    except SchemaError as fault:
+        click.echo(f"database: {fault}", err=True)
+        sys.exit(SETUP)
     store = SqlStore.connect(database)
     try:
         async with store.reading() as uow:

@@ -185,8 +185,14 @@ def restored(config: Path) -> None:
     Its multi-Region keys serve what they have; none acts as primary until every other Region has answered.
     """
     from meridian.adapters.membership_words import note_restored
+    from meridian.bootstrap import StartupError, while_nobody_serves
 
-    number = _say(config, note_restored, "")
+    try:
+        with while_nobody_serves(settings_or_exit(config)):
+            number = _say(config, note_restored, "")
+    except StartupError as fault:
+        click.echo(f"nothing has changed: {fault}", err=True)
+        sys.exit(SETUP)
     click.echo(f"incarnation {number}; multi-Region keys reconcile when the Region serves")
 
 

@@ -112,10 +112,12 @@ async def _serve(settings: Settings) -> int:
 @click.option("--config", required=True, type=click.Path(path_type=Path))
 def migrate(config: Path) -> None:
     """Bring a Region's database to the schema of this release."""
-    from meridian.adapters.store_sql.migrate import SchemaError, head, upgrade
+    from meridian.adapters.store_sql.migrate import SchemaError, head, require_there, upgrade
 
+    database = settings_or_exit(config).database
     try:
-        asyncio.run(upgrade(settings_or_exit(config).database))
+        require_there(database)
+        asyncio.run(upgrade(database))
     except SchemaError as fault:
         click.echo(f"database: {fault}", err=True)
         sys.exit(SETUP)

@@ -57,8 +57,11 @@ async def _answer(place: Callable[[], Answer], _body: bytes) -> Answer:
 def listening_socket(address: str) -> socket.socket:
     """A socket that listens on `host:port`: who is told that the Region is ready can connect. Raises: OSError if the address is taken."""
     host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family)
+    try:
+        families = {found[0] for found in socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)}
+    except OSError as fault:
+        raise OSError(f"cannot listen on {address}: {fault.strerror or fault}") from fault
+    bound = socket.socket(socket.AF_INET if socket.AF_INET in families else socket.AF_INET6)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host.strip("[]"), int(port)))

@@ -37,6 +37,20 @@ def async_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+def database_name(url: str) -> str:
+    """The URL as it may be shown, without its password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def missing_file(url: str) -> str:
+    """The path of a database file that is not there, in a folder that is; otherwise empty, and connecting tells. Raises: ValueError."""
+    parsed = async_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return ""
+    path = Path(str(parsed.database))
+    return str(path) if path.parent.is_dir() and not path.exists() else ""
+
+
 def keep_private(url: str) -> None:
     """Where the database is a file, let its owner alone read it: made so before SQLite makes it for everybody, set so where it is not.
 

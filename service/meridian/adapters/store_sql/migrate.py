@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from meridian.adapters.store_sql.dialects import async_url, keep_private
+from meridian.adapters.store_sql.dialects import async_url, keep_private, missing_file
 
 
 class SchemaError(Exception):
@@ -40,6 +40,13 @@ def head() -> str:
     return found
 
 
+def require_there(url: str) -> None:
+    """Refuse a database file that is not there: SQLite would make an empty one, which looks like a Region's. Raises: SchemaError."""
+    path = missing_file(url)
+    if path:
+        raise SchemaError(f"no database at {path}: run `meridian region init`")
+
+
 async def upgrade(url: str) -> None:
     """Bring the database to this release's schema. Raises: SchemaError."""
 
@@ -62,7 +69,8 @@ async def current(url: str) -> str:
 
 
 async def require_current(url: str) -> None:
-    """Refuse a database of another release. Raises: SchemaError."""
+    """Refuse a database that is not there, or of another release. Raises: SchemaError."""
+    require_there(url)
     found = await current(url)
     _require_known(found)
     if found != head():
