@@ -148,10 +148,10 @@ def test_a_body_arrives_in_pieces_and_is_kept_where_it_is_wanted() -> None:
     for at in range(len(data)):
         assert read_by.stage is not Stage.COMPLETE
         read_by.feed(data[at : at + 1])
-    assert (read_by.stage, read_by.body) == (Stage.COMPLETE, b"hello")
+    assert (read_by.stage, read_by.take_body()) == (Stage.COMPLETE, b"hello")
     read_by.next()
     read_by.feed(b"\r\n" + request())
-    assert (read_by.stage, read_by.body) == (Stage.COMPLETE, b"")
+    assert (read_by.stage, read_by.take_body()) == (Stage.COMPLETE, b"")
 
 
 PROXIES: Networks = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
