@@ -69,8 +69,10 @@ def _scalar_check(field: FieldDescriptor) -> Check | None:
     if value_check is None and not required:
         return None
 
+    has_presence = field.has_presence
+
     def check(message: Any, prefix: str, faults: list[Fault]) -> None:
-        if message.HasField(name):
+        if message.HasField(name) if has_presence else getattr(message, name):
             if value_check is not None:
                 value_check(getattr(message, name), prefix + path, faults)
         elif required:
