@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -12,6 +13,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from meridian.cli.dev_files import HOST, free_port
 
 HOME, AWAY, ELSEWHERE = "us-east-1", "eu-west-1", "ap-south-1"
 MERIDIAN = Path(sys.executable).with_name("meridian")
@@ -29,13 +32,10 @@ def free_ports() -> tuple[int, int]:
     """Two runs of two ports that nobody listens on."""
     found: list[int] = []
     while len(found) < 2:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            try:
-                two.bind(("127.0.0.1", one.getsockname()[1] + 1))
-            except OSError:
-                continue
-            found.append(one.getsockname()[1])
+        first = free_port()
+        with socket.socket() as second, contextlib.suppress(OSError):
+            second.bind((HOST, first + 1))
+            found.append(first)
     return found[0], found[1]
 
 

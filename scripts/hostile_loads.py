@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from tests.adversary.raw_http import as_bytes, signed_headers
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST, DevFolder
+from meridian.cli.dev_files import HOST, DevFolder, free_port
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.kms.v1 import types_pb2 as t
@@ -159,7 +159,7 @@ LOADS = {
 def main(folder: Path, name: str) -> None:
     os.nice(19)
     region = Deployment(folder, [HOME])
-    region.folder = DevFolder(folder, [HOME], **json.loads((folder / "ports.json").read_text()))
+    region.folder = DevFolder(folder, [HOME], find_port=free_port, **json.loads((folder / "ports.json").read_text()))
     rate, attack = LOADS[name](region)
     print("prepared", flush=True)
     count = 0

@@ -19,32 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port, free_ports
+
 from meridian.bootstrap import initialise
-from meridian.cli.dev_files import HOST, DevFolder, RegionPlace, free_port
+from meridian.cli.dev_files import HOST, DevFolder, RegionPlace
 from meridian.client import Client, Endpoint
 from meridian.settings import load_settings
 
 START_SECONDS = 40.0
 HOME, AWAY = "us-east-1", "eu-west-1"
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that nobody listens on."""
-    while True:
-        first = free_port()
-        if first + count < 60000 and all(_is_free(first + n) for n in range(count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
 
 
 @dataclass
@@ -59,7 +42,9 @@ class Deployment:
 
     def prepare(self) -> Deployment:
         first = free_ports(2 * len(self.regions))
-        self.folder = DevFolder(self.root, self.regions, grpc_port=first, admin_port=first + len(self.regions), aws_port=None)
+        self.folder = DevFolder(
+            self.root, self.regions, grpc_port=first, admin_port=first + len(self.regions), aws_port=None, find_port=free_port
+        )
         self.folder.prepare(None)
         self.folder.write_settings({})
         fingerprints = {p.region: asyncio.run(initialise(load_settings(p.settings))) for p in self.folder.places}

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import threading
 
-from meridian.cli.dev_files import HOST, free_port
+from tests.ports import free_port
+
+from meridian.cli.dev_files import HOST
 
 CHUNK = 65536
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.databases import new_database
-from tests.deployment import HOME, Deployment, free_ports
+from tests.deployment import HOME, Deployment
+from tests.ports import free_ports
 
 from meridian.bootstrap import initialise
 from meridian.cli.dev_files import HOST

@@ -121,6 +121,12 @@ def is_map(field: FieldDescriptor) -> bool:
     return field.type == FieldDescriptor.TYPE_MESSAGE and bool(message_of(field).GetOptions().map_entry)
 
 
+def is_listed(field: FieldDescriptor) -> bool:
+    """Whether the field is a list of an answer in pages: it is sent also where it is empty, as AWS does."""
+    answer = field.containing_type
+    return field.is_repeated and not is_map(field) and answer is not None and "truncated" in answer.fields_by_name
+
+
 def is_secret(field: FieldDescriptor) -> bool:
     """Whether the field's value must never be shown."""
     return bool(field.GetOptions().Extensions[options_pb2.secret])

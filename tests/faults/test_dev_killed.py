@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.deployment import free_ports
+from tests.ports import free_ports
 
 
 def is_there(pid: int) -> bool:
@@ -38,3 +39,7 @@ def test_a_killed_deployment_takes_its_regions_with_it(tmp_path: Path) -> None:
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert left == []
+    for region in ("us-east-1", "eu-west-1"):
+        [stream] = (tmp_path / region / "audit").glob("*.jsonl")
+        last = json.loads(stream.read_text().splitlines()[-1])
+        assert last["eventName"] == "StreamClose", "its Regions are asked to end, and end in order"

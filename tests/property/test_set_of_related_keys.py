@@ -103,7 +103,7 @@ class RelatedKeys(RuleBasedStateMachine):
             return
         stored = self.stored[target] | state.material_ids  # the envelopes come along
         try:
-            adopted = adopt(row, target, Told(state, state.primary, b"", b""), [], serial, stored)
+            adopted = adopt(row, target, Told(state, state.primary, b"", b"", 0), [], serial, stored)
         except SetRefusal:
             return
         if adopted is None:

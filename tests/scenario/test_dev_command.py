@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.deployment import free_ports
+from tests.ports import free_port, free_ports
 
 from meridian.cli.dev_files import HOST, DevFolder
 from meridian.client import Client, Endpoint
@@ -106,15 +106,15 @@ def test_the_ports_of_the_aws_wire_follow_the_option_and_are_kept(tmp_path: Path
                 pass
     finally:
         assert interrupt(process)[0] == 0
-    folder = DevFolder(tmp_path / "d", ["us-east-1", "eu-west-1"], grpc_port=1, admin_port=3, aws_port=None)
+    folder = DevFolder(tmp_path / "d", ["us-east-1", "eu-west-1"], grpc_port=1, admin_port=3, aws_port=None, find_port=free_port)
     assert [place.aws_port for place in folder.places] == [aws, aws + 1]
-    free = DevFolder(tmp_path / "e", ["us-east-1"], grpc_port=1, admin_port=3, aws_port=None)
+    free = DevFolder(tmp_path / "e", ["us-east-1"], grpc_port=1, admin_port=3, aws_port=None, find_port=free_port)
     assert free.places[0].aws_port not in (aws, 0)
 
 
 @pytest.mark.timeout(60)
 def test_what_it_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
-    folder = DevFolder(tmp_path / "d", ["us-east-1"], grpc_port=1, admin_port=2, aws_port=None)
+    folder = DevFolder(tmp_path / "d", ["us-east-1"], grpc_port=1, admin_port=2, aws_port=None, find_port=free_port)
     folder.prepare(None)
     folder.write_settings({})
     private = [p for p in folder.root.rglob("*") if p.is_file()]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.deployment import free_ports
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from meridian.cli.dev_files import DevFolder, RegionPlace
+from meridian.cli.dev_files import DevFolder, RegionPlace, free_port
 from meridian.cli.exit_codes import OK, SETUP
 from meridian.cli.private_files import append_private, write_private
 from meridian.cli.tables import print_table
@@ -45,7 +45,7 @@ def dev(data: Path | None, regions: str, principals: Path | None, ephemeral: boo
 
 
 def _run(root: Path, names: list[str], principals: Path | None, ports: dict[str, Any]) -> int:
-    folder = DevFolder(root, names, **ports)
+    folder = DevFolder(root, names, find_port=free_port, **ports)
     folder.prepare(principals)
     folder.write_settings({})
     return asyncio.run(Deployment(folder).run())

@@ -5,10 +5,12 @@ Authorities, seals and databases are made once and kept; certificates live a day
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import tomllib
 from base64 import b32encode, b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -25,6 +27,11 @@ from meridian.domain.peers import region_server_name
 
 TRUST_DOMAIN: Final = "dev.meridian.internal"
 HOST: Final = "127.0.0.1"
+FIRST_PORT: Final = 10_000
+OUTGOING_PORT: Final = 32_768
+"""Where the ports begin that Linux gives to outgoing connections."""
+
+FindPort = Callable[[], int]
 RENEW_BEFORE: Final = timedelta(hours=12)
 DEFAULT_CALLER: Final = "alice"
 AWS_CALLER: Final = "developer"
@@ -77,9 +84,12 @@ def labels_of(region: str) -> tuple[str, ...]:
 class DevFolder:
     """The folder of a development deployment."""
 
-    def __init__(self, root: Path, regions: list[str], *, grpc_port: int, admin_port: int, aws_port: int | None) -> None:
-        """Ports of the first Region; the next has the next ones. Without `aws_port` each AWS wire has a free port, kept."""
+    def __init__(
+        self, root: Path, regions: list[str], *, grpc_port: int, admin_port: int, aws_port: int | None, find_port: FindPort
+    ) -> None:
+        """Ports of the first Region; the next has the next ones. Without `aws_port` each AWS wire has a port that is found, kept."""
         self.root = root
+        self._find_port = find_port
         self._clock = SystemClock()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         in_a_row = {} if aws_port is None else {region: aws_port + at for at, region in enumerate(regions)}
@@ -127,7 +137,7 @@ class DevFolder:
         ports |= given
         for region in regions:
             if region not in ports:
-                ports[region] = free_port()
+                ports[region] = self._find_port()
         write_private(path, json.dumps(ports).encode())
         return ports
 
@@ -213,10 +223,13 @@ def region_spiffe_id(region: str) -> str:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody listens on now, outside those that the system gives to outgoing connections: one that is
+    kept must be free at every start."""
+    while True:
+        port = FIRST_PORT + int.from_bytes(OsEntropy().random_bytes(4)) % (OUTGOING_PORT - FIRST_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def _write_files(path: Path, files: CertificateFiles) -> None:

@@ -13,12 +13,15 @@ from pathlib import Path
 import click
 import structlog
 
+from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings, SettingsError, load_settings
 
 DRAIN_SECONDS = 8.0
 STOP_SECONDS = 8.0
+END_SECONDS = 4.0
+"""What is left when everything has been stopped: threads that have to return, the interpreter. Then the process ends, whatever hangs."""
 GC_ALLOCATIONS = 10_000
 
 
@@ -77,33 +80,26 @@ def serve(config: Path, allow_file_seal: bool) -> None:
 async def _serve(settings: Settings) -> int:
     from meridian.bootstrap import Region, StartupError
 
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        if ended.is_set():
-            sys.exit(OTHER)
-        ended.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    ending = Ending(DRAIN_SECONDS + STOP_SECONDS + END_SECONDS)
     try:
         region = await Region.start(settings)
     except StartupError as fault:
         click.echo(f"cannot start: {fault}", err=True)
         return SETUP
     # What was built at start lives as long as the process; the collector need not look at it again and again.
+    loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, region.reload)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 20, 50)
     click.echo(f"ready {settings.region}")
     sys.stdout.flush()
-    asked = loop.create_task(ended.wait())
+    asked = loop.create_task(ending.asked())
     unasked = loop.create_task(region.ended())
     await asyncio.wait({asked, unasked}, return_when=asyncio.FIRST_COMPLETED)
     if unasked.done():
         click.echo(f"ends: {unasked.result()}", err=True)
+        ending.ask()
     await asyncio.wait_for(region.stop(DRAIN_SECONDS), DRAIN_SECONDS + STOP_SECONDS)
     return OTHER if unasked.done() else OK
 

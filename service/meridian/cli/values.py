@@ -11,7 +11,7 @@ from typing import Any
 import click
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_map, is_secret, message_of
+from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_listed, is_map, is_secret, message_of
 from meridian.cli.tables import print_table
 
 
@@ -93,7 +93,7 @@ def as_json(message: Any) -> dict[str, Any]:
     for field in message.DESCRIPTOR.fields:
         value = getattr(message, field.name)
         if field.is_repeated:
-            if value:
+            if value or is_listed(field):
                 shown[aws_member_name(field)] = dict(value) if is_map(field) else [_json_value(field, item) for item in value]
         elif field.type == FieldDescriptor.TYPE_ENUM:
             if value:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from meridian.cli.dev_files import DevFolder
+from meridian.cli.dev_files import DevFolder, free_port
 from meridian.settings import SettingsError, is_loopback, load_settings
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     """Settings as `meridian dev` writes them."""
-    folder = DevFolder(tmp_path, ["us-east-1"], grpc_port=7401, admin_port=7601, aws_port=7501)
+    folder = DevFolder(tmp_path, ["us-east-1"], grpc_port=7401, admin_port=7601, aws_port=7501, find_port=free_port)
     folder.prepare(None)
     folder.write_settings({})
     return folder.places[0].settings

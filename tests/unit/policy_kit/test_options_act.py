@@ -46,7 +46,8 @@ def test_explain_decides_by_the_policy_of_the_key(policies: Callable[..., Path],
 
 def test_validate_tells_notes_where_they_are_wanted(policies: Callable[..., Path], policy_json: Callable[..., Any]) -> None:
     """--notes and --no-notes."""
-    folder = policies(f'@id("p") @layer("account") @reason("r") {ANN} when {{ context.request.mfaPresent }};')
+    condition = 'context.request has sourceIp && context.request.sourceIp == ip("10.0.0.1")'
+    folder = policies(f'@id("p") @layer("account") @reason("r") {ANN} when {{ {condition} }};')
     findings = {option: policy_json("validate", folder, option)["findings"] for option in ("--notes", "--no-notes")}
     assert [found["severity"] for found in findings["--notes"] if found["severity"] == "note"]
     assert not [found["severity"] for found in findings["--no-notes"] if found["severity"] == "note"]

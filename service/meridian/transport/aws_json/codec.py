@@ -16,7 +16,7 @@ import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.catalog import aws_member_name, enum_aws_value, enum_of, enum_values, is_map, lower_camel, message_of
+from meridian.catalog import aws_member_name, enum_aws_value, enum_of, enum_values, is_listed, is_map, lower_camel, message_of
 from meridian.errors import SerializationException, ValidationException
 from meridian.transport.aws_json.strict_json import parse
 
@@ -145,21 +145,20 @@ def write(message: Message) -> bytes:
 
 
 def _document(message: Any) -> dict[str, Any]:
-    is_listing = "truncated" in message.DESCRIPTOR.fields_by_name
     document = {}
     for name, field in _members(message.DESCRIPTOR).items():
-        value = _shown(message, field, is_listing=is_listing)
+        value = _shown(message, field)
         if value is not None:
             document[name] = value
     return document
 
 
-def _shown(message: Any, field: FieldDescriptor, *, is_listing: bool) -> Any:
+def _shown(message: Any, field: FieldDescriptor) -> Any:
     value = getattr(message, field.name)
     if is_map(field):
         return dict(value) or None
     if field.is_repeated:
-        return [_value(field, item) for item in value] if value or is_listing else None
+        return [_value(field, item) for item in value] if value or is_listed(field) else None
     if field.type == FieldDescriptor.TYPE_ENUM:
         return enum_aws_value(field, value) or None
     return _value(field, value) if message.HasField(field.name) else None
