@@ -7,8 +7,8 @@ from pathlib import Path
 
 from meridian.authorization.aws_policy.condition_keys import GLOBAL_KEYS, KMS_KEYS, ConditionKey
 from meridian.authorization.aws_policy.conditions import NEVER, presence_of
+from meridian.authorization.packaged import policy_folder, schema_text
 from meridian.authorization.schema_model import SchemaModel
-from meridian.bootstrap import policy_folder, schema_text
 from meridian.policy_kit.suites import Suite, load_suites
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,8 +11,6 @@ import os
 import resource
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -44,6 +42,7 @@ from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import PolicySyntaxError, SchemaHandle
+from meridian.authorization.packaged import schema_text
 from meridian.authorization.policy_files import PolicySetError, load_policies
 from meridian.authorization.self_test import UnsoundEvaluatorError, require_sound_evaluator
 from meridian.catalog import ACCESS, rpcs, served_rpcs
@@ -172,17 +171,6 @@ def naming(setting: str) -> Iterator[None]:
         yield
     except FAULTS as fault:
         raise StartupError(f"{setting}: {_text(fault)}") from fault
-
-
-def policy_folder() -> Path:
-    """The policy schema and default policies that come with the package."""
-    packaged = Path(str(files("meridian"))) / "policy"
-    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "policy"
-
-
-def schema_text() -> str:
-    """The policy schema."""
-    return (policy_folder() / "meridian.cedarschema").read_text()
 
 
 def seals_of(settings: Settings) -> list[Seal]:

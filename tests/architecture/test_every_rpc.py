@@ -10,8 +10,8 @@ import pytest
 
 from meridian import errors
 from meridian.authorization.facts import _READERS, _REQUEST_READERS
+from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
-from meridian.bootstrap import schema_text
 from meridian.catalog import ACCESS, enum_of, enum_values, rpcs, served_rpcs
 from meridian.domain.applicability import CRYPTOGRAPHIC
 from meridian.domain.key_state import TABLE as STATES

@@ -25,9 +25,9 @@ from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.evaluator import SchemaHandle, format_policies, policies_as_json
 from meridian.authorization.key_policies import KeyPolicyReader
+from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.authorization.slices import SliceCompiler
-from meridian.bootstrap import schema_text
 from meridian.catalog import Rpc, is_map, rpcs
 from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
 from meridian.crypto.certificate_uris import certificate_uris

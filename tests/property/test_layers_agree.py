@@ -33,11 +33,11 @@ from meridian.authorization.entities import (
 from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
 from meridian.authorization.facts import ABSENT, CallFacts, cedar_time
 from meridian.authorization.key_policies import KeyPolicyReader
+from meridian.authorization.packaged import policy_folder, schema_text
 from meridian.authorization.policies import Policy
 from meridian.authorization.policy_files import PolicySource, load_policies
 from meridian.authorization.request_context import TAG_ENTITIES
 from meridian.authorization.schema_model import SchemaModel
-from meridian.bootstrap import policy_folder, schema_text
 from meridian.catalog import rpcs
 from meridian.domain.any_case import any_case
 from meridian.domain.call import Call, Evidence

@@ -14,9 +14,9 @@ from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
 from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
 from meridian.authorization.facts import PlainFacts
+from meridian.authorization.packaged import policy_folder, schema_text
 from meridian.authorization.policy_files import PolicySource, load_policies
 from meridian.authorization.request_context import TAG_ENTITIES
-from meridian.bootstrap import policy_folder, schema_text
 from meridian.domain.any_case import any_case
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.bootstrap import policy_folder
+from meridian.authorization.packaged import policy_folder
 from meridian.cli.private_files import write_private
 from meridian.crypto.certificate_life import certificate_life
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf

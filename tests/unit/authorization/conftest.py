@@ -12,8 +12,8 @@ import pytest
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import SchemaHandle, policies_as_json
+from meridian.authorization.packaged import policy_folder, schema_text
 from meridian.authorization.policy_files import load_policies
-from meridian.bootstrap import policy_folder, schema_text
 from meridian.domain.call import Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.limits import Limits

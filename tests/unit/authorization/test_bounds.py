@@ -138,7 +138,7 @@ def verdict(text: str, folder: Path) -> str:
     """What becomes of the text as a key policy and as a file."""
     from datetime import UTC, datetime
 
-    from meridian.bootstrap import schema_text
+    from meridian.authorization.packaged import schema_text
     from meridian.domain.key import KeySpec, KeyState, KeyUsage, Origin
 
     limits = Limits(key_policy_bytes=2**30)

@@ -11,8 +11,8 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.authorization.facts import ABSENT, CallFacts
+from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
-from meridian.bootstrap import schema_text
 from meridian.catalog import Requirement, Rpc, enum_values, is_map, served_rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant

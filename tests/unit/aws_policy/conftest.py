@@ -16,9 +16,9 @@ from meridian.authorization.aws_policy.convert import Converted, KeyName, conver
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import SchemaHandle, format_policies, policies_as_json
 from meridian.authorization.key_policies import KeyPolicyReader
+from meridian.authorization.packaged import schema_text
 from meridian.authorization.policy_files import load_policies
 from meridian.authorization.schema_model import SchemaModel
-from meridian.bootstrap import schema_text
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.policy_kit.fixtures import fixtures_of

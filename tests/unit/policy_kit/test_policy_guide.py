@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from meridian.authorization.evaluator import SchemaHandle, validation_faults
-from meridian.bootstrap import schema_text
+from meridian.authorization.packaged import schema_text
 from meridian.cli.main import main
 from meridian.policy_kit.lint import RULES
 

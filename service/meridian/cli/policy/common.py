@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from meridian.authorization.entities import Surroundings
+from meridian.authorization.packaged import policy_folder
 from meridian.authorization.policy_files import PolicySetError
-from meridian.bootstrap import policy_folder
 from meridian.cli.exit_codes import SETUP
 from meridian.policy_kit.rows import RowError, surroundings_of
 

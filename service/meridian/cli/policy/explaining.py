@@ -13,7 +13,7 @@ import yaml
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.explain import explain as explain_request
-from meridian.bootstrap import schema_text
+from meridian.authorization.packaged import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
 from meridian.cli.policy.common import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
 from meridian.domain.policy_answer import Explanation

@@ -11,8 +11,8 @@ import click
 from meridian.authorization.aws_policy.convert import Converted, KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.evaluator import format_policies
+from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
-from meridian.bootstrap import schema_text
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, output_option, show
 from meridian.domain.identifiers import parse_key_reference
