@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.ports import free_port, free_ports
 
-from meridian.bootstrap import initialise
+from meridian.bootstrap.commands import initialise
 from meridian.cli.dev_files import HOST, DevFolder, RegionPlace
 from meridian.client import Client, Endpoint
 from meridian.settings import load_settings

@@ -16,7 +16,7 @@ from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 from tests.ports import free_ports
 
-from meridian.bootstrap import initialise
+from meridian.bootstrap.commands import initialise
 from meridian.cli.dev_files import HOST
 from meridian.client import Client, Endpoint
 from meridian.settings import load_settings

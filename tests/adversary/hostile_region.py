@@ -18,7 +18,7 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.bootstrap import seals_of
+from meridian.bootstrap.database import seals_of
 from meridian.cli.dev_files import HOST
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.key_material import material_id

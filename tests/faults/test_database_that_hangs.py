@@ -13,7 +13,7 @@ from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 from tests.network import Relay
 
-from meridian.bootstrap import initialise
+from meridian.bootstrap.commands import initialise
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.settings import load_settings

@@ -51,9 +51,10 @@ def test_plaintexts_data_keys_and_tokens_are_in_no_file(own_regions: Deployment)
 def test_the_database_alone_holds_no_readable_material(own_regions: Deployment) -> None:
     """The seal opens a row; nothing that is stored equals what it opens to."""
     from meridian.adapters.clock_system import SystemClock
+    from meridian.adapters.engine_in_process import open_engine
     from meridian.adapters.entropy_os import OsEntropy
     from meridian.adapters.store_sql.store import SqlStore
-    from meridian.bootstrap import open_engine, seals_of
+    from meridian.bootstrap.database import seals_of
     from meridian.settings import load_settings
 
     own_regions.start(HOME)

@@ -34,7 +34,8 @@ def region() -> None:
 @CONFIG
 def init(config: Path) -> None:
     """Make a Region's database and keyring, and print the fingerprint that its peers must be given."""
-    from meridian.bootstrap import StartupError, initialise
+    from meridian.bootstrap.commands import initialise
+    from meridian.bootstrap.startup import StartupError
 
     try:
         click.echo(asyncio.run(initialise(settings_or_exit(config))))
@@ -77,7 +78,8 @@ def rotate_audit_key(config: Path) -> None:
 @CONFIG
 def audit_keys(config: Path) -> None:
     """Print the public halves of the Region's audit keys, to be kept where nobody who can change the log can change them."""
-    from meridian.bootstrap import StartupError, read_audit_keys
+    from meridian.bootstrap.commands import read_audit_keys
+    from meridian.bootstrap.startup import StartupError
 
     try:
         click.echo(asyncio.run(read_audit_keys(settings_or_exit(config))).to_json().decode(), nl=False)
@@ -87,7 +89,8 @@ def audit_keys(config: Path) -> None:
 
 
 def _turn(config: Path, turn: Any, name: str) -> None:
-    from meridian.bootstrap import StartupError, turn_keyring
+    from meridian.bootstrap.commands import turn_keyring
+    from meridian.bootstrap.startup import StartupError
 
     try:
         number = asyncio.run(turn_keyring(settings_or_exit(config), turn))
@@ -185,7 +188,8 @@ def restored(config: Path) -> None:
     Its multi-Region keys serve what they have; none acts as primary until every other Region has answered.
     """
     from meridian.adapters.membership_words import note_restored
-    from meridian.bootstrap import StartupError, while_nobody_serves
+    from meridian.bootstrap.commands import while_nobody_serves
+    from meridian.bootstrap.startup import StartupError
 
     try:
         with while_nobody_serves(settings_or_exit(config)):
@@ -197,7 +201,8 @@ def restored(config: Path) -> None:
 
 
 def _say(config: Path, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
-    from meridian.bootstrap import StartupError, say_word
+    from meridian.bootstrap.commands import say_word
+    from meridian.bootstrap.startup import StartupError
 
     settings = settings_or_exit(config)
     if about and about not in {peer.region for peer in settings.peers}:

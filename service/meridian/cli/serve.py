@@ -78,7 +78,8 @@ def serve(config: Path, allow_file_seal: bool) -> None:
 
 
 async def _serve(settings: Settings) -> int:
-    from meridian.bootstrap import Region, StartupError
+    from meridian.bootstrap.region import Region
+    from meridian.bootstrap.startup import StartupError
 
     ending = Ending(DRAIN_SECONDS + STOP_SECONDS + END_SECONDS)
     try:

@@ -1,0 +1,89 @@
+"""What an operator does to a Region's database while it does not serve."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+
+from meridian.adapters.audit_keys import published_keys
+from meridian.adapters.audit_segment import AuditDirectory
+from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.engine_in_process import open_engine
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.security_events import EventsOfCommand
+from meridian.adapters.store_sql.migrate import require_current, upgrade
+from meridian.adapters.store_sql.store import SqlStore
+from meridian.audit.keys import AuditKeys
+from meridian.bootstrap.database import seals_of, stored_identity
+from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
+from meridian.engine.seals import Seal, SealError
+from meridian.ports.entropy import Entropy
+from meridian.ports.store import Store
+from meridian.ports.store_faults import VersionConflict
+from meridian.settings import Settings
+
+
+@contextlib.asynccontextmanager
+async def _store_of(settings: Settings) -> AsyncIterator[SqlStore]:
+    """The Region's store, of this release's schema. Raises: StartupError, for what fails in here as well."""
+    try:
+        with naming("database"):
+            await require_current(settings.database)
+        store = SqlStore.connect(settings.database)
+        try:
+            yield store
+        finally:
+            await store.close()
+    except (*FAULTS, VersionConflict) as fault:
+        raise StartupError(text_of(fault)) from fault
+
+
+async def initialise(settings: Settings) -> str:
+    """Migrate the database and make the keyring where there is none; the answer is the Region's transport fingerprint.
+
+    Raises: StartupError.
+    """
+    with naming("database"):
+        await upgrade(settings.database)
+    async with _store_of(settings) as store:
+        identity = await stored_identity(store, settings)
+        with naming("seals"):
+            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand())
+        await engine.audit_signer(store, SystemClock().now())
+        return engine.transport_fingerprint()
+
+
+async def turn_keyring(settings: Settings, turn: Callable[[Store, Sequence[Seal], Entropy], Awaitable[int]]) -> int:
+    """Turn a level of the Region's key hierarchy; the answer is the number of the new key. Raises: StartupError."""
+    async with _store_of(settings) as store:
+        return await turn(store, seals_of(settings), OsEntropy())
+
+
+async def read_audit_keys(settings: Settings) -> AuditKeys:
+    """The public halves of the Region's audit keys. Raises: StartupError."""
+    async with _store_of(settings) as store, store.reading() as uow:
+        identity = await uow.region.identity()
+        if identity is None:
+            raise SealError("the Region is not initialised")
+        return await published_keys(uow, identity)
+
+
+async def say_word(settings: Settings, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
+    """An operator's word about another Region, kept in this one. Raises: StartupError."""
+    async with _store_of(settings) as store:
+        return await word(store, OsEntropy(), about)
+
+
+@contextlib.contextmanager
+def while_nobody_serves(settings: Settings) -> Iterator[None]:
+    """No process with these settings serves now, nor begins to in here. Raises: StartupError."""
+    path = settings.audit.directory
+    if not path.is_dir():
+        yield
+        return
+    try:
+        taken = AuditDirectory.take(path)
+    except OSError as fault:
+        raise StartupError(f"the Region may be serving, stop it first: {text_of(fault)}") from fault
+    with contextlib.closing(taken):
+        yield

@@ -1,0 +1,182 @@
+"""What everything else of a Region is made from: its store, keys, log, policies and identity, opened in the order that a start needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from meridian.adapters.audit_file import AuditFile, Opening, SegmentRules
+from meridian.adapters.audit_keys import names_of
+from meridian.adapters.audit_segment import AuditDirectory
+from meridian.adapters.audit_stream import FileAuditStream
+from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.heavy_workers import HeavyWorkers
+from meridian.adapters.security_events import ReportedSecurityEvents
+from meridian.adapters.separate_processes import SeparateProcesses
+from meridian.adapters.store_cache import CachedKeys
+from meridian.adapters.store_sql.store import SqlStore
+from meridian.audit.keys import KEYS_FILE
+from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.entities import Surroundings
+from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.packaged import schema_text
+from meridian.authorization.policy_files import load_policies
+from meridian.authorization.self_test import require_sound_evaluator
+from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
+from meridian.bootstrap.startup import naming
+from meridian.catalog import served_rpcs
+from meridian.identity import Identity
+from meridian.pipeline.audit import Audit
+from meridian.pipeline.binding import BindingError
+from meridian.ports.store_rows import RegionIdentity
+from meridian.settings import AuditSettings, Settings
+from meridian.short_turns import ShortTurns
+from meridian.workers.audit_heads import AuditHeads
+from meridian.workers.periodic import Supervisor, wait_for_real
+from meridian.workers.usage import LastUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Workplaces:
+    """Where work runs that would hold up the event loop."""
+
+    turns: ShortTurns
+    heavy: HeavyWorkers
+    held: SeparateProcesses
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """One of each, as every file of this room uses them."""
+
+    settings: Settings
+    clock: SystemClock
+    entropy: OsEntropy
+    registry: CollectorRegistry
+    stack: AsyncExitStack
+    supervisor: Supervisor
+    events: ReportedSecurityEvents
+    work: Workplaces
+    store: SqlStore
+    identity: RegionIdentity
+    files: Identity
+    engine: InProcessCryptoEngine
+    authorizer: Authorizer
+    stream: FileAuditStream
+    heads: AuditHeads
+    audit: Audit
+    directory: CachedKeys
+    usage: LastUsage
+
+    @property
+    def region_labels(self) -> Mapping[str, tuple[str, ...]]:
+        """The labels of every Region that the settings name."""
+        return _labels(self.settings)
+
+
+async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: AsyncExitStack) -> Core:
+    """Nothing of it listens. What must be released again is left to the stack. Raises: StartupError, or one of its `FAULTS`."""
+    clock, entropy, registry = SystemClock(), OsEntropy(), CollectorRegistry()
+    with naming("database"):
+        await require_own_release(settings.database)
+    store = SqlStore.connect(settings.database)
+    stack.push_async_callback(store.close)
+    identity = await stored_identity(store, settings)
+    events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
+    work = _workplaces(settings, stack)
+    usage = LastUsage(store, settings.limits.usage_seconds)
+    files = Identity(settings, clock)
+    with naming("seals"):
+        engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events)
+    with naming("policies"):
+        authorizer = _authorizer(settings, work)
+    with naming("audit.directory"):
+        signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
+        opening = await _opening(store, identity, settings.replica, entropy.uuid())
+        audit_directory.write(KEYS_FILE, keys.to_json())
+        stream = _stream(settings.audit, AuditFile.open(audit_directory, opening, _rules(settings.audit), signer, clock), events)
+    heads = AuditHeads(store=store, stream=stream, engine=engine, events=events)
+    stack.push_async_callback(heads.close)
+    stack.push_async_callback(stream.close)
+    await heads.look()
+    stack.push_async_callback(events.tell, stream.append)
+    audit = Audit(stream=stream, store=store, identity=identity, replica=settings.replica, clock=clock, entropy=entropy, usage=usage)
+    await audit.ship()
+    directory = CachedKeys(store, clock, engine.forget)
+    await directory.start()
+    return Core(
+        settings=settings,
+        clock=clock,
+        entropy=entropy,
+        registry=registry,
+        stack=stack,
+        supervisor=Supervisor(clock=clock, events=events, pause=wait_for_real),
+        events=events,
+        work=work,
+        store=store,
+        identity=identity,
+        files=files,
+        engine=engine,
+        authorizer=authorizer,
+        stream=stream,
+        heads=heads,
+        audit=audit,
+        directory=directory,
+        usage=usage,
+    )
+
+
+def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    return {name: row.labels for name, row in settings.regions.items()}
+
+
+def _workplaces(settings: Settings, stack: AsyncExitStack) -> Workplaces:
+    limits, turns = settings.limits, ShortTurns()
+    held = SeparateProcesses(
+        most=limits.heavy_processes, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=limits.heavy_answer_seconds
+    )
+    heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
+    stack.callback(heavy.close)
+    stack.callback(held.close)
+    return Workplaces(turns, heavy, held)
+
+
+def _authorizer(settings: Settings, work: Workplaces) -> Authorizer:
+    text = schema_text()
+    schema = SchemaHandle(text)
+    require_sound_evaluator(schema)
+    org_units = {account: row.org_units for account, row in settings.accounts.items()}
+    around = Surroundings(org_units=org_units, region_labels=_labels(settings))
+    source = load_policies(settings.policies, schema)
+    authorizer = Authorizer(schema_text=text, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json)
+    unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
+    if unknown:
+        raise BindingError(f"permissions that the policy schema does not know: {', '.join(sorted(unknown))}")
+    return authorizer
+
+
+async def _opening(store: SqlStore, identity: RegionIdentity, replica: str, stream: str) -> Opening:
+    """A new stream of this process, registered in the database as the one after the newest there."""
+    async with store.transaction() as uow:
+        before = await uow.audit_streams.newest(replica)
+        await uow.audit_streams.open(stream, replica, now=await uow.region.now())
+    return Opening(names_of(identity), replica, identity.incarnation, stream, before.head if before else None)
+
+
+def _rules(settings: AuditSettings) -> SegmentRules:
+    return SegmentRules(settings.segment_bytes, settings.segment_seconds, settings.reserve_bytes)
+
+
+def _stream(settings: AuditSettings, file: AuditFile, events: ReportedSecurityEvents) -> FileAuditStream:
+    return FileAuditStream(
+        file,
+        events,
+        max_wait_seconds=settings.max_wait_seconds,
+        max_batch=settings.max_batch,
+        sink_timeout_seconds=settings.sink_timeout_seconds,
+    )

@@ -1,0 +1,45 @@
+"""A Region's own database: is it of this release, and does it belong to the Region of the settings?"""
+
+from __future__ import annotations
+
+from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.security_events import log_event
+from meridian.adapters.store_sql.dialects import database_name
+from meridian.adapters.store_sql.migrate import DatabaseAheadError, require_current
+from meridian.adapters.store_sql.store import SqlStore
+from meridian.engine.seals import FileSeal, PassphraseSeal, Seal
+from meridian.ports.security_events import SecurityEvent
+from meridian.ports.store_rows import RegionIdentity
+from meridian.settings import FileSealSettings, Settings
+
+
+def seals_of(settings: Settings) -> list[Seal]:
+    """The configured seals of the root key."""
+    return [
+        FileSeal(s.path) if isinstance(s, FileSealSettings) else PassphraseSeal(s.passphrase_file, s.time_cost, s.memory_kib, s.parallelism)
+        for s in settings.seals
+    ]
+
+
+async def require_own_release(database: str) -> None:
+    """Raises: SchemaError. A database of a newer release is told in the log alone: there is no audit stream yet."""
+    try:
+        await require_current(database)
+    except DatabaseAheadError as fault:
+        log_event(SecurityEvent.DATABASE_AHEAD, "database", 1, {"reason": str(fault)})
+        raise
+
+
+async def stored_identity(store: SqlStore, settings: Settings) -> RegionIdentity:
+    """The stored names of the Region, stored now if there are none. Raises: ValueError if the settings say otherwise."""
+    async with store.transaction() as uow:
+        stored = await uow.region.identity()
+        if stored is None:
+            stored = RegionIdentity(settings.deployment, settings.partition, settings.region, 0, SystemClock().now())
+            await uow.region.initialise(stored)
+    wanted = {"deployment": settings.deployment, "partition": settings.partition, "region": settings.region}
+    for name, value in wanted.items():
+        if getattr(stored, name) != value:
+            belongs = f"the database belongs to {name} {getattr(stored, name)}, the settings say {value}"
+            raise ValueError(f"{name}: {belongs}; it is {database_name(settings.database)}")
+    return stored

@@ -1,0 +1,65 @@
+"""THE list of what a Region does by time."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from meridian.adapters.security_events import TOLD_SECONDS
+from meridian.adapters.store_cache import READING_SECONDS
+from meridian.bootstrap.core import Core
+from meridian.bootstrap.operations import UseCases
+from meridian.bootstrap.replication import Inbound, Outbound
+from meridian.workers.certificate_expiry import CertificateExpiry
+from meridian.workers.clock_watch import ClockWatch
+from meridian.workers.loop_lag import LoopLag
+from meridian.workers.periodic import PATIENT_SECONDS, URGENT_SECONDS, Job
+from meridian.workers.policy_files import PolicyFilesWorker
+from meridian.workers.pruning import PruneWorker
+from meridian.workers.reloaded_files import ReloadedFilesWorker
+from meridian.workers.rewrap import RewrapWorker
+
+TRANSPORT_KEY_SECONDS: Final = 3600.0
+SHIPPED_SECONDS: Final = 1.0
+
+
+def run_jobs(
+    core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, policies: PolicyFilesWorker, files: ReloadedFilesWorker
+) -> None:
+    """Begin them all, and register what each sets aside."""
+    limits = core.settings.limits
+    rewrap = RewrapWorker(
+        store=core.store, engine=core.engine, directory=core.directory, limits=limits, clock=core.clock, events=core.events
+    )
+    for job in (
+        Job("change feed", core.directory.read_changes, READING_SECONDS, URGENT_SECONDS),
+        Job("audit shipping", core.audit.ship, SHIPPED_SECONDS, URGENT_SECONDS),
+        Job("audit log", core.stream.probe, SHIPPED_SECONDS, URGENT_SECONDS),
+        Job("security events", partial(core.events.tell, core.stream.append), TOLD_SECONDS, URGENT_SECONDS),
+        Job("transport keys", partial(_renew_transport_keys, core), TRANSPORT_KEY_SECONDS, PATIENT_SECONDS),
+        core.heads.job(),
+        *outbound.outbox.jobs(),
+        inbound.reservations.job(),
+        inbound.membership.job(),
+        core.usage.job(),
+        *inbound.comparing.jobs(),
+        cases.schedule.job(),
+        rewrap.job(),
+        policies.job(),
+        PruneWorker(store=core.store, limits=limits).job(),
+        files.job(),
+        CertificateExpiry(core.files.certificates, core.clock, core.registry).job(),
+        ClockWatch(core.clock, core.events).job(),
+    ):
+        core.supervisor.run(job)
+    lag = LoopLag(core.clock, limits.loop_lag_look_seconds)
+    core.registry.register(lag)
+    core.supervisor.serve("loop lag", lag.run())
+    core.supervisor.serve("wrapping keys", cases.wrapping_keys.refill())
+    core.supervisor.serve("supervisor", core.supervisor.watch())
+    for aside in (outbound.outbox.aside, inbound.reservations.aside, cases.schedule.aside, rewrap.aside, inbound.sets_aside):
+        core.registry.register(aside)
+
+
+async def _renew_transport_keys(core: Core) -> None:
+    await core.engine.renew_transport_keys(core.store, core.clock.now())

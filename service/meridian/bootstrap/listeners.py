@@ -1,0 +1,152 @@
+"""The sockets of a Region: who may connect, how many at once, and what answers."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Awaitable, Callable, Mapping
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+
+from meridian.bootstrap.core import Core
+from meridian.bootstrap.pipelines import Pipelines
+from meridian.bootstrap.startup import naming
+from meridian.catalog import rpcs, served_rpcs
+from meridian.domain.call import Principal
+from meridian.settings import AwsSettings, HttpSettings, ListenerSettings, Settings
+from meridian.transport.admin_app import AdminApp, listening_socket
+from meridian.transport.aws_json.app import AwsWire
+from meridian.transport.aws_json.dev_state import WithDevState
+from meridian.transport.budgets import fitting
+from meridian.transport.grpc_server import listen, make_server
+from meridian.transport.http1.application import Application
+from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
+from meridian.transport.http1.server import HttpMetrics, HttpServer
+from meridian.transport.peer_certificates import PeerCertificates
+from meridian.transport.peer_server import ReplicationServer, make_peer_server
+
+
+def require_free_addresses(settings: Settings) -> None:
+    """Bind every address once, all together, so that a start that cannot listen leaves nothing behind. Raises: StartupError."""
+    with contextlib.ExitStack() as bound:
+        for name, listener in _listeners(settings).items():
+            with naming(f"{name}.listen"):
+                bound.enter_context(listening_socket(listener.listen))
+
+
+class Listeners:
+    """What listens, from `open` until `close`."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._budgets = _budgets(core.settings)
+        self._grpc: list[grpc.aio.Server] = []
+        self._http: list[HttpServer] = []
+
+    async def open(self, pipelines: Pipelines, replication: ReplicationServer, troubles: Callable[[], list[str]]) -> None:
+        """`troubles`: why a call would not work now. Raises: StartupError."""
+        await self._open_grpc(pipelines, replication)
+        self._open_http(AdminApp(self._core.registry, troubles), "admin", self._core.settings.admin)
+        if self._core.settings.aws is not None:
+            self._open_http(self._aws_wire(pipelines, self._core.settings.aws), "aws", self._core.settings.aws)
+        self._core.registry.register(HttpMetrics(self._http))
+
+    def close(self, grace_seconds: float) -> list[Awaitable[None]]:
+        """Stop listening; each answer ends when what was under way at one of them is finished."""
+        grpc_ends = [server.stop(grace_seconds) for server in self._grpc]
+        return [*grpc_ends, *[server.stop(grace_seconds) for server in self._http]]
+
+    async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer) -> None:
+        core, settings, files = self._core, self._core.settings, self._core.files
+        server = make_server(
+            served_rpcs(),
+            pipelines.calls.walk,
+            core.clock,
+            core.entropy,
+            limits=settings.limits,
+            reflected=settings.reflection,
+            identify=pipelines.identify,
+            unauthenticated=pipelines.unauthenticated,
+            events=core.events,
+            connections=self._budgets["grpc"],
+        )
+        health = health_aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events)
+        peer_server = make_peer_server(replication, self._budgets["peer"], [certificates])
+        with naming("grpc.listen"):
+            listen(server, settings.grpc.listen, files.grpc.tls.credentials)
+        with naming("peer.listen"):
+            listen(peer_server, settings.peer.listen, files.peer.tls.credentials)
+        self._grpc = [server, peer_server]
+        for each in self._grpc:
+            await each.start()
+        await health.set("", health_pb2.HealthCheckResponse.SERVING)
+
+    def _aws_wire(self, pipelines: Pipelines, settings: AwsSettings) -> Application:
+        core = self._core
+        wire = AwsWire(
+            rpcs(),
+            pipelines.calls.walk,
+            core.clock,
+            core.entropy,
+            limits=core.settings.limits,
+            is_secure=settings.tls is not None,
+            identify=pipelines.identify,
+            unauthenticated=pipelines.unauthenticated,
+            events=core.events,
+        )
+        if not core.settings.development:
+            return wire
+        return WithDevState(wire, pipelines.identify, pipelines.unauthenticated, core.clock, core.entropy, self._empty)
+
+    def _open_http(self, application: Application, name: str, listener: HttpSettings) -> None:
+        core, request_bytes = self._core, self._core.settings.limits.request_bytes
+        aws = listener if isinstance(listener, AwsSettings) else None
+        bounds = ConnectionBounds(
+            connections=self._budgets[name],
+            head_seconds=listener.head_seconds,
+            body_seconds=aws.body_seconds if aws is not None else listener.head_seconds,
+            idle_seconds=listener.idle_seconds,
+            body_bytes=request_bytes if aws is not None else 0,
+            arriving_bytes=max(ARRIVING_BYTES_MAX, request_bytes),
+        )
+        server = HttpServer(
+            application,
+            name=name,
+            bounds=bounds,
+            tls=core.files.aws.tls.context if aws is not None and core.files.aws is not None else None,
+            trusted_proxies=aws.trusted_proxies if aws is not None else (),
+            events=core.events,
+        )
+        self._http.append(server)
+        with naming(f"{name}.listen"):
+            listening = listening_socket(listener.listen)
+        core.supervisor.serve(f"{name} listener", server.serve(listening))
+
+    async def _empty(self, principal: Principal, address: str) -> None:
+        await self._core.audit.record_dev_state_deletion(principal, address)
+        async with self._core.store.transaction() as uow:
+            await uow.region.empty()
+        await self._core.directory.read_changes()
+
+
+def _listeners(settings: Settings) -> Mapping[str, ListenerSettings | HttpSettings]:
+    named: dict[str, ListenerSettings | HttpSettings] = {"grpc": settings.grpc, "peer": settings.peer, "admin": settings.admin}
+    if settings.aws is not None:
+        named["aws"] = settings.aws
+    return named
+
+
+def _budgets(settings: Settings) -> dict[str, int]:
+    """Connections per listener; the operator hears of it where they are fewer than he asked for."""
+    wanted = {name: listener.connections for name, listener in _listeners(settings).items()}
+    open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    budgets = fitting(wanted, open_files)
+    if budgets != wanted:
+        log = structlog.get_logger("meridian.bootstrap")
+        log.warning("too few open files for the connections of the settings", open_files=open_files, wanted=wanted, given=budgets)
+    return budgets

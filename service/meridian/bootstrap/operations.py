@@ -1,0 +1,107 @@
+"""The use cases behind the operations, by the name that the contract binds them with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meridian.adapters.import_key_pool import ImportKeyPool
+from meridian.bootstrap.core import Core
+from meridian.bootstrap.replication import Outbound
+from meridian.operations.aliases import Aliases
+from meridian.operations.change import KeyChanges
+from meridian.operations.data_keys import DataKeys
+from meridian.operations.encryption import Encryption
+from meridian.operations.grants import Grants
+from meridian.operations.imports import Imports
+from meridian.operations.key_agreement import KeyAgreement
+from meridian.operations.key_policies import KeyPolicies
+from meridian.operations.key_stores import KeyStores
+from meridian.operations.keys import Home, Keys
+from meridian.operations.macs import Macs
+from meridian.operations.multi_region import MultiRegion
+from meridian.operations.rotation import Rotation
+from meridian.operations.signing import Signing
+from meridian.operations.tags import Tags
+from meridian.pipeline.authorize import KeyPolicyCheck
+from meridian.replication.leave import Leave
+from meridian.workers.key_schedule import KeyScheduleWorker
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """The services of operations, and what works for them by time."""
+
+    services: dict[str, object]
+    check: KeyPolicyCheck
+    schedule: KeyScheduleWorker
+    wrapping_keys: ImportKeyPool
+
+
+def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
+    """Every use case but Access, which asks the pipeline itself."""
+    settings, limits = core.settings, core.settings.limits
+    store, engine = core.store, core.engine
+    check = KeyPolicyCheck(
+        core.authorizer, region=settings.region, region_labels=core.region_labels, events=core.events, heavy=core.work.heavy
+    )
+    home = Home(settings.partition, settings.region)
+    changes = KeyChanges(store, core.directory, core.audit, outbound.publisher)
+    schedule = KeyScheduleWorker(
+        store=store,
+        engine=engine,
+        directory=core.directory,
+        trail=core.audit,
+        publisher=outbound.publisher,
+        leave=Leave(identity=core.identity, trail=core.audit),
+        entropy=core.entropy,
+        limits=limits,
+        clock=core.clock,
+        events=core.events,
+    )
+    wrapping_keys = ImportKeyPool(limits.import_keys_ready, wait_seconds=limits.import_key_wait_seconds)
+    services: dict[str, object] = {
+        "keys": Keys(
+            store=store,
+            engine=engine,
+            changes=changes,
+            trail=core.audit,
+            policy_check=check,
+            clock=core.clock,
+            entropy=core.entropy,
+            home=home,
+            limits=limits,
+            usage=core.usage,
+            heavy=core.work.heavy,
+        ),
+        "aliases": Aliases(store=store, engine=engine, changes=changes, home=home, limits=limits),
+        "tags": Tags(engine=engine, changes=changes, limits=limits),
+        "grants": Grants(store=store, engine=engine, changes=changes, home=home, limits=limits),
+        "key_stores": KeyStores(store=store, engine=engine, trail=core.audit, entropy=core.entropy, limits=limits),
+        "key_policies": KeyPolicies(changes=changes, policy_check=check),
+        "encryption": Encryption(engine),
+        "data_keys": DataKeys(engine, store, core.work.heavy),
+        "signing": Signing(engine),
+        "macs": Macs(engine),
+        "key_agreement": KeyAgreement(engine),
+        "multi_region": MultiRegion(
+            identity=core.identity,
+            engine=engine,
+            changes=changes,
+            peer=outbound.peer,
+            peer_regions=outbound.peers,
+            clock=core.clock,
+            wake_outbox=outbound.outbox.wake,
+            updating_seconds=limits.updating_seconds,
+        ),
+        "imports": Imports(
+            store=store,
+            engine=engine,
+            changes=changes,
+            wrapping_keys=wrapping_keys,
+            limits=limits,
+            heavy=core.work.heavy,
+            held=core.work.held,
+        ),
+        "rotation": Rotation(store=store, engine=engine, changes=changes, limits=limits, wake_schedule=schedule.wake),
+    }
+    return UseCases(services, check, schedule, wrapping_keys)

@@ -1,0 +1,150 @@
+"""The walks of calls: THE order of their steps, for a caller's own call and for the two that another Region makes on a caller's behalf."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from meridian.authentication.aws_signature import AwsSignatures
+from meridian.authentication.client_certificate import ClientCertificates
+from meridian.authentication.failed_attempts import FailedAttempts
+from meridian.bootstrap.core import Core
+from meridian.bootstrap.operations import UseCases
+from meridian.bootstrap.replication import Outbound
+from meridian.catalog import ACCESS, Rpc, rpcs, served_rpcs
+from meridian.domain.peer_message import Prepare, PrepareHandover
+from meridian.operations.access import Access
+from meridian.pipeline.access_check import AccessCheck
+from meridian.pipeline.admit import Admit
+from meridian.pipeline.authenticate import Authenticate
+from meridian.pipeline.authorize import Authorize
+from meridian.pipeline.binding import bind
+from meridian.pipeline.chain import Pipeline, Step
+from meridian.pipeline.grants import FindGrants
+from meridian.pipeline.idle_days import FindIdleDays
+from meridian.pipeline.on_behalf import (
+    REPLICATE_KEY,
+    UPDATE_PRIMARY_REGION,
+    ForeseeReplica,
+    OnBehalf,
+    OwnMember,
+    call_of,
+    handover_rpc,
+    replica_rpc,
+)
+from meridian.pipeline.policy_document import ReadPolicyDocument
+from meridian.pipeline.prospective import Foresee
+from meridian.pipeline.resolve import Resolve
+from meridian.pipeline.telemetry import Telemetry
+from meridian.pipeline.throttle import Throttle
+from meridian.pipeline.unauthenticated import Unauthenticated
+from meridian.pipeline.validate import Validate
+from meridian.ports.clock import Clock
+from meridian.replication.prepare import ReserveReplica
+from meridian.replication.succeed import AwaitRole
+from meridian.workers.policy_files import PolicyFilesWorker
+
+PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """`calls` for callers; `prepare` and `prepare_handover` for other Regions; who calls, and what becomes of nobody."""
+
+    calls: Pipeline
+    prepare: PreparedWalk
+    prepare_handover: PreparedWalk
+    identify: Authenticate
+    unauthenticated: Unauthenticated
+    policies: PolicyFilesWorker
+
+
+def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipelines:
+    """Raises: BindingError where an operation of the contract has no use case."""
+    settings, limits, clock = core.settings, core.settings.limits, core.clock
+    partition, region, principals = settings.partition, settings.region, core.files.principals
+    telemetry = Telemetry(clock, core.registry)
+    authorize = Authorize(core.authorizer, region=region, region_labels=core.region_labels, events=core.events, heavy=core.work.heavy)
+    policies = PolicyFilesWorker(
+        folder=settings.policies,
+        authorizer=core.authorizer,
+        clock=clock,
+        announce=core.audit.record_policy_set,
+        events=core.events,
+        turns=core.work.turns,
+        seconds=limits.policy_look_seconds,
+    )
+    read_document = partial(
+        ReadPolicyDocument,
+        partition=partition,
+        region=region,
+        model=core.authorizer.model,
+        services=settings.services,
+        limits=limits,
+        heavy=core.work.heavy,
+        held=core.work.held,
+    )
+    find_grants = FindGrants(store=core.store, engine=core.engine, directory=core.directory, clock=clock, entropy=core.entropy)
+    until_decided: tuple[Step, ...] = (
+        Validate(),
+        find_grants.require_forms,
+        Resolve(core.directory, partition=partition, region=region),
+        find_grants,
+        Foresee(partition=partition, region=region),
+        FindIdleDays(core.usage, limits.day_seconds),
+    )
+    access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=until_decided, rpcs=rpcs())
+    pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events)
+    calls = pipeline(
+        steps=(
+            Throttle(clock, settings.throttle, served_rpcs()),
+            *until_decided,
+            authorize,
+            read_document(frozenset({"CreateKey", "PutKeyPolicy"})),
+            Admit(),
+        ),
+        operations=bind(served_rpcs(), {**cases.services, ACCESS: Access(access, rpcs())}),
+    )
+    on_behalf = OnBehalf(principals, outbound.peers, region=region)
+    reserve = ReserveReplica(
+        store=core.store, trail=core.audit, policy_check=cases.check, clock=clock, limits=limits, refusals=outbound.refusals
+    )
+    prepared = pipeline(
+        steps=(
+            on_behalf,
+            Validate(),
+            ForeseeReplica(partition=partition, region=region),
+            authorize,
+            read_document(frozenset({REPLICATE_KEY})),
+        ),
+        operations={REPLICATE_KEY: reserve.reserve},
+    )
+    succeed = AwaitRole(
+        store=core.store,
+        directory=core.directory,
+        trail=core.audit,
+        updating_seconds=limits.updating_seconds,
+        refusals=outbound.refusals,
+    )
+    handed_over = pipeline(
+        steps=(on_behalf, Validate(), OwnMember(core.directory), authorize),
+        operations={UPDATE_PRIMARY_REGION: succeed.await_role},
+    )
+    attempts = FailedAttempts(limits.failed_authentications_per_minute)
+    return Pipelines(
+        calls=calls,
+        prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock),
+        prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock),
+        identify=Authenticate(principals, ClientCertificates(principals, core.files.grpc.check), AwsSignatures(principals, region=region)),
+        unauthenticated=Unauthenticated(events=core.events, attempts=attempts, telemetry=telemetry, clock=clock),
+        policies=policies,
+    )
+
+
+def _walk_prepared(pipeline: Pipeline, rpc: Rpc, clock: Clock) -> PreparedWalk:
+    async def walk(message: Prepare | PrepareHandover) -> Any:
+        return await pipeline.walk(call_of(rpc, message, clock))
+
+    return walk

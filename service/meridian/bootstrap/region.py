@@ -1,0 +1,101 @@
+"""One running Region: start, supervise, stop. A configuration with a hole stops here, before anything listens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from meridian.adapters.audit_segment import AuditDirectory
+from meridian.bootstrap.core import Core, open_core
+from meridian.bootstrap.jobs import run_jobs
+from meridian.bootstrap.listeners import Listeners, require_free_addresses
+from meridian.bootstrap.metrics import register_metrics
+from meridian.bootstrap.operations import build_use_cases
+from meridian.bootstrap.pipelines import build_pipelines
+from meridian.bootstrap.replication import build_inbound, build_outbound
+from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
+from meridian.errors import KmsError
+from meridian.setbacks import Setbacks
+from meridian.settings import Settings
+from meridian.workers.reloaded_files import ReloadedFilesWorker
+
+STOP_SECONDS: Final = 5.0
+
+
+class Region:
+    """Built by `start` alone."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._listeners = Listeners(core)
+        self._ready = False
+        self._reloaded: list[Callable[[], None]] = []
+
+    @classmethod
+    async def start(cls, settings: Settings) -> Region:
+        """A Region that serves. Raises: StartupError."""
+        stack = contextlib.AsyncExitStack()
+        try:
+            # First of all: a second process on the same settings touches nothing.
+            with naming("audit.directory"):
+                audit_directory = AuditDirectory.take(settings.audit.directory)
+            stack.callback(audit_directory.close)
+            require_free_addresses(settings)
+            region = cls(await open_core(settings, audit_directory, stack))
+        except (*FAULTS, StartupError) as fault:
+            await stack.aclose()
+            raise StartupError(text_of(fault)) from fault
+        try:
+            await region._serve()
+        except (*FAULTS, StartupError) as fault:
+            await region.stop(0)
+            raise StartupError(text_of(fault)) from fault
+        return region
+
+    def reload(self) -> None:
+        """Read certificates, authorities, principals, the deny list and the policies again now."""
+        if self._ready:
+            for read_again in self._reloaded:
+                read_again()
+            structlog.get_logger("meridian.identity").info("files read again", because="SIGHUP")
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Stop listening, finish what is under way, close the audit stream, release everything."""
+        self._ready = False
+        self._core.supervisor.begin_stop()
+        await asyncio.gather(*self._listeners.close(grace_seconds))
+        await self._core.supervisor.stop(STOP_SECONDS)
+        await self._core.stack.aclose()
+
+    async def ended(self) -> str:
+        """Wait until the Region cannot go on; the answer is the reason."""
+        return await self._core.supervisor.ended()
+
+    async def _serve(self) -> None:
+        core = self._core
+        outbound = build_outbound(core)
+        cases = build_use_cases(core, outbound)
+        pipelines = build_pipelines(core, cases, outbound)
+        inbound = build_inbound(core, outbound, pipelines)
+        register_metrics(core, outbound, pipelines.policies)
+        files = ReloadedFilesWorker(core.files.kinds(), core.clock, core.events, core.registry)
+        self._reloaded = [files.reload, pipelines.policies.reload]
+        await outbound.outbox.drop_unsendable()
+        await self._listeners.open(pipelines, inbound.server, self._troubles)
+        run_jobs(core, cases, outbound, inbound, pipelines.policies, files)
+        core.stack.push_async_callback(self._write_usage)
+        self._ready = True
+
+    def _troubles(self) -> list[str]:
+        """Why a call would not work now, a line each; empty while the Region is ready."""
+        core = self._core
+        starting = "" if self._ready else "not started, or stopping"
+        return [*filter(None, (starting, core.directory.trouble(), core.stream.trouble())), *core.supervisor.troubles()]
+
+    async def _write_usage(self) -> None:
+        with Setbacks("writing of last uses at the end").expected(KmsError):
+            await self._core.usage.write()

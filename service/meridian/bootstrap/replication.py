@@ -1,0 +1,147 @@
+"""What this Region says to others, and what it makes of what they say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meridian.adapters.region_peer_grpc import GrpcRegionPeer
+from meridian.bootstrap.core import Core
+from meridian.domain.peers import PeerRegion
+from meridian.replication.apply import ApplyMessages
+from meridian.replication.ask import AnswerRegions, AskRegions
+from meridian.replication.compare import Compare
+from meridian.replication.dispatch import Dispatch
+from meridian.replication.mend import MendSets
+from meridian.replication.publish import SetPublisher
+from meridian.replication.refusals import Refusals
+from meridian.replication.verify import Verify
+from meridian.transport.peer_server import ReplicationServer
+from meridian.workers.membership import CompareWorker, MembershipWorker
+from meridian.workers.outbox import OutboxWorker
+from meridian.workers.reservations import ReservationWorker
+from meridian.workers.set_aside import SetAside
+
+if TYPE_CHECKING:
+    from meridian.bootstrap.pipelines import Pipelines
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """The way to other Regions, which operations use."""
+
+    peers: Mapping[str, PeerRegion]
+    refusals: Refusals
+    peer: GrpcRegionPeer
+    outbox: OutboxWorker
+    publisher: SetPublisher
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """The service for other Regions, and what works on the sets by time."""
+
+    server: ReplicationServer
+    membership: MembershipWorker
+    comparing: CompareWorker
+    reservations: ReservationWorker
+    sets_aside: SetAside
+
+
+def build_outbound(core: Core) -> Outbound:
+    """The connections are closed with the stack."""
+    settings, files = core.settings, core.files
+    peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in settings.peers}
+    refusals = Refusals(core.events)
+    peer = GrpcRegionPeer(peers, core.engine, core.clock, files.peer.files, refusals, is_denied=files.principals.is_denied)
+    files.peer.on_change = peer.use
+    core.stack.push_async_callback(peer.close)
+    outbox = OutboxWorker(
+        store=core.store,
+        dispatch=Dispatch(identity=core.identity, engine=core.engine, peer=peer, clock=core.clock),
+        clock=core.clock,
+        entropy=core.entropy,
+        owner=f"{settings.replica}-{os.getpid()}",
+        regions=tuple(peers),
+        events=core.events,
+    )
+    publisher = SetPublisher(engine=core.engine, identity=core.identity, wake_outbox=outbox.wake)
+    return Outbound(peers, refusals, peer, outbox, publisher)
+
+
+def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbound:
+    """A delivery that goes through again asks for a comparison with its Region."""
+    limits, store, engine, identity = core.settings.limits, core.store, core.engine, core.identity
+    peers, peer, refusals, wake_outbox = outbound.peers, outbound.peer, outbound.refusals, outbound.outbox.wake
+    verify = Verify(engine=engine, identity=identity, peers=peers)
+    messages = ApplyMessages(
+        store=store,
+        engine=engine,
+        identity=identity,
+        directory=core.directory,
+        trail=core.audit,
+        clock=core.clock,
+        wake_outbox=wake_outbox,
+        verify=verify,
+        refusals=refusals,
+        day_seconds=limits.day_seconds,
+    )
+    answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=core.clock, refusals=refusals)
+    ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=core.entropy, refusals=refusals)
+    sets_aside = SetAside("sets", clock=core.clock, events=core.events)
+    compare = Compare(
+        store=store,
+        identity=identity,
+        peer=peer,
+        peers=peers,
+        directory=core.directory,
+        messages=messages,
+        ask=ask,
+        refusals=refusals,
+        set_aside=sets_aside.set_aside_once,
+    )
+    mend = MendSets(
+        store=store,
+        engine=engine,
+        identity=identity,
+        directory=core.directory,
+        trail=core.audit,
+        entropy=core.entropy,
+        ask=ask,
+        refusals=refusals,
+    )
+    comparing = CompareWorker(
+        compare=compare,
+        regions=tuple(peers),
+        store=store,
+        seconds=limits.compare_seconds,
+        wake_outbox=wake_outbox,
+        events=core.events,
+    )
+    outbound.outbox.on_healed = comparing.wake
+    server = ReplicationServer(
+        peers=peers,
+        engine=engine,
+        prepare=pipelines.prepare,
+        prepare_handover=pipelines.prepare_handover,
+        messages=messages,
+        compare=compare,
+        answers=answers,
+        identity=identity,
+        clock=core.clock,
+        events=core.events,
+        refusals=refusals,
+    )
+    reservations = ReservationWorker(
+        store=store,
+        peer=peer,
+        directory=core.directory,
+        trail=core.audit,
+        clock=core.clock,
+        after_seconds=limits.reservation_seconds,
+        events=core.events,
+    )
+    membership = MembershipWorker(store=store, mend=mend, region=core.settings.region, wake_outbox=wake_outbox, aside=sets_aside)
+    return Inbound(server, membership, comparing, reservations, sets_aside)
