@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import orjson
 
+from meridian.domain.encryption_context import CONTEXT_FIELDS
+
 RECORD_BYTES_MAX: Final = 16 * 1024
 STORED_BYTES_MAX: Final = RECORD_BYTES_MAX - 512
 """Of a record that is not chained yet: its place in a stream comes on top."""
@@ -27,7 +29,7 @@ SHARE: Final = 4
 MEMBERS_MAX: Final = 64
 """Of more members none is looked for: they are cut together."""
 SECTIONS: Final = ("requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "meridian")
-CONTEXTS: Final = frozenset({"encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext"})
+CONTEXTS: Final = frozenset(CONTEXT_FIELDS.values())
 
 Place = tuple[Any, Any]
 """What holds a part, and its name or number there."""

@@ -7,25 +7,36 @@ Source: docs/spec/ciphertext.md §2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from struct import pack
 from typing import Final
 
 from meridian.domain.encoding import length_prefixed
-from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX
+from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX, ENCRYPTION_CONTEXT_PAIRS_MAX
 from meridian.errors import ValidationException
 
 EMPTY: Final = b"\x00\x00"
+CONTEXT_FIELDS: Final = {
+    "encryption_context": "encryptionContext",
+    "source_encryption_context": "sourceEncryptionContext",
+    "destination_encryption_context": "destinationEncryptionContext",
+}
+"""THE table of the request fields that are encryption contexts, with their names in audit records."""
+
+
+def require_few_pairs(context: Sized) -> None:
+    """Asked before anything looks at the pairs: a request holds tens of thousands. Raises: ValidationException."""
+    if len(context) > ENCRYPTION_CONTEXT_PAIRS_MAX:
+        raise _refusal("has too many pairs")
 
 
 def canonical_encryption_context(context: Mapping[str, str]) -> bytes:
     """Encode a context. Raises: ValidationException for an empty key, or more than 8192 bytes in all."""
     if not context:
         return EMPTY
+    require_few_pairs(context)
     try:
         pairs = sorted((key.encode(), value.encode()) for key, value in context.items())
-        if len(pairs) > ENCRYPTION_CONTEXT_BYTES_MAX:
-            raise _refusal("has too many pairs")
         encoded = pack(">H", len(pairs)) + b"".join(length_prefixed(key) + length_prefixed(value) for key, value in pairs)
     except ValueError as fault:  # an over-long field, or a lone surrogate
         raise _refusal("is too large or not text") from fault

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import orjson
 
-from meridian.catalog import lower_camel
 from meridian.domain.audit_bounds import STORED_BYTES_MAX, cut, shortened
 from meridian.domain.audit_record import (
     Record,
@@ -28,6 +27,7 @@ from meridian.domain.audit_record import (
     user_identity,
 )
 from meridian.domain.call import Call, Principal
+from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.domain.key import Key
 from meridian.fault_points import FaultPoint, reach
 from meridian.pipeline.audit_parameters import message_as_record, parameters_of
@@ -188,7 +188,7 @@ class Audit:
         for field, context in call.contexts.items():
             if context:
                 # One without its canonical form was refused, perhaps for its size.
-                shown[lower_camel(field)] = context if field in call.canonical_context else cut(context)
+                shown[CONTEXT_FIELDS[field]] = context if field in call.canonical_context else cut(context)
         return shown
 
     def _constants(self, call: Call) -> Record:

@@ -138,11 +138,9 @@ def _text(value: str) -> Any:
 
 def _cut_items(field: FieldDescriptor, message: Any) -> dict[str, Any]:
     values = getattr(message, field.name)
-    if is_map(field):
-        return cut(dict(values))
     alone = type(message)()
     getattr(alone, field.name).MergeFrom(values)
-    written = alone.SerializeToString()
+    written = alone.SerializeToString(deterministic=True)
     return {CUT: {"items": len(values), "bytes": len(written), "sha256": sha256(written).hexdigest()}}
 
 

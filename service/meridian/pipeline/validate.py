@@ -7,12 +7,10 @@ once per call and used by policy, audit and cipher alike.
 from __future__ import annotations
 
 from meridian.domain.call import Call
-from meridian.domain.encryption_context import canonical_encryption_context
+from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context, require_few_pairs
 from meridian.errors import ValidationException
 from meridian.pipeline.constraints import faults_of
 from meridian.pipeline.cross_field import require_cross_field_rules
-
-CONTEXT_FIELDS = ("encryption_context", "source_encryption_context", "destination_encryption_context")
 
 
 class Validate:
@@ -32,7 +30,9 @@ class Validate:
             raise ValidationException.of_constraints(faults)
         require_cross_field_rules(call.rpc.name, request)
         for field in self._fields_of(call):
-            context = call.contexts[field] = dict(getattr(request, field))
+            pairs = getattr(request, field)
+            require_few_pairs(pairs)
+            context = call.contexts[field] = dict(pairs)
             call.canonical_context[field] = canonical_encryption_context(context)
         call.dry_run = call.rpc.has_dry_run and request.dry_run
 
