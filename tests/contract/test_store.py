@@ -91,11 +91,11 @@ async def test_a_key_of_another_account_is_not_found(store: SqlStore) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_key_is_found_by_its_number_whoever_owns_it(store: SqlStore) -> None:
+async def test_a_key_is_located_by_its_number_whoever_owns_it(store: SqlStore) -> None:
     await insert(store, key(MULTI, OTHER))
     async with store.reading() as uow:
-        assert await uow.keys.find_by_number(key(MULTI).number, multi_region=True) == key(MULTI, OTHER)
-        assert await uow.keys.find_by_number(key(MULTI).number, multi_region=False) is None
+        assert await uow.keys.locate_number(key(MULTI).number, multi_region=True) == (OTHER, MULTI)
+        assert await uow.keys.locate_number(key(MULTI).number, multi_region=False) is None
 
 
 @pytest.mark.asyncio

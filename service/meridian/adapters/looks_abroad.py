@@ -12,8 +12,8 @@ from meridian.ports.clock import Clock
 
 LOOK_SECONDS: Final = 10.0
 LOOKS_MAX: Final = 20_000
-NOBODY: Final = ""
-"""The account of a number that no key has."""
+NUMBERS: Final = ""
+"""Looks for numbers are forgotten together, at any change: by account, those that found nothing would be forgotten when others are not."""
 
 KeyName = tuple[str, str]
 """Account and key id."""
@@ -45,7 +45,7 @@ class LooksAbroad:
         if len(self._looks) >= LOOKS_MAX:
             self.forget_everything()
         self._looks[look] = (self._clock.monotonic() + LOOK_SECONDS, found)
-        account = look[1] if isinstance(look[1], str) else found[0] if found is not None else NOBODY
+        account = look[1] if isinstance(look[1], str) else NUMBERS
         self._into.setdefault(account, set()).add(look)
 
     def forget_everything(self) -> None:
@@ -55,6 +55,6 @@ class LooksAbroad:
 
     def forget(self, account: str) -> None:
         """A key of this account has changed, was made, or is gone."""
-        for name in (account, NOBODY):
+        for name in (account, NUMBERS):
             for look in self._into.pop(name, ()):
                 self._looks.pop(look, None)

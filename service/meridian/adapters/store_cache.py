@@ -123,6 +123,9 @@ class CachedKeys:
             before = self._forgotten
             async with self._store.reading() as uow:
                 found = await locate(uow)
+                own = await uow.keys.find(*found) if found is not None and found[0] == look[0] else None
+            if own is not None:  # the caller's own key, named by a ciphertext
+                return self._keep(own, before)
             if self._forgotten != before:  # something changed meanwhile: true then, perhaps not now, and not to be kept
                 return await self.find(*found) if found is not None else None
             self._looks.remember(look, found)

@@ -39,11 +39,10 @@ class ClientCertificates:
         Raises: UnrecognizedClientException if it names nobody, is denied, has expired, lives too long, or its authority was removed.
         """
         life = self.require_good(evidence, now)
-        if self._principals.is_denied(evidence.spiffe_id):
-            raise UnrecognizedClientException(reason=f"{evidence.spiffe_id} is on the deny list")
         found = self._principals.find_by_spiffe_id(evidence.spiffe_id)
         if found is None:
-            raise UnrecognizedClientException(reason=f"no principal for {evidence.spiffe_id}")
+            why = "is on the deny list" if self._principals.is_denied(evidence.spiffe_id) else "has no principal"
+            raise UnrecognizedClientException(reason=f"{evidence.spiffe_id} {why}")
         known = self._known.get(evidence.certificate_pem)
         if known is None or known[0] is not found:
             # The same value for the same caller, so that what is remembered of him stays his until the principals change.

@@ -117,6 +117,7 @@ class Call:
         "contexts",
         "decisions",
         "dry_run",
+        "ended_grant_id",
         "error",
         "event_recorded",
         "evidence",
@@ -136,6 +137,7 @@ class Call:
         "response_elements",
         "rpc",
         "started",
+        "token_grant_ids",
         "trailing_days_without_key_usage",
     )
 
@@ -169,6 +171,10 @@ class Call:
         """Grants to this caller on the key of each request field."""
         self.grant: Grant | None = None
         """The grant that the call creates, retires or revokes."""
+        self.token_grant_ids: frozenset[str] = frozenset()
+        """Ids of the grants that the request's grant tokens name."""
+        self.ended_grant_id = ""
+        """Id of the grant that RetireGrant or RevokeGrant names."""
         self.grant_ids: dict[str, list[str]] = {}
         """Ids of the grants that fit, by action; kept where the caller has grants at all."""
         self.policy_document = ""

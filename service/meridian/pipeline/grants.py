@@ -9,13 +9,14 @@ Source: AWS KMS Developer Guide, Grants; docs/spec/policies.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
 from meridian.catalog import enum_aws_value
 from meridian.domain.call import Call, Principal
 from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant, require_principal
 from meridian.domain.key import Key
+from meridian.domain.limits import GRANT_CONSTRAINT_PAIRS_MAX, GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX
 from meridian.errors import (
     AccessDeniedException,
     InvalidGrantIdException,
@@ -52,12 +53,14 @@ class FindGrants:
         """What the request says of grants can be read. Asked before any key is looked up: asked later, the answer would tell whether a
         key of another account is there."""
         request, name = call.request, call.rpc.name
-        for token in getattr(request, "grant_tokens", ()):
-            self._grant_id_of(token)
+        tokens = getattr(request, "grant_tokens", ())
+        if tokens:
+            call.token_grant_ids = frozenset(map(self._grant_id_of, tokens))
         if name == "CreateGrant":
             _require_wanted(request)
         elif name in ("RetireGrant", "RevokeGrant"):
-            _require_grant_id(self._named_end(call))
+            call.ended_grant_id = self._named_end(call)
+            _require_grant_id(call.ended_grant_id)
         elif name == "ListGrants" and request.HasField("grant_id"):
             _require_grant_id(request.grant_id)
 
@@ -67,21 +70,29 @@ class FindGrants:
             return self._find_ended(call)
         if name == "CreateGrant" and "key_id" in call.keys:
             call.grant = self._wanted(call)
-        named = {self._grant_id_of(token) for token in getattr(call.request, "grant_tokens", ())}
         for field, key in call.keys.items():
             known = self._directory.find_cached_grants(key, call.principal.arn) if call.principal is not None else ()
-            if known is None or (named and named - {grant.grant_id for grant in known}):
-                return self._load(call)  # a token names a grant that another process may just have made
+            if known is None:
+                return self._load(call, frozenset(call.keys))
             if known:
                 call.grants[field] = known
-        return None
+        unknown = call.token_grant_ids - {grant.grant_id for known in call.grants.values() for grant in known}
+        return self._look_for(call, unknown) if unknown else None
 
-    async def _load(self, call: Call) -> None:
+    async def _look_for(self, call: Call, grant_ids: frozenset[str]) -> None:
+        """Tokens may name grants that another process has just made. The store is asked for the grants, whether or not a key that the
+        request names is there: asked for the key's grants, it would be asked for a key that is there alone."""
+        async with self._store.reading() as uow:
+            found = [await uow.grants.find(grant_id) for grant_id in sorted(grant_ids)]
+        names = {(grant.account, grant.key_id) for grant in found if grant is not None}
+        await self._load(call, frozenset(field for field, key in call.keys.items() if (key.account, key.key_id) in names))
+
+    async def _load(self, call: Call, fields: frozenset[str]) -> None:
         if call.principal is None:
             raise KMSInternalException(reason="no principal")
         meant = principals_meant(call.principal)
-        for field, key in call.keys.items():
-            call.grants[field] = await self._directory.find_grants(key, call.principal.arn, meant)
+        for field in fields:
+            call.grants[field] = await self._directory.find_grants(call.keys[field], call.principal.arn, meant)
 
     def _grant_id_of(self, token: str) -> str:
         try:
@@ -115,7 +126,7 @@ class FindGrants:
     # ---- a grant that is to end
 
     async def _find_ended(self, call: Call) -> None:
-        named = self._named_end(call)
+        named = call.ended_grant_id
         async with self._store.reading() as uow:
             grant = await uow.grants.find(named)
         key = call.keys.get("key_id")
@@ -183,8 +194,22 @@ def _may_retire(grant: Grant, principal: Principal) -> bool:
 
 
 def _constraint(request: Any) -> tuple[str, dict[str, str]]:
-    equals = dict(request.constraints.encryption_context_equals)
-    subset = dict(request.constraints.encryption_context_subset)
+    constraints = request.constraints
+    equals = _pairs("encryptionContextEquals", constraints.encryption_context_equals)
+    subset = _pairs("encryptionContextSubset", constraints.encryption_context_subset)
     if equals and subset:
         raise ValidationException("More than one constraint supplied", fields=[("constraints", "two encryption contexts")])
     return (EQUALS, equals) if equals else (SUBSET, subset) if subset else ("", {})
+
+
+def _pairs(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Raises: ValidationException for more pairs, or longer values, than a grant keeps."""
+    if len(given) > GRANT_CONSTRAINT_PAIRS_MAX:
+        raise _over(name, f"more than {GRANT_CONSTRAINT_PAIRS_MAX} pairs")
+    if any(len(value) > GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX for value in given.values()):
+        raise _over(name, f"a value of more than {GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX} characters")
+    return dict(given)
+
+
+def _over(name: str, what: str) -> ValidationException:
+    return ValidationException(f"The grant constraint {name} has {what}.", fields=[(f"constraints.{name}", what)])

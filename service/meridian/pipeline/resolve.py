@@ -88,7 +88,7 @@ class Resolve:
         account, name = call.principal.account, call.request.alias_name
         key = await self._directory.find_by_alias(account, name)
         if key is None:
-            raise NotFoundException(f"Alias {alias_arn(self._partition, self._region, account, name)} is not found.")
+            raise self._no_alias(account, name)
         call.keys[ALIAS_FIELD] = key
         await self._from_store(call, 0, None)
 
@@ -114,7 +114,7 @@ class Resolve:
         reference = parse_key_reference(text, alias_allowed=alias_allowed)
         caller = call.principal.account
         if reference.is_arn and (reference.region != self._region or reference.partition != self._partition):
-            raise self._elsewhere(reference, call, may_be_foreign)
+            raise _elsewhere(reference, may_be_foreign)
         account = reference.account or caller
         if reference.alias:
             call.aliases[field] = reference.alias
@@ -137,16 +137,19 @@ class Resolve:
             return await self._directory.find_by_alias(account, reference.alias)
         return await self._directory.find(account, reference.key_id)
 
-    def _elsewhere(self, reference: KeyReference, call: Call, names_ciphertext_key: bool) -> KmsError:
-        if names_ciphertext_key:
-            return IncorrectKeyException(reason="key ARN of another Region")
-        return NotFoundException(f"Invalid arn {reference.region}")
+    def _no_alias(self, account: str, name: str) -> KmsError:
+        return NotFoundException(f"Alias {alias_arn(self._partition, self._region, account, name)} is not found.")
 
     def _absent(self, account: str, reference: KeyReference) -> KmsError:
         if reference.alias:
-            arn = f"arn:{self._partition}:kms:{self._region}:{account}:{reference.alias}"
-            return NotFoundException(f"Alias {arn} is not found.")
+            return self._no_alias(account, reference.alias)
         return NotFoundException(f"Key '{key_arn(self._partition, self._region, account, reference.key_id)}' does not exist")
+
+
+def _elsewhere(reference: KeyReference, names_ciphertext_key: bool) -> KmsError:
+    if names_ciphertext_key:
+        return IncorrectKeyException(reason="key ARN of another Region")
+    return NotFoundException(f"Invalid arn {reference.region}")
 
 
 def _action_on(call: Call, field: str) -> str:

@@ -30,16 +30,12 @@ class Keys(Protocol):
         """The key of this account, with its materials in rotation order."""
         ...
 
-    async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
-        """The one key with this 16-byte number, whoever owns it."""
-        ...
-
     async def locate(self, account: str, key_id: str) -> tuple[str, str] | None:
         """(account, key id) where the account has such a key."""
         ...
 
     async def locate_number(self, number: bytes, *, multi_region: bool) -> tuple[str, str] | None:
-        """(account, key id) of the key with this number."""
+        """(account, key id) of the one key with this 16-byte number, whoever owns it."""
         ...
 
     async def insert(self, key: Key) -> None:

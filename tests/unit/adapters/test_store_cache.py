@@ -166,6 +166,32 @@ async def test_a_key_that_was_absent_is_found_as_soon_as_it_is_made(store: SqlSt
     assert await cached.find_by_number(STRANGER, made.number, multi_region=False) is not None
 
 
+@pytest.mark.asyncio
+async def test_a_change_of_ones_own_key_tells_no_absent_number_from_one_that_is_there(store: SqlStore) -> None:
+    cached = CachedKeys(store, SettableClock(), lambda account, key_id: None)
+    await cached.start()
+    assert await cached.find(ACCOUNT, KEY_ID) is not None  # its owner uses it
+    spent = []
+    for number in (key().number, replace(key(), key_id=ABSENT_ID).number):
+        await cached.find_by_number(STRANGER, number, multi_region=False)
+        cached.forget(STRANGER, "a key of the stranger's own")
+        statements = store.statements
+        await cached.find_by_number(STRANGER, number, multi_region=False)
+        spent.append(store.statements - statements)
+    assert spent == [1, 1]
+
+
+@pytest.mark.asyncio
+async def test_ones_own_key_is_found_by_its_number_in_one_reading_and_is_no_look_abroad(store: SqlStore) -> None:
+    cached = CachedKeys(store, SettableClock(), lambda account, key_id: None)
+    await cached.start()
+    statements = store.statements
+    assert await cached.find_by_number(ACCOUNT, key().number, multi_region=False) == key()
+    assert store.statements == statements + 1
+    assert not cached._looks.is_known((ACCOUNT, key().number, False))
+    assert cached.find_cached_number(key().number, multi_region=False) is not None
+
+
 def test_looks_are_a_bounded_number() -> None:
     looks = LooksAbroad(SettableClock())
     for number in range(2 * LOOKS_MAX):

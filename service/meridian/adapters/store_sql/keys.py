@@ -38,9 +38,6 @@ class SqlKeys:
     async def find(self, account: str, key_id: str) -> Key | None:
         return await self._one(t.keys.c.account == account, t.keys.c.key_id == key_id)
 
-    async def find_by_number(self, number: bytes, *, multi_region: bool) -> Key | None:
-        return await self._one(t.keys.c.number == number, t.keys.c.multi_region == multi_region)
-
     async def locate(self, account: str, key_id: str) -> tuple[str, str] | None:
         return await self._name(t.keys.c.account == account, t.keys.c.key_id == key_id)
 
