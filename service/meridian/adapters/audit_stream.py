@@ -26,7 +26,6 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 WAITING_MAX: Final = 20_000
 WATCHES_PER_TIMEOUT: Final = 5
-TELL_AGAIN_SECONDS: Final = 1.0
 
 Waiting = tuple[Record, bool, "asyncio.Future[None]"]
 """A record, whether the change that it tells of is committed, and who waits for it."""
@@ -63,7 +62,6 @@ class FileAuditStream:
         self._watchdog: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
         self._fault = ""
-        self._tell_again = 0.0
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="audit", daemon=True)
         self._thread.start()
@@ -210,10 +208,9 @@ class FileAuditStream:
         _settle(done, fault)
 
     def _note(self, fault: OSError | None) -> None:
-        """Keep why the log takes nothing, until it takes something; and tell it, once a second at most."""
+        """Keep why the log takes nothing, until it takes something; and tell it."""
         self._fault = "" if fault is None else fault.strerror or str(fault)
-        if fault is not None and self._loop.time() >= self._tell_again:
-            self._tell_again = self._loop.time() + TELL_AGAIN_SECONDS
+        if fault is not None:
             self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="log", fault=self._fault)
 
     def _batch_done(self, fault: OSError | None) -> None:

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from meridian.domain.audit_record import Record, region_record
-from meridian.domain.fault_places import places_of
+from meridian.domain.fault_places import fault_at
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
@@ -56,7 +56,7 @@ class ReportedSecurityEvents:
         self._waiting[kind] = self._waiting.get(kind, 0) + 1
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:
-        self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=" < ".join(reversed(places_of(fault))))
+        self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=fault_at(fault))
 
     async def tell(self, append: Callable[[Record], Awaitable[None]]) -> None:
         """Write what waits to the log and, by `append`, to the audit stream. An audit log that takes nothing loses no log line."""
@@ -97,4 +97,4 @@ class EventsOfCommand:
         self._log.warning("security event", security_event=str(event), subject=subject, **details)
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:
-        self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=" < ".join(reversed(places_of(fault))))
+        self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=fault_at(fault))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key
 from meridian.domain.peer_message import Prepare, PrepareHandover
+from meridian.errors import KMSInternalException
 
 if TYPE_CHECKING:
     from meridian.domain.grant import Grant
@@ -155,6 +156,7 @@ class Call:
         self.started = 0.0
         """Monotonic seconds at arrival."""
         self.principal: Principal | None = None
+        """Who calls, once he is known. What comes after reads `caller`."""
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
@@ -194,3 +196,10 @@ class Call:
         self.error: Exception | None = None
         self.event_recorded: dict[str, Any] | None = None
         """The audit event that the operation's transaction stores; once committed, it is the one that is shipped."""
+
+    @property
+    def caller(self) -> Principal:
+        """Who calls. Raises: KMSInternalException where nobody was authenticated: nothing is ever done for nobody."""
+        if self.principal is None:
+            raise KMSInternalException(reason="no principal")
+        return self.principal

@@ -16,6 +16,11 @@ def places_of(fault: BaseException) -> list[str]:
     return places[-PLACES_MAX:]
 
 
+def fault_at(fault: BaseException) -> str:
+    """Those places in one text, innermost first."""
+    return " < ".join(reversed(places_of(fault)))
+
+
 def fault_text(fault: BaseException) -> str:
     """An exception as operators are told of it: its type, and where it came from, innermost first."""
-    return " < ".join([type(fault).__name__, *reversed(places_of(fault))])
+    return f"{type(fault).__name__} at {fault_at(fault)}"

@@ -14,7 +14,7 @@ from meridian.access.v1 import access_pb2
 from meridian.catalog import Rpc
 from meridian.domain.call import Call
 from meridian.domain.policy_answer import Explanation, NearMiss, Told
-from meridian.errors import KMSInternalException, ValidationException
+from meridian.errors import ValidationException
 from meridian.ports.policy_access import PolicyAccess
 
 
@@ -27,9 +27,7 @@ class Access:
 
     async def describe_policy_set(self, request: access_pb2.DescribePolicySetRequest, call: Call) -> access_pb2.DescribePolicySetResponse:
         """The policies in force in this process, as far as they concern the caller's account. Raises: KMSInternalException."""
-        if call.principal is None:
-            raise KMSInternalException(reason="no principal")
-        told = self._policies.describe(call.principal.account)
+        told = self._policies.describe(call.caller.account)
         response = access_pb2.DescribePolicySetResponse(digest=told.digest, policies=map(_policy, told.policies), faults=told.faults)
         response.loaded_at.FromDatetime(told.loaded_at)
         if told.refused_at is not None:

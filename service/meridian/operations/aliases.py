@@ -13,7 +13,7 @@ from meridian.domain.call import Call
 from meridian.domain.identifiers import alias_arn, parse_key_reference
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
-from meridian.errors import AlreadyExistsException, KMSInternalException, LimitExceededException, NotFoundException, ValidationException
+from meridian.errors import AlreadyExistsException, LimitExceededException, NotFoundException, ValidationException
 from meridian.kms.v1 import aliases_pb2, types_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.keys import Home
@@ -93,9 +93,7 @@ class Aliases:
 
     async def list_aliases(self, request: aliases_pb2.ListAliasesRequest, call: Call) -> aliases_pb2.ListAliasesResponse:
         """Aliases of the caller's account, or of one of its keys, by name. Raises: NotFoundException, InvalidMarkerException."""
-        if call.principal is None:
-            raise KMSInternalException(reason="no principal")
-        account = call.principal.account
+        account = call.caller.account
         key_id = parse_key_reference(request.key_id, alias_allowed=False).key_id if request.HasField("key_id") else ""
         page = Page(self._engine, call, key_id, default=LIST_LIMIT_DEFAULT)
         async with self._store.reading() as uow:

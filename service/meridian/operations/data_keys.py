@@ -88,7 +88,7 @@ class DataKeys:
             raise DryRunOperationException
         spec = enum_aws_value(request.DESCRIPTOR.fields_by_name["key_pair_spec"], request.key_pair_spec)
         key = call.keys["key_id"]
-        account = call.principal.account if call.principal is not None else key.account
+        account = call.caller.account
         private, public = await self._heavy.run(account, partial(self._engine.new_data_key_pair, spec))
         done = self._engine.encrypt(key, call.canonical_context["encryption_context"], private)
         call.audit_data["keyMaterialId"] = done.material_id

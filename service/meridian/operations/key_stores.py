@@ -20,7 +20,6 @@ from meridian.errors import (
     CustomKeyStoreNameInUseException,
     CustomKeyStoreNotFoundException,
     FeatureNotBuiltException,
-    KMSInternalException,
     LimitExceededException,
     ValidationException,
     XksProxyUriEndpointInUseException,
@@ -134,9 +133,7 @@ class KeyStores:
 
 
 def _account(call: Call) -> str:
-    if call.principal is None:
-        raise KMSInternalException(reason="no principal")
-    return call.principal.account
+    return call.caller.account
 
 
 def _named(rows: list[KeyStoreRow], name_of: Callable[[KeyStoreRow], str], wanted: str) -> list[KeyStoreRow]:

@@ -136,12 +136,10 @@ class Keys:
 
     async def list_keys(self, request: keys_pb2.ListKeysRequest, call: Call) -> keys_pb2.ListKeysResponse:
         """The keys of the caller's account in byte order of their ids. Raises: InvalidMarkerException."""
-        if call.principal is None:
-            raise KMSInternalException(reason="no principal")
-        account = call.principal.account
+        account = call.caller.account
         if types_pb2.RESOURCE_OWNER_TYPE_SELF not in request.resource_owners and request.resource_owners:
             return keys_pb2.ListKeysResponse(truncated=False)  # nothing is shared from other accounts here
-        scope = f"ListKeys {call.principal.arn}"
+        scope = f"ListKeys {call.caller.arn}"
         after = self._engine.open_page_marker(scope, request.marker) if request.HasField("marker") else ""
         limit = request.limit if request.HasField("limit") else LIST_LIMIT_DEFAULT
         async with self._store.reading() as uow:

@@ -185,11 +185,9 @@ class MultiRegion:
 
 
 def _on_behalf(call: Call) -> CallerOnBehalf:
-    if call.principal is None:
-        raise KMSInternalException(reason="no principal")
     return CallerOnBehalf(
-        method=call.principal.method,
-        subject=call.principal.subject,
+        method=call.caller.method,
+        subject=call.caller.subject,
         source_ip=call.evidence.source_ip,
         user_agent=call.evidence.user_agent,
     )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from meridian.domain.call import Call
-from meridian.errors import CustomKeyStoreNotFoundException, KMSInternalException
+from meridian.errors import CustomKeyStoreNotFoundException
 from meridian.ports.store import Store
 from meridian.ports.store_rows import KeyStoreRow
 
 
 async def named_store(store: Store, call: Call, store_id: str) -> KeyStoreRow:
     """A custom key store of the caller's account. Raises: CustomKeyStoreNotFoundException."""
-    if call.principal is None:
-        raise KMSInternalException(reason="no principal")
     async with store.reading() as uow:
-        row = await uow.key_stores.find(call.principal.account, store_id)
+        row = await uow.key_stores.find(call.caller.account, store_id)
     if row is None:
         raise CustomKeyStoreNotFoundException(store_id)
     return row

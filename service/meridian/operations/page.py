@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from meridian.domain.call import Call
-from meridian.errors import KMSInternalException
 from meridian.ports.crypto_engine import CryptoEngine
 
 T = TypeVar("T")
@@ -16,11 +15,9 @@ class Page:
     """Where a listing goes on, and how far."""
 
     def __init__(self, engine: CryptoEngine, call: Call, arguments: str, *, default: int) -> None:
-        if call.principal is None:
-            raise KMSInternalException(reason="no principal")
         request: Any = call.request
         self._engine = engine
-        self._scope = f"{call.rpc.operation} {call.principal.arn} {arguments}"
+        self._scope = f"{call.rpc.operation} {call.caller.arn} {arguments}"
         self.after = engine.open_page_marker(self._scope, request.marker) if request.HasField("marker") else ""
         """The last position of the page before; empty at the start."""
         self.limit: int = request.limit if request.HasField("limit") else default

@@ -22,7 +22,6 @@ from meridian.errors import (
     InvalidGrantIdException,
     InvalidGrantTokenException,
     InvalidMarkerException,
-    KMSInternalException,
     NotFoundException,
     ValidationException,
 )
@@ -71,7 +70,7 @@ class FindGrants:
         if name == "CreateGrant" and "key_id" in call.keys:
             call.grant = self._wanted(call)
         for field, key in call.keys.items():
-            known = self._directory.find_cached_grants(key, call.principal.arn) if call.principal is not None else ()
+            known = self._directory.find_cached_grants(key, call.caller.arn)
             if known is None:
                 return self._load(call, frozenset(call.keys))
             if known:
@@ -88,11 +87,9 @@ class FindGrants:
         await self._load(call, frozenset(field for field, key in call.keys.items() if (key.account, key.key_id) in names))
 
     async def _load(self, call: Call, fields: frozenset[str]) -> None:
-        if call.principal is None:
-            raise KMSInternalException(reason="no principal")
-        meant = principals_meant(call.principal)
+        meant = principals_meant(call.caller)
         for field in fields:
-            call.grants[field] = await self._directory.find_grants(call.keys[field], call.principal.arn, meant)
+            call.grants[field] = await self._directory.find_grants(call.keys[field], call.caller.arn, meant)
 
     def _grant_id_of(self, token: str) -> str:
         try:
@@ -104,8 +101,6 @@ class FindGrants:
 
     def _wanted(self, call: Call) -> Grant:
         request, key = call.request, call.keys["key_id"]
-        if call.principal is None:
-            raise KMSInternalException(reason="no principal")
         kind, pairs = _constraint(request)
         operations = request.DESCRIPTOR.fields_by_name["operations"]
         return Grant(
@@ -113,7 +108,7 @@ class FindGrants:
             account=key.account,
             key_id=key.key_id,
             grantee_principal=request.grantee_principal,
-            issuing_account=call.principal.account,
+            issuing_account=call.caller.account,
             operations=frozenset(enum_aws_value(operations, number) for number in request.operations),
             created_at=self._clock.now(),
             name=request.name,
@@ -132,13 +127,11 @@ class FindGrants:
         key = call.keys.get("key_id")
         if "key_id" in call.absent:
             raise call.absent["key_id"]
-        if call.principal is None:
-            raise KMSInternalException(reason="no principal")
-        account, retires = call.principal.account, call.rpc.name == "RetireGrant"
+        account, retires = call.caller.account, call.rpc.name == "RetireGrant"
         matches = grant is not None and (key is None or (key.account, key.key_id) == (grant.account, grant.key_id))
-        may_end = grant is not None and (not retires or _may_retire(grant, call.principal))
+        may_end = grant is not None and (not retires or _may_retire(grant, call.caller))
         if key is not None and key.account != account and not (matches and may_end):
-            raise foreign_denial(call.principal, call.rpc.requires[0].action)  # an absent grant would say that the key is there
+            raise foreign_denial(call.caller, call.rpc.requires[0].action)  # an absent grant would say that the key is there
         if grant is None or not matches:
             raise NotFoundException(f"Grant ID {named} not found")
         call.grant = grant

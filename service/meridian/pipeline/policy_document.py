@@ -73,7 +73,7 @@ class ReadPolicyDocument:
         request, name = call.request, self._key_name(call)
         work = partial(convert, text, key=name, model=self._model, services=self._services, lay_out=self._held.laid_out)
         try:
-            converted = await self._heavy.run(call.principal.account if call.principal is not None else name.account, work)
+            converted = await self._heavy.run(call.caller.account, work)
         except RefusedDocument as refusal:
             raise MalformedPolicyDocumentException(f"{refusal.element}: {refusal.why}") from refusal
         call.policy_document = text
@@ -86,5 +86,5 @@ class ReadPolicyDocument:
         key = call.keys.get("key_id")
         if key is not None:
             return KeyName(key.partition, key.region, key.account, key.key_id)
-        account = call.principal.account if call.principal is not None else ""
+        account = call.caller.account
         return KeyName(self._partition, self._region, account)

@@ -19,8 +19,8 @@ class Foresee:
         self._region = region
 
     def __call__(self, call: Call) -> None:
-        if call.rpc.name == "CreateKey" and call.principal is not None:
-            call.prospective = self._from_create_key(call.request, call, call.principal.account)
+        if call.rpc.name == "CreateKey":
+            call.prospective = self._from_create_key(call.request, call, call.caller.account)
 
     def _from_create_key(self, request: Any, call: Call, account: str) -> Key:
         return Key(

@@ -64,28 +64,26 @@ class Resolve:
         return None
 
     def _from_memory(self, call: Call, field: str, alias_allowed: bool, blob_field: str | None) -> bool:
-        assert call.principal is not None  # noqa: S101 - the step before has seen to it
         if call.request.HasField(field):
             text = getattr(call.request, field)
             is_alias = ALIAS_MARK in text
             if is_alias and not alias_allowed:
                 return False  # refused where names are read
-            key = self._directory.find_cached(call.principal.account, text)
+            key = self._directory.find_cached(call.caller.account, text)
             if is_alias and key is not None:
                 call.aliases[field] = text[text.index(ALIAS_MARK) :]
         elif field == blob_field and call.blob is not None:
             key = self._directory.find_cached_number(call.blob.number, multi_region=call.blob.multi_region)
         else:
             return True
-        if key is None or key.account != call.principal.account:
+        if key is None or key.account != call.caller.account:
             return False  # a key of another account is looked for as one that may not be there
         call.keys[field] = key
         return True
 
     async def _with_alias_target(self, call: Call) -> None:
         """The key that the named alias points at now, then the keys that the request names."""
-        assert call.principal is not None  # noqa: S101 - the step before has seen to it
-        account, name = call.principal.account, call.request.alias_name
+        account, name = call.caller.account, call.request.alias_name
         key = await self._directory.find_by_alias(account, name)
         if key is None:
             raise self._no_alias(account, name)
@@ -106,13 +104,11 @@ class Resolve:
                 call.keys[field] = key
 
     async def _by_blob(self, call: Call, blob: CiphertextBlob) -> Key | None:
-        assert call.principal is not None  # noqa: S101 - the step before has seen to it
-        return await self._directory.find_by_number(call.principal.account, blob.number, multi_region=blob.multi_region)
+        return await self._directory.find_by_number(call.caller.account, blob.number, multi_region=blob.multi_region)
 
     async def _named(self, call: Call, field: str, text: str, alias_allowed: bool, may_be_foreign: bool) -> Key | None:
-        assert call.principal is not None  # noqa: S101 - the step before has seen to it
         reference = parse_key_reference(text, alias_allowed=alias_allowed)
-        caller = call.principal.account
+        caller = call.caller.account
         if reference.is_arn and (reference.region != self._region or reference.partition != self._partition):
             raise _elsewhere(reference, may_be_foreign)
         account = reference.account or caller
@@ -127,7 +123,7 @@ class Resolve:
             return key
         if account == caller:
             raise self._absent(account, reference)
-        call.absent[field] = foreign_denial(call.principal, _action_on(call, field))
+        call.absent[field] = foreign_denial(call.caller, _action_on(call, field))
         return None
 
     async def _find(self, caller: str, account: str, reference: KeyReference) -> Key | None:
