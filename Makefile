@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
+.PHONY: test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -107,8 +107,12 @@ adversary: $(STAMP)  ## hostile callers, hostile Regions, floods, forged logs, o
 faults: $(STAMP)  ## poisoned rows, databases that hang or start again
 	$(BIN)/pytest -q tests/faults
 
-test: $(STAMP)  ## every test, on two cores
-	$(BIN)/pytest -q -n 2 --dist loadfile tests
+test: $(STAMP)  ## every suite on two cores, without what makes test-deep long
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not deep" tests
+
+test-deep: $(STAMP)  ## kills at every point, lost Regions, floods, hanging databases, long searches, and a short fuzz of every parser
+	$(BIN)/pytest -q -n 2 --dist loadfile -m deep tests
+	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),15)
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

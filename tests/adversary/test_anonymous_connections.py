@@ -21,7 +21,7 @@ from tests.deployment import HOME, Deployment
 from meridian.cli.dev_files import HOST
 from meridian.client import Client
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(180)]
 
 HALF_A_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: TrentService.Encrypt\r\n"
 HALF_A_HANDSHAKE = b"\x16\x03\x01\x02\x00"

@@ -19,6 +19,8 @@ from meridian.client.errors import KmsServiceError
 from meridian.domain.limits import Limits
 from meridian.kms.v1 import types_pb2 as t
 
+pytestmark = pytest.mark.deep
+
 QUOTA = 3
 AT_ONCE = 16
 CALLS = 4 * AT_ONCE

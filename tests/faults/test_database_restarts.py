@@ -21,6 +21,8 @@ from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.settings import load_settings
 
+pytestmark = pytest.mark.deep
+
 RESTARTS = int(os.environ.get("MERIDIAN_RESTARTS", "3"))
 RETRIED = {"KMSInternalException", "DependencyTimeoutException", "UNAVAILABLE", "DEADLINE_EXCEEDED"}
 TRIES = 12

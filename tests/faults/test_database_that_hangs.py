@@ -18,6 +18,8 @@ from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.settings import load_settings
 
+pytestmark = pytest.mark.deep
+
 
 @pytest.fixture
 def relayed(tmp_path: Path, postgresql_server: str) -> Iterator[tuple[Deployment, Relay]]:

@@ -11,6 +11,8 @@ from tests.model.authority_gate import HOSTILE, Signed, believed, facts
 from tests.model.authority_model import AuthorityModel
 from tests.model.authority_scenarios import AUTHORITY, LARGE, READINGS, SCENARIOS, LeftOut, as_row, search
 
+pytestmark = pytest.mark.deep
+
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "spec" / "multi-region.md"
 IS_LARGE: Final = os.environ.get("MERIDIAN_MODEL") == "large"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.model.handover_model import MUTATIONS, SCENARIOS, Model
 
+pytestmark = pytest.mark.deep
+
 
 @pytest.mark.parametrize("line", SCENARIOS)
 def test_every_interleaving_is_safe_and_settles(line: str) -> None:

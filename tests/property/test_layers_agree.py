@@ -44,6 +44,8 @@ from meridian.domain.call import Call, Evidence
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 
+pytestmark = pytest.mark.deep
+
 PAIRS = int(os.environ.get("MERIDIAN_PAIRS", "4000"))
 SEED = int(os.environ.get("MERIDIAN_SEED", "1"))
 PAIRS_PER_SET = 250

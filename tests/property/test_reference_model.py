@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import HealthCheck, settings
@@ -21,6 +22,8 @@ from tests.openssl import parameters
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.kms.v1 import types_pb2 as t
+
+pytestmark = pytest.mark.deep
 
 OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 NAMES = st.sampled_from(["a", "b"])

@@ -296,7 +296,7 @@ class Pairs(Sets):
     names = NAMES[:2]
 
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(900)]
 limited = settings(
     max_examples=int(os.environ.get("MERIDIAN_HISTORIES", "10")),
     stateful_step_count=25,

@@ -19,7 +19,7 @@ from tests.deployment import HOME, Deployment
 
 from meridian.client import Client, errors
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(400)]
 MEBIBYTE = 1 << 20
 
 

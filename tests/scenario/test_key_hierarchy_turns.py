@@ -18,6 +18,8 @@ from meridian.client import Client
 from meridian.fault_points import VARIABLE, FaultPoint
 from meridian.kms.v1 import types_pb2 as t
 
+pytestmark = pytest.mark.deep
+
 QUICK = "limits.kek_settle_seconds = 2.0\nlimits.kek_retention_days = 1.0\nlimits.day_seconds = 4.0\n"
 OK, SETUP = 0, 3
 

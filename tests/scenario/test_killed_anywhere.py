@@ -15,6 +15,8 @@ from meridian.client.errors import KmsServiceError
 from meridian.fault_points import VARIABLE, FaultPoint
 from meridian.kms.v1 import types_pb2 as t
 
+pytestmark = pytest.mark.deep
+
 CREATE = [p for p in FaultPoint if p.startswith("create_key.")]
 AT_THE_DESTINATION = {
     FaultPoint.REPLICATE_KEY_PREPARE_BEFORE_COMMIT,

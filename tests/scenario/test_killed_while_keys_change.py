@@ -16,6 +16,8 @@ from meridian.client.errors import KmsServiceError, NotFoundException
 from meridian.fault_points import VARIABLE, FaultPoint
 from meridian.kms.v1 import types_pb2 as t
 
+pytestmark = pytest.mark.deep
+
 ADDED = "limits.day_seconds = 0.05\nlimits.updating_seconds = 1.5\nlimits.rotation_conflict_seconds = 0.0\n"
 PRIMARY = t.MULTI_REGION_KEY_TYPE_PRIMARY
 ROTATION = [p for p in FaultPoint if p.startswith(("rotate.", "schedule."))]

@@ -16,6 +16,8 @@ from tests.deployment import AWAY, HOME, Deployment
 from meridian.client import Client, errors
 from meridian.kms.v1 import types_pb2 as t
 
+pytestmark = pytest.mark.deep
+
 THIRD = "ap-south-1"
 PRIMARY, REPLICA = t.MULTI_REGION_KEY_TYPE_PRIMARY, t.MULTI_REGION_KEY_TYPE_REPLICA
 

@@ -13,6 +13,8 @@ from tests.network import Relay
 from meridian.client import errors
 from meridian.kms.v1 import types_pb2 as t
 
+pytestmark = pytest.mark.deep
+
 HEALED_WITHIN = 30.0
 
 
