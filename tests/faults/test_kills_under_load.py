@@ -1,0 +1,23 @@
+"""Nothing acknowledged is lost, and each key's life is one story, whenever a Region is killed. `make kills` is the long form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.deployment import AWAY, HOME, Deployment
+from tests.histories.kills import SETTINGS, kill_under_load
+
+KILLS = 12
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(300)
+def test_what_was_acknowledged_outlives_every_kill(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path, [HOME, AWAY], SETTINGS).prepare()
+    try:
+        judged = kill_under_load(deployment, KILLS, seed=1, told=lambda _: None)
+    finally:
+        deployment.stop_all()
+    assert judged.faults == []
+    assert judged.acknowledged > 10 * KILLS, "the load was no load"

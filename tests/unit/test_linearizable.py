@@ -1,0 +1,73 @@
+"""The judge of histories, judged: stories that are possible and stories that are not."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from tests.histories.linearizable import Change, Operation, Sight, State, find_story
+
+OFF: State = (("on", False), ("text", ""))
+ON: State = (("on", True), ("text", ""))
+
+POSSIBLE: dict[str, list[Operation]] = {
+    "nothing": [],
+    "a change, then a sight of it": [Change(0, 1, "on", True), Sight(2, 3, ON)],
+    "a sight while the change is under way, either way": [Change(0, 9, "on", True), Sight(1, 2, OFF), Sight(3, 4, ON)],
+    "an unknown change that came late": [Change(0, math.inf, "on", True), Sight(1, 2, OFF), Sight(3, 4, ON)],
+    "an unknown change that never came": [Change(0, math.inf, "on", True), Sight(1, 2, OFF), Sight(3, 4, OFF)],
+    "two unknown changes of one effect, with its opposite between": [
+        Change(0, math.inf, "on", True),
+        Change(0, math.inf, "on", True),
+        Sight(1, 2, ON),
+        Change(3, 4, "on", False),
+        Sight(5, 6, OFF),
+        Sight(7, 8, ON),
+    ],
+    "two at once, seen in the order of their ends": [
+        Change(0, 5, "text", "a"),
+        Change(0, 5, "text", "b"),
+        Sight(6, 7, (("on", False), ("text", "a"))),
+    ],
+}
+IMPOSSIBLE: dict[str, list[Operation]] = {
+    "an acknowledged change is not seen": [Change(0, 1, "on", True), Sight(2, 3, OFF)],
+    "it is seen before it began": [Sight(0, 1, ON), Change(2, 3, "on", True)],
+    "an unknown change is seen before it began": [Sight(0, 1, ON), Change(2, math.inf, "on", True)],
+    "it is seen, then not, with nothing between": [Change(0, 9, "on", True), Sight(1, 2, ON), Sight(3, 4, OFF)],
+    "an unknown change comes twice": [
+        Change(0, math.inf, "on", True),
+        Sight(1, 2, ON),
+        Change(3, 4, "on", False),
+        Sight(5, 6, ON),
+    ],
+    "two sights that disagree about the order": [
+        Change(0, 9, "text", "a"),
+        Change(0, 9, "text", "b"),
+        Sight(1, 2, (("on", False), ("text", "a"))),
+        Sight(3, 4, (("on", False), ("text", "b"))),
+        Sight(5, 6, (("on", False), ("text", "a"))),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", POSSIBLE)
+def test_what_can_have_happened_is_told_as_a_story(name: str) -> None:
+    story = find_story(POSSIBLE[name], OFF)
+    assert story is not None
+    assert {o for o in POSSIBLE[name] if o.ended < math.inf} <= set(story)
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_what_cannot_have_happened_has_no_story(name: str) -> None:
+    assert find_story(IMPOSSIBLE[name], OFF) is None
+
+
+def test_a_long_history_with_many_unknown_changes_is_judged_in_bounded_steps() -> None:
+    history: list[Operation] = []
+    for number in range(600):
+        at = 10.0 * number
+        history.append(Change(at, at + 1, "on", bool(number % 2)))
+        history.append(Change(at + 0.5, math.inf, "on", bool(number % 3)))
+        history.append(Sight(at + 2, at + 3, (("on", bool(number % 2)), ("text", ""))))
+    assert find_story(history, OFF) is not None
