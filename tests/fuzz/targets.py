@@ -56,7 +56,7 @@ from meridian.replication.codec import decode_set_state
 from meridian.replication.wire_messages import comparison_of, digest_of, links_of, shown_of
 from meridian.transport.aws_json import codec
 from meridian.transport.grpc_evidence import peer_address
-from meridian.transport.http1.application import Answer, Exchange
+from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.head import Peer
 from meridian.transport.http1.reader import RequestReader
@@ -105,7 +105,7 @@ def signed_headers(data: bytes) -> None:
     _signatures().authenticate(SignedRequest(head, claim, data))
 
 
-async def _no_answer(_body: bytes) -> Answer:
+async def _no_answer(_body: bytes, _known: Known) -> Answer:
     raise AssertionError("nothing is answered here")
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from meridian.domain.request_head import RequestHead
-from meridian.transport.http1.application import Answer, Exchange
+from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -50,7 +50,7 @@ class AdminApp:
         return Answer(405, TEXT, b"only GET\n")
 
 
-async def _answer(place: Callable[[], Answer], _body: bytes) -> Answer:
+async def _answer(place: Callable[[], Answer], _body: bytes, _known: Known) -> Answer:
     return place()
 
 

@@ -17,7 +17,7 @@ from meridian.crypto.certificates import new_authority, new_leaf
 from meridian.domain.request_head import RequestHead
 from meridian.ports.security_events import SecurityEvent
 from meridian.transport.admin_app import listening_socket
-from meridian.transport.http1.application import Answer, Exchange
+from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.connection import ConnectionBounds
 from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.server import HttpServer
@@ -44,7 +44,7 @@ class Heard:
 
 
 class Echo:
-    """Answers with the body. `/known` is answered as to a known caller, `/slow` when the test says so, `/bug` never."""
+    """Answers with the body. `/known…` is asked by a known caller, `…slow` is answered when the test says so, `/bug` never."""
 
     def __init__(self, body_bytes: int) -> None:
         self.body_bytes = body_bytes
@@ -55,14 +55,16 @@ class Echo:
         if head.path == "/early-bug":
             raise ZeroDivisionError
 
-        async def answer(body: bytes) -> Answer:
+        async def answer(body: bytes, known: Known) -> Answer:
+            if head.path.startswith("/known"):
+                known()
             self.bodies.append(body)
-            if head.path == "/slow":
+            if head.path.endswith("slow"):
                 await self.go_on.wait()
             if head.path == "/bug":
                 raise ZeroDivisionError
             text = b"too large" if head.content_length > self.body_bytes else body
-            return Answer(200, "text/plain", text, (), head.path == "/known")
+            return Answer(200, "text/plain", text)
 
         return Exchange(head.path != "/unwanted", answer)
 
@@ -285,6 +287,22 @@ def test_a_newcomer_takes_the_place_of_who_never_proved_who_he_is(run: Run) -> N
                 assert await rest(reader) == b""
             working.write(post("/known", b"still here"))
             assert await answer(known) == (200, b"still here")
+
+    run(story())
+
+
+def test_a_caller_is_known_before_his_answer_is_there(run: Run) -> None:
+    async def story() -> None:
+        async with listener() as it:
+            known = [await it.connect(post("/known-slow", b"k")) for _ in range(7)]
+            await it.until(lambda: it.echo.bodies.count(b"k") == 7)
+            for number in range(20):
+                newcomer = await it.connect(post("/", b"n%d" % number))
+                assert await answer(newcomer) == (200, b"n%d" % number)
+            assert (it.server.given_up, it.server.turned_away) == (19, 0)
+            it.echo.go_on.set()
+            for reader in known:
+                assert await answer(reader) == (200, b"k")
 
     run(story())
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meridian.domain.request_head import RequestHead
-from meridian.transport.http1.application import Exchange
+from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 from meridian.transport.http1.head import Networks, Peer
 from meridian.transport.http1.reader import HEAD_BYTES_MAX, RequestReader, Stage
@@ -20,7 +20,7 @@ FRAMING = {"content-length", "transfer-encoding", "upgrade", "connection", "expe
 """The parser itself has a word to say about these."""
 
 
-async def nobody(_body: bytes) -> None:
+async def nobody(_body: bytes, _known: Known) -> Answer:
     raise AssertionError("nothing is answered here")
 
 
@@ -29,7 +29,7 @@ def reader(peer: Peer = HERE) -> tuple[RequestReader, list[RequestHead]]:
 
     def begin(head: RequestHead) -> Exchange:
         heads.append(head)
-        return Exchange(True, nobody)  # type: ignore[arg-type]
+        return Exchange(True, nobody)
 
     return RequestReader(peer, begin, 1000), heads
 

@@ -30,7 +30,7 @@ from meridian.ports.security_events import SecurityEvents
 from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import shown_as_aws
 from meridian.transport.grpc_interceptor import Walk
-from meridian.transport.http1.application import Answer, Exchange
+from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 
 TARGET_PREFIX: Final = "TrentService."
@@ -102,20 +102,22 @@ class AwsWire:
             error = e.ThrottlingException()
         return self._error(error, self._entropy.uuid(), status=refused.fault.status)
 
-    async def _no_such_place(self, arrival: Arrival, _body: bytes) -> Answer:
+    async def _no_such_place(self, arrival: Arrival, _body: bytes, _known: Known) -> Answer:
         status = 405 if arrival.head.path == PATH else 404
         return self._error(e.UnknownOperationException(""), arrival.request_id, status=status)
 
-    async def _refuse(self, error: e.KmsError, arrival: Arrival, _body: bytes) -> Answer:
+    async def _refuse(self, error: e.KmsError, arrival: Arrival, _body: bytes, _known: Known) -> Answer:
         return self._error(error, arrival.request_id)
 
-    async def _refuse_caller(self, error: e.KmsError, rpc: Rpc, evidence: Evidence, arrival: Arrival, _body: bytes) -> Answer:
+    async def _refuse_caller(
+        self, error: e.KmsError, rpc: Rpc, evidence: Evidence, arrival: Arrival, _body: bytes, _known: Known
+    ) -> Answer:
         await self._unauthenticated.refuse(
             error, operation=rpc.name, evidence=evidence, request_id=arrival.request_id, started=arrival.started
         )
         return self._error(error, arrival.request_id)
 
-    async def _call(self, rpc: Rpc, claim: Claim, arrival: Arrival, body: bytes) -> Answer:
+    async def _call(self, rpc: Rpc, claim: Claim, arrival: Arrival, body: bytes, known: Known) -> Answer:
         """The answer to a request that has arrived as a whole."""
         evidence = self._evidence(arrival.head, SignedRequest(arrival.head, claim, body))
         try:
@@ -123,18 +125,19 @@ class AwsWire:
         except e.KmsError as error:
             del body, evidence  # the answer may come late, and nobody's body is kept until then, nor by the error's traces
             error.__traceback__ = error.__cause__ = error.__context__ = None
-            return await self._refuse_caller(error, rpc, self._evidence(arrival.head), arrival, b"")
+            return await self._refuse_caller(error, rpc, self._evidence(arrival.head), arrival, b"", known)
+        known()
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
         try:
             async with asyncio.timeout(self._limits.deadline_seconds_default):
                 answer = await self._walk(call)
         except e.KmsError as error:
-            return self._error(error, arrival.request_id, is_to_known_caller=True)
+            return self._error(error, arrival.request_id)
         except Exception as fault:
             self._events.report_fault(fault, during=rpc.name)
-            return self._error(e.KMSInternalException(reason=type(fault).__name__), arrival.request_id, is_to_known_caller=True)
-        return self._answer(200, codec.write(shown_as_aws(answer, call)), arrival.request_id, is_to_known_caller=True)
+            return self._error(e.KMSInternalException(reason=type(fault).__name__), arrival.request_id)
+        return self._answer(200, codec.write(shown_as_aws(answer, call)), arrival.request_id)
 
     def _evidence(self, head: RequestHead, signed: SignedRequest | None = None) -> Evidence:
         return Evidence(
@@ -144,14 +147,14 @@ class AwsWire:
             signed_request=signed,
         )
 
-    def _error(self, error: e.KmsError, request_id: str, *, status: int = 0, is_to_known_caller: bool = False) -> Answer:
+    def _error(self, error: e.KmsError, request_id: str, *, status: int = 0) -> Answer:
         status = status or (500 if isinstance(error, SERVER_FAULTS) else 400)
         body = codec.as_json({"__type": error.code, "message": error.message})
-        return self._answer(status, body, request_id, is_to_known_caller=is_to_known_caller)
+        return self._answer(status, body, request_id)
 
-    def _answer(self, status: int, body: bytes, request_id: str, *, is_to_known_caller: bool) -> Answer:
+    def _answer(self, status: int, body: bytes, request_id: str) -> Answer:
         headers = (("x-amzn-RequestId", request_id), ("Date", _date(int(self._clock.now().timestamp()))))
-        return Answer(status, CONTENT_TYPE, body, headers, is_to_known_caller)
+        return Answer(status, CONTENT_TYPE, body, headers)
 
 
 def _read(rpc: Rpc, evidence: Evidence, arrival: Arrival, body: bytes) -> Call:

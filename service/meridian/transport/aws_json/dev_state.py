@@ -19,7 +19,7 @@ from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.transport.http1.application import Answer, Application, Exchange
+from meridian.transport.http1.application import Answer, Application, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
 
 PATH: Final = "/_meridian/dev/state"
@@ -57,7 +57,7 @@ class WithDevState:
         """As the wire refuses."""
         return self._wire.refuse(refused)
 
-    async def _answer(self, head: RequestHead, _body: bytes) -> Answer:
+    async def _answer(self, head: RequestHead, _body: bytes, known: Known) -> Answer:
         """Signed without a body: one that was sent was thrown away, and the signature covers none."""
         evidence, started = Evidence(source_ip=head.address), self._clock.monotonic()
         try:
@@ -67,11 +67,12 @@ class WithDevState:
             request_id = self._entropy.uuid()
             await self._unauthenticated.refuse(fault, operation=OPERATION, evidence=evidence, request_id=request_id, started=started)
             return _refusal(fault)
+        known()
         try:
             await self._empty(principal, head.address)
         except KmsError as fault:
             return _refusal(fault)
-        return Answer(204, "text/plain", b"", is_to_known_caller=True)
+        return Answer(204, "text/plain", b"")
 
 
 def _refusal(fault: KmsError) -> Answer:

@@ -21,8 +21,6 @@ class Answer:
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
-    is_to_known_caller: bool = False
-    """Whether the caller has proved who he is; his connection then outlives those of callers who have not."""
 
     def as_bytes(self, *, is_last: bool) -> bytes:
         """What goes over the connection; `is_last` tells the client that the connection ends."""
@@ -34,12 +32,17 @@ class Answer:
         return "".join(lines).encode("latin-1") + self.body
 
 
+Known = Callable[[], None]
+"""What an application calls as soon as the caller has proved who he is, however long the answer then takes: from that moment on his
+connection outlives those of callers who have not."""
+
+
 class Exchange(NamedTuple):
     """What happens to a request whose head is known."""
 
     keeps_body: bool
     """Whether the body is wanted. One that is not is read and thrown away, and `answer` gets none of it."""
-    answer: Callable[[bytes], Awaitable[Answer]]
+    answer: Callable[[bytes, Known], Awaitable[Answer]]
     """Called once, with the whole body."""
 
 

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from math import inf
 from typing import Any, Final, Protocol
 
@@ -198,7 +199,7 @@ class HttpConnection(asyncio.Protocol):
         self._phase, self.deadline = Phase.ANSWER, inf
         self._server.place(self, None)
         # From here on the body is the application's alone, which lets go of it where the caller is not who he says.
-        answering = self._reader.exchange.answer(self._reader.take_body())
+        answering = self._reader.exchange.answer(self._reader.take_body(), partial(self._server.prove, self))
         self._server.keep(self, 0)
         self._task = self._loop.create_task(self._answer(answering))
 
@@ -216,8 +217,6 @@ class HttpConnection(asyncio.Protocol):
             return
         is_last = self.is_last or not self._reader.keeps_alive
         self._transport.write(answer.as_bytes(is_last=is_last))
-        if answer.is_to_known_caller:
-            self._server.prove(self)
         if is_last:
             self._end()
             return

@@ -1,0 +1,83 @@
+"""The AWS wire itself, without a network: when a caller counts as known."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from meridian.catalog import rpcs
+from meridian.domain.call import Call, Principal
+from meridian.domain.limits import Limits
+from meridian.domain.request_head import RequestHead
+from meridian.errors import InvalidSignatureException, KmsError, KMSInternalException
+from meridian.transport.aws_json.app import AwsWire
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+class Stub:
+    """Clock, entropy, events, and who decides about callers."""
+
+    def __init__(self, refusal: KmsError | None = None) -> None:
+        self.refusal = refusal
+        self.faults: list[str] = []
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def uuid(self) -> str:
+        return "00000000-0000-4000-8000-000000000000"
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        self.faults.append(during)
+
+    def claim_of(self, head: RequestHead, now: datetime) -> None:
+        return None
+
+    def __call__(self, evidence: Any, now: datetime) -> Principal:
+        if self.refusal is not None:
+            raise self.refusal
+        return Principal("User", "111122223333", "a", "arn:aws:iam::111122223333:user/a")
+
+    async def refuse(self, error: KmsError, **told: Any) -> None:
+        return None
+
+
+def wire(stub: Stub, walk: Any) -> AwsWire:
+    made: Any = stub
+    return AwsWire(rpcs(), walk, made, made, limits=Limits(), is_secure=False, identify=made, unauthenticated=made, events=made)
+
+
+def head(body: bytes) -> RequestHead:
+    headers = MappingProxyType({"x-amz-target": "TrentService.ListKeys"})
+    return RequestHead("POST", "/", (), headers, "127.0.0.1", len(body))
+
+
+def status_and_said(stub: Stub, outcome: Exception | None) -> tuple[int, list[str]]:
+    """The status of an answer, and what happened on the way to it, in order."""
+    said: list[str] = []
+
+    async def walk(call: Call) -> Any:
+        said.append("walk")
+        if outcome is not None:
+            raise outcome
+        return call.rpc.response_class()
+
+    exchange = wire(stub, walk).begin(head(b"{}"))
+    return asyncio.run(exchange.answer(b"{}", lambda: said.append("known"))).status, said  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(None, 200), (KMSInternalException(reason=""), 500), (ZeroDivisionError(), 500)])
+def test_a_caller_is_known_before_his_call_is_walked(outcome: Exception | None, status: int) -> None:
+    assert status_and_said(Stub(), outcome) == (status, ["known", "walk"])
+
+
+def test_who_cannot_prove_who_he_is_is_never_known() -> None:
+    assert status_and_said(Stub(InvalidSignatureException("no", reason="signature")), None) == (400, [])
