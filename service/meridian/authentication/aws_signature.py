@@ -32,6 +32,7 @@ ALGORITHM: Final = "AWS4-HMAC-SHA256"
 SERVICE: Final = "kms"
 WINDOW: Final = timedelta(minutes=5)
 FORM: Final = "%Y%m%dT%H%M%SZ"
+FORM_CHARACTERS: Final = 16
 SIGNED_ALWAYS: Final = ("host", "x-amz-date", "x-amz-target")
 KEYS_MAX: Final = 4096
 MISMATCH: Final = (
@@ -162,6 +163,8 @@ def _moment(text: str) -> datetime:
 
 def _require_fresh(text: str, now: datetime) -> None:
     try:
+        if len(text) != FORM_CHARACTERS:
+            raise ValueError(len(text))
         sent = _moment(text)
     except ValueError as fault:
         raise IncompleteSignatureException(f"Date must be in ISO-8601 'basic format'. Got '{text[:64]}'.") from fault

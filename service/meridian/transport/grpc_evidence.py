@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final
 
 from meridian.domain.addresses import plain_address
@@ -37,7 +36,6 @@ def evidence_of(context: Any) -> Evidence:
     )
 
 
-@lru_cache(maxsize=4096)
 def peer_address(peer: str) -> str:
     """`ipv4:127.0.0.1:1234` → `127.0.0.1`; `ipv6:%5B::ffff:10.0.0.1%5D:1234` → `10.0.0.1`; a socket of this machine is loopback."""
     kind, _, rest = peer.partition(":")

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meridian.domain import addresses
+from meridian.domain.addresses import ADDRESS_CHARACTERS_MAX
 from meridian.domain.request_head import RequestHead
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
-from meridian.transport.http1.head import Networks, Peer
+from meridian.transport.http1.head import HOPS_MAX, PARAMETERS_MAX, Networks, Peer
 from meridian.transport.http1.reader import HEAD_BYTES_MAX, RequestReader, Stage
 
 HERE = Peer("127.0.0.1", ())
@@ -80,6 +82,13 @@ def test_no_header_that_frames_the_message_comes_twice(name: str) -> None:
 @pytest.mark.parametrize("query", ["a=1&a=2", "a=1&%61=1", "a&a", "a=1&b=2&a=", "=1&=2"])
 def test_no_parameter_comes_twice(query: str) -> None:
     assert refusal(request(line=f"POST /?{query} HTTP/1.1")) is HttpFault.REPEATED_PARAMETER
+
+
+def test_there_are_so_many_parameters_and_no_more() -> None:
+    query = "&".join(f"a{number}=%41" for number in range(PARAMETERS_MAX))
+    assert len(read(request(line=f"POST /?{query} HTTP/1.1")).query) == PARAMETERS_MAX
+    for more in (f"{query}&b", "&" * PARAMETERS_MAX, "&%ff" * 3000):
+        assert refusal(request(line=f"POST /?{more} HTTP/1.1")) is HttpFault.TOO_MANY_PARAMETERS
 
 
 @pytest.mark.parametrize(
@@ -165,6 +174,12 @@ PROXIES: Networks = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
         ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),
         ("10.0.0.1", "1.1.1.1,198.51.100.1 , 10.9.9.9", "198.51.100.1"),
         ("10.0.0.1", "10.2.2.2, 10.9.9.9", "10.2.2.2"),
+        ("10.0.0.1", "what he wrote himself, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", ",,%,198.51.100.1,10.9.9.9", "198.51.100.1"),
+        ("10.0.0.1", "1.1.1.1," * 1500 + "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1" + ",10.9.9.9" * (HOPS_MAX - 1), "198.51.100.1"),
+        ("10.0.0.1", "10.2.2.2" + ",10.9.9.9" * (HOPS_MAX - 1), "10.2.2.2"),
+        ("10.0.0.1", "0000:0000:0000:0000:0000:ffff:198.251.100.100", "198.251.100.100"),
         ("::ffff:10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
         ("fd00::1", "2001:DB8::0001", "2001:db8::1"),
         ("::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"),
@@ -177,6 +192,10 @@ def test_who_is_on_the_other_end(peer: str, forwarded: str, client: str) -> None
 def test_a_trusted_proxy_says_who_calls_or_nothing() -> None:
     proxy = Peer("10.0.0.1", PROXIES)
     assert read(request(), proxy).address == "10.0.0.1"
-    for odd in ("", "unknown", "198.51.100.1:80", "198.51.100.1,", "_hidden", "1.2.3.4, x"):
+    odd_ones = ("", "unknown", "198.51.100.1:80", "198.51.100.1,", "_hidden", "1.2.3.4, x", "fe80::1%eth0", "198.51.100.1%1", "%")
+    many = ("198.51.100.1" + ",10.9.9.9" * HOPS_MAX, "10.9.9.9," * HOPS_MAX + "10.9.9.9")
+    for odd in (*odd_ones, *many, "0" * 46, "::" + "0" * 5000, f"2001:db8::1%{'z' * 5000}"):
+        kept = addresses._plain.cache_info().currsize
         assert refusal(request(f"X-Forwarded-For: {odd}"), proxy) is HttpFault.FORWARDED_FOR
+        assert len(odd) <= ADDRESS_CHARACTERS_MAX or odd in many or addresses._plain.cache_info().currsize == kept
     assert read(request("X-Forwarded-For: unknown"), HERE).address == "127.0.0.1"

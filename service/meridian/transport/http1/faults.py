@@ -11,6 +11,7 @@ class HttpFault(Enum):
     MALFORMED = (400, "The request is not HTTP/1.1.")
     REPEATED_HEADER = (400, "A header is given more than once.")
     REPEATED_PARAMETER = (400, "A query parameter is given more than once.")
+    TOO_MANY_PARAMETERS = (400, "There are too many query parameters.")
     FORWARDED_FOR = (400, "X-Forwarded-For does not name an address.")
     PIPELINED = (400, "A request begins before the one before it is answered.")
     UPGRADE = (400, "No other protocol is spoken here.")

@@ -14,12 +14,15 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
-from meridian.domain.addresses import plain_address
+from meridian.domain.addresses import is_foreign_address, plain_address
 from meridian.domain.request_head import RequestHead
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 
 FORWARDED_FOR: Final = "x-forwarded-for"
 CONTENT_LENGTH_DIGITS_MAX: Final = 15
+HOPS_MAX: Final = 16
+"""Of a request's way through trusted proxies, as far as it is followed."""
+PARAMETERS_MAX: Final = 64
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -35,12 +38,19 @@ class Peer:
     def client_of(self, headers: Mapping[str, str]) -> str:
         """The address of the client. A trusted proxy appends whom it speaks for; the last address that is no trusted proxy is he.
 
-        Raises: RefusedRequest if a trusted proxy sends what is no list of addresses.
+        What stands before him he wrote himself, and it is not read. Raises: RefusedRequest where what a trusted proxy wrote is no
+        address, or after 16 of them.
         """
         if not self._is_proxy or FORWARDED_FOR not in headers:
             return self.address
-        hops = [_address(hop) for hop in headers[FORWARDED_FOR].split(",")]
-        return next((hop for hop in reversed(hops) if not self._is_trusted(hop)), hops[0])
+        hop, written = self.address, headers[FORWARDED_FOR].rsplit(",", HOPS_MAX)
+        for text in reversed(written[-HOPS_MAX:]):
+            hop = _address(text)
+            if not self._is_trusted(hop):
+                return hop
+        if len(written) > HOPS_MAX:
+            raise RefusedRequest(HttpFault.FORWARDED_FOR, f"more than {HOPS_MAX} proxies")
+        return hop
 
     def _is_trusted(self, address: str) -> bool:
         return bool(self._trusted) and any(ip_address(address) in network for network in self._trusted)
@@ -77,10 +87,10 @@ class HeadLines:
 
 
 def _address(text: str) -> str:
-    try:
-        return plain_address(str(ip_address(text.strip())))
-    except ValueError as fault:
-        raise RefusedRequest(HttpFault.FORWARDED_FOR) from fault
+    address = text.strip(" \t")
+    if not is_foreign_address(address):
+        raise RefusedRequest(HttpFault.FORWARDED_FOR)
+    return plain_address(address)
 
 
 def _path(raw: bytes) -> str:
@@ -96,6 +106,8 @@ def _length(text: str) -> int:
 
 
 def _pairs(query: bytes) -> tuple[tuple[str, str], ...]:
+    if query.count(b"&") >= PARAMETERS_MAX:
+        raise RefusedRequest(HttpFault.TOO_MANY_PARAMETERS)
     try:
         parts = [part.partition("=") for part in query.decode("ascii").split("&") if part]
         pairs = tuple((unquote(name, errors="strict"), unquote(value, errors="strict")) for name, _, value in parts)
