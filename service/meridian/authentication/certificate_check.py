@@ -6,6 +6,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final
 
+from meridian.authentication.certificate_names import require_bounded
 from meridian.crypto.certificate_life import CertificateLife, certificate_life, is_issued_by, split_certificates
 from meridian.errors import UnrecognizedClientException
 
@@ -37,6 +38,7 @@ class CertificateCheck:
 
     def require_good(self, pem: bytes, now: datetime) -> CertificateLife:
         """The life of a certificate that the TLS library has verified. Raises: UnrecognizedClientException."""
+        require_bounded(pem)
         known = self._known.get(pem)
         if known is None:
             known = self._known[pem] = self._judge(pem)

@@ -9,6 +9,8 @@ from meridian.crypto.certificate_uris import certificate_uris
 from meridian.errors import UnrecognizedClientException
 
 CERTIFICATES_MAX: Final = 4096
+PEM_BYTES_MAX: Final = 16 * 1024
+"""Of one certificate; a longer one is remembered nowhere, whoever signed it."""
 
 
 class CertificateNames:
@@ -19,13 +21,20 @@ class CertificateNames:
 
     def of(self, pem: bytes) -> tuple[str, ...]:
         """The names of a certificate, none where the connection showed no certificate. Raises: UnrecognizedClientException if it cannot
-        be read."""
+        be read, or is too long."""
+        require_bounded(pem)
         names = self._known.get(pem)
         if names is None:
             names = self._known[pem] = _read(pem)
             if len(self._known) > CERTIFICATES_MAX:
                 self._known.popitem(last=False)
         return names
+
+
+def require_bounded(pem: bytes) -> None:
+    """Raises: UnrecognizedClientException for a certificate that is too long."""
+    if len(pem) > PEM_BYTES_MAX:
+        raise UnrecognizedClientException(reason="client certificate is too long")
 
 
 def _read(pem: bytes) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Final
 PREFIX_BITS: Final = 64
 """What a host of IPv6 is given at least: the addresses of one /64 are one caller's."""
 KEPT: Final = 4096
+NO_ADDRESS: Final = "no address"
 ADDRESS_CHARACTERS_MAX: Final = 45
 """Of the longest address, an IPv4 address that is mapped into IPv6 and written out."""
 
@@ -29,10 +30,10 @@ def plain_address(text: str) -> str:
 
 
 def network_of(text: str) -> str:
-    """What an address is counted under: itself for IPv4, its /64 for IPv6. A text that is no address comes back as it is."""
+    """What an address is counted under: itself for IPv4, its /64 for IPv6. All that is no address is counted under one name."""
     bare = text.partition("%")[0]
     network = _network(bare) if len(bare) <= ADDRESS_CHARACTERS_MAX else None
-    return text if network is None else network
+    return NO_ADDRESS if network is None else network
 
 
 @lru_cache(maxsize=KEPT)

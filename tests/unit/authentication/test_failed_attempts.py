@@ -13,7 +13,7 @@ from meridian.authentication.failed_attempts import (
     SLEEPING_ANSWERS_MAX,
     FailedAttempts,
 )
-from meridian.domain.addresses import network_of, plain_address
+from meridian.domain.addresses import NO_ADDRESS, network_of, plain_address
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -54,7 +54,7 @@ def test_others_do_not_wait_for_it() -> None:
         ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"),
         ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
         ("fe80::1%eth0", "fe80::2", "192.0.2.1"),
-        ("unix", "unix", "other"),
+        ("unix", "elsewhere", "192.0.2.1"),
     ],
 )
 def test_addresses_of_one_host_are_one(failing: str, same: str, other: str) -> None:
@@ -64,12 +64,12 @@ def test_addresses_of_one_host_are_one(failing: str, same: str, other: str) -> N
 
 
 def test_the_table_keeps_the_lately_seen_addresses() -> None:
-    attempts = noted(50, "first")
+    attempts = noted(50, "192.0.2.1")
     for number in range(ADDRESSES_MAX - 1):
-        attempts.note(f"host-{number}", 100.0)
-    assert attempts.is_delayed("first", 100.0) > 0.0
-    attempts.note("one more", 100.0)
-    assert attempts.is_delayed("first", 100.0) == 0.0
+        attempts.note(f"10.0.{number >> 8}.{number & 255}", 100.0)
+    assert attempts.is_delayed("192.0.2.1", 100.0) > 0.0
+    attempts.note("192.0.2.9", 100.0)
+    assert attempts.is_delayed("192.0.2.1", 100.0) == 0.0
     assert len(attempts._buckets) == ADDRESSES_MAX
 
 
@@ -96,8 +96,10 @@ async def test_only_so_many_answers_wait_and_the_rest_leave_at_once() -> None:
         ("0:0:0:0:0:0:0:1", "::1", "::/64"),
         ("fe80::1%lo", "fe80::1", "fe80::/64"),
         ("10.1.2.3", "10.1.2.3", "10.1.2.3"),
-        ("", "", ""),
-        ("no address", "no address", "no address"),
+        ("", "", NO_ADDRESS),
+        ("somewhere", "somewhere", NO_ADDRESS),
+        ("z" * 100_000, "z" * 100_000, NO_ADDRESS),
+        ("1" + "%lo" * 100_000, "1" + "%lo" * 100_000, NO_ADDRESS),
     ],
 )
 def test_one_form_of_an_address(text: str, plain: str, network: str) -> None:

@@ -1,0 +1,130 @@
+"""THE table of what the service keeps by name: what names it, how many there are at most, and how long a name is.
+
+A name that somebody else writes has a bound on both. A name is "ours" where the operators, the contract or the process make it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Its names are as many as somebody of ours has made."""
+
+    names: str
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """`entries`: the constant that the code compares its length with. `name`: what bounds the length of a name, in characters or bytes."""
+
+    entries: str
+    name: int
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Entries live and die with those of another."""
+
+    other: str
+
+
+REGIONS = Ours("the Regions of the settings")
+CONTRACT = Ours("what the contract has")
+CALL = Ours("one call, with its request, whose size is bounded")
+CONNECTIONS = Ours("open connections, which have a budget")
+KEY_NAME = 2048
+"""The longest reference to a key that the contract takes."""
+ARN = 2048
+
+CACHES: dict[str, Ours | Bounded | Beside] = {
+    "adapters/heavy_workers.py HeavyWorkers._queues": Ours("accounts of principals; what waits has a bound"),
+    "adapters/heavy_workers.py HeavyWorkers._running": Ours("accounts of principals, while something of theirs runs"),
+    "adapters/looks_abroad.py LooksAbroad._looks": Bounded("LOOKS_MAX", 2 * ARN),
+    "adapters/looks_abroad.py LooksAbroad._into": Beside("adapters/looks_abroad.py LooksAbroad._looks"),
+    "adapters/region_peer_grpc.py GrpcRegionPeer._channels": REGIONS,
+    "adapters/region_peer_grpc.py GrpcRegionPeer._closing": Ours("tasks that close channels"),
+    "adapters/region_peer_grpc.py GrpcRegionPeer._offers": REGIONS,
+    "adapters/security_events.py ReportedSecurityEvents._waiting": Bounded("KINDS_PER_SECOND_MAX", 256, "of each text"),
+    "adapters/separate_processes.py SeparateProcesses._running": Ours("processes of the settings"),
+    "adapters/store_cache.py CachedKeys._keys": Bounded("ENTRIES_MAX", 64),
+    "adapters/store_cache.py CachedKeys._numbers": Beside("adapters/store_cache.py CachedKeys._keys"),
+    "adapters/store_cache.py CachedKeys._spellings": Bounded("SPELLINGS_PER_KEY", KEY_NAME),
+    "adapters/store_cache.py CachedKeys._spelt": Beside("adapters/store_cache.py CachedKeys._keys"),
+    "adapters/store_cache.py CachedKeys._grants": Bounded("PRINCIPALS_PER_KEY", ARN),
+    "adapters/store_sql/live_connections.py LiveConnections._busy": Ours("connections to the database, which have a bound"),
+    "adapters/store_sql/live_connections.py LiveConnections._idle": Ours("connections to the database, which have a bound"),
+    "authentication/aws_signature.py AwsSignatures._keys": Bounded("KEYS_MAX", 8, "the day; the secret is ours"),
+    "authentication/aws_signature.py _moment": Bounded("64", 16),
+    "authentication/certificate_check.py CertificateCheck._known": Bounded("CACHE_ENTRIES_MAX", 16 * 1024),
+    "authentication/certificate_names.py CertificateNames._known": Bounded("CERTIFICATES_MAX", 16 * 1024),
+    "authentication/client_certificate.py ClientCertificates._known": Bounded("CACHE_ENTRIES_MAX", 16 * 1024),
+    "authentication/failed_attempts.py FailedAttempts._buckets": Bounded("ADDRESSES_MAX", 45),
+    "authorization/aws_policy/convert.py _Work.labels": Ours("one policy, whose size is bounded"),
+    "authorization/entities.py Surroundings.org_units": Ours("the settings"),
+    "authorization/entities.py Surroundings.region_labels": Ours("the settings"),
+    "authorization/live_policies.py LivePolicies.bases": Bounded("BASES_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.decisions": Bounded("DECISIONS_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.narrowed": Bounded("NARROWED_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.read": Bounded("READ_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.slices": Bounded("SLICES_MAX", ARN),
+    "authorization/schema_model.py SchemaModel.actions": CONTRACT,
+    "authorization/schema_model.py SchemaModel.ancestors": CONTRACT,
+    "authorization/slices.py SliceCompiler._compiled": Bounded("COMPILED_MAX", ARN),
+    "authorization/slices.py SliceCompiler._schemas": Bounded("COMPILED_MAX", ARN),
+    "catalog.py _enum_numbers": CONTRACT,
+    "catalog.py _enum_values": CONTRACT,
+    "catalog.py rpcs": CONTRACT,
+    "catalog.py served_rpcs": CONTRACT,
+    "domain/addresses.py _network": Bounded("4096", 45),
+    "domain/addresses.py _plain": Bounded("4096", 45),
+    "domain/audit_record.py _second": Ours("seconds of our clock"),
+    "domain/call.py Call.absent": CALL,
+    "domain/call.py Call.aliases": CALL,
+    "domain/call.py Call.audit_data": CALL,
+    "domain/call.py Call.canonical_context": CALL,
+    "domain/call.py Call.contexts": CALL,
+    "domain/call.py Call.grant_ids": CALL,
+    "domain/call.py Call.grants": CALL,
+    "domain/call.py Call.keys": CALL,
+    "domain/grant.py Grant.constraint": Ours("one grant, whose constraints the contract bounds"),
+    "engine/asymmetric.py AsymmetricCommands._parsed": Bounded("PARSED_MAX", 256),
+    "engine/asymmetric.py AsymmetricCommands._parsed_of": Beside("engine/asymmetric.py AsymmetricCommands._parsed"),
+    "engine/commands.py SymmetricCommands._loaded": Bounded("LOADED_MAX", 256),
+    "engine/commands.py SymmetricCommands._loaded_of": Beside("engine/commands.py SymmetricCommands._loaded"),
+    "engine/keyring.py Keyring._keks": Ours("keys of the keyring"),
+    "pipeline/audit.py Audit._in_flight": Ours("calls that are answered now"),
+    "pipeline/audit.py Parts._kept": Bounded("PARTS_MAX", 64, "identities of values, which are numbers"),
+    "pipeline/audit_parameters.py _readers": CONTRACT,
+    "pipeline/builder.py Builder._under_way": Ours("what is built now; the queue has a bound"),
+    "pipeline/constraints.py checks_of": CONTRACT,
+    "pipeline/telemetry.py Telemetry._durations": CONTRACT,
+    "pipeline/telemetry.py Telemetry._outcomes": CONTRACT,
+    "pipeline/telemetry.py Telemetry._seconds": CONTRACT,
+    "pipeline/throttle.py Throttle._buckets": Bounded("BUCKETS_MAX", 64, "an account of a principal, and a class"),
+    "pipeline/unauthenticated.py Unauthenticated._seen": Bounded("ADDRESSES_PER_SECOND_MAX", 45),
+    "pipeline/validate.py Validate._context_fields": CONTRACT,
+    "replication/compare.py Compare._left_at": REGIONS,
+    "replication/silence.py Silence._silent": REGIONS,
+    "replication/succeed.py AwaitRole._asked": Bounded("ASKED_MAX", 64, "a key that is here"),
+    "replication/verify.py KeptStates._states": Bounded("KEPT_BYTES_MAX", 32, "a digest"),
+    "transport/aws_json/app.py _date": Ours("seconds of our clock"),
+    "transport/aws_json/codec.py _members": CONTRACT,
+    "transport/grpc_interceptor.py CallInterceptor._wrapped": CONTRACT,
+    "transport/http1/head.py HeadLines._headers": Ours("one head, whose size is bounded"),
+    "transport/http1/server.py HttpServer._arriving": CONNECTIONS,
+    "transport/http1/server.py HttpServer._open": CONNECTIONS,
+    "transport/http1/server.py HttpServer._unproven": CONNECTIONS,
+    "transport/peer_certificates.py PeerCertificates._wrapped": CONTRACT,
+    "transport/peer_rate.py PeerCallsAtOnce._in_hand": REGIONS,
+    "transport/peer_rate.py PeerRate._levels": REGIONS,
+    "transport/unread_messages.py UnreadMessages._since": Ours("calls whose message is arriving; a connection has a bound of them"),
+    "workers/certificate_expiry.py CertificateExpiry._warned": Ours("our certificates"),
+    "workers/outbox.py OutboxWorker._out_of_reach": REGIONS,
+    "workers/periodic.py Supervisor._standings": Ours("jobs of the process"),
+    "workers/periodic.py Supervisor._tasks": Ours("jobs of the process"),
+    "workers/set_aside.py SetAside._rows": Bounded("ROWS_MAX", ARN),
+    "workers/usage.py LastUsage._noted": Ours("keys that are here, used since the last writing"),
+}
