@@ -14,6 +14,7 @@ from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
 
 TEXT: Final = "text/plain; charset=utf-8"
+METHODS: Final = ("GET", "HEAD")
 
 
 class AdminApp:
@@ -27,7 +28,7 @@ class AdminApp:
     def begin(self, head: RequestHead) -> Exchange:
         """Only reading is served; no body is wanted."""
         place = self._places.get(head.path, self._nothing)
-        return Exchange(False, partial(_answer, place if head.method == "GET" else self._not_allowed))
+        return Exchange(False, partial(_answer, place if head.method in METHODS else self._not_allowed))
 
     def refuse(self, refused: RefusedRequest) -> Answer:
         """A sentence in plain text."""
@@ -47,7 +48,7 @@ class AdminApp:
         return Answer(404, TEXT, b"not found\n")
 
     def _not_allowed(self) -> Answer:
-        return Answer(405, TEXT, b"only GET\n")
+        return Answer(405, TEXT, b"only GET and HEAD\n", (("Allow", ", ".join(METHODS)),))
 
 
 async def _answer(place: Callable[[], Answer], _body: bytes, _known: Known) -> Answer:

@@ -8,12 +8,14 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from meridian.catalog import rpcs
 from meridian.domain.call import Call, Principal
 from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead
 from meridian.errors import InvalidSignatureException, KmsError, KMSInternalException
+from meridian.transport.admin_app import AdminApp
 from meridian.transport.aws_json.app import AwsWire
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -58,6 +60,24 @@ def wire(stub: Stub, walk: Any) -> AwsWire:
 def head(body: bytes) -> RequestHead:
     headers = MappingProxyType({"x-amz-target": "TrentService.ListKeys"})
     return RequestHead("POST", "/", (), headers, "127.0.0.1", len(body))
+
+
+METHODS = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "SOURCE", "QUERY", "M-SEARCH"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_no_listener_serves_is_refused_with_what_it_serves(method: str) -> None:
+    async def walk(call: Call) -> Any:
+        raise AssertionError(call)
+
+    admin = AdminApp(CollectorRegistry(), list)
+    for application, path, allowed in ((wire(Stub(), walk), "/", "POST"), (admin, "/livez", "GET, HEAD"), (admin, "/else", "GET, HEAD")):
+        answering = application.begin(RequestHead(method, path, (), {}, "127.0.0.1", 0)).answer(b"", list)  # type: ignore[arg-type]
+        answer = asyncio.run(answering)  # type: ignore[arg-type]
+        if method in allowed:
+            assert answer.status == (200 if path == "/livez" else 404)
+        else:
+            assert (answer.status, dict(answer.headers)["Allow"]) == (405, allowed)
 
 
 def status_and_said(stub: Stub, outcome: Exception | None) -> tuple[int, list[str]]:

@@ -173,6 +173,23 @@ def test_one_request_after_the_other(run: Run) -> None:
     run(story())
 
 
+def test_head_is_answered_without_a_body_and_the_next_request_after_it(run: Run) -> None:
+    async def story() -> None:
+        async with listener() as it:
+            reader = await it.connect()
+            for _ in range(2):
+                it.send(post("/", b"body").replace(b"POST", b"HEAD"))
+                assert b"content-length: 4\r\n" in await reader.readuntil(b"\r\n\r\n")
+                it.send(post("/", b"two"))
+                assert await answer(reader) == (200, b"two")
+            for refused in (b"HEAD / HTTP/1.1\r\nA: b\r\nA: c\r\n\r\n", b"HEAD / HTTP/2.0\r\n\r\n", b"HEAD /bug HTTP/1.1\r\n\r\n"):
+                end = await rest(await it.connect(refused))
+                assert end.partition(b"\r\n\r\n")[2] == b""
+                assert end.split()[1] in (b"400", b"505", b"500")
+
+    run(story())
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "name"),
     [

@@ -101,6 +101,16 @@ def test_there_are_so_many_parameters_and_no_more() -> None:
         (b"POST / HTTP/1.1\r\nA : b\r\n\r\n", HttpFault.MALFORMED),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HttpFault.MALFORMED),
         (request(line="POST http://h/ HTTP/1.1"), HttpFault.MALFORMED),
+        (request(line="SOURCE / ICE/1.0"), HttpFault.VERSION),
+        (request(line="GET / RTSP/1.0"), HttpFault.VERSION),
+        (request(line="POST / RTSP/1.0"), HttpFault.VERSION),
+        (b"\r\n\r\n" + request(line="POST / RTSP/1.0"), HttpFault.VERSION),
+        (request(line="POST / HTTP/2.0"), HttpFault.VERSION),
+        (request(line="GET / HTTP/0.9"), HttpFault.VERSION),
+        (request(line="GET /"), HttpFault.VERSION),
+        (request(line="POST / HTTP/1.2"), HttpFault.MALFORMED),
+        (request(line="POST / ICE/1.0"), HttpFault.MALFORMED),
+        (request(line="DESCRIBE / RTSP/1.0"), HttpFault.VERSION),
         (request(line="CONNECT h:1 HTTP/1.1"), HttpFault.UPGRADE),
         (request(line="OPTIONS * HTTP/1.1"), HttpFault.MALFORMED),
         (request(line="POST /?%ff HTTP/1.1"), HttpFault.MALFORMED),
@@ -149,6 +159,26 @@ def test_any_bytes_are_a_request_or_refused(data: bytes, cut: int) -> None:
         except RefusedRequest:
             continue
         assert read_by.stage in Stage
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, 1000])
+def test_the_request_line_is_read_however_it_arrives(piece: int) -> None:
+    def feed(read_by: RequestReader, data: bytes) -> None:
+        for at in range(0, len(data), piece):
+            read_by.feed(data[at : at + piece])
+
+    for version in ("HTTP/1.0", "HTTP/1.1"):
+        read_by, heads = reader()
+        feed(read_by, request("Connection: keep-alive", line=f"GET /RTSP/1.0 {version}"))
+        assert not read_by.is_head
+        read_by.next()
+        feed(read_by, b"\r\n" + request("Connection: keep-alive", line=f"HEAD / {version}"))
+        assert read_by.is_head
+        assert [head.method for head in heads] == ["GET", "HEAD"]
+    read_by, heads = reader()
+    with pytest.raises(RefusedRequest) as caught:
+        feed(read_by, b"\r\n" + request(line="GET /HTTP/1.1 RTSP/1.0"))
+    assert (caught.value.fault, heads) == (HttpFault.VERSION, [])
 
 
 def test_a_body_arrives_in_pieces_and_is_kept_where_it_is_wanted() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache, partial
@@ -103,8 +103,11 @@ class AwsWire:
         return self._error(error, self._entropy.uuid(), status=refused.fault.status)
 
     async def _no_such_place(self, arrival: Arrival, _body: bytes, _known: Known) -> Answer:
-        status = 405 if arrival.head.path == PATH else 404
-        return self._error(e.UnknownOperationException(""), arrival.request_id, status=status)
+        error = e.UnknownOperationException("")
+        if arrival.head.path != PATH:
+            return self._error(error, arrival.request_id, status=404)
+        refusal = self._error(error, arrival.request_id, status=405)
+        return replace(refusal, headers=(*refusal.headers, ("Allow", "POST")))
 
     async def _refuse(self, error: e.KmsError, arrival: Arrival, _body: bytes, _known: Known) -> Answer:
         return self._error(error, arrival.request_id)

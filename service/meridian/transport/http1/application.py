@@ -22,14 +22,17 @@ class Answer:
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
 
-    def as_bytes(self, *, is_last: bool) -> bytes:
-        """What goes over the connection; `is_last` tells the client that the connection ends."""
+    def as_bytes(self, *, is_last: bool, to_head: bool) -> bytes:
+        """What goes over the connection; `is_last` tells the client that the connection ends.
+
+        The answer `to_head` has the headers that GET would have got, and no body. Source: RFC 9110, section 9.3.2.
+        """
         lines = [STATUS_LINES[self.status]]
         if self.status != HTTPStatus.NO_CONTENT:
             lines.append(f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n")
         lines += [f"{name}: {value}\r\n" for name, value in self.headers]
         lines.append("connection: close\r\n\r\n" if is_last else "\r\n")
-        return "".join(lines).encode("latin-1") + self.body
+        return "".join(lines).encode("latin-1") + (b"" if to_head else self.body)
 
 
 Known = Callable[[], None]

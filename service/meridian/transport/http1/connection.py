@@ -216,7 +216,7 @@ class HttpConnection(asyncio.Protocol):
         if self._phase is Phase.END:
             return
         is_last = self.is_last or not self._reader.keeps_alive
-        self._transport.write(answer.as_bytes(is_last=is_last))
+        self._transport.write(answer.as_bytes(is_last=is_last, to_head=self._reader.is_head))
         if is_last:
             self._end()
             return
@@ -230,7 +230,8 @@ class HttpConnection(asyncio.Protocol):
         """Answer what is no request, and end. While an answer is under way it is the last, and what disturbed it is not read."""
         self.is_last = True
         if self._phase is Phase.REQUEST:
-            self._transport.write(self._server.application.refuse(refused).as_bytes(is_last=True))
+            answer = self._server.application.refuse(refused)
+            self._transport.write(answer.as_bytes(is_last=True, to_head=self._reader.is_head))
             self._end()
 
     def _end(self) -> None:

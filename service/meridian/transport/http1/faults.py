@@ -19,6 +19,7 @@ class HttpFault(Enum):
     LENGTH_REQUIRED = (411, "The body needs a Content-Length; no transfer coding is accepted.")
     HEAD_TOO_LARGE = (431, "The headers are too large.")
     INTERNAL = (500, "The service has failed.")
+    VERSION = (505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
     OVERLOADED = (503, "Too many requests are arriving at once.")
 
     @property

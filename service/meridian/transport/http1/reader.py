@@ -15,6 +15,8 @@ from meridian.transport.http1.head import HeadLines, Peer
 
 HEAD_BYTES_MAX: Final = 16 * 1024
 """Request line and headers, with what surrounds them."""
+VERSIONS: Final = (b"HTTP/1.1", b"HTTP/1.0")
+"""What the request line ends with. The parser also takes `RTSP/1.0` and `ICE/1.0`, and says of both that they are 1.0."""
 
 
 class Stage(Enum):
@@ -42,9 +44,13 @@ class RequestReader:
         self.stage = Stage.NOTHING
         self.exchange: Exchange | None = None
         self.is_too_long = False
+        self.is_head = False
+        """Whether the method is HEAD, as far as it is known."""
         self.keeps_alive = False
         self.expects_continue = False
         self._head_bytes = 0
+        self._request_line = bytearray()
+        self._has_request_line = False
         self._lines = HeadLines()
         self._keeps_body = False
         self._body: list[bytes] = []
@@ -77,6 +83,7 @@ class RequestReader:
         """Read no more of a head than a head may have; what is left over comes back."""
         room = HEAD_BYTES_MAX - self._head_bytes
         self.stage = Stage.HEAD
+        self._keep_request_line(data[:room])
         self._parser.feed_data(data[:room])
         if self.stage is Stage.HEAD:
             self._head_bytes += len(data)
@@ -85,11 +92,20 @@ class RequestReader:
             return b""
         return data[room:]
 
+    def _keep_request_line(self, data: bytes) -> None:
+        """The parser does not show the line itself. Empty lines before it are passed over, as the parser does."""
+        if self._has_request_line:
+            return
+        line, found, _ = (data if self._request_line else data.lstrip(b"\r\n")).partition(b"\n")
+        self._request_line += line
+        self._has_request_line = bool(found)
+
     def on_message_begin(self) -> None:
         if self.stage is not Stage.HEAD:
             self._stop(RefusedRequest(HttpFault.PIPELINED))
 
     def on_url(self, part: bytes) -> None:
+        self.is_head = self._parser.get_method() == b"HEAD"
         self._lines.url += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -109,8 +125,8 @@ class RequestReader:
         parser = self._parser
         if parser.should_upgrade():
             raise RefusedRequest(HttpFault.UPGRADE)
-        if parser.get_http_version() not in ("1.1", "1.0"):
-            raise RefusedRequest(HttpFault.MALFORMED, "version")
+        if bytes(self._request_line).rstrip(b"\r").rpartition(b" ")[2] not in VERSIONS:
+            raise RefusedRequest(HttpFault.VERSION)
         head = self._lines.read(parser.get_method().decode("ascii"), self._peer)
         self.exchange = self._begin(head)
         self.is_too_long = head.content_length > self._body_bytes_max
