@@ -35,6 +35,8 @@ NOUNS: Final = (
 )
 """One proto file, one service and one operations module each."""
 
+LIST_ITEMS_MAX: Final = 256
+"""Of a list for which the model of AWS says no maximum."""
 ACCESS: Final = "access"
 """The calls that AWS does not have."""
 
@@ -136,6 +138,12 @@ def limits_of(field: FieldDescriptor) -> options_pb2.Limits | None:
     """The declared limits of a field."""
     options = field.GetOptions()
     return options.Extensions[options_pb2.limits] if options.HasExtension(options_pb2.limits) else None
+
+
+def items_max(field: FieldDescriptor) -> int:
+    """How many items a list has at most: what AWS's model says, or 256 where it says nothing."""
+    limits = limits_of(field)
+    return limits.max if limits is not None and limits.HasField("max") else LIST_ITEMS_MAX
 
 
 @cache

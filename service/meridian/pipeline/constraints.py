@@ -15,7 +15,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.catalog import enum_of, enum_values, is_map, is_secret, limits_of, lower_camel
+from meridian.catalog import enum_of, enum_values, is_map, is_secret, items_max, limits_of, lower_camel
 from meridian.options.v1 import options_pb2
 
 Fault = tuple[str, str]
@@ -148,7 +148,7 @@ def _list_check(field: FieldDescriptor) -> Check:
     items = limits.items if limits is not None and limits.HasField("items") else None
     item_check = _value_check(field, items)
     low = limits.min if limits is not None and limits.HasField("min") else None
-    high = limits.max if limits is not None and limits.HasField("max") else None
+    high = items_max(field)
     required = limits is not None and limits.required
     known = frozenset(enum_values(enum_of(field))) if field.type == FieldDescriptor.TYPE_ENUM else None
 
@@ -158,7 +158,7 @@ def _list_check(field: FieldDescriptor) -> Check:
             if required:
                 faults.append(_sentence(prefix + path, " null", "Member must not be null"))
             return
-        if high is not None and len(values) > high:
+        if len(values) > high:
             faults.append(_sentence(prefix + path, "", f"Member must have length less than or equal to {high}"))
             return  # its members are not looked at: a message holds a hundred thousand of them
         if low is not None and len(values) < low:

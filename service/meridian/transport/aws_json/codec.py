@@ -16,7 +16,7 @@ import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.catalog import aws_member_name, enum_aws_value, enum_of, enum_values, is_listed, is_map, lower_camel, message_of
+from meridian.catalog import aws_member_name, enum_aws_value, enum_of, enum_values, is_listed, is_map, items_max, lower_camel, message_of
 from meridian.errors import SerializationException, ValidationException
 from meridian.transport.aws_json.strict_json import parse
 
@@ -25,9 +25,6 @@ OURS: Final = frozenset({"account_delegation"})
 
 TIMESTAMP: Final = "google.protobuf.Timestamp"
 INT32: Final = range(-(2**31), 2**31)
-LIST_ITEMS_MAX: Final = 256
-MAP_MEMBERS_MAX: Final = 4096
-"""An encryption context of the longest kind has fewer."""
 
 
 @cache
@@ -38,8 +35,8 @@ def _members(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
 def read(body: bytes, message: type[Message]) -> Message:
     """The request in a body. Members that the contract does not know are passed over, as AWS does.
 
-    Raises: SerializationException for what is no JSON, names a member twice, is of another type or longer than any request;
-    ValidationException for an unknown enum value.
+    Of a list that is too long so many items are read that its check refuses it. Raises: SerializationException for what is no JSON,
+    names a member twice, is of another type or longer than any request; ValidationException for an unknown enum value.
     """
     request = message()
     _fill(request, parse(body) if body else {}, "")
@@ -67,17 +64,13 @@ def _fill(message: Any, document: Any, path: str) -> None:
 def _fill_map(target: Any, value: Any, place: str) -> None:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise SerializationException(f"{place} is not an object of strings.")
-    if len(value) > MAP_MEMBERS_MAX:
-        raise SerializationException(f"{place} has more than {MAP_MEMBERS_MAX} members.")
     target.update(value)
 
 
 def _fill_list(target: Any, field: FieldDescriptor, value: Any, place: str) -> None:
     if not isinstance(value, list):
         raise SerializationException(f"{place} is not a list.")
-    if len(value) > LIST_ITEMS_MAX:
-        raise SerializationException(f"{place} has more than {LIST_ITEMS_MAX} items.")
-    for number, item in enumerate(value, 1):
+    for number, item in enumerate(value[: items_max(field) + 1], 1):
         if field.type == FieldDescriptor.TYPE_MESSAGE:
             _fill(target.add(), item, f"{place}.{number}.member.")
         else:
