@@ -16,6 +16,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from meridian.client import Client, Endpoint
 from meridian.settings import load_settings
 
 START_SECONDS = 40.0
+METRICS_SECONDS = 1.05
 HOME, AWAY = "us-east-1", "eu-west-1"
 
 
@@ -39,6 +41,7 @@ class Deployment:
     settings_added: str = ""
     folder: DevFolder = field(init=False)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _metrics_read: dict[str, float] = field(default_factory=dict, init=False)
 
     def prepare(self) -> Deployment:
         first = free_ports(2 * len(self.regions))
@@ -130,9 +133,12 @@ class Deployment:
         return event
 
     def metrics(self, region: str) -> dict[str, float]:
+        """As they are now: a Region keeps the text that it showed for a second, so this waits until it makes another."""
+        time.sleep(max(0.0, self._metrics_read.get(region, -inf) + METRICS_SECONDS - time.monotonic()))
         url = f"http://{HOST}:{self.place(region).admin_port}/metrics"
         with urllib.request.urlopen(url, timeout=5) as answer:
             lines = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#")]
+        self._metrics_read[region] = time.monotonic()
         return {name: float(value) for name, value in lines}
 
     def wait_until(self, reached: Callable[[], Any], seconds: float = 20.0) -> Any:

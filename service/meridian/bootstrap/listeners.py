@@ -25,6 +25,7 @@ from meridian.transport.grpc_server import listen, make_server
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
+from meridian.transport.metrics_text import MetricsText
 from meridian.transport.peer_certificates import PeerCertificates
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
 
@@ -49,7 +50,7 @@ class Listeners:
     async def open(self, pipelines: Pipelines, replication: ReplicationServer, troubles: Callable[[], list[str]]) -> None:
         """`troubles`: why a call would not work now. Raises: StartupError."""
         await self._open_grpc(pipelines, replication)
-        self._open_http(AdminApp(self._core.registry, troubles), "admin", self._core.settings.admin)
+        self._open_http(AdminApp(MetricsText(self._core.registry, self._core.clock), troubles), "admin", self._core.settings.admin)
         if self._core.settings.aws is not None:
             self._open_http(self._aws_wire(pipelines, self._core.settings.aws), "aws", self._core.settings.aws)
         self._core.registry.register(HttpMetrics(self._http))

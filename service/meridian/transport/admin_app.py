@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from meridian.domain.request_head import RequestHead
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
+from meridian.transport.metrics_text import MetricsText
 
 TEXT: Final = "text/plain; charset=utf-8"
 METHODS: Final = ("GET", "HEAD")
+Place = Callable[[], Awaitable[Answer]]
 
 
 class AdminApp:
     """`/livez`: the process moves. `/readyz`: a call would work now, or the reasons why not. `/metrics`: Prometheus text."""
 
-    def __init__(self, registry: CollectorRegistry, troubles: Callable[[], list[str]]) -> None:
-        self._registry = registry
+    def __init__(self, metrics: MetricsText, troubles: Callable[[], list[str]]) -> None:
+        self._text = metrics
         self._troubles = troubles
-        self._places: dict[str, Callable[[], Answer]] = {"/livez": self._live, "/readyz": self._ready, "/metrics": self._metrics}
+        self._places: dict[str, Place] = {"/livez": self._live, "/readyz": self._ready, "/metrics": self._metrics}
 
     def begin(self, head: RequestHead) -> Exchange:
         """Only reading is served; no body is wanted."""
@@ -34,25 +36,25 @@ class AdminApp:
         """A sentence in plain text."""
         return Answer(refused.fault.status, TEXT, f"{refused.sentence}\n".encode())
 
-    def _live(self) -> Answer:
+    async def _live(self) -> Answer:
         return Answer(200, TEXT, b"ok\n")
 
-    def _ready(self) -> Answer:
+    async def _ready(self) -> Answer:
         reasons = self._troubles()
         return Answer(503, TEXT, "\n".join([*reasons, ""]).encode()) if reasons else Answer(200, TEXT, b"ok\n")
 
-    def _metrics(self) -> Answer:
-        return Answer(200, CONTENT_TYPE_LATEST, generate_latest(self._registry))
+    async def _metrics(self) -> Answer:
+        return Answer(200, CONTENT_TYPE_LATEST, await self._text.read())
 
-    def _nothing(self) -> Answer:
+    async def _nothing(self) -> Answer:
         return Answer(404, TEXT, b"not found\n")
 
-    def _not_allowed(self) -> Answer:
+    async def _not_allowed(self) -> Answer:
         return Answer(405, TEXT, b"only GET and HEAD\n", (("Allow", ", ".join(METHODS)),))
 
 
-async def _answer(place: Callable[[], Answer], _body: bytes, _known: Known) -> Answer:
-    return place()
+async def _answer(place: Place, _body: bytes, _known: Known) -> Answer:
+    return await place()
 
 
 def listening_socket(address: str) -> socket.socket:

@@ -17,6 +17,7 @@ from meridian.domain.request_head import RequestHead
 from meridian.errors import InvalidSignatureException, KmsError, KMSInternalException
 from meridian.transport.admin_app import AdminApp
 from meridian.transport.aws_json.app import AwsWire
+from meridian.transport.metrics_text import MetricsText
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -70,7 +71,7 @@ def test_what_no_listener_serves_is_refused_with_what_it_serves(method: str) -> 
     async def walk(call: Call) -> Any:
         raise AssertionError(call)
 
-    admin = AdminApp(CollectorRegistry(), list)
+    admin = AdminApp(MetricsText(CollectorRegistry(), Stub()), list)  # type: ignore[arg-type]
     for application, path, allowed in ((wire(Stub(), walk), "/", "POST"), (admin, "/livez", "GET, HEAD"), (admin, "/else", "GET, HEAD")):
         answering = application.begin(RequestHead(method, path, (), {}, "127.0.0.1", 0)).answer(b"", list)  # type: ignore[arg-type]
         answer = asyncio.run(answering)  # type: ignore[arg-type]
