@@ -119,7 +119,7 @@ CACHES: dict[str, Ours | Bounded | Beside] = {
     "transport/http1/server.py HttpServer._unproven": CONNECTIONS,
     "transport/peer_certificates.py PeerCertificates._wrapped": CONTRACT,
     "transport/peer_rate.py PeerCallsAtOnce._in_hand": REGIONS,
-    "transport/peer_rate.py PeerRate._levels": REGIONS,
+    "transport/peer_rate.py PeerRate._buckets": REGIONS,
     "transport/unread_messages.py UnreadMessages._since": Ours("calls whose message is arriving; a connection has a bound of them"),
     "workers/certificate_expiry.py CertificateExpiry._warned": Ours("our certificates"),
     "workers/outbox.py OutboxWorker._out_of_reach": REGIONS,

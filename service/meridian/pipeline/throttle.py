@@ -8,27 +8,32 @@ from typing import Any, Final
 from meridian.catalog import Rpc, enum_of, enum_values
 from meridian.domain.call import Call
 from meridian.domain.rates import BURST_MIN, CLASS_OF, RATES, SAID_BY, class_said
-from meridian.errors import ThrottlingException
+from meridian.domain.token_bucket import Rate, TokenBucket
+from meridian.errors import ThrottlingException, UnrecognizedClientException
 from meridian.ports.clock import Clock
 
 BUCKETS_MAX: Final = 100_000
+ONE_CALL: Final = 1.0
 
 Said = dict[int, str]
 """Class by the number of an enum's value."""
 
 
 class Throttle:
-    """Token buckets, one per account and rate class. A rate of 0 means no limit. Raises: ThrottlingException."""
+    """Token buckets, one per account and rate class. A rate of 0 means no limit.
+
+    Raises: ThrottlingException; UnrecognizedClientException for a call whose caller is not known, which no edge lets in.
+    """
 
     def __init__(self, clock: Clock, overrides: Mapping[str, float], rpcs: Mapping[str, Rpc]) -> None:
         self._rates = {**RATES, **overrides}
         self._said = {name: tuple((field, _said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
         self._clock = clock
-        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
+        self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
     def __call__(self, call: Call) -> None:
         if call.principal is None:
-            return
+            raise UnrecognizedClientException(reason="a call without a caller")
         name, account = call.rpc.name, call.principal.account
         said = self._said.get(name)
         kind = CLASS_OF.get(name, "other")
@@ -49,26 +54,25 @@ class Throttle:
             self._draw(account, kind)
 
     def _draw(self, account: str, kind: str) -> None:
-        level, now = self._require(account, kind)
-        if self._rates[kind] <= 0:
+        bucket = self._require(account, kind)
+        if bucket is None:
             return
-        self._buckets[account, kind] = (level - 1, now)
+        self._buckets[account, kind] = bucket.drawn(ONE_CALL)
         if len(self._buckets) > BUCKETS_MAX:
             self._buckets.pop(next(iter(self._buckets)))
 
-    def _require(self, account: str, kind: str) -> tuple[float, float]:
-        """What a bucket holds, and when. Raises: ThrottlingException if that is less than one call."""
-        rate = self._rates[kind]
-        if rate <= 0:
-            return BURST_MIN, 0.0
-        burst = max(rate, BURST_MIN)
-        now = self._clock.monotonic()
-        level, since = self._buckets.get((account, kind), (burst, now))
-        level = min(burst, level + (now - since) * rate)
-        if level < 1:
-            self._buckets[account, kind] = (level, now)
-            raise ThrottlingException(retry_after_seconds=(1 - level) / rate)
-        return level, now
+    def _require(self, account: str, kind: str) -> TokenBucket | None:
+        """The bucket now; None where there is no limit. Raises: ThrottlingException if it holds less than one call."""
+        per_second = self._rates[kind]
+        if per_second <= 0:
+            return None
+        rate, now = Rate(per_second, max(per_second, BURST_MIN)), self._clock.monotonic()
+        bucket = self._buckets.get((account, kind), TokenBucket.full(rate, now)).filled(rate, now)
+        missing = bucket.lacks(ONE_CALL)
+        if missing:
+            self._buckets[account, kind] = bucket
+            raise ThrottlingException(retry_after_seconds=missing / per_second)
+        return bucket
 
 
 def _said(rpc: Rpc, field: str) -> Said:

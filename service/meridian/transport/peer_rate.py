@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from meridian.domain.token_bucket import Rate, TokenBucket
 from meridian.errors import ThrottlingException
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.ports.clock import Clock
 
 CALLS_PER_SECOND: Final = 500.0
 CALLS_BURST: Final = 1_000.0
+CALLS: Final = Rate(CALLS_PER_SECOND, CALLS_BURST)
 CALLS_AT_ONCE: Final = 48
 """Of one Region: what two of its processes deliver at the same time, and half as much again for questions."""
 COMPARISONS_AT_ONCE: Final = 4
@@ -26,18 +28,16 @@ class PeerRate:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._levels: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def draw(self, region: str, cost: int) -> None:
         """Draw for one call of this cost; one that costs more than a burst takes the whole of it."""
-        drawn = min(float(cost), CALLS_BURST)
-        now = self._clock.monotonic()
-        level, since = self._levels.get(region, (CALLS_BURST, now))
-        level = min(CALLS_BURST, level + (now - since) * CALLS_PER_SECOND)
-        if level < drawn:
-            self._levels[region] = (level, now)
-            raise ThrottlingException(retry_after_seconds=(drawn - level) / CALLS_PER_SECOND)
-        self._levels[region] = (level - drawn, now)
+        drawn, now = min(float(cost), CALLS_BURST), self._clock.monotonic()
+        bucket = self._buckets.get(region, TokenBucket.full(CALLS, now)).filled(CALLS, now)
+        missing = bucket.lacks(drawn)
+        self._buckets[region] = bucket if missing else bucket.drawn(drawn)
+        if missing:
+            raise ThrottlingException(retry_after_seconds=missing / CALLS_PER_SECOND)
 
 
 class PeerCallsAtOnce:

@@ -1,0 +1,49 @@
+"""A call is counted for its caller's account; one without a caller is refused, not let through."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from meridian.catalog import rpcs
+from meridian.domain.call import Call, Evidence, Principal
+from meridian.errors import ThrottlingException, UnrecognizedClientException
+from meridian.pipeline.throttle import Throttle
+
+
+class SteppedClock:
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def call_of(principal: Principal | None) -> Call:
+    rpc = rpcs()["CreateKey"]
+    call = Call(rpc, rpc.request_class(), Evidence(), "r", datetime(2026, 11, 25, tzinfo=UTC))
+    call.principal = principal
+    return call
+
+
+@pytest.mark.parametrize("rate", [5.0, 0.0])
+def test_a_call_without_a_caller_is_refused_whatever_the_limit(rate: float) -> None:
+    throttle = Throttle(SteppedClock(), {"create_key": rate}, rpcs())  # type: ignore[arg-type]
+    with pytest.raises(UnrecognizedClientException):
+        throttle(call_of(None))
+
+
+def test_each_account_has_a_burst_and_a_rate_of_its_own() -> None:
+    clock = SteppedClock()
+    throttle = Throttle(clock, {"create_key": 5.0}, rpcs())  # type: ignore[arg-type]
+    one, other = (call_of(Principal("User", account, "a", f"arn:aws:iam::{account}:user/a")) for account in ("1" * 12, "2" * 12))
+    for _ in range(10):
+        throttle(one)
+    with pytest.raises(ThrottlingException) as refused:
+        throttle(one)
+    assert refused.value.retry_after_seconds == pytest.approx(0.2)
+    throttle(other)
+    clock.seconds += 0.21
+    throttle(one)
+    with pytest.raises(ThrottlingException):
+        throttle(one)
