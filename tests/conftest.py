@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.deployment import AWAY, HOME, Deployment
+
+settings.register_profile("meridian", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
+settings.load_profile("meridian")
 
 
 @pytest.fixture(scope="session")

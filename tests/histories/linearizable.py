@@ -72,11 +72,13 @@ def find_story(operations: Sequence[Operation], first: State) -> list[Operation]
             return path
         for operation, then_done, then_used in candidates:
             state_then = _after(state, operation)
+            if state_then is None:
+                continue
             place = (then_done, then_used, state_then)
-            if state_then is not None and place not in seen:
+            if place not in seen:
                 seen.add(place)
                 path.append(operation)
-                stack.append(((then_done, then_used, state_then), iter(next_ones(then_done, then_used))))
+                stack.append((place, iter(next_ones(then_done, then_used))))
                 break
         else:
             stack.pop()

@@ -10,6 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -185,12 +186,12 @@ def judge(deployment: Deployment, load: Load) -> Judged:
     seen, lost = load.seen, []
     for region, key_id in load.registers:
         with deployment.client(region, "developer") as client:
-            deployment.wait_until(lambda client=client, key_id=key_id: _is_enabled_again(client, key_id), SETTLE_SECONDS)
+            deployment.wait_until(partial(_is_enabled_again, client, key_id), SETTLE_SECONDS)
     with deployment.client(HOME, "developer") as client:
         lost += [f"key {key_id}" for key_id in seen.made if not _is_there(client, key_id)]
     with deployment.client(AWAY, "developer") as client:
         for key_id in seen.replicated:
-            if not _within(lambda client=client, key_id=key_id: _is_enabled(client, key_id), SETTLE_SECONDS):
+            if not _within(partial(_is_enabled, client, key_id), SETTLE_SECONDS):
                 lost.append(f"replica {key_id}")
     for region in (HOME, AWAY):
         with deployment.client(region, "app") as client:
