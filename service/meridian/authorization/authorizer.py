@@ -38,7 +38,7 @@ from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
-from meridian.errors import MalformedPolicyDocumentException
+from meridian.errors import MalformedPolicyDocumentException, ThrottlingException
 
 READ_MAX: Final = 512
 """Key policies kept in their parsed form, beside those that slices hold."""
@@ -107,7 +107,8 @@ class Authorizer:
         return finished(self.deciding(principal, action, resource, facts))
 
     def deciding(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> Deciding[PolicyDecision]:
-        """The same for an event loop, where nothing may be built. A fault of building may be thrown in, and denies.
+        """The same for an event loop, where nothing may be built. A fault of building may be thrown in, and denies; that there is no
+        place to build now, a ThrottlingException, is no fault and comes out again.
 
         A caller of another account needs both sides: the key's policy or a grant, and a permit of his own account.
         """
@@ -170,6 +171,8 @@ class Authorizer:
                 made = yield from self._of_side(live, side, principal, action, resource, facts)
                 if live is self._live:  # other policies may have been taken while something was built
                     return made
+        except ThrottlingException:
+            raise
         except Exception as error:
             return PolicyDecision(action, resource.arn, False, (), 1, fault_text(error))
 

@@ -40,6 +40,7 @@ from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.unauthenticated import Unauthenticated
+from meridian.pipeline.undisclosed import Undisclosed
 from meridian.pipeline.validate import Validate
 from meridian.ports.clock import Clock
 from meridian.replication.prepare import ReserveReplica
@@ -90,10 +91,10 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     until_decided: tuple[Step, ...] = (
         Validate(),
         find_grants.require_forms,
-        Resolve(core.directory, partition=partition, region=region),
-        find_grants,
+        Resolve(core.directory, core.events, partition=partition, region=region),
+        Undisclosed(find_grants, core.events),
         Foresee(partition=partition, region=region),
-        FindIdleDays(core.usage, limits.day_seconds),
+        Undisclosed(FindIdleDays(core.usage, limits.day_seconds), core.events),
     )
     access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=until_decided, rpcs=rpcs())
     pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events)

@@ -6,6 +6,7 @@ All decisions are made and audited; the first refusal is the answer. Requirement
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from meridian.catalog import Requirement
 from meridian.domain.call import Call, PolicyDecision, Principal
 from meridian.domain.key import Key
 from meridian.domain.policy_answer import Explanation
-from meridian.errors import AccessDeniedException, KMSInternalException, MalformedPolicyDocumentException
+from meridian.errors import AccessDeniedException, KMSInternalException, MalformedPolicyDocumentException, ThrottlingException
 from meridian.pipeline.builder import Builder
 from meridian.pipeline.denial import denial, foreign_denial
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT
@@ -29,7 +30,9 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 
 class Authorize:
-    """Raises: AccessDeniedException; KMSInternalException where the evaluator failed, which is never a permission."""
+    """Raises: AccessDeniedException; where the caller's own account alone is concerned, KMSInternalException where the evaluator failed,
+    which is never a permission, and ThrottlingException where there is no place to build what a decision needs. On a key of another account
+    each of these is the refusal that an absent key meets."""
 
     def __init__(
         self,
@@ -76,12 +79,17 @@ class Authorize:
         if requirement.resource_field in call.absent:
             raise call.absent[requirement.resource_field]
         if principal is None or resource is None:
-            raise KMSInternalException(reason=f"nothing to decide {requirement.action} on")
+            raise _undecided(call) or KMSInternalException(reason=f"nothing to decide {requirement.action} on")
         abroad = resource.account != principal.account
         if abroad and not requirement.cross_account:
             raise foreign_denial(principal, requirement.action)
         facts = CallFacts(call, requirement, self._region, self._region_labels)
-        found = await self._explained(principal, requirement.action, resource, facts)
+        try:
+            found = await self._explained(principal, requirement.action, resource, facts)
+        except (ThrottlingException, asyncio.CancelledError) as unready:
+            if not abroad:
+                raise
+            raise _hidden(foreign_denial(principal, requirement.action), type(unready).__name__) from unready
         if found.decision.errors or found.fault:
             self._tell(found.decision, found.fault)
         if abroad and not found.decision.allowed:
@@ -106,12 +114,18 @@ class Authorize:
         principal = call.principal
         resource = self._resource(call, requirement)
         if principal is None or resource is None:
-            return KMSInternalException(reason=f"nothing to decide {requirement.action} on")
+            return _undecided(call) or KMSInternalException(reason=f"nothing to decide {requirement.action} on")
         abroad = resource.account != principal.account
         if abroad and not requirement.cross_account:
             return foreign_denial(principal, requirement.action)
         facts = CallFacts(call, requirement, self._region, self._region_labels)
-        decision = yield from self._authorizer.deciding(principal, requirement.action, resource, facts)
+        try:
+            decision = yield from self._authorizer.deciding(principal, requirement.action, resource, facts)
+        except (ThrottlingException, asyncio.CancelledError) as unready:
+            if not abroad:
+                raise
+            undecided = PolicyDecision(requirement.action, resource.arn, False)
+            return _hidden(_refusal(call, principal, undecided, abroad=True), type(unready).__name__)
         call.decisions.append(decision)
         if call.grants:
             call.grant_ids[requirement.action] = facts.request_attribute("grants")
@@ -119,7 +133,10 @@ class Authorize:
             return None
         if decision.errors:
             self._tell(decision)
-            return KMSInternalException(reason=f"{requirement.action} could not be decided")
+            reason = f"{requirement.action} could not be decided"
+            if not abroad:
+                return KMSInternalException(reason=reason)
+            return _hidden(_refusal(call, principal, decision, abroad=True), reason)
         return _refusal(call, principal, replace(decision, resource=_as_named(call, requirement, decision)), abroad=abroad)
 
     def _tell(self, decision: PolicyDecision, fault: str = "") -> None:
@@ -173,6 +190,12 @@ def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abro
         # The key was named by the ciphertext alone: absent, elsewhere and forbidden must look the same.
         return AccessDeniedException(UNUSABLE_CIPHERTEXT)
     return foreign_denial(principal, decision.action) if abroad else denial(principal, decision)
+
+
+def _hidden(refusal: AccessDeniedException, reason: str) -> AccessDeniedException:
+    """The refusal of a key of another account that no decision was made on: only the audit record says why."""
+    refusal.reason = reason
+    return refusal
 
 
 def _as_named(call: Call, requirement: Requirement, decision: PolicyDecision) -> str:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 from meridian.authorization.deciding import Build, Deciding
+from meridian.errors import ThrottlingException
 from meridian.ports.heavy_work import HeavyWork
 
-Outcome = tuple[Any, Exception | None]
+Outcome = tuple[Any, BaseException | None]
 
 
 class Builder:
@@ -29,8 +30,16 @@ class Builder:
         return self._finish(account, deciding, wanted)
 
     async def _finish(self, account: str, deciding: Deciding[None], wanted: Build) -> None:
+        """What keeps a thing from being built is thrown into the decision too: what the caller is told of it is decided there."""
+        gone: asyncio.CancelledError | None = None
         while True:
-            made, fault = await self._build(account, wanted)
+            try:
+                made, fault = (None, gone) if gone is not None else await self._build(account, wanted)
+            except ThrottlingException as refusal:
+                made, fault = None, refusal
+            except asyncio.CancelledError as end:  # the call's time is over: nothing more is waited for
+                made, fault = None, end
+                gone = end
             try:
                 wanted = deciding.send(made) if fault is None else deciding.throw(fault)
             except StopIteration:

@@ -21,6 +21,7 @@ from meridian.errors import AccessDeniedException, IncorrectKeyException, KmsErr
 from meridian.kms.v1.types_pb2 import ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
 from meridian.pipeline.denial import foreign_denial
 from meridian.ports.key_directory import KeyDirectory
+from meridian.ports.security_events import SecurityEvents
 
 CIPHERTEXT_KEY_FIELD: Final = {"Decrypt": "key_id", "ReEncrypt": "source_key_id"}
 """Operations whose key may be named by the ciphertext alone, and the field that may name it too."""
@@ -43,8 +44,9 @@ class Resolve:
     """Fills `call.keys`, and `call.absent` for keys that would be another account's. Raises: InvalidCiphertextException,
     NotFoundException, InvalidArnException, IncorrectKeyException."""
 
-    def __init__(self, directory: KeyDirectory, *, partition: str, region: str) -> None:
+    def __init__(self, directory: KeyDirectory, events: SecurityEvents, *, partition: str, region: str) -> None:
         self._directory = directory
+        self._events = events
         self._partition = partition
         self._region = region
 
@@ -104,7 +106,17 @@ class Resolve:
                 call.keys[field] = key
 
     async def _by_blob(self, call: Call, blob: CiphertextBlob) -> Key | None:
-        return await self._directory.find_by_number(call.caller.account, blob.number, multi_region=blob.multi_region)
+        return await self._abroad(self._directory.find_by_number(call.caller.account, blob.number, multi_region=blob.multi_region))
+
+    async def _abroad(self, looking: Awaitable[Key | None]) -> Key | None:
+        """A key that may be another account's. One that is there and cannot be read is answered as one that is absent."""
+        try:
+            return await looking
+        except KmsError:
+            raise
+        except Exception as fault:
+            self._events.report_fault(fault, during="a look for a key of another account")
+            return None
 
     async def _named(self, call: Call, field: str, text: str, alias_allowed: bool, may_be_foreign: bool) -> Key | None:
         reference = parse_key_reference(text, alias_allowed=alias_allowed)
@@ -123,12 +135,12 @@ class Resolve:
             return key
         if account == caller:
             raise self._absent(account, reference)
-        call.absent[field] = foreign_denial(call.caller, _action_on(call, field))
+        call.absent[field] = foreign_denial(call.caller, action_on(call, field))
         return None
 
     async def _find(self, caller: str, account: str, reference: KeyReference) -> Key | None:
         if account != caller:
-            return await self._directory.find_abroad(caller, account, reference.alias or reference.key_id)
+            return await self._abroad(self._directory.find_abroad(caller, account, reference.alias or reference.key_id))
         if reference.alias:
             return await self._directory.find_by_alias(account, reference.alias)
         return await self._directory.find(account, reference.key_id)
@@ -148,7 +160,7 @@ def _elsewhere(reference: KeyReference, names_ciphertext_key: bool) -> KmsError:
     return NotFoundException(f"Invalid arn {reference.region}")
 
 
-def _action_on(call: Call, field: str) -> str:
+def action_on(call: Call, field: str) -> str:
     """The permission that a key in this field is asked for."""
     requires: tuple[Requirement, ...] = call.rpc.requires
     return next((r.action for r in requires if r.resource_field == field), requires[0].action)
