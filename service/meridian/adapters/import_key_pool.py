@@ -3,31 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
+from typing import Final
 
+from meridian.adapters.waiting_accounts import WaitingAccounts
 from meridian.crypto.rsa_wrapping import new_private_key
 from meridian.domain.imports import WRAPPING_KEY_BITS
 from meridian.domain.secret import Secret
 from meridian.errors import DependencyTimeoutException
+
+WAITING_MAX: Final = 64
+"""Calls that wait for a key of one spec."""
 
 
 class ImportKeyPool:
     """Implements `ports.import_key_source.ImportKeySource`."""
 
     def __init__(self, ready: Mapping[str, int], *, wait_seconds: float) -> None:
-        self._queues: dict[str, asyncio.Queue[Secret]] = {spec: asyncio.Queue(max(1, ready.get(spec, 1))) for spec in WRAPPING_KEY_BITS}
+        self._shelves = {spec: _Shelf(max(1, ready.get(spec, 1))) for spec in WRAPPING_KEY_BITS}
         self._wait_seconds = wait_seconds
 
-    async def take(self, wrapping_key_spec: str) -> Secret:
+    async def take(self, account: str, wrapping_key_spec: str) -> Secret:
         try:
-            return await asyncio.wait_for(self._queues[wrapping_key_spec].get(), self._wait_seconds)
+            async with asyncio.timeout(self._wait_seconds):
+                return await self._shelves[wrapping_key_spec].take(account)
         except TimeoutError as late:
             raise DependencyTimeoutException("No wrapping key is ready.", reason=f"pool of {wrapping_key_spec} is empty") from late
 
     async def refill(self) -> None:
-        """Keep every queue full, until cancelled. Making a key leaves the interpreter free for others."""
-        await asyncio.gather(*(self._refill(spec, queue) for spec, queue in self._queues.items()))
+        """Keep every shelf full, until cancelled. Making a key leaves the interpreter free for others."""
+        await asyncio.gather(*(self._refill(spec, shelf) for spec, shelf in self._shelves.items()))
 
-    async def _refill(self, spec: str, queue: asyncio.Queue[Secret]) -> None:
+    async def _refill(self, spec: str, shelf: _Shelf) -> None:
         while True:
-            await queue.put(Secret(await asyncio.to_thread(new_private_key, WRAPPING_KEY_BITS[spec])))
+            await shelf.has_room.wait()
+            shelf.put(Secret(await asyncio.to_thread(new_private_key, WRAPPING_KEY_BITS[spec])))
+
+
+class _Shelf:
+    """Keys of one spec, and who waits for one where there is none."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._ready: deque[Secret] = deque()
+        self._queue: WaitingAccounts[Secret] = WaitingAccounts(WAITING_MAX)
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+
+    async def take(self, account: str) -> Secret:
+        """Raises: ThrottlingException where too many wait."""
+        if self._ready:
+            self.has_room.set()
+            return self._ready.popleft()
+        turn = self._queue.enter(account)
+        try:
+            key = await turn
+        except BaseException:
+            self._queue.leave(account, turn)
+            if turn.done() and not turn.cancelled() and (left := turn.result()) is not None:
+                self.put(left)  # it came when nobody waited for it any more
+            raise
+        if key is None:
+            raise self._queue.refusal()
+        return key
+
+    def put(self, key: Secret) -> None:
+        """To the account whose turn it is, or on the shelf."""
+        first = self._queue.next(lambda account: True)
+        if first is not None:
+            first[1].set_result(key)
+            return
+        self._ready.append(key)
+        if len(self._ready) >= self._most:
+            self.has_room.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from threading import Lock
 from typing import Final
 
 import structlog
@@ -42,26 +43,29 @@ class ReportedSecurityEvents:
         self._counts: dict[SecurityEvent, int] = dict.fromkeys(SecurityEvent, 0)
         self._kinds: dict[SecurityEvent, int] = dict.fromkeys(SecurityEvent, 0)
         self._waiting: dict[Kind, int] = {}
+        self._lock = Lock()
         registry.register(self)
 
     def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
-        self._counts[event] += 1
         told = tuple((name, text[:TEXT_CHARACTERS_MAX]) for name, text in sorted(details.items()))
         kind: Kind = (event, subject[:TEXT_CHARACTERS_MAX], told)
-        if kind not in self._waiting:
-            if self._kinds[event] >= KINDS_PER_SECOND_MAX:
-                kind = (event, "", (("others", "not told apart"),))
-            else:
-                self._kinds[event] += 1
-        self._waiting[kind] = self._waiting.get(kind, 0) + 1
+        with self._lock:
+            self._counts[event] += 1
+            if kind not in self._waiting:
+                if self._kinds[event] >= KINDS_PER_SECOND_MAX:
+                    kind = (event, "", (("others", "not told apart"),))
+                else:
+                    self._kinds[event] += 1
+            self._waiting[kind] = self._waiting.get(kind, 0) + 1
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:
         self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=fault_at(fault))
 
     async def tell(self, append: Callable[[Record], Awaitable[None]]) -> None:
         """Write what waits to the log and, by `append`, to the audit stream. An audit log that takes nothing loses no log line."""
-        waiting, self._waiting = self._waiting, {}
-        self._kinds = dict.fromkeys(SecurityEvent, 0)
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+            self._kinds = dict.fromkeys(SecurityEvent, 0)
         for (event, subject, told), count in waiting.items():
             details = dict(told)
             log_event(event, subject, count, details)

@@ -7,19 +7,19 @@ leaves no core file, no process but a privileged one can look into it, and it en
 from __future__ import annotations
 
 import os
-import queue
 import select
 import subprocess
 import sys
 import threading
 import time
+from collections import OrderedDict
 from math import ceil
 from typing import Final
 
-import structlog
-
 from meridian.adapters.separate_process import ANSWERED, REFUSALS, Parts, read_parts, write_parts
+from meridian.adapters.served_account import served_account
 from meridian.errors import KMSInternalException, ThrottlingException
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 """What a child is told of this process's environment; nothing there is secret."""
@@ -114,12 +114,48 @@ def _wait(descriptor: int, event: int, until: float) -> None:
         raise TimeoutError
 
 
-def _idle(most: int) -> queue.LifoQueue[_Process | None]:
-    """Places for as many processes, none started."""
-    places: queue.LifoQueue[_Process | None] = queue.LifoQueue()
-    for _ in range(most):
-        places.put(None)
-    return places
+class _Places:
+    """Places for some processes, none started; threads wait for one, their accounts in turn."""
+
+    def __init__(self, most: int) -> None:
+        self._changed = threading.Condition()
+        self._idle: list[_Process | None] = [None] * most
+        self._waiting: OrderedDict[str, int] = OrderedDict()
+        """How many threads wait for each account, the one that was served longest ago first."""
+
+    @property
+    def idle(self) -> int:
+        """How many are free."""
+        with self._changed:
+            return len(self._idle)
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many threads wait, by account."""
+        with self._changed:
+            return dict(self._waiting)
+
+    def take(self, account: str, seconds: float) -> _Process | None:
+        """A place, with the process that was last there, if any. Raises: ThrottlingException where the turn does not come in time."""
+        with self._changed:
+            self._waiting[account] = self._waiting.get(account, 0) + 1
+            has_come = self._changed.wait_for(lambda: bool(self._idle) and next(iter(self._waiting)) == account, seconds)
+            self._waiting[account] -= 1
+            if not self._waiting[account]:
+                del self._waiting[account]
+            elif has_come:
+                self._waiting.move_to_end(account)
+            process = self._idle.pop() if has_come else None
+            self._changed.notify_all()
+        if not has_come:
+            raise ThrottlingException
+        return process
+
+    def give_back(self, process: _Process | None) -> None:
+        """The place is free, with a process that goes on or without one."""
+        with self._changed:
+            self._idle.append(process)
+            self._changed.notify_all()
 
 
 class SeparateProcesses:
@@ -128,15 +164,15 @@ class SeparateProcesses:
     Each kind of work has processes of its own, so that nobody's imports keep anybody's policies waiting.
     """
 
-    def __init__(self, *, most: int, wait_seconds: float, answer_seconds: float) -> None:
-        """`most` processes for each kind of work; a call waits `wait_seconds` for one of them."""
+    def __init__(self, events: SecurityEvents, *, most: int, wait_seconds: float, answer_seconds: float) -> None:
+        """`most` processes for each kind of work; a call waits `wait_seconds` for one of them, accounts in turn."""
+        self._events = events
         self._wait_seconds = wait_seconds
         self._answer_seconds = answer_seconds
-        self._idle = {kind: _idle(most) for kind in sorted(set(KINDS.values()))}
+        self._places = {kind: _Places(most) for kind in sorted(set(KINDS.values()))}
         self._lock = threading.Lock()
         self._running: set[_Process] = set()
         self._is_closed = False
-        self._log = structlog.get_logger("meridian.separate_processes")
         self.started = 0
         """How many processes were started."""
 
@@ -164,11 +200,8 @@ class SeparateProcesses:
             self._end(process)
 
     def _ask(self, task: str, *arguments: bytes) -> bytes:
-        idle = self._idle[KINDS[task]]
-        try:
-            process = idle.get(timeout=self._wait_seconds)
-        except queue.Empty as late:
-            raise ThrottlingException from late
+        places = self._places[KINDS[task]]
+        process = places.take(served_account(), self._wait_seconds)
         try:
             process = process or self._start()
             kind, answer = process.ask((task.encode(), *arguments), self._answer_seconds)
@@ -176,10 +209,11 @@ class SeparateProcesses:
             if process is not None:
                 self._end(process)
             process = None
-            self._log.error("a separate process ended", during=task, fault=str(fault))
+            if not self._is_closed:
+                self._events.report(SecurityEvent.SEPARATE_PROCESS_ENDED, subject=task, fault=str(fault) or type(fault).__name__)
             raise KMSInternalException(reason=f"a separate process ended during {task}") from fault
         finally:
-            idle.put(process)
+            places.give_back(process)
         if kind == ANSWERED:
             return answer
         refusal = REFUSALS.get(kind.decode())

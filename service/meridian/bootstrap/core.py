@@ -88,7 +88,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     stack.push_async_callback(store.close)
     identity = await stored_identity(store, settings)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
-    work = _workplaces(settings, stack)
+    work = _workplaces(settings, events, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
     with naming("seals"):
@@ -135,10 +135,13 @@ def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
 
 
-def _workplaces(settings: Settings, stack: AsyncExitStack) -> Workplaces:
+def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: AsyncExitStack) -> Workplaces:
     limits, turns = settings.limits, ShortTurns()
     held = SeparateProcesses(
-        most=limits.heavy_processes, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=limits.heavy_answer_seconds
+        events,
+        most=limits.heavy_processes,
+        wait_seconds=limits.heavy_process_wait_seconds,
+        answer_seconds=limits.heavy_answer_seconds,
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
     stack.callback(heavy.close)

@@ -69,7 +69,7 @@ class Imports:
         key = call.keys["key_id"]
         algorithm, spec = _value(request, "wrapping_algorithm"), _value(request, "wrapping_key_spec")
         require_wrapping(key, algorithm, spec)
-        private_key = await self._wrapping_keys.take(spec)
+        private_key = await self._wrapping_keys.take(key.account, spec)
         async with self._store.transaction() as uow:
             issued_at = await uow.region.now()
             expires_at = issued_at + timedelta(seconds=self._limits.import_token_seconds)

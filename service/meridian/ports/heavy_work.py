@@ -18,8 +18,9 @@ class HeavyWork(Protocol):
     async def run(self, account: str, work: Callable[[], T]) -> T:
         """What `work` answers, run in a thread. It must not change what the event loop reads.
 
-        Accounts take turns, and none has more than half of the queue or of the threads. Raises: ThrottlingException where the queue, or
-        the account's half of it, is full, or the turn has not come in time; and what `work` raises.
+        Accounts take turns, and none has more than half of the queue or of the threads. Where the queue is full, a call takes the place of
+        the newest one of the account with the longest queue, as long as that stays the longer of the two. Raises: ThrottlingException
+        where there is no place, the place was lost in this way, or the turn has not come in time; and what `work` raises.
         """
         ...
 
@@ -27,8 +28,9 @@ class HeavyWork(Protocol):
 class HeldWork(Protocol):
     """What keeps the interpreter to itself, in another process. Every call blocks: it belongs in `HeavyWork.run`, never on the loop.
 
-    Policies and imported keys have processes apart. Raises: ThrottlingException where all of those stay busy; KMSInternalException where
-    the process ended or did not answer in time; the next call has another process.
+    Policies and imported keys have processes apart, and accounts take turns at them: a call is its account's for which `HeavyWork` runs.
+    Raises: ThrottlingException where all of those stay busy; KMSInternalException where the process ended or did not answer in time, which
+    is a security event too; the next call has another process.
     """
 
     def policies_as_json(self, text: str) -> str:

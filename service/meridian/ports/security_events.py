@@ -27,6 +27,8 @@ class SecurityEvent(StrEnum):
     """What another Region said or asked was refused; the subject is that Region, the details name the set and the rule."""
     POLICY_FAULT = "PolicyFault"
     """A policy could not be read or evaluated, and the call was denied for it."""
+    SEPARATE_PROCESS_ENDED = "SeparateProcessEnded"
+    """A process for work that keeps the interpreter ended by itself, or was ended because it did not answer; the subject is its task."""
     UNFORESEEN_FAULT = "UnforeseenFault"
     """An exception that no code expects; the call was refused for it. The details name type and place."""
     WRAPPED_ROW_UNREADABLE = "WrappedRowUnreadable"
@@ -40,7 +42,7 @@ class SecurityEvents(Protocol):
     """
 
     def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
-        """Never raises, never waits. Texts are cut at 256 characters; no secret may be among them."""
+        """Never raises, and may be called from any thread. Texts are cut at 256 characters; no secret may be among them."""
         ...
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:

@@ -15,13 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.separate_processes import SeparateProcesses
+from meridian.adapters.served_account import NOBODY, served_account, serving
 from meridian.authorization.evaluator import PolicySyntaxError, policies_as_json
 from meridian.crypto import key_pairs
 from meridian.domain.limits import Limits
 from meridian.errors import KMSInternalException, ThrottlingException
+from meridian.ports.security_events import SecurityEvent
 from meridian.short_turns import SWITCH_SECONDS, ShortTurns
 
 WAIT_SECONDS = 20.0
@@ -34,7 +37,7 @@ def workers(*, threads: int = 2, queue: int = 8, wait: float = WAIT_SECONDS) -> 
 
 @pytest.fixture
 def held() -> Iterator[SeparateProcesses]:
-    processes = SeparateProcesses(most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
+    processes = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
     yield processes
     processes.close()
 
@@ -77,6 +80,47 @@ def test_the_newest_is_refused_where_all_accounts_fill_the_queue() -> None:
         await asyncio.sleep(0)
         with pytest.raises(ThrottlingException):
             await heavy.run("one more", lambda: True)
+        opened.set()
+        await asyncio.gather(*flood)
+        heavy.close()
+
+    asyncio.run(story())
+
+
+def test_a_newcomer_takes_the_place_of_the_newest_of_the_longest_queue() -> None:
+    async def story() -> None:
+        heavy, opened = workers(threads=2, queue=8), threading.Event()
+        names = ["a"] * 4 + ["b"] * 6  # one of each runs; the last has no place
+        flood = [asyncio.create_task(heavy.run(name, lambda: opened.wait(WAIT_SECONDS))) for name in names]
+        await asyncio.sleep(0)
+        more = asyncio.create_task(heavy.run("a", lambda: opened.wait(WAIT_SECONDS)))
+        await asyncio.sleep(0)
+        assert heavy.waiting == 8
+        assert [task.done() for task in flood] == [False] * 9 + [True], "half of the queue and no more"
+        honest = asyncio.create_task(heavy.run("honest", lambda: "served"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert isinstance(more.exception(), ThrottlingException), "the newest of the longest queue"
+        assert not any(task.done() for task in flood[:9])
+        opened.set()
+        assert await honest == "served"
+        assert all(await asyncio.gather(*flood[:9]))
+        assert isinstance(flood[9].exception(), ThrottlingException)
+        assert (heavy.waiting, heavy.refused) == (0, 2)
+        heavy.close()
+
+    asyncio.run(story())
+
+
+def test_nobody_takes_a_place_to_have_as_many_as_he_took_it_from() -> None:
+    async def story() -> None:
+        heavy, opened = workers(threads=2, queue=4), threading.Event()
+        flood = [asyncio.create_task(heavy.run(name, lambda: opened.wait(WAIT_SECONDS))) for name in ("a", "b", "a", "a", "b", "c")]
+        await asyncio.sleep(0)
+        assert heavy.waiting == 4
+        with pytest.raises(ThrottlingException):
+            await heavy.run("c", lambda: True)
+        assert not any(task.done() for task in flood)
         opened.set()
         await asyncio.gather(*flood)
         heavy.close()
@@ -226,7 +270,7 @@ def test_a_process_answers_as_this_one_would(held: SeparateProcesses) -> None:
 
 def test_an_import_that_takes_long_keeps_other_imports_waiting_for_a_bounded_time_and_no_policy() -> None:
     limits = Limits(heavy_process_wait_seconds=0.3)
-    held = SeparateProcesses(most=1, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=WAIT_SECONDS)
+    held = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=WAIT_SECONDS)
     pkcs8 = key_pairs.new_private_key("RSA_2048")
     held.rsa_key_from_outside("RSA_2048", pkcs8)
     (child,) = held.pids
@@ -234,7 +278,7 @@ def test_an_import_that_takes_long_keeps_other_imports_waiting_for_a_bounded_tim
     with ThreadPoolExecutor(1) as another:
         long = another.submit(held.rsa_key_from_outside, "RSA_2048", pkcs8)
         try:
-            while not held._idle["imports"].empty():
+            while held._places["imports"].idle:
                 time.sleep(0.01)
             with pytest.raises(ThrottlingException):
                 held.rsa_key_from_outside("RSA_2048", pkcs8)
@@ -245,18 +289,62 @@ def test_an_import_that_takes_long_keeps_other_imports_waiting_for_a_bounded_tim
     held.close()
 
 
-def test_a_process_that_ends_costs_one_call_and_another_comes(held: SeparateProcesses) -> None:
+def test_accounts_take_turns_at_a_process(held: SeparateProcesses) -> None:
+    held.policies_as_json(POLICY)
+    (child,) = held.pids
+    os.kill(child, signal.SIGSTOP)
+    places, order = held._places["policies"], list[str]()
+
+    def ask(name: str) -> None:
+        serving(name[0], lambda: held.policies_as_json(POLICY))
+        order.append(name)
+
+    with ThreadPoolExecutor(4) as threads:
+        try:
+            asked = [threads.submit(ask, "a1")]
+            while places.idle:
+                time.sleep(0.01)
+            for number, name in enumerate(("a2", "a3", "b1"), 1):
+                asked.append(threads.submit(ask, name))
+                while sum(places.waiting.values()) < number:
+                    time.sleep(0.01)
+        finally:
+            os.kill(child, signal.SIGCONT)
+        for each in asked:
+            each.result(WAIT_SECONDS)
+    assert order.index("b1") <= 2, order
+    assert (places.idle, places.waiting) == (1, {})
+
+
+def test_work_in_a_thread_is_its_accounts() -> None:
+    async def story() -> None:
+        heavy = workers()
+        assert await asyncio.gather(*(heavy.run(name, served_account) for name in "aabb")) == [*"aabb"]
+        assert served_account() == NOBODY
+        heavy.close()
+
+    asyncio.run(story())
+
+
+def test_a_process_that_ends_costs_one_call_and_is_told_and_another_comes() -> None:
+    events = ReportedEvents()
+    held = SeparateProcesses(events, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
     held.policies_as_json(POLICY)
     os.kill(held.pids[0], signal.SIGKILL)
     with pytest.raises(KMSInternalException):
         held.policies_as_json(POLICY)
+    assert [(event, subject) for event, subject, _ in events.reported] == [(SecurityEvent.SEPARATE_PROCESS_ENDED, "policies_as_json")]
     assert held.policies_as_json(POLICY)
     assert held.started == 2
     assert len(held.pids) == 1
+    held.close()
+    with pytest.raises(KMSInternalException):
+        held.policies_as_json(POLICY)
+    assert len(events.reported) == 1, "the end of the Region is nothing to tell of"
 
 
 def test_a_process_that_does_not_answer_is_ended() -> None:
-    held = SeparateProcesses(most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
+    held = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
     held.policies_as_json(POLICY)
     (stopped,) = held.pids
     held._answer_seconds = 0.2
@@ -306,7 +394,8 @@ def test_the_command_line_of_a_process_says_nothing(held: SeparateProcesses) -> 
 CHILD = """
 import sys, time
 from meridian.adapters.separate_processes import SeparateProcesses
-held = SeparateProcesses(most=1, wait_seconds=20.0, answer_seconds=20.0)
+from tests.reported_events import ReportedEvents
+held = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=20.0, answer_seconds=20.0)
 held.policies_as_json("permit (principal, action, resource);")
 print(held.pids[0], flush=True)
 time.sleep(60)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,3 +87,20 @@ def test_a_full_audit_log_keeps_nothing_from_being_told() -> None:
     events.report(SecurityEvent.POLICY_FAULT, subject="p")
     asyncio.run(events.tell(refuse))
     assert tried == ["ClockStep", "PolicyFault"]
+
+
+def test_events_of_many_threads_are_all_counted() -> None:
+    events, registry = made()
+    stream, threads, each = Stream(), 4, 20_000
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as reporting:
+            done = [reporting.submit(lambda: [events.report(SecurityEvent.CLOCK_STEP) for _ in range(each)]) for _ in range(threads)]
+            while not all(thread.done() for thread in done):
+                asyncio.run(events.tell(stream.append))
+    finally:
+        sys.setswitchinterval(usual)
+    asyncio.run(events.tell(stream.append))
+    assert sum(record["serviceEventDetails"]["count"] for record in stream.records) == threads * each
+    assert registry.get_sample_value("meridian_security_events_total", {"event": "ClockStep"}) == threads * each
