@@ -29,7 +29,6 @@ from meridian.transport.grpc_evidence import evidence_of
 from meridian.transport.unread_messages import UnreadMessages
 
 REQUEST_ID: Final = "x-amzn-requestid"
-QUICK: Final = frozenset({"encryption", "data_keys"})
 
 Walk = Callable[[Call], Awaitable[Any]]
 Identify = Callable[[Evidence, datetime], Principal]
@@ -75,19 +74,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _edge(self, rpc: Rpc, walk: Walk) -> Callable[[Any, Any], Awaitable[bytes]]:
-        # These wait for memory and the audit log only, and the log has a bound of its own.
-        quick = rpc.noun in QUICK
-
         async def edge(_messages: Any, context: Any) -> bytes:
             started = self._clock.monotonic()
             request_id = self._entropy.uuid()
             try:
                 call = await self._known_call(rpc, context, request_id, started)
-                if quick:
+                async with asyncio.timeout(self._deadline(context)):
                     answer = await walk(call)
-                else:
-                    async with asyncio.timeout(self._deadline(context)):
-                        answer = await walk(call)
                 context.set_trailing_metadata(((REQUEST_ID, request_id),))
                 return bytes(answer.SerializeToString())
             except KmsError as error:
