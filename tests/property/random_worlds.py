@@ -13,7 +13,7 @@ from tests.property.random_conditions import ALIASES, GROUPS, REGIONS, STATES, T
 
 from meridian.domain.call import Principal
 from meridian.domain.grant import Grant
-from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 
 HERE = "us-east-1"
 ACCOUNTS = ("111122223333", "444455556666", "777788889999")
@@ -22,7 +22,7 @@ UNITS = {ACCOUNTS[0]: ("payments", "everything"), ACCOUNTS[1]: ("everything",)}
 REGION_LABELS = {"us-east-1": ("US",), "eu-west-1": ("EU", "sovereign")}
 FAMILY = f"mrk-{'1' * 32}"
 KEY_IDS = (FAMILY, "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222")
-NEW = "(new)"
+NEW = PROSPECTIVE_KEY_ID
 ACTIONS = tuple(GROUPS_OF)
 ON_PLACES = {"ListKeys": "", "CreateAlias": ALIASES[1]}
 GROUP_NAMES = ("Use", "Encrypting", "Decrypting", "Read", "Grantable", "Any", "Grants", "Replicate")

@@ -36,7 +36,7 @@ from meridian.authorization.schema_model import SchemaModel
 from meridian.authorization.slices import CompiledSlice, SliceCompiler
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
-from meridian.domain.key import Key
+from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException, ThrottlingException
 
@@ -121,12 +121,19 @@ class Authorizer:
         ids = tuple(sorted({*key_side.policy_ids, *caller_side.policy_ids})) if caller_side.allowed else caller_side.policy_ids
         return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors, caller_side.fault)
 
-    def decide_anew(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> PolicyDecision:
+    def own_policies(self, resource: Resource) -> tuple[Policy, ...]:
+        """The policies of a key itself, read anew, for those below that may be asked in any thread.
+
+        Raises: MalformedPolicyDocumentException, ThrottlingException, KMSInternalException.
+        """
+        return self._reader.read(resource) if isinstance(resource, Key) else ()
+
+    def decide_anew(self, principal: Principal, action: str, resource: Resource, own: tuple[Policy, ...], facts: Facts) -> PolicyDecision:
         """The same decision, with nothing taken from memory or left there, so that any thread may ask. Never raises."""
         ids: set[str] = set()
         try:
             for side in _sides(principal, resource):
-                decided = self._question(side, principal, action, resource, facts).decide()
+                decided = self._question(side, principal, action, resource, own, facts).decide()
                 if not decided.allowed:
                     return PolicyDecision(action, resource.arn, False, decided.policy_ids, decided.errors, decided.fault)
                 ids.update(decided.policy_ids)
@@ -134,19 +141,18 @@ class Authorizer:
             return PolicyDecision(action, resource.arn, False, (), 1, fault_text(error))
         return PolicyDecision(action, resource.arn, True, tuple(sorted(ids)), 0)
 
-    def question(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> Question:
+    def question(self, principal: Principal, action: str, resource: Resource, own: tuple[Policy, ...], facts: Facts) -> Question:
         """The question that settles the decision, open for asking about single policies: across accounts the caller's side where the
-        key's side allows. Built anew, so that any thread may ask. Raises: MalformedPolicyDocumentException, ValueError where the slice
-        or its entities cannot be built.
+        key's side allows. Built anew, so that any thread may ask. Raises: ValueError where the slice or its entities cannot be built.
         """
         if principal.account == resource.account:
-            return self._question(OWN, principal, action, resource, facts)
-        question = self._question(KEY_SIDE, principal, action, resource, facts)
-        return self._question(CALLER_SIDE, principal, action, resource, facts) if question.decide().allowed else question
+            return self._question(OWN, principal, action, resource, own, facts)
+        question = self._question(KEY_SIDE, principal, action, resource, own, facts)
+        return self._question(CALLER_SIDE, principal, action, resource, own, facts) if question.decide().allowed else question
 
-    def policies_for(self, principal: Principal, resource: Resource) -> tuple[Policy, ...]:
+    def policies_for(self, principal: Principal, resource: Resource, own: tuple[Policy, ...]) -> tuple[Policy, ...]:
         """Every policy that may have a word in calls of this caller on this resource, on either side."""
-        live, own = self._live, self._read(resource)
+        live = self._live
         return tuple(policy for side in _sides(principal, resource) for policy in policies_of_side(live, side, principal, own))
 
     def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
@@ -154,10 +160,10 @@ class Authorizer:
 
         Raises: MalformedPolicyDocumentException, LimitExceededException.
         """
-        self._reader.require_valid(future)
+        own = self._reader.require_valid(future)
         if bypass_lockout_check:
             return
-        decided = self._question(OWN, principal, "PutKeyPolicy", future, facts).decide()
+        decided = self._question(OWN, principal, "PutKeyPolicy", future, own, facts).decide()
         if not decided.allowed:
             reason = f"the policies could not be evaluated: {decided.fault}" if decided.errors else ""
             raise MalformedPolicyDocumentException(LOCKED_OUT, reason=reason)
@@ -230,14 +236,13 @@ class Authorizer:
             _keep(live.read, name, known, READ_MAX)
         return known
 
-    def _question(self, side: str, principal: Principal, action: str, resource: Resource, facts: Facts) -> Question:
+    def _question(
+        self, side: str, principal: Principal, action: str, resource: Resource, own: tuple[Policy, ...], facts: Facts
+    ) -> Question:
         live = self._live
-        members = self._members(live, side, principal, action, resource, self._read(resource))
+        members = self._members(live, side, principal, action, resource, own)
         compiled = live.compiler.make(action, members)
         return Question(compiled, self._base(compiled, principal, resource), principal, resource, facts)
-
-    def _read(self, resource: Resource) -> tuple[Policy, ...]:
-        return self._reader.read(resource) if isinstance(resource, Key) else ()
 
     def _members(
         self, live: LivePolicies, side: str, principal: Principal, action: str, resource: Resource, own_policies: tuple[Policy, ...]
@@ -272,7 +277,7 @@ def _sides(principal: Principal, resource: Resource) -> tuple[str, ...]:
 def _version(resource: Resource) -> tuple[Any, ...]:
     """What tells two versions of a resource apart; a prospective key is all of its values."""
     if isinstance(resource, Key):
-        return (resource,) if resource.key_id.startswith("(") else (resource.region, *resource.cache_identity)
+        return (resource,) if resource.key_id == PROSPECTIVE_KEY_ID else (resource.region, *resource.cache_identity)
     return (resource,)
 
 

@@ -20,7 +20,7 @@ from meridian.authorization.expression_text import expression_text
 from meridian.authorization.facts import Facts
 from meridian.authorization.policies import BUILTIN, Policy
 from meridian.authorization.question import Question
-from meridian.domain.call import Principal
+from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
 from meridian.domain.policy_answer import Explanation, NearMiss, Told
 
@@ -39,10 +39,15 @@ class _Part:
 def explain(authorizer: Authorizer, principal: Principal, action: str, resource: Resource, facts: Facts) -> Explanation:
     """The decision that a call would get now, and why. Of a thousand permits each is asked by itself, which takes a second: any thread may
     call this, but no event loop. Nothing is remembered. Never raises."""
-    decision = authorizer.decide_anew(principal, action, resource, facts)
     try:
-        question = authorizer.question(principal, action, resource, facts)
-        known = {policy.policy_id: policy for policy in authorizer.policies_for(principal, resource)}
+        own = authorizer.own_policies(resource)
+    except Exception as error:
+        fault = fault_text(error)
+        return Explanation(PolicyDecision(action, resource.arn, False, (), 1, fault), fault=fault)
+    decision = authorizer.decide_anew(principal, action, resource, own, facts)
+    try:
+        question = authorizer.question(principal, action, resource, own, facts)
+        known = {policy.policy_id: policy for policy in authorizer.policies_for(principal, resource, own)}
     except Exception as error:
         return Explanation(decision, fault=fault_text(error))
     told = tuple(told_of(known[name]) for name in decision.policy_ids if name in known)

@@ -35,10 +35,9 @@ class KeyPolicyReader:
         self._groups = {name for name, row in model.actions.items() if not row.resources}
         self._bytes_max = limits.key_policy_bytes
 
-    def require_valid(self, key: Key) -> None:
-        """Refuse the key's policy text if it may not be stored. Raises: MalformedPolicyDocumentException, LimitExceededException."""
-        if len(key.policy.encode()) > self._bytes_max:
-            raise LimitExceededException(f"Key policy is longer than {self._bytes_max} bytes.")
+    def require_valid(self, key: Key) -> tuple[Policy, ...]:
+        """The key's policies. Raises, where the text may not be stored: MalformedPolicyDocumentException, LimitExceededException."""
+        require_length(key.policy, self._bytes_max)
         policies = self.read(key)
         if len(policies) > POLICIES_MAX:
             raise MalformedPolicyDocumentException(f"A key policy has at most {POLICIES_MAX} policies.")
@@ -49,6 +48,7 @@ class KeyPolicyReader:
         for number, fault in validation_faults(key.policy, self._schema):
             shown = fault if len(fault) <= FAULT_CHARACTERS_MAX else f"{fault[:FAULT_CHARACTERS_MAX]}…"
             raise MalformedPolicyDocumentException(f"Policy {number + 1} of the key policy does not validate: {shown}")
+        return policies
 
     def read(self, key: Key) -> tuple[Policy, ...]:
         """The key's policies, each confined to this key. Raises: MalformedPolicyDocumentException."""
@@ -88,6 +88,12 @@ class KeyPolicyReader:
             reason=notes.get("reason") or "",
             place=f"key policy of {key.key_id}, number {number}",
         )
+
+
+def require_length(policy: str, bytes_max: int) -> None:
+    """Refuse a key policy, or the document that one is made of, that is too long. Raises: LimitExceededException."""
+    if len(policy.encode()) > bytes_max:
+        raise LimitExceededException(f"Key policy is longer than {bytes_max} bytes.")
 
 
 def _names_only(scope: dict[str, Any], key: Key) -> bool:

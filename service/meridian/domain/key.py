@@ -11,8 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from meridian.domain.identifiers import key_arn, key_number
+
+PROSPECTIVE_KEY_ID: Final = "(new)"
+"""The id of a key that is being made, while policies judge it."""
 
 
 class KeySpec(StrEnum):

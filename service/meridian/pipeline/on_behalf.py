@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from meridian.catalog import Rpc
 from meridian.domain.call import Call, Evidence
 from meridian.domain.identifiers import is_multi_region_key_id
-from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, ValidationException
@@ -82,7 +82,7 @@ class OwnMember:
 
 
 class OnBehalf:
-    """First step there: the caller, by this Region's own rules. Raises: AccessDeniedException."""
+    """The caller, by this Region's own rules. Raises: AccessDeniedException."""
 
     def __init__(self, principals: Principals, peers: Mapping[str, PeerRegion], *, region: str) -> None:
         self._principals = principals
@@ -123,7 +123,7 @@ class ForeseeReplica:
             partition=self._partition,
             region=self._region,
             account=message.account,
-            key_id="(new)",
+            key_id=PROSPECTIVE_KEY_ID,
             key_spec=spec,
             key_usage=usage,
             origin=origin,

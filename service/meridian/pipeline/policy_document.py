@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.key_policies import require_length
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.call import Call
 from meridian.domain.limits import Limits
-from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
+from meridian.errors import MalformedPolicyDocumentException
 from meridian.ports.heavy_work import HeavyWork, HeldWork
 
 MARK: Final = "{"
@@ -65,8 +66,7 @@ class ReadPolicyDocument:
             return None
         if request.HasField("account_delegation"):
             raise MalformedPolicyDocumentException("The document itself says whether the policies of the account apply: leave it out.")
-        if len(text.encode()) > self._bytes_max:
-            raise LimitExceededException(f"Key policy is longer than {self._bytes_max} bytes.")
+        require_length(text, self._bytes_max)
         return self._convert(call, text)
 
     async def _convert(self, call: Call, text: str) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from meridian.domain.call import Call
-from meridian.domain.key import Key, KeyState, MultiRegionRole
+from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeyState, MultiRegionRole
 from meridian.pipeline.cross_field import requested_key_spec, requested_key_usage, requested_origin
-
-PROSPECTIVE_KEY_ID: Final = "(new)"
 
 
 class Foresee:

@@ -49,7 +49,9 @@ def _count(suite: Suite, policies: PolicySet, found: dict[str, Covered], progres
         progress()
         request = case.request
         reasons = set(decide(authorizer, request).policy_ids)
-        question = authorizer.question(request.principal, request.action, request.resource, request.facts)
+        question = authorizer.question(
+            request.principal, request.action, request.resource, authorizer.own_policies(request.resource), request.facts
+        )
         satisfied = {
             policy.policy_id for policy in question.policies if question.ask([("alone", {**policy.est, "effect": "permit"})]).allowed
         }
