@@ -1,4 +1,4 @@
-"""Sixth step: can this key do this, now. Asked after authorization, so a stranger learns nothing about a key's state.
+"""Can this key do this, now. Asked after authorization, so a stranger learns nothing about a key's state.
 
 For every resolved key in the request's order: a ciphertext must name the key that the request names; a management operation
 asks first what can never work, then the state; a cryptographic one asks the state first, then usage and algorithm.

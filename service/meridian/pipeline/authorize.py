@@ -1,4 +1,4 @@
-"""Fifth step: may this caller do this. The generic authorization interceptor: it reads the requirements that the contract
+"""May this caller do this. The generic authorization interceptor: it reads the requirements that the contract
 declares for the operation, builds a Cedar request for each, and asks for all of them.
 
 All decisions are made and audited; the first refusal is the answer. Requirements that another Region decides are asked there.

@@ -1,4 +1,4 @@
-"""The walk of one call, the same for every transport: THE ordered list of steps.
+"""The walk of one call, the same for every transport: through its steps in their order, then its operation.
 
 Telemetry and audit surround the walk and are closed whatever happens. A warm cryptographic call suspends once, for its durable
 audit record.

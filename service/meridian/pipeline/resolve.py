@@ -1,4 +1,4 @@
-"""Fourth step: which keys is the call about.
+"""Which keys is the call about.
 
 Keys come from memory; a key that is not there is one read of the store, the only wait before the audit record. A caller of
 another account learns nothing here: what does not exist is noted and refused later, where a key that he may not see would be, with the

@@ -1,4 +1,4 @@
-"""Second step: how often an account calls. A flood is refused before anything of it is looked up."""
+"""How often an account calls. A flood is refused before anything of it is looked up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Third step: is the request well formed. Nothing has been looked up yet, and nothing changes.
+"""Is the request well formed. Nothing has been looked up yet, and nothing changes.
 
 Single fields first, all faults at once; then rules between fields; then the canonical form of each encryption context, made
 once per call and used by policy, audit and cipher alike.
