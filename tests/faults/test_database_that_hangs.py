@@ -13,12 +13,19 @@ from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 from tests.network import Relay
 
+from meridian.adapters.store_cache import STALENESS_SECONDS_MAX
+from meridian.adapters.store_sql.dialects import CHECKOUT_SECONDS, WRITE_SECONDS
 from meridian.bootstrap.commands import initialise
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
+from meridian.domain.limits import Limits
 from meridian.settings import load_settings
 
 pytestmark = pytest.mark.deep
+ATTEMPTS_MAX = 4
+"""A busy machine may spoil one; what is wrong spoils all."""
+PATIENCE = 4
+"""How many times longer than its bound something may take on a busy machine."""
 
 
 @pytest.fixture
@@ -57,22 +64,26 @@ def seconds_until(client: Client, key_id: str, *, works: bool, limit: float) -> 
     raise AssertionError(f"not within {limit} s")
 
 
+def refused_when_stranded(app: Client, relay: Relay, key_id: str) -> int:
+    """How many warm calls are refused in the time in which the change feed must be read again, or no call is answered."""
+    app.encrypt(key_id=key_id, plaintext=b"warm")
+    relay.strand()
+    until, refused = time.monotonic() + STALENESS_SECONDS_MAX + 1, 0
+    while time.monotonic() < until:
+        try:
+            app.encrypt(key_id=key_id, plaintext=b"x")
+        except KmsServiceError:
+            refused += 1
+        time.sleep(0.02)
+    return refused
+
+
 def test_connections_that_lost_their_way_are_replaced_before_a_warm_call_is_refused(relayed: tuple[Deployment, Relay]) -> None:
     regions, relay = relayed
     with regions.client() as alice, regions.client(HOME, "app") as app:
         key_id = alice.create_key().key_metadata.key_id
         for _ in range(3):
-            app.encrypt(key_id=key_id, plaintext=b"warm")
-            relay.strand()
-            until = time.monotonic() + 6
-            refused = 0
-            while time.monotonic() < until:
-                try:
-                    app.encrypt(key_id=key_id, plaintext=b"x", timeout=2)
-                except KmsServiceError:
-                    refused += 1
-                time.sleep(0.02)
-            assert refused == 0
+            assert any(not refused_when_stranded(app, relay, key_id) for _ in range(ATTEMPTS_MAX))
         alice.update_key_description(key_id=key_id, description="written")
     assert regions.metrics(HOME)["meridian_database_connections_lost"] >= 3
 
@@ -83,12 +94,12 @@ def test_a_database_that_hangs_holds_no_call_longer_than_its_deadline_and_heals(
         key_id = alice.create_key().key_metadata.key_id
         app.encrypt(key_id=key_id, plaintext=b"warm")
         relay.is_cut = True
-        seconds_until(app, key_id, works=False, limit=12)
-        began = time.monotonic()
+        seconds_until(app, key_id, works=False, limit=PATIENCE * STALENESS_SECONDS_MAX)
+        began, deadline = time.monotonic(), Limits().deadline_seconds_max
         with pytest.raises(KmsServiceError):
-            alice.create_key(timeout=8)
-        assert time.monotonic() - began < 7
+            alice.create_key(timeout=2 * deadline)
+        assert time.monotonic() - began < min(PATIENCE * (CHECKOUT_SECONDS + WRITE_SECONDS), 0.9 * deadline)
         relay.is_cut = False
         relay.strand()
-        assert seconds_until(app, key_id, works=True, limit=20) < 6
+        seconds_until(app, key_id, works=True, limit=PATIENCE * STALENESS_SECONDS_MAX)
         alice.create_key()

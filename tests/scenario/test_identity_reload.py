@@ -109,7 +109,7 @@ def test_a_removed_principal_is_refused_on_both_wires_within_a_second_on_connect
             write_private(path, text.encode())
             seconds_until(lambda: not is_refused(client) and not aws_refused(wire))
     assert min(took) < REFUSED_SECONDS
-    region.wait_until(lambda: [r for r in region.audit(HOME) if r["eventName"] == "IdentityFilesChanged"], seconds=5)
+    region.wait_until(lambda: [r for r in region.audit(HOME) if r["eventName"] == "IdentityFilesChanged"])
 
 
 def test_a_removed_access_key_is_refused_and_a_new_secret_is_the_one_that_signs(region: Deployment) -> None:
@@ -156,7 +156,7 @@ def test_a_broken_principals_file_keeps_the_old_one_and_is_told(region: Deployme
         assert region.metrics(HOME)['meridian_identity_files_refused{files="principals"}'] == 1
         assert not is_refused(alice)
         assert not aws_refused(kms(region))
-    event = region.wait_until(lambda: next((r for r in region.audit(HOME) if r["eventName"] == "IdentityFilesRefused"), None), seconds=5)
+    event = region.wait_until(lambda: next((r for r in region.audit(HOME) if r["eventName"] == "IdentityFilesRefused"), None))
     assert told in event["serviceEventDetails"]["fault"]
     assert told in (region.place(HOME).folder / "log").read_text()
 
@@ -347,7 +347,7 @@ def test_the_longest_life_of_a_callers_certificate_is_a_setting(own_regions: Dep
     with own_regions.client(HOME, "year") as year, own_regions.client(HOME, "day") as day:
         assert is_refused(year)
         assert not is_refused(day)
-    own_regions.wait_until(lambda: "lives longer than 25 hours" in str(own_regions.audit(HOME)), seconds=5)
+    own_regions.wait_until(lambda: "lives longer than 25 hours" in str(own_regions.audit(HOME)))
 
 
 def test_a_bearer_token_is_refused_where_the_listener_takes_none(own_regions: Deployment) -> None:
@@ -386,4 +386,4 @@ def test_a_stranger_to_the_peer_listener_is_refused_and_told(region: Deployment)
         with pytest.raises(grpc.RpcError) as malformed:
             channel.unary_unary("/meridian.peer.v1.ReplicationService/GetTransportOffer")(b"\xff\xff", timeout=5)
         assert malformed.value.code() is grpc.StatusCode.UNAUTHENTICATED, "who it is comes before what it says"
-    region.wait_until(lambda: "AuthenticationFailed" in str(region.audit(HOME)), seconds=5)
+    region.wait_until(lambda: "AuthenticationFailed" in str(region.audit(HOME)))
