@@ -40,7 +40,6 @@ KEY_NAME = 2048
 ARN = 2048
 
 CACHES: dict[str, Ours | Bounded | Beside] = {
-    "adapters/heavy_workers.py HeavyWorkers._queues": Ours("accounts of principals; what waits has a bound"),
     "adapters/heavy_workers.py HeavyWorkers._running": Ours("accounts of principals, while something of theirs runs"),
     "adapters/looks_abroad.py LooksAbroad._looks": Bounded("LOOKS_MAX", 2 * ARN),
     "adapters/looks_abroad.py LooksAbroad._into": Beside("adapters/looks_abroad.py LooksAbroad._looks"),
@@ -56,6 +55,7 @@ CACHES: dict[str, Ours | Bounded | Beside] = {
     "adapters/store_cache.py CachedKeys._grants": Bounded("PRINCIPALS_PER_KEY", ARN),
     "adapters/store_sql/live_connections.py LiveConnections._busy": Ours("connections to the database, which have a bound"),
     "adapters/store_sql/live_connections.py LiveConnections._idle": Ours("connections to the database, which have a bound"),
+    "adapters/waiting_accounts.py WaitingAccounts._queues": Ours("accounts of principals; what waits has a bound"),
     "authentication/aws_signature.py AwsSignatures._keys": Bounded("KEYS_MAX", 8, "the day; the secret is ours"),
     "authentication/aws_signature.py _moment": Bounded("64", 16),
     "authentication/certificate_check.py CertificateCheck._known": Bounded("CACHE_ENTRIES_MAX", 16 * 1024),
