@@ -19,7 +19,8 @@ from meridian.domain.limits import Limits
 from meridian.domain.rates import RATES
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
-RegionName = Annotated[str, Field(pattern=r"^([a-z]+-){2,3}\d+$")]
+REGION_NAME: Final = r"^([a-z]+-){2,3}\d+$"
+RegionName = Annotated[str, Field(pattern=REGION_NAME)]
 
 
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")

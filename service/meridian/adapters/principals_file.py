@@ -62,9 +62,15 @@ class FilePrincipals:
         """Read a file. Raises: PrincipalsFileError with every fault in it."""
         try:
             text = read_trusted(path)
-            entries = tomllib.loads(text.decode()).get("principals", [])
         except FileFault as fault:
             raise PrincipalsFileError(str(fault)) from fault
+        return cls.parse(text, path, path.parent, partition=partition, org_units=org_units)
+
+    @classmethod
+    def parse(cls, text: bytes, path: Path, secrets: Path, *, partition: str, org_units: dict[str, tuple[str, ...]]) -> FilePrincipals:
+        """What the bytes of `path` say, with relative names of secret files below `secrets`. Raises: PrincipalsFileError, every fault."""
+        try:
+            entries = tomllib.loads(text.decode()).get("principals", [])
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
             raise PrincipalsFileError(f"{path}: {fault}") from fault
         if not isinstance(entries, list) or len(entries) > PRINCIPALS_MAX:
@@ -87,12 +93,12 @@ class FilePrincipals:
                     faults.append(f"principal {number}: {name} is given to two principals")
                 table[subject] = replace(principal, method=method, subject=subject if method == CERTIFICATE else principal.arn)
             if "access_key_id" in entry:
-                problem = _add_access_key(by_access_key, entry, principal, path.parent)
+                problem = _add_access_key(by_access_key, entry, principal, secrets)
                 faults += [f"principal {number}: {problem}"] if problem else []
         if faults:
             raise PrincipalsFileError(f"{path}: " + "; ".join(faults))
         made = cls(by_certificate, by_token, by_access_key)
-        made.secret_files = tuple(path.parent / entry["secret_access_key_file"] for entry in entries if "access_key_id" in entry)
+        made.secret_files = tuple(secrets / entry["secret_access_key_file"] for entry in entries if "access_key_id" in entry)
         made.digest = sha256(text + b"".join(known.secret_access_key.encode() for known in by_access_key.values())).hexdigest()
         return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -13,14 +14,21 @@ from typing import Any
 import click
 
 from meridian.cli.dev_files import DevFolder, RegionPlace, free_port
+from meridian.cli.dev_principals import sound_principals
 from meridian.cli.exit_codes import OK, SETUP
+from meridian.cli.folder_lock import FolderTakenError, alone_in
 from meridian.cli.private_files import append_private, write_private
 from meridian.cli.tables import print_table
+from meridian.engine.secret_files import FileFault
 from meridian.process_memory import be_asked_to_end_with_parent
+from meridian.settings import REGION_NAME
 
 READY_SECONDS = 180.0
 STOP_SECONDS = 9.0
 RENEW_SECONDS = 600.0
+RETRY_SECONDS = 5.0
+"""After files that could not be renewed."""
+TAIL_LINES, TAIL_BYTES = 8, 65_536
 
 
 @click.command()
@@ -29,13 +37,16 @@ RENEW_SECONDS = 600.0
 @click.option("--grpc-port", default=7401, show_default=True, help="gRPC port of the first Region; the next has the next port.")
 @click.option("--aws-port", type=int, help="AWS port of the first Region; the next has the next port. Free ports when not given.")
 @click.option("--admin-port", default=7601, show_default=True, help="Health and metrics port of the first Region.")
-@click.option("--principals", type=click.Path(path_type=Path, exists=True), help="Principals instead of the default ones.")
+@click.option("--principals", type=click.Path(path_type=Path), help="File of principals that takes the place of those in the folder.")
 @click.option("--ephemeral", is_flag=True, help="Keep nothing: use a temporary folder that is removed at the end.")
 def dev(data: Path | None, regions: str, principals: Path | None, ephemeral: bool, **ports: int | None) -> None:
     """Run Regions on loopback until Ctrl-C. SIGHUP starts stopped Regions again; the others read their files again."""
     names = [name.strip() for name in regions.split(",") if name.strip()]
     if len(set(names)) != len(names) or not names:
-        raise click.BadParameter("name each Region once", param_hint="regions")
+        raise click.BadParameter("name each Region once", param_hint="--regions")
+    wrong = [name for name in names if not re.fullmatch(REGION_NAME, name, re.ASCII)]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]} is no name of a Region", param_hint="--regions")
     if ephemeral:
         with tempfile.TemporaryDirectory(prefix="meridian-") as folder:
             sys.exit(_run(Path(folder), names, principals, ports))
@@ -45,10 +56,22 @@ def dev(data: Path | None, regions: str, principals: Path | None, ephemeral: boo
 
 
 def _run(root: Path, names: list[str], principals: Path | None, ports: dict[str, Any]) -> int:
-    folder = DevFolder(root, names, find_port=free_port, **ports)
-    folder.prepare(principals)
-    folder.write_settings({})
-    return asyncio.run(Deployment(folder).run())
+    try:
+        given = None if principals is None else sound_principals(principals, root)
+    except FileFault as fault:
+        click.echo(f"--principals: {fault}", err=True)
+        return SETUP
+    try:
+        with alone_in(root):
+            folder = DevFolder(root, names, find_port=free_port, **ports)
+            folder.prepare(given)
+            folder.write_settings({})
+            return asyncio.run(Deployment(folder).run())
+    except FolderTakenError as fault:
+        click.echo(f"--data: {fault}: is `meridian dev` running in it already?", err=True)
+    except (FileFault, OSError) as fault:
+        click.echo(f"--data: {root} cannot be used: {fault}", err=True)
+    return SETUP
 
 
 class Deployment:
@@ -59,6 +82,7 @@ class Deployment:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._ended = asyncio.Event()
         self._restart = asyncio.Event()
+        self._fault = ""
 
     async def run(self) -> int:
         """Start every Region, wait for the end, stop them all. The answer is the exit code."""
@@ -69,7 +93,7 @@ class Deployment:
         try:
             self._folder.write_settings(await self._fingerprints())
             await asyncio.gather(*[self._start(place) for place in self._folder.places])
-        except StartError as fault:
+        except (StartError, FileFault, OSError) as fault:
             click.echo(str(fault), err=True)
             await self._stop_all()
             return SETUP
@@ -100,6 +124,7 @@ class Deployment:
 
     async def _start(self, place: RegionPlace) -> None:
         log = append_private(place.folder / "log")
+        began = os.fstat(log).st_size
         process = await asyncio.create_subprocess_exec(
             *_meridian("serve", "--config", str(place.settings), "--allow-file-seal"),
             stdout=asyncio.subprocess.PIPE,
@@ -115,19 +140,16 @@ class Deployment:
         except TimeoutError:
             line = b""
         if not line.startswith(b"ready"):
-            tail = (place.folder / "log").read_text(errors="replace").splitlines()[-8:]
-            raise StartError("\n".join([f"{place.region} did not start:", *tail]))
+            raise StartError("\n".join([f"{place.region} did not start:", *_tail(place.folder / "log", began)]))
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         renew_at = loop.time() + RENEW_SECONDS
         while not self._ended.is_set():
-            if loop.time() >= renew_at:
-                self._folder.renew()  # Regions that serve look at their certificates, and take new ones
-                renew_at = loop.time() + RENEW_SECONDS
+            if self._restart.is_set() or loop.time() >= renew_at:
+                renew_at = loop.time() + (RENEW_SECONDS if self._renew() else RETRY_SECONDS)
             if self._restart.is_set():
                 self._restart.clear()
-                self._folder.renew()
                 self._reload()
                 await self._start_again()
             for region, process in list(self._processes.items()):
@@ -140,6 +162,20 @@ class Deployment:
             except TimeoutError:
                 continue
 
+    def _renew(self) -> bool:
+        """Renew the files; Regions that serve look at theirs, and take new ones. What is wrong is told once, and what is there stays."""
+        try:
+            self._folder.renew()
+        except (FileFault, OSError) as fault:
+            if str(fault) != self._fault:
+                click.echo(f"nothing is renewed: {fault}", err=True)
+            self._fault = str(fault)
+            return False
+        if self._fault:
+            click.echo("files are renewed again", err=True)
+        self._fault = ""
+        return True
+
     def _reload(self) -> None:
         for process in self._processes.values():
             if process.returncode is None:
@@ -151,7 +187,7 @@ class Deployment:
                 try:
                     await self._start(place)
                     click.echo(f"{place.region} serves again")
-                except StartError as fault:
+                except (StartError, OSError) as fault:
                     click.echo(str(fault), err=True)
         sys.stdout.flush()
 
@@ -182,6 +218,13 @@ class Deployment:
 
 class StartError(Exception):
     """A Region did not start."""
+
+
+def _tail(log: Path, began: int) -> list[str]:
+    """The last lines of a log that has grown since it had `began` bytes."""
+    with log.open("rb") as file:
+        file.seek(max(began, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+        return file.read(TAIL_BYTES).decode(errors="replace").splitlines()[-TAIL_LINES:]
 
 
 def _meridian(*arguments: str) -> tuple[str, ...]:

@@ -8,24 +8,22 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import tomllib
-from base64 import b32encode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from hashlib import sha256
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.authorization.packaged import policy_folder
+from meridian.cli.dev_principals import TRUST_DOMAIN, entries_of, write_default_principals
 from meridian.cli.private_files import write_private
-from meridian.crypto.certificate_life import certificate_life
+from meridian.crypto.certificate_life import certificate_life, require_key_of
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.domain.peers import region_server_name
+from meridian.engine.secret_files import FileFault
 
-TRUST_DOMAIN: Final = "dev.meridian.internal"
 HOST: Final = "127.0.0.1"
 FIRST_PORT: Final = 10_000
 OUTGOING_PORT: Final = 32_768
@@ -45,18 +43,6 @@ LABELS: Final = {
     "ca-": ("CA",),
 }
 """Residency labels by Region, first match by the longest name. London and Zurich are in Europe, not in the EU."""
-
-PRINCIPALS: Final[tuple[tuple[str, str, str, list[str], dict[str, str]], ...]] = (
-    ("User", "111122223333", "developer", ["developers"], {}),
-    ("User", "444455556666", "developer-abroad", ["developers"], {}),
-    ("User", "111122223333", "alice", ["key-administrators"], {}),
-    ("Service", "111122223333", "app", ["key-users"], {}),
-    ("Service", "111122223333", "tenant-a", [], {"tenant": "a"}),
-    ("User", "111122223333", "auditor", ["auditors"], {}),
-    ("User", "444455556666", "bob", ["key-administrators"], {}),
-    ("Service", "444455556666", "partner", ["key-users"], {}),
-)
-"""kind, account, name, groups, tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +73,10 @@ class DevFolder:
     def __init__(
         self, root: Path, regions: list[str], *, grpc_port: int, admin_port: int, aws_port: int | None, find_port: FindPort
     ) -> None:
-        """Ports of the first Region; the next has the next ones. Without `aws_port` each AWS wire has a port that is found, kept."""
+        """Ports of the first Region; the next has the next ones. Without `aws_port` each AWS wire has a port that is found, kept.
+
+        Raises: FileFault.
+        """
         self.root = root
         self._find_port = find_port
         self._clock = SystemClock()
@@ -99,8 +88,8 @@ class DevFolder:
             for at, region in enumerate(regions)
         ]
 
-    def prepare(self, principals: Path | None) -> None:
-        """Make what is missing, renew what is old."""
+    def prepare(self, principals: bytes | None) -> None:
+        """Make what is missing, renew what is old. Raises: FileFault."""
         self._principals(principals)
         if not (self.root / "policies").exists():
             for path in sorted((policy_folder() / "policies").glob("*.cedar")):
@@ -109,7 +98,7 @@ class DevFolder:
         self._environment()
 
     def renew(self) -> None:
-        """Make certificates that are missing or old anew; Regions that serve take them."""
+        """Make certificates that are missing or old anew; Regions that serve take them. Raises: FileFault."""
         client_ca, peer_ca = self._authority("client-ca"), self._authority("peer-ca")
         for entry in self.entries():
             if entry.get("spiffe_id"):
@@ -119,13 +108,11 @@ class DevFolder:
             self._region(place, client_ca, peer_ca)
 
     def entries(self) -> list[dict[str, Any]]:
-        """The principals of the deployment."""
-        document = tomllib.loads((self.root / "principals.toml").read_text())
-        found: list[dict[str, Any]] = document.get("principals", [])
-        return found
+        """The principals of the deployment, as a Region would read them now. Raises: FileFault."""
+        return entries_of(self.root / "principals.toml")
 
     def write_settings(self, fingerprints: dict[str, str]) -> None:
-        """The settings of every Region, each knowing the others by their fingerprints."""
+        """The settings of every Region, each knowing the others by their fingerprints. Raises: FileFault."""
         accounts = sorted({entry["account"] for entry in self.entries()})
         for place in self.places:
             text = _settings_text(place, self.root, accounts, [p for p in self.places if p is not place], fingerprints)
@@ -133,8 +120,7 @@ class DevFolder:
 
     def _kept_ports(self, kind: str, regions: list[str], given: dict[str, int]) -> dict[str, int]:
         path = self.root / f"{kind}-ports.json"
-        ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
-        ports |= given
+        ports = _ports_in(path) | given
         for region in regions:
             if region not in ports:
                 ports[region] = self._find_port()
@@ -145,35 +131,25 @@ class DevFolder:
         path = self.root / name
         if not path.with_suffix(".crt").exists():
             _write_files(path, new_authority(f"Meridian development {name}", self._clock.now()))
-        return CertificateFiles(path.with_suffix(".crt").read_bytes(), path.with_suffix(".key").read_bytes())
+        found = CertificateFiles(path.with_suffix(".crt").read_bytes(), path.with_suffix(".key").read_bytes())
+        try:
+            require_key_of(found.certificate, found.private_key)
+        except ValueError as fault:
+            raise FileFault(f"{path}.crt and {path}.key: are no authority: {fault}") from fault
+        return found
 
     def _leaf(self, authority: CertificateFiles, path: Path, name: str, **names: Any) -> None:
         existing = path.with_suffix(".crt")
-        if existing.exists() and certificate_life(existing.read_bytes()).not_after - RENEW_BEFORE > self._clock.now():
+        if existing.exists() and _ends(existing) - RENEW_BEFORE > self._clock.now():
             return
         _write_files(path, new_leaf(authority, name, self._clock.now(), **names))
 
-    def _principals(self, given: Path | None) -> None:
+    def _principals(self, given: bytes | None) -> None:
         target = self.root / "principals.toml"
         if given is not None:
-            write_private(target, given.read_bytes())
+            write_private(target, given)
         elif not target.exists():
-            write_private(target, "\n".join(self._default_principal(*row) for row in PRINCIPALS).encode())
-
-    def _default_principal(self, kind: str, account: str, name: str, groups: list[str], tags: dict[str, str]) -> str:
-        token = OsEntropy().random_bytes(32).hex()
-        write_private(self.root / "clients" / f"{name}.token", f"{token}\n".encode())
-        access_key_id = f"AKIA{b32encode(OsEntropy().random_bytes(10)).decode()}"
-        write_private(self.root / "clients" / f"{name}.access-key-id", f"{access_key_id}\n".encode())
-        write_private(self.root / "clients" / f"{name}.secret-access-key", f"{b64encode(OsEntropy().random_bytes(30)).decode()}\n".encode())
-        inner = ", ".join(f"{key} = {json.dumps(value)}" for key, value in tags.items())
-        return (
-            f"[[principals]]\nkind = {json.dumps(kind)}\naccount = {json.dumps(account)}\nname = {json.dumps(name)}\n"
-            f"groups = {json.dumps(groups)}\ntags = {{{inner}}}\n"
-            f'spiffe_id = "spiffe://{TRUST_DOMAIN}/{account}/{name}"\n'
-            f'token_sha256 = "{sha256(token.encode()).hexdigest()}"\n'
-            f'access_key_id = "{access_key_id}"\nsecret_access_key_file = "clients/{name}.secret-access-key"\n'
-        )
+            write_default_principals(target)
 
     def _region(self, place: RegionPlace, client_ca: CertificateFiles, peer_ca: CertificateFiles) -> None:
         place.folder.mkdir(exist_ok=True, mode=0o700)
@@ -187,7 +163,8 @@ class DevFolder:
     def _environment(self) -> None:
         first = self.places[0]
         clients = self.root / "clients"
-        caller = DEFAULT_CALLER if (clients / f"{DEFAULT_CALLER}.crt").exists() else self.entries()[0]["name"]
+        names = [entry["name"] for entry in self.entries() if entry.get("spiffe_id")]
+        caller = DEFAULT_CALLER if DEFAULT_CALLER in names or not names else names[0]
         values = {
             "MERIDIAN_DEV": str(self.root),
             "MERIDIAN_ENDPOINT": f"{HOST}:{first.grpc_port}",
@@ -210,8 +187,8 @@ class DevFolder:
             return {}
         return {
             "AWS_ENDPOINT_URL_KMS": f"http://{HOST}:{first.aws_port}",
-            "AWS_ACCESS_KEY_ID": (folder / f"{AWS_CALLER}.access-key-id").read_text().strip(),
-            "AWS_SECRET_ACCESS_KEY": (folder / f"{AWS_CALLER}.secret-access-key").read_text().strip(),
+            "AWS_ACCESS_KEY_ID": (folder / f"{AWS_CALLER}.access-key-id").read_text(errors="replace").strip(),
+            "AWS_SECRET_ACCESS_KEY": (folder / f"{AWS_CALLER}.secret-access-key").read_text(errors="replace").strip(),
             "AWS_DEFAULT_REGION": first.region,
             "AWS_REGION": first.region,  # the SDKs for JavaScript and Java read no other
         }
@@ -230,6 +207,25 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((HOST, port))
             return port
+
+
+def _ports_in(path: Path) -> dict[str, int]:
+    """Raises: FileFault."""
+    try:
+        found = json.loads(path.read_bytes()) if path.exists() else {}
+    except ValueError as fault:
+        raise FileFault(f"{path}: {fault}") from fault
+    if not isinstance(found, dict) or not all(isinstance(port, int) for port in found.values()):
+        raise FileFault(f"{path}: must be ports by Region; remove it, and new ones are found")
+    return found
+
+
+def _ends(certificate: Path) -> datetime:
+    """Raises: FileFault."""
+    try:
+        return certificate_life(certificate.read_bytes()).not_after
+    except ValueError as fault:
+        raise FileFault(f"{certificate}: is no certificate; remove it, and it is made anew") from fault
 
 
 def _write_files(path: Path, files: CertificateFiles) -> None:
