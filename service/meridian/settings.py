@@ -54,6 +54,14 @@ def _require_host_and_port(address: str) -> str:
     return address
 
 
+def _require_usable_database(url: str) -> str:
+    from meridian.adapters.store_sql.dialects import require_usable
+
+    require_usable(url)
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_require_usable_database)]
 ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
 
 
@@ -196,7 +204,7 @@ class Settings(Section):
     partition: Annotated[str, Field(pattern=r"^aws[a-z-]*$")] = "aws"
     region: RegionName
     replica: str = "replica-1"
-    database: str
+    database: DatabaseUrl
     grpc: GrpcSettings
     peer: ListenerSettings
     admin: AdminSettings
@@ -262,8 +270,8 @@ def _is_sound(number: float) -> bool:
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file. Raises: SettingsError with every fault."""
     try:
-        document: dict[str, Any] = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as fault:
+        document: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise SettingsError(f"{path}: {fault}") from fault
     try:
         settings = Settings.model_validate(document)

@@ -65,3 +65,34 @@ def test_a_region_for_others_listens_anywhere_without_tokens(settings: Path) -> 
 )
 def test_loopback(address: str, expected: bool) -> None:
     assert is_loopback(address) is expected
+
+
+BAD_DATABASES = {
+    "secret": "is no URL",
+    "mysql://kms:secret@db/kms": "must be sqlite:///path or postgresql://user@host/name",
+    "postgresql://kms:secret@db:port/kms": "is no URL",
+    "postgresql://db/kms?password=secret&sslmode=require": "has parameters that are not known here: password, sslmode",
+    "sqlite://": "names no file",
+    "sqlite:///": "names no file",
+    "sqlite:///:memory:": "names no file",
+    "sqlite://secret/kms.sqlite3": "names no file",
+    "sqlite:////srv/kms.sqlite3?mode=ro": "has parameters that are not known here: mode",
+}
+
+
+@pytest.mark.parametrize("url", BAD_DATABASES)
+def test_a_database_that_cannot_be_used_is_refused_without_its_password(settings: Path, url: str) -> None:
+    lines = settings.read_text().splitlines()
+    settings.write_text("\n".join(f'database = "{url}"' if line.startswith("database = ") else line for line in lines))
+    with pytest.raises(SettingsError) as refused:
+        load_settings(settings)
+    assert f"{settings}: database: Value error, {BAD_DATABASES[url]}" in str(refused.value)
+    assert "secret" not in str(refused.value).replace(str(settings), "")
+
+
+@pytest.mark.parametrize("url", ["sqlite:///kms.sqlite3", "postgresql://kms@db/kms", "postgresql:///kms?host=/run/pg&ssl=require"])
+def test_a_database_that_can_be_used(settings: Path, url: str) -> None:
+    text = settings.read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("database = ")]
+    settings.write_text(text.replace(line, f'database = "{url}"'))
+    assert load_settings(settings).database == url

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS: Final = 5000
@@ -26,15 +27,45 @@ WRITE_SECONDS: Final = 4.0
 WRITER_LOCK: Final = 0x6D6572696469616E
 POOL: Final = 5
 OWNER_ALONE: Final = 0o600
+FORMS: Final = "must be sqlite:///path or postgresql://user@host/name"
+PARAMETERS: Final = frozenset(
+    {
+        "gsslib",
+        "host",
+        "krbsrvname",
+        "passfile",
+        "port",
+        "prepared_statement_cache_size",
+        "service",
+        "servicefile",
+        "ssl",
+        "target_session_attrs",
+    }
+)
+"""What may stand behind `?` in a URL of PostgreSQL: its driver takes it as a text, and it is not set here. A password there is shown."""
 
 
 def async_url(url: str) -> URL:
-    """The URL with its asyncio driver. Raises: ValueError for another database."""
-    parsed = make_url(url)
+    """The URL with its asyncio driver. Raises: ValueError for another database; it shows nothing of the URL, which may hold a password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"is no URL: {FORMS}") from None
     driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}.get(parsed.drivername)
     if driver is None:
-        raise ValueError("the database must be sqlite:///… or postgresql://…")
+        raise ValueError(FORMS)
     return parsed.set(drivername=driver)
+
+
+def require_usable(url: str) -> None:
+    """Refuse a URL that no Region can keep its rows under. Raises: ValueError; it shows nothing of the URL but names of parameters."""
+    parsed = async_url(url)
+    is_file = parsed.get_backend_name() == "sqlite"
+    if is_file and (parsed.host or parsed.database in (None, "", ":memory:")):
+        raise ValueError(f"names no file: {FORMS}, a path from the root with four slashes")
+    unknown = sorted(set(parsed.query) - (set() if is_file else PARAMETERS))
+    if unknown:
+        raise ValueError(f"has parameters that are not known here: {', '.join(unknown)}; known are {', '.join(sorted(PARAMETERS))}")
 
 
 def database_name(url: str) -> str:
