@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Final
 
 from meridian.adapters.audit_keys import published_keys
 from meridian.adapters.audit_segment import AuditDirectory
@@ -11,16 +12,20 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import EventsOfCommand
-from meridian.adapters.store_sql.migrate import require_current, upgrade
+from meridian.adapters.store_sql.migrate import require_current, require_there, upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.audit.against_database import Evidence, read_evidence
 from meridian.audit.keys import AuditKeys
 from meridian.bootstrap.database import seals_of, stored_identity
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.engine.seals import Seal, SealError
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store
+from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store_rows import OutboxEntry, RegionIdentity
 from meridian.settings import Settings
+
+OUTBOX_SHOWN_MAX: Final = 1000
 
 
 @contextlib.asynccontextmanager
@@ -36,6 +41,13 @@ async def _store_of(settings: Settings) -> AsyncIterator[SqlStore]:
             await store.close()
     except (*FAULTS, VersionConflict) as fault:
         raise StartupError(text_of(fault)) from fault
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the Region's database to the schema of this release. Raises: StartupError."""
+    with naming("database"):
+        require_there(settings.database)
+        await upgrade(settings.database)
 
 
 async def initialise(settings: Settings) -> str:
@@ -62,16 +74,33 @@ async def turn_keyring(settings: Settings, turn: Callable[[Store, Sequence[Seal]
 async def read_audit_keys(settings: Settings) -> AuditKeys:
     """The public halves of the Region's audit keys. Raises: StartupError."""
     async with _store_of(settings) as store, store.reading() as uow:
-        identity = await uow.region.identity()
-        if identity is None:
-            raise SealError("the Region is not initialised")
-        return await published_keys(uow, identity)
+        return await published_keys(uow, await _identity_in(uow))
+
+
+async def read_evidence_of(settings: Settings) -> tuple[Evidence, AuditKeys]:
+    """What the database knows of the audit log, and the keys that it is signed with. Raises: StartupError."""
+    async with _store_of(settings) as store, store.reading() as uow:
+        return await read_evidence(uow), await published_keys(uow, await _identity_in(uow))
+
+
+async def read_outbox(settings: Settings) -> list[OutboxEntry]:
+    """The oldest deliveries that are not made yet, as many as a list shows. Raises: StartupError."""
+    async with _store_of(settings) as store, store.reading() as uow:
+        return list(await uow.outbox.list(limit=OUTBOX_SHOWN_MAX))
 
 
 async def say_word(settings: Settings, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
     """An operator's word about another Region, kept in this one. Raises: StartupError."""
     async with _store_of(settings) as store:
         return await word(store, OsEntropy(), about)
+
+
+async def _identity_in(uow: UnitOfWork) -> RegionIdentity:
+    """Raises: SealError."""
+    identity = await uow.region.identity()
+    if identity is None:
+        raise SealError("the database belongs to no Region yet: run `meridian region init`")
+    return identity
 
 
 @contextlib.contextmanager

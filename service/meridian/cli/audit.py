@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from meridian.audit.against_database import Evidence, read_evidence, verify_against
+from meridian.audit.against_database import verify_against
 from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
 from meridian.audit.keys import AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directories, verify_file
@@ -63,10 +63,16 @@ def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[s
 
 
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
+    from meridian.bootstrap.commands import read_evidence_of
+    from meridian.bootstrap.startup import StartupError
+
     settings = settings_or_exit(config)
     try:
-        evidence, known = asyncio.run(_read(config, settings.database))
+        evidence, known = asyncio.run(read_evidence_of(settings))
         trusted = keys[0].following(known.keys) if keys else known
+    except StartupError as fault:
+        click.echo(f"{config}: {fault}", err=True)
+        sys.exit(Verdict.UNREADABLE)
     except AuditKeysError as fault:
         click.echo(f"the database has other audit keys than --keys: {fault}", err=True)
         sys.exit(Verdict.TAMPERED)
@@ -78,33 +84,6 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
             click.echo(f"the database is of {trusted.names.region}, not of {name}", err=True)
             sys.exit(Verdict.TAMPERED)
     return verify_against(list(paths) or [settings.audit.directory], evidence, trusted)
-
-
-async def _read(config: Path, database: str) -> tuple[Evidence, AuditKeys]:
-    from meridian.adapters.audit_keys import published_keys
-    from meridian.adapters.store_sql.migrate import SchemaError, require_there
-    from meridian.adapters.store_sql.store import SqlStore
-    from meridian.engine.seals import SealError
-    from meridian.errors import KmsError
-
-    try:
-        require_there(database)
-    except SchemaError as fault:
-        click.echo(f"{config}: {fault}", err=True)
-        sys.exit(Verdict.UNREADABLE)
-    store = SqlStore.connect(database)
-    try:
-        async with store.reading() as uow:
-            identity = await uow.region.identity()
-            if identity is None:
-                raise SealError("the database belongs to no Region yet")
-            return await read_evidence(uow), await published_keys(uow, identity)
-    except (KmsError, SealError) as fault:
-        reason = fault.reason if isinstance(fault, KmsError) else str(fault)
-        click.echo(f"{config}: the database cannot be read: {reason}", err=True)
-        sys.exit(Verdict.UNREADABLE)
-    finally:
-        await store.close()
 
 
 def _keys(path: Path) -> AuditKeys:

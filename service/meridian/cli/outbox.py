@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -27,26 +26,16 @@ def outbox() -> None:
 @click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def list_entries(config: Path, output: str) -> None:
     """List deliveries that are not made yet."""
-    entries = asyncio.run(_entries(settings_or_exit(config).database))
+    from meridian.bootstrap.commands import read_outbox
+    from meridian.bootstrap.startup import StartupError
+
+    try:
+        entries = asyncio.run(read_outbox(settings_or_exit(config)))
+    except StartupError as fault:
+        click.echo(f"{config}: {fault}", err=True)
+        sys.exit(SETUP)
     rows = [{name: str(getattr(entry, name)) for name in COLUMNS} for entry in entries]
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
         return
     print_table(COLUMNS, [list(row.values()) for row in rows])
-
-
-async def _entries(database: str) -> list[Any]:
-    from meridian.adapters.store_sql.migrate import SchemaError, require_there
-    from meridian.adapters.store_sql.store import SqlStore
-
-    try:
-        require_there(database)
-    except SchemaError as fault:
-        click.echo(f"database: {fault}", err=True)
-        sys.exit(SETUP)
-    store = SqlStore.connect(database)
-    try:
-        async with store.reading() as uow:
-            return list(await uow.outbox.list(limit=1000))
-    finally:
-        await store.close()

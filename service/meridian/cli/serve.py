@@ -109,13 +109,13 @@ async def _serve(settings: Settings) -> int:
 @click.option("--config", required=True, type=click.Path(path_type=Path))
 def migrate(config: Path) -> None:
     """Bring a Region's database to the schema of this release."""
-    from meridian.adapters.store_sql.migrate import SchemaError, head, require_there, upgrade
+    from meridian.adapters.store_sql.migrate import head
+    from meridian.bootstrap.commands import migrate as bring_up
+    from meridian.bootstrap.startup import StartupError
 
-    database = settings_or_exit(config).database
     try:
-        require_there(database)
-        asyncio.run(upgrade(database))
-    except SchemaError as fault:
-        click.echo(f"database: {fault}", err=True)
+        asyncio.run(bring_up(settings_or_exit(config)))
+    except StartupError as fault:
+        click.echo(f"{config}: {fault}", err=True)
         sys.exit(SETUP)
     click.echo(f"schema {head()}")

@@ -1,0 +1,70 @@
+"""Every command that opens a Region's database, and none that can be opened: one plain sentence, the exit code of a wrong setup."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from tests.ports import free_port
+from tests.unit.cli.test_every_file_option import commands
+
+from meridian.cli.dev_files import DevFolder
+from meridian.cli.exit_codes import SETUP
+from meridian.cli.main import main
+
+ABOUT = {"lost": ["eu-west-1", "--successor", "us-east-1"], "serve": ["--allow-file-seal"], "verify": ["--against-db"]}
+REGION_NAMED = ("found", "takeover", "detach", "take-back", "rejoin")
+
+
+def with_settings() -> list[tuple[str, ...]]:
+    """Commands with `--config`."""
+    found = [path for path, command in commands(main) if any(p.name == "config" for p in command.params)]
+    assert {("outbox", "list"), ("audit", "verify")} <= set(found)
+    return found
+
+
+def arguments_of(path: tuple[str, ...], settings: Path) -> list[str]:
+    about = ABOUT.get(path[-1], ["eu-west-1"] if path[-1] in REGION_NAMED else [])
+    return [*path, "--config", str(settings), *about]
+
+
+@pytest.mark.parametrize("path", with_settings(), ids=" ".join)
+@pytest.mark.parametrize("state", ["absent", "no folder", "a folder", "garbage", "empty", "of another program", "server away"])
+def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(tmp_path: Path, path: tuple[str, ...], state: str) -> None:
+    folder = DevFolder(
+        tmp_path, ["us-east-1", "eu-west-1"], grpc_port=free_port(), admin_port=free_port(), aws_port=free_port(), find_port=free_port
+    )
+    folder.prepare(None)
+    folder.write_settings({})
+    place = folder.places[0]
+    file = place.folder / "region.sqlite3"
+    if state in ("no folder", "server away"):
+        url = f"postgresql://kms:secret@127.0.0.1:{free_port()}/kms" if state == "server away" else f"sqlite:///{tmp_path}/none/kms.sqlite3"
+        place.settings.write_text(place.settings.read_text().replace(f"sqlite:///{file}", url))
+    elif state == "a folder":
+        file.mkdir()
+    elif state == "garbage":
+        file.write_bytes(b"garbage" * 1000)
+    elif state == "empty":
+        file.write_bytes(b"")
+    elif state == "of another program":
+        with sqlite3.connect(file) as other:
+            other.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            other.execute("INSERT INTO alembic_version VALUES ('ffff')")
+    may_work = path in (("region", "init"), ("migrate",)) and state in ("absent", "empty")
+    done = CliRunner().invoke(main, arguments_of(path, place.settings))
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    if may_work and done.exit_code == 0:
+        return
+    assert done.exit_code == SETUP, done.output
+    (line,) = [line for line in done.output.splitlines() if line.strip() and not line.startswith("{")]
+    assert "database" in line
+    assert "secret" not in line
+
+
+def test_every_command_with_settings_is_walked() -> None:
+    assert {path[0] for path in with_settings()} == {"audit", "migrate", "outbox", "region", "serve"}
+    assert all(isinstance(command, click.Command) for _, command in commands(main))
