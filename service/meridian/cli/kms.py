@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import click
 
 from meridian.catalog import Rpc, rpcs
 from meridian.cli import values
-from meridian.cli.exit_codes import SETUP, exit_code
+from meridian.cli.exit_codes import OTHER, SETUP, exit_code
+from meridian.cli.new_files import NewFile
 from meridian.cli.private_files import write_private
 from meridian.client import Client, Endpoint
 from meridian.client.envelope import EnvelopeError, seal, unseal
 from meridian.client.errors import KmsServiceError
+from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
 
 CONNECTION = (
     click.Option(["--endpoint"], envvar="MERIDIAN_ENDPOINT", help="host:port of a Region."),
@@ -26,7 +29,7 @@ CONNECTION = (
 OUTPUT = (
     click.Option(["--output", "-o"], type=click.Choice(["json", "table"]), help="json when piped, table on a terminal."),
     click.Option(["--field"], help="Print one member of the answer alone; bytes are written raw."),
-    click.Option(["--out"], type=click.Path(), help="Write --field to this file, for its owner alone."),
+    click.Option(["--out"], type=NewFile(), help="Write --field to this file, for its owner alone."),
     click.Option(["--base64"], is_flag=True, help="Bytes are base64, in and out."),
     click.Option(["--timeout"], type=float, help="Seconds to wait."),
 )
@@ -34,14 +37,42 @@ OWN = {name for option in (*CONNECTION, *OUTPUT) for name in [option.name]}
 
 
 def endpoint_of(options: dict[str, Any]) -> Endpoint:
-    """The Region that the options, or the environment, name."""
+    """The Region that the options, or the environment, name; what is wrong with a file is said before anything is sent."""
     names = ("endpoint", "ca", "certificate", "private_key", "token_file")
     given = {f"MERIDIAN_{name.upper()}": str(options[name]) for name in names if options.get(name)}
     try:
-        return Endpoint.from_environment(given)
-    except (ValueError, OSError) as fault:
+        if options.get("token_file"):
+            _require_token(options["token_file"])
+        endpoint = Endpoint.from_environment(given)
+        certificate = _checked("--certificate", endpoint.certificate, certificate_life)
+        _checked("--private-key", endpoint.private_key, lambda pem: require_key_of(certificate, pem))
+        _checked("--ca", endpoint.ca, certificate_lives)
+    except ValueError as fault:
         click.echo(f"cannot connect: {fault}", err=True)
         sys.exit(SETUP)
+    return endpoint
+
+
+def _checked(option: str, path: Path, check: Callable[[bytes], object]) -> bytes:
+    """The bytes of a PEM file that passes a check. Raises: ValueError that names the option and the file."""
+    try:
+        pem = path.read_bytes()
+        check(pem)
+    except OSError as fault:
+        raise ValueError(f"{option}: {path}: {fault.strerror}") from fault
+    except ValueError as fault:
+        raise ValueError(f"{option}: {path}: cannot be used: {fault}") from fault
+    return pem
+
+
+def _require_token(path: str) -> None:
+    """Raises: ValueError that names the option and the file."""
+    try:
+        token = Path(path).read_bytes().strip()
+    except OSError as fault:
+        raise ValueError(f"--token-file: {path}: {fault.strerror}") from fault
+    if not token or not all(0x21 <= byte <= 0x7E for byte in token):
+        raise ValueError(f"--token-file: {path}: is no token, which is one line of ASCII")
 
 
 def fail(error: KmsServiceError) -> None:
@@ -77,7 +108,7 @@ def _print_field(value: Any, options: dict[str, Any]) -> None:
         text = base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
         data = f"{text}\n".encode()
     if options["out"]:
-        write_private(Path(options["out"]), data)
+        write_private(options["out"], data)
     else:
         sys.stdout.buffer.write(data)
 
@@ -104,6 +135,10 @@ def envelope() -> None:
 
 
 def _pairs(context: tuple[str, ...]) -> dict[str, str]:
+    """Raises: click.BadParameter."""
+    wrong = [pair for pair in context if "=" not in pair]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE", param_hint="--encryption-context")
     return dict(pair.split("=", 1) for pair in context)
 
 
@@ -111,33 +146,41 @@ def _files(function: Any) -> Any:
     for option in reversed(CONNECTION):
         function = click.option(*option.opts, option.name, envvar=option.envvar, type=option.type, help=option.help)(function)
     function = click.option("--encryption-context", "context", multiple=True, metavar="NAME=VALUE")(function)
-    function = click.argument("target", type=click.Path(path_type=Path))(function)
-    return click.argument("source", type=click.Path(path_type=Path, exists=True))(function)
+    function = click.argument("target", type=NewFile())(function)
+    return click.argument("source", metavar="FILE|-")(function)
 
 
 @envelope.command("encrypt")
 @click.option("--key-id", required=True)
 @_files
-def encrypt_file(key_id: str, source: Path, target: Path, context: tuple[str, ...], **options: Any) -> None:
-    """Encrypt SOURCE into TARGET."""
+def encrypt_file(key_id: str, source: str, target: Path, context: tuple[str, ...], **options: Any) -> None:
+    """Encrypt a file into TARGET."""
+    data, pairs = values.read_bytes(source, "SOURCE"), _pairs(context)
     try:
         with Client(endpoint_of(options)) as client:
-            target.write_bytes(seal(client, key_id, source.read_bytes(), _pairs(context)))
-    except KmsServiceError as error:
-        fail(error)
-
-
-@envelope.command("decrypt")
-@_files
-def decrypt_file(source: Path, target: Path, context: tuple[str, ...], **options: Any) -> None:
-    """Decrypt SOURCE into TARGET."""
-    try:
-        with Client(endpoint_of(options)) as client:
-            opened = unseal(client, source.read_bytes(), _pairs(context))
+            sealed = seal(client, key_id, data, pairs)
     except KmsServiceError as error:
         fail(error)
         return
     except EnvelopeError as error:
         click.echo(str(error), err=True)
-        sys.exit(1)
+        sys.exit(OTHER)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(sealed)
+
+
+@envelope.command("decrypt")
+@_files
+def decrypt_file(source: str, target: Path, context: tuple[str, ...], **options: Any) -> None:
+    """Decrypt a file into TARGET."""
+    data, pairs = values.read_bytes(source, "SOURCE"), _pairs(context)
+    try:
+        with Client(endpoint_of(options)) as client:
+            opened = unseal(client, data, pairs)
+    except KmsServiceError as error:
+        fail(error)
+        return
+    except EnvelopeError as error:
+        click.echo(str(error), err=True)
+        sys.exit(OTHER)
     write_private(target, opened)

@@ -6,7 +6,7 @@ import base64
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from google.protobuf.descriptor import FieldDescriptor
@@ -14,10 +14,17 @@ from google.protobuf.descriptor import FieldDescriptor
 from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_listed, is_map, is_secret, message_of
 from meridian.cli.tables import print_table
 
+INT32: Final = 2**31
+
+
+def option_name(field: FieldDescriptor) -> str:
+    """The name of the option that sets a request field."""
+    return f"--{field.name.replace('_', '-')}"
+
 
 def option_of(field: FieldDescriptor) -> click.Option:
     """The option that sets a request field."""
-    name = f"--{field.name.replace('_', '-')}"
+    name = option_name(field)
     many = field.is_repeated
     if field.type == FieldDescriptor.TYPE_BOOL:
         return click.Option([f"{name}/--no-{name[2:]}", field.name], default=None)
@@ -29,7 +36,7 @@ def option_of(field: FieldDescriptor) -> click.Option:
     if field.type == FieldDescriptor.TYPE_BYTES or is_secret(field):
         return click.Option([name, field.name], metavar="FILE|-", multiple=many, help="A file, or - for standard input.")
     if field.type == FieldDescriptor.TYPE_INT32:
-        return click.Option([name, field.name], type=int, multiple=many)
+        return click.Option([name, field.name], type=click.IntRange(-INT32, INT32 - 1), multiple=many)
     if field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).name == "Tag":
         return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE")
     if field.type == FieldDescriptor.TYPE_MESSAGE:
@@ -47,7 +54,7 @@ def set_field(request: Any, field: FieldDescriptor, value: Any, *, base64_input:
         for key, text in _pairs(field, value).items():
             getattr(request, field.name).add(tag_key=key, tag_value=text)
     elif field.type == FieldDescriptor.TYPE_MESSAGE:
-        raise click.BadParameter("is not offered on the command line", param_hint=field.name)
+        raise click.BadParameter("is not offered on the command line", param_hint=option_name(field))
     elif field.is_repeated:
         getattr(request, field.name).extend(_single(field, item, base64_input) for item in value)
     else:
@@ -59,7 +66,7 @@ def _pairs(field: FieldDescriptor, values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         name, found, text = value.partition("=")
         if not found:
-            raise click.BadParameter(f"{value!r} is not NAME=VALUE", param_hint=field.name)
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE", param_hint=option_name(field))
         pairs[name] = text
     return pairs
 
@@ -68,23 +75,37 @@ def _single(field: FieldDescriptor, value: Any, base64_input: bool) -> Any:
     if field.type == FieldDescriptor.TYPE_ENUM:
         return enum_number(field, value)
     if field.type == FieldDescriptor.TYPE_BYTES:
-        data = read_bytes(value)
-        return base64.b64decode(data) if base64_input else data
+        data = read_bytes(value, option_name(field))
+        return _from_base64(data, value, option_name(field)) if base64_input else data
     if is_secret(field):
-        return read_bytes(value).decode().strip()
+        return _read_text(value, option_name(field)).strip()
     if field.name == "policy" and value.startswith("@"):
-        return Path(value[1:]).read_text()
+        return _read_text(value[1:], option_name(field))
     return value
 
 
-def read_bytes(place: str) -> bytes:
+def read_bytes(place: str, option: str) -> bytes:
     """The bytes of a file, or of standard input for `-`. Raises: click.BadParameter."""
     if place == "-":
         return sys.stdin.buffer.read()
     try:
         return Path(place.removeprefix("fileb://").removeprefix("file://")).read_bytes()
     except OSError as fault:
-        raise click.BadParameter(f"{place}: {fault.strerror}") from fault
+        raise click.BadParameter(f"{place}: {fault.strerror}", param_hint=option) from fault
+
+
+def _read_text(place: str, option: str) -> str:
+    try:
+        return read_bytes(place, option).decode()
+    except UnicodeDecodeError as fault:
+        raise click.BadParameter(f"{place}: is no UTF-8 text", param_hint=option) from fault
+
+
+def _from_base64(data: bytes, place: str, option: str) -> bytes:
+    try:
+        return base64.b64decode(data)
+    except ValueError as fault:
+        raise click.BadParameter(f"{place}: is no base64", param_hint=option) from fault
 
 
 def as_json(message: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.policy_kit.recorded_request import request_of
+from meridian.policy_kit.texts import text_of
 
 Record = Mapping[str, Any]
 
@@ -250,8 +251,11 @@ def _time(text: str | None) -> datetime | None:
 
 def _lines(paths: Iterable[Path]) -> Iterator[Record]:
     for path in paths:
-        for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
-            for number, line in enumerate(file.read_text().splitlines(), 1):
+        files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        if not files:
+            raise UnreadableRecordError(f"{path}: no audit streams")
+        for file in files:
+            for number, line in enumerate(text_of(file).splitlines(), 1):
                 try:
                     yield json.loads(line)
                 except ValueError as fault:

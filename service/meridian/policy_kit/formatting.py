@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from meridian.authorization.evaluator import PolicySyntaxError, format_policies, parse_policies
+from meridian.policy_kit.texts import text_of
 
 
 class FormatError(Exception):
@@ -12,13 +13,19 @@ class FormatError(Exception):
 
 
 def policy_files(paths: tuple[Path, ...]) -> list[Path]:
-    """The files themselves, and every *.cedar file of the folders."""
-    return [file for path in paths for file in (sorted(path.glob("*.cedar")) if path.is_dir() else [path])]
+    """The files themselves, and every *.cedar file of the folders. Raises: FormatError for a folder without any."""
+    found: list[Path] = []
+    for path in paths:
+        files = sorted(path.glob("*.cedar")) if path.is_dir() else [path]
+        if not files:
+            raise FormatError(f"{path}: no policy files")
+        found += files
+    return found
 
 
 def formatted(path: Path) -> tuple[str, str]:
-    """The text of a file as it is, and in its canonical form. Raises: FormatError."""
-    text = path.read_text()
+    """The text of a file as it is, and in its canonical form. Raises: FormatError, TextFault."""
+    text = text_of(path)
     try:
         made = format_policies(text)
         same = parse_policies(made) == parse_policies(text)

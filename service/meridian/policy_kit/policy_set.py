@@ -10,7 +10,7 @@ from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import SchemaHandle, policies_as_json
 from meridian.authorization.explain import explain
 from meridian.authorization.policies import Policy
-from meridian.authorization.policy_files import PolicySource, load_policies
+from meridian.authorization.policy_files import Fault, PolicySetError, PolicySource, load_policies
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.call import PolicyDecision
 from meridian.domain.limits import Limits
@@ -38,7 +38,11 @@ class PolicySet:
 def open_policy_set(folder: Path, schema_text: str) -> PolicySet:
     """Raises: PolicySetError."""
     schema = SchemaHandle(schema_text)
-    return PolicySet(schema, SchemaModel(schema_text), load_policies(folder, schema))
+    try:
+        source = load_policies(folder, schema)
+    except OSError as fault:
+        raise PolicySetError([Fault(f"{fault.filename}: {fault.strerror}")]) from fault
+    return PolicySet(schema, SchemaModel(schema_text), source)
 
 
 def decide(authorizer: Authorizer, request: Request) -> PolicyDecision:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from meridian.authorization.entities import Surroundings
+from meridian.authorization.evaluator import PolicySyntaxError, parse_policies
 from meridian.domain.call import Principal
 from meridian.domain.identifiers import GROUP_NAME
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
@@ -86,6 +87,7 @@ def key_of(row: Row, *, region: str, version: int, place: str) -> Key:
     multi_region = row.get("multiRegion", False)
     role = MultiRegionRole(row.get("primaryRegion", own_region), tuple(row.get("replicaRegions", ()))) if multi_region else None
     try:
+        parse_policies(row.get("policy", ""))
         return Key(
             partition="aws",
             region=own_region,
@@ -104,7 +106,7 @@ def key_of(row: Row, *, region: str, version: int, place: str) -> Key:
             aliases=tuple(sorted(row.get("aliases", ()))),
             custom_key_store_id=row.get("customKeyStoreId", ""),
         )
-    except ValueError as fault:
+    except (ValueError, PolicySyntaxError) as fault:
         raise RowError(f"{place}: {fault}") from fault
 
 

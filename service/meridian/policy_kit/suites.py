@@ -20,6 +20,7 @@ import yaml
 from meridian.authorization.schema_model import SchemaModel
 from meridian.policy_kit.fixtures import SCOPE, Fixtures, Request, fixtures_of
 from meridian.policy_kit.rows import Row, RowError, require_fields
+from meridian.policy_kit.texts import text_of
 
 DOCUMENT: Final = frozenset(
     {"policies", "now", "region", "regionLabels", "orgUnits", "principals", "keys", "contexts", "tests", "matrices", "invariants"}
@@ -70,7 +71,7 @@ class Suite:
 
 
 def load_suites(tests: Path, model: SchemaModel) -> tuple[Suite, ...]:
-    """One file, or every *.yaml file of a folder. Raises: RowError."""
+    """One file, or every *.yaml file of a folder. Raises: RowError, TextFault."""
     files = sorted(tests.glob("*.yaml")) if tests.is_dir() else [tests]
     if not files:
         raise RowError(f"{tests}: no test files")
@@ -78,10 +79,10 @@ def load_suites(tests: Path, model: SchemaModel) -> tuple[Suite, ...]:
 
 
 def load_suite(path: Path, model: SchemaModel) -> Suite:
-    """Raises: RowError naming file, place and field."""
+    """Raises: RowError naming file, place and field; TextFault."""
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as fault:
+        document = yaml.safe_load(text_of(path))
+    except yaml.YAMLError as fault:
         raise RowError(f"{path}: {fault}") from fault
     require_fields(document, DOCUMENT, str(path))
     try:

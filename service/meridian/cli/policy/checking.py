@@ -15,6 +15,7 @@ from meridian.cli.policy.common import EXISTING, default_policies, output_option
 from meridian.policy_kit.formatting import FormatError, formatted, policy_files
 from meridian.policy_kit.lint import WARNING, Finding, lint
 from meridian.policy_kit.policy_set import open_policy_set
+from meridian.policy_kit.texts import TextFault
 
 
 @click.command()
@@ -64,7 +65,7 @@ def fmt(paths: tuple[Path, ...], check: bool, output: str) -> None:
                 changed.append(str(file))
                 if not check:
                     file.write_text(made)
-    except FormatError as fault:
+    except (FormatError, TextFault, OSError) as fault:
         click.echo(str(fault), err=True)
         sys.exit(SETUP)
     if output == "json":

@@ -18,7 +18,9 @@ from meridian.authorization.entities import Surroundings
 from meridian.authorization.packaged import policy_folder
 from meridian.authorization.policy_files import PolicySetError
 from meridian.cli.exit_codes import SETUP
+from meridian.policy_kit.audit_log import UnreadableRecordError
 from meridian.policy_kit.rows import RowError, surroundings_of
+from meridian.policy_kit.texts import TextFault, text_of
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
@@ -44,7 +46,7 @@ def readable() -> Iterator[None]:
     except PolicySetError as fault:
         click.echo("\n".join(fault.faults), err=True)
         sys.exit(SETUP)
-    except RowError as fault:
+    except (RowError, TextFault, UnreadableRecordError) as fault:
         click.echo(str(fault), err=True)
         sys.exit(SETUP)
 
@@ -70,10 +72,10 @@ around_option = click.option(
 
 
 def around_of(path: Path | None) -> Surroundings:
-    """The surroundings that a file names: `regionLabels` and `orgUnits`. Raises: RowError."""
+    """The surroundings that a file names: `regionLabels` and `orgUnits`. Raises: RowError, TextFault."""
     if path is None:
         return Surroundings()
     try:
-        return surroundings_of(yaml.safe_load(path.read_text()) or {})
-    except (OSError, AttributeError, TypeError, yaml.YAMLError) as fault:
+        return surroundings_of(yaml.safe_load(text_of(path)) or {})
+    except (AttributeError, TypeError, yaml.YAMLError) as fault:
         raise RowError(f"{path}: {fault}") from fault

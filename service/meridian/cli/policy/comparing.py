@@ -21,6 +21,7 @@ from meridian.policy_kit.compare import KINDS, Change, change_of, changes, corpu
 from meridian.policy_kit.fixtures import fixtures_of
 from meridian.policy_kit.policy_set import open_policy_set
 from meridian.policy_kit.suites import load_suites
+from meridian.policy_kit.texts import TextFault
 
 SHOWN_MAX = 200
 
@@ -86,7 +87,7 @@ def replay(log: tuple[Path, ...], policies: Path, exit_code: bool, around: Path 
 def _recorded(paths: Iterable[Path], around: Surroundings, skipped: list[str]) -> Iterator[Recorded]:
     try:
         log = AuditLog.read(paths, around)
-    except UnreadableRecordError as fault:
+    except (UnreadableRecordError, TextFault) as fault:
         click.echo(str(fault), err=True)
         sys.exit(SETUP)
     for record in log.records:

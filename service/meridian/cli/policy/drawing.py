@@ -9,6 +9,7 @@ import click
 
 from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
+from meridian.cli.new_files import NewFile
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, readable, show
 from meridian.cli.tables import print_table
 from meridian.policy_kit.graph import Access, access_of, svg_of
@@ -34,7 +35,7 @@ ACTIONS = (
 @click.option("--principal", "principals", multiple=True, help="Only these principals of the file.")
 @click.option("--action", "actions", multiple=True, help="These actions; a usual choice when not given.")
 @click.option("--key", "keys", multiple=True, help="Only these keys of the file.")
-@click.option("--svg", type=click.Path(path_type=Path), help="Also draw the picture into this file.")
+@click.option("--svg", type=NewFile(), help="Also draw the picture into this file.")
 @output_option
 def graph(
     fixtures: Path | None,
@@ -54,6 +55,7 @@ def graph(
             opened.within(named.around), named, principals or tuple(named.principals), actions or ACTIONS, keys or tuple(named.keys)
         )
     if svg is not None:
+        svg.parent.mkdir(parents=True, exist_ok=True)
         svg.write_bytes(svg_of(cells, f"Who can do what: {suite.path.name}"))
     if output == "json":
         show([dataclasses.asdict(cell) for cell in cells])

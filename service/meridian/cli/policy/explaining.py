@@ -12,6 +12,7 @@ import click
 import yaml
 
 from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.evaluator import PolicySyntaxError, parse_policies
 from meridian.authorization.explain import explain as explain_request
 from meridian.authorization.packaged import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
@@ -22,6 +23,7 @@ from meridian.policy_kit.fixtures import SCOPE, fixtures_of
 from meridian.policy_kit.policy_set import PolicySet, open_policy_set, why
 from meridian.policy_kit.rows import RowError, require_fields
 from meridian.policy_kit.run import explanation_lines
+from meridian.policy_kit.texts import text_of
 
 REQUEST = frozenset({"principal", "action", "key", "context", "request", "now", "region", "regionLabels", "orgUnits"})
 Asked = tuple[str, Explanation]
@@ -55,7 +57,7 @@ def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, a
             surroundings = around_of(around)
             told = list(_from_log(AuditLog.read(audit, surroundings), event, authorizer_of.within(surroundings)))
         else:
-            row = _row(flags) if flags["file"] is None else yaml.safe_load(flags["file"].read_text())
+            row = _row(flags) if flags["file"] is None else _document(flags["file"])
             told = [_from_row(row, authorizer_of, around)]
     if output == "json":
         show([dataclasses.asdict(each) for _, each in told])
@@ -77,6 +79,14 @@ def _from_log(log: AuditLog, event: str, authorizer: Authorizer) -> Iterator[Ask
     except UnreadableRecordError as fault:
         click.echo(str(fault), err=True)
         sys.exit(SETUP)
+
+
+def _document(path: Path) -> Any:
+    """Raises: RowError, TextFault."""
+    try:
+        return yaml.safe_load(text_of(path))
+    except yaml.YAMLError as fault:
+        raise RowError(f"{path}: {fault}") from fault
 
 
 def _from_row(row: Any, policies: PolicySet, around: Path | None) -> Asked:
@@ -117,8 +127,18 @@ def _row(flags: dict[str, Any]) -> dict[str, Any]:
     if flags["key_tag"]:
         key["tags"] = _pairs(flags["key_tag"])
     if flags["key_policy"]:
-        key["policy"] = flags["key_policy"].read_text()
+        key["policy"] = _key_policy(flags["key_policy"])
     return {**row, "key": key} if key or flags["key_fields"] else row
+
+
+def _key_policy(path: Path) -> str:
+    """Raises: RowError, TextFault."""
+    text = text_of(path)
+    try:
+        parse_policies(text)
+    except PolicySyntaxError as fault:
+        raise RowError(f"{path}: {fault}") from fault
+    return text
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:

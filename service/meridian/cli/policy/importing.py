@@ -17,6 +17,7 @@ from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, output_option, show
 from meridian.domain.identifiers import parse_key_reference
 from meridian.errors import InvalidArnException, KmsError
+from meridian.policy_kit.texts import TextFault, text_of
 
 
 @click.command("import-aws")
@@ -30,13 +31,16 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
     What cannot be said is refused as a whole, with the element named; exit code 1. Notes go to standard error.
     """
     try:
-        key = _key_name(key_arn)
-        table = {} if services is None else tomllib.loads(services.read_text()).get("services", {})
-    except (KmsError, OSError, tomllib.TOMLDecodeError) as fault:
+        key, text = _key_name(key_arn), text_of(document)
+        table = {} if services is None else tomllib.loads(text_of(services)).get("services", {})
+    except (KmsError, TextFault) as fault:
         click.echo(fault.message if isinstance(fault, KmsError) else str(fault), err=True)
         sys.exit(SETUP)
+    except tomllib.TOMLDecodeError as fault:
+        click.echo(f"{services}: {fault}", err=True)
+        sys.exit(SETUP)
     try:
-        made = convert(document.read_text(), key=key, model=SchemaModel(schema_text()), services=table, lay_out=format_policies)
+        made = convert(text, key=key, model=SchemaModel(schema_text()), services=table, lay_out=format_policies)
     except RefusedDocument as refusal:
         if output == "json":
             show({"converted": False, "element": refusal.element, "why": refusal.why})

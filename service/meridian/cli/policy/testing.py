@@ -13,6 +13,7 @@ import click
 from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.cli.exit_codes import OTHER
+from meridian.cli.new_files import NewFile
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.tables import print_table
 from meridian.policy_kit.coverage import coverage as coverage_of
@@ -28,7 +29,7 @@ WATCH_SECONDS = 0.5
 @click.argument("tests", type=EXISTING, required=False)
 @policies_option
 @output_option
-@click.option("--junit", type=click.Path(path_type=Path), help="Also write the results as JUnit XML to this file.")
+@click.option("--junit", type=NewFile(), help="Also write the results as JUnit XML to this file.")
 @click.option("--watch", is_flag=True, help="Run again whenever a policy or a test changes, until interrupted.")
 def test(tests: Path | None, policies: Path | None, output: str, junit: Path | None, watch: bool) -> None:
     """Decide the cases and matrices of TESTS, a *.yaml file or a folder of them. Exit code 1 when a cell fails."""
@@ -54,6 +55,7 @@ def _run(tests: Path, policies: Path) -> list[CaseResult]:
 
 def _report(results: list[CaseResult], output: str, junit: Path | None) -> None:
     if junit is not None:
+        junit.parent.mkdir(parents=True, exist_ok=True)
         junit.write_bytes(junit_xml(results))
     if output == "json":
         show([dataclasses.asdict(result) for result in results])
