@@ -350,7 +350,8 @@ def test_an_option_of_a_call_sets_its_field() -> None:
             elif isinstance(option.type, click.Choice):
                 given = next(each for each in option.type.choices if each)
             else:
-                given = True if option.is_flag else 7 if option.type is click.INT else "a=b" if option.metavar == "NAME=VALUE" else "text"
+                is_number = isinstance(option.type, click.types.IntParamType)
+                given = True if option.is_flag else 7 if is_number else "a=b" if option.metavar == "NAME=VALUE" else "text"
             values.set_field(request, field, (given,) if option.multiple else given, base64_input=False)
             assert [each.name for each, _ in request.ListFields()] == [field.name], (rpc.name, field.name)
     assert set(refused) == {"recipient", "constraints", "valid_to", "xks_proxy_authentication_credential"} & set(refused)

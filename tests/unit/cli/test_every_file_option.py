@@ -206,3 +206,10 @@ def test_the_walk_finds_the_options() -> None:
         (("serve",), "config"), (("dev",), "principals"), (("kms", "encrypt"), "plaintext"), (("kms", "put-key-policy"), "policy"),
         (("policy", "check-access", "sign"), "ca"), (("policy", "explain"), "key_policy"), (("envelope", "decrypt"), "target"),
     } <= found  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", ["99999999999", "-99999999999", "many"])
+def test_a_number_that_no_request_can_hold_is_refused_by_name(limit: str) -> None:
+    done = CliRunner().invoke(main, ["kms", "list-keys", "--limit", limit])
+    assert done.exit_code == USAGE
+    assert "--limit" in done.output
