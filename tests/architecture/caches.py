@@ -48,6 +48,7 @@ CACHES: dict[str, Ours | Bounded | Beside] = {
     "adapters/region_peer_grpc.py GrpcRegionPeer._offers": REGIONS,
     "adapters/security_events.py ReportedSecurityEvents._waiting": Bounded("KINDS_PER_SECOND_MAX", 256, "of each text"),
     "adapters/separate_processes.py SeparateProcesses._running": Ours("processes of the settings"),
+    "adapters/separate_processes.py _Places._waiting": Ours("accounts of principals, while a thread waits for them"),
     "adapters/store_cache.py CachedKeys._keys": Bounded("ENTRIES_MAX", 64),
     "adapters/store_cache.py CachedKeys._numbers": Beside("adapters/store_cache.py CachedKeys._keys"),
     "adapters/store_cache.py CachedKeys._spellings": Bounded("SPELLINGS_PER_KEY", KEY_NAME),
