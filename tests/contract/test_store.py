@@ -164,7 +164,7 @@ async def test_rows_are_found_by_the_key_that_wraps_them(store: SqlStore) -> Non
     async with store.reading() as uow:
         assert await uow.keyring.keys_wrapped_otherwise(KEK + 1, limit=10) == [(ACCOUNT, KEY_ID)]
         assert await uow.keyring.keys_wrapped_otherwise(KEK, limit=10) == []
-        (secret,) = await uow.keyring.secrets_wrapped_otherwise(KEK + 1)
+        (secret,) = await uow.keyring.secrets_wrapped_otherwise(KEK + 1, limit=10)
         assert [await uow.keyring.is_named(n) for n in (KEK, KEK + 1)] == [True, False]
         assert {row.kek_number: row.is_active for row in await uow.keyring.keks()} == {KEK: False, KEK + 1: True}
     async with store.transaction() as uow:

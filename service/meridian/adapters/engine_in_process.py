@@ -65,6 +65,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         self._own_entropy = entropy
         self._events = events
         self._seals = tuple(seals)
+        self._trouble = ""
 
     def __repr__(self) -> str:
         return f"InProcessCryptoEngine({self._identity.region})"
@@ -74,8 +75,12 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         self.forget_parsed(account, key_id)
 
     def keyring_numbers(self) -> frozenset[int]:
-        """Numbers of the key-encryption keys that are open here."""
+        """Numbers of the key-encryption keys that were read here."""
         return self._own_keyring.numbers
+
+    def is_under_active(self, sealed_bytes: bytes) -> bool:
+        """Whether a wrapped row names the active key-encryption key."""
+        return self._own_keyring.is_under_active(sealed_bytes)
 
     async def reload_keyring(self, store: Store) -> None:
         """Read the keyring anew and use it from now on. Raises: KmsError; the present keyring stays in use then."""
@@ -84,9 +89,15 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         try:
             newer = await asyncio.to_thread(keyrings.unlock, self._identity, roots, keks, self._seals, self._own_entropy, self._events)
         except SealError as fault:
+            self._trouble = f"seals: {fault}"
             self._events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject="keyring", kind="keyring", why=str(fault))
             raise KMSInternalException(reason=f"the keyring cannot be read: {fault}") from fault
         self._own_keyring.take_over(newer)
+        self._trouble = ""
+
+    def trouble(self) -> str:
+        """Why rows that are written now may not open here, or nothing: the seals do not open the keyring that is stored."""
+        return self._trouble
 
     def rewrap_secret(self, row: SecretRow) -> SecretRow:
         """A secret of the Region under the active key-encryption key, opened again before anybody relies on it."""
@@ -110,13 +121,13 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
     async def renew_transport_keys(self, store: Store, now: datetime) -> None:
         """Make a fresh HPKE key when the newest is a day old, and destroy those that have served their time."""
         async with store.transaction() as uow:
-            rows = list(await uow.keyring.secrets(HPKE_KEY))
+            rows = await uow.keyring.secrets(HPKE_KEY)
             if not rows or rows[0].created_at + HPKE_FRESH <= now:
                 await uow.keyring.insert_secret(_new_hpke_row(self._identity, self._own_keyring, now))
             for row in rows[1:]:
                 if row.created_at + HPKE_KEPT <= now:
                     await uow.keyring.delete_secret(HPKE_KEY, row.owner, row.secret_id)
-            keys = await _transport_keys(uow, self._identity, self._own_keyring)
+            keys = await _transport_keys(uow, self._identity, self._own_keyring, self._events, now)
         self.use_transport_keys(keys)
 
 
@@ -133,24 +144,54 @@ async def open_engine(
             await uow.keyring.insert_kek(kek)
             roots = new_roots
         keyring = keyrings.unlock(identity, roots, await uow.keyring.keks(), seals, entropy, events)
-        if not await uow.keyring.secrets(SIGNING_KEY):
+        if await _only_secret(uow, SIGNING_KEY) is None:
             await uow.keyring.insert_secret(_new_signing_row(identity, keyring, clock.now()))
             await uow.keyring.insert_secret(_new_hpke_row(identity, keyring, clock.now()))
-        if not await uow.keyring.secrets(SERIAL_KEY):
-            await uow.keyring.insert_secret(_new_serial_row(identity, keyring, clock.now(), entropy))
-        keys = await _transport_keys(uow, identity, keyring)
-        serial_key = Secret(open_secret(identity, keyring, (await uow.keyring.secrets(SERIAL_KEY))[0]))
+        serial_row = await _only_secret(uow, SERIAL_KEY)
+        if serial_row is None:
+            serial_row = _new_serial_row(identity, keyring, clock.now(), entropy)
+            await uow.keyring.insert_secret(serial_row)
+        keys = await _transport_keys(uow, identity, keyring, events, clock.now())
+        serial_key = Secret(open_secret(identity, keyring, serial_row))
     return InProcessCryptoEngine(identity, keyring, seals, keys, serial_key, clock, entropy, events)
 
 
-async def _transport_keys(uow: UnitOfWork, identity: RegionIdentity, keyring: Keyring) -> TransportKeys:
+async def _only_secret(uow: UnitOfWork, kind: str) -> SecretRow | None:
+    """The one secret of a kind that there is for ever. Raises: SealError if it is there and cannot be read: a new one is another Region."""
+    found = await uow.keyring.secrets(kind)
+    if found.unreadable:
+        raise SealError(f"the Region's {kind} cannot be read")
+    return found[0] if found else None
+
+
+async def _transport_keys(
+    uow: UnitOfWork, identity: RegionIdentity, keyring: Keyring, events: SecurityEvents, now: datetime
+) -> TransportKeys:
+    """The signing key, and every HPKE key that opens: one that does not keeps no other from use, and is replaced if it was the newest.
+
+    Raises: SealError if the signing key does not open: other Regions know it, so nothing can take its place.
+    """
     signing = (await uow.keyring.secrets(SIGNING_KEY))[0]
-    hpke_keys = [
-        HpkeKey(Secret(open_secret(identity, keyring, row)), row.public_bytes, row.created_at)
-        for row in await uow.keyring.secrets(HPKE_KEY)
-    ]
+    found = await uow.keyring.secrets(HPKE_KEY)
+    for unreadable in found.unreadable:
+        name = "/".join(unreadable.name)
+        events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject=name, kind=HPKE_KEY, row=name, why=unreadable.fault)
+    opened = [(row, _open_hpke(identity, keyring, row)) for row in found]
+    hpke_keys = [key for _, key in opened if key is not None]
+    if not opened or opened[0][1] is None:
+        row = _new_hpke_row(identity, keyring, now)
+        await uow.keyring.insert_secret(row)
+        hpke_keys.insert(0, HpkeKey(Secret(open_secret(identity, keyring, row)), row.public_bytes, row.created_at))
     signing_key = ecdsa.load_signing_key(open_secret(identity, keyring, signing))
     return TransportKeys(signing_key, signing.public_bytes, tuple(hpke_keys))
+
+
+def _open_hpke(identity: RegionIdentity, keyring: Keyring, row: SecretRow) -> HpkeKey | None:
+    """None for one that does not open; the keyring has reported it."""
+    try:
+        return HpkeKey(Secret(open_secret(identity, keyring, row)), row.public_bytes, row.created_at)
+    except SealError:
+        return None
 
 
 def _new_signing_row(identity: RegionIdentity, keyring: Keyring, now: datetime) -> SecretRow:

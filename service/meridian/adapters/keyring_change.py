@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meridian.adapters.operator_events import record_operator_event
+from meridian.adapters.security_events import EventsOfCommand
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import KeyringRows
 from meridian.engine.seals import Seal, SealError
@@ -34,14 +35,16 @@ async def rotate_kek(store: Store, seals: Sequence[Seal], entropy: Entropy) -> i
 async def rotate_root(store: Store, seals: Sequence[Seal], entropy: Entropy) -> int:
     """A new root under exactly these seals, of which one opens the present root, in one transaction; the answer is its number.
 
+    A key-encryption key that does not open, and is not the active one, keeps no other from the new root: it is reported, and stays.
     Raises: SealError.
     """
     async with store.transaction() as uow:
         identity, rows = await _stored(uow)
-        renewed = keyrings.next_root(identity, rows, seals, entropy)
+        renewed = keyrings.next_root(identity, rows, seals, entropy, EventsOfCommand())
         await uow.keyring.replace_roots(renewed.roots, renewed.keks)
         root = renewed.roots[0].root_number
-        details = {"rootKey": root, "seals": [row.provider for row in renewed.roots]}
+        left = sorted({row.kek_number for row in rows.keks} - {row.kek_number for row in renewed.keks})
+        details = {"rootKey": root, "seals": [row.provider for row in renewed.roots], "unopenedKeyEncryptionKeys": left}
         await record_operator_event(uow, entropy, "RotateRootKey", details)
         reach(FaultPoint.ROTATE_ROOT_BEFORE_COMMIT)
     return root

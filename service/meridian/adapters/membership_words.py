@@ -16,6 +16,7 @@ from meridian.domain.key import KeyState
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store_faults import ROW_FAULTS
 from meridian.replication.set_loss import declare_lost as lost_to
 from meridian.replication.set_loss import withdraw
 
@@ -132,7 +133,14 @@ def _went_on(row: SetRow, successor: str) -> bool:
 
 async def _release_key(uow: UnitOfWork, row: SetRow, region: str) -> None:
     """A place that only the lost Region could have committed is given up with its key."""
-    key = await uow.keys.find(row.account, row.key_id) if row.prepared_by == region else None
+    if row.prepared_by != region:
+        return
+    try:
+        key = await uow.keys.find(row.account, row.key_id)
+    except ROW_FAULTS as fault:  # the word is said about every other set all the same
+        log = structlog.get_logger("meridian.membership")
+        log.error("key cannot be read, and its place stays", account=row.account, key_id=row.key_id, fault=type(fault).__name__)
+        return
     if key is not None and key.state is KeyState.CREATING:
         await uow.keys.delete(key)
 

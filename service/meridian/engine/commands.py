@@ -16,7 +16,7 @@ from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
 from meridian.engine import materials
 from meridian.engine.box import ACCESS, HEDGE
-from meridian.engine.keyring import Keyring, RowIdentity
+from meridian.engine.keyring import MATERIAL_KIND, Keyring, RowIdentity
 from meridian.errors import InvalidCiphertextException, KeyUnavailableException, KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import Decrypted, Encrypted
@@ -42,7 +42,7 @@ class Loaded:
 def row_identity(key: Key, material_id_: str, row_version: int) -> RowIdentity:
     """What a material's wrapped row is bound to."""
     row_id = bytes.fromhex(material_id_)
-    return RowIdentity("key-material", key.partition, key.account, key.region, key.key_id, key.key_spec, key.origin, row_id, row_version)
+    return RowIdentity(MATERIAL_KIND, key.partition, key.account, key.region, key.key_id, key.key_spec, key.origin, row_id, row_version)
 
 
 class SymmetricCommands:

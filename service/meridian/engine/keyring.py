@@ -23,6 +23,7 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store_rows import KekRow, RegionIdentity, RootRow
 
 FIRST: Final = 1
+MATERIAL_KIND: Final = "key-material"
 
 
 class RowIdentity(NamedTuple):
@@ -57,11 +58,13 @@ class Keyring:
         self._keks = dict(keks)
         self._active = active
         self._entropy = entropy
+        self.unopened: frozenset[int] = frozenset()
+        """Numbers of key-encryption keys that are there and do not open: rows under them do not, either, and all others do."""
 
     @property
     def numbers(self) -> frozenset[int]:
-        """Numbers of the key-encryption keys that are open here."""
-        return frozenset(self._keks)
+        """Numbers of the key-encryption keys that were read, also of those that do not open."""
+        return frozenset(self._keks) | self.unopened
 
     @property
     def active(self) -> int:
@@ -70,7 +73,7 @@ class Keyring:
 
     def take_over(self, newer: Keyring) -> None:
         """Use the keys of a keyring that was read anew. Rows under keys that are gone no longer open."""
-        self._keks, self._active = newer._keks, newer._active
+        self._keks, self._active, self.unopened = newer._keks, newer._active, newer.unopened
 
     def wrap(self, identity: RowIdentity, plaintext: bytes) -> bytes:
         """Seal a row under the active key-encryption key."""
@@ -79,15 +82,29 @@ class Keyring:
     def unwrap(self, identity: RowIdentity, sealed: bytes) -> bytes:
         """Open a row. Raises: OpenError if it is not the row of this identity, or its key is not here; operators hear of it."""
         try:
-            return box.open_box(box.ROW, self._kek_of(box.ROW, sealed), identity.encoded(), sealed)
+            return self._open_row(identity, sealed)
         except OpenError as fault:
             self.tell_unreadable(identity, fault.stage)
             raise
+
+    def require_opens(self, identity: RowIdentity, sealed: bytes) -> None:
+        """Look whether a row opens, for somebody who tells of it himself. Raises: OpenError."""
+        self._open_row(identity, sealed)
+
+    def _open_row(self, identity: RowIdentity, sealed: bytes) -> bytes:
+        return box.open_box(box.ROW, self._kek_of(box.ROW, sealed), identity.encoded(), sealed)
 
     def tell_unreadable(self, identity: RowIdentity, why: str) -> None:
         """Wrapped bytes are not what their row says they are."""
         name = identity.key_id if not identity.account else f"{identity.account}/{identity.key_id}"
         self._events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject=name, kind=identity.kind, row=identity.row_id.hex(), why=why)
+
+    def is_under_active(self, sealed: bytes) -> bool:
+        """Whether a row names the key-encryption key that new rows are wrapped under."""
+        try:
+            return box.box_key_number(box.ROW, sealed) == self._active
+        except OpenError:
+            return False
 
     def seal(self, kind: box.BoxKind, rest: bytes, plaintext: bytes, name: bytes = b"") -> bytes:
         """Seal a token under the active key-encryption key."""
@@ -121,18 +138,34 @@ def unlock(
     entropy: Entropy,
     events: SecurityEvents,
 ) -> Keyring:
-    """Open the keyring with whichever seal opens a root. Raises: SealError if none does, or a key-encryption key does not open."""
+    """Open the keyring with whichever seal opens a root. A key-encryption key that does not open is reported and left out, unless it is
+    the active one.
+
+    Raises: SealError if no seal opens a root, or the active key-encryption key does not open.
+    """
     root = _open_root(identity, roots, seals)
+    active = [row.kek_number for row in keks if row.is_active]
+    if len(active) != 1:
+        raise SealError(f"there must be one active key-encryption key, not {len(active)}")
     opened: dict[int, Secret] = {}
+    unopened = set()
     for row in keks:
         try:
             opened[row.kek_number] = Secret(box.open_box(box.KEK, root, _kek_rest(identity, row), row.sealed_bytes))
         except OpenError as fault:
-            raise SealError(f"key-encryption key {row.kek_number} does not open under the root key") from fault
-    active = [row.kek_number for row in keks if row.is_active]
-    if len(active) != 1:
-        raise SealError(f"there must be one active key-encryption key, not {len(active)}")
-    return Keyring(opened, active[0], entropy, events)
+            if row.is_active:
+                raise SealError(f"key-encryption key {row.kek_number} does not open under the root key") from fault
+            unopened.add(row.kek_number)
+            tell_unopened(row, fault.stage, events)
+    keyring = Keyring(opened, active[0], entropy, events)
+    keyring.unopened = frozenset(unopened)
+    return keyring
+
+
+def tell_unopened(row: KekRow, why: str, events: SecurityEvents) -> None:
+    """A key-encryption key is not what its row says it is."""
+    subject = f"key-encryption key {row.kek_number}"
+    events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject=subject, kind="key-encryption-key", row=str(row.kek_number), why=why)
 
 
 def next_kek(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal], now: datetime, entropy: Entropy) -> KekRow:
@@ -143,17 +176,24 @@ def next_kek(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal],
     return replace(row, sealed_bytes=sealed)
 
 
-def next_root(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal], entropy: Entropy) -> KeyringRows:
-    """A fresh root under each of these seals, of which one opens the present root, and every key-encryption key under it.
+def next_root(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal], entropy: Entropy, events: SecurityEvents) -> KeyringRows:
+    """A fresh root under each of these seals, of which one opens the present root, and every key-encryption key under it that opens.
 
-    Raises: SealError, also where a row does not open again from its new wrapping.
+    One that does not open is reported and not among the answer's: its row stays as it is. Raises: SealError, also where the active one
+    does not open, or one does not open again from its new wrapping.
     """
     old, number = _open_root(identity, rows.roots, seals), rows.roots[-1].root_number + 1
     root = Secret(entropy.random_bytes(KEY_BYTES))
     keks = []
     for row in rows.keks:
         rest = _kek_rest(identity, row)
-        plaintext = box.open_box(box.KEK, old, rest, row.sealed_bytes)
+        try:
+            plaintext = box.open_box(box.KEK, old, rest, row.sealed_bytes)
+        except OpenError as fault:
+            if row.is_active:
+                raise SealError(f"key-encryption key {row.kek_number}, the active one, does not open under the root key") from fault
+            tell_unopened(row, fault.stage, events)
+            continue
         sealed = box.seal_box(box.KEK, root, number, rest, plaintext, entropy)
         if box.open_box(box.KEK, root, rest, sealed) != plaintext:
             raise SealError(f"key-encryption key {row.kek_number} does not open from its new wrapping")

@@ -29,7 +29,7 @@ def open_secret(identity: RegionIdentity, keyring: Keyring, row: SecretRow) -> b
     """Raises: SealError."""
     try:
         return keyring.unwrap(secret_identity(identity, row), row.sealed_bytes)
-    except OpenError as fault:
+    except (OpenError, ValueError) as fault:
         raise SealError(f"the Region's {row.kind} does not open") from fault
 
 

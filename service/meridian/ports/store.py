@@ -20,7 +20,7 @@ from meridian.domain.multi_region import SetRow
 from meridian.ports.audit_streams import AuditStreams
 from meridian.ports.store_between_regions import Inbox, OperatorWords, Outbox
 from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
-from meridian.ports.store_rows import Change, KekRow, RegionIdentity, RootRow, SecretRow, SetPage
+from meridian.ports.store_rows import Change, KekRow, RegionIdentity, RootRow, Rows, SecretRow, SetPage
 
 
 class Keys(Protocol):
@@ -86,7 +86,7 @@ class KeySets(Protocol):
         """Regions that prepared a place here which is reserved since before this time."""
         ...
 
-    async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Sequence[SetRow]:
+    async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:
         """Rows of places that this Region prepared, reserved since before this time, longest waiting first."""
         ...
 
@@ -123,7 +123,7 @@ class KeyringRows(Protocol):
 
     async def keks(self) -> Sequence[KekRow]: ...
 
-    async def secrets(self, kind: str) -> Sequence[SecretRow]:
+    async def secrets(self, kind: str) -> Rows[SecretRow]:
         """Secrets of a kind, newest first."""
         ...
 
@@ -151,7 +151,7 @@ class KeyringRows(Protocol):
         """(account, key id) of keys with material under another key-encryption key than this."""
         ...
 
-    async def secrets_wrapped_otherwise(self, kek_number: int) -> Sequence[SecretRow]:
+    async def secrets_wrapped_otherwise(self, kek_number: int, *, limit: int) -> Rows[SecretRow]:
         """Secrets of the Region under another key-encryption key than this."""
         ...
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from meridian.domain.multi_region import OperatorWord
-from meridian.ports.store_rows import OutboxEntry
+from meridian.ports.store_rows import OutboxEntry, Rows
 
 
 class Outbox(Protocol):
@@ -20,7 +20,7 @@ class Outbox(Protocol):
 
     async def claim_due(
         self, target_region: str, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int
-    ) -> Sequence[OutboxEntry]:
+    ) -> Rows[OutboxEntry]:
         """Due entries for this Region that nobody holds, now held by `lease_owner` until the lease ends; each with attempts + 1 and a
         sequence of its own: what is sent at one attempt is never taken for what was sent at another."""
         ...
@@ -41,7 +41,7 @@ class Outbox(Protocol):
         """Remove what waits for delivery to any Region but these; the answer names the Regions that it waited for."""
         ...
 
-    async def list(self, *, limit: int) -> Sequence[OutboxEntry]:
+    async def list(self, *, limit: int) -> Rows[OutboxEntry]:
         """Entries not yet delivered, oldest first."""
         ...
 

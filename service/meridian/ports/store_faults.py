@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from meridian.errors import KMSInternalException
+
+ROW_FAULTS: Final = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+"""What reading a row raises that no release wrote."""
 
 
 class StoreUnavailable(KMSInternalException):

@@ -21,7 +21,7 @@ from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import OutboxEntry
 from meridian.replication.dispatch import Dispatch, Letter, read_letter
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
-from meridian.workers.set_aside import SetAside
+from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LEASE_SECONDS: Final = 15.0
 CLAIMED_MAX: Final = 16
@@ -90,8 +90,11 @@ class OutboxWorker:
                 region, now=self._clock.now(), lease_owner=self._owner, lease_seconds=LEASE_SECONDS, limit=CLAIMED_MAX
             )
             letters = [letter for entry in entries if (letter := await self._read(uow, entry)) is not None]
+        for unreadable in entries.unreadable:  # claimed like the others, and so not met again before the lease ends
+            self.failures += 1
+            self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))
         await asyncio.gather(*[self._send(letter) for letter in letters])
-        return len(entries) == CLAIMED_MAX
+        return len(entries) + len(entries.unreadable) == CLAIMED_MAX
 
     async def _read(self, uow: UnitOfWork, entry: OutboxEntry) -> Letter | None:
         try:

@@ -21,7 +21,7 @@ from meridian.ports.store import Store
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 from meridian.replication.set_state import release
 from meridian.workers.periodic import PATIENT_SECONDS, Job
-from meridian.workers.set_aside import SetAside
+from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOK_SECONDS: Final = 5.0
 ROWS_PER_LOOK: Final = 20
@@ -70,6 +70,8 @@ class ReservationWorker:
         async with self._store.reading() as uow:
             limit = ROWS_PER_LOOK + len(self.aside)
             rows = await uow.key_sets.list_reserved(prepared_by=region, before=before, limit=limit)
+        for unreadable in rows.unreadable:
+            self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))
         for row in rows:
             name = (row.account, row.key_id)
             if self.aside.is_waiting(name):

@@ -27,10 +27,11 @@ from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 from meridian.ports.store_rows import KekRow, SecretRow
 from meridian.workers.periodic import PATIENT_SECONDS, Job
-from meridian.workers.set_aside import SetAside
+from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOK_SECONDS: Final = 1.0
 KEYS_PER_LOOK: Final = 200
+SECRETS_PER_LOOK: Final = 100
 
 
 class KeyringEngine(Protocol):
@@ -39,6 +40,8 @@ class KeyringEngine(Protocol):
     def keyring_numbers(self) -> frozenset[int]: ...
 
     async def reload_keyring(self, store: Store) -> None: ...
+
+    def is_under_active(self, sealed_bytes: bytes) -> bool: ...
 
     def rewrap(self, key: Key, material: KeyMaterial) -> KeyMaterial: ...
 
@@ -80,15 +83,17 @@ class RewrapWorker:
         """How many keys and secrets were under another key-encryption key. One that does not open stays there, and is set aside."""
         async with self._store.reading() as uow:
             keys = list(await uow.keyring.keys_wrapped_otherwise(active, limit=KEYS_PER_LOOK + len(self.aside)))
-            secrets = list(await uow.keyring.secrets_wrapped_otherwise(active))
+            secrets = await uow.keyring.secrets_wrapped_otherwise(active, limit=SECRETS_PER_LOOK + len(self.aside))
         for account, key_id in keys:
             await self._attempt((account, key_id), partial(self._move_key, account, key_id))
             self._directory.forget(account, key_id)
         for row in secrets:
-            await self._attempt((row.kind, row.secret_id), partial(self._move_secret, row))
-        return len(keys) + len(secrets)
+            await self._attempt((row.kind, row.owner, row.secret_id), partial(self._move_secret, row))
+        for unreadable in secrets.unreadable:
+            self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))
+        return len(keys) + len(secrets) + len(secrets.unreadable)
 
-    async def _attempt(self, name: tuple[str, str], move: Callable[[], Awaitable[None]]) -> None:
+    async def _attempt(self, name: tuple[str, ...], move: Callable[[], Awaitable[None]]) -> None:
         if self.aside.is_waiting(name):
             return
         try:
@@ -106,11 +111,26 @@ class RewrapWorker:
             await uow.keyring.update_secret(self._engine.rewrap_secret(row))
 
     async def _move_key(self, account: str, key_id: str) -> None:
+        """Move every material of the key that opens; then raise what one that does not has raised."""
+        faults: list[Exception] = []
         async with self._moving() as uow:
             key = await uow.keys.find(account, key_id)
-            if key is not None:
-                moved = tuple(self._engine.rewrap(key, m) if m.is_present else m for m in key.materials)
+            if key is None:
+                return
+            moved = tuple(self._moved(key, material, faults) for material in key.materials)
+            if moved != key.materials:
                 await uow.keys.update(replace(key, materials=moved))
+        if faults:
+            raise faults[0]
+
+    def _moved(self, key: Key, material: KeyMaterial, faults: list[Exception]) -> KeyMaterial:
+        if not material.is_present or self._engine.is_under_active(material.sealed_bytes):
+            return material
+        try:
+            return self._engine.rewrap(key, material)
+        except Exception as fault:
+            faults.append(fault)
+            return material
 
     @contextlib.asynccontextmanager
     async def _moving(self) -> AsyncIterator[UnitOfWork]:

@@ -12,8 +12,9 @@ from tests.reported_events import ReportedEvents
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.crypto.aead import OpenError
 from meridian.domain.secret import Secret, SecretAccess
-from meridian.engine.keyring import Keyring, RowIdentity, create, unlock
+from meridian.engine.keyring import Keyring, KeyringRows, RowIdentity, create, next_kek, next_root, unlock
 from meridian.engine.seals import FileSeal, PassphraseSeal, SealError
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store_rows import RegionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -140,3 +141,39 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     for attempt in (lambda: secret == secret, lambda: pickle.dumps(secret), lambda: hash(secret), lambda: secret.reveal(None)):  # type: ignore[arg-type]  # the wrong type is the test
         with pytest.raises(TypeError):
             attempt()
+
+
+def test_a_retired_key_encryption_key_that_does_not_open_stops_no_other(tmp_path: Path) -> None:
+    seals = [seal_file(tmp_path)]
+    roots, first = create(REGION, seals, NOW, OsEntropy())
+    keks = [first]
+    for _ in range(5):
+        added = next_kek(REGION, KeyringRows(tuple(roots), tuple(keks)), seals, NOW, OsEntropy())
+        keks = [*(replace(kek, is_active=False) for kek in keks), added]
+    before = unlock(REGION, roots, keks, seals, OsEntropy(), ReportedEvents())
+    row = before.wrap(ROW, b"material")
+    keks[2] = replace(keks[2], sealed_bytes=bytes(len(keks[2].sealed_bytes)))
+
+    events = ReportedEvents()
+    ring = unlock(REGION, roots, keks, seals, OsEntropy(), events)
+    assert ring.unwrap(ROW, row) == b"material"
+    assert (ring.unopened, ring.numbers) == ({3}, {1, 2, 3, 4, 5, 6})
+    assert [(event, subject) for event, subject, _ in events.reported] == [
+        (SecurityEvent.WRAPPED_ROW_UNREADABLE, "key-encryption key 3"),
+    ]
+
+    renewed = next_root(REGION, KeyringRows(tuple(roots), tuple(keks)), seals, OsEntropy(), events)
+    assert {kek.kek_number for kek in renewed.keks} == {1, 2, 4, 5, 6}
+    assert len(events.reported) == 2
+    turned = unlock(REGION, renewed.roots, [*renewed.keks, keks[2]], seals, OsEntropy(), events)
+    assert turned.unwrap(ROW, row) == b"material"
+
+
+def test_the_active_key_encryption_key_must_open(tmp_path: Path) -> None:
+    seals = [seal_file(tmp_path)]
+    roots, kek = create(REGION, seals, NOW, OsEntropy())
+    spoilt = replace(kek, sealed_bytes=bytes(len(kek.sealed_bytes)))
+    with pytest.raises(SealError, match="key-encryption key 1"):
+        unlock(REGION, roots, [spoilt], seals, OsEntropy(), ReportedEvents())
+    with pytest.raises(SealError, match="the active one"):
+        next_root(REGION, KeyringRows(tuple(roots), (spoilt,)), seals, OsEntropy(), ReportedEvents())

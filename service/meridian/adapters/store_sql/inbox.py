@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.ports.store_faults import VersionConflict
+
+NEVER: Final = -1
 
 
 class SqlInbox:
@@ -41,7 +44,8 @@ class SqlInbox:
         oldest = select(*t.inbox.primary_key.columns).where(t.inbox.c.created_at < before).order_by(t.inbox.c.created_at).limit(limit)
         names = [tuple(row) for row in await self._connection.execute(oldest)]
         for source_region in {region for region, _, _ in names}:
-            await self.learn_incarnation(source_region, max(incarnation for region, incarnation, _ in names if region == source_region))
+            seen = [incarnation for region, incarnation, _ in names if region == source_region and isinstance(incarnation, int)]
+            await self.learn_incarnation(source_region, max(seen, default=NEVER))
         if names:
             await self._connection.execute(delete(t.inbox).where(tuple_(*t.inbox.primary_key.columns).in_(names)))
         return len(names)

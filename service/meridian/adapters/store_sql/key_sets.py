@@ -12,9 +12,10 @@ from sqlalchemy import Row, delete, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
 from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import SetPage
+from meridian.ports.store_rows import Rows, SetPage
 
 COLUMNS = tuple(t.key_sets.c)
 NOBODY = "[]"
@@ -29,7 +30,7 @@ class SqlKeySets:
     async def find(self, account: str, key_id: str) -> SetRow | None:
         query = select(*COLUMNS).where(t.key_sets.c.account == account, t.key_sets.c.key_id == key_id)
         row = (await self._connection.execute(query)).first()
-        return None if row is None else _set_row(row)
+        return None if row is None else read_set_row(row)
 
     async def insert(self, row: SetRow) -> None:
         if await self.find(row.account, row.key_id) is not None:
@@ -52,15 +53,15 @@ class SqlKeySets:
         query = select(c.prepared_by).distinct().where(c.status == str(RowStatus.RESERVED), c.reserved_at < before)
         return [row.prepared_by for row in await self._connection.execute(query.order_by(c.prepared_by))]
 
-    async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Sequence[SetRow]:
+    async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:
         c = t.key_sets.c
-        rows = await self._connection.execute(
+        query = (
             select(*COLUMNS)
             .where(c.status == str(RowStatus.RESERVED), c.prepared_by == prepared_by, c.reserved_at < before)
             .order_by(c.reserved_at)
             .limit(limit)
         )
-        return [_set_row(row) for row in rows]
+        return await read_rows(self._connection, t.key_sets, query, read_set_row)
 
     async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:
         c = t.key_sets.c
@@ -68,15 +69,10 @@ class SqlKeySets:
         if unsettled:
             query = query.where(or_(c.stale, c.lost != NOBODY))
         statuses = (str(RowStatus.RESERVED), str(RowStatus.LIVE))
-        found = (await self._connection.execute(query.where(c.status.in_(statuses)))).all()
-        rows, unreadable = [], []
-        for row in found:
-            try:
-                rows.append(_set_row(row))
-            except (ValueError, TypeError, KeyError) as fault:
-                unreadable.append((row.account, row.key_id, type(fault).__name__))
-        last = (found[-1].account, found[-1].key_id) if len(found) == limit else None
-        return SetPage(tuple(rows), tuple(unreadable), last)
+        found = await read_rows(self._connection, t.key_sets, query.where(c.status.in_(statuses)), read_set_row)
+        unreadable = [(row.name[0], row.name[1], row.fault) for row in found.unreadable]
+        names = [(row.account, row.key_id) for row in found] + [(account, key_id) for account, key_id, _ in unreadable]
+        return SetPage(found.read, tuple(unreadable), max(names) if len(names) == limit else None)
 
     async def mark_stale(self) -> int:
         c = t.key_sets.c
@@ -111,7 +107,8 @@ def _values(row: SetRow) -> dict[str, Any]:
     }
 
 
-def _set_row(row: Row[Any]) -> SetRow:
+def read_set_row(row: Row[Any]) -> SetRow:
+    """A set as the database has it. Raises: one of ROW_FAULTS."""
     return SetRow(
         account=row.account,
         key_id=row.key_id,

@@ -10,9 +10,10 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.adapters.store_sql.wrapped_rows import kek_name, kek_of, require_kek
 from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import KekRow, RootRow, SecretRow
+from meridian.ports.store_rows import KekRow, RootRow, Rows, SecretRow
 
 
 class SqlKeyringRows:
@@ -29,11 +30,9 @@ class SqlKeyringRows:
         rows = await self._connection.execute(select(*t.keks.c).order_by(t.keks.c.kek_number))
         return [KekRow(r.kek_number, r.root_number, r.is_active, r.created_at, bytes(r.sealed_bytes)) for r in rows]
 
-    async def secrets(self, kind: str) -> Sequence[SecretRow]:
-        rows = await self._connection.execute(
-            select(*t.secrets.c).where(t.secrets.c.kind == kind).order_by(t.secrets.c.created_at.desc(), t.secrets.c.secret_id)
-        )
-        return [_secret(row) for row in rows]
+    async def secrets(self, kind: str) -> Rows[SecretRow]:
+        query = select(*t.secrets.c).where(t.secrets.c.kind == kind).order_by(t.secrets.c.created_at.desc(), t.secrets.c.secret_id)
+        return await read_rows(self._connection, t.secrets, query, read_secret)
 
     async def insert_root(self, row: RootRow) -> None:
         await self._connection.execute(insert(t.roots).values(asdict(row)))
@@ -87,11 +86,9 @@ class SqlKeyringRows:
         )
         return [(row.account, row.key_id) for row in rows]
 
-    async def secrets_wrapped_otherwise(self, kek_number: int) -> Sequence[SecretRow]:
-        rows = await self._connection.execute(
-            select(*t.secrets.c).where(kek_of(t.secrets.c.sealed_bytes) != kek_name(kek_number)).limit(100)
-        )
-        return [_secret(row) for row in rows]
+    async def secrets_wrapped_otherwise(self, kek_number: int, *, limit: int) -> Rows[SecretRow]:
+        query = select(*t.secrets.c).where(kek_of(t.secrets.c.sealed_bytes) != kek_name(kek_number)).limit(limit)
+        return await read_rows(self._connection, t.secrets, query, read_secret)
 
     async def is_named(self, kek_number: int) -> bool:
         for table in (t.materials, t.secrets, t.import_keys):
@@ -104,7 +101,8 @@ class SqlKeyringRows:
         await self._connection.execute(delete(t.keks).where(t.keks.c.kek_number == kek_number, ~t.keks.c.is_active))
 
 
-def _secret(row: Row[Any]) -> SecretRow:
+def read_secret(row: Row[Any]) -> SecretRow:
+    """A secret as the database has it. Raises: one of ROW_FAULTS."""
     return SecretRow(
         row.kind,
         row.owner,

@@ -10,10 +10,10 @@ from sqlalchemy import Row, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.foreign_text import printable
-from meridian.ports.store_rows import OutboxEntry
+from meridian.ports.store_rows import OutboxEntry, Rows
 
-COLUMNS = tuple(c for c in t.outbox.c if c.name != "lease_until")
 SEQUENCE = "outbox"
 ERROR_CHARACTERS_MAX = 200
 
@@ -45,7 +45,7 @@ class SqlOutbox:
 
     async def claim_due(
         self, target_region: str, *, now: datetime, lease_owner: str, lease_seconds: float, limit: int
-    ) -> Sequence[OutboxEntry]:
+    ) -> Rows[OutboxEntry]:
         free = or_(t.outbox.c.lease_until.is_(None), t.outbox.c.lease_until <= now)
         rows = await self._connection.execute(
             select(t.outbox.c.sequence)
@@ -55,15 +55,15 @@ class SqlOutbox:
         )
         sequences = [row.sequence for row in rows]
         if not sequences:
-            return []
+            return Rows((), ())
         until = now + timedelta(seconds=lease_seconds)
         claimed = {"lease_owner": lease_owner, "lease_until": until, "attempts": t.outbox.c.attempts + 1}
         first = await self._next_sequence(len(sequences))
         # The body is read when it is sent, and may say more at each attempt: one sequence never stands for two bodies.
         for number, sequence in enumerate(sequences, first):
             await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence == sequence).values(sequence=number, **claimed))
-        query = select(*COLUMNS).where(t.outbox.c.sequence >= first).order_by(t.outbox.c.sequence)
-        return [_entry(row) for row in await self._connection.execute(query)]
+        query = select(*t.outbox.c).where(t.outbox.c.sequence >= first).order_by(t.outbox.c.sequence)
+        return await read_rows(self._connection, t.outbox, query, read_entry)
 
     async def delivered(self, entry: OutboxEntry) -> None:
         await self._connection.execute(delete(t.outbox).where(t.outbox.c.sequence == entry.sequence))
@@ -84,9 +84,9 @@ class SqlOutbox:
         await self._connection.execute(delete(t.outbox).where(others))
         return regions
 
-    async def list(self, *, limit: int) -> Sequence[OutboxEntry]:
-        rows = await self._connection.execute(select(*COLUMNS).order_by(t.outbox.c.sequence).limit(limit))
-        return [_entry(row) for row in rows]
+    async def list(self, *, limit: int) -> Rows[OutboxEntry]:
+        query = select(*t.outbox.c).order_by(t.outbox.c.sequence).limit(limit)
+        return await read_rows(self._connection, t.outbox, query, read_entry)
 
     async def _next_sequence(self, count: int) -> int:
         """The first of so many sequences that nobody has used."""
@@ -98,7 +98,8 @@ class SqlOutbox:
         return int(found.scalar_one()) - count + 1
 
 
-def _entry(row: Row[Any]) -> OutboxEntry:
+def read_entry(row: Row[Any]) -> OutboxEntry:
+    """An entry as the database has it. Raises: one of ROW_FAULTS."""
     return OutboxEntry(
         kind=row.kind,
         target_region=row.target_region,

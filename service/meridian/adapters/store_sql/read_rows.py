@@ -1,0 +1,47 @@
+"""Reading many rows where one may hold what no release wrote: it is named, and the others are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, Select, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meridian.ports.store_faults import ROW_FAULTS
+from meridian.ports.store_rows import Rows, UnreadableRow
+
+T = TypeVar("T")
+
+
+async def read_rows(connection: AsyncConnection, table: Table, query: Select[Any], read: Callable[[Row[Any]], T]) -> Rows[T]:
+    """What `read` makes of each row of the query, which selects all columns of this table."""
+    try:
+        found = (await connection.execute(query)).all()
+    except ROW_FAULTS:  # the driver's values do not become the column's: row by row, to find out which
+        return await _one_by_one(connection, table, query, read)
+    rows: list[T] = []
+    unreadable: list[UnreadableRow] = []
+    for row in found:
+        try:
+            rows.append(read(row))
+        except ROW_FAULTS as fault:
+            unreadable.append(_unreadable(table, tuple(row._mapping[c] for c in table.primary_key.columns), fault))
+    return Rows(tuple(rows), tuple(unreadable))
+
+
+async def _one_by_one(connection: AsyncConnection, table: Table, query: Select[Any], read: Callable[[Row[Any]], T]) -> Rows[T]:
+    columns = tuple(table.primary_key.columns)
+    rows: list[T] = []
+    unreadable: list[UnreadableRow] = []
+    for name in (await connection.execute(query.with_only_columns(*columns))).all():
+        same = [column == value for column, value in zip(columns, name, strict=True)]
+        try:
+            rows.append(read((await connection.execute(select(*table.c).where(*same))).one()))
+        except ROW_FAULTS as fault:
+            unreadable.append(_unreadable(table, tuple(name), fault))
+    return Rows(tuple(rows), tuple(unreadable))
+
+
+def _unreadable(table: Table, name: tuple[Any, ...], fault: Exception) -> UnreadableRow:
+    return UnreadableRow(table.name, tuple(map(str, name)), type(fault).__name__)
