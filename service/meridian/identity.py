@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,19 @@ class Identity:
 
     def certificates(self) -> Iterator[tuple[str, str, CertificateLife]]:
         """(listener, file, life) of each certificate in force."""
-        listeners: list[tuple[str, TlsFiles]] = [("grpc", self.grpc.files), ("peer", self.peer.files)]
-        listeners += [("aws", self.aws.files)] if self.aws is not None else []
-        for listener, files in listeners:
+        for listener, files in self._listeners():
             for file, life in files.lives:
                 yield listener, file, life
+
+    def certificate_ends(self) -> Iterator[tuple[str, str, datetime]]:
+        """(listener, file, when it is of no use any more) of each file of certificates in force."""
+        for listener, files in self._listeners():
+            for file, end in files.usable_until:
+                yield listener, file, end
+
+    def _listeners(self) -> list[tuple[str, TlsFiles]]:
+        aws = [("aws", self.aws.files)] if self.aws is not None else []
+        return [("grpc", self.grpc.files), ("peer", self.peer.files), *aws]
 
     def _read_principals(self) -> FilePrincipals:
         org_units = {account: row.org_units for account, row in self._settings.accounts.items()}

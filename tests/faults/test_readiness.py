@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.deployment import HOME, Deployment
 
 from meridian.cli.dev_files import HOST
+from meridian.cli.private_files import write_private
 from meridian.client.errors import KmsServiceError
+from meridian.crypto.certificates import CertificateFiles, new_leaf
 
 
-def readiness(regions: Deployment) -> tuple[int, str]:
-    url = f"http://{HOST}:{regions.place(HOME).admin_port}/readyz"
+def readiness(regions: Deployment, path: str = "/readyz") -> tuple[int, str]:
+    url = f"http://{HOST}:{regions.place(HOME).admin_port}{path}"
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status, answer.read().decode()
@@ -61,3 +65,36 @@ def test_an_audit_log_that_takes_nothing_is_told_at_once_and_heals_also_where_no
     own_regions.wait_until(lambda: readiness(own_regions)[0] == 200)
     with own_regions.client() as alice:
         alice.create_key()
+
+
+def test_a_certificate_that_ends_in_minutes_is_told_until_it_is_renewed(own_regions: Deployment) -> None:
+    server = own_regions.place(HOME).folder / "server"
+    authority = CertificateFiles(*((own_regions.root / f"client-ca.{kind}").read_bytes() for kind in ("crt", "key")))
+
+    def show(began: datetime) -> None:
+        made = new_leaf(authority, "server", began, dns_names=["localhost"], addresses=[HOST])
+        write_private(server.with_suffix(".key"), made.private_key)
+        write_private(server.with_suffix(".crt"), made.certificate)
+
+    show(datetime.now(UTC) - timedelta(hours=23, minutes=57))
+    own_regions.start(HOME)
+    status, reason = readiness(own_regions)
+    assert status == 503
+    assert reason.startswith("grpc.tls.certificate: ends at 20")
+    assert reason.count("\n") == 1, "the others last"
+    assert readiness(own_regions, "/livez") == (200, "ok\n"), "starting it again would mend nothing"
+    show(datetime.now(UTC))
+    own_regions.wait_until(lambda: readiness(own_regions) == (200, "ok\n"))
+
+
+def test_a_seal_that_no_longer_opens_the_keyring_is_told_and_heals(own_regions: Deployment) -> None:
+    own_regions.start(HOME)
+    folder = own_regions.place(HOME).folder
+    shutil.move(folder / "seal", folder / "away")
+    with sqlite3.connect(folder / "region.sqlite3", timeout=20) as database:  # as if another process had begun a key
+        database.execute("insert into keks select 2, root_number, 0, created_at, sealed_bytes from keks")
+    database.close()
+    own_regions.wait_until(lambda: readiness(own_regions)[0] == 503)
+    assert readiness(own_regions)[1].startswith("seals: ")
+    shutil.move(folder / "away", folder / "seal")
+    own_regions.wait_until(lambda: readiness(own_regions)[0] == 200)

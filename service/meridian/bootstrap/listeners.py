@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 
 import grpc
 import structlog
@@ -17,7 +17,7 @@ from meridian.bootstrap.startup import naming
 from meridian.catalog import rpcs, served_rpcs
 from meridian.domain.call import Principal
 from meridian.settings import AwsSettings, HttpSettings, ListenerSettings, Settings
-from meridian.transport.admin_app import AdminApp, listening_socket
+from meridian.transport.admin_app import AdminApp, Reasons, listening_socket
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
@@ -47,10 +47,11 @@ class Listeners:
         self._grpc: list[grpc.aio.Server] = []
         self._http: list[HttpServer] = []
 
-    async def open(self, pipelines: Pipelines, replication: ReplicationServer, troubles: Callable[[], list[str]]) -> None:
-        """`troubles`: why a call would not work now. Raises: StartupError."""
+    async def open(self, pipelines: Pipelines, replication: ReplicationServer, troubles: Reasons, deaths: Reasons) -> None:
+        """`troubles`: why a call would not work now; `deaths`: why none will until the process is started again. Raises: StartupError."""
         await self._open_grpc(pipelines, replication)
-        self._open_http(AdminApp(MetricsText(self._core.registry, self._core.clock), troubles), "admin", self._core.settings.admin)
+        metrics = MetricsText(self._core.registry, self._core.clock)
+        self._open_http(AdminApp(metrics, troubles, deaths), "admin", self._core.settings.admin)
         if self._core.settings.aws is not None:
             self._open_http(self._aws_wire(pipelines, self._core.settings.aws), "aws", self._core.settings.aws)
         self._core.registry.register(HttpMetrics(self._http))

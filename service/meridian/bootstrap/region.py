@@ -21,6 +21,7 @@ from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.errors import KmsError
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
+from meridian.workers.certificate_expiry import certificate_troubles
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 
 STOP_SECONDS: Final = 5.0
@@ -85,7 +86,7 @@ class Region:
         files = ReloadedFilesWorker(core.files.kinds(), core.clock, core.events, core.registry)
         self._reloaded = [files.reload, pipelines.policies.reload]
         await outbound.outbox.drop_unsendable()
-        await self._listeners.open(pipelines, inbound.server, self._troubles)
+        await self._listeners.open(pipelines, inbound.server, self._troubles, core.supervisor.deaths)
         run_jobs(core, cases, outbound, inbound, pipelines.policies, files)
         core.stack.push_async_callback(self._write_usage)
         self._ready = True
@@ -94,7 +95,9 @@ class Region:
         """Why a call would not work now, a line each; empty while the Region is ready."""
         core = self._core
         starting = "" if self._ready else "not started, or stopping"
-        return [*filter(None, (starting, core.directory.trouble(), core.stream.trouble())), *core.supervisor.troubles()]
+        certificates = certificate_troubles(core.files.certificate_ends(), core.clock.now())
+        told = (starting, core.directory.trouble(), core.stream.trouble(), core.engine.trouble())
+        return [*filter(None, told), *certificates, *core.supervisor.troubles()]
 
     async def _write_usage(self) -> None:
         with Setbacks("writing of last uses at the end").expected(KmsError):

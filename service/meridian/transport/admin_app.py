@@ -17,15 +17,21 @@ from meridian.transport.metrics_text import MetricsText
 TEXT: Final = "text/plain; charset=utf-8"
 METHODS: Final = ("GET", "HEAD")
 Place = Callable[[], Awaitable[Answer]]
+Reasons = Callable[[], list[str]]
+"""A line for each reason; none where all is well."""
 
 
 class AdminApp:
-    """`/livez`: the process moves. `/readyz`: a call would work now, or the reasons why not. `/metrics`: Prometheus text."""
+    """`/livez`: the event loop turns and the supervisor looks, or the reasons why not. `/readyz`: a call would work now, or the reasons
+    why not. `/metrics`: Prometheus text."""
 
-    def __init__(self, metrics: MetricsText, troubles: Callable[[], list[str]]) -> None:
+    def __init__(self, metrics: MetricsText, troubles: Reasons, deaths: Reasons) -> None:
         self._text = metrics
-        self._troubles = troubles
-        self._places: dict[str, Place] = {"/livez": self._live, "/readyz": self._ready, "/metrics": self._metrics}
+        self._places: dict[str, Place] = {
+            "/livez": partial(_well, deaths),
+            "/readyz": partial(_well, troubles),
+            "/metrics": self._metrics,
+        }
 
     def begin(self, head: RequestHead) -> Exchange:
         """Only reading is served; no body is wanted."""
@@ -36,13 +42,6 @@ class AdminApp:
         """A sentence in plain text."""
         return Answer(refused.fault.status, TEXT, f"{refused.sentence}\n".encode())
 
-    async def _live(self) -> Answer:
-        return Answer(200, TEXT, b"ok\n")
-
-    async def _ready(self) -> Answer:
-        reasons = self._troubles()
-        return Answer(503, TEXT, "\n".join([*reasons, ""]).encode()) if reasons else Answer(200, TEXT, b"ok\n")
-
     async def _metrics(self) -> Answer:
         return Answer(200, CONTENT_TYPE_LATEST, await self._text.read())
 
@@ -51,6 +50,11 @@ class AdminApp:
 
     async def _not_allowed(self) -> Answer:
         return Answer(405, TEXT, b"only GET and HEAD\n", (("Allow", ", ".join(METHODS)),))
+
+
+async def _well(reasons: Reasons) -> Answer:
+    lines = reasons()
+    return Answer(503, TEXT, "\n".join([*lines, ""]).encode()) if lines else Answer(200, TEXT, b"ok\n")
 
 
 async def _answer(place: Place, _body: bytes, _known: Known) -> Answer:

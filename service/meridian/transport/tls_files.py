@@ -41,6 +41,8 @@ class TlsFiles:
     client_ca: bytes
     lives: tuple[tuple[str, CertificateLife], ...]
     """("certificate" or "client_ca", life) of each certificate: of a chain and of a bundle, the one that ends first."""
+    usable_until: tuple[tuple[str, datetime], ...]
+    """The same files, and when each is of no use any more: a chain with the first of its certificates, a bundle with its last."""
 
     @property
     def digest(self) -> str:
@@ -51,18 +53,25 @@ def read_tls(paths: TlsPaths, now: datetime) -> TlsFiles:
     """Raises: FileFault where a file cannot be used, the key is not that of the certificate, or a certificate is not valid now."""
     certificate, private_key = read_trusted(paths.certificate), read_secret(paths.private_key)
     client_ca = read_trusted(paths.client_ca) if paths.client_ca is not None else b""
-    lives = [("certificate", _life(paths.certificate, certificate, now, all))]
+    chain = _valid_lives(paths.certificate, certificate, now, all)
+    lives, usable_until = [("certificate", _first(chain))], [("certificate", _first(chain).not_after)]
     if paths.client_ca is not None:
-        lives.append(("client_ca", _life(paths.client_ca, client_ca, now, any)))
+        bundle = _valid_lives(paths.client_ca, client_ca, now, any)
+        lives.append(("client_ca", _first(bundle)))
+        usable_until.append(("client_ca", max(life.not_after for life in bundle)))
     try:
         require_key_of(certificate, private_key)
     except ValueError as fault:
         raise FileFault(f"{paths.private_key}: is not the private key of {paths.certificate}, or cannot be read") from fault
-    return TlsFiles(certificate, private_key, client_ca, tuple(lives))
+    return TlsFiles(certificate, private_key, client_ca, tuple(lives), tuple(usable_until))
 
 
-def _life(path: Path, pem: bytes, now: datetime, enough: Callable[[list[bool]], bool]) -> CertificateLife:
-    """The life that ends first. `enough`: whether `all` must be valid now, or `any`. Raises: FileFault."""
+def _first(lives: tuple[CertificateLife, ...]) -> CertificateLife:
+    return min(lives, key=lambda life: life.not_after)
+
+
+def _valid_lives(path: Path, pem: bytes, now: datetime, enough: Callable[[list[bool]], bool]) -> tuple[CertificateLife, ...]:
+    """The lives of the file's certificates. `enough`: whether `all` must be valid now, or `any`. Raises: FileFault."""
     try:
         lives = certificate_lives(pem)
     except ValueError as fault:
@@ -70,7 +79,7 @@ def _life(path: Path, pem: bytes, now: datetime, enough: Callable[[list[bool]], 
     if not enough([life.not_before <= now < life.not_after for life in lives]):
         spans = ", ".join(f"from {life.not_before:%Y-%m-%dT%H:%MZ} to {life.not_after:%Y-%m-%dT%H:%MZ}" for life in lives[:4])
         raise FileFault(f"{path}: is not valid now, but {spans}")
-    return min(lives, key=lambda life: life.not_after)
+    return lives
 
 
 class GrpcTls:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,8 +20,21 @@ WARN_SHARE: Final = 3
 """A certificate of a short life is renewed late in it: it is warned of when less than a third of its life is left."""
 WARN_AGAIN: Final = timedelta(days=1)
 
+UNREADY_BEFORE: Final = timedelta(minutes=5)
+"""From here to the end of a file's certificates the Region is not ready: callers are led elsewhere while connections still hold."""
+
 Certificates = Callable[[], Iterator[tuple[str, str, CertificateLife]]]
 """(listener, "certificate" or "client_ca", life) of each one in force."""
+
+
+def certificate_troubles(ends: Iterable[tuple[str, str, datetime]], now: datetime) -> list[str]:
+    """A line for each (listener, file, end) that is nearer than five minutes, or past."""
+    lines = []
+    for listener, file, end in ends:
+        if end - now < UNREADY_BEFORE:
+            verb = "ended" if end <= now else "ends"
+            lines.append(f"{listener}.tls.{file}: {verb} at {end:%Y-%m-%dT%H:%M:%SZ}")
+    return lines
 
 
 class CertificateExpiry:

@@ -28,6 +28,8 @@ PATIENT_SECONDS: Final = 300.0
 """Bound of every other job."""
 PAUSE_SECONDS_MAX: Final = 30.0
 WATCH_SECONDS: Final = 1.0
+LIVE_SECONDS: Final = 30.0
+"""A supervisor that has looked at nothing for so long is dead, whatever else still answers."""
 
 
 class Wake:
@@ -113,6 +115,7 @@ class Supervisor:
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._stopping = False
+        self._looked_at = clock.monotonic()
         self._log = structlog.get_logger("meridian.supervisor")
 
     def run(self, job: Job) -> None:
@@ -139,7 +142,7 @@ class Supervisor:
 
     def look(self) -> None:
         """End the Region where a fault has lasted for its job's bound."""
-        now = self._clock.monotonic()
+        now = self._looked_at = self._clock.monotonic()
         for standing in self._standings.values():
             if standing.fault and standing.is_late(now):
                 self._end(f"{standing.job.name} has failed for {standing.job.bound_seconds:g} s: {standing.reason}")
@@ -150,6 +153,13 @@ class Supervisor:
         late = [s for s in self._standings.values() if s.is_late(now)]
         lines = [f"{s.job.name}: no good round for {now - s.good_at:.0f} s{f' ({s.reason})' if s.reason else ''}" for s in late]
         return [*lines, *([f"ending: {self._ended.result()}"] if self._ended.done() else [])]
+
+    def deaths(self) -> list[str]:
+        """Why this process does nothing by itself any more: an end that has come, or nobody who looks for one."""
+        if self._ended.done():
+            return [f"ending: {self._ended.result()}"]
+        silent = self._clock.monotonic() - self._looked_at
+        return [f"supervisor: has not looked for {silent:.0f} s"] if silent > LIVE_SECONDS else []
 
     async def ended(self) -> str:
         """Wait until the Region cannot go on; the answer is the reason."""

@@ -11,7 +11,7 @@ from tests.unit.workers.test_reloaded_files import Told
 
 from meridian.crypto.certificate_life import CertificateLife
 from meridian.ports.security_events import SecurityEvent
-from meridian.workers.certificate_expiry import CertificateExpiry
+from meridian.workers.certificate_expiry import CertificateExpiry, certificate_troubles
 from meridian.workers.clock_watch import ClockWatch
 
 START = datetime(2026, 11, 26, tzinfo=UTC)
@@ -68,3 +68,12 @@ def test_a_certificate_is_warned_of_once_a_day_until_it_is_renewed() -> None:
     assert warned(timedelta(days=351, hours=2)) == []
     assert warned(timedelta(days=352, hours=2)) == ["year"]
     assert b'meridian_certificate_expires_seconds{file="certificate",listener="year"} 1.1' in generate_latest(registry)
+
+
+def test_five_minutes_before_its_end_a_certificate_is_a_trouble_and_after_it_too() -> None:
+    def troubles(left: timedelta) -> list[str]:
+        return certificate_troubles([("peer", "client_ca", START + left), ("grpc", "certificate", START + timedelta(days=1))], START)
+
+    assert troubles(timedelta(minutes=5)) == []
+    assert troubles(timedelta(minutes=4)) == ["peer.tls.client_ca: ends at 2026-11-26T00:04:00Z"]
+    assert troubles(timedelta(minutes=-1)) == ["peer.tls.client_ca: ended at 2026-11-25T23:59:00Z"]

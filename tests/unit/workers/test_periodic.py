@@ -204,3 +204,16 @@ def test_a_poisoned_row_waits_longer_each_time_and_is_named() -> None:
     assert not aside.is_waiting(("111122223333", "key-2"))
     aside.release(("111122223333", "key-1"))
     assert len(aside) == 0
+
+
+def test_a_supervisor_that_looks_no_more_is_dead_and_one_that_looks_is_not() -> None:
+    async def run() -> None:
+        stage = Stage(until=1000.0)
+        stage.time.seconds = 29.0
+        assert stage.supervisor.deaths() == []
+        stage.time.seconds = 31.0
+        assert stage.supervisor.deaths() == ["supervisor: has not looked for 31 s"]
+        stage.supervisor.look()
+        assert stage.supervisor.deaths() == []
+
+    asyncio.run(run())
