@@ -102,3 +102,13 @@ class EventsOfCommand:
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:
         self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__, at=fault_at(fault))
+
+
+class UntoldEvents:
+    """Implements `ports.security_events.SecurityEvents` for commands that look and tell of what they find themselves."""
+
+    def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
+        """Nothing is told."""
+
+    def report_fault(self, fault: BaseException, *, during: str) -> None:
+        """Nothing is told."""

@@ -37,9 +37,14 @@ async def stored_identity(store: SqlStore, settings: Settings) -> RegionIdentity
         if stored is None:
             stored = RegionIdentity(settings.deployment, settings.partition, settings.region, 0, SystemClock().now())
             await uow.region.initialise(stored)
+    require_names(stored, settings)
+    return stored
+
+
+def require_names(stored: RegionIdentity, settings: Settings) -> None:
+    """Raises: ValueError if the settings name another deployment, partition or Region than the database."""
     wanted = {"deployment": settings.deployment, "partition": settings.partition, "region": settings.region}
     for name, value in wanted.items():
         if getattr(stored, name) != value:
             belongs = f"the database belongs to {name} {getattr(stored, name)}, the settings say {value}"
             raise ValueError(f"{name}: {belongs}; it is {database_name(settings.database)}")
-    return stored

@@ -13,6 +13,7 @@ Exit codes: 0 ok, 1 other failure, 2 usage, 3 setup, 4 denied, 5 not found,
 
 COMMANDS = {
     "audit": ("meridian.cli.audit", "audit"),
+    "backup": ("meridian.cli.backups", "backup"),
     "dev": ("meridian.cli.dev", "dev"),
     "envelope": ("meridian.cli.kms", "envelope"),
     "kms": ("meridian.cli.kms", "kms"),
@@ -20,6 +21,7 @@ COMMANDS = {
     "outbox": ("meridian.cli.outbox", "outbox"),
     "policy": ("meridian.cli.policy", "policy"),
     "region": ("meridian.cli.region", "region"),
+    "restore": ("meridian.cli.backups", "restore"),
     "serve": ("meridian.cli.serve", "serve"),
 }
 

@@ -182,18 +182,17 @@ def rejoin(successor: str, config: Path) -> None:
 
 @region.command()
 @CONFIG
-def restored(config: Path) -> None:
-    """Say that this Region's database comes from a backup. Run it before the Region serves.
+@click.option("--accept-loss", is_flag=True, help="Go on although the audit log tells of changes that the database does not have.")
+def restored(config: Path, accept_loss: bool) -> None:
+    """Say that this Region's database comes from a backup. Run it before the Region serves; `meridian restore` has said it already.
 
     Its multi-Region keys serve what they have; none acts as primary until every other Region has answered.
     """
-    from meridian.adapters.membership_words import note_restored
-    from meridian.bootstrap.commands import while_nobody_serves
+    from meridian.bootstrap.backups import say_restored
     from meridian.bootstrap.startup import StartupError
 
     try:
-        with while_nobody_serves(settings_or_exit(config)):
-            number = _say(config, note_restored, "")
+        number = asyncio.run(say_restored(settings_or_exit(config), accept_loss=accept_loss))
     except StartupError as fault:
         click.echo(f"nothing has changed: {fault}", err=True)
         sys.exit(SETUP)

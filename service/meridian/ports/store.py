@@ -66,6 +66,10 @@ class Keys(Protocol):
         order, those greater than `after`."""
         ...
 
+    async def list_updating(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """(account, key id) of keys whose change between Regions should have ended before this time."""
+        ...
+
 
 class KeySets(Protocol):
     """What this Region keeps about sets of related keys."""

@@ -23,13 +23,13 @@ class SqlGrants:
 
     async def find(self, grant_id: str) -> Grant | None:
         row = (await self._connection.execute(select(*G).where(G.grant_id == grant_id))).first()
-        return None if row is None else _grant(row)
+        return None if row is None else read_grant(row)
 
     async def of_principals(self, account: str, key_id: str, principals: Collection[str]) -> Sequence[Grant]:
         rows = await self._connection.execute(
             select(*G).where(G.account == account, G.key_id == key_id, G.grantee_principal.in_(principals)).order_by(G.grant_id)
         )
-        return [_grant(row) for row in rows]
+        return [read_grant(row) for row in rows]
 
     async def list(self, account: str, key_id: str, *, grantee: str, grant_id: str, after: str, limit: int) -> Sequence[Grant]:
         query = select(*G).where(G.account == account, G.key_id == key_id, G.grant_id > after)
@@ -37,11 +37,11 @@ class SqlGrants:
             query = query.where(G.grantee_principal == grantee)
         if grant_id:
             query = query.where(G.grant_id == grant_id)
-        return [_grant(row) for row in await self._connection.execute(query.order_by(G.grant_id).limit(limit))]
+        return [read_grant(row) for row in await self._connection.execute(query.order_by(G.grant_id).limit(limit))]
 
     async def list_retirable(self, retiring_principal: str, *, after: str, limit: int) -> Sequence[Grant]:
         query = select(*G).where(G.retiring_principal == retiring_principal, G.grant_id > after)
-        return [_grant(row) for row in await self._connection.execute(query.order_by(G.grant_id).limit(limit))]
+        return [read_grant(row) for row in await self._connection.execute(query.order_by(G.grant_id).limit(limit))]
 
     async def count(self, account: str, key_id: str) -> int:
         counted = select(func.count()).select_from(t.grants).where(G.account == account, G.key_id == key_id)
@@ -74,7 +74,8 @@ class SqlGrants:
         await self._connection.execute(insert(t.changes).values(account=grant.account, key_id=grant.key_id))
 
 
-def _grant(row: Row[Any]) -> Grant:
+def read_grant(row: Row[Any]) -> Grant:
+    """A grant as the database has it. Raises: one of ROW_FAULTS."""
     return Grant(
         grant_id=row.grant_id,
         account=row.account,

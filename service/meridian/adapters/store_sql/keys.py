@@ -105,6 +105,11 @@ class SqlKeys:
         page = select(due).where(tuple_(due.c.account, due.c.key_id) > after).order_by(due.c.account, due.c.key_id).limit(limit)
         return [(row.account, row.key_id) for row in await self._connection.execute(page)]
 
+    async def list_updating(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        c = t.keys.c
+        late = select(c.account, c.key_id).where(c.updating_until < before).order_by(c.account, c.key_id).limit(limit)
+        return [(row.account, row.key_id) for row in await self._connection.execute(late)]
+
     async def _name(self, *where: Any) -> tuple[str, str] | None:
         row = (await self._connection.execute(select(t.keys.c.account, t.keys.c.key_id).where(*where))).first()
         return None if row is None else (row.account, row.key_id)
@@ -123,7 +128,7 @@ class SqlKeys:
             .where(t.aliases.c.account == row.account, t.aliases.c.key_id == row.key_id)
             .order_by(t.aliases.c.alias_name)
         )
-        return _key(
+        return read_key(
             row,
             tuple((tag.tag_key, tag.tag_value) for tag in tags),
             tuple(name.alias_name for name in names),
@@ -136,7 +141,7 @@ class SqlKeys:
             .where(t.materials.c.account == account, t.materials.c.key_id == key_id)
             .order_by(t.materials.c.rotation_number, t.materials.c.material_id)
         )
-        return tuple(_material(row) for row in rows)
+        return tuple(read_material(row) for row in rows)
 
     async def _add_tags(self, key: Key) -> None:
         for tag_key, tag_value in key.tags:
@@ -216,7 +221,8 @@ def _material_values(material: KeyMaterial) -> dict[str, Any]:
     }
 
 
-def _material(row: Row[Any]) -> KeyMaterial:
+def read_material(row: Row[Any]) -> KeyMaterial:
+    """A material as the database has it. Raises: one of ROW_FAULTS."""
     return KeyMaterial(
         material_id=row.material_id,
         rotation_number=row.rotation_number,
@@ -229,7 +235,8 @@ def _material(row: Row[Any]) -> KeyMaterial:
     )
 
 
-def _key(row: Row[Any], tags: tuple[tuple[str, str], ...], aliases: tuple[str, ...], materials: tuple[KeyMaterial, ...]) -> Key:
+def read_key(row: Row[Any], tags: tuple[tuple[str, str], ...], aliases: tuple[str, ...], materials: tuple[KeyMaterial, ...]) -> Key:
+    """A key as the database has it. Raises: one of ROW_FAULTS."""
     return Key(
         partition=row.partition,
         region=row.region,

@@ -1,0 +1,144 @@
+"""Whole copies of a SQLite database, made while others write to it; and putting one in the database's place.
+
+A file that is copied by itself lacks whatever still stands in the journal beside it, and nothing tells so. A copy made here is one file,
+as of one moment, and says in its header that it is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from meridian.adapters.store_sql.dialects import BUSY_TIMEOUT_MS, OWNER_ALONE, async_url
+
+WHOLE: Final = 0x4D4B4D53
+"""The header's application id of a copy that nobody has written to since."""
+JOURNALS: Final = ("-wal", "-shm")
+
+
+class CopyError(Exception):
+    """A copy cannot be made or used; the text says why, and what to do."""
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Where the database file is; None for a database that is no file. Raises: ValueError."""
+    parsed = async_url(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+
+
+def url_of(path: Path) -> str:
+    """The URL of a database file."""
+    return f"sqlite:///{path}"
+
+
+@contextlib.contextmanager
+def private_copy(source: Path, beside: Path) -> Iterator[Path]:
+    """A whole copy of a database under a name that begins with a dot, in the folder of `beside`; removed at the end with its journals.
+
+    Raises: CopyError, OSError.
+    """
+    partial = beside.with_name(f".{beside.name}.partial")
+    _remove(partial)
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ALONE))
+        _copy(source, partial)
+        yield partial
+    finally:
+        _remove(partial)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise CopyError(f"there is no file {source}")
+    try:
+        # Not `immutable`: a journal beside the source is part of it. All pages at once are one moment, and nobody waits for it.
+        with _opened(source, "ro") as here, _opened(target, "rw") as there:
+            here.backup(there, pages=-1)
+            (verdict,) = there.execute("pragma quick_check(1)").fetchone()
+    except sqlite3.Error as fault:
+        raise CopyError(f"{source} cannot be copied: {fault}") from fault
+    if verdict != "ok":
+        raise CopyError(f"{source} is damaged: {verdict}")
+
+
+def is_marked_whole(path: Path) -> bool:
+    """Whether this file is a copy that `mark_whole` was said of, and not any file that was copied by itself."""
+    with contextlib.suppress(sqlite3.Error), _opened(path, "ro") as database:
+        return bool(database.execute("pragma application_id").fetchone() == (WHOLE,))
+    return False
+
+
+def mark(path: Path, *, whole: bool) -> None:
+    """Make the database one file without journals, durable, and say in its header whether it is a whole copy. Raises: CopyError."""
+    try:
+        with _opened(path, "rw") as database:
+            database.execute("pragma journal_mode = delete")
+            database.execute(f"pragma application_id = {WHOLE if whole else 0}")
+    except sqlite3.Error as fault:
+        raise CopyError(f"{path} cannot be written: {fault}") from fault
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Give a finished file its name, which nothing else has. Raises: FileExistsError, OSError."""
+    os.link(partial, path)
+    _sync_folder(path)
+
+
+def replace_database(partial: Path, path: Path, now: datetime) -> Path | None:
+    """Put a finished file in the database's place, at once; what was there is kept beside it, under the name that is answered.
+
+    Raises: CopyError if anybody has the database open; OSError.
+    """
+    if not path.exists():
+        partial.replace(path)
+        _sync_folder(path)
+        return None
+    kept = path.with_name(f"{path.name}.before-restore-{now:%Y%m%dT%H%M%S.%fZ}")
+    _take_in_journals(path)
+    for suffix in JOURNALS:  # left where the database is too damaged to take them in; beside the new one they would change it
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{kept}{suffix}")
+    os.link(path, kept)
+    partial.replace(path)
+    _sync_folder(path)
+    return kept
+
+
+def _take_in_journals(path: Path) -> None:
+    """Make the present database one file. It cannot be done while any process has it open. Raises: CopyError."""
+    try:
+        with _opened(path, "rw") as database:
+            database.execute("pragma journal_mode = delete")
+    except sqlite3.OperationalError as fault:
+        if fault.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise CopyError(f"{path} is in use: stop every process of the Region first") from fault
+    except sqlite3.DatabaseError:
+        return  # what is there is no sound database: the reason to restore one
+
+
+@contextlib.contextmanager
+def _opened(path: Path, mode: Literal["ro", "rw"]) -> Iterator[sqlite3.Connection]:
+    """A file that is not there is not made."""
+    database = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+    with contextlib.closing(database):
+        yield database
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-journal", *JOURNALS):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,74 @@
+"""`meridian backup` and `meridian restore`: a Region's database, whole, in one file."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from meridian.cli.exit_codes import SETUP
+from meridian.cli.serve import settings_or_exit
+
+if TYPE_CHECKING:
+    from meridian.adapters.store_sql.row_survey import Survey
+
+CONFIG = click.option("--config", required=True, type=click.Path(path_type=Path))
+NAMED_MAX = 100
+
+
+@click.command()
+@CONFIG
+@click.option("--to", "to", required=True, type=click.Path(path_type=Path), help="A new file; nothing is overwritten.")
+def backup(config: Path, to: Path) -> None:
+    """Copy a Region's SQLite database into one new file of mode 0600, as of one moment, while the Region serves.
+
+    Every wrapped row of the copy is opened with the Region's seal; those that do not open are named. Keep the seal elsewhere: either
+    alone opens nothing. For PostgreSQL it says what to use.
+    """
+    from meridian.bootstrap.backups import back_up
+    from meridian.bootstrap.startup import StartupError
+
+    try:
+        found = asyncio.run(back_up(settings_or_exit(config), to))
+    except StartupError as fault:
+        click.echo(f"no backup was made: {fault}", err=True)
+        sys.exit(SETUP)
+    _tell_rows(found)
+    click.echo(f"backup {to}: {found.opened} wrapped rows open, {len(found.faults) + found.unnamed} do not")
+
+
+@click.command()
+@CONFIG
+@click.option("--from", "source", required=True, type=click.Path(path_type=Path), help="A file that `meridian backup` made.")
+@click.option("--accept-loss", is_flag=True, help="Use a copy of another making, although the audit log tells of changes after it.")
+def restore(config: Path, source: Path, accept_loss: bool) -> None:
+    """Put a backup in the place of a Region's SQLite database, while no process of the Region runs.
+
+    What was there is kept beside it. The Region begins a new incarnation, as `meridian region restored` says: its multi-Region keys
+    serve what they have, and none acts as primary until every other Region has answered.
+    """
+    from meridian.bootstrap.backups import restore as put_back
+    from meridian.bootstrap.startup import StartupError
+
+    try:
+        done = asyncio.run(put_back(settings_or_exit(config), source, accept_loss=accept_loss))
+    except StartupError as fault:
+        click.echo(f"nothing has changed: {fault}", err=True)
+        sys.exit(SETUP)
+    _tell_rows(done.rows)
+    if done.kept is not None:
+        click.echo(f"what was there is {done.kept}")
+    if done.lost.changes:
+        click.echo(f"lost: {done.lost.changes} changes that the audit log tells of, the last at {done.lost.newest}", err=True)
+    click.echo(f"restored, incarnation {done.incarnation}: {done.rows.opened} wrapped rows open; start the Region")
+
+
+def _tell_rows(found: Survey) -> None:
+    for fault in found.faults[:NAMED_MAX]:
+        click.echo(f"{fault.table} {fault.name}: {fault.why}", err=True)
+    more = len(found.faults) + found.unnamed - NAMED_MAX
+    if more > 0:
+        click.echo(f"{more} more; `meridian region doctor --rows` names them", err=True)
