@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from meridian.cli.exit_codes import OTHER, SETUP
+from meridian.cli.region_doctor import doctor
 from meridian.cli.serve import settings_or_exit
 from meridian.domain.multi_region import OperatorWord
 from meridian.ports.entropy import Entropy
@@ -28,6 +29,9 @@ WAIT = click.option("--wait", default=30.0, show_default=True, metavar="SECONDS"
 @click.group()
 def region() -> None:
     """Administer a Region."""
+
+
+region.add_command(doctor)
 
 
 @region.command()

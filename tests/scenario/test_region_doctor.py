@@ -1,0 +1,119 @@
+"""`meridian region doctor` finds what is wrong, says what can be done, and shows no secret."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.deployment import HOME, Deployment
+
+from meridian.cli.exit_codes import OK, OTHER, SETUP
+
+SPOILT = "sealed_bytes = cast(substr(sealed_bytes, 1, 40) || zeroblob(40) as blob)"
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path_factory.mktemp("doctor"), [HOME]).prepare()
+    try:
+        deployment.start()
+        with deployment.client() as alice:
+            for _ in range(4):
+                alice.create_key()
+        yield deployment
+    finally:
+        deployment.stop_all()
+
+
+def examine(region: Deployment, *words: str, code: int) -> list[dict[str, str]]:
+    settings = str(region.place(HOME).settings)
+    command = [sys.executable, "-m", "meridian", "region", "doctor", "--config", settings, "-o", "json", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    seal = (region.place(HOME).folder / "seal").read_bytes() if (region.place(HOME).folder / "seal").exists() else b"-"
+    assert seal.hex() not in done.stdout
+    found: list[dict[str, str]] = json.loads(done.stdout) if code != SETUP else []
+    assert all(set(each) == {"what", "subject", "why", "do"} and each["do"] for each in found)
+    return found
+
+
+def change(region: Deployment, statement: str, *values: object) -> None:
+    with sqlite3.connect(region.place(HOME).folder / "region.sqlite3", timeout=20) as database:
+        assert database.execute(statement, values).rowcount >= 1
+    database.close()
+
+
+def subjects(found: list[dict[str, str]], what: str) -> list[str]:
+    return [each["subject"] for each in found if each["what"] == what]
+
+
+def test_a_sound_region_that_serves_has_nothing(region: Deployment) -> None:
+    region.wait_until(lambda: region.metrics(HOME)['meridian_job_rounds_total{job="audit shipping"}'] > 1)
+    assert examine(region, "--rows", code=OK) == []
+
+
+def test_rows_that_do_not_open_or_cannot_be_read_are_named_with_what_to_do(region: Deployment) -> None:
+    with region.client() as alice:
+        spoilt, unread, used = (alice.create_key().key_metadata.key_id for _ in range(3))
+    change(region, f"update materials set {SPOILT} where key_id = ?", spoilt)  # noqa: S608 - words of this test
+    change(region, "update keys set key_spec = 'ROT13' where key_id = ?", unread)
+    change(region, "update keys set created_at = 'once' where key_id = ?", used)
+    found = examine(region, "--rows", code=OTHER)
+    rows = {each["subject"]: each["why"] for each in found if each["what"] == "row"}
+    assert any(subject.startswith("materials ") and spoilt in subject and "does not open" in why for subject, why in rows.items())
+    assert any(subject.startswith("keys ") and unread in subject and "ValueError" in why for subject, why in rows.items())
+    assert any(subject.startswith("keys ") and used in subject and "cannot be read" in why for subject, why in rows.items())
+    assert all("meridian restore" in each["do"] for each in found if each["what"] == "row")
+    assert subjects(examine(region, code=OK), "row") == [], "rows are read only when asked"
+    change(region, "update keys set created_at = 1, key_spec = 'SYMMETRIC_DEFAULT' where key_id in (?, ?)", unread, used)
+
+
+def test_rows_that_a_job_has_set_aside_are_told(region: Deployment) -> None:
+    with region.client() as alice:
+        due = alice.create_key().key_metadata.key_id
+    change(region, "update keys set key_spec = 'ROT13', state = 'PendingDeletion', deletion_at = created_at where key_id = ?", due)
+    region.wait_until(lambda: region.metrics(HOME)['meridian_rows_set_aside{job="key schedule"}'] == 1)
+    assert subjects(examine(region, code=OTHER), "rows") == ["key schedule"]
+    change(region, "delete from keys where key_id = ?", due)
+
+
+def test_what_waits_is_told_where_nobody_serves(region: Deployment) -> None:
+    region.stop(HOME)
+    change(region, "insert into audit_events (event_id, body) values ('e', x'7b7d')")
+    change(region, "update keys set updating_until = 1 where key_id = (select min(key_id) from keys)")
+    values = "'set_state', 'eu-west-1', '111122223333', 'mrk-1', 'r', 1, 7, 1, '', null, 'no answer', 1"
+    change(region, f"insert into outbox values ({values})")  # noqa: S608 - words of this test
+    change(region, "insert into audit_streams select 999, 'later', replica, 9e15, 5, head_hash, 0, 0 from audit_streams limit 1")
+    found = examine(region, code=OTHER)
+    assert {each["what"] for each in found} == {"audit events", "deliveries", "key", "clock", "audit directory"}
+    assert [each["why"] for each in found if each["what"] == "deliveries"] == ["waiting since 1970-01-01T00:00:00Z: no answer"]
+    for table in ("audit_events where event_id = 'e'", "outbox", "audit_streams where stream = 'later'"):
+        change(region, f"delete from {table}")  # noqa: S608 - words of this test
+    change(region, "update keys set updating_until = null")
+
+
+def test_seals_schema_directory_and_database_are_looked_at(region: Deployment) -> None:
+    folder = region.place(HOME).folder
+
+    def away(name: str) -> Path:
+        path: Path = (folder / name).rename(folder / "away")
+        return path
+
+    moved = away("seal")
+    assert subjects(examine(region, code=OTHER), "seal") == ["file"]
+    moved.rename(folder / "seal")
+    moved = away("audit")
+    assert subjects(examine(region, code=OTHER), "audit directory") == [str(folder / "audit")]
+    moved.rename(folder / "audit")
+    before = sqlite3.connect(folder / "region.sqlite3").execute("select version_num from alembic_version").fetchone()[0]
+    change(region, "update alembic_version set version_num = '9999'")
+    assert subjects(examine(region, code=OTHER), "schema") == ["database"]
+    change(region, "update alembic_version set version_num = ?", before)
+    moved = away("region.sqlite3")
+    examine(region, code=SETUP)
+    moved.rename(folder / "region.sqlite3")
