@@ -1,4 +1,4 @@
-"""Rows that nobody can need any more: old changes of the feed, and old messages of other Regions."""
+"""Rows that nobody can need any more: old changes of the feed, old messages of other Regions, wrapping keys whose token has expired."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class PruneWorker:
     async def prune(self) -> bool:
         """Remove what is past its end; true where there is more. Raises: StoreUnavailable."""
         async with self._store.transaction() as uow:
-            oldest = await uow.region.now() - timedelta(seconds=self._limits.inbox_days * self._limits.day_seconds)
+            now = await uow.region.now()
+            oldest = now - timedelta(seconds=self._limits.inbox_days * self._limits.day_seconds)
+            await uow.import_keys.delete_expired(now=now)
             await uow.region.prune_changes(keep=self._limits.change_feed_rows)
             return await uow.inbox.prune(before=oldest, limit=ROWS_PER_LOOK) == ROWS_PER_LOOK
