@@ -127,13 +127,17 @@ def outbox(crowd: Crowd) -> None:
             alice.rotate_key_on_demand(key_id=key_id)
     waiting = "select key_id from outbox where kind = 'set_state'"
     crowd.regions.wait_until(lambda: len(crowd.read(HOME, waiting)) == HUNDRED)
-    crowd.change(HOME, "update outbox set created_at = 'once' where key_id = ?", crowd.keys[3])
-    crowd.regions.start(AWAY)
+    spoil = f"update outbox set created_at = 'once' where key_id = '{crowd.keys[3]}'"
     # Comparing puts the same intention anew, and so a sound row in the place of the poisoned one.
-    crowd.regions.wait_until(lambda: crowd.read(HOME, waiting) in ([], [(crowd.keys[3],)]), seconds=60)
+    crowd.read(HOME, f"create trigger poison after insert on outbox begin {spoil}; end")
+    crowd.change(HOME, spoil)
+    crowd.regions.start(AWAY)
+    delivered = "select key_id from materials group by key_id having count(*) > 1"
+    crowd.regions.wait_until(lambda: len(crowd.read(AWAY, delivered)) >= HUNDRED - 1, seconds=120)
     log = crowd.regions.place(HOME).folder / "log"
     told = [line for line in log.read_text().splitlines() if '"row set aside"' in line and '"job": "outbox"' in line]
     assert told
+    crowd.read(HOME, "drop trigger poison")
     assert all(crowd.keys[3] in line for line in told)
     assert crowd.job_is_well(HOME, f"outbox {AWAY}")
 
@@ -147,8 +151,9 @@ def reservations(crowd: Crowd) -> None:
     crowd.change(AWAY, f"insert into key_sets ({', '.join(columns)}) select {made} from key_sets where status = 'live' limit {HUNDRED}")
     (poisoned,) = crowd.read(AWAY, "select key_id from key_sets where status = 'reserved' limit 1")[0]
     crowd.change(AWAY, "update key_sets set refused_serials = '{' where key_id = ?", poisoned)
-    left = "select key_id from key_sets where status = 'reserved'"
-    crowd.regions.wait_until(lambda: crowd.read(AWAY, left) == [(poisoned,)], seconds=60)
+    # The Region that they name has prepared none of them: it is asked about each, and says so; the place stays, and is asked about later.
+    unasked = "select key_id from key_sets where status = 'reserved' and reserved_at = 0"
+    crowd.regions.wait_until(lambda: crowd.read(AWAY, unasked) == [(poisoned,)], seconds=60)
     assert crowd.set_aside(AWAY, "reservations") == 1
     assert crowd.job_is_well(AWAY, "reservations")
     crowd.change(AWAY, "delete from key_sets where key_id like '%aaa'")
@@ -207,10 +212,12 @@ def rewrap(crowd: Crowd) -> None:
     several = crowd.read(HOME, "select key_id from materials group by key_id having count(*) > 1 limit 1")[0][0]
     first = "row_version = 1 and material_id = (select min(material_id) from materials where key_id = ?)"
     crowd.change(HOME, f"update materials set {spoilt} where key_id = ? and {first}", several, several)
+    crowd.regions.stop(HOME)  # what it has in memory would mend the row
+    crowd.regions.start(HOME)
     _turn(crowd, "rotate-kek")
     others = f"select 1 from materials where {UNDER} = 1 and length(sealed_bytes) > 0"
     crowd.regions.wait_until(lambda: len(crowd.read(HOME, others)) == 1, seconds=60)
-    assert crowd.set_aside(HOME, "rewrap") == 1
+    crowd.regions.wait_until(lambda: crowd.set_aside(HOME, "rewrap") == 1)
     crowd.regions.wait_until(lambda: not crowd.read(HOME, f"select 1 from secrets where {UNDER} = 1"))
     assert crowd.job_is_well(HOME, "rewrap")
     assert crowd.read(HOME, "select count(*) from keks") == [(2,)], "a row that was set aside may still need it"
