@@ -94,11 +94,15 @@ def test_a_backup_is_one_private_file_that_overwrites_nothing(region: Deployment
 def test_what_was_acknowledged_before_the_backup_is_there_after_the_restore(region: Deployment, backup: tuple[Path, list[bytes]]) -> None:
     to, blobs = backup
     folder = database(region).parent
-    for path in folder.glob("region.sqlite3*"):
-        path.unlink()
+    (folder / "region.sqlite3").unlink()
+    journal = folder / "region.sqlite3-wal"
+    journal.write_bytes(b"of the database that was there")
     told = meridian(region, "restore", "--from", str(to))
     assert "incarnation 1" in told
     assert "lost: " in told, "the keys of the other thread that came after it"
+    assert not journal.exists(), "it would have changed the new database"
+    (kept,) = folder.glob("region.sqlite3.before-restore-*-wal")
+    kept.unlink()
     assert [path.name for path in folder.glob("*region.sqlite3*")] == ["region.sqlite3"]
     require_blobs(region, blobs)
     assert any(record["eventName"] == "RestoreRegion" for record in region.audit(HOME))
@@ -127,6 +131,17 @@ def test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy(region: Depl
     try:
         assert "older than the audit log" in meridian(region, "region", "restored", code=SETUP)
         assert "incarnation" in meridian(region, "region", "restored", "--accept-loss")
+    finally:
+        shutil.copy(region.root / "sound", database(region))
+
+
+def test_a_backup_that_is_in_use_as_a_database_counts_as_a_whole_copy_no_more(region: Deployment, backup: tuple[Path, list[bytes]]) -> None:
+    shutil.copy(database(region), region.root / "sound")
+    try:
+        shutil.copy(backup[0], database(region))
+        assert "incarnation" in meridian(region, "region", "restored"), "a whole copy that was put there by hand"
+        shutil.copy(database(region), region.root / "used")
+        assert "older than the audit log" in meridian(region, "restore", "--from", str(region.root / "used"), code=SETUP)
     finally:
         shutil.copy(region.root / "sound", database(region))
 

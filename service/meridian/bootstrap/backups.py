@@ -104,17 +104,16 @@ async def say_restored(settings: Settings, *, accept_loss: bool) -> int:
     with _telling(), while_nobody_serves(settings):
         await require_current(settings.database)
         path = sqlite_path(settings.database)
+        is_whole = path is not None and is_marked_whole(path)  # looked at before the store takes it into use
         store = SqlStore.connect(settings.database)
         try:
             async with store.reading() as uow:
                 await _open_keyring(uow, settings)
                 lost = await _lost_with(uow, settings)
-            _require_accepted(lost, is_whole=path is not None and is_marked_whole(path), accept_loss=accept_loss)
+            _require_accepted(lost, is_whole=is_whole, accept_loss=accept_loss)
             incarnation = await note_restored(store, OsEntropy(), "")
         finally:
             await store.close()
-        if path is not None and is_marked_whole(path):
-            mark(path, whole=False)
         return incarnation
 
 

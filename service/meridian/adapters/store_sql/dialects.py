@@ -43,6 +43,8 @@ PARAMETERS: Final = frozenset(
     }
 )
 """What may stand behind `?` in a URL of PostgreSQL: its driver takes it as a text, and it is not set here. A password there is shown."""
+WHOLE_COPY: Final = 0x4D4B4D53
+"""The application id in the header of a SQLite file that is a whole copy; a database that is in use has none."""
 
 
 def async_url(url: str) -> URL:
@@ -120,6 +122,9 @@ def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
             cursor.execute(f"PRAGMA {pragma}")
+        cursor.execute("PRAGMA application_id")
+        if tuple(cursor.fetchone()) == (WHOLE_COPY,):
+            cursor.execute("PRAGMA application_id = 0")  # a copy of this file alone would be whole no more
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")

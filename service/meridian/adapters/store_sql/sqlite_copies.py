@@ -1,7 +1,7 @@
 """Whole copies of a SQLite database, made while others write to it; and putting one in the database's place.
 
 A file that is copied by itself lacks whatever still stands in the journal beside it, and nothing tells so. A copy made here is one file,
-as of one moment, and says in its header that it is whole.
+as of one moment, and says in its header that it is whole, until somebody uses it as a database.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from meridian.adapters.store_sql.dialects import BUSY_TIMEOUT_MS, OWNER_ALONE, async_url
+from meridian.adapters.store_sql.dialects import BUSY_TIMEOUT_MS, OWNER_ALONE, WHOLE_COPY, async_url
 
-WHOLE: Final = 0x4D4B4D53
-"""The header's application id of a copy that nobody has written to since."""
 JOURNALS: Final = ("-wal", "-shm")
 
 
@@ -69,7 +67,7 @@ def _copy(source: Path, target: Path) -> None:
 def is_marked_whole(path: Path) -> bool:
     """Whether this file is a copy that `mark_whole` was said of, and not any file that was copied by itself."""
     with contextlib.suppress(sqlite3.Error), _opened(path, "ro") as database:
-        return bool(database.execute("pragma application_id").fetchone() == (WHOLE,))
+        return bool(database.execute("pragma application_id").fetchone() == (WHOLE_COPY,))
     return False
 
 
@@ -78,7 +76,7 @@ def mark(path: Path, *, whole: bool) -> None:
     try:
         with _opened(path, "rw") as database:
             database.execute("pragma journal_mode = delete")
-            database.execute(f"pragma application_id = {WHOLE if whole else 0}")
+            database.execute(f"pragma application_id = {WHOLE_COPY if whole else 0}")
     except sqlite3.Error as fault:
         raise CopyError(f"{path} cannot be written: {fault}") from fault
     with path.open("rb") as file:
@@ -96,19 +94,18 @@ def replace_database(partial: Path, path: Path, now: datetime) -> Path | None:
 
     Raises: CopyError if anybody has the database open; OSError.
     """
-    if not path.exists():
-        partial.replace(path)
-        _sync_folder(path)
-        return None
     kept = path.with_name(f"{path.name}.before-restore-{now:%Y%m%dT%H%M%S.%fZ}")
-    _take_in_journals(path)
-    for suffix in JOURNALS:  # left where the database is too damaged to take them in; beside the new one they would change it
+    is_there = path.exists()
+    if is_there:
+        _take_in_journals(path)
+    for suffix in JOURNALS:  # left where the database is gone, or too damaged to take them in; beside the new one they would change it
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{kept}{suffix}")
-    os.link(path, kept)
+    if is_there:
+        os.link(path, kept)
     partial.replace(path)
     _sync_folder(path)
-    return kept
+    return kept if is_there else None
 
 
 def _take_in_journals(path: Path) -> None:
