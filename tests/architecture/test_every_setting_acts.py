@@ -32,6 +32,7 @@ TURN, AUDIT = "scenario/test_key_hierarchy_turns.py::", "contract/test_audit.py:
 HEAVY = "scenario/test_limits_of_heavy_work_act.py::"
 KIT, OPTIONS, COMMANDS = "unit/policy_kit/", "unit/policy_kit/test_options_act.py::", "scenario/test_command_options_act.py::"
 LOST = "scenario/test_lost_and_restored_regions.py::"
+BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
 
@@ -191,6 +192,12 @@ CLI: dict[str, str] = {
     "policy test --junit": KIT + "test_suites.py::test_junit_tells_each_cell",
     "policy test --watch": KIT + "test_suites.py::test_watch_runs_again_after_a_change_until_it_is_ended",
     "policy validate --notes": OPTIONS + "test_validate_tells_notes_where_they_are_wanted",
+    "backup --to": BACKUP + "test_a_backup_is_one_private_file_that_overwrites_nothing",
+    "restore --from": BACKUP + "test_another_file_is_refused_and_nothing_changes",
+    "restore --accept-loss": BACKUP + "test_what_was_there_is_kept_beside_it_and_can_be_restored_itself",
+    "region doctor --rows": DOCTOR + "test_rows_that_do_not_open_or_cannot_be_read_are_named_with_what_to_do",
+    "region doctor --output": DOCTOR + "test_a_sound_region_that_serves_has_nothing",
+    "region restored --accept-loss": BACKUP + "test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy",
     "region lost --successor": LOST + "*",
     "region --wait": LOST + "*",
     "serve --allow-file-seal": HOLE,

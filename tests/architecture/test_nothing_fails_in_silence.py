@@ -24,6 +24,7 @@ ELSEWHERE = {
     "transport/grpc_interceptor.py edge": "_refusal_of reports all but cancellation and the end of the call's time",
     "pipeline/undisclosed.py __call__": "_hide raises it or reports it",
     "pipeline/undisclosed.py _finish": "the same; the end of a call's time is no fault",
+    "workers/rewrap.py _moved": "_move_key raises it again, once the other materials of the key have moved",
     "pipeline/builder.py _attempt": "what was built, or why it was not, goes to whoever waits for it",
 }
 """THE table of handlers that neither raise nor report by themselves, each with the reason."""

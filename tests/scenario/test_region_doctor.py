@@ -32,7 +32,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 def examine(region: Deployment, *words: str, code: int) -> list[dict[str, str]]:
     settings = str(region.place(HOME).settings)
-    command = [sys.executable, "-m", "meridian", "region", "doctor", "--config", settings, "-o", "json", *words]
+    command = [sys.executable, "-m", "meridian", "region", "doctor", "--config", settings, "--output", "json", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     seal = (region.place(HOME).folder / "seal").read_bytes() if (region.place(HOME).folder / "seal").exists() else b"-"
@@ -55,6 +55,8 @@ def subjects(found: list[dict[str, str]], what: str) -> list[str]:
 def test_a_sound_region_that_serves_has_nothing(region: Deployment) -> None:
     region.wait_until(lambda: region.metrics(HOME)['meridian_job_rounds_total{job="audit shipping"}'] > 1)
     assert examine(region, "--rows", code=OK) == []
+    command = [sys.executable, "-m", "meridian", "region", "doctor", "--config", str(region.place(HOME).settings), "--output", "table"]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == "nothing was found\n"
 
 
 def test_rows_that_do_not_open_or_cannot_be_read_are_named_with_what_to_do(region: Deployment) -> None:
