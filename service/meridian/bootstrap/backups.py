@@ -65,7 +65,8 @@ async def back_up(settings: Settings, to: Path) -> Survey:
         path = _database_file(settings)
         if to.exists():
             raise CopyError(f"{to} is there, and a backup overwrites nothing: give another name")
-        await require_current(settings.database)
+        with naming("database"):
+            await require_current(settings.database)
         with private_copy(path, to) as partial:
             found = await _check(url_of(partial), settings)
             mark(partial, whole=True)
@@ -102,7 +103,8 @@ async def restore(settings: Settings, source: Path, *, accept_loss: bool) -> Res
 async def say_restored(settings: Settings, *, accept_loss: bool) -> int:
     """The database that is in its place now comes from a backup; the answer is the new incarnation. Raises: StartupError."""
     with _telling(), while_nobody_serves(settings):
-        await require_current(settings.database)
+        with naming("database"):
+            await require_current(settings.database)
         path = sqlite_path(settings.database)
         is_whole = path is not None and is_marked_whole(path)  # looked at before the store takes it into use
         store = SqlStore.connect(settings.database)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meridian.cli.exit_codes import SETUP
+from meridian.cli.new_files import NewFile
 from meridian.cli.serve import settings_or_exit
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ NAMED_MAX = 100
 
 @click.command()
 @CONFIG
-@click.option("--to", "to", required=True, type=click.Path(path_type=Path), help="A new file; nothing is overwritten.")
+@click.option("--to", "to", required=True, type=NewFile(), help="A new file; nothing is overwritten.")
 def backup(config: Path, to: Path) -> None:
     """Copy a Region's SQLite database into one new file of mode 0600, as of one moment, while the Region serves.
 

@@ -16,18 +16,26 @@ from meridian.cli.exit_codes import SETUP
 from meridian.cli.main import main
 
 ABOUT = {"lost": ["eu-west-1", "--successor", "us-east-1"], "serve": ["--allow-file-seal"], "verify": ["--against-db"]}
+OTHERWISE = {
+    ("restore",): "what is in the database's place may be unsound: the reason to restore one",
+    ("region", "doctor"): "it finds what is wrong with a database, which is no failure of its own",
+}
 REGION_NAMED = ("found", "takeover", "detach", "take-back", "rejoin")
 
 
 def with_settings() -> list[tuple[str, ...]]:
     """Commands with `--config`."""
-    found = [path for path, command in commands(main) if any(p.name == "config" for p in command.params)]
+    found = [path for path, command in commands(main) if any(p.name == "config" for p in command.params) and path not in OTHERWISE]
     assert {("outbox", "list"), ("audit", "verify")} <= set(found)
     return found
 
 
 def arguments_of(path: tuple[str, ...], settings: Path) -> list[str]:
-    about = ABOUT.get(path[-1], ["eu-west-1"] if path[-1] in REGION_NAMED else [])
+    about = (
+        ["--to", str(settings.with_name("copy"))]
+        if path == ("backup",)
+        else ABOUT.get(path[-1], ["eu-west-1"] if path[-1] in REGION_NAMED else [])
+    )
     return [*path, "--config", str(settings), *about]
 
 
@@ -66,5 +74,5 @@ def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(tmp_path: Path, 
 
 
 def test_every_command_with_settings_is_walked() -> None:
-    assert {path[0] for path in with_settings()} == {"audit", "migrate", "outbox", "region", "serve"}
+    assert {path[0] for path in with_settings()} == {"audit", "backup", "migrate", "outbox", "region", "serve"}
     assert all(isinstance(command, click.Command) for _, command in commands(main))

@@ -19,7 +19,7 @@ from meridian.cli.dev_files import DevFolder
 from meridian.cli.exit_codes import INCOMPLETE, OTHER, SETUP, USAGE
 from meridian.cli.main import main
 
-WRITTEN = {"out", "svg", "junit", "target"}
+WRITTEN = {"out", "svg", "junit", "target", "to"}
 """Parameters that name what is written."""
 MADE = {("dev", "data")}
 """Folders that are made where there is none: what stands in their place is a mistake."""
