@@ -24,11 +24,12 @@ from meridian.settings import load_settings
 
 @dataclass
 class Twins:
-    """A Region's first process, and the port of its second."""
+    """A Region's first process, and its second."""
 
     deployment: Deployment
     port: int
     audit: Path
+    process: subprocess.Popen[bytes]
 
     @contextlib.contextmanager
     def second(self, caller: str) -> Iterator[Client]:
@@ -36,9 +37,20 @@ class Twins:
         with Client(Endpoint(f"{HOST}:{self.port}", own.ca, own.certificate, own.private_key)) as client:
             yield client
 
-    def events(self, name: str) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, Any]]:
+        """What both have written."""
         other = [json.loads(line) for path in self.audit.glob("*.jsonl") for line in path.read_text().splitlines()]
-        return [r for r in [*self.deployment.audit(HOME), *other] if r["eventName"] == name]
+        return [*self.deployment.audit(HOME), *other]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return [r for r in self.records() if r["eventName"] == name]
+
+    def verify_audit(self) -> subprocess.CompletedProcess[str]:
+        """`meridian audit verify` of both logs, against their database."""
+        place = self.deployment.place(HOME)
+        command = [sys.executable, "-m", "meridian", "audit", "verify", "--against-db", "--config", str(place.settings)]
+        command += [str(place.folder / "audit"), str(self.audit)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @contextlib.contextmanager
@@ -64,7 +76,7 @@ def two_processes(folder: Path, postgresql_server: str, added: str) -> Iterator[
             second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         assert second.stdout is not None
         assert second.stdout.readline().startswith(b"ready"), (place.folder / "log-2").read_text()
-        yield Twins(deployment, first, audit)
+        yield Twins(deployment, first, audit, second)
     finally:
         if second is not None:
             second.terminate()

@@ -50,7 +50,7 @@ async def test_a_committed_change_is_written_to_a_disk_that_filled_up_meanwhile(
     with pytest.raises(DependencyTimeoutException):
         for n in range(64):  # whoever promised nothing may use what is free, and nothing of what is set aside
             await stream.append(record(n, padding="x" * 4000))
-    await stream.append_change(record(99, "CreateKey", padding="x" * 15_000))
+    await stream.append_change(record(99, "CreateKey", padding="x" * 15_000, eventID="e"), is_promised=True)
     stream.release()
     with pytest.raises(DependencyTimeoutException):
         for _ in range(64):
@@ -76,7 +76,7 @@ async def test_a_refused_reservation_holds_nothing(disk: Path) -> None:
     for _ in range(8):
         await stream.reserve()
     for n in range(8):
-        await stream.append_change(record(n))
+        await stream.append_change(record(n, eventID="e"), is_promised=True)
         stream.release()
     await stream.close()
 

@@ -20,6 +20,7 @@ from meridian.audit.keys import AuditKeys, AuditKeysError
 from meridian.crypto import ecdsa
 from meridian.domain.key import KeyState
 from meridian.engine.seals import FileSeal, SealError
+from meridian.ports.audit_events import NOBODY
 from meridian.ports.audit_streams import StreamHead
 from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import KeyUse, RegionIdentity
@@ -56,7 +57,7 @@ async def test_evidence_is_everything_that_records_must_tell_of(store: SqlStore)
     await insert(store, *[key(each) for each in ids], key(KEY_ID, "444455556666", state=KeyState.PENDING_DELETION))
     async with store.transaction() as uow:
         await uow.audit_streams.open("s1", "r", now=NOW)
-        await uow.audit_events.insert("waiting", b"{}")
+        await uow.audit_events.insert("waiting", b"{}", owner=NOBODY)
         await uow.key_usage.write([KeyUse(ACCOUNT, ids[1], "Encrypt", NOW, "used", "request")])
     async with store.reading() as uow:
         evidence = await read_evidence(uow)
@@ -98,6 +99,8 @@ async def test_an_audit_key_is_handed_over_by_its_signature_and_the_old_one_dest
         elsewhere.following(keys.keys)
     async with store.reading() as uow:
         assert [row.secret_id for row in await uow.keyring.secrets(AUDIT_KEY)] == [newest.key.fingerprint]
-        events = [body for _, body in await uow.audit_events.pending(limit=10)]
+    async with store.transaction() as uow:
+        await uow.audit_events.claim("s", limit=10)
+        events = [event.body for event in await uow.audit_events.read(await uow.audit_events.held("s", are_steady=True))]
     assert sum(b'"RotateAuditKey"' in body for body in events) == 2
     await store.close()

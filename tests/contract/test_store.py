@@ -229,11 +229,11 @@ async def test_a_failed_transaction_leaves_no_trace(store: SqlStore) -> None:
     with pytest.raises(RuntimeError, match="in the middle"):
         async with store.transaction() as uow:
             await uow.keys.insert(key())
-            await uow.audit_events.insert("e1", b"{}")
+            await uow.audit_events.insert("e1", b"{}", owner="s")
             raise RuntimeError("in the middle")
     assert await find(store) is None
     async with store.reading() as uow:
-        assert list(await uow.audit_events.pending(limit=10)) == []
+        assert list(await uow.audit_events.held("s", are_steady=False)) == []
         assert await uow.region.last_change() == 0
 
 
@@ -483,18 +483,6 @@ async def test_an_event_is_applied_once(store: SqlStore) -> None:
 
 
 @pytest.mark.asyncio
-async def test_audit_events_wait_in_order_until_they_are_removed(store: SqlStore) -> None:
-    async with store.transaction() as uow:
-        for name in ("e2", "e1", "e3"):
-            await uow.audit_events.insert(name, name.encode())
-    async with store.transaction() as uow:
-        assert list(await uow.audit_events.pending(limit=2)) == [("e2", b"e2"), ("e1", b"e1")]
-        await uow.audit_events.remove(["e2", "e1"])
-    async with store.reading() as uow:
-        assert list(await uow.audit_events.pending(limit=9)) == [("e3", b"e3")]
-
-
-@pytest.mark.asyncio
 async def test_names_are_stored_once_and_secrets_are_listed_newest_first(store: SqlStore) -> None:
     identity = RegionIdentity("d", "aws", "us-east-1", 0, NOW)
     rows = [SecretRow("k", "us-east-1", name, "s", 1, NOW + timedelta(hours=n), sealed("x"), b"y") for n, name in enumerate("ab")]
@@ -532,10 +520,10 @@ from meridian.adapters.store_sql.store import SqlStore
 async def main():
     store = SqlStore.connect({url!r})
     async with store.transaction() as uow:
-        await uow.audit_events.insert("kept", b"1")
+        await uow.audit_events.insert("kept", b"1", owner="s")
     print("committed", flush=True)
     async with store.transaction() as uow:
-        await uow.audit_events.insert("lost", b"2")
+        await uow.audit_events.insert("lost", b"2", owner="s")
         os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
@@ -543,11 +531,11 @@ asyncio.run(main())
     assert ended.returncode == -signal.SIGKILL
     assert ended.stdout == b"committed\n"
 
-    async def pending() -> list[tuple[str, bytes]]:
+    async def waiting() -> list[str]:
         store = SqlStore.connect(url)
         async with store.reading() as uow:
-            found = list(await uow.audit_events.pending(limit=9))
+            found = list(await uow.audit_events.held("s", are_steady=False))
         await store.close()
         return found
 
-    assert asyncio.run(pending()) == [("kept", b"1")]
+    assert asyncio.run(waiting()) == ["kept"]

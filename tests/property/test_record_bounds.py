@@ -30,7 +30,9 @@ from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.errors import ValidationException
 from meridian.pipeline.audit import Audit
+from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.pipeline.validate import CONTEXT_FIELDS
+from meridian.ports.audit_streams import StreamHead
 from meridian.ports.store_rows import RegionIdentity
 
 pytestmark = pytest.mark.timeout(300)
@@ -71,17 +73,21 @@ class Written:
     def last_line(self) -> bytes:
         return self.path.read_bytes().splitlines()[-1]
 
+    @property
+    def head(self) -> StreamHead:
+        return self._file.head
+
     async def append(self, record: dict[str, Any]) -> None:
         self._file.write([record])
 
-    async def append_change(self, record: dict[str, Any]) -> None:
+    async def append_change(self, record: dict[str, Any], *, is_promised: bool) -> None:
         self._file.write([record])
 
     async def reserve(self) -> None: ...
 
     def release(self) -> None: ...
 
-    async def insert(self, _event_id: str, body: bytes) -> None:
+    async def insert(self, _event_id: str, body: bytes, *, owner: str) -> None:
         self.stored.append(body)
 
     def note(self, call: Call, event_id: str) -> None: ...
@@ -94,7 +100,9 @@ def written(tmp_path: Path) -> Written:
 
 def audit_of(written: Any) -> Audit:
     identity = RegionIdentity("d", "aws", REGION, 0, NOW)
-    return Audit(stream=written, store=written, identity=identity, replica="r", clock=SystemClock(), entropy=OsEntropy(), usage=written)
+    clock = SystemClock()
+    shipping = AuditShipping(written, written, clock)
+    return Audit(stream=written, shipping=shipping, identity=identity, replica="r", clock=clock, entropy=OsEntropy(), usage=written)
 
 
 def line_of(written: Written, call: Call) -> bytes:

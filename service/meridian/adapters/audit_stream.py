@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
 from meridian.adapters.audit_file import AuditFile
+from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
-from meridian.audit.stream_files import events_in
+from meridian.audit.written_since import events_since, has_stream
 from meridian.domain.audit_record import Record
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.audit_streams import StreamHead
@@ -27,8 +28,6 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 WAITING_MAX: Final = 20_000
 WATCHES_PER_TIMEOUT: Final = 5
 
-Waiting = tuple[Record, bool, "asyncio.Future[None]"]
-"""A record, whether the change that it tells of is committed, and who waits for it."""
 Job = tuple[Callable[[], None], Callable[[OSError | None], None]]
 """What the writing thread does, and who is told on the event loop how it ended."""
 
@@ -49,6 +48,8 @@ class FileAuditStream:
         self._file.on_fault = partial(self._tell_loop, self._report)
         self._events = events
         self._kept = 0
+        self._changes = GivenChanges()
+        self._settled = file.head
         self._max_wait_seconds = max_wait_seconds
         self._max_batch = max_batch
         self._sink_timeout_seconds = sink_timeout_seconds
@@ -79,8 +80,8 @@ class FileAuditStream:
 
     @property
     def head(self) -> StreamHead:
-        """The last durable record."""
-        return self._file.head
+        """The last durable record, of which every change up to it is told by `durable_changes`."""
+        return self._settled if self._writing else self._file.head
 
     @property
     def key_number(self) -> int:
@@ -88,16 +89,24 @@ class FileAuditStream:
         return self._file.signer.key.number
 
     async def append(self, record: Record) -> None:
-        await self._append(record, is_committed=False)
+        await self._append(record, is_promised=False, change="")
 
-    async def append_change(self, record: Record) -> None:
-        await self._append(record, is_committed=True)
+    async def append_change(self, record: Record, *, is_promised: bool) -> None:
+        await self._append(record, is_promised=is_promised, change=record["eventID"])
 
-    async def _append(self, record: Record, *, is_committed: bool) -> None:
+    def durable_changes(self) -> Sequence[str]:
+        return self._changes.take()
+
+    def holds(self, event_id: str) -> bool:
+        return self._changes.holds(event_id)
+
+    async def _append(self, record: Record, *, is_promised: bool, change: str) -> None:
         self._require_open()
         # One future per call: a caller who leaves cancels his own and nobody else's.
         done: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((record, is_committed, done))
+        self._waiting.append(Waiting(record, is_promised, change, done))
+        if change:
+            self._changes.begin(change)
         open_now = len(self._waiting) + len(self._writing)
         if open_now > self._peak:
             self._peak = open_now
@@ -140,15 +149,18 @@ class FileAuditStream:
             self._file.directory.write(KEYS_FILE, keys.to_json())
             self._file.use_signer(signer)
 
-        self._jobs.put((change, partial(_settle, done)))
+        self._jobs.put((change, partial(settle, done)))
         await done
 
     def _require_open(self) -> None:
         if self._closing is not None or len(self._waiting) >= WAITING_MAX:
             raise DependencyTimeoutException("The audit log does not accept records.", reason="audit stream closed or full")
 
-    async def known(self, event_ids: Collection[str]) -> set[str]:
-        return await asyncio.to_thread(events_in, self._file.directory.path, event_ids)
+    def is_beside(self, stream: str) -> bool:
+        return has_stream(self._file.directory.path, stream)
+
+    async def known(self, stream: str, after: int, event_ids: Collection[str]) -> set[str]:
+        return await asyncio.to_thread(events_since, self._file.directory.path, stream, after, event_ids)
 
     async def close(self) -> None:
         if self._closing is None:
@@ -182,10 +194,10 @@ class FileAuditStream:
 
     def _hand_over(self, writing: list[Waiting]) -> None:
         # Lines are made here, not in the thread, which so needs the interpreter for a few system calls only.
-        committed = sum(is_committed for _, is_committed, _ in writing)
+        promised = sum(each.is_promised for each in writing)
         try:
-            batch = self._file.chain([record for record, _, _ in writing], is_committed=committed > 0)
-            self._jobs.put((partial(self._file.write_batch, batch, max(0, self._kept - committed)), self._batch_done))
+            batch = self._file.chain([each.record for each in writing], is_committed=promised > 0)
+            self._jobs.put((partial(self._file.write_batch, batch, max(0, self._kept - promised)), self._batch_done))
         except (TypeError, ValueError) as fault:
             self._loop.call_soon(self._batch_done, OSError(f"a record cannot be written: {type(fault).__name__}"))
 
@@ -198,14 +210,15 @@ class FileAuditStream:
     def _sink_is_slow(self) -> None:
         # The write may still finish; those who wait are not kept.
         error = DependencyTimeoutException("The audit log did not accept the record in time.", reason="audit sink is slow")
-        for _, _, done in self._writing + self._waiting:
-            if not done.done():
-                done.set_exception(error)
+        for each in self._writing + self._waiting:
+            if not each.done.done():
+                each.done.set_exception(error)
+        self._changes.end([each.change for each in self._waiting], durable=False)
         self._waiting = []
 
     def _answered(self, done: asyncio.Future[None], fault: OSError | None) -> None:
         self._note(fault)
-        _settle(done, fault)
+        settle(done, fault)
 
     def _note(self, fault: OSError | None) -> None:
         """Keep why the log takes nothing, until it takes something; and tell it."""
@@ -216,10 +229,12 @@ class FileAuditStream:
     def _batch_done(self, fault: OSError | None) -> None:
         self._note(fault)
         finished, self._writing = self._writing, []
+        self._settled = self._file.head
+        self._changes.end([each.change for each in finished], durable=fault is None)
         self._expected = min(max(self._peak, 1), self._max_batch)
         self._peak = len(self._waiting)
-        for _, _, done in finished:
-            _settle(done, fault)
+        for each in finished:
+            settle(each.done, fault)
         if self._waiting:
             self._start_or_wait()
         elif self._closing is not None:
@@ -263,16 +278,3 @@ class FileAuditStream:
     def _tell_loop(self, callback: Any, *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended; nobody waits any more
             self._loop.call_soon_threadsafe(callback, *arguments)
-
-
-def _refusal(fault: OSError) -> DependencyTimeoutException:
-    return DependencyTimeoutException("The audit log does not accept records.", reason=f"audit sink: {fault.strerror or fault}")
-
-
-def _settle(done: asyncio.Future[None], fault: OSError | None) -> None:
-    if done.done():
-        return
-    if fault is None:
-        done.set_result(None)
-    else:
-        done.set_exception(_refusal(fault))

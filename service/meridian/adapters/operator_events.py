@@ -8,6 +8,7 @@ import orjson
 
 from meridian.domain.audit_record import region_record
 from meridian.errors import KMSInternalException
+from meridian.ports.audit_events import NOBODY
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import UnitOfWork
 
@@ -25,4 +26,4 @@ async def record_operator_event(uow: UnitOfWork, entropy: Entropy, event_name: s
         epoch=identity.incarnation,
         details=details,
     )
-    await uow.audit_events.insert(record["eventID"], orjson.dumps(record))
+    await uow.audit_events.insert(record["eventID"], orjson.dumps(record), owner=NOBODY)

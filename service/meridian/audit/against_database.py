@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from meridian.audit.check_stream import Pin
+from meridian.audit.copies import EVENTS_MAX as COUNTED_MAX
+from meridian.audit.copies import Copies, Counted
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import AuditKeys
 from meridian.audit.verify import Expected, verify_directories
@@ -54,11 +56,13 @@ class Mentions:
 
     def __init__(self, evidence: Evidence) -> None:
         self._wanted = set(evidence.events)
+        self.copies = Copies()
         self.events: set[str] = set()
         self.arns: dict[str, set[str]] = {CREATES: set(), SCHEDULES: set()}
 
     def visit(self, record: Mapping[str, Any]) -> None:
         """Take note of one record."""
+        self.copies.visit(record)
         event_id = record.get("eventID")
         if event_id in self._wanted:
             self.events.add(event_id)
@@ -80,6 +84,7 @@ def verify_against(directories: Sequence[Path], evidence: Evidence, keys: AuditK
         _compare_stream(reports[0], row, found.get(row.head.stream))
     _check_registered(reports, {row.head.stream for row in evidence.streams})
     _compare_mentions(reports[0], evidence, mentions)
+    _tell_copies(reports[0], mentions.copies.count())
     return reports
 
 
@@ -116,6 +121,15 @@ def _check_registered(reports: Sequence[Report], registered: set[str]) -> None:
     for report, stream in found:
         if stream.stream not in known:
             report.add(Verdict.TAMPERED, stream.paths[0], f"the database does not know stream {stream.stream}")
+
+
+def _tell_copies(report: Report, counted: Counted) -> None:
+    report.copies = counted
+    if counted.unexplained:
+        text = f"{counted.unexplained} events stand more than once, and no record of them says that it was taken over from another process"
+        report.unproven.append(f"{report.path}: {text}: releases that did not lease events wrote such copies")
+    if not counted.is_whole:
+        report.unproven.append(f"{report.path}: copies were looked for among the first {COUNTED_MAX:,} events of changes alone")
 
 
 def _compare_mentions(report: Report, evidence: Evidence, mentions: Mentions) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from meridian.audit.chain import NO_HASH
+from meridian.audit.copies import Counted
 
 OVERDUE = 2
 """How many intervals a digest may be late."""
@@ -88,6 +89,8 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
     """What was not shown, in sentences; nothing speaks against it."""
+    copies: Counted | None = None
+    """Events that stand more than once; None where nobody counted."""
 
     @property
     def verdict(self) -> Verdict:

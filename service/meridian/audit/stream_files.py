@@ -6,7 +6,7 @@ Names only help the eye. A file says itself which stream it holds and where in i
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -80,19 +80,6 @@ def head_of(path: Path) -> Head | None:
     if not line.endswith(b"\n") or not isinstance(stream, str) or not isinstance(sequence, int):
         return None
     return Head(path, stream, sequence, record)
-
-
-def events_in(directory: Path, event_ids: Collection[str]) -> set[str]:
-    """Which of these event ids stand in the streams of a directory; the newest names are read first."""
-    missing, found = set(event_ids), set()
-    for path in reversed(segments_in(directory)):
-        if not missing:
-            break
-        text = path.read_bytes()
-        here = {name for name in missing if name.encode() in text}
-        found |= here
-        missing -= here
-    return found
 
 
 def streams_of(heads: Iterable[Head]) -> dict[str, list[Head]]:

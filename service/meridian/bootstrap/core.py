@@ -32,6 +32,7 @@ from meridian.bootstrap.startup import naming
 from meridian.catalog import served_rpcs
 from meridian.identity import Identity
 from meridian.pipeline.audit import Audit
+from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.pipeline.binding import BindingError
 from meridian.ports.store_rows import RegionIdentity
 from meridian.settings import AuditSettings, Settings
@@ -69,6 +70,7 @@ class Core:
     authorizer: Authorizer
     stream: FileAuditStream
     heads: AuditHeads
+    shipping: AuditShipping
     audit: Audit
     directory: CachedKeys
     usage: LastUsage
@@ -100,13 +102,14 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())
         stream = _stream(settings.audit, AuditFile.open(audit_directory, opening, _rules(settings.audit), signer, clock), events)
-    heads = AuditHeads(store=store, stream=stream, engine=engine, events=events)
+    shipping = AuditShipping(stream, store, clock)
+    heads = AuditHeads(store=store, stream=stream, shipping=shipping, engine=engine, events=events)
     stack.push_async_callback(heads.close)
     stack.push_async_callback(stream.close)
     await heads.look()
     stack.push_async_callback(events.tell, stream.append)
-    audit = Audit(stream=stream, store=store, identity=identity, replica=settings.replica, clock=clock, entropy=entropy, usage=usage)
-    await audit.ship()
+    audit = Audit(stream=stream, shipping=shipping, identity=identity, replica=settings.replica, clock=clock, entropy=entropy, usage=usage)
+    await shipping.resume()
     directory = CachedKeys(store, clock, engine.forget)
     await directory.start()
     return Core(
@@ -125,6 +128,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         authorizer=authorizer,
         stream=stream,
         heads=heads,
+        shipping=shipping,
         audit=audit,
         directory=directory,
         usage=usage,

@@ -33,7 +33,7 @@ def run_jobs(
     )
     for job in (
         Job("change feed", core.directory.read_changes, READING_SECONDS, URGENT_SECONDS),
-        Job("audit shipping", core.audit.ship, SHIPPED_SECONDS, URGENT_SECONDS),
+        Job("audit shipping", core.shipping.ship, SHIPPED_SECONDS, URGENT_SECONDS),
         Job("audit log", core.stream.probe, SHIPPED_SECONDS, URGENT_SECONDS),
         Job("security events", partial(core.events.tell, core.stream.append), TOLD_SECONDS, URGENT_SECONDS),
         Job("transport keys", partial(_renew_transport_keys, core), TRANSPORT_KEY_SECONDS, PATIENT_SECONDS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -108,6 +109,7 @@ def _as_json(reports: list[Report]) -> dict[str, object]:
             for report in reports
             for each in report.findings
         ],
+        "copies": next((asdict(report.copies) for report in reports if report.copies is not None), None),
         "unproven": [text for report in reports for text in report.unproven],
     }
 
@@ -138,5 +140,8 @@ def _print(reports: list[Report]) -> None:
             click.echo(f"{finding.verdict.name.lower()}: {finding}", err=True)
         for text in report.unproven:
             click.echo(f"not shown: {text}")
+    for report in reports:
+        if report.copies is not None and report.copies.taken_over:
+            click.echo(f"twice: {report.copies.taken_over} events, whose process ended between writing them and marking them as written")
     records, streams = sum(report.records for report in reports), sum(len(report.streams) for report in reports)
     click.echo(f"{word(reports)}: {records} records in {streams} streams")

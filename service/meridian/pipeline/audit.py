@@ -1,7 +1,7 @@
 """Every call leaves a record, and no answer leaves before its record is durable.
 
 A change is told by an event that its own transaction stores; once the change is committed, that very event is what the stream
-receives. An event whose process died in between is shipped at the next start.
+receives. What becomes of an event whose process died in between is `audit_shipping`'s.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.domain.key import Key
 from meridian.fault_points import FaultPoint, reach
 from meridian.pipeline.audit_parameters import message_as_record, parameters_of
+from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.ports.audit import AuditStream
+from meridian.ports.audit_events import NOBODY
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.last_usage import UsageNotes
-from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 
 PARTS_MAX: Final = 20_000
-PENDING_PER_READING: Final = 500
 
 
 class Parts:
@@ -73,7 +74,7 @@ class Audit:
         self,
         *,
         stream: AuditStream,
-        store: Store,
+        shipping: AuditShipping,
         identity: RegionIdentity,
         replica: str,
         clock: Clock,
@@ -82,13 +83,11 @@ class Audit:
     ) -> None:
         self._usage = usage
         self._stream = stream
-        self._store = store
+        self._shipping = shipping
         self._identity = identity
         self._replica = replica
         self._clock = clock
         self._entropy = entropy
-        self._in_flight: set[str] = set()
-        self._durable: list[str] = []
         self._parts = Parts()
 
     # ---- in an operation's transaction
@@ -99,10 +98,9 @@ class Audit:
         if call.event_recorded is None:
             await self._stream.reserve()
         else:
-            self._in_flight.discard(call.event_recorded["eventID"])
+            self._shipping.drop(call.event_recorded["eventID"])
         call.event_recorded = event  # from here on `close` gives the space back, also where the database refuses the event
-        self._in_flight.add(event["eventID"])
-        await uow.audit_events.insert(event["eventID"], stored)
+        await self._shipping.store(uow, event["eventID"], stored)
 
     async def record_service_event(
         self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record | None = None
@@ -119,7 +117,7 @@ class Audit:
             epoch=self._identity.incarnation,
             details=details or {"keyMaterialIds": [m.material_id for m in key.materials]},
         )
-        await uow.audit_events.insert(event["eventID"], shortened(orjson.dumps(event), STORED_BYTES_MAX))
+        await uow.audit_events.insert(event["eventID"], shortened(orjson.dumps(event), STORED_BYTES_MAX), owner=NOBODY)
 
     async def record_policy_set(self, digest: str, policies: int) -> None:
         """The Region's files say something else from now on. Raises: KmsError, and then the change must not happen."""
@@ -154,16 +152,14 @@ class Audit:
         stored = call.event_recorded
         event = stored if stored is not None and call.error is None else self._call_record(call)
         try:
-            await (self._stream.append_change(event) if event is stored else self._stream.append(event))
-            if event is stored:
-                self._durable.append(event["eventID"])
+            await (self._shipping.write(event) if event is stored else self._stream.append(event))
             reach(FaultPoint.AUDIT_DURABLE)
             if call.error is None:
                 self._usage.note(call, event["eventID"])
         finally:
             if stored is not None:
                 self._stream.release()
-                self._in_flight.discard(stored["eventID"])
+                self._shipping.drop(stored["eventID"])
 
     def _call_record(self, call: Call) -> Record:
         elements = call.response_elements
@@ -197,27 +193,6 @@ class Audit:
         authn = _fragment(authentication(call.principal))
         known = _fragment({"caller": caller_facts(call.principal), "keys": {field: key_facts(key) for field, key in call.keys.items()}})
         return call_constants(call, region=self._identity.region, identity=identity, resources=resources, authn=authn, facts=known)
-
-    # ---- in the background
-
-    async def ship(self) -> None:
-        """Once a second: forget events that are in the stream, and ship those left behind by a lost process. Raises: KmsError."""
-        durable, self._durable = self._durable, []
-        try:
-            async with self._store.transaction() as uow:
-                if durable:
-                    await uow.audit_events.remove(durable)
-                pending = await uow.audit_events.pending(limit=PENDING_PER_READING)
-        except BaseException:
-            self._durable += durable
-            raise
-        # A call that is still under way, or has just ended, ships its own event.
-        left = [(name, body) for name, body in pending if name not in self._in_flight and name not in self._durable]
-        known = await self._stream.known([name for name, _ in left]) if left else set()
-        for name, body in left:
-            if name not in known:
-                await self._stream.append(orjson.loads(body))
-            self._durable.append(name)
 
 
 def _as_stored(event: Record) -> tuple[Record, bytes]:

@@ -5,11 +5,12 @@ Every adapter passes `tests/contract/test_audit.py`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from meridian.domain.call import Call
 from meridian.domain.key import Key
+from meridian.ports.audit_streams import StreamHead
 from meridian.ports.store import UnitOfWork
 
 
@@ -25,8 +26,25 @@ class AuditStream(Protocol):
         """
         ...
 
-    async def append_change(self, record: dict[str, Any]) -> None:
-        """As `append`, for the record of a change that stands already: it may use the space that was set aside."""
+    async def append_change(self, record: dict[str, Any], *, is_promised: bool) -> None:
+        """As `append`, for the record of a change that stands already; one that space was set aside for may use that."""
+        ...
+
+    def durable_changes(self) -> Sequence[str]:
+        """The event ids of changes that became durable since this was last asked, also where nobody waited any more."""
+        ...
+
+    def holds(self, event_id: str) -> bool:
+        """Whether this change is in the stream and not yet told by `durable_changes`, or may yet come to be there."""
+        ...
+
+    def trouble(self) -> str:
+        """Why the log takes nothing now, or nothing."""
+        ...
+
+    @property
+    def head(self) -> StreamHead:
+        """The last durable record. Every change up to it has been told by `durable_changes`, or is when that is asked next."""
         ...
 
     async def reserve(self) -> None:
@@ -40,8 +58,12 @@ class AuditStream(Protocol):
         """Give back the space of one change: its record is written, or will never be."""
         ...
 
-    async def known(self, event_ids: Collection[str]) -> set[str]:
-        """Which of these events earlier streams hold already."""
+    def is_beside(self, stream: str) -> bool:
+        """Whether an earlier stream lies where this one does: then its process has ended, and it can be read."""
+        ...
+
+    async def known(self, stream: str, after: int, event_ids: Collection[str]) -> set[str]:
+        """Which of these events stand behind record `after` of an earlier stream that `is_beside`."""
         ...
 
     async def close(self) -> None:

@@ -70,6 +70,10 @@ class AuditStreams(Protocol):
         """The stream that this replica opened last."""
         ...
 
+    async def find(self, stream: str) -> StreamRow | None:
+        """A stream by its name."""
+        ...
+
     async def list(self, *, after: int, limit: int) -> Sequence[StreamRow]:
         """Streams with a greater number, in the order they were opened."""
         ...

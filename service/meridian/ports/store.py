@@ -17,6 +17,7 @@ from typing import Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import SetRow
+from meridian.ports.audit_events import AuditEvents
 from meridian.ports.audit_streams import AuditStreams
 from meridian.ports.store_between_regions import Inbox, OperatorWords, Outbox
 from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
@@ -101,22 +102,6 @@ class KeySets(Protocol):
 
     async def mark_stale(self) -> int:
         """After a restore: every live row is stale, has no acknowledgements and nothing to tell; the answer counts them."""
-        ...
-
-
-class AuditEvents(Protocol):
-    """Events stored with the change they tell of, until they are durable in the audit stream."""
-
-    async def insert(self, event_id: str, body: bytes) -> None:
-        """Store an event in this transaction."""
-        ...
-
-    async def pending(self, *, limit: int) -> Sequence[tuple[str, bytes]]:
-        """Events not yet known to be in the stream, in the order they were stored."""
-        ...
-
-    async def remove(self, event_ids: Sequence[str]) -> None:
-        """Forget events that are durable in the stream."""
         ...
 
 

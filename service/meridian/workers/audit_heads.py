@@ -10,7 +10,6 @@ from typing import Final, Protocol
 
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.errors import KmsError
-from meridian.ports.audit_streams import StreamHead
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store import Store
 from meridian.workers.periodic import URGENT_SECONDS, Job
@@ -22,12 +21,15 @@ class RegisteredStream(Protocol):
     """What the worker needs of the stream."""
 
     @property
-    def head(self) -> StreamHead: ...
-
-    @property
     def key_number(self) -> int: ...
 
     async def use_signer(self, signer: AuditSigner, keys: AuditKeys) -> None: ...
+
+
+class Shipping(Protocol):
+    """What the worker needs of the shipping of events, which must know of each head."""
+
+    async def register(self, *, is_closed: bool) -> None: ...
 
 
 class SigningEngine(Protocol):
@@ -41,12 +43,14 @@ class SigningEngine(Protocol):
 class AuditHeads:
     """One per process."""
 
-    def __init__(self, *, store: Store, stream: RegisteredStream, engine: SigningEngine, events: SecurityEvents) -> None:
+    def __init__(
+        self, *, store: Store, stream: RegisteredStream, shipping: Shipping, engine: SigningEngine, events: SecurityEvents
+    ) -> None:
         self._store = store
         self._stream = stream
         self._engine = engine
         self._events = events
-        self._told: StreamHead | None = None
+        self._shipping = shipping
 
     def job(self) -> Job:
         """Every five seconds."""
@@ -61,7 +65,7 @@ class AuditHeads:
 
     async def look(self) -> None:
         """Register the present end, and take over a new audit key. Raises: KmsError."""
-        await self._register(is_closed=False)
+        await self._shipping.register(is_closed=False)
         async with self._store.reading() as uow:
             newest = (await uow.audit_streams.keys())[-1]
             now = await uow.region.now()
@@ -72,14 +76,6 @@ class AuditHeads:
     async def close(self) -> None:
         """Register the last end, after the stream was closed. A database that is away leaves the one before."""
         try:
-            await self._register(is_closed=True)
+            await self._shipping.register(is_closed=True)
         except KmsError as fault:
             self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="head", fault=fault.reason)
-
-    async def _register(self, *, is_closed: bool) -> None:
-        head = self._stream.head
-        if head == self._told and not is_closed:
-            return
-        async with self._store.transaction() as uow:
-            await uow.audit_streams.move(head, is_closed=is_closed)
-        self._told = head

@@ -50,6 +50,10 @@ class SqlAuditStreams:
         row = found.first()
         return None if row is None else _row(row)
 
+    async def find(self, stream: str) -> StreamRow | None:
+        row = (await self._connection.execute(select(*S).where(S.stream == stream))).first()
+        return None if row is None else _row(row)
+
     async def list(self, *, after: int, limit: int) -> Sequence[StreamRow]:
         rows = await self._connection.execute(select(*S).where(S.number > after).order_by(S.number).limit(limit))
         return [_row(row) for row in rows]

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, ColumnElement, Connection, Dialect, event, extract, func, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -98,6 +98,12 @@ def keep_private(url: str) -> None:
         path = Path(f"{parsed.database}{suffix}")
         if path.is_file() and path.stat().st_uid == os.geteuid():
             path.chmod(OWNER_ALONE)
+
+
+def seconds_now(dialect: Dialect) -> ColumnElement[Any]:
+    """The database's clock, in seconds since 1970; within one transaction it goes on."""
+    # SQLite counts days from noon of 24 November 4714 BC.
+    return (func.julianday("now") - 2440587.5) * 86400 if dialect.name == "sqlite" else extract("epoch", func.clock_timestamp())
 
 
 def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:

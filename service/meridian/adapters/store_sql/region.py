@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import delete, extract, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.dialects import seconds_now
 from meridian.ports.store_faults import FeedPruned, VersionConflict
 from meridian.ports.store_rows import Change, RegionIdentity
 
@@ -74,10 +75,8 @@ class SqlRegion:
         return int(done.rowcount)
 
     async def now(self) -> datetime:
-        on_sqlite = self._connection.dialect.name == "sqlite"
-        # SQLite counts days from noon of 24 November 4714 BC.
-        seconds = (func.julianday("now") - 2440587.5) * 86400 if on_sqlite else extract("epoch", func.clock_timestamp())
-        return datetime.fromtimestamp(float((await self._connection.execute(select(seconds))).scalar_one()), UTC)
+        found = await self._connection.execute(select(seconds_now(self._connection.dialect)))
+        return datetime.fromtimestamp(float(found.scalar_one()), UTC)
 
     async def last_change(self) -> int:
         found = await self._connection.execute(select(func.max(t.changes.c.number)))

@@ -296,6 +296,9 @@ audit_events = Table(
     Column("number", serial_number(), primary_key=True),
     Column("event_id", identifier(64), nullable=False, unique=True),
     Column("body", LargeBinary, nullable=False),
+    Column("lease_owner", identifier(64), nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("taken_from", identifier(64), nullable=False),
 )
 
 audit_streams = Table(

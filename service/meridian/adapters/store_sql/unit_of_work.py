@@ -18,8 +18,9 @@ from meridian.adapters.store_sql.keys import SqlKeys
 from meridian.adapters.store_sql.operator_words import SqlOperatorWords
 from meridian.adapters.store_sql.outbox import SqlOutbox
 from meridian.adapters.store_sql.region import SqlRegion
+from meridian.ports.audit_events import AuditEvents
 from meridian.ports.audit_streams import AuditStreams
-from meridian.ports.store import AuditEvents, KeyringRows, Keys, KeySets, Region
+from meridian.ports.store import KeyringRows, Keys, KeySets, Region
 from meridian.ports.store_between_regions import Inbox, OperatorWords, Outbox
 from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
 
