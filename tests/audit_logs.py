@@ -8,10 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from meridian.adapters.audit_file import AuditFile, Opening, SegmentRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
+from meridian.audit.chain import NO_HASH
 from meridian.audit.keys import KEYS_FILE, AuditKey, AuditKeys, AuditSigner, RegionNames, change_message
+from meridian.audit.stream_files import segment_name
 from meridian.crypto import ecdsa
 from meridian.ports.audit_streams import StreamHead
 
@@ -93,3 +97,16 @@ def open_stream(
 def record(number: int, name: str = "Encrypt", **fields: Any) -> dict[str, Any]:
     """A record that says little."""
     return {"eventName": name, "eventTime": "2026-01-02T03:04:05Z", "requestID": str(number), **fields, "meridian": {}}
+
+
+def plant_history(directory: Path, streams: int, bytes_each: int) -> None:
+    """Old streams of this size, each a first and a last line with a hole between: what is read of them is read, holes or not."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for number in range(streams):
+        name, before = f"old{number:04d}", f"old{number - 1:04d}" if number else None
+        opening = {"eventName": "StreamOpen", "meridian": {"stream": name, "seq": 0, "prevHash": NO_HASH, "previousStream": before}}
+        last = {"eventName": "StreamClose", "meridian": {"stream": name, "seq": 1 << 20, "prevHash": NO_HASH}}
+        with (directory / segment_name("20200101T000000.000000Z", name, 1)).open("wb") as file:
+            file.write(orjson.dumps(opening) + b"\n")
+            file.seek(bytes_each)
+            file.write(b"\n" + orjson.dumps(last) + b"\n")
