@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from meridian.audit.segments import lines_of, segments_in
 from meridian.cli.dev_files import HOST, free_port
 
 HOME, AWAY, ELSEWHERE = "us-east-1", "eu-west-1", "ap-south-1"
@@ -90,8 +91,8 @@ class Demo:
 
     def audit_of(self, region: str, operation: str) -> list[dict[str, object]]:
         """Audit records of an operation in a Region."""
-        files = sorted((self.data / region / "audit").glob("*.jsonl"))
-        records = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+        files = segments_in(self.data / region / "audit", "*")
+        records = [json.loads(line) for path in files for line in lines_of(path)]
         return [record for record in records if record.get("eventName") == operation]
 
     def tell(self) -> None:

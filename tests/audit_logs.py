@@ -15,6 +15,7 @@ from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.audit.chain import NO_HASH
 from meridian.audit.keys import KEYS_FILE, AuditKey, AuditKeys, AuditSigner, RegionNames, change_message
+from meridian.audit.segments import lines_of, segments_in
 from meridian.audit.stream_files import segment_name
 from meridian.crypto import ecdsa
 from meridian.ports.audit_streams import StreamHead
@@ -92,6 +93,11 @@ def open_stream(
 ) -> FileAuditStream:
     """Group commit into a file, as a Region does it."""
     return FileAuditStream(file, Told(), max_wait_seconds=max_wait_seconds, max_batch=max_batch, sink_timeout_seconds=sink_timeout_seconds)
+
+
+def records_in(directory: Path) -> list[dict[str, Any]]:
+    """Every record of a directory, in the order of its files' names."""
+    return [orjson.loads(line) for path in segments_in(directory, "*") for line in lines_of(path)]
 
 
 def record(number: int, name: str = "Encrypt", **fields: Any) -> dict[str, Any]:

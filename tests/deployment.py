@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from tests.audit_logs import records_in
 from tests.ports import free_port, free_ports
 
 from meridian.bootstrap.commands import initialise
@@ -111,8 +111,7 @@ class Deployment:
 
     def audit(self, region: str) -> list[dict[str, Any]]:
         """Every audit record of a Region, oldest first."""
-        files = sorted((self.place(region).folder / "audit").glob("*.jsonl"))
-        return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+        return records_in(self.place(region).folder / "audit")
 
     def verify_audit(self, region: str) -> subprocess.CompletedProcess[str]:
         """`meridian audit verify` of a Region's log, against its database."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.audit_logs import records_in
 from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 from tests.ports import free_ports
@@ -39,8 +39,7 @@ class Twins:
 
     def records(self) -> list[dict[str, Any]]:
         """What both have written."""
-        other = [json.loads(line) for path in self.audit.glob("*.jsonl") for line in path.read_text().splitlines()]
-        return [*self.deployment.audit(HOME), *other]
+        return [*self.deployment.audit(HOME), *records_in(self.audit)]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return [r for r in self.records() if r["eventName"] == name]

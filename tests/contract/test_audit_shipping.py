@@ -10,14 +10,13 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.audit_logs import SteppingClock, open_file, open_stream
+from tests.audit_logs import SteppingClock, open_file, open_stream, records_in
 from tests.contract.test_audit_events import age
 from tests.contract.test_store import NOW
 
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.copies import Copies, Counted
-from meridian.audit.stream_files import segments_in
 from meridian.errors import DependencyTimeoutException
 from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.ports.audit_events import LEASE_SECONDS, NOBODY
@@ -55,8 +54,7 @@ def event(name: str) -> dict[str, Any]:
 
 
 def written(*folders: Path) -> list[dict[str, Any]]:
-    lines = [line for folder in folders for path in segments_in(folder) for line in path.read_bytes().splitlines()]
-    return [record for record in map(orjson.loads, lines) if "eventID" in record]
+    return [record for folder in folders for record in records_in(folder) if "eventID" in record]
 
 
 def times(*folders: Path) -> dict[str, int]:

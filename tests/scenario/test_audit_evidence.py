@@ -322,7 +322,8 @@ def test_segments_are_short_where_the_settings_say_so_and_the_key_changes_while_
             app.encrypt(key_id=key_id, plaintext=b"x", encryption_context={"padding": "x" * 2000})
         subprocess.run([*meridian, "region", "rotate-audit-key", "--config", config], capture_output=True, check=True, timeout=60)
         digests = len(list(audit_of(alone).glob("*.digest")))
-        assert len(list(audit_of(alone).glob("*.jsonl"))) >= 3
+        assert len(list(audit_of(alone).glob("*.jsonl*"))) >= 3
+        alone.wait_until(lambda: list(audit_of(alone).glob("*.jsonl.zst")))
         alone.wait_until(lambda: _keys_in_use(audit_of(alone)) == 2)
         alone.wait_until(lambda: len(list(audit_of(alone).glob("*.digest"))) >= digests + 3)
         app.encrypt(key_id=key_id, plaintext=b"x")

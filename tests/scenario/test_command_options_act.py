@@ -94,7 +94,7 @@ def test_an_audit_log_is_judged_in_both_forms(two_regions: Deployment) -> None:
     """`meridian audit verify` with --output."""
     folder = two_regions.place(HOME).folder / "audit"
     (two_regions.root / "copy").mkdir(exist_ok=True)
-    for path in folder.glob("*.jsonl"):
+    for path in folder.glob("*.jsonl*"):
         (two_regions.root / "copy" / path.name).write_bytes(path.read_bytes())
     command = [sys.executable, "-m", "meridian", "audit", "verify", str(two_regions.root / "copy")]
     shown = subprocess.run([*command, "--output", "json"], capture_output=True, check=False, timeout=60).stdout

@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from meridian.adapters.audit_batch import Batch, Position
+from meridian.adapters.audit_compression import ClosedSegments
 from meridian.adapters.audit_segment import AuditDirectory, Segment
 from meridian.audit.chain import NO_HASH, Tree, leaf_hash
 from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
@@ -71,6 +72,7 @@ class AuditFile:
         self._due = clock.monotonic() + rules.seconds
         self._not_before = clock.monotonic()
         self._previous: DigestLink | None = None
+        self._closed: ClosedSegments | None = None
         self.on_fault: Callable[[OSError], None] = lambda fault: None
         """Told of a digest that could not be written; calls go on, and it is tried again."""
         self.syncs = 0
@@ -103,6 +105,10 @@ class AuditFile:
         """The last durable record."""
         position = self._position
         return StreamHead(self._opening.stream, position.sequence - 1, position.last_hash, self._digests)
+
+    def hand_closed_to(self, closed: ClosedSegments) -> None:
+        """Give segments away when they are closed and another has begun; `close` stops who gets them."""
+        self._closed = closed
 
     def use_signer(self, signer: AuditSigner) -> None:
         """Sign with another key from now on."""
@@ -180,15 +186,16 @@ class AuditFile:
         segment.require_room(0, kept * ROOM_BYTES, strictly=True)
 
     def close(self) -> None:
-        """Write StreamClose, sign the last digest, close the file and give up the directory. Raises: OSError; all is closed all the
-        same.
-        """
+        """Write StreamClose, sign the last digest, close the file, give up the directory. Raises: OSError; all is closed all the same."""
+        closed, self._closed = self._closed, None  # the last segment stays plain
         try:
             self.write([{"eventName": "StreamClose", "eventTime": event_time(self._clock.now()), "meridian": {}}])
             self._end_segment(None)
         finally:
             if self._segment is not None:
                 self._segment.close()
+            if closed is not None:
+                closed.stop()  # before the directory may be another's
             self._directory.close()
 
     # ------------------------------------------------------------ segments and digests
@@ -246,6 +253,8 @@ class AuditFile:
         self._sign((LogFile(segment.path.name, segment.sha256, segment.oldest, segment.newest),))
         self._segment = following
         segment.close()
+        if self._closed is not None:
+            self._closed.add(segment.path, segment.sha256)
 
     def _sign(self, log_files: tuple[LogFile, ...]) -> None:
         opening, names = self._opening, self._opening.names

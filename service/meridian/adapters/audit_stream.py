@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
+from meridian.adapters.audit_compression import CompressedSegments
 from meridian.adapters.audit_file import AuditFile
 from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
@@ -45,7 +46,7 @@ class FileAuditStream:
         sink_timeout_seconds: float,
     ) -> None:
         self._file = file
-        self._file.on_fault = partial(self._tell_loop, self._report)
+        self._file.on_fault = partial(self._tell_loop, partial(self._report, "digest"))
         self._events = events
         self._kept = 0
         self._changes = GivenChanges()
@@ -87,6 +88,11 @@ class FileAuditStream:
     def key_number(self) -> int:
         """The number of the audit key that the next digest is signed with."""
         return self._file.signer.key.number
+
+    def compress_closed(self, reserve_bytes: int) -> None:
+        """Compress segments once they are closed, where that leaves so much of the disk free."""
+        told = partial(self._tell_loop, partial(self._report, "compression"))
+        self._file.hand_closed_to(CompressedSegments(reserve_bytes, told))
 
     async def append(self, record: Record) -> None:
         await self._append(record, is_promised=False, change="")
@@ -240,8 +246,8 @@ class FileAuditStream:
         elif self._closing is not None:
             self._start()
 
-    def _report(self, fault: OSError) -> None:
-        self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="digest", fault=fault.strerror or str(fault))
+    def _report(self, subject: str, fault: OSError) -> None:
+        self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=subject, fault=fault.strerror or str(fault))
 
     def _closed(self) -> None:
         if self._watchdog is not None:

@@ -15,6 +15,7 @@ import orjson
 from meridian.audit.chain import NO_HASH, Tree, leaf_hash
 from meridian.audit.digest import Digest
 from meridian.audit.findings import Finding, StreamReport, Verdict
+from meridian.audit.segments import LINE_BYTES_MAX, DamagedSegmentError, lines_of, plain_name
 from meridian.audit.stream_files import Head
 
 Visit = Callable[[Mapping[str, Any]], None]
@@ -76,15 +77,16 @@ class StreamCheck:
     def _read(self, segment: Head) -> Finding | None:
         path, content = segment.path, sha256()
         try:
-            with path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    verdict, fault = self._accept(line)
-                    if fault:
-                        return Finding(verdict, path, fault, number)
-                    content.update(line)
+            for number, line in enumerate(lines_of(path), 1):
+                verdict, fault = self._accept(line)
+                if fault:
+                    return Finding(verdict, path, fault, number)
+                content.update(line)
+        except DamagedSegmentError as damage:
+            return Finding(Verdict.TAMPERED, path, str(damage))
         except OSError as fault:
             return Finding(Verdict.UNREADABLE, path, fault.strerror or str(fault))
-        expected, digest = self._hashes.get(path.name, (None, None))
+        expected, digest = self._hashes.get(plain_name(path), (None, None))
         if digest is not None and expected != content.hexdigest():
             # Whatever else is wrong says more than this.
             self._changed = Finding(Verdict.TAMPERED, path, f"the file is not the one that digest {digest.name} signed")
@@ -93,6 +95,8 @@ class StreamCheck:
     def _accept(self, line: bytes) -> tuple[Verdict, str]:
         """Take one line into the chain; the answer's text is empty if it belongs there."""
         report = self.report
+        if len(line) >= LINE_BYTES_MAX:
+            return Verdict.TAMPERED, "the line is no audit record"
         if not line.endswith(b"\n"):
             return Verdict.INCOMPLETE, "the last line was not written whole"
         try:

@@ -5,6 +5,7 @@ Names only help the eye. A file says itself which stream it holds and where in i
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,12 +15,21 @@ from typing import Any, Final
 import orjson
 
 from meridian.audit import digest as digests
+from meridian.audit import segments
 from meridian.audit.chain import leaf_hash
 from meridian.audit.digest import DigestLink, read_digest
+from meridian.audit.segments import (
+    LINE_BYTES_MAX,
+    SUFFIX,
+    DamagedSegmentError,
+    compressed_path,
+    first_line,
+    is_compressed,
+    lines_of,
+    plain_name,
+)
 
-SUFFIX: Final = ".jsonl"
 TAIL_BYTES: Final = 1 << 20
-LINE_BYTES_MAX: Final = 1 << 20
 NUMBER_DIGITS: Final = 8
 
 
@@ -60,7 +70,7 @@ def digest_name(stamp: str, stream: str, number: int) -> str:
 
 def segments_in(directory: Path) -> list[Path]:
     """The segments in a directory, sorted by name."""
-    return sorted(p for p in directory.glob(f"*{SUFFIX}") if p.is_file())
+    return segments.segments_in(directory, "*")
 
 
 def digests_in(directory: Path) -> list[Path]:
@@ -70,12 +80,11 @@ def digests_in(directory: Path) -> list[Path]:
 
 def head_of(path: Path) -> Head | None:
     """What the first line of a segment says; None if it is no audit record. Raises: OSError."""
-    with path.open("rb") as file:
-        line = file.readline(LINE_BYTES_MAX)
     try:
+        line = first_line(path)
         record: Any = orjson.loads(line)
         stream, sequence = record["meridian"]["stream"], record["meridian"]["seq"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, DamagedSegmentError):
         return None
     if not line.endswith(b"\n") or not isinstance(stream, str) or not isinstance(sequence, int):
         return None
@@ -103,6 +112,7 @@ def cut_torn_tail(directory: Path) -> Tail | None:
     A segment in which nothing whole was ever written is removed: nobody was answered under it. The first one of a stream that a
     digest speaks of stays. Of each stream only the first and the last segment are looked at.
     """
+    _remove_unfinished(directory)
     signed, runs, heads, torn = {_stem(path) for path in digests_in(directory)}, _runs(directory), {}, 0
     for stem, paths in runs.items():
         if head_of(paths[-1]) is None and _holds_no_line(paths[-1]):
@@ -120,6 +130,14 @@ def cut_torn_tail(directory: Path) -> Tail | None:
     return Tail(newest[0].stream, _last_leaf(last), torn, _last_digest(directory, heads, newest[0].stream))
 
 
+def _remove_unfinished(directory: Path) -> None:
+    """What a process was writing or compressing when it died: the plain files are whole."""
+    for path in directory.glob(".*.partial"):
+        path.unlink()
+    for path in directory.glob(f"*{SUFFIX}"):
+        compressed_path(path).unlink(missing_ok=True)
+
+
 def _runs(directory: Path) -> dict[str, list[Path]]:
     """The segments that belong together by their names, in their order."""
     found: dict[str, list[Path]] = {}
@@ -130,23 +148,27 @@ def _runs(directory: Path) -> dict[str, list[Path]]:
 
 def _stem(path: Path) -> str:
     """What the names of a stream's files have in common."""
-    return path.stem.rsplit("-", 1)[0]
+    return plain_name(path).rsplit(".", 1)[0].rsplit("-", 1)[0]
 
 
 def number_of(path: Path) -> int:
     """The number of a segment or digest, by its name; -1 for a name of another form."""
-    number = path.stem.rsplit("-", 1)[-1]
+    number = plain_name(path).rsplit(".", 1)[0].rsplit("-", 1)[-1]
     return int(number) if len(number) == NUMBER_DIGITS and number.isdecimal() else -1
 
 
 def _holds_no_line(path: Path) -> bool:
+    if is_compressed(path):
+        return False
     with path.open("rb") as file:
         start = file.read(LINE_BYTES_MAX)
     return b"\n" not in start and len(start) < LINE_BYTES_MAX
 
 
 def _cut_to_last_line(path: Path) -> int:
-    """How many bytes behind the last newline were cut off."""
+    """How many bytes behind the last newline were cut off; none in a file that was closed and compressed."""
+    if is_compressed(path):
+        return 0
     with path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - TAIL_BYTES)
@@ -160,10 +182,21 @@ def _cut_to_last_line(path: Path) -> int:
 
 
 def _last_leaf(path: Path) -> str:
+    if is_compressed(path):
+        return leaf_hash(_last_line(path).rstrip(b"\n"))
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
         return leaf_hash(file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1])
+
+
+def _last_line(path: Path) -> bytes:
+    """Of a compressed segment, which is read from its beginning; of a damaged one the last that can be read. Raises: OSError."""
+    last = b""
+    with contextlib.suppress(DamagedSegmentError):  # verification tells of it
+        for line in lines_of(path):
+            last = line
+    return last
 
 
 def _last_digest(directory: Path, heads: Iterable[Head], stream: str) -> DigestLink | None:

@@ -18,7 +18,9 @@ from meridian.audit.digest import Digest, read_digest
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError, RegionNames
 from meridian.audit.neighbours import ALONE, Neighbours, check_ends, neighbours_of, registered_in
-from meridian.audit.stream_files import SUFFIX, Head, digests_in, head_of, number_of, segment_name, segments_in, streams_of
+from meridian.audit.read_heads import read_head
+from meridian.audit.segments import SUFFIX, plain_name
+from meridian.audit.stream_files import Head, digests_in, segment_name, segments_in, streams_of
 
 TIMES_READ_MAX = 3
 
@@ -39,7 +41,7 @@ class Expected:
 def verify_file(path: Path) -> Report:
     """The chain of one file alone; who wrote it, and what came before and after, is not looked at."""
     report = Report(path)
-    head = _head(report, path)
+    head = read_head(report, path)
     if head is not None:
         check = StreamCheck(head.stream, [head], Vouchers(), None)
         if head.sequence == 0:
@@ -114,12 +116,12 @@ class DirectoryCheck:
         return found
 
     def _heads(self) -> list[Head]:
-        heads = [_head(self._report, path) for path in segments_in(self._directory)]
+        heads = [read_head(self._report, path) for path in segments_in(self._directory)]
         return [head for head in heads if head is not None]
 
     def _foreign_files(self) -> None:
         for path in sorted(self._directory.iterdir()):
-            is_own = path.suffix in (SUFFIX, DIGEST_SUFFIX) or path.name in (KEYS_FILE, "lost+found")
+            is_own = plain_name(path).endswith(SUFFIX) or path.suffix == DIGEST_SUFFIX or path.name in (KEYS_FILE, "lost+found")
             if not is_own and not path.name.startswith("."):
                 self._report.add(Verdict.TAMPERED, path, "this is no file of the audit log")
 
@@ -185,7 +187,7 @@ class DirectoryCheck:
                     name = f"one with {stream} in it"
                 else:
                     name = segment_name(str(first).split("-", 1)[0], stream, at)
-                    is_own = segment.path.name == name
+                    is_own = plain_name(segment.path) == name
                 if not is_own:
                     self._report.add(Verdict.TAMPERED, segment.path, f"the file was renamed: its name was {name}")
 
@@ -255,24 +257,6 @@ class DirectoryCheck:
             self._report.unproven.append(
                 f"{self._directory}: whether the log went on after its last record is not known from the files; compare with --against-db"
             )
-
-
-def _head(report: Report, path: Path) -> Head | None:
-    try:
-        head = head_of(path)
-        if head is None and path.stat().st_size == 0:
-            if number_of(path) <= 1:
-                report.add(Verdict.INCOMPLETE, path, "the file is empty", 1)
-            return None  # a later segment that is about to be written; what was in it before shows by what vouches for it
-    except OSError as fault:
-        report.add(Verdict.UNREADABLE, path, fault.strerror or str(fault))
-        return None
-    if head is None:
-        with path.open("rb") as file:
-            is_whole = file.readline().endswith(b"\n")
-        verdict, text = (Verdict.TAMPERED, "the line is no audit record") if is_whole else (Verdict.INCOMPLETE, "it has no whole line")
-        report.add(verdict, path, text, 1)
-    return head
 
 
 def _names(stream: StreamReport) -> RegionNames | None:

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import orjson
 
-from meridian.audit.stream_files import SUFFIX, number_of
+from meridian.audit.segments import LINE_BYTES_MAX, is_compressed, lines_of, segments_in
+from meridian.audit.stream_files import head_of, number_of
 
 BLOCK_BYTES: Final = 1 << 16
-LINE_BYTES_MAX: Final = 1 << 20
 NO_RECORD: Final = (1 << 62, "")
 
 
@@ -26,16 +26,23 @@ def has_stream(directory: Path, stream: str) -> bool:
 
 
 def events_since(directory: Path, stream: str, after: int, event_ids: Collection[str]) -> set[str]:
-    """Which of these event ids stand behind record `after` of a stream whose files lie there. Raises: OSError."""
+    """Which of these event ids stand behind record `after` of a stream whose files lie there.
+
+    Files are read from the end of the stream to that record. Only a compressed one, that was closed behind it, is read forwards.
+    Raises: OSError, DamagedSegmentError.
+    """
     missing, found = set(event_ids), set[str]()
     for path in _segments(directory, stream):
-        for line in lines_backwards(path):
+        for line in lines_of(path) if is_compressed(path) else lines_backwards(path):
             sequence, event_id = _read(line)
-            if sequence <= after or not missing:
-                return found
-            if event_id in missing:
+            if sequence > after and event_id in missing:
                 missing.remove(event_id)
                 found.add(event_id)
+            if not missing or (sequence <= after and not is_compressed(path)):
+                return found
+        head = head_of(path)
+        if head is not None and head.sequence <= after + 1:
+            return found
     return found
 
 
@@ -56,7 +63,7 @@ def lines_backwards(path: Path) -> Iterator[bytes]:
 
 def _segments(directory: Path, stream: str) -> list[Path]:
     """The files of a stream, the last first."""
-    return sorted(directory.glob(f"*-{glob.escape(stream)}-*{SUFFIX}"), key=number_of, reverse=True)
+    return sorted(segments_in(directory, f"*-{glob.escape(stream)}-*"), key=number_of, reverse=True)
 
 
 def _read(line: bytes) -> tuple[int, str]:

@@ -102,6 +102,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())
         stream = _stream(settings.audit, AuditFile.open(audit_directory, opening, _rules(settings.audit), signer, clock), events)
+        stream.compress_closed(settings.audit.reserve_bytes)
     shipping = AuditShipping(stream, store, clock)
     heads = AuditHeads(store=store, stream=stream, shipping=shipping, engine=engine, events=events)
     stack.push_async_callback(heads.close)

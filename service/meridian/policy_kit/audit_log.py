@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from meridian.audit.segments import DamagedSegmentError, lines_of, segments_in
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.authorization.facts import CallFacts, Facts, cedar_time
 from meridian.catalog import Requirement, Rpc, served_rpcs
@@ -25,7 +26,6 @@ from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.policy_kit.recorded_request import request_of
-from meridian.policy_kit.texts import text_of
 
 Record = Mapping[str, Any]
 
@@ -61,7 +61,7 @@ class AuditLog:
 
     @classmethod
     def read(cls, paths: Iterable[Path], around: Surroundings) -> AuditLog:
-        """Files, and every *.jsonl file of folders. Raises: UnreadableRecordError."""
+        """Files, and every segment of folders. Raises: UnreadableRecordError."""
         return cls(_lines(paths), around)
 
     def find(self, event_id: str) -> Record | None:
@@ -251,12 +251,24 @@ def _time(text: str | None) -> datetime | None:
 
 def _lines(paths: Iterable[Path]) -> Iterator[Record]:
     for path in paths:
-        files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        files = list(segments_in(path, "*")) if path.is_dir() else [path]
         if not files:
             raise UnreadableRecordError(f"{path}: no audit streams")
         for file in files:
-            for number, line in enumerate(text_of(file).splitlines(), 1):
-                try:
-                    yield json.loads(line)
-                except ValueError as fault:
-                    raise UnreadableRecordError(f"{file}:{number}: no record: {fault}") from fault
+            yield from _records_of(file)
+
+
+def _records_of(file: Path) -> Iterator[Record]:
+    try:
+        for number, line in enumerate(lines_of(file), 1):
+            yield _record(file, number, line)
+    except (DamagedSegmentError, OSError) as fault:
+        raise UnreadableRecordError(f"{file}: {fault}") from fault
+
+
+def _record(file: Path, number: int, line: bytes) -> Record:
+    try:
+        record: Record = json.loads(line)
+    except ValueError as fault:
+        raise UnreadableRecordError(f"{file}:{number}: no record: {fault}") from fault
+    return record

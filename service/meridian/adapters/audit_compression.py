@@ -1,0 +1,118 @@
+"""Closed segments are compressed in a thread of their own, so that nobody who waits for a record waits for it.
+
+A segment is removed only when its compressed form is durable and was read back to the hash that the digest has signed. What fails leaves
+the plain file, which is read as well.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import Final, Protocol
+
+import zstandard
+
+from meridian.audit.segments import compressed_path, open_segment
+
+LEVEL: Final = 3
+CHUNK_BYTES: Final = 1 << 18
+
+
+class StoppedError(Exception):
+    """The process ends; the segment stays plain."""
+
+
+class ClosedSegments(Protocol):
+    """What becomes of segments that are closed and signed."""
+
+    def add(self, path: Path, digest: str) -> None:
+        """This one is closed; `digest` is the SHA-256 of its content in hexadecimal digits."""
+        ...
+
+    def stop(self) -> None:
+        """Return when nothing in the directory is touched any more."""
+        ...
+
+
+class CompressedSegments:
+    """Implements `ClosedSegments` by zstd."""
+
+    def __init__(self, reserve_bytes: int, on_fault: Callable[[OSError], None]) -> None:
+        self._reserve_bytes = reserve_bytes
+        self._on_fault = on_fault
+        self._waiting: SimpleQueue[tuple[Path, str] | None] = SimpleQueue()
+        self._stopped = Event()
+        self._thread = Thread(target=self._work, name="audit compression", daemon=True)
+        self._thread.start()
+
+    def add(self, path: Path, digest: str) -> None:
+        self._waiting.put((path, digest))
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (closed := self._waiting.get()) is not None:
+            try:
+                self._compress(*closed)
+            except StoppedError:
+                return
+            except OSError as fault:
+                self._on_fault(fault)
+            except zstandard.ZstdError as fault:
+                self._on_fault(OSError(errno.EIO, f"zstd: {fault}"))
+
+    def _compress(self, path: Path, digest: str) -> None:
+        disk = os.statvfs(path.parent)
+        if disk.f_bavail * disk.f_frsize < self._reserve_bytes + path.stat().st_size:
+            raise OSError(errno.ENOSPC, "there is no space to compress a closed segment in")
+        final = compressed_path(path)
+        partial = final.with_name(f".{final.name}.partial")
+        try:
+            self._write(path, partial)
+            partial.replace(final)
+            if self._hash_of(final) != digest:
+                final.unlink()
+                raise OSError(errno.EIO, "a closed segment is not what was signed, or its disk does not keep what was written")
+        finally:
+            partial.unlink(missing_ok=True)
+        _sync(path.parent)
+        path.unlink()
+
+    def _write(self, path: Path, partial: Path) -> None:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+            compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+            with compressor.stream_writer(target, closefd=False) as writer:
+                while chunk := source.read(CHUNK_BYTES):
+                    self._go_on()
+                    writer.write(chunk)
+            target.flush()
+            os.fsync(target.fileno())
+
+    def _hash_of(self, path: Path) -> str:
+        content = sha256()
+        with open_segment(path) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                self._go_on()
+                content.update(chunk)
+        return content.hexdigest()
+
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise StoppedError
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
