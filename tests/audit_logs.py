@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from meridian.adapters.audit_file import AuditFile, Opening, SegmentRules
+from meridian.adapters.audit_digests import Opening
+from meridian.adapters.audit_file import AuditFile, SegmentRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.audit.chain import NO_HASH

@@ -172,6 +172,10 @@ class AuditSettings(Section):
     """How long a file of the stream grows before the next begins."""
     segment_seconds: float = Field(300.0, ge=1.0)
     """How old it grows. As often a digest is signed, also of an interval without records."""
+    keep_seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """How long closed files are kept; 0 for ever. Digests always are."""
+    keep_bytes: int = Field(0, ge=0)
+    """How much of them is kept; 0 for all."""
 
 
 class PeerSettings(Section):

@@ -84,7 +84,7 @@ def write_log(directory: Path, names: RegionNames, runs: Sequence[str]) -> Log:
             _kill(file)
             heads.append(file.head)
     rows = [StreamRow(at, "r", NOW, head, head.stream == first) for at, head in enumerate(heads, 1)]
-    evidence = Evidence(tuple(rows), {f"{first}-3": "an event"}, (KeyTrace("111122223333", "k", ARN, NOW, False),))
+    evidence = Evidence(tuple(rows), {f"{first}-3": "an event"}, (KeyTrace("111122223333", "k", ARN, NOW, False),), {})
     return Log(directory, pinned, evidence, keyholder)
 
 
@@ -442,7 +442,7 @@ def test_an_end_that_was_cut_before_the_next_start_is_found_from_the_files_alone
 
 
 def test_a_stream_that_the_database_does_not_know_is_found(log: Log) -> None:
-    evidence = Evidence(log.evidence.streams[:1], {}, ())
+    evidence = Evidence(log.evidence.streams[:1], {}, (), {})
     (report,) = verify_against([log.directory], evidence, log.pinned)
     assert [each.text for each in report.findings] == [f"the database does not know stream run{n}" for n in (2, 3)]
 
@@ -450,7 +450,7 @@ def test_a_stream_that_the_database_does_not_know_is_found(log: Log) -> None:
 def test_a_change_without_its_record_is_found(log: Log) -> None:
     other = ARN.replace("1234abcd", "ffffabcd")
     keys = (KeyTrace("111122223333", "k", ARN, NOW, True), KeyTrace("111122223333", "l", other, NOW, False))
-    evidence = Evidence(log.evidence.streams, {"run1-3": "here", "gone": "the last use of key k"}, keys)
+    evidence = Evidence(log.evidence.streams, {"run1-3": "here", "gone": "the last use of key k"}, keys, {})
     (report,) = verify_against([log.directory], evidence, log.pinned)
     assert [each.text for each in report.findings] == [
         "no record gone: the last use of key k",
@@ -464,7 +464,7 @@ def test_a_stream_that_goes_on_after_its_registered_end_is_found(log: Log) -> No
     row = log.evidence.streams[0]
     head = StreamHead("run1", row.head.sequence - 1, leaf_hash(lines_of(log.of("run1")[-1])[-2][:-1]), row.head.digests)
     closed = StreamRow(1, "r", NOW, head, True)
-    (report,) = verify_against([log.directory], Evidence((closed, *log.evidence.streams[1:]), {}, ()), log.pinned)
+    (report,) = verify_against([log.directory], Evidence((closed, *log.evidence.streams[1:]), {}, (), {}), log.pinned)
     assert [each.text for each in report.findings] == [f"the stream goes on after record {head.sequence}, with which it was closed"]
 
 
@@ -476,7 +476,7 @@ def moved(log: Log) -> tuple[Log, Path]:
     file = open_file(new, "run4", keyholder=log.keyholder, clock=clock, registered=before[-1].head)
     file.write([record(0, eventID="run4-0")])
     _kill(file)
-    evidence = Evidence((*before, StreamRow(4, "r", NOW, file.head, False)), log.evidence.events, log.evidence.keys)
+    evidence = Evidence((*before, StreamRow(4, "r", NOW, file.head, False)), log.evidence.events, log.evidence.keys, {})
     return replace(log, evidence=evidence), new
 
 

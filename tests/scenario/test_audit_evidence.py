@@ -341,5 +341,25 @@ def test_segments_are_short_where_the_settings_say_so_and_the_key_changes_while_
     verify(alone)
 
 
+@pytest.mark.parametrize("kept", ["keep_seconds = 3.0", "keep_bytes = 4000"])
+def test_old_files_go_where_the_settings_say_so_and_none_are_missing(alone: Deployment, kept: str) -> None:
+    set_audit(alone, "segment_seconds = 1.0")
+    alone.start()
+    with alone.client() as alice:
+        first = str(alice.create_key().key_metadata.arn)
+        alone.wait_until(lambda: alice.list_keys(limit=1) and len(list(audit_of(alone).glob("*.jsonl.zst"))) >= 4)
+    alone.stop(HOME)
+    assert alone.events_of(HOME, first), "without these settings nothing goes"
+    set_audit(alone, kept)
+    alone.start()
+    with alone.client() as alice:
+        alone.wait_until(lambda: alice.list_keys(limit=1) and not alone.events_of(HOME, first), 40)
+        alice.create_key()
+    done = alone.verify_audit(HOME)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "consistent: " in done.stdout
+    assert "ended by retention" in done.stdout
+
+
 def _keys_in_use(directory: Path) -> int:
     return len({json.loads(p.read_bytes().splitlines()[0])["digestPublicKeyFingerprint"] for p in directory.glob("*.digest")})

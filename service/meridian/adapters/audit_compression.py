@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
@@ -34,6 +35,10 @@ class ClosedSegments(Protocol):
         """This one is closed; `digest` is the SHA-256 of its content in hexadecimal digits."""
         ...
 
+    def remove(self, paths: Sequence[Path]) -> None:
+        """These are kept no longer, the oldest first; what is not removed by the end is removed by the next start."""
+        ...
+
     def stop(self) -> None:
         """Return when nothing in the directory is touched any more."""
         ...
@@ -45,13 +50,16 @@ class CompressedSegments:
     def __init__(self, reserve_bytes: int, on_fault: Callable[[OSError], None]) -> None:
         self._reserve_bytes = reserve_bytes
         self._on_fault = on_fault
-        self._waiting: SimpleQueue[tuple[Path, str] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._stopped = Event()
         self._thread = Thread(target=self._work, name="audit compression", daemon=True)
         self._thread.start()
 
     def add(self, path: Path, digest: str) -> None:
-        self._waiting.put((path, digest))
+        self._waiting.put(partial(self._compress, path, digest))
+
+    def remove(self, paths: Sequence[Path]) -> None:
+        self._waiting.put(partial(self._unlink, paths))
 
     def stop(self) -> None:
         self._stopped.set()
@@ -59,15 +67,20 @@ class CompressedSegments:
         self._thread.join()
 
     def _work(self) -> None:
-        while (closed := self._waiting.get()) is not None:
+        while (work := self._waiting.get()) is not None:
             try:
-                self._compress(*closed)
+                work()
             except StoppedError:
                 return
             except OSError as fault:
                 self._on_fault(fault)
             except zstandard.ZstdError as fault:
                 self._on_fault(OSError(errno.EIO, f"zstd: {fault}"))
+
+    def _unlink(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            self._go_on()
+            path.unlink(missing_ok=True)
 
     def _compress(self, path: Path, digest: str) -> None:
         disk = os.statvfs(path.parent)

@@ -16,11 +16,14 @@ import orjson
 
 from meridian.adapters.audit_batch import Batch, Position
 from meridian.adapters.audit_compression import ClosedSegments
+from meridian.adapters.audit_digests import Opening, SignedDigests
+from meridian.adapters.audit_retention import KeepRules, Retention
 from meridian.adapters.audit_segment import AuditDirectory, Segment
 from meridian.audit.chain import NO_HASH, Tree, leaf_hash
-from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
-from meridian.audit.keys import AuditSigner, RegionNames
-from meridian.audit.stream_files import cut_torn_tail, digest_name, segment_name
+from meridian.audit.digest import LogFile
+from meridian.audit.ended import Ended
+from meridian.audit.keys import AuditSigner
+from meridian.audit.stream_files import cut_torn_tail, segment_name
 from meridian.domain.audit_bounds import RECORD_BYTES_MAX, shortened
 from meridian.domain.audit_record import Record, event_time
 from meridian.ports.audit_streams import StreamHead
@@ -29,18 +32,6 @@ from meridian.ports.clock import Clock
 ROOM_BYTES: Final = RECORD_BYTES_MAX + 1
 """What is set aside for one record."""
 TRY_AGAIN_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a stream says of itself in its first record."""
-
-    names: RegionNames
-    replica: str
-    epoch: int
-    stream: str
-    registered: StreamHead | None
-    """Where the database has last seen this replica's stream before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +50,15 @@ class AuditFile:
         self._directory = directory
         self._opening = opening
         self._rules = rules
-        self._signer = signer
         self._clock = clock
         self._stamp = f"{clock.now():%Y%m%dT%H%M%S.%fZ}"
         self._segment: Segment | None = None
         self._segments = 0
-        self._digests = 0
+        self._digests = SignedDigests(directory, opening, self._stamp, signer, clock)
         self._position = Position(0, NO_HASH)
         self._tree = Tree()
-        self._signed_size = 0
-        self._signed_at = event_time(clock.now())
         self._due = clock.monotonic() + rules.seconds
         self._not_before = clock.monotonic()
-        self._previous: DigestLink | None = None
         self._closed: ClosedSegments | None = None
         self.on_fault: Callable[[OSError], None] = lambda fault: None
         """Told of a digest that could not be written; calls go on, and it is tried again."""
@@ -85,7 +72,7 @@ class AuditFile:
         made = cls(directory, opening, rules, signer, clock)
         record = made._opening_record()
         if tail is not None:
-            made._previous = tail.digest
+            made._digests.previous = tail.digest
             record["meridian"] |= {"previousStream": tail.stream, "previousHash": tail.last_hash, "tornBytes": tail.torn_bytes}
         made.write([record])
         made._sign(())
@@ -98,21 +85,22 @@ class AuditFile:
     @property
     def signer(self) -> AuditSigner:
         """The audit key that the next digest is signed with."""
-        return self._signer
+        return self._digests.signer
 
     @property
     def head(self) -> StreamHead:
         """The last durable record."""
         position = self._position
-        return StreamHead(self._opening.stream, position.sequence - 1, position.last_hash, self._digests)
+        return StreamHead(self._opening.stream, position.sequence - 1, position.last_hash, self._digests.count)
 
-    def hand_closed_to(self, closed: ClosedSegments) -> None:
-        """Give segments away when they are closed and another has begun; `close` stops who gets them."""
+    def hand_closed_to(self, closed: ClosedSegments, rules: KeepRules) -> None:
+        """Give segments away when they are closed, and those that the rules end; `close` stops who gets them."""
         self._closed = closed
+        self._digests.retention = Retention(self._directory.path, self._opening.stream, rules, self._clock, closed.remove)
 
     def use_signer(self, signer: AuditSigner) -> None:
         """Sign with another key from now on."""
-        self._signer = signer
+        self._digests.signer = signer
 
     def _opening_record(self) -> Record:
         opening, names, registered = self._opening, self._opening.names, self._opening.registered
@@ -248,6 +236,7 @@ class AuditFile:
         if segment is None or not segment.length:
             self._sign(())
             return
+        size, last_hash = self._tree.size, self._position.last_hash
         segment.cut()
         segment.require_in_place()  # a file that is gone is not signed and passed over: the stream stops with it
         self._sign((LogFile(segment.path.name, segment.sha256, segment.oldest, segment.newest),))
@@ -255,34 +244,10 @@ class AuditFile:
         segment.close()
         if self._closed is not None:
             self._closed.add(segment.path, segment.sha256)
+        self._digests.retention.note_closed(segment.path, Ended(self._opening.stream, size - 1, last_hash, segment.newest))
 
     def _sign(self, log_files: tuple[LogFile, ...]) -> None:
-        opening, names = self._opening, self._opening.names
-        name, now = digest_name(self._stamp, opening.stream, self._digests), event_time(self._clock.now())
-        size = self._tree.size
-        data, link = signed_digest(
-            self._signer,
-            name=name,
-            start=self._signed_at,
-            end=now,
-            previous=self._previous,
-            log_files=log_files,
-            extent=Extent(
-                stream=opening.stream,
-                number=self._digests,
-                firstSeq=self._signed_size,
-                lastSeq=size - 1,
-                treeSize=size,
-                rootHash=self._tree.root(),
-                epoch=opening.epoch,
-                deployment=names.deployment,
-                partition=names.partition,
-                region=names.region,
-            ),
-        )
-        self._directory.write(name, data)
-        self._digests += 1
-        self._previous, self._signed_size, self._signed_at = link, size, now
+        self._digests.sign(log_files, self._tree, self._position.last_hash)
         self._due = self._clock.monotonic() + self._rules.seconds
 
     def _may_try(self) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from meridian.adapters.audit_compression import CompressedSegments
 from meridian.adapters.audit_file import AuditFile
+from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
 from meridian.audit.written_since import events_since, has_stream
@@ -89,10 +90,10 @@ class FileAuditStream:
         """The number of the audit key that the next digest is signed with."""
         return self._file.signer.key.number
 
-    def compress_closed(self, reserve_bytes: int) -> None:
-        """Compress segments once they are closed, where that leaves so much of the disk free."""
+    def compress_closed(self, reserve_bytes: int, rules: KeepRules) -> None:
+        """Compress segments once they are closed, where that leaves so much of the disk free, and keep them as the rules say."""
         told = partial(self._tell_loop, partial(self._report, "compression"))
-        self._file.hand_closed_to(CompressedSegments(reserve_bytes, told))
+        self._file.hand_closed_to(CompressedSegments(reserve_bytes, told), rules)
 
     async def append(self, record: Record) -> None:
         await self._append(record, is_promised=False, change="")

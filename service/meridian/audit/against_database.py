@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from meridian.audit.check_stream import Pin
 from meridian.audit.copies import EVENTS_MAX as COUNTED_MAX
 from meridian.audit.copies import Copies, Counted
+from meridian.audit.ended import Ended, furthest, is_ended
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import AuditKeys
 from meridian.audit.verify import Expected, verify_directories
@@ -27,6 +29,9 @@ PAGE: Final = 1000
 EVENTS_MAX: Final = 200_000
 NAMED_MAX: Final = 20
 """How many missing records of a kind are named one by one."""
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+SKEW: Final = timedelta(minutes=1)
+"""How far a process's clock may be from the database's."""
 CREATES, SCHEDULES = "CreateKey", "ScheduleKeyDeletion"
 
 
@@ -38,6 +43,8 @@ class Evidence:
     events: Mapping[str, str]
     """Event ids, each with where it stands."""
     keys: tuple[KeyTrace, ...]
+    used_at: Mapping[str, datetime]
+    """When keys were last used, by the event id of that use."""
 
 
 async def read_evidence(uow: UnitOfWork) -> Evidence:
@@ -48,7 +55,8 @@ async def read_evidence(uow: UnitOfWork) -> Evidence:
     keys: list[KeyTrace] = []
     while traces := list(await uow.audit_streams.keys_stored(after=(keys[-1].account, keys[-1].key_id) if keys else ("", ""), limit=PAGE)):
         keys += traces
-    return Evidence(tuple(streams), dict(await uow.audit_streams.events_stored(limit=EVENTS_MAX)), tuple(keys))
+    events = dict(await uow.audit_streams.events_stored(limit=EVENTS_MAX))
+    return Evidence(tuple(streams), events, tuple(keys), await uow.audit_streams.uses_stored(limit=EVENTS_MAX))
 
 
 class Mentions:
@@ -79,11 +87,12 @@ def verify_against(directories: Sequence[Path], evidence: Evidence, keys: AuditK
     mentions = Mentions(evidence)
     pins = {row.head.stream: [_pin(row)] for row in evidence.streams if row.head.sequence >= 0}
     reports = verify_directories([(path, Expected(keys, keys.names.region, pins, mentions.visit)) for path in directories])
+    ended = furthest(each for report in reports for each in report.ended.values())
     found = {stream.stream: (report, stream) for report in reports for stream in report.streams}
     for row in evidence.streams:
-        _compare_stream(reports[0], row, found.get(row.head.stream))
+        _compare_stream(reports[0], row, found.get(row.head.stream), ended)
     _check_registered(reports, {row.head.stream for row in evidence.streams})
-    _compare_mentions(reports[0], evidence, mentions)
+    _compare_mentions(reports[0], evidence, mentions, ended)
     _tell_copies(reports[0], mentions.copies.count())
     return reports
 
@@ -92,9 +101,10 @@ def _pin(row: StreamRow) -> Pin:
     return Pin(row.head.sequence, row.head.hash, "the database")
 
 
-def _compare_stream(first: Report, row: StreamRow, found: tuple[Report, StreamReport] | None) -> None:
+def _compare_stream(first: Report, row: StreamRow, found: tuple[Report, StreamReport] | None, ended: Mapping[str, Ended]) -> None:
     if found is None:
-        if row.head.sequence >= 0:  # one without a record was never answered under
+        # One without a record was never answered under.
+        if row.head.sequence >= 0 and not is_ended(ended, row.head.stream, row.head.sequence):
             text = f"stream {row.head.stream} of {row.replica}, opened {row.opened_at:%Y-%m-%dT%H:%M:%SZ}, is missing"
             first.add(Verdict.INCOMPLETE, first.path, f"{text}: the database has seen {row.head.sequence + 1} records of it")
         return
@@ -123,6 +133,12 @@ def _check_registered(reports: Sequence[Report], registered: set[str]) -> None:
             report.add(Verdict.TAMPERED, stream.paths[0], f"the database does not know stream {stream.stream}")
 
 
+def _kept_since(ended: Mapping[str, Ended]) -> datetime:
+    """What the database tells of a time up to this may stand in records that retention has ended."""
+    newest = [each.newest for each in ended.values() if each.newest]
+    return datetime.fromisoformat(max(newest)) + SKEW if newest else EARLIEST
+
+
 def _tell_copies(report: Report, counted: Counted) -> None:
     report.copies = counted
     if counted.unexplained:
@@ -132,12 +148,15 @@ def _tell_copies(report: Report, counted: Counted) -> None:
         report.unproven.append(f"{report.path}: copies were looked for among the first {COUNTED_MAX:,} events of changes alone")
 
 
-def _compare_mentions(report: Report, evidence: Evidence, mentions: Mentions) -> None:
-    events = [f"no record {name}: {where}" for name, where in evidence.events.items() if name not in mentions.events]
-    created = [f"no record of the creation of {key.arn}" for key in evidence.keys if key.arn not in mentions.arns[CREATES]]
+def _compare_mentions(report: Report, evidence: Evidence, mentions: Mentions, ended: Mapping[str, Ended]) -> None:
+    since = _kept_since(ended)
+    keys = [key for key in evidence.keys if key.created_at > since]
+    missing_events = [name for name in evidence.events if name not in mentions.events and evidence.used_at.get(name, LATEST) > since]
+    events = [f"no record {name}: {evidence.events[name]}" for name in missing_events]
+    created = [f"no record of the creation of {key.arn}" for key in keys if key.arn not in mentions.arns[CREATES]]
     scheduled = [
         f"no record that scheduled the deletion of {key.arn}"
-        for key in evidence.keys
+        for key in keys
         if key.is_to_be_deleted and key.arn not in mentions.arns[SCHEDULES]
     ]
     for missing in (events, created, scheduled):

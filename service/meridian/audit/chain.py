@@ -8,6 +8,7 @@ Source: docs/spec/audit.md; RFC 6962 §2.1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -34,6 +35,19 @@ class Tree:
             size >>= 1
         self._peaks.append(node)
         self.size += 1
+
+    @classmethod
+    def grown(cls, size: int, peaks: Sequence[str]) -> Tree:
+        """A tree of so many leaves, of which the roots of its full subtrees are known. Raises: ValueError if they are not as many."""
+        if len(peaks) != size.bit_count():
+            raise ValueError("a tree of this size has another number of full subtrees")
+        made = cls()
+        made.size, made._peaks = size, [bytes.fromhex(peak) for peak in peaks]
+        return made
+
+    def peaks(self) -> list[str]:
+        """The roots of its full subtrees, the largest first: all that is needed to let it grow."""
+        return [peak.hex() for peak in self._peaks]
 
     def root(self) -> str:
         """The root over all leaves so far, 64 lower-case hexadecimal digits."""

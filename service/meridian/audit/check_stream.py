@@ -36,6 +36,8 @@ class Vouchers:
 
     digests: Sequence[Digest] = ()
     pins: list[Pin] = field(default_factory=list)
+    start: Digest | None = None
+    """The digest behind which what retention has left begins; None for a stream from its first record."""
 
 
 class StreamCheck:
@@ -53,17 +55,33 @@ class StreamCheck:
         for pin in vouchers.pins:
             self._pins.setdefault(pin.sequence, []).append(pin)
         self._changed: Finding | None = None
+        self._start = vouchers.start
         self._hashes = {file.name: (file.sha256, digest) for digest in vouchers.digests for file in digest.log_files}
 
     def run(self) -> StreamReport:
         """The report; `finding` says where reading stopped, if it did."""
         report = self.report
+        report.finding = self._go_on_from(self._start) if self._start is not None else None
+        if report.finding is not None:
+            return report
         for segment in self._segments:
             report.finding = self._begin(segment) or self._read(segment)
             if report.finding is not None:
                 return report
         report.finding = self._missing_end() or self._changed
         return report
+
+    def _go_on_from(self, digest: Digest) -> Finding | None:
+        size, report = digest.extent.treeSize, self.report
+        try:
+            self._tree = Tree.grown(size, digest.kept.peaks)
+        except ValueError as fault:
+            return Finding(Verdict.TAMPERED, digest.path, str(fault))
+        if self._tree.root() != digest.extent.rootHash:
+            return Finding(Verdict.TAMPERED, digest.path, "the tree that it goes on with is not the one that it signed")
+        report.records, report.last_hash = size, digest.kept.last_hash
+        report.signed, report.signed_until = size, digest.end
+        return None
 
     def _begin(self, segment: Head) -> Finding | None:
         expected = self.report.records

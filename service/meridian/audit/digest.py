@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 
+from meridian.audit.ended import Kept, kept_as_json, read_kept
 from meridian.audit.keys import AuditSigner
 
 SUFFIX: Final = ".digest"
@@ -76,6 +77,7 @@ class Digest:
     previous: DigestLink | None
     log_files: tuple[LogFile, ...]
     extent: Extent
+    kept: Kept
     body: bytes
     signature: str
 
@@ -95,7 +97,15 @@ def string_to_sign(end: str, name: str, body: bytes, previous: DigestLink | None
 
 
 def signed_digest(
-    signer: AuditSigner, *, name: str, start: str, end: str, previous: DigestLink | None, log_files: tuple[LogFile, ...], extent: Extent
+    signer: AuditSigner,
+    *,
+    name: str,
+    start: str,
+    end: str,
+    previous: DigestLink | None,
+    log_files: tuple[LogFile, ...],
+    extent: Extent,
+    kept: Kept,
 ) -> tuple[bytes, DigestLink]:
     """The bytes of the digest's file, and what the next digest says of it."""
     body = orjson.dumps(
@@ -116,6 +126,7 @@ def signed_digest(
             "previousDigestSignature": previous.signature if previous else None,
             "logFiles": [_log_file_as_json(each) for each in log_files],
             "meridian": asdict(extent),
+            "retention": kept_as_json(kept),
         }
     )
     signature = signer.sign(string_to_sign(end, name, body, previous)).hex()
@@ -153,6 +164,7 @@ def read_digest(path: Path) -> Digest:
             previous=_previous(fields),
             log_files=tuple(_log_file(each) for each in fields["logFiles"]),
             extent=Extent(**fields["meridian"]),
+            kept=read_kept(fields),
             body=body,
             signature=signature,
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from meridian.audit.chain import NO_HASH
 from meridian.audit.copies import Counted
+from meridian.audit.ended import Ended
 
 OVERDUE = 2
 """How many intervals a digest may be late."""
@@ -89,6 +90,8 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
     """What was not shown, in sentences; nothing speaks against it."""
+    ended: dict[str, Ended] = field(default_factory=dict)
+    """By stream, the records that retention has ended."""
     copies: Counted | None = None
     """Events that stand more than once; None where nobody counted."""
 

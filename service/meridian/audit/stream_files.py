@@ -6,6 +6,7 @@ Names only help the eye. A file says itself which stream it holds and where in i
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -184,10 +185,28 @@ def _cut_to_last_line(path: Path) -> int:
 def _last_leaf(path: Path) -> str:
     if is_compressed(path):
         return leaf_hash(_last_line(path).rstrip(b"\n"))
+    return leaf_hash(_tail_line(path))
+
+
+def _tail_line(path: Path) -> bytes:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
-        return leaf_hash(file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1])
+        return file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1]
+
+
+def runs_in(directory: Path) -> dict[str, list[Path]]:
+    """By stream, as their names say it, the segments in their order."""
+    return {stem.split("-", 1)[-1]: paths for stem, paths in _runs(directory).items()}
+
+
+def last_record(path: Path) -> tuple[Any, str]:
+    """The last whole record of a segment, and its leaf hash. Raises: OSError for a file that has none."""
+    line = _last_line(path).rstrip(b"\n") if is_compressed(path) else _tail_line(path)
+    try:
+        return orjson.loads(line), leaf_hash(line)
+    except ValueError as fault:
+        raise OSError(errno.EIO, f"{path.name} does not end with a record") from fault
 
 
 def _last_line(path: Path) -> bytes:

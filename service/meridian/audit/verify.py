@@ -15,8 +15,10 @@ from meridian.audit.check_digests import check_digests
 from meridian.audit.check_stream import Pin, StreamCheck, Visit, Vouchers
 from meridian.audit.digest import SUFFIX as DIGEST_SUFFIX
 from meridian.audit.digest import Digest, read_digest
+from meridian.audit.ended import furthest, is_ended
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError, RegionNames
+from meridian.audit.left_by_retention import left_by_retention, start_of, tell_ended
 from meridian.audit.neighbours import ALONE, Neighbours, check_ends, neighbours_of, registered_in
 from meridian.audit.read_heads import read_head
 from meridian.audit.segments import SUFFIX, plain_name
@@ -94,6 +96,9 @@ class DirectoryCheck:
         keys = self._keys(bool(digests))
         sound = check_digests(report, digests, keys)
         report.digests = [digest.extent.stream for digest in sound]
+        report.ended = furthest(each for digest in sound for each in digest.kept.ended)
+        streams = left_by_retention(streams, report.ended, sound)
+        tell_ended(report)
         vouchers = self._vouchers(streams, sound)
         for stream, segments in streams.items():
             report.take(StreamCheck(stream, segments, vouchers[stream], self._expected.visit).run())
@@ -151,8 +156,10 @@ class DirectoryCheck:
     def _vouchers(self, streams: Mapping[str, Sequence[Head]], digests: Sequence[Digest]) -> dict[str, Vouchers]:
         """What digests, later streams and the database say of each stream."""
         found = {stream: Vouchers([d for d in digests if d.extent.stream == stream]) for stream in streams}
+        for stream, segments in streams.items():
+            found[stream].start = start_of(segments[0], self._report.ended, found[stream].digests)
         for digest in digests:
-            if digest.extent.stream not in streams:
+            if digest.extent.stream not in streams and not is_ended(self._report.ended, digest.extent.stream, digest.extent.treeSize - 1):
                 text = f"stream {digest.extent.stream}, of which it signed {digest.extent.treeSize} records, is missing"
                 self._report.add(Verdict.INCOMPLETE, digest.path, text)
         for segments in streams.values():
@@ -174,7 +181,7 @@ class DirectoryCheck:
             self._report.add(Verdict.INCOMPLETE, opening.path, text, 1)
 
     def _is_here(self, stream: str, own: Container[str]) -> bool:
-        return stream in own or stream in self._neighbours.streams
+        return stream in own or stream in self._neighbours.streams or stream in self._report.ended
 
     # ---- what fits together
 
@@ -234,6 +241,8 @@ class DirectoryCheck:
             elif before is not None and before.finding is None and before.last_hash != stream.opening.get("previousHash"):
                 text = "the stream ends earlier, or otherwise, than the next stream says"
                 report.add(Verdict.TAMPERED, before.paths[-1], text, before.records + 1)
+            elif before is None and name in report.ended and report.ended[name].lastHash != stream.opening.get("previousHash"):
+                report.add(Verdict.TAMPERED, stream.paths[0], f"stream {name} was ended elsewhere than this stream says", 1)
         for stream in report.streams:
             _vouch_backwards(stream, known)
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from meridian.adapters.audit_file import AuditFile, Opening, SegmentRules
+from meridian.adapters.audit_digests import Opening
+from meridian.adapters.audit_file import AuditFile, SegmentRules
 from meridian.adapters.audit_keys import names_of
+from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
@@ -102,7 +104,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())
         stream = _stream(settings.audit, AuditFile.open(audit_directory, opening, _rules(settings.audit), signer, clock), events)
-        stream.compress_closed(settings.audit.reserve_bytes)
+        stream.compress_closed(settings.audit.reserve_bytes, KeepRules(settings.audit.keep_seconds, settings.audit.keep_bytes))
     shipping = AuditShipping(stream, store, clock)
     heads = AuditHeads(store=store, stream=stream, shipping=shipping, engine=engine, events=events)
     stack.push_async_callback(heads.close)

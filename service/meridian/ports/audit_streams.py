@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -88,6 +88,10 @@ class AuditStreams(Protocol):
 
     async def events_stored(self, *, limit: int) -> Sequence[tuple[str, str]]:
         """(event id, where it stands) of every event that other rows speak of."""
+        ...
+
+    async def uses_stored(self, *, limit: int) -> Mapping[str, datetime]:
+        """When each key was last used, by the event id of that use."""
         ...
 
     async def keys_stored(self, *, after: tuple[str, str], limit: int) -> Sequence[KeyTrace]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -71,6 +71,10 @@ class SqlAuditStreams:
         uses = await self._connection.execute(select(t.key_usage.c.event_id, t.key_usage.c.key_id).limit(limit))
         told = [(row.event_id, "an event that waits to be written") for row in waiting]
         return told + [(row.event_id, f"the last use of key {row.key_id}") for row in uses]
+
+    async def uses_stored(self, *, limit: int) -> Mapping[str, datetime]:
+        uses = await self._connection.execute(select(t.key_usage.c.event_id, t.key_usage.c.used_at).limit(limit))
+        return {row.event_id: row.used_at for row in uses}
 
     async def keys_stored(self, *, after: tuple[str, str], limit: int) -> Sequence[KeyTrace]:
         rows = await self._connection.execute(
