@@ -176,6 +176,8 @@ class AuditSettings(Section):
     """How long closed files are kept; 0 for ever. Digests always are."""
     keep_bytes: int = Field(0, ge=0)
     """How much of them is kept; 0 for all."""
+    stdout: bool = False
+    """Whether every record is copied to standard output, too."""
 
 
 class PeerSettings(Section):

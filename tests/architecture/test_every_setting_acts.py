@@ -129,6 +129,7 @@ SETTINGS: dict[str, str] = {
     "audit.segment_bytes": EVIDENCE + "test_segments_are_short_where_the_settings_say_so_and_the_key_changes_while_the_region_serves",
     "audit.keep_seconds": EVIDENCE + "test_old_files_go_where_the_settings_say_so_and_none_are_missing",
     "audit.keep_bytes": EVIDENCE + "test_old_files_go_where_the_settings_say_so_and_none_are_missing",
+    "audit.stdout": EVIDENCE + "test_the_log_is_copied_to_standard_output_where_the_settings_say_so",
     "audit.segment_seconds": EVIDENCE + "test_segments_are_short_where_the_settings_say_so_and_the_key_changes_while_the_region_serves",
     "limits.failed_authentications_per_minute": "adversary/test_anonymous_requests.py::*",
     "throttle": "scenario/test_rates_by_kind_of_key.py::test_a_rate_of_a_class_that_does_not_exist_is_refused",

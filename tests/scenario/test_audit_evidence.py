@@ -361,5 +361,25 @@ def test_old_files_go_where_the_settings_say_so_and_none_are_missing(alone: Depl
     assert "ended by retention" in done.stdout
 
 
+def test_the_log_is_copied_to_standard_output_where_the_settings_say_so(alone: Deployment) -> None:
+    for lines in ((), ("stdout = true",)):
+        set_audit(alone, *lines)
+        command = [sys.executable, "-m", "meridian", "serve", "--config", str(alone.place(HOME).settings), "--allow-file-seal"]
+        process = alone.processes[HOME] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdout is not None
+        said = [process.stdout.readline()]
+        while not said[-1].startswith(b"ready"):
+            assert said[-1], "it has not started"
+            said.append(process.stdout.readline())
+        with alone.client() as alice:
+            alice.create_key()
+        process.terminate()
+        said += process.stdout.read().splitlines()
+        assert alone.stop(HOME) == 0
+        records = alone.audit(HOME)
+        newest = [r for r in records if r["meridian"]["stream"] == records[-1]["meridian"]["stream"]]
+        assert [json.loads(line) for line in said if line.startswith(b"{")] == (newest if lines else [])
+
+
 def _keys_in_use(directory: Path) -> int:
     return len({json.loads(p.read_bytes().splitlines()[0])["digestPublicKeyFingerprint"] for p in directory.glob("*.digest")})

@@ -25,3 +25,10 @@ class Position(NamedTuple):
 
     sequence: int
     last_hash: str
+
+
+class Place(NamedTuple):
+    """A segment by its plain name, and a number of its bytes."""
+
+    segment: str
+    length: int

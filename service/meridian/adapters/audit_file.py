@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from meridian.adapters.audit_batch import Batch, Position
+from meridian.adapters.audit_batch import Batch, Place, Position
 from meridian.adapters.audit_compression import ClosedSegments
 from meridian.adapters.audit_digests import Opening, SignedDigests
 from meridian.adapters.audit_retention import KeepRules, Retention
@@ -54,6 +54,7 @@ class AuditFile:
         self._stamp = f"{clock.now():%Y%m%dT%H%M%S.%fZ}"
         self._segment: Segment | None = None
         self._segments = 0
+        self._end = Place("", 0)
         self._digests = SignedDigests(directory, opening, self._stamp, signer, clock)
         self._position = Position(0, NO_HASH)
         self._tree = Tree()
@@ -92,6 +93,11 @@ class AuditFile:
         """The last durable record."""
         position = self._position
         return StreamHead(self._opening.stream, position.sequence - 1, position.last_hash, self._digests.count)
+
+    def durable_end(self) -> Place:
+        """Up to where its newest segment may be read by others. May be asked from any thread."""
+        segment = self._segment
+        return self._end if segment is None else Place(segment.path.name, segment.length)
 
     def hand_closed_to(self, closed: ClosedSegments, rules: KeepRules) -> None:
         """Give segments away when they are closed, and those that the rules end; `close` stops who gets them."""
@@ -240,6 +246,7 @@ class AuditFile:
         segment.cut()
         segment.require_in_place()  # a file that is gone is not signed and passed over: the stream stops with it
         self._sign((LogFile(segment.path.name, segment.sha256, segment.oldest, segment.newest),))
+        self._end = Place(segment.path.name, segment.length)
         self._segment = following
         segment.close()
         if self._closed is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -42,6 +44,8 @@ from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.periodic import Supervisor, wait_for_real
 from meridian.workers.usage import LastUsage
+
+STDOUT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     shipping = AuditShipping(stream, store, clock)
     heads = AuditHeads(store=store, stream=stream, shipping=shipping, engine=engine, events=events)
     stack.push_async_callback(heads.close)
+    if settings.audit.stdout:
+        stack.push_async_callback(asyncio.to_thread, stream.copy_to(STDOUT).stop)  # after the stream is closed: the last record is copied
     stack.push_async_callback(stream.close)
     await heads.look()
     stack.push_async_callback(events.tell, stream.append)
