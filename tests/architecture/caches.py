@@ -40,6 +40,7 @@ KEY_NAME = 2048
 ARN = 2048
 
 CACHES: dict[str, Ours | Bounded | Beside] = {
+    "adapters/audit_waiting.py GivenChanges._waiting": Ours("records that the stream has been given; what waits has a bound"),
     "adapters/heavy_workers.py HeavyWorkers._running": Ours("accounts of principals, while something of theirs runs"),
     "adapters/looks_abroad.py LooksAbroad._looks": Bounded("LOOKS_MAX", 2 * ARN),
     "adapters/looks_abroad.py LooksAbroad._into": Beside("adapters/looks_abroad.py LooksAbroad._looks"),
@@ -96,7 +97,8 @@ CACHES: dict[str, Ours | Bounded | Beside] = {
     "engine/commands.py SymmetricCommands._loaded": Bounded("LOADED_MAX", 256),
     "engine/commands.py SymmetricCommands._loaded_of": Beside("engine/commands.py SymmetricCommands._loaded"),
     "engine/keyring.py Keyring._keks": Ours("keys of the keyring"),
-    "pipeline/audit.py Audit._in_flight": Ours("calls that are answered now"),
+    "pipeline/audit_shipping.py AuditShipping._under_way": Ours("calls that are answered now"),
+    "pipeline/audit_shipping.py AuditShipping._unreadable": Bounded("UNREADABLE_MAX", 64, "the id of an event that we made"),
     "pipeline/audit.py Parts._kept": Bounded("PARTS_MAX", 64, "identities of values, which are numbers"),
     "pipeline/audit_parameters.py _readers": CONTRACT,
     "pipeline/builder.py Builder._under_way": Ours("what is built now; the queue has a bound"),

@@ -13,6 +13,7 @@ import pytest
 from tests.audit_logs import SteppingClock, open_file, open_stream, records_in
 from tests.contract.test_audit_events import age
 from tests.contract.test_store import NOW
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.store_sql.store import SqlStore
@@ -27,9 +28,10 @@ class Process:
 
     def __init__(self, store: SqlStore, folder: Path, name: str) -> None:
         self.store, self.folder, self.name, self.clock = store, folder, name, SteppingClock()
+        self.events = ReportedEvents()
         self.file = open_file(folder, name)
         self.stream: FileAuditStream = open_stream(self.file, sink_timeout_seconds=20)
-        self.shipping = AuditShipping(self.stream, store, self.clock)
+        self.shipping = AuditShipping(self.stream, store, self.clock, self.events)
 
     async def start(self) -> Process:
         async with self.store.transaction() as uow:
@@ -85,6 +87,21 @@ async def test_an_event_is_written_once_by_the_process_that_holds_it(store: SqlS
     assert set(times(one.folder, two.folder).values()) == {1}
     assert {name for name in times(one.folder) if name in names} == set(names)
     assert await waiting(store) == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("body", [b"garbage", b"\xff", b"[]"], ids=["no JSON", "no text", "no record"])
+async def test_an_event_that_is_no_record_is_told_once_and_holds_up_no_other(store: SqlStore, tmp_path: Path, body: bytes) -> None:
+    one = await Process(store, tmp_path, "s1").start()
+    async with store.transaction() as uow:
+        await uow.audit_events.insert("before", orjson.dumps(event("before")), owner=NOBODY)
+        await uow.audit_events.insert("poisoned", body, owner=NOBODY)
+        await uow.audit_events.insert("after", orjson.dumps(event("after")), owner=NOBODY)
+    for _ in range(3):
+        await one.shipping.ship()
+    assert times(tmp_path) == {"before": 1, "after": 1}
+    assert [subject for _, subject, _ in one.events.reported] == ["audit shipping poisoned"]
+    assert await waiting(store) == ["poisoned"]
 
 
 @pytest.mark.asyncio

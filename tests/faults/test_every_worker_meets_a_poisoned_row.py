@@ -266,7 +266,7 @@ JOBS: dict[str, Callable[[Crowd], None] | str] = {
     "key schedule": key_schedule,
     "rewrap": rewrap,
     "pruning": pruning,
-    "audit shipping": "its events are refused one by one where they are shipped; tests/contract/test_audit.py",
+    "audit shipping": "an event that is no record is told and passed over; tests/contract/test_audit_shipping.py",
     "audit log": NO_ROWS,
     "security events": NO_ROWS,
     "policy files": NO_ROWS,

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.audit_logs import open_file
 from tests.property.random_requests import random_message, random_text
+from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
@@ -101,7 +102,7 @@ def written(tmp_path: Path) -> Written:
 def audit_of(written: Any) -> Audit:
     identity = RegionIdentity("d", "aws", REGION, 0, NOW)
     clock = SystemClock()
-    shipping = AuditShipping(written, written, clock)
+    shipping = AuditShipping(written, written, clock, ReportedEvents())
     return Audit(stream=written, shipping=shipping, identity=identity, replica="r", clock=clock, entropy=OsEntropy(), usage=written)
 
 

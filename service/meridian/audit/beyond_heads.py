@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from meridian.audit.segments import lines_of
 from meridian.audit.stream_files import Head, head_of, segments_in, streams_of
 
 
@@ -24,7 +25,9 @@ class Beyond:
 def changes_beyond(directory: Path, heads: Mapping[str, int]) -> Beyond:
     """Count what was changed after these heads, each the sequence of the last record that the database has seen of a stream.
 
-    All of a stream that the database does not know counts. A line that is no record does not: verification tells of it. Raises: OSError.
+    All of a stream that the database does not know counts. A line that is no record does not: verification tells of it.
+
+    Raises: OSError, DamagedSegmentError.
     """
     changes, newest = 0, ""
     found = [head for path in segments_in(directory) if (head := head_of(path)) is not None]
@@ -40,8 +43,7 @@ def _records_after(segments: list[Head], head: int) -> list[Mapping[str, Any]]:
     for at, segment in enumerate(segments):
         if at + 1 < len(segments) and segments[at + 1].sequence <= head + 1:
             continue  # all of it is known
-        with segment.path.open("rb") as file:
-            after += [record for line in file if (record := _change_in(line, head)) is not None]
+        after += [record for line in lines_of(segment.path) if (record := _change_in(line, head)) is not None]
     return after
 
 

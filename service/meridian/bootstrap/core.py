@@ -109,7 +109,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         audit_directory.write(KEYS_FILE, keys.to_json())
         stream = _stream(settings.audit, AuditFile.open(audit_directory, opening, _rules(settings.audit), signer, clock), events)
         stream.compress_closed(settings.audit.reserve_bytes, KeepRules(settings.audit.keep_seconds, settings.audit.keep_bytes))
-    shipping = AuditShipping(stream, store, clock)
+    shipping = AuditShipping(stream, store, clock, events)
     heads = AuditHeads(store=store, stream=stream, shipping=shipping, engine=engine, events=events)
     stack.push_async_callback(heads.close)
     if settings.audit.stdout:

@@ -24,6 +24,7 @@ from meridian.bootstrap.startup import FAULTS, StartupError, text_of
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import Keyring
 from meridian.engine.seals import SealError
+from meridian.ports.audit_events import NOBODY
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_faults import ROW_FAULTS
 from meridian.ports.store_rows import OutboxEntry, RegionIdentity
@@ -108,8 +109,10 @@ async def _rows(settings: Settings, identity: RegionIdentity, keyring: Keyring) 
 
 async def _waiting(uow: UnitOfWork, look: AdminLook) -> list[Finding]:
     now, found = await uow.region.now(), []
-    events = await uow.audit_events.pending(limit=LOOKED_AT_MAX)
-    late = [event_id for event_id, body in events if not look.serves or _is_late(body, now)]
+    owners = [*await uow.audit_events.owners(), NOBODY]
+    held = [event_id for owner in owners for event_id in await uow.audit_events.held(owner, are_steady=False)]
+    events = await uow.audit_events.read(held[:LOOKED_AT_MAX])
+    late = [event.event_id for event in events if not look.serves or _is_late(event.body, now)]
     if late:
         do = "look for AuditLogFault in its log" if look.serves else "start the Region; it writes them"
         found.append(Finding("audit events", f"{_count(late)} events", "not in the audit log yet", do))

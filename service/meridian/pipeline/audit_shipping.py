@@ -22,9 +22,11 @@ from meridian.ports.audit import AuditStream
 from meridian.ports.audit_events import LEASE_SECONDS, STEADY_SECONDS, StoredEvent
 from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
+from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store, UnitOfWork
 
 PER_ROUND: Final = 500
+UNREADABLE_MAX: Final = 10_000
 MARGIN_SECONDS: Final = 2.0
 """A write is begun only while a lease lasts as long as this: it must have ended by then."""
 
@@ -32,7 +34,8 @@ MARGIN_SECONDS: Final = 2.0
 class AuditShipping:
     """One per process."""
 
-    def __init__(self, stream: AuditStream, store: Store, clock: Clock) -> None:
+    def __init__(self, stream: AuditStream, store: Store, clock: Clock, events: SecurityEvents) -> None:
+        self._events = events
         self._stream = stream
         self._store = store
         self._clock = clock
@@ -41,6 +44,8 @@ class AuditShipping:
         """Events of calls that have not ended, each with the local time at which its lease ends."""
         self._durable: list[str] = []
         """Events that stand in the stream, until the database has forgotten them."""
+        self._unreadable: dict[str, None] = {}
+        """Events that are no record: told once, and left where they are. They hold up no other."""
         self._registered: StreamHead | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -90,15 +95,27 @@ class AuditShipping:
             if event_id in self._under_way:
                 self._under_way[event_id] = max(self._under_way[event_id], began + STEADY_SECONDS)
         # What a call writes, or has just written, is in one of these until the database has forgotten it.
-        left = [each for each in held if each not in self._under_way and not self._stream.holds(each)]
+        busy = self._under_way.keys() | self._unreadable.keys()
+        left = [each for each in held if each not in busy and not self._stream.holds(each)]
         if not left:
             return False
         async with self._store.reading() as uow:
             events = await uow.audit_events.read(left[:PER_ROUND])
         if not self._lasts(began + STEADY_SECONDS):
             return True
-        await asyncio.gather(*[self._stream.append_change(_record(event), is_promised=False) for event in events])
+        records = [record for event in events if (record := self._readable(event)) is not None]
+        await asyncio.gather(*[self._stream.append_change(record, is_promised=False) for record in records])
         return len(left) > PER_ROUND
+
+    def _readable(self, event: StoredEvent) -> Record | None:
+        try:
+            return _record(event)
+        except (ValueError, KeyError, TypeError) as fault:  # what no release wrote; `region doctor` lists it
+            if len(self._unreadable) >= UNREADABLE_MAX:
+                del self._unreadable[next(iter(self._unreadable))]
+            self._unreadable[event.event_id] = None
+            self._events.report_fault(fault, during=f"audit shipping {event.event_id}")
+            return None
 
     async def _settle(self, claimed: int | None) -> Sequence[str]:
         """Forget what is durable and, if asked to, claim so many events; the answer is what this stream holds then."""
@@ -151,7 +168,9 @@ class AuditShipping:
 
 
 def _record(event: StoredEvent) -> Record:
-    record: Record = orjson.loads(event.body)
+    record: Record = dict(orjson.loads(event.body))
+    if record["eventID"] != event.event_id:
+        raise ValueError("the event of another name")
     if event.taken_from:
         record["meridian"]["takenFrom"] = event.taken_from
     return record
