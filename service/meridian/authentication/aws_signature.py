@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
+from meridian.catalog import CLIENT_TOKEN
 from meridian.domain.call import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import (
@@ -34,6 +35,7 @@ WINDOW: Final = timedelta(minutes=5)
 FORM: Final = "%Y%m%dT%H%M%SZ"
 FORM_CHARACTERS: Final = 16
 SIGNED_ALWAYS: Final = ("host", "x-amz-date", "x-amz-target")
+SIGNED_IF_SENT: Final = ("x-amz-security-token", CLIENT_TOKEN)
 KEYS_MAX: Final = 4096
 MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing "
@@ -179,7 +181,7 @@ def _require_fresh(text: str, now: datetime) -> None:
 
 
 def _require_signed(claim: Claim, headers: Mapping[str, str]) -> None:
-    needed = [*SIGNED_ALWAYS, *(["x-amz-security-token"] if "x-amz-security-token" in headers else [])]
+    needed = [*SIGNED_ALWAYS, *(name for name in SIGNED_IF_SENT if name in headers)]
     if any(name not in claim.signed_headers for name in needed) or any(name not in headers for name in claim.signed_headers):
         raise InvalidSignatureException(MISMATCH, reason="a header that must be signed is not")
     # White space is signed as one space; beyond ASCII there is more of it than signers know.

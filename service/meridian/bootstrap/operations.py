@@ -19,6 +19,7 @@ from meridian.operations.key_stores import KeyStores
 from meridian.operations.keys import Home, Keys
 from meridian.operations.macs import Macs
 from meridian.operations.multi_region import MultiRegion
+from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
 from meridian.operations.tags import Tags
@@ -45,7 +46,8 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
         core.authorizer, region=settings.region, region_labels=core.region_labels, events=core.events, heavy=core.work.heavy
     )
     home = Home(settings.partition, settings.region)
-    changes = KeyChanges(store, core.directory, core.audit, outbound.publisher)
+    outcomes = Outcomes(store, core.audit, limits)
+    changes = KeyChanges(store, core.directory, outcomes, outbound.publisher)
     schedule = KeyScheduleWorker(
         store=store,
         engine=engine,
@@ -64,7 +66,7 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
             store=store,
             engine=engine,
             changes=changes,
-            trail=core.audit,
+            outcomes=outcomes,
             policy_check=check,
             clock=core.clock,
             entropy=core.entropy,
@@ -76,7 +78,7 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
         "aliases": Aliases(store=store, engine=engine, changes=changes, home=home, limits=limits),
         "tags": Tags(engine=engine, changes=changes, limits=limits),
         "grants": Grants(store=store, engine=engine, changes=changes, home=home, limits=limits),
-        "key_stores": KeyStores(store=store, engine=engine, trail=core.audit, entropy=core.entropy, limits=limits),
+        "key_stores": KeyStores(store=store, engine=engine, outcomes=outcomes, entropy=core.entropy, limits=limits),
         "key_policies": KeyPolicies(changes=changes, policy_check=check),
         "encryption": Encryption(engine),
         "data_keys": DataKeys(engine, store, core.work.heavy),
@@ -87,6 +89,7 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
             identity=core.identity,
             engine=engine,
             changes=changes,
+            outcomes=outcomes,
             peer=outbound.peer,
             peer_regions=outbound.peers,
             clock=core.clock,

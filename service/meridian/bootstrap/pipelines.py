@@ -36,6 +36,7 @@ from meridian.pipeline.on_behalf import (
 )
 from meridian.pipeline.policy_document import ReadPolicyDocument
 from meridian.pipeline.prospective import Foresee
+from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
@@ -88,20 +89,22 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         held=core.work.held,
     )
     find_grants = FindGrants(store=core.store, engine=core.engine, directory=core.directory, clock=clock, entropy=core.entropy)
-    until_decided: tuple[Step, ...] = (
-        Validate(),
+    validate, repeats = Validate(), Repeats(core.store)
+    found: tuple[Step, ...] = (
         find_grants.require_forms,
         Resolve(core.directory, core.events, partition=partition, region=region),
         Undisclosed(find_grants, core.events),
         Foresee(partition=partition, region=region),
         Undisclosed(FindIdleDays(core.usage, limits.day_seconds), core.events),
     )
-    access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=until_decided, rpcs=rpcs())
-    pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events)
+    access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=(validate, *found), rpcs=rpcs())
+    pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events, repeats=repeats)
     calls = pipeline(
         steps=(
             Throttle(clock, settings.throttle, served_rpcs()),
-            *until_decided,
+            validate,
+            repeats,
+            *found,
             authorize,
             read_document(frozenset({"CreateKey", "PutKeyPolicy"})),
             Admit(),

@@ -33,7 +33,8 @@ OUTPUT = (
     click.Option(["--base64"], is_flag=True, help="Bytes are base64, in and out."),
     click.Option(["--timeout"], type=float, help="Seconds to wait."),
 )
-OWN = {name for option in (*CONNECTION, *OUTPUT) for name in [option.name]}
+CLIENT_TOKEN = click.Option(["--client-token"], help="Repeat the change that was made under this token; a new one by default.")
+OWN = {name for option in (*CONNECTION, *OUTPUT, CLIENT_TOKEN) for name in [option.name]}
 
 
 def endpoint_of(options: dict[str, Any]) -> Endpoint:
@@ -90,7 +91,7 @@ def _run(rpc: Rpc, options: dict[str, Any]) -> None:
         values.set_field(request, field, options.get(field.name), base64_input=options["base64"])
     try:
         with Client(endpoint_of(options)) as client:
-            answer = client.call(rpc, request, options["timeout"])
+            answer = client.call(rpc, request, options["timeout"], options.get("client_token"))
     except KmsServiceError as error:
         fail(error)
         return
@@ -121,7 +122,8 @@ def _command(rpc: Rpc) -> click.Command:
         _run(rpc, options)
 
     name = rpc.method_name.replace("_", "-")
-    return click.Command(name, params=[*fields, *CONNECTION, *OUTPUT], callback=callback, help=f"{rpc.name} of the KMS API.")
+    own = [*CONNECTION, *OUTPUT, *([CLIENT_TOKEN] if rpc.takes_token else [])]
+    return click.Command(name, params=[*fields, *own], callback=callback, help=f"{rpc.name} of the KMS API.")
 
 
 kms = click.Group(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 
 from meridian.catalog import Rpc, served_rpcs
-from meridian.client.connection import Endpoint, deadline_seconds
+from meridian.client.attempts import Attempts
+from meridian.client.connection import Endpoint
 from meridian.client.errors import error_of
 
 _BY_METHOD = {rpc.method_name: rpc for rpc in served_rpcs().values()}
@@ -21,7 +24,8 @@ def _request(rpc: Rpc, fields: dict[str, Any]) -> Any:
 class Client:
     """A blocking client of one Region. `client.encrypt(key_id=…, plaintext=…)`.
 
-    `timeout=` seconds overrides the default deadline of a call: 5 for cryptographic calls, 10 for others.
+    `timeout=` seconds overrides the default deadline of a call: 5 for cryptographic calls, 10 for others. Each change has a fresh client
+    token, under which it is sent again where the connection was lost; `client_token=` names that of an earlier call, to repeat it.
     Raises: the exceptions of `meridian.client.errors`.
     """
 
@@ -29,21 +33,27 @@ class Client:
         self._endpoint = endpoint
         self._channel = grpc.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
 
-    def call(self, rpc: Rpc, request: Any, timeout: float | None = None) -> Any:
+    def call(self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None) -> Any:
         """Send a request as it is."""
+        attempts = Attempts(self._endpoint, rpc, timeout, client_token)
         method = self._channel.unary_unary(
             rpc.path, request_serializer=rpc.request_class.SerializeToString, response_deserializer=rpc.response_class.FromString
         )
-        try:
-            return method(request, timeout=timeout or deadline_seconds(rpc.path), metadata=self._endpoint.metadata)
-        except grpc.RpcError as fault:
-            raise error_of(fault) from None
+        while True:
+            try:
+                return method(request, timeout=attempts.seconds_left, metadata=attempts.metadata)
+            except grpc.RpcError as fault:
+                error = error_of(fault)
+            pause = attempts.pause_after(error.code)
+            if pause is None:
+                raise error
+            time.sleep(pause)
 
     def __getattr__(self, name: str) -> Any:
         rpc = _BY_METHOD.get(name)
         if rpc is None:
             raise AttributeError(name)
-        return lambda timeout=None, **fields: self.call(rpc, _request(rpc, fields), timeout)
+        return lambda timeout=None, client_token=None, **fields: self.call(rpc, _request(rpc, fields), timeout, client_token)
 
     def close(self) -> None:
         self._channel.close()
@@ -63,23 +73,29 @@ class AsyncClient:
         self._channel = grpc.aio.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
         self._methods: dict[str, Any] = {}
 
-    async def call(self, rpc: Rpc, request: Any, timeout: float | None = None) -> Any:
+    async def call(self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None) -> Any:
         """Send a request as it is."""
+        attempts = Attempts(self._endpoint, rpc, timeout, client_token)
         method = self._methods.get(rpc.path)
         if method is None:
             method = self._methods[rpc.path] = self._channel.unary_unary(
                 rpc.path, request_serializer=rpc.request_class.SerializeToString, response_deserializer=rpc.response_class.FromString
             )
-        try:
-            return await method(request, timeout=timeout or deadline_seconds(rpc.path), metadata=self._endpoint.metadata)
-        except grpc.RpcError as fault:
-            raise error_of(fault) from None
+        while True:
+            try:
+                return await method(request, timeout=attempts.seconds_left, metadata=attempts.metadata)
+            except grpc.RpcError as fault:
+                error = error_of(fault)
+            pause = attempts.pause_after(error.code)
+            if pause is None:
+                raise error
+            await asyncio.sleep(pause)
 
     def __getattr__(self, name: str) -> Any:
         rpc = _BY_METHOD.get(name)
         if rpc is None:
             raise AttributeError(name)
-        return lambda timeout=None, **fields: self.call(rpc, _request(rpc, fields), timeout)
+        return lambda timeout=None, client_token=None, **fields: self.call(rpc, _request(rpc, fields), timeout, client_token)
 
     async def close(self) -> None:
         await self._channel.close()

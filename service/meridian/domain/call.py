@@ -65,11 +65,21 @@ class PolicyDecision:
     """Type and place of the exception that kept the decision from being made, where it was one."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeToken:
+    """The name that a caller gave to a change, with what the change is."""
+
+    text: str
+    request_digest: bytes
+    """SHA-256 of the request, before anything was made of it."""
+
+
 class Evidence:
     """What the transport saw of the caller, before anybody judged it."""
 
     __slots__ = (
         "certificate_pem",
+        "client_token",
         "headers",
         "repeated",
         "secure_transport",
@@ -92,6 +102,7 @@ class Evidence:
         tls_version: str = "",
         signed_request: Any = None,
         repeated: str = "",
+        client_token: str | None = None,
     ) -> None:
         self.spiffe_id = spiffe_id
         self.certificate_pem = certificate_pem
@@ -104,6 +115,8 @@ class Evidence:
         """The whole request where it came over the AWS wire, for the check of its signature."""
         self.repeated = repeated
         """The name of a header that is read here and came more than once; empty where there is none."""
+        self.client_token = client_token
+        """`x-meridian-client-token` as it came; None where it did not."""
 
 
 class Call:
@@ -115,6 +128,7 @@ class Call:
         "audit_data",
         "blob",
         "canonical_context",
+        "change_token",
         "contexts",
         "decisions",
         "dry_run",
@@ -133,6 +147,7 @@ class Call:
         "prospective",
         "received_at",
         "refusal",
+        "repeat_of",
         "request",
         "request_id",
         "response_elements",
@@ -157,6 +172,10 @@ class Call:
         """Monotonic seconds at arrival."""
         self.principal: Principal | None = None
         """Who calls, once he is known. What comes after reads `caller`."""
+        self.change_token: ChangeToken | None = None
+        """The caller's token, where the call changes something and has one."""
+        self.repeat_of = ""
+        """Request id of the call whose answer this one is given again."""
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""

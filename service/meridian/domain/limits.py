@@ -79,5 +79,9 @@ class Limits:
     """How many changes of keys are kept for processes that follow them; one that stood still for longer begins anew."""
     inbox_days: int = 7
     """How long it is remembered which messages of other Regions were applied."""
+    client_token_seconds: float = 86_400.0
+    """How long a repeat under the same client token gets the first answer."""
+    client_tokens_per_account: int = 100_000
+    """How many of the newest answers are kept for repeats."""
     day_seconds: float = 86_400.0
     """Length of a day of windows and periods. Shorter only where tests watch a window go by."""

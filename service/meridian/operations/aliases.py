@@ -47,8 +47,7 @@ class Aliases:
             await uow.aliases.insert(AliasRow(key.account, request.alias_name, key.key_id, now, now))
             return _with_alias(key, request.alias_name)
 
-        await self._changes.apply(call, call.keys["target_key_id"], change)
-        return aliases_pb2.CreateAliasResponse()
+        return await self._changes.apply(call, call.keys["target_key_id"], change, lambda _: aliases_pb2.CreateAliasResponse())
 
     async def update_alias(self, request: aliases_pb2.UpdateAliasRequest, call: Call) -> aliases_pb2.UpdateAliasResponse:
         """The alias names another key, of the same kind and usage. Raises: NotFoundException, ValidationException,
@@ -74,9 +73,9 @@ class Aliases:
             await uow.keys.update(_without_alias(before, request.alias_name))
             return _with_alias(key, request.alias_name)
 
-        await self._changes.apply(call, call.keys["target_key_id"], change)
+        answer = await self._changes.apply(call, call.keys["target_key_id"], change, lambda _: aliases_pb2.UpdateAliasResponse())
         self._changes.forget(former)
-        return aliases_pb2.UpdateAliasResponse()
+        return answer
 
     async def delete_alias(self, request: aliases_pb2.DeleteAliasRequest, call: Call) -> aliases_pb2.DeleteAliasResponse:
         """The name is free; its key is as it was. Raises: NotFoundException."""
@@ -88,8 +87,7 @@ class Aliases:
             await uow.aliases.delete(key.account, request.alias_name)
             return _without_alias(key, request.alias_name)
 
-        await self._changes.apply(call, call.keys["alias_name"], change)
-        return aliases_pb2.DeleteAliasResponse()
+        return await self._changes.apply(call, call.keys["alias_name"], change, lambda _: aliases_pb2.DeleteAliasResponse())
 
     async def list_aliases(self, request: aliases_pb2.ListAliasesRequest, call: Call) -> aliases_pb2.ListAliasesResponse:
         """Aliases of the caller's account, or of one of its keys, by name. Raises: NotFoundException, InvalidMarkerException."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
+
+from google.protobuf.message import Message
 
 from meridian.domain.applicability import require_applicable
 from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.domain.key_state import require_state
 from meridian.errors import KMSInternalException, NotFoundException
-from meridian.ports.audit import AuditTrail
+from meridian.operations.outcomes import Outcomes
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import VersionConflict
@@ -19,40 +21,42 @@ from meridian.replication.publish import SetPublisher
 ATTEMPTS_MAX: Final = 4
 
 Change = Callable[[UnitOfWork, Key], Awaitable[Key]]
+Answer = TypeVar("Answer", bound=Message)
 
 
 class KeyChanges:
     """Applies changes to keys, one winner per version."""
 
-    def __init__(self, store: Store, directory: KeyDirectory, trail: AuditTrail, publisher: SetPublisher) -> None:
+    def __init__(self, store: Store, directory: KeyDirectory, outcomes: Outcomes, publisher: SetPublisher) -> None:
         self._store = store
         self._directory = directory
-        self._trail = trail
+        self._outcomes = outcomes
         self._publisher = publisher
 
-    async def apply(self, call: Call, resolved: Key, change: Change) -> Key:
-        """The key after the change, committed together with the call's audit event.
+    async def apply(self, call: Call, resolved: Key, change: Change, answer: Callable[[Key], Answer]) -> Answer:
+        """What `answer` makes of the key after the change, committed together with the call's audit event.
 
         The key's state is checked again on the row as it is now. A lost race reads again. Raises: what the checks and `change`
-        raise; NotFoundException if the key is gone; KMSInternalException after four lost races.
+        raise, and `Outcomes.require_new`; NotFoundException if the key is gone; KMSInternalException after four lost races.
         """
         for _ in range(ATTEMPTS_MAX):
             try:
-                changed = await self._attempt(call, resolved, change)
+                changed, answered = await self._attempt(call, resolved, change, answer)
             except VersionConflict:
                 continue
             self._directory.forget(resolved.account, resolved.key_id)
             if changed.multi_region is not None:
                 self._publisher.wake_outbox()
-            return changed
+            return answered
         raise KMSInternalException(reason="four changes in a row met a newer version of the key")
 
     def forget(self, key: Key) -> None:
         """Drop a key from memory that a change has touched beside its own."""
         self._directory.forget(key.account, key.key_id)
 
-    async def _attempt(self, call: Call, resolved: Key, change: Change) -> Key:
+    async def _attempt(self, call: Call, resolved: Key, change: Change, answer: Callable[[Key], Answer]) -> tuple[Key, Answer]:
         async with self._store.transaction() as uow:
+            await self._outcomes.require_new(uow, call)
             key = await uow.keys.find(resolved.account, resolved.key_id)
             if key is None:
                 raise NotFoundException(f"Key '{resolved.arn}' does not exist")
@@ -61,5 +65,6 @@ class KeyChanges:
             changed = await change(uow, key)
             stored = await uow.keys.update(changed) if changed != key else key
             await self._publisher.key_changed(uow, key, changed, request_id=call.request_id, now=await uow.region.now())
-            await self._trail.record(uow, call)
-            return stored
+            answered = answer(stored)
+            await self._outcomes.record(uow, call, answered)
+            return stored, answered

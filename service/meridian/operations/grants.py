@@ -14,7 +14,7 @@ from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import DryRunOperationException, KMSInternalException, LimitExceededException, NotFoundException
 from meridian.kms.v1 import grants_pb2, types_pb2
-from meridian.operations.change import KeyChanges
+from meridian.operations.change import Answer, KeyChanges
 from meridian.operations.keys import Home
 from meridian.operations.page import Page
 from meridian.operations.present import add_enums
@@ -60,8 +60,11 @@ class Grants:
             return key
 
         call.response_elements = {"grantId": wanted.grant_id, "keyId": call.keys["key_id"].arn}
-        await self._changes.apply(call, call.keys["key_id"], change)
-        return grants_pb2.CreateGrantResponse(grant_token=self._engine.page_marker(GRANT_TOKEN, made.grant_id), grant_id=made.grant_id)
+
+        def answer(_: Key) -> grants_pb2.CreateGrantResponse:
+            return grants_pb2.CreateGrantResponse(grant_token=self._engine.page_marker(GRANT_TOKEN, made.grant_id), grant_id=made.grant_id)
+
+        return await self._changes.apply(call, call.keys["key_id"], change, answer)
 
     async def list_grants(self, request: grants_pb2.ListGrantsRequest, call: Call) -> grants_pb2.ListGrantsResponse:
         """The key's grants by id. Raises: InvalidMarkerException."""
@@ -94,15 +97,13 @@ class Grants:
 
     async def retire_grant(self, request: grants_pb2.RetireGrantRequest, call: Call) -> grants_pb2.RetireGrantResponse:
         """The grant has ended. Raises: NotFoundException, DryRunOperationException."""
-        await self._end(call, call.keys["grant_id"])
-        return grants_pb2.RetireGrantResponse()
+        return await self._end(call, call.keys["grant_id"], grants_pb2.RetireGrantResponse())
 
     async def revoke_grant(self, request: grants_pb2.RevokeGrantRequest, call: Call) -> grants_pb2.RevokeGrantResponse:
         """The grant has ended. Raises: NotFoundException, DryRunOperationException."""
-        await self._end(call, call.keys["key_id"])
-        return grants_pb2.RevokeGrantResponse()
+        return await self._end(call, call.keys["key_id"], grants_pb2.RevokeGrantResponse())
 
-    async def _end(self, call: Call, resolved: Key) -> None:
+    async def _end(self, call: Call, resolved: Key, answer: Answer) -> Answer:
         grant = call.grant
         if grant is None:
             raise KMSInternalException(reason="no grant to end")
@@ -115,7 +116,7 @@ class Grants:
                 raise NotFoundException(f"Grant ID {grant.grant_id} not found")
             return key
 
-        await self._changes.apply(call, resolved, change)
+        return await self._changes.apply(call, resolved, change, lambda _: answer)
 
     def _entry(self, grant: Grant) -> types_pb2.GrantListEntry:
         home = self._home

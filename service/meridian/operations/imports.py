@@ -104,9 +104,12 @@ class Imports:
             reach(FaultPoint.IMPORT_BEFORE_COMMIT)
             return changed
 
-        key = await self._changes.apply(call, resolved, change)
+        def answer(key: Key) -> imports_pb2.ImportKeyMaterialResponse:
+            return imports_pb2.ImportKeyMaterialResponse(key_id=key.arn, key_material_id=_shown(key, material.material_id))
+
+        answered = await self._changes.apply(call, resolved, change, answer)
         reach(FaultPoint.IMPORT_AFTER_COMMIT)
-        return imports_pb2.ImportKeyMaterialResponse(key_id=key.arn, key_material_id=_shown(key, material.material_id))
+        return answered
 
     async def delete_imported_key_material(
         self, request: imports_pb2.DeleteImportedKeyMaterialRequest, call: Call
@@ -127,12 +130,11 @@ class Imports:
             reach(FaultPoint.DELETE_MATERIAL_BEFORE_COMMIT)
             return changed
 
-        key = await self._changes.apply(call, call.keys["key_id"], change)
-        response = imports_pb2.DeleteImportedKeyMaterialResponse(key_id=key.arn)
-        material_id = _shown(key, named or key.current_material_id)
-        if material_id:
-            response.key_material_id = material_id
-        return response
+        def answer(key: Key) -> imports_pb2.DeleteImportedKeyMaterialResponse:
+            material_id = _shown(key, named or key.current_material_id)
+            return imports_pb2.DeleteImportedKeyMaterialResponse(key_id=key.arn, key_material_id=material_id or None)
+
+        return await self._changes.apply(call, call.keys["key_id"], change, answer)
 
     async def _require_fresh(self, token: ImportToken) -> datetime:
         """The time, which the token has not outlived."""

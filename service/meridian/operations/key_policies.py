@@ -38,8 +38,7 @@ class KeyPolicies:
         resolved = call.keys["key_id"]
         bypass = request.bypass_policy_lockout_safety_check
         await self._policy_check.require_acceptable(call, with_new(resolved), bypass_lockout_check=bypass)
-        await self._changes.apply(call, resolved, change)
-        return key_policies_pb2.PutKeyPolicyResponse()
+        return await self._changes.apply(call, resolved, change, lambda _: key_policies_pb2.PutKeyPolicyResponse())
 
     async def get_key_policy(self, request: key_policies_pb2.GetKeyPolicyRequest, call: Call) -> key_policies_pb2.GetKeyPolicyResponse:
         """The policy as it was put, or as the Cedar it means; empty text is the default policy.

@@ -28,9 +28,9 @@ from meridian.errors import (
 )
 from meridian.kms.v1 import key_stores_pb2 as wire
 from meridian.kms.v1 import types_pb2
+from meridian.operations.outcomes import Outcomes
 from meridian.operations.page import Page
 from meridian.operations.present import set_enum
-from meridian.ports.audit import AuditTrail
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, UnitOfWork
@@ -52,10 +52,10 @@ REQUIRED: Final = ("custom_key_store_name", "xks_proxy_uri_endpoint", "xks_proxy
 class KeyStores:
     """External key stores of the caller's account."""
 
-    def __init__(self, *, store: Store, engine: CryptoEngine, trail: AuditTrail, entropy: Entropy, limits: Limits) -> None:
+    def __init__(self, *, store: Store, engine: CryptoEngine, outcomes: Outcomes, entropy: Entropy, limits: Limits) -> None:
         self._store = store
         self._engine = engine
-        self._trail = trail
+        self._outcomes = outcomes
         self._entropy = entropy
         self._limits = limits
 
@@ -64,7 +64,9 @@ class KeyStores:
         _require_external(request)
         account = _account(call)
         store_id = f"cks-{self._entropy.random_bytes(9).hex()[:17]}"
+        answer = wire.CreateCustomKeyStoreResponse(custom_key_store_id=store_id)
         async with self._store.transaction() as uow:
+            await self._outcomes.require_new(uow, call)
             stores = list(await uow.key_stores.list(account, after="", limit=1000))
             quota = self._limits.key_stores_per_account
             if len(stores) >= quota:
@@ -73,8 +75,8 @@ class KeyStores:
             _require_free(row, stores)
             await uow.key_stores.put(row)
             call.response_elements = {"customKeyStoreId": store_id}
-            await self._trail.record(uow, call)
-        return wire.CreateCustomKeyStoreResponse(custom_key_store_id=store_id)
+            await self._outcomes.record(uow, call, answer)
+        return answer
 
     async def describe_custom_key_stores(
         self, request: wire.DescribeCustomKeyStoresRequest, call: Call
@@ -93,15 +95,17 @@ class KeyStores:
 
     async def update_custom_key_store(self, request: wire.UpdateCustomKeyStoreRequest, call: Call) -> wire.UpdateCustomKeyStoreResponse:
         """The store has the new name or proxy. Raises: CustomKeyStoreNotFoundException, and what says that its name or proxy is in use."""
+        answer = wire.UpdateCustomKeyStoreResponse()
         async with self._store.transaction() as uow:
+            await self._outcomes.require_new(uow, call)
             row = await self._row(uow, request, call)
             changed = replace(row, proxy={**row.proxy, **_proxy(request)})
             if request.HasField("new_custom_key_store_name"):
                 changed = replace(changed, name=request.new_custom_key_store_name)
             _require_free(changed, await uow.key_stores.list(row.account, after="", limit=1000))
             await uow.key_stores.put(changed)
-            await self._trail.record(uow, call)
-        return wire.UpdateCustomKeyStoreResponse()
+            await self._outcomes.record(uow, call, answer)
+        return answer
 
     async def connect_custom_key_store(self, request: wire.ConnectCustomKeyStoreRequest, call: Call) -> wire.ConnectCustomKeyStoreResponse:
         """Raises: CustomKeyStoreNotFoundException; UnsupportedOperationException for every store that is there."""
@@ -119,11 +123,13 @@ class KeyStores:
 
     async def delete_custom_key_store(self, request: wire.DeleteCustomKeyStoreRequest, call: Call) -> wire.DeleteCustomKeyStoreResponse:
         """The store is gone. Raises: CustomKeyStoreNotFoundException."""
+        answer = wire.DeleteCustomKeyStoreResponse()
         async with self._store.transaction() as uow:
+            await self._outcomes.require_new(uow, call)
             row = await self._row(uow, request, call)
             await uow.key_stores.delete(row.account, row.store_id)
-            await self._trail.record(uow, call)
-        return wire.DeleteCustomKeyStoreResponse()
+            await self._outcomes.record(uow, call, answer)
+        return answer
 
     async def _row(self, uow: UnitOfWork, request: Any, call: Call) -> KeyStoreRow:
         row = await uow.key_stores.find(_account(call), request.custom_key_store_id)

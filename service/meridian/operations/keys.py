@@ -20,10 +20,10 @@ from meridian.domain.tag import require_room_for_tags
 from meridian.errors import CustomKeyStoreInvalidStateException, KMSInternalException, LimitExceededException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import keys_pb2, types_pb2
-from meridian.operations.change import KeyChanges
+from meridian.operations.change import Answer, KeyChanges
 from meridian.operations.named_store import named_store
+from meridian.operations.outcomes import Outcomes
 from meridian.operations.present import key_metadata, set_enum
-from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
@@ -55,7 +55,7 @@ class Keys:
         store: Store,
         engine: CryptoEngine,
         changes: KeyChanges,
-        trail: AuditTrail,
+        outcomes: Outcomes,
         policy_check: PolicyCheck,
         clock: Clock,
         entropy: Entropy,
@@ -67,7 +67,7 @@ class Keys:
         self._store = store
         self._engine = engine
         self._changes = changes
-        self._trail = trail
+        self._outcomes = outcomes
         self._policy_check = policy_check
         self._clock = clock
         self._entropy = entropy
@@ -99,10 +99,9 @@ class Keys:
         else:
             key = key.with_state(KeyState.PENDING_IMPORT)
         reach(FaultPoint.CREATE_KEY_MATERIAL_GENERATED)
-        call.keys["key_id"] = key
-        metadata = key_metadata(key)
-        call.response_elements = {"keyMetadata": metadata}
+        answer = keys_pb2.CreateKeyResponse(key_metadata=key_metadata(key))
         async with self._store.transaction() as uow:
+            await self._outcomes.require_new(uow, call)
             await self._require_room(uow, key.account)
             try:
                 await uow.keys.insert(key)
@@ -110,11 +109,13 @@ class Keys:
                 raise KMSInternalException(reason="a key number was drawn twice") from conflict
             if key.multi_region is not None:
                 await self._found_set(uow, key)
-            await self._trail.record(uow, call)
+            call.keys["key_id"] = key  # from here on the record speaks of it
+            call.response_elements = {"keyMetadata": answer.key_metadata}
+            await self._outcomes.record(uow, call, answer)
             reach(FaultPoint.CREATE_KEY_BEFORE_COMMIT)
         self._changes.forget(key)
         reach(FaultPoint.CREATE_KEY_AFTER_COMMIT)
-        return keys_pb2.CreateKeyResponse(key_metadata=metadata)
+        return answer
 
     async def _new_material(self, key: Key) -> KeyMaterial:
         if SPECS[key.key_spec].is_slow_to_make:
@@ -169,13 +170,11 @@ class Keys:
 
     async def enable_key(self, request: keys_pb2.EnableKeyRequest, call: Call) -> keys_pb2.EnableKeyResponse:
         """The key is Enabled."""
-        await self._set_state(call, KeyState.ENABLED)
-        return keys_pb2.EnableKeyResponse()
+        return await self._set_state(call, KeyState.ENABLED, keys_pb2.EnableKeyResponse())
 
     async def disable_key(self, request: keys_pb2.DisableKeyRequest, call: Call) -> keys_pb2.DisableKeyResponse:
         """The key is Disabled; at once in this process, within a second in others of the Region."""
-        await self._set_state(call, KeyState.DISABLED)
-        return keys_pb2.DisableKeyResponse()
+        return await self._set_state(call, KeyState.DISABLED, keys_pb2.DisableKeyResponse())
 
     async def update_key_description(
         self, request: keys_pb2.UpdateKeyDescriptionRequest, call: Call
@@ -185,8 +184,7 @@ class Keys:
         async def change(uow: UnitOfWork, key: Key) -> Key:
             return key.with_description(request.description)
 
-        await self._changes.apply(call, call.keys["key_id"], change)
-        return keys_pb2.UpdateKeyDescriptionResponse()
+        return await self._changes.apply(call, call.keys["key_id"], change, lambda _: keys_pb2.UpdateKeyDescriptionResponse())
 
     async def schedule_key_deletion(self, request: keys_pb2.ScheduleKeyDeletionRequest, call: Call) -> keys_pb2.ScheduleKeyDeletionResponse:
         """The key is PendingDeletion, or PendingReplicaDeletion while it has replicas. Raises: ValidationException."""
@@ -196,12 +194,14 @@ class Keys:
         async def change(uow: UnitOfWork, key: Key) -> Key:
             return with_deletion_scheduled(key, window, await uow.region.now(), self._limits.day_seconds)
 
-        key = await self._changes.apply(call, call.keys["key_id"], change)
-        response = keys_pb2.ScheduleKeyDeletionResponse(key_id=key.arn, pending_window_in_days=window)
-        set_enum(response, "key_state", key.state)
-        if key.deletion_at is not None:
-            response.deletion_date.FromDatetime(key.deletion_at)
-        return response
+        def answer(key: Key) -> keys_pb2.ScheduleKeyDeletionResponse:
+            response = keys_pb2.ScheduleKeyDeletionResponse(key_id=key.arn, pending_window_in_days=window)
+            set_enum(response, "key_state", key.state)
+            if key.deletion_at is not None:
+                response.deletion_date.FromDatetime(key.deletion_at)
+            return response
+
+        return await self._changes.apply(call, call.keys["key_id"], change, answer)
 
     def _require_window(self, window: int) -> None:
         shortest, longest = self._limits.deletion_window_in_days_min, self._limits.deletion_window_in_days_max
@@ -217,11 +217,10 @@ class Keys:
         async def change(uow: UnitOfWork, key: Key) -> Key:
             return with_deletion_cancelled(key)
 
-        key = await self._changes.apply(call, call.keys["key_id"], change)
-        return keys_pb2.CancelKeyDeletionResponse(key_id=key.arn)
+        return await self._changes.apply(call, call.keys["key_id"], change, lambda key: keys_pb2.CancelKeyDeletionResponse(key_id=key.arn))
 
-    async def _set_state(self, call: Call, state: KeyState) -> None:
+    async def _set_state(self, call: Call, state: KeyState, answer: Answer) -> Answer:
         async def change(uow: UnitOfWork, key: Key) -> Key:
             return key.with_state(state)
 
-        await self._changes.apply(call, call.keys["key_id"], change)
+        return await self._changes.apply(call, call.keys["key_id"], change, lambda _: answer)

@@ -19,6 +19,7 @@ from meridian.errors import AlreadyExistsException, KMSInternalException, KMSInv
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import multi_region_pb2
 from meridian.operations.change import Change, KeyChanges
+from meridian.operations.outcomes import Outcomes
 from meridian.operations.replica_metadata import replica_metadata
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
@@ -40,6 +41,7 @@ class MultiRegion:
         identity: RegionIdentity,
         engine: CryptoEngine,
         changes: KeyChanges,
+        outcomes: Outcomes,
         peer: RegionPeer,
         peer_regions: Collection[str],
         clock: Clock,
@@ -50,6 +52,7 @@ class MultiRegion:
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._engine = engine
         self._changes = changes
+        self._outcomes = outcomes
         self._peer = peer
         self._peer_regions = frozenset(peer_regions)
         self._clock = clock
@@ -64,6 +67,12 @@ class MultiRegion:
         """
         key = call.keys["key_id"]
         self._require_destination(key, request.replica_region)
+        async with self._outcomes.claimed(call):
+            return await self._replicated(request, call, key)
+
+    async def _replicated(
+        self, request: multi_region_pb2.ReplicateKeyRequest, call: Call, key: Key
+    ) -> multi_region_pb2.ReplicateKeyResponse:
         serial = self._engine.membership_serial(key.account, key.key_id, request.replica_region)
         reach(FaultPoint.REPLICATE_KEY_BEFORE_PREPARE)
         prepared = await self._peer.prepare(request.replica_region, self._prepare(request, call, key, serial))
@@ -71,12 +80,13 @@ class MultiRegion:
         metadata = replica_metadata(prepared, request, key, self._clock.now())
         call.audit_data["replicaRegion"] = request.replica_region
         call.response_elements = {"replicaKeyMetadata": metadata, "replicaPolicy": request.policy}
-        await self._changes.apply(call, key, self._with_new_member(request.replica_region, serial, call))
-        reach(FaultPoint.REPLICATE_KEY_AFTER_COMMIT)
-        self._wake_outbox()
-        return multi_region_pb2.ReplicateKeyResponse(
+        answer = multi_region_pb2.ReplicateKeyResponse(
             replica_key_metadata=metadata, replica_policy=request.policy, replica_tags=request.tags
         )
+        await self._changes.apply(call, key, self._with_new_member(request.replica_region, serial, call), lambda _: answer)
+        reach(FaultPoint.REPLICATE_KEY_AFTER_COMMIT)
+        self._wake_outbox()
+        return answer
 
     async def update_primary_region(
         self, request: multi_region_pb2.UpdatePrimaryRegionRequest, call: Call
@@ -88,11 +98,17 @@ class MultiRegion:
         """
         key, region = call.keys["key_id"], request.primary_region
         if region == self._identity.region:
-            return multi_region_pb2.UpdatePrimaryRegionResponse()
+            return await self._changes.apply(call, key, _unchanged, lambda _: multi_region_pb2.UpdatePrimaryRegionResponse())
         if key.multi_region is None or region not in key.multi_region.replica_regions:
             raise ValidationException(
                 f"{key.key_id} does not have a replica key in the specified Region.", fields=[("primaryRegion", "has no replica")]
             )
+        async with self._outcomes.claimed(call):
+            return await self._handed_over_to(region, request, call, key)
+
+    async def _handed_over_to(
+        self, region: str, request: multi_region_pb2.UpdatePrimaryRegionRequest, call: Call, key: Key
+    ) -> multi_region_pb2.UpdatePrimaryRegionResponse:
         prepare = PrepareHandover(
             account=key.account,
             key_id=key.key_id,
@@ -105,10 +121,11 @@ class MultiRegion:
         await self._peer.prepare_handover(region, prepare)
         reach(FaultPoint.HANDOVER_PREPARED)
         call.response_elements = {"keyId": key.arn}
-        await self._changes.apply(call, key, self._handed_over(region, call))
+        answer = multi_region_pb2.UpdatePrimaryRegionResponse()
+        await self._changes.apply(call, key, self._handed_over(region, call), lambda _: answer)
         reach(FaultPoint.HANDOVER_AFTER_COMMIT)
         self._wake_outbox()
-        return multi_region_pb2.UpdatePrimaryRegionResponse()
+        return answer
 
     def _handed_over(self, region: str, call: Call) -> Change:
         async def change(uow: UnitOfWork, key: Key) -> Key:
@@ -182,6 +199,10 @@ class MultiRegion:
             return with_view(key, grown.view)
 
         return change
+
+
+async def _unchanged(_: UnitOfWork, key: Key) -> Key:
+    return key
 
 
 def _on_behalf(call: Call) -> CallerOnBehalf:

@@ -45,8 +45,7 @@ class Rotation:
         async def change(uow: UnitOfWork, key: Key) -> Key:
             return with_schedule(key, period, await uow.region.now(), self._limits.day_seconds)
 
-        await self._changes.apply(call, call.keys["key_id"], change)
-        return rotation_pb2.EnableKeyRotationResponse()
+        return await self._changes.apply(call, call.keys["key_id"], change, lambda _: rotation_pb2.EnableKeyRotationResponse())
 
     async def disable_key_rotation(
         self, request: rotation_pb2.DisableKeyRotationRequest, call: Call
@@ -56,8 +55,7 @@ class Rotation:
         async def change(uow: UnitOfWork, key: Key) -> Key:
             return without_schedule(key)
 
-        await self._changes.apply(call, call.keys["key_id"], change)
-        return rotation_pb2.DisableKeyRotationResponse()
+        return await self._changes.apply(call, call.keys["key_id"], change, lambda _: rotation_pb2.DisableKeyRotationResponse())
 
     async def get_key_rotation_status(
         self, request: rotation_pb2.GetKeyRotationStatusRequest, call: Call
@@ -87,11 +85,13 @@ class Rotation:
             reach(FaultPoint.ROTATE_BEFORE_COMMIT)
             return begun
 
-        key = await self._changes.apply(call, call.keys["key_id"], change)
+        answer = await self._changes.apply(
+            call, call.keys["key_id"], change, lambda key: rotation_pb2.RotateKeyOnDemandResponse(key_id=key.arn)
+        )
         call.response_elements = {"keyId": request.key_id}
         reach(FaultPoint.ROTATE_AFTER_COMMIT)
         self._wake_schedule()
-        return rotation_pb2.RotateKeyOnDemandResponse(key_id=key.arn)
+        return answer
 
     async def list_key_rotations(self, request: rotation_pb2.ListKeyRotationsRequest, call: Call) -> rotation_pb2.ListKeyRotationsResponse:
         """Completed rotations, oldest first; with ALL_KEY_MATERIAL the first and the pending material too.

@@ -38,8 +38,7 @@ class Tags:
             require_room_for_tags(tags, self._limits)
             return replace(key, tags=tags)
 
-        await self._changes.apply(call, call.keys["key_id"], change)
-        return tags_pb2.TagResourceResponse()
+        return await self._changes.apply(call, call.keys["key_id"], change, lambda _: tags_pb2.TagResourceResponse())
 
     async def untag_resource(self, request: tags_pb2.UntagResourceRequest, call: Call) -> tags_pb2.UntagResourceResponse:
         """The key has none of these tags; those it never had are no fault."""
@@ -47,8 +46,7 @@ class Tags:
         async def change(uow: UnitOfWork, key: Key) -> Key:
             return replace(key, tags=tuple(tag for tag in key.tags if tag[0] not in request.tag_keys))
 
-        await self._changes.apply(call, call.keys["key_id"], change)
-        return tags_pb2.UntagResourceResponse()
+        return await self._changes.apply(call, call.keys["key_id"], change, lambda _: tags_pb2.UntagResourceResponse())
 
     async def list_resource_tags(self, request: tags_pb2.ListResourceTagsRequest, call: Call) -> tags_pb2.ListResourceTagsResponse:
         """The key's tags by tag key. Raises: InvalidMarkerException."""

@@ -150,7 +150,7 @@ class Audit:
     async def close(self, call: Call) -> None:
         """Return once the call's record is durable. Raises: DependencyTimeoutException."""
         stored = call.event_recorded
-        event = stored if stored is not None and call.error is None else self._call_record(call)
+        event = stored if stored is not None and call.error is None and not call.repeat_of else self._call_record(call)
         try:
             await (self._shipping.write(event) if event is stored else self._stream.append(event))
             reach(FaultPoint.AUDIT_DURABLE)

@@ -12,8 +12,10 @@ from typing import Any
 
 from meridian.domain.call import Call
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException
+from meridian.operations.outcomes import AnsweredBeforeError
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.binding import Operation
+from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.security_events import SecurityEvents
 
@@ -24,8 +26,16 @@ class Pipeline:
     """Walks calls: telemetry → audit → the steps in their order → operation."""
 
     def __init__(
-        self, *, telemetry: Telemetry, audit: Audit, events: SecurityEvents, steps: tuple[Step, ...], operations: Mapping[str, Operation]
+        self,
+        *,
+        telemetry: Telemetry,
+        audit: Audit,
+        events: SecurityEvents,
+        repeats: Repeats,
+        steps: tuple[Step, ...],
+        operations: Mapping[str, Operation],
     ) -> None:
+        self._repeats = repeats
         self._events = events
         self._telemetry = telemetry
         self._audit = audit
@@ -41,8 +51,11 @@ class Pipeline:
                 if waiting is not None:
                     await waiting
             answer = await self._operations[call.rpc.name](call.request, call)
+        except AnsweredBeforeError as before:
+            answer = self._repeats.given_again(call, before)
         except KmsError as error:
             call.error = error
+            answer = await self._repeats.after_failure(call)
         except TimeoutError:
             call.error = DependencyTimeoutException("The request timed out.", reason="deadline")
         except asyncio.CancelledError:

@@ -20,7 +20,7 @@ from meridian.domain.multi_region import SetRow
 from meridian.ports.audit_events import AuditEvents
 from meridian.ports.audit_streams import AuditStreams
 from meridian.ports.store_between_regions import Inbox, OperatorWords, Outbox
-from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
+from meridian.ports.store_names import Aliases, Answers, Grants, ImportKeys, KeyStores, KeyUsage
 from meridian.ports.store_rows import Change, KekRow, RegionIdentity, RootRow, Rows, SecretRow, SetPage
 
 
@@ -204,6 +204,7 @@ class UnitOfWork(Protocol):
     grants: Grants
     key_usage: KeyUsage
     key_stores: KeyStores
+    answers: Answers
 
 
 class Store(Protocol):

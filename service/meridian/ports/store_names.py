@@ -1,4 +1,4 @@
-"""What the store keeps around keys: aliases, grants, imports, last usage, custom key stores. Part of `ports.store.UnitOfWork`."""
+"""What the store keeps around keys: aliases, grants, imports, last usage, custom key stores, answers. Part of `ports.store.UnitOfWork`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from meridian.domain.grant import Grant
-from meridian.ports.store_rows import AliasRow, ImportKeyRow, KeyStoreRow, KeyUse
+from meridian.ports.store_rows import AliasRow, AnswerRow, ImportKeyRow, KeyStoreRow, KeyUse
 
 
 class ImportKeys(Protocol):
@@ -99,4 +99,24 @@ class KeyStores(Protocol):
 
     async def list(self, account: str, *, after: str, limit: int) -> Sequence[KeyStoreRow]:
         """Stores of the account by id, those greater than `after`."""
+        ...
+
+
+class Answers(Protocol):
+    """Answers to changes, each under the token of its caller."""
+
+    async def find(self, account: str, principal: str, token: str, *, now: datetime) -> AnswerRow | None:
+        """The row, unless it has expired."""
+        ...
+
+    async def put(self, row: AnswerRow, *, keep: int) -> None:
+        """Store it in place of the one of its name; the account keeps its newest, as many as `keep`."""
+        ...
+
+    async def withdraw(self, account: str, principal: str, token: str, *, request_id: str) -> None:
+        """Remove the claim of this call; an answer stays."""
+        ...
+
+    async def prune(self, *, now: datetime, limit: int) -> int:
+        """Remove rows that have expired; the answer counts them."""
         ...

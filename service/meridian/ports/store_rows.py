@@ -145,6 +145,23 @@ class AliasRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """What a change was answered, under the token of its caller."""
+
+    account: str
+    principal: str
+    """SHA-256 of the caller's ARN, in hexadecimal digits."""
+    token: str
+    operation: str
+    request_digest: bytes
+    """SHA-256."""
+    answer: bytes | None
+    """The response message; None while the call that claimed the token is under way."""
+    request_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KeyUse:
     """The last successful cryptographic call on a key."""
 

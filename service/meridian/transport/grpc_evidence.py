@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from meridian.catalog import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
 from meridian.domain.call import Evidence
 
-HEADERS: Final = frozenset({"authorization", "user-agent"})
+HEADERS: Final = frozenset({"authorization", "user-agent", CLIENT_TOKEN})
 LOOPBACK: Final = "127.0.0.1"
 
 
@@ -33,6 +34,7 @@ def evidence_of(context: Any) -> Evidence:
         user_agent=headers.get("user-agent", ""),
         tls_version=tls[0].decode() if tls else "",
         repeated=repeated,
+        client_token=headers.get(CLIENT_TOKEN),
     )
 
 

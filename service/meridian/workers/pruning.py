@@ -1,4 +1,5 @@
-"""Rows that nobody can need any more: old changes of the feed, old messages of other Regions, wrapping keys whose token has expired."""
+"""Rows that nobody can need any more: old changes of the feed, old messages of other Regions, answers that are repeated no more,
+wrapping keys whose token has expired."""
 
 from __future__ import annotations
 
@@ -31,4 +32,5 @@ class PruneWorker:
             oldest = now - timedelta(seconds=self._limits.inbox_days * self._limits.day_seconds)
             await uow.import_keys.delete_expired(now=now)
             await uow.region.prune_changes(keep=self._limits.change_feed_rows)
-            return await uow.inbox.prune(before=oldest, limit=ROWS_PER_LOOK) == ROWS_PER_LOOK
+            pruned = await uow.inbox.prune(before=oldest, limit=ROWS_PER_LOOK), await uow.answers.prune(now=now, limit=ROWS_PER_LOOK)
+            return ROWS_PER_LOOK in pruned

@@ -49,7 +49,8 @@ class SqlRegion:
 
     async def empty(self) -> None:
         names = list(await self._connection.execute(select(t.keys.c.account, t.keys.c.key_id)))
-        for table in (t.key_tags, t.aliases, t.materials, t.grants, t.key_usage, t.key_sets, t.outbox, t.import_keys, t.key_stores, t.keys):
+        of_keys = (t.key_tags, t.aliases, t.materials, t.grants, t.key_usage, t.key_sets, t.outbox, t.import_keys)
+        for table in (*of_keys, t.key_stores, t.answers, t.keys):
             await self._connection.execute(delete(table))
         for row in names:
             await self._connection.execute(insert(t.changes).values(account=row.account, key_id=row.key_id))

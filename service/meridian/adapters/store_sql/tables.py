@@ -185,6 +185,22 @@ key_stores = Table(
     Index("key_stores_name", "account", "name", unique=True),
 )
 
+answers = Table(
+    "answers",
+    metadata,
+    Column("account", identifier(12), primary_key=True),
+    Column("principal", identifier(64), primary_key=True),
+    Column("token", identifier(64), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("request_digest", LargeBinary, nullable=False),
+    Column("answer", LargeBinary),
+    Column("request_id", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("answers_number", "account", "number"),
+    Index("answers_expiry", "expires_at"),
+)
+
 materials = Table(
     "materials",
     metadata,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql.aliases import SqlAliases
+from meridian.adapters.store_sql.answers import SqlAnswers
 from meridian.adapters.store_sql.audit_events import SqlAuditEvents
 from meridian.adapters.store_sql.audit_streams import SqlAuditStreams
 from meridian.adapters.store_sql.grants import SqlGrants
@@ -22,7 +23,7 @@ from meridian.ports.audit_events import AuditEvents
 from meridian.ports.audit_streams import AuditStreams
 from meridian.ports.store import KeyringRows, Keys, KeySets, Region
 from meridian.ports.store_between_regions import Inbox, OperatorWords, Outbox
-from meridian.ports.store_names import Aliases, Grants, ImportKeys, KeyStores, KeyUsage
+from meridian.ports.store_names import Aliases, Answers, Grants, ImportKeys, KeyStores, KeyUsage
 
 
 class SqlUnitOfWork:
@@ -43,3 +44,4 @@ class SqlUnitOfWork:
         self.grants: Grants = SqlGrants(connection)
         self.key_usage: KeyUsage = SqlKeyUsage(connection)
         self.key_stores: KeyStores = SqlKeyStores(connection)
+        self.answers: Answers = SqlAnswers(connection)

@@ -18,7 +18,7 @@ from typing import Final
 
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
-from meridian.catalog import Rpc
+from meridian.catalog import CLIENT_TOKEN, Rpc
 from meridian.domain.call import Call, Evidence
 from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead
@@ -148,6 +148,7 @@ class AwsWire:
             secure_transport=self._is_secure,
             user_agent=head.headers.get("user-agent", ""),
             signed_request=signed,
+            client_token=head.headers.get(CLIENT_TOKEN),
         )
 
     def _error(self, error: e.KmsError, request_id: str, *, status: int = 0) -> Answer:
