@@ -74,8 +74,6 @@ class Rpc:
     """Name on the AWS wire."""
     errors: tuple[str, ...]
     read_only: bool
-    takes_token: bool
-    """Whether a repeat under the same client token gets the first answer: every operation that changes something and answers no secret."""
     has_dry_run: bool
     key_fields: tuple[tuple[str, bool], ...]
     """Request fields that name keys, in the contract's order, and whether each accepts an alias."""
@@ -83,6 +81,11 @@ class Rpc:
     @property
     def aws_name(self) -> str:
         return self.operation
+
+    @property
+    def takes_token(self) -> bool:
+        """Whether a repeat under the same client token gets the first answer: every operation that changes something."""
+        return not self.read_only
 
     @property
     def method_name(self) -> str:
@@ -216,16 +219,9 @@ def _rpc(noun: str, service: str, method: MethodDescriptor) -> Rpc:
         operation=options[options_pb2.operation],
         errors=tuple(options[options_pb2.errors]),
         read_only=options[options_pb2.read_only],
-        takes_token=not options[options_pb2.read_only] and not _holds_secret(method.output_type),
         has_dry_run="dry_run" in method.input_type.fields_by_name,
         key_fields=tuple((f.name, _accepts_alias(f)) for f in fields if f.GetOptions().Extensions[options_pb2.key_identifier]),
     )
-
-
-def _holds_secret(message: Descriptor) -> bool:
-    """Whether a field of the message, or of a message in it, must never be shown."""
-    inner = [message_of(field) for field in message.fields if field.message_type is not None]
-    return any(is_secret(field) for field in message.fields) or any(_holds_secret(each) for each in inner if each is not message)
 
 
 def _accepts_alias(field: FieldDescriptor) -> bool:

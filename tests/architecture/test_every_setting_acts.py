@@ -31,6 +31,7 @@ LIFE, SEALS = "scenario/test_life_of_a_key.py::", "unit/engine/test_seals_and_ke
 TURN, AUDIT = "scenario/test_key_hierarchy_turns.py::", "contract/test_audit.py::"
 HEAVY = "scenario/test_limits_of_heavy_work_act.py::"
 KIT, OPTIONS, COMMANDS = "unit/policy_kit/", "unit/policy_kit/test_options_act.py::", "scenario/test_command_options_act.py::"
+REPEATS = "scenario/test_repeated_changes.py::"
 LOST = "scenario/test_lost_and_restored_regions.py::"
 BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
@@ -115,6 +116,8 @@ SETTINGS: dict[str, str] = {
     "limits.import_keys_ready": ACT + "test_nobody_waits_for_a_wrapping_key_where_the_wait_is_nothing",
     "limits.import_key_wait_seconds": ACT + "test_nobody_waits_for_a_wrapping_key_where_the_wait_is_nothing",
     "limits.compare_seconds": LOST + "test_a_restored_primary_serves_but_does_not_act_until_it_has_reconciled",
+    "limits.client_token_seconds": REPEATS + "test_a_token_is_free_again_after_client_token_seconds",
+    "limits.client_tokens_per_account": REPEATS + "test_an_account_keeps_client_tokens_per_account",
     "limits.day_seconds": LIFE + "test_a_key_is_erased_when_its_window_is_over",
     "aws.connections": CONNECTIONS + "test_newcomers_are_served_whatever_is_held_open",
     "admin.connections": CONNECTIONS + "test_newcomers_are_served_whatever_is_held_open",
@@ -155,6 +158,7 @@ CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file
 CLI: dict[str, str] = {
     **dict.fromkeys(CALLING, CONNECTION),
     **dict.fromkeys(("kms --output", "kms --field", "kms --out", "kms --base64", "kms --timeout"), ANSWER),
+    "kms --client-token": COMMANDS + "test_a_change_is_repeated_under_its_token",
     "--config": "scenario/test_dev_command.py::*",
     "audit verify --output": COMMANDS + "test_an_audit_log_is_judged_in_both_forms",
     "audit verify --keys": "scenario/test_audit_evidence.py::*",

@@ -32,7 +32,7 @@ from meridian.domain.key import (
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
 from meridian.ports.store_faults import FeedPruned, VersionConflict
-from meridian.ports.store_rows import ImportKeyRow, KekRow, RegionIdentity, SecretRow
+from meridian.ports.store_rows import AnswerRow, ImportKeyRow, KekRow, RegionIdentity, SecretRow
 from meridian.replication.set_state import add_member, found_set
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -539,3 +539,60 @@ asyncio.run(main())
         return found
 
     assert asyncio.run(waiting()) == ["kept"]
+
+
+def answer(token: str, *, account: str = ACCOUNT, principal: str = "p", given: bytes | None = b"", hours: int = 1) -> AnswerRow:
+    return AnswerRow(account, principal, token, "CreateKey", b"digest", given, f"request {token}", NOW + timedelta(hours=hours))
+
+
+async def answers_of(store: SqlStore, *tokens: str, account: str = ACCOUNT, principal: str = "p", hours: int = 0) -> list[bytes | None]:
+    async with store.reading() as uow:
+        found = [await uow.answers.find(account, principal, each, now=NOW + timedelta(hours=hours)) for each in tokens]
+    return [row.answer for row in found if row is not None]
+
+
+@pytest.mark.asyncio
+async def test_an_answer_is_found_by_account_principal_and_token_until_it_expires(store: SqlStore, other_store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        await uow.answers.put(answer("t", given=b"\x00\xff"), keep=9)
+        assert await uow.answers.find(ACCOUNT, "p", "t", now=NOW) == answer("t", given=b"\x00\xff")
+    assert await answers_of(other_store, "t") == [b"\x00\xff"]
+    assert await answers_of(other_store, "T") == await answers_of(other_store, "t", account=OTHER) == []
+    assert await answers_of(other_store, "t", principal="q") == await answers_of(other_store, "t", hours=1) == []
+
+
+@pytest.mark.asyncio
+async def test_an_account_keeps_its_newest_answers_and_no_other_accounts_go(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        await uow.answers.put(answer("a", account=OTHER), keep=2)
+        for token in ("a", "b", "a", "c"):
+            await uow.answers.put(answer(token), keep=2)
+    assert await answers_of(store, "b") == []
+    assert await answers_of(store, "a", "c") == [b"", b""]
+    assert await answers_of(store, "a", account=OTHER) == [b""]
+
+
+@pytest.mark.asyncio
+async def test_a_claim_is_withdrawn_by_its_own_call_and_an_answer_by_none(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        await uow.answers.put(answer("claimed", given=None), keep=9)
+        await uow.answers.put(answer("answered"), keep=9)
+    async with store.transaction() as uow:
+        await uow.answers.withdraw(ACCOUNT, "p", "claimed", request_id="another")
+        await uow.answers.withdraw(ACCOUNT, "p", "answered", request_id="request answered")
+    assert await answers_of(store, "claimed", "answered") == [None, b""]
+    async with store.transaction() as uow:
+        await uow.answers.withdraw(ACCOUNT, "p", "claimed", request_id="request claimed")
+    assert await answers_of(store, "claimed", "answered") == [b""]
+
+
+@pytest.mark.asyncio
+async def test_expired_answers_are_pruned_a_few_at_a_time(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        for number in range(3):
+            await uow.answers.put(answer(str(number), hours=-number), keep=9)
+        await uow.answers.put(answer("lasting"), keep=9)
+    async with store.transaction() as uow:
+        assert await uow.answers.prune(now=NOW, limit=2) == 2
+        assert await uow.answers.prune(now=NOW, limit=2) == 1
+    assert await answers_of(store, "0", "1", "2", "lasting", hours=-9) == [b""]

@@ -128,3 +128,12 @@ def test_dev_runs_the_regions_and_principals_it_is_given_and_keeps_nothing(tmp_p
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
     assert not root.exists()
+
+
+def test_a_change_is_repeated_under_its_token(two_regions: Deployment) -> None:
+    """--client-token; without one, each change is another."""
+    create = ["kms", "create-key", "--field", "KeyMetadata.KeyId", *flat(connection(two_regions))]
+    first = run(*create, "--client-token", "from-the-command-line")
+    assert run(*create, "--client-token", "from-the-command-line") == first
+    assert run(*create) not in (first, run(*create))
+    run("kms", "list-keys", "--client-token", "x", *flat(connection(two_regions)), code=2)

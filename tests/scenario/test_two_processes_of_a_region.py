@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.deployment import HOME
 from tests.openssl import bring, random_material
+from tests.scenario.test_repeated_changes import at_once, token
 from tests.twins import Twins, two_processes
 
 from meridian.client import Client, errors
@@ -95,3 +96,23 @@ def test_work_that_comes_by_time_is_done_once(twins: Twins) -> None:
         told = [(r["eventID"], r["resources"][0]["ARN"]) for r in twins.events(name) if r["resources"][0]["ARN"] in arns]
         by_event = dict(told)
         assert sorted(by_event.values()) == sorted(arns), f"{name}: once for each key"
+
+
+@pytest.mark.parametrize("name", ["CreateKey", "DeleteAlias"])
+def test_a_change_sent_to_both_processes_at_once_is_made_once(twins: Twins, name: str) -> None:
+    with twins.deployment.client() as alice, twins.second("alice") as second:
+        for _ in range(5):
+            key_id, alias = alice.create_key().key_metadata.key_id, f"alias/twins/{token()}"
+            alice.create_alias(alias_name=alias, target_key_id=key_id)
+            fields = {"alias_name": alias} if name == "DeleteAlias" else {}
+            got = at_once([alice, second, alice, second], name, token(), **fields)
+            assert got == got[:1] * 4
+            assert not isinstance(got[0], str)
+
+
+def test_a_change_is_repeated_at_the_other_process(twins: Twins) -> None:
+    given = token()
+    with twins.deployment.client() as alice, twins.second("alice") as second:
+        assert second.create_key(client_token=given) == alice.create_key(client_token=given)
+        with pytest.raises(errors.ValidationException):
+            second.create_key(client_token=given, description="other")

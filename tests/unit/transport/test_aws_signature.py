@@ -173,3 +173,9 @@ def test_what_the_headers_alone_can_refuse_needs_no_body() -> None:
             with_header(signed(), "authorization", signed().head.headers["authorization"].replace(KEY_ID, "AKIDOTHER")).head, now
         )
     assert signatures.claim_of(signed(secret="other").head, now).access_key_id == KEY_ID
+
+
+def test_a_client_token_that_is_sent_must_be_signed() -> None:
+    with pytest.raises(InvalidSignatureException) as refused:
+        verify(with_header(signed(), "x-meridian-client-token", "t"))
+    assert refused.value.reason == "a header that must be signed is not"

@@ -55,3 +55,10 @@ def test_a_caller_has_one_name_or_none(ids: list[bytes], shown: str) -> None:
 )
 def test_the_address_of_a_peer(peer: str, address: str) -> None:
     assert peer_address(peer) == address
+
+
+def test_the_client_token_is_what_came_and_comes_once() -> None:
+    assert evidence_of(Shown([])).client_token is None
+    assert evidence_of(Shown([("x-meridian-client-token", "")])).client_token == ""
+    shown = evidence_of(Shown([("x-meridian-client-token", "a"), ("x-meridian-client-token", "b")]))
+    assert shown.repeated == "x-meridian-client-token"

@@ -1,0 +1,145 @@
+"""How the client sends changes: each under a fresh token, and again under the same where the connection was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+from tests.ports import free_port
+
+from meridian.catalog import CLIENT_TOKEN
+from meridian.client import AsyncClient, Client, Endpoint, errors
+from meridian.client.attempts import CHANGE_ATTEMPTS_MAX
+from meridian.client.errors import DOMAIN
+
+
+@dataclass
+class Server:
+    """Answers every call alike, and keeps the tokens that it saw."""
+
+    answer: Callable[[int, grpc.ServicerContext], bytes]
+    tokens: list[str | None] = field(default_factory=list)
+    port: int = 0
+
+    def service(self, details: grpc.HandlerCallDetails) -> Any:
+        def handle(_: bytes, context: grpc.ServicerContext) -> bytes:
+            self.tokens.append(dict(context.invocation_metadata()).get(CLIENT_TOKEN))
+            return self.answer(len(self.tokens), context)
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+
+class PlainEndpoint(Endpoint):
+    """Without files of certificates: the connection stays on this machine."""
+
+    @property
+    def credentials(self) -> Any:
+        return grpc.experimental.insecure_channel_credentials()
+
+
+def lost(_: int, context: grpc.ServicerContext) -> bytes:
+    context.abort(grpc.StatusCode.UNAVAILABLE, "lost")
+    raise AssertionError
+
+
+def lost_twice(number: int, context: grpc.ServicerContext) -> bytes:
+    return lost(number, context) if number < 3 else b""
+
+
+def refused(_: int, context: grpc.ServicerContext) -> bytes:
+    status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="DependencyTimeoutException", domain=DOMAIN))
+    context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[int, grpc.ServicerContext], bytes]], Server]]:
+    started = []
+
+    def start(answer: Callable[[int, grpc.ServicerContext], bytes]) -> Server:
+        made, server = Server(answer), grpc.server(ThreadPoolExecutor(2))
+        handler: Any = type("Handler", (grpc.GenericRpcHandler,), {"service": lambda _, details: made.service(details)})()
+        server.add_generic_rpc_handlers((handler,))
+        made.port = server.add_insecure_port(f"127.0.0.1:{free_port()}")
+        server.start()
+        started.append(server)
+        return made
+
+    yield start
+    for server in started:
+        server.stop(None)
+
+
+Serve = Callable[[Callable[[int, grpc.ServicerContext], bytes]], Server]
+
+
+def endpoint_of(server: Server) -> Endpoint:
+    return PlainEndpoint(f"127.0.0.1:{server.port}", Path(), Path(), Path())
+
+
+def client_of(server: Server) -> Client:
+    return Client(endpoint_of(server))
+
+
+def test_each_change_has_its_own_token_and_a_read_has_none(serve: Serve) -> None:
+    server = serve(lambda *_: b"")
+    with client_of(server) as client:
+        client.create_key()
+        client.create_key()
+        client.create_key(client_token="mine")
+        client.list_keys()
+    first, second, *rest = server.tokens
+    assert first
+    assert second
+    assert first != second
+    assert rest == ["mine", None]
+
+
+def test_a_change_keeps_its_token_while_the_connection_is_lost(serve: Serve) -> None:
+    server = serve(lost_twice)
+    with client_of(server) as client:
+        client.create_key()
+    assert len(server.tokens) == 3
+    assert len(set(server.tokens)) == 1
+
+
+def test_a_change_is_sent_a_few_times_and_a_read_of_keys_once(serve: Serve) -> None:
+    server = serve(lost)
+    with client_of(server) as client:
+        with pytest.raises(errors.EndpointConnectionError):
+            client.create_key()
+        assert len(server.tokens) == CHANGE_ATTEMPTS_MAX
+        with pytest.raises(errors.EndpointConnectionError):
+            client.list_keys()
+    assert len(server.tokens) == CHANGE_ATTEMPTS_MAX + 1
+
+
+def test_what_the_region_answers_is_not_sent_again(serve: Serve) -> None:
+    server = serve(refused)
+    with client_of(server) as client, pytest.raises(errors.DependencyTimeoutException):
+        client.create_key()
+    assert len(server.tokens) == 1
+
+
+def test_no_try_begins_after_the_deadline(serve: Serve) -> None:
+    server = serve(lost)
+    with client_of(server) as client, pytest.raises(errors.EndpointConnectionError):
+        client.create_key(timeout=0.05)
+    assert len(server.tokens) <= 1
+
+
+@pytest.mark.asyncio
+async def test_the_client_for_asyncio_does_the_same(serve: Serve) -> None:
+    server = serve(lost_twice)
+    async with AsyncClient(endpoint_of(server)) as client:
+        await client.create_key()
+    assert len(server.tokens) == 3
+    assert len(set(server.tokens)) == 1
