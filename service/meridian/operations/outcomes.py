@@ -9,7 +9,6 @@ Source: docs/spec/repeats.md.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,6 +24,7 @@ from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalExc
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import AnswerRow
+from meridian.setbacks import Setbacks
 
 
 class AnsweredBeforeError(Exception):
@@ -78,6 +78,7 @@ class Outcomes:
         self._store = store
         self._trail = trail
         self._limits = limits
+        self._setbacks = Setbacks("withdrawing the claim of a client token")
 
     async def require_new(self, uow: UnitOfWork, call: Call) -> None:
         """Raises: what `require_new` above raises."""
@@ -104,7 +105,7 @@ class Outcomes:
         try:
             yield
         except BaseException:
-            with contextlib.suppress(KmsError):  # what cannot be withdrawn ends by itself
+            with self._setbacks.expected(KmsError):  # a claim that cannot be withdrawn ends by itself
                 await self._withdraw(call)
             raise
 

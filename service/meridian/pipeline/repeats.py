@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from meridian.catalog import CLIENT_TOKEN
 from meridian.domain.call import Call, ChangeToken
-from meridian.errors import KmsError, ValidationException
+from meridian.errors import DependencyTimeoutException, KMSInternalException, ValidationException
 from meridian.operations.outcomes import AnsweredBeforeError, require_new
 from meridian.ports.store import Store
+from meridian.setbacks import Setbacks
 
 FORM: Final = re.compile(r"[!-~]{1,64}")
 WRONG_FORM: Final = "must have 1 to 64 characters, each a visible one of ASCII"
@@ -30,6 +31,7 @@ class Repeats:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._setbacks = Setbacks("asking for an answer after a failure")
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         text = call.evidence.client_token
@@ -59,9 +61,10 @@ class Repeats:
         if call.change_token is None:
             return None
         try:
-            await self._look(call)
+            with self._setbacks.expected(KMSInternalException):
+                await self._look(call)
         except AnsweredBeforeError as before:
             return self.given_again(call, before)
-        except (KmsError, asyncio.CancelledError):
-            pass  # the first failure is the one to tell
+        except (ValidationException, DependencyTimeoutException, asyncio.CancelledError):
+            pass  # the token is another's call, or the time is over: the first failure is the one to tell
         return None
