@@ -43,6 +43,7 @@ def test_a_repeat_gets_the_first_answer_over_both_wires(two_regions: Deployment)
         ("", lambda client: client.create_key()),
         ("x" * 65, lambda client: client.create_key()),
     ],
+    ids=["of another request", "empty", "too long"],
 )
 def test_a_token_of_another_request_or_form_is_refused_by_its_name(two_regions: Deployment, given: str, act: Callable[[Any], Any]) -> None:
     client = with_token(two_regions, given)
