@@ -20,6 +20,7 @@ WITH_ITS_SET = (
 )
 ENDS = {
     "aliases": WITH_ITS_KEY,
+    "answers": "PruneWorker: after `limits.client_token_seconds`; `limits.client_tokens_per_account`",
     "audit_events": "goes when it is in the audit log",
     "audit_keys": "never: the log is verified with them; one row for each turn of the key by an operator",
     "audit_streams": "never: they vouch for the log; one row for each start of a process",

@@ -11,6 +11,7 @@ EVIDENCE: Final = "keep the database as it is; `meridian audit verify --against-
 
 OF_TABLE: Final[Mapping[str, str]] = {
     "aliases": "delete the alias and create it again",
+    "answers": "nothing must be done: it goes after `limits.client_token_seconds`; a repeat under its token is refused until then",
     "audit_events": EVIDENCE,
     "audit_keys": EVIDENCE,
     "audit_streams": EVIDENCE,

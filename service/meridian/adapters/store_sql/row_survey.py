@@ -70,6 +70,7 @@ def _columns_alone(row: Row[Any]) -> object:
 
 READERS: Final[Mapping[str, Read]] = {
     "aliases": _columns_alone,
+    "answers": _columns_alone,
     "audit_events": _columns_alone,
     "audit_keys": _columns_alone,
     "audit_streams": _columns_alone,
