@@ -17,9 +17,10 @@ from typing import Any, Final
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.authorization.packaged import policy_folder
-from meridian.cli.dev_principals import TRUST_DOMAIN, entries_of, write_default_principals
+from meridian.cli.dev_principals import NOBODY, TRUST_DOMAIN, entries_of, write_default_principals
 from meridian.cli.private_files import write_private
 from meridian.crypto.certificate_life import certificate_life, require_key_of
+from meridian.crypto.certificate_uris import certificate_uris
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.domain.peers import region_server_name
 from meridian.engine.secret_files import FileFault
@@ -103,7 +104,7 @@ class DevFolder:
         for entry in self.entries():
             if entry.get("spiffe_id"):
                 self._leaf(client_ca, self.root / "clients" / entry["name"], entry["name"], spiffe_id=entry["spiffe_id"])
-        self._leaf(client_ca, self.root / "clients" / "transport", "transport")
+        self._leaf(client_ca, self.root / "clients" / NOBODY, NOBODY)
         for place in self.places:
             self._region(place, client_ca, peer_ca)
 
@@ -129,18 +130,19 @@ class DevFolder:
 
     def _authority(self, name: str) -> CertificateFiles:
         path = self.root / name
-        if not path.with_suffix(".crt").exists():
+        certificate, private_key = certificate_of(path), private_key_of(path)
+        if not certificate.exists():
             _write_files(path, new_authority(f"Meridian development {name}", self._clock.now()))
-        found = CertificateFiles(path.with_suffix(".crt").read_bytes(), path.with_suffix(".key").read_bytes())
+        found = CertificateFiles(certificate.read_bytes(), private_key.read_bytes())
         try:
             require_key_of(found.certificate, found.private_key)
         except ValueError as fault:
-            raise FileFault(f"{path}.crt and {path}.key: are no authority: {fault}") from fault
+            raise FileFault(f"{certificate} and {private_key}: are no authority: {fault}") from fault
         return found
 
     def _leaf(self, authority: CertificateFiles, path: Path, name: str, **names: Any) -> None:
-        existing = path.with_suffix(".crt")
-        if existing.exists() and _ends(existing) - RENEW_BEFORE > self._clock.now():
+        existing = certificate_of(path)
+        if existing.exists() and _ends(existing) - RENEW_BEFORE > self._clock.now() and _is_of(existing, names.get("spiffe_id")):
             return
         _write_files(path, new_leaf(authority, name, self._clock.now(), **names))
 
@@ -194,6 +196,16 @@ class DevFolder:
         }
 
 
+def certificate_of(path: Path) -> Path:
+    """The certificate of whoever has this name; a dot in the name is part of it."""
+    return path.with_name(f"{path.name}.crt")
+
+
+def private_key_of(path: Path) -> Path:
+    """Its private key, beside it."""
+    return path.with_name(f"{path.name}.key")
+
+
 def region_spiffe_id(region: str) -> str:
     """The name of a Region in its peer certificate."""
     return f"spiffe://{TRUST_DOMAIN}/region/{region}"
@@ -228,9 +240,17 @@ def _ends(certificate: Path) -> datetime:
         raise FileFault(f"{certificate}: is no certificate; remove it, and it is made anew") from fault
 
 
+def _is_of(certificate: Path, spiffe_id: str | None) -> bool:
+    """Whether a certificate names this holder, or nobody: another principal may have had the file. Raises: FileFault."""
+    try:
+        return certificate_uris(certificate.read_bytes()) == (() if spiffe_id is None else (spiffe_id,))
+    except ValueError as fault:
+        raise FileFault(f"{certificate}: {fault}; remove it, and it is made anew") from fault
+
+
 def _write_files(path: Path, files: CertificateFiles) -> None:
-    write_private(path.with_suffix(".crt"), files.certificate)
-    write_private(path.with_suffix(".key"), files.private_key)
+    write_private(certificate_of(path), files.certificate)
+    write_private(private_key_of(path), files.private_key)
 
 
 def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: list[RegionPlace], fingerprints: dict[str, str]) -> str:

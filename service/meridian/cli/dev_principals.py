@@ -18,6 +18,8 @@ from meridian.engine.secret_files import FileFault, read_trusted
 TRUST_DOMAIN: Final = "dev.meridian.internal"
 NAME_OF_FILE: Final = re.compile(r"[\w+=,.@-][\w+=,.@/-]{0,127}")
 """As IAM has them; a slash makes a folder."""
+NOBODY: Final = "transport"
+"""The certificate that names nobody, for callers with a bearer token."""
 
 PRINCIPALS: Final[tuple[tuple[str, str, str, list[str], dict[str, str]], ...]] = (
     ("User", "111122223333", "developer", ["developers"], {}),
@@ -36,9 +38,16 @@ def sound_principals(path: Path, root: Path) -> bytes:
     """The bytes of a principals file that every Region of the deployment in `root` will take. Raises: FileFault with every fault."""
     text = read_trusted(path)
     FilePrincipals.parse(text, path, root, partition="aws", org_units={})
+    holders = {NOBODY: "the certificate that names nobody"}
     for number, entry in enumerate(tomllib.loads(text.decode()).get("principals", []), 1):
         if not NAME_OF_FILE.fullmatch(entry["name"]) or ".." in entry["name"].split("/"):
             raise FileFault(f"{path}: principal {number}: no files of this name can be made for its certificate")
+        if not entry.get("spiffe_id"):
+            continue
+        if entry["name"] in holders:
+            taken = f"clients/{entry['name']}.crt is the file of {holders[entry['name']]}"
+            raise FileFault(f"{path}: principal {number}: {taken}; give it another name, or no spiffe_id")
+        holders[entry["name"]] = f"principal {number}"
     return text
 
 
