@@ -16,6 +16,7 @@ from meridian.audit.keys import AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directories, verify_file
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.serve import settings_or_exit
+from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
 from meridian.cli.tables import print_table
 
 
@@ -89,10 +90,12 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
 
 def _keys(path: Path) -> AuditKeys:
     try:
-        return AuditKeys.from_json(path.read_bytes())
-    except (OSError, AuditKeysError) as fault:
+        return AuditKeys.from_json(read_up_to(path, PEM_BYTES_MAX))
+    except OSError as fault:
+        click.echo(f"--keys: {path}: {fault.strerror}", err=True)
+    except AuditKeysError as fault:
         click.echo(f"--keys: {path}: {fault}", err=True)
-        sys.exit(USAGE)
+    sys.exit(USAGE)
 
 
 def _worst(reports: list[Report]) -> Verdict:

@@ -14,8 +14,9 @@ from meridian.cli import values
 from meridian.cli.exit_codes import OTHER, SETUP, exit_code
 from meridian.cli.new_files import NewFile
 from meridian.cli.private_files import write_private
+from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
 from meridian.client import Client, Endpoint
-from meridian.client.envelope import EnvelopeError, seal, unseal
+from meridian.client.envelope import BYTES_MAX, SEALED_BYTES_MAX, EnvelopeError, seal, unseal
 from meridian.client.errors import KmsServiceError
 from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
 
@@ -57,7 +58,7 @@ def endpoint_of(options: dict[str, Any]) -> Endpoint:
 def _checked(option: str, path: Path, check: Callable[[bytes], object]) -> bytes:
     """The bytes of a PEM file that passes a check. Raises: ValueError that names the option and the file."""
     try:
-        pem = path.read_bytes()
+        pem = read_up_to(path, PEM_BYTES_MAX)
         check(pem)
     except OSError as fault:
         raise ValueError(f"{option}: {path}: {fault.strerror}") from fault
@@ -69,7 +70,7 @@ def _checked(option: str, path: Path, check: Callable[[bytes], object]) -> bytes
 def _require_token(path: str) -> None:
     """Raises: ValueError that names the option and the file."""
     try:
-        token = Path(path).read_bytes().strip()
+        token = read_up_to(Path(path), PEM_BYTES_MAX).strip()
     except OSError as fault:
         raise ValueError(f"--token-file: {path}: {fault.strerror}") from fault
     if not token or not all(0x21 <= byte <= 0x7E for byte in token):
@@ -157,7 +158,7 @@ def _files(function: Any) -> Any:
 @_files
 def encrypt_file(key_id: str, source: str, target: Path, context: tuple[str, ...], **options: Any) -> None:
     """Encrypt a file into TARGET."""
-    data, pairs = values.read_bytes(source, "SOURCE"), _pairs(context)
+    data, pairs = values.read_bytes(source, "SOURCE", BYTES_MAX), _pairs(context)
     try:
         with Client(endpoint_of(options)) as client:
             sealed = seal(client, key_id, data, pairs)
@@ -175,7 +176,7 @@ def encrypt_file(key_id: str, source: str, target: Path, context: tuple[str, ...
 @_files
 def decrypt_file(source: str, target: Path, context: tuple[str, ...], **options: Any) -> None:
     """Decrypt a file into TARGET."""
-    data, pairs = values.read_bytes(source, "SOURCE"), _pairs(context)
+    data, pairs = values.read_bytes(source, "SOURCE", SEALED_BYTES_MAX), _pairs(context)
     try:
         with Client(endpoint_of(options)) as client:
             opened = unseal(client, data, pairs)

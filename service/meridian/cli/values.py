@@ -12,9 +12,13 @@ import click
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_listed, is_map, is_secret, message_of
+from meridian.cli.short_files import read_up_to, up_to
 from meridian.cli.tables import print_table
+from meridian.domain.limits import Limits
 
 INT32: Final = 2**31
+REQUEST_BYTES_MAX: Final = Limits().request_bytes
+"""The largest request of the contract: no file that is longer can be part of one."""
 
 
 def option_name(field: FieldDescriptor) -> str:
@@ -75,7 +79,7 @@ def _single(field: FieldDescriptor, value: Any, base64_input: bool) -> Any:
     if field.type == FieldDescriptor.TYPE_ENUM:
         return enum_number(field, value)
     if field.type == FieldDescriptor.TYPE_BYTES:
-        data = read_bytes(value, option_name(field))
+        data = read_bytes(value, option_name(field), REQUEST_BYTES_MAX)
         return _from_base64(data, value, option_name(field)) if base64_input else data
     if is_secret(field):
         return _read_text(value, option_name(field)).strip()
@@ -84,19 +88,19 @@ def _single(field: FieldDescriptor, value: Any, base64_input: bool) -> Any:
     return value
 
 
-def read_bytes(place: str, option: str) -> bytes:
-    """The bytes of a file, or of standard input for `-`. Raises: click.BadParameter."""
-    if place == "-":
-        return sys.stdin.buffer.read()
+def read_bytes(place: str, option: str, most: int) -> bytes:
+    """The bytes of a file, or of standard input for `-`; no more than one above `most` is read. Raises: click.BadParameter."""
     try:
-        return Path(place.removeprefix("fileb://").removeprefix("file://")).read_bytes()
+        if place == "-":
+            return up_to(sys.stdin.buffer.read(most + 1), most)
+        return read_up_to(Path(place.removeprefix("fileb://").removeprefix("file://")), most)
     except OSError as fault:
         raise click.BadParameter(f"{place}: {fault.strerror}", param_hint=option) from fault
 
 
 def _read_text(place: str, option: str) -> str:
     try:
-        return read_bytes(place, option).decode()
+        return read_bytes(place, option, REQUEST_BYTES_MAX).decode()
     except UnicodeDecodeError as fault:
         raise click.BadParameter(f"{place}: is no UTF-8 text", param_hint=option) from fault
 

@@ -18,6 +18,8 @@ from meridian.kms.v1 import types_pb2
 
 MAGIC: Final = b"MENV1\n"
 BYTES_MAX: Final = 1 << 30
+SEALED_BYTES_MAX: Final = BYTES_MAX + len(MAGIC) + 2 + 65_535 + 12 + 16
+"""Of an envelope: the longest data, and everything around them at its longest."""
 
 
 class EnvelopeError(Exception):

@@ -1,0 +1,23 @@
+"""Files that an option names: read up to a length, whatever they are."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Final
+
+PEM_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of certificates, private keys, tokens and public audit keys: as much as a Region takes of its own."""
+
+
+def read_up_to(path: Path, most: int) -> bytes:
+    """The bytes of a file; no more than one above `most` is read. Raises: OSError, whose text fits behind the name of the file."""
+    with path.open("rb") as file:
+        return up_to(file.read(most + 1), most)
+
+
+def up_to(data: bytes, most: int) -> bytes:
+    """The same bytes. Raises: OSError where they are more than `most`."""
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"is longer than {most:,} bytes, the most that can be used here")
+    return data
