@@ -10,17 +10,17 @@ import json
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.authorization.packaged import policy_folder
+from meridian.cli.certificate_pairs import certificate_of, end_of, is_of, private_key_of, write_files
 from meridian.cli.dev_principals import NOBODY, TRUST_DOMAIN, entries_of, write_default_principals
 from meridian.cli.private_files import write_private
-from meridian.crypto.certificate_life import certificate_life, require_key_of
-from meridian.crypto.certificate_uris import certificate_uris
+from meridian.crypto.certificate_life import require_key_of
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.domain.peers import region_server_name
 from meridian.engine.secret_files import FileFault
@@ -132,7 +132,7 @@ class DevFolder:
         path = self.root / name
         certificate, private_key = certificate_of(path), private_key_of(path)
         if not certificate.exists():
-            _write_files(path, new_authority(f"Meridian development {name}", self._clock.now()))
+            write_files(path, new_authority(f"Meridian development {name}", self._clock.now()))
         found = CertificateFiles(certificate.read_bytes(), private_key.read_bytes())
         try:
             require_key_of(found.certificate, found.private_key)
@@ -142,9 +142,9 @@ class DevFolder:
 
     def _leaf(self, authority: CertificateFiles, path: Path, name: str, **names: Any) -> None:
         existing = certificate_of(path)
-        if existing.exists() and _ends(existing) - RENEW_BEFORE > self._clock.now() and _is_of(existing, names.get("spiffe_id")):
+        if existing.exists() and end_of(existing) - RENEW_BEFORE > self._clock.now() and is_of(existing, names.get("spiffe_id")):
             return
-        _write_files(path, new_leaf(authority, name, self._clock.now(), **names))
+        write_files(path, new_leaf(authority, name, self._clock.now(), **names))
 
     def _principals(self, given: bytes | None) -> None:
         target = self.root / "principals.toml"
@@ -196,16 +196,6 @@ class DevFolder:
         }
 
 
-def certificate_of(path: Path) -> Path:
-    """The certificate of whoever has this name; a dot in the name is part of it."""
-    return path.with_name(f"{path.name}.crt")
-
-
-def private_key_of(path: Path) -> Path:
-    """Its private key, beside it."""
-    return path.with_name(f"{path.name}.key")
-
-
 def region_spiffe_id(region: str) -> str:
     """The name of a Region in its peer certificate."""
     return f"spiffe://{TRUST_DOMAIN}/region/{region}"
@@ -230,27 +220,6 @@ def _ports_in(path: Path) -> dict[str, int]:
     if not isinstance(found, dict) or not all(isinstance(port, int) for port in found.values()):
         raise FileFault(f"{path}: must be ports by Region; remove it, and new ones are found")
     return found
-
-
-def _ends(certificate: Path) -> datetime:
-    """Raises: FileFault."""
-    try:
-        return certificate_life(certificate.read_bytes()).not_after
-    except ValueError as fault:
-        raise FileFault(f"{certificate}: is no certificate; remove it, and it is made anew") from fault
-
-
-def _is_of(certificate: Path, spiffe_id: str | None) -> bool:
-    """Whether a certificate names this holder, or nobody: another principal may have had the file. Raises: FileFault."""
-    try:
-        return certificate_uris(certificate.read_bytes()) == (() if spiffe_id is None else (spiffe_id,))
-    except ValueError as fault:
-        raise FileFault(f"{certificate}: {fault}; remove it, and it is made anew") from fault
-
-
-def _write_files(path: Path, files: CertificateFiles) -> None:
-    write_private(certificate_of(path), files.certificate)
-    write_private(private_key_of(path), files.private_key)
 
 
 def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: list[RegionPlace], fingerprints: dict[str, str]) -> str:

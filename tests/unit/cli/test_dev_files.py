@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from meridian.cli.dev_files import DevFolder, certificate_of, free_port, private_key_of
+from meridian.cli.certificate_pairs import certificate_of, private_key_of
+from meridian.cli.dev_files import DevFolder, free_port
 from meridian.crypto.certificate_life import require_key_of
 from meridian.crypto.certificate_uris import certificate_uris
 from meridian.engine.secret_files import FileFault
