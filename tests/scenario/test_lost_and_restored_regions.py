@@ -239,6 +239,9 @@ def test_a_restored_primary_serves_but_does_not_act_until_it_has_reconciled(thre
         three_regions.start(HOME)
         assert three_regions.wait_dead(HOME) == 0, "it learns from the others that its database is an older one"
         assert "older than what it has told others" in log(three_regions, HOME)
+        (told,) = [each["serviceEventDetails"] for each in three_regions.audit(HOME) if each["eventName"] == "DatabaseStale"]
+        assert told["subject"] == "database"
+        assert told["toldBy"] in (AWAY, THIRD)
         three_regions.start(HOME)
     three_regions.wait_until(lambda: material(three_regions, HOME, key_id) == new)
     assert decrypted(three_regions, HOME, later) == b"after the backup"

@@ -15,7 +15,7 @@ import structlog
 
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import KmsError
-from meridian.ports.security_events import SecurityEvents
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store import Store
 from meridian.ports.store_faults import VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
@@ -181,6 +181,7 @@ class CompareWorker:
                 incarnation = await uow.region.begin_incarnation()
                 sets = await uow.key_sets.mark_stale()
             self._is_ending = True
+        self._events.report(SecurityEvent.DATABASE_STALE, subject="database", toldBy=region, keyId=key_id, sets=str(sets))
         self._log.critical("this database is older than what it has told others", told_by=region, key_id=key_id, sets=sets)
         self._log.critical("ends, to start again as restored", incarnation=incarnation)
         signal.raise_signal(signal.SIGTERM)
