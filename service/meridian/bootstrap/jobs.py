@@ -18,6 +18,7 @@ from meridian.workers.policy_files import PolicyFilesWorker
 from meridian.workers.pruning import PruneWorker
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 from meridian.workers.rewrap import RewrapWorker
+from meridian.workers.set_aside import SetAsideMetrics
 
 TRANSPORT_KEY_SECONDS: Final = 3600.0
 SHIPPED_SECONDS: Final = 1.0
@@ -57,8 +58,8 @@ def run_jobs(
     core.supervisor.serve("loop lag", lag.run())
     core.supervisor.serve("wrapping keys", cases.wrapping_keys.refill())
     core.supervisor.serve("supervisor", core.supervisor.watch())
-    for aside in (outbound.outbox.aside, inbound.reservations.aside, cases.schedule.aside, rewrap.aside, inbound.sets_aside):
-        core.registry.register(aside)
+    asides = (outbound.outbox.aside, inbound.reservations.aside, cases.schedule.aside, rewrap.aside, inbound.sets_aside)
+    core.registry.register(SetAsideMetrics(asides))
 
 
 async def _renew_transport_keys(core: Core) -> None:

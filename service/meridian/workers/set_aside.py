@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,7 +36,7 @@ class SetAside:
     """The rows of one job that failed by a fault no code foresaw. Each is tried again after a pause that doubles to five minutes."""
 
     def __init__(self, job: str, *, clock: Clock, events: SecurityEvents) -> None:
-        self._job = job
+        self.job = job
         self._clock = clock
         self._events = events
         self._rows: OrderedDict[Hashable, Aside] = OrderedDict()
@@ -63,19 +63,31 @@ class SetAside:
         self._rows[row] = Aside(type(fault).__name__, before.since if before is not None else now, now + pause, times)
         if len(self._rows) > ROWS_MAX:
             self._rows.popitem(last=False)
-        self._events.report_fault(fault, during=f"{self._job} {row}")
-        self._log.error("row set aside", job=self._job, row=str(row), fault=type(fault).__name__, times=times)
+        self._events.report_fault(fault, during=f"{self.job} {row}")
+        self._log.error("row set aside", job=self.job, row=str(row), fault=type(fault).__name__, times=times)
 
     def release(self, row: Hashable) -> None:
         """The row has gone well, or is there no more."""
         if self._rows.pop(row, None) is not None:
-            self._log.info("row goes on", job=self._job, row=str(row))
+            self._log.info("row goes on", job=self.job, row=str(row))
 
-    def collect(self) -> Iterator[Metric]:
-        """How many rows are set aside, for Prometheus. One that was not met again for ten minutes has been mended or removed."""
+    def count(self) -> int:
+        """How many rows are set aside. One that was not met again for ten minutes has been mended or removed."""
         now = self._clock.monotonic()
         for row in [row for row, aside in self._rows.items() if aside.until + 2 * PAUSE_SECONDS_MAX < now]:
             self.release(row)
+        return len(self._rows)
+
+
+class SetAsideMetrics:
+    """The rows that every job has set aside, as Prometheus wants them: a metric is told once, whoever counts."""
+
+    def __init__(self, asides: Sequence[SetAside]) -> None:
+        self._asides = tuple(asides)
+
+    def collect(self) -> Iterator[Metric]:
+        """A number for each job."""
         family = GaugeMetricFamily("meridian_rows_set_aside", "Rows that a job cannot deal with.", labels=["job"])
-        family.add_metric([self._job], len(self._rows))
+        for aside in self._asides:
+            family.add_metric([aside.job], aside.count())
         yield family
