@@ -1,0 +1,107 @@
+"""docs/metrics.md and docs/security-events.md have every metric and every event, and nothing that there is not."""
+
+from __future__ import annotations
+
+import ast
+import re
+import urllib.request
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+from tests.deployment import HOME, HOST, Deployment
+
+from meridian.ports.security_events import SecurityEvent
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICE = ROOT / "service" / "meridian"
+FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
+NAME = re.compile(r"meridian_[a-z_]+")
+
+
+def table_rows(page: str, cells: int) -> list[list[str]]:
+    """The rows of every table of a page, without headings."""
+    lines = [line for line in (ROOT / "docs" / page).read_text().splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert all(len(row) == cells for row in rows), "no cell is missing"
+    return [row for row in rows if row[0] not in ("metric", "event") and not row[0].startswith("---")]
+
+
+METRICS = {row[0].strip("`"): row for row in table_rows("metrics.md", 5)}
+
+
+@cache
+def code() -> tuple[ast.AST, ...]:
+    """Every node of the service's own code."""
+    paths = (path for path in SERVICE.rglob("*.py") if "_pb2" not in path.name)
+    return tuple(node for path in paths for node in ast.walk(ast.parse(path.read_text())))
+
+
+def families() -> dict[str, tuple[str, list[str]]]:
+    """Type and labels of every metric that the code makes as a family."""
+    found = {}
+    for node in code():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FAMILIES:
+            name = ast.literal_eval(node.args[0])
+            labels = [ast.literal_eval(each.value) for each in node.keywords if each.arg == "labels"]
+            found[name] = (FAMILIES[node.func.id], labels[0] if labels else [])
+    return found
+
+
+def test_the_page_has_every_metric_that_the_code_names() -> None:
+    named = {node.value for node in code() if isinstance(node, ast.Constant) and isinstance(node.value, str) and NAME.fullmatch(node.value)}
+    assert len(named) > 25
+    assert set(METRICS) == named
+    assert len(METRICS) == len(table_rows("metrics.md", 5)), "each has one row"
+
+
+def test_the_page_has_the_type_and_the_labels_of_every_family() -> None:
+    found = families()
+    assert len(found) > 15
+    for name, (kind, labels) in found.items():
+        assert METRICS[name][1] == kind, name
+        assert re.findall(r"\w+", METRICS[name][2]) == labels, name
+
+
+def test_the_page_has_what_a_region_shows(two_regions: Deployment) -> None:
+    url = f"http://{HOST}:{two_regions.place(HOME).admin_port}/metrics"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    told = [line.split()[2:4] for line in lines if line.startswith("# TYPE ")]
+    assert [name for name, count in Counter(name for name, _ in told).items() if count > 1] == [], "a name is told once"
+    shown = {name.removesuffix("_total"): kind for name, kind in told}
+    assert shown == {name: row[1].split(",")[0] for name, row in METRICS.items()}
+    labels: dict[str, set[str]] = {}
+    for name, inner in re.findall(r"^(meridian_\w+)\{(.*)\} ", "\n".join(lines), re.MULTILINE):
+        short = re.sub(r"_(total|bucket|count|sum)$", "", name)
+        labels.setdefault(short, set()).update(re.findall(r'(?:^|,)(\w+)="', inner))
+    assert {name: names - {"le"} for name, names in labels.items()} == {name: set(re.findall(r"\w+", METRICS[name][2])) for name in labels}
+
+
+def test_the_page_has_every_security_event() -> None:
+    rows = table_rows("security-events.md", 3)
+    assert [row[0] for row in rows] == sorted(map(str, SecurityEvent))
+    assert all(all(row) for row in rows), "what has happened, and what to do"
+
+
+def test_the_audit_page_has_the_subject_and_the_details_of_every_event() -> None:
+    text = (ROOT / "docs" / "spec" / "audit.md").read_text()
+    table = text.split("| event | subject | details |\n", 1)[1].split("\n\n", 1)[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
+    assert [row[0] for row in rows] == sorted(map(str, SecurityEvent))
+    assert all(len(row) == 3 and all(row) for row in rows)
+
+
+def test_every_security_event_is_reported_by_somebody() -> None:
+    """An event that nobody reports is an alarm that never rings."""
+    attributes = [node for node in code() if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    used = {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id == "SecurityEvent"}
+    assert used == {event.name for event in SecurityEvent}
+
+
+def test_what_operators_are_told_of_events_names_events_and_metrics_that_exist() -> None:
+    for page in ("operate.md", "metrics.md", "security-events.md"):
+        text = (ROOT / "docs" / page).read_text()
+        names = {re.sub(r"_total$", "", name) for name in NAME.findall(text)}
+        assert names - set(METRICS) == set(), page
+        assert set(re.findall(r'event="(\w+)"', text)) <= set(map(str, SecurityEvent)), page
