@@ -1,0 +1,127 @@
+"""docs/architecture.md says what the code is: its layers, the steps of a call, and the files that it names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICE = ROOT / "service" / "meridian"
+PAGE = (ROOT / "docs" / "architecture.md").read_text()
+README = (ROOT / "README.md").read_text()
+PIPELINES = SERVICE / "bootstrap" / "pipelines.py"
+WALKS = {"calls": "", "prepared": "a replica", "handed_over": "a handover"}
+"""Variables of `build_pipelines`, by the name of the walk in the page; callers' own calls have a table of their own."""
+
+
+def layers_of(text: str) -> list[str]:
+    """The first column of the figure."""
+    (figure,) = re.findall(r"```layers\n(.*?)```", text, re.DOTALL)
+    return [re.split(r" {2,}", line)[0] for line in figure.splitlines()]
+
+
+def rows_of(text: str, first: str) -> list[list[str]]:
+    """The cells of the table whose first heading is this."""
+    table = text.split(f"\n| {first} |", 1)[1].split("\n\n", 1)[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_the_figure_has_the_layers_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = [each for each in contracts if each["type"] == "layers"]
+    assert contract["exhaustive"], "a new module has to be given its place"
+    assert "exhaustive_ignores" not in contract
+    assert "ignore_imports" not in contract
+    assert layers_of(PAGE) == contract["layers"]
+
+
+class Walks(ast.NodeVisitor):
+    """The files of the steps of each walk, as `build_pipelines` names them, in order."""
+
+    def __init__(self) -> None:
+        self._modules: dict[str, str] = {}
+        self._values: dict[str, ast.expr] = {}
+        self.found: dict[str, list[str]] = {}
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        for name in node.names:
+            self._modules[name.asname or name.name] = f"{(node.module or '').removeprefix('meridian.').replace('.', '/')}.py"
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if isinstance(node.targets[0], ast.Name):
+            self._keep(node.targets[0].id, node.value)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if isinstance(node.target, ast.Name) and node.value is not None:
+            self._keep(node.target.id, node.value)
+
+    def _keep(self, name: str, value: ast.expr) -> None:
+        self._values[name] = value
+        for keyword in value.keywords if isinstance(value, ast.Call) else ():
+            if keyword.arg == "steps":
+                self.found[name] = self._files(keyword.value)
+
+    def _files(self, node: ast.expr) -> list[str]:
+        match node:
+            case ast.Tuple():
+                return [file for each in node.elts for file in self._files(each)]
+            case ast.Starred() | ast.Attribute():
+                return self._files(node.value)
+            case ast.Name() if node.id in self._modules:
+                return [self._modules[node.id]]
+            case ast.Name():
+                return self._files(self._values[node.id])
+            case ast.Call(func=ast.Name(id="Undisclosed" | "partial")):
+                return self._files(node.args[0])
+            case ast.Call():
+                return self._files(node.func)
+            case _:
+                raise AssertionError(f"a step that is built in a new way: {ast.unparse(node)}")
+
+
+def walks() -> dict[str, list[str]]:
+    found = Walks()
+    found.visit(ast.parse(PIPELINES.read_text()))
+    return found.found
+
+
+def test_the_page_has_the_steps_of_every_walk_in_their_order() -> None:
+    built = walks()
+    question = built.pop("access")
+    assert question == built["calls"][1:7]
+    names = [row[0] for row in rows_of(PAGE, "step")]
+    assert f"CheckAccess walks from {names[1]} to {names[6]}" in PAGE
+    assert set(built) == set(WALKS), "a new walk has its table"
+    assert all(len(files) > 3 for files in built.values())
+    assert [row[1].strip("`") for row in rows_of(PAGE, "step")] == built["calls"]
+    others = rows_of(PAGE, "walk")
+    for name, walk in WALKS.items():
+        if walk:
+            assert [row[2].strip("`") for row in others if row[0] == walk] == built[name]
+    assert {row[0] for row in others} == set(WALKS.values()) - {""}
+
+
+def test_the_readme_draws_the_same_steps() -> None:
+    (figure,) = re.findall(r"```walk-of-a-call\n(.*?)```", README, re.DOTALL)
+    drawn = [re.sub(r"[^a-z ]", "", step).strip() for step in figure.split("→")]
+    assert drawn[0].endswith("authenticate")
+    assert drawn[1:] == [*(row[0] for row in rows_of(PAGE, "step")), "operation"]
+
+
+PATHS = sorted(
+    set(re.findall(r"`([\w./*-]+(?:\.(?:py|md|proto|toml|yaml|cedarschema)|/))`", PAGE)) | set(re.findall(r"\]\(([^)#]+)\)", PAGE))
+)
+
+
+def test_the_page_names_many_files() -> None:
+    assert len(PATHS) > 80
+    assert len(rows_of(PAGE, "what")) > 20
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_file_that_the_page_names_is_there(path: str) -> None:
+    assert any(list(folder.glob(path.rstrip("/"))) for folder in (ROOT, SERVICE, ROOT / "docs")), path
