@@ -65,6 +65,10 @@ DatabaseUrl = Annotated[str, AfterValidator(_require_usable_database)]
 ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
 
 
+BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of a settings file."""
+
+
 class SettingsError(Exception):
     """The settings are wrong; the message lists every fault with its place."""
 
@@ -276,7 +280,11 @@ def _is_sound(number: float) -> bool:
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file. Raises: SettingsError with every fault."""
     try:
-        document: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+        with path.open("rb") as file:
+            data = file.read(BYTES_MAX + 1)
+        if len(data) > BYTES_MAX:
+            raise SettingsError(f"{path}: is longer than {BYTES_MAX:,} bytes")
+        document: dict[str, Any] = tomllib.loads(data.decode())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise SettingsError(f"{path}: {fault}") from fault
     try:

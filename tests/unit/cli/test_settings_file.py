@@ -96,3 +96,8 @@ def test_a_database_that_can_be_used(settings: Path, url: str) -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("database = ")]
     settings.write_text(text.replace(line, f'database = "{url}"'))
     assert load_settings(settings).database == url
+
+
+def test_a_file_without_an_end_is_read_up_to_a_length() -> None:
+    with pytest.raises(SettingsError, match="/dev/zero: is longer than 4,194,304 bytes"):
+        load_settings(Path("/dev/zero"))
