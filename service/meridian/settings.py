@@ -25,6 +25,8 @@ RegionName = Annotated[str, Field(pattern=REGION_NAME)]
 
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")
 PORT_MAX: Final = 65_535
+BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of a settings file."""
 
 
 def host_of(address: str) -> str:
@@ -63,10 +65,6 @@ def _require_usable_database(url: str) -> str:
 
 DatabaseUrl = Annotated[str, AfterValidator(_require_usable_database)]
 ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
-
-
-BYTES_MAX: Final = 4 * 1024 * 1024
-"""Of a settings file."""
 
 
 class SettingsError(Exception):

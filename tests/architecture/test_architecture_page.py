@@ -92,9 +92,9 @@ def walks() -> dict[str, list[str]]:
 def test_the_page_has_the_steps_of_every_walk_in_their_order() -> None:
     built = walks()
     question = built.pop("access")
-    assert question == built["calls"][1:7]
+    assert question == [built["calls"][1], *built["calls"][3:8]], "nothing is done that could be repeated"
     names = [row[0] for row in rows_of(PAGE, "step")]
-    assert f"CheckAccess walks from {names[1]} to {names[6]}" in PAGE
+    assert f"CheckAccess walks from {names[1]} to {names[7]}" in PAGE
     assert set(built) == set(WALKS), "a new walk has its table"
     assert all(len(files) > 3 for files in built.values())
     assert [row[1].strip("`") for row in rows_of(PAGE, "step")] == built["calls"]

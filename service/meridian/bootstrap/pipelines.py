@@ -89,7 +89,8 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         held=core.work.held,
     )
     find_grants = FindGrants(store=core.store, engine=core.engine, directory=core.directory, clock=clock, entropy=core.entropy)
-    validate, repeats = Validate(), Repeats(core.store)
+    validate = Validate()
+    repeats = Repeats(core.store)
     found: tuple[Step, ...] = (
         find_grants.require_forms,
         Resolve(core.directory, core.events, partition=partition, region=region),
