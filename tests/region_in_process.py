@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.cache_memory import cache_memory
 from tests.network_in_process import Line, Network
 from tests.reported_events import ReportedEvents
 
@@ -110,7 +111,9 @@ class InProcessRegion:
                 identity = RegionIdentity("deployment", "aws", self.name, 0, self.clock.now())
                 await uow.region.initialise(identity)
         self.identity = identity
-        self.engine = await open_engine(self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy(), ReportedEvents())
+        self.engine = await open_engine(
+            self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy(), ReportedEvents(), cache_memory()
+        )
 
     def wire(self) -> None:
         """Connect the parts, once every Region's fingerprint is known."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from tests.cache_memory import cache_memory
 from tests.deployment import Deployment
 from tests.reported_events import ReportedEvents
 
@@ -57,7 +58,7 @@ class HostileRegion:
             identity = await uow.region.identity()
         assert identity is not None
         self.identity = identity
-        self.engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), ReportedEvents())
+        self.engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
         await store.close()
 
     # ---- speaking

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.cache_memory import cache_memory
 from tests.contract.test_store import ACCOUNT, KEY_ID, NOW, insert, key
 from tests.reported_events import ReportedEvents
 
@@ -83,7 +84,7 @@ async def test_an_audit_key_is_handed_over_by_its_signature_and_the_old_one_dest
     identity = RegionIdentity("deployment", "aws", "us-east-1", 0, NOW)
     async with store.transaction() as uow:
         await uow.region.initialise(identity)
-    engine = await open_engine(store, identity, seals, clock, entropy, ReportedEvents())
+    engine = await open_engine(store, identity, seals, clock, entropy, ReportedEvents(), cache_memory())
     with pytest.raises(SealError, match="no audit key yet"):
         await rotate_audit_key(store, seals, entropy)
     first = await engine.audit_signer(store, NOW)

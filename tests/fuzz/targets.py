@@ -14,6 +14,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
@@ -203,7 +204,11 @@ def _engine() -> tuple[InProcessCryptoEngine, bytes, bytes]:
     identity = RegionIdentity("d", "aws", "us-east-1", 0, NOW)
     events = ReportedEvents()
     ring = Keyring({1: Secret(bytes(32))}, 1, OsEntropy(), events)
-    return InProcessCryptoEngine(identity, ring, (), keys, Secret(bytes(32)), SystemClock(), OsEntropy(), events), private, public
+    return (
+        InProcessCryptoEngine(identity, ring, (), keys, Secret(bytes(32)), SystemClock(), OsEntropy(), events, cache_memory()),
+        private,
+        public,
+    )
 
 
 def token(data: bytes) -> None:
@@ -304,7 +309,7 @@ def cedar_policy(data: bytes) -> None:
     held = replace(KEY, policy=data.decode(errors="replace"))
     reader.require_valid(held)
     policies = [policy for policy in reader.read(held) if policy.est["action"]["op"] == "All"]
-    SliceCompiler(model).make("Encrypt", policies)
+    SliceCompiler(model, cache_memory()).make("Encrypt", policies)
 
 
 def aws_policy(data: bytes) -> None:

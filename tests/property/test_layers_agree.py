@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.cache_memory import cache_memory
 from tests.property.naive_evaluator import Answer, Asked, naive_decision, policy_text
 from tests.property.random_worlds import REGION_LABELS, UNITS, RandomWorld, random_request, random_world
 
@@ -90,7 +91,14 @@ def _load(folder: Path, text: str) -> PolicySource:
 
 
 def _authorizer(source: PolicySource) -> Authorizer:
-    return Authorizer(schema_text=schema_text(), source=source, around=AROUND, limits=Limits(), as_json=policies_as_json)
+    return Authorizer(
+        schema_text=schema_text(),
+        source=source,
+        around=AROUND,
+        limits=Limits(),
+        as_json=policies_as_json,
+        caches=cache_memory(),
+    )
 
 
 ANY_CASE = "AnyCase"

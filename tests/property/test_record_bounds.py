@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.audit_logs import open_file
+from tests.cache_memory import cache_memory
 from tests.property.random_requests import random_message, random_text
 from tests.reported_events import ReportedEvents
 
@@ -102,8 +103,16 @@ def written(tmp_path: Path) -> Written:
 def audit_of(written: Any) -> Audit:
     identity = RegionIdentity("d", "aws", REGION, 0, NOW)
     clock = SystemClock()
-    shipping = AuditShipping(written, written, clock, ReportedEvents())
-    return Audit(stream=written, shipping=shipping, identity=identity, replica="r", clock=clock, entropy=OsEntropy(), usage=written)
+    return Audit(
+        stream=written,
+        shipping=AuditShipping(written, written, clock, ReportedEvents()),
+        identity=identity,
+        replica="r",
+        clock=clock,
+        entropy=OsEntropy(),
+        usage=written,
+        caches=cache_memory(),
+    )
 
 
 def line_of(written: Written, call: Call) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.cache_memory import cache_memory
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
@@ -48,7 +49,14 @@ def source() -> PolicySource:
 
 @cache
 def authorizer() -> Authorizer:
-    return Authorizer(schema_text=schema().text, source=source(), around=AROUND, limits=Limits(), as_json=policies_as_json)
+    return Authorizer(
+        schema_text=schema().text,
+        source=source(),
+        around=AROUND,
+        limits=Limits(),
+        as_json=policies_as_json,
+        caches=cache_memory(),
+    )
 
 
 @cache

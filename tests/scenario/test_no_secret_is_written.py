@@ -6,6 +6,7 @@ import base64
 import sqlite3
 
 import pytest
+from tests.cache_memory import cache_memory
 from tests.deployment import AWAY, HOME, Deployment
 from tests.reported_events import ReportedEvents
 
@@ -70,7 +71,7 @@ def test_the_database_alone_holds_no_readable_material(own_regions: Deployment) 
             key = await uow.keys.find("111122223333", key_id)
         assert identity is not None
         assert key is not None
-        engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), ReportedEvents())
+        engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
         await store.close()
         return engine.material_bytes(key, key.materials[0])
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
@@ -39,7 +40,7 @@ decoder = load_decoder()
 
 
 def engine_and_key(multi_region: bool) -> tuple[SymmetricCommands, Key]:
-    engine = SymmetricCommands(Keyring({1: Secret(KEK)}, 1, OsEntropy(), ReportedEvents()), SystemClock(), OsEntropy())
+    engine = SymmetricCommands(Keyring({1: Secret(KEK)}, 1, OsEntropy(), ReportedEvents()), SystemClock(), OsEntropy(), cache_memory())
     key = Key(
         partition="aws",
         region="eu-west-1",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
@@ -60,7 +61,9 @@ def key_of(case: dict[str, Any]) -> Key:
 
 
 def engine_with(material: bytes, key: Key) -> tuple[SymmetricCommands, Key]:
-    engine = SymmetricCommands(Keyring({1: Secret(bytes(range(32)))}, 1, OsEntropy(), ReportedEvents()), SystemClock(), OsEntropy())
+    engine = SymmetricCommands(
+        Keyring({1: Secret(bytes(range(32)))}, 1, OsEntropy(), ReportedEvents()), SystemClock(), OsEntropy(), cache_memory()
+    )
     return engine, key.with_material(engine.wrap_material(key, material, 0), current=True)
 
 
@@ -140,7 +143,7 @@ def test_the_engine_hedges_its_nonces(known: dict[str, Any]) -> None:
     key_id = "1234abcd-12ab-34cd-56ef-1234567890ab"
     key = key_of({"identity": case["identity"], "keyId": key_id})
     entropy = FixedEntropy(bytes.fromhex(case["random"]))
-    engine = SymmetricCommands(Keyring({1: Secret(bytes(32))}, 1, OsEntropy(), ReportedEvents()), SystemClock(), entropy)
+    engine = SymmetricCommands(Keyring({1: Secret(bytes(32))}, 1, OsEntropy(), ReportedEvents()), SystemClock(), entropy, cache_memory())
     stored = key.with_material(engine.wrap_material(key, bytes.fromhex(case["material"]), 0), current=True)
     context = canonical_encryption_context(case["encryptionContext"])
     blob = engine.encrypt(stored, context, bytes.fromhex(case["plaintext"])).ciphertext_blob

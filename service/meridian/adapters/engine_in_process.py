@@ -12,6 +12,7 @@ from typing import Final
 from meridian.adapters.audit_keys import open_signer, published_keys
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.crypto import ecdsa, hpke
+from meridian.domain.bounded_cache import Caches
 from meridian.domain.secret import Secret
 from meridian.engine import keyring as keyrings
 from meridian.engine.asymmetric import AsymmetricCommands
@@ -53,9 +54,10 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         clock: Clock,
         entropy: Entropy,
         events: SecurityEvents,
+        caches: Caches,
     ) -> None:
-        SymmetricCommands.__init__(self, keyring, clock, entropy)
-        AsymmetricCommands.__init__(self, self, clock, entropy)
+        SymmetricCommands.__init__(self, keyring, clock, entropy, caches)
+        AsymmetricCommands.__init__(self, self, clock, entropy, caches)
         TransportCommands.__init__(self, identity.region, keys, self, clock)
         MarkerCommands.__init__(self, keyring)
         ImportCommands.__init__(self, keyring, self, entropy)
@@ -69,10 +71,6 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
 
     def __repr__(self) -> str:
         return f"InProcessCryptoEngine({self._identity.region})"
-
-    def forget(self, account: str, key_id: str) -> None:
-        SymmetricCommands.forget(self, account, key_id)
-        self.forget_parsed(account, key_id)
 
     def keyring_numbers(self) -> frozenset[int]:
         """Numbers of the key-encryption keys that were read here."""
@@ -132,7 +130,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
 
 
 async def open_engine(
-    store: Store, identity: RegionIdentity, seals: Sequence[Seal], clock: Clock, entropy: Entropy, events: SecurityEvents
+    store: Store, identity: RegionIdentity, seals: Sequence[Seal], clock: Clock, entropy: Entropy, events: SecurityEvents, caches: Caches
 ) -> InProcessCryptoEngine:
     """The engine of this Region, its keyring created in one transaction on a fresh database. Raises: SealError."""
     async with store.transaction() as uow:
@@ -153,7 +151,7 @@ async def open_engine(
             await uow.keyring.insert_secret(serial_row)
         keys = await _transport_keys(uow, identity, keyring, events, clock.now())
         serial_key = Secret(open_secret(identity, keyring, serial_row))
-    return InProcessCryptoEngine(identity, keyring, seals, keys, serial_key, clock, entropy, events)
+    return InProcessCryptoEngine(identity, keyring, seals, keys, serial_key, clock, entropy, events, caches)
 
 
 async def _only_secret(uow: UnitOfWork, kind: str) -> SecretRow | None:

@@ -6,13 +6,14 @@ back over a newer one. The same holds for what a caller of another account has f
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from meridian.adapters.looks_abroad import KeyName, Look, LooksAbroad
+from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
+from meridian.domain.weights import deep_bytes
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.store import Store, UnitOfWork
@@ -20,7 +21,8 @@ from meridian.ports.store_faults import FeedPruned
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4
-PRINCIPALS_PER_KEY: Final = 10_000
+GRANTS_MAX: Final = 100_000
+"""Pairs of a key and a principal whose grants are kept, with none of them too."""
 READING_SECONDS: Final = 0.25
 STALENESS_SECONDS_MAX: Final = 5.0
 CHANGES_PER_READING: Final = 1000
@@ -31,15 +33,20 @@ ALIAS_PREFIX: Final = "alias/"
 class CachedKeys:
     """Implements `ports.key_directory.KeyDirectory`."""
 
-    def __init__(self, store: Store, clock: Clock, on_forget: Callable[[str, str], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, caches: Caches) -> None:
         self._store = store
         self._clock = clock
-        self._on_forget = on_forget
-        self._keys: OrderedDict[KeyName, Key] = OrderedDict()
-        self._numbers: dict[tuple[bytes, bool], KeyName] = {}
-        self._spellings: OrderedDict[tuple[str, str], Key] = OrderedDict()
-        self._spelt: dict[KeyName, set[tuple[str, str]]] = {}
-        self._grants: dict[KeyName, dict[str, tuple[Grant, ...]]] = {}
+        self._caches = caches
+        self._keys: BoundedCache[KeyName, Key] = BoundedCache(caches, "keys", most=ENTRIES_MAX, weigh=deep_bytes, left=nobody)
+        self._numbers: BoundedCache[tuple[bytes, bool], KeyName] = BoundedCache(
+            caches, "key numbers", most=ENTRIES_MAX, weigh=deep_bytes, left=nobody
+        )
+        self._spellings: BoundedCache[tuple[str, str], KeyName] = BoundedCache(
+            caches, "spellings", most=ENTRIES_MAX * SPELLINGS_PER_KEY, weigh=deep_bytes, left=nobody
+        )
+        self._grants: BoundedCache[tuple[KeyName, str], tuple[Grant, ...]] = BoundedCache(
+            caches, "grants", most=GRANTS_MAX, weigh=deep_bytes, left=nobody
+        )
         self._looks = LooksAbroad(clock)
         self._forgotten = 0
         self._last_change = 0
@@ -81,7 +88,8 @@ class CachedKeys:
 
     def find_cached(self, account: str, text: str) -> Key | None:
         self._require_fresh()
-        return self._spellings.get((account, text))
+        name = self._spellings.get((account, text))
+        return self._keys.get(name) if name is not None else None
 
     def find_cached_number(self, number: bytes, *, multi_region: bool) -> Key | None:
         self._require_fresh()
@@ -142,59 +150,43 @@ class CachedKeys:
 
     def find_cached_grants(self, key: Key, principal_arn: str) -> tuple[Grant, ...] | None:
         self._require_fresh()
-        of_key = self._grants.get((key.account, key.key_id))
-        return of_key.get(principal_arn) if of_key is not None else None
+        return self._grants.get(((key.account, key.key_id), principal_arn))
 
     async def find_grants(self, key: Key, principal_arn: str, meant: Collection[str]) -> tuple[Grant, ...]:
         before = self._forgotten
         async with self._store.reading() as uow:
             found = tuple(await uow.grants.of_principals(key.account, key.key_id, meant))
         name = (key.account, key.key_id)
-        if self._forgotten == before and name in self._keys:
-            of_key = self._grants.setdefault(name, {})
-            if len(of_key) < PRINCIPALS_PER_KEY:
-                of_key[principal_arn] = found
+        if self._forgotten == before and self._keys.get(name) is not None:
+            self._grants.keep((name, principal_arn), found, (key_owner(*name),))
         return found
 
     def remember(self, account: str, text: str, key: Key) -> None:
         name = (key.account, key.key_id)
         if self._keys.get(name) is not key:
             return
-        spelt = self._spelt.setdefault(name, set())
-        if len(spelt) < SPELLINGS_PER_KEY or (account, text) in spelt:
-            spelt.add((account, text))
-            self._spellings[(account, text)] = key
+        owner = key_owner(*name)
+        if self._spellings.get((account, text)) != name and len(self._spellings.of(owner)) < SPELLINGS_PER_KEY:
+            self._spellings.keep((account, text), name, (owner,))
 
     def forget(self, account: str, key_id: str) -> None:
         self._forgotten += 1
         self._looks.forget(account)
-        self._drop((account, key_id))
-        self._on_forget(account, key_id)
+        self._caches.forget(key_owner(account, key_id))
 
     def forget_everything(self) -> None:
         """Remember no key any more."""
-        for account, key_id in list(self._keys):
-            self.forget(account, key_id)
+        self._caches.forget_everything_owned()
         self._looks.forget_everything()
         self._forgotten += 1
 
     def _keep(self, key: Key | None, forgotten_before: int) -> Key | None:
         if key is not None and self._forgotten == forgotten_before:
             name = (key.account, key.key_id)
-            self._keys[name] = key
-            self._numbers[(key.number, key.multi_region is not None)] = name
-            if len(self._keys) > ENTRIES_MAX:
-                self._drop(next(iter(self._keys)))
+            owners = (key_owner(*name),)
+            self._keys.keep(name, key, owners)
+            self._numbers.keep((key.number, key.multi_region is not None), name, owners)
         return key
-
-    def _drop(self, name: KeyName) -> None:
-        self._grants.pop(name, None)
-        key = self._keys.pop(name, None)
-        if key is None:
-            return
-        self._numbers.pop((key.number, key.multi_region is not None), None)
-        for spelling in self._spelt.pop(name, ()):
-            self._spellings.pop(spelling, None)
 
     def _require_fresh(self) -> None:
         if self._clock.monotonic() > self._good_until:

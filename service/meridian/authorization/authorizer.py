@@ -6,10 +6,10 @@ surroundings, and each context value in the read set. Never remembered: a fault,
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
+from weakref import ref
 
 from meridian.authorization.deciding import Build, Deciding, finished
 from meridian.authorization.entities import (
@@ -26,26 +26,29 @@ from meridian.authorization.entities import (
 from meridian.authorization.evaluator import EntityHandle, SchemaHandle
 from meridian.authorization.facts import Facts
 from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.live_policies import CALLER_SIDE, KEY_SIDE, OWN, LivePolicies, is_around, policies_of_side
+from meridian.authorization.live_policies import (
+    CALLER_SIDE,
+    KEY_SIDE,
+    OWN,
+    LivePolicies,
+    is_around,
+    owners_of,
+    policies_of_side,
+    policy_owners,
+)
 from meridian.authorization.narrowing import Caller, narrowed
-from meridian.authorization.policies import ACCOUNT, Policy, matches_action, matches_resource
+from meridian.authorization.policies import ACCOUNT, KEY, Policy, matches_action, matches_resource
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.question import Question
 from meridian.authorization.request_context import read_values
 from meridian.authorization.schema_model import SchemaModel
 from meridian.authorization.slices import CompiledSlice, SliceCompiler
+from meridian.domain.bounded_cache import Caches
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException, ThrottlingException
-
-READ_MAX: Final = 512
-"""Key policies kept in their parsed form, beside those that slices hold."""
-SLICES_MAX: Final = 20_000
-NARROWED_MAX: Final = 50_000
-BASES_MAX: Final = 4_000
-DECISIONS_MAX: Final = 50_000
 
 LOCKED_OUT: Final = "The new key policy will not allow you to update the key policy in the future."
 
@@ -54,18 +57,26 @@ class Authorizer:
     """Decides with the Region's policies, the key's policy and the built-in layer. `as_json` makes Cedar's JSON form of a policy text."""
 
     def __init__(
-        self, *, schema_text: str, source: PolicySource, around: Surroundings, limits: Limits, as_json: Callable[[str], str]
+        self,
+        *,
+        schema_text: str,
+        source: PolicySource,
+        around: Surroundings,
+        limits: Limits,
+        as_json: Callable[[str], str],
+        caches: Caches,
     ) -> None:
         self._model = SchemaModel(schema_text)
         self._reader = KeyPolicyReader(SchemaHandle(schema_text), self._model, limits, as_json)
         self._around = around
-        self._live = LivePolicies(source, SliceCompiler(self._model))
-        self._retired: list[OrderedDict[Any, Any]] = []
+        self._caches = caches
+        self._live = LivePolicies(source, SliceCompiler(self._model, caches), caches)
+        self._retired: list[dict[Any, Any]] = []
 
     def use(self, source: PolicySource) -> None:
         """Decide with other policies from now on: nothing that was remembered under the old ones is used again."""
-        self._retired += self._live.caches
-        self._live = LivePolicies(source, SliceCompiler(self._model, parses=self._live.compiler.parses))
+        self._retired += self._live.retire()
+        self._live = LivePolicies(source, SliceCompiler(self._model, self._caches, parses=self._live.compiler.parses), self._caches)
 
     def release(self, most: int) -> bool:
         """Free some of what was remembered under earlier policies; all at once would stall the calls. False when nothing is left."""
@@ -188,8 +199,10 @@ class Authorizer:
         name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
         has_grants = bool(facts.request_attribute("grants"))
         known = live.narrowed.get((name, id(principal), has_grants))
-        compiled = known[0] if known is not None else (yield from self._slice(live, name, side, principal, resource, has_grants=has_grants))
-        remembered = None if compiled.is_timelike else (id(compiled), id(principal), name, *read_values(compiled, facts))
+        compiled = known[0]() if known is not None else None
+        if compiled is None:
+            compiled = yield from self._slice(live, name, side, principal, resource, has_grants=has_grants)
+        remembered = None if compiled.is_timelike else (compiled.number, id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
             decision = live.decisions.get(remembered)
             if decision is not None:
@@ -198,8 +211,8 @@ class Authorizer:
         decided = Question(compiled, base, principal, resource, facts).decide()
         made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors, decided.fault)
         if remembered is not None and not made.errors:
-            # Slice and caller are kept with the decision, so that their identities cannot pass to others.
-            _keep(live.decisions, remembered, (made, compiled, principal), DECISIONS_MAX)
+            # The caller is kept with the decision, so that his identity cannot pass to another.
+            live.decisions.keep(remembered, (made, principal), owners_of(resource))
         return made
 
     def _slice(
@@ -207,20 +220,20 @@ class Authorizer:
     ) -> Deciding[CompiledSlice]:
         """The slice for this resource, narrowed to this caller."""
         action: str = name[2]
-        members = live.slices.get(name)
+        members = live.members.get(name)
         if members is None:
             own = () if side == CALLER_SIDE else (yield from self._own_policies(live, resource))
             members = self._members(live, side, principal, action, resource, own)
-            _keep(live.slices, name, members, SLICES_MAX)
+            live.members.keep(name, members, owners_of(resource))
         caller = Caller(principal, principal_uid(principal), principal_ancestors(principal, self._around), has_grants)
         own_members = frozenset(narrowed(members, caller))
         compiled = live.compiler.find(action, own_members)
         if compiled is None:
             make: Callable[[], CompiledSlice] = partial(live.compiler.make, action, own_members)
             compiled = yield Build((action, own_members), make)
-            live.compiler.keep(compiled)
+            live.compiler.keep(compiled, policy_owners(resource) if any(policy.layer == KEY for policy in own_members) else ())
         # The caller is kept with it, so that his identity cannot pass to another.
-        _keep(live.narrowed, (name, id(principal), has_grants), (compiled, principal), NARROWED_MAX)
+        live.narrowed.keep((name, id(principal), has_grants), (ref(compiled), principal), owners_of(resource))
         return compiled
 
     def _own_policies(self, live: LivePolicies, resource: Resource) -> Deciding[tuple[Policy, ...]]:
@@ -232,9 +245,19 @@ class Authorizer:
         if known is None:
             made: tuple[Policy, ...] = yield Build(name, partial(self._reader.read, resource))
             # Another may have read them meanwhile: a policy is compared by identity, and each slice should have the same one.
-            known = live.read.get(name) or made
-            _keep(live.read, name, known, READ_MAX)
+            known = live.read.get(name)
+            if known is None:
+                known = made
+                self._take_policies(live, resource, name, made)
         return known
+
+    @staticmethod
+    def _take_policies(live: LivePolicies, resource: Resource, name: tuple[Any, ...], made: tuple[Policy, ...]) -> None:
+        """What was read or compiled of the key's policies before is of no use: they are others now, if only by identity."""
+        for owner in policy_owners(resource):
+            live.read.forget(owner)
+            live.compiler.forget(owner)
+        live.read.keep(name, made, policy_owners(resource))
 
     def _question(
         self, side: str, principal: Principal, action: str, resource: Resource, own: tuple[Policy, ...], facts: Facts
@@ -256,11 +279,11 @@ class Authorizer:
         )
 
     def _base_of(self, live: LivePolicies, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
-        name = (compiled.schema, principal, *_version(resource))
+        name = (*compiled.schema_name, principal, *_version(resource))
         known = live.bases.get(name)
         if known is None:
             known = self._base(compiled, principal, resource)
-            _keep(live.bases, name, known, BASES_MAX)
+            live.bases.keep(name, known, owners_of(resource))
         return known
 
     def _base(self, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
@@ -279,9 +302,3 @@ def _version(resource: Resource) -> tuple[Any, ...]:
     if isinstance(resource, Key):
         return (resource,) if resource.key_id == PROSPECTIVE_KEY_ID else (resource.region, *resource.cache_identity)
     return (resource,)
-
-
-def _keep(cache: OrderedDict[tuple[Any, ...], Any], name: tuple[Any, ...], value: Any, most: int) -> None:
-    cache[name] = value
-    if len(cache) > most:
-        cache.popitem(last=False)

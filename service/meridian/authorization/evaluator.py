@@ -17,6 +17,7 @@ import orjson
 
 from meridian.authorization.policy_bounds import bounds_fault
 from meridian.domain.fault_places import fault_text
+from meridian.domain.weights import parsed_bytes, schema_bytes
 
 Est = dict[str, Any]
 """One policy in Cedar's JSON form."""
@@ -51,7 +52,7 @@ def faulted(error: Exception) -> Decision:
 class PolicyHandle:
     """A parsed policy set. Raises: ValueError where two policies share an id, for one of them would be lost."""
 
-    __slots__ = ("_handle",)
+    __slots__ = ("_handle", "outside_bytes")
 
     def __init__(self, policies: Iterable[tuple[str, Est]]) -> None:
         named: dict[str, Est] = {}
@@ -59,8 +60,9 @@ class PolicyHandle:
             if policy_id in named:
                 raise ValueError(f"two policies have the id {policy_id}")
             named[policy_id] = est
-        document = {"staticPolicies": named, "templates": {}, "templateLinks": []}
-        self._handle = cedarpy.PolicySet.from_json_str(json.dumps(document), release_gil=True)
+        document = json.dumps({"staticPolicies": named, "templates": {}, "templateLinks": []})
+        self._handle = cedarpy.PolicySet.from_json_str(document, release_gil=True)
+        self.outside_bytes = parsed_bytes(document)
 
     @property
     def handle(self) -> Any:
@@ -70,7 +72,7 @@ class PolicyHandle:
 class SchemaHandle:
     """A parsed schema. Raises: PolicySyntaxError."""
 
-    __slots__ = ("_handle", "text")
+    __slots__ = ("_handle", "outside_bytes", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -78,6 +80,7 @@ class SchemaHandle:
             self._handle = cedarpy.Schema.from_str(text, release_gil=True)
         except ValueError as fault:
             raise PolicySyntaxError(f"schema: {fault}") from fault
+        self.outside_bytes = schema_bytes(text)
 
     @property
     def handle(self) -> Any:
@@ -87,18 +90,21 @@ class SchemaHandle:
 class EntityHandle:
     """Entities, checked against the schema they were built with. Raises: ValueError if they do not fit it."""
 
-    __slots__ = ("_handle",)
+    __slots__ = ("_handle", "outside_bytes")
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, outside_bytes: int) -> None:
         self._handle = handle
+        self.outside_bytes = outside_bytes
 
     @classmethod
     def build(cls, entities: Iterable[Est], schema: SchemaHandle) -> EntityHandle:
-        return cls(cedarpy.Entities.from_json_str(json.dumps(list(entities)), schema.handle))
+        document = json.dumps(list(entities))
+        return cls(cedarpy.Entities.from_json_str(document, schema.handle), parsed_bytes(document))
 
     def with_added(self, entities: Iterable[Est]) -> EntityHandle:
         """These entities and more; what is added was not checked against the schema."""
-        return EntityHandle(self._handle.with_added_json_str(json.dumps(list(entities))))
+        document = json.dumps(list(entities))
+        return EntityHandle(self._handle.with_added_json_str(document), self.outside_bytes + parsed_bytes(document))
 
     @property
     def handle(self) -> Any:

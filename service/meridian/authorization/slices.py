@@ -1,26 +1,37 @@
 """Slices: for one action on one resource, the policies that can matter, parsed once, with the narrowest schema that fits.
 
 A policy is left out only when its action or resource scope cannot match; conditions are never looked at. Slices with the same
-policies share one compiled form, so ten thousand keys without a policy of their own cost one.
+policies share one compiled form, so ten thousand keys without a policy of their own cost one. Whoever remembers a slice elsewhere
+does so by its number or weakly: it is in memory as long as it is kept here.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from threading import Lock
-from typing import Any, Final
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
 
 from meridian.authorization.evaluator import PolicyHandle, SchemaHandle
-from meridian.authorization.policies import Policy
+from meridian.authorization.policies import KEY, Policy
 from meridian.authorization.read_set import as_record, read_set, record_tags
 from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.bounded_cache import BoundedCache, Caches, Owner, nobody
+from meridian.domain.weights import deep_bytes
 
 COMPILED_MAX: Final = 4096
+SLICE_BYTES: Final = 700
+"""The slice itself with its name."""
+REFERENCE_BYTES: Final = 32
+"""Of a policy in a set, which is half filled."""
+
+SliceName = tuple[str, frozenset[Policy]]
+SchemaName = tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None]
+
+_numbers = count()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class CompiledSlice:
     """Policies ready to be asked, what they read, and the schema cut to it."""
 
@@ -35,24 +46,34 @@ class CompiledSlice:
     is_timelike: bool
     is_record: bool
     """The encryption context is passed as a record of just those tags."""
+    schema_name: SchemaName
+    number: int = field(default_factory=lambda: next(_numbers))
+    """No other slice of this process has it."""
 
 
 class SliceCompiler:
     """Compiles slices, each set of policies once."""
 
-    def __init__(self, model: SchemaModel, parses: int = 0) -> None:
+    def __init__(self, model: SchemaModel, caches: Caches, parses: int = 0) -> None:
         self._model = model
         self._request_attributes = frozenset(name.rstrip("?") for name in model.types["Request"])
-        self._compiled: OrderedDict[tuple[str, frozenset[Policy]], CompiledSlice] = OrderedDict()
-        self._schemas: OrderedDict[tuple[str, frozenset[str], frozenset[str], tuple[str, ...] | None], SchemaHandle] = OrderedDict()
-        self._lock = Lock()
+        self._compiled: BoundedCache[SliceName, CompiledSlice] = BoundedCache(
+            caches, "slices", most=COMPILED_MAX, weigh=_slice_bytes, left=nobody
+        )
+        self._schemas: BoundedCache[SchemaName, SchemaHandle] = BoundedCache(
+            caches, "schemas", most=COMPILED_MAX, weigh=deep_bytes, left=self._compiled.forget
+        )
         self.parses = parses
         """How many policy sets were parsed; a warm call parses none."""
 
     @property
-    def caches(self) -> tuple[OrderedDict[Any, Any], ...]:
+    def caches(self) -> tuple[BoundedCache[SchemaName, SchemaHandle], BoundedCache[SliceName, CompiledSlice]]:
         """What is kept in memory, to be freed piece by piece when this compiler is done."""
         return self._schemas, self._compiled
+
+    def forget(self, owner: Owner) -> None:
+        """Forget the slices with policies of this owner, for they are no longer those that are read."""
+        self._compiled.forget(owner)
 
     @property
     def kept(self) -> tuple[int, int]:
@@ -61,18 +82,14 @@ class SliceCompiler:
 
     def find(self, action: str, policies: Iterable[Policy]) -> CompiledSlice | None:
         """The compiled slice of these policies, where it is in memory."""
-        name = (action, frozenset(policies))
-        known = self._compiled.get(name)
-        if known is not None:
-            self._compiled.move_to_end(name)
-        return known
+        return self._compiled.get((action, frozenset(policies)))
 
-    def keep(self, made: CompiledSlice) -> None:
-        """Have a slice in memory from now on."""
+    def keep(self, made: CompiledSlice, owners: Iterable[Owner]) -> None:
+        """Have a slice in memory from now on, as long as its schema and the owners of its policies are."""
         self.parses += 1
-        self._compiled[(made.action, made.members)] = made
-        if len(self._compiled) > COMPILED_MAX:
-            self._compiled.popitem(last=False)
+        if self._schemas.get(made.schema_name) is None:  # it left while the slice was made
+            self._schemas.keep(made.schema_name, made.schema, ())
+        self._compiled.keep((made.action, made.members), made, (made.schema_name, *owners))
 
     def make(self, action: str, members: Iterable[Policy]) -> CompiledSlice:
         """A slice compiled anew: some milliseconds, in which other threads run. May be called from any thread."""
@@ -81,25 +98,30 @@ class SliceCompiler:
         reads = read_set((p.est for p in policies), whole - {"request"}, self._request_attributes)
         attributes, requested = reads.attributes & whole, reads.request_attributes & self._request_attributes
         record = record_tags(reads)
+        schema_name = (action, attributes, requested, record)
         return CompiledSlice(
             action=action,
             members=policies,
             policies=PolicyHandle((p.policy_id, p.est if record is None else as_record(p.est)) for p in policies),
-            schema=self._schema(action, attributes, requested, record),
+            schema=self._schema(schema_name),
             attributes=tuple(sorted(attributes)),
             request_attributes=tuple(sorted(requested)),
             tags=None if reads.tags is None else tuple(sorted(reads.tags)),
             is_timelike=reads.is_timelike,
             is_record=record is not None,
+            schema_name=schema_name,
         )
 
-    def _schema(self, action: str, attributes: frozenset[str], requested: frozenset[str], record: tuple[str, ...] | None) -> SchemaHandle:
-        name = (action, attributes, requested, record)
+    def _schema(self, name: SchemaName) -> SchemaHandle:
         known = self._schemas.get(name)
         if known is None:
-            known = SchemaHandle(self._model.narrow(action, attributes, requested, record))
-            with self._lock:
-                self._schemas[name] = known
-                if len(self._schemas) > COMPILED_MAX:  # key policies name tags as they like, so there is no end of schemas
-                    self._schemas.popitem(last=False)
+            known = SchemaHandle(self._model.narrow(*name))
+            self._schemas.keep(name, known, ())  # key policies name tags as they like, so there is no end of schemas
         return known
+
+
+def _slice_bytes(name: SliceName, made: CompiledSlice) -> int:
+    """Without the schema, which is counted where it is kept, and the policies of the files, which all share."""
+    own = [policy for policy in made.members if policy.layer == KEY]
+    held = deep_bytes(made.policies, made.attributes, made.request_attributes, made.tags, *own)
+    return SLICE_BYTES + held + REFERENCE_BYTES * len(made.members)

@@ -18,6 +18,7 @@ from meridian.audit.against_database import Evidence, read_evidence
 from meridian.audit.keys import AuditKeys
 from meridian.bootstrap.database import seals_of, stored_identity
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
+from meridian.domain.bounded_cache import Caches
 from meridian.engine.seals import Seal, SealError
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, UnitOfWork
@@ -60,7 +61,9 @@ async def initialise(settings: Settings) -> str:
     async with _store_of(settings) as store:
         identity = await stored_identity(store, settings)
         with naming("seals"):
-            engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand())
+            engine = await open_engine(
+                store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand(), Caches(settings.limits.cache_bytes)
+            )
         await engine.audit_signer(store, SystemClock().now())
         return engine.transport_fingerprint()
 

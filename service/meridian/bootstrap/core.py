@@ -34,6 +34,7 @@ from meridian.authorization.self_test import require_sound_evaluator
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.startup import naming
 from meridian.catalog import served_rpcs
+from meridian.domain.bounded_cache import Caches
 from meridian.identity import Identity
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.audit_shipping import AuditShipping
@@ -80,6 +81,7 @@ class Core:
     audit: Audit
     directory: CachedKeys
     usage: LastUsage
+    caches: Caches
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -99,10 +101,11 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     work = _workplaces(settings, events, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
+    caches = Caches(settings.limits.cache_bytes)
     with naming("seals"):
-        engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events)
+        engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events, caches)
     with naming("policies"):
-        authorizer = _authorizer(settings, work)
+        authorizer = _authorizer(settings, work, caches)
     with naming("audit.directory"):
         signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
@@ -117,9 +120,18 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     stack.push_async_callback(stream.close)
     await heads.look()
     stack.push_async_callback(events.tell, stream.append)
-    audit = Audit(stream=stream, shipping=shipping, identity=identity, replica=settings.replica, clock=clock, entropy=entropy, usage=usage)
+    audit = Audit(
+        stream=stream,
+        shipping=shipping,
+        identity=identity,
+        replica=settings.replica,
+        clock=clock,
+        entropy=entropy,
+        usage=usage,
+        caches=caches,
+    )
     await shipping.resume()
-    directory = CachedKeys(store, clock, engine.forget)
+    directory = CachedKeys(store, clock, caches)
     await directory.start()
     return Core(
         settings=settings,
@@ -141,6 +153,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         audit=audit,
         directory=directory,
         usage=usage,
+        caches=caches,
     )
 
 
@@ -162,14 +175,16 @@ def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: Async
     return Workplaces(turns, heavy, held)
 
 
-def _authorizer(settings: Settings, work: Workplaces) -> Authorizer:
+def _authorizer(settings: Settings, work: Workplaces, caches: Caches) -> Authorizer:
     text = schema_text()
     schema = SchemaHandle(text)
     require_sound_evaluator(schema)
     org_units = {account: row.org_units for account, row in settings.accounts.items()}
     around = Surroundings(org_units=org_units, region_labels=_labels(settings))
     source = load_policies(settings.policies, schema)
-    authorizer = Authorizer(schema_text=text, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json)
+    authorizer = Authorizer(
+        schema_text=text, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
+    )
     unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
     if unknown:
         raise BindingError(f"permissions that the policy schema does not know: {', '.join(sorted(unknown))}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prometheus_client import Gauge
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.replication import Outbound
+from meridian.domain.bounded_cache import Caches
 from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
 
 
@@ -13,6 +17,7 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
     """Each is read when somebody asks."""
     core.registry.register(PolicySetMetrics(policies, core.clock))
     core.registry.register(core.supervisor)
+    core.registry.register(CacheMetrics(core.caches))
     outbox, work = outbound.outbox, core.work
     for name, text, read in (
         ("meridian_audit_records", "Durable audit records.", lambda: core.stream.records),
@@ -29,3 +34,20 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
         ("meridian_material_unwraps", "Wrapped material rows opened.", lambda: core.engine.unwraps),
     ):
         Gauge(name, text, registry=core.registry).set_function(read)
+
+
+class CacheMetrics:
+    """What each cache holds."""
+
+    def __init__(self, caches: Caches) -> None:
+        self._caches = caches
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as Prometheus wants them."""
+        counts = GaugeMetricFamily("meridian_cache_entries", "Entries of a cache.", labels=["cache"])
+        sizes = GaugeMetricFamily("meridian_cache_bytes", "About how many bytes a cache takes.", labels=["cache"])
+        for name, entries, taken in self._caches.sizes():
+            counts.add_metric([name], entries)
+            sizes.add_metric([name], taken)
+        yield counts
+        yield sizes

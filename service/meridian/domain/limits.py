@@ -32,6 +32,8 @@ class Limits:
     """How often the last use of keys is written."""
     policy_look_seconds: float = 1.0
     """How often the policy files are looked at for changes."""
+    cache_bytes: int = 268_435_456
+    """About how much memory the caches of a process take together: keys, material, policies, decisions and parts of records."""
     key_policy_bytes: int = 32_768
     request_bytes: int = 262_144
     failed_authentications_per_minute: int = 20

@@ -7,16 +7,17 @@ Source: docs/spec/ciphertext.md §6.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
 from meridian.crypto import key_pairs, macs, shared_secrets, signatures
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import require_plaintext_fits
+from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.key import Key, KeyMaterial
-from meridian.engine.commands import SymmetricCommands
+from meridian.domain.weights import deep_bytes, key_pair_bytes
+from meridian.engine.commands import MaterialName, SymmetricCommands
 from meridian.errors import InvalidCiphertextException, KMSInternalException, ValidationException
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CipherUse, Decrypted, Encrypted, ReEncrypted
@@ -45,12 +46,13 @@ class Parsed:
 class AsymmetricCommands:
     """Every method takes the key's one material."""
 
-    def __init__(self, symmetric: SymmetricCommands, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, symmetric: SymmetricCommands, clock: Clock, entropy: Entropy, caches: Caches) -> None:
         self._materials = symmetric
         self._parsed_clock = clock
         self._pair_entropy = entropy
-        self._parsed: OrderedDict[tuple[str, str, str, int], Parsed] = OrderedDict()
-        self._parsed_of: dict[tuple[str, str], set[tuple[str, str, str, int]]] = {}
+        self._parsed: BoundedCache[MaterialName, Parsed] = BoundedCache(
+            caches, "private keys", most=PARSED_MAX, weigh=_parsed_bytes, left=nobody
+        )
         self.parses = 0
         """How many private keys were parsed; a warm call parses none."""
 
@@ -111,11 +113,6 @@ class AsymmetricCommands:
         private = key_pairs.load(key_pair_spec, key_pairs.new_private_key(key_pair_spec))
         return key_pairs.pkcs8_bytes(private), key_pairs.public_bytes(private)
 
-    def forget_parsed(self, account: str, key_id: str) -> None:
-        """Drop parsed keys from memory."""
-        for name in self._parsed_of.pop((account, key_id), ()):
-            self._parsed.pop(name, None)
-
     def _mac_key(self, key: Key, message: bytes) -> bytes:
         if message.startswith(DERIVATION_INPUTS):
             raise ValidationException(
@@ -133,18 +130,12 @@ class AsymmetricCommands:
         self.parses += 1
         private = key_pairs.load(key.key_spec, self._materials.material_bytes(key, material))
         parsed = Parsed(private, private.public_key(), key_pairs.public_bytes(private), now + PARSED_SECONDS)
-        self._parsed[name] = parsed
-        self._parsed_of.setdefault(name[:2], set()).add(name)
-        if len(self._parsed) > PARSED_MAX:
-            self._drop_oldest_parsed()
+        self._parsed.keep(name, parsed, (key_owner(key.account, key.key_id),))
         return parsed
 
-    def _drop_oldest_parsed(self) -> None:
-        oldest, _ = self._parsed.popitem(last=False)
-        of_key = self._parsed_of[oldest[:2]]
-        of_key.discard(oldest)
-        if not of_key:
-            del self._parsed_of[oldest[:2]]
+
+def _parsed_bytes(name: MaterialName, parsed: Parsed) -> int:
+    return deep_bytes(name, parsed) + key_pair_bytes(parsed.public_bytes)
 
 
 def _only(key: Key) -> KeyMaterial:

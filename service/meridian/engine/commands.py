@@ -5,15 +5,16 @@ Source: docs/spec/ciphertext.md §2, §3.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
 from meridian.crypto.aead import OpenError, hedged_nonce, open_sealed, seal, transcript
+from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.ciphertext_blob import CiphertextBlob, header_prefix
 from meridian.domain.encoding import length_prefixed
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
+from meridian.domain.weights import deep_bytes
 from meridian.engine import materials
 from meridian.engine.box import ACCESS, HEDGE
 from meridian.engine.keyring import MATERIAL_KIND, Keyring, RowIdentity
@@ -26,6 +27,9 @@ BLOB: Final = b"meridian/v1/blob"
 LOADED_MAX: Final = 10_000
 LOADED_SECONDS: Final = 300.0
 FIRST_ROW_VERSION: Final = 1
+
+MaterialName = tuple[str, str, str, int]
+"""Account, key id, material id and version of its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,11 @@ def row_identity(key: Key, material_id_: str, row_version: int) -> RowIdentity:
 class SymmetricCommands:
     """Cryptography of symmetric keys."""
 
-    def __init__(self, keyring: Keyring, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, keyring: Keyring, clock: Clock, entropy: Entropy, caches: Caches) -> None:
         self._keyring = keyring
         self._clock = clock
         self._entropy = entropy
-        self._loaded: OrderedDict[tuple[str, str, str, int], Loaded] = OrderedDict()
-        self._loaded_of: dict[tuple[str, str], set[tuple[str, str, str, int]]] = {}
+        self._loaded: BoundedCache[MaterialName, Loaded] = BoundedCache(caches, "material", most=LOADED_MAX, weigh=deep_bytes, left=nobody)
         self.unwraps = 0
         """How many wrapped rows were opened; a warm call opens none."""
 
@@ -113,10 +116,6 @@ class SymmetricCommands:
     def random(self, number_of_bytes: int) -> bytes:
         return self._entropy.random_bytes(number_of_bytes)
 
-    def forget(self, account: str, key_id: str) -> None:
-        for name in self._loaded_of.pop((account, key_id), ()):
-            self._loaded.pop(name, None)
-
     def _current(self, key: Key) -> Loaded:
         # The newest material is the current one, but while a rotation is pending.
         wrapped = key.materials[-1] if key.materials else None
@@ -133,18 +132,8 @@ class SymmetricCommands:
         if loaded is not None and loaded.until > now:
             return loaded
         loaded = self._unwrap(key, wrapped, now)
-        self._loaded[name] = loaded
-        self._loaded_of.setdefault((key.account, key.key_id), set()).add(name)
-        if len(self._loaded) > LOADED_MAX:
-            self._drop_oldest()
+        self._loaded.keep(name, loaded, (key_owner(key.account, key.key_id),))
         return loaded
-
-    def _drop_oldest(self) -> None:
-        oldest, _ = self._loaded.popitem(last=False)
-        of_key = self._loaded_of[oldest[:2]]
-        of_key.discard(oldest)
-        if not of_key:
-            del self._loaded_of[oldest[:2]]
 
     def _unwrap(self, key: Key, wrapped: KeyMaterial, now: float) -> Loaded:
         self.unwraps += 1

@@ -6,12 +6,12 @@ receives. What becomes of an event whose process died in between is `audit_shipp
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final
 
 import orjson
 
+from meridian.catalog import Rpc
 from meridian.domain.audit_bounds import STORED_BYTES_MAX, cut, shortened
 from meridian.domain.audit_record import (
     Record,
@@ -26,9 +26,11 @@ from meridian.domain.audit_record import (
     service_record,
     user_identity,
 )
+from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.call import Call, Principal
 from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.domain.key import Key
+from meridian.domain.weights import deep_bytes
 from meridian.fault_points import FaultPoint, reach
 from meridian.pipeline.audit_parameters import message_as_record, parameters_of
 from meridian.pipeline.audit_shipping import AuditShipping
@@ -41,25 +43,34 @@ from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 
 PARTS_MAX: Final = 20_000
+PART_BYTES: Final = 800
+"""Of the text inside the finished pieces of a part, which cannot be measured: about as long as what it tells of."""
 
 
 class Parts:
     """Parts of records that one call after another has in common, by the identity of the values they tell of."""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Any, ...], tuple[Any, Any]] = OrderedDict()
+    def __init__(self, caches: Caches) -> None:
+        self._kept: BoundedCache[tuple[Any, ...], tuple[Any, Any]] = BoundedCache(
+            caches, "audit parts", most=PARTS_MAX, weigh=_part_bytes, left=nobody
+        )
 
-    def of(self, name: Hashable, values: tuple[Any, ...], build: Callable[[tuple[Any, ...]], Any]) -> Any:
-        """The part for these values, built once. They are kept with it, so their identities cannot pass to others."""
+    def of(self, name: Hashable, values: tuple[Any, ...], keys: Iterable[Key], build: Callable[[tuple[Any, ...]], Any]) -> Any:
+        """The part for these values, which tell of these keys, built once. They are kept with it, so their identities cannot pass to
+        others."""
         ids = (name, *map(id, values))
         kept = self._kept.get(ids)
         if kept is not None:
             return kept[1]
         made = build(values)
-        self._kept[ids] = (values, made)
-        if len(self._kept) > PARTS_MAX:
-            self._kept.popitem(last=False)
+        self._kept.keep(ids, (values, made), [key_owner(key.account, key.key_id) for key in keys])
         return made
+
+
+def _part_bytes(name: tuple[Any, ...], part: tuple[Any, Any]) -> int:
+    """Without the table of operations, which is there anyway."""
+    values, made = part
+    return PART_BYTES + deep_bytes(name, *(value for value in values if not isinstance(value, Rpc)), made)
 
 
 def _fragment(value: Any) -> orjson.Fragment:
@@ -80,6 +91,7 @@ class Audit:
         clock: Clock,
         entropy: Entropy,
         usage: UsageNotes,
+        caches: Caches,
     ) -> None:
         self._usage = usage
         self._stream = stream
@@ -88,7 +100,7 @@ class Audit:
         self._replica = replica
         self._clock = clock
         self._entropy = entropy
-        self._parts = Parts()
+        self._parts = Parts(caches)
 
     # ---- in an operation's transaction
 
@@ -166,8 +178,9 @@ class Audit:
         if elements is not None and any(hasattr(v, "DESCRIPTOR") for v in elements.values()):
             call.response_elements = {name: _as_record(value) for name, value in elements.items()}
         principal, parts = call.principal, self._parts
+        keys = call.keys.values()
         # The operation and the fields that name its keys are part of what the constants are kept under; the catalog keeps it alive.
-        constants = parts.of(("call", *call.keys), (call.rpc, principal, *call.keys.values()), lambda _: self._constants(call))
+        constants = parts.of(("call", *call.keys), (call.rpc, principal, *keys), keys, lambda _: self._constants(call))
         return call_record(
             call,
             constants,
@@ -176,7 +189,7 @@ class Audit:
             epoch=self._identity.incarnation,
             parameters=self._parameters(call),
             latency_ms=(self._clock.monotonic() - call.started) * 1000,
-            decisions=parts.of("decisions", tuple(call.decisions), lambda made: _fragment([decision(each) for each in made])),
+            decisions=parts.of("decisions", tuple(call.decisions), keys, lambda made: _fragment([decision(each) for each in made])),
         )
 
     def _parameters(self, call: Call) -> Record:

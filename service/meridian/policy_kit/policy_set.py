@@ -12,6 +12,7 @@ from meridian.authorization.explain import explain
 from meridian.authorization.policies import Policy
 from meridian.authorization.policy_files import Fault, PolicySetError, PolicySource, load_policies
 from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.bounded_cache import Caches
 from meridian.domain.call import PolicyDecision
 from meridian.domain.limits import Limits
 from meridian.domain.policy_answer import Explanation
@@ -32,7 +33,14 @@ class PolicySet:
 
     def within(self, around: Surroundings) -> Authorizer:
         """An authorizer that decides as a Region with these surroundings."""
-        return Authorizer(schema_text=self.schema.text, source=self.source, around=around, limits=Limits(), as_json=policies_as_json)
+        return Authorizer(
+            schema_text=self.schema.text,
+            source=self.source,
+            around=around,
+            limits=Limits(),
+            as_json=policies_as_json,
+            caches=Caches(Limits().cache_bytes),
+        )
 
 
 def open_policy_set(folder: Path, schema_text: str) -> PolicySet:

@@ -224,10 +224,6 @@ class CryptoEngine(Protocol):
         """
         ...
 
-    def forget(self, account: str, key_id: str) -> None:
-        """Drop unwrapped materials of a key from memory."""
-        ...
-
     # ---- between Regions
 
     def membership_serial(self, account: str, key_id: str, region: str) -> str:

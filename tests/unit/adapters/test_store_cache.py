@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.cache_memory import cache_memory
 
 from meridian.adapters.looks_abroad import LOOK_SECONDS, LOOKS_MAX, LooksAbroad
 from meridian.adapters.store_cache import STALENESS_SECONDS_MAX, CachedKeys
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.errors import KMSInternalException
 
@@ -31,6 +33,13 @@ class SettableClock:
 
     def monotonic(self) -> float:
         return self.seconds
+
+
+def remembered(caches: Caches) -> BoundedCache[str, str]:
+    """A cache of somebody else with something about the key."""
+    other: BoundedCache[str, str] = BoundedCache(caches, "other", most=10, weigh=lambda *_: 0, left=nobody)
+    other.keep("name", "value", [key_owner(ACCOUNT, KEY_ID)])
+    return other
 
 
 def key() -> Key:
@@ -60,8 +69,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 
 @pytest.mark.asyncio
 async def test_a_key_is_read_once_and_again_after_it_changed_elsewhere(store: SqlStore) -> None:
-    forgotten: list[tuple[str, str]] = []
-    cached = CachedKeys(store, SettableClock(), lambda account, key_id: forgotten.append((account, key_id)))
+    caches = cache_memory()
+    other = remembered(caches)
+    cached = CachedKeys(store, SettableClock(), caches)
     await cached.start()
     found = await cached.find(ACCOUNT, KEY_ID)
     assert found is not None
@@ -73,7 +83,7 @@ async def test_a_key_is_read_once_and_again_after_it_changed_elsewhere(store: Sq
     async with store.transaction() as uow:
         await uow.keys.update(found.with_state(KeyState.DISABLED))
     await cached.read_changes()
-    assert forgotten == [(ACCOUNT, KEY_ID)]
+    assert other.get("name") is None
     assert cached.find_cached(ACCOUNT, KEY_ID) is None
     again = await cached.find(ACCOUNT, KEY_ID)
     assert again is not None
@@ -83,7 +93,7 @@ async def test_a_key_is_read_once_and_again_after_it_changed_elsewhere(store: Sq
 @pytest.mark.asyncio
 async def test_without_readings_of_the_feed_nothing_is_answered(store: SqlStore) -> None:
     clock = SettableClock()
-    cached = CachedKeys(store, clock, lambda account, key_id: None)
+    cached = CachedKeys(store, clock, cache_memory())
     await cached.start()
     await cached.find(ACCOUNT, KEY_ID)
     clock.seconds += STALENESS_SECONDS_MAX + 0.1
@@ -95,7 +105,7 @@ async def test_without_readings_of_the_feed_nothing_is_answered(store: SqlStore)
 
 @pytest.mark.asyncio
 async def test_a_reader_overtaken_by_a_change_does_not_keep_the_old_key(store: SqlStore) -> None:
-    cached = CachedKeys(store, SettableClock(), lambda account, key_id: None)
+    cached = CachedKeys(store, SettableClock(), cache_memory())
     await cached.start()
     old = replace(key(), description="old")
     before = cached._forgotten
@@ -107,8 +117,9 @@ async def test_a_reader_overtaken_by_a_change_does_not_keep_the_old_key(store: S
 @pytest.mark.asyncio
 async def test_a_process_that_the_feed_left_behind_forgets_everything(store: SqlStore) -> None:
     clock = SettableClock()
-    forgotten: list[str] = []
-    directory = CachedKeys(store, clock, lambda _, key_id: forgotten.append(key_id))
+    caches = cache_memory()
+    other = remembered(caches)
+    directory = CachedKeys(store, clock, caches)
     await directory.start()
     known = await directory.find(ACCOUNT, KEY_ID)
     assert known is not None
@@ -120,12 +131,12 @@ async def test_a_process_that_the_feed_left_behind_forgets_everything(store: Sql
     async with store.transaction() as uow:
         await uow.region.prune_changes(keep=1)
     await directory.read_changes()
-    assert forgotten == [KEY_ID]
+    assert other.get("name") is None
     again = await directory.find(ACCOUNT, KEY_ID)
     assert again is not None
     assert again.description == "two"
     await directory.read_changes()
-    assert forgotten == [KEY_ID]
+    assert directory.find_cached_number(again.number, multi_region=False) is again
 
 
 # ---- what callers of another account look for
@@ -137,7 +148,7 @@ STRANGER, ABSENT_ID = "444455556666", "00000000-0000-4000-8000-000000000000"
 @pytest.mark.parametrize("name", [KEY_ID, ABSENT_ID, "alias/nowhere"])
 async def test_a_look_abroad_reads_the_store_once_whatever_it_finds(store: SqlStore, name: str) -> None:
     clock = SettableClock()
-    cached = CachedKeys(store, clock, lambda account, key_id: None)
+    cached = CachedKeys(store, clock, cache_memory())
     await cached.start()
     assert await cached.find(ACCOUNT, KEY_ID) is not None  # its owner uses it
     for _ in range(2):  # the second time after the look has ended
@@ -151,7 +162,7 @@ async def test_a_look_abroad_reads_the_store_once_whatever_it_finds(store: SqlSt
 
 @pytest.mark.asyncio
 async def test_a_key_that_was_absent_is_found_as_soon_as_it_is_made(store: SqlStore) -> None:
-    cached = CachedKeys(store, SettableClock(), lambda account, key_id: None)
+    cached = CachedKeys(store, SettableClock(), cache_memory())
     await cached.start()
     made = replace(key(), key_id=ABSENT_ID)
     for look in (
@@ -168,7 +179,7 @@ async def test_a_key_that_was_absent_is_found_as_soon_as_it_is_made(store: SqlSt
 
 @pytest.mark.asyncio
 async def test_a_change_of_ones_own_key_tells_no_absent_number_from_one_that_is_there(store: SqlStore) -> None:
-    cached = CachedKeys(store, SettableClock(), lambda account, key_id: None)
+    cached = CachedKeys(store, SettableClock(), cache_memory())
     await cached.start()
     assert await cached.find(ACCOUNT, KEY_ID) is not None  # its owner uses it
     spent = []
@@ -183,7 +194,7 @@ async def test_a_change_of_ones_own_key_tells_no_absent_number_from_one_that_is_
 
 @pytest.mark.asyncio
 async def test_ones_own_key_is_found_by_its_number_in_one_reading_and_is_no_look_abroad(store: SqlStore) -> None:
-    cached = CachedKeys(store, SettableClock(), lambda account, key_id: None)
+    cached = CachedKeys(store, SettableClock(), cache_memory())
     await cached.start()
     statements = store.statements
     assert await cached.find_by_number(ACCOUNT, key().number, multi_region=False) == key()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cache_memory import cache_memory
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
@@ -66,7 +67,14 @@ def authorizer_of(tmp_path: Path, schema: SchemaHandle) -> Callable[[str], Autho
     def make(text: str) -> Authorizer:
         (tmp_path / "p.cedar").write_text(text)
         source = load_policies(tmp_path, schema)
-        return Authorizer(schema_text=schema.text, source=source, around=Surroundings(), limits=Limits(), as_json=policies_as_json)
+        return Authorizer(
+            schema_text=schema.text,
+            source=source,
+            around=Surroundings(),
+            limits=Limits(),
+            as_json=policies_as_json,
+            caches=cache_memory(),
+        )
 
     return make
 

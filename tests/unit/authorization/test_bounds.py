@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cache_memory import cache_memory
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.evaluator import SchemaHandle, parse_policies, policies_as_json
@@ -291,8 +292,8 @@ def test_stars_outside_of_patterns_are_no_wildcards(reader: KeyPolicyReader, key
 def test_tags_that_key_policies_name_do_not_pile_up(schema: SchemaHandle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each name makes a schema of its own, and there is no end of names."""
     monkeypatch.setattr("meridian.authorization.slices.COMPILED_MAX", 4)
-    compiler = SliceCompiler(SchemaModel(schema.text))
+    compiler = SliceCompiler(SchemaModel(schema.text), cache_memory())
     for number in range(9):
         [est] = parse_policies(when(f'context.encryptionContext.hasTag("t{number}")'))
-        compiler.keep(compiler.make("Encrypt", [Policy("p", "key", est)]))
+        compiler.keep(compiler.make("Encrypt", [Policy("p", "key", est)]), ())
     assert compiler.kept == (4, 4)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cache_memory import cache_memory
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
@@ -38,7 +39,9 @@ def counted(tmp_path: Path, schema: SchemaHandle) -> Counted:
 
     (tmp_path / "p.cedar").write_text(PERMIT)
     source = load_policies(tmp_path, schema)
-    return Authorizer(schema_text=schema.text, source=source, around=Surroundings(), limits=Limits(), as_json=as_json), read
+    return Authorizer(
+        schema_text=schema.text, source=source, around=Surroundings(), limits=Limits(), as_json=as_json, caches=cache_memory()
+    ), read
 
 
 @pytest.mark.parametrize("account", ["111122223333", "444455556666"], ids=["own", "abroad"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cache_memory import cache_memory
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.aws_policy.convert import Converted, KeyName, convert
@@ -69,6 +70,7 @@ def allowed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bool]:
         around=Surroundings(),
         limits=Limits(),
         as_json=policies_as_json,
+        caches=cache_memory(),
     )
     reader = KeyPolicyReader(schema, model(), Limits(), policies_as_json)
     versions = iter(range(1, 10_000_000))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
@@ -28,7 +29,7 @@ def engine(region: str) -> InProcessCryptoEngine:
     keys = TransportKeys(ecdsa.load_signing_key(private), public, (HpkeKey(Secret(hpke_private), hpke_public, NOW),))
     identity = RegionIdentity("d", "aws", region, 0, NOW)
     ring = Keyring({1: Secret(OsEntropy().random_bytes(32))}, 1, OsEntropy(), ReportedEvents())
-    return InProcessCryptoEngine(identity, ring, (), keys, Secret(b"s" * 32), SystemClock(), OsEntropy(), ReportedEvents())
+    return InProcessCryptoEngine(identity, ring, (), keys, Secret(b"s" * 32), SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
 
 
 HOME, AWAY, OTHER = engine("us-east-1"), engine("eu-west-1"), engine("ap-south-1")
