@@ -25,6 +25,15 @@ class Bounded:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A `BoundedCache`: counted in bytes with all others of the process, under `metric`. `entries` and `name` as above."""
+
+    metric: str
+    entries: str
+    name: int
+
+
+@dataclass(frozen=True)
 class Beside:
     """Entries live and die with those of another."""
 
@@ -39,7 +48,7 @@ KEY_NAME = 2048
 """The longest reference to a key that the contract takes."""
 ARN = 2048
 
-CACHES: dict[str, Ours | Bounded | Beside] = {
+CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "adapters/audit_waiting.py GivenChanges._waiting": Ours("records that the stream has been given; what waits has a bound"),
     "adapters/heavy_workers.py HeavyWorkers._running": Ours("accounts of principals, while something of theirs runs"),
     "adapters/looks_abroad.py LooksAbroad._looks": Bounded("LOOKS_MAX", 2 * ARN),
@@ -50,11 +59,10 @@ CACHES: dict[str, Ours | Bounded | Beside] = {
     "adapters/security_events.py ReportedSecurityEvents._waiting": Bounded("KINDS_PER_SECOND_MAX", 256, "of each text"),
     "adapters/separate_processes.py SeparateProcesses._running": Ours("processes of the settings"),
     "adapters/separate_processes.py _Places._waiting": Ours("accounts of principals, while a thread waits for them"),
-    "adapters/store_cache.py CachedKeys._keys": Bounded("ENTRIES_MAX", 64),
-    "adapters/store_cache.py CachedKeys._numbers": Beside("adapters/store_cache.py CachedKeys._keys"),
-    "adapters/store_cache.py CachedKeys._spellings": Bounded("SPELLINGS_PER_KEY", KEY_NAME),
-    "adapters/store_cache.py CachedKeys._spelt": Beside("adapters/store_cache.py CachedKeys._keys"),
-    "adapters/store_cache.py CachedKeys._grants": Bounded("PRINCIPALS_PER_KEY", ARN),
+    "adapters/store_cache.py CachedKeys._keys": Measured("keys", "ENTRIES_MAX", 64),
+    "adapters/store_cache.py CachedKeys._numbers": Measured("key numbers", "ENTRIES_MAX", 16),
+    "adapters/store_cache.py CachedKeys._spellings": Measured("spellings", "ENTRIES_MAX * SPELLINGS_PER_KEY", KEY_NAME),
+    "adapters/store_cache.py CachedKeys._grants": Measured("grants", "GRANTS_MAX", ARN),
     "adapters/store_sql/live_connections.py LiveConnections._busy": Ours("connections to the database, which have a bound"),
     "adapters/store_sql/live_connections.py LiveConnections._idle": Ours("connections to the database, which have a bound"),
     "adapters/waiting_accounts.py WaitingAccounts._queues": Ours("accounts of principals; what waits has a bound"),
@@ -67,15 +75,15 @@ CACHES: dict[str, Ours | Bounded | Beside] = {
     "authorization/aws_policy/convert.py _Work.labels": Ours("one policy, whose size is bounded"),
     "authorization/entities.py Surroundings.org_units": Ours("the settings"),
     "authorization/entities.py Surroundings.region_labels": Ours("the settings"),
-    "authorization/live_policies.py LivePolicies.bases": Bounded("BASES_MAX", ARN),
-    "authorization/live_policies.py LivePolicies.decisions": Bounded("DECISIONS_MAX", ARN),
-    "authorization/live_policies.py LivePolicies.narrowed": Bounded("NARROWED_MAX", ARN),
-    "authorization/live_policies.py LivePolicies.read": Bounded("READ_MAX", ARN),
-    "authorization/live_policies.py LivePolicies.slices": Bounded("SLICES_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.bases": Measured("entities", "BASES_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.decisions": Measured("decisions", "DECISIONS_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.narrowed": Measured("narrowed", "NARROWED_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.read": Measured("policies", "READ_MAX", ARN),
+    "authorization/live_policies.py LivePolicies.members": Measured("members", "SLICES_MAX", ARN),
     "authorization/schema_model.py SchemaModel.actions": CONTRACT,
     "authorization/schema_model.py SchemaModel.ancestors": CONTRACT,
-    "authorization/slices.py SliceCompiler._compiled": Bounded("COMPILED_MAX", ARN),
-    "authorization/slices.py SliceCompiler._schemas": Bounded("COMPILED_MAX", ARN),
+    "authorization/slices.py SliceCompiler._compiled": Measured("slices", "COMPILED_MAX", ARN),
+    "authorization/slices.py SliceCompiler._schemas": Measured("schemas", "COMPILED_MAX", ARN),
     "catalog.py _enum_numbers": CONTRACT,
     "catalog.py _enum_values": CONTRACT,
     "catalog.py rpcs": CONTRACT,
@@ -83,6 +91,9 @@ CACHES: dict[str, Ours | Bounded | Beside] = {
     "domain/addresses.py _network": Bounded("4096", 45),
     "domain/addresses.py _plain": Bounded("4096", 45),
     "domain/audit_record.py _second": Ours("seconds of our clock"),
+    "domain/bounded_cache.py BoundedCache._kept": Ours("each `Measured` row"),
+    "domain/bounded_cache.py BoundedCache._owned": Beside("adapters/store_cache.py CachedKeys._keys"),
+    "domain/bounded_cache.py Caches._all": Ours("caches of the process"),
     "domain/call.py Call.absent": CALL,
     "domain/call.py Call.aliases": CALL,
     "domain/call.py Call.audit_data": CALL,
@@ -92,14 +103,12 @@ CACHES: dict[str, Ours | Bounded | Beside] = {
     "domain/call.py Call.grants": CALL,
     "domain/call.py Call.keys": CALL,
     "domain/grant.py Grant.constraint": Ours("one grant, whose constraints the contract bounds"),
-    "engine/asymmetric.py AsymmetricCommands._parsed": Bounded("PARSED_MAX", 256),
-    "engine/asymmetric.py AsymmetricCommands._parsed_of": Beside("engine/asymmetric.py AsymmetricCommands._parsed"),
-    "engine/commands.py SymmetricCommands._loaded": Bounded("LOADED_MAX", 256),
-    "engine/commands.py SymmetricCommands._loaded_of": Beside("engine/commands.py SymmetricCommands._loaded"),
+    "engine/asymmetric.py AsymmetricCommands._parsed": Measured("private keys", "PARSED_MAX", 256),
+    "engine/commands.py SymmetricCommands._loaded": Measured("material", "LOADED_MAX", 256),
     "engine/keyring.py Keyring._keks": Ours("keys of the keyring"),
     "pipeline/audit_shipping.py AuditShipping._under_way": Ours("calls that are answered now"),
     "pipeline/audit_shipping.py AuditShipping._unreadable": Bounded("UNREADABLE_MAX", 64, "the id of an event that we made"),
-    "pipeline/audit.py Parts._kept": Bounded("PARTS_MAX", 64, "identities of values, which are numbers"),
+    "pipeline/audit.py Parts._kept": Measured("audit parts", "PARTS_MAX", 64),
     "pipeline/audit_parameters.py _readers": CONTRACT,
     "pipeline/builder.py Builder._under_way": Ours("what is built now; the queue has a bound"),
     "pipeline/constraints.py checks_of": CONTRACT,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.architecture.caches import CACHES, KEY_NAME, Beside, Bounded
+from tests.architecture.caches import CACHES, KEY_NAME, Beside, Bounded, Measured
 
 from meridian.authentication import aws_signature
 from meridian.authentication.certificate_check import CertificateCheck
@@ -26,7 +26,7 @@ from meridian.transport.grpc_evidence import peer_address
 SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
 COMMANDS = ("audit/", "cli/", "client/", "policy_kit/")
 """Rooms of commands and of clients: a process there is one operator's, and ends."""
-COLLECTIONS = {"OrderedDict", "defaultdict", "Counter", "WeakKeyDictionary", "WeakValueDictionary", "dict", "set"}
+COLLECTIONS = {"OrderedDict", "defaultdict", "Counter", "WeakKeyDictionary", "WeakValueDictionary", "dict", "set", "BoundedCache"}
 MORE = 100
 LONG = 100_000
 
@@ -104,9 +104,41 @@ def test_the_bound_is_in_the_code(place: str) -> None:
     assert any(counts(each, name.rpartition(".")[2], kind.entries) for text in texts for each in ast.walk(ast.parse(text)))
 
 
+@pytest.mark.parametrize("place", [place for place, node in caches().items() if "BoundedCache(" in ast.unparse(node)])
+def test_a_cache_that_is_measured_has_the_bound_and_the_metric_of_the_table(place: str) -> None:
+    kind, node = CACHES[place], caches()[place]
+    assert isinstance(kind, Measured)
+    assert isinstance(node, ast.AnnAssign)
+    assert isinstance(node.value, ast.Call)
+    given = {each.arg: ast.unparse(each.value) for each in node.value.keywords}
+    assert (ast.literal_eval(node.value.args[1]), given["most"]) == (kind.metric, kind.entries)
+
+
+def test_what_is_kept_about_keys_and_policies_is_measured() -> None:
+    """Keys by their versions, and whatever is as large as a policy."""
+    heavy = {
+        "Key", "KeyMaterial", "Loaded", "Parsed", "Grant", "Policy", "PolicyDecision", "PolicyHandle", "EntityHandle", "SchemaHandle",
+        "CompiledSlice",
+    }  # fmt: skip
+    unmeasured = {place for place, kind in CACHES.items() if isinstance(kind, Bounded | Beside)}
+    for place in sorted(unmeasured):
+        node = caches()[place]
+        if isinstance(node, ast.AnnAssign):
+            words = {each.id for each in ast.walk(node.annotation) if isinstance(each, ast.Name)}
+            assert not words & heavy, place
+
+
+def test_each_measured_cache_has_a_metric_of_its_own() -> None:
+    metrics = [kind.metric for kind in CACHES.values() if isinstance(kind, Measured)]
+    assert len(metrics) == len(set(metrics))
+    assert {place for place, kind in CACHES.items() if isinstance(kind, Measured)} == {
+        place for place, node in caches().items() if "BoundedCache(" in ast.unparse(node)
+    }
+
+
 def test_what_goes_with_another_names_one_that_is_bounded() -> None:
     for kind in CACHES.values():
-        assert not isinstance(kind, Beside) or isinstance(CACHES[kind.other], Bounded)
+        assert not isinstance(kind, Beside) or isinstance(CACHES[kind.other], Bounded | Measured)
 
 
 def test_references_to_keys_have_the_length_that_the_table_says() -> None:

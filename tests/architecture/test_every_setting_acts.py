@@ -90,6 +90,7 @@ SETTINGS: dict[str, str] = {
     "limits.key_stores_per_account": DECLARED,
     "limits.usage_seconds": ACT + "test_the_last_use_is_written_as_often_as_usage_seconds_says",
     "limits.policy_look_seconds": ACT + "test_policies_are_looked_at_as_often_as_policy_look_seconds_says",
+    "limits.cache_bytes": "scenario/test_memory_is_bounded.py::test_caches_stay_under_the_bound_of_the_settings_and_each_is_told",
     "limits.key_policy_bytes": LIMIT,
     "limits.request_bytes": LIMIT,
     "limits.deadline_seconds_default": ACT + "test_a_deadline_of_nothing_refuses_those_who_name_none",

@@ -28,10 +28,10 @@ DECISIONS_MAX: Final = 50_000
 
 Name = tuple[Any, ...]
 
-PRINCIPAL_BYTES: Final = 1_400
-PRINCIPAL_TEXT_BYTES: Final = 180
+PRINCIPAL_BYTES: Final = 800
+PRINCIPAL_TEXT_BYTES: Final = 120
 """Of a caller for each of his groups and twice for each of his tags; decisions are too many for measuring him each time."""
-DECISION_BYTES: Final = 700
+DECISION_BYTES: Final = 500
 
 
 class LivePolicies:
