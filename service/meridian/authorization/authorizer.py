@@ -248,16 +248,8 @@ class Authorizer:
             known = live.read.get(name)
             if known is None:
                 known = made
-                self._take_policies(live, resource, name, made)
+                live.take_policies(resource, name, made)
         return known
-
-    @staticmethod
-    def _take_policies(live: LivePolicies, resource: Resource, name: tuple[Any, ...], made: tuple[Policy, ...]) -> None:
-        """What was read or compiled of the key's policies before is of no use: they are others now, if only by identity."""
-        for owner in policy_owners(resource):
-            live.read.forget(owner)
-            live.compiler.forget(owner)
-        live.read.keep(name, made, policy_owners(resource))
 
     def _question(
         self, side: str, principal: Principal, action: str, resource: Resource, own: tuple[Policy, ...], facts: Facts

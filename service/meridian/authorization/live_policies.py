@@ -52,6 +52,13 @@ class LivePolicies:
             caches, "decisions", most=DECISIONS_MAX, weigh=_decision_bytes, left=nobody
         )
 
+    def take_policies(self, resource: Resource, name: Name, made: tuple[Policy, ...]) -> None:
+        """Keep a key's policies. What was read or compiled of them before is of no use: they are others now, if only by identity."""
+        for owner in policy_owners(resource):
+            self.read.forget(owner)
+            self.compiler.forget(owner)
+        self.read.keep(name, made, policy_owners(resource))
+
     def retire(self) -> list[dict[Any, Any]]:
         """Keep nothing any more: what was kept, to be freed piece by piece."""
         caches: list[BoundedCache[Any, Any]] = [

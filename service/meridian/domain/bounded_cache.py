@@ -107,7 +107,7 @@ class BoundedCache(Generic[N, V]):
 
     def keep(self, name: N, value: V, owners: Iterable[Owner]) -> None:
         """Have a value in memory from now on; of one that is too large for all the memory nothing is kept."""
-        entry = _Entry(value, ENTRY_BYTES + self._weigh(name, value), tuple(owners))
+        entry = _Entry(value, ENTRY_BYTES + self._weigh(name, value), tuple(dict.fromkeys(owners)))
         with self._caches.lock:
             if not self._is_counted:
                 return

@@ -66,6 +66,15 @@ def test_what_is_asked_for_stays_and_what_is_not_leaves_first() -> None:
     assert cache.get("40") is None
 
 
+def test_what_belongs_to_one_key_twice_leaves_once() -> None:
+    """A re-encryption within one key has it as source and as destination."""
+    caches = Caches(10**9)
+    cache = made(caches, "a")
+    cache.keep("n", "v", (ONE, ONE))
+    caches.forget(ONE)
+    assert (len(cache), caches.bytes, cache.owners) == (0, 0, [])
+
+
 def test_a_name_that_is_kept_again_is_counted_once() -> None:
     caches = Caches(10**9)
     cache = made(caches, "a")
