@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
+.PHONY: kills test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ fuzz: $(STAMP)  ## every parser of foreign bytes, SECONDS (60) each, guided by c
 
 adversary: $(STAMP)  ## hostile callers, hostile Regions, floods, forged logs, on real processes
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/adversary tests/fuzz
+
+kills: $(STAMP)  ## kill Regions KILLS (200) times under load; what was acknowledged, lost, without a story
+	$(BIN)/python scripts/kills.py $(or $(KILLS),200)
 
 faults: $(STAMP)  ## poisoned rows, databases that hang or start again
 	$(BIN)/pytest -q tests/faults
