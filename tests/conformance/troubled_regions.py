@@ -125,7 +125,8 @@ class Regions:
             each.unlink()
         for each in backup.glob("region.sqlite3*"):
             shutil.copy(each, folder / each.name)
-        command = [sys.executable, "-m", "meridian", "region", "restored", "--config", str(deployment.place(HOME).settings)]
+        command = [sys.executable, "-m", "meridian", "region", "restored", "--accept-loss", "--config"]
+        command.append(str(deployment.place(HOME).settings))
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         deployment.start(HOME)
         return self._things(deployment), blob

@@ -152,7 +152,7 @@ def test_a_broken_principals_file_keeps_the_old_one_and_is_told(region: Deployme
     path = region.root / "principals.toml"
     with region.client() as alice:
         write_private(path, broken.encode())
-        region.wait_until(lambda: reloads(region, "principals", "refused") == 1)
+        region.wait_until(lambda: reloads(region, "principals", "refused") >= 1)
         assert region.metrics(HOME)['meridian_identity_files_refused{files="principals"}'] == 1
         assert not is_refused(alice)
         assert not aws_refused(kms(region))
@@ -188,7 +188,7 @@ def test_a_key_of_another_certificate_keeps_the_old_pair(region: Deployment) -> 
     now = datetime.now(UTC)
     other, ended = new_leaf(authority(region), "other", now), new_leaf(authority(region), "ended", now - timedelta(days=9))
     write_private(place.folder / "server.key", other.private_key)
-    region.wait_until(lambda: reloads(region, "grpc.tls", "refused") == 1)
+    region.wait_until(lambda: reloads(region, "grpc.tls", "refused") >= 1)
     assert fingerprint(place.grpc_port, region) == before
     write_pair(place.folder / "server", ended)
     region.wait_until(lambda: "is not valid now" in (place.folder / "log").read_text())
@@ -224,7 +224,7 @@ def test_denied_spiffe_ids_are_refused_whoever_signed_them(own_regions: Deployme
     with own_regions.client() as alice, own_regions.client(HOME, "app") as app:
         key_id = alice.create_key(multi_region=True).key_metadata.key_id
         write_private(denied, b"spiffe://dev.meridian.internal/111122223333/app\nno id\n")
-        own_regions.wait_until(lambda: reloads(own_regions, "denied_spiffe_ids", "refused") == 1)
+        own_regions.wait_until(lambda: reloads(own_regions, "denied_spiffe_ids", "refused") >= 1)
         assert not is_refused(app), "a broken list changes nothing"
         write_private(denied, b"spiffe://dev.meridian.internal/111122223333/app  # stolen\n")
         seconds_until(lambda: is_refused(app))

@@ -71,7 +71,7 @@ def test_what_no_listener_serves_is_refused_with_what_it_serves(method: str) -> 
     async def walk(call: Call) -> Any:
         raise AssertionError(call)
 
-    admin = AdminApp(MetricsText(CollectorRegistry(), Stub()), list)  # type: ignore[arg-type]
+    admin = AdminApp(MetricsText(CollectorRegistry(), Stub()), list, list)  # type: ignore[arg-type]
     for application, path, allowed in ((wire(Stub(), walk), "/", "POST"), (admin, "/livez", "GET, HEAD"), (admin, "/else", "GET, HEAD")):
         answering = application.begin(RequestHead(method, path, (), {}, "127.0.0.1", 0)).answer(b"", list)  # type: ignore[arg-type]
         answer = asyncio.run(answering)  # type: ignore[arg-type]
