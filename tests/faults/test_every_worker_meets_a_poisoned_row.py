@@ -153,7 +153,7 @@ def reservations(crowd: Crowd) -> None:
     crowd.change(AWAY, "update key_sets set refused_serials = '{' where key_id = ?", poisoned)
     # The Region that they name has prepared none of them: it is asked about each, and says so; the place stays, and is asked about later.
     unasked = "select key_id from key_sets where status = 'reserved' and reserved_at = 0"
-    crowd.regions.wait_until(lambda: crowd.read(AWAY, unasked) == [(poisoned,)], seconds=60)
+    crowd.regions.wait_until(lambda: crowd.read(AWAY, unasked) == [(poisoned,)], seconds=150)
     assert crowd.set_aside(AWAY, "reservations") == 1
     assert crowd.job_is_well(AWAY, "reservations")
     crowd.change(AWAY, "delete from key_sets where key_id like '%aaa'")

@@ -129,12 +129,12 @@ def wait_settled(regions: Deployment, seconds: float = 20) -> None:
     """Until no Region has anything left to tell another."""
     import asyncio
 
-    from meridian.cli.outbox import _entries
+    from meridian.bootstrap.commands import read_outbox
     from meridian.settings import load_settings
 
     until = time.monotonic() + seconds
     while True:
-        left = [e for r in (HOME, AWAY) for e in asyncio.run(_entries(load_settings(regions.place(r).settings).database))]
+        left = [e for r in (HOME, AWAY) for e in asyncio.run(read_outbox(load_settings(regions.place(r).settings)))]
         if not left:
             return
         assert time.monotonic() < until, left
