@@ -297,8 +297,10 @@ class Pairs(Sets):
 
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(900)]
+HISTORIES = os.environ.get("MERIDIAN_HISTORIES", "")
 limited = settings(
-    max_examples=int(os.environ.get("MERIDIAN_HISTORIES", "10")),
+    max_examples=int(HISTORIES or "10"),
+    derandomize=not HISTORIES,  # the same ten for every change; a search for new ones says how many
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -329,6 +329,20 @@ def test_material_is_for_members_that_count() -> None:
         assert caught.value.rule is Rule.MEMBERS
 
 
+def test_a_detached_member_whose_lead_is_to_be_taken_gets_what_was_made_without_it() -> None:
+    detached = row_of(A, FIRST.with_member(Member(B, f"s-{B}", MemberStatus.OFF)))
+    authority.require_reader_of_material(replace(detached, rejoin=B), B)
+    stranger = "ca-central-1"
+    for row, sender in (
+        (replace(detached, rejoin=C), B),
+        (replace(detached, rejoin=B, lost=frozenset({B})), B),
+        (replace(detached, rejoin=B, status=RowStatus.GONE), B),
+        (replace(detached, rejoin=stranger), stranger),
+    ):
+        with pytest.raises(NotBelieved):
+            authority.require_reader_of_material(row, sender)
+
+
 def test_questions_are_for_members_detached_ones_too_and_for_the_region_that_prepared_the_place() -> None:
     off = FIRST.with_member(Member(B, f"s-{B}", MemberStatus.OFF))
     assert authority.may_ask_of_set(row_of(A, off), B)

@@ -56,10 +56,12 @@ def has_place(row: SetRow | None, sender: str, serial: str) -> bool:
 
 
 def require_reader_of_material(row: SetRow | None, sender: str) -> None:
-    """A7: material is sealed for a Region only if a live row lists it as one that counts. Raises: NotBelieved."""
+    """A7: material is sealed for a Region only if a live row lists it as one that counts, or as one whose lead the operator of this
+    Region has said to take: detached here, it takes this one back, and asks for what was made without it. Raises: NotBelieved."""
     member = row.view.find_member(sender) if row is not None and row.view is not None else None
     is_readable = row is not None and row.status is RowStatus.LIVE and sender not in row.lost
-    if member is None or member.status is MemberStatus.OFF or not is_readable:
+    is_followed = row is not None and row.rejoin == sender
+    if member is None or (member.status is MemberStatus.OFF and not is_followed) or not is_readable:
         raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
 
 
