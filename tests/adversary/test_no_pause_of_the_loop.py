@@ -59,12 +59,7 @@ def quiet(region: Deployment, stage: Stage) -> float:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", HEAVY)
-def test_the_loop_goes_on_while_it_is_driven(
-    request: pytest.FixtureRequest, region: Deployment, stage: Stage, quiet: float, name: str
-) -> None:
-    if name.startswith("first use"):
-        reason = "weighing what the first use of a large set keeps holds the loop for 12 to 25 ms: not mended yet"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
+def test_the_loop_goes_on_while_it_is_driven(region: Deployment, stage: Stage, quiet: float, name: str) -> None:
     operation, longest = HEAVY[name], []
     for _ in range(TIMES):
         prepared = operation.prepare(stage)

@@ -17,10 +17,13 @@ from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DE
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
+from meridian.domain.weights import deep_bytes
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
 
 POLICIES_MAX: Final = 200
 FAULT_CHARACTERS_MAX: Final = 1_024
+POLICY_BYTES: Final = 500
+"""Of a policy beside its syntax tree: the value itself, its id, reason and place."""
 """Of what the validator says, which may quote the whole policy."""
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 
@@ -80,11 +83,13 @@ class KeyPolicyReader:
         kind, name = resource_uid(key)
         scope = {"op": "==", "entity": {"type": kind, "id": name}}
         notes = est.get("annotations", {})
+        own = {**est, "resource": scope}
         return Policy(
             f"key/{key.key_id}/{notes.get('id') or number}",
             KEY,
-            {**est, "resource": scope},
+            own,
             key.account,
+            weight=POLICY_BYTES + deep_bytes(own),  # here, beside the event loop: a large policy has thousands of parts
             reason=notes.get("reason") or "",
             place=f"key policy of {key.key_id}, number {number}",
         )

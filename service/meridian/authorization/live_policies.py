@@ -9,7 +9,7 @@ from weakref import ReferenceType
 
 from meridian.authorization.entities import Resource
 from meridian.authorization.evaluator import EntityHandle, Uid
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, uid
+from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, uid
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.slices import CompiledSlice, SliceCompiler
 from meridian.domain.bounded_cache import BoundedCache, Caches, Owner, key_owner, nobody
@@ -40,7 +40,9 @@ class LivePolicies:
     def __init__(self, source: PolicySource, compiler: SliceCompiler, caches: Caches) -> None:
         self.source = source
         self.compiler = compiler
-        self.read: BoundedCache[Name, tuple[Policy, ...]] = BoundedCache(caches, "policies", most=READ_MAX, weigh=deep_bytes, left=nobody)
+        self.read: BoundedCache[Name, tuple[Policy, ...]] = BoundedCache(
+            caches, "policies", most=READ_MAX, weigh=_members_bytes, left=nobody
+        )
         self.members: BoundedCache[Name, tuple[Policy, ...]] = BoundedCache(
             caches, "members", most=SLICES_MAX, weigh=_members_bytes, left=nobody
         )
@@ -79,7 +81,7 @@ def policy_owners(resource: Resource) -> tuple[Owner, ...]:
 
 def _members_bytes(name: Name, members: tuple[Policy, ...]) -> int:
     """Without the policies of the files, which all share."""
-    return deep_bytes(name, [policy for policy in members if policy.layer == KEY]) + getsizeof(members)
+    return deep_bytes(name) + sum(policy.weight for policy in members) + getsizeof(members)
 
 
 def _principal_bytes(principal: Principal) -> int:

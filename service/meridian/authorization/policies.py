@@ -27,6 +27,8 @@ class Policy:
     """Why it permits or forbids, in its author's words; empty where a key policy gives none."""
     place: str = ""
     """File and line, or the number within a key policy."""
+    weight: int = 0
+    """About how many bytes of memory it takes, where that is counted: of a key's own policies. Those of the files all share."""
 
     @property
     def is_permit(self) -> bool:

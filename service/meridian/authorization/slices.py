@@ -13,7 +13,7 @@ from itertools import count
 from typing import Final
 
 from meridian.authorization.evaluator import PolicyHandle, SchemaHandle
-from meridian.authorization.policies import KEY, Policy
+from meridian.authorization.policies import Policy
 from meridian.authorization.read_set import as_record, read_set, record_tags
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.bounded_cache import BoundedCache, Caches, Owner, nobody
@@ -122,6 +122,5 @@ class SliceCompiler:
 
 def _slice_bytes(name: SliceName, made: CompiledSlice) -> int:
     """Without the schema, which is counted where it is kept, and the policies of the files, which all share."""
-    own = [policy for policy in made.members if policy.layer == KEY]
-    held = deep_bytes(made.policies, made.attributes, made.request_attributes, made.tags, *own)
-    return SLICE_BYTES + held + REFERENCE_BYTES * len(made.members)
+    held = deep_bytes(made.policies, made.attributes, made.request_attributes, made.tags)
+    return SLICE_BYTES + held + sum(policy.weight for policy in made.members) + REFERENCE_BYTES * len(made.members)
