@@ -8,6 +8,7 @@ INVARIANT: after each `keep`, the bytes of all caches are at most the bound of t
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from threading import RLock
 from typing import Any, Final, Generic, TypeVar
@@ -87,7 +88,8 @@ class BoundedCache(Generic[N, V]):
 
     def __init__(self, caches: Caches, name: str, *, most: int, weigh: Callable[[N, V], int], left: Callable[[N], None]) -> None:
         self._caches, self._most, self._weigh, self._left = caches, most, weigh, left
-        self._kept: dict[N, _Entry] = {}
+        # Ordered, not a plain dict: there the first entry is searched for among all that left before it.
+        self._kept: OrderedDict[N, _Entry] = OrderedDict()
         self._owned: dict[Owner, set[N]] = {}
         self._is_counted = True
         self.bytes = 0
@@ -145,7 +147,7 @@ class BoundedCache(Generic[N, V]):
             if not entry.is_used:
                 break
             entry.is_used = False
-            self._kept[name] = self._kept.pop(name)
+            self._kept.move_to_end(name)
         self._drop(next(iter(self._kept)))
 
     def retire(self) -> tuple[dict[Any, Any], ...]:
@@ -154,7 +156,7 @@ class BoundedCache(Generic[N, V]):
             self._caches.remove(self)
             self._is_counted, self.bytes = False, 0
             kept: tuple[dict[Any, Any], ...] = (self._kept, self._owned)
-            self._kept, self._owned = {}, {}
+            self._kept, self._owned = OrderedDict(), {}
         return kept
 
     def _drop(self, name: N) -> None:

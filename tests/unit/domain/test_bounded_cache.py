@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable
 
 import pytest
@@ -108,3 +109,21 @@ def test_two_caches_of_one_name_would_hide_each_other_and_are_refused() -> None:
     made(caches, "a")
     with pytest.raises(ValueError, match="two caches"):
         made(caches, "a")
+
+
+def seconds_of_keeping(most: int, count: int) -> float:
+    """Of so many new entries in a cache that is full, each asked for once."""
+    cache = BoundedCache[int, int](Caches(1 << 30), "x", most=most, weigh=lambda _name, _value: 1, left=nobody)
+    for number in range(most):
+        cache.keep(number, number, ())
+        cache.get(number)
+    began = time.perf_counter()
+    for number in range(most, most + count):
+        cache.keep(number, number, ())
+        cache.get(number)
+    return time.perf_counter() - began
+
+
+def test_an_entry_leaves_a_large_cache_as_fast_as_a_small_one() -> None:
+    """Where the first entry is searched for it takes thirty times as long. A busy machine may spoil some of the attempts."""
+    assert min(seconds_of_keeping(40_000, 4_000) / seconds_of_keeping(400, 4_000) for _ in range(4)) < 5
