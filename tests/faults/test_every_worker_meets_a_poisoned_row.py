@@ -207,11 +207,12 @@ def key_schedule(crowd: Crowd) -> None:
 
 
 def rewrap(crowd: Crowd) -> None:
-    """A material beside sound ones of its key, one alone, a secret that cannot even be read, and a retired key-encryption key."""
+    """An older material beside the current one of its key, whose encryption goes on, and a retired key-encryption key."""
     spoilt = "sealed_bytes = cast(substr(sealed_bytes, 1, 40) || zeroblob(40) as blob)"
     several = crowd.read(HOME, "select key_id from materials group by key_id having count(*) > 1 limit 1")[0][0]
-    first = "row_version = 1 and material_id = (select min(material_id) from materials where key_id = ?)"
-    crowd.change(HOME, f"update materials set {spoilt} where key_id = ? and {first}", several, several)
+    older = "row_version = 1 and material_id <> (select current_material_id from keys where key_id = ?) limit 1"
+    row = f"rowid = (select rowid from materials where key_id = ? and {older})"
+    crowd.change(HOME, f"update materials set {spoilt} where {row}", several, several)
     crowd.regions.stop(HOME)  # what it has in memory would mend the row
     crowd.regions.start(HOME)
     _turn(crowd, "rotate-kek")
