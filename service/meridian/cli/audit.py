@@ -12,11 +12,11 @@ import click
 
 from meridian.audit.against_database import verify_against
 from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
-from meridian.audit.keys import AuditKeys, AuditKeysError
+from meridian.audit.keys import KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directories, verify_file
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.serve import settings_or_exit
-from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
+from meridian.cli.short_files import read_up_to
 from meridian.cli.tables import print_table
 
 
@@ -90,7 +90,7 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
 
 def _keys(path: Path) -> AuditKeys:
     try:
-        return AuditKeys.from_json(read_up_to(path, PEM_BYTES_MAX))
+        return AuditKeys.from_json(read_up_to(path, KEYS_FILE_BYTES_MAX))
     except OSError as fault:
         click.echo(f"--keys: {path}: {fault.strerror}", err=True)
     except AuditKeysError as fault:
