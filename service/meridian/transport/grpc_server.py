@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection
 
 from meridian.catalog import Rpc
 from meridian.domain.limits import Limits
+from meridian.keepalive import PING_MS_MIN
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
@@ -49,6 +50,7 @@ def connection_options(connections: int) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_MS_MIN),
         ("grpc.so_reuseport", 0),
     ]
 
