@@ -51,13 +51,22 @@ def segments_in(directory: Path, pattern: str) -> list[Path]:
 
 def open_segment(path: Path) -> AbstractContextManager[BinaryIO]:
     """A segment's plain bytes, also where it was compressed since it was listed. Raises: OSError."""
+    return _open(path, io.DEFAULT_BUFFER_SIZE)
+
+
+def open_to_follow(path: Path) -> BinaryIO:
+    """The same of a segment that may still grow, or be cut back to what is durable: of it nothing is read before it is asked for."""
+    return _open(path, 0)
+
+
+def _open(path: Path, buffered_bytes: int) -> BinaryIO:
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=buffered_bytes)
     except FileNotFoundError:
         if is_compressed(path):
             raise
         path = compressed_path(path)
-        file = path.open("rb")
+        file = path.open("rb", buffering=buffered_bytes)
     if not is_compressed(path):
         return file
     reader = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX).stream_reader(file, closefd=True)
