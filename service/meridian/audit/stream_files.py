@@ -122,7 +122,7 @@ def cut_torn_tail(directory: Path) -> Tail | None:
     digest speaks of stays. Of each stream only the first and the last segment are looked at.
     """
     _remove_unfinished(directory)
-    signed, runs, heads, torn = {_stem(path) for path in digests_in(directory)}, _runs(directory), {}, 0
+    signed, runs, heads, torn = {stem_of(path) for path in digests_in(directory)}, _runs(directory), {}, 0
     for stem, paths in runs.items():
         if head_of(paths[-1]) is None and _holds_no_line(paths[-1]):
             torn += _cut_to_last_line(paths[-1])
@@ -151,13 +151,18 @@ def _runs(directory: Path) -> dict[str, list[Path]]:
     """The segments that belong together by their names, in their order."""
     found: dict[str, list[Path]] = {}
     for path in segments_in(directory):
-        found.setdefault(_stem(path), []).append(path)
+        found.setdefault(stem_of(path), []).append(path)
     return found
 
 
-def _stem(path: Path) -> str:
+def stem_of(path: Path) -> str:
     """What the names of a stream's files have in common."""
     return plain_name(path).rsplit(".", 1)[0].rsplit("-", 1)[0]
+
+
+def stream_named(stem: str) -> str:
+    """The stream that such a name speaks of."""
+    return stem.split("-", 1)[-1]
 
 
 def number_of(path: Path) -> int:
@@ -205,7 +210,7 @@ def _tail_line(path: Path) -> bytes:
 
 def runs_in(directory: Path) -> dict[str, list[Path]]:
     """By stream, as their names say it, the segments in their order."""
-    return {stem.split("-", 1)[-1]: paths for stem, paths in _runs(directory).items()}
+    return {stream_named(stem): paths for stem, paths in _runs(directory).items()}
 
 
 def last_record(path: Path) -> tuple[Any, str]:
