@@ -101,8 +101,8 @@ async def _serve(settings: Settings) -> int:
 @CONFIG
 def migrate(config: Path) -> None:
     """Bring a Region's database to the schema of this release."""
-    from meridian.adapters.store_sql.migrate import head
+    from meridian.adapters.store_sql.schema import HEAD
     from meridian.bootstrap.commands import migrate as bring_up
 
     run_or_exit(bring_up(settings_or_exit(config)), str(config), SETUP)
-    click.echo(f"schema {head()}")
+    click.echo(f"schema {HEAD}")
