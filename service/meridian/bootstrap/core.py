@@ -176,14 +176,13 @@ def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: Async
 
 
 def _authorizer(settings: Settings, work: Workplaces, caches: Caches) -> Authorizer:
-    text = schema_text()
-    schema = SchemaHandle(text)
+    schema = SchemaHandle(schema_text())
     require_sound_evaluator(schema)
     org_units = {account: row.org_units for account, row in settings.accounts.items()}
     around = Surroundings(org_units=org_units, region_labels=_labels(settings))
     source = load_policies(settings.policies, schema)
     authorizer = Authorizer(
-        schema_text=text, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
+        schema=schema, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
     )
     unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
     if unknown:
