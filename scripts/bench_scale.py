@@ -39,6 +39,9 @@ WARM = 20
 """Keys that are touched before anything is measured."""
 STARTS = 2
 FLAT = 1.1
+SECONDS = 200
+"""From the beginning: no further round begins after that, but two there are in any case."""
+ROUNDS_LEAST = 2
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -132,7 +135,7 @@ class Sized:
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE_BYTES / 1e6
 
 
-def measure(regions: list[Sized]) -> None:
+def measure(regions: list[Sized], ends_at: float) -> None:
     """All of it, in turns."""
     for _ in range(STARTS):
         for region in regions:
@@ -141,7 +144,9 @@ def measure(regions: list[Sized]) -> None:
     for region in regions:
         region.warm()
     calls = min(CALLS, (min(region.keys for region in regions) // 3 - WARM) // ROUNDS)
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
+        if number >= ROUNDS_LEAST and time.perf_counter() > ends_at:
+            break
         for region in regions:
             region.round_of_calls(calls)
             region.round_of_pages()
@@ -161,13 +166,14 @@ def table(regions: list[Sized]) -> Iterator[str]:
 
 def run(sizes: list[int], server: str) -> None:
     regions: list[Sized] = []
+    ends_at = time.perf_counter() + SECONDS
     with tempfile.TemporaryDirectory(prefix="meridian-scale-") as folder:
         try:
             for keys in sizes:
                 began = time.perf_counter()
                 regions.append(Sized(Path(folder) / str(keys), keys, server))
                 print(f"{keys:,} keys made in {time.perf_counter() - began:.0f} s", flush=True)
-            measure(regions)
+            measure(regions, ends_at)
         finally:
             for region in regions:
                 region.stop()
