@@ -31,6 +31,7 @@ from meridian.authorization.policy_files import load_policies
 from meridian.authorization.self_test import require_sound_evaluator
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
+from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming
 from meridian.catalog import served_rpcs
 from meridian.domain.bounded_cache import Caches
@@ -88,7 +89,7 @@ class Core:
         return _labels(self.settings)
 
 
-async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: AsyncExitStack) -> Core:
+async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: AsyncExitStack, done: Done) -> Core:
     """Nothing of it listens. What must be released again is left to the stack. Raises: StartupError, or one of its `FAULTS`."""
     clock, entropy, registry = SystemClock(), OsEntropy(), CollectorRegistry()
     with naming("database"):
@@ -96,15 +97,21 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     store = SqlStore.connect(settings.database)
     stack.push_async_callback(store.close)
     identity = await stored_identity(store, settings)
+    done(Step.SCHEMA)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
     work = _workplaces(settings, events, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
+    done(Step.IDENTITY)
     caches = Caches(settings.limits.cache_bytes)
     with naming("seals"):
         engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events, caches)
+    done(Step.KEYRING)
     with naming("policies"):
-        authorizer = _authorizer(settings, work, caches)
+        schema = _sound_schema()
+        done(Step.SELF_TEST)
+        authorizer = _authorizer(settings, schema, work, caches)
+        done(Step.POLICIES)
     receivers = open_receivers(settings, clock)
     with naming("audit.directory"):
         signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
@@ -131,8 +138,10 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         caches=caches,
     )
     await shipping.resume()
+    done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
+    done(Step.CHANGE_FEED)
     return Core(
         settings=settings,
         clock=clock,
@@ -176,15 +185,19 @@ def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: Async
     return Workplaces(turns, heavy, held)
 
 
-def _authorizer(settings: Settings, work: Workplaces, caches: Caches) -> Authorizer:
-    text = schema_text()
-    schema = SchemaHandle(text)
+def _sound_schema() -> SchemaHandle:
+    """The schema of the policies, with which the evaluator has kept its promises."""
+    schema = SchemaHandle(schema_text())
     require_sound_evaluator(schema)
+    return schema
+
+
+def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, caches: Caches) -> Authorizer:
     org_units = {account: row.org_units for account, row in settings.accounts.items()}
     around = Surroundings(org_units=org_units, region_labels=_labels(settings))
     source = load_policies(settings.policies, schema)
     authorizer = Authorizer(
-        schema_text=text, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
+        schema=schema, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
     )
     unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
     if unknown:

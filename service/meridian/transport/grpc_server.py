@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import grpc
-from grpc_reflection.v1alpha import reflection
 
 from meridian.catalog import Rpc
 from meridian.domain.limits import Limits
@@ -79,6 +78,8 @@ def make_server(
     )
     server.add_generic_rpc_handlers((KmsHandlers(by_path, walk),))
     if reflected:
+        from grpc_reflection.v1alpha import reflection  # here: a Region without it does not wait for it
+
         names = sorted({path.split("/")[1] for path in by_path})
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     return server
