@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
+from meridian.adapters.key_threads import KeyThreads
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
@@ -56,6 +58,8 @@ class Workplaces:
     turns: ShortTurns
     heavy: HeavyWorkers
     held: SeparateProcesses
+    keys: KeyThreads
+    cores: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +174,11 @@ def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: Async
         answer_seconds=limits.heavy_answer_seconds,
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    stack.callback(heavy.close)
-    stack.callback(held.close)
-    return Workplaces(turns, heavy, held)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    keys = KeyThreads(threads=cores, turns=turns)
+    for each in (heavy, held, keys):
+        stack.callback(each.close)
+    return Workplaces(turns, heavy, held, keys, cores)
 
 
 def _authorizer(settings: Settings, work: Workplaces, caches: Caches) -> Authorizer:
