@@ -14,6 +14,7 @@ from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.catalog import ACCESS, enum_of, enum_values, rpcs, served_rpcs
 from meridian.domain.applicability import CRYPTOGRAPHIC
+from meridian.domain.gates import WORK, WORKING_MAX
 from meridian.domain.key_state import TABLE as STATES
 from meridian.domain.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.pipeline.audit_parameters import TABLE as AUDITED
@@ -34,6 +35,7 @@ def test_a_built_operation_has_its_rows(name: str) -> None:
     rpc = served_rpcs()[name]
     assert name in AUDITED, "which of its fields an audit record shows"
     assert CLASS_OF[name] in RATES, "its rate"
+    assert rpc.work in WORK, "its kind of work"
     if rpc.key_fields:
         assert name in STATES, "what it may do in each key state"
     if rpc.has_dry_run:
@@ -45,6 +47,11 @@ def test_a_built_operation_has_its_rows(name: str) -> None:
 def test_every_operation_on_a_key_has_a_row_of_states() -> None:
     on_keys = {name for name, rpc in served_rpcs().items() if any(r.resource in ("KEY", "ALIAS_TARGET") for r in rpc.requires)}
     assert on_keys <= set(STATES) | {"UpdateAlias"}
+
+
+def test_every_kind_of_work_is_some_operations_and_enters_at_a_gate() -> None:
+    assert {rpc.work for rpc in served_rpcs().values()} == set(WORK)
+    assert {gate for gate, _ in WORK.values()} == set(WORKING_MAX)
 
 
 def test_every_kind_of_key_that_a_request_can_name_has_its_rate() -> None:

@@ -27,7 +27,7 @@ class Throttle:
 
     def __init__(self, clock: Clock, overrides: Mapping[str, float], rpcs: Mapping[str, Rpc]) -> None:
         self._rates = {**RATES, **overrides}
-        self._said = {name: tuple((field, _said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
+        self._said = {name: tuple((field, classes_said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
         self._clock = clock
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
@@ -75,7 +75,8 @@ class Throttle:
         return bucket
 
 
-def _said(rpc: Rpc, field: str) -> Said:
+def classes_said(rpc: Rpc, field: str) -> Said:
+    """The rate class that each value of this request field means."""
     descriptor: Any = rpc.request_class.DESCRIPTOR.fields_by_name[field]
     named = {number: class_said(field, value) for number, value in enum_values(enum_of(descriptor)).items()}
     return {number: kind for number, kind in named.items() if kind}
