@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,8 +84,8 @@ def test_every_declared_error_exists_by_its_name() -> None:
 
 def test_a_hole_in_the_contract_stops_the_start() -> None:
     with pytest.raises(BindingError) as caught:
-        bind(served_rpcs(), {})
-    assert "Encrypt has no operation" in str(caught.value)
+        bind({"Encrypt": replace(rpcs()["Encrypt"], work="UNSPECIFIED")}, {})
+    assert str(caught.value) == "Encrypt declares no kind of work; Encrypt has no operation"
 
 
 def test_only_the_evaluator_imports_the_policy_engine() -> None:
