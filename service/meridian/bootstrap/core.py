@@ -22,6 +22,7 @@ from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engi
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.key_threads import KeyThreads
+from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
@@ -59,6 +60,7 @@ class Workplaces:
     heavy: HeavyWorkers
     held: SeparateProcesses
     keys: KeyThreads
+    pairs: ReadyKeyPairs
     cores: int
 
 
@@ -102,7 +104,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     stack.push_async_callback(store.close)
     identity = await stored_identity(store, settings)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
-    work = _workplaces(settings, events, stack)
+    work = _workplaces(settings, events, registry, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
     caches = Caches(settings.limits.cache_bytes)
@@ -165,7 +167,7 @@ def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
 
 
-def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: AsyncExitStack) -> Workplaces:
+def _workplaces(settings: Settings, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack) -> Workplaces:
     limits, turns = settings.limits, ShortTurns()
     held = SeparateProcesses(
         events,
@@ -176,9 +178,10 @@ def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: Async
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     keys = KeyThreads(threads=cores, turns=turns)
-    for each in (heavy, held, keys):
+    maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
+    for each in (heavy, held, keys, maker):
         stack.callback(each.close)
-    return Workplaces(turns, heavy, held, keys, cores)
+    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), cores)
 
 
 def _authorizer(settings: Settings, work: Workplaces, caches: Caches) -> Authorizer:

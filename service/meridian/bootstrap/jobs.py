@@ -57,6 +57,7 @@ def run_jobs(
     core.registry.register(lag)
     core.supervisor.serve("loop lag", lag.run())
     core.supervisor.serve("wrapping keys", cases.wrapping_keys.refill())
+    core.supervisor.serve("key pairs", core.work.pairs.refill())
     core.supervisor.serve("supervisor", core.supervisor.watch())
     asides = (outbound.outbox.aside, inbound.reservations.aside, cases.schedule.aside, rewrap.aside, inbound.sets_aside)
     core.registry.register(SetAsideMetrics(asides))

@@ -19,7 +19,9 @@ from meridian.domain.applicability import require_plaintext_fits
 from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.key import Key, KeyMaterial
+from meridian.domain.secret import Secret
 from meridian.domain.weights import deep_bytes, key_pair_bytes
+from meridian.engine.box import ACCESS
 from meridian.engine.commands import MaterialName, SymmetricCommands
 from meridian.errors import InvalidCiphertextException, KMSInternalException, ValidationException
 from meridian.ports.clock import Clock
@@ -113,8 +115,9 @@ class AsymmetricCommands:
         key, private = destination.key, self._key_pair(destination.key).private
         return lambda plaintext: Encrypted(_rsa_encrypt(key, private, destination.algorithm, plaintext), "")
 
-    def new_data_key_pair(self, key_pair_spec: str) -> tuple[bytes, bytes]:
-        private = key_pairs.load(key_pair_spec, key_pairs.new_private_key(key_pair_spec))
+    def new_data_key_pair(self, key_pair_spec: str, ready: Secret | None) -> tuple[bytes, bytes]:
+        stored = key_pairs.new_private_key(key_pair_spec) if ready is None else ready.reveal(ACCESS)
+        private = key_pairs.load(key_pair_spec, stored)
         return key_pairs.pkcs8_bytes(private), key_pairs.public_bytes(private)
 
     def _mac_key(self, key: Key, message: bytes) -> bytes:

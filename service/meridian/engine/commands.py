@@ -62,8 +62,9 @@ class SymmetricCommands:
         self.unwraps = 0
         """How many wrapped rows were opened; a warm call opens none."""
 
-    def new_material(self, key: Key) -> KeyMaterial:
-        return self.wrap_material(key, materials.fresh(key.key_spec, self._entropy), key.next_rotation_number)
+    def new_material(self, key: Key, ready: Secret | None) -> KeyMaterial:
+        material = materials.fresh(key.key_spec, self._entropy) if ready is None else ready.reveal(ACCESS)
+        return self.wrap_material(key, material, key.next_rotation_number)
 
     def wrap_material(self, key: Key, material: bytes, rotation_number: int, *, row_version: int = FIRST_ROW_VERSION) -> KeyMaterial:
         """The material as a row of this key, opened again from its wrapping before anybody relies on it."""

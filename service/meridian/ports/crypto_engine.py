@@ -119,8 +119,9 @@ CheckRsa = Callable[[str, bytes], bytes]
 class CryptoEngine(Protocol):
     """Cryptography on keys of this Region."""
 
-    def new_material(self, key: Key) -> KeyMaterial:
-        """Fresh material for a key, wrapped and bound to it; the rotation number is one above the highest the key has, or 0."""
+    def new_material(self, key: Key, ready: Secret | None) -> KeyMaterial:
+        """Fresh material for a key, wrapped and bound to it; the rotation number is one above the highest the key has, or 0. It is a
+        private key that was made before, in its stored form, or, where there is none, made now: RSA takes up to a second."""
         ...
 
     def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes) -> Encrypted:
@@ -190,8 +191,9 @@ class CryptoEngine(Protocol):
         """The plaintext. The work raises: InvalidCiphertextException for every cause."""
         ...
 
-    def new_data_key_pair(self, key_pair_spec: str) -> tuple[bytes, bytes]:
-        """(private key as DER PKCS #8, public key as DER SubjectPublicKeyInfo). RSA takes up to a second: not on the event loop."""
+    def new_data_key_pair(self, key_pair_spec: str, ready: Secret | None) -> tuple[bytes, bytes]:
+        """(private key as DER PKCS #8, public key as DER SubjectPublicKeyInfo), of a private key as for `new_material`. Without one RSA
+        takes up to a second: not on the event loop."""
         ...
 
     def random(self, number_of_bytes: int) -> bytes:
