@@ -3,6 +3,8 @@
 Where calls wait, those of a higher priority go first, accounts in turn, and no account has more than half of the places at work while
 others wait. Where more wait than may, or the first has waited for too long, the newest is refused: of the account with the most waiting
 calls, and of those one of the lowest priority.
+
+Of what the event loop does itself, fewer work at once while it is late: begun sooner they would not be done sooner.
 """
 
 from __future__ import annotations
@@ -17,6 +19,11 @@ PATIENCE_SECONDS: Final = 0.1
 """How long the first may have waited before newcomers are refused."""
 RETRY_SECONDS: Final = 0.5
 """When a refused call may come again."""
+LATE_SECONDS: Final = 0.025
+"""How late the event loop is when it has too much to do."""
+FEWER: Final = 0.7
+MORE: Final = 4
+"""How the room of a class changes with each look at the event loop: by this factor where it is late, else by so many."""
 
 
 class GateName(StrEnum):
@@ -56,6 +63,9 @@ WORKING_MAX: Final[dict[GateName, Callable[[int], int]]] = {
 }
 """How many calls of a class work at once, in a process with so many cores; twice as many may wait."""
 
+WORKING_LEAST: Final = 16
+"""How many work at once however late the event loop is; with so many it is always busy."""
+
 
 class Standing(Enum):
     """What has become of a call at a gate."""
@@ -83,9 +93,10 @@ class Gate:
     def __init__(self, working_max: int) -> None:
         self.working_max = working_max
         self.waiting_max = 2 * working_max
+        self.room = working_max
+        """How many calls work at once now."""
         self.refused = 0
         """How many calls were refused."""
-        self._share = (working_max + 1) // 2
         self._working: Counter[str] = Counter()
         self._count = 0
         self._order: OrderedDict[Place, None] = OrderedDict()
@@ -106,7 +117,7 @@ class Gate:
     def enter(self, account: str, priority: Priority, now: float) -> Place:
         """A place, whose standing says what has become of it."""
         place = Place(account, priority, now)
-        if not self._order and self._count < self.working_max:
+        if not self._order and self._count < self.room:
             self._begin(place)
             return place
         self._order[place] = None
@@ -116,6 +127,12 @@ class Gate:
         if place.standing is Standing.WAITS and self._is_over(now):
             self._refuse(self._newest(self._longest(account)))
         return place
+
+    def pace(self, late: float) -> None:
+        """The event loop was so many seconds late."""
+        wanted = int(self.room * FEWER) if late > LATE_SECONDS else self.room + MORE
+        self.room = min(self.working_max, max(WORKING_LEAST, wanted))
+        self._begin_next()
 
     def leave(self, place: Place) -> None:
         """The call has ended, or its caller waits no more."""
@@ -128,7 +145,7 @@ class Gate:
         self._begin_next()
 
     def _begin_next(self) -> None:
-        while self._count < self.working_max and (place := self._next()) is not None:
+        while self._count < self.room and (place := self._next()) is not None:
             self._drop(place)
             self._begin(place)
             line = self._lines[place.priority]
@@ -136,9 +153,10 @@ class Gate:
                 line.move_to_end(place.account)
 
     def _next(self) -> Place | None:
+        share = (self.room + 1) // 2
         for line in self._lines.values():
             for account, places in line.items():
-                if self._working[account] < self._share or self._waiting[account] == len(self._order):
+                if self._working[account] < share or self._waiting[account] == len(self._order):
                     return places[0]
         return None
 

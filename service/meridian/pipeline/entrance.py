@@ -23,6 +23,7 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 Walk = Callable[[Call], Awaitable[Any]]
 
+LOOK_SECONDS: Final = 0.05
 RSA: Final = "rsa"
 OF_ALGORITHM: Final = "encryption_algorithm"
 
@@ -70,6 +71,15 @@ class Entrance:
         finally:
             gate.leave(place)
 
+    async def watch(self) -> None:
+        """Look how late the event loop is, until cancelled."""
+        while True:
+            began = self._clock.monotonic()
+            await asyncio.sleep(LOOK_SECONDS)
+            late = self._clock.monotonic() - began - LOOK_SECONDS
+            for gate in self._gates.values():
+                gate.pace(late)
+
     def _work_of(self, call: Call) -> tuple[GateName, Priority]:
         name, priority = WORK[call.rpc.work]
         for field, numbers in self._of_rsa[call.rpc.name]:
@@ -100,12 +110,14 @@ class Entrance:
         """The metrics as Prometheus wants them."""
         working = GaugeMetricFamily("meridian_calls_working", "Calls at work, by class.", labels=["class"])
         waiting = GaugeMetricFamily("meridian_calls_waiting", "Calls that wait for a place, by class.", labels=["class"])
+        room = GaugeMetricFamily("meridian_calls_room", "Calls that may work at once now, by class.", labels=["class"])
         shed = CounterMetricFamily("meridian_calls_shed", "Calls refused for want of a place, by class.", labels=["class"])
         for name, gate in self._gates.items():
             working.add_metric([name], gate.working)
             waiting.add_metric([name], gate.waiting)
+            room.add_metric([name], gate.room)
             shed.add_metric([name], gate.refused)
-        yield from (working, waiting, shed)
+        yield from (working, waiting, room, shed)
 
 
 def _of_rsa(rpc: Rpc) -> tuple[tuple[str, frozenset[int]], ...]:

@@ -109,6 +109,9 @@ def test_a_maker_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> N
     async def story(pairs: ReadyKeyPairs, maker: Maker, registry: CollectorRegistry) -> None:
         pairs.take(SPEC)
         await until(lambda: ready(registry)[SPEC] == 1)
+        made = pairs.take(SPEC)
+        assert made is not None
+        assert made.reveal(ACCESS) == b"1"
 
     on_stage(2, story)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meridian.domain.gates import PATIENCE_SECONDS, Gate, Place, Priority, Standing
+from meridian.domain.gates import LATE_SECONDS, PATIENCE_SECONDS, WORKING_LEAST, Gate, Place, Priority, Standing
 
 DECRYPT, ENCRYPT, LIST = Priority.DECRYPT, Priority.ENCRYPT, Priority.LIST
 NOW, LATER = 100.0, 100.0 + 1.01 * PATIENCE_SECONDS
@@ -101,6 +101,35 @@ def test_accounts_take_turns() -> None:
         waiting.remove(next_one)
         served += next_one.account
     assert served == "abc"
+
+
+def test_a_late_loop_leaves_room_for_fewer_and_one_in_time_for_more_again() -> None:
+    gate = Gate(64)
+    entered(gate, "a" * 64)
+    gate.pace(2 * LATE_SECONDS)
+    assert gate.room == 44
+    assert gate.working == 64, "what has begun goes on"
+    for _ in range(20):
+        gate.pace(2 * LATE_SECONDS)
+    assert gate.room == WORKING_LEAST
+    for _ in range(20):
+        gate.pace(0.0)
+    assert gate.room == 64
+
+
+def test_a_late_loop_keeps_calls_waiting_and_room_that_comes_back_is_given_at_once() -> None:
+    gate = Gate(WORKING_LEAST + 4)
+    gate.pace(2 * LATE_SECONDS)
+    places = entered(gate, "a" * (WORKING_LEAST + 1))
+    assert (gate.working, gate.waiting) == (WORKING_LEAST, 1)
+    gate.pace(0.0)
+    assert places[-1].standing is Standing.WORKS
+
+
+def test_a_class_that_has_little_room_keeps_it() -> None:
+    gate = Gate(4)
+    gate.pace(2 * LATE_SECONDS)
+    assert gate.room == 4
 
 
 def test_who_gives_up_leaves_his_place_in_the_queue() -> None:

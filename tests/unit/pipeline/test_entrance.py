@@ -187,6 +187,19 @@ def test_a_call_whose_deadline_passes_while_it_waits_is_not_begun() -> None:
     on_stage(story, {})
 
 
+def test_the_room_of_the_loops_own_work_follows_how_late_it_is() -> None:
+    async def story(stage: Stage) -> None:
+        watching = asyncio.create_task(stage.entrance.watch())
+        async with asyncio.timeout(WAIT_SECONDS):
+            while stage.counted("meridian_calls_room", GateName.SYMMETRIC) == WORKING_MAX[GateName.SYMMETRIC](CORES):
+                stage.clock.seconds += 1.0  # as if the loop had stood still
+                await asyncio.sleep(0.001)
+        watching.cancel()
+        assert stage.counted("meridian_calls_room", GateName.ASYMMETRIC) == ROOM
+
+    on_stage(story, {})
+
+
 def test_a_call_that_fails_leaves_its_place() -> None:
     async def story(stage: Stage) -> None:
         failing = call_of("Sign")
