@@ -105,6 +105,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "domain/gates.py Gate._order": Ours("calls that wait; the newest is refused beyond `waiting_max`"),
     "domain/gates.py Gate._waiting": Ours("accounts of principals, while a call of theirs waits"),
     "domain/gates.py Gate._working": Ours("accounts of principals, while a call of theirs is at work"),
+    "domain/gates.py HeldRefusals._counts": Ours("accounts of principals, for half a second"),
     "domain/grant.py Grant.constraint": Ours("one grant, whose constraints the contract bounds"),
     "engine/asymmetric.py AsymmetricCommands._parsed": Measured("private keys", "PARSED_MAX", 256),
     "engine/commands.py SymmetricCommands._loaded": Measured("material", "LOADED_MAX", 256),

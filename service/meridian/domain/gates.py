@@ -26,6 +26,12 @@ MORE: Final = 4
 """How the room of a class changes with each look at the event loop: by this factor where it is late, else by so many."""
 
 
+PROMPT_MAX: Final = 50
+"""Refusals of one account within `RETRY_SECONDS` that are answered at once."""
+HELD_MAX: Final = 2_000
+"""Refusals that are held back at once, of all accounts."""
+
+
 class GateName(StrEnum):
     """The classes of calls."""
 
@@ -196,6 +202,31 @@ class Gate:
             places.remove(place)
         if not places:
             del line[place.account]
+
+
+class HeldRefusals:
+    """Which refusals are answered late. Who does not heed the advice of a refusal is made to: a refusal costs the transport as much as an
+    answer, and a connection has a bounded number of calls under way."""
+
+    def __init__(self) -> None:
+        self._window = -1
+        self._counts: Counter[str] = Counter()
+        self._held = 0
+
+    def begin(self, account: str, now: float) -> bool:
+        """Another call of the account is refused; whether its answer is held back. Then `end` follows."""
+        window = int(now / RETRY_SECONDS)
+        if window != self._window:
+            self._window = window
+            self._counts.clear()
+        self._counts[account] += 1
+        is_held = self._counts[account] > PROMPT_MAX and self._held < HELD_MAX
+        self._held += is_held
+        return is_held
+
+    def end(self) -> None:
+        """One is held back no more."""
+        self._held -= 1
 
 
 def _end_waiting(place: Place, standing: Standing) -> None:

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from meridian.catalog import Rpc
 from meridian.domain.call import Call
-from meridian.domain.gates import RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, Place, Priority, Standing
+from meridian.domain.gates import RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, HeldRefusals, Place, Priority, Standing
 from meridian.errors import DependencyTimeoutException, KmsError, ThrottlingException
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle, classes_said
@@ -48,6 +48,7 @@ class Entrance:
         self._walk = walk
         self._gates = {name: Gate(most(cores)) for name, most in WORKING_MAX.items()}
         self._of_rsa = {rpc.name: _of_rsa(rpc) for rpc in rpcs.values()}
+        self._held = HeldRefusals()
         self._telemetry = telemetry
         self._events = events
         self._clock = clock
@@ -65,6 +66,7 @@ class Entrance:
                 await self._turn(gate, place)
         except KmsError as refusal:
             self._tell(call, refusal)
+            await self._hold_back(call)
             raise
         try:
             return await self._walk(call)
@@ -105,6 +107,18 @@ class Entrance:
         self._telemetry.finish(call)
         subject = "" if call.principal is None else call.principal.arn
         self._events.report(SecurityEvent.CALLS_SHED, subject=subject, operation=call.rpc.name, code=refusal.code)
+
+    async def _hold_back(self, call: Call) -> None:
+        """Return when a refusal may be answered; at once where the call's time is over."""
+        account = "" if call.principal is None else call.principal.account
+        if not self._held.begin(account, self._clock.monotonic()):
+            return
+        try:
+            await asyncio.sleep(RETRY_SECONDS)
+        except asyncio.CancelledError:
+            pass  # the refusal stands, and nobody may wait for it any more
+        finally:
+            self._held.end()
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as Prometheus wants them."""

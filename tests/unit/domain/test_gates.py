@@ -5,7 +5,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meridian.domain.gates import LATE_SECONDS, PATIENCE_SECONDS, WORKING_LEAST, Gate, Place, Priority, Standing
+from meridian.domain.gates import (
+    HELD_MAX,
+    LATE_SECONDS,
+    PATIENCE_SECONDS,
+    PROMPT_MAX,
+    RETRY_SECONDS,
+    WORKING_LEAST,
+    Gate,
+    HeldRefusals,
+    Place,
+    Priority,
+    Standing,
+)
 
 DECRYPT, ENCRYPT, LIST = Priority.DECRYPT, Priority.ENCRYPT, Priority.LIST
 NOW, LATER = 100.0, 100.0 + 1.01 * PATIENCE_SECONDS
@@ -138,6 +150,22 @@ def test_who_gives_up_leaves_his_place_in_the_queue() -> None:
     gate.leave(gone)
     gate.leave(works)
     assert next_one.standing is Standing.WORKS
+
+
+def test_who_does_not_heed_refusals_gets_them_late_and_nobody_else_does() -> None:
+    held = HeldRefusals()
+    assert [held.begin("a", NOW) for _ in range(PROMPT_MAX)] == [False] * PROMPT_MAX
+    assert held.begin("a", NOW)
+    assert not held.begin("b", NOW)
+    assert not held.begin("a", NOW + RETRY_SECONDS), "it counts anew"
+
+
+def test_no_more_refusals_are_held_back_than_the_bound() -> None:
+    held = HeldRefusals()
+    late = [held.begin("a", NOW) for _ in range(PROMPT_MAX + HELD_MAX + 1)]
+    assert (sum(late), late[-1]) == (HELD_MAX, False)
+    held.end()
+    assert held.begin("a", NOW)
 
 
 ACTS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(Priority), st.floats(0, 0.3), st.booleans(), st.integers(0, 50)))

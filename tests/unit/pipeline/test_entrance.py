@@ -13,7 +13,7 @@ from tests.reported_events import ReportedEvents
 
 from meridian.catalog import served_rpcs
 from meridian.domain.call import Call, Evidence, Principal
-from meridian.domain.gates import PATIENCE_SECONDS, RETRY_SECONDS, WORKING_MAX, GateName
+from meridian.domain.gates import PATIENCE_SECONDS, PROMPT_MAX, RETRY_SECONDS, WORKING_MAX, GateName
 from meridian.errors import DependencyTimeoutException, KMSInternalException, ThrottlingException
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.entrance import Entrance
@@ -183,6 +183,24 @@ def test_a_call_whose_deadline_passes_while_it_waits_is_not_begun() -> None:
         stage.opened.set()
         await asyncio.gather(*working)
         assert len(stage.walked) == ROOM
+
+    on_stage(story, {})
+
+
+def test_a_flood_that_does_not_heed_refusals_gets_them_late_but_for_a_call_whose_time_is_over() -> None:
+    async def story(stage: Stage) -> None:
+        working = await full(stage)
+        prompt = await stage.begin(*[call_of("Sign") for _ in range(PROMPT_MAX)])
+        late, over, other = await stage.begin(call_of("Sign"), call_of("Sign"), call_of("Sign", OTHER))
+        assert [task.done() for task in (*prompt, late, over)] == [True] * PROMPT_MAX + [False, False]
+        over.cancel()
+        for task in (*prompt, over, late):
+            with pytest.raises(ThrottlingException):
+                await task
+        with pytest.raises(ThrottlingException):
+            await other
+        stage.opened.set()
+        await asyncio.gather(*working)
 
     on_stage(story, {})
 
