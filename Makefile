@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: kills test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals overload policy contract scenario conformance migrate-check lock
+.PHONY: kills soak test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -109,6 +109,9 @@ adversary: $(STAMP)  ## hostile callers, hostile Regions, floods, forged logs, o
 
 kills: $(STAMP)  ## kill Regions KILLS (200) times under load; what was acknowledged, lost, without a story
 	$(BIN)/python scripts/kills.py $(or $(KILLS),200)
+
+soak: $(STAMP)  ## MINUTES (60) of steady load with a fault every five; what went wrong, what grew
+	$(BIN)/python scripts/soak.py $(or $(MINUTES),60)
 
 faults: $(STAMP)  ## poisoned rows, databases that hang or start again
 	$(BIN)/pytest -q tests/faults

@@ -63,8 +63,8 @@ class Walks(ast.NodeVisitor):
     def _keep(self, name: str, value: ast.expr) -> None:
         self._values[name] = value
         for keyword in value.keywords if isinstance(value, ast.Call) else ():
-            if keyword.arg == "steps":
-                self.found[name] = self._files(keyword.value)
+            if keyword.arg in ("steps", "before", "deciding", "after"):
+                self.found[name] = [*self.found.get(name, []), *self._files(keyword.value)]
 
     def _files(self, node: ast.expr) -> list[str]:
         match node:

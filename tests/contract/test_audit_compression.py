@@ -16,6 +16,7 @@ from meridian.adapters import audit_compression
 from meridian.adapters.audit_compression import CompressedSegments
 from meridian.adapters.audit_file import SegmentRules
 from meridian.adapters.audit_retention import KeepRules
+from meridian.audit.beyond_heads import changes_beyond
 from meridian.audit.findings import Verdict
 from meridian.audit.segments import DamagedSegmentError, lines_of, open_segment, segments_in
 from meridian.audit.verify import Expected, verify_directory
@@ -86,17 +87,28 @@ def test_a_byte_changed_in_a_compressed_segment_is_tampering(tmp_path: Path, at:
         list(lines_of(path))
 
 
-def test_a_compressed_segment_that_holds_something_else_is_tampering_and_one_cut_short_is_told(tmp_path: Path) -> None:
+def test_a_compressed_segment_that_holds_something_else_is_tampering(tmp_path: Path) -> None:
     keyholder = Keyholder()
     write_log(tmp_path, keyholder)
     path = sorted(tmp_path.glob("*.zst"))[1]
-    whole = path.read_bytes()
     with open_segment(path) as file:
         changed = file.read().replace(b"Encrypt", b"Decrypt", 1)
     path.write_bytes(zstandard.compress(changed))
     assert verify_directory(tmp_path, Expected(keyholder.keys)).verdict is Verdict.TAMPERED
-    path.write_bytes(whole[: len(whole) // 2])
-    assert verify_directory(tmp_path, Expected(keyholder.keys)).verdict is not Verdict.CLEAN
+
+
+@pytest.mark.parametrize("kept", [0, 3, 17, 0.5, 0.9, -50, -5])
+def test_a_compressed_segment_that_is_cut_short_is_damaged_wherever_it_is_read(tmp_path: Path, kept: float) -> None:
+    keyholder = Keyholder()
+    write_log(tmp_path, keyholder)
+    path = sorted(tmp_path.glob("*.zst"))[1]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole)) if 0 < kept < 1 else int(kept)])
+    assert verify_directory(tmp_path, Expected(keyholder.keys)).verdict is Verdict.TAMPERED
+    with pytest.raises(DamagedSegmentError, match=path.name):
+        list(lines_of(path))
+    with pytest.raises(DamagedSegmentError, match=path.name):
+        changes_beyond(tmp_path, {})
 
 
 def test_what_claims_to_be_gigabytes_takes_little_memory(tmp_path: Path) -> None:

@@ -135,6 +135,23 @@ def test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy(region: Depl
         shutil.copy(region.root / "sound", database(region))
 
 
+def test_a_segment_that_cannot_be_decompressed_is_named_and_nothing_is_restored(
+    region: Deployment, backup: tuple[Path, list[bytes]]
+) -> None:
+    before = database(region).read_bytes()
+    log = region.place(HOME).folder / "audit"
+    damaged = log / (max(path.name for path in log.glob("*.jsonl")) + ".later.jsonl.zst")
+    damaged.write_bytes(b"(\xb5/\xfd cut short")
+    try:
+        for command in (("restore", "--from", str(backup[0])), ("region", "restored")):
+            refused = meridian(region, *command, code=SETUP)
+            assert damaged.name in refused
+            assert "move it away" in refused
+    finally:
+        damaged.unlink()
+    assert database(region).read_bytes() == before
+
+
 def test_a_backup_that_is_in_use_as_a_database_counts_as_a_whole_copy_no_more(region: Deployment, backup: tuple[Path, list[bytes]]) -> None:
     shutil.copy(database(region), region.root / "sound")
     try:

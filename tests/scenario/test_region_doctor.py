@@ -90,11 +90,15 @@ def test_what_waits_is_told_where_nobody_serves(region: Deployment) -> None:
     change(region, "update keys set updating_until = 1 where key_id = (select min(key_id) from keys)")
     values = "'set_state', 'eu-west-1', '111122223333', 'mrk-1', 'r', 1, 7, 1, '', null, 'no answer', 1"
     change(region, f"insert into outbox values ({values})")  # noqa: S608 - words of this test
-    change(region, "insert into audit_streams select 999, 'later', replica, 9e15, 5, head_hash, 0, 0 from audit_streams limit 1")
+    # As many before it as a long life has.
+    numbers = "with recursive n(n) as (select 1000 union all select n + 1 from n where n < 3000)"
+    one = "(select * from audit_streams limit 1)"
+    change(region, f"insert into audit_streams {numbers} select n, 'earlier' || n, replica, opened_at, 5, head_hash, 0, 1 from {one}, n")  # noqa: S608
+    change(region, f"insert into audit_streams select 9999, 'later', replica, 9e15, 5, head_hash, 0, 0 from {one}")  # noqa: S608
     found = examine(region, code=OTHER)
     assert {each["what"] for each in found} == {"audit events", "deliveries", "key", "clock", "audit directory"}
     assert [each["why"] for each in found if each["what"] == "deliveries"] == ["waiting since 1970-01-01T00:00:00Z: no answer"]
-    for table in ("audit_events where event_id = 'e'", "outbox", "audit_streams where stream = 'later'"):
+    for table in ("audit_events where event_id = 'e'", "outbox", "audit_streams where number >= 1000"):
         change(region, f"delete from {table}")  # noqa: S608 - words of this test
     change(region, "update keys set updating_until = null")
 

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 import zstandard
 
-from meridian.audit.segments import compressed_path, open_segment
+from meridian.audit.segments import DamagedSegmentError, compressed_path, open_segment
 
 LEVEL: Final = 3
 CHUNK_BYTES: Final = 1 << 18
@@ -74,7 +74,7 @@ class CompressedSegments:
                 return
             except OSError as fault:
                 self._on_fault(fault)
-            except zstandard.ZstdError as fault:
+            except (zstandard.ZstdError, DamagedSegmentError) as fault:
                 self._on_fault(OSError(errno.EIO, f"zstd: {fault}"))
 
     def _unlink(self, paths: Sequence[Path]) -> None:
@@ -103,7 +103,7 @@ class CompressedSegments:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
             compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-            with compressor.stream_writer(target, closefd=False) as writer:
+            with compressor.stream_writer(target, size=path.stat().st_size, closefd=False) as writer:
                 while chunk := source.read(CHUNK_BYTES):
                     self._go_on()
                     writer.write(chunk)

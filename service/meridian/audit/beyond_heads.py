@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from meridian.audit.segments import lines_of
-from meridian.audit.stream_files import Head, head_of, segments_in, streams_of
+from meridian.audit.stream_files import Head, readable_head_of, segments_in, streams_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def changes_beyond(directory: Path, heads: Mapping[str, int]) -> Beyond:
     Raises: OSError, DamagedSegmentError.
     """
     changes, newest = 0, ""
-    found = [head for path in segments_in(directory) if (head := head_of(path)) is not None]
+    found = [head for path in segments_in(directory) if (head := readable_head_of(path)) is not None]
     for stream, segments in streams_of(found).items():
         for record in _records_after(segments, heads.get(stream, -1)):
             changes += 1
@@ -38,13 +38,11 @@ def changes_beyond(directory: Path, heads: Mapping[str, int]) -> Beyond:
     return Beyond(changes, newest)
 
 
-def _records_after(segments: list[Head], head: int) -> list[Mapping[str, Any]]:
-    after: list[Mapping[str, Any]] = []
+def _records_after(segments: list[Head], head: int) -> Iterator[Mapping[str, Any]]:
     for at, segment in enumerate(segments):
         if at + 1 < len(segments) and segments[at + 1].sequence <= head + 1:
             continue  # all of it is known
-        after += [record for line in lines_of(segment.path) if (record := _change_in(line, head)) is not None]
-    return after
+        yield from (record for line in lines_of(segment.path) if (record := _change_in(line, head)) is not None)
 
 
 def _change_in(line: bytes, head: int) -> Mapping[str, Any] | None:

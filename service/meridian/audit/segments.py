@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 import zstandard
 
@@ -19,10 +19,45 @@ COMPRESSED: Final = ".zst"
 LINE_BYTES_MAX: Final = 1 << 20
 WINDOW_BYTES_MAX: Final = 1 << 23
 """What reading a compressed segment takes in memory at most, whoever compressed it."""
+HEAD_BYTES: Final = 18
+"""Of a frame of zstd at most; its magic number, the size of its content and what else is said before it."""
 
 
 class DamagedSegmentError(Exception):
-    """A compressed segment is not as it was compressed."""
+    """A compressed segment is not as it was compressed, or is cut short."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path.name} cannot be decompressed")
+
+
+class _Content(io.RawIOBase):
+    """The plain bytes of a compressed file. The reader of zstd takes the end of a file for the end of its content, wherever it was cut, so
+    the size in its head is compared. Raises: DamagedSegmentError."""
+
+    def __init__(self, path: Path, file: io.BufferedReader) -> None:
+        self._path, self._file = path, file
+        self._reader = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX).stream_reader(file)
+        try:
+            self._left = zstandard.frame_content_size(file.peek(HEAD_BYTES))
+        except zstandard.ZstdError as fault:
+            raise DamagedSegmentError(path) from fault
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            count = self._reader.readinto(buffer)
+        except zstandard.ZstdError as fault:
+            raise DamagedSegmentError(self._path) from fault
+        self._left -= count
+        if count == 0 and self._left != 0:
+            raise DamagedSegmentError(self._path)
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def plain_name(path: Path) -> str:
@@ -50,7 +85,7 @@ def segments_in(directory: Path, pattern: str) -> list[Path]:
 
 
 def open_segment(path: Path) -> AbstractContextManager[BinaryIO]:
-    """A segment's plain bytes, also where it was compressed since it was listed. Raises: OSError."""
+    """A segment's plain bytes, also where it was compressed since it was listed. Raises: OSError, DamagedSegmentError; so does reading."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -60,8 +95,7 @@ def open_segment(path: Path) -> AbstractContextManager[BinaryIO]:
         file = path.open("rb")
     if not is_compressed(path):
         return file
-    reader = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX).stream_reader(file, closefd=True)
-    return io.BufferedReader(cast(io.RawIOBase, reader), LINE_BYTES_MAX)
+    return io.BufferedReader(_Content(path, file), LINE_BYTES_MAX)
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
@@ -70,11 +104,8 @@ def lines_of(path: Path) -> Iterator[bytes]:
     Raises: OSError, DamagedSegmentError.
     """
     with open_segment(path) as file:
-        try:
-            while line := file.readline(LINE_BYTES_MAX):
-                yield line
-        except zstandard.ZstdError as fault:
-            raise DamagedSegmentError("the file cannot be decompressed") from fault
+        while line := file.readline(LINE_BYTES_MAX):
+            yield line
 
 
 def first_line(path: Path) -> bytes:

@@ -80,12 +80,20 @@ def digests_in(directory: Path) -> list[Path]:
 
 
 def head_of(path: Path) -> Head | None:
-    """What the first line of a segment says; None if it is no audit record. Raises: OSError."""
+    """What the first line of a segment says; None if it is no audit record, or cannot be decompressed. Raises: OSError."""
+    try:
+        return readable_head_of(path)
+    except DamagedSegmentError:
+        return None
+
+
+def readable_head_of(path: Path) -> Head | None:
+    """What the first line of a segment says; None if it is no audit record. Raises: OSError, DamagedSegmentError."""
     try:
         line = first_line(path)
         record: Any = orjson.loads(line)
         stream, sequence = record["meridian"]["stream"], record["meridian"]["seq"]
-    except (ValueError, KeyError, TypeError, DamagedSegmentError):
+    except (ValueError, KeyError, TypeError):
         return None
     if not line.endswith(b"\n") or not isinstance(stream, str) or not isinstance(sequence, int):
         return None

@@ -202,6 +202,8 @@ class Authorizer:
         compiled = known[0]() if known is not None else None
         if compiled is None:
             compiled = yield from self._slice(live, name, side, principal, resource, has_grants=has_grants)
+        else:
+            live.compiler.touch(compiled)
         remembered = None if compiled.is_timelike else (compiled.number, id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
             decision = live.decisions.get(remembered)

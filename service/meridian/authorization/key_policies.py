@@ -22,9 +22,9 @@ from meridian.errors import LimitExceededException, MalformedPolicyDocumentExcep
 
 POLICIES_MAX: Final = 200
 FAULT_CHARACTERS_MAX: Final = 1_024
+"""Of what the validator says, which may quote the whole policy."""
 POLICY_BYTES: Final = 500
 """Of a policy beside its syntax tree: the value itself, its id, reason and place."""
-"""Of what the validator says, which may quote the whole policy."""
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 
 

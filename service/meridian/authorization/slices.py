@@ -84,6 +84,11 @@ class SliceCompiler:
         """The compiled slice of these policies, where it is in memory."""
         return self._compiled.get((action, frozenset(policies)))
 
+    def touch(self, kept: CompiledSlice) -> None:
+        """Say that a slice was asked for by somebody who remembered it, so that it does not leave as one that nobody asks for."""
+        self._compiled.get((kept.action, kept.members))
+        self._schemas.get(kept.schema_name)
+
     def keep(self, made: CompiledSlice, owners: Iterable[Owner]) -> None:
         """Have a slice in memory from now on, as long as its schema and the owners of its policies are."""
         self.parses += 1

@@ -27,6 +27,7 @@ from meridian.adapters.store_sql.sqlite_copies import (
 )
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.beyond_heads import Beyond, changes_beyond
+from meridian.audit.segments import DamagedSegmentError
 from meridian.bootstrap.commands import while_nobody_serves
 from meridian.bootstrap.database import require_names, seals_of
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
@@ -154,7 +155,13 @@ async def _lost_with(uow: UnitOfWork, settings: Settings) -> Beyond:
 
 
 def _beyond(directory: Path, heads: Mapping[str, int]) -> Beyond:
-    return changes_beyond(directory, heads) if directory.is_dir() else Beyond(0, "")
+    try:
+        return changes_beyond(directory, heads) if directory.is_dir() else Beyond(0, "")
+    except DamagedSegmentError as fault:
+        raise CopyError(
+            f"{directory}: {fault}, so the changes that are lost cannot be counted: bring the file back from where the log is kept as "
+            "well, or move it away, and what it tells of is not counted"
+        ) from fault
 
 
 def _require_accepted(lost: Beyond, *, is_whole: bool, accept_loss: bool) -> None:

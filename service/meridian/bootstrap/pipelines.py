@@ -100,16 +100,11 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         Undisclosed(FindIdleDays(core.usage, limits.day_seconds), core.events),
     )
     access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=(validate, *found), rpcs=rpcs())
-    pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events, repeats=repeats)
+    pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events, repeats=repeats, forget=core.directory.forget)
     calls = pipeline(
-        steps=(
-            validate,
-            repeats,
-            *found,
-            authorize,
-            read_document(frozenset({"CreateKey", "PutKeyPolicy"})),
-            Admit(),
-        ),
+        before=(validate, repeats),
+        deciding=(*found, authorize),
+        after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
         operations=bind(served_rpcs(), {**cases.services, ACCESS: Access(access, rpcs())}),
     )
     entrance = Entrance(
@@ -127,13 +122,9 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         store=core.store, trail=core.audit, policy_check=cases.check, clock=clock, limits=limits, refusals=outbound.refusals
     )
     prepared = pipeline(
-        steps=(
-            on_behalf,
-            Validate(),
-            ForeseeReplica(partition=partition, region=region),
-            authorize,
-            read_document(frozenset({REPLICATE_KEY})),
-        ),
+        before=(on_behalf, Validate()),
+        deciding=(ForeseeReplica(partition=partition, region=region), authorize),
+        after=(read_document(frozenset({REPLICATE_KEY})),),
         operations={REPLICATE_KEY: reserve.reserve},
     )
     succeed = AwaitRole(
@@ -144,7 +135,9 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         refusals=outbound.refusals,
     )
     handed_over = pipeline(
-        steps=(on_behalf, Validate(), OwnMember(core.directory), authorize),
+        before=(on_behalf, Validate()),
+        deciding=(OwnMember(core.directory), authorize),
+        after=(),
         operations={UPDATE_PRIMARY_REGION: succeed.await_role},
     )
     attempts = FailedAttempts(limits.failed_authentications_per_minute)

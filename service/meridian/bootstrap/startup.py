@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from meridian.adapters.store_sql.migrate import SchemaError
+from meridian.audit.segments import DamagedSegmentError
 from meridian.authorization.evaluator import PolicySyntaxError
 from meridian.authorization.policy_files import PolicySetError
 from meridian.authorization.self_test import UnsoundEvaluatorError
@@ -19,6 +20,7 @@ from meridian.transport.grpc_server import ListenError
 FAULTS: Final = (
     SealError,
     SchemaError,
+    DamagedSegmentError,
     PolicySetError,
     PolicySyntaxError,
     UnsoundEvaluatorError,

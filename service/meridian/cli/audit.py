@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from dataclasses import asdict
@@ -12,11 +11,11 @@ import click
 
 from meridian.audit.against_database import verify_against
 from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
-from meridian.audit.keys import AuditKeys, AuditKeysError
+from meridian.audit.keys import KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directories, verify_file
 from meridian.cli.exit_codes import USAGE
-from meridian.cli.serve import settings_or_exit
-from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
+from meridian.cli.one_region import run_or_exit, settings_or_exit
+from meridian.cli.short_files import read_up_to
 from meridian.cli.tables import print_table
 
 
@@ -66,15 +65,11 @@ def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[s
 
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
     from meridian.bootstrap.commands import read_evidence_of
-    from meridian.bootstrap.startup import StartupError
 
     settings = settings_or_exit(config)
+    evidence, known = run_or_exit(read_evidence_of(settings), str(config), Verdict.UNREADABLE)
     try:
-        evidence, known = asyncio.run(read_evidence_of(settings))
         trusted = keys[0].following(known.keys) if keys else known
-    except StartupError as fault:
-        click.echo(f"{config}: {fault}", err=True)
-        sys.exit(Verdict.UNREADABLE)
     except AuditKeysError as fault:
         click.echo(f"the database has other audit keys than --keys: {fault}", err=True)
         sys.exit(Verdict.TAMPERED)
@@ -90,7 +85,7 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
 
 def _keys(path: Path) -> AuditKeys:
     try:
-        return AuditKeys.from_json(read_up_to(path, PEM_BYTES_MAX))
+        return AuditKeys.from_json(read_up_to(path, KEYS_FILE_BYTES_MAX))
     except OSError as fault:
         click.echo(f"--keys: {path}: {fault.strerror}", err=True)
     except AuditKeysError as fault:

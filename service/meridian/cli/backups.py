@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +9,11 @@ import click
 
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.new_files import NewFile
-from meridian.cli.serve import settings_or_exit
+from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 
 if TYPE_CHECKING:
     from meridian.adapters.store_sql.row_survey import Survey
 
-CONFIG = click.option("--config", required=True, type=click.Path(path_type=Path))
 NAMED_MAX = 100
 
 
@@ -30,13 +27,8 @@ def backup(config: Path, to: Path) -> None:
     alone opens nothing. For PostgreSQL it says what to use.
     """
     from meridian.bootstrap.backups import back_up
-    from meridian.bootstrap.startup import StartupError
 
-    try:
-        found = asyncio.run(back_up(settings_or_exit(config), to))
-    except StartupError as fault:
-        click.echo(f"no backup was made: {fault}", err=True)
-        sys.exit(SETUP)
+    found = run_or_exit(back_up(settings_or_exit(config), to), "no backup was made", SETUP)
     _tell_rows(found)
     click.echo(f"backup {to}: {found.opened} wrapped rows open, {len(found.faults) + found.unnamed} do not")
 
@@ -52,13 +44,8 @@ def restore(config: Path, source: Path, accept_loss: bool) -> None:
     serve what they have, and none acts as primary until every other Region has answered.
     """
     from meridian.bootstrap.backups import restore as put_back
-    from meridian.bootstrap.startup import StartupError
 
-    try:
-        done = asyncio.run(put_back(settings_or_exit(config), source, accept_loss=accept_loss))
-    except StartupError as fault:
-        click.echo(f"nothing has changed: {fault}", err=True)
-        sys.exit(SETUP)
+    done = run_or_exit(put_back(settings_or_exit(config), source, accept_loss=accept_loss), "nothing has changed", SETUP)
     _tell_rows(done.rows)
     if done.kept is not None:
         click.echo(f"what was there is {done.kept}")

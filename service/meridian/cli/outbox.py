@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from meridian.cli.exit_codes import SETUP
-from meridian.cli.serve import settings_or_exit
+from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.tables import print_table
 
 COLUMNS = ("kind", "target_region", "account", "key_id", "attempts", "due_at", "last_error", "request_id")
@@ -22,18 +20,13 @@ def outbox() -> None:
 
 
 @outbox.command("list")
-@click.option("--config", required=True, type=click.Path(path_type=Path))
+@CONFIG
 @click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def list_entries(config: Path, output: str) -> None:
     """List deliveries that are not made yet."""
     from meridian.bootstrap.commands import read_outbox
-    from meridian.bootstrap.startup import StartupError
 
-    try:
-        entries = asyncio.run(read_outbox(settings_or_exit(config)))
-    except StartupError as fault:
-        click.echo(f"{config}: {fault}", err=True)
-        sys.exit(SETUP)
+    entries = run_or_exit(read_outbox(settings_or_exit(config)), str(config), SETUP)
     rows = [{name: str(getattr(entry, name)) for name in COLUMNS} for entry in entries]
     if output == "json":
         click.echo(json.dumps(rows, indent=2))

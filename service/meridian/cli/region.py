@@ -5,7 +5,6 @@ Each word is durable and audited in this Region before the command ends; a servi
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -15,14 +14,13 @@ from typing import Any
 import click
 
 from meridian.cli.exit_codes import OTHER, SETUP
+from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.region_doctor import doctor
-from meridian.cli.serve import settings_or_exit
 from meridian.domain.multi_region import OperatorWord
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store
 
 LOOK_SECONDS = 0.25
-CONFIG = click.option("--config", required=True, type=click.Path(path_type=Path))
 WAIT = click.option("--wait", default=30.0, show_default=True, metavar="SECONDS", help="How long to wait for the Region to do it.")
 
 
@@ -39,13 +37,8 @@ region.add_command(doctor)
 def init(config: Path) -> None:
     """Make a Region's database and keyring, and print the fingerprint that its peers must be given."""
     from meridian.bootstrap.commands import initialise
-    from meridian.bootstrap.startup import StartupError
 
-    try:
-        click.echo(asyncio.run(initialise(settings_or_exit(config))))
-    except StartupError as fault:
-        click.echo(f"cannot initialise: {fault}", err=True)
-        sys.exit(SETUP)
+    click.echo(run_or_exit(initialise(settings_or_exit(config)), "cannot initialise", SETUP))
 
 
 @region.command("rotate-kek")
@@ -83,24 +76,15 @@ def rotate_audit_key(config: Path) -> None:
 def audit_keys(config: Path) -> None:
     """Print the public halves of the Region's audit keys, to be kept where nobody who can change the log can change them."""
     from meridian.bootstrap.commands import read_audit_keys
-    from meridian.bootstrap.startup import StartupError
 
-    try:
-        click.echo(asyncio.run(read_audit_keys(settings_or_exit(config))).to_json().decode(), nl=False)
-    except StartupError as fault:
-        click.echo(f"there are no audit keys: {fault}", err=True)
-        sys.exit(SETUP)
+    keys = run_or_exit(read_audit_keys(settings_or_exit(config)), "there are no audit keys", SETUP)
+    click.echo(keys.to_json().decode(), nl=False)
 
 
 def _turn(config: Path, turn: Any, name: str) -> None:
     from meridian.bootstrap.commands import turn_keyring
-    from meridian.bootstrap.startup import StartupError
 
-    try:
-        number = asyncio.run(turn_keyring(settings_or_exit(config), turn))
-    except StartupError as fault:
-        click.echo(f"{name} is unchanged: {fault}", err=True)
-        sys.exit(SETUP)
+    number = run_or_exit(turn_keyring(settings_or_exit(config), turn), f"{name} is unchanged", SETUP)
     click.echo(f"{name} {number} is in use")
 
 
@@ -193,28 +177,18 @@ def restored(config: Path, accept_loss: bool) -> None:
     Its multi-Region keys serve what they have; none acts as primary until every other Region has answered.
     """
     from meridian.bootstrap.backups import say_restored
-    from meridian.bootstrap.startup import StartupError
 
-    try:
-        number = asyncio.run(say_restored(settings_or_exit(config), accept_loss=accept_loss))
-    except StartupError as fault:
-        click.echo(f"nothing has changed: {fault}", err=True)
-        sys.exit(SETUP)
+    number = run_or_exit(say_restored(settings_or_exit(config), accept_loss=accept_loss), "nothing has changed", SETUP)
     click.echo(f"incarnation {number}; multi-Region keys reconcile when the Region serves")
 
 
 def _say(config: Path, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
     from meridian.bootstrap.commands import say_word
-    from meridian.bootstrap.startup import StartupError
 
     settings = settings_or_exit(config)
     if about and about not in {peer.region for peer in settings.peers}:
         raise click.BadParameter(f"{about} is not a configured Region", param_hint="REGION")
-    try:
-        return asyncio.run(say_word(settings, word, about))
-    except StartupError as fault:
-        click.echo(f"nothing has changed: {fault}", err=True)
-        sys.exit(SETUP)
+    return run_or_exit(say_word(settings, word, about), "nothing has changed", SETUP)
 
 
 def _say_and_wait(config: Path, word: OperatorWord, about: str, wait: float) -> None:

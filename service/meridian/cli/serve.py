@@ -15,23 +15,15 @@ import structlog
 
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.process_memory import protect_memory
-from meridian.settings import FileSealSettings, Settings, SettingsError, load_settings
+from meridian.settings import FileSealSettings, Settings
 
 DRAIN_SECONDS = 8.0
 STOP_SECONDS = 8.0
 END_SECONDS = 4.0
 """What is left when everything has been stopped: threads that have to return, the interpreter. Then the process ends, whatever hangs."""
 GC_ALLOCATIONS = 10_000
-
-
-def settings_or_exit(path: Path) -> Settings:
-    """The settings, or the end of the process with every fault listed."""
-    try:
-        return load_settings(path)
-    except SettingsError as fault:
-        click.echo(str(fault), err=True)
-        sys.exit(SETUP)
 
 
 def _raise_open_files() -> None:
@@ -57,7 +49,7 @@ def _log_as_json() -> None:
 
 
 @click.command()
-@click.option("--config", required=True, type=click.Path(path_type=Path))
+@CONFIG
 @click.option("--allow-file-seal", is_flag=True, help="Start although the root key is sealed by a file on this machine.")
 def serve(config: Path, allow_file_seal: bool) -> None:
     """Serve one Region until SIGTERM or SIGINT; a second one ends at once. SIGHUP reads certificates, principals and policies again."""
@@ -106,16 +98,11 @@ async def _serve(settings: Settings) -> int:
 
 
 @click.command()
-@click.option("--config", required=True, type=click.Path(path_type=Path))
+@CONFIG
 def migrate(config: Path) -> None:
     """Bring a Region's database to the schema of this release."""
     from meridian.adapters.store_sql.migrate import head
     from meridian.bootstrap.commands import migrate as bring_up
-    from meridian.bootstrap.startup import StartupError
 
-    try:
-        asyncio.run(bring_up(settings_or_exit(config)))
-    except StartupError as fault:
-        click.echo(f"{config}: {fault}", err=True)
-        sys.exit(SETUP)
+    run_or_exit(bring_up(settings_or_exit(config)), str(config), SETUP)
     click.echo(f"schema {head()}")

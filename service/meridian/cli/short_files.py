@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 PEM_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Of certificates, private keys, tokens and public audit keys: as much as a Region takes of its own."""
+"""Of certificates, private keys and tokens: as much as a Region takes of its own."""
 
 
 def read_up_to(path: Path, most: int) -> bytes:

@@ -43,7 +43,7 @@ class Caches:
     """
 
     def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
         self._all: dict[str, BoundedCache[Any, Any]] = {}
         self.lock = RLock()
         self.bytes = 0
@@ -74,7 +74,7 @@ class Caches:
 
     def shrink(self) -> None:
         """Come back under the bound."""
-        while self.bytes > self._bytes_max:
+        while self.bytes > self.bytes_max:
             max(self._all.values(), key=lambda cache: cache.bytes).drop_one()
 
     def sizes(self) -> list[tuple[str, int, int]]:
@@ -115,6 +115,9 @@ class BoundedCache(Generic[N, V]):
                 return
             if name in self._kept:
                 self._drop(name)
+            if entry.weight > self._caches.bytes_max:  # it would leave last, after everything of this cache
+                self._left(name)
+                return
             self._kept[name] = entry
             self._count(entry.weight)
             for owner in entry.owners:

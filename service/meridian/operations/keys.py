@@ -102,7 +102,7 @@ class Keys:
         reach(FaultPoint.CREATE_KEY_MATERIAL_GENERATED)
         answer = keys_pb2.CreateKeyResponse(key_metadata=key_metadata(key))
         async with self._store.transaction() as uow:
-            await self._outcomes.require_new(uow, call)
+            await self._outcomes.begin(uow, call)
             await self._require_room(uow, key.account)
             try:
                 await uow.keys.insert(key)

@@ -13,17 +13,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
 from meridian.catalog import CLIENT_TOKEN
-from meridian.domain.call import Call
+from meridian.domain.call import Call, ChangeToken
 from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, ValidationException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import AnswerRow
+from meridian.replication.decided import require_as_decided
 from meridian.setbacks import Setbacks
 
 
@@ -72,7 +72,7 @@ def _read(call: Call, answer: bytes) -> Message:
 
 
 class Outcomes:
-    """Records changes. Every transaction in which an operation changes something begins with `require_new` and ends with `record`."""
+    """Records changes. Every transaction in which an operation changes something begins with `begin` and ends with `record`."""
 
     def __init__(self, store: Store, trail: AuditTrail, limits: Limits) -> None:
         self._store = store
@@ -80,37 +80,38 @@ class Outcomes:
         self._limits = limits
         self._setbacks = Setbacks("withdrawing the claim of a client token")
 
-    async def require_new(self, uow: UnitOfWork, call: Call) -> None:
-        """Raises: what `require_new` above raises."""
+    async def begin(self, uow: UnitOfWork, call: Call) -> None:
+        """The change is new, and may be made as things are now. Raises: what `require_new` raises; DecidedBeforeError."""
         if call.change_token is not None:
             await require_new(uow, call)
+        await require_as_decided(uow, call)
 
     async def record(self, uow: UnitOfWork, call: Call, answer: Message) -> None:
         """Store the change's audit event, and its answer where the call has a token."""
         await self._trail.record(uow, call)
         if call.change_token is not None:
-            await self._put(uow, call, answer.SerializeToString(), self._limits.client_token_seconds)
+            await self._put(uow, call, call.change_token, answer.SerializeToString(), self._limits.client_token_seconds)
 
     @asynccontextmanager
     async def claimed(self, call: Call) -> AsyncIterator[None]:
         """Within, no other call under the token begins, in any process of the Region. A process that dies leaves its claim for as long
         as a call may take. Raises: what `require_new` raises.
         """
-        if call.change_token is None:
+        token = call.change_token
+        if token is None:
             yield
             return
         async with self._store.transaction() as uow:
             await require_new(uow, call)
-            await self._put(uow, call, None, self._limits.deadline_seconds_max)
+            await self._put(uow, call, token, None, self._limits.deadline_seconds_max)
         try:
             yield
         except BaseException:
             with self._setbacks.expected(KmsError):  # a claim that cannot be withdrawn ends by itself
-                await self._withdraw(call)
+                await self._withdraw(call, token)
             raise
 
-    async def _put(self, uow: UnitOfWork, call: Call, answer: bytes | None, seconds: float) -> None:
-        token: Any = call.change_token
+    async def _put(self, uow: UnitOfWork, call: Call, token: ChangeToken, answer: bytes | None, seconds: float) -> None:
         now = await uow.region.now()
         row = AnswerRow(
             account=call.caller.account,
@@ -124,7 +125,6 @@ class Outcomes:
         )
         await uow.answers.put(row, keep=self._limits.client_tokens_per_account)
 
-    async def _withdraw(self, call: Call) -> None:
-        token: Any = call.change_token
+    async def _withdraw(self, call: Call, token: ChangeToken) -> None:
         async with self._store.transaction() as uow:
             await uow.answers.withdraw(call.caller.account, _principal(call), token.text, request_id=call.request_id)

@@ -12,7 +12,7 @@ from meridian.domain.call import Call
 from meridian.domain.key import Key, KeyMaterial, KeySpec, KeyState, MultiRegionKeyType, Origin
 from meridian.domain.limits import Limits
 from meridian.domain.rotation import with_on_demand_begun, with_schedule, without_schedule
-from meridian.errors import KMSInternalException, ValidationException
+from meridian.errors import ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import rotation_pb2, types_pb2
 from meridian.operations.change import KeyChanges
@@ -98,9 +98,7 @@ class Rotation:
 
         Raises: InvalidMarkerException; ValidationException where the key has no materials to show.
         """
-        key, principal = call.keys["key_id"], call.principal
-        if principal is None:
-            raise KMSInternalException(reason="no principal")
+        key, principal = call.keys["key_id"], call.caller
         if request.include_key_material and key.key_spec is not KeySpec.SYMMETRIC_DEFAULT:
             raise ValidationException(
                 "Input parameter includeKeyMaterial can only be used with symmetric keys.",

@@ -52,7 +52,7 @@ class Authorize:
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         """Decides at once where all is built that the decisions need, and otherwise beside the event loop."""
-        return self._builder.finish(_account_of(call), self._decide_all(call))
+        return self._builder.finish(call.caller.account, self._decide_all(call))
 
     def _decide_all(self, call: Call) -> Deciding[None]:
         refusal: Exception | None = None
@@ -75,10 +75,10 @@ class Authorize:
         return explained
 
     async def _explain(self, call: Call, requirement: Requirement) -> Explanation:
-        principal, resource = call.principal, self._resource(call, requirement)
+        principal, resource = call.caller, self._resource(call, requirement)
         if requirement.resource_field in call.absent:
             raise call.absent[requirement.resource_field]
-        if principal is None or resource is None:
+        if resource is None:
             raise _undecided(call) or KMSInternalException(reason=f"nothing to decide {requirement.action} on")
         abroad = resource.account != principal.account
         if abroad and not requirement.cross_account:
@@ -111,9 +111,8 @@ class Authorize:
     def _decide(self, call: Call, requirement: Requirement) -> Deciding[Exception | None]:
         if requirement.resource_field in call.absent:
             return call.absent[requirement.resource_field]
-        principal = call.principal
-        resource = self._resource(call, requirement)
-        if principal is None or resource is None:
+        principal, resource = call.caller, self._resource(call, requirement)
+        if resource is None:
             return _undecided(call) or KMSInternalException(reason=f"nothing to decide {requirement.action} on")
         abroad = resource.account != principal.account
         if abroad and not requirement.cross_account:
@@ -150,20 +149,16 @@ class Authorize:
     def _resource(self, call: Call, requirement: Requirement) -> Resource | None:
         if requirement.resource in ("KEY", "ALIAS_TARGET", "GRANT_KEY"):
             return call.keys.get(requirement.resource_field)
-        if requirement.resource == "ALIAS" and call.principal is not None:
-            return AliasResource(call.principal.account, self._region, call.request.alias_name)
-        if requirement.resource == "KEY_STORE" and call.principal is not None:
-            return KeyStoreResource(call.principal.account, self._region, call.request.custom_key_store_id)
+        if requirement.resource == "ALIAS":
+            return AliasResource(call.caller.account, self._region, call.request.alias_name)
+        if requirement.resource == "KEY_STORE":
+            return KeyStoreResource(call.caller.account, self._region, call.request.custom_key_store_id)
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
             # The policy that a new key will have says nothing yet about who may make it.
             return replace(call.prospective, policy="", policy_document="", account_delegation=True)
-        if requirement.resource == "SCOPE" and call.principal is not None:
-            return ScopeResource(call.principal.account, self._region)
+        if requirement.resource == "SCOPE":
+            return ScopeResource(call.caller.account, self._region)
         return None
-
-
-def _account_of(call: Call) -> str:
-    return call.principal.account if call.principal is not None else ""
 
 
 def _asked(call: Call) -> Iterator[Requirement]:
@@ -175,12 +170,10 @@ def _asked(call: Call) -> Iterator[Requirement]:
 
 def _undecided(call: Call) -> Exception | None:
     """The refusal of a key of another account that the request names and no permission is asked on: whether it is there is not told."""
-    if call.principal is None:
-        return KMSInternalException(reason="no principal")
     decided = {requirement.resource_field for requirement in call.rpc.requires}
-    abroad = [field for field, key in call.keys.items() if key.account != call.principal.account]
+    abroad = [field for field, key in call.keys.items() if key.account != call.caller.account]
     if any(field not in decided for field in (*call.absent, *abroad)):
-        return foreign_denial(call.principal, call.rpc.requires[0].action)
+        return foreign_denial(call.caller, call.rpc.requires[0].action)
     return None
 
 
@@ -228,13 +221,11 @@ class KeyPolicyCheck:
         self._heavy = heavy
 
     async def require_acceptable(self, call: Call, future: Key, *, bypass_lockout_check: bool) -> None:
-        if call.principal is None:
-            raise KMSInternalException(reason="no principal")
         facts = CallFacts(call, _PUT_KEY_POLICY, self._region, self._region_labels)
         try:
             await self._heavy.run(
-                call.principal.account,
-                partial(self._authorizer.require_key_policy, call.principal, future, facts, bypass_lockout_check=bypass_lockout_check),
+                call.caller.account,
+                partial(self._authorizer.require_key_policy, call.caller, future, facts, bypass_lockout_check=bypass_lockout_check),
             )
         except MalformedPolicyDocumentException as refusal:
             if refusal.reason:

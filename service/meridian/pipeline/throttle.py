@@ -26,7 +26,8 @@ class Throttle:
     """
 
     def __init__(self, clock: Clock, overrides: Mapping[str, float], rpcs: Mapping[str, Rpc]) -> None:
-        self._rates = {**RATES, **overrides}
+        rates = {**RATES, **overrides}
+        self._rates = {kind: _rate(per_second) for kind, per_second in rates.items()}
         self._said = {name: tuple((field, classes_said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
         self._clock = clock
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
@@ -63,16 +64,20 @@ class Throttle:
 
     def _require(self, account: str, kind: str) -> TokenBucket | None:
         """The bucket now; None where there is no limit. Raises: ThrottlingException if it holds less than one call."""
-        per_second = self._rates[kind]
-        if per_second <= 0:
+        rate = self._rates[kind]
+        if rate is None:
             return None
-        rate, now = Rate(per_second, max(per_second, BURST_MIN)), self._clock.monotonic()
-        bucket = self._buckets.get((account, kind), TokenBucket.full(rate, now)).filled(rate, now)
+        now, known = self._clock.monotonic(), self._buckets.get((account, kind))
+        bucket = TokenBucket.full(rate, now) if known is None else known.filled(rate, now)
         missing = bucket.lacks(ONE_CALL)
         if missing:
             self._buckets[account, kind] = bucket
-            raise ThrottlingException(retry_after_seconds=missing / per_second)
+            raise ThrottlingException(retry_after_seconds=missing / rate.per_second)
         return bucket
+
+
+def _rate(per_second: float) -> Rate | None:
+    return Rate(per_second, max(per_second, BURST_MIN)) if per_second > 0 else None
 
 
 def classes_said(rpc: Rpc, field: str) -> Said:

@@ -40,7 +40,7 @@ class Undisclosed:
 
     def _hide(self, call: Call, fault: BaseException) -> None:
         """Raises: the fault, where it is a refusal or the call names no key of another account."""
-        caller = call.principal.account if call.principal is not None else ""
+        caller = call.caller.account
         abroad = [field for field, key in call.keys.items() if key.account != caller]
         if (isinstance(fault, KmsError) and not fault.retryable) or not (abroad or call.absent):
             raise fault
@@ -56,6 +56,4 @@ def absent_refusal(call: Call, field: str) -> KmsError:
     """How a key of another account is refused that is not there."""
     if CIPHERTEXT_KEY_FIELD.get(call.rpc.name) == field and not call.request.HasField(field):
         return AccessDeniedException(UNUSABLE_CIPHERTEXT)
-    if call.principal is None:
-        raise AssertionError("a call without a caller has no keys")
-    return foreign_denial(call.principal, action_on(call, field))
+    return foreign_denial(call.caller, action_on(call, field))

@@ -70,6 +70,10 @@ class AuditStreams(Protocol):
         """The stream that this replica opened last."""
         ...
 
+    async def last(self) -> StreamRow | None:
+        """The one that was registered last, by any process."""
+        ...
+
     async def find(self, stream: str) -> StreamRow | None:
         """A stream by its name."""
         ...

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.cache_memory import cache_memory
 
+from meridian.authorization import slices
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import SchemaHandle, policies_as_json
@@ -42,6 +43,18 @@ def counted(tmp_path: Path, schema: SchemaHandle) -> Counted:
     return Authorizer(
         schema_text=schema.text, source=source, around=Surroundings(), limits=Limits(), as_json=as_json, caches=cache_memory()
     ), read
+
+
+def test_a_slice_in_use_stays_while_slices_of_other_keys_come_and_go(
+    monkeypatch: pytest.MonkeyPatch, authorizer_of: Callable[[str], Authorizer], alice: Principal, key: Key, request_facts: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(slices, "COMPILED_MAX", 8)
+    authorizer = authorizer_of(PERMIT)
+    for number in range(40):
+        own = replace(key, key_id=f"other-{number}", policy="permit (principal, action, resource);")
+        for each in (key, own):
+            assert authorizer.decide(alice, "Encrypt", each, PlainFacts(EMPTY, request_facts)).allowed
+    assert authorizer.parses == 40 + 1
 
 
 @pytest.mark.parametrize("account", ["111122223333", "444455556666"], ids=["own", "abroad"])

@@ -79,4 +79,4 @@ def test_what_proves_a_caller_is_read_up_to_a_length(option: str, tmp_path: Path
 def test_public_audit_keys_are_read_up_to_a_length(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["audit", "verify", str(tmp_path), "--keys", "/dev/zero"])
     assert done.exit_code == USAGE
-    assert "--keys: /dev/zero: is longer than 4,194,304 bytes" in done.output
+    assert "--keys: /dev/zero: is longer than 1,048,576 bytes" in done.output

@@ -37,11 +37,14 @@ def test_all_caches_together_take_no_more_bytes_than_the_bound_and_who_has_most_
     assert len(large.of(ONE)) == 7
 
 
-def test_what_is_too_large_for_all_the_memory_is_not_kept() -> None:
-    caches = Caches(WEIGHT - 1)
-    cache = made(caches, "a")
-    cache.keep("n", "v", (ONE,))
-    assert (len(cache), caches.bytes, cache.get("n"), cache.owners) == (0, 0, None, [])
+def test_what_is_too_large_for_all_the_memory_is_not_kept_and_nothing_leaves_for_it() -> None:
+    caches, heard = Caches(2 * WEIGHT), list[str]()
+    cache: BoundedCache[str, int] = BoundedCache(caches, "a", most=100, weigh=lambda _, size: size - ENTRY_BYTES, left=heard.append)
+    cache.keep("neighbour", WEIGHT, (OTHER,))
+    cache.keep("n", WEIGHT, (ONE,))
+    cache.keep("n", 2 * WEIGHT + 1, (ONE,))
+    assert (len(cache), caches.bytes, cache.get("neighbour"), cache.get("n"), cache.owners) == (1, WEIGHT, WEIGHT, None, [OTHER])
+    assert set(heard) == {"n"}
 
 
 def test_a_key_that_changes_is_forgotten_in_every_cache_and_no_other_key_is() -> None:

@@ -50,6 +50,10 @@ class SqlAuditStreams:
         row = found.first()
         return None if row is None else _row(row)
 
+    async def last(self) -> StreamRow | None:
+        row = (await self._connection.execute(select(*S).order_by(S.number.desc()).limit(1))).first()
+        return None if row is None else _row(row)
+
     async def find(self, stream: str) -> StreamRow | None:
         row = (await self._connection.execute(select(*S).where(S.stream == stream))).first()
         return None if row is None else _row(row)

@@ -65,7 +65,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def is_marked_whole(path: Path) -> bool:
-    """Whether this file is a copy that `mark_whole` was said of, and not any file that was copied by itself."""
+    """Whether `mark` has said of this file that it is a whole copy, so that it is not any file that was copied by itself."""
     with contextlib.suppress(sqlite3.Error), _opened(path, "ro") as database:
         return bool(database.execute("pragma application_id").fetchone() == (WHOLE_COPY,))
     return False

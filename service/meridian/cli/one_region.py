@@ -1,0 +1,39 @@
+"""What commands about one Region share: the option that names its settings, and how they end where something cannot be done."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from meridian.cli.exit_codes import SETUP
+from meridian.settings import Settings, SettingsError, load_settings
+
+T = TypeVar("T")
+
+CONFIG: Final = click.option("--config", required=True, type=click.Path(path_type=Path))
+
+
+def settings_or_exit(path: Path) -> Settings:
+    """The settings, or the end of the process with every fault listed."""
+    try:
+        return load_settings(path)
+    except SettingsError as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(SETUP)
+
+
+def run_or_exit(work: Coroutine[Any, Any, T], outcome: str, code: int) -> T:
+    """What comes of the work, or the end of the process: the outcome for whoever asked, the reason, and this exit code."""
+    # Not above: a command that needs no Region starts without what makes one.
+    from meridian.bootstrap.startup import StartupError
+
+    try:
+        return asyncio.run(work)
+    except StartupError as fault:
+        click.echo(f"{outcome}: {fault}", err=True)
+        sys.exit(code)
