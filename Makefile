@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals bench-scale policy contract scenario conformance migrate-check lock
+.PHONY: kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,00
 
 bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
 	$(BIN)/python scripts/bench_rivals.py
+
+overload: $(STAMP)  ## ten times what a Region can do: goodput, waiting and bystanders, as ratios in one run
+	$(BIN)/python scripts/overload.py
 
 hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they wait
 	$(BIN)/python scripts/hostile.py

@@ -72,7 +72,7 @@ def _new_key(engine: InProcessCryptoEngine, settings: Settings) -> Key:
         state=KeyState.ENABLED,
         created_at=CREATED,
     )
-    return replace(key, description="of many").with_material(engine.new_material(key), current=True)
+    return replace(key, description="of many").with_material(engine.new_material(key, None), current=True)
 
 
 def _material_row(key: Key) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
+from meridian.adapters.key_threads import KeyThreads
+from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
@@ -55,6 +58,9 @@ class Workplaces:
     turns: ShortTurns
     heavy: HeavyWorkers
     held: SeparateProcesses
+    keys: KeyThreads
+    pairs: ReadyKeyPairs
+    cores: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     identity = await stored_identity(store, settings)
     done(Step.SCHEMA)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
-    work = _workplaces(settings, events, stack)
+    work = _workplaces(settings, events, registry, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
     done(Step.IDENTITY)
@@ -171,7 +177,7 @@ def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
 
 
-def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: AsyncExitStack) -> Workplaces:
+def _workplaces(settings: Settings, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack) -> Workplaces:
     limits, turns = settings.limits, ShortTurns()
     held = SeparateProcesses(
         events,
@@ -180,9 +186,12 @@ def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: Async
         answer_seconds=limits.heavy_answer_seconds,
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    stack.callback(heavy.close)
-    stack.callback(held.close)
-    return Workplaces(turns, heavy, held)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    keys = KeyThreads(threads=cores, turns=turns)
+    maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
+    for each in (heavy, held, keys, maker):
+        stack.callback(each.close)
+    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), cores)
 
 
 def _sound_schema() -> SchemaHandle:

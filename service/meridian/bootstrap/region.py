@@ -90,7 +90,7 @@ class Region:
         self._reloaded = [files.reload, pipelines.policies.reload]
         await outbound.outbox.drop_unsendable()
         await self._listeners.open(pipelines, inbound.server, self._troubles, core.supervisor.deaths)
-        run_jobs(core, cases, outbound, inbound, pipelines.policies, files)
+        run_jobs(core, cases, outbound, inbound, pipelines, files)
         core.stack.push_async_callback(self._write_usage)
         self._ready = True
 
