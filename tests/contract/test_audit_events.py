@@ -66,6 +66,21 @@ async def test_nobody_claims_what_another_holds_until_its_lease_has_ended(store:
 
 
 @pytest.mark.asyncio
+async def test_no_lease_lasts_longer_because_the_clock_went_back(store: SqlStore, other_store: SqlStore) -> None:
+    """Who lives keeps what it holds; of who died it is free when a lease has passed, not when the clock has caught up."""
+    async with store.transaction() as uow:
+        await uow.audit_events.insert("of the dead", b"", owner="dead")
+        await uow.audit_events.insert("of the living", b"", owner="living")
+    await age(store, -86_400)
+    assert await claim(other_store, "b") == [], "each may still be written by whoever holds it"
+    await age(store, LEASE_SECONDS / 2)
+    assert await claim(store, "living") == ["of the living"]
+    await age(store, LEASE_SECONDS / 2 + 1)
+    assert await claim(other_store, "b") == ["of the dead"]
+    assert await held(store, "living") == ["of the living"]
+
+
+@pytest.mark.asyncio
 async def test_claims_at_the_same_time_share_the_events_among_them(store: SqlStore, other_store: SqlStore) -> None:
     names = [f"e{number:02d}" for number in range(60)]
     async with store.transaction() as uow:

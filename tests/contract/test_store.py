@@ -573,6 +573,23 @@ async def test_an_account_keeps_its_newest_answers_and_no_other_accounts_go(stor
 
 
 @pytest.mark.asyncio
+async def test_a_principal_with_many_answers_takes_the_place_of_his_own(store: SqlStore) -> None:
+    theirs = [f"t{number}" for number in range(5)]
+    async with store.transaction() as uow:
+        for token in theirs:
+            await uow.answers.put(replace(answer(token), principal="q"), keep=8)
+        for number in range(50):
+            await uow.answers.put(answer(f"{number}"), keep=8)
+    assert await answers_of(store, *theirs, principal="q") == [b""] * 5
+    assert await answers_of(store, *map(str, range(50))) == [b""] * 3, "the account keeps eight"
+    assert await answers_of(store, "47", "48", "49") == [b""] * 3
+    async with store.transaction() as uow:
+        for number in range(50):
+            await uow.answers.put(replace(answer(f"late {number}"), principal="r"), keep=8)
+    assert len(await answers_of(store, *(f"late {number}" for number in range(50)), principal="r")) == 2, "others have a share, too"
+
+
+@pytest.mark.asyncio
 async def test_a_claim_is_withdrawn_by_its_own_call_and_an_answer_by_none(store: SqlStore) -> None:
     async with store.transaction() as uow:
         await uow.answers.put(answer("claimed", given=None), keep=9)

@@ -309,7 +309,7 @@ def cedar_policy(data: bytes) -> None:
     held = replace(KEY, policy=data.decode(errors="replace"))
     reader.require_valid(held)
     policies = [policy for policy in reader.read(held) if policy.est["action"]["op"] == "All"]
-    SliceCompiler(model, cache_memory()).make("Encrypt", policies)
+    SliceCompiler(model, cache_memory()).make("Encrypt", policies, "111122223333")
 
 
 def aws_policy(data: bytes) -> None:

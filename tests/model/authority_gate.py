@@ -106,6 +106,8 @@ def believed(row: Row, region: str, pool: Chain, without: str = "", *, is_answer
     knows its own signature again.
     """
     pool = pool | row.links
+    if row.stale and row.rejoin and without != "leads on" and _is_led(row, region, pool):
+        row = row._replace(rejoin="")
     news = [told for told in pool if _is_news(row, region, told, is_answer)]
     if is_answer and without == "A5":
         return {told: row.links | {told} for told in news}
@@ -113,12 +115,20 @@ def believed(row: Row, region: str, pool: Chain, without: str = "", *, is_answer
     chains = _of_this_generation(row, pool, starts, without)
     if row.lost or row.rejoin:
         chains |= _of_another_generation(row, pool, starts, without)
+    if is_answer and row.stale and row.rejoin:  # the operator's word ends what no chain can end
+        chains |= {told: (told,) for told in pool if told.signer == row.rejoin == told.view.primary and told not in chains}
     known = [row.shown] if row.shown else []
     return {
         told: row.links | _kept((*known, *chains[told]))
         for told in news
         if told in chains and (without == "signer" or _is_heard(row, region, told, is_answer, without))
     }
+
+
+def _is_led(row: Row, region: str, pool: Chain) -> bool:
+    """Whether another Region than the one that the operator named shows that it leads: the row's own view, or what a chain leads to."""
+    leading = [told for told in pool if told.signer == told.view.primary and told.signer not in (region, row.rejoin)]
+    return any(told == row.shown or told in reached(row.shown, pool) for told in leading)  # type: ignore[arg-type]
 
 
 def own_past(row: Row, region: str, pool: Chain) -> Chain:

@@ -76,6 +76,9 @@ class AuthorityModel(Model):  # type: ignore[misc]
             if "restore" in left and old.status == "live":
                 fields = old._replace(stale=True, incarnation=row.incarnation + 1)._asdict()
                 yield self.put(self.spend(s, "restore"), r, **fields)
+            if "name" in left and row.view.primary != r and entry(row.view, HOSTILE) and (row.stale or self.without == "waits"):
+                # The operator's `rejoin`, for the sake of other sets. Only a set that was shown to wait for X has it.
+                yield self.put(self.spend(s, "name"), r, rejoin=HOSTILE)
             if "lose" in left and row.view.primary != r:
                 for successor in (q for q in self.honest if q != row.view.primary):
                     yield self.put(self.spend(s, "lose"), r, lost=frozenset({row.view.primary}), successor=successor)
@@ -115,7 +118,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
                 yield from self.asks(s, r, row)
             if self.without == "A6" and row.status == "live" and not row.stale:
                 yield self.put(s, r, stale=True)  # a stamp is quoted that this Region never issued
-            if row.stale and self.without == "A5":
+            if row.stale and (self.without == "A5" or row.rejoin == HOSTILE):
                 yield from self.reconcile(s, r, self.lies(s, r, shown))
         yield from self.take_over(s, shown)
 
@@ -128,7 +131,8 @@ class AuthorityModel(Model):  # type: ignore[misc]
     def asks(self, s: State, r: str, row: Row) -> Iterator[State]:
         """Questions, and what X says of itself. It cannot say anything of another Region: the connection names the sender."""
         listed = entry(row.view, HOSTILE)
-        is_served = listed and listed[2] != "off" and HOSTILE not in row.lost
+        is_followed = row.rejoin == HOSTILE and not row.stale
+        is_served = listed and (listed[2] != "off" or is_followed) and HOSTILE not in row.lost
         if is_served or self.without == "A7":
             yield s._replace(stolen=s.stolen | row.materials)
         if listed and self.acting(s, r):
@@ -282,7 +286,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
             if told is None and any(stamp(x.view) > stamp(asked.view) for x in answers):
                 yield s  # others went on and no chain leads there: it stays as it is until an operator speaks
                 continue
-            t = self.put(s, r, stale=False)
+            t = self.put(s, r, stale=False, rejoin="")
             if told is not None:
                 t = self.put(t, r, shown=told, links=links, materials=have, used=asked.used | {told.view.current}, held=NONE)
             view = self.row(t, r).view

@@ -22,6 +22,7 @@ SCENARIOS: Final = {
     "restore1 handover1 ABCX ABC": "a handover that only the hostile member saw, before a restore",
     "restore1 rotate1 handover1 ABX AB": "a hostile member answers a restored Region",
     "lose1 restore1 ABX AB": "a restored Region among generations",
+    "restore1 rotate1 name1 ABX AB": "an operator's word about X reaches a set that another Region leads on",
 }
 
 LARGE: Final = (
@@ -65,6 +66,8 @@ READINGS: Final = (
     LeftOut("taken back", "only the primary that the link before names may sign the next", "delete1 handover1 ABC ABC", "I6"),
     LeftOut("resolve", "a Region with a reserved place is answered as a stranger", "replicate1 AB ABC", "I6"),
     LeftOut("own signature", "a Region does not know its own signature again", "lose1 restore1 AB AB", "I6"),
+    LeftOut("leads on", "the operator's `rejoin` counts also where another Region leads on", "restore1 name1 ABX AB", "I8"),
+    LeftOut("waits", "`rejoin` reaches every set, whatever was shown of it", "detach1 rotate1 name1 ABX AB", "I8"),
 )
 """The same rules read too widely or too narrowly by a word, and what that costs."""
 

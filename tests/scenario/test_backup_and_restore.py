@@ -116,6 +116,26 @@ def test_what_was_there_is_kept_beside_it_and_can_be_restored_itself(region: Dep
     require_blobs(region, blobs)
 
 
+def test_a_database_behind_a_link_is_replaced_where_it_is(region: Deployment, backup: tuple[Path, list[bytes]], tmp_path: Path) -> None:
+    """The disk that it is on is the one that the operator gave it."""
+    to, blobs = backup
+    link, real = database(region), tmp_path / "region.sqlite3"
+    before = set(link.parent.glob("*region.sqlite3*"))
+    shutil.move(link, real)
+    link.symlink_to(real)
+    try:
+        meridian(region, "restore", "--from", str(to))
+        (kept,) = tmp_path.glob("region.sqlite3.before-restore-*")
+        assert link.is_symlink()
+        assert not real.is_symlink()
+        assert not kept.is_symlink()
+        assert set(link.parent.glob("*region.sqlite3*")) == before
+        require_blobs(region, blobs)
+    finally:
+        link.unlink()
+        shutil.move(real, link)
+
+
 def test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy(region: Deployment, backup: tuple[Path, list[bytes]]) -> None:
     bare = region.root / "bare"
     with sqlite3.connect(bare) as copied:

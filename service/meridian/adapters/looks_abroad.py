@@ -27,34 +27,40 @@ class LooksAbroad:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._looks: dict[Look, tuple[float, KeyName | None]] = {}
-        self._into: dict[str, set[Look]] = {}
+        self._into: dict[str, dict[Look, tuple[float, KeyName | None]]] = {}
+        self._count = 0
 
     def is_known(self, look: Look) -> bool:
         """Whether this was looked for within the last seconds, and nothing has changed since."""
-        kept = self._looks.get(look)
+        kept = self._kept(look)
         return kept is not None and self._clock.monotonic() < kept[0]
 
     def found(self, look: Look) -> KeyName | None:
         """The key that the look found."""
-        kept = self._looks.get(look)
+        kept = self._kept(look)
         return kept[1] if kept is not None else None
 
     def remember(self, look: Look, found: KeyName | None) -> None:
         """Keep what a look found. One look too many forgets them all, whatever they found."""
-        if len(self._looks) >= LOOKS_MAX:
+        if self._count >= LOOKS_MAX:
             self.forget_everything()
-        self._looks[look] = (self._clock.monotonic() + LOOK_SECONDS, found)
-        account = look[1] if isinstance(look[1], str) else NUMBERS
-        self._into.setdefault(account, set()).add(look)
+        looks = self._into.setdefault(_account(look), {})
+        self._count += look not in looks
+        looks[look] = (self._clock.monotonic() + LOOK_SECONDS, found)
 
     def forget_everything(self) -> None:
         """Anything may have changed."""
-        self._looks.clear()
-        self._into.clear()
+        self._into, self._count = {}, 0
 
     def forget(self, account: str) -> None:
         """A key of this account has changed, was made, or is gone."""
         for name in (account, NUMBERS):
-            for look in self._into.pop(name, ()):
-                self._looks.pop(look, None)
+            self._count -= len(self._into.pop(name, ()))
+
+    def _kept(self, look: Look) -> tuple[float, KeyName | None] | None:
+        looks = self._into.get(_account(look))
+        return looks.get(look) if looks is not None else None
+
+
+def _account(look: Look) -> str:
+    return look[1] if isinstance(look[1], str) else NUMBERS

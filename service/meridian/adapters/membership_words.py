@@ -19,6 +19,7 @@ from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import ROW_FAULTS
 from meridian.replication.set_loss import declare_lost as lost_to
 from meridian.replication.set_loss import withdraw
+from meridian.replication.sets.authority import waits_for
 
 ROWS_PER_READING: Final = 500
 Word = Callable[[Store, Entropy, str], Awaitable[int]]
@@ -64,9 +65,9 @@ async def withdraw_lost(store: Store, entropy: Entropy, region: str) -> int:
 
 
 async def rejoin(store: Store, entropy: Entropy, successor: str) -> int:
-    """Let this Region's sets that went on under the successor, or that nobody can lead on, join it; the answer counts them."""
+    """Let this Region's sets join the successor that a signed state has shown to go on with it alone; the answer counts them."""
     async with store.transaction() as uow:
-        rows = [row for row in await _rows(uow) if _went_on(row, successor)]
+        rows = [row for row in await _rows(uow) if row.status is RowStatus.LIVE and waits_for(row, successor)]
         for row in rows:
             await uow.key_sets.update(replace(row, rejoin=successor))
         await record_operator_event(uow, entropy, "RejoinRegion", {"region": successor, "sets": len(rows)})
@@ -121,14 +122,6 @@ def is_still_said(word: OperatorWord) -> Word:
 
 def _knows(row: SetRow, region: str) -> bool:
     return row.prepared_by == region or (row.view is not None and row.view.find_member(region) is not None)
-
-
-def _went_on(row: SetRow, successor: str) -> bool:
-    """Whether a set waits for the successor's word. That it went on counts from the named Region alone, not from any other."""
-    if row.status is not RowStatus.LIVE or row.view is None:
-        return False
-    went_on = any(told.region == successor and told.generation > row.view.term.generation for told in row.told_lost)
-    return row.stale or went_on
 
 
 async def _release_key(uow: UnitOfWork, row: SetRow, region: str) -> None:

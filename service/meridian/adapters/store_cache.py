@@ -6,6 +6,7 @@ back over a newer one. The same holds for what a caller of another account has f
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
@@ -26,6 +27,8 @@ GRANTS_MAX: Final = 100_000
 READING_SECONDS: Final = 0.25
 STALENESS_SECONDS_MAX: Final = 5.0
 CHANGES_PER_READING: Final = 1000
+CHANGES_AT_ONCE: Final = 20
+"""Then others have their turn."""
 
 ALIAS_PREFIX: Final = "alias/"
 
@@ -59,10 +62,12 @@ class CachedKeys:
         self._good_until = self._clock.monotonic() + STALENESS_SECONDS_MAX
 
     async def read_changes(self) -> bool:
-        """Forget what has changed since the last reading; true where there is more. Four times a second, else calls are denied.
+        """Forget what has changed since the last reading; true where there is more. Four times a second, else calls are denied; each
+        reading also does some of what the caches have left to do.
 
         Raises: StoreUnavailable.
         """
+        self._caches.tidy()
         began = self._clock.monotonic()
         try:
             async with self._store.reading() as uow:
@@ -74,9 +79,11 @@ class CachedKeys:
             self.forget_everything()
             self._good_until = began + STALENESS_SECONDS_MAX
             return False
-        for change in changes:
+        for count, change in enumerate(changes, 1):
             self.forget(change.account, change.key_id)
             self._last_change = change.number
+            if count % CHANGES_AT_ONCE == 0:
+                await asyncio.sleep(0)
         if len(changes) < CHANGES_PER_READING:
             self._good_until = began + STALENESS_SECONDS_MAX
         return len(changes) == CHANGES_PER_READING
@@ -158,7 +165,7 @@ class CachedKeys:
             found = tuple(await uow.grants.of_principals(key.account, key.key_id, meant))
         name = (key.account, key.key_id)
         if self._forgotten == before and self._keys.get(name) is not None:
-            self._grants.keep((name, principal_arn), found, (key_owner(*name),))
+            self._grants.keep((name, principal_arn), found, (key_owner(*name),), key.account)
         return found
 
     def remember(self, account: str, text: str, key: Key) -> None:
@@ -167,7 +174,7 @@ class CachedKeys:
             return
         owner = key_owner(*name)
         if self._spellings.get((account, text)) != name and len(self._spellings.of(owner)) < SPELLINGS_PER_KEY:
-            self._spellings.keep((account, text), name, (owner,))
+            self._spellings.keep((account, text), name, (owner,), account)
 
     def forget(self, account: str, key_id: str) -> None:
         self._forgotten += 1
@@ -184,8 +191,8 @@ class CachedKeys:
         if key is not None and self._forgotten == forgotten_before:
             name = (key.account, key.key_id)
             owners = (key_owner(*name),)
-            self._keys.keep(name, key, owners)
-            self._numbers.keep((key.number, key.multi_region is not None), name, owners)
+            self._keys.keep(name, key, owners, key.account)
+            self._numbers.keep((key.number, key.multi_region is not None), name, owners, key.account)
         return key
 
     def _require_fresh(self) -> None:

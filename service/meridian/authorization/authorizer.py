@@ -33,11 +33,11 @@ from meridian.authorization.live_policies import (
     LivePolicies,
     is_around,
     owners_of,
+    policies_name,
     policies_of_side,
-    policy_owners,
 )
 from meridian.authorization.narrowing import Caller, narrowed
-from meridian.authorization.policies import ACCOUNT, KEY, Policy, matches_action, matches_resource
+from meridian.authorization.policies import ACCOUNT, Policy, matches_action, matches_resource
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.question import Question
 from meridian.authorization.request_context import read_values
@@ -204,7 +204,7 @@ class Authorizer:
         if compiled is None:
             compiled = yield from self._slice(live, name, side, principal, resource, has_grants=has_grants)
         else:
-            live.compiler.touch(compiled)
+            live.touch(compiled, resource)
         remembered = None if compiled.is_timelike else (compiled.number, id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
             decision = live.decisions.get(remembered)
@@ -215,7 +215,7 @@ class Authorizer:
         made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors, decided.fault)
         if remembered is not None and not made.errors:
             # The caller is kept with the decision, so that his identity cannot pass to another.
-            live.decisions.keep(remembered, (made, principal), owners_of(resource))
+            live.decisions.keep(remembered, (made, principal), owners_of(resource), principal.account)
         return made
 
     def _slice(
@@ -225,25 +225,26 @@ class Authorizer:
         action: str = name[2]
         members = live.members.get(name)
         if members is None:
-            own = () if side == CALLER_SIDE else (yield from self._own_policies(live, resource))
+            own = () if side == CALLER_SIDE else (yield from self._own_policies(live, principal, resource))
             members = self._members(live, side, principal, action, resource, own)
-            live.members.keep(name, members, owners_of(resource))
+            live.keep_members(name, members, resource, principal.account)
         caller = Caller(principal, principal_uid(principal), principal_ancestors(principal, self._around), has_grants)
         own_members = frozenset(narrowed(members, caller))
         compiled = live.compiler.find(action, own_members)
         if compiled is None:
-            make: Callable[[], CompiledSlice] = partial(live.compiler.make, action, own_members)
+            make: Callable[[], CompiledSlice] = partial(live.compiler.make, action, own_members, principal.account)
             compiled = yield Build((action, own_members), make)
-            live.compiler.keep(compiled, policy_owners(resource) if any(policy.layer == KEY for policy in own_members) else ())
+            live.keep_slice(compiled, resource, principal.account)
         # The caller is kept with it, so that his identity cannot pass to another.
-        live.narrowed.keep((name, id(principal), has_grants), (ref(compiled), principal), owners_of(resource))
+        kept = (ref(compiled), principal)
+        live.narrowed.keep((name, id(principal), has_grants), kept, owners_of(resource), principal.account)
         return compiled
 
-    def _own_policies(self, live: LivePolicies, resource: Resource) -> Deciding[tuple[Policy, ...]]:
+    def _own_policies(self, live: LivePolicies, principal: Principal, resource: Resource) -> Deciding[tuple[Policy, ...]]:
         """The policies of a key itself."""
         if not isinstance(resource, Key) or not resource.policy:
             return ()
-        name = (resource.region, resource.account, resource.key_id, resource.policy)
+        name = policies_name(resource)
         known = live.read.get(name)
         if known is None:
             made: tuple[Policy, ...] = yield Build(name, partial(self._reader.read, resource))
@@ -251,7 +252,7 @@ class Authorizer:
             known = live.read.get(name)
             if known is None:
                 known = made
-                live.take_policies(resource, name, made)
+                live.take_policies(resource, made, principal.account)
         return known
 
     def _question(
@@ -259,7 +260,7 @@ class Authorizer:
     ) -> Question:
         live = self._live
         members = self._members(live, side, principal, action, resource, own)
-        compiled = live.compiler.make(action, members)
+        compiled = live.compiler.make(action, members, principal.account)
         return Question(compiled, self._base(compiled, principal, resource), principal, resource, facts)
 
     def _members(
@@ -278,7 +279,7 @@ class Authorizer:
         known = live.bases.get(name)
         if known is None:
             known = self._base(compiled, principal, resource)
-            live.bases.keep(name, known, owners_of(resource))
+            live.bases.keep(name, known, owners_of(resource), principal.account)
         return known
 
     def _base(self, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:

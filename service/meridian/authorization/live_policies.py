@@ -9,18 +9,19 @@ from weakref import ReferenceType
 
 from meridian.authorization.entities import Resource
 from meridian.authorization.evaluator import EntityHandle, Uid
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, Policy, uid
+from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, uid
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.slices import CompiledSlice, SliceCompiler
-from meridian.domain.bounded_cache import BoundedCache, Caches, Owner, key_owner, nobody
+from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
+from meridian.domain.cache_entries import Owner
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key
 from meridian.domain.weights import deep_bytes
 
 OWN, KEY_SIDE, CALLER_SIDE = "own", "key side", "caller side"
 
-READ_MAX: Final = 512
-"""Key policies kept in their parsed form, beside those that slices hold."""
+READ_MAX: Final = 20_000
+"""Keys whose policies are kept in their parsed form, each for everything that holds any of them: it leaves with them."""
 SLICES_MAX: Final = 20_000
 NARROWED_MAX: Final = 50_000
 BASES_MAX: Final = 4_000
@@ -41,7 +42,7 @@ class LivePolicies:
         self.source = source
         self.compiler = compiler
         self.read: BoundedCache[Name, tuple[Policy, ...]] = BoundedCache(
-            caches, "policies", most=READ_MAX, weigh=_members_bytes, left=nobody
+            caches, "policies", most=READ_MAX, weigh=_policies_bytes, left=self._forget_policies
         )
         self.members: BoundedCache[Name, tuple[Policy, ...]] = BoundedCache(
             caches, "members", most=SLICES_MAX, weigh=_members_bytes, left=nobody
@@ -54,12 +55,42 @@ class LivePolicies:
             caches, "decisions", most=DECISIONS_MAX, weigh=_decision_bytes, left=nobody
         )
 
-    def take_policies(self, resource: Resource, name: Name, made: tuple[Policy, ...]) -> None:
-        """Keep a key's policies. What was read or compiled of them before is of no use: they are others now, if only by identity."""
-        for owner in policy_owners(resource):
-            self.read.forget(owner)
-            self.compiler.forget(owner)
-        self.read.keep(name, made, policy_owners(resource))
+    def take_policies(self, key: Key, made: tuple[Policy, ...], account: str) -> None:
+        """Keep a key's policies, read for a caller of this account. What was made of them before is of no use: they are others now, if
+        only by identity."""
+        owner = policy_owner(key.account, key.key_id)
+        self.read.forget(owner)
+        self.read.keep(policies_name(key), made, (owner,), account)
+
+    def keep_members(self, name: Name, members: tuple[Policy, ...], resource: Resource, account: str) -> None:
+        """Keep what can matter for an action on a resource."""
+        if self._are_kept(members, resource):
+            self.members.keep(name, members, (*owners_of(resource), *_owners_of_policies(members, resource)), account)
+
+    def keep_slice(self, compiled: CompiledSlice, resource: Resource, account: str) -> None:
+        """Keep a slice that was made for a resource."""
+        if self._are_kept(compiled.members, resource):
+            self.compiler.keep(compiled, _owners_of_policies(compiled.members, resource), account)
+
+    def touch(self, compiled: CompiledSlice, resource: Resource) -> None:
+        """Say that a slice was asked for by somebody who remembered it, so that neither it nor what it holds leaves as something that
+        nobody asks for."""
+        self.compiler.touch(compiled)
+        if isinstance(resource, Key) and resource.policy:
+            self.read.get(policies_name(resource))
+
+    def _are_kept(self, policies: Iterable[Policy], resource: Resource) -> bool:
+        """Whether those of the key are the ones that are counted: they may have left while something was made of them."""
+        if not isinstance(resource, Key):
+            return True
+        known = self.read.get(policies_name(resource)) or ()
+        return {policy for policy in policies if policy.layer == KEY} <= set(known)
+
+    def _forget_policies(self, name: Name) -> None:
+        _, account, key_id, _ = name
+        owner = policy_owner(account, key_id)
+        self.members.forget(owner)
+        self.compiler.forget(owner)
 
     def retire(self) -> list[dict[Any, Any]]:
         """Keep nothing any more: what was kept, to be freed piece by piece."""
@@ -74,14 +105,29 @@ def owners_of(resource: Resource) -> tuple[Owner, ...]:
     return (key_owner(resource.account, resource.key_id),) if isinstance(resource, Key) else ()
 
 
-def policy_owners(resource: Resource) -> tuple[Owner, ...]:
+def policies_name(key: Key) -> Name:
+    """What a key's policies are kept under."""
+    return (key.region, key.account, key.key_id, key.policy)
+
+
+def policy_owner(account: str, key_id: str) -> Owner:
     """Whose change makes a key's own policies useless: not that of the key, most of whose changes leave its policies as they are."""
-    return (("policies", resource.account, resource.key_id),) if isinstance(resource, Key) else ()
+    return ("policies", account, key_id)
+
+
+def _owners_of_policies(policies: Iterable[Policy], resource: Resource) -> tuple[Owner, ...]:
+    if not isinstance(resource, Key) or all(policy.layer != KEY for policy in policies):
+        return ()
+    return (policy_owner(resource.account, resource.key_id),)
+
+
+def _policies_bytes(name: Name, policies: tuple[Policy, ...]) -> int:
+    return deep_bytes(name) + sum(policy.weight for policy in policies) + getsizeof(policies)
 
 
 def _members_bytes(name: Name, members: tuple[Policy, ...]) -> int:
-    """Without the policies of the files, which all share."""
-    return deep_bytes(name) + sum(policy.weight for policy in members) + getsizeof(members)
+    """Without the policies: a key's own are counted where they are read, and those of the files all share."""
+    return deep_bytes(name) + getsizeof(members)
 
 
 def _principal_bytes(principal: Principal) -> int:

@@ -16,7 +16,8 @@ from meridian.authorization.evaluator import PolicyHandle, SchemaHandle
 from meridian.authorization.policies import Policy
 from meridian.authorization.read_set import as_record, read_set, record_tags
 from meridian.authorization.schema_model import SchemaModel
-from meridian.domain.bounded_cache import BoundedCache, Caches, Owner, nobody
+from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import Owner
 from meridian.domain.weights import deep_bytes
 
 COMPILED_MAX: Final = 4096
@@ -89,15 +90,16 @@ class SliceCompiler:
         self._compiled.get((kept.action, kept.members))
         self._schemas.get(kept.schema_name)
 
-    def keep(self, made: CompiledSlice, owners: Iterable[Owner]) -> None:
-        """Have a slice in memory from now on, as long as its schema and the owners of its policies are."""
+    def keep(self, made: CompiledSlice, owners: Iterable[Owner], account: str) -> None:
+        """Have a slice in memory from now on, as long as its schema and the owners of its policies are; made for this account's callers."""
         self.parses += 1
         if self._schemas.get(made.schema_name) is None:  # it left while the slice was made
-            self._schemas.keep(made.schema_name, made.schema, ())
-        self._compiled.keep((made.action, made.members), made, (made.schema_name, *owners))
+            self._schemas.keep(made.schema_name, made.schema, (), account)
+        self._compiled.keep((made.action, made.members), made, (made.schema_name, *owners), account)
 
-    def make(self, action: str, members: Iterable[Policy]) -> CompiledSlice:
-        """A slice compiled anew: some milliseconds, in which other threads run. May be called from any thread."""
+    def make(self, action: str, members: Iterable[Policy], account: str) -> CompiledSlice:
+        """A slice compiled anew for a caller of this account: some milliseconds, in which other threads run. May be called from any
+        thread."""
         policies = frozenset(members)
         whole = frozenset(name.rstrip("?") for name in self._model.context_attributes(action))
         reads = read_set((p.est for p in policies), whole - {"request"}, self._request_attributes)
@@ -108,7 +110,7 @@ class SliceCompiler:
             action=action,
             members=policies,
             policies=PolicyHandle((p.policy_id, p.est if record is None else as_record(p.est)) for p in policies),
-            schema=self._schema(schema_name),
+            schema=self._schema(schema_name, account),
             attributes=tuple(sorted(attributes)),
             request_attributes=tuple(sorted(requested)),
             tags=None if reads.tags is None else tuple(sorted(reads.tags)),
@@ -117,15 +119,15 @@ class SliceCompiler:
             schema_name=schema_name,
         )
 
-    def _schema(self, name: SchemaName) -> SchemaHandle:
+    def _schema(self, name: SchemaName, account: str) -> SchemaHandle:
         known = self._schemas.get(name)
         if known is None:
             known = SchemaHandle(self._model.narrow(*name))
-            self._schemas.keep(name, known, ())  # key policies name tags as they like, so there is no end of schemas
+            self._schemas.keep(name, known, (), account)  # key policies name tags as they like, so there is no end of schemas
         return known
 
 
 def _slice_bytes(name: SliceName, made: CompiledSlice) -> int:
-    """Without the schema, which is counted where it is kept, and the policies of the files, which all share."""
+    """Without the schema and a key's policies, which are counted where they are kept, and the policies of the files, which all share."""
     held = deep_bytes(made.policies, made.attributes, made.request_attributes, made.tags)
-    return SLICE_BYTES + held + sum(policy.weight for policy in made.members) + REFERENCE_BYTES * len(made.members)
+    return SLICE_BYTES + held + REFERENCE_BYTES * len(made.members)

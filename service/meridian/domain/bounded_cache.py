@@ -1,7 +1,11 @@
 """What a process keeps by name to save work: bounded in entries, and all of it together in bytes.
 
 A hot name is kept longer than one that was asked for once: what leaves is the oldest that was not asked for since it was looked at last.
-An entry may belong to keys, and leaves with their version: one word forgets a key in every cache, so that none can be left out.
+An entry may belong to keys, and leaves with their version: one word forgets a key in every cache, so that none can be left out. It was
+made for a caller of some account: where there is no room, an account that has more than its share gives way itself.
+
+Nothing here takes long, however much is kept: what is forgotten is out of reach at once, and freed piece by piece; until then its bytes
+count. What would need more room than a few entries leave is not kept.
 
 INVARIANT: after each `keep`, the bytes of all caches are at most the bound of the process.
 """
@@ -13,6 +17,7 @@ from collections.abc import Callable, Hashable, Iterable
 from threading import RLock
 from typing import Any, Final, Generic, TypeVar
 
+from meridian.domain.cache_entries import Entry, Owned, Owner, Share
 from meridian.domain.weights import ENTRY_BYTES
 
 N = TypeVar("N", bound=Hashable)
@@ -20,9 +25,20 @@ V = TypeVar("V")
 
 CHANCES: Final = 8
 """How many entries that were asked for are passed over before one leaves all the same."""
-
-Owner = Hashable
-"""What entries belong to: account and id of a key, or the name of an entry that they are made from."""
+SHARE: Final = 4
+"""An account that has more than this part of the bytes, or of the entries of a cache, makes room for its next entry from its own."""
+ROOM: Final = 16
+"""This part of the bytes is kept free, by `tidy` and by accounts that have more than their share, so that what is large finds room."""
+AT_ONCE: Final = 32
+"""Entries that leave for another one at most."""
+TIDIED_AT_ONCE: Final = 128
+"""Entries that leave by one `tidy`."""
+FREED_AT_ONCE: Final = 8
+"""Entries of each cache that are freed with their owner."""
+BYTES_AT_ONCE: Final = 1 << 20
+"""When so much has left, the rest waits: few entries may be large."""
+EVERYBODY: Final = ""
+"""In the place of an account: made for none in particular."""
 
 
 def key_owner(account: str, key_id: str) -> Owner:
@@ -30,17 +46,9 @@ def key_owner(account: str, key_id: str) -> Owner:
     return (account, key_id)
 
 
-class _Entry:
-    __slots__ = ("is_used", "owners", "value", "weight")
-
-    def __init__(self, value: Any, weight: int, owners: tuple[Owner, ...]) -> None:
-        self.value, self.weight, self.owners, self.is_used = value, weight, owners, False
-
-
 class Caches:
     """All caches of a process, with one bound of bytes: who has most gives way first. Changes are made under one lock, for schemas are
-    kept by threads; looking needs none.
-    """
+    kept by threads; looking needs none."""
 
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
@@ -51,9 +59,10 @@ class Caches:
 
     def add(self, name: str, cache: BoundedCache[Any, Any]) -> None:
         """Count a cache from now on. Raises: ValueError if one of this name is counted."""
-        if name in self._all:
-            raise ValueError(f"two caches are called {name}")
-        self._all[name] = cache
+        with self.lock:
+            if name in self._all:
+                raise ValueError(f"two caches are called {name}")
+            self._all = {**self._all, name: cache}
 
     def remove(self, cache: BoundedCache[Any, Any]) -> None:
         """Count a cache no longer; what it holds is freed by somebody else."""
@@ -63,34 +72,75 @@ class Caches:
 
     def forget(self, owner: Owner) -> None:
         """Forget in every cache what belongs to this owner."""
-        for cache in list(self._all.values()):
+        for cache in self._all.values():
             cache.forget(owner)
 
     def forget_everything_owned(self) -> None:
-        """Forget in every cache what belongs to any owner."""
-        for cache in list(self._all.values()):
-            for owner in cache.owners:
-                cache.forget(owner)
+        """Forget everything in every cache where anything belongs to an owner."""
+        for cache in self._all.values():
+            cache.forget_everything()
 
-    def shrink(self) -> None:
-        """Come back under the bound."""
-        while self.bytes > self.bytes_max:
-            max(self._all.values(), key=lambda cache: cache.bytes).drop_one()
+    def make_room(self, account: str) -> bool:
+        """Come back under the bound, after something was kept for this account; false where too much would have to leave at once."""
+        self._free_one()  # always: so what was forgotten does not grow
+        for _ in range(AT_ONCE):
+            if self._is_room_for(account):
+                return True
+            if self._free_one():
+                continue
+            if self._is_over_share(account):
+                max(self._all.values(), key=lambda cache: cache.bytes_of(account)).drop_oldest(account)
+            else:
+                self._with_most.drop_oldest(EVERYBODY)
+        return self._is_room_for(account)
+
+    def tidy(self) -> None:
+        """Do some of what need not be done at once: free what was forgotten, then room for what is large."""
+        with self.lock:
+            until = self.bytes - BYTES_AT_ONCE
+            for _ in range(TIDIED_AT_ONCE):
+                if self.bytes <= until:
+                    return
+                if self._free_one():
+                    continue
+                if self.bytes <= self._bytes_wanted:
+                    return
+                self._with_most.drop_oldest(EVERYBODY)
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """Name, entries and bytes of each cache."""
-        return [(name, len(cache), cache.bytes) for name, cache in list(self._all.items())]
+        return [(name, len(cache), cache.bytes) for name, cache in self._all.items()]
+
+    @property
+    def _bytes_wanted(self) -> int:
+        return self.bytes_max - self.bytes_max // ROOM
+
+    def _is_room_for(self, account: str) -> bool:
+        return self.bytes <= self._bytes_wanted or (self.bytes <= self.bytes_max and not self._is_over_share(account))
+
+    def _is_over_share(self, account: str) -> bool:
+        return account != EVERYBODY and sum(cache.bytes_of(account) for cache in self._all.values()) > self.bytes_max // SHARE
+
+    def _free_one(self) -> bool:
+        return any(cache.free_one() for cache in self._all.values())
+
+    @property
+    def _with_most(self) -> BoundedCache[Any, Any]:
+        return max(self._all.values(), key=lambda cache: cache.bytes)
 
 
 class BoundedCache(Generic[N, V]):
     """One cache. `weigh` says about how many bytes a name and its value take, without what every entry costs; `left` is called with the
-    name of each entry that leaves."""
+    name of each entry that leaves, but by `forget_everything`, which whoever depends on it forgets too."""
 
     def __init__(self, caches: Caches, name: str, *, most: int, weigh: Callable[[N, V], int], left: Callable[[N], None]) -> None:
         self._caches, self._most, self._weigh, self._left = caches, most, weigh, left
         # Ordered, not a plain dict: there the first entry is searched for among all that left before it.
-        self._kept: OrderedDict[N, _Entry] = OrderedDict()
-        self._owned: dict[Owner, set[N]] = {}
+        self._kept: OrderedDict[N, Entry] = OrderedDict()
+        self._owned: dict[Owner, Owned] = {}
+        self._shares: dict[str, Share] = {}
+        self._forgotten: list[Owned] = []
+        self._wiped: list[dict[Any, Any]] = []
         self._is_counted = True
         self.bytes = 0
         caches.add(name, self)
@@ -103,78 +153,146 @@ class BoundedCache(Generic[N, V]):
         entry = self._kept.get(name)
         if entry is None:
             return None
+        for owned in entry.owned:
+            if owned.is_forgotten:
+                return None
         entry.is_used = True
         value: V = entry.value
         return value
 
-    def keep(self, name: N, value: V, owners: Iterable[Owner]) -> None:
-        """Have a value in memory from now on; of one that is too large for all the memory nothing is kept."""
-        entry = _Entry(value, ENTRY_BYTES + self._weigh(name, value), tuple(dict.fromkeys(owners)))
+    def keep(self, name: N, value: V, owners: Iterable[Owner], account: str) -> None:
+        """Have a value in memory from now on, made for a caller of this account; nothing is kept of one that is too large for all the
+        memory, or for which too much would have to leave."""
+        weight = ENTRY_BYTES + self._weigh(name, value)
         with self._caches.lock:
             if not self._is_counted:
                 return
             if name in self._kept:
                 self._drop(name)
-            if entry.weight > self._caches.bytes_max:  # it would leave last, after everything of this cache
+            if weight > self._caches.bytes_max:  # it would leave last, after everything of this cache
                 self._left(name)
                 return
+            entry = Entry(value, weight, account, tuple(self._owned_by(owner) for owner in dict.fromkeys(owners)))
             self._kept[name] = entry
-            self._count(entry.weight)
-            for owner in entry.owners:
-                self._owned.setdefault(owner, set()).add(name)
+            for owned in entry.owned:
+                owned.names[name] = None
+            self._shares.setdefault(account, Share()).names[name] = None
+            self._count(entry, 1)
             if len(self._kept) > self._most:
-                self.drop_one()
-            self._caches.shrink()
+                self._drop_one(account)
+            if not self._caches.make_room(account) and name in self._kept:
+                self._drop(name)
 
     def of(self, owner: Owner) -> frozenset[N]:
         """Names of what belongs to an owner."""
-        return frozenset(self._owned.get(owner, ()))
+        owned = self._owned.get(owner)
+        return frozenset(owned.names) if owned is not None else frozenset()
 
     @property
     def owners(self) -> list[Owner]:
         """Everybody to whom something belongs."""
         return list(self._owned)
 
+    def bytes_of(self, account: str) -> int:
+        """Bytes of what was made for callers of an account."""
+        share = self._shares.get(account)
+        return share.bytes if share is not None else 0
+
     def forget(self, owner: Owner) -> None:
         """Forget what belongs to an owner."""
         if owner in self._owned:
             with self._caches.lock:
-                for name in self.of(owner):
-                    self._drop(name)
+                self._owned_by(owner).is_forgotten = True
+                self._forgotten.append(self._owned.pop(owner))
+                self._free_some()
 
-    def drop_one(self) -> None:
-        """Let one entry go."""
+    def forget_everything(self) -> None:
+        """Forget all, if any of it belongs to an owner."""
+        with self._caches.lock:
+            if not self._owned:
+                return
+            self._wiped += [share.take_names() for share in self._shares.values()]
+            self._wiped += [dict(enumerate(self._forgotten)), self._owned, self._kept]
+            self._kept, self._owned, self._forgotten = OrderedDict(), {}, []
+            self._free_some()
+
+    def free_one(self) -> bool:
+        """Free something that was forgotten; false where there is nothing."""
+        while self._forgotten:
+            if self._forgotten[-1].names:
+                self._drop(self._forgotten[-1].names.popitem()[0])
+                return True
+            self._forgotten.pop()
+        while self._wiped:
+            if self._wiped[-1]:
+                _, gone = self._wiped[-1].popitem()
+                if isinstance(gone, Entry):
+                    self._count(gone, -1)
+                elif isinstance(gone, Owned):
+                    self._wiped.append(gone.names)
+                return True
+            self._wiped.pop()
+        return False
+
+    def drop_oldest(self, account: str) -> None:
+        """Let one entry go: of those that were made for this account, or of all."""
+        order: OrderedDict[N, Any] = self._kept if account == EVERYBODY else self._shares[account].names
+        if not order:
+            return
         for _ in range(CHANCES):
-            name = next(iter(self._kept))
+            name = next(iter(order))
             entry = self._kept[name]
             if not entry.is_used:
                 break
             entry.is_used = False
-            self._kept.move_to_end(name)
-        self._drop(next(iter(self._kept)))
+            order.move_to_end(name)
+        self._drop(next(iter(order)))
 
     def retire(self) -> tuple[dict[Any, Any], ...]:
         """Keep nothing any more and be counted no longer; what was kept is freed by the caller, piece by piece."""
         with self._caches.lock:
             self._caches.remove(self)
             self._is_counted, self.bytes = False, 0
-            kept: tuple[dict[Any, Any], ...] = (self._kept, self._owned)
-            self._kept, self._owned = OrderedDict(), {}
+            orders = [share.names for share in self._shares.values()]
+            kept: tuple[dict[Any, Any], ...] = (self._kept, self._owned, dict(enumerate(self._forgotten)), *self._wiped, *orders)
+            self._kept, self._owned, self._shares, self._forgotten, self._wiped = OrderedDict(), {}, {}, [], []
         return kept
+
+    def _free_some(self) -> None:
+        until = self.bytes - BYTES_AT_ONCE
+        for _ in range(FREED_AT_ONCE):
+            if self.bytes <= until or not self.free_one():
+                return
+
+    def _drop_one(self, account: str) -> None:
+        """Let one entry go after one was kept for this account."""
+        if not self.free_one():
+            self.drop_oldest(account if len(self._shares[account].names) > self._most // SHARE else EVERYBODY)
 
     def _drop(self, name: N) -> None:
         entry = self._kept.pop(name)
-        self._count(-entry.weight)
-        for owner in entry.owners:
-            names = self._owned[owner]
-            names.discard(name)
-            if not names:
-                del self._owned[owner]
+        del self._shares[entry.account].names[name]
+        self._count(entry, -1)
+        for owned in entry.owned:
+            owned.names.pop(name, None)
+            if not owned.names and not owned.is_forgotten:
+                del self._owned[owned.owner]
         self._left(name)
 
-    def _count(self, weight: int) -> None:
+    def _owned_by(self, owner: Owner) -> Owned:
+        owned = self._owned.get(owner)
+        if owned is None:
+            owned = self._owned[owner] = Owned(owner)
+        return owned
+
+    def _count(self, entry: Entry, times: int) -> None:
+        weight = times * entry.weight
         self.bytes += weight
         self._caches.bytes += weight
+        share = self._shares[entry.account]
+        share.bytes += weight
+        if not share.bytes:
+            del self._shares[entry.account]
 
 
 def nobody(_: Hashable) -> None:

@@ -143,7 +143,7 @@ class TermLink(NamedTuple):
 
 
 class ToldLost(NamedTuple):
-    """Another Region's word that this one is lost to it; `generation` is that of its term."""
+    """A Region with which a set goes on without this one; `generation` is that of its signed state."""
 
     region: str
     generation: int
@@ -175,7 +175,7 @@ class SetRow:
     rejoin: str = ""
     """Region whose later generation the operator lets this member join; nothing else is adopted until then."""
     told_lost: frozenset[ToldLost] = frozenset()
-    """Regions that say that they have gone on, or would go on, without this one: heard, and told to the operator, no more."""
+    """Regions that have gone on without this one, as signed states have shown: kept for the operator's `rejoin`, no more."""
     prepared_by: str = ""
     """While reserved: the Region that prepared this place."""
     reserved_at: datetime | None = None

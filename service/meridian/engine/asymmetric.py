@@ -137,7 +137,7 @@ class AsymmetricCommands:
         self.parses += 1
         private = key_pairs.load(key.key_spec, self._materials.material_bytes(key, material))
         parsed = Parsed(private, private.public_key(), key_pairs.public_bytes(private), now + PARSED_SECONDS)
-        self._parsed.keep(name, parsed, (key_owner(key.account, key.key_id),))
+        self._parsed.keep(name, parsed, (key_owner(key.account, key.key_id),), key.account)
         return parsed
 
 

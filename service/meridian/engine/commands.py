@@ -141,7 +141,7 @@ class SymmetricCommands:
         if loaded is not None and loaded.until > now:
             return loaded
         loaded = self._unwrap(key, wrapped, now)
-        self._loaded.keep(name, loaded, (key_owner(key.account, key.key_id),))
+        self._loaded.keep(name, loaded, (key_owner(key.account, key.key_id),), key.account)
         return loaded
 
     def _unwrap(self, key: Key, wrapped: KeyMaterial, now: float) -> Loaded:

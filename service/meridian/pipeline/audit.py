@@ -26,7 +26,7 @@ from meridian.domain.audit_record import (
     service_record,
     user_identity,
 )
-from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
+from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, key_owner, nobody
 from meridian.domain.call import Call, Principal
 from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.domain.key import Key
@@ -55,15 +55,17 @@ class Parts:
             caches, "audit parts", most=PARTS_MAX, weigh=_part_bytes, left=nobody
         )
 
-    def of(self, name: Hashable, values: tuple[Any, ...], keys: Iterable[Key], build: Callable[[tuple[Any, ...]], Any]) -> Any:
-        """The part for these values, which tell of these keys, built once. They are kept with it, so their identities cannot pass to
-        others."""
+    def of(
+        self, name: Hashable, values: tuple[Any, ...], keys: Iterable[Key], account: str, build: Callable[[tuple[Any, ...]], Any]
+    ) -> Any:
+        """The part for these values, which tell of these keys, built once for callers of this account. The values are kept with it, so
+        that their identities cannot pass to others."""
         ids = (name, *map(id, values))
         kept = self._kept.get(ids)
         if kept is not None:
             return kept[1]
         made = build(values)
-        self._kept.keep(ids, (values, made), [key_owner(key.account, key.key_id) for key in keys])
+        self._kept.keep(ids, (values, made), [key_owner(key.account, key.key_id) for key in keys], account)
         return made
 
 
@@ -179,8 +181,9 @@ class Audit:
             call.response_elements = {name: _as_record(value) for name, value in elements.items()}
         principal, parts = call.principal, self._parts
         keys = call.keys.values()
+        account = principal.account if principal is not None else EVERYBODY
         # The operation and the fields that name its keys are part of what the constants are kept under; the catalog keeps it alive.
-        constants = parts.of(("call", *call.keys), (call.rpc, principal, *keys), keys, lambda _: self._constants(call))
+        constants = parts.of(("call", *call.keys), (call.rpc, principal, *keys), keys, account, lambda _: self._constants(call))
         return call_record(
             call,
             constants,
@@ -189,7 +192,9 @@ class Audit:
             epoch=self._identity.incarnation,
             parameters=self._parameters(call),
             latency_ms=(self._clock.monotonic() - call.started) * 1000,
-            decisions=parts.of("decisions", tuple(call.decisions), keys, lambda made: _fragment([decision(each) for each in made])),
+            decisions=parts.of(
+                "decisions", tuple(call.decisions), keys, account, lambda made: _fragment([decision(each) for each in made])
+            ),
         )
 
     def _parameters(self, call: Call) -> Record:

@@ -34,7 +34,8 @@ class AuditEvents(Protocol):
         ...
 
     async def claim(self, owner: str, *, limit: int) -> None:
-        """Lease to this stream what nobody holds any more, and anew what it would soon lose; in one statement."""
+        """Lease to this stream what nobody holds any more, and anew what it would soon lose; in one statement. Before that, no lease is
+        left that would last longer than one from now on: the clock may have gone back since it began."""
         ...
 
     async def take(self, owner: str, *, before: str) -> None:

@@ -110,7 +110,8 @@ class Answers(Protocol):
         ...
 
     async def put(self, row: AnswerRow, *, keep: int) -> None:
-        """Store it in place of the one of its name; the account keeps its newest, as many as `keep`."""
+        """Store it in place of the one of its name; the account keeps its newest, as many as `keep`. A principal with more than a quarter
+        of these takes the place of his own oldest."""
         ...
 
     async def withdraw(self, account: str, principal: str, token: str, *, request_id: str) -> None:

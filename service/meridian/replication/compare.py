@@ -6,12 +6,12 @@ Source: docs/spec/multi-region.md, digests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from meridian.domain.key import Key
-from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, Stamp, Term, ToldLost
+from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, Stamp, Term
 from meridian.domain.peer_message import DeliverGone, SetComparison, SetDigest
 from meridian.domain.peers import PeerRegion
 from meridian.ports.key_directory import KeyDirectory
@@ -20,9 +20,10 @@ from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AskRegions
+from meridian.replication.gone_on import note_gone_on
 from meridian.replication.publish import HELD, SET_STATE
 from meridian.replication.refusals import Refusals
-from meridian.replication.sets.authority import hear, is_member, is_older_than_its_word
+from meridian.replication.sets.authority import gone_on_with, hear, is_member, is_older_than_its_word
 from meridian.replication.sets.told import NotBelieved, Rule
 from meridian.replication.silence import Silence
 
@@ -129,11 +130,12 @@ class Compare:
             if known:
                 comparisons = await self._peer.compare(region, self._identity.incarnation, [self._digest(each, region) for each in known])
                 for each, answer in zip(known, comparisons, strict=True):
-                    if self._is_quoted(each.row, answer):
-                        if not questions:
-                            self._left_at[region] = after
-                            return Round(found)
-                        questions -= 1
+                    is_quoted, is_later = self._is_quoted(each.row, answer), _quotes_generation(each.row, answer)
+                    if (is_quoted or is_later) and not questions:
+                        self._left_at[region] = after
+                        return Round(found)
+                    is_proven = is_later and await self._learn_generation(region, each.row)
+                    questions -= is_quoted or (is_later and not is_proven)
                     found = await self._note(region, each, answer) or found
                     after = each.row.account, each.row.key_id
             if page.next is None:
@@ -170,17 +172,14 @@ class Compare:
             return await self._note_gone(region, each, answer)
         if self._is_quoted(each.row, answer):
             await self._require_not_restored(region, each.row)
-        is_ahead = answer.stamp.term.generation > each.stamp.term.generation
-        told = {ToldLost(region, answer.stamp.term.generation)} if answer.declared_lost or is_ahead else set()
-        told_lost = frozenset(t for t in each.row.told_lost if t.region != region) | told
         if answer.declared_lost:
             self._refuse(region, each.row.account, each.row.key_id, Rule.OWN_BYTES, "says that this Region is lost")
-        if not (answer.is_behind or answer.tell_held or told_lost != each.row.told_lost):
+        if not (answer.is_behind or answer.tell_held):
             return False
         async with self._store.transaction() as uow:
-            found = await self._act_on(uow, region, each.row, answer, told_lost)
+            await self._act_on(uow, region, each.row, answer)
         self._directory.forget(each.row.account, each.row.key_id)
-        return found
+        return True
 
     async def _note_gone(self, region: str, known: Known, answer: SetComparison) -> bool:
         row = known.row
@@ -193,15 +192,18 @@ class Compare:
         await self._messages.gone(self._peers[region], message)
         return True
 
-    async def _act_on(self, uow: UnitOfWork, region: str, row: SetRow, answer: SetComparison, told_lost: frozenset[ToldLost]) -> bool:
+    async def _act_on(self, uow: UnitOfWork, region: str, row: SetRow, answer: SetComparison) -> None:
         now = await uow.region.now()
         for kind, is_due in ((SET_STATE, answer.is_behind), (HELD, answer.tell_held)):
             if is_due:
                 await uow.outbox.put(kind, region, row.account, row.key_id, request_id=REQUEST_ID, now=now)
-        current = await uow.key_sets.find(row.account, row.key_id)
-        if current is not None and current.version == row.version and told_lost != row.told_lost:
-            await uow.key_sets.update(replace(row, told_lost=told_lost))
-        return answer.is_behind or answer.tell_held
+
+    async def _learn_generation(self, region: str, row: SetRow) -> bool:
+        """A later generation that is quoted is asked for: what signed states prove of it is kept for the operator."""
+        gone_on = gone_on_with(row, self._identity.region, self._ask.links_of(row), await self._ask.one(region, row, Silence()))
+        if gone_on is not None:
+            await note_gone_on(self._store, row, gone_on)
+        return gone_on is not None
 
     def _is_quoted(self, row: SetRow, answer: SetComparison) -> bool:
         """Whether the other Region quotes a newer version of a term that is this Region's own."""
@@ -277,6 +279,14 @@ class Compare:
         """Whether this Region, as primary, has not heard what the member holds."""
         heard = [h.material_id for h in row.held if (h.region, h.serial) == (member.region, member.serial)]
         return row.acts_as_primary(self._identity.region) and materials_hash(heard) != digest.materials_hash
+
+
+def _quotes_generation(row: SetRow, answer: SetComparison) -> bool:
+    """Whether the other Region quotes a later generation than any that this row knows of."""
+    theirs = answer.stamp.term.generation
+    known = max((told.generation for told in row.told_lost), default=0)
+    is_told = answer.is_gone or answer.declared_lost or row.lost
+    return not is_told and row.view is not None and theirs > max(known, row.view.term.generation)
 
 
 def _counts(row: SetRow, region: str) -> bool:

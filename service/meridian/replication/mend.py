@@ -22,11 +22,12 @@ from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import SYNCHRONISED
 from meridian.replication.ask import AskRegions
+from meridian.replication.gone_on import note_gone_on
 from meridian.replication.publish import HELD, as_primary, publish, signed_by, tell_members, with_shared_part, with_view
 from meridian.replication.refusals import Refusals
 from meridian.replication.rotate import switched
 from meridian.replication.set_loss import detach, material_to_take, reconcile, take_back, take_over
-from meridian.replication.sets.authority import Believed, believe_answers, believe_return
+from meridian.replication.sets.authority import Believed, believe_answers, believe_return, gone_on_with
 from meridian.replication.sets.told import NotBelieved, SetRefusal
 from meridian.replication.silence import Silence
 
@@ -93,6 +94,10 @@ class MendSets:
             believed = believe_answers(row, self._identity.region, answers, self._ask.links_of(row))
         except NotBelieved as refusal:
             self._refusals.tell("", row.account, row.key_id, refusal)
+            for answer in answers if row.stale else ():
+                gone_on = gone_on_with(row, self._identity.region, self._ask.links_of(row), answer)
+                if gone_on is not None:
+                    await note_gone_on(self._store, row, gone_on)
             raise
         for region, reason in believed.refused:
             self._refusals.tell(region, row.account, row.key_id, reason)

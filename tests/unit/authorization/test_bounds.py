@@ -295,5 +295,5 @@ def test_tags_that_key_policies_name_do_not_pile_up(schema: SchemaHandle, monkey
     compiler = SliceCompiler(SchemaModel(schema.text), cache_memory())
     for number in range(9):
         [est] = parse_policies(when(f'context.encryptionContext.hasTag("t{number}")'))
-        compiler.keep(compiler.make("Encrypt", [Policy("p", "key", est)]), ())
+        compiler.keep(compiler.make("Encrypt", [Policy("p", "key", est)], "111122223333"), (), "111122223333")
     assert compiler.kept == (4, 4)

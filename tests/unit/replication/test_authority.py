@@ -271,6 +271,48 @@ def test_what_a_member_shows_and_no_chain_reaches_leaves_a_restored_region_stale
         authority.believe_answers(replace(stale(B), rejoin=A), B, [answer(C, signed(far, C))], ())
 
 
+WITHOUT_B = tuple(replace(member, status=MemberStatus.OFF) if member.region == B else member for member in members(A, B, C))
+LED_BY_C = replace(FIRST, primary=C, issuer=C, term=Term(0, C, 0), members=WITHOUT_B)
+
+
+@pytest.mark.parametrize("ahead", [0, 5], ids=["as here", "newer"])
+@pytest.mark.parametrize("how", ["no chain", "a generation"])
+def test_the_operators_word_gives_nobody_a_set_that_another_region_leads_on(ahead: int, how: str) -> None:
+    """The word is said of a Region, for the sake of other sets, perhaps."""
+    row = replace(row_of(A, LED_BY_C, C), stale=True, rejoin=B)
+    legitimate = signed(later(LED_BY_C, ahead) if ahead else LED_BY_C, C)
+    view = generation_of(LED_BY_C, B)
+    made_up = signed(replace(view, term=Term(50, B, 0)) if how == "no chain" else view, B)
+    with pytest.raises(NotBelieved):
+        authority.believe_answers(row, A, [answer(C, legitimate), answer(B, made_up)], [])
+    alone = authority.believe_answers(row, A, [answer(C, None), answer(B, made_up)], [])
+    assert alone.newest == made_up.state, "where nobody leads on, it counts"
+
+
+def test_a_set_waits_for_a_region_whose_signed_states_show_it() -> None:
+    row = row_of(A, later(FIRST, 9))
+    shown = answer(C, signed(NEW, C), *CAME_ALONG)
+    assert authority.gone_on_with(row, A, (), shown) == ToldLost(C, 1)
+    assert authority.gone_on_with(row, A, (), replace(shown, region=B)) == ToldLost(C, 1), "whoever shows it"
+    for nothing in (answer(C, None), answer(C, signed(later(NEW), C)), replace(shown, status=RowStatus.GONE)):
+        assert authority.gone_on_with(row, A, (), nothing) is None
+    made_up = answer(B, signed(replace(FIRST, term=Term(50, B, 0), version=0, primary=B, issuer=B), B))
+    assert authority.gone_on_with(row, A, (), made_up) is None
+    assert authority.gone_on_with(replace(row, stale=True), A, (), made_up) == ToldLost(B, 50), "no chain need lead there"
+    assert authority.gone_on_with(replace(row, stale=True, serial="another"), A, (), made_up) is None
+    assert authority.gone_on_with(replace(row, stale=True), A, (), replace(made_up, region=C)) is None, "its own signature"
+
+
+def test_the_word_is_for_sets_that_were_shown_to_wait() -> None:
+    row = row_of(A)
+    shown = replace(row, told_lost=frozenset({ToldLost(B, 1)}))
+    assert authority.waits_for(shown, B)
+    assert authority.waits_for(replace(shown, stale=True, told_lost=frozenset({ToldLost(B, 0)})), B)
+    for other in (row, replace(row, stale=True), replace(row, told_lost=frozenset({ToldLost(B, 0)}))):
+        assert not authority.waits_for(other, B)
+    assert not authority.waits_for(shown, C)
+
+
 def test_a_restored_region_knows_its_own_signature_again() -> None:
     mine = handed_to(later(FIRST), C, A)
     believed = authority.believe_answers(stale(A), A, [answer(B, signed(later(mine), C), signed(mine, A))], ())
@@ -331,13 +373,19 @@ def test_material_is_for_members_that_count() -> None:
 
 def test_a_detached_member_whose_lead_is_to_be_taken_gets_what_was_made_without_it() -> None:
     detached = row_of(A, FIRST.with_member(Member(B, f"s-{B}", MemberStatus.OFF)))
-    authority.require_reader_of_material(replace(detached, rejoin=B), B)
+    followed = replace(detached, rejoin=B, told_lost=frozenset({ToldLost(B, 1)}))
+    authority.require_reader_of_material(followed, B)
     stranger = "ca-central-1"
     for row, sender in (
-        (replace(detached, rejoin=C), B),
-        (replace(detached, rejoin=B, lost=frozenset({B})), B),
-        (replace(detached, rejoin=B, status=RowStatus.GONE), B),
-        (replace(detached, rejoin=stranger), stranger),
+        (replace(followed, rejoin=C), B),
+        (replace(followed, rejoin=""), B),
+        (replace(followed, lost=frozenset({B})), B),
+        (replace(followed, status=RowStatus.GONE), B),
+        (replace(followed, rejoin=stranger), stranger),
+        (replace(followed, told_lost=frozenset()), B),  # the word alone: no generation of it was verified here
+        (replace(followed, told_lost=frozenset({ToldLost(C, 1)})), B),
+        (replace(followed, told_lost=frozenset({ToldLost(B, 0)})), B),
+        (replace(followed, stale=True), B),  # no chain need lead to what a restored Region was shown
     ):
         with pytest.raises(NotBelieved):
             authority.require_reader_of_material(row, sender)

@@ -11,6 +11,8 @@ from typing import Any, cast
 import pytest
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
+from meridian.adapters import membership_words
+from meridian.adapters.entropy_os import OsEntropy
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
 from meridian.domain.peer_message import SetComparison, SetDigest, SetShown
@@ -64,6 +66,31 @@ def test_a_question_about_sets_that_are_not_here_opens_no_transaction(tmp_path: 
         answers = await home.compare.answer(home.peers[AWAY], 0, [digest(n) for n in range(DIGESTS_PER_CALL)])
         assert [each.is_gone for each in answers] == [True] * DIGESTS_PER_CALL
         assert begun == []
+
+    run(tmp_path, empty, test)
+
+
+def test_a_generation_that_is_quoted_and_not_shown_makes_no_set_wait_for_it(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's `rejoin` is for sets that a signed state has shown to go on elsewhere."""
+
+    async def test(home: InProcessRegion, away: InProcessRegion) -> None:
+        await home.create()
+        await home.replicate(away)
+        for _ in range(3):
+            await home.work()
+            await away.work()
+        before = await home.row()
+
+        async def quoted(region: str, incarnation: int, digests: list[SetDigest]) -> list[SetComparison]:
+            return [SetComparison(Stamp(Term(99, AWAY, 0), 0)) for _ in digests]
+
+        monkeypatch.setattr(home.line, "compare", quoted)
+        await home.compare.with_region(AWAY)
+        assert await home.row() == before
+        assert await membership_words.rejoin(home.store, OsEntropy(), AWAY) == 0
+        assert await home.row() == before
 
     run(tmp_path, empty, test)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, tuple_
+from sqlalchemy import ColumnElement, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.ports.store_rows import AnswerRow
 
 A = t.answers.c
+SHARE: Final = 4
+"""A principal with more than this part of what his account keeps takes the place of his own answers."""
 
 
 class SqlAnswers:
@@ -44,7 +46,22 @@ class SqlAnswers:
             "expires_at": row.expires_at,
         }
         await self._connection.execute(insert(t.answers).values(values))
+        await self._give_way(row.account, row.principal, number - keep, share=max(1, keep // SHARE))
         await self._connection.execute(delete(t.answers).where(A.account == row.account, A.number <= number - keep))
+
+    async def _give_way(self, account: str, principal: str, too_old: int, *, share: int) -> None:
+        """Where another's answer would go for one of a principal with more than his share, his own oldest goes, and leaves its place."""
+        others = select(A.number).where(A.account == account, A.number <= too_old, A.principal != principal)
+        number = (await self._connection.execute(others.order_by(A.number.desc()).limit(1))).scalar_one_or_none()
+        if number is None:
+            return
+        own = select(A.number).where(A.account == account, A.principal == principal, A.number > too_old)
+        beyond_share = await self._connection.execute(own.order_by(A.number.desc()).offset(share).limit(1))
+        if beyond_share.first() is None:
+            return
+        oldest = (await self._connection.execute(own.order_by(A.number).limit(1))).scalar_one()
+        await self._connection.execute(delete(t.answers).where(A.account == account, A.number == oldest))
+        await self._connection.execute(update(t.answers).where(A.account == account, A.number == number).values(number=oldest))
 
     async def withdraw(self, account: str, principal: str, token: str, *, request_id: str) -> None:
         claim = (*_name(account, principal, token), A.request_id == request_id, A.answer.is_(None))

@@ -29,6 +29,9 @@ class SqlAuditEvents:
         await self._connection.execute(insert(t.audit_events).values(values))
 
     async def claim(self, owner: str, *, limit: int) -> None:
+        # No lease ends later than one that begins now, but where the database's clock has gone back.
+        too_long = update(t.audit_events).where(E.lease_until > self._now(LEASE_SECONDS))
+        await self._connection.execute(too_long.values(lease_until=self._now(LEASE_SECONDS)))
         is_own = and_(E.lease_owner == owner, E.lease_until <= self._now(RENEWED_SECONDS))
         free = select(E.number).where(or_(is_own, E.lease_until <= self._now(0))).order_by(E.number).limit(limit)
         # Writers come one at a time, so a row is free or it is not; the lock is for whoever would write beside that rule.

@@ -76,7 +76,7 @@ class SqlKeySets:
 
     async def mark_stale(self) -> int:
         c = t.key_sets.c
-        restored = {"stale": True, "held": "[]", "version": c.version + 1}
+        restored = {"stale": True, "held": "[]", "told_lost": "[]", "version": c.version + 1}
         done = await self._connection.execute(update(t.key_sets).where(c.status == str(RowStatus.LIVE)).values(restored))
         await self._connection.execute(update(t.keys).where(t.keys.c.multi_region).values(is_behind=True, version=t.keys.c.version + 1))
         await self._connection.execute(delete(t.outbox))

@@ -24,9 +24,9 @@ class CopyError(Exception):
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Where the database file is; None for a database that is no file. Raises: ValueError."""
+    """Where the database file is, behind whatever links lead to it; None for a database that is no file. Raises: ValueError."""
     parsed = async_url(url)
-    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+    return Path(str(parsed.database)).resolve() if parsed.get_backend_name() == "sqlite" else None
 
 
 def url_of(path: Path) -> str:

@@ -198,6 +198,7 @@ answers = Table(
     Column("request_id", Text, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Index("answers_number", "account", "number"),
+    Index("answers_principal", "account", "principal", "number"),
     Index("answers_expiry", "expires_at"),
 )
 

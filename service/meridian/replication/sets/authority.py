@@ -9,11 +9,12 @@ Source: docs/spec/multi-region.md, whose word counts.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState, TermLink
+from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState, TermLink, ToldLost
 from meridian.replication.sets.chain import Path, kept_links, listed_in, own_view, reached
 from meridian.replication.sets.told import Answer, NotBelieved, Rule, Told
 
@@ -56,13 +57,23 @@ def has_place(row: SetRow | None, sender: str, serial: str) -> bool:
 
 
 def require_reader_of_material(row: SetRow | None, sender: str) -> None:
-    """A7: material is sealed for a Region only if a live row lists it as one that counts, or as one whose lead the operator of this
-    Region has said to take: detached here, it takes this one back, and asks for what was made without it. Raises: NotBelieved."""
+    """A7: material is sealed for a Region only if a live row lists it as one that counts, or as one whose generation was verified here,
+    and the operator said to follow it: detached here, it takes this one back, and asks for what was made without it.
+
+    Raises: NotBelieved.
+    """
     member = row.view.find_member(sender) if row is not None and row.view is not None else None
     is_readable = row is not None and row.status is RowStatus.LIVE and sender not in row.lost
-    is_followed = row is not None and row.rejoin == sender
+    is_followed = row is not None and row.rejoin == sender and not row.stale and waits_for(row, sender)
     if member is None or (member.status is MemberStatus.OFF and not is_followed) or not is_readable:
         raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
+
+
+def waits_for(row: SetRow, region: str) -> bool:
+    """Whether a signed state, kept as `told_lost`, has shown that this set goes on with that Region alone, at its operator's word: a later
+    generation; of a restored Region also what no chain reaches."""
+    shown = [each for each in row.told_lost if each.region == region]
+    return row.view is not None and any(row.stale or each.generation > row.view.term.generation for each in shown)
 
 
 def membership(row: SetRow, sender: str, serial: str) -> Member | None:
@@ -190,6 +201,9 @@ def believe_answers(row: SetRow, region: str, answers: Collection[Answer], kept:
         raise NotBelieved(Rule.ANSWERS, "this Region has no state")
     shown = [each for answer in answers for each in (*answer.earlier, *([answer.told] if answer.told else ()))]
     pool = frozenset((*kept, *shown))
+    # The operator's word is for sets that nobody else leads on.
+    is_led = any(answer.region != row.rejoin and _leads_on(row, region, pool, answer) for answer in answers)
+    asking = replace(row, rejoin="") if is_led else row
     paths: dict[Told, Path] = {}
     refused: list[tuple[str, NotBelieved]] = []
     for answer in answers:
@@ -197,7 +211,7 @@ def believe_answers(row: SetRow, region: str, answers: Collection[Answer], kept:
         if told is None or told.state.stamp <= row.view.stamp:
             continue
         try:
-            paths[told] = _answered(row, region, pool, told)
+            paths[told] = _answered(asking, region, pool, told)
         except NotBelieved as refusal:
             refused.append((answer.region, refusal))
     newest = max(paths, key=lambda each: each.state.stamp, default=None)
@@ -215,8 +229,7 @@ def believe_answers(row: SetRow, region: str, answers: Collection[Answer], kept:
 def _answered(row: SetRow, region: str, pool: Collection[Told], told: Told) -> Path:
     """The chain to a state in an answer. A restored Region knows its own signature again, and the word of its operator ends what no
     chain can end. Raises: NotBelieved."""
-    own = [each for each in pool if each.signer == region] if row.stale else []
-    starts = [own_view(row), *own]
+    starts = _starts(row, region, pool)
     path = reached(starts, pool).get(told)
     if path is not None:
         return path
@@ -225,7 +238,36 @@ def _answered(row: SetRow, region: str, pool: Collection[Told], told: Told) -> P
         return (told,)
     if row.view is not None and told.state.term.reign == row.view.term.reign:
         raise NotBelieved(Rule.ANSWERS, "no chain of signed states leads to it from what this Region knows")
-    return _another_generation(row, pool, [*_past(row, pool), *own], told)
+    return _another_generation(row, pool, [*_past(row, pool), *starts], told)
+
+
+def _starts(row: SetRow, region: str, pool: Collection[Told]) -> list[Told]:
+    return [own_view(row), *([each for each in pool if each.signer == region] if row.stale else [])]
+
+
+def _leads_on(row: SetRow, region: str, pool: Collection[Told], answer: Answer) -> bool:
+    """Whether a Region shows, in its own signature as primary, the state that this row has or one that a chain leads to."""
+    told = answer.told if answer.status is RowStatus.LIVE else None
+    if row.view is None or told is None or not told.signer == told.state.primary == answer.region:
+        return False
+    return told.state.stamp == row.view.stamp or told in reached(_starts(row, region, pool), pool)
+
+
+def gone_on_with(row: SetRow, region: str, kept: Collection[Told], answer: Answer) -> ToldLost | None:
+    """What an answer proves of how the set goes on without this Region, for its operator's `rejoin`: by a chain who began a later
+    generation; or, where this Region was restored and no chain reaches it, that the answering Region signs as primary."""
+    told = answer.told if answer.status is RowStatus.LIVE else None
+    if row.view is None or told is None or not listed_in(told.state, region, row.serial) or told.state.stamp <= row.view.stamp:
+        return None
+    pool = frozenset((*kept, *answer.earlier, told))
+    origin, generation = told.state.term.origin, told.state.term.generation
+    if generation > row.view.term.generation:
+        named = replace(row, rejoin=origin)
+        with contextlib.suppress(NotBelieved):
+            _another_generation(named, pool, [*_past(named, pool), *_starts(row, region, pool)], told)
+            return ToldLost(origin, generation)
+    is_primary = told.signer == told.state.primary == answer.region
+    return ToldLost(answer.region, generation) if row.stale and is_primary else None
 
 
 def believe_return(row: SetRow, kept: Collection[Told], answer: Answer) -> SetState | None:

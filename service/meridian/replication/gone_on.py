@@ -1,0 +1,19 @@
+"""What signed states have shown of a set that goes on without this Region, kept for its operator's `rejoin`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from meridian.domain.multi_region import SetRow, ToldLost
+from meridian.ports.store import Store
+
+
+async def note_gone_on(store: Store, row: SetRow, shown: ToldLost) -> None:
+    """Keep it, if the row is still the one that it was shown about; the latest of each Region."""
+    told_lost = frozenset(each for each in row.told_lost if each.region != shown.region) | {shown}
+    if told_lost == row.told_lost:
+        return
+    async with store.transaction() as uow:
+        current = await uow.key_sets.find(row.account, row.key_id)
+        if current is not None and current.version == row.version:
+            await uow.key_sets.update(replace(row, told_lost=told_lost))
