@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from meridian.adapters.store_sql.dialects import async_url, keep_private, missing_file
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every revision that this release knows, oldest first: those of `migrations/versions`, without reading them."""
 HEAD: Final = REVISIONS[-1]
 """The revision that this release needs."""
