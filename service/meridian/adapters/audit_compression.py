@@ -19,6 +19,7 @@ from typing import Final, Protocol
 import zstandard
 
 from meridian.audit.segments import DamagedSegmentError, compressed_path, open_segment
+from meridian.fresh_file import open_fresh
 
 LEVEL: Final = 3
 CHUNK_BYTES: Final = 1 << 18
@@ -100,8 +101,7 @@ class CompressedSegments:
         path.unlink()
 
     def _write(self, path: Path, partial: Path) -> None:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+        with path.open("rb") as source, os.fdopen(open_fresh(partial), "wb") as target:
             compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
             with compressor.stream_writer(target, size=path.stat().st_size, closefd=False) as writer:
                 while chunk := source.read(CHUNK_BYTES):

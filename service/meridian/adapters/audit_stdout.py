@@ -19,6 +19,7 @@ import orjson
 
 from meridian.adapters.audit_batch import Place
 from meridian.audit.segments import DamagedSegmentError, open_segment, plain_name, segments_in
+from meridian.fresh_file import open_fresh
 
 POSITION_FILE: Final = ".stdout.position"
 LOOK_SECONDS: Final = 0.2
@@ -112,6 +113,7 @@ class StdoutCopy:
     def _save(self) -> None:
         if self._place != self._saved:
             partial = self._directory / f"{POSITION_FILE}.partial"
-            partial.write_bytes(orjson.dumps(self._place._asdict()))
+            with os.fdopen(open_fresh(partial), "wb") as file:
+                file.write(orjson.dumps(self._place._asdict()))
             partial.replace(self._directory / POSITION_FILE)
             self._saved = self._place

@@ -148,9 +148,11 @@ def _remove_unfinished(directory: Path) -> None:
 
 
 def _runs(directory: Path) -> dict[str, list[Path]]:
-    """The segments that belong together by their names, in their order."""
+    """The segments that belong together by their names, in their order. A link is none: no Region makes one."""
     found: dict[str, list[Path]] = {}
     for path in segments_in(directory):
+        if path.is_symlink():
+            continue
         found.setdefault(_stem(path), []).append(path)
     return found
 
@@ -178,7 +180,7 @@ def _cut_to_last_line(path: Path) -> int:
     """How many bytes behind the last newline were cut off; none in a file that was closed and compressed."""
     if is_compressed(path):
         return 0
-    with path.open("r+b") as file:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - TAIL_BYTES)
         file.seek(start)
