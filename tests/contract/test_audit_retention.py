@@ -11,12 +11,11 @@ import pytest
 import zstandard
 from tests.audit_logs import Keyholder, SteppingClock, open_file, record
 
-from meridian.adapters import audit_digests
 from meridian.adapters.audit_file import AuditFile, SegmentRules
 from meridian.adapters.audit_retention import KeepRules
+from meridian.audit import digest
 from meridian.audit.against_database import Evidence, verify_against
 from meridian.audit.digest import read_digest
-from meridian.audit.ended import OF_EARLIER_RELEASE
 from meridian.audit.findings import Report, Verdict
 from meridian.audit.segments import compressed_path, segments_in
 from meridian.audit.stream_files import digests_in
@@ -137,7 +136,7 @@ def test_a_claim_that_something_was_ended_counts_only_if_it_is_signed(tmp_path: 
     write(file, clock, 3, 61)
     file.close()
     path = digests_in(tmp_path)[-1]
-    claim = b'"ended":[{"stream":"s1","lastSeq":1,"lastHash":"00","newest":"2026-01-02T03:04:05Z"}]'
+    claim = b'"ended":[{"stream":"s1","lastSeq":1,"lastHash":"' + b"0" * 64 + b'","newest":"2026-01-02T03:04:05Z"}]'
     path.write_bytes(path.read_bytes().replace(b'"ended":[]', claim))
     assert read_digest(path).kept.ended[0].lastSeq == 1
     segments_in(tmp_path, "*")[0].unlink()
@@ -150,7 +149,7 @@ def test_files_that_a_kill_left_of_what_was_ended_do_no_harm(
 ) -> None:
     keyholder, clock = Keyholder(), SteppingClock()
     if is_of_earlier_release:
-        monkeypatch.setattr(audit_digests, "Kept", lambda *_: OF_EARLIER_RELEASE)
+        monkeypatch.setattr(digest, "kept_as_json", lambda kept: None)
     file = begin(tmp_path, "s1", keyholder, clock, KeepRules(0, 0))
     write(file, clock, 4, 61)
     file.close()

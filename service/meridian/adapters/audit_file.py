@@ -73,7 +73,7 @@ class AuditFile:
         made = cls(directory, opening, rules, signer, clock)
         record = made._opening_record()
         if tail is not None:
-            made._digests.previous = tail.digest
+            made._digests.previous, made._digests.before = tail.digest, tail.end
             record["meridian"] |= {"previousStream": tail.stream, "previousHash": tail.last_hash, "tornBytes": tail.torn_bytes}
         made.write([record])
         made._sign(())

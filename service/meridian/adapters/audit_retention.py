@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.audit.ended import Ended
+from meridian.audit.ended import ENDED_PER_DIGEST, Ended
 from meridian.audit.segments import compressed_path
 from meridian.audit.stream_files import last_record, runs_in
 from meridian.ports.clock import Clock
 
-ENDED_PER_DIGEST: Final = 16
-"""How many streams one digest ends at most; the next ones end the others."""
 OWN_MAX: Final = 100_000
 """Closed segments of this process that are kept in mind: a year of them."""
 

@@ -19,6 +19,8 @@ from meridian.audit import digest as digests
 from meridian.audit import segments
 from meridian.audit.chain import leaf_hash
 from meridian.audit.digest import DigestLink, read_digest
+from meridian.audit.ended import End
+from meridian.audit.line import OPENS, read_line
 from meridian.audit.segments import (
     LINE_BYTES_MAX,
     SUFFIX,
@@ -45,7 +47,7 @@ class Head:
 
     @property
     def is_opening(self) -> bool:
-        return self.record.get("eventName") == "StreamOpen" and self.sequence == 0
+        return self.record.get("eventName") == OPENS and self.sequence == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Tail:
 
     stream: str
     last_hash: str
+    end: End | None
+    """Its last record; nothing where its last line is none."""
     torn_bytes: int
     digest: DigestLink | None
     """The last that was signed of it."""
@@ -89,15 +93,9 @@ def head_of(path: Path) -> Head | None:
 
 def readable_head_of(path: Path) -> Head | None:
     """What the first line of a segment says; None if it is no audit record. Raises: OSError, DamagedSegmentError."""
-    try:
-        line = first_line(path)
-        record: Any = orjson.loads(line)
-        stream, sequence = record["meridian"]["stream"], record["meridian"]["seq"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    if not line.endswith(b"\n") or not isinstance(stream, str) or not isinstance(sequence, int):
-        return None
-    return Head(path, stream, sequence, record)
+    line = first_line(path)
+    said = read_line(line) if line.endswith(b"\n") else None
+    return Head(path, said.stream, said.sequence, said.record) if said is not None else None
 
 
 def streams_of(heads: Iterable[Head]) -> dict[str, list[Head]]:
@@ -136,7 +134,8 @@ def cut_torn_tail(directory: Path) -> Tail | None:
         return None
     last = heads[newest[0]]
     torn += _cut_to_last_line(last)
-    return Tail(newest[0].stream, _last_leaf(last), torn, _last_digest(directory, heads, newest[0].stream))
+    stream, line = newest[0].stream, _tail_line(last)
+    return Tail(stream, leaf_hash(line), end_in(line, stream), torn, _last_digest(directory, heads, stream))
 
 
 def _remove_unfinished(directory: Path) -> None:
@@ -192,13 +191,16 @@ def _cut_to_last_line(path: Path) -> int:
     return torn
 
 
-def _last_leaf(path: Path) -> str:
-    if is_compressed(path):
-        return leaf_hash(_last_line(path).rstrip(b"\n"))
-    return leaf_hash(_tail_line(path))
+def end_in(line: bytes, stream: str) -> End | None:
+    """The record in this last line of a stream; None for what is none of it."""
+    said = read_line(line)
+    return End(stream, said.sequence, leaf_hash(line)) if said is not None and said.stream == stream else None
 
 
 def _tail_line(path: Path) -> bytes:
+    """The last line, without its newline. Raises: OSError."""
+    if is_compressed(path):
+        return _last_line(path).rstrip(b"\n")
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
