@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,41 +19,51 @@ from meridian.audit.findings import Report, Verdict
 from meridian.audit.segments import compressed_path, segments_in
 from meridian.audit.stream_files import digests_in
 from meridian.audit.verify import Expected, verify_directory
-from meridian.ports.audit_streams import KeyTrace, StreamHead, StreamRow
+from meridian.domain.audit_record import event_time
+from meridian.ports.audit_streams import AuditKeyRow, KeyTrace, RegisterView, StreamHead, StreamRow
 
 RULES = SegmentRules(bytes=5000, seconds=60.0, reserve_bytes=0)
 DAY = 86400.0
+NO_HEADS: Mapping[str, StreamHead] = {}
 
 
 class AtOnce:
     """Closed segments in the form of compressed ones, and removed where they are ended."""
 
-    def __init__(self, clock: SteppingClock) -> None:
-        self._clock = clock
-
     def add(self, path: Path, digest: str) -> None:
         final = compressed_path(path)
         final.write_bytes(zstandard.compress(path.read_bytes()))
         path.unlink()
-        os.utime(final, times=(self._clock.now().timestamp(),) * 2)
 
     def remove(self, paths: Sequence[Path]) -> None:
         for path in paths:
             path.unlink(missing_ok=True)
+
+    def aside(self, work: Callable[[], None]) -> None:
+        work()
 
     def stop(self) -> None: ...
 
 
 def begin(directory: Path, name: str, keyholder: Keyholder, clock: SteppingClock, rules: KeepRules) -> AuditFile:
     file = open_file(directory, name, keyholder=keyholder, rules=RULES, clock=clock)
-    file.hand_closed_to(AtOnce(clock), rules)
+    file.hand_closed_to(AtOnce(), rules)
     return file
+
+
+def answer(file: AuditFile, clock: SteppingClock, heads: Mapping[str, StreamHead] = NO_HEADS, apart_seconds: float = 0.0) -> None:
+    """What the database says when it is asked."""
+    key, retention = file.signer.key, file.retention
+    keys = [AuditKeyRow(key.number, key.public_key, key.signature, clock.now())]
+    now = clock.now() + timedelta(seconds=apart_seconds)
+    retention.note(RegisterView(now, keys, {stream: heads.get(stream) for stream in retention.ending}))
 
 
 def write(file: AuditFile, clock: SteppingClock, segments: int, seconds_each: float) -> None:
     for number in range(segments):
-        file.write([record(number, padding="x" * 300)])
+        file.write([record(number, padding="x" * 300) | {"eventTime": event_time(clock.now())}])
         clock.seconds += seconds_each
+        answer(file, clock)
         file.tick(0)
 
 
@@ -64,11 +73,6 @@ def verified(directory: Path, keyholder: Keyholder) -> Report:
 
 def size_of(directory: Path) -> int:
     return sum(path.stat().st_size for path in segments_in(directory, "*"))
-
-
-def end_all(directory: Path, clock: SteppingClock) -> None:
-    for path in segments_in(directory, "*"):
-        os.utime(path, times=(clock.now().timestamp(),) * 2)
 
 
 @pytest.mark.parametrize("rules", [KeepRules(5 * DAY, 0), KeepRules(0, 2000)])
@@ -104,7 +108,6 @@ def test_streams_of_ended_processes_go_whole(tmp_path: Path, is_killed: bool) ->
         file = begin(tmp_path, name, keyholder, clock, KeepRules(0, 0))
         write(file, clock, 3, 61)
         file.directory.close() if is_killed else file.close()
-    end_all(tmp_path, clock)
     clock.seconds += 10 * DAY
     file = begin(tmp_path, "s3", keyholder, clock, KeepRules(5 * DAY, 0))
     write(file, clock, 2, 61)
@@ -155,7 +158,6 @@ def test_files_that_a_kill_left_of_what_was_ended_do_no_harm(
     file.close()
     monkeypatch.undo()
     kept = {path: path.read_bytes() for path in segments_in(tmp_path, "*")}
-    end_all(tmp_path, clock)
     clock.seconds += 10 * DAY
     file = begin(tmp_path, "s2", keyholder, clock, KeepRules(5 * DAY, 0))
     write(file, clock, 1, 61)
@@ -171,7 +173,6 @@ def test_the_database_does_not_miss_what_was_ended_and_misses_the_rest(tmp_path:
     first = begin(tmp_path, "s1", keyholder, clock, KeepRules(0, 0))
     write(first, clock, 3, 61)
     first.close()
-    end_all(tmp_path, clock)
     clock.seconds += 10 * DAY
     file = begin(tmp_path, "s2", keyholder, clock, KeepRules(5 * DAY, 0))
     write(file, clock, 2, 61)

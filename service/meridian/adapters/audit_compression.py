@@ -40,6 +40,10 @@ class ClosedSegments(Protocol):
         """These are kept no longer, the oldest first; what is not removed by the end is removed by the next start."""
         ...
 
+    def aside(self, work: Callable[[], None]) -> None:
+        """Do this, too, where nobody who waits for a record waits for it; a fault of it is told. By the end it may be left out."""
+        ...
+
     def stop(self) -> None:
         """Return when nothing in the directory is touched any more."""
         ...
@@ -62,6 +66,9 @@ class CompressedSegments:
     def remove(self, paths: Sequence[Path]) -> None:
         self._waiting.put(partial(self._unlink, paths))
 
+    def aside(self, work: Callable[[], None]) -> None:
+        self._waiting.put(work)
+
     def stop(self) -> None:
         self._stopped.set()
         self._waiting.put(None)
@@ -69,6 +76,8 @@ class CompressedSegments:
 
     def _work(self) -> None:
         while (work := self._waiting.get()) is not None:
+            if self._stopped.is_set():
+                return
             try:
                 work()
             except StoppedError:
@@ -77,6 +86,8 @@ class CompressedSegments:
                 self._on_fault(fault)
             except (zstandard.ZstdError, DamagedSegmentError) as fault:
                 self._on_fault(OSError(errno.EIO, f"zstd: {fault}"))
+            except Exception as fault:  # the thread goes on: segments would be kept plain, and in mind, without end
+                self._on_fault(OSError(errno.EIO, f"unforeseen: {type(fault).__name__}"))
 
     def _unlink(self, paths: Sequence[Path]) -> None:
         for path in paths:

@@ -25,7 +25,7 @@ from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
 from meridian.audit.written_since import events_since, has_stream
 from meridian.domain.audit_record import Record
 from meridian.errors import DependencyTimeoutException
-from meridian.ports.audit_streams import StreamHead
+from meridian.ports.audit_streams import RegisterView, StreamHead
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 WAITING_MAX: Final = 20_000
@@ -91,10 +91,20 @@ class FileAuditStream:
         """The number of the audit key that the next digest is signed with."""
         return self._file.signer.key.number
 
+    @property
+    def ending(self) -> Sequence[str]:
+        """The streams that are to end next: what the database knows of them decides."""
+        return self._file.retention.ending
+
+    def note_register(self, view: RegisterView) -> None:
+        """The database was asked."""
+        self._file.retention.note(view)
+
     def compress_closed(self, reserve_bytes: int, rules: KeepRules) -> None:
         """Compress segments once they are closed, where that leaves so much of the disk free, and keep them as the rules say."""
         told = partial(self._tell_loop, partial(self._report, "compression"))
         self._file.hand_closed_to(CompressedSegments(reserve_bytes, told), rules)
+        self._file.retention.on_fault = partial(self._tell_loop, partial(self._report, "retention"))
 
     def copy_to(self, output: int) -> StdoutCopy:
         """Copy the log to a descriptor from now on, until `stop`; nobody waits for it."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from meridian.audit.digest import Digest
-from meridian.audit.ended import Ended, furthest
+from meridian.audit.ended import End, Ended, furthest
 from meridian.audit.findings import Report, Verdict
+
+
+def ends_in(digest: Digest) -> Iterator[End]:
+    """The records that a digest names: the last one that it covers, and the last one of the stream that its own follows on. The hash is
+    empty in a digest of an earlier release, which names the number alone."""
+    yield End(digest.extent.stream, digest.extent.treeSize - 1, digest.kept.last_hash)
+    if digest.kept.before is not None:
+        yield digest.kept.before
 
 
 class SignedEnds:
@@ -15,11 +23,8 @@ class SignedEnds:
     def __init__(self, digests: Sequence[Digest]) -> None:
         self._hashes: dict[tuple[str, int], set[str]] = {}
         for digest in digests:
-            # The hash is empty in a digest of an earlier release, which names the number alone.
-            self._hashes.setdefault((digest.extent.stream, digest.extent.treeSize - 1), set()).add(digest.kept.last_hash)
-            before = digest.kept.before
-            if before is not None:
-                self._hashes.setdefault((before.stream, before.lastSeq), set()).add(before.lastHash)
+            for end in ends_in(digest):
+                self._hashes.setdefault((end.stream, end.lastSeq), set()).add(end.lastHash)
 
     def speak_of(self, stream: str, sequence: int, leaf: str) -> bool:
         """Whether this is a record that a digest names."""

@@ -14,6 +14,8 @@ from meridian.audit.values import count_of, hash_of, is_hash, text_of, time_of
 ENDED_PER_DIGEST: Final = 16
 """How many streams one digest ends at most; the next ones end the others."""
 PEAKS_MAX: Final = 64
+CLOCKS_APART_SECONDS: Final = 60.0
+"""How far a process's clock may be from the database's."""
 
 
 @dataclass(frozen=True, slots=True)

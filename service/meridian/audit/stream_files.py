@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import orjson
 
 from meridian.audit import digest as digests
 from meridian.audit import segments
@@ -120,7 +119,7 @@ def cut_torn_tail(directory: Path) -> Tail | None:
     digest speaks of stays. Of each stream only the first and the last segment are looked at.
     """
     _remove_unfinished(directory)
-    signed, runs, heads, torn = {_stem(path) for path in digests_in(directory)}, _runs(directory), {}, 0
+    signed, runs, heads, torn = {stem_of(path) for path in digests_in(directory)}, _runs(directory), {}, 0
     for stem, paths in runs.items():
         if head_of(paths[-1]) is None and _holds_no_line(paths[-1]):
             torn += _cut_to_last_line(paths[-1])
@@ -152,13 +151,18 @@ def _runs(directory: Path) -> dict[str, list[Path]]:
     for path in segments_in(directory):
         if path.is_symlink():
             continue
-        found.setdefault(_stem(path), []).append(path)
+        found.setdefault(stem_of(path), []).append(path)
     return found
 
 
-def _stem(path: Path) -> str:
+def stem_of(path: Path) -> str:
     """What the names of a stream's files have in common."""
     return plain_name(path).rsplit(".", 1)[0].rsplit("-", 1)[0]
+
+
+def stream_named(stem: str) -> str:
+    """The stream that such a name speaks of."""
+    return stem.split("-", 1)[-1]
 
 
 def number_of(path: Path) -> int:
@@ -209,16 +213,16 @@ def _tail_line(path: Path) -> bytes:
 
 def runs_in(directory: Path) -> dict[str, list[Path]]:
     """By stream, as their names say it, the segments in their order."""
-    return {stem.split("-", 1)[-1]: paths for stem, paths in _runs(directory).items()}
+    return {stream_named(stem): paths for stem, paths in _runs(directory).items()}
 
 
-def last_record(path: Path) -> tuple[Any, str]:
-    """The last whole record of a segment, and its leaf hash. Raises: OSError for a file that has none."""
-    line = _last_line(path).rstrip(b"\n") if is_compressed(path) else _tail_line(path)
-    try:
-        return orjson.loads(line), leaf_hash(line)
-    except ValueError as fault:
-        raise OSError(errno.EIO, f"{path.name} does not end with a record") from fault
+def last_record(path: Path, stream: str) -> tuple[End, str]:
+    """The last record of a segment of this stream, and its `eventTime`. Raises: OSError for a file that does not end with one."""
+    line = _tail_line(path)
+    end, said = end_in(line, stream), read_line(line)
+    if end is None or said is None:
+        raise OSError(errno.EBADMSG, f"{path.name} does not end with a record of stream {stream}")
+    return end, said.record.get("eventTime") or ""
 
 
 def _last_line(path: Path) -> bytes:
@@ -234,7 +238,7 @@ def _last_digest(directory: Path, heads: Iterable[Head], stream: str) -> DigestL
     """The last digest of the stream; where a crash left it without, of the one before it. Raises: OSError."""
     before = {head.stream: str(head.record["meridian"].get("previousStream")) for head in heads}
     while stream in before:
-        for path in sorted(directory.glob(f"*-{stream}-*{digests.SUFFIX}"), key=number_of, reverse=True):
+        for path in sorted(directory.glob(f"*-{glob.escape(stream)}-*{digests.SUFFIX}"), key=number_of, reverse=True):
             try:
                 return read_digest(path).link
             except ValueError:
