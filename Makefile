@@ -40,7 +40,7 @@ lint: $(STAMP)  ## ruff, rules and format
 	$(BIN)/ruff format --check .
 
 lock:  ## renew the lock files from pyproject.toml and requirements.in
-	$(BIN)/uv pip compile --quiet --upgrade --group pyproject.toml:dev pyproject.toml --generate-hashes --no-header --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --upgrade --group pyproject.toml:dev --all-extras pyproject.toml --generate-hashes --no-header --no-emit-index-url \
 	  --universal --python-version 3.11 -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade $(CLI)/requirements.in --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  --universal --python-version 3.11 -o $(CLI)/requirements.lock

@@ -106,6 +106,11 @@ def record(number: int, name: str = "Encrypt", **fields: Any) -> dict[str, Any]:
     return {"eventName": name, "eventTime": "2026-01-02T03:04:05Z", "requestID": str(number), **fields, "meridian": {}}
 
 
+def nobody(segment: str) -> bool:
+    """Who holds no segment."""
+    return False
+
+
 def plant_history(directory: Path, streams: int, bytes_each: int) -> None:
     """Old streams of this size, each a first and a last line with a hole between: what is read of them is read, holes or not."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -15,7 +15,7 @@ VARIABLE: Final = "MERIDIAN_TEST_KILL_AT"
 
 
 class FaultPoint(StrEnum):
-    """Moments before and after each commit of an operation that makes, changes or moves keys."""
+    """Moments before and after each commit of an operation that makes, changes or moves keys, and around its records."""
 
     CREATE_KEY_MATERIAL_GENERATED = "create_key.material_generated"
     CREATE_KEY_BEFORE_COMMIT = "create_key.before_commit"
@@ -50,6 +50,7 @@ class FaultPoint(StrEnum):
     REWRAP_BEFORE_COMMIT = "rewrap.before_commit"
     REWRAP_AFTER_COMMIT = "rewrap.after_commit"
     AUDIT_DURABLE = "audit.durable_before_answer"
+    AUDIT_SHIPPED = "audit.shipped_before_noted"
 
 
 _ARMED: Final = os.environ.get(VARIABLE, "")

@@ -6,54 +6,26 @@ Secrets never stand in the file; it names the files that hold them.
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from dataclasses import fields
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from meridian.domain.limits import Limits
 from meridian.domain.rates import RATES
+from meridian.settings_audit import AuditSettings
+from meridian.settings_sections import ListenAddress, Section, is_loopback
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 REGION_NAME: Final = r"^([a-z]+-){2,3}\d+$"
 RegionName = Annotated[str, Field(pattern=REGION_NAME)]
 
 
-HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")
-PORT_MAX: Final = 65_535
 BYTES_MAX: Final = 4 * 1024 * 1024
 """Of a settings file."""
-
-
-def host_of(address: str) -> str:
-    """The host of `host:port`, an IPv6 address without its brackets."""
-    return address.rpartition(":")[0].strip("[]")
-
-
-def is_loopback(address: str) -> bool:
-    """Whether `host:port` can be reached from this machine alone. A name that is not `localhost` may lead anywhere."""
-    host = host_of(address)
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _require_host_and_port(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    bare = host.strip("[]")
-    try:
-        ip_address(bare)
-        is_host = (":" in bare) == host.startswith("[") == host.endswith("]")
-    except ValueError:
-        is_host = HOST_NAME.fullmatch(host) is not None
-    if not is_host or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) <= PORT_MAX:
-        raise ValueError("must be host:port, an IPv6 address in brackets, the port from 1 to 65535")
-    return address
 
 
 def _require_usable_database(url: str) -> str:
@@ -64,17 +36,10 @@ def _require_usable_database(url: str) -> str:
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_require_usable_database)]
-ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
 
 
 class SettingsError(Exception):
     """The settings are wrong; the message lists every fault with its place."""
-
-
-class Section(BaseModel):
-    """A table of the file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TlsSettings(Section):
@@ -160,26 +125,6 @@ class PassphraseSealSettings(Section):
     time_cost: int = 4
     memory_kib: int = 262144
     parallelism: int = 4
-
-
-class AuditSettings(Section):
-    """Where the audit stream goes, and how long a full batch may take before calls are refused."""
-
-    directory: Path
-    max_wait_seconds: float = Field(0.005, ge=0, allow_inf_nan=False)
-    max_batch: int = Field(256, ge=1, le=4096)
-    sink_timeout_seconds: float = Field(0.5, gt=0, allow_inf_nan=False)
-    reserve_bytes: int = Field(64 * 1024 * 1024, ge=0)
-    segment_bytes: int = Field(64 * 1024 * 1024, ge=64 * 1024)
-    """How long a file of the stream grows before the next begins."""
-    segment_seconds: float = Field(300.0, ge=1.0)
-    """How old it grows. As often a digest is signed, also of an interval without records."""
-    keep_seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
-    """How long closed files are kept; 0 for ever. Digests always are."""
-    keep_bytes: int = Field(0, ge=0)
-    """How much of them is kept; 0 for all."""
-    stdout: bool = False
-    """Whether every record is copied to standard output, too."""
 
 
 class PeerSettings(Section):

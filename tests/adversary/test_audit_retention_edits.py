@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.audit_logs import Keyholder, SteppingClock, open_file, record
+from tests.audit_logs import Keyholder, SteppingClock, nobody, open_file, record
 from tests.contract.test_audit_retention import DAY, RULES, AtOnce, answer, begin, verified, write
 
 from meridian.adapters.audit_file import AuditFile
@@ -337,7 +337,7 @@ def test_a_stream_of_which_the_database_has_seen_otherwise_is_kept_and_told(tmp_
     log.file.close()
     log.clock.seconds += 10 * DAY
     file = open_file(log.directory, "s3", keyholder=log.keyholder, rules=RULES, clock=log.clock)
-    file.hand_closed_to(AtOnce(), KeepRules(5 * DAY, 0))
+    file.hand_closed_to(AtOnce(), KeepRules(5 * DAY, 0), nobody)
     told: list[str] = []
     file.retention.on_fault = lambda fault: told.append(str(fault.strerror))
     fields = {"stream": "s1", "sequence": log.first.sequence, "hash": log.first.hash, "digests": 1}

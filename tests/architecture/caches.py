@@ -44,11 +44,14 @@ REGIONS = Ours("the Regions of the settings")
 CONTRACT = Ours("what the contract has")
 CALL = Ours("one call, with its request, whose size is bounded")
 CONNECTIONS = Ours("open connections, which have a budget")
+FILES = Ours("names of files in the audit directory when the process begins")
 KEY_NAME = 2048
 """The longest reference to a key that the contract takes."""
 ARN = 2048
 
 CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
+    "adapters/audit_reader.py LogReader._later": FILES,
+    "adapters/audit_ship_files.py FileShipper._later": FILES,
     "adapters/audit_waiting.py GivenChanges._waiting": Ours("records that the stream has been given; what waits has a bound"),
     "adapters/heavy_workers.py HeavyWorkers._running": Ours("accounts of principals, while something of theirs runs"),
     "adapters/looks_abroad.py LooksAbroad._looks": Bounded("LOOKS_MAX", 2 * ARN),

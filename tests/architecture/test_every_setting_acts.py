@@ -35,6 +35,7 @@ REPEATS = "scenario/test_repeated_changes.py::"
 LOST = "scenario/test_lost_and_restored_regions.py::"
 BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
+SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
 
 SETTINGS: dict[str, str] = {
@@ -134,6 +135,15 @@ SETTINGS: dict[str, str] = {
     "audit.keep_seconds": EVIDENCE + "test_old_files_go_where_the_settings_say_so_and_none_are_missing",
     "audit.keep_bytes": EVIDENCE + "test_old_files_go_where_the_settings_say_so_and_none_are_missing",
     "audit.stdout": EVIDENCE + "test_the_log_is_copied_to_standard_output_where_the_settings_say_so",
+    "audit.otlp.endpoint": SINKS + "test_both_sinks_have_everything_after_a_stop",
+    "audit.otlp.ca": SINK_CLIENTS + "test_a_collector_is_believed_by_its_ca_alone",
+    "audit.otlp.headers_file": SINK_CLIENTS + "test_headers_come_from_a_file_that_nobody_else_may_read",
+    "audit.otlp.timeout_seconds": SINKS + "test_a_sink_that_never_answers_delays_nobody_and_is_told",
+    "audit.s3.bucket": SINKS + "test_both_sinks_have_everything_after_a_stop",
+    "audit.s3.prefix": SINKS + "test_both_sinks_have_everything_after_a_stop",
+    "audit.s3.endpoint": SINKS + "test_both_sinks_have_everything_after_a_stop",
+    "audit.s3.storage_region": SINK_CLIENTS + "test_requests_are_signed_for_the_region_of_the_store",
+    "audit.s3.timeout_seconds": SINKS + "test_a_sink_that_never_answers_delays_nobody_and_is_told",
     "audit.segment_seconds": EVIDENCE + "test_segments_are_short_where_the_settings_say_so_and_the_key_changes_while_the_region_serves",
     "limits.failed_authentications_per_minute": "adversary/test_anonymous_requests.py::*",
     "throttle": "scenario/test_rates_by_kind_of_key.py::test_a_rate_of_a_class_that_does_not_exist_is_refused",
@@ -330,7 +340,7 @@ def attributes_read() -> frozenset[str]:
     """Every name that code reads from an object, outside the files that declare settings."""
     read: set[str] = set()
     for path in SERVICE.rglob("*.py"):
-        if path.name not in ("settings.py", "limits.py") and "_pb2" not in path.name:
+        if not path.name.startswith("settings") and path.name != "limits.py" and "_pb2" not in path.name:
             read |= {n.attr for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     return frozenset(read)
 

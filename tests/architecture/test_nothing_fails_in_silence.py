@@ -18,6 +18,7 @@ ELSEWHERE = {
     "authorization/authorizer.py _side": "the decision carries it, and pipeline/authorize.py reports decisions that carry one",
     "authorization/evaluator.py evaluate": "the same",
     "adapters/separate_process.py answer_to": "the fault is the answer, raised again where it was asked for",
+    "workers/own_thread.py _call": "the same",
     "authorization/authorizer.py decide_anew": "the same as _side",
     "authorization/explain.py explain": "the explanation carries it, and pipeline/authorize.py reports it",
     "authorization/question.py _ask": "the same as evaluate",

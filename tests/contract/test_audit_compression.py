@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from tests.audit_logs import Keyholder, SteppingClock, Told, open_file, open_stream, record, records_in
+from tests.audit_logs import Keyholder, SteppingClock, Told, nobody, open_file, open_stream, record, records_in
 
 from meridian.adapters import audit_compression
 from meridian.adapters.audit_compression import CompressedSegments
@@ -38,7 +38,7 @@ def write_log(directory: Path, keyholder: Keyholder, name: str = "s1", records: 
     """A stream whose closed segments are compressed; it ends without a StreamClose."""
     faults: list[OSError] = []
     file = open_file(directory, name, keyholder=keyholder, rules=RULES)
-    file.hand_closed_to(CompressedSegments(RULES.reserve_bytes, faults.append), KeepRules(0, 0))
+    file.hand_closed_to(CompressedSegments(RULES.reserve_bytes, faults.append), KeepRules(0, 0), nobody)
     for number in range(records):
         file.write([record(number, eventID=f"{name}-{number}", padding="x" * 200)])
     wait_until_compressed(directory, plain=1 + sum(f"-{name}-" not in path.name for path in directory.glob("*.jsonl")))
@@ -61,7 +61,7 @@ def test_closed_segments_are_compressed_and_verified_and_read_as_before(tmp_path
 def test_the_next_stream_follows_on_a_compressed_one(tmp_path: Path) -> None:
     keyholder, clock = Keyholder(), SteppingClock()
     file = open_file(tmp_path, keyholder=keyholder, rules=RULES, clock=clock)
-    file.hand_closed_to(CompressedSegments(0, lambda fault: None), KeepRules(0, 0))
+    file.hand_closed_to(CompressedSegments(0, lambda fault: None), KeepRules(0, 0), nobody)
     file.write([record(1)])
     clock.seconds += 61
     file.tick(0)
@@ -188,7 +188,7 @@ async def test_nobody_waits_for_compression_and_its_faults_are_told(tmp_path: Pa
 
     monkeypatch.setattr(CompressedSegments, "_compress", hang)
     stream = open_stream(open_file(tmp_path, rules=RULES), sink_timeout_seconds=5)
-    stream.compress_closed(0, KeepRules(0, 0))
+    stream.compress_closed(0, KeepRules(0, 0), nobody)
     told: Told = stream._events  # type: ignore[assignment]
     for number in range(60):
         await stream.append(record(number, padding="x" * 200))

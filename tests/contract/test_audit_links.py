@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.audit_logs import Keyholder, SteppingClock, open_file, record
+from tests.audit_logs import Keyholder, SteppingClock, nobody, open_file, record
 
-from meridian.adapters.audit_batch import Place
 from meridian.adapters.audit_compression import CompressedSegments
 from meridian.adapters.audit_file import SegmentRules
+from meridian.adapters.audit_position import PositionFile
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
-from meridian.adapters.audit_stdout import POSITION_FILE, StdoutCopy
 from meridian.adapters.store_sql.sqlite_copies import private_copy
 from meridian.audit.segments import compressed_path, is_compressed
 from meridian.audit.stream_files import digests_in, segment_name, segments_in
@@ -43,7 +41,7 @@ def compressed(directory: Path, link: Callable[[str], None]) -> None:
     file, clock = open_file(directory, clock=(stepping := SteppingClock()), rules=SegmentRules(1 << 20, 60.0, 0)), stepping
     link(f".{compressed_path(segments_in(directory)[0]).name}.partial")
     compression = CompressedSegments(0, faults.append)
-    file.hand_closed_to(compression, KeepRules(0, 0))
+    file.hand_closed_to(compression, KeepRules(0, 0), nobody)
     file.write([record(1)])
     clock.seconds += 61
     file.tick(0)
@@ -55,16 +53,11 @@ def compressed(directory: Path, link: Callable[[str], None]) -> None:
 
 
 def position(directory: Path, link: Callable[[str], None]) -> None:
-    """How far the copy to standard output has come."""
+    """How far a sink has come."""
     directory.mkdir()
-    (directory / "a.jsonl").write_bytes(b"{}\n")
-    reading, writing = os.pipe()
-    link(f"{POSITION_FILE}.partial")
-    copy = StdoutCopy(directory, lambda: Place("a.jsonl", 3), writing, lambda fault: None)
-    copy.stop()
-    os.close(writing)
-    os.close(reading)
-    assert b"a.jsonl" in (directory / POSITION_FILE).read_bytes()
+    link(".stdout.position.partial")
+    PositionFile(directory / ".stdout.position", is_synced=False).save({"segment": "a.jsonl", "length": 3})
+    assert b"a.jsonl" in (directory / ".stdout.position").read_bytes()
 
 
 def keys(directory: Path, link: Callable[[str], None]) -> None:

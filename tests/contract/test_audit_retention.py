@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from tests.audit_logs import Keyholder, SteppingClock, open_file, record
+from tests.audit_logs import Keyholder, SteppingClock, nobody, open_file, record
 
+from meridian.adapters import audit_ended_streams
 from meridian.adapters.audit_file import AuditFile, SegmentRules
 from meridian.adapters.audit_retention import KeepRules
 from meridian.audit import digest
@@ -47,7 +48,7 @@ class AtOnce:
 
 def begin(directory: Path, name: str, keyholder: Keyholder, clock: SteppingClock, rules: KeepRules) -> AuditFile:
     file = open_file(directory, name, keyholder=keyholder, rules=RULES, clock=clock)
-    file.hand_closed_to(AtOnce(), rules)
+    file.hand_closed_to(AtOnce(), rules, nobody)
     return file
 
 
@@ -185,3 +186,91 @@ def test_the_database_does_not_miss_what_was_ended_and_misses_the_rest(tmp_path:
     texts = [finding.text for finding in verify_against([tmp_path], lost, keyholder.keys)[0].findings]
     assert [text.split(":")[0][:24] for text in texts] == ["stream s1 of r, opened 2", "no record use", "no record of the creatio"]
     file.close()
+
+
+# ---- what the writing thread does for it
+
+
+class Later(AtOnce):
+    """What is to be done aside waits until a test has it done."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def aside(self, work: Callable[[], None]) -> None:
+        self.waiting.append(work)
+
+    def do(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for work in waiting:
+            work()
+
+
+def test_the_writing_thread_lists_no_directory_and_reads_no_other_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyholder, clock = Keyholder(), SteppingClock()
+    for name in ("s1", "s2"):
+        file = begin(tmp_path, name, keyholder, clock, KeepRules(0, 0))
+        write(file, clock, 3, 61)
+        file.close()
+    clock.seconds += 10 * DAY
+    file, hands = open_file(tmp_path, "s3", keyholder=keyholder, rules=RULES, clock=clock), Later()
+    file.hand_closed_to(hands, KeepRules(5 * DAY, 0), nobody)
+    touched: list[str] = []
+    listing, reading = audit_ended_streams.runs_in, audit_ended_streams.last_record
+    monkeypatch.setattr(audit_ended_streams, "runs_in", lambda directory: (touched.append("listed"), listing(directory))[1])
+    monkeypatch.setattr(audit_ended_streams, "last_record", lambda path, stream: (touched.append("read"), reading(path, stream))[1])
+    for _ in range(3):
+        write(file, clock, 2, 61)
+        assert touched == []
+        assert len(hands.waiting) == 1, "asked once"
+    hands.do()
+    assert touched == ["listed"]
+    write(file, clock, 2, 61)
+    assert touched == ["listed"]
+    hands.do()
+    assert touched == ["listed", "read", "read"]
+    write(file, clock, 2, 61)
+    assert {path.name.split("-")[1] for path in segments_in(tmp_path, "*")} == {"s3"}
+    monkeypatch.undo()
+    file.close()
+    assert verified(tmp_path, keyholder).findings == []
+
+
+def test_a_decision_costs_the_same_however_many_segments_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SteppingClock()
+    costs = []
+    original = Path.stat
+    looks: list[Path] = []
+    monkeypatch.setattr(Path, "stat", lambda path, **given: (looks.append(path), original(path, **given))[1])
+    file = begin(tmp_path, "s1", Keyholder(), clock, KeepRules(1000 * DAY, 1 << 40))
+    for _ in range(4):
+        write(file, clock, 10, 61)
+        looks.clear()
+        file._digests.retention.due()
+        costs.append(len(looks))
+        looks.clear()
+        write(file, clock, 1, 61)
+        costs.append(len(looks))
+    assert len(segments_in(tmp_path, "*")) > 40
+    assert len(set(costs[::2])) == 1
+    assert len(set(costs[1::2])) == 1
+    file.close()
+
+
+def test_what_a_sink_does_not_have_stays_and_so_does_all_that_is_newer(tmp_path: Path) -> None:
+    keyholder, clock = Keyholder(), SteppingClock()
+    held = {"s2"}
+    for name in ("s1", "s2", "s3"):
+        file = begin(tmp_path, name, keyholder, clock, KeepRules(0, 0))
+        write(file, clock, 2, 61)
+        file.close()
+    clock.seconds += 10 * DAY
+    file = open_file(tmp_path, "s4", keyholder=keyholder, rules=RULES, clock=clock)
+    file.hand_closed_to(AtOnce(), KeepRules(5 * DAY, 0), lambda segment: segment.split("-")[1] in held)
+    write(file, clock, 2, 61)
+    assert {path.name.split("-")[1] for path in segments_in(tmp_path, "*")} == {"s2", "s3", "s4"}
+    held.clear()
+    write(file, clock, 2, 61)
+    assert {path.name.split("-")[1] for path in segments_in(tmp_path, "*")} == {"s4"}
+    file.close()
+    assert verified(tmp_path, keyholder).findings == []

@@ -28,6 +28,8 @@ REPLICATE = [p for p in FaultPoint if p.startswith("replicate_key.")]
 CHANGES = ("import", "delete_material", "rotate", "schedule", "delete_key", "handover", "rotate_kek", "rotate_root", "rewrap")
 WHILE_KEYS_CHANGE = {p for p in FaultPoint if p.split(".")[0] in CHANGES}
 """Walked by `test_killed_while_keys_change.py` and `test_key_hierarchy_turns.py`."""
+WHILE_THE_LOG_IS_SHIPPED = {FaultPoint.AUDIT_SHIPPED}
+"""Walked by `test_audit_sinks.py`."""
 QUICK = "limits.reservation_seconds = 1.0"
 
 
@@ -56,7 +58,7 @@ def require_clean_audit(regions: Deployment, region: str) -> None:
 
 
 def test_every_point_is_walked() -> None:
-    assert {*CREATE, *REPLICATE, FaultPoint.AUDIT_DURABLE, *WHILE_KEYS_CHANGE} == set(FaultPoint)
+    assert {*CREATE, *REPLICATE, FaultPoint.AUDIT_DURABLE, *WHILE_KEYS_CHANGE, *WHILE_THE_LOG_IS_SHIPPED} == set(FaultPoint)
 
 
 @pytest.mark.parametrize("point", [*CREATE, FaultPoint.AUDIT_DURABLE])

@@ -18,7 +18,7 @@ from meridian.adapters.audit_batch import Batch, Place, Position
 from meridian.adapters.audit_compression import ClosedSegments
 from meridian.adapters.audit_digests import Opening, SignedDigests
 from meridian.adapters.audit_ended_streams import Own
-from meridian.adapters.audit_retention import KeepRules, Retention
+from meridian.adapters.audit_retention import Holds, KeepRules, Retention
 from meridian.adapters.audit_segment import AuditDirectory, Segment
 from meridian.audit.chain import NO_HASH, Tree, leaf_hash
 from meridian.audit.digest import LogFile
@@ -100,11 +100,11 @@ class AuditFile:
         segment = self._segment
         return self._end if segment is None else Place(segment.path.name, segment.length)
 
-    def hand_closed_to(self, closed: ClosedSegments, rules: KeepRules) -> None:
-        """Give segments away when they are closed, and those that the rules end; `close` stops who gets them."""
+    def hand_closed_to(self, closed: ClosedSegments, rules: KeepRules, holds: Holds) -> None:
+        """Give segments away when they are closed, and those that the rules end and nobody holds; `close` stops who gets them."""
         self._closed = closed
         own = Own(self._directory.path, self._opening.stream, self._opening.names)
-        self._digests.retention = Retention(own, rules, self._clock, closed)
+        self._digests.retention = Retention(own, rules, self._clock, closed, holds)
 
     @property
     def retention(self) -> Retention:

@@ -1,8 +1,8 @@
 """Which closed segments are kept no longer: whole streams of ended processes first, then the oldest of this one's.
 
-A digest signs what is ended before its files go, so a file that is gone without that is still missing. What is being written, or waits to
-be compressed, stays; so does what is newer than that. How old records are is what they and signed digests say, by a clock that agrees with
-the database's and was not set since the digest before; the times of files decide nothing.
+A digest signs what is ended before its files go, so a file that is gone without that is still missing. What is being written, waits to
+be compressed, or is not yet where the settings ship it to, stays; so does what is newer than that. How old records are is what they and
+signed digests say, by a clock that agrees with the database's and was not set since the digest before; the times of files decide nothing.
 
 The writing thread looks at what is new since it looked before, and decides from the oldest on. Whatever takes longer with the number of
 files is done aside: the files of ended streams are listed once, and the last record of one is read when its time has come. No fault of
@@ -25,7 +25,7 @@ from meridian.adapters.audit_ended_streams import Candidate, EndedStreams, Own, 
 from meridian.adapters.clock_system import SystemClock
 from meridian.audit.ended import CLOCKS_APART_SECONDS, ENDED_PER_DIGEST, End, Ended
 from meridian.audit.keys import AuditKey, AuditKeys, RegionNames
-from meridian.audit.segments import compressed_path
+from meridian.audit.segments import compressed_path, plain_name
 from meridian.audit.values import is_time
 from meridian.domain.audit_record import event_time
 from meridian.ports.audit_streams import RegisterView
@@ -35,6 +35,10 @@ OWN_MAX: Final = 100_000
 """Closed segments of this process that are kept in mind: a year of them."""
 VIEW_SECONDS: Final = 60.0
 """How long what the database has said counts; it is asked every five seconds."""
+
+
+Holds = Callable[[str], bool]
+"""Whether somebody still needs this segment, told by its plain name."""
 
 
 class Hands(Protocol):
@@ -81,11 +85,12 @@ class _Noted(NamedTuple):
 class Retention:
     """Used by the writing thread alone, but for `ending` and `note`, and what it has done aside."""
 
-    def __init__(self, own: Own, rules: KeepRules, clock: Clock, hands: Hands) -> None:
+    def __init__(self, own: Own, rules: KeepRules, clock: Clock, hands: Hands, holds: Holds) -> None:
         self._own_stream = own
         self._rules = rules
         self._clock = clock
         self._hands = hands
+        self._holds = holds
         self._offset = self._first_offset = self._offset_now()
         self._noted: _Noted | None = None
         self._closed: deque[tuple[Path, Ended]] = deque(maxlen=OWN_MAX)
@@ -151,11 +156,12 @@ class Retention:
         oldest = event_time_of(now - self._rules.seconds) if self._rules.seconds else ""
         ended, paths, waiting = dict[str, Ended](), list[Path](), tuple[Candidate, ...]()
         for each in chain(others, self._own):
-            if (each.signed_at >= oldest and too_much <= 0) or len(ended) >= ENDED_PER_DIGEST:
+            if (each.signed_at >= oldest and too_much <= 0) or len(ended) >= ENDED_PER_DIGEST or self._is_held(each):
                 break
             if each.ended is None:
                 waiting = tuple(islice((other for other in others if other.ended is None), ENDED_PER_DIGEST))
-                self._ask(partial(self._read, waiting, view))
+                if any(other.signed.stream in view.heads for other in waiting):
+                    self._ask(partial(self._read, waiting, view))
             if each.is_refused:
                 too_much -= each.size
                 continue
@@ -166,6 +172,9 @@ class Retention:
             too_much -= each.size
         self.ending = tuple(each.signed.stream for each in waiting)
         return Due(tuple(ended.values()), tuple(paths))
+
+    def _is_held(self, candidate: Candidate) -> bool:
+        return self._holds(plain_name(candidate.paths[-1]))
 
     def _moment(self) -> float | None:
         """The time that ages are counted back from; None while the clock cannot be trusted with that.
@@ -235,4 +244,4 @@ class _NoHands:
         """Nothing is."""
 
 
-NO_RETENTION: Final = Retention(Own(Path(), "", RegionNames("", "", "")), KeepRules(0, 0), SystemClock(), _NoHands())
+NO_RETENTION: Final = Retention(Own(Path(), "", RegionNames("", "", "")), KeepRules(0, 0), SystemClock(), _NoHands(), lambda segment: False)

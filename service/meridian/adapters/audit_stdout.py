@@ -11,15 +11,13 @@ import errno
 import os
 import select
 from collections.abc import Callable
-from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
-import orjson
-
-from meridian.adapters.audit_batch import Place
-from meridian.audit.segments import DamagedSegmentError, open_segment, plain_name, segments_in
-from meridian.fresh_file import open_fresh
+from meridian.adapters.audit_position import PositionFile
+from meridian.adapters.audit_reader import LogReader, WrittenLog, place_in
+from meridian.audit.segments import DamagedSegmentError
+from meridian.ports.clock import Clock
 
 POSITION_FILE: Final = ".stdout.position"
 LOOK_SECONDS: Final = 0.2
@@ -31,16 +29,21 @@ END_SECONDS: Final = 2.0
 
 
 class StdoutCopy:
-    """One per process; it begins when it is made."""
+    """Implements `ports.audit_sinks.SinkStanding`. One per process; it begins when it is made."""
 
-    def __init__(self, directory: Path, durable: Callable[[], Place], output: int, on_fault: Callable[[OSError], None]) -> None:
-        self._directory = directory
-        self._durable = durable
+    name: Final = "stdout"
+
+    def __init__(self, log: WrittenLog, output: int, clock: Clock, on_fault: Callable[[OSError], None]) -> None:
+        self._log = log
         self._output = output
+        self._clock = clock
         self._on_fault = on_fault
-        self._place = self._noted() or Place(durable().segment, 0)
-        self._saved = self._place
+        self._position = PositionFile(log.directory / POSITION_FILE, is_synced=False)
+        self._reader = LogReader(log, place_in(self._position.load()), from_oldest=False)
+        self._saved = self._reader.place
+        self._level_at = clock.monotonic()
         self._is_faulty = False
+        self.failures = 0
         self._stopping = Event()
         self._thread = Thread(target=self._work, name="audit to stdout", daemon=True)
         self._thread.start()
@@ -50,16 +53,27 @@ class StdoutCopy:
         self._stopping.set()
         self._thread.join(END_SECONDS)
 
+    def segments_behind(self) -> int:
+        """How many segments hold something that was not copied."""
+        return self._reader.segments_behind()
+
+    def seconds_behind(self) -> float:
+        """For how long something has not been copied."""
+        return self._clock.monotonic() - self._level_at
+
     def _work(self) -> None:
         is_last = False
         while not is_last:
             is_last = self._stopping.wait(LOOK_SECONDS)
+            began = self._clock.monotonic()
             try:
                 self._copy()
                 self._save()
-                self._is_faulty = False
+                self._is_faulty, self._level_at = False, began
             except (OSError, DamagedSegmentError) as fault:
+                self.failures += 1
                 self._tell(fault if isinstance(fault, OSError) else OSError(errno.EIO, str(fault)))
+        self._reader.close()
 
     def _tell(self, fault: OSError) -> None:
         if not self._is_faulty:
@@ -67,26 +81,8 @@ class StdoutCopy:
             self._on_fault(fault)
 
     def _copy(self) -> None:
-        end = self._durable()
-        for path in segments_in(self._directory, "*"):
-            name = plain_name(path)
-            if name < self._place.segment or name > end.segment:
-                continue
-            if name > self._place.segment:
-                self._place = Place(name, 0)
-            self._copy_segment(path, end.length if name == end.segment else None)
-
-    def _copy_segment(self, path: Path, length: int | None) -> None:
-        with open_segment(path) as file:
-            at = 0
-            while at < self._place.length and (skipped := file.read(min(READ_BYTES, self._place.length - at))):
-                at += len(skipped)
-            while length is None or self._place.length < length:
-                left = READ_BYTES if length is None else min(READ_BYTES, length - self._place.length)
-                data = file.read(left)
-                if not data:
-                    return
-                self._write(data)
+        while data := self._reader.read(READ_BYTES):
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         """Raises: OSError; what was written by then is not written again."""
@@ -99,21 +95,9 @@ class StdoutCopy:
             piece = data[:PIECE_BYTES]
             written = os.write(self._output, piece[: piece.rfind(b"\n") + 1] or piece)  # lines are whole where they can be
             data = data[written:]
-            self._place = Place(self._place.segment, self._place.length + written)
-
-    def _noted(self) -> Place | None:
-        """Where the copy of an earlier process ended, if what follows is still there."""
-        try:
-            said = orjson.loads((self._directory / POSITION_FILE).read_bytes())
-            place = Place(str(said["segment"]), int(said["length"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return place if place.segment <= self._durable().segment else None  # otherwise the clock has gone back
+            self._reader.advance(written)
 
     def _save(self) -> None:
-        if self._place != self._saved:
-            partial = self._directory / f"{POSITION_FILE}.partial"
-            with os.fdopen(open_fresh(partial), "wb") as file:
-                file.write(orjson.dumps(self._place._asdict()))
-            partial.replace(self._directory / POSITION_FILE)
-            self._saved = self._place
+        if self._reader.place != self._saved:
+            self._position.save(self._reader.place._asdict())
+            self._saved = self._reader.place

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from meridian.adapters.audit_compression import CompressedSegments
 from meridian.adapters.audit_file import AuditFile
-from meridian.adapters.audit_retention import KeepRules
-from meridian.adapters.audit_stdout import StdoutCopy
+from meridian.adapters.audit_reader import WrittenLog
+from meridian.adapters.audit_retention import Holds, KeepRules
 from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
 from meridian.audit.written_since import events_since, has_stream
@@ -92,6 +92,11 @@ class FileAuditStream:
         return self._file.signer.key.number
 
     @property
+    def log(self) -> WrittenLog:
+        """What is durable, for those who read it from its files."""
+        return WrittenLog(self._file.directory.path, self._file.durable_end)
+
+    @property
     def ending(self) -> Sequence[str]:
         """The streams that are to end next: what the database knows of them decides."""
         return self._file.retention.ending
@@ -100,16 +105,11 @@ class FileAuditStream:
         """The database was asked."""
         self._file.retention.note(view)
 
-    def compress_closed(self, reserve_bytes: int, rules: KeepRules) -> None:
+    def compress_closed(self, reserve_bytes: int, rules: KeepRules, holds: Holds) -> None:
         """Compress segments once they are closed, where that leaves so much of the disk free, and keep them as the rules say."""
         told = partial(self._tell_loop, partial(self._report, "compression"))
-        self._file.hand_closed_to(CompressedSegments(reserve_bytes, told), rules)
+        self._file.hand_closed_to(CompressedSegments(reserve_bytes, told), rules, holds)
         self._file.retention.on_fault = partial(self._tell_loop, partial(self._report, "retention"))
-
-    def copy_to(self, output: int) -> StdoutCopy:
-        """Copy the log to a descriptor from now on, until `stop`; nobody waits for it."""
-        told = partial(self._tell_loop, partial(self._report, "stdout"))
-        return StdoutCopy(self._file.directory.path, self._file.durable_end, output, told)
 
     async def append(self, record: Record) -> None:
         await self._append(record, is_promised=False, change="")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -86,18 +85,23 @@ def segments_in(directory: Path, pattern: str) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def open_segment(path: Path) -> AbstractContextManager[BinaryIO]:
+def open_segment(path: Path) -> BinaryIO:
     """A segment's plain bytes, also where it was compressed since it was listed. Raises: OSError, DamagedSegmentError; so does reading."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        if is_compressed(path):
-            raise
-        path = compressed_path(path)
-        file = path.open("rb")
+    return _open(path, io.DEFAULT_BUFFER_SIZE)
+
+
+def open_to_follow(path: Path) -> BinaryIO:
+    """The same of a segment that may still grow, or be cut back to what is durable: of it nothing is read before it is asked for."""
+    return _open(path, 0)
+
+
+def _open(path: Path, buffered_bytes: int) -> BinaryIO:
     if not is_compressed(path):
-        return file
-    return io.BufferedReader(_Content(path, file), LINE_BYTES_MAX)
+        try:
+            return path.open("rb", buffering=buffered_bytes)
+        except FileNotFoundError:
+            path = compressed_path(path)
+    return io.BufferedReader(_Content(path, path.open("rb")), LINE_BYTES_MAX)
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

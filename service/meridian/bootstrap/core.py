@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -31,6 +29,7 @@ from meridian.authorization.evaluator import SchemaHandle
 from meridian.authorization.packaged import schema_text
 from meridian.authorization.policy_files import load_policies
 from meridian.authorization.self_test import require_sound_evaluator
+from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.startup import naming
 from meridian.catalog import served_rpcs
@@ -40,13 +39,12 @@ from meridian.pipeline.audit import Audit
 from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.pipeline.binding import BindingError
 from meridian.ports.store_rows import RegionIdentity
-from meridian.settings import AuditSettings, Settings
+from meridian.settings import Settings
+from meridian.settings_audit import AuditSettings
 from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.periodic import Supervisor, wait_for_real
 from meridian.workers.usage import LastUsage
-
-STDOUT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,7 @@ class Core:
     engine: InProcessCryptoEngine
     authorizer: Authorizer
     stream: FileAuditStream
+    sinks: Sinks
     heads: AuditHeads
     shipping: AuditShipping
     audit: Audit
@@ -106,17 +105,18 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events, caches)
     with naming("policies"):
         authorizer = _authorizer(settings, work, caches)
+    receivers = open_receivers(settings, clock)
     with naming("audit.directory"):
         signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())
         stream = _stream(settings.audit, AuditFile.open(audit_directory, opening, _rules(settings.audit), signer, clock), events)
-        stream.compress_closed(settings.audit.reserve_bytes, KeepRules(settings.audit.keep_seconds, settings.audit.keep_bytes))
+    sinks = open_sinks(settings, receivers, stream.log, clock, events)
+    stream.compress_closed(settings.audit.reserve_bytes, KeepRules(settings.audit.keep_seconds, settings.audit.keep_bytes), sinks.holds)
     shipping = AuditShipping(stream, store, clock, events)
     heads = AuditHeads(store=store, stream=stream, shipping=shipping, engine=engine, events=events)
     stack.push_async_callback(heads.close)
-    if settings.audit.stdout:
-        stack.push_async_callback(asyncio.to_thread, stream.copy_to(STDOUT).stop)  # after the stream is closed: the last record is copied
+    stack.push_async_callback(sinks.close)  # after the stream is closed: the last record is shipped
     stack.push_async_callback(stream.close)
     await heads.look()
     stack.push_async_callback(events.tell, stream.append)
@@ -148,6 +148,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         engine=engine,
         authorizer=authorizer,
         stream=stream,
+        sinks=sinks,
         heads=heads,
         shipping=shipping,
         audit=audit,

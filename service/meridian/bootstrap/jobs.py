@@ -39,6 +39,7 @@ def run_jobs(
         Job("security events", partial(core.events.tell, core.stream.append), TOLD_SECONDS, URGENT_SECONDS),
         Job("transport keys", partial(_renew_transport_keys, core), TRANSPORT_KEY_SECONDS, PATIENT_SECONDS),
         core.heads.job(),
+        *core.sinks.jobs(),
         *outbound.outbox.jobs(),
         inbound.reservations.job(),
         inbound.membership.job(),

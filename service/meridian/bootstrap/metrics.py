@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.replication import Outbound
 from meridian.domain.bounded_cache import Caches
+from meridian.workers.audit_sinks import SinkMetrics
 from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
 
 
@@ -17,6 +18,7 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
     """Each is read when somebody asks."""
     core.registry.register(PolicySetMetrics(policies, core.clock))
     core.registry.register(core.supervisor)
+    core.registry.register(SinkMetrics(core.sinks.standings))
     core.registry.register(CacheMetrics(core.caches))
     outbox, work = outbound.outbox, core.work
     for name, text, read in (

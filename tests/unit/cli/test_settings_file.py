@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from meridian.cli.dev_files import DevFolder, free_port
-from meridian.settings import SettingsError, is_loopback, load_settings
+from meridian.settings import SettingsError, load_settings
+from meridian.settings_sections import is_loopback
 
 
 @pytest.fixture
@@ -29,6 +30,16 @@ CASES = [
     ('listen = "127.0.0.1:7401"', 'listen = "::1:7401"', "grpc.listen: Value error, must be host:port"),
     ("[peer]\n", "[peer]\nbearer_tokens = true\n", "peer.bearer_tokens: Extra inputs are not permitted"),
     ("[grpc]\n", "[grpc]\nclient_certificate_hours_max = 0\n", "grpc.client_certificate_hours_max: Input should be greater than 0"),
+    (
+        "[audit]\n",
+        '[audit]\notlp.endpoint = "http://collector.example:4317"\n',
+        "audit.otlp.endpoint: Value error, plaintext is for loopback",
+    ),
+    ("[audit]\n", '[audit]\notlp.endpoint = "collector.example:4317"\n', "audit.otlp.endpoint: Value error, must be https://host:port"),
+    ("[audit]\n", '[audit]\notlp.endpoint = "https://collector.example"\n', "audit.otlp.endpoint: Value error, must be host:port"),
+    ("[audit]\n", '[audit]\ns3.bucket = "Not_A_Bucket"\n', "audit.s3.bucket: String should match pattern"),
+    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.prefix = "no-slash"\n', "audit.s3.prefix: String should match pattern"),
+    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.timeout_seconds = 121\n', "audit.s3.timeout_seconds: Input should be less than"),
     ("limits.import", "limits.day_seconds = nan\nlimits.import", "limits: Value error, must be numbers from 0: day_seconds"),
     ("limits.import", "limits.misspelt = 1\nlimits.import", "limits.misspelt: Unexpected keyword argument"),
     ("rsa = 0", "rsa = -1", "throttle: Value error, must be numbers from 0: rsa"),

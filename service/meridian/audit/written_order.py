@@ -1,0 +1,47 @@
+"""The streams of a directory in the order in which they were written, whatever the clock said when they began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from meridian.audit.segments import plain_name
+from meridian.audit.stream_files import digests_in, head_of, segments_in, stem_of, stream_named
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The files of one stream: names as they were before compression, in their order."""
+
+    stem: str
+    segments: tuple[str, ...]
+    digests: tuple[str, ...]
+
+
+def runs_before(directory: Path, own: str, since: str) -> list[Run]:
+    """The streams that ended before the one whose names begin with `own`, from the one of `since` on; all where that is not there.
+
+    A stream says itself which one came before it. Those that none leads to come first, by their names. Raises: OSError.
+    """
+    segments, digests = _by_stem(segments_in(directory)), _by_stem(digests_in(directory))
+    runs = {stream_named(stem): Run(stem, segments.get(stem, ()), digests.get(stem, ())) for stem in sorted({*segments, *digests})}
+    found: list[Run] = []
+    at = runs.pop(stream_named(own), None)
+    while at is not None and at.stem != since:
+        at = runs.pop(_stream_before(directory, at), None)
+        found += [at] if at is not None else []
+    found.reverse()
+    return found if at is not None else [*runs.values(), *found]
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        found.setdefault(stem_of(path), []).append(plain_name(path))
+    return {stem: tuple(names) for stem, names in found.items()}
+
+
+def _stream_before(directory: Path, run: Run) -> str:
+    head = head_of(directory / run.segments[0]) if run.segments else None
+    return str(head.record["meridian"].get("previousStream")) if head is not None else ""

@@ -1,0 +1,138 @@
+"""Where the audit log is shipped to beside its files, as the settings say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from meridian.adapters.audit_reader import WrittenLog
+from meridian.adapters.audit_ship_files import FileReceiver, FileShipper
+from meridian.adapters.audit_ship_records import RecordReceiver, RecordShipper
+from meridian.adapters.audit_stdout import StdoutCopy
+from meridian.adapters.clock_system import SystemClock
+from meridian.bootstrap.startup import naming
+from meridian.engine.secret_files import FileFault, read_secret, read_trusted
+from meridian.ports.audit_sinks import SinkStanding
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.settings import Settings
+from meridian.settings_audit import OtlpSettings, S3Settings
+from meridian.settings_sections import PLAINTEXT_SCHEME, address_in
+from meridian.workers.audit_sinks import SinkWorker
+from meridian.workers.periodic import Job
+
+STDOUT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    """The other ends, of which none was spoken to yet."""
+
+    otlp: RecordReceiver | None
+    s3: FileReceiver | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """What the log is shipped to, each apart from the others."""
+
+    workers: tuple[SinkWorker, ...]
+    stdout: StdoutCopy | None
+
+    @property
+    def standings(self) -> tuple[SinkStanding, ...]:
+        """How far each has come."""
+        return (*self.workers, *((self.stdout,) if self.stdout is not None else ()))
+
+    def jobs(self) -> list[Job]:
+        """One for each that the supervisor runs."""
+        return [each.job() for each in self.workers]
+
+    def holds(self, segment: str) -> bool:
+        """Whether one that keeps the log does not yet have this segment; standard output keeps nothing. May be asked from any thread."""
+        return any(each.holds(segment) for each in self.workers)
+
+    async def close(self) -> None:
+        """Ship what is left, all at once and for a bounded time."""
+        stops = [each.finish() for each in self.workers]
+        if self.stdout is not None:
+            stops.append(asyncio.to_thread(self.stdout.stop))
+        await asyncio.gather(*stops)
+
+
+def open_receivers(settings: Settings, clock: SystemClock) -> Receivers:
+    """Raises: StartupError, also where the client of a sink is not installed."""
+    otlp, s3 = settings.audit.otlp, settings.audit.s3
+    with naming("audit.otlp"):
+        records = _collector(otlp, settings, clock) if otlp is not None else None
+    with naming("audit.s3"):
+        files = _bucket(s3, settings) if s3 is not None else None
+    return Receivers(records, files)
+
+
+def open_sinks(settings: Settings, receivers: Receivers, log: WrittenLog, clock: SystemClock, events: SecurityEvents) -> Sinks:
+    """Each begins where it ended. Raises: StartupError."""
+    workers = []
+    if settings.audit.otlp is not None and receivers.otlp is not None:
+        with naming("audit.otlp"):
+            workers.append(SinkWorker(RecordShipper("otlp", log, receivers.otlp), settings.audit.otlp.timeout_seconds, clock, events))
+    if settings.audit.s3 is not None and receivers.s3 is not None:
+        with naming("audit.s3"):
+            workers.append(SinkWorker(FileShipper("s3", log, receivers.s3), settings.audit.s3.timeout_seconds, clock, events))
+    stdout = StdoutCopy(log, STDOUT, clock, _tell_of("stdout", events)) if settings.audit.stdout else None
+    return Sinks(tuple(workers), stdout)
+
+
+def _tell_of(name: str, events: SecurityEvents) -> Callable[[OSError], None]:
+    return lambda fault: events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=name, fault=fault.strerror or str(fault))
+
+
+def _collector(otlp: OtlpSettings, settings: Settings, clock: SystemClock) -> RecordReceiver:
+    try:
+        from meridian.adapters.audit_otlp import OtlpCollector, OtlpLogs
+    except ModuleNotFoundError as fault:
+        raise ValueError(f"{fault.name} is not installed: install meridian[otlp]") from fault
+    collector = OtlpCollector(
+        address=address_in(otlp.endpoint),
+        is_plaintext=otlp.endpoint.startswith(PLAINTEXT_SCHEME),
+        ca=read_trusted(otlp.ca) if otlp.ca is not None else None,
+        headers=_headers(otlp),
+        timeout_seconds=otlp.timeout_seconds,
+    )
+    resource = {
+        "service.name": "meridian",
+        "service.namespace": settings.deployment,
+        "service.instance.id": settings.replica,
+        "cloud.region": settings.region,
+    }
+    return OtlpLogs(collector, resource, clock)
+
+
+def _headers(otlp: OtlpSettings) -> tuple[tuple[str, str], ...]:
+    """The lines of the file, none of which is ever shown. Raises: FileFault."""
+    if otlp.headers_file is None:
+        return ()
+    found = []
+    for number, line in enumerate(read_secret(otlp.headers_file).decode("ascii", "replace").splitlines(), 1):
+        name, colon, value = line.partition(":")
+        if line.strip() and not (colon and name.strip() and value.strip().isprintable() and value.isascii()):
+            raise FileFault(f"{otlp.headers_file}: line {number} is not `name: value`")
+        found += [(name.strip().lower(), value.strip())] if line.strip() else []
+    return tuple(found)
+
+
+def _bucket(s3: S3Settings, settings: Settings) -> FileReceiver:
+    try:
+        from meridian.adapters.audit_s3 import S3Bucket, S3Place
+    except ModuleNotFoundError as fault:
+        raise ValueError(f"{fault.name} is not installed: install meridian[s3]") from fault
+    return S3Bucket(
+        S3Place(
+            bucket=s3.bucket,
+            prefix=f"{s3.prefix}{settings.region}/{settings.replica}/",
+            endpoint=s3.endpoint,
+            region=s3.storage_region,
+            timeout_seconds=s3.timeout_seconds,
+        )
+    )

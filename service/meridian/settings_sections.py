@@ -1,0 +1,66 @@
+"""What every table of the settings file is made of, and the addresses that stand in them."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")
+PORT_MAX: Final = 65_535
+PLAINTEXT_SCHEME: Final = "http://"
+TLS_SCHEME: Final = "https://"
+
+
+class Section(BaseModel):
+    """A table of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def host_of(address: str) -> str:
+    """The host of `host:port`, an IPv6 address without its brackets."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `host:port` can be reached from this machine alone. A name that is not `localhost` may lead anywhere."""
+    host = host_of(address)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _require_host_and_port(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    bare = host.strip("[]")
+    try:
+        ip_address(bare)
+        is_host = (":" in bare) == host.startswith("[") == host.endswith("]")
+    except ValueError:
+        is_host = HOST_NAME.fullmatch(host) is not None
+    if not is_host or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) <= PORT_MAX:
+        raise ValueError("must be host:port, an IPv6 address in brackets, the port from 1 to 65535")
+    return address
+
+
+def address_in(url: str) -> str:
+    """`host:port` of a `SecureUrl`."""
+    return url.removeprefix(TLS_SCHEME).removeprefix(PLAINTEXT_SCHEME)
+
+
+def _require_secure_url(url: str) -> str:
+    if not url.startswith((TLS_SCHEME, PLAINTEXT_SCHEME)):
+        raise ValueError("must be https://host:port, or http://host:port on a loopback address")
+    _require_host_and_port(address_in(url))
+    if url.startswith(PLAINTEXT_SCHEME) and not is_loopback(address_in(url)):
+        raise ValueError("plaintext is for loopback addresses alone: https://host:port")
+    return url
+
+
+ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
+SecureUrl = Annotated[str, AfterValidator(_require_secure_url)]
+"""`https://host:port`, or `http://host:port` on this machine."""
