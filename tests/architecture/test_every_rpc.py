@@ -109,6 +109,7 @@ def test_files_are_short() -> None:
         "test_http_connections.py": "one case for each stage of a connection",
         "test_identity_reload.py": "one case for each file that is read again",
         "test_heavy_work.py": "one case for each way to hold up others",
+        "test_audit_sinks.py": "one case for each way to lose a record on its way",
         "test_audit_evidence.py": "one case for each way to lose the log",
         "region_in_process.py": "a Region with everything it is made of",
         "test_sets_on_real_stores.py": "one machine of all that can happen to a set",

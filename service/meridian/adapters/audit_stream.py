@@ -19,13 +19,13 @@ from typing import Any, Final
 from meridian.adapters.audit_compression import CompressedSegments
 from meridian.adapters.audit_file import AuditFile
 from meridian.adapters.audit_reader import WrittenLog
-from meridian.adapters.audit_retention import Holds, KeepRules
+from meridian.adapters.audit_retention import Holds, KeepRules, Retention
 from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
 from meridian.audit.written_since import events_since, has_stream
 from meridian.domain.audit_record import Record
 from meridian.errors import DependencyTimeoutException
-from meridian.ports.audit_streams import RegisterView, StreamHead
+from meridian.ports.audit_streams import StreamHead
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 WAITING_MAX: Final = 20_000
@@ -97,13 +97,9 @@ class FileAuditStream:
         return WrittenLog(self._file.directory.path, self._file.durable_end)
 
     @property
-    def ending(self) -> Sequence[str]:
-        """The streams that are to end next: what the database knows of them decides."""
-        return self._file.retention.ending
-
-    def note_register(self, view: RegisterView) -> None:
-        """The database was asked."""
-        self._file.retention.note(view)
+    def retention(self) -> Retention:
+        """What the database says of old streams goes there."""
+        return self._file.retention
 
     def compress_closed(self, reserve_bytes: int, rules: KeepRules, holds: Holds) -> None:
         """Compress segments once they are closed, where that leaves so much of the disk free, and keep them as the rules say."""

@@ -19,6 +19,17 @@ from meridian.workers.periodic import URGENT_SECONDS, Job
 HEAD_SECONDS: Final = 5.0
 
 
+class OldStreams(Protocol):
+    """What the worker needs of retention."""
+
+    @property
+    def ending(self) -> Sequence[str]:
+        """The streams of which the database's word is needed."""
+        ...
+
+    def note(self, view: RegisterView) -> None: ...
+
+
 class RegisteredStream(Protocol):
     """What the worker needs of the stream."""
 
@@ -26,9 +37,7 @@ class RegisteredStream(Protocol):
     def key_number(self) -> int: ...
 
     @property
-    def ending(self) -> Sequence[str]: ...
-
-    def note_register(self, view: RegisterView) -> None: ...
+    def retention(self) -> OldStreams: ...
 
     async def use_signer(self, signer: AuditSigner, keys: AuditKeys) -> None: ...
 
@@ -75,9 +84,9 @@ class AuditHeads:
         await self._shipping.register(is_closed=False)
         async with self._store.reading() as uow:
             keys = await uow.audit_streams.keys()
-            rows = {name: await uow.audit_streams.find(name) for name in self._stream.ending}
+            rows = {name: await uow.audit_streams.find(name) for name in self._stream.retention.ending}
             now = await uow.region.now()
-        self._stream.note_register(RegisterView(now, keys, {name: row.head if row else None for name, row in rows.items()}))
+        self._stream.retention.note(RegisterView(now, keys, {name: row.head if row else None for name, row in rows.items()}))
         newest = keys[-1]
         if newest.number != self._stream.key_number:
             signer = await self._engine.audit_signer(self._store, now)
