@@ -93,6 +93,21 @@ def test_the_oldest_segments_of_a_running_stream_go_and_the_rest_is_verified(tmp
         assert size_of(tmp_path) < 3 * rules.bytes
 
 
+def test_the_segment_that_was_closed_last_stays_so_that_the_next_stream_follows_on_it(tmp_path: Path) -> None:
+    keyholder, clock = Keyholder(), SteppingClock()
+    file = begin(tmp_path, "s1", keyholder, clock, KeepRules(5 * DAY, 1))
+    write(file, clock, 3, 61)
+    for _ in range(5):  # nobody calls
+        clock.seconds += 100 * DAY
+        answer(file, clock)
+        file.tick(0)
+    assert len(segments_in(tmp_path, "*")) == 1
+    assert verified(tmp_path, keyholder).findings == []
+    file.directory.close()
+    open_file(tmp_path, "s2", keyholder=keyholder, clock=clock).close()
+    assert verified(tmp_path, keyholder).findings == []
+
+
 def test_without_rules_nothing_goes(tmp_path: Path) -> None:
     keyholder, clock = Keyholder(), SteppingClock()
     file = begin(tmp_path, "s1", keyholder, clock, KeepRules(0, 0))

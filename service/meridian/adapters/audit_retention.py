@@ -1,8 +1,9 @@
 """Which closed segments are kept no longer: whole streams of ended processes first, then the oldest of this one's.
 
 A digest signs what is ended before its files go, so a file that is gone without that is still missing. What is being written, waits to
-be compressed, or is not yet where the settings ship it to, stays; so does what is newer than that. How old records are is what they and
-signed digests say, by a clock that agrees with the database's and was not set since the digest before; the times of files decide nothing.
+be compressed, or is not yet where the settings ship it to, stays; so does what is newer than that, and the segment that was closed last:
+the next start finds there what it follows on. How old records are is what they and signed digests say, by a clock that agrees with the
+database's and was not set since the digest before; the times of files decide nothing.
 
 The writing thread looks at what is new since it looked before, and decides from the oldest on. Whatever takes longer with the number of
 files is done aside: the files of ended streams are listed once, and the last record of one is read when its time has come. No fault of
@@ -155,7 +156,8 @@ class Retention:
         latest = event_time_of(now)
         oldest = event_time_of(now - self._rules.seconds) if self._rules.seconds else ""
         ended, paths, waiting = dict[str, Ended](), list[Path](), tuple[Candidate, ...]()
-        for each in chain(others, self._own):
+        last = 0 if self._closed else 1
+        for each in chain(others, islice(self._own, max(0, len(self._own) - last))):
             if (each.signed_at >= oldest and too_much <= 0) or len(ended) >= ENDED_PER_DIGEST or self._is_held(each):
                 break
             if each.ended is None:
