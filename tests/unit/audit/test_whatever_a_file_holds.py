@@ -117,6 +117,8 @@ def test_a_line_that_is_chained_to_the_end(log: Log, changes: dict[str, Any], in
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example({}, {"previousStream": []})
+@example({}, {"stream": "**"})
+@example({}, {"stream": "../[", "seq": 1})
 @example({}, {"registered": {"stream": "s1", "seq": 1 << 61, "hash": []}})
 @example({}, {"epoch": []})
 @example({}, {"digestSeconds": 1e300})
