@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: kills soak test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals policy contract scenario conformance migrate-check lock
+.PHONY: kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -26,8 +26,14 @@ bench: $(STAMP)  ## ratios to a no-op, measured in one run
 bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new policies
 	$(BIN)/python scripts/bench.py --reloads
 
+bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys
+	$(BIN)/python scripts/bench_scale.py
+
 bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
 	$(BIN)/python scripts/bench_rivals.py
+
+overload: $(STAMP)  ## ten times what a Region can do: goodput, waiting and bystanders, as ratios in one run
+	$(BIN)/python scripts/overload.py
 
 hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they wait
 	$(BIN)/python scripts/hostile.py
@@ -109,6 +115,9 @@ kills: $(STAMP)  ## kill Regions KILLS (200) times under load; what was acknowle
 
 soak: $(STAMP)  ## MINUTES (60) of steady load with a fault every five; what went wrong, what grew
 	$(BIN)/python scripts/soak.py $(or $(MINUTES),60)
+
+convergence: $(STAMP)  ## how long related keys differ after restarts and lost messages, RUNS (100) times
+	$(BIN)/python scripts/convergence.py $(or $(RUNS),100)
 
 faults: $(STAMP)  ## poisoned rows, databases that hang or start again
 	$(BIN)/pytest -q tests/faults

@@ -191,7 +191,7 @@ class InProcessRegion:
             "aws", self.name, ACCOUNT, KEY_ID, KeySpec.SYMMETRIC_DEFAULT, KeyUsage.ENCRYPT_DECRYPT, Origin.AWS_KMS, KeyState.ENABLED,
             self.clock.now(), multi_region=role,
         )  # fmt: skip
-        key = bare.with_material(self.engine.new_material(bare), current=True)
+        key = bare.with_material(self.engine.new_material(bare, None), current=True)
         async with self.store.transaction() as uow:
             await uow.keys.insert(key)
             await uow.key_sets.insert(

@@ -75,6 +75,8 @@ class Rpc:
     errors: tuple[str, ...]
     read_only: bool
     has_dry_run: bool
+    work: str
+    """Name of the kind of work without its prefix: "DECRYPT", "HEAVY" …"""
     key_fields: tuple[tuple[str, bool], ...]
     """Request fields that name keys, in the contract's order, and whether each accepts an alias."""
 
@@ -219,6 +221,7 @@ def _rpc(noun: str, service: str, method: MethodDescriptor) -> Rpc:
         operation=options[options_pb2.operation],
         errors=tuple(options[options_pb2.errors]),
         read_only=options[options_pb2.read_only],
+        work=options_pb2.Work.Name(options[options_pb2.work]).removeprefix("WORK_"),
         has_dry_run="dry_run" in method.input_type.fields_by_name,
         key_fields=tuple((f.name, _accepts_alias(f)) for f in fields if f.GetOptions().Extensions[options_pb2.key_identifier]),
     )

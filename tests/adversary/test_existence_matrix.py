@@ -21,6 +21,7 @@ from tests.deployment import HOME, Deployment
 from meridian.catalog import Rpc, rpcs, served_rpcs
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
+from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD
 from meridian.transport.aws_json import codec
 
@@ -144,13 +145,18 @@ def test_a_grant_tells_nothing_of_its_key(own: Things, theirs: Things, closed: d
     assert all(each == told[0] for each in told), told
 
 
-def test_grants_that_may_be_retired_tell_nothing_of_principals(own: Things, theirs: Things) -> None:
-    rpc = rpcs()["ListRetirableGrants"]
+def test_grants_that_may_be_retired_tell_nothing_of_principals_of_another_account(own: Things, theirs: Things) -> None:
+    rpc, key_id = rpcs()["ListRetirableGrants"], theirs.key("symmetric")
+    theirs.client.create_grant(
+        key_id=key_id, grantee_principal=PRINCIPAL, retiring_principal=PRINCIPAL, operations=[t.GRANT_OPERATION_ENCRYPT]
+    )
+    assert len(theirs.client.list_retirable_grants(retiring_principal=PRINCIPAL).grants) >= 1
     told = [
         answers(own, rpc, rpc.request_class(retiring_principal=name), name)
         for name in (PRINCIPAL, PRINCIPAL.replace("tenant-a", "nobody-of-this-name"))
     ]
     assert told[0] == told[1]
+    assert "InvalidArn" in told[0]["gRPC"]
 
 
 # ---- time

@@ -14,6 +14,7 @@ SERVICE = ROOT / "service" / "meridian"
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 README = (ROOT / "README.md").read_text()
 PIPELINES = SERVICE / "bootstrap" / "pipelines.py"
+ENTRANCE = "pipeline/entrance.py"
 WALKS = {"calls": "", "prepared": "a replica", "handed_over": "a handover"}
 """Variables of `build_pipelines`, by the name of the walk in the page; callers' own calls have a table of their own."""
 
@@ -62,8 +63,8 @@ class Walks(ast.NodeVisitor):
     def _keep(self, name: str, value: ast.expr) -> None:
         self._values[name] = value
         for keyword in value.keywords if isinstance(value, ast.Call) else ():
-            if keyword.arg == "steps":
-                self.found[name] = self._files(keyword.value)
+            if keyword.arg in ("steps", "before", "deciding", "after"):
+                self.found[name] = [*self.found.get(name, []), *self._files(keyword.value)]
 
     def _files(self, node: ast.expr) -> list[str]:
         match node:
@@ -91,13 +92,14 @@ def walks() -> dict[str, list[str]]:
 
 def test_the_page_has_the_steps_of_every_walk_in_their_order() -> None:
     built = walks()
-    question = built.pop("access")
-    assert question == [built["calls"][1], *built["calls"][3:8]], "nothing is done that could be repeated"
+    question, before = built.pop("access"), [*built.pop("entrance"), ENTRANCE]
+    assert question == [built["calls"][0], *built["calls"][2:7]], "nothing is done that could be repeated"
     names = [row[0] for row in rows_of(PAGE, "step")]
-    assert f"CheckAccess walks from {names[1]} to {names[7]}" in PAGE
+    assert before == ["pipeline/throttle.py", ENTRANCE]
+    assert f"CheckAccess walks from {names[2]} to {names[8]}" in PAGE
     assert set(built) == set(WALKS), "a new walk has its table"
     assert all(len(files) > 3 for files in built.values())
-    assert [row[1].strip("`") for row in rows_of(PAGE, "step")] == built["calls"]
+    assert [row[1].strip("`") for row in rows_of(PAGE, "step")] == [*before, *built["calls"]]
     others = rows_of(PAGE, "walk")
     for name, walk in WALKS.items():
         if walk:

@@ -29,7 +29,7 @@ ADMINISTRATORS = ("CreateAlias", "TagResource", "UntagResource")
 OWN_ALIAS = ("UpdateAlias", "DeleteAlias")
 ADMINISTRATORS += ("CreateCustomKeyStore", "UpdateCustomKeyStore", "DeleteCustomKeyStore")
 READ = ("ListResourceTags", "ListGrants", "GetKeyLastUsage")
-LISTS = ("ListAliases", "ListRetirableGrants", "DescribeCustomKeyStores")
+LISTS = ("ListAliases", "DescribeCustomKeyStores")
 DENIED, UNKNOWN, UNSUPPORTED = "AccessDeniedException", "UnrecognizedClientException", "UnsupportedOperationException"
 NOT_CONNECTED = "CustomKeyStoreInvalidStateException"
 ANONYMOUS = "MissingAuthenticationTokenException"
@@ -73,6 +73,7 @@ TABLE: dict[str, dict[str, str]] = {
     **{name: {"other_account": "NotFoundException", "administrator": "ok", "user": DENIED, "auditor": DENIED} for name in OWN_ALIAS},
     **{name: {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": "ok"} for name in READ},
     **{name: {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"} for name in LISTS},
+    "ListRetirableGrants": {"other_account": "InvalidArnException", "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "CreateGrant": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": DENIED},
     "RetireGrant": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     "RevokeGrant": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},

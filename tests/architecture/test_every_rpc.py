@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.catalog import ACCESS, enum_of, enum_values, rpcs, served_rpcs
 from meridian.domain.applicability import CRYPTOGRAPHIC
+from meridian.domain.gates import WORK, WORKING_MAX
 from meridian.domain.key_state import TABLE as STATES
 from meridian.domain.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.pipeline.audit_parameters import TABLE as AUDITED
@@ -34,6 +36,7 @@ def test_a_built_operation_has_its_rows(name: str) -> None:
     rpc = served_rpcs()[name]
     assert name in AUDITED, "which of its fields an audit record shows"
     assert CLASS_OF[name] in RATES, "its rate"
+    assert rpc.work in WORK, "its kind of work"
     if rpc.key_fields:
         assert name in STATES, "what it may do in each key state"
     if rpc.has_dry_run:
@@ -45,6 +48,11 @@ def test_a_built_operation_has_its_rows(name: str) -> None:
 def test_every_operation_on_a_key_has_a_row_of_states() -> None:
     on_keys = {name for name, rpc in served_rpcs().items() if any(r.resource in ("KEY", "ALIAS_TARGET") for r in rpc.requires)}
     assert on_keys <= set(STATES) | {"UpdateAlias"}
+
+
+def test_every_kind_of_work_is_some_operations_and_enters_at_a_gate() -> None:
+    assert {rpc.work for rpc in served_rpcs().values()} == set(WORK)
+    assert {gate for gate, _ in WORK.values()} == set(WORKING_MAX)
 
 
 def test_every_kind_of_key_that_a_request_can_name_has_its_rate() -> None:
@@ -76,8 +84,8 @@ def test_every_declared_error_exists_by_its_name() -> None:
 
 def test_a_hole_in_the_contract_stops_the_start() -> None:
     with pytest.raises(BindingError) as caught:
-        bind(served_rpcs(), {})
-    assert "Encrypt has no operation" in str(caught.value)
+        bind({"Encrypt": replace(rpcs()["Encrypt"], work="UNSPECIFIED")}, {})
+    assert str(caught.value) == "Encrypt declares no kind of work; Encrypt has no operation"
 
 
 def test_only_the_evaluator_imports_the_policy_engine() -> None:
@@ -109,11 +117,11 @@ def test_files_are_short() -> None:
         "test_http_connections.py": "one case for each stage of a connection",
         "test_identity_reload.py": "one case for each file that is read again",
         "test_heavy_work.py": "one case for each way to hold up others",
-        "test_audit_sinks.py": "one case for each way to lose a record on its way",
         "test_audit_evidence.py": "one case for each way to lose the log",
         "region_in_process.py": "a Region with everything it is made of",
         "test_sets_on_real_stores.py": "one machine of all that can happen to a set",
         "test_remembered_decisions.py": "one case for each kind of change",
+        "test_audit_sinks.py": "one case for each way in which a collector or a bucket can fail",
     }
     generated = re.compile(r"_pb2|/versions/")
     long = {

@@ -219,6 +219,7 @@ CLI: dict[str, str] = {
     "region lost --successor": LOST + "*",
     "region --wait": LOST + "*",
     "serve --allow-file-seal": HOLE,
+    "serve --verbose": "scenario/test_start_steps.py::test_serve_tells_each_step_of_its_start_where_it_is_asked_to",
     "--version": "architecture/test_every_setting_acts.py::test_the_version_is_said",
 }
 """THE table of options: of one command, or of every command of a group that has it. Options that are request fields are walked below."""

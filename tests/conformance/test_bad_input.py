@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from tests.conformance.good_requests import proxy
 from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.catalog import rpcs
@@ -35,6 +36,8 @@ def refuse(two_regions: Deployment, caller: str, name: str, fields: dict[str, An
 KEY = object()
 BIG = {"a": "x" * 8192}
 TPYO = "permit (principal, action, resource) when { context.tpyo };"
+STORE, HSM = {"custom_key_store_id": "cks-00000000000000000"}, "cluster-" + "a" * 12
+STRANGER = "arn:aws:iam::999988887777:user/nobody"
 CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("app", "Encrypt", {"key_id": KEY}, "ValidationException", "plaintext"),
     ("app", "Encrypt", {"plaintext": b"x"}, "ValidationException", "keyId"),
@@ -99,6 +102,10 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("alice", "ListKeys", {"marker": "forged"}, "InvalidMarkerException", ""),
     ("alice", "ReplicateKey", {"key_id": KEY, "replica_region": "Mars"}, "ValidationException", "replicaRegion"),
     ("alice", "ReplicateKey", {"key_id": KEY}, "ValidationException", "replicaRegion"),
+    ("alice", "CreateCustomKeyStore", {**proxy(), "key_store_password": "kmsPswd"}, "ValidationException", "key_store_password"),
+    ("alice", "UpdateCustomKeyStore", {**STORE, "key_store_password": "kmsPswd"}, "ValidationException", "key_store_password"),
+    ("alice", "UpdateCustomKeyStore", {**STORE, "cloud_hsm_cluster_id": HSM}, "ValidationException", "cloud_hsm_cluster_id"),
+    ("alice", "ListRetirableGrants", {"retiring_principal": STRANGER}, "InvalidArnException", ""),
 ]  # fmt: skip
 
 

@@ -12,12 +12,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from meridian.adapters.store_sql.dialects import async_url
-from meridian.adapters.store_sql.migrate import SchemaError, config, require_current
+from meridian.adapters.store_sql.migrate import config
+from meridian.adapters.store_sql.schema import REVISIONS, SchemaError, require_current
 from meridian.adapters.store_sql.tables import metadata
 
 
-def test_there_is_one_head() -> None:
-    assert len(ScriptDirectory.from_config(config()).get_heads()) == 1
+def test_the_release_names_every_migration_and_there_is_one_head() -> None:
+    scripts = ScriptDirectory.from_config(config())
+    assert len(scripts.get_heads()) == 1
+    assert [script.revision for script in scripts.walk_revisions()][::-1] == list(REVISIONS)
 
 
 def test_migrated_tables_equal_the_code(database_url: str) -> None:

@@ -92,7 +92,7 @@ def _load(folder: Path, text: str) -> PolicySource:
 
 def _authorizer(source: PolicySource) -> Authorizer:
     return Authorizer(
-        schema_text=schema_text(),
+        schema=schema(),
         source=source,
         around=AROUND,
         limits=Limits(),

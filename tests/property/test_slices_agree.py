@@ -50,7 +50,7 @@ def source() -> PolicySource:
 @cache
 def authorizer() -> Authorizer:
     return Authorizer(
-        schema_text=schema().text,
+        schema=schema(),
         source=source(),
         around=AROUND,
         limits=Limits(),

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
 from tests.network import Relay
 
-from meridian.client import errors
+from meridian.client import Client, errors
 from meridian.kms.v1 import types_pb2 as t
 
 pytestmark = pytest.mark.deep
@@ -117,3 +118,15 @@ def test_a_region_that_stood_still_catches_up(own_regions: Deployment) -> None:
     own_regions.wait_until(lambda: current(own_regions, HOME, key_id) != before, HEALED_WITHIN)
     own_regions.wait_until(lambda: current(own_regions, AWAY, key_id) == current(own_regions, HOME, key_id), HEALED_WITHIN)
     opens(own_regions, blobs)
+
+
+def test_a_client_leaves_a_connection_that_lost_its_way_within_the_time_of_a_call(two_regions: Deployment) -> None:
+    """It looks alive, and the system would keep it for a quarter of an hour."""
+    relay = Relay(two_regions.place(HOME).grpc_port)
+    try:
+        with Client(replace(two_regions.endpoint(HOME, "developer"), target=f"127.0.0.1:{relay.port}")) as client:
+            client.generate_random(number_of_bytes=8)
+            relay.strand()
+            assert client.generate_random(number_of_bytes=8, timeout=15.0).plaintext
+    finally:
+        relay.close()

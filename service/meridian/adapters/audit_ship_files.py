@@ -138,8 +138,7 @@ def _opened(path: Path, *, is_segment: bool) -> Iterator[BinaryIO]:
             yield plain
             return
         with tempfile.TemporaryFile(dir=path.parent) as compressed:  # without a name: it goes with the process
-            size = os.fstat(plain.fileno()).st_size  # in the head: without it nobody would see where a copy was cut
-            zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).copy_stream(plain, compressed, size=size)
+            zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).copy_stream(plain, compressed, size=os.fstat(plain.fileno()).st_size)
             compressed.seek(0)
             yield compressed
 

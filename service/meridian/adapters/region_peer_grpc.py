@@ -29,6 +29,7 @@ from meridian.domain.peer_message import (
     SetShown,
 )
 from meridian.domain.peers import PeerRegion
+from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
@@ -247,6 +248,7 @@ class GrpcRegionPeer:
                 ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
                 ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
                 ("grpc.enable_retries", 0),
+                *KEEPALIVE,
                 ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
             ]
             channel = self._channels[region] = grpc.aio.secure_channel(peer.address, self._credentials, options=options)

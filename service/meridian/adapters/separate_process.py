@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from meridian.authorization.evaluator import PolicySyntaxError, format_policies, policies_as_json
-from meridian.crypto.key_pairs import stored_from_outside
+from meridian.crypto.key_pairs import new_private_key, stored_from_outside
 from meridian.process_memory import end_with_parent, protect_memory
 
 Parts = tuple[bytes, ...]
@@ -23,10 +23,20 @@ ANSWERED: Final = b""
 REFUSALS: Final[dict[str, type[Exception]]] = {kind.__name__: kind for kind in (PolicySyntaxError, ValueError)}
 PART_BYTES_MAX: Final = 64 * 1024 * 1024
 OPEN_FILES_MAX: Final = 32
+LOWEST_PRIORITY: Final = 19
+"""As `nice` counts."""
+
+
+def new_key_for_later(key_spec: str) -> bytes:
+    """A fresh RSA key in its stored form. Nobody waits for it, so from now on this process gives way to all others."""
+    os.nice(LOWEST_PRIORITY)
+    return new_private_key(key_spec)
+
 
 TASKS: Final[dict[bytes, Callable[..., bytes]]] = {
     b"policies_as_json": lambda text: policies_as_json(text.decode()).encode(),
     b"laid_out": lambda text: format_policies(text.decode()).encode(),
+    b"new_rsa_key": lambda key_spec: new_key_for_later(key_spec.decode()),
     b"rsa_key_from_outside": lambda key_spec, pkcs8: stored_from_outside(key_spec.decode(), pkcs8),
 }
 """THE table of what is done here."""

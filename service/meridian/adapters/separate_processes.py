@@ -24,7 +24,7 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 """What a child is told of this process's environment; nothing there is secret."""
 END_SECONDS: Final = 2.0
-KINDS: Final = {"policies_as_json": "policies", "laid_out": "policies", "rsa_key_from_outside": "imports"}
+KINDS: Final = {"policies_as_json": "policies", "laid_out": "policies", "rsa_key_from_outside": "imports", "new_rsa_key": "key pairs"}
 """THE table: the kind of work to which each task belongs."""
 
 
@@ -190,6 +190,10 @@ class SeparateProcesses:
 
     def rsa_key_from_outside(self, key_spec: str, pkcs8: bytes) -> bytes:
         return self._ask("rsa_key_from_outside", key_spec.encode(), pkcs8)
+
+    def new_rsa_key(self, key_spec: str) -> bytes:
+        """A fresh RSA key in its stored form, made at the lowest priority."""
+        return self._ask("new_rsa_key", key_spec.encode())
 
     def close(self) -> None:
         """End every process, now."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import zstandard
 
@@ -85,23 +86,27 @@ def segments_in(directory: Path, pattern: str) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def open_segment(path: Path) -> BinaryIO:
+def open_segment(path: Path) -> AbstractContextManager[BinaryIO]:
     """A segment's plain bytes, also where it was compressed since it was listed. Raises: OSError, DamagedSegmentError; so does reading."""
-    return _open(path, io.DEFAULT_BUFFER_SIZE)
+    return _open(path, is_buffered=True)
 
 
 def open_to_follow(path: Path) -> BinaryIO:
     """The same of a segment that may still grow, or be cut back to what is durable: of it nothing is read before it is asked for."""
-    return _open(path, 0)
+    return _open(path, is_buffered=False)
 
 
-def _open(path: Path, buffered_bytes: int) -> BinaryIO:
-    if not is_compressed(path):
-        try:
-            return path.open("rb", buffering=buffered_bytes)
-        except FileNotFoundError:
-            path = compressed_path(path)
-    return io.BufferedReader(_Content(path, path.open("rb")), LINE_BYTES_MAX)
+def _open(path: Path, *, is_buffered: bool) -> BinaryIO:
+    try:
+        file = path.open("rb", buffering=0)
+    except FileNotFoundError:
+        if is_compressed(path):
+            raise
+        path = compressed_path(path)
+        file = path.open("rb", buffering=0)
+    if is_compressed(path):
+        return io.BufferedReader(_Content(path, io.BufferedReader(file)), LINE_BYTES_MAX)
+    return io.BufferedReader(file) if is_buffered else cast(BinaryIO, file)
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

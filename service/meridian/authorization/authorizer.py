@@ -59,15 +59,16 @@ class Authorizer:
     def __init__(
         self,
         *,
-        schema_text: str,
+        schema: SchemaHandle,
         source: PolicySource,
         around: Surroundings,
         limits: Limits,
         as_json: Callable[[str], str],
         caches: Caches,
     ) -> None:
-        self._model = SchemaModel(schema_text)
-        self._reader = KeyPolicyReader(SchemaHandle(schema_text), self._model, limits, as_json)
+        self.schema = schema
+        self._model = SchemaModel(schema.text)
+        self._reader = KeyPolicyReader(schema, self._model, limits, as_json)
         self._around = around
         self._caches = caches
         self._live = LivePolicies(source, SliceCompiler(self._model, caches), caches)

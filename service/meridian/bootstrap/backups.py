@@ -13,8 +13,9 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.membership_words import note_restored
 from meridian.adapters.security_events import UntoldEvents
-from meridian.adapters.store_sql.migrate import current, require_current, upgrade
+from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.row_survey import Survey, survey_rows
+from meridian.adapters.store_sql.schema import current, require_current
 from meridian.adapters.store_sql.sqlite_copies import (
     CopyError,
     is_marked_whole,

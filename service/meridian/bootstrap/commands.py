@@ -12,7 +12,8 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import EventsOfCommand
-from meridian.adapters.store_sql.migrate import require_current, require_there, upgrade
+from meridian.adapters.store_sql.migrate import upgrade
+from meridian.adapters.store_sql.schema import require_current, require_there
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.against_database import Evidence, read_evidence
 from meridian.audit.keys import AuditKeys

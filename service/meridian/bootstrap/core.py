@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
+from meridian.adapters.key_threads import KeyThreads
+from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
@@ -31,6 +34,7 @@ from meridian.authorization.policy_files import load_policies
 from meridian.authorization.self_test import require_sound_evaluator
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
+from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming
 from meridian.catalog import served_rpcs
 from meridian.domain.bounded_cache import Caches
@@ -54,6 +58,9 @@ class Workplaces:
     turns: ShortTurns
     heavy: HeavyWorkers
     held: SeparateProcesses
+    keys: KeyThreads
+    pairs: ReadyKeyPairs
+    cores: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Core:
         return _labels(self.settings)
 
 
-async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: AsyncExitStack) -> Core:
+async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: AsyncExitStack, done: Done) -> Core:
     """Nothing of it listens. What must be released again is left to the stack. Raises: StartupError, or one of its `FAULTS`."""
     clock, entropy, registry = SystemClock(), OsEntropy(), CollectorRegistry()
     with naming("database"):
@@ -96,15 +103,21 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     store = SqlStore.connect(settings.database)
     stack.push_async_callback(store.close)
     identity = await stored_identity(store, settings)
+    done(Step.SCHEMA)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
-    work = _workplaces(settings, events, stack)
+    work = _workplaces(settings, events, registry, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
+    done(Step.IDENTITY)
     caches = Caches(settings.limits.cache_bytes)
     with naming("seals"):
         engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events, caches)
+    done(Step.KEYRING)
     with naming("policies"):
-        authorizer = _authorizer(settings, work, caches)
+        schema = _sound_schema()
+        done(Step.SELF_TEST)
+        authorizer = _authorizer(settings, schema, work, caches)
+        done(Step.POLICIES)
     receivers = open_receivers(settings, clock)
     with naming("audit.directory"):
         signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
@@ -131,8 +144,10 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         caches=caches,
     )
     await shipping.resume()
+    done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
+    done(Step.CHANGE_FEED)
     return Core(
         settings=settings,
         clock=clock,
@@ -162,7 +177,7 @@ def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
 
 
-def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: AsyncExitStack) -> Workplaces:
+def _workplaces(settings: Settings, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack) -> Workplaces:
     limits, turns = settings.limits, ShortTurns()
     held = SeparateProcesses(
         events,
@@ -171,20 +186,27 @@ def _workplaces(settings: Settings, events: ReportedSecurityEvents, stack: Async
         answer_seconds=limits.heavy_answer_seconds,
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    stack.callback(heavy.close)
-    stack.callback(held.close)
-    return Workplaces(turns, heavy, held)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    keys = KeyThreads(threads=cores, turns=turns)
+    maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
+    for each in (heavy, held, keys, maker):
+        stack.callback(each.close)
+    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), cores)
 
 
-def _authorizer(settings: Settings, work: Workplaces, caches: Caches) -> Authorizer:
-    text = schema_text()
-    schema = SchemaHandle(text)
+def _sound_schema() -> SchemaHandle:
+    """The schema of the policies, with which the evaluator has kept its promises."""
+    schema = SchemaHandle(schema_text())
     require_sound_evaluator(schema)
+    return schema
+
+
+def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, caches: Caches) -> Authorizer:
     org_units = {account: row.org_units for account, row in settings.accounts.items()}
     around = Surroundings(org_units=org_units, region_labels=_labels(settings))
     source = load_policies(settings.policies, schema)
     authorizer = Authorizer(
-        schema_text=text, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
+        schema=schema, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
     )
     unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
     if unknown:

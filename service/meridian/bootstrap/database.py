@@ -5,7 +5,7 @@ from __future__ import annotations
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.security_events import log_event
 from meridian.adapters.store_sql.dialects import database_name
-from meridian.adapters.store_sql.migrate import DatabaseAheadError, require_current
+from meridian.adapters.store_sql.schema import DatabaseAheadError, require_current
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal
 from meridian.ports.security_events import SecurityEvent

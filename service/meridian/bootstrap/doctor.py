@@ -13,8 +13,8 @@ import orjson
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import UntoldEvents
-from meridian.adapters.store_sql.migrate import SchemaError, current, head, require_there
 from meridian.adapters.store_sql.row_survey import survey_rows
+from meridian.adapters.store_sql.schema import HEAD, SchemaError, current, require_there
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.stream_files import head_of, segments_in
 from meridian.bootstrap.admin_look import AdminLook, look_at_admin
@@ -59,8 +59,8 @@ async def examine(settings: Settings, *, rows: bool) -> list[Finding]:
         raise StartupError(f"database: {text_of(fault)}") from fault
     look = await asyncio.to_thread(look_at_admin, settings.admin.listen)
     found = [*_audit_directory(settings), *_admin(look)]
-    if revision != head():
-        why = f"the database is at revision {revision or 'none'}, this release needs {head()}"
+    if revision != HEAD:
+        why = f"the database is at revision {revision or 'none'}, this release needs {HEAD}"
         return [*found, Finding("schema", "database", why, "run `meridian migrate` of this release, or the release that made it")]
     store = SqlStore.connect(settings.database)
     try:

@@ -9,12 +9,12 @@ from meridian.adapters.security_events import TOLD_SECONDS
 from meridian.adapters.store_cache import READING_SECONDS
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
+from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.replication import Inbound, Outbound
 from meridian.workers.certificate_expiry import CertificateExpiry
 from meridian.workers.clock_watch import ClockWatch
 from meridian.workers.loop_lag import LoopLag
 from meridian.workers.periodic import PATIENT_SECONDS, URGENT_SECONDS, Job
-from meridian.workers.policy_files import PolicyFilesWorker
 from meridian.workers.pruning import PruneWorker
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 from meridian.workers.rewrap import RewrapWorker
@@ -24,9 +24,7 @@ TRANSPORT_KEY_SECONDS: Final = 3600.0
 SHIPPED_SECONDS: Final = 1.0
 
 
-def run_jobs(
-    core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, policies: PolicyFilesWorker, files: ReloadedFilesWorker
-) -> None:
+def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, pipelines: Pipelines, files: ReloadedFilesWorker) -> None:
     """Begin them all, and register what each sets aside."""
     limits = core.settings.limits
     rewrap = RewrapWorker(
@@ -47,7 +45,7 @@ def run_jobs(
         *inbound.comparing.jobs(),
         cases.schedule.job(),
         rewrap.job(),
-        policies.job(),
+        pipelines.policies.job(),
         PruneWorker(store=core.store, limits=limits).job(),
         files.job(),
         CertificateExpiry(core.files.certificates, core.clock, core.registry).job(),
@@ -57,7 +55,9 @@ def run_jobs(
     lag = LoopLag(core.clock, limits.loop_lag_look_seconds)
     core.registry.register(lag)
     core.supervisor.serve("loop lag", lag.run())
+    core.supervisor.serve("entrance", pipelines.calls.watch())
     core.supervisor.serve("wrapping keys", cases.wrapping_keys.refill())
+    core.supervisor.serve("key pairs", core.work.pairs.refill())
     core.supervisor.serve("supervisor", core.supervisor.watch())
     asides = (outbound.outbox.aside, inbound.reservations.aside, cases.schedule.aside, rewrap.aside, inbound.sets_aside)
     core.registry.register(SetAsideMetrics(asides))

@@ -19,6 +19,7 @@ from meridian.operations.key_stores import KeyStores
 from meridian.operations.keys import Home, Keys
 from meridian.operations.macs import Macs
 from meridian.operations.multi_region import MultiRegion
+from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
@@ -61,6 +62,7 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
         events=core.events,
     )
     wrapping_keys = ImportKeyPool(limits.import_keys_ready, wait_seconds=limits.import_key_wait_seconds)
+    key_pairs = NewKeyPairs(core.work.pairs, core.work.keys, core.work.heavy)
     services: dict[str, object] = {
         "keys": Keys(
             store=store,
@@ -73,18 +75,18 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
             home=home,
             limits=limits,
             usage=core.usage,
-            heavy=core.work.heavy,
+            key_pairs=key_pairs,
         ),
         "aliases": Aliases(store=store, engine=engine, changes=changes, home=home, limits=limits),
         "tags": Tags(engine=engine, changes=changes, limits=limits),
         "grants": Grants(store=store, engine=engine, changes=changes, home=home, limits=limits),
         "key_stores": KeyStores(store=store, engine=engine, outcomes=outcomes, entropy=core.entropy, limits=limits),
         "key_policies": KeyPolicies(changes=changes, policy_check=check),
-        "encryption": Encryption(engine),
-        "data_keys": DataKeys(engine, store, core.work.heavy),
-        "signing": Signing(engine),
+        "encryption": Encryption(engine, core.work.keys),
+        "data_keys": DataKeys(engine, store, key_pairs),
+        "signing": Signing(engine, core.work.keys),
         "macs": Macs(engine),
-        "key_agreement": KeyAgreement(engine),
+        "key_agreement": KeyAgreement(engine, core.work.keys),
         "multi_region": MultiRegion(
             identity=core.identity,
             engine=engine,

@@ -22,6 +22,7 @@ from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.binding import bind
 from meridian.pipeline.chain import Pipeline, Step
+from meridian.pipeline.entrance import Entrance
 from meridian.pipeline.grants import FindGrants
 from meridian.pipeline.idle_days import FindIdleDays
 from meridian.pipeline.on_behalf import (
@@ -55,7 +56,7 @@ PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]
 class Pipelines:
     """`calls` for callers; `prepare` and `prepare_handover` for other Regions; who calls, and what becomes of nobody."""
 
-    calls: Pipeline
+    calls: Entrance
     prepare: PreparedWalk
     prepare_handover: PreparedWalk
     identify: Authenticate
@@ -99,31 +100,31 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         Undisclosed(FindIdleDays(core.usage, limits.day_seconds), core.events),
     )
     access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=(validate, *found), rpcs=rpcs())
-    pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events, repeats=repeats)
+    pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events, repeats=repeats, forget=core.directory.forget)
     calls = pipeline(
-        steps=(
-            Throttle(clock, settings.throttle, served_rpcs()),
-            validate,
-            repeats,
-            *found,
-            authorize,
-            read_document(frozenset({"CreateKey", "PutKeyPolicy"})),
-            Admit(),
-        ),
+        before=(validate, repeats),
+        deciding=(*found, authorize),
+        after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
         operations=bind(served_rpcs(), {**cases.services, ACCESS: Access(access, rpcs())}),
+    )
+    entrance = Entrance(
+        steps=(Throttle(clock, settings.throttle, served_rpcs()),),
+        walk=calls.walk,
+        rpcs=served_rpcs(),
+        cores=core.work.cores,
+        telemetry=telemetry,
+        events=core.events,
+        clock=clock,
+        registry=core.registry,
     )
     on_behalf = OnBehalf(principals, outbound.peers, region=region)
     reserve = ReserveReplica(
         store=core.store, trail=core.audit, policy_check=cases.check, clock=clock, limits=limits, refusals=outbound.refusals
     )
     prepared = pipeline(
-        steps=(
-            on_behalf,
-            Validate(),
-            ForeseeReplica(partition=partition, region=region),
-            authorize,
-            read_document(frozenset({REPLICATE_KEY})),
-        ),
+        before=(on_behalf, Validate()),
+        deciding=(ForeseeReplica(partition=partition, region=region), authorize),
+        after=(read_document(frozenset({REPLICATE_KEY})),),
         operations={REPLICATE_KEY: reserve.reserve},
     )
     succeed = AwaitRole(
@@ -134,12 +135,14 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         refusals=outbound.refusals,
     )
     handed_over = pipeline(
-        steps=(on_behalf, Validate(), OwnMember(core.directory), authorize),
+        before=(on_behalf, Validate()),
+        deciding=(OwnMember(core.directory), authorize),
+        after=(),
         operations={UPDATE_PRIMARY_REGION: succeed.await_role},
     )
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
-        calls=calls,
+        calls=entrance,
         prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock),
         prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock),
         identify=Authenticate(principals, ClientCertificates(principals, core.files.grpc.check), AwsSignatures(principals, region=region)),

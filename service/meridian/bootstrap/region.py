@@ -17,6 +17,7 @@ from meridian.bootstrap.metrics import register_metrics
 from meridian.bootstrap.operations import build_use_cases
 from meridian.bootstrap.pipelines import build_pipelines
 from meridian.bootstrap.replication import build_inbound, build_outbound
+from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.errors import KmsError
 from meridian.setbacks import Setbacks
@@ -37,8 +38,8 @@ class Region:
         self._reloaded: list[Callable[[], None]] = []
 
     @classmethod
-    async def start(cls, settings: Settings) -> Region:
-        """A Region that serves. Raises: StartupError."""
+    async def start(cls, settings: Settings, done: Done) -> Region:
+        """A Region that serves; `done` hears of each step. Raises: StartupError."""
         stack = contextlib.AsyncExitStack()
         try:
             # First of all: a second process on the same settings touches nothing.
@@ -46,12 +47,14 @@ class Region:
                 audit_directory = AuditDirectory.take(settings.audit.directory)
             stack.callback(audit_directory.close)
             require_free_addresses(settings)
-            region = cls(await open_core(settings, audit_directory, stack))
+            done(Step.LOCKS)
+            region = cls(await open_core(settings, audit_directory, stack, done))
         except (*FAULTS, StartupError) as fault:
             await stack.aclose()
             raise StartupError(text_of(fault)) from fault
         try:
             await region._serve()
+            done(Step.LISTENERS)
         except (*FAULTS, StartupError) as fault:
             await region.stop(0)
             raise StartupError(text_of(fault)) from fault
@@ -87,7 +90,7 @@ class Region:
         self._reloaded = [files.reload, pipelines.policies.reload]
         await outbound.outbox.drop_unsendable()
         await self._listeners.open(pipelines, inbound.server, self._troubles, core.supervisor.deaths)
-        run_jobs(core, cases, outbound, inbound, pipelines.policies, files)
+        run_jobs(core, cases, outbound, inbound, pipelines, files)
         core.stack.push_async_callback(self._write_usage)
         self._ready = True
 

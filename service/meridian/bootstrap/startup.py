@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
-from meridian.adapters.store_sql.migrate import SchemaError
+from meridian.adapters.store_sql.schema import SchemaError
 from meridian.audit.segments import DamagedSegmentError
 from meridian.authorization.evaluator import PolicySyntaxError
 from meridian.authorization.policy_files import PolicySetError

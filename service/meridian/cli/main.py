@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import click
 
+from meridian.cli.resting_collector import resting_collector
+
 EXIT_CODES = """\b
 Exit codes: 0 ok, 1 other failure, 2 usage, 3 setup, 4 denied, 5 not found,
 6 key state, 7 throttled, 8 unavailable, 9 incomplete (audit verify)."""
@@ -36,7 +38,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with resting_collector():
+            command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
 

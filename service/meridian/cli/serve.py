@@ -8,14 +8,18 @@ import logging
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 import click
 import structlog
 
+from meridian.adapters.clock_system import process_age
+from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
+from meridian.cli.resting_collector import resting_collector
 from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings
 
@@ -51,40 +55,46 @@ def _log_as_json() -> None:
 @click.command()
 @CONFIG
 @click.option("--allow-file-seal", is_flag=True, help="Start although the root key is sealed by a file on this machine.")
-def serve(config: Path, allow_file_seal: bool) -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Tell each step of the start in the log, with its milliseconds.")
+def serve(config: Path, allow_file_seal: bool, verbose: bool) -> None:
     """Serve one Region until SIGTERM or SIGINT; a second one ends at once. SIGHUP reads certificates, principals and policies again."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # before it serves there is nothing to read again, and nothing that it may end
+    _log_as_json()
+    done = StartSteps(process_age(), time.process_time).done if verbose else untold
     settings = settings_or_exit(config)
+    done(Step.SETTINGS)
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
         click.echo("seals: a file seal needs --allow-file-seal", err=True)
         sys.exit(SETUP)
     protect_memory()
-    _log_as_json()
     _raise_open_files()
     if settings.uvloop:
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            sys.exit(runner.run(_serve(settings)))
-    sys.exit(asyncio.run(_serve(settings)))
+            sys.exit(runner.run(_serve(settings, done)))
+    sys.exit(asyncio.run(_serve(settings, done)))
 
 
-async def _serve(settings: Settings) -> int:
-    from meridian.bootstrap.region import Region
-    from meridian.bootstrap.startup import StartupError
-
+async def _serve(settings: Settings, done: Done) -> int:
     ending = Ending(DRAIN_SECONDS + STOP_SECONDS + END_SECONDS)
-    try:
-        region = await Region.start(settings)
-    except StartupError as fault:
-        click.echo(f"cannot start: {fault}", err=True)
-        return SETUP
-    # What was built at start lives as long as the process; the collector need not look at it again and again.
+    with resting_collector():
+        from meridian.bootstrap.region import Region
+        from meridian.bootstrap.startup import StartupError
+
+        done(Step.IMPORTS)
+        try:
+            region = await Region.start(settings, done)
+        except StartupError as fault:
+            click.echo(f"cannot start: {fault}", err=True)
+            return SETUP
+        # What was built at start lives as long as the process; the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_ALLOCATIONS, 20, 50)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, region.reload)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, 20, 50)
+    done(Step.READY)
     click.echo(f"ready {settings.region}")
     sys.stdout.flush()
     asked = loop.create_task(ending.asked())
@@ -101,8 +111,8 @@ async def _serve(settings: Settings) -> int:
 @CONFIG
 def migrate(config: Path) -> None:
     """Bring a Region's database to the schema of this release."""
-    from meridian.adapters.store_sql.migrate import head
+    from meridian.adapters.store_sql.schema import HEAD
     from meridian.bootstrap.commands import migrate as bring_up
 
     run_or_exit(bring_up(settings_or_exit(config)), str(config), SETUP)
-    click.echo(f"schema {head()}")
+    click.echo(f"schema {HEAD}")

@@ -11,6 +11,7 @@ from typing import Any, Final
 import grpc
 
 from meridian.catalog import rpcs
+from meridian.keepalive import KEEPALIVE
 
 DATA_PLANE_SECONDS: Final = 5.0
 CONTROL_PLANE_SECONDS: Final = 10.0
@@ -76,7 +77,7 @@ class Endpoint:
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }
-        return [("grpc.service_config", json.dumps({"methodConfig": [policy]}))]
+        return [("grpc.service_config", json.dumps({"methodConfig": [policy]})), *KEEPALIVE]
 
 
 def deadline_seconds(path: str) -> float:

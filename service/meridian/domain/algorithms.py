@@ -42,6 +42,8 @@ class SpecRow:
     """Of raw material: what is generated, and the most that may be imported."""
     is_slow_to_make: bool = False
     """Whether generating one would hold the event loop up."""
+    is_quick_to_use: bool = False
+    """Whether work with one takes so little that the event loop does it."""
     may_be_imported: bool = True
     plaintext_bytes_max: dict[str, int] | None = None
     """Largest plaintext of Encrypt, by algorithm."""
@@ -57,7 +59,7 @@ def _rsa(bits: int) -> SpecRow:
 
 
 def _hmac(bits: int) -> SpecRow:
-    return SpecRow({_MAC: (f"HMAC_SHA_{bits}",)}, material=Material.RAW, material_bytes=(bits // 8, 128))
+    return SpecRow({_MAC: (f"HMAC_SHA_{bits}",)}, material=Material.RAW, material_bytes=(bits // 8, 128), is_quick_to_use=True)
 
 
 TABLE: Final[dict[KeySpec, SpecRow]] = {
@@ -65,6 +67,7 @@ TABLE: Final[dict[KeySpec, SpecRow]] = {
         {_ENCRYPT: ("SYMMETRIC_DEFAULT",)},
         material=Material.RAW,
         material_bytes=(32, 32),
+        is_quick_to_use=True,
         plaintext_bytes_max={"SYMMETRIC_DEFAULT": 4096},
     ),
     KeySpec.HMAC_224: _hmac(224),
@@ -74,17 +77,17 @@ TABLE: Final[dict[KeySpec, SpecRow]] = {
     KeySpec.RSA_2048: _rsa(2048),
     KeySpec.RSA_3072: _rsa(3072),
     KeySpec.RSA_4096: _rsa(4096),
-    KeySpec.ECC_NIST_P256: SpecRow({_SIGN: ("ECDSA_SHA_256",), _AGREE: ("ECDH",)}),
+    KeySpec.ECC_NIST_P256: SpecRow({_SIGN: ("ECDSA_SHA_256",), _AGREE: ("ECDH",)}, is_quick_to_use=True),
     KeySpec.ECC_NIST_P384: SpecRow({_SIGN: ("ECDSA_SHA_384",), _AGREE: ("ECDH",)}),
     KeySpec.ECC_NIST_P521: SpecRow({_SIGN: ("ECDSA_SHA_512",), _AGREE: ("ECDH",)}),
-    KeySpec.ECC_NIST_EDWARDS25519: SpecRow({_SIGN: ("ED25519_PH_SHA_512", "ED25519_SHA_512")}),
+    KeySpec.ECC_NIST_EDWARDS25519: SpecRow({_SIGN: ("ED25519_PH_SHA_512", "ED25519_SHA_512")}, is_quick_to_use=True),
     KeySpec.ECC_SECG_P256K1: SpecRow({_SIGN: ("ECDSA_SHA_256",)}),
     KeySpec.ML_DSA_44: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}, may_be_imported=False),
     KeySpec.ML_DSA_65: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}, may_be_imported=False),
     KeySpec.ML_DSA_87: SpecRow({_SIGN: ("ML_DSA_SHAKE_256",)}, may_be_imported=False),
     KeySpec.ML_KEM_512: SpecRow({_ENCAPSULATE: ("ML_KEM",)}, is_offered=False, may_be_imported=False),
-    KeySpec.ML_KEM_768: SpecRow({_ENCAPSULATE: ("ML_KEM",)}, may_be_imported=False),
-    KeySpec.ML_KEM_1024: SpecRow({_ENCAPSULATE: ("ML_KEM",)}, may_be_imported=False),
+    KeySpec.ML_KEM_768: SpecRow({_ENCAPSULATE: ("ML_KEM",)}, is_quick_to_use=True, may_be_imported=False),
+    KeySpec.ML_KEM_1024: SpecRow({_ENCAPSULATE: ("ML_KEM",)}, is_quick_to_use=True, may_be_imported=False),
     KeySpec.SM2: SpecRow({_ENCRYPT: ("SM2PKE",), _SIGN: ("SM2DSA",), _AGREE: ("ECDH",)}, is_offered=False),
 }
 

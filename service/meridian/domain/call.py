@@ -216,6 +216,13 @@ class Call:
         self.event_recorded: dict[str, Any] | None = None
         """The audit event that the operation's transaction stores; once committed, it is the one that is shipped."""
 
+    def begin_anew(self) -> None:
+        """Know nothing any more of keys, grants and decisions, as before they were looked for."""
+        self.keys, self.absent, self.aliases = {}, {}, {}
+        self.grants, self.grant, self.grant_ids = {}, None, {}
+        self.decisions, self.trailing_days_without_key_usage = [], None
+        self.audit_data, self.response_elements, self.event_recorded = {}, None, None
+
     @property
     def caller(self) -> Principal:
         """Who calls. Raises: KMSInternalException where nobody was authenticated: nothing is ever done for nobody."""

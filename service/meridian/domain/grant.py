@@ -55,6 +55,11 @@ def require_principal(text: str) -> None:
         raise InvalidArnException(f"ARN is not valid: {text}")
 
 
+def account_of(principal: str) -> str:
+    """The account of a principal that `require_principal` lets pass."""
+    return principal.split(":")[4] if ":" in principal else principal
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """One grant."""

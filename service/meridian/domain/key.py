@@ -212,6 +212,11 @@ class Key:
         return (self.account, self.key_id, self.created_at, self.version)
 
     @property
+    def decided_on(self) -> tuple[object, ...]:
+        """All that policies can read of a key and that may change: two versions that are equal in it are decided alike."""
+        return (self.created_at, self.policy, self.account_delegation, self.tags, self.aliases, self.state, self.multi_region)
+
+    @property
     def permanent_materials(self) -> tuple[KeyMaterial, ...]:
         """Materials that the key cannot work without: current and earlier ones, not a pending one."""
         return tuple(m for m in self.materials if m.material_id != self.pending_material_id)

@@ -1,13 +1,16 @@
 """Cryptography of keys that are no symmetric encryption keys: signatures, MACs, agreement, encapsulation, RSA.
 
-Private keys are parsed once and kept for a while, never per call.
+Private keys are parsed once and kept for a while, never per call. What is found in these caches is found at once; what takes long with it
+is given back as work, for any thread.
 
 Source: docs/spec/ciphertext.md §6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from meridian.crypto import key_pairs, macs, shared_secrets, signatures
@@ -16,11 +19,13 @@ from meridian.domain.applicability import require_plaintext_fits
 from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.key import Key, KeyMaterial
+from meridian.domain.secret import Secret
 from meridian.domain.weights import deep_bytes, key_pair_bytes
+from meridian.engine.box import ACCESS
 from meridian.engine.commands import MaterialName, SymmetricCommands
 from meridian.errors import InvalidCiphertextException, KMSInternalException, ValidationException
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CipherUse, Decrypted, Encrypted, ReEncrypted
+from meridian.ports.crypto_engine import CipherUse, Decrypted, Encrypted, ReEncrypted, Work
 from meridian.ports.entropy import Entropy
 
 PARSED_MAX: Final = 10_000
@@ -56,12 +61,12 @@ class AsymmetricCommands:
         self.parses = 0
         """How many private keys were parsed; a warm call parses none."""
 
-    def sign(self, key: Key, algorithm: str, message_type: str, message: bytes) -> bytes:
-        return _scheme(key, algorithm, message_type, message).sign(self._key_pair(key).private, message)
+    def sign(self, key: Key, algorithm: str, message_type: str, message: bytes) -> Work[bytes]:
+        return partial(_scheme(key, algorithm, message_type, message).sign, self._key_pair(key).private, message)
 
-    def verify(self, key: Key, algorithm: str, message_type: str, message: bytes, signature: bytes) -> bool:
+    def verify(self, key: Key, algorithm: str, message_type: str, message: bytes, signature: bytes) -> Work[bool]:
         scheme = _scheme(key, algorithm, message_type, message)
-        return signatures.verify(self._key_pair(key).public, scheme, signature, message)
+        return partial(signatures.verify, self._key_pair(key).public, scheme, signature, message)
 
     def public_key(self, key: Key) -> bytes:
         return self._key_pair(key).public_bytes
@@ -72,45 +77,47 @@ class AsymmetricCommands:
     def verify_mac(self, key: Key, algorithm: str, message: bytes, mac: bytes) -> bool:
         return macs.is_mac(self._mac_key(key, message), algorithm, message, mac)
 
-    def derive_shared_secret(self, key: Key, public_key: bytes) -> bytes:
-        try:
-            return shared_secrets.derive(self._key_pair(key).private, public_key)
-        except ValueError as fault:
-            message = "The public key is not a valid public key of the key's curve."
-            raise ValidationException(message, fields=[("publicKey", "does not fit the key")]) from fault
+    def derive_shared_secret(self, key: Key, public_key: bytes) -> Work[bytes]:
+        return partial(_derive, self._key_pair(key).private, public_key)
 
     def encapsulate(self, key: Key) -> tuple[bytes, bytes]:
         return shared_secrets.encapsulate(self._key_pair(key).private)
 
-    def decapsulate(self, key: Key, ciphertext: bytes) -> bytes:
-        try:
-            return shared_secrets.decapsulate(self._key_pair(key).private, ciphertext)
-        except ValueError as fault:
-            raise InvalidCiphertextException(reason="decapsulate") from fault
+    def decapsulate(self, key: Key, ciphertext: bytes) -> Work[bytes]:
+        return partial(_decapsulate, self._key_pair(key).private, ciphertext)
 
     def rsa_encrypt(self, key: Key, algorithm: str, plaintext: bytes) -> bytes:
-        require_plaintext_fits(key, algorithm, plaintext)
-        return shared_secrets.rsa_encrypt(self._key_pair(key).private, algorithm, plaintext)
+        return _rsa_encrypt(key, self._key_pair(key).private, algorithm, plaintext)
 
-    def rsa_decrypt(self, key: Key, algorithm: str, ciphertext: bytes) -> bytes:
-        try:
-            return shared_secrets.rsa_decrypt(self._key_pair(key).private, algorithm, ciphertext)
-        except ValueError as fault:
-            raise InvalidCiphertextException(reason="decrypt") from fault
+    def rsa_decrypt(self, key: Key, algorithm: str, ciphertext: bytes) -> Work[bytes]:
+        return partial(_rsa_decrypt, self._key_pair(key).private, algorithm, ciphertext)
 
-    def re_encrypt(self, source: CipherUse, ciphertext: bytes, destination: CipherUse) -> ReEncrypted:
+    def re_encrypt(self, source: CipherUse, ciphertext: bytes, destination: CipherUse) -> Work[ReEncrypted]:
+        opening, sealing = self._opening(source, ciphertext), self._sealing(destination)
+
+        def work() -> ReEncrypted:
+            opened = opening()
+            sealed = sealing(opened.plaintext)
+            return ReEncrypted(sealed.ciphertext_blob, opened.material_id, sealed.material_id)
+
+        return work
+
+    def _opening(self, source: CipherUse, ciphertext: bytes) -> Work[Decrypted]:
         if source.algorithm == SYMMETRIC:
             opened = self._materials.decrypt(source.key, source.encryption_context, parse_ciphertext_blob(ciphertext))
-        else:
-            opened = Decrypted(self.rsa_decrypt(source.key, source.algorithm, ciphertext), "")
-        if destination.algorithm == SYMMETRIC:
-            sealed = self._materials.encrypt(destination.key, destination.encryption_context, opened.plaintext)
-        else:
-            sealed = Encrypted(self.rsa_encrypt(destination.key, destination.algorithm, opened.plaintext), "")
-        return ReEncrypted(sealed.ciphertext_blob, opened.material_id, sealed.material_id)
+            return lambda: opened
+        decrypting = self.rsa_decrypt(source.key, source.algorithm, ciphertext)
+        return lambda: Decrypted(decrypting(), "")
 
-    def new_data_key_pair(self, key_pair_spec: str) -> tuple[bytes, bytes]:
-        private = key_pairs.load(key_pair_spec, key_pairs.new_private_key(key_pair_spec))
+    def _sealing(self, destination: CipherUse) -> Callable[[bytes], Encrypted]:
+        if destination.algorithm == SYMMETRIC:
+            return self._materials.encrypting(destination.key, destination.encryption_context)
+        key, private = destination.key, self._key_pair(destination.key).private
+        return lambda plaintext: Encrypted(_rsa_encrypt(key, private, destination.algorithm, plaintext), "")
+
+    def new_data_key_pair(self, key_pair_spec: str, ready: Secret | None) -> tuple[bytes, bytes]:
+        stored = key_pairs.new_private_key(key_pair_spec) if ready is None else ready.reveal(ACCESS)
+        private = key_pairs.load(key_pair_spec, stored)
         return key_pairs.pkcs8_bytes(private), key_pairs.public_bytes(private)
 
     def _mac_key(self, key: Key, message: bytes) -> bytes:
@@ -143,6 +150,33 @@ def _only(key: Key) -> KeyMaterial:
     if material is None or not material.is_present:
         raise KMSInternalException(reason="the key's material is not in the store")
     return material
+
+
+def _derive(private: Any, public_key: bytes) -> bytes:
+    try:
+        return shared_secrets.derive(private, public_key)
+    except ValueError as fault:
+        message = "The public key is not a valid public key of the key's curve."
+        raise ValidationException(message, fields=[("publicKey", "does not fit the key")]) from fault
+
+
+def _decapsulate(private: Any, ciphertext: bytes) -> bytes:
+    try:
+        return shared_secrets.decapsulate(private, ciphertext)
+    except ValueError as fault:
+        raise InvalidCiphertextException(reason="decapsulate") from fault
+
+
+def _rsa_decrypt(private: Any, algorithm: str, ciphertext: bytes) -> bytes:
+    try:
+        return shared_secrets.rsa_decrypt(private, algorithm, ciphertext)
+    except ValueError as fault:
+        raise InvalidCiphertextException(reason="decrypt") from fault
+
+
+def _rsa_encrypt(key: Key, private: Any, algorithm: str, plaintext: bytes) -> bytes:
+    require_plaintext_fits(key, algorithm, plaintext)
+    return shared_secrets.rsa_encrypt(private, algorithm, plaintext)
 
 
 def _scheme(key: Key, algorithm: str, message_type: str, message: bytes) -> signatures.Scheme:

@@ -5,7 +5,9 @@ Source: docs/spec/ciphertext.md §2, §3.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from meridian.crypto.aead import OpenError, hedged_nonce, open_sealed, seal, transcript
@@ -60,8 +62,9 @@ class SymmetricCommands:
         self.unwraps = 0
         """How many wrapped rows were opened; a warm call opens none."""
 
-    def new_material(self, key: Key) -> KeyMaterial:
-        return self.wrap_material(key, materials.fresh(key.key_spec, self._entropy), key.next_rotation_number)
+    def new_material(self, key: Key, ready: Secret | None) -> KeyMaterial:
+        material = materials.fresh(key.key_spec, self._entropy) if ready is None else ready.reveal(ACCESS)
+        return self.wrap_material(key, material, key.next_rotation_number)
 
     def wrap_material(self, key: Key, material: bytes, rotation_number: int, *, row_version: int = FIRST_ROW_VERSION) -> KeyMaterial:
         """The material as a row of this key, opened again from its wrapping before anybody relies on it."""
@@ -85,13 +88,11 @@ class SymmetricCommands:
         return self._load(key, material).material.reveal(ACCESS)
 
     def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes) -> Encrypted:
-        loaded = self._current(key)
-        material = loaded.material.reveal(ACCESS)
-        rest = loaded.identity + encryption_context
-        nonce = hedged_nonce(material, HEDGE, self._entropy.random_bytes(32), loaded.prefix + rest, plaintext)
-        header = loaded.prefix + nonce
-        commitment, sealed = seal(material, BLOB, nonce, transcript(header, rest), plaintext)
-        return Encrypted(header + commitment + sealed, loaded.material_id)
+        return self._sealed(self._current(key), encryption_context, plaintext)
+
+    def encrypting(self, key: Key, encryption_context: bytes) -> Callable[[bytes], Encrypted]:
+        """`encrypt` for any thread: the material is found now, and a plaintext of that thread encrypted there."""
+        return partial(self._sealed, self._current(key), encryption_context)
 
     def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob) -> Decrypted:
         wrapped = key.find_material(blob.material_id)
@@ -115,6 +116,14 @@ class SymmetricCommands:
 
     def random(self, number_of_bytes: int) -> bytes:
         return self._entropy.random_bytes(number_of_bytes)
+
+    def _sealed(self, loaded: Loaded, encryption_context: bytes, plaintext: bytes) -> Encrypted:
+        material = loaded.material.reveal(ACCESS)
+        rest = loaded.identity + encryption_context
+        nonce = hedged_nonce(material, HEDGE, self._entropy.random_bytes(32), loaded.prefix + rest, plaintext)
+        header = loaded.prefix + nonce
+        commitment, sealed = seal(material, BLOB, nonce, transcript(header, rest), plaintext)
+        return Encrypted(header + commitment + sealed, loaded.material_id)
 
     def _current(self, key: Key) -> Loaded:
         # The newest material is the current one, but while a rotation is pending.

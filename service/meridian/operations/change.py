@@ -37,7 +37,7 @@ class KeyChanges:
         """What `answer` makes of the key after the change, committed together with the call's audit event.
 
         The key's state is checked again on the row as it is now. A lost race reads again. Raises: what the checks and `change`
-        raise, and `Outcomes.require_new`; NotFoundException if the key is gone; KMSInternalException after four lost races.
+        raise, and `Outcomes.begin`; NotFoundException if the key is gone; KMSInternalException after four lost races.
         """
         for _ in range(ATTEMPTS_MAX):
             try:
@@ -56,7 +56,7 @@ class KeyChanges:
 
     async def _attempt(self, call: Call, resolved: Key, change: Change, answer: Callable[[Key], Answer]) -> tuple[Key, Answer]:
         async with self._store.transaction() as uow:
-            await self._outcomes.require_new(uow, call)
+            await self._outcomes.begin(uow, call)
             key = await uow.keys.find(resolved.account, resolved.key_id)
             if key is None:
                 raise NotFoundException(f"Key '{resolved.arn}' does not exist")

@@ -10,11 +10,12 @@ from typing import Final
 
 from meridian.catalog import enum_aws_value
 from meridian.domain.call import Call
+from meridian.domain.key import KeySpec
 from meridian.errors import DryRunOperationException, UnsupportedOperationException
 from meridian.kms.v1 import data_keys_pb2, types_pb2
 from meridian.operations.named_store import named_store
+from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.ports.crypto_engine import CryptoEngine, Encrypted
-from meridian.ports.heavy_work import HeavyWork
 from meridian.ports.store import Store
 
 BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_SPEC_AES_256: 32}
@@ -23,10 +24,10 @@ BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_
 class DataKeys:
     """Fresh keys for callers to use on their own side."""
 
-    def __init__(self, engine: CryptoEngine, store: Store, heavy: HeavyWork) -> None:
+    def __init__(self, engine: CryptoEngine, store: Store, key_pairs: NewKeyPairs) -> None:
         self._engine = engine
         self._store = store
-        self._heavy = heavy
+        self._key_pairs = key_pairs
 
     async def generate_data_key(self, request: data_keys_pb2.GenerateDataKeyRequest, call: Call) -> data_keys_pb2.GenerateDataKeyResponse:
         """A data key, in the clear and encrypted. Raises: DryRunOperationException."""
@@ -88,8 +89,8 @@ class DataKeys:
             raise DryRunOperationException
         spec = enum_aws_value(request.DESCRIPTOR.fields_by_name["key_pair_spec"], request.key_pair_spec)
         key = call.keys["key_id"]
-        account = call.caller.account
-        private, public = await self._heavy.run(account, partial(self._engine.new_data_key_pair, spec))
+        making = partial(self._engine.new_data_key_pair, spec)
+        private, public = await self._key_pairs.make(call.caller.account, KeySpec(spec), making)
         done = self._engine.encrypt(key, call.canonical_context["encryption_context"], private)
         call.audit_data["keyMaterialId"] = done.material_id
         return private, public, done

@@ -15,6 +15,7 @@ from meridian.errors import DryRunOperationException, InvalidCiphertextException
 from meridian.kms.v1 import encryption_pb2, types_pb2
 from meridian.operations.present import set_enum
 from meridian.ports.crypto_engine import CipherUse, CryptoEngine
+from meridian.ports.heavy_work import KeyWork
 
 SYMMETRIC_DEFAULT = types_pb2.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
 
@@ -22,8 +23,9 @@ SYMMETRIC_DEFAULT = types_pb2.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
 class Encryption:
     """Ciphertexts of symmetric keys, each bound to its key, its material and its encryption context; and of RSA keys."""
 
-    def __init__(self, engine: CryptoEngine) -> None:
+    def __init__(self, engine: CryptoEngine, work: KeyWork) -> None:
         self._engine = engine
+        self._work = work
 
     async def encrypt(self, request: encryption_pb2.EncryptRequest, call: Call) -> encryption_pb2.EncryptResponse:
         """A ciphertext under the key's current material. Raises: ValidationException, DryRunOperationException."""
@@ -43,7 +45,7 @@ class Encryption:
         if not request.HasField("ciphertext_blob"):
             raise DryRunOperationException  # only a dry run that ignores the ciphertext comes here without one
         if request.encryption_algorithm not in (0, SYMMETRIC_DEFAULT):
-            return self._rsa_decrypt(request, call)
+            return await self._rsa_decrypt(request, call)
         if call.blob is None:
             raise InvalidCiphertextException(reason="absent")
         done = self._engine.decrypt(key, call.canonical_context["encryption_context"], call.blob)
@@ -62,7 +64,7 @@ class Encryption:
         if not request.HasField("ciphertext_blob"):
             raise DryRunOperationException
         source, destination = _use(call, "source_"), _use(call, "destination_")
-        done = self._engine.re_encrypt(source, request.ciphertext_blob, destination)
+        done = await self._work.run(source.key.key_spec, self._engine.re_encrypt(source, request.ciphertext_blob, destination))
         response = encryption_pb2.ReEncryptResponse(
             ciphertext_blob=done.ciphertext_blob,
             source_key_id=source.key.arn,
@@ -87,9 +89,9 @@ class Encryption:
             ciphertext_blob=ciphertext, key_id=use.key.arn, encryption_algorithm=request.encryption_algorithm
         )
 
-    def _rsa_decrypt(self, request: encryption_pb2.DecryptRequest, call: Call) -> encryption_pb2.DecryptResponse:
+    async def _rsa_decrypt(self, request: encryption_pb2.DecryptRequest, call: Call) -> encryption_pb2.DecryptResponse:
         use = _use(call, "")
-        plaintext = self._engine.rsa_decrypt(use.key, use.algorithm, request.ciphertext_blob)
+        plaintext = await self._work.run(use.key.key_spec, self._engine.rsa_decrypt(use.key, use.algorithm, request.ciphertext_blob))
         if call.dry_run:
             raise DryRunOperationException
         return encryption_pb2.DecryptResponse(key_id=use.key.arn, plaintext=plaintext, encryption_algorithm=request.encryption_algorithm)

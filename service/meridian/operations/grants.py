@@ -8,11 +8,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from meridian.domain.call import Call
-from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, require_terms
+from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, account_of, require_terms
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
-from meridian.errors import DryRunOperationException, KMSInternalException, LimitExceededException, NotFoundException
+from meridian.errors import (
+    DryRunOperationException,
+    InvalidArnException,
+    KMSInternalException,
+    LimitExceededException,
+    NotFoundException,
+)
 from meridian.kms.v1 import grants_pb2, types_pb2
 from meridian.operations.change import Answer, KeyChanges
 from meridian.operations.keys import Home
@@ -86,8 +92,13 @@ class Grants:
     async def list_retirable_grants(
         self, request: grants_pb2.ListRetirableGrantsRequest, call: Call
     ) -> grants_pb2.ListRetirableGrantsResponse:
-        """Grants in this Region that this principal may retire, on keys of any account. Raises: InvalidMarkerException."""
+        """Grants in this Region that a principal of the caller's account may retire, on keys of any account.
+
+        Raises: InvalidArnException for a principal of another account, whether he is there or not; InvalidMarkerException.
+        """
         retiring = request.retiring_principal
+        if account_of(retiring) != call.caller.account:
+            raise InvalidArnException("RetiringPrincipal must be a principal of the caller's account.")
         page = Page(self._engine, call, retiring, default=LIST_LIMIT_DEFAULT)
         async with self._store.reading() as uow:
             found = await uow.grants.list_retirable(retiring, after=page.after, limit=page.limit + 1)

@@ -34,6 +34,7 @@ from meridian.ports.heavy_work import HeavyWork, HeldWork
 from meridian.ports.import_key_source import ImportKeySource
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import ImportKeyRow
+from meridian.replication.decided import require_as_decided
 from meridian.replication.publish import tell_held
 
 
@@ -71,6 +72,7 @@ class Imports:
         require_wrapping(key, algorithm, spec)
         private_key = await self._wrapping_keys.take(key.account, spec)
         async with self._store.transaction() as uow:
+            await require_as_decided(uow, call)
             issued_at = await uow.region.now()
             expires_at = issued_at + timedelta(seconds=self._limits.import_token_seconds)
             made = self._engine.import_parameters(key, algorithm, spec, private_key, issued_at, expires_at)

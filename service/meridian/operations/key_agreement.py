@@ -10,18 +10,20 @@ from meridian.errors import DryRunOperationException
 from meridian.kms.v1 import key_agreement_pb2 as wire
 from meridian.operations.present import set_enum
 from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.heavy_work import KeyWork
 
 
 class KeyAgreement:
     """Secrets that two parties come to."""
 
-    def __init__(self, engine: CryptoEngine) -> None:
+    def __init__(self, engine: CryptoEngine, work: KeyWork) -> None:
         self._engine = engine
+        self._work = work
 
     async def derive_shared_secret(self, request: wire.DeriveSharedSecretRequest, call: Call) -> wire.DeriveSharedSecretResponse:
         """The raw ECDH secret with this public key. Raises: ValidationException, DryRunOperationException."""
         key = call.keys["key_id"]
-        secret = self._engine.derive_shared_secret(key, request.public_key)
+        secret = await self._work.run(key.key_spec, self._engine.derive_shared_secret(key, request.public_key))
         if call.dry_run:
             raise DryRunOperationException
         response = wire.DeriveSharedSecretResponse(
@@ -46,7 +48,7 @@ class KeyAgreement:
     async def decapsulate(self, request: wire.DecapsulateRequest, call: Call) -> wire.DecapsulateResponse:
         """The shared secret inside. Raises: InvalidCiphertextException, DryRunOperationException."""
         key = call.keys["key_id"]
-        secret = self._engine.decapsulate(key, request.shared_secret_ciphertext_blob)
+        secret = await self._work.run(key.key_spec, self._engine.decapsulate(key, request.shared_secret_ciphertext_blob))
         if call.dry_run:
             raise DryRunOperationException
         return wire.DecapsulateResponse(key_id=key.arn, shared_secret=secret, encapsulation_algorithm=request.encapsulation_algorithm)

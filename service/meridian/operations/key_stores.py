@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from google.protobuf.message import Message
+
 from meridian.catalog import enum_aws_value
 from meridian.domain.call import Call
 from meridian.domain.limits import Limits
@@ -46,6 +48,7 @@ PROXY_FIELDS: Final = (
     "xks_proxy_vpc_endpoint_service_name",
     "xks_proxy_vpc_endpoint_service_owner",
 )
+OF_CLOUD_HSM: Final = ("cloud_hsm_cluster_id", "trust_anchor_certificate", "key_store_password")
 REQUIRED: Final = ("custom_key_store_name", "xks_proxy_uri_endpoint", "xks_proxy_uri_path", "xks_proxy_authentication_credential")
 
 
@@ -66,7 +69,7 @@ class KeyStores:
         store_id = f"cks-{self._entropy.random_bytes(9).hex()[:17]}"
         answer = wire.CreateCustomKeyStoreResponse(custom_key_store_id=store_id)
         async with self._store.transaction() as uow:
-            await self._outcomes.require_new(uow, call)
+            await self._outcomes.begin(uow, call)
             stores = list(await uow.key_stores.list(account, after="", limit=1000))
             quota = self._limits.key_stores_per_account
             if len(stores) >= quota:
@@ -94,10 +97,12 @@ class KeyStores:
         return response
 
     async def update_custom_key_store(self, request: wire.UpdateCustomKeyStoreRequest, call: Call) -> wire.UpdateCustomKeyStoreResponse:
-        """The store has the new name or proxy. Raises: CustomKeyStoreNotFoundException, and what says that its name or proxy is in use."""
+        """The store has the new name or proxy. Raises: ValidationException, CustomKeyStoreNotFoundException, and what says that its name or
+        proxy is in use."""
+        _require_nothing_of_cloud_hsm(request)
         answer = wire.UpdateCustomKeyStoreResponse()
         async with self._store.transaction() as uow:
-            await self._outcomes.require_new(uow, call)
+            await self._outcomes.begin(uow, call)
             row = await self._row(uow, request, call)
             changed = replace(row, proxy={**row.proxy, **_proxy(request)})
             if request.HasField("new_custom_key_store_name"):
@@ -125,7 +130,7 @@ class KeyStores:
         """The store is gone. Raises: CustomKeyStoreNotFoundException."""
         answer = wire.DeleteCustomKeyStoreResponse()
         async with self._store.transaction() as uow:
-            await self._outcomes.require_new(uow, call)
+            await self._outcomes.begin(uow, call)
             row = await self._row(uow, request, call)
             await uow.key_stores.delete(row.account, row.store_id)
             await self._outcomes.record(uow, call, answer)
@@ -153,9 +158,17 @@ def _require_external(request: wire.CreateCustomKeyStoreRequest) -> None:
     kind = enum_aws_value(request.DESCRIPTOR.fields_by_name["custom_key_store_type"], request.custom_key_store_type)
     if kind != EXTERNAL:
         raise FeatureNotBuiltException("Key stores in AWS CloudHSM are not offered by this server.")
+    _require_nothing_of_cloud_hsm(request)
     for field in REQUIRED:
         if not request.HasField(field):
             raise ValidationException(f"{field} is required for an external key store.", fields=[(field, "missing")])
+
+
+def _require_nothing_of_cloud_hsm(request: Message) -> None:
+    """What no store here can use is refused, a password above all: it is not even remembered that it was sent."""
+    for field in OF_CLOUD_HSM:
+        if field in request.DESCRIPTOR.fields_by_name and request.HasField(field):
+            raise ValidationException(f"{field} is not of an external key store.", fields=[(field, "of a key store in AWS CloudHSM")])
 
 
 def _require_free(row: KeyStoreRow, stores: Any) -> None:

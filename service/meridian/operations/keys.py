@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from meridian.domain.algorithms import TABLE as SPECS
 from meridian.domain.call import Call
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
 from meridian.domain.identifiers import key_arn, key_id_of
-from meridian.domain.key import Key, KeyMaterial, KeyState, Origin
+from meridian.domain.key import Key, KeyState, Origin
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
 from meridian.domain.tag import require_room_for_tags
 from meridian.errors import CustomKeyStoreInvalidStateException, KMSInternalException, LimitExceededException, ValidationException
@@ -22,12 +21,12 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import keys_pb2, types_pb2
 from meridian.operations.change import Answer, KeyChanges
 from meridian.operations.named_store import named_store
+from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.present import key_metadata, set_enum
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.entropy import Entropy
-from meridian.ports.heavy_work import HeavyWork
 from meridian.ports.last_usage import UsageNotes
 from meridian.ports.policy_check import PolicyCheck
 from meridian.ports.store import Store, UnitOfWork
@@ -62,7 +61,7 @@ class Keys:
         home: Home,
         limits: Limits,
         usage: UsageNotes,
-        heavy: HeavyWork,
+        key_pairs: NewKeyPairs,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -74,7 +73,7 @@ class Keys:
         self._home = home
         self._limits = limits
         self._usage = usage
-        self._heavy = heavy
+        self._key_pairs = key_pairs
 
     async def create_key(self, request: keys_pb2.CreateKeyRequest, call: Call) -> keys_pb2.CreateKeyResponse:
         """A new key: with material and Enabled, or of origin EXTERNAL without and PendingImport.
@@ -95,13 +94,15 @@ class Keys:
         key_id = key_id_of(number, multi_region=prospective.multi_region is not None)
         key = replace(prospective, key_id=key_id, created_at=self._clock.now(), state=KeyState.ENABLED)
         if key.origin is Origin.AWS_KMS:
-            key = key.with_material(await self._new_material(key), current=True)
+            key = key.with_material(
+                await self._key_pairs.make(key.account, key.key_spec, partial(self._engine.new_material, key)), current=True
+            )
         else:
             key = key.with_state(KeyState.PENDING_IMPORT)
         reach(FaultPoint.CREATE_KEY_MATERIAL_GENERATED)
         answer = keys_pb2.CreateKeyResponse(key_metadata=key_metadata(key))
         async with self._store.transaction() as uow:
-            await self._outcomes.require_new(uow, call)
+            await self._outcomes.begin(uow, call)
             await self._require_room(uow, key.account)
             try:
                 await uow.keys.insert(key)
@@ -116,11 +117,6 @@ class Keys:
         self._changes.forget(key)
         reach(FaultPoint.CREATE_KEY_AFTER_COMMIT)
         return answer
-
-    async def _new_material(self, key: Key) -> KeyMaterial:
-        if SPECS[key.key_spec].is_slow_to_make:
-            return await self._heavy.run(key.account, partial(self._engine.new_material, key))
-        return self._engine.new_material(key)
 
     async def _require_room(self, uow: UnitOfWork, account: str) -> None:
         quota, current = self._limits.keys_per_account, await uow.keys.count(account)

@@ -23,6 +23,7 @@ from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalExc
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import AnswerRow
+from meridian.replication.decided import require_as_decided
 from meridian.setbacks import Setbacks
 
 
@@ -71,7 +72,7 @@ def _read(call: Call, answer: bytes) -> Message:
 
 
 class Outcomes:
-    """Records changes. Every transaction in which an operation changes something begins with `require_new` and ends with `record`."""
+    """Records changes. Every transaction in which an operation changes something begins with `begin` and ends with `record`."""
 
     def __init__(self, store: Store, trail: AuditTrail, limits: Limits) -> None:
         self._store = store
@@ -79,10 +80,11 @@ class Outcomes:
         self._limits = limits
         self._setbacks = Setbacks("withdrawing the claim of a client token")
 
-    async def require_new(self, uow: UnitOfWork, call: Call) -> None:
-        """Raises: what `require_new` above raises."""
+    async def begin(self, uow: UnitOfWork, call: Call) -> None:
+        """The change is new, and may be made as things are now. Raises: what `require_new` raises; DecidedBeforeError."""
         if call.change_token is not None:
             await require_new(uow, call)
+        await require_as_decided(uow, call)
 
     async def record(self, uow: UnitOfWork, call: Call, answer: Message) -> None:
         """Store the change's audit event, and its answer where the call has a token."""

@@ -12,19 +12,21 @@ from meridian.errors import DryRunOperationException, KMSInvalidSignatureExcepti
 from meridian.kms.v1 import signing_pb2
 from meridian.operations.present import ALGORITHM_LIST, add_enums, set_enum
 from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.heavy_work import KeyWork
 
 
 class Signing:
     """Signatures of keys whose private half never leaves the engine."""
 
-    def __init__(self, engine: CryptoEngine) -> None:
+    def __init__(self, engine: CryptoEngine, work: KeyWork) -> None:
         self._engine = engine
+        self._work = work
 
     async def sign(self, request: signing_pb2.SignRequest, call: Call) -> signing_pb2.SignResponse:
         """A signature over the message or its digest. Raises: ValidationException, DryRunOperationException."""
         key = call.keys["key_id"]
         algorithm, message_type = _algorithm(request), _message_type(request)
-        signature = self._engine.sign(key, algorithm, message_type, request.message)
+        signature = await self._work.run(key.key_spec, self._engine.sign(key, algorithm, message_type, request.message))
         if call.dry_run:
             raise DryRunOperationException
         return signing_pb2.SignResponse(key_id=key.arn, signature=signature, signing_algorithm=request.signing_algorithm)
@@ -32,7 +34,8 @@ class Signing:
     async def verify(self, request: signing_pb2.VerifyRequest, call: Call) -> signing_pb2.VerifyResponse:
         """True, or an error: never false. Raises: KMSInvalidSignatureException, ValidationException, DryRunOperationException."""
         key = call.keys["key_id"]
-        if not self._engine.verify(key, _algorithm(request), _message_type(request), request.message, request.signature):
+        verify = self._engine.verify(key, _algorithm(request), _message_type(request), request.message, request.signature)
+        if not await self._work.run(key.key_spec, verify):
             raise KMSInvalidSignatureException
         if call.dry_run:
             raise DryRunOperationException

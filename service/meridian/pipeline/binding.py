@@ -7,6 +7,7 @@ from typing import Any
 
 from meridian.catalog import Rpc
 from meridian.domain.call import Call
+from meridian.domain.gates import WORK
 
 Operation = Callable[[Any, Call], Awaitable[Any]]
 
@@ -18,7 +19,7 @@ class BindingError(Exception):
 def bind(rpcs: Mapping[str, Rpc], services: Mapping[str, object]) -> dict[str, Operation]:
     """The operation of each RPC, by RPC name; `services` holds one object per noun.
 
-    Raises: BindingError for an RPC without permission or without operation.
+    Raises: BindingError for an RPC without permission, without kind of work, or without operation.
     """
     holes: list[str] = []
     bound: dict[str, Operation] = {}
@@ -26,6 +27,8 @@ def bind(rpcs: Mapping[str, Rpc], services: Mapping[str, object]) -> dict[str, O
         method = getattr(services.get(rpc.noun), rpc.method_name, None)
         if not rpc.requires:
             holes.append(f"{rpc.name} declares no permission")
+        if rpc.work not in WORK:
+            holes.append(f"{rpc.name} declares no kind of work")
         if method is None:
             holes.append(f"{rpc.name} has no operation")
         else:

@@ -1,5 +1,7 @@
 """The walk of one call, the same for every transport: through its steps in their order, then its operation.
 
+Where a key or a grant has changed between the decision and the operation's transaction, the call is decided anew on what is there now.
+
 Telemetry and audit surround the walk and are closed whatever happens. A warm cryptographic call suspends once, for its durable
 audit record.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from meridian.domain.call import Call
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException
@@ -18,12 +20,16 @@ from meridian.pipeline.binding import Operation
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.security_events import SecurityEvents
+from meridian.replication.decided import DecidedBeforeError
+
+DECISIONS_MAX: Final = 16
+"""Of one call whose key changes meanwhile."""
 
 Step = Callable[[Call], Awaitable[None] | None]
 
 
 class Pipeline:
-    """Walks calls: telemetry → audit → the steps in their order → operation."""
+    """Walks calls: telemetry → audit → the steps before a key is looked for → those that decide → those after → operation."""
 
     def __init__(
         self,
@@ -32,25 +38,31 @@ class Pipeline:
         audit: Audit,
         events: SecurityEvents,
         repeats: Repeats,
-        steps: tuple[Step, ...],
+        before: tuple[Step, ...],
+        deciding: tuple[Step, ...],
+        after: tuple[Step, ...],
+        forget: Callable[[str, str], None],
         operations: Mapping[str, Operation],
     ) -> None:
         self._repeats = repeats
         self._events = events
         self._telemetry = telemetry
         self._audit = audit
-        self._steps = steps
+        self._before = before
+        self._deciding = deciding
+        self._after = after
+        self._forget = forget
         self._operations = operations
 
     async def walk(self, call: Call) -> Any:
         """The answer of the operation, once its audit record is durable. Raises: KmsError, and nothing else."""
         answer = None
         try:
-            for step in self._steps:
+            for step in (*self._before, *self._deciding, *self._after):
                 waiting = step(call)
                 if waiting is not None:
                     await waiting
-            answer = await self._operations[call.rpc.name](call.request, call)
+            answer = await self._operate(call)
         except AnsweredBeforeError as before:
             answer = self._repeats.given_again(call, before)
         except KmsError as error:
@@ -72,3 +84,21 @@ class Pipeline:
         if call.error is not None:
             raise call.error
         return answer
+
+    async def _operate(self, call: Call) -> Any:
+        """What the operation answers. Raises: what it raises; KMSInternalException where its decision was overtaken again and again."""
+        for _ in range(DECISIONS_MAX):
+            try:
+                return await self._operations[call.rpc.name](call.request, call)
+            except DecidedBeforeError:
+                await self._decide_anew(call)
+        raise KMSInternalException(reason="what the call was decided on changed again and again")
+
+    async def _decide_anew(self, call: Call) -> None:
+        for key in call.keys.values():  # another process may have changed it, and memory not have heard of that
+            self._forget(key.account, key.key_id)
+        call.begin_anew()
+        for step in self._deciding:
+            waiting = step(call)
+            if waiting is not None:
+                await waiting

@@ -28,7 +28,7 @@ class Throttle:
     def __init__(self, clock: Clock, overrides: Mapping[str, float], rpcs: Mapping[str, Rpc]) -> None:
         rates = {**RATES, **overrides}
         self._rates = {kind: _rate(per_second) for kind, per_second in rates.items()}
-        self._said = {name: tuple((field, _said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
+        self._said = {name: tuple((field, classes_said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
         self._clock = clock
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
@@ -80,7 +80,8 @@ def _rate(per_second: float) -> Rate | None:
     return Rate(per_second, max(per_second, BURST_MIN)) if per_second > 0 else None
 
 
-def _said(rpc: Rpc, field: str) -> Said:
+def classes_said(rpc: Rpc, field: str) -> Said:
+    """The rate class that each value of this request field means."""
     descriptor: Any = rpc.request_class.DESCRIPTOR.fields_by_name[field]
     named = {number: class_said(field, value) for number, value in enum_values(enum_of(descriptor)).items()}
     return {number: kind for number, kind in named.items() if kind}

@@ -34,7 +34,7 @@ class PolicySet:
     def within(self, around: Surroundings) -> Authorizer:
         """An authorizer that decides as a Region with these surroundings."""
         return Authorizer(
-            schema_text=self.schema.text,
+            schema=self.schema,
             source=self.source,
             around=around,
             limits=Limits(),

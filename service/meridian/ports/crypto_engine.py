@@ -1,7 +1,8 @@
 """The only thing that sees plaintext key material.
 
 Callers hand over immutable keys with their sealed materials; the engine unwraps, uses, and forgets. Formats, byte for byte:
-docs/spec/ciphertext.md. All methods are plain functions of microseconds; none touches a database.
+docs/spec/ciphertext.md. All methods are plain functions; none touches a database. They take microseconds, but for those that say so; what
+may take milliseconds with a private key is given back as `Work`, which any thread may do.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
+
+T = TypeVar("T")
+Work = Callable[[], T]
+"""The rest of a command, with all that it needs: to be done once, by any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,9 @@ CheckRsa = Callable[[str, bytes], bytes]
 class CryptoEngine(Protocol):
     """Cryptography on keys of this Region."""
 
-    def new_material(self, key: Key) -> KeyMaterial:
-        """Fresh material for a key, wrapped and bound to it; the rotation number is one above the highest the key has, or 0."""
+    def new_material(self, key: Key, ready: Secret | None) -> KeyMaterial:
+        """Fresh material for a key, wrapped and bound to it; the rotation number is one above the highest the key has, or 0. It is a
+        private key that was made before, in its stored form, or, where there is none, made now: RSA takes up to a second."""
         ...
 
     def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes) -> Encrypted:
@@ -133,9 +139,9 @@ class CryptoEngine(Protocol):
         """
         ...
 
-    def re_encrypt(self, source: CipherUse, ciphertext: bytes, destination: CipherUse) -> ReEncrypted:
-        """Open under one key and seal under another. Raises: as `decrypt`, `rsa_decrypt` and `encrypt`; ValidationException for a
-        plaintext that the destination cannot encrypt.
+    def re_encrypt(self, source: CipherUse, ciphertext: bytes, destination: CipherUse) -> Work[ReEncrypted]:
+        """Open under one key and seal under another. Raises, now or in the work: as `decrypt`, `rsa_decrypt` and `encrypt`;
+        ValidationException for a plaintext that the destination cannot encrypt.
         """
         ...
 
@@ -145,11 +151,11 @@ class CryptoEngine(Protocol):
 
     # ---- keys that are no symmetric encryption keys
 
-    def sign(self, key: Key, algorithm: str, message_type: str, message: bytes) -> bytes:
+    def sign(self, key: Key, algorithm: str, message_type: str, message: bytes) -> Work[bytes]:
         """A signature. Raises: ValidationException where message, type and algorithm do not fit."""
         ...
 
-    def verify(self, key: Key, algorithm: str, message_type: str, message: bytes, signature: bytes) -> bool:
+    def verify(self, key: Key, algorithm: str, message_type: str, message: bytes, signature: bytes) -> Work[bool]:
         """Whether the signature is the key's. Raises: ValidationException where message, type and algorithm do not fit."""
         ...
 
@@ -165,28 +171,29 @@ class CryptoEngine(Protocol):
         """Whether the code is the message's. Raises: as `mac`."""
         ...
 
-    def derive_shared_secret(self, key: Key, public_key: bytes) -> bytes:
-        """The raw ECDH secret, 32, 48 or 66 bytes. Raises: ValidationException for a peer key that does not fit."""
+    def derive_shared_secret(self, key: Key, public_key: bytes) -> Work[bytes]:
+        """The raw ECDH secret, 32, 48 or 66 bytes. The work raises: ValidationException for a peer key that does not fit."""
         ...
 
     def encapsulate(self, key: Key) -> tuple[bytes, bytes]:
         """(shared secret of 32 bytes, ciphertext)."""
         ...
 
-    def decapsulate(self, key: Key, ciphertext: bytes) -> bytes:
-        """The shared secret. Raises: InvalidCiphertextException for a ciphertext of another length."""
+    def decapsulate(self, key: Key, ciphertext: bytes) -> Work[bytes]:
+        """The shared secret. The work raises: InvalidCiphertextException for a ciphertext of another length."""
         ...
 
     def rsa_encrypt(self, key: Key, algorithm: str, plaintext: bytes) -> bytes:
         """A ciphertext as long as the modulus. Raises: ValidationException if the plaintext is too long."""
         ...
 
-    def rsa_decrypt(self, key: Key, algorithm: str, ciphertext: bytes) -> bytes:
-        """Raises: InvalidCiphertextException for every cause."""
+    def rsa_decrypt(self, key: Key, algorithm: str, ciphertext: bytes) -> Work[bytes]:
+        """The plaintext. The work raises: InvalidCiphertextException for every cause."""
         ...
 
-    def new_data_key_pair(self, key_pair_spec: str) -> tuple[bytes, bytes]:
-        """(private key as DER PKCS #8, public key as DER SubjectPublicKeyInfo). RSA takes up to a second: not on the event loop."""
+    def new_data_key_pair(self, key_pair_spec: str, ready: Secret | None) -> tuple[bytes, bytes]:
+        """(private key as DER PKCS #8, public key as DER SubjectPublicKeyInfo), of a private key as for `new_material`. Without one RSA
+        takes up to a second: not on the event loop."""
         ...
 
     def random(self, number_of_bytes: int) -> bytes:

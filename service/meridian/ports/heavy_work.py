@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from meridian.domain.key import KeySpec
+
 T = TypeVar("T")
 
 
@@ -21,6 +23,16 @@ class HeavyWork(Protocol):
         Accounts take turns, and none has more than half of the queue or of the threads. Where the queue is full, a call takes the place of
         the newest one of the account with the longest queue, as long as that stays the longer of the two. Raises: ThrottlingException
         where there is no place, the place was lost in this way, or the turn has not come in time; and what `work` raises.
+        """
+        ...
+
+
+class KeyWork(Protocol):
+    """Work of milliseconds with private keys, which leaves the interpreter to others while it computes."""
+
+    async def run(self, key_spec: KeySpec, work: Callable[[], T]) -> T:
+        """What `work` answers: done here where keys of this spec are quick to use, else in a thread, at most one for each core. Who calls
+        sees to it that a bounded number of calls come at once. Work whose caller has gone is not begun. Raises: what `work` raises.
         """
         ...
 

@@ -15,6 +15,8 @@ class SecurityEvent(StrEnum):
     output, or a collector or bucket does not take the log. The subject says which."""
     AUTHENTICATION_FAILED = "AuthenticationFailed"
     """A caller could not prove who it is; the subject is its address."""
+    CALLS_SHED = "CallsShed"
+    """Calls of a known caller were refused because his account is over its rate, or for want of room; the subject is the caller."""
     CLOCK_STEP = "ClockStep"
     """The system clock moved against the monotonic one."""
     DATABASE_AHEAD = "DatabaseAhead"

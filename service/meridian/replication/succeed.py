@@ -20,6 +20,7 @@ from meridian.errors import KMSInvalidStateException, NotFoundException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store
+from meridian.replication.decided import require_as_decided
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import require_primary
 
@@ -49,6 +50,7 @@ class AwaitRole:
         """The key in state Updating, for half a minute at most. Raises: what its state refuses with."""
         resolved = call.keys["key_id"]
         async with self._store.transaction() as uow:
+            await require_as_decided(uow, call)
             key = await uow.keys.find(resolved.account, resolved.key_id)
             if key is None:
                 raise NotFoundException(f"Key '{resolved.arn}' does not exist")

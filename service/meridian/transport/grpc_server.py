@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import grpc
-from grpc_reflection.v1alpha import reflection
 
 from meridian.catalog import Rpc
 from meridian.domain.limits import Limits
+from meridian.keepalive import PING_MS_MIN
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
@@ -49,6 +49,7 @@ def connection_options(connections: int) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_MS_MIN),
         ("grpc.so_reuseport", 0),
     ]
 
@@ -77,6 +78,8 @@ def make_server(
     )
     server.add_generic_rpc_handlers((KmsHandlers(by_path, walk),))
     if reflected:
+        from grpc_reflection.v1alpha import reflection  # here: a Region without it does not wait for it
+
         names = sorted({path.split("/")[1] for path in by_path})
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     return server

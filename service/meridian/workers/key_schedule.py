@@ -6,6 +6,7 @@ once. Time is the database's.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import structlog
@@ -143,6 +144,6 @@ class KeyScheduleWorker:
     async def _rotated(self, uow: UnitOfWork, key: Key, request_id: str) -> Key:
         now = await uow.region.now()
         held = await held_by_all(uow, key)
-        rotated = rotate_due(key, now, self._engine.new_material, held, self._limits.day_seconds)
+        rotated = rotate_due(key, now, partial(self._engine.new_material, ready=None), held, self._limits.day_seconds)
         await record_rotation(uow, self._trail, key, rotated, request_id=request_id)
         return rotated.key

@@ -18,7 +18,6 @@ import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import SchemaHandle
 from meridian.authorization.explain import told_of
 from meridian.authorization.policy_files import Fault, PolicySetError, PolicySource, PolicyTexts, read_texts, understand
 from meridian.domain.policy_answer import PolicySetTold
@@ -61,7 +60,7 @@ class PolicyFilesWorker:
         self._events = events
         self._folder = folder
         self._authorizer = authorizer
-        self._schema = SchemaHandle(authorizer.model.text)
+        self._schema = authorizer.schema
         self._clock = clock
         self._announce = announce
         self._seconds = seconds

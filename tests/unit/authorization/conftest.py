@@ -68,7 +68,7 @@ def authorizer_of(tmp_path: Path, schema: SchemaHandle) -> Callable[[str], Autho
         (tmp_path / "p.cedar").write_text(text)
         source = load_policies(tmp_path, schema)
         return Authorizer(
-            schema_text=schema.text,
+            schema=schema,
             source=source,
             around=Surroundings(),
             limits=Limits(),

@@ -40,9 +40,7 @@ def counted(tmp_path: Path, schema: SchemaHandle) -> Counted:
 
     (tmp_path / "p.cedar").write_text(PERMIT)
     source = load_policies(tmp_path, schema)
-    return Authorizer(
-        schema_text=schema.text, source=source, around=Surroundings(), limits=Limits(), as_json=as_json, caches=cache_memory()
-    ), read
+    return Authorizer(schema=schema, source=source, around=Surroundings(), limits=Limits(), as_json=as_json, caches=cache_memory()), read
 
 
 def test_a_slice_in_use_stays_while_slices_of_other_keys_come_and_go(

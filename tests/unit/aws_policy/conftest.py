@@ -65,7 +65,7 @@ def allowed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bool]:
     (folder / "p.cedar").write_text(ANYTHING)
     schema = SchemaHandle(schema_text())
     authorizer = Authorizer(
-        schema_text=schema.text,
+        schema=schema,
         source=load_policies(Path(folder), schema),
         around=Surroundings(),
         limits=Limits(),

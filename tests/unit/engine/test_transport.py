@@ -51,7 +51,7 @@ def key(region: str) -> Key:
 
 
 PRIMARY = key("us-east-1")
-MATERIAL = HOME.new_material(PRIMARY)
+MATERIAL = HOME.new_material(PRIMARY, None)
 PRIMARY = PRIMARY.with_material(MATERIAL, current=True)
 OFFER = AWAY.transport_offer()
 META = EnvelopeMeta(

@@ -94,7 +94,17 @@ def walk(rows: Rows, call: Call, operation: Operation) -> Any:
     trail: Any = Trail()
     nothing: Any = SimpleNamespace(finish=lambda _: None, report_fault=lambda *_, **__: None)
     repeats = Repeats(store)
-    made = Pipeline(telemetry=nothing, audit=trail, events=nothing, repeats=repeats, steps=(repeats,), operations={"CreateKey": operation})
+    made = Pipeline(
+        telemetry=nothing,
+        audit=trail,
+        events=nothing,
+        repeats=repeats,
+        before=(repeats,),
+        deciding=(),
+        after=(),
+        forget=lambda *_: None,
+        operations={"CreateKey": operation},
+    )
     return asyncio.run(made.walk(call))
 
 
@@ -107,7 +117,7 @@ def outcomes(rows: Rows) -> Outcomes:
 def creating(rows: Rows) -> Operation:
     async def create(_: Any, call: Call) -> Any:
         async with rows.transaction() as uow:
-            await outcomes(rows).require_new(uow, call)
+            await outcomes(rows).begin(uow, call)
             await outcomes(rows).record(uow, call, ANSWER)
         return ANSWER
 
@@ -187,9 +197,9 @@ def test_a_claim_keeps_others_waiting_and_is_given_back_by_a_failure() -> None:
                 async with rows.transaction() as uow:
                     other = call_of(2)
                     other.change_token = call.change_token
-                    await outcomes(rows).require_new(uow, other)
+                    await outcomes(rows).begin(uow, other)
             async with rows.transaction() as uow:
-                await outcomes(rows).require_new(uow, call)  # his own is no hindrance
+                await outcomes(rows).begin(uow, call)  # his own is no hindrance
             raise LimitExceededException("full")
 
     with pytest.raises(LimitExceededException):

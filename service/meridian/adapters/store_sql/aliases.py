@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -22,7 +24,7 @@ class SqlAliases:
 
     async def find(self, account: str, alias_name: str) -> AliasRow | None:
         row = (await self._connection.execute(select(*A).where(A.account == account, A.alias_name == alias_name))).first()
-        return None if row is None else AliasRow(row.account, row.alias_name, row.key_id, row.created_at, row.updated_at)
+        return None if row is None else _read(row)
 
     async def insert(self, row: AliasRow) -> None:
         values = {
@@ -42,8 +44,13 @@ class SqlAliases:
         await self._connection.execute(delete(t.aliases).where(A.account == account, A.alias_name == alias_name))
 
     async def list(self, account: str, *, key_id: str, after: str, limit: int) -> Sequence[AliasRow]:
-        query = select(*A).where(A.account == account, A.alias_name > after).order_by(A.alias_name).limit(limit)
         if key_id:
-            query = query.where(A.key_id == key_id)
-        rows = await self._connection.execute(query)
-        return [AliasRow(row.account, row.alias_name, row.key_id, row.created_at, row.updated_at) for row in rows]
+            # The few of one key are sorted here: asked for an order by name, SQLite would walk all names of the account.
+            of_key = await self._connection.execute(select(*A).where(A.account == account, A.key_id == key_id))
+            return sorted((_read(row) for row in of_key if row.alias_name > after), key=attrgetter("alias_name"))[:limit]
+        page = select(*A).where(A.account == account, A.alias_name > after).order_by(A.alias_name).limit(limit)
+        return [_read(row) for row in await self._connection.execute(page)]
+
+
+def _read(row: Row[Any]) -> AliasRow:
+    return AliasRow(row.account, row.alias_name, row.key_id, row.created_at, row.updated_at)

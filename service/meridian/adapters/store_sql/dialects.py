@@ -117,6 +117,15 @@ def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     return writing, reading.execution_options(isolation_level="REPEATABLE READ")
 
 
+def driver_faults(dialect: Dialect) -> tuple[type[Exception], ...]:
+    """What the driver raises past SQLAlchemy. PostgreSQL's is imported for a Region that has such a database, and for no other."""
+    if dialect.name == "sqlite":
+        return ()
+    from asyncpg import InterfaceError, PostgresError
+
+    return (PostgresError, InterfaceError)
+
+
 def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
         url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}

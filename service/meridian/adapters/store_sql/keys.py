@@ -50,7 +50,7 @@ class SqlKeys:
         )
         if taken.first() is not None:
             raise VersionConflict("a key of this number exists")
-        await self._connection.execute(insert(t.keys).values(_values(key)))
+        await self._connection.execute(insert(t.keys).values(key_values(key)))
         await self._add_tags(key)
         await self._write_materials(key, stored={})
         await self._note_change(key)
@@ -60,7 +60,7 @@ class SqlKeys:
         done = await self._connection.execute(
             update(t.keys)
             .where(t.keys.c.account == key.account, t.keys.c.key_id == key.key_id, t.keys.c.version == key.version)
-            .values(_values(stored))
+            .values(key_values(stored))
         )
         if done.rowcount != 1:
             raise VersionConflict("the key has another version")
@@ -107,7 +107,7 @@ class SqlKeys:
 
     async def list_updating(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
         c = t.keys.c
-        late = select(c.account, c.key_id).where(c.updating_until < before).order_by(c.account, c.key_id).limit(limit)
+        late = select(c.account, c.key_id).where(c.updating_until < before).order_by(c.updating_until, c.account, c.key_id).limit(limit)
         return [(row.account, row.key_id) for row in await self._connection.execute(late)]
 
     async def _name(self, *where: Any) -> tuple[str, str] | None:
@@ -123,15 +123,14 @@ class SqlKeys:
             .where(t.key_tags.c.account == row.account, t.key_tags.c.key_id == row.key_id)
             .order_by(t.key_tags.c.tag_key)
         )
+        # Sorted here: asked for an order by name, SQLite would walk all names of the account, which lie in it.
         names = await self._connection.execute(
-            select(t.aliases.c.alias_name)
-            .where(t.aliases.c.account == row.account, t.aliases.c.key_id == row.key_id)
-            .order_by(t.aliases.c.alias_name)
+            select(t.aliases.c.alias_name).where(t.aliases.c.account == row.account, t.aliases.c.key_id == row.key_id)
         )
         return read_key(
             row,
             tuple((tag.tag_key, tag.tag_value) for tag in tags),
-            tuple(name.alias_name for name in names),
+            tuple(sorted(name.alias_name for name in names)),
             await self._materials(row.account, row.key_id),
         )
 
@@ -154,7 +153,7 @@ class SqlKeys:
         for material in key.materials:
             if material.is_present and stored.get(material.material_id) != material:
                 await require_kek(self._connection, material.sealed_bytes)
-            values = _material_values(material)
+            values = material_values(material)
             if material.material_id not in stored:
                 names = {"account": key.account, "key_id": key.key_id, "material_id": material.material_id}
                 await self._connection.execute(insert(t.materials).values(names | values))
@@ -173,7 +172,8 @@ def _same_key(table: Any, key: Key) -> tuple[Any, Any]:
     return table.c.account == key.account, table.c.key_id == key.key_id
 
 
-def _values(key: Key) -> dict[str, Any]:
+def key_values(key: Key) -> dict[str, Any]:
+    """The row of a key, as `read_key` reads it."""
     role = key.multi_region
     return {
         "account": key.account,
@@ -209,7 +209,8 @@ def _values(key: Key) -> dict[str, Any]:
     }
 
 
-def _material_values(material: KeyMaterial) -> dict[str, Any]:
+def material_values(material: KeyMaterial) -> dict[str, Any]:
+    """The row of a material without the names of its key, as `read_material` reads it."""
     return {
         "rotation_number": material.rotation_number,
         "row_version": material.row_version,

@@ -8,19 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
-from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from meridian.adapters.store_sql.dialects import engines
+from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 
 CLOSE_SECONDS: Final = 1.0
-FAULTS: Final = (SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError)
-"""What the databases and their drivers raise; nothing of it crosses this file."""
+FAULTS: Final = (SQLAlchemyError, OSError, TimeoutError)
+"""What the databases raise, beside what the driver of each does; nothing of it crosses this file."""
 
 
 class SqlStore:
@@ -29,6 +28,7 @@ class SqlStore:
     def __init__(self, writing: AsyncEngine, reading: AsyncEngine) -> None:
         self._writing = writing
         self._reading = reading
+        self._faults: tuple[type[Exception], ...] = (*FAULTS, *driver_faults(writing.dialect))
         self._live = {engine: LiveConnections(engine) for engine in (writing, reading) if engine.dialect.name == "postgresql"}
         self.statements = 0
         """Transactions and readings begun; a warm cryptographic call begins none."""
@@ -71,7 +71,7 @@ class SqlStore:
             await asyncio.shield(connection.commit())
         except IntegrityError as fault:
             raise VersionConflict("a row of this name exists") from fault
-        except FAULTS as fault:
+        except self._faults as fault:
             has_lost_its_way = not isinstance(fault, SQLAlchemyError) or (isinstance(fault, DBAPIError) and fault.connection_invalidated)
             raise StoreUnavailable(reason=f"database: {_kind(fault)}") from None
         finally:
@@ -88,11 +88,11 @@ class SqlStore:
             try:
                 await asyncio.wait_for(asyncio.shield(connection.close()), CLOSE_SECONDS)
                 return
-            except FAULTS:
+            except self._faults:
                 pass  # a connection that cannot be closed has lost its way
         for each in self._live.values():
             each.end_idle()
-        with contextlib.suppress(*FAULTS):  # what is done with it was told above; here it only ends
+        with contextlib.suppress(*self._faults):  # what is done with it was told above; here it only ends
             if not connection.closed and not connection.invalidated:
                 live.end((await connection.get_raw_connection()).driver_connection)
                 await connection.invalidate()

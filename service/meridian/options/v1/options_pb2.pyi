@@ -117,6 +117,48 @@ KEY_IDENTIFIER_ANY: KeyIdentifier.ValueType  # 2
 """Key id, key ARN, alias name or alias ARN."""
 Global___KeyIdentifier: _TypeAlias = KeyIdentifier  # noqa: Y015
 
+class _Work:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WorkEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Work.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WORK_UNSPECIFIED: _Work.ValueType  # 0
+    """Not set; refused at start."""
+    WORK_DECRYPT: _Work.ValueType  # 1
+    """Opens something under a symmetric key."""
+    WORK_ENCRYPT: _Work.ValueType  # 2
+    """Other work of microseconds with symmetric keys."""
+    WORK_ASYMMETRIC: _Work.ValueType  # 3
+    """Work of milliseconds with a key pair."""
+    WORK_MANAGEMENT: _Work.ValueType  # 4
+    """Reads or changes one thing in the database."""
+    WORK_LIST: _Work.ValueType  # 5
+    """Reads many things in the database."""
+    WORK_HEAVY: _Work.ValueType  # 6
+    """Makes or checks key pairs."""
+
+class Work(_Work, metaclass=_WorkEnumTypeWrapper):
+    """What kind of work a call is: how many of its kind run at once, and who
+    comes first where calls wait.
+    """
+
+WORK_UNSPECIFIED: Work.ValueType  # 0
+"""Not set; refused at start."""
+WORK_DECRYPT: Work.ValueType  # 1
+"""Opens something under a symmetric key."""
+WORK_ENCRYPT: Work.ValueType  # 2
+"""Other work of microseconds with symmetric keys."""
+WORK_ASYMMETRIC: Work.ValueType  # 3
+"""Work of milliseconds with a key pair."""
+WORK_MANAGEMENT: Work.ValueType  # 4
+"""Reads or changes one thing in the database."""
+WORK_LIST: Work.ValueType  # 5
+"""Reads many things in the database."""
+WORK_HEAVY: Work.ValueType  # 6
+"""Makes or checks key pairs."""
+Global___Work: _TypeAlias = Work  # noqa: Y015
+
 @_typing.final
 class Requirement(_message.Message):
     """One permission that a call needs. All of a method's requirements must be
@@ -218,6 +260,7 @@ REQUIRES_FIELD_NUMBER: _builtins.int
 OPERATION_FIELD_NUMBER: _builtins.int
 ERRORS_FIELD_NUMBER: _builtins.int
 READ_ONLY_FIELD_NUMBER: _builtins.int
+WORK_FIELD_NUMBER: _builtins.int
 AWS_NAME_FIELD_NUMBER: _builtins.int
 SECRET_FIELD_NUMBER: _builtins.int
 LIMITS_FIELD_NUMBER: _builtins.int
@@ -231,6 +274,8 @@ errors: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions,
 """AWS exception names that the operation declares."""
 read_only: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
 """The call changes nothing (CloudTrail's readOnly)."""
+work: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Work.ValueType]
+"""What kind of work the call is."""
 aws_name: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
 """Name of the member on the AWS wire, where it is not the PascalCase of the
 field's name.

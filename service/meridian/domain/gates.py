@@ -1,0 +1,241 @@
+"""Who of the calls of one class works, who waits, and who is refused. THE table of classes; a gate knows no clock and waits for nothing.
+
+Where calls wait, those of a higher priority go first, accounts in turn, and no account has more than half of the places at work while
+others wait. Where more wait than may, or the first has waited for too long, the newest is refused: of the account with the most waiting
+calls, and of those one of the lowest priority.
+
+Of what the event loop does itself, fewer work at once while it is late: begun sooner they would not be done sooner.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, IntEnum, StrEnum
+from typing import Final
+
+PATIENCE_SECONDS: Final = 0.1
+"""How long the first may have waited before newcomers are refused."""
+RETRY_SECONDS: Final = 0.5
+"""When a refused call may come again."""
+LATE_SECONDS: Final = 0.025
+"""How late the event loop is when it has too much to do."""
+FEWER: Final = 0.7
+MORE: Final = 4
+"""How the room of a class changes with each look at the event loop: by this factor where it is late, else by so many."""
+
+
+PROMPT_MAX: Final = 50
+"""Refusals of one account within `RETRY_SECONDS` that are answered at once."""
+HELD_MAX: Final = 2_000
+"""Refusals that are held back at once, of all accounts."""
+
+
+class GateName(StrEnum):
+    """The classes of calls."""
+
+    SYMMETRIC = "symmetric"
+    ASYMMETRIC = "asymmetric"
+    MANAGEMENT = "management"
+    HEAVY = "heavy"
+
+
+class Priority(IntEnum):
+    """Who goes first; the lowest number does."""
+
+    DECRYPT = 0
+    ENCRYPT = 1
+    MANAGEMENT = 2
+    LIST = 3
+
+
+WORK: Final[dict[str, tuple[GateName, Priority]]] = {
+    "DECRYPT": (GateName.SYMMETRIC, Priority.DECRYPT),
+    "ENCRYPT": (GateName.SYMMETRIC, Priority.ENCRYPT),
+    "ASYMMETRIC": (GateName.ASYMMETRIC, Priority.ENCRYPT),
+    "MANAGEMENT": (GateName.MANAGEMENT, Priority.MANAGEMENT),
+    "LIST": (GateName.MANAGEMENT, Priority.LIST),
+    "HEAVY": (GateName.HEAVY, Priority.ENCRYPT),
+}
+"""Where calls of each kind of the contract's option `work` enter. Work with symmetric keys that names an algorithm of RSA enters with
+that of other key pairs."""
+
+WORKING_MAX: Final[dict[GateName, Callable[[int], int]]] = {
+    GateName.SYMMETRIC: lambda cores: 256,
+    GateName.ASYMMETRIC: lambda cores: 2 * cores,
+    GateName.MANAGEMENT: lambda cores: 64,
+    GateName.HEAVY: lambda cores: 16,
+}
+"""How many calls of a class work at once, in a process with so many cores; twice as many may wait."""
+
+WORKING_LEAST: Final = 16
+"""How many work at once however late the event loop is; with so many it is always busy."""
+
+
+class Standing(Enum):
+    """What has become of a call at a gate."""
+
+    WAITS = "waits"
+    WORKS = "works"
+    REFUSED = "refused"
+    GONE = "gone"
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One call at a gate. `told` is called when its waiting ends at the gate; who gives up himself needs no telling."""
+
+    account: str
+    priority: Priority
+    since: float
+    standing: Standing = Standing.WAITS
+    told: Callable[[], None] | None = None
+
+
+class Gate:
+    """One class of calls. Moments are monotonic seconds."""
+
+    def __init__(self, working_max: int) -> None:
+        self.working_max = working_max
+        self.waiting_max = 2 * working_max
+        self.room = working_max
+        """How many calls work at once now."""
+        self.refused = 0
+        """How many calls were refused."""
+        self._working: Counter[str] = Counter()
+        self._count = 0
+        self._order: OrderedDict[Place, None] = OrderedDict()
+        self._waiting: Counter[str] = Counter()
+        self._lines: dict[Priority, OrderedDict[str, deque[Place]]] = {priority: OrderedDict() for priority in Priority}
+        """Who waits, by priority and account; of each, the account that was served longest ago first."""
+
+    @property
+    def working(self) -> int:
+        """How many calls work."""
+        return self._count
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._order)
+
+    def enter(self, account: str, priority: Priority, now: float) -> Place:
+        """A place, whose standing says what has become of it."""
+        place = Place(account, priority, now)
+        if not self._order and self._count < self.room:
+            self._begin(place)
+            return place
+        self._order[place] = None
+        self._waiting[account] += 1
+        self._lines[priority].setdefault(account, deque()).append(place)
+        self._begin_next()
+        if place.standing is Standing.WAITS and self._is_over(now):
+            self._refuse(self._newest(self._longest(account)))
+        return place
+
+    def pace(self, late: float) -> None:
+        """The event loop was so many seconds late."""
+        wanted = int(self.room * FEWER) if late > LATE_SECONDS else self.room + MORE
+        self.room = min(self.working_max, max(WORKING_LEAST, wanted))
+        self._begin_next()
+
+    def leave(self, place: Place) -> None:
+        """The call has ended, or its caller waits no more."""
+        if place.standing is Standing.WORKS:
+            self._count -= 1
+            _less(self._working, place.account)
+        elif place.standing is Standing.WAITS:
+            self._drop(place)
+        place.standing = Standing.GONE
+        self._begin_next()
+
+    def _begin_next(self) -> None:
+        while self._count < self.room and (place := self._next()) is not None:
+            self._drop(place)
+            self._begin(place)
+            line = self._lines[place.priority]
+            if place.account in line:
+                line.move_to_end(place.account)
+
+    def _next(self) -> Place | None:
+        share = (self.room + 1) // 2
+        for line in self._lines.values():
+            for account, places in line.items():
+                if self._working[account] < share or self._waiting[account] == len(self._order):
+                    return places[0]
+        return None
+
+    def _begin(self, place: Place) -> None:
+        self._count += 1
+        self._working[place.account] += 1
+        _end_waiting(place, Standing.WORKS)
+
+    def _is_over(self, now: float) -> bool:
+        first = next(iter(self._order))
+        return len(self._order) > self.waiting_max or now - first.since > PATIENCE_SECONDS
+
+    def _longest(self, account: str) -> str:
+        """The account with the most waiting calls; this one where it has as many."""
+        longest = max(self._waiting, key=self._waiting.__getitem__)
+        return longest if self._waiting[longest] > self._waiting[account] else account
+
+    def _newest(self, account: str) -> Place:
+        return next(self._lines[priority][account][-1] for priority in reversed(Priority) if account in self._lines[priority])
+
+    def _refuse(self, place: Place) -> None:
+        self.refused += 1
+        self._drop(place)
+        _end_waiting(place, Standing.REFUSED)
+
+    def _drop(self, place: Place) -> None:
+        """Out of the queue."""
+        del self._order[place]
+        _less(self._waiting, place.account)
+        line = self._lines[place.priority]
+        places = line[place.account]
+        if places[0] is place:
+            places.popleft()
+        elif places[-1] is place:
+            places.pop()
+        else:
+            places.remove(place)
+        if not places:
+            del line[place.account]
+
+
+class HeldRefusals:
+    """Which refusals are answered late. Who does not heed the advice of a refusal is made to: a refusal costs the transport as much as an
+    answer, and a connection has a bounded number of calls under way."""
+
+    def __init__(self) -> None:
+        self._window = -1
+        self._counts: Counter[str] = Counter()
+        self._held = 0
+
+    def begin(self, account: str, now: float) -> bool:
+        """Another call of the account is refused; whether its answer is held back. Then `end` follows."""
+        window = int(now / RETRY_SECONDS)
+        if window != self._window:
+            self._window = window
+            self._counts.clear()
+        self._counts[account] += 1
+        is_held = self._counts[account] > PROMPT_MAX and self._held < HELD_MAX
+        self._held += is_held
+        return is_held
+
+    def end(self) -> None:
+        """One is held back no more."""
+        self._held -= 1
+
+
+def _end_waiting(place: Place, standing: Standing) -> None:
+    place.standing = standing
+    if place.told is not None:
+        place.told()
+
+
+def _less(counter: Counter[str], account: str) -> None:
+    counter[account] -= 1
+    if not counter[account]:
+        del counter[account]

@@ -1,0 +1,141 @@
+"""Before the walk of a call: is its account within its rates, and is there room? What is refused here costs little.
+
+Such a refusal has no record of its own: those of one caller, operation and second are told together, by the event CallsShed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from meridian.catalog import Rpc
+from meridian.domain.call import Call
+from meridian.domain.gates import RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, HeldRefusals, Place, Priority, Standing
+from meridian.errors import DependencyTimeoutException, KmsError, ThrottlingException
+from meridian.pipeline.telemetry import Telemetry
+from meridian.pipeline.throttle import Throttle, classes_said
+from meridian.ports.clock import Clock
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
+
+Walk = Callable[[Call], Awaitable[Any]]
+
+LOOK_SECONDS: Final = 0.05
+RSA: Final = "rsa"
+OF_ALGORITHM: Final = "encryption_algorithm"
+
+
+class Entrance:
+    """Lets calls in. Raises: ThrottlingException, for a rate or for want of room; DependencyTimeoutException where the turn does not come
+    before the deadline; and what the walk raises."""
+
+    def __init__(
+        self,
+        *,
+        steps: tuple[Throttle],
+        walk: Walk,
+        rpcs: Mapping[str, Rpc],
+        cores: int,
+        telemetry: Telemetry,
+        events: SecurityEvents,
+        clock: Clock,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._steps = steps
+        self._walk = walk
+        self._gates = {name: Gate(most(cores)) for name, most in WORKING_MAX.items()}
+        self._of_rsa = {rpc.name: _of_rsa(rpc) for rpc in rpcs.values()}
+        self._held = HeldRefusals()
+        self._telemetry = telemetry
+        self._events = events
+        self._clock = clock
+        registry.register(self)
+
+    async def walk(self, call: Call) -> Any:
+        """The answer of the call's walk, once there is room for it."""
+        try:
+            for step in self._steps:
+                step(call)
+            name, priority = self._work_of(call)
+            gate = self._gates[name]
+            place = gate.enter(call.caller.account, priority, self._clock.monotonic())
+            if place.standing is not Standing.WORKS:
+                await self._turn(gate, place)
+        except KmsError as refusal:
+            self._tell(call, refusal)
+            await self._hold_back(call)
+            raise
+        try:
+            return await self._walk(call)
+        finally:
+            gate.leave(place)
+
+    async def watch(self) -> None:
+        """Look how late the event loop is, until cancelled."""
+        while True:
+            began = self._clock.monotonic()
+            await asyncio.sleep(LOOK_SECONDS)
+            late = self._clock.monotonic() - began - LOOK_SECONDS
+            for gate in self._gates.values():
+                gate.pace(late)
+
+    def _work_of(self, call: Call) -> tuple[GateName, Priority]:
+        name, priority = WORK[call.rpc.work]
+        for field, numbers in self._of_rsa[call.rpc.name]:
+            if getattr(call.request, field) in numbers:
+                return GateName.ASYMMETRIC, priority
+        return name, priority
+
+    async def _turn(self, gate: Gate, place: Place) -> None:
+        """Return when the call may work."""
+        if place.standing is Standing.WAITS:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            place.told = lambda: None if turn.done() else turn.set_result(None)
+            try:
+                await turn
+            except asyncio.CancelledError as late:
+                gate.leave(place)
+                raise DependencyTimeoutException("The request timed out.", reason="its turn did not come in time") from late
+        if place.standing is Standing.REFUSED:
+            raise ThrottlingException(retry_after_seconds=RETRY_SECONDS)
+
+    def _tell(self, call: Call, refusal: KmsError) -> None:
+        call.error = refusal
+        self._telemetry.finish(call)
+        subject = "" if call.principal is None else call.principal.arn
+        self._events.report(SecurityEvent.CALLS_SHED, subject=subject, operation=call.rpc.name, code=refusal.code)
+
+    async def _hold_back(self, call: Call) -> None:
+        """Return when a refusal may be answered; at once where the call's time is over."""
+        account = "" if call.principal is None else call.principal.account
+        if not self._held.begin(account, self._clock.monotonic()):
+            return
+        try:
+            await asyncio.sleep(RETRY_SECONDS)
+        except asyncio.CancelledError:
+            pass  # the refusal stands, and nobody may wait for it any more
+        finally:
+            self._held.end()
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as Prometheus wants them."""
+        working = GaugeMetricFamily("meridian_calls_working", "Calls at work, by class.", labels=["class"])
+        waiting = GaugeMetricFamily("meridian_calls_waiting", "Calls that wait for a place, by class.", labels=["class"])
+        room = GaugeMetricFamily("meridian_calls_room", "Calls that may work at once now, by class.", labels=["class"])
+        shed = CounterMetricFamily("meridian_calls_shed", "Calls refused for want of a place, by class.", labels=["class"])
+        for name, gate in self._gates.items():
+            working.add_metric([name], gate.working)
+            waiting.add_metric([name], gate.waiting)
+            room.add_metric([name], gate.room)
+            shed.add_metric([name], gate.refused)
+        yield from (working, waiting, room, shed)
+
+
+def _of_rsa(rpc: Rpc) -> tuple[tuple[str, frozenset[int]], ...]:
+    """Request fields that may name an algorithm of RSA where work with symmetric keys is the rule, and the numbers of those."""
+    names = [field.name for field in rpc.request_class.DESCRIPTOR.fields if field.name.endswith(OF_ALGORITHM)]
+    said = [(name, classes_said(rpc, name)) for name in names]
+    return tuple((name, frozenset(number for number, kind in kinds.items() if kind == RSA)) for name, kinds in said)
