@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from tests.audit_logs import NAMES, Keyholder, SteppingClock, open_file, record
 
 from meridian.adapters.audit_file import SegmentRules
@@ -24,6 +25,7 @@ from meridian.audit.chain import NO_HASH, Tree, leaf_hash
 from meridian.audit.digest import read_digest, string_to_sign
 from meridian.audit.findings import Report, Verdict
 from meridian.audit.keys import KEYS_FILE, AuditKeys, RegionNames
+from meridian.audit.segments import compressed_path
 from meridian.audit.stream_files import digests_in, segments_in
 from meridian.audit.verify import Expected, verify_directories, verify_directory
 from meridian.ports.audit_streams import KeyTrace, StreamHead, StreamRow
@@ -311,6 +313,41 @@ def make_up_a_stream(log: Log) -> None:
     open_file(log.directory, "run9", keyholder=Keyholder())
 
 
+def put_a_forged_compressed_file_beside(log: Log) -> None:
+    path = log.of("run1")[1]
+    compressed_path(path).write_bytes(zstandard.compress(path.read_bytes().replace(b"Encrypt", b"Decrypt")))
+
+
+def put_a_cut_compressed_file_beside(log: Log) -> None:
+    path = log.of("run1")[1]
+    compressed_path(path).write_bytes(zstandard.compress(path.read_bytes())[:-6])
+
+
+def append(log: Log, **fields: Any) -> None:
+    """A line that is chained to the unsigned end."""
+    path = log.of("run3")[-1]
+    last = lines_of(path)[-1]
+    inner = {"stream": "run3", "seq": json.loads(last)["meridian"]["seq"] + 1, "prevHash": leaf_hash(last[:-1])}
+    told = {"eventName": "CreateKey", "eventTime": "2026-01-02T03:04:09Z", "eventID": "e", "readOnly": False} | fields
+    path.write_bytes(path.read_bytes() + json.dumps(told | {"meridian": inner}).encode() + b"\n")
+
+
+def append_an_event_without_a_name(log: Log) -> None:
+    append(log, eventName=[])
+
+
+def append_an_event_whose_id_is_a_list(log: Log) -> None:
+    append(log, eventID=[])
+
+
+def append_an_event_whose_resources_are_numbers(log: Log) -> None:
+    append(log, resources=[1])
+
+
+def append_an_event_of_no_time(log: Log) -> None:
+    append(log, eventTime=5)
+
+
 OFFLINE: list[tuple[Callable[..., None], Verdict, str]] = [
     (change_a_byte, Verdict.TAMPERED, "the record before it was changed"),
     (drop_a_line, Verdict.TAMPERED, "sequence"),
@@ -343,6 +380,12 @@ OFFLINE: list[tuple[Callable[..., None], Verdict, str]] = [
     (add_a_foreign_file, Verdict.TAMPERED, "this is no file of the audit log"),
     (add_a_foreign_segment, Verdict.TAMPERED, "the line is no audit record"),
     (make_up_a_stream, Verdict.TAMPERED, "no audit key of the Region"),
+    (put_a_forged_compressed_file_beside, Verdict.TAMPERED, "does not hold what the plain one beside it holds"),
+    (put_a_cut_compressed_file_beside, Verdict.TAMPERED, "cannot be decompressed"),
+    (append_an_event_without_a_name, Verdict.TAMPERED, "the line is no audit record"),
+    (append_an_event_whose_id_is_a_list, Verdict.TAMPERED, "the line is no audit record"),
+    (append_an_event_whose_resources_are_numbers, Verdict.TAMPERED, "the line is no audit record"),
+    (append_an_event_of_no_time, Verdict.TAMPERED, "the line is no audit record"),
 ]
 
 

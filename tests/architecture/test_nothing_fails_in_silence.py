@@ -22,6 +22,8 @@ ELSEWHERE = {
     "authorization/authorizer.py decide_anew": "the same as _side",
     "authorization/explain.py explain": "the explanation carries it, and pipeline/authorize.py reports it",
     "authorization/question.py _ask": "the same as evaluate",
+    "adapters/audit_compression.py _work": "on_fault reports it as a fault of the audit log",
+    "adapters/audit_retention.py due": "the same",
     "transport/grpc_interceptor.py edge": "_refusal_of reports all but cancellation and the end of the call's time",
     "pipeline/undisclosed.py __call__": "_hide raises it or reports it",
     "pipeline/undisclosed.py _finish": "the same; the end of a call's time is no fault",

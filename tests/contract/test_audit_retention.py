@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,33 +10,31 @@ import pytest
 import zstandard
 from tests.audit_logs import Keyholder, SteppingClock, nobody, open_file, record
 
-from meridian.adapters import audit_digests, audit_retention
+from meridian.adapters import audit_ended_streams
 from meridian.adapters.audit_file import AuditFile, SegmentRules
 from meridian.adapters.audit_retention import KeepRules
+from meridian.audit import digest
 from meridian.audit.against_database import Evidence, verify_against
 from meridian.audit.digest import read_digest
-from meridian.audit.ended import OF_EARLIER_RELEASE
 from meridian.audit.findings import Report, Verdict
 from meridian.audit.segments import compressed_path, segments_in
 from meridian.audit.stream_files import digests_in
 from meridian.audit.verify import Expected, verify_directory
-from meridian.ports.audit_streams import KeyTrace, StreamHead, StreamRow
+from meridian.domain.audit_record import event_time
+from meridian.ports.audit_streams import AuditKeyRow, KeyTrace, RegisterView, StreamHead, StreamRow
 
 RULES = SegmentRules(bytes=5000, seconds=60.0, reserve_bytes=0)
 DAY = 86400.0
+NO_HEADS: Mapping[str, StreamHead] = {}
 
 
 class AtOnce:
     """Closed segments in the form of compressed ones, and removed where they are ended."""
 
-    def __init__(self, clock: SteppingClock) -> None:
-        self._clock = clock
-
     def add(self, path: Path, digest: str) -> None:
         final = compressed_path(path)
         final.write_bytes(zstandard.compress(path.read_bytes()))
         path.unlink()
-        os.utime(final, times=(self._clock.now().timestamp(),) * 2)
 
     def remove(self, paths: Sequence[Path]) -> None:
         for path in paths:
@@ -51,14 +48,23 @@ class AtOnce:
 
 def begin(directory: Path, name: str, keyholder: Keyholder, clock: SteppingClock, rules: KeepRules) -> AuditFile:
     file = open_file(directory, name, keyholder=keyholder, rules=RULES, clock=clock)
-    file.hand_closed_to(AtOnce(clock), rules, nobody)
+    file.hand_closed_to(AtOnce(), rules, nobody)
     return file
+
+
+def answer(file: AuditFile, clock: SteppingClock, heads: Mapping[str, StreamHead] = NO_HEADS, apart_seconds: float = 0.0) -> None:
+    """What the database says when it is asked."""
+    key, retention = file.signer.key, file.retention
+    keys = [AuditKeyRow(key.number, key.public_key, key.signature, clock.now())]
+    now = clock.now() + timedelta(seconds=apart_seconds)
+    retention.note(RegisterView(now, keys, {stream: heads.get(stream) for stream in retention.ending}))
 
 
 def write(file: AuditFile, clock: SteppingClock, segments: int, seconds_each: float) -> None:
     for number in range(segments):
-        file.write([record(number, padding="x" * 300)])
+        file.write([record(number, padding="x" * 300) | {"eventTime": event_time(clock.now())}])
         clock.seconds += seconds_each
+        answer(file, clock)
         file.tick(0)
 
 
@@ -68,11 +74,6 @@ def verified(directory: Path, keyholder: Keyholder) -> Report:
 
 def size_of(directory: Path) -> int:
     return sum(path.stat().st_size for path in segments_in(directory, "*"))
-
-
-def end_all(directory: Path, clock: SteppingClock) -> None:
-    for path in segments_in(directory, "*"):
-        os.utime(path, times=(clock.now().timestamp(),) * 2)
 
 
 @pytest.mark.parametrize("rules", [KeepRules(5 * DAY, 0), KeepRules(0, 2000)])
@@ -92,6 +93,21 @@ def test_the_oldest_segments_of_a_running_stream_go_and_the_rest_is_verified(tmp
         assert size_of(tmp_path) < 3 * rules.bytes
 
 
+def test_the_segment_that_was_closed_last_stays_so_that_the_next_stream_follows_on_it(tmp_path: Path) -> None:
+    keyholder, clock = Keyholder(), SteppingClock()
+    file = begin(tmp_path, "s1", keyholder, clock, KeepRules(5 * DAY, 1))
+    write(file, clock, 3, 61)
+    for _ in range(5):  # nobody calls
+        clock.seconds += 100 * DAY
+        answer(file, clock)
+        file.tick(0)
+    assert len(segments_in(tmp_path, "*")) == 1
+    assert verified(tmp_path, keyholder).findings == []
+    file.directory.close()
+    open_file(tmp_path, "s2", keyholder=keyholder, clock=clock).close()
+    assert verified(tmp_path, keyholder).findings == []
+
+
 def test_without_rules_nothing_goes(tmp_path: Path) -> None:
     keyholder, clock = Keyholder(), SteppingClock()
     file = begin(tmp_path, "s1", keyholder, clock, KeepRules(0, 0))
@@ -108,7 +124,6 @@ def test_streams_of_ended_processes_go_whole(tmp_path: Path, is_killed: bool) ->
         file = begin(tmp_path, name, keyholder, clock, KeepRules(0, 0))
         write(file, clock, 3, 61)
         file.directory.close() if is_killed else file.close()
-    end_all(tmp_path, clock)
     clock.seconds += 10 * DAY
     file = begin(tmp_path, "s3", keyholder, clock, KeepRules(5 * DAY, 0))
     write(file, clock, 2, 61)
@@ -140,7 +155,7 @@ def test_a_claim_that_something_was_ended_counts_only_if_it_is_signed(tmp_path: 
     write(file, clock, 3, 61)
     file.close()
     path = digests_in(tmp_path)[-1]
-    claim = b'"ended":[{"stream":"s1","lastSeq":1,"lastHash":"00","newest":"2026-01-02T03:04:05Z"}]'
+    claim = b'"ended":[{"stream":"s1","lastSeq":1,"lastHash":"' + b"0" * 64 + b'","newest":"2026-01-02T03:04:05Z"}]'
     path.write_bytes(path.read_bytes().replace(b'"ended":[]', claim))
     assert read_digest(path).kept.ended[0].lastSeq == 1
     segments_in(tmp_path, "*")[0].unlink()
@@ -153,13 +168,12 @@ def test_files_that_a_kill_left_of_what_was_ended_do_no_harm(
 ) -> None:
     keyholder, clock = Keyholder(), SteppingClock()
     if is_of_earlier_release:
-        monkeypatch.setattr(audit_digests, "Kept", lambda *_: OF_EARLIER_RELEASE)
+        monkeypatch.setattr(digest, "kept_as_json", lambda kept: None)
     file = begin(tmp_path, "s1", keyholder, clock, KeepRules(0, 0))
     write(file, clock, 4, 61)
     file.close()
     monkeypatch.undo()
     kept = {path: path.read_bytes() for path in segments_in(tmp_path, "*")}
-    end_all(tmp_path, clock)
     clock.seconds += 10 * DAY
     file = begin(tmp_path, "s2", keyholder, clock, KeepRules(5 * DAY, 0))
     write(file, clock, 1, 61)
@@ -175,7 +189,6 @@ def test_the_database_does_not_miss_what_was_ended_and_misses_the_rest(tmp_path:
     first = begin(tmp_path, "s1", keyholder, clock, KeepRules(0, 0))
     write(first, clock, 3, 61)
     first.close()
-    end_all(tmp_path, clock)
     clock.seconds += 10 * DAY
     file = begin(tmp_path, "s2", keyholder, clock, KeepRules(5 * DAY, 0))
     write(file, clock, 2, 61)
@@ -196,8 +209,7 @@ def test_the_database_does_not_miss_what_was_ended_and_misses_the_rest(tmp_path:
 class Later(AtOnce):
     """What is to be done aside waits until a test has it done."""
 
-    def __init__(self, clock: SteppingClock) -> None:
-        super().__init__(clock)
+    def __init__(self) -> None:
         self.waiting: list[Callable[[], None]] = []
 
     def aside(self, work: Callable[[], None]) -> None:
@@ -215,14 +227,13 @@ def test_the_writing_thread_lists_no_directory_and_reads_no_other_stream(tmp_pat
         file = begin(tmp_path, name, keyholder, clock, KeepRules(0, 0))
         write(file, clock, 3, 61)
         file.close()
-    end_all(tmp_path, clock)
     clock.seconds += 10 * DAY
-    file, hands = open_file(tmp_path, "s3", keyholder=keyholder, rules=RULES, clock=clock), Later(clock)
+    file, hands = open_file(tmp_path, "s3", keyholder=keyholder, rules=RULES, clock=clock), Later()
     file.hand_closed_to(hands, KeepRules(5 * DAY, 0), nobody)
     touched: list[str] = []
-    listing, reading = audit_retention.runs_in, audit_retention.last_record
-    monkeypatch.setattr(audit_retention, "runs_in", lambda directory: (touched.append("listed"), listing(directory))[1])
-    monkeypatch.setattr(audit_retention, "last_record", lambda path: (touched.append("read"), reading(path))[1])
+    listing, reading = audit_ended_streams.runs_in, audit_ended_streams.last_record
+    monkeypatch.setattr(audit_ended_streams, "runs_in", lambda directory: (touched.append("listed"), listing(directory))[1])
+    monkeypatch.setattr(audit_ended_streams, "last_record", lambda path, stream: (touched.append("read"), reading(path, stream))[1])
     for _ in range(3):
         write(file, clock, 2, 61)
         assert touched == []
@@ -268,11 +279,9 @@ def test_what_a_sink_does_not_have_stays_and_so_does_all_that_is_newer(tmp_path:
         file = begin(tmp_path, name, keyholder, clock, KeepRules(0, 0))
         write(file, clock, 2, 61)
         file.close()
-        for path in (path for path in segments_in(tmp_path, "*") if f"-{name}-" in path.name):
-            os.utime(path, times=(clock.now().timestamp(),) * 2)
     clock.seconds += 10 * DAY
     file = open_file(tmp_path, "s4", keyholder=keyholder, rules=RULES, clock=clock)
-    file.hand_closed_to(AtOnce(clock), KeepRules(5 * DAY, 0), lambda segment: segment.split("-")[1] in held)
+    file.hand_closed_to(AtOnce(), KeepRules(5 * DAY, 0), lambda segment: segment.split("-")[1] in held)
     write(file, clock, 2, 61)
     assert {path.name.split("-")[1] for path in segments_in(tmp_path, "*")} == {"s2", "s3", "s4"}
     held.clear()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from tests.audit_logs import Keyholder, SteppingClock, nobody, open_file, record, records_in
-from tests.contract.test_audit_retention import AtOnce
+from tests.contract.test_audit_retention import AtOnce, answer
 from tests.receivers import BUCKET, CREDENTIALS, Collector, Store, collector, silent, store
 
 from meridian.adapters.audit_file import AuditFile, SegmentRules
@@ -69,7 +69,7 @@ def s3(file: AuditFile, url: str, timeout_seconds: float = 5.0) -> FileShipper:
 
 def begin(directory: Path, name: str, keyholder: Keyholder, clock: SteppingClock, rules: KeepRules, holds: Holds) -> AuditFile:
     file = open_file(directory, name, keyholder=keyholder, rules=RULES, clock=clock)
-    file.hand_closed_to(AtOnce(clock), rules, holds)
+    file.hand_closed_to(AtOnce(), rules, holds)
     return file
 
 
@@ -78,6 +78,7 @@ def write(file: AuditFile, clock: SteppingClock, segments: int, first: int = 0) 
     for number in range(segments):
         file.write([record(first + 2 * number, padding="x" * 300), record(first + 2 * number + 1)])
         clock.seconds += 61
+        answer(file, clock)
         file.tick(0)
 
 
@@ -323,7 +324,7 @@ def test_nothing_goes_that_a_sink_does_not_have(tmp_path: Path, receiver: Collec
     first.directory.close()
     file = open_file(directory, "s2", keyholder=keyholder, rules=RULES, clock=clock)
     sink = otlp(file, receiver.url) if name == "otlp" else s3(file, bucket.url)
-    file.hand_closed_to(AtOnce(clock), rules, sink.holds)
+    file.hand_closed_to(AtOnce(), rules, sink.holds)
     write(file, clock, 5, first=100)
     behind = len(segments_in(directory, "*"))
     assert sink.segments_behind() in (behind, behind - 1), "the last one is closed, and another may follow"

@@ -351,8 +351,13 @@ def test_old_files_go_where_the_settings_say_so_and_none_are_missing(alone: Depl
     alone.stop(HOME)
     assert alone.events_of(HOME, first), "without these settings nothing goes"
     set_audit(alone, kept)
+    planted = audit_of(alone) / "20200101T000000.000000Z-zz-00000001.jsonl"
+    planted.write_bytes(b"{}\n")
     alone.start()
     with alone.client() as alice:
+        told = 'meridian_security_events_total{event="AuditLogFault"}'
+        alone.wait_until(lambda: alice.list_keys(limit=1) and alone.metrics(HOME).get(told), 40)
+        planted.unlink()
         alone.wait_until(lambda: alice.list_keys(limit=1) and not alone.events_of(HOME, first), 40)
         alice.create_key()
     done = alone.verify_audit(HOME)

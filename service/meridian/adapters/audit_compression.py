@@ -19,6 +19,7 @@ from typing import Final, Protocol
 import zstandard
 
 from meridian.audit.segments import DamagedSegmentError, compressed_path, open_segment
+from meridian.fresh_file import open_fresh
 
 LEVEL: Final = 3
 CHUNK_BYTES: Final = 1 << 18
@@ -40,7 +41,7 @@ class ClosedSegments(Protocol):
         ...
 
     def aside(self, work: Callable[[], None]) -> None:
-        """Do this, too, where nobody who waits for a record waits for it; an `OSError` of it is told. By the end it may be left out."""
+        """Do this, too, where nobody who waits for a record waits for it; a fault of it is told. By the end it may be left out."""
         ...
 
     def stop(self) -> None:
@@ -85,6 +86,8 @@ class CompressedSegments:
                 self._on_fault(fault)
             except (zstandard.ZstdError, DamagedSegmentError) as fault:
                 self._on_fault(OSError(errno.EIO, f"zstd: {fault}"))
+            except Exception as fault:  # the thread goes on: segments would be kept plain, and in mind, without end
+                self._on_fault(OSError(errno.EIO, f"unforeseen: {type(fault).__name__}"))
 
     def _unlink(self, paths: Sequence[Path]) -> None:
         for path in paths:
@@ -109,8 +112,7 @@ class CompressedSegments:
         path.unlink()
 
     def _write(self, path: Path, partial: Path) -> None:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+        with path.open("rb") as source, os.fdopen(open_fresh(partial), "wb") as target:
             compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
             with compressor.stream_writer(target, size=path.stat().st_size, closefd=False) as writer:
                 while chunk := source.read(CHUNK_BYTES):

@@ -8,7 +8,7 @@ from meridian.adapters.audit_retention import NO_RETENTION, Retention
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.audit.chain import Tree
 from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
-from meridian.audit.ended import Kept
+from meridian.audit.ended import End, Kept
 from meridian.audit.keys import AuditSigner, RegionNames
 from meridian.audit.stream_files import digest_name
 from meridian.domain.audit_record import event_time
@@ -40,6 +40,7 @@ class SignedDigests:
         self._signed_at = event_time(clock.now())
         self.signer = signer
         self.previous: DigestLink | None = None
+        self.before: End | None = None
         self.retention: Retention = NO_RETENTION
         self.count = 0
 
@@ -67,7 +68,7 @@ class SignedDigests:
                 partition=names.partition,
                 region=names.region,
             ),
-            kept=Kept(last_hash, tuple(tree.peaks()), due.ended),
+            kept=Kept(last_hash, tuple(tree.peaks()), due.ended, self.before if self.count == 0 else None),
         )
         self._directory.write(name, data)
         self.count += 1

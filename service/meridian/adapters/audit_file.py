@@ -17,6 +17,7 @@ import orjson
 from meridian.adapters.audit_batch import Batch, Place, Position
 from meridian.adapters.audit_compression import ClosedSegments
 from meridian.adapters.audit_digests import Opening, SignedDigests
+from meridian.adapters.audit_ended_streams import Own
 from meridian.adapters.audit_retention import Holds, KeepRules, Retention
 from meridian.adapters.audit_segment import AuditDirectory, Segment
 from meridian.audit.chain import NO_HASH, Tree, leaf_hash
@@ -73,7 +74,7 @@ class AuditFile:
         made = cls(directory, opening, rules, signer, clock)
         record = made._opening_record()
         if tail is not None:
-            made._digests.previous = tail.digest
+            made._digests.previous, made._digests.before = tail.digest, tail.end
             record["meridian"] |= {"previousStream": tail.stream, "previousHash": tail.last_hash, "tornBytes": tail.torn_bytes}
         made.write([record])
         made._sign(())
@@ -102,7 +103,13 @@ class AuditFile:
     def hand_closed_to(self, closed: ClosedSegments, rules: KeepRules, holds: Holds) -> None:
         """Give segments away when they are closed, and those that the rules end and nobody holds; `close` stops who gets them."""
         self._closed = closed
-        self._digests.retention = Retention(self._directory.path, self._opening.stream, rules, self._clock, closed, holds)
+        own = Own(self._directory.path, self._opening.stream, self._opening.names)
+        self._digests.retention = Retention(own, rules, self._clock, closed, holds)
+
+    @property
+    def retention(self) -> Retention:
+        """What it is told comes from any thread."""
+        return self._digests.retention
 
     def use_signer(self, signer: AuditSigner) -> None:
         """Sign with another key from now on."""

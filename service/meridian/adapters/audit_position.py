@@ -9,6 +9,8 @@ from typing import Final
 
 import orjson
 
+from meridian.fresh_file import open_fresh
+
 BYTES_MAX: Final = 4096
 
 
@@ -34,8 +36,7 @@ class PositionFile:
 
     def save(self, fields: Mapping[str, str | int]) -> None:
         """Raises: OSError; then what was saved before still counts."""
-        descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(open_fresh(self._partial), "wb") as file:
             file.write(orjson.dumps(dict(fields)))
             file.flush()
             if self._is_synced:

@@ -1,32 +1,42 @@
 """Which closed segments are kept no longer: whole streams of ended processes first, then the oldest of this one's.
 
 A digest signs what is ended before its files go, so a file that is gone without that is still missing. What is being written, waits to
-be compressed, or is not yet where the settings ship it to, stays; so does what is newer than that.
+be compressed, or is not yet where the settings ship it to, stays; so does what is newer than that, and the segment that was closed last:
+the next start finds there what it follows on. How old records are is what they and signed digests say, by a clock that agrees with the
+database's and was not set since the digest before; the times of files decide nothing.
 
 The writing thread looks at what is new since it looked before, and decides from the oldest on. Whatever takes longer with the number of
-files is done aside: the files of ended streams are listed once, and the last record of one is read when its time has come.
+files is done aside: the files of ended streams are listed once, and the last record of one is read when its time has come. No fault of
+all this fails a digest: it is told, and the files stay.
 """
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from meridian.adapters.audit_ended_streams import Candidate, EndedStreams, Own, size_of
 from meridian.adapters.clock_system import SystemClock
-from meridian.audit.ended import Ended
+from meridian.audit.ended import CLOCKS_APART_SECONDS, ENDED_PER_DIGEST, End, Ended
+from meridian.audit.keys import AuditKey, AuditKeys, RegionNames
 from meridian.audit.segments import compressed_path, plain_name
-from meridian.audit.stream_files import last_record, runs_in
-from meridian.ports.clock import Clock
+from meridian.audit.values import is_time
+from meridian.domain.audit_record import event_time
+from meridian.ports.audit_streams import RegisterView
+from meridian.ports.clock import STEP_SECONDS, Clock
 
-ENDED_PER_DIGEST: Final = 16
-"""How many streams one digest ends at most; the next ones end the others."""
 OWN_MAX: Final = 100_000
 """Closed segments of this process that are kept in mind: a year of them."""
+VIEW_SECONDS: Final = 60.0
+"""How long what the database has said counts; it is asked every five seconds."""
+
 
 Holds = Callable[[str], bool]
 """Whether somebody still needs this segment, told by its plain name."""
@@ -60,64 +70,63 @@ class Due:
     paths: tuple[Path, ...]
 
 
-@dataclass(slots=True)
-class _Candidate:
-    """Files that go together."""
+NOTHING: Final = Due((), ())
 
-    paths: Sequence[Path]
-    size: int
-    written_at: float
-    ended: Ended | None
-    """Where they end; nothing until it was read."""
+
+class _Noted(NamedTuple):
+    """What the database said, and when."""
+
+    view: RegisterView
+    at: float
+    """By the monotonic clock."""
+    ahead_seconds: float
+    """Of its clock before this process's."""
 
 
 class Retention:
-    """Used by the writing thread alone, but for what it has done aside."""
+    """Used by the writing thread alone, but for `ending` and `note`, and what it has done aside."""
 
-    def __init__(self, directory: Path, stream: str, rules: KeepRules, clock: Clock, hands: Hands, holds: Holds) -> None:
-        self._directory = directory
-        self._stream = stream
+    def __init__(self, own: Own, rules: KeepRules, clock: Clock, hands: Hands, holds: Holds) -> None:
+        self._own_stream = own
         self._rules = rules
         self._clock = clock
         self._hands = hands
         self._holds = holds
+        self._offset = self._first_offset = self._offset_now()
+        self._noted: _Noted | None = None
         self._closed: deque[tuple[Path, Ended]] = deque(maxlen=OWN_MAX)
         """Segments of this process that were plain when they were looked at last."""
-        self._own: deque[_Candidate] = deque()
-        self._others: deque[_Candidate] | None = None
-        """Each stream of a process that has ended, whole; nothing until they were listed."""
+        self._own: deque[Candidate] = deque()
+        self._streams = EndedStreams(own, lambda fault: self.on_fault(fault))
         self._size = 0
-        """Of all candidates, the others once they are listed."""
+        """Of those."""
+        self._others: list[Candidate] | None = None
+        """Each stream of a process that has ended, whole; nothing until they were listed."""
         self._is_asked = False
+        self.ending: Sequence[str] = ()
+        """The streams of which the database's word is needed next."""
+        self.on_fault: Callable[[OSError], None] = lambda fault: None
+        """Told why something is kept that might have gone."""
+
+    def note(self, view: RegisterView) -> None:
+        """The database was asked just now. May be called from any thread."""
+        self._noted = _Noted(view, self._clock.monotonic(), view.now.timestamp() - self._clock.now().timestamp())
 
     def note_closed(self, path: Path, ended: Ended) -> None:
         """This process has closed a segment; `ended` says where it ends."""
         if self._rules.seconds or self._rules.bytes:
-            self._closed.append((path, ended))
+            newest = ended.newest if is_time(ended.newest) else event_time(self._clock.now())
+            self._closed.append((path, replace(ended, newest=newest)))
 
     def due(self) -> Due:
-        """What ends now, oldest first. Raises: OSError."""
+        """What ends now, oldest first. Nothing where that cannot be found out, which is told."""
         if not self._rules.seconds and not self._rules.bytes:
-            return Due((), ())
-        self._note_compressed()
-        if self._others is None:
-            self._ask(self._list_others)
-        if self._others is None:
-            return Due((), ())
-        too_much = self._size + sum(each.size for each in self._others) - self._rules.bytes if self._rules.bytes else 0
-        oldest = self._clock.now().timestamp() - self._rules.seconds if self._rules.seconds else 0.0
-        ended, paths = dict[str, Ended](), list[Path]()
-        for each in chain(self._others, self._own):
-            if (each.written_at >= oldest and too_much <= 0) or len(ended) >= ENDED_PER_DIGEST or self._is_held(each):
-                break
-            if each.ended is None:
-                self._ask(partial(_read_ends, tuple(islice(self._others, ENDED_PER_DIGEST))))
-            if each.ended is None:
-                break
-            ended[each.ended.stream] = each.ended
-            paths += each.paths
-            too_much -= each.size
-        return Due(tuple(ended.values()), tuple(paths))
+            return NOTHING
+        try:
+            return self._due()
+        except Exception as fault:
+            self.on_fault(OSError(errno.EIO, f"nothing is ended: {type(fault).__name__}"))
+            return NOTHING
 
     def remove(self, due: Due) -> None:
         """A digest has signed it: let the files go."""
@@ -125,26 +134,79 @@ class Retention:
             return
         self._hands.remove(due.paths)
         gone = set(due.paths)
-        while self._others and self._others[0].paths[0] in gone:
-            self._others.popleft()
+        self._others = [each for each in self._others or () if not each.is_refused and each.paths[0] not in gone]
         while self._own and self._own[0].paths[0] in gone:
             self._size -= self._own.popleft().size
 
-    def _is_held(self, candidate: _Candidate) -> bool:
+    # ------------------------------------------------------------ the decision
+
+    def _due(self) -> Due:
+        self._note_compressed()
+        noted, now = self._noted, self._moment()
+        if noted is None or now is None:
+            return NOTHING
+        if self._others is None:
+            self._ask(partial(self._list, noted.view))
+        if self._others is None:
+            return NOTHING
+        return self._end_oldest([each for each in self._others if not each.is_refused], noted.view, now)
+
+    def _end_oldest(self, others: Sequence[Candidate], view: RegisterView, now: float) -> Due:
+        too_much = sum(each.size for each in others) + self._size - self._rules.bytes if self._rules.bytes else 0
+        latest = event_time_of(now)
+        oldest = event_time_of(now - self._rules.seconds) if self._rules.seconds else ""
+        ended, paths, waiting = dict[str, Ended](), list[Path](), tuple[Candidate, ...]()
+        last = 0 if self._closed else 1
+        for each in chain(others, islice(self._own, max(0, len(self._own) - last))):
+            if (each.signed_at >= oldest and too_much <= 0) or len(ended) >= ENDED_PER_DIGEST or self._is_held(each):
+                break
+            if each.ended is None:
+                waiting = tuple(islice((other for other in others if other.ended is None), ENDED_PER_DIGEST))
+                if any(other.signed.stream in view.heads for other in waiting):
+                    self._ask(partial(self._read, waiting, view))
+            if each.is_refused:
+                too_much -= each.size
+                continue
+            if each.ended is None or each.ended.newest > latest:
+                break
+            ended[each.ended.stream] = each.ended
+            paths += each.paths
+            too_much -= each.size
+        self.ending = tuple(each.signed.stream for each in waiting)
+        return Due(tuple(ended.values()), tuple(paths))
+
+    def _is_held(self, candidate: Candidate) -> bool:
         return self._holds(plain_name(candidate.paths[-1]))
+
+    def _moment(self) -> float | None:
+        """The time that ages are counted back from; None while the clock cannot be trusted with that.
+
+        A clock that was set forward counts from where it would be otherwise, until the next start.
+        """
+        offset = self._offset_now()
+        is_set = abs(offset - self._offset) > STEP_SECONDS
+        self._offset = offset
+        noted, at = self._noted, self._clock.monotonic()
+        if is_set or noted is None or at - noted.at > VIEW_SECONDS or abs(noted.ahead_seconds) > CLOCKS_APART_SECONDS:
+            return None
+        return at + min(offset, self._first_offset)
+
+    def _offset_now(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
 
     def _note_compressed(self) -> None:
         """Of what was closed, take what is compressed by now: the plain file goes last."""
         while self._closed and not (plain := self._closed[0][0]).exists():
             path, (_, ended) = compressed_path(plain), self._closed.popleft()
             try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue  # somebody has taken it away
+                size = size_of(path)
+            except OSError as fault:
+                self.on_fault(OSError(fault.errno, f"{path.name} is kept: {fault.strerror}"))
+                continue
             if len(self._own) >= OWN_MAX:
                 self._size -= self._own.popleft().size
-            self._own.append(_Candidate((path,), status.st_size, status.st_mtime, ended))
-            self._size += status.st_size
+            self._size += size
+            self._own.append(Candidate(End(ended.stream, ended.lastSeq, ended.lastHash), ended.newest, (path,), size, ended, False))
 
     # ------------------------------------------------------------ aside
 
@@ -159,26 +221,19 @@ class Retention:
         finally:
             self._is_asked = False
 
-    def _list_others(self) -> None:
-        found = []
-        for stream, paths in runs_in(self._directory).items():
-            if stream == self._stream or not paths:
-                continue
-            status = [path.stat() for path in paths]
-            found.append(_Candidate(paths, sum(each.st_size for each in status), status[-1].st_mtime, None))
-        self._others = deque(sorted(found, key=lambda each: each.written_at))
+    def _list(self, view: RegisterView) -> None:
+        keys = AuditKeys(self._own_stream.names, tuple(AuditKey(row.number, row.public_key, row.signature) for row in view.keys))
+        self._others = self._streams.found(keys)
+
+    def _read(self, others: Sequence[Candidate], view: RegisterView) -> None:
+        for each in others:
+            if each.signed.stream in view.heads:
+                self._streams.read(each, view.heads[each.signed.stream])
 
 
-def _read_ends(streams: Sequence[_Candidate]) -> None:
-    for each in streams:
-        if each.ended is None:
-            each.ended = _end_of(each.paths[-1])
-
-
-def _end_of(last: Path) -> Ended:
-    record, last_hash = last_record(last)
-    inner = record["meridian"]
-    return Ended(inner["stream"], inner["seq"], last_hash, str(record.get("eventTime", "")))
+def event_time_of(seconds: float) -> str:
+    """As records write it."""
+    return event_time(datetime.fromtimestamp(seconds, UTC))
 
 
 class _NoHands:
@@ -191,4 +246,4 @@ class _NoHands:
         """Nothing is."""
 
 
-NO_RETENTION: Final = Retention(Path(), "", KeepRules(0, 0), SystemClock(), _NoHands(), lambda segment: False)
+NO_RETENTION: Final = Retention(Own(Path(), "", RegionNames("", "", "")), KeepRules(0, 0), SystemClock(), _NoHands(), lambda segment: False)

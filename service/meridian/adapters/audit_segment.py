@@ -15,6 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from meridian.fresh_file import open_fresh
+
 ROOM_STEP: Final = 1 << 16
 """Space is set aside in pieces of this size, where there is as much."""
 LOOK_AGAIN_BYTES: Final = 1 << 20
@@ -55,7 +57,7 @@ class AuditDirectory:
         """Put a file there, whole or not at all, durable. Raises: OSError."""
         self.require_in_place()
         partial = self.path / f".{name}.partial"
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = open_fresh(partial)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)

@@ -19,7 +19,7 @@ from typing import Any, Final
 from meridian.adapters.audit_compression import CompressedSegments
 from meridian.adapters.audit_file import AuditFile
 from meridian.adapters.audit_reader import WrittenLog
-from meridian.adapters.audit_retention import Holds, KeepRules
+from meridian.adapters.audit_retention import Holds, KeepRules, Retention
 from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
 from meridian.audit.written_since import events_since, has_stream
@@ -96,10 +96,16 @@ class FileAuditStream:
         """What is durable, for those who read it from its files."""
         return WrittenLog(self._file.directory.path, self._file.durable_end)
 
+    @property
+    def retention(self) -> Retention:
+        """What the database says of old streams goes there."""
+        return self._file.retention
+
     def compress_closed(self, reserve_bytes: int, rules: KeepRules, holds: Holds) -> None:
         """Compress segments once they are closed, where that leaves so much of the disk free, and keep them as the rules say."""
         told = partial(self._tell_loop, partial(self._report, "compression"))
         self._file.hand_closed_to(CompressedSegments(reserve_bytes, told), rules, holds)
+        self._file.retention.on_fault = partial(self._tell_loop, partial(self._report, "retention"))
 
     async def append(self, record: Record) -> None:
         await self._append(record, is_promised=False, change="")

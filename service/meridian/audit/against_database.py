@@ -18,7 +18,7 @@ from typing import Any, Final
 from meridian.audit.check_stream import Pin
 from meridian.audit.copies import EVENTS_MAX as COUNTED_MAX
 from meridian.audit.copies import Copies, Counted
-from meridian.audit.ended import Ended, furthest, is_ended
+from meridian.audit.ended import CLOCKS_APART_SECONDS, Ended, furthest, is_ended
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import AuditKeys
 from meridian.audit.verify import Expected, verify_directories
@@ -30,8 +30,7 @@ EVENTS_MAX: Final = 200_000
 NAMED_MAX: Final = 20
 """How many missing records of a kind are named one by one."""
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-SKEW: Final = timedelta(minutes=1)
-"""How far a process's clock may be from the database's."""
+SKEW: Final = timedelta(seconds=CLOCKS_APART_SECONDS)
 CREATES, SCHEDULES = "CreateKey", "ScheduleKeyDeletion"
 
 

@@ -28,6 +28,12 @@ def check_digests(report: Report, digests: Sequence[Digest], keys: AuditKeys | N
     return sound
 
 
+def is_signed(digest: Digest, keys: AuditKeys) -> bool:
+    """Whether this is a digest of the Region, under its own name."""
+    key = next((key for key in keys.keys if key.fingerprint == digest.fingerprint), None)
+    return not _fault_of_names(digest, keys.names) and not _fault_of_signature(digest, key)
+
+
 def _fault_of_names(digest: Digest, names: RegionNames | None) -> str:
     if digest.path.name != digest.name:
         return f"the file holds digest {digest.name}"

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-import orjson
-
 from meridian.audit.chain import NO_HASH, Tree, leaf_hash
 from meridian.audit.digest import Digest
 from meridian.audit.findings import Finding, StreamReport, Verdict
+from meridian.audit.line import OPENS, read_line
 from meridian.audit.segments import LINE_BYTES_MAX, DamagedSegmentError, lines_of, plain_name
 from meridian.audit.stream_files import Head
 
@@ -117,21 +116,18 @@ class StreamCheck:
             return Verdict.TAMPERED, "the line is no audit record"
         if not line.endswith(b"\n"):
             return Verdict.INCOMPLETE, "the last line was not written whole"
-        try:
-            record = orjson.loads(line)
-            inner = record["meridian"]
-            stream, sequence, previous = inner["stream"], inner["seq"], inner["prevHash"]
-            name = record["eventName"]
-        except (ValueError, KeyError, TypeError):
+        said = read_line(line)
+        if said is None:
             return Verdict.TAMPERED, "the line is no audit record"
+        record, name, stream, sequence, previous = said
         fault = self._fault_of(name, stream, sequence, previous)
         if fault:
             return Verdict.TAMPERED, fault
         if sequence == 0:
-            report.opening = inner
+            report.opening = record["meridian"]
         report.records = sequence + 1
         report.last_hash = leaf_hash(line[:-1])
-        report.last_time = record.get("eventTime", "")
+        report.last_time = record.get("eventTime") or ""
         report.is_closed = name == "StreamClose"
         self._tree.add(report.last_hash)
         if self._visit is not None:
@@ -144,7 +140,7 @@ class StreamCheck:
         report = self.report
         if report.is_closed:
             return "a record after StreamClose"
-        if (name == "StreamOpen") is not (report.records == 0):
+        if (name == OPENS) is not (report.records == 0):
             return "the stream does not begin with StreamOpen" if report.records == 0 else "a second StreamOpen"
         if stream != report.stream:
             return "the record is of another stream"

@@ -18,6 +18,7 @@ import orjson
 
 from meridian.audit.ended import Kept, kept_as_json, read_kept
 from meridian.audit.keys import AuditSigner
+from meridian.audit.values import count_of, hash_of, is_count, is_time, text_of, time_of
 
 SUFFIX: Final = ".digest"
 BYTES_MAX: Final = 64 * 1024
@@ -157,13 +158,13 @@ def read_digest(path: Path) -> Digest:
         bytes.fromhex(signature)
         return Digest(
             path=path,
-            name=fields["digestS3Object"],
-            start=fields["digestStartTime"],
-            end=fields["digestEndTime"],
-            fingerprint=fields["digestPublicKeyFingerprint"],
+            name=text_of(fields, "digestS3Object"),
+            start=time_of(fields, "digestStartTime"),
+            end=time_of(fields, "digestEndTime"),
+            fingerprint=hash_of(fields, "digestPublicKeyFingerprint"),
             previous=_previous(fields),
             log_files=tuple(_log_file(each) for each in fields["logFiles"]),
-            extent=Extent(**fields["meridian"]),
+            extent=_extent(fields["meridian"]),
             kept=read_kept(fields),
             body=body,
             signature=signature,
@@ -173,9 +174,32 @@ def read_digest(path: Path) -> Digest:
 
 
 def _previous(fields: Any) -> DigestLink | None:
-    name = fields["previousDigestS3Object"]
-    return DigestLink(name, fields["previousDigestHashValue"], fields["previousDigestSignature"]) if name is not None else None
+    if fields["previousDigestS3Object"] is None:
+        return None
+    signature = text_of(fields, "previousDigestSignature")
+    return DigestLink(text_of(fields, "previousDigestS3Object"), hash_of(fields, "previousDigestHashValue"), signature)
 
 
 def _log_file(fields: Any) -> LogFile:
-    return LogFile(fields["s3Object"], fields["hashValue"], fields["oldestEventTime"], fields["newestEventTime"])
+    oldest, newest = fields["oldestEventTime"], fields["newestEventTime"]
+    if not all(each == "" or is_time(each) for each in (oldest, newest)):
+        raise TypeError("no time")
+    return LogFile(text_of(fields, "s3Object"), hash_of(fields, "hashValue"), oldest, newest)
+
+
+def _extent(fields: Any) -> Extent:
+    last = fields["lastSeq"]
+    if last != -1 and not is_count(last):
+        raise TypeError("lastSeq is no number")
+    return Extent(
+        stream=text_of(fields, "stream"),
+        number=count_of(fields, "number"),
+        firstSeq=count_of(fields, "firstSeq"),
+        lastSeq=last,
+        treeSize=count_of(fields, "treeSize"),
+        rootHash=hash_of(fields, "rootHash"),
+        epoch=count_of(fields, "epoch"),
+        deployment=text_of(fields, "deployment"),
+        partition=text_of(fields, "partition"),
+        region=text_of(fields, "region"),
+    )

@@ -9,6 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from meridian.audit.values import count_of, hash_of, is_hash, text_of, time_of
+
+ENDED_PER_DIGEST: Final = 16
+"""How many streams one digest ends at most; the next ones end the others."""
+PEAKS_MAX: Final = 64
+CLOCKS_APART_SECONDS: Final = 60.0
+"""How far a process's clock may be from the database's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -22,6 +30,15 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """The last record of a stream."""
+
+    stream: str
+    lastSeq: int
+    lastHash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What a digest says beside CloudTrail's fields, so that the files it covers can go."""
 
@@ -30,21 +47,39 @@ class Kept:
     peaks: tuple[str, ...]
     """The roots of the full subtrees over the records that it covers."""
     ended: tuple[Ended, ...]
+    before: End | None
+    """In the first digest of a stream, where the stream that it follows on ended: of one that was killed its own digests do not say so."""
 
 
-OF_EARLIER_RELEASE: Final = Kept("", (), ())
+OF_EARLIER_RELEASE: Final = Kept("", (), (), None)
 
 
 def kept_as_json(kept: Kept) -> dict[str, object]:
-    return {"lastHash": kept.last_hash, "peaks": list(kept.peaks), "ended": [asdict(each) for each in kept.ended]}
+    before = asdict(kept.before) if kept.before is not None else None
+    return {"lastHash": kept.last_hash, "peaks": list(kept.peaks), "ended": [asdict(each) for each in kept.ended], "before": before}
 
 
 def read_kept(fields: Mapping[str, Any]) -> Kept:
-    """From the fields of a digest. Raises: KeyError, TypeError."""
+    """From the fields of a digest. Raises: KeyError, TypeError, AttributeError."""
     said = fields.get("retention")
     if said is None:
         return OF_EARLIER_RELEASE
-    return Kept(said["lastHash"], tuple(said["peaks"]), tuple(Ended(**each) for each in said["ended"]))
+    peaks, ended, before = said["peaks"], said["ended"], said.get("before")
+    if not isinstance(peaks, list) or len(peaks) > PEAKS_MAX or not all(is_hash(each) for each in peaks):
+        raise TypeError("peaks are no hashes")
+    if not isinstance(ended, list) or len(ended) > ENDED_PER_DIGEST:
+        raise TypeError("ended is no list")
+    return Kept(
+        hash_of(said, "lastHash"), tuple(peaks), tuple(_ended(each) for each in ended), _end(before) if before is not None else None
+    )
+
+
+def _ended(said: Any) -> Ended:
+    return Ended(text_of(said, "stream"), count_of(said, "lastSeq"), hash_of(said, "lastHash"), time_of(said, "newest"))
+
+
+def _end(said: Any) -> End:
+    return End(text_of(said, "stream"), count_of(said, "lastSeq"), hash_of(said, "lastHash"))
 
 
 def furthest(found: Iterable[Ended]) -> dict[str, Ended]:

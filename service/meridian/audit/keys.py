@@ -15,12 +15,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+import orjson
+
+from meridian.audit.values import is_count
 from meridian.crypto import ecdsa
 from meridian.domain.encoding import length_prefixed_tuple, u32
 
 KEYS_FILE: Final = "audit-keys.json"
 """The published keys, kept beside the log for convenience. Nobody need trust this copy: it is as easily changed as the log."""
 KEYS_FILE_BYTES_MAX: Final = 1 << 20
+NUMBER_MAX: Final = (1 << 32) - 1
 CHANGE: Final = b"meridian/v1/audit-key-change\x00"
 
 
@@ -98,7 +102,7 @@ class AuditKeys:
     def from_json(cls, data: bytes) -> AuditKeys:
         """Raises: AuditKeysError."""
         try:
-            document: Any = json.loads(data)
+            document: Any = orjson.loads(data)  # it ends a deep nesting as a fault, not as a stack that is used up
             names = RegionNames(*(_text(document[name]) for name in ("deployment", "partition", "region")))
             keys = tuple(_key(row) for row in document["keys"])
         except (ValueError, KeyError, TypeError) as fault:
@@ -136,6 +140,6 @@ def _text(value: Any) -> str:
 
 
 def _key(row: Any) -> AuditKey:
-    if not isinstance(row["number"], int):
+    if not is_count(row["number"]) or row["number"] > NUMBER_MAX:
         raise TypeError("no number")
     return AuditKey(row["number"], b64decode(row["publicKey"], validate=True), b64decode(row["signature"], validate=True))

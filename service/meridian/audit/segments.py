@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -17,6 +18,7 @@ import zstandard
 SUFFIX: Final = ".jsonl"
 COMPRESSED: Final = ".zst"
 LINE_BYTES_MAX: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 18
 WINDOW_BYTES_MAX: Final = 1 << 23
 """What reading a compressed segment takes in memory at most, whoever compressed it."""
 HEAD_BYTES: Final = 18
@@ -115,6 +117,15 @@ def lines_of(path: Path) -> Iterator[bytes]:
     with open_segment(path) as file:
         while line := file.readline(LINE_BYTES_MAX):
             yield line
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a segment's plain bytes, 64 hexadecimal digits. Raises: OSError, DamagedSegmentError."""
+    content = sha256()
+    with open_segment(path) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            content.update(chunk)
+    return content.hexdigest()
 
 
 def first_line(path: Path) -> bytes:

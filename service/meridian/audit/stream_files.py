@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from meridian.audit import digest as digests
 from meridian.audit import segments
 from meridian.audit.chain import leaf_hash
 from meridian.audit.digest import DigestLink, read_digest
+from meridian.audit.ended import End
+from meridian.audit.line import OPENS, read_line
 from meridian.audit.segments import (
     LINE_BYTES_MAX,
     SUFFIX,
@@ -45,7 +46,7 @@ class Head:
 
     @property
     def is_opening(self) -> bool:
-        return self.record.get("eventName") == "StreamOpen" and self.sequence == 0
+        return self.record.get("eventName") == OPENS and self.sequence == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Tail:
 
     stream: str
     last_hash: str
+    end: End | None
+    """Its last record; nothing where its last line is none."""
     torn_bytes: int
     digest: DigestLink | None
     """The last that was signed of it."""
@@ -89,15 +92,9 @@ def head_of(path: Path) -> Head | None:
 
 def readable_head_of(path: Path) -> Head | None:
     """What the first line of a segment says; None if it is no audit record. Raises: OSError, DamagedSegmentError."""
-    try:
-        line = first_line(path)
-        record: Any = orjson.loads(line)
-        stream, sequence = record["meridian"]["stream"], record["meridian"]["seq"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    if not line.endswith(b"\n") or not isinstance(stream, str) or not isinstance(sequence, int):
-        return None
-    return Head(path, stream, sequence, record)
+    line = first_line(path)
+    said = read_line(line) if line.endswith(b"\n") else None
+    return Head(path, said.stream, said.sequence, said.record) if said is not None else None
 
 
 def streams_of(heads: Iterable[Head]) -> dict[str, list[Head]]:
@@ -136,7 +133,8 @@ def cut_torn_tail(directory: Path) -> Tail | None:
         return None
     last = heads[newest[0]]
     torn += _cut_to_last_line(last)
-    return Tail(newest[0].stream, _last_leaf(last), torn, _last_digest(directory, heads, newest[0].stream))
+    stream, line = newest[0].stream, _tail_line(last)
+    return Tail(stream, leaf_hash(line), end_in(line, stream), torn, _last_digest(directory, heads, stream))
 
 
 def _remove_unfinished(directory: Path) -> None:
@@ -148,9 +146,11 @@ def _remove_unfinished(directory: Path) -> None:
 
 
 def _runs(directory: Path) -> dict[str, list[Path]]:
-    """The segments that belong together by their names, in their order."""
+    """The segments that belong together by their names, in their order. A link is none: no Region makes one."""
     found: dict[str, list[Path]] = {}
     for path in segments_in(directory):
+        if path.is_symlink():
+            continue
         found.setdefault(stem_of(path), []).append(path)
     return found
 
@@ -183,7 +183,7 @@ def _cut_to_last_line(path: Path) -> int:
     """How many bytes behind the last newline were cut off; none in a file that was closed and compressed."""
     if is_compressed(path):
         return 0
-    with path.open("r+b") as file:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - TAIL_BYTES)
         file.seek(start)
@@ -195,13 +195,16 @@ def _cut_to_last_line(path: Path) -> int:
     return torn
 
 
-def _last_leaf(path: Path) -> str:
-    if is_compressed(path):
-        return leaf_hash(_last_line(path).rstrip(b"\n"))
-    return leaf_hash(_tail_line(path))
+def end_in(line: bytes, stream: str) -> End | None:
+    """The record in this last line of a stream; None for what is none of it."""
+    said = read_line(line)
+    return End(stream, said.sequence, leaf_hash(line)) if said is not None and said.stream == stream else None
 
 
 def _tail_line(path: Path) -> bytes:
+    """The last line, without its newline. Raises: OSError."""
+    if is_compressed(path):
+        return _last_line(path).rstrip(b"\n")
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
@@ -213,13 +216,13 @@ def runs_in(directory: Path) -> dict[str, list[Path]]:
     return {stream_named(stem): paths for stem, paths in _runs(directory).items()}
 
 
-def last_record(path: Path) -> tuple[Any, str]:
-    """The last whole record of a segment, and its leaf hash. Raises: OSError for a file that has none."""
-    line = _last_line(path).rstrip(b"\n") if is_compressed(path) else _tail_line(path)
-    try:
-        return orjson.loads(line), leaf_hash(line)
-    except ValueError as fault:
-        raise OSError(errno.EIO, f"{path.name} does not end with a record") from fault
+def last_record(path: Path, stream: str) -> tuple[End, str]:
+    """The last record of a segment of this stream, and its `eventTime`. Raises: OSError for a file that does not end with one."""
+    line = _tail_line(path)
+    end, said = end_in(line, stream), read_line(line)
+    if end is None or said is None:
+        raise OSError(errno.EBADMSG, f"{path.name} does not end with a record of stream {stream}")
+    return end, said.record.get("eventTime") or ""
 
 
 def _last_line(path: Path) -> bytes:
@@ -235,7 +238,7 @@ def _last_digest(directory: Path, heads: Iterable[Head], stream: str) -> DigestL
     """The last digest of the stream; where a crash left it without, of the one before it. Raises: OSError."""
     before = {head.stream: str(head.record["meridian"].get("previousStream")) for head in heads}
     while stream in before:
-        for path in sorted(directory.glob(f"*-{stream}-*{digests.SUFFIX}"), key=number_of, reverse=True):
+        for path in sorted(directory.glob(f"*-{glob.escape(stream)}-*{digests.SUFFIX}"), key=number_of, reverse=True):
             try:
                 return read_digest(path).link
             except ValueError:

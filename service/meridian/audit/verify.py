@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meridian.audit.check_digests import check_digests
+from meridian.audit.check_doubles import check_doubles
+from meridian.audit.check_ended import check_ended
 from meridian.audit.check_stream import Pin, StreamCheck, Visit, Vouchers
 from meridian.audit.digest import SUFFIX as DIGEST_SUFFIX
 from meridian.audit.digest import Digest, read_digest
-from meridian.audit.ended import furthest, is_ended
+from meridian.audit.ended import is_ended
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError, RegionNames
 from meridian.audit.left_by_retention import left_by_retention, start_of, tell_ended
@@ -85,7 +87,9 @@ class DirectoryCheck:
         report = self._report
         try:
             digests = self._digests()  # first of all: what they sign is on the disk before them
-            streams = streams_of(self._heads())
+            paths = segments_in(self._directory)
+            streams = streams_of(self._heads(paths))
+            check_doubles(report, paths)
             self._foreign_files()
         except OSError as fault:
             report.add(Verdict.UNREADABLE, self._directory, fault.strerror or str(fault))
@@ -96,8 +100,8 @@ class DirectoryCheck:
         keys = self._keys(bool(digests))
         sound = check_digests(report, digests, keys)
         report.digests = [digest.extent.stream for digest in sound]
-        report.ended = furthest(each for digest in sound for each in digest.kept.ended)
-        streams = left_by_retention(streams, report.ended, sound)
+        report.ended = check_ended(report, sound)
+        streams = left_by_retention(report, streams, sound)
         tell_ended(report)
         vouchers = self._vouchers(streams, sound)
         for stream, segments in streams.items():
@@ -120,8 +124,8 @@ class DirectoryCheck:
                 self._report.add(Verdict.TAMPERED, path, str(fault))
         return found
 
-    def _heads(self) -> list[Head]:
-        heads = [read_head(self._report, path) for path in segments_in(self._directory)]
+    def _heads(self, paths: Sequence[Path]) -> list[Head]:
+        heads = [read_head(self._report, path) for path in paths]
         return [head for head in heads if head is not None]
 
     def _foreign_files(self) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
-OWNER_ALONE: Final = 0o600
+from meridian.fresh_file import OWNER_ALONE, open_fresh
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -17,9 +16,7 @@ def write_private(path: Path, data: bytes) -> None:
         return
     target = path.resolve()
     partial = target.with_name(f".{target.name}.partial")
-    partial.unlink(missing_ok=True)  # one that was left behind may have another mode
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ALONE)
-    with os.fdopen(descriptor, "wb") as file:
+    with os.fdopen(open_fresh(partial), "wb") as file:
         file.write(data)
     partial.replace(target)
 

@@ -268,7 +268,9 @@ def _records_of(file: Path) -> Iterator[Record]:
 
 def _record(file: Path, number: int, line: bytes) -> Record:
     try:
-        record: Record = json.loads(line)
-    except ValueError as fault:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as fault:
         raise UnreadableRecordError(f"{file}:{number}: no record: {fault}") from fault
+    if not isinstance(record, dict):
+        raise UnreadableRecordError(f"{file}:{number}: no record")
     return record

@@ -45,6 +45,17 @@ class AuditKeyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterView:
+    """What the database says at one moment, for who removes what is old."""
+
+    now: datetime
+    """By its own clock."""
+    keys: Sequence[AuditKeyRow]
+    heads: Mapping[str, StreamHead | None]
+    """Of the streams that were asked for; nothing of one that it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyTrace:
     """What the database holds that records must tell of: one key."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+STEP_SECONDS: Final = 2.0
+"""A wall clock that goes so much further than the monotonic one, or less far, was set: a slow correction is no step."""
 
 
 class Clock(Protocol):

@@ -11,8 +11,8 @@ class SecurityEvent(StrEnum):
 
     AUDIT_LOG_FAULT = "AuditLogFault"
     """A digest of the audit log could not be signed and written, or the end of the log not be registered: both are tried again. Or a
-    closed file could not be compressed, or nobody reads the copy on standard output, or a collector or bucket does not take the log. The
-    subject says which."""
+    closed file could not be compressed, or one that is old is kept since nothing vouches for it, or nobody reads the copy on standard
+    output, or a collector or bucket does not take the log. The subject says which."""
     AUTHENTICATION_FAILED = "AuthenticationFailed"
     """A caller could not prove who it is; the subject is its address."""
     CALLS_SHED = "CallsShed"

@@ -5,11 +5,13 @@ Every five seconds, so that a cut of the end of the log goes unseen for five sec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.errors import KmsError
+from meridian.ports.audit_streams import RegisterView
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store import Store
 from meridian.workers.periodic import URGENT_SECONDS, Job
@@ -17,11 +19,25 @@ from meridian.workers.periodic import URGENT_SECONDS, Job
 HEAD_SECONDS: Final = 5.0
 
 
+class OldStreams(Protocol):
+    """What the worker needs of retention."""
+
+    @property
+    def ending(self) -> Sequence[str]:
+        """The streams of which the database's word is needed."""
+        ...
+
+    def note(self, view: RegisterView) -> None: ...
+
+
 class RegisteredStream(Protocol):
     """What the worker needs of the stream."""
 
     @property
     def key_number(self) -> int: ...
+
+    @property
+    def retention(self) -> OldStreams: ...
 
     async def use_signer(self, signer: AuditSigner, keys: AuditKeys) -> None: ...
 
@@ -64,11 +80,14 @@ class AuditHeads:
             raise
 
     async def look(self) -> None:
-        """Register the present end, and take over a new audit key. Raises: KmsError."""
+        """Register the present end, say what is registered of streams that are to end, and take over a new audit key. Raises: KmsError."""
         await self._shipping.register(is_closed=False)
         async with self._store.reading() as uow:
-            newest = (await uow.audit_streams.keys())[-1]
+            keys = await uow.audit_streams.keys()
+            rows = {name: await uow.audit_streams.find(name) for name in self._stream.retention.ending}
             now = await uow.region.now()
+        self._stream.retention.note(RegisterView(now, keys, {name: row.head if row else None for name, row in rows.items()}))
+        newest = keys[-1]
         if newest.number != self._stream.key_number:
             signer = await self._engine.audit_signer(self._store, now)
             await self._stream.use_signer(signer, await self._engine.audit_keys(self._store))

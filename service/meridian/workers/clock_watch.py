@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from meridian.ports.clock import Clock
+from meridian.ports.clock import STEP_SECONDS, Clock
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 LOOK_SECONDS: Final = 1.0
-STEP_SECONDS: Final = 2.0
 
 
 class ClockWatch:

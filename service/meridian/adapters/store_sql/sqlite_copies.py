@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from meridian.adapters.store_sql.dialects import BUSY_TIMEOUT_MS, OWNER_ALONE, WHOLE_COPY, async_url
+from meridian.adapters.store_sql.dialects import BUSY_TIMEOUT_MS, WHOLE_COPY, async_url
+from meridian.fresh_file import open_fresh
 
 JOURNALS: Final = ("-wal", "-shm")
 
@@ -43,7 +44,7 @@ def private_copy(source: Path, beside: Path) -> Iterator[Path]:
     partial = beside.with_name(f".{beside.name}.partial")
     _remove(partial)
     try:
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ALONE))
+        os.close(open_fresh(partial))
         _copy(source, partial)
         yield partial
     finally:
