@@ -25,8 +25,14 @@ def url(deployment: Deployment, region: str = HOME) -> str:
 def kms(deployment: Deployment, region: str = HOME, caller: str = "developer", **changed: Any) -> Any:
     """A boto3 client of one Region."""
     key_id, secret = access_key(deployment, caller)
-    given = {"endpoint_url": url(deployment, region), "region_name": region, "aws_access_key_id": key_id, "aws_secret_access_key": secret}
-    return boto3.session.Session().client("kms", config=QUICK, **{**given, **changed})
+    given = {
+        "config": QUICK,
+        "endpoint_url": url(deployment, region),
+        "region_name": region,
+        "aws_access_key_id": key_id,
+        "aws_secret_access_key": secret,
+    }
+    return boto3.session.Session().client("kms", **{**given, **changed})
 
 
 def environment(deployment: Deployment, region: str = HOME, caller: str = "developer") -> dict[str, str]:

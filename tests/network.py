@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 
 from tests.ports import free_port
 
@@ -16,8 +17,8 @@ CHUNK = 65536
 class Relay:
     """Forwards connections to a port, in a thread of its own."""
 
-    def __init__(self, target: int | str) -> None:
-        """`target` is a port of this machine, or the path of a Unix socket."""
+    def __init__(self, target: int | str | Callable[[], int]) -> None:
+        """`target` is a port of this machine, found anew for each connection where it is a function, or the path of a Unix socket."""
         self.port = free_port()
         self.delay = 0.0
         """Seconds that each piece of data waits."""
@@ -60,7 +61,7 @@ class Relay:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self._target, str):
             return await asyncio.open_unix_connection(self._target)
-        return await asyncio.open_connection(HOST, self._target)
+        return await asyncio.open_connection(HOST, self._target() if callable(self._target) else self._target)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, generation: int) -> None:
         while data := await reader.read(CHUNK):

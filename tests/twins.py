@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,23 @@ class Twins:
     deployment: Deployment
     port: int
     audit: Path
-    process: subprocess.Popen[bytes]
+    settings: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start_second(self) -> None:
+        """Start the second process and wait until it serves."""
+        command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.settings), "--allow-file-seal"]
+        log = self.settings.with_name("log-2")
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().startswith(b"ready"), log.read_text()
+
+    def stop_second(self) -> int:
+        """End the second process as an operator does; the answer is its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(timeout=40)
 
     @contextlib.contextmanager
     def second(self, caller: str) -> Iterator[Client]:
@@ -53,13 +69,14 @@ class Twins:
 
 
 @contextlib.contextmanager
-def two_processes(folder: Path, postgresql_server: str, added: str) -> Iterator[Twins]:
-    """A Region that two processes serve; `added` stands before its other settings."""
+def two_processes(folder: Path, postgresql_server: str, added: str, changed: Mapping[str, str]) -> Iterator[Twins]:
+    """A Region that two processes serve; `added` stands before its other settings, and lines of those are `changed` into others."""
     deployment = Deployment(folder, [HOME], added).prepare()
     place = deployment.place(HOME)
     url = asyncio.run(new_database(postgresql_server))
     lines = [f'database = "{url}"' if line.startswith("database") else line for line in place.settings.read_text().splitlines()]
-    place.settings.write_text("\n".join(lines))
+    assert set(changed) <= set(lines)
+    place.settings.write_text("\n".join(changed.get(line, line) for line in lines))
     asyncio.run(initialise(load_settings(place.settings)))
     first, audit = free_ports(4), place.folder / "audit-2"
     text = 'replica = "replica-2"\n' + place.settings.read_text()
@@ -67,17 +84,12 @@ def two_processes(folder: Path, postgresql_server: str, added: str) -> Iterator[
         text = text.replace(f":{port}", f":{first + at}")
     settings = place.folder / "second.toml"
     settings.write_text(text.replace(f"{place.folder}/audit", str(audit)))
-    second = None
+    twins = Twins(deployment, first, audit, settings)
     try:
         deployment.start()
-        command = [sys.executable, "-m", "meridian", "serve", "--config", str(settings), "--allow-file-seal"]
-        with (place.folder / "log-2").open("ab") as log:
-            second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-        assert second.stdout is not None
-        assert second.stdout.readline().startswith(b"ready"), (place.folder / "log-2").read_text()
-        yield Twins(deployment, first, audit, second)
+        twins.start_second()
+        yield twins
     finally:
-        if second is not None:
-            second.terminate()
-            second.wait(timeout=20)
+        if twins.process is not None:
+            twins.stop_second()
         deployment.stop_all()

@@ -8,8 +8,9 @@ Source: AWS KMS API Reference (errors of each operation); message shapes as reco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from typing import ClassVar, Final
 
 
 class KmsError(Exception):
@@ -219,6 +220,22 @@ class DependencyTimeoutException(KmsError):
     retryable = True
 
 
+class CallerLeft(KmsError):
+    """The caller gave the call up, or his connection is gone, before the call was done."""
+
+    @property
+    def code(self) -> str:
+        return "CANCELLED"
+
+
+class CallerDeadlinePassed(KmsError):
+    """The deadline that the caller named passed before the call was done."""
+
+    @property
+    def code(self) -> str:
+        return "DEADLINE_EXCEEDED"
+
+
 class KMSInternalException(KmsError):
     """A fault inside the service; the request can be retried."""
 
@@ -226,6 +243,27 @@ class KMSInternalException(KmsError):
 
     def __init__(self, *, reason: str = "") -> None:
         super().__init__("The request failed because of an internal error. Retry the request.", reason=reason)
+
+
+class Cut(Enum):
+    """Why a call was ended before its work was done."""
+
+    CALLER_LEFT = auto()
+    CALLER_DEADLINE = auto()
+    SERVICE_BOUND = auto()
+    """The longest time that the service gives to a call of this kind."""
+    SERVICE_ENDS = auto()
+    """The process was asked to end, and waits no longer."""
+
+
+CUTS: Final[dict[Cut, Callable[[], KmsError]]] = {
+    Cut.CALLER_LEFT: lambda: CallerLeft("The caller left before the answer.", reason="the caller left"),
+    Cut.CALLER_DEADLINE: lambda: CallerDeadlinePassed("The caller's deadline passed.", reason="the caller's deadline passed"),
+    Cut.SERVICE_BOUND: lambda: DependencyTimeoutException("The request took too long.", reason="the service's bound passed"),
+    Cut.SERVICE_ENDS: lambda: DependencyTimeoutException("The service is ending. Retry the request.", reason="the process ends"),
+}
+"""THE table of calls that are cut: what the answer, the audit record and the metric say of each. AWS has no name for the first two,
+which only a caller who is away could read; their names are those of gRPC's own status codes."""
 
 
 # ------------------------------------------------------------------ custom key stores

@@ -74,7 +74,7 @@ def test_no_more_imports_are_tried_under_one_token_than_its_limit(own_regions: D
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Twins]:
     added = QUOTAS + "limits.rotation_conflict_seconds = 0.0\n"
-    with two_processes(tmp_path_factory.mktemp("quotas"), postgresql_server, added) as made:
+    with two_processes(tmp_path_factory.mktemp("quotas"), postgresql_server, added, {}) as made:
         yield made
 
 

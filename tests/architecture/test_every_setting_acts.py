@@ -96,6 +96,7 @@ SETTINGS: dict[str, str] = {
     "limits.request_bytes": LIMIT,
     "limits.deadline_seconds_default": ACT + "test_a_deadline_of_nothing_refuses_those_who_name_none",
     "limits.deadline_seconds_max": ACT + "test_the_longest_deadline_cuts_what_callers_name",
+    "limits.drain_pause_seconds": "scenario/test_the_end_of_a_process.py::test_a_process_that_ends_is_unready_and_serves_for_the_pause",
     "limits.reservation_seconds": "scenario/test_killed_anywhere.py::test_replicate_key_ends_well_from_every_point",
     "limits.updating_seconds": "scenario/test_related_keys_rotate_move_and_end.py::test_updating_ends_by_itself_and_the_local_switch_works",
     "limits.kek_settle_seconds": TURN + "test_a_new_key_encryption_key_takes_every_row_and_the_old_one_ends",

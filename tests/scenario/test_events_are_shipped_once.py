@@ -29,7 +29,7 @@ TAKEN_OVER_SECONDS = 30.0
 
 @pytest.fixture
 def twins(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Twins]:
-    with two_processes(tmp_path_factory.mktemp("once"), postgresql_server, "") as made:
+    with two_processes(tmp_path_factory.mktemp("once"), postgresql_server, "", {}) as made:
         yield made
 
 

@@ -23,7 +23,7 @@ KEYS = 6
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Twins]:
     added = "limits.day_seconds = 0.05\nlimits.rotation_conflict_seconds = 0.0\n"
-    with two_processes(tmp_path_factory.mktemp("twins"), postgresql_server, added) as made:
+    with two_processes(tmp_path_factory.mktemp("twins"), postgresql_server, added, {}) as made:
         yield made
 
 

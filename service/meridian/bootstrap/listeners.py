@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import resource
-from collections.abc import Awaitable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
 
 import grpc
 import structlog
@@ -21,6 +23,7 @@ from meridian.transport.admin_app import AdminApp, Reasons, listening_socket
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
+from meridian.transport.draining import HeldCalls
 from meridian.transport.grpc_server import listen, make_server
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
@@ -28,6 +31,12 @@ from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.metrics_text import MetricsText
 from meridian.transport.peer_certificates import PeerCertificates
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
+from meridian.transport.under_way import CallsUnderWay
+
+CUT_SECONDS: Final = 1.0
+"""From the moment when calls are cut until their refusals, and the records of those, are written."""
+Serve = Callable[[str, Coroutine[Any, Any, None]], None]
+"""Runs a listener in the background."""
 
 
 def require_free_addresses(settings: Settings) -> None:
@@ -44,25 +53,39 @@ class Listeners:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._budgets = _budgets(core.settings)
-        self._grpc: list[grpc.aio.Server] = []
+        self._under_way = CallsUnderWay()
+        self._grpc: dict[grpc.aio.Server, HeldCalls] = {}
         self._http: list[HttpServer] = []
+        self._admin: HttpServer | None = None
 
     async def open(self, pipelines: Pipelines, replication: ReplicationServer, troubles: Reasons, deaths: Reasons) -> None:
         """`troubles`: why a call would not work now; `deaths`: why none will until the process is started again. Raises: StartupError."""
         await self._open_grpc(pipelines, replication)
-        metrics = MetricsText(self._core.registry, self._core.clock)
-        self._open_http(AdminApp(metrics, troubles, deaths), "admin", self._core.settings.admin)
-        if self._core.settings.aws is not None:
-            self._open_http(self._aws_wire(pipelines, self._core.settings.aws), "aws", self._core.settings.aws)
+        settings, supervisor = self._core.settings, self._core.supervisor
+        admin = AdminApp(MetricsText(self._core.registry, self._core.clock), troubles, deaths)
+        self._admin = self._open_http(admin, "admin", settings.admin, supervisor.serve_to_the_end)
+        if settings.aws is not None:
+            self._open_http(self._aws_wire(pipelines, settings.aws), "aws", settings.aws, supervisor.serve)
         self._core.registry.register(HttpMetrics(self._http))
 
-    def close(self, grace_seconds: float) -> list[Awaitable[None]]:
-        """Stop listening; each answer ends when what was under way at one of them is finished."""
-        grpc_ends = [server.stop(grace_seconds) for server in self._grpc]
-        return [*grpc_ends, *[server.stop(grace_seconds) for server in self._http]]
+    async def drain(self, seconds: float) -> None:
+        """Stop listening, but for the admin listener, and return when every call under way is answered: with a refusal where it takes
+        longer than that."""
+        cutting = asyncio.get_running_loop().call_later(seconds, self._under_way.cut_all)
+        grace = seconds + CUT_SECONDS
+        grpc_ends = [held.stop(server, grace) for server, held in self._grpc.items()]
+        await asyncio.gather(*grpc_ends, *[server.stop(grace) for server in self._http if server is not self._admin])
+        cutting.cancel()
+        await self._under_way.none_left(CUT_SECONDS)
+
+    async def close(self) -> None:
+        """Stop the admin listener too."""
+        if self._admin is not None:
+            await self._admin.stop(CUT_SECONDS)
 
     async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer) -> None:
         core, settings, files = self._core, self._core.settings, self._core.files
+        calls_held, peers_held = HeldCalls(), HeldCalls()
         server = make_server(
             served_rpcs(),
             pipelines.calls.walk,
@@ -74,16 +97,18 @@ class Listeners:
             unauthenticated=pipelines.unauthenticated,
             events=core.events,
             connections=self._budgets["grpc"],
+            held=calls_held,
+            under_way=self._under_way,
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events)
-        peer_server = make_peer_server(replication, self._budgets["peer"], [certificates])
+        peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates])
         with naming("grpc.listen"):
             listen(server, settings.grpc.listen, files.grpc.tls.credentials)
         with naming("peer.listen"):
             listen(peer_server, settings.peer.listen, files.peer.tls.credentials)
-        self._grpc = [server, peer_server]
+        self._grpc = {server: calls_held, peer_server: peers_held}
         for each in self._grpc:
             await each.start()
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -100,12 +125,13 @@ class Listeners:
             identify=pipelines.identify,
             unauthenticated=pipelines.unauthenticated,
             events=core.events,
+            under_way=self._under_way,
         )
         if not core.settings.development:
             return wire
         return WithDevState(wire, pipelines.identify, pipelines.unauthenticated, core.clock, core.entropy, self._empty)
 
-    def _open_http(self, application: Application, name: str, listener: HttpSettings) -> None:
+    def _open_http(self, application: Application, name: str, listener: HttpSettings, run: Serve) -> HttpServer:
         core, request_bytes = self._core, self._core.settings.limits.request_bytes
         aws = listener if isinstance(listener, AwsSettings) else None
         bounds = ConnectionBounds(
@@ -127,7 +153,8 @@ class Listeners:
         self._http.append(server)
         with naming(f"{name}.listen"):
             listening = listening_socket(listener.listen)
-        core.supervisor.serve(f"{name} listener", server.serve(listening))
+        run(f"{name} listener", server.serve(listening))
+        return server
 
     async def _empty(self, principal: Principal, address: str) -> None:
         await self._core.audit.record_dev_state_deletion(principal, address)

@@ -11,6 +11,7 @@ import structlog
 
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.bootstrap.core import Core, open_core
+from meridian.bootstrap.end_times import EndTimes
 from meridian.bootstrap.jobs import run_jobs
 from meridian.bootstrap.listeners import Listeners, require_free_addresses
 from meridian.bootstrap.metrics import register_metrics
@@ -25,7 +26,8 @@ from meridian.settings import Settings
 from meridian.workers.certificate_expiry import certificate_troubles
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 
-STOP_SECONDS: Final = 5.0
+NOW: Final = EndTimes(pause=0.0, calls=0.0, stop=6.0, rest=0.0)
+"""For a Region that has not served."""
 
 
 class Region:
@@ -56,7 +58,7 @@ class Region:
             await region._serve()
             done(Step.LISTENERS)
         except (*FAULTS, StartupError) as fault:
-            await region.stop(0)
+            await region.stop(NOW)
             raise StartupError(text_of(fault)) from fault
         return region
 
@@ -67,13 +69,24 @@ class Region:
                 read_again()
             structlog.get_logger("meridian.identity").info("files read again", because="SIGHUP")
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Stop listening, finish what is under way, close the audit stream, release everything."""
+    async def stop(self, times: EndTimes) -> None:
+        """Be unready, stop listening, finish what is under way, close the audit stream, release everything.
+
+        The admin listener says that the Region is unready until all of that is done. The audit stream is closed when nobody is left who
+        writes to it.
+        """
         self._ready = False
+        log = structlog.get_logger("meridian.bootstrap")
+        log.info("stops", pause_seconds=times.pause, calls_seconds=times.calls)
+        await asyncio.sleep(times.pause)
         self._core.supervisor.begin_stop()
-        await asyncio.gather(*self._listeners.close(grace_seconds))
-        await self._core.supervisor.stop(STOP_SECONDS)
-        await self._core.stack.aclose()
+        try:
+            await self._listeners.drain(times.calls)
+            await self._core.supervisor.stop(times.stop / 2)
+            await self._core.stack.aclose()
+        finally:
+            await self._listeners.close()
+        log.info("stopped")
 
     async def ended(self) -> str:
         """Wait until the Region cannot go on; the answer is the reason."""

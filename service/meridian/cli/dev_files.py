@@ -231,6 +231,7 @@ def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: 
         f'database = "sqlite:///{folder}/region.sqlite3"',
         f'policies = "{root}/policies"',
         f'principals = "{root}/principals.toml"',
+        "limits.drain_pause_seconds = 0",
         "limits.import_keys_ready = { RSA_2048 = 2, RSA_3072 = 1, RSA_4096 = 1 }",
         "[grpc]",
         f'listen = "{HOST}:{place.grpc_port}"',

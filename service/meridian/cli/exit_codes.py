@@ -23,6 +23,7 @@ OF_ERROR: Final = {
     "KeyUnavailableException": UNAVAILABLE,
     "EndpointConnectionError": UNAVAILABLE,
     "DEADLINE_EXCEEDED": UNAVAILABLE,
+    "CANCELLED": UNAVAILABLE,
 }
 
 

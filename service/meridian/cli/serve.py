@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -23,10 +24,6 @@ from meridian.cli.resting_collector import resting_collector
 from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings
 
-DRAIN_SECONDS = 8.0
-STOP_SECONDS = 8.0
-END_SECONDS = 4.0
-"""What is left when everything has been stopped: threads that have to return, the interpreter. Then the process ends, whatever hangs."""
 GC_ALLOCATIONS = 10_000
 
 
@@ -77,7 +74,10 @@ def serve(config: Path, allow_file_seal: bool, verbose: bool) -> None:
 
 
 async def _serve(settings: Settings, done: Done) -> int:
-    ending = Ending(DRAIN_SECONDS + STOP_SECONDS + END_SECONDS)
+    from meridian.bootstrap.end_times import end_times
+
+    times = end_times(settings)
+    ending = Ending(times.total)
     with resting_collector():
         from meridian.bootstrap.region import Region
         from meridian.bootstrap.startup import StartupError
@@ -103,7 +103,8 @@ async def _serve(settings: Settings, done: Done) -> int:
     if unasked.done():
         click.echo(f"ends: {unasked.result()}", err=True)
         ending.ask()
-    await asyncio.wait_for(region.stop(DRAIN_SECONDS), DRAIN_SECONDS + STOP_SECONDS)
+        times = replace(times, pause=0.0)  # a Region that cannot go on serves nobody meanwhile
+    await asyncio.wait_for(region.stop(times), times.in_order)
     return OTHER if unasked.done() else OK
 
 

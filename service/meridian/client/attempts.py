@@ -6,19 +6,22 @@ import os
 import time
 from typing import Final
 
+from meridian.call_times import CRYPTOGRAPHY_SECONDS, seconds_of
 from meridian.catalog import CLIENT_TOKEN, Rpc
-from meridian.client.connection import Endpoint, deadline_seconds
-from meridian.client.errors import UNREACHABLE
+from meridian.client.connection import Endpoint
+from meridian.client.errors import CANCELLED, UNREACHABLE
 
 CHANGE_ATTEMPTS_MAX: Final = 4
 CHANGE_BACKOFF_SECONDS: Final = 0.2
+NOTHING_KNOWN: Final = frozenset({UNREACHABLE, CANCELLED})
+"""Ends of a try after which nothing is known of it: the connection was refused or lost, or gRPC cancelled the call as its connection was
+told to go away."""
 
 
 class Attempts:
     """One call: its metadata, and whether it is sent once more.
 
-    A change is sent again under its token where nothing is known of the first try: the connection was refused or lost. What the Region
-    answers is never sent again by itself.
+    A change is sent again under its token where nothing is known of the try before. What the Region answers is never sent again by itself.
     """
 
     def __init__(self, endpoint: Endpoint, rpc: Rpc, timeout: float | None, client_token: str | None) -> None:
@@ -27,7 +30,7 @@ class Attempts:
             self.metadata += ((CLIENT_TOKEN, client_token or os.urandom(16).hex()),)
         self._tries_left = CHANGE_ATTEMPTS_MAX if rpc.takes_token else 1
         self._pause = CHANGE_BACKOFF_SECONDS
-        self._until = time.monotonic() + (timeout or deadline_seconds(rpc.path))
+        self._until = time.monotonic() + (timeout or seconds_of(rpc.name, CRYPTOGRAPHY_SECONDS))
 
     @property
     def seconds_left(self) -> float:
@@ -38,4 +41,4 @@ class Attempts:
         self._tries_left -= 1
         pause = self._pause * (1 + os.urandom(1)[0] / 255) / 2  # from the half on, so that callers do not come back together
         self._pause *= 2
-        return pause if code == UNREACHABLE and self._tries_left > 0 and pause < self.seconds_left else None
+        return pause if code in NOTHING_KNOWN and self._tries_left > 0 and pause < self.seconds_left else None

@@ -24,13 +24,15 @@ def _request(rpc: Rpc, fields: dict[str, Any]) -> Any:
 class Client:
     """A blocking client of one Region. `client.encrypt(key_id=…, plaintext=…)`.
 
-    `timeout=` seconds overrides the default deadline of a call: 5 for cryptographic calls, 10 for others. Each change has a fresh client
-    token, under which it is sent again where the connection was lost; `client_token=` names that of an earlier call, to repeat it.
+    `timeout=` seconds overrides the default deadline of a call: 5 for cryptographic calls, 30 for those that make or import keys, 10 for
+    others. Each change has a fresh client token, under which it is sent again where the connection was lost; `client_token=` names that of
+    an earlier call, to repeat it.
     Raises: the exceptions of `meridian.client.errors`.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._is_closed = False
         self._channel = grpc.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
 
     def call(self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None) -> Any:
@@ -48,6 +50,8 @@ class Client:
             if pause is None:
                 raise error
             time.sleep(pause)
+            if self._is_closed:
+                raise error
 
     def __getattr__(self, name: str) -> Any:
         rpc = _BY_METHOD.get(name)
@@ -56,6 +60,7 @@ class Client:
         return lambda timeout=None, client_token=None, **fields: self.call(rpc, _request(rpc, fields), timeout, client_token)
 
     def close(self) -> None:
+        self._is_closed = True
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -70,6 +75,7 @@ class AsyncClient:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._is_closed = False
         self._channel = grpc.aio.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
         self._methods: dict[str, Any] = {}
 
@@ -90,6 +96,8 @@ class AsyncClient:
             if pause is None:
                 raise error
             await asyncio.sleep(pause)
+            if self._is_closed:
+                raise error
 
     def __getattr__(self, name: str) -> Any:
         rpc = _BY_METHOD.get(name)
@@ -98,6 +106,7 @@ class AsyncClient:
         return lambda timeout=None, client_token=None, **fields: self.call(rpc, _request(rpc, fields), timeout, client_token)
 
     async def close(self) -> None:
+        self._is_closed = True
         await self._channel.close()
 
     async def __aenter__(self) -> Self:

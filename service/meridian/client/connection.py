@@ -10,20 +10,11 @@ from typing import Any, Final
 
 import grpc
 
-from meridian.catalog import rpcs
+from meridian.catalog import served_rpcs
 from meridian.keepalive import KEEPALIVE
 
-DATA_PLANE_SECONDS: Final = 5.0
-CONTROL_PLANE_SECONDS: Final = 10.0
-DATA_PLANE: Final = frozenset(
-    {
-        "EncryptionService",
-        "DataKeysService",
-        "SigningService",
-        "MacsService",
-        "KeyAgreementService",
-    }
-)
+READ_ATTEMPTS_MAX: Final = 5
+"""The most that gRPC allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +56,19 @@ class Endpoint:
 
     @property
     def options(self) -> list[tuple[str, Any]]:
-        """Channel options: retries of calls that may be repeated, and only when the Region was not reached."""
-        services = sorted({r.path.split("/")[1] for r in rpcs().values() if r.path.split("/")[1].rsplit(".", 1)[-1] in DATA_PLANE})
+        """Channel options: gRPC sends what changes nothing up to five times, within the deadline, while the Region is unavailable. What it
+        cancels itself is repeated too: a server that ends does so with calls that reach it as its connections are told to go away. Nobody
+        else cancels a call but its caller, whom gRPC does not ask then. Changes are repeated under their tokens, see `Attempts`."""
         policy = {
-            "name": [{"service": service} for service in services],
+            "name": [
+                dict(zip(("service", "method"), rpc.path.split("/")[1:], strict=True)) for rpc in served_rpcs().values() if rpc.read_only
+            ],
             "retryPolicy": {
-                "maxAttempts": 4,
+                "maxAttempts": READ_ATTEMPTS_MAX,
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
         return [("grpc.service_config", json.dumps({"methodConfig": [policy]})), *KEEPALIVE]
-
-
-def deadline_seconds(path: str) -> float:
-    """The default deadline of a call."""
-    service = path.split("/")[1].rsplit(".", 1)[-1]
-    return DATA_PLANE_SECONDS if service in DATA_PLANE else CONTROL_PLANE_SECONDS

@@ -13,6 +13,7 @@ from grpc_status import rpc_status
 
 DOMAIN = "kms.meridian"
 UNREACHABLE = "EndpointConnectionError"
+CANCELLED = "CANCELLED"
 
 
 class KmsServiceError(Exception):

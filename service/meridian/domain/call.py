@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key
 from meridian.domain.peer_message import Prepare, PrepareHandover
-from meridian.errors import KMSInternalException
+from meridian.errors import Cut, KMSInternalException
 
 if TYPE_CHECKING:
     from meridian.domain.grant import Grant
@@ -155,6 +156,7 @@ class Call:
         "started",
         "token_grant_ids",
         "trailing_days_without_key_usage",
+        "why_cut",
     )
 
     def __init__(self, rpc: Any, request: Any, evidence: Evidence, request_id: str, received_at: datetime) -> None:
@@ -213,6 +215,8 @@ class Call:
         """CloudTrail's additionalEventData."""
         self.response_elements: dict[str, Any] | None = None
         self.error: Exception | None = None
+        self.why_cut: Callable[[], Cut] = _by_the_caller
+        """Why the call is ended, asked when its task is cancelled; the wire knows."""
         self.event_recorded: dict[str, Any] | None = None
         """The audit event that the operation's transaction stores; once committed, it is the one that is shipped."""
 
@@ -229,3 +233,7 @@ class Call:
         if self.principal is None:
             raise KMSInternalException(reason="no principal")
         return self.principal
+
+
+def _by_the_caller() -> Cut:
+    return Cut.CALLER_LEFT

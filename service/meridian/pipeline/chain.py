@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from meridian.domain.call import Call
-from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException
+from meridian.errors import CUTS, DependencyTimeoutException, KmsError, KMSInternalException
 from meridian.operations.outcomes import AnsweredBeforeError
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.binding import Operation
@@ -69,9 +69,9 @@ class Pipeline:
             call.error = error
             answer = await self._repeats.after_failure(call)
         except TimeoutError:
-            call.error = DependencyTimeoutException("The request timed out.", reason="deadline")
+            call.error = DependencyTimeoutException("The request timed out.", reason="something that the call needs did not answer")
         except asyncio.CancelledError:
-            call.error = DependencyTimeoutException("The request was cancelled.", reason="cancelled by the caller")
+            call.error = CUTS[call.why_cut()]()
         except Exception as error:
             self._events.report_fault(error, during=call.rpc.name)
             call.error = KMSInternalException(reason=f"{type(error).__name__}")
@@ -79,6 +79,8 @@ class Pipeline:
             await self._audit.close(call)
         except KmsError as error:
             call.error = error
+        except asyncio.CancelledError:
+            call.error = CUTS[call.why_cut()]()
         finally:
             self._telemetry.finish(call)
         if call.error is not None:

@@ -53,6 +53,8 @@ TABLE: Final[dict[type[e.KmsError], grpc.StatusCode]] = {
     e.InvalidImportTokenException: S.INVALID_ARGUMENT,
     e.IncorrectKeyMaterialException: S.INVALID_ARGUMENT,
     e.DependencyTimeoutException: S.UNAVAILABLE,
+    e.CallerLeft: S.CANCELLED,
+    e.CallerDeadlinePassed: S.DEADLINE_EXCEEDED,
     e.KMSInternalException: S.INTERNAL,
     e.CustomKeyStoreNotFoundException: S.NOT_FOUND,
     e.CustomKeyStoreNameInUseException: S.ALREADY_EXISTS,

@@ -16,16 +16,18 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
+from meridian.call_times import seconds_of
 from meridian.catalog import Rpc
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.limits import Limits
-from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException
+from meridian.errors import CUTS, Cut, KmsError, KMSInternalException
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import evidence_of
+from meridian.transport.under_way import CallsUnderWay, CallTime
 from meridian.transport.unread_messages import UnreadMessages
 
 REQUEST_ID: Final = "x-amzn-requestid"
@@ -47,8 +49,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         identify: Identify,
         unauthenticated: Unauthenticated,
         events: SecurityEvents,
+        under_way: CallsUnderWay,
     ) -> None:
         self._limits = limits
+        self._under_way = under_way
         self._rpcs = rpcs_by_path
         self._clock = clock
         self._entropy = entropy
@@ -79,7 +83,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             request_id = self._entropy.uuid()
             try:
                 call = await self._known_call(rpc, context, request_id, started)
-                async with asyncio.timeout(self._deadline(context)):
+                with self._time_of(call, context):
                     answer = await walk(call)
                 context.set_trailing_metadata(((REQUEST_ID, request_id),))
                 return bytes(answer.SerializeToString())
@@ -92,7 +96,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return edge
 
     async def _known_call(self, rpc: Rpc, context: Any, request_id: str, started: float) -> Call:
-        """The call, its caller known and only then its message read. Raises: KmsError, asyncio.CancelledError."""
+        """The call, its caller known and only then its message read. Raises: KmsError, TimeoutError, asyncio.CancelledError."""
         evidence, received_at = evidence_of(context), self._clock.now()
         try:
             principal = self._identify(evidence, received_at)
@@ -106,15 +110,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         call.started = started
         return call
 
-    def _deadline(self, context: Any) -> float:
-        """Seconds that the call may take: the caller's, five where he says none, thirty at most."""
-        remaining = context.time_remaining()
-        return min(self._limits.deadline_seconds_default if remaining is None else remaining, self._limits.deadline_seconds_max)
+    def _time_of(self, call: Call, context: Any) -> CallTime:
+        """What the call may take: what its caller says, what its kind of work has where he says nothing, thirty seconds at most."""
+        remaining, most = context.time_remaining(), self._limits.deadline_seconds_max
+        if remaining is not None and remaining <= most:
+            return self._under_way.within(call, remaining, Cut.CALLER_DEADLINE)
+        given = most if remaining is not None else seconds_of(call.rpc.name, self._limits.deadline_seconds_default)
+        return self._under_way.within(call, min(given, most), Cut.SERVICE_BOUND)
 
     def _refusal_of(self, fault: BaseException, rpc: Rpc) -> KmsError:
         """Whatever else leaves the walk, a caller who still waits gets a status."""
-        if isinstance(fault, asyncio.CancelledError | TimeoutError):
-            return DependencyTimeoutException("The request was cancelled.", reason="cancelled")
+        if isinstance(fault, TimeoutError):
+            return CUTS[Cut.SERVICE_BOUND]()
+        if isinstance(fault, asyncio.CancelledError):
+            return CUTS[Cut.CALLER_LEFT]()
         self._events.report_fault(fault, during=rpc.name)
         return KMSInternalException(reason=type(fault).__name__)
 

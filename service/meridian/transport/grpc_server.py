@@ -14,7 +14,9 @@ from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
+from meridian.transport.draining import HeldCalls
 from meridian.transport.grpc_interceptor import CallInterceptor, Identify, Walk
+from meridian.transport.under_way import CallsUnderWay
 
 STREAMS_PER_CONNECTION: Final = 100
 METADATA_BYTES: Final = 16 * 1024
@@ -66,11 +68,16 @@ def make_server(
     unauthenticated: Unauthenticated,
     events: SecurityEvents,
     connections: int,
+    held: HeldCalls,
+    under_way: CallsUnderWay,
 ) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
+    calls = CallInterceptor(
+        by_path, clock, entropy, limits, identify=identify, unauthenticated=unauthenticated, events=events, under_way=under_way
+    )
     server = grpc.aio.server(
-        interceptors=[CallInterceptor(by_path, clock, entropy, limits, identify=identify, unauthenticated=unauthenticated, events=events)],
+        interceptors=[held, calls],
         options=[
             ("grpc.max_receive_message_length", limits.request_bytes),
             *connection_options(connections),

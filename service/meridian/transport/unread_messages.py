@@ -17,10 +17,11 @@ class UnreadMessages:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     async def read(self, context: Any) -> Any:
-        """The message of a call, or gRPC's EOF. Raises: asyncio.CancelledError if it does not come in time, give or take a second."""
+        """The message of a call, or gRPC's EOF. Raises: TimeoutError if it does not come in time, give or take a second."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of gRPC runs in a task
@@ -29,7 +30,13 @@ class UnreadMessages:
             self._timer = loop.call_later(LOOK_SECONDS, self._look)
         try:
             return await context.read()
+        except asyncio.CancelledError as end:
+            if task in self._late:
+                task.uncancel()
+                raise TimeoutError from end
+            raise
         finally:
+            self._late.discard(task)
             del self._since[task]
 
     def _look(self) -> None:
@@ -38,5 +45,7 @@ class UnreadMessages:
         for task, since in self._since.items():
             if since > oldest:
                 break
-            task.cancel()
+            if task not in self._late:
+                self._late.add(task)
+                task.cancel()
         self._timer = loop.call_later(LOOK_SECONDS, self._look) if self._since else None

@@ -113,6 +113,8 @@ class Supervisor:
         self._pause = pause
         self._standings: dict[str, Standing] = {}
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._to_the_end: set[str] = set()
+        """Names of tasks that `stop` leaves alone."""
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._stopping = False
         self._looked_at = clock.monotonic()
@@ -132,6 +134,11 @@ class Supervisor:
             raise ValueError(f"two tasks are called {name}")
         task = self._tasks[name] = asyncio.get_running_loop().create_task(work, name=name)
         task.add_done_callback(self._note_end)
+
+    def serve_to_the_end(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
+        """The same for what goes on while everything else is stopped; whoever began it ends it."""
+        self.serve(name, work)
+        self._to_the_end.add(name)
 
     async def watch(self) -> None:
         """Look every second whether a fault has lasted for its bound."""
@@ -172,7 +179,7 @@ class Supervisor:
     async def stop(self, seconds: float) -> None:
         """Cancel everything and wait for it, so many seconds at most; what is still running then is named in the log."""
         self.begin_stop()
-        tasks = list(self._tasks.values())
+        tasks = [task for name, task in self._tasks.items() if name not in self._to_the_end]
         for task in tasks:
             task.cancel()
         if tasks:

@@ -7,7 +7,14 @@ import subprocess
 import sys
 import time
 
+from meridian.bootstrap.end_times import end_times
+from meridian.bootstrap.listeners import CUT_SECONDS
+from meridian.cli.dev import STOP_SECONDS
 from meridian.cli.exit_codes import OTHER
+from meridian.domain.limits import Limits
+from meridian.settings import Settings
+
+KUBERNETES_SECONDS = 30.0
 
 HANGS = """
 import asyncio, sys
@@ -58,3 +65,14 @@ def test_a_word_that_is_repeated_is_one_word_and_a_second_one_ends_at_once() -> 
     _, told = process.communicate(timeout=30)
     assert process.returncode == OTHER
     assert told == ""
+
+
+def test_the_parts_of_an_end_fit_into_the_time_that_others_give_it() -> None:
+    """30 seconds of Kubernetes with the pause of the defaults; under `meridian dev`, which kills what takes longer, less than its own."""
+    served = end_times(Settings.model_construct(limits=Limits(), development=False))
+    assert served.total <= KUBERNETES_SECONDS
+    assert 10 <= served.calls <= 20
+    developed = end_times(Settings.model_construct(limits=Limits(drain_pause_seconds=0.0), development=True))
+    assert developed.total < STOP_SECONDS
+    for times in (served, developed):
+        assert times.stop > CUT_SECONDS * 2, "what is cut has its answer, and its record, before the log is closed"

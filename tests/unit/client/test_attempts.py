@@ -16,7 +16,8 @@ from tests.ports import free_port
 
 from meridian.catalog import CLIENT_TOKEN
 from meridian.client import AsyncClient, Client, Endpoint, errors
-from meridian.client.attempts import CHANGE_ATTEMPTS_MAX
+from meridian.client.attempts import CHANGE_ATTEMPTS_MAX, NOTHING_KNOWN
+from meridian.client.connection import READ_ATTEMPTS_MAX
 from meridian.client.errors import DOMAIN
 
 
@@ -51,6 +52,25 @@ def lost(_: int, context: grpc.ServicerContext) -> bytes:
 
 def lost_twice(number: int, context: grpc.ServicerContext) -> bytes:
     return lost(number, context) if number < 3 else b""
+
+
+def cancelled_twice(number: int, context: grpc.ServicerContext) -> bytes:
+    """As gRPC does itself with what reaches a server that ends."""
+    if number < 3:
+        context.abort(grpc.StatusCode.CANCELLED, "")
+    return b""
+
+
+class Closing:
+    """Loses every call, and closes the client first."""
+
+    def __init__(self) -> None:
+        self.client: Client | None = None
+
+    def __call__(self, number: int, context: grpc.ServicerContext) -> bytes:
+        assert self.client is not None
+        self.client.close()
+        return lost(number, context)
 
 
 def refused(_: int, context: grpc.ServicerContext) -> bytes:
@@ -103,15 +123,16 @@ def test_each_change_has_its_own_token_and_a_read_has_none(serve: Serve) -> None
     assert rest == ["mine", None]
 
 
-def test_a_change_keeps_its_token_while_the_connection_is_lost(serve: Serve) -> None:
-    server = serve(lost_twice)
+@pytest.mark.parametrize("answer", [lost_twice, cancelled_twice])
+def test_a_change_keeps_its_token_while_the_connection_is_lost(serve: Serve, answer: Callable[[int, grpc.ServicerContext], bytes]) -> None:
+    server = serve(answer)
     with client_of(server) as client:
         client.create_key()
     assert len(server.tokens) == 3
     assert len(set(server.tokens)) == 1
 
 
-def test_a_change_is_sent_a_few_times_and_a_read_of_keys_once(serve: Serve) -> None:
+def test_a_change_is_sent_a_few_times_and_so_is_a_read_of_keys(serve: Serve) -> None:
     server = serve(lost)
     with client_of(server) as client:
         with pytest.raises(errors.EndpointConnectionError):
@@ -119,7 +140,25 @@ def test_a_change_is_sent_a_few_times_and_a_read_of_keys_once(serve: Serve) -> N
         assert len(server.tokens) == CHANGE_ATTEMPTS_MAX
         with pytest.raises(errors.EndpointConnectionError):
             client.list_keys()
-    assert len(server.tokens) == CHANGE_ATTEMPTS_MAX + 1
+    assert len(server.tokens) == CHANGE_ATTEMPTS_MAX + READ_ATTEMPTS_MAX
+
+
+@pytest.mark.parametrize("answer", [lost_twice, cancelled_twice])
+def test_a_read_is_sent_again_without_a_token(serve: Serve, answer: Callable[[int, grpc.ServicerContext], bytes]) -> None:
+    server = serve(answer)
+    with client_of(server) as client:
+        client.list_keys()
+    assert server.tokens == [None] * 3
+
+
+def test_a_client_that_was_closed_sends_nothing_again(serve: Serve) -> None:
+    closing = Closing()
+    server = serve(closing)
+    closing.client = client_of(server)
+    with pytest.raises(errors.KmsServiceError) as ended:
+        closing.client.create_key()
+    assert ended.value.code in NOTHING_KNOWN
+    assert len(server.tokens) == 1
 
 
 def test_what_the_region_answers_is_not_sent_again(serve: Serve) -> None:

@@ -18,6 +18,7 @@ from meridian.errors import InvalidSignatureException, KmsError, KMSInternalExce
 from meridian.transport.admin_app import AdminApp
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.metrics_text import MetricsText
+from meridian.transport.under_way import CallsUnderWay
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -53,9 +54,20 @@ class Stub:
         return None
 
 
-def wire(stub: Stub, walk: Any) -> AwsWire:
+def wire(stub: Stub, walk: Any, under_way: CallsUnderWay) -> AwsWire:
     made: Any = stub
-    return AwsWire(rpcs(), walk, made, made, limits=Limits(), is_secure=False, identify=made, unauthenticated=made, events=made)
+    return AwsWire(
+        rpcs(),
+        walk,
+        made,
+        made,
+        limits=Limits(),
+        is_secure=False,
+        identify=made,
+        unauthenticated=made,
+        events=made,
+        under_way=under_way,
+    )
 
 
 def head(body: bytes) -> RequestHead:
@@ -72,7 +84,8 @@ def test_what_no_listener_serves_is_refused_with_what_it_serves(method: str) -> 
         raise AssertionError(call)
 
     admin = AdminApp(MetricsText(CollectorRegistry(), Stub()), list, list)  # type: ignore[arg-type]
-    for application, path, allowed in ((wire(Stub(), walk), "/", "POST"), (admin, "/livez", "GET, HEAD"), (admin, "/else", "GET, HEAD")):
+    served = wire(Stub(), walk, CallsUnderWay())
+    for application, path, allowed in ((served, "/", "POST"), (admin, "/livez", "GET, HEAD"), (admin, "/else", "GET, HEAD")):
         answering = application.begin(RequestHead(method, path, (), {}, "127.0.0.1", 0)).answer(b"", list)  # type: ignore[arg-type]
         answer = asyncio.run(answering)  # type: ignore[arg-type]
         if method in allowed:
@@ -91,7 +104,7 @@ def status_and_said(stub: Stub, outcome: Exception | None) -> tuple[int, list[st
             raise outcome
         return call.rpc.response_class()
 
-    exchange = wire(stub, walk).begin(head(b"{}"))
+    exchange = wire(stub, walk, CallsUnderWay()).begin(head(b"{}"))
     return asyncio.run(exchange.answer(b"{}", lambda: said.append("known"))).status, said  # type: ignore[arg-type]
 
 
@@ -102,3 +115,40 @@ def test_a_caller_is_known_before_his_call_is_walked(outcome: Exception | None, 
 
 def test_who_cannot_prove_who_he_is_is_never_known() -> None:
     assert status_and_said(Stub(InvalidSignatureException("no", reason="signature")), None) == (400, [])
+
+
+def test_what_takes_longer_than_the_drain_is_refused_as_repeatable() -> None:
+    under_way = CallsUnderWay()
+
+    async def hang(call: Call) -> Any:
+        await asyncio.Event().wait()
+
+    async def story() -> None:
+        asyncio.get_running_loop().call_later(0.02, under_way.cut_all)
+        answer = await wire(Stub(), hang, under_way).begin(head(b"{}")).answer(b"{}", list)  # type: ignore[arg-type]
+        assert (answer.status, b"DependencyTimeoutException" in answer.body) == (500, True)
+        assert not under_way.open
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_the_end_waits_for_the_records_of_callers_who_have_gone() -> None:
+    under_way, recorded = CallsUnderWay(), asyncio.Event()
+
+    async def walk(call: Call) -> Any:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.1)
+            recorded.set()
+            raise
+
+    async def story() -> None:
+        answering = wire(Stub(), walk, under_way).begin(head(b"{}")).answer(b"{}", list)  # type: ignore[arg-type]
+        task = asyncio.ensure_future(answering)
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await under_way.none_left(20)
+        assert recorded.is_set()
+
+    asyncio.run(asyncio.wait_for(story(), 20))

@@ -14,6 +14,7 @@ from meridian.catalog import Rpc, served_rpcs
 from meridian.domain.call import Call, Evidence
 from meridian.domain.limits import Limits
 from meridian.transport.grpc_interceptor import CallInterceptor
+from meridian.transport.under_way import CallsUnderWay
 
 DEADLINE_SECONDS = 0.02
 PATIENCE_SECONDS = 20.0
@@ -56,9 +57,9 @@ async def hang(call: Call) -> None:
 def test_a_call_that_hangs_ends_with_its_deadline(rpc: Rpc, remaining: float | None) -> None:
     limits = Limits(deadline_seconds_default=PATIENCE_SECONDS if remaining else DEADLINE_SECONDS)
     nobody: Any = None
-    edge = KnownCallers({}, SystemClock(), OsEntropy(), limits, identify=nobody, unauthenticated=nobody, events=ReportedEvents())._edge(
-        rpc, hang
-    )
+    edge = KnownCallers(
+        {}, SystemClock(), OsEntropy(), limits, identify=nobody, unauthenticated=nobody, events=ReportedEvents(), under_way=CallsUnderWay()
+    )._edge(rpc, hang)
 
     async def story() -> None:
         context = Context(remaining)
@@ -66,6 +67,26 @@ def test_a_call_that_hangs_ends_with_its_deadline(rpc: Rpc, remaining: float | N
             with pytest.raises(Aborted):
                 await edge(None, context)
         assert not patience.expired()
+        assert context.code == ("DEADLINE_EXCEEDED" if remaining else "UNAVAILABLE")
+
+    asyncio.run(story())
+
+
+def test_what_takes_longer_than_the_drain_is_refused_as_repeatable() -> None:
+    nobody: Any = None
+    under_way = CallsUnderWay()
+    interceptor = KnownCallers(
+        {}, SystemClock(), OsEntropy(), Limits(), identify=nobody, unauthenticated=nobody, events=ReportedEvents(), under_way=under_way
+    )
+    edge = interceptor._edge(served_rpcs()["CreateKey"], hang)
+
+    async def story() -> None:
+        context = Context(None)
+        asyncio.get_running_loop().call_later(DEADLINE_SECONDS, under_way.cut_all)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(Aborted):
+                await edge(None, context)
         assert context.code == "UNAVAILABLE"
+        assert not under_way.open
 
     asyncio.run(story())

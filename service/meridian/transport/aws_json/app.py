@@ -8,7 +8,6 @@ Source: Smithy, AWS JSON 1.1 protocol; AWS KMS API Reference, Common errors.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import Final
 
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
+from meridian.call_times import seconds_of
 from meridian.catalog import CLIENT_TOKEN, Rpc
 from meridian.domain.call import Call, Evidence
 from meridian.domain.limits import Limits
@@ -32,6 +32,7 @@ from meridian.transport.aws_json.key_policies import shown_as_aws
 from meridian.transport.grpc_interceptor import Walk
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
+from meridian.transport.under_way import CallsUnderWay
 
 TARGET_PREFIX: Final = "TrentService."
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
@@ -66,7 +67,9 @@ class AwsWire:
         identify: Authenticate,
         unauthenticated: Unauthenticated,
         events: SecurityEvents,
+        under_way: CallsUnderWay,
     ) -> None:
+        self._under_way = under_way
         self._identify = identify
         self._unauthenticated = unauthenticated
         self._events = events
@@ -133,7 +136,8 @@ class AwsWire:
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
         try:
-            async with asyncio.timeout(self._limits.deadline_seconds_default):
+            seconds = seconds_of(rpc.name, self._limits.deadline_seconds_default)
+            with self._under_way.within(call, min(seconds, self._limits.deadline_seconds_max), e.Cut.SERVICE_BOUND):
                 answer = await self._walk(call)
         except e.KmsError as error:
             return self._error(error, arrival.request_id)

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import partial
 from math import inf
 from typing import Any, Final, Protocol
 
@@ -87,6 +86,8 @@ class HttpConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._phase = Phase.REQUEST
         self._discarded = 0
+        self._is_known = False
+        """Whether the caller of the request that is answered has proved who he is."""
         self.deadline = loop.time() + server.bounds.head_seconds
         self.is_last = False
         """Whether the connection ends with the answer that is under way."""
@@ -132,6 +133,8 @@ class HttpConnection(asyncio.Protocol):
                 self._go_on(had_head=had_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._phase is Phase.ANSWER and self._is_known and self._task is not None:
+            self._task.cancel()  # nobody waits for the answer any more
         self._phase = Phase.END
         self._server.forget(self)
         self._reader.close()
@@ -199,9 +202,14 @@ class HttpConnection(asyncio.Protocol):
         self._phase, self.deadline = Phase.ANSWER, inf
         self._server.place(self, None)
         # From here on the body is the application's alone, which lets go of it where the caller is not who he says.
-        answering = self._reader.exchange.answer(self._reader.take_body(), partial(self._server.prove, self))
+        self._is_known = False
+        answering = self._reader.exchange.answer(self._reader.take_body(), self._know)
         self._server.keep(self, 0)
         self._task = self._loop.create_task(self._answer(answering))
+
+    def _know(self) -> None:
+        self._is_known = True
+        self._server.prove(self)
 
     async def _answer(self, answering: Awaitable[Answer]) -> None:
         try:
