@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from meridian.catalog import Rpc
 from meridian.domain.call import Call
 from meridian.domain.gates import RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, HeldRefusals, Place, Priority, Standing
-from meridian.errors import DependencyTimeoutException, KmsError, ThrottlingException
+from meridian.errors import CUTS, KmsError, ThrottlingException
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle, classes_said
 from meridian.ports.clock import Clock
@@ -29,8 +29,8 @@ OF_ALGORITHM: Final = "encryption_algorithm"
 
 
 class Entrance:
-    """Lets calls in. Raises: ThrottlingException, for a rate or for want of room; DependencyTimeoutException where the turn does not come
-    before the deadline; and what the walk raises."""
+    """Lets calls in. Raises: ThrottlingException, for a rate or for want of room; what `CUTS` has where the call is cut before its turn
+    comes; and what the walk raises."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Entrance:
             gate = self._gates[name]
             place = gate.enter(call.caller.account, priority, self._clock.monotonic())
             if place.standing is not Standing.WORKS:
-                await self._turn(gate, place)
+                await self._turn(gate, place, call)
         except KmsError as refusal:
             self._tell(call, refusal)
             await self._hold_back(call)
@@ -89,16 +89,16 @@ class Entrance:
                 return GateName.ASYMMETRIC, priority
         return name, priority
 
-    async def _turn(self, gate: Gate, place: Place) -> None:
+    async def _turn(self, gate: Gate, place: Place, call: Call) -> None:
         """Return when the call may work."""
         if place.standing is Standing.WAITS:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             place.told = lambda: None if turn.done() else turn.set_result(None)
             try:
                 await turn
-            except asyncio.CancelledError as late:
+            except asyncio.CancelledError as cut:
                 gate.leave(place)
-                raise DependencyTimeoutException("The request timed out.", reason="its turn did not come in time") from late
+                raise CUTS[call.why_cut()]() from cut
         if place.standing is Standing.REFUSED:
             raise ThrottlingException(retry_after_seconds=RETRY_SECONDS)
 

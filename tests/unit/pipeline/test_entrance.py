@@ -14,7 +14,7 @@ from tests.reported_events import ReportedEvents
 from meridian.catalog import served_rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.gates import PATIENCE_SECONDS, PROMPT_MAX, RETRY_SECONDS, WORKING_MAX, GateName
-from meridian.errors import DependencyTimeoutException, KMSInternalException, ThrottlingException
+from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.entrance import Entrance
 from meridian.pipeline.telemetry import Telemetry
@@ -172,13 +172,17 @@ def test_a_call_over_its_accounts_rate_is_told_in_the_same_way_and_takes_no_room
     on_stage(story, RATE)
 
 
-def test_a_call_whose_deadline_passes_while_it_waits_is_not_begun() -> None:
+@pytest.mark.parametrize("why", Cut)
+def test_a_call_that_is_cut_while_it_waits_is_not_begun_and_told_by_who_cut_it(why: Cut) -> None:
     async def story(stage: Stage) -> None:
-        *working, late = await stage.begin(*[call_of("Sign") for _ in range(ROOM + 1)])
+        call = call_of("Sign")
+        call.why_cut = lambda: why
+        *working, late = await stage.begin(*[call_of("Sign") for _ in range(ROOM)], call)
         late.cancel()
-        with pytest.raises(DependencyTimeoutException):
+        with pytest.raises(KmsError) as cut:
             await late
-        assert [details["code"] for _, _, details in stage.events.reported] == ["DependencyTimeoutException"]
+        assert (cut.value.code, cut.value.reason) == (CUTS[why]().code, CUTS[why]().reason)
+        assert [details["code"] for _, _, details in stage.events.reported] == [cut.value.code]
         assert stage.counted("meridian_calls_waiting", GateName.ASYMMETRIC) == 0
         stage.opened.set()
         await asyncio.gather(*working)
