@@ -1,57 +1,31 @@
-"""THE table: how long a call may take, by the kind of its work. The server bounds by it calls whose callers name no deadline; clients
-name the same deadline where their users name none."""
+"""THE table: how long a call may take, by the kind of work that its contract says. The server bounds by it calls whose callers name no
+deadline; clients name the same deadline where their users name none."""
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
-
-class Work(IntEnum):
-    """Kinds of work, each as a multiple of the time that a cryptographic call has."""
-
-    CRYPTOGRAPHY = 1
-    MANAGEMENT = 2
-    """Transactions, and questions to other Regions."""
-    SLOW = 6
-    """Keys that are searched for: an RSA key of 4096 bits takes seconds on a busy machine, after the calls before it."""
-
-
 CRYPTOGRAPHY_SECONDS: Final = 5.0
-WORK_OF: Final[dict[str, Work]] = {
-    **dict.fromkeys(
-        (
-            "Encrypt",
-            "Decrypt",
-            "ReEncrypt",
-            "GenerateDataKey",
-            "GenerateDataKeyWithoutPlaintext",
-            "GenerateRandom",
-            "Sign",
-            "Verify",
-            "GetPublicKey",
-            "GenerateMac",
-            "VerifyMac",
-            "DeriveSharedSecret",
-            "Encapsulate",
-            "Decapsulate",
-        ),
-        Work.CRYPTOGRAPHY,
-    ),
-    **dict.fromkeys(
-        (
-            "CreateKey",
-            "GenerateDataKeyPair",
-            "GenerateDataKeyPairWithoutPlaintext",
-            "GetParametersForImport",
-            "ImportKeyMaterial",
-        ),
-        Work.SLOW,
-    ),
+"""Unless the settings say otherwise."""
+
+CRYPTOGRAPHY: Final = 1
+MANAGEMENT: Final = 2
+"""Transactions, and questions to other Regions."""
+SLOW: Final = 6
+"""Keys that are searched for: an RSA key of 4096 bits takes seconds on a busy machine, after the calls before it."""
+TIMES: Final = {
+    "ENCRYPT": CRYPTOGRAPHY,
+    "DECRYPT": CRYPTOGRAPHY,
+    "ASYMMETRIC": CRYPTOGRAPHY,
+    "MANAGEMENT": MANAGEMENT,
+    "LIST": MANAGEMENT,
+    "HEAVY": SLOW,
 }
-"""By operation; all others are management. An operation that is slow for some keys has the time for all of them."""
+"""How many times as long as a cryptographic call each kind of the contract's option `work` may take."""
+MAKES_KEYS: Final = "CreateKey"
+"""It is management for all kinds of keys but those that are searched for, and has the time for them."""
 
 
-def seconds_of(operation: str, cryptography_seconds: float) -> float:
-    """How long a call of this operation may take where a cryptographic one may take `cryptography_seconds`."""
-    return cryptography_seconds * WORK_OF.get(operation, Work.MANAGEMENT)
+def seconds_of(operation: str, work: str, cryptography_seconds: float) -> float:
+    """How long a call of this operation, with this kind of work, may take where a cryptographic one may take `cryptography_seconds`."""
+    return cryptography_seconds * (SLOW if operation == MAKES_KEYS else TIMES[work])

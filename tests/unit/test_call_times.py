@@ -11,17 +11,24 @@ from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.call_times import CRYPTOGRAPHY_SECONDS, WORK_OF, Work, seconds_of
+from meridian.call_times import CRYPTOGRAPHY, CRYPTOGRAPHY_SECONDS, SLOW, TIMES, seconds_of
 from meridian.catalog import Rpc, served_rpcs
 from meridian.client.attempts import NOTHING_KNOWN, Attempts
 from meridian.client.connection import Endpoint
 from meridian.client.errors import CANCELLED, UNREACHABLE
 from meridian.domain.call import Call, Evidence
 from meridian.domain.limits import Limits
+from meridian.options.v1 import options_pb2
 from meridian.transport.grpc_interceptor import CallInterceptor
 from meridian.transport.under_way import CallsUnderWay
 
-SLOW = {"CreateKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GetParametersForImport", "ImportKeyMaterial"}
+KEYS_ARE_SEARCHED_FOR = {
+    "CreateKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+    "GetParametersForImport",
+    "ImportKeyMaterial",
+}
 
 
 class NoDeadline:
@@ -31,14 +38,21 @@ class NoDeadline:
         return None
 
 
-def test_the_tables_name_operations_that_are_served() -> None:
-    assert set(WORK_OF) <= set(served_rpcs())
-    assert {name for name, work in WORK_OF.items() if work is Work.SLOW} == SLOW
+def times_of(rpc: Rpc) -> float:
+    return seconds_of(rpc.name, rpc.work, 1.0)
+
+
+def test_every_kind_of_work_of_the_contract_has_its_time() -> None:
+    assert set(TIMES) == {name.removeprefix("WORK_") for name in options_pb2.Work.DESCRIPTOR.values_by_name} - {"UNSPECIFIED"}
 
 
 def test_what_uses_keys_is_bounded_as_cryptography_unless_it_is_slow() -> None:
+    slow = {name for name, rpc in served_rpcs().items() if times_of(rpc) == SLOW}
+    assert slow == KEYS_ARE_SEARCHED_FOR
     used = {r.name for r in served_rpcs().values() if r.noun in ("encryption", "data_keys", "signing", "macs", "key_agreement")}
-    assert used - SLOW == {name for name, work in WORK_OF.items() if work is Work.CRYPTOGRAPHY}
+    quick = {name for name, rpc in served_rpcs().items() if times_of(rpc) == CRYPTOGRAPHY}
+    assert used - slow - quick == {"GetPublicKey"}, "which reads what management reads"
+    assert quick <= used
 
 
 def test_grpc_repeats_what_changes_nothing_and_the_client_every_change_under_its_token() -> None:
@@ -71,6 +85,6 @@ def test_a_call_without_a_deadline_has_the_time_that_a_client_would_name(rpc: Rp
             under_way=CallsUnderWay(),
         )
         call = Call(rpc, rpc.request_class(), Evidence(), "", SystemClock().now())
-        assert interceptor._time_of(call, NoDeadline())._seconds == seconds_of(rpc.name, CRYPTOGRAPHY_SECONDS)
+        assert interceptor._time_of(call, NoDeadline())._seconds == seconds_of(rpc.name, rpc.work, CRYPTOGRAPHY_SECONDS)
 
     asyncio.run(story())

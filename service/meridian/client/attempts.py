@@ -30,7 +30,7 @@ class Attempts:
             self.metadata += ((CLIENT_TOKEN, client_token or os.urandom(16).hex()),)
         self._tries_left = CHANGE_ATTEMPTS_MAX if rpc.takes_token else 1
         self._pause = CHANGE_BACKOFF_SECONDS
-        self._until = time.monotonic() + (timeout or seconds_of(rpc.name, CRYPTOGRAPHY_SECONDS))
+        self._until = time.monotonic() + (timeout or seconds_of(rpc.name, rpc.work, CRYPTOGRAPHY_SECONDS))
 
     @property
     def seconds_left(self) -> float:

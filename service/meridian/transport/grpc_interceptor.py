@@ -115,7 +115,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         remaining, most = context.time_remaining(), self._limits.deadline_seconds_max
         if remaining is not None and remaining <= most:
             return self._under_way.within(call, remaining, Cut.CALLER_DEADLINE)
-        given = most if remaining is not None else seconds_of(call.rpc.name, self._limits.deadline_seconds_default)
+        given = most if remaining is not None else seconds_of(call.rpc.name, call.rpc.work, self._limits.deadline_seconds_default)
         return self._under_way.within(call, min(given, most), Cut.SERVICE_BOUND)
 
     def _refusal_of(self, fault: BaseException, rpc: Rpc) -> KmsError:

@@ -136,7 +136,7 @@ class AwsWire:
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
         try:
-            seconds = seconds_of(rpc.name, self._limits.deadline_seconds_default)
+            seconds = seconds_of(rpc.name, rpc.work, self._limits.deadline_seconds_default)
             with self._under_way.within(call, min(seconds, self._limits.deadline_seconds_max), e.Cut.SERVICE_BOUND):
                 answer = await self._walk(call)
         except e.KmsError as error:
