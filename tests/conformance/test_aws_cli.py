@@ -115,7 +115,13 @@ there decrypt --ciphertext-blob fileb://blob --query Plaintext --output text | b
 """
 
 
-@pytest.mark.parametrize("walk", [ROTATION, MULTI_REGION], ids=["rotation of an imported key", "imported multi-Region key"])
+@pytest.mark.parametrize(
+    "walk",
+    [
+        pytest.param(ROTATION, id="rotation of an imported key", marks=pytest.mark.deep),
+        pytest.param(MULTI_REGION, id="imported multi-Region key"),
+    ],
+)
 def test_the_walk_of_the_documents(two_regions: Deployment, tmp_path: Path, walk: str) -> None:
     here = {**os.environ, **environment(two_regions), "AWAY": AWAY, "AWAY_URL": url(two_regions, AWAY)}
     here["PATH"] = f"{AWS.parent}:{here['PATH']}"

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from tests.ports import free_ports
 
 
@@ -20,6 +21,7 @@ def is_there(pid: int) -> bool:
     return False
 
 
+@pytest.mark.deep
 def test_a_killed_deployment_takes_its_regions_with_it(tmp_path: Path) -> None:
     first = free_ports(4)
     command = [sys.executable, "-m", "meridian", "dev", "--data", str(tmp_path), "--grpc-port", str(first), "--admin-port", str(first + 2)]

@@ -15,6 +15,8 @@ from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.kms.v1 import types_pb2 as t
 
+pytestmark = pytest.mark.deep
+
 SHORT = "limits.day_seconds = 0.05\nlimits.rotation_conflict_seconds = 0.0\nlimits.kek_settle_seconds = 0.2\n"
 HEALTHY = 20
 

@@ -108,6 +108,7 @@ def test_what_was_acknowledged_before_the_backup_is_there_after_the_restore(regi
     assert any(record["eventName"] == "RestoreRegion" for record in region.audit(HOME))
 
 
+@pytest.mark.deep
 def test_what_was_there_is_kept_beside_it_and_can_be_restored_itself(region: Deployment, backup: tuple[Path, list[bytes]]) -> None:
     to, blobs = backup
     meridian(region, "restore", "--from", str(to))
@@ -116,6 +117,7 @@ def test_what_was_there_is_kept_beside_it_and_can_be_restored_itself(region: Dep
     require_blobs(region, blobs)
 
 
+@pytest.mark.deep
 def test_a_database_behind_a_link_is_replaced_where_it_is(region: Deployment, backup: tuple[Path, list[bytes]], tmp_path: Path) -> None:
     """The disk that it is on is the one that the operator gave it."""
     to, blobs = backup
@@ -136,6 +138,7 @@ def test_a_database_behind_a_link_is_replaced_where_it_is(region: Deployment, ba
         shutil.move(real, link)
 
 
+@pytest.mark.deep
 def test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy(region: Deployment, backup: tuple[Path, list[bytes]]) -> None:
     bare = region.root / "bare"
     with sqlite3.connect(bare) as copied:
@@ -155,6 +158,7 @@ def test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy(region: Depl
         shutil.copy(region.root / "sound", database(region))
 
 
+@pytest.mark.deep
 def test_a_segment_that_cannot_be_decompressed_is_named_and_nothing_is_restored(
     region: Deployment, backup: tuple[Path, list[bytes]]
 ) -> None:
@@ -172,6 +176,7 @@ def test_a_segment_that_cannot_be_decompressed_is_named_and_nothing_is_restored(
     assert database(region).read_bytes() == before
 
 
+@pytest.mark.deep
 def test_a_backup_that_is_in_use_as_a_database_counts_as_a_whole_copy_no_more(region: Deployment, backup: tuple[Path, list[bytes]]) -> None:
     shutil.copy(database(region), region.root / "sound")
     try:
@@ -183,6 +188,7 @@ def test_a_backup_that_is_in_use_as_a_database_counts_as_a_whole_copy_no_more(re
         shutil.copy(region.root / "sound", database(region))
 
 
+@pytest.mark.deep
 def test_a_restore_is_refused_while_a_process_serves_whatever_its_audit_directory(
     region: Deployment, backup: tuple[Path, list[bytes]]
 ) -> None:
@@ -225,6 +231,7 @@ def spoil_tables(path: Path) -> None:
     change(path, "create table something (else_ text)")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
@@ -252,12 +259,14 @@ def test_another_file_is_refused_and_nothing_changes(
     assert sorted(path.name for path in database(region).parent.iterdir()) == names
 
 
+@pytest.mark.deep
 def test_another_regions_backup_is_refused(region: Deployment, tmp_path: Path) -> None:
     to = tmp_path / "away"
     meridian(region, "backup", "--to", str(to), settings=region.place(AWAY).settings)
     assert f"belongs to region {AWAY}" in meridian(region, "restore", "--from", str(to), code=SETUP)
 
 
+@pytest.mark.deep
 def test_rows_that_do_not_open_are_named_and_counted(region: Deployment, backup: tuple[Path, list[bytes]], tmp_path: Path) -> None:
     shutil.copy(database(region), tmp_path / "sound")
     spoilt = "sealed_bytes = cast(substr(sealed_bytes, 1, 40) || zeroblob(40) as blob)"
@@ -272,6 +281,7 @@ def test_rows_that_do_not_open_are_named_and_counted(region: Deployment, backup:
     assert told.count("materials 1") == 2
 
 
+@pytest.mark.deep
 def test_a_backup_that_fails_leaves_no_file(region: Deployment, backup: tuple[Path, list[bytes]], tmp_path: Path) -> None:
     seal = region.place(HOME).folder / "seal"
     seal.rename(seal.with_name("away"))
@@ -282,6 +292,7 @@ def test_a_backup_that_fails_leaves_no_file(region: Deployment, backup: tuple[Pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.deep
 def test_for_postgresql_it_says_what_to_use(region: Deployment, tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
     lines = region.place(HOME).settings.read_text().splitlines()

@@ -93,6 +93,7 @@ def test_it_serves_ends_at_ctrl_c_and_has_every_key_when_it_comes_back(tmp_path:
         assert interrupt(process)[0] == 0
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(120)
 def test_the_ports_of_the_aws_wire_follow_the_option_and_are_kept(tmp_path: Path) -> None:
     first, aws = free_ports(4), free_ports(2)
@@ -135,6 +136,7 @@ def test_a_setup_that_cannot_work_says_why_and_ends_with_its_code(tmp_path: Path
         assert fault in done.stderr, "every fault at once"
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(90)
 def test_a_region_refuses_to_start_on_a_hole(tmp_path: Path) -> None:
     from tests.deployment import HOME, Deployment

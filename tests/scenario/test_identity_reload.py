@@ -24,6 +24,8 @@ from meridian.cli.private_files import write_private
 from meridian.client import Client, errors
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 
+pytestmark = pytest.mark.deep
+
 REFUSED_SECONDS = 1.0
 PATIENCE_SECONDS = 20.0
 

@@ -10,6 +10,8 @@ from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.client import Client
 
+pytestmark = pytest.mark.deep
+
 BYTES_MAX = 2_000_000
 """Of the small caches: what a few dozen keys need."""
 GROWN_MB_PER_THOUSAND = 8.0

@@ -90,6 +90,7 @@ def test_an_empty_folder_is_no_policy_set(region: Deployment) -> None:
     assert encrypts(region, key_id)
 
 
+@pytest.mark.deep
 def test_a_mounted_config_map_is_followed_through_its_links(own_regions: Deployment) -> None:
     """Kubernetes: `..data` leads to a folder of a version, files lead through `..data`, and an update swaps `..data`."""
     folder, version = own_regions.root / "policies", own_regions.root / "version-1"
@@ -110,6 +111,7 @@ def test_a_mounted_config_map_is_followed_through_its_links(own_regions: Deploym
     own_regions.wait_until(lambda: not encrypts(own_regions, key_id), seconds=5)
 
 
+@pytest.mark.deep
 def test_files_that_are_still_being_written_are_not_taken_half(region: Deployment) -> None:
     extra = region.root / "policies" / "extra.cedar"
     with extra.open("w") as file:
@@ -121,6 +123,7 @@ def test_files_that_are_still_being_written_are_not_taken_half(region: Deploymen
     assert changes(region) == [17 + 60], "no state in between was ever in force"
 
 
+@pytest.mark.deep
 def test_what_cannot_be_read_is_told_once_and_taken_as_soon_as_it_can(region: Deployment) -> None:
     extra = region.root / "policies" / "extra.cedar"
     extra.mkdir()

@@ -49,6 +49,7 @@ def test_the_tour_runs_as_printed(folder: Path) -> None:
     assert "0 failed" in done.stdout
 
 
+@pytest.mark.deep
 def test_the_recorded_walk_says_what_the_commands_say(folder: Path) -> None:
     (walk,) = re.findall(r"```console walk\n(.*?)```", README, re.DOTALL)
     steps = re.findall(r"^\$ (.*?[^\\])\n(.*?)(?=^\$ |\Z)", walk, re.MULTILINE | re.DOTALL)
@@ -59,6 +60,7 @@ def test_the_recorded_walk_says_what_the_commands_say(folder: Path) -> None:
         assert done.stdout == printed, done.stderr
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(180)
 def test_the_demonstration_tells_its_story_to_the_end() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "scripts" / "demo.py")], capture_output=True, text=True, timeout=150, check=False)

@@ -65,6 +65,7 @@ def test_rotation_settings_are_the_primarys_and_shared(two_regions: Deployment) 
         two_regions.wait_until(lambda: not away.get_key_rotation_status(key_id=key_id).key_rotation_enabled)
 
 
+@pytest.mark.deep
 def test_a_region_cut_off_delays_the_switch_and_everyone_stays(own_regions: Deployment) -> None:
     own_regions.start()
     key_id = related(own_regions)
@@ -146,6 +147,7 @@ def test_a_disabled_replica_cannot_become_primary_and_nothing_changes(two_region
         assert home.describe_key(key_id=key_id).key_metadata.key_state == t.KEY_STATE_ENABLED
 
 
+@pytest.mark.deep
 def test_updating_ends_by_itself_and_the_local_switch_works(own_regions: Deployment) -> None:
     for place in own_regions.folder.places:
         place.settings.write_text("limits.updating_seconds = 2.0\n" + place.settings.read_text())
@@ -194,6 +196,7 @@ def test_a_primary_waits_for_its_replicas_to_end(short_days: Deployment) -> None
     assert short_days.wait_for_event(AWAY, "DeleteKey", answer.key_id)["eventType"] == "AwsServiceEvent"
 
 
+@pytest.mark.deep
 def test_a_replica_that_ends_before_it_has_its_material_is_struck(own_regions: Deployment) -> None:
     own_regions.place(AWAY).settings.write_text("limits.day_seconds = 0.05\n" + own_regions.place(AWAY).settings.read_text())
     own_regions.start(HOME, environment={"MERIDIAN_TEST_KILL_AT": "replicate_key.envelope_sealed"})

@@ -130,6 +130,7 @@ def test_the_longest_deadline_cuts_what_callers_name(own_regions: Deployment) ->
         alice.list_keys(timeout=15)
 
 
+@pytest.mark.deep
 def test_nobody_waits_for_a_wrapping_key_where_the_wait_is_nothing(tight: Deployment) -> None:
     """`import_key_wait_seconds`; and `import_keys_ready` says how many are taken at once without a wait."""
     with tight.client(AWAY, "developer") as hasty:
@@ -236,6 +237,7 @@ def attempt(deployment: Deployment) -> str:
     return done.stderr
 
 
+@pytest.mark.deep
 def test_a_fault_at_start_names_the_setting_and_the_place(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path / "d", [HOME]).prepare()
     place = deployment.place(HOME)
@@ -279,6 +281,7 @@ def test_a_fault_at_start_names_the_setting_and_the_place(tmp_path: Path) -> Non
     assert (refused.returncode, "newer release" in refused.stderr) == (3, True)
 
 
+@pytest.mark.deep
 def test_no_command_but_init_makes_a_database(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path / "d", [HOME]).prepare()
     place = deployment.place(HOME)
