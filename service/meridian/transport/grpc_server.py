@@ -18,7 +18,9 @@ from meridian.transport.draining import HeldCalls
 from meridian.transport.grpc_interceptor import CallInterceptor, Identify, Walk
 from meridian.transport.under_way import CallsUnderWay
 
-STREAMS_PER_CONNECTION: Final = 100
+STREAMS_PER_CONNECTION: Final = 256
+"""Calls of a caller's connection at once. gRPC refuses some where there are as many as may be, though none beyond: its two ends do not take
+a call for ended at the same moment."""
 METADATA_BYTES: Final = 16 * 1024
 CONNECTION_AGE_MS: Final = 30 * 60 * 1000
 CONNECTION_IDLE_MS: Final = 15 * 60 * 1000
@@ -41,14 +43,14 @@ class KmsHandlers(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def connection_options(connections: int) -> list[tuple[str, int]]:
-    """What every gRPC listener gives to its clients: so many connections, half-open ones among them, each within bounds."""
+def connection_options(connections: int, streams: int) -> list[tuple[str, int]]:
+    """What every gRPC listener gives to its clients: so many connections, half-open ones among them, each with so many calls at once."""
     return [
         ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         ("grpc.max_connection_idle_ms", CONNECTION_IDLE_MS),
         ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
-        ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
+        ("grpc.max_concurrent_streams", streams),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
         ("grpc.http2.min_ping_interval_without_data_ms", PING_MS_MIN),
@@ -80,7 +82,7 @@ def make_server(
         interceptors=[held, calls],
         options=[
             ("grpc.max_receive_message_length", limits.request_bytes),
-            *connection_options(connections),
+            *connection_options(connections, STREAMS_PER_CONNECTION),
         ],
     )
     server.add_generic_rpc_handlers((KmsHandlers(by_path, walk),))

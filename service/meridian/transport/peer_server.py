@@ -40,6 +40,7 @@ from meridian.transport.error_table import status_of
 from meridian.transport.grpc_server import connection_options
 from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate
 
+STREAMS_PER_CONNECTION: Final = 100
 CONNECTION_GRACE_MS: Final = 10 * 1000
 
 T = TypeVar("T")
@@ -255,7 +256,7 @@ def make_peer_server(service: ReplicationServer, connections: int, interceptors:
     server = grpc.aio.server(
         interceptors=interceptors,
         options=[
-            *connection_options(connections),
+            *connection_options(connections, STREAMS_PER_CONNECTION),
             ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
             ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
         ],
