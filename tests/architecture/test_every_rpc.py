@@ -122,6 +122,8 @@ def test_files_are_short() -> None:
         "test_sets_on_real_stores.py": "one machine of all that can happen to a set",
         "test_remembered_decisions.py": "one case for each kind of change",
         "test_audit_sinks.py": "one case for each way in which a collector or a bucket can fail",
+        "test_backup_and_restore.py": "one case for each way in which a copy can be wrong",
+        "test_settings_act.py": "one case for each setting that acts at the start",
     }
     generated = re.compile(r"_pb2|/versions/")
     long = {
