@@ -70,6 +70,34 @@ def test_a_question_about_sets_that_are_not_here_opens_no_transaction(tmp_path: 
     run(tmp_path, empty, test)
 
 
+def test_a_set_that_changes_while_it_is_compared_makes_no_database_old(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other Region then shows what this one has signed after it read what it compares."""
+
+    async def test(home: InProcessRegion, away: InProcessRegion) -> None:
+        await home.create()
+        await home.replicate(away)
+        for _ in range(3):
+            await home.work()
+            await away.work()
+        compare, before = home.line.compare, await home.row()
+
+        async def overtaken(region: str, incarnation: int, digests: list[SetDigest]) -> Any:
+            await home.rotate()
+            await home.work()
+            return await compare(region, incarnation, digests)
+
+        monkeypatch.setattr(home.line, "compare", overtaken)
+        await home.compare.with_region(AWAY)
+        after, there = await home.row(), await away.row()
+        stamps = [row.view.stamp for row in (before, after, there) if row is not None and row.view is not None]
+        assert stamps[0] < stamps[1] == stamps[2], "the change was delivered meanwhile"
+        assert home.events.reported == [], "nobody has said anything wrong"
+
+    run(tmp_path, empty, test)
+
+
 def test_a_generation_that_is_quoted_and_not_shown_makes_no_set_wait_for_it(
     tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
