@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from tests.deployment import AWAY, HOME, Deployment
@@ -12,6 +13,8 @@ from tests.histories.load import Judged, Load, judge
 
 SETTINGS = "limits.rotation_conflict_seconds = 0.0\nlimits.updating_seconds = 3.0\nlimits.reservation_seconds = 3.0\n"
 LIVES_SECONDS = (0.2, 2.0)
+CHANGES_A_LIFE, CHANGES_SECONDS = 10, 60.0
+"""Acknowledged before the moment is drawn at which a Region is killed, so that there is a load on any machine."""
 
 
 def kill_under_load(deployment: Deployment, kills: int, seed: int, told: Callable[[str], None]) -> Judged:
@@ -22,6 +25,8 @@ def kill_under_load(deployment: Deployment, kills: int, seed: int, told: Callabl
     load.start()
     try:
         for number in range(kills):
+            wanted = load.seen.acknowledged + CHANGES_A_LIFE
+            deployment.wait_until(partial(load.has_acknowledged, wanted), CHANGES_SECONDS)
             time.sleep(random.uniform(*LIVES_SECONDS))
             region = random.choice([HOME, HOME, AWAY])
             deployment.stop(region, signal.SIGKILL)

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from tests.deployment import AWAY, HOME, Deployment
+from tests.histories.callers import Callers, related_keys
 from tests.histories.linearizable import Change, Operation, Sight, State, find_story
 
 from meridian.client import Client
@@ -79,34 +80,25 @@ class Load:
         self._deployment = deployment
         self._seed = seed
         self._numbers = itertools.count()
-        self._ended = threading.Event()
         self.seen = Seen()
         with deployment.client(HOME, "developer") as client:
             self._single = [client.create_key().key_metadata.key_id for _ in range(SINGLE_KEYS)]
-            self._related = [client.create_key(multi_region=True).key_metadata.key_id for _ in range(RELATED_KEYS)]
-            for key_id in self._related:
-                client.replicate_key(key_id=key_id, replica_region=AWAY)
-        for key_id in self._related:
-            deployment.wait_for_state(AWAY, key_id, t.KEY_STATE_ENABLED)
+            self._related = related_keys(deployment, client, RELATED_KEYS)
         self.registers = [(HOME, key_id) for key_id in (*self._single, *self._related)] + [(AWAY, key_id) for key_id in self._related]
-        self._threads = [threading.Thread(target=self._call, args=(number,), daemon=True) for number in range(CALLERS)]
+        self._callers = Callers(CALLERS, self._call, patience_seconds=4 * CALL_SECONDS)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._callers.start()
 
     def stop(self) -> None:
         """No new calls; those under way are waited for."""
-        self._ended.set()
-        for thread in self._threads:
-            thread.join(4 * CALL_SECONDS)
-            assert not thread.is_alive()
+        self._callers.stop()
 
     def _call(self, number: int) -> None:
         random = Random(self._seed * 1000 + number)  # noqa: S311 - a repeatable load
         clients: dict[str, Client] = {}
         steps = [self._look, self._look, self._describe, self._describe, self._switch, self._encrypt, self._make, self._rotate, self._move]
-        while not self._ended.is_set():
+        while not self._callers.ended.is_set():
             register = random.choice(self.registers)
             region = register[0]
             if region not in clients:
@@ -121,6 +113,9 @@ class Load:
                     time.sleep(AWAY_SECONDS)
         for client in clients.values():
             client.close()
+
+    def has_acknowledged(self, changes: int) -> bool:
+        return self.seen.acknowledged >= changes
 
     # ---- what they do
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from random import Random
 from typing import Final
 
 from tests.deployment import AWAY, HOME, Deployment
+from tests.histories.callers import Callers, related_keys
 
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
@@ -41,30 +41,21 @@ class Steady:
     def __init__(self, deployment: Deployment, seed: int) -> None:
         self._deployment = deployment
         self._seed = seed
-        self._ended = threading.Event()
         self.calls: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.blobs: deque[tuple[str, bytes, bytes]] = deque(maxlen=BLOBS_KEPT)
         self.made: deque[str] = deque(maxlen=KEYS_KEPT)
         with deployment.client(HOME, "developer") as client:
-            self.related = [client.create_key(multi_region=True).key_metadata.key_id for _ in range(RELATED_KEYS)]
-            for key_id in self.related:
-                client.replicate_key(key_id=key_id, replica_region=AWAY)
-        for key_id in self.related:
-            deployment.wait_for_state(AWAY, key_id, t.KEY_STATE_ENABLED)
-        self._threads = [threading.Thread(target=self._call, args=(number,), daemon=True) for number in range(CALLERS)]
+            self.related = related_keys(deployment, client, RELATED_KEYS)
+        self._callers = Callers(CALLERS, self._call, patience_seconds=4 * CALL_SECONDS)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._callers.start()
 
     def stop(self) -> None:
         """No new calls; those under way are waited for."""
-        self._ended.set()
-        for thread in self._threads:
-            thread.join(4 * CALL_SECONDS)
-            assert not thread.is_alive()
+        self._callers.stop()
 
     def _call(self, number: int) -> None:
         random = Random(self._seed * 1000 + number)  # noqa: S311 - a repeatable load
@@ -79,7 +70,7 @@ class Steady:
             (self._make, 1),
         ]
         with Client(self._deployment.endpoint(region, "developer")) as client:
-            while not self._ended.is_set():
+            while not self._callers.ended.is_set():
                 (step,) = random.choices([step for step, _ in steps], [share for _, share in steps])
                 began = time.monotonic()
                 try:
@@ -90,8 +81,8 @@ class Steady:
                     if fault.code not in EXPECTED:
                         self.wrong.append(f"{step.__name__} in {region}: {fault}")
                     if fault.code == "EndpointConnectionError":
-                        self._ended.wait(BACK_SECONDS)
-                self._ended.wait((time.monotonic() - began) * REST)
+                        self._callers.ended.wait(BACK_SECONDS)
+                self._callers.ended.wait((time.monotonic() - began) * REST)
 
     # ---- what they do
 
