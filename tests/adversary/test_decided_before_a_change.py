@@ -112,6 +112,13 @@ def test_a_grant_that_has_ended_admits_no_change_that_waits(things: Things) -> N
     assert len(things.client.list_grants(key_id=key_id).grants) == 1
 
 
+def test_a_key_that_is_gone_meanwhile_is_answered_as_one_that_never_was(things: Things) -> None:
+    key_id = things.client.create_key().key_metadata.key_id
+    rpc = served_rpcs()["TagResource"]
+    request = rpc.request_class(key_id=key_id, tags=[t.Tag(tag_key="k", tag_value="v")])
+    assert answered_after(things, things.client, rpc, request, "delete from keys where key_id = ?", key_id) == "NotFoundException"
+
+
 def test_a_change_that_alters_no_decision_is_waited_for_and_both_are_made(things: Things) -> None:
     key_id = things.client.create_key().key_metadata.key_id
     rpc = served_rpcs()["TagResource"]

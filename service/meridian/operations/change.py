@@ -11,7 +11,7 @@ from meridian.domain.applicability import require_applicable
 from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.domain.key_state import require_state
-from meridian.errors import KMSInternalException, NotFoundException
+from meridian.errors import KMSInternalException
 from meridian.operations.outcomes import Outcomes
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
@@ -37,7 +37,7 @@ class KeyChanges:
         """What `answer` makes of the key after the change, committed together with the call's audit event.
 
         The key's state is checked again on the row as it is now. A lost race reads again. Raises: what the checks and `change`
-        raise, and `Outcomes.begin`; NotFoundException if the key is gone; KMSInternalException after four lost races.
+        raise, and `Outcomes.begin`; KMSInternalException after four lost races.
         """
         for _ in range(ATTEMPTS_MAX):
             try:
@@ -56,10 +56,7 @@ class KeyChanges:
 
     async def _attempt(self, call: Call, resolved: Key, change: Change, answer: Callable[[Key], Answer]) -> tuple[Key, Answer]:
         async with self._store.transaction() as uow:
-            await self._outcomes.begin(uow, call)
-            key = await uow.keys.find(resolved.account, resolved.key_id)
-            if key is None:
-                raise NotFoundException(f"Key '{resolved.arn}' does not exist")
+            key = (await self._outcomes.begin(uow, call))[resolved.arn]
             require_applicable(call.rpc.name, key)
             require_state(call.rpc.name, key)
             changed = await change(uow, key)

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError, Message
 
 from meridian.catalog import CLIENT_TOKEN
 from meridian.domain.call import Call, ChangeToken
+from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, ValidationException
 from meridian.ports.audit import AuditTrail
@@ -80,11 +81,14 @@ class Outcomes:
         self._limits = limits
         self._setbacks = Setbacks("withdrawing the claim of a client token")
 
-    async def begin(self, uow: UnitOfWork, call: Call) -> None:
-        """The change is new, and may be made as things are now. Raises: what `require_new` raises; DecidedBeforeError."""
+    async def begin(self, uow: UnitOfWork, call: Call) -> dict[str, Key]:
+        """The call's keys as they are now, by ARN, where the change is new and may be made on them.
+
+        Raises: what `require_new` raises; DecidedBeforeError.
+        """
         if call.change_token is not None:
             await require_new(uow, call)
-        await require_as_decided(uow, call)
+        return await require_as_decided(uow, call)
 
     async def record(self, uow: UnitOfWork, call: Call, answer: Message) -> None:
         """Store the change's audit event, and its answer where the call has a token."""

@@ -16,7 +16,7 @@ from meridian.domain.call import Call
 from meridian.domain.key import Key, KeyState
 from meridian.domain.key_state import require_state
 from meridian.domain.multi_region import Term
-from meridian.errors import KMSInvalidStateException, NotFoundException
+from meridian.errors import KMSInvalidStateException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store
@@ -50,10 +50,7 @@ class AwaitRole:
         """The key in state Updating, for half a minute at most. Raises: what its state refuses with."""
         resolved = call.keys["key_id"]
         async with self._store.transaction() as uow:
-            await require_as_decided(uow, call)
-            key = await uow.keys.find(resolved.account, resolved.key_id)
-            if key is None:
-                raise NotFoundException(f"Key '{resolved.arn}' does not exist")
+            key = (await require_as_decided(uow, call))[resolved.arn]
             require_state(call.rpc.name, key)
             row = await uow.key_sets.find(key.account, key.key_id)
             sender = call.prepare.primary_region if call.prepare is not None else ""
