@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 import zstandard
 from tests.audit_logs import Keyholder, SteppingClock, nobody, open_file, record, records_in
 from tests.contract.test_audit_retention import AtOnce, answer
+from tests.network import Relay
 from tests.receivers import BUCKET, CREDENTIALS, Collector, Store, collector, silent, store
 
 from meridian.adapters.audit_file import AuditFile, SegmentRules
@@ -266,6 +268,28 @@ def test_one_that_never_answers_ends_at_its_time_out(tmp_path: Path, name: str, 
             sink.ship()
         assert SystemClock().monotonic() - began < 3
     file.close()
+
+
+@pytest.mark.parametrize("name", ["otlp", "s3"])
+def test_a_connection_that_lost_its_way_is_left_within_two_tries(tmp_path: Path, receiver: Collector, bucket: Store, name: str) -> None:
+    keyholder, clock = Keyholder(), SteppingClock()
+    relay = Relay(int((receiver.url if name == "otlp" else bucket.url).rsplit(":", 1)[1]))
+    try:
+        file = begin(tmp_path, "s1", keyholder, clock, KeepRules(0, 0), nobody)
+        url = f"http://127.0.0.1:{relay.port}"
+        sink: AuditSink = otlp(file, url, 1.0) if name == "otlp" else s3(file, url, 1.0)
+        write(file, clock, 2)
+        ship_all(sink)
+        relay.strand()
+        write(file, clock, 2, first=10)
+        with contextlib.suppress(SinkFaultError):
+            ship_all(sink)
+        ship_all(sink)
+        assert sink.segments_behind() == 0
+        sink.close()
+        file.close()
+    finally:
+        relay.close()
 
 
 # ---- positions

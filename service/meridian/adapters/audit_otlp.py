@@ -26,7 +26,8 @@ from meridian.ports.clock import Clock
 
 SCOPE: Final = "meridian.audit"
 TEXT_CHARACTERS_MAX: Final = 200
-OPTIONS: Final = (("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", 5_000))
+OPTIONS: Final = (("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", 5_000), ("grpc.use_local_subchannel_pool", 1))
+"""A pool of its own: otherwise a new channel would go on with the connection of the one before."""
 NANOSECONDS: Final = 1_000_000_000
 UNREADABLE: Final = 0
 
@@ -50,12 +51,16 @@ class OtlpLogs:
         self._collector = collector
         self._resource = Resource(attributes=[_text(name, value) for name, value in resource.items()])
         self._clock = clock
+        self._connect()
+
+    def _connect(self) -> None:
+        collector = self._collector
         if collector.is_plaintext:
             self._channel = grpc.insecure_channel(collector.address, options=OPTIONS)
         else:
             credentials = grpc.ssl_channel_credentials(root_certificates=collector.ca)
             self._channel = grpc.secure_channel(collector.address, credentials, options=OPTIONS)
-        self._stub = LogsServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._stub = LogsServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated, without annotations
 
     def send(self, lines: Sequence[bytes]) -> None:
         now = int(self._clock.now().timestamp() * NANOSECONDS)
@@ -64,6 +69,10 @@ class OtlpLogs:
         try:
             answer = self._stub.Export(request, timeout=self._collector.timeout_seconds, metadata=self._collector.headers)
         except grpc.RpcError as fault:
+            if isinstance(fault, grpc.Call) and fault.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                # Its connection may have lost its way. Collectors take pings every five minutes, too seldom to find out by them.
+                self._channel.close()
+                self._connect()
             raise SinkFaultError(_text_of(fault)) from fault
         except ValueError as fault:
             raise SinkFaultError("closed") from fault
