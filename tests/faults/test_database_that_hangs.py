@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.network import Relay
 from meridian.adapters.store_cache import STALENESS_SECONDS_MAX
 from meridian.adapters.store_sql.dialects import CHECKOUT_SECONDS, WRITE_SECONDS
 from meridian.bootstrap.commands import initialise
+from meridian.cli.exit_codes import SETUP
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.domain.limits import Limits
@@ -103,3 +106,16 @@ def test_a_database_that_hangs_holds_no_call_longer_than_its_deadline_and_heals(
         relay.strand()
         seconds_until(app, key_id, works=True, limit=PATIENCE * STALENESS_SECONDS_MAX)
         alice.create_key()
+
+
+def test_a_start_and_a_command_on_a_database_that_hangs_say_so_and_end(relayed: tuple[Deployment, Relay]) -> None:
+    regions, relay = relayed
+    regions.stop(HOME)
+    relay.is_cut = True
+    settings = str(regions.place(HOME).settings)
+    for words in (("serve", "--allow-file-seal"), ("region", "doctor"), ("migrate",), ("outbox", "list")):
+        command = [sys.executable, "-m", "meridian", *words, "--config", settings]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == SETUP, words
+        assert "Traceback" not in done.stderr
+        assert "does not answer" in done.stdout + done.stderr or "timed out" in done.stdout + done.stderr, (words, done.stderr)

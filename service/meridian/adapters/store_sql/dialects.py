@@ -117,6 +117,15 @@ def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     return writing, reading.execution_options(isolation_level="REPEATABLE READ")
 
 
+def engine_for_once(url: str, statement_seconds: float | None) -> AsyncEngine:
+    """An engine for one errand, a start's look or a command; a statement may take so long on PostgreSQL, None for as long as it takes. A
+    database that hangs is told of after `CONNECT_SECONDS`. The caller disposes of it."""
+    parsed = async_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return create_async_engine(parsed)
+    return create_async_engine(parsed, connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_seconds})
+
+
 def driver_faults(dialect: Dialect) -> tuple[type[Exception], ...]:
     """What the driver raises past SQLAlchemy. PostgreSQL's is imported for a Region that has such a database, and for no other."""
     if dialect.name == "sqlite":

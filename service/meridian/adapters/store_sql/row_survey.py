@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, Table, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.adapters.store_sql.dialects import async_url
+from meridian.adapters.store_sql.dialects import READ_SECONDS, engine_for_once
 from meridian.adapters.store_sql.grants import read_grant
 from meridian.adapters.store_sql.key_sets import read_set_row
 from meridian.adapters.store_sql.keyring import read_secret
@@ -104,7 +104,7 @@ async def survey_rows(url: str, identity: RegionIdentity, keyring: Keyring, *, w
     found = Survey(0, 0, [], 0)
     for number in sorted(keyring.unopened):
         found.add(t.keks.name, (number,), "does not open under the root key")
-    engine = create_async_engine(async_url(url))
+    engine = engine_for_once(url, READ_SECONDS)
     try:
         async with engine.connect() as connection:
             for table in t.metadata.sorted_tables:

@@ -8,9 +8,9 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from meridian.adapters.store_sql.dialects import async_url, keep_private, missing_file
+from meridian.adapters.store_sql.dialects import READ_SECONDS, engine_for_once, keep_private, missing_file
 
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every revision that this release knows, oldest first: those of `migrations/versions`, without reading them."""
@@ -37,7 +37,7 @@ def require_there(url: str) -> None:
 async def current(url: str) -> str:
     """The database's revision; empty for a database without a schema. Raises: SchemaError."""
     keep_private(url)
-    async with open_engine(url) as engine, engine.connect() as connection:
+    async with open_engine(url, READ_SECONDS) as engine, engine.connect() as connection:
         return await connection.run_sync(revision_of)
 
 
@@ -70,13 +70,13 @@ def require_known(revision: str) -> None:
 
 
 @asynccontextmanager
-async def open_engine(url: str) -> AsyncIterator[AsyncEngine]:
+async def open_engine(url: str, statement_seconds: float | None) -> AsyncIterator[AsyncEngine]:
     """An engine that is closed at the end. Raises: SchemaError that names the database, without its password."""
-    engine = create_async_engine(async_url(url))
+    engine = engine_for_once(url, statement_seconds)
     try:
         yield engine
     except (SQLAlchemyError, OSError) as fault:
-        reason = getattr(fault, "orig", None) or fault
+        reason = getattr(fault, "orig", None) or str(fault) or "it does not answer"
         raise SchemaError(f"{engine.url.render_as_string(hide_password=True)} cannot be used: {reason}") from fault
     finally:
         await engine.dispose()
