@@ -28,7 +28,8 @@ from meridian.transport.aws_json import codec
 pytestmark = pytest.mark.timeout(180)
 
 OURS, THEIRS = "developer-abroad", "developer"
-THEIR_ARN = f"arn:aws:kms:{HOME}:111122223333:"
+THEIR_ACCOUNT = "111122223333"
+THEIR_ARN = f"arn:aws:kms:{HOME}:{THEIR_ACCOUNT}:"
 FIELDS = [
     pytest.param(rpc, field, alias_allowed, id=f"{rpc.name}-{field}")
     for rpc in served_rpcs().values()
@@ -143,6 +144,17 @@ def test_a_grant_tells_nothing_of_its_key(own: Things, theirs: Things, closed: d
         for grant in (theirs.grant, secrets.token_hex(32))
     ]
     assert all(each == told[0] for each in told), told
+
+
+def test_no_answer_shows_another_account_anything_of_this_one(own: Things, theirs: Things) -> None:
+    """Every operation, asked as somebody of the account would: what is answered at all is answered of the caller's own account."""
+    theirs.client.create_grant(
+        key_id=theirs.key("symmetric"), grantee_principal=PRINCIPAL, retiring_principal=PRINCIPAL, operations=[t.GRANT_OPERATION_ENCRYPT]
+    )
+    asked = {rpc.name: over_grpc(own, rpc, rpc.request_class(**theirs.good(rpc.name))) for rpc in rpcs().values()}
+    answered = {name: str(answer) for name, answer in asked.items() if not isinstance(answer, tuple)}
+    assert {"ListKeys", "ListAliases"} <= set(answered), "somebody is answered"
+    assert {name: answer for name, answer in answered.items() if THEIR_ACCOUNT in answer} == {}
 
 
 def test_grants_that_may_be_retired_tell_nothing_of_principals_of_another_account(own: Things, theirs: Things) -> None:

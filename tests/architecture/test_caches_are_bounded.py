@@ -173,12 +173,15 @@ def _refused(ask: Callable[[str], object]) -> Callable[[str], None]:
     return asked
 
 
+def _certificate(text: str) -> bytes:
+    return f"-----{text}".encode()
+
+
 def driven() -> dict[str, tuple[Callable[[str], object], Callable[[], Sized | Any]]]:
     """For each cache that strangers reach before anybody has checked the name: what is called with a name, and what is kept."""
     attempts, names = FailedAttempts(20), CertificateNames()
     now = datetime(2026, 11, 25, tzinfo=UTC)
     check = CertificateCheck(new_authority("a", now).certificate, hours_max=None)
-    certificate = lambda text: f"-----{text}".encode()  # noqa: E731
     return {
         "domain/addresses.py _plain": (_addresses, addresses._plain.cache_info),
         "domain/addresses.py _network": (_addresses, addresses._network.cache_info),
@@ -188,11 +191,11 @@ def driven() -> dict[str, tuple[Callable[[str], object], Callable[[], Sized | An
         ),
         "authentication/failed_attempts.py FailedAttempts._buckets": (_failed(attempts), lambda: attempts._buckets),
         "authentication/certificate_names.py CertificateNames._known": (
-            _refused(lambda text: names.of(certificate(text))),
+            _refused(lambda text: names.of(_certificate(text))),
             lambda: names._known,
         ),
         "authentication/certificate_check.py CertificateCheck._known": (
-            _refused(lambda text: check.require_good(certificate(text), now)),
+            _refused(lambda text: check.require_good(_certificate(text), now)),
             lambda: check._known,
         ),
     }

@@ -43,7 +43,7 @@ class _Process:
         )
         self.pid = self._child.pid
         assert self._child.stdin is not None  # noqa: S101 - opened above
-        assert self._child.stdout is not None  # noqa: S101
+        assert self._child.stdout is not None  # noqa: S101 - opened above
         self._to, self._from = self._child.stdin.fileno(), self._child.stdout.fileno()
         os.set_blocking(self._to, False)
 
@@ -107,7 +107,7 @@ class _PatientReader:
 
 def _wait(descriptor: int, event: int, until: float) -> None:
     """Raises: TimeoutError. `poll` takes descriptors of every number; `select` none from 1024 on, where connections have those before."""
-    left = until - time.monotonic()  # noqa: TID251
+    left = until - time.monotonic()  # noqa: TID251 - how long this thread waits
     waiting = select.poll()
     waiting.register(descriptor, event)
     if left <= 0 or not waiting.poll(ceil(left * 1000)):
