@@ -133,10 +133,15 @@ def is_map(field: FieldDescriptor) -> bool:
     return field.type == FieldDescriptor.TYPE_MESSAGE and bool(message_of(field).GetOptions().map_entry)
 
 
+SENT_EMPTY: Final = frozenset({"MultiRegionConfiguration.replica_keys", "ReplicateKeyResponse.replica_tags"})
+
+
 def is_listed(field: FieldDescriptor) -> bool:
-    """Whether the field is a list of an answer in pages: it is sent also where it is empty, as AWS does."""
+    """Whether the list is sent also where it is empty, as AWS does: those of answers in pages, and `SENT_EMPTY`."""
     answer = field.containing_type
-    return field.is_repeated and not is_map(field) and answer is not None and "truncated" in answer.fields_by_name
+    if not field.is_repeated or is_map(field) or answer is None:
+        return False
+    return "truncated" in answer.fields_by_name or f"{answer.name}.{field.name}" in SENT_EMPTY
 
 
 def is_secret(field: FieldDescriptor) -> bool:

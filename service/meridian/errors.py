@@ -108,6 +108,10 @@ class AlreadyExistsException(KmsError):
     """The thing to be created exists already."""
 
 
+class NotAuthorizedException(KmsError):
+    """The name belongs to the service itself: aliases that begin with alias/aws/. AWS declares it nowhere and answers it without a text."""
+
+
 class InvalidAliasNameException(KmsError):
     """The alias name is not allowed."""
 

@@ -18,5 +18,5 @@ KEEPALIVE: Final = (
 """Options of a channel. After a second without a word while a call waits, the other end is asked whether it is there. Where it stays silent
 the calls end as unavailable, and the next one makes a new connection."""
 
-PING_MS_MIN: Final = 500
+PING_SECONDS_MIN: Final = 0.5
 """How often a server lets a client ask; who asks more often is sent away."""

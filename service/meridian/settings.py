@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from meridian.domain.limits import Limits
 from meridian.domain.rates import RATES
+from meridian.keepalive import PING_SECONDS_MIN
 from meridian.settings_audit import AuditSettings
 from meridian.settings_sections import ListenAddress, Section, is_loopback
 
@@ -66,6 +67,8 @@ class GrpcSettings(ListenerSettings):
 
     bearer_tokens: bool = False
     """Whether static bearer tokens are accepted; for development alone."""
+    ping_seconds_min: float = Field(PING_SECONDS_MIN, ge=0.05, le=3600)
+    """How often a client may ask whether the connection lives; who asks more often is sent away."""
 
 
 class AwsTlsSettings(Section):

@@ -57,6 +57,7 @@ SETTINGS: dict[str, str] = {
     "grpc.tls.client_ca": "unit/identity/test_files.py::test_certificate_key_and_authority_are_checked_as_a_whole",
     "grpc.client_certificate_hours_max": RELOAD + "test_the_longest_life_of_a_callers_certificate_is_a_setting",
     "grpc.bearer_tokens": RELOAD + "test_a_bearer_token_is_refused_where_the_listener_takes_none",
+    "grpc.ping_seconds_min": ACT + "test_who_asks_too_often_whether_his_connection_lives_is_sent_away",
     "peer.listen": FILE,
     "peer.tls.certificate": RELOAD + "test_regions_change_their_peer_certificates_and_authority_without_restart",
     "peer.tls.private_key": "unit/identity/test_files.py::test_certificate_key_and_authority_are_checked_as_a_whole",

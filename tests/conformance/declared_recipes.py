@@ -185,7 +185,6 @@ OTHER_PATH = {"xks_proxy_uri_path": "/other/kms/xks/v1"}
 
 OF_PAIR: dict[tuple[str, str], Recipe] = {
     ("CreateAlias", "AlreadyExistsException"): usual(lambda r: {"alias_name": r.alias, "target_key_id": r.key("symmetric")}),
-    ("CreateAlias", "InvalidAliasNameException"): changed(alias_name="alias/aws/x"),
     ("CreateAlias", "LimitExceededException"): _narrow(lambda n: {"alias_name": f"{n.alias}/2", "target_key_id": n.key("symmetric")}),
     ("UpdateAlias", "LimitExceededException"): _narrow(_alias_on_a_full_key),
     ("DeleteAlias", "NotFoundException"): changed(alias_name="alias/nobody"),

@@ -46,6 +46,7 @@ UNREACHABLE: dict[tuple[str, str], str] = {
     ("DeleteCustomKeyStore", "CustomKeyStoreInvalidStateException"): ALWAYS_DISCONNECTED,
     ("ConnectCustomKeyStore", "CustomKeyStoreInvalidStateException"): ALWAYS_DISCONNECTED,
     ("GenerateRandom", "CustomKeyStoreInvalidStateException"): "stores of the one kind that is offered make no random bytes in any state",
+    ("CreateAlias", "InvalidAliasNameException"): "names of the service's own are refused with NotAuthorizedException, as AWS refuses them",
     ("CreateKey", "InvalidArnException"): "no field of the request is an ARN",
     ("EnableKey", "LimitExceededException"): "no quota counts enabled keys",
     ("TagResource", "LimitExceededException"): "the one quota, of tags per key, answers with TagException as in AWS",

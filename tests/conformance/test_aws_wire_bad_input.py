@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from typing import Any
 
@@ -13,10 +12,10 @@ from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.aws import access_key, url
+from tests.conformance.raw_calls import post
 from tests.deployment import HOME, Deployment
 
 from meridian.catalog import rpcs
-from meridian.cli.dev_files import HOST
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -27,17 +26,6 @@ MEMBERS = st.sampled_from(
     ["KeyId", "Plaintext", "CiphertextBlob", "EncryptionContext", "Limit", "Marker", "GrantTokens", "Tags", "ValidTo"]
 )
 QUIET = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def post(deployment: Deployment, body: bytes, headers: dict[str, str], method: str = "POST", region: str = HOME) -> Any:
-    """(status, headers, body) of the answer to a request as it is."""
-    connection = http.client.HTTPConnection(HOST, deployment.place(region).aws_port, timeout=20)
-    try:
-        connection.request(method, "/", body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
-    finally:
-        connection.close()
 
 
 def send(deployment: Deployment, body: bytes, target: str | None = "TrentService.ListKeys", *, sign: bool = True) -> Any:

@@ -9,22 +9,17 @@ from typing import Any
 
 import grpc
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from tests.aws import access_key, url
 from tests.conformance.declared_recipes import OF_PAIR, declared, recipe
 from tests.conformance.declared_unreachable import UNREACHABLE
 from tests.conformance.good_requests import Things
-from tests.conformance.test_aws_wire_bad_input import post
+from tests.conformance.raw_calls import call
 from tests.conformance.troubled_regions import Regions
 from tests.deployment import Deployment
 
 from meridian import errors
 from meridian.catalog import rpcs
-from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import default_document
 from meridian.transport.error_table import DOMAIN, TABLE
 
@@ -62,20 +57,11 @@ def over_grpc(things: Things, name: str, request: Any) -> tuple[grpc.StatusCode,
     rpc, endpoint = rpcs()[name], things.deployment.endpoint(things.region, "developer")
     with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary(rpc.path)(request.SerializeToString(), timeout=20)
-    call: Any = caught.value
-    status, info = rpc_status.from_call(call), error_details_pb2.ErrorInfo()
-    assert status is not None, call.details()
+    refused: Any = caught.value
+    status, info = rpc_status.from_call(refused), error_details_pb2.ErrorInfo()
+    assert status is not None, refused.details()
     assert status.details[0].Unpack(info)
-    return call.code(), status.message, info
-
-
-def over_aws(things: Things, name: str, request: Any) -> tuple[int, dict[str, str], str]:
-    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"TrentService.{name}"}
-    body = codec.write(request)
-    signed = AWSRequest("POST", url(things.deployment, things.region) + "/", headers=headers, data=body)
-    SigV4Auth(Credentials(*access_key(things.deployment, "developer")), "kms", things.region).add_auth(signed)
-    status, answered, text = post(things.deployment, body, dict(signed.headers.items()), region=things.region)
-    return status, json.loads(text), answered["x-amzn-RequestId"]
+    return refused.code(), status.message, info
 
 
 def codes_of(error: str) -> set[grpc.StatusCode]:
@@ -98,10 +84,12 @@ def test_it_is_raised_on_both_wires(regions: Regions, name: str, error: str) -> 
         return
     if name == "PutKeyPolicy" and error != "MalformedPolicyDocumentException":
         request.policy = default_document("aws", "111122223333")
-    status, answer, request_id = over_aws(things, name, request)
+    status, headers, body = call(things.deployment, request, region=things.region)
+    answer = json.loads(body)
     assert (status, answer["__type"]) == (500 if error in SERVER_FAULTS else 400, error), answer
-    assert shape.fullmatch(answer["message"]), answer
-    assert request_id
+    assert shape.fullmatch(answer.get("message", "")), answer
+    assert answer.get("message") != ""  # a text that is not there is left out
+    assert headers["x-amzn-RequestId"]
 
 
 def test_reasons_are_given_for_declared_errors_alone_and_not_beside_a_recipe() -> None:
@@ -113,4 +101,4 @@ def test_reasons_are_given_for_declared_errors_alone_and_not_beside_a_recipe() -
 
 def test_most_errors_can_be_provoked() -> None:
     """The table of reasons is short, and does not grow unnoticed."""
-    assert (len(PAIRS), len(UNREACHABLE)) == (347, 63)
+    assert (len(PAIRS), len(UNREACHABLE)) == (346, 64)

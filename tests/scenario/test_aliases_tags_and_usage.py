@@ -81,7 +81,7 @@ def test_aliases_are_listed_with_their_dates(alice: Client) -> None:
     [
         ("nothing", errors.ValidationException, 'must start with the prefix "alias/"'),
         ("alias/with:colon", errors.ValidationException, "invalid characters"),
-        ("alias/aws/s3", errors.InvalidAliasNameException, "reserved"),
+        ("alias/aws/s3", errors.NotAuthorizedException, "^NotAuthorizedException$"),
     ],
 )
 def test_names_that_cannot_be_aliases_are_refused(alice: Client, name: str, fault: type[Exception], text: str) -> None:

@@ -122,7 +122,7 @@ def test_what_is_no_request_is_refused(auditor: Client, key_id: str) -> None:
 BEFORE_ITS_DECISIONS = {
     "NotFoundException": ("Encrypt", {"key_id": "1234abcd-12ab-34cd-56ef-1234567890ab"}),
     "InvalidArnException": ("Encrypt", {"key_id": "arn:aws:kms:us-east-1:111122223333:nothing/x"}),
-    "InvalidAliasNameException": ("CreateAlias", {"alias_name": "alias/aws/x"}),
+    "NotAuthorizedException": ("CreateAlias", {"alias_name": "alias/aws/x"}),
     "InvalidCiphertextException": ("Decrypt", {"ciphertext_blob": b"x"}),
     "IncorrectKeyException": ("Decrypt", {"key_id": "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"}),
     "InvalidGrantTokenException": ("Encrypt", {"grant_tokens": ["x"]}),

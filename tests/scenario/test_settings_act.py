@@ -27,7 +27,6 @@ from meridian.kms.v1 import types_pb2 as t
 
 TIGHT = """
 replica = "narrow"
-reflection = true
 uvloop = false
 limits.tags_per_key = 1
 limits.key_policy_bytes = 1000
@@ -41,6 +40,13 @@ services = { "s3.amazonaws.com" = "111122223333/storage" }
 """
 HASTY = "limits.deadline_seconds_default = 0.0\nlimits.deadline_seconds_max = 20.0\nlimits.import_key_wait_seconds = 0.0\n"
 
+READY = "import_keys_ready = { RSA_2048 = 2, RSA_3072 = 1, RSA_4096 = 1 }"
+CHANGED = {
+    HOME: [("[grpc]", "[grpc]\nping_seconds_min = 3600.0")],
+    AWAY: [("reflection = true", "reflection = false"), (READY, "import_keys_ready = { RSA_4096 = 1 }")],
+}
+"""What is another than in the settings of `meridian dev`."""
+
 
 @pytest.fixture(scope="module")
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
@@ -48,10 +54,11 @@ def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path_factory.mktemp("tight"), [HOME, AWAY]).prepare()
     for region, added in ((HOME, TIGHT), (AWAY, HASTY)):
         settings = deployment.place(region).settings
-        ready = "import_keys_ready = { RSA_2048 = 2, RSA_3072 = 1, RSA_4096 = 1 }"
-        settings.write_text(
-            added + settings.read_text().replace(ready, "import_keys_ready = { RSA_4096 = 1 }" if region == AWAY else ready)
-        )
+        text = settings.read_text()
+        for before, after in CHANGED[region]:
+            assert before in text
+            text = text.replace(before, after)
+        settings.write_text(added + text)
     try:
         deployment.start()
         yield deployment
@@ -192,6 +199,25 @@ def test_reflection_is_there_where_it_is_switched_on(tight: Deployment) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         services(tight, AWAY)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def states_under_pings(deployment: Deployment, region: str) -> list[str]:
+    """What becomes of a connection without a call whose client asks every 0.7 s whether it lives."""
+    endpoint = deployment.endpoint(region, "developer")
+    options = [("grpc.keepalive_time_ms", 700), ("grpc.keepalive_permit_without_calls", 1), ("grpc.http2.max_pings_without_data", 0)]
+    seen: list[str] = []
+    with grpc.secure_channel(endpoint.target, endpoint.credentials, options) as channel:
+        grpc.channel_ready_future(channel).result(timeout=10)
+        channel.subscribe(lambda state: seen.append(state.name))
+        until = time.monotonic() + 6
+        while time.monotonic() < until and "IDLE" not in seen:
+            time.sleep(0.1)
+    return seen
+
+
+def test_who_asks_too_often_whether_his_connection_lives_is_sent_away(tight: Deployment) -> None:
+    assert "IDLE" in states_under_pings(tight, HOME)  # ping_seconds_min = 3600
+    assert states_under_pings(tight, AWAY) == ["READY"]
 
 
 def test_uvloop_is_loaded_where_it_is_wanted(tight: Deployment) -> None:

@@ -86,8 +86,7 @@ class AwsSignatures:
         if self._principals.find_by_access_key(claim.access_key_id) is None:
             raise UnrecognizedClientException(reason="unknown access key")
         _require_fresh(claim.sent, now)
-        if (claim.region, claim.service) != (self._region, SERVICE) or claim.date != claim.sent[:8]:
-            raise InvalidSignatureException(MISMATCH, reason="the scope is another Region, service or date")
+        self._require_scope(claim)
         _require_signed(claim, head.headers)
         return claim
 
@@ -106,6 +105,17 @@ class AwsSignatures:
         if not hmac.compare_digest(sha256(token.encode()).hexdigest() if token else "", known.session_token_sha256):
             raise UnrecognizedClientException(reason="the session token is not that of the access key")
         return known.principal
+
+    def _require_scope(self, claim: Claim) -> None:
+        faults = []
+        if claim.region != self._region:
+            faults.append("Credential should be scoped to a valid region.")
+        if claim.service != SERVICE:
+            faults.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
+        if claim.date != claim.sent[:8]:
+            faults.append("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.")
+        if faults:
+            raise InvalidSignatureException(" ".join(faults), reason="the scope is another Region, service or date")
 
     def _signature(self, claim: Claim, secret: str, request: SignedRequest) -> str:
         scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"

@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health_aio
 
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.pipelines import Pipelines
@@ -24,7 +22,8 @@ from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
 from meridian.transport.draining import HeldCalls
-from meridian.transport.grpc_server import listen, make_server
+from meridian.transport.grpc_health import GrpcHealth
+from meridian.transport.grpc_server import listen, make_server, service_names
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
@@ -57,10 +56,12 @@ class Listeners:
         self._grpc: dict[grpc.aio.Server, HeldCalls] = {}
         self._http: list[HttpServer] = []
         self._admin: HttpServer | None = None
+        self._health: GrpcHealth | None = None
 
     async def open(self, pipelines: Pipelines, replication: ReplicationServer, troubles: Reasons, deaths: Reasons) -> None:
         """`troubles`: why a call would not work now; `deaths`: why none will until the process is started again. Raises: StartupError."""
-        await self._open_grpc(pipelines, replication)
+        health = self._health = GrpcHealth(service_names(served_rpcs()), troubles)
+        await self._open_grpc(pipelines, replication, health)
         settings, supervisor = self._core.settings, self._core.supervisor
         admin = AdminApp(MetricsText(self._core.registry, self._core.clock), troubles, deaths)
         self._admin = self._open_http(admin, "admin", settings.admin, supervisor.serve_to_the_end)
@@ -73,6 +74,8 @@ class Listeners:
         longer than that."""
         cutting = asyncio.get_running_loop().call_later(seconds, self._under_way.cut_all)
         grace = seconds + CUT_SECONDS
+        if self._health is not None:
+            self._health.end_watches()
         grpc_ends = [held.stop(server, grace) for server, held in self._grpc.items()]
         await asyncio.gather(*grpc_ends, *[server.stop(grace) for server in self._http if server is not self._admin])
         cutting.cancel()
@@ -83,7 +86,7 @@ class Listeners:
         if self._admin is not None:
             await self._admin.stop(CUT_SECONDS)
 
-    async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer) -> None:
+    async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer, health: GrpcHealth) -> None:
         core, settings, files = self._core, self._core.settings, self._core.files
         calls_held, peers_held = HeldCalls(), HeldCalls()
         server = make_server(
@@ -97,11 +100,11 @@ class Listeners:
             unauthenticated=pipelines.unauthenticated,
             events=core.events,
             connections=self._budgets["grpc"],
+            ping_seconds_min=settings.grpc.ping_seconds_min,
             held=calls_held,
             under_way=self._under_way,
         )
-        health = health_aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        health.add_to(server)
         certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events)
         peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates])
         with naming("grpc.listen"):
@@ -111,7 +114,7 @@ class Listeners:
         self._grpc = {server: calls_held, peer_server: peers_held}
         for each in self._grpc:
             await each.start()
-        await health.set("", health_pb2.HealthCheckResponse.SERVING)
+        core.supervisor.serve("gRPC health", health.follow())
 
     def _aws_wire(self, pipelines: Pipelines, settings: AwsSettings) -> Application:
         core = self._core

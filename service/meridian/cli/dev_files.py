@@ -227,6 +227,7 @@ def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: 
     lines = [
         'deployment = "development"',
         "development = true",
+        "reflection = true",
         f'region = "{place.region}"',
         f'database = "sqlite:///{folder}/region.sqlite3"',
         f'policies = "{root}/policies"',

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -49,6 +50,17 @@ def __getattr__(name: str) -> Any:
 def error_of(fault: grpc.RpcError) -> KmsServiceError:
     """The typed exception of a failed RPC."""
     call: Any = fault
+    try:
+        code, metadata, fields = _told(call)
+    except (ValueError, DecodeError):  # details that are none, or not those of the status they came with
+        code, metadata, fields = "", {}, ()
+    if not code:
+        code = UNREACHABLE if call.code() is grpc.StatusCode.UNAVAILABLE else call.code().name
+    return error_class(code)(code, call.details() or "", metadata.get("request_id", ""), metadata, fields)
+
+
+def _told(call: Any) -> tuple[str, dict[str, str], tuple[tuple[str, str], ...]]:
+    """The AWS exception name, the metadata and the fields of a status. Raises: ValueError or DecodeError for one that cannot be read."""
     status = rpc_status.from_call(call)
     code = ""
     metadata: dict[str, str] = {}
@@ -59,6 +71,4 @@ def error_of(fault: grpc.RpcError) -> KmsServiceError:
             code, metadata = info.reason, dict(info.metadata)
         elif detail.Is(bad.DESCRIPTOR) and detail.Unpack(bad):
             fields = tuple((v.field, v.description) for v in bad.field_violations)
-    if not code:
-        code = UNREACHABLE if call.code() is grpc.StatusCode.UNAVAILABLE else call.code().name
-    return error_class(code)(code, call.details() or "", metadata.get("request_id", ""), metadata, fields)
+    return code, metadata, fields

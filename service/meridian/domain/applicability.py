@@ -1,6 +1,7 @@
 """THE table: what an operation can never do to a key, whatever its state.
 
-Management operations ask before the state, cryptographic ones after it; the pipeline's admit step knows the order.
+Management operations ask for origin and role before the state and for the type of the key after it, cryptographic ones ask after the state;
+the pipeline's admit step knows the order.
 
 Source: AWS KMS Developer Guide, Multi-Region keys; recorded answers for the messages.
 """
@@ -64,16 +65,19 @@ _IMPORTED: Final = _origin(Origin.EXTERNAL)
 MANAGEMENT: Final[dict[str, tuple[Rule, ...]]] = {
     "DeleteImportedKeyMaterial": (_IMPORTED,),
     "DisableKeyRotation": (_origin(Origin.AWS_KMS), _not_a_replica("DisableKeyRotation")),
-    "EnableKeyRotation": (_is_symmetric, _origin(Origin.AWS_KMS), _not_a_replica("EnableKeyRotation")),
+    "EnableKeyRotation": (_origin(Origin.AWS_KMS), _not_a_replica("EnableKeyRotation")),
     "GetParametersForImport": (_IMPORTED,),
     "ImportKeyMaterial": (_IMPORTED,),
     "GetPublicKey": (_has_public_key,),
     "ListKeyRotations": (_origin(Origin.AWS_KMS, Origin.EXTERNAL),),
     "ReplicateKey": (_is_primary,),
-    "RotateKeyOnDemand": (_is_symmetric, _origin(Origin.AWS_KMS, Origin.EXTERNAL), _not_a_replica("RotateKeyOnDemand")),
+    "RotateKeyOnDemand": (_origin(Origin.AWS_KMS, Origin.EXTERNAL), _not_a_replica("RotateKeyOnDemand")),
     "UpdatePrimaryRegion": (_may_move,),
 }
-"""Rules of management operations, in the order they are asked."""
+"""Rules of management operations, in the order they are asked, before the state."""
+
+OF_TYPE: Final[dict[str, Rule]] = {"EnableKeyRotation": _is_symmetric, "RotateKeyOnDemand": _is_symmetric}
+"""What a management operation asks of the type of a key, after the state: recorded of a disabled RSA key."""
 
 CRYPTOGRAPHIC: Final[dict[str, tuple[KeyUsage, str]]] = {
     "Encrypt": (KeyUsage.ENCRYPT_DECRYPT, "encryption_algorithm"),
@@ -102,6 +106,13 @@ def require_applicable(operation: str, key: Key) -> None:
         fault = rule(key)
         if fault is not None:
             raise fault
+
+
+def require_type(operation: str, key: Key) -> None:
+    """Refuse a management operation that no key of this type can take. Raises: UnsupportedOperationException."""
+    fault = OF_TYPE[operation](key) if operation in OF_TYPE else None
+    if fault is not None:
+        raise fault
 
 
 def require_usage(operation: str, key: Key, algorithm: str) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+ELLIPSIS: Final = "…"
+ELLIPSIS_BYTES: Final = 3 * len(ELLIPSIS.encode())
+
 
 def printable(text: str, characters_max: int) -> str:
     """The printable characters of the text, so many at most.
@@ -9,3 +14,17 @@ def printable(text: str, characters_max: int) -> str:
     What falls away draws on terminals, ends lines, turns the direction of writing, or is refused by databases, as NUL is.
     """
     return "".join(character for character in text[: 4 * characters_max] if character.isprintable())[:characters_max]
+
+
+def cut_encoded(text: str, bytes_max: int) -> str:
+    """The text, or where it takes more bytes percent-encoded, as gRPC sends a status message, as much of it as fits and an ellipsis."""
+    if 3 * len(text.encode(errors="replace")) <= bytes_max:
+        return text
+    fitting, used = 0, 0
+    for number, character in enumerate(text, 1):
+        used += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode(errors="replace"))
+        if used > bytes_max:
+            return f"{text[:fitting]}{ELLIPSIS}"
+        if used <= bytes_max - ELLIPSIS_BYTES:
+            fitting = number
+    return text

@@ -84,6 +84,11 @@ def require_terms(key: Key, terms: ImportTerms) -> None:
             raise _invalid("keyMaterialDescription", "Key material description can only be specified on primary Multi-Region keys")
 
 
+def shown_material_id(key: Key, material_id: str) -> str:
+    """The id where answers, records and errors show one: symmetric encryption keys alone. Empty where they do not."""
+    return material_id if key.key_spec is KeySpec.SYMMETRIC_DEFAULT else ""
+
+
 def is_new(key: Key, terms: ImportTerms) -> bool:
     """Whether the import is of material that the key never had; where the caller leaves it open, the first import is."""
     if key.multi_region_key_type is MultiRegionKeyType.REPLICA:
@@ -107,7 +112,8 @@ def with_import(key: Key, material: KeyMaterial, terms: ImportTerms) -> Key:
         return _with_new(key, replace(material, description=terms.description or "", expires_at=terms.expires_at))
     expected = terms.key_material_id or key.current_material_id
     if known is None or (terms.key_material_id and terms.key_material_id != material.material_id):
-        raise IncorrectKeyMaterialException(f"Imported key material does not have the expected identifier ({expected}).")
+        shown = f" ({expected})" if shown_material_id(key, expected) else ""
+        raise IncorrectKeyMaterialException(f"Imported key material does not have the expected identifier{shown}.")
     again = replace(
         known,
         sealed_bytes=material.sealed_bytes,

@@ -33,7 +33,7 @@ def require_tags(tags: Sequence[tuple[str, str]]) -> None:
 def require_tag_keys(keys: Iterable[str]) -> None:
     """Refuse names that no tag of a caller can have. Raises: TagException."""
     for key in keys:
-        if key.startswith(TAG_KEY_PREFIX_RESERVED):
+        if key.lower().startswith(TAG_KEY_PREFIX_RESERVED):
             raise TagException("Tags beginning with aws: are reserved")
         if not ALLOWED.fullmatch(key):
             raise TagException("Invalid tag")

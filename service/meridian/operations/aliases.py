@@ -62,14 +62,18 @@ class Aliases:
             if row.key_id != former.key_id:  # it was decided about a key that the alias has left meanwhile
                 self._changes.forget(former)
                 raise VersionConflict("the alias names another key than was decided about")
-            before = await uow.keys.find(row.account, row.key_id)
-            if before is None or before.key_id == key.key_id:
+            now = await uow.region.now()
+            if row.key_id == key.key_id:  # nothing but the date: programs keep their aliases alive so
+                await uow.aliases.point(key.account, request.alias_name, key.key_id, now=now)
                 return key
+            before = await uow.keys.find(row.account, row.key_id)
+            if before is None:
+                raise self._not_found(key.account, request.alias_name)
             if (before.key_usage, has_public_key(before.key_spec)) != (key.key_usage, has_public_key(key.key_spec)):
                 message = f"The alias {request.alias_name} names a key of another type or usage."
                 raise ValidationException(message, fields=[("targetKeyId", "of another type or usage")])
             self._require_room(key)
-            await uow.aliases.point(key.account, request.alias_name, key.key_id, now=await uow.region.now())
+            await uow.aliases.point(key.account, request.alias_name, key.key_id, now=now)
             await uow.keys.update(_without_alias(before, request.alias_name))
             return _with_alias(key, request.alias_name)
 

@@ -16,10 +16,11 @@ from meridian.domain.imports import (
     ImportType,
     require_terms,
     require_wrapping,
+    shown_material_id,
     with_import,
     without_material,
 )
-from meridian.domain.key import Key, KeyMaterial, KeySpec
+from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.limits import Limits
 from meridian.errors import (
     ExpiredImportTokenException,
@@ -107,7 +108,9 @@ class Imports:
             return changed
 
         def answer(key: Key) -> imports_pb2.ImportKeyMaterialResponse:
-            return imports_pb2.ImportKeyMaterialResponse(key_id=key.arn, key_material_id=_shown(key, material.material_id))
+            return imports_pb2.ImportKeyMaterialResponse(
+                key_id=key.arn, key_material_id=shown_material_id(key, material.material_id) or None
+            )
 
         answered = await self._changes.apply(call, resolved, change, answer)
         reach(FaultPoint.IMPORT_AFTER_COMMIT)
@@ -133,7 +136,7 @@ class Imports:
             return changed
 
         def answer(key: Key) -> imports_pb2.DeleteImportedKeyMaterialResponse:
-            material_id = _shown(key, named or key.current_material_id)
+            material_id = shown_material_id(key, named or key.current_material_id)
             return imports_pb2.DeleteImportedKeyMaterialResponse(key_id=key.arn, key_material_id=material_id or None)
 
         return await self._changes.apply(call, call.keys["key_id"], change, answer)
@@ -196,11 +199,7 @@ def _value(request: Any, field: str) -> str:
     return enum_aws_value(request.DESCRIPTOR.fields_by_name[field], getattr(request, field))
 
 
-def _shown(key: Key, material_id: str) -> str:
-    """The id where answers show one: symmetric encryption keys alone."""
-    return material_id if key.key_spec is KeySpec.SYMMETRIC_DEFAULT else ""
-
-
 def _note(call: Call, key: Key, material_id: str) -> None:
-    call.audit_data["keyMaterialId"] = material_id
-    call.response_elements = {"keyId": key.arn, "keyMaterialId": material_id}
+    call.response_elements = {"keyId": key.arn}
+    if shown_material_id(key, material_id):
+        call.audit_data["keyMaterialId"] = call.response_elements["keyMaterialId"] = material_id

@@ -1,7 +1,7 @@
 """Can this key do this, now. Asked after authorization, so a stranger learns nothing about a key's state.
 
-For every resolved key in the request's order: a ciphertext must name the key that the request names; a management operation
-asks first what can never work, then the state; a cryptographic one asks the state first, then usage and algorithm.
+For every resolved key in the request's order: a ciphertext must name the key that the request names; a management operation asks for origin
+and role, then the state, then the type of the key; a cryptographic one asks the state first, then usage and algorithm.
 
 Source: docs/spec/errors.md, order of checks; recorded answers.
 """
@@ -12,7 +12,7 @@ from typing import Final
 
 from meridian.catalog import enum_aws_value
 from meridian.domain.algorithms import SYMMETRIC
-from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, require_usage
+from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, require_type, require_usage
 from meridian.domain.call import Call
 from meridian.domain.key import Key, Origin
 from meridian.domain.key_state import require_state
@@ -45,6 +45,7 @@ class Admit:
             else:
                 require_applicable(operation, key)
                 require_state(operation, key)
+                require_type(operation, key)
 
 
 def _require_unexpired(call: Call, key: Key) -> None:

@@ -21,7 +21,6 @@ from meridian.options.v1 import options_pb2
 Fault = tuple[str, str]
 Check = Callable[[Any, str, list[Fault]], None]
 
-VALUE_SHOWN_CHARACTERS_MAX: Final = 256
 NUL: Final = "\0"
 
 
@@ -46,7 +45,7 @@ def _sentence(path: str, shown: str, constraint: str) -> Fault:
 def _shown(field: FieldDescriptor, value: Any) -> str:
     if is_secret(field) or isinstance(value, bytes):
         return ""
-    return f" '{str(value)[:VALUE_SHOWN_CHARACTERS_MAX]}'"
+    return f" '{value}'"
 
 
 def _field_check(field: FieldDescriptor) -> Check | None:

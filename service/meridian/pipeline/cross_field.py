@@ -17,7 +17,7 @@ from meridian.domain.grant import require_principal
 from meridian.domain.identifiers import ALIAS_NAME
 from meridian.domain.key import KeySpec, KeyUsage, Origin
 from meridian.domain.tag import require_tag_keys, require_tags
-from meridian.errors import FeatureNotBuiltException, InvalidAliasNameException, ValidationException
+from meridian.errors import FeatureNotBuiltException, NotAuthorizedException, ValidationException
 from meridian.kms.v1 import types_pb2
 
 Rule = Callable[[Any], None]
@@ -144,12 +144,12 @@ def _pair_can_be_made(request: Any) -> None:
 def _alias_name(request: Any) -> None:
     name = request.alias_name
     if not name.startswith("alias/"):
-        message = 'Alias must start with the prefix "alias/". Please see docs/clients.md.'
+        message = 'Alias must start with the prefix "alias/".'
         raise ValidationException(message, fields=[("aliasName", "without its prefix")])
     if not ALIAS_NAME.fullmatch(name):
         raise ValidationException(f"{name} contains invalid characters for an alias", fields=[("aliasName", "has other characters")])
     if name.startswith("alias/aws/"):
-        raise InvalidAliasNameException("Alias names that begin with alias/aws/ are reserved.")
+        raise NotAuthorizedException
 
 
 def _target_is_a_key(request: Any) -> None:

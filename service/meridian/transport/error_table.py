@@ -6,6 +6,7 @@ names share a code, so clients switch on the reason. Metadata: `request_id`, and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import grpc
@@ -13,6 +14,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from meridian import errors as e
+from meridian.domain.foreign_text import cut_encoded
 
 DOMAIN: Final = "kms.meridian"
 S = grpc.StatusCode
@@ -30,6 +32,7 @@ TABLE: Final[dict[type[e.KmsError], grpc.StatusCode]] = {
     e.NotFoundException: S.NOT_FOUND,
     e.InvalidArnException: S.INVALID_ARGUMENT,
     e.AlreadyExistsException: S.ALREADY_EXISTS,
+    e.NotAuthorizedException: S.PERMISSION_DENIED,
     e.InvalidAliasNameException: S.INVALID_ARGUMENT,
     e.InvalidMarkerException: S.INVALID_ARGUMENT,
     e.LimitExceededException: S.RESOURCE_EXHAUSTED,
@@ -81,13 +84,22 @@ TABLE: Final[dict[type[e.KmsError], grpc.StatusCode]] = {
 }
 
 
+TEXT_BYTES_MAX: Final = 1024
+"""Of a message, percent-encoded. It leaves twice, in `grpc-message` and in the details, and every gRPC client takes trailers of 8 KiB; one
+that cannot take what came makes a RESOURCE_EXHAUSTED of it."""
+FAULTS_BYTES_MAX: Final = 2048
+"""Of the fields at fault, with their texts."""
+FAULT_BYTES_MAX: Final = 512
+"""Of the text of one of them."""
+
+
 def status_of(error: e.KmsError, request_id: str) -> status_pb2.Status:
-    """The rich status that leaves the process."""
+    """The rich status that leaves the process; its texts are cut to what trailers hold."""
     metadata = {"request_id": request_id}
     if error.key_arn:
         metadata["key_arn"] = error.key_arn
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=metadata)
-    status = status_pb2.Status(code=_number(_status_code(error)), message=error.message)
+    status = status_pb2.Status(code=_number(_status_code(error)), message=cut_encoded(error.message, TEXT_BYTES_MAX))
     details = [info, *_advice(error)]
     for detail in details:
         packed = any_pb2.Any()
@@ -107,10 +119,23 @@ def _number(code: grpc.StatusCode) -> int:
 
 def _advice(error: e.KmsError) -> list[error_details_pb2.BadRequest | error_details_pb2.RetryInfo]:
     if isinstance(error, e.ValidationException) and error.fields:
-        faults = [error_details_pb2.BadRequest.FieldViolation(field=name, description=text) for name, text in error.fields]
-        return [error_details_pb2.BadRequest(field_violations=faults)]
+        return [_bad_request(error.fields)]
     if isinstance(error, e.ThrottlingException):
         delay = duration_pb2.Duration(nanos=0)
         delay.FromNanoseconds(int(error.retry_after_seconds * 1e9))
         return [error_details_pb2.RetryInfo(retry_delay=delay)]
     return []
+
+
+def _bad_request(fields: Iterable[tuple[str, str]]) -> error_details_pb2.BadRequest:
+    """The first fields at fault, as many as there is room for."""
+    bad, room = error_details_pb2.BadRequest(), FAULTS_BYTES_MAX
+    for name, text in fields:
+        fault = error_details_pb2.BadRequest.FieldViolation(
+            field=cut_encoded(name, FAULT_BYTES_MAX), description=cut_encoded(text, FAULT_BYTES_MAX)
+        )
+        room -= fault.ByteSize()
+        if room < 0:
+            break
+        bad.field_violations.append(fault)
+    return bad

@@ -9,7 +9,6 @@ import grpc
 
 from meridian.catalog import Rpc
 from meridian.domain.limits import Limits
-from meridian.keepalive import PING_MS_MIN
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
@@ -43,8 +42,9 @@ class KmsHandlers(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def connection_options(connections: int, streams: int) -> list[tuple[str, int]]:
-    """What every gRPC listener gives to its clients: so many connections, half-open ones among them, each with so many calls at once."""
+def connection_options(connections: int, streams: int, ping_seconds_min: float) -> list[tuple[str, int]]:
+    """What every gRPC listener gives to its clients: so many connections, half-open ones among them, each with so many calls at once, and
+    pings so often, also while no call waits."""
     return [
         ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
@@ -53,9 +53,15 @@ def connection_options(connections: int, streams: int) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", streams),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
-        ("grpc.http2.min_ping_interval_without_data_ms", PING_MS_MIN),
+        ("grpc.http2.min_ping_interval_without_data_ms", round(ping_seconds_min * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.so_reuseport", 0),
     ]
+
+
+def service_names(rpcs: Mapping[str, Rpc]) -> list[str]:
+    """The full names of the services that have these."""
+    return sorted({rpc.path.split("/")[1] for rpc in rpcs.values()})
 
 
 def make_server(
@@ -70,6 +76,7 @@ def make_server(
     unauthenticated: Unauthenticated,
     events: SecurityEvents,
     connections: int,
+    ping_seconds_min: float,
     held: HeldCalls,
     under_way: CallsUnderWay,
 ) -> grpc.aio.Server:
@@ -82,15 +89,14 @@ def make_server(
         interceptors=[held, calls],
         options=[
             ("grpc.max_receive_message_length", limits.request_bytes),
-            *connection_options(connections, STREAMS_PER_CONNECTION),
+            *connection_options(connections, STREAMS_PER_CONNECTION, ping_seconds_min),
         ],
     )
     server.add_generic_rpc_handlers((KmsHandlers(by_path, walk),))
     if reflected:
         from grpc_reflection.v1alpha import reflection  # here: a Region without it does not wait for it
 
-        names = sorted({path.split("/")[1] for path in by_path})
-        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+        reflection.enable_server_reflection([*service_names(rpcs), reflection.SERVICE_NAME], server)
     return server
 
 

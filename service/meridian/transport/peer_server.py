@@ -21,6 +21,7 @@ from meridian.domain.peer_message import (
 )
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, KmsError, KMSInternalException, ValidationException
+from meridian.keepalive import PING_SECONDS_MIN
 from meridian.operations.present import key_metadata
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
@@ -256,7 +257,7 @@ def make_peer_server(service: ReplicationServer, connections: int, interceptors:
     server = grpc.aio.server(
         interceptors=interceptors,
         options=[
-            *connection_options(connections, STREAMS_PER_CONNECTION),
+            *connection_options(connections, STREAMS_PER_CONNECTION, PING_SECONDS_MIN),
             ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
             ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
         ],

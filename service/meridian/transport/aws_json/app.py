@@ -157,7 +157,7 @@ class AwsWire:
 
     def _error(self, error: e.KmsError, request_id: str, *, status: int = 0) -> Answer:
         status = status or (500 if isinstance(error, SERVER_FAULTS) else 400)
-        body = codec.as_json({"__type": error.code, "message": error.message})
+        body = codec.as_json({"__type": error.code, **({"message": error.message} if error.message else {})})
         return self._answer(status, body, request_id)
 
     def _answer(self, status: int, body: bytes, request_id: str) -> Answer:

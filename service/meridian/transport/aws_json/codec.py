@@ -125,7 +125,7 @@ def _enum_number(field: FieldDescriptor, value: Any, place: str) -> int:
     values = enum_values(enum_of(field))
     number = next((n for n, name in values.items() if name == value), None)
     if number is None:
-        sentence = f"Value '{value[:256]}' at '{place}' failed to satisfy constraint: Member must satisfy enum value set: "
+        sentence = f"Value '{value}' at '{place}' failed to satisfy constraint: Member must satisfy enum value set: "
         raise ValidationException.of_constraints([(place, f"{sentence}[{', '.join(values.values())}]")])
     return number
 

@@ -12,10 +12,13 @@ from meridian.domain.call import Call
 
 
 def shown_as_aws(response: Any, call: Call) -> Any:
-    """The response with the default document where a key has no policy of its own."""
+    """The response with the default document where a key, or the replica that was just made, has no policy of its own."""
     if response.DESCRIPTOR.name == "GetKeyPolicyResponse" and response.account_delegation and not response.policy:
         key = call.keys["key_id"]
         response.policy = default_document(key.partition, key.account)
+    elif response.DESCRIPTOR.name == "ReplicateKeyResponse" and not response.replica_policy:
+        key = call.keys["key_id"]
+        response.replica_policy = default_document(key.partition, key.account)
     return response
 
 
