@@ -67,7 +67,8 @@ class Unheard:
     """A trail and a key cache for tests that look at the store itself."""
 
     async def record(self, uow: Any, call: Any) -> None: ...
-    async def record_service_event(self, uow: Any, event_name: str, key: Key, *, request_id: str, details: Any = None) -> None: ...
+    async def record_service_event(self, uow: Any, event_name: str, key: Key, *, request_id: str, details: Any) -> None: ...
+    async def record_synchronisation(self, uow: Any, account: str, key_id: str, properties: Any, *, request_id: str) -> None: ...
     def forget(self, account: str, key_id: str) -> None: ...
 
 
@@ -125,6 +126,7 @@ class InProcessRegion:
         line: Any = Line(self.network, self.name)
         self.line = line
         unheard: Any = Unheard()
+        self.trail = unheard
         store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
         verify = Verify(engine=engine, identity=identity, peers=self.peers)
         common: dict[str, Any] = {"store": store, "engine": engine, "identity": identity, "directory": unheard, "trail": unheard}
@@ -152,7 +154,7 @@ class InProcessRegion:
         self.outbox = OutboxWorker(
             store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one", regions=tuple(peers), events=self.events
         )
-        self.publisher = SetPublisher(engine=engine, identity=identity, wake_outbox=lambda: None)
+        self.publisher = SetPublisher(engine=engine, trail=unheard, identity=identity, wake_outbox=lambda: None)
         self.schedule = KeyScheduleWorker(
             store=store,
             engine=engine,
@@ -224,7 +226,7 @@ class InProcessRegion:
         async with self.store.transaction() as uow:
             grown = add_member(row, self.name, target.name, serial)
             assert grown.view is not None
-            await publish(uow, self.engine, self.identity, grown, grown.view, request_id=REQUEST, now=await uow.region.now())
+            await publish(uow, self.engine, self.trail, self.identity, grown, grown.view, request_id=REQUEST, now=await uow.region.now())
             await uow.keys.update(with_view(key, grown.view))
 
     async def rotate(self) -> None:
@@ -250,7 +252,7 @@ class InProcessRegion:
             except SetRefusal:
                 return
             assert moved.view is not None
-            await publish(uow, self.engine, self.identity, moved, moved.view, request_id=REQUEST, now=await uow.region.now())
+            await publish(uow, self.engine, self.trail, self.identity, moved, moved.view, request_id=REQUEST, now=await uow.region.now())
             await uow.keys.update(with_view(key, moved.view))
 
     async def delete(self) -> None:

@@ -48,6 +48,12 @@ class Head:
     def is_opening(self) -> bool:
         return self.record.get("eventName") == OPENS and self.sequence == 0
 
+    @property
+    def previous_stream(self) -> str:
+        """The stream that this one says it follows on; empty where nothing is said. Only a StreamOpen says it, and it was checked."""
+        said = self.record["meridian"].get("previousStream") if self.record.get("eventName") == OPENS else None
+        return said if isinstance(said, str) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Tail:
@@ -107,7 +113,7 @@ def streams_of(heads: Iterable[Head]) -> dict[str, list[Head]]:
 
 def newest_stream(streams: dict[str, list[Head]]) -> list[Head]:
     """The segments of the stream that no other says it follows on; empty without streams. The name decides only between several."""
-    before = {segments[0].record["meridian"].get("previousStream") for segments in streams.values()}
+    before = {segments[0].previous_stream for segments in streams.values()}
     ends = [segments for stream, segments in streams.items() if stream not in before] or list(streams.values())
     return max(ends, key=lambda segments: segments[0].path.name, default=[])
 
@@ -236,7 +242,7 @@ def _last_line(path: Path) -> bytes:
 
 def _last_digest(directory: Path, heads: Iterable[Head], stream: str) -> DigestLink | None:
     """The last digest of the stream; where a crash left it without, of the one before it. Raises: OSError."""
-    before = {head.stream: str(head.record["meridian"].get("previousStream")) for head in heads}
+    before = {head.stream: head.previous_stream for head in heads}
     while stream in before:
         for path in sorted(directory.glob(f"*-{glob.escape(stream)}-*{digests.SUFFIX}"), key=number_of, reverse=True):
             try:

@@ -180,7 +180,7 @@ class DirectoryCheck:
         stream = registered.stream
         if stream in found and registered.pin is not None:
             found[stream].pins.append(registered.pin)
-        elif not self._is_here(stream, found) and stream != opening.record["meridian"].get("previousStream"):
+        elif not self._is_here(stream, found) and stream != opening.previous_stream:
             text = f"stream {stream}, which the database knew as the one before, is missing"
             self._report.add(Verdict.INCOMPLETE, opening.path, text, 1)
 

@@ -44,4 +44,4 @@ def _by_stem(paths: Iterable[Path]) -> dict[str, tuple[str, ...]]:
 
 def _stream_before(directory: Path, run: Run) -> str:
     head = head_of(directory / run.segments[0]) if run.segments else None
-    return str(head.record["meridian"].get("previousStream")) if head is not None else ""
+    return head.previous_stream if head is not None else ""

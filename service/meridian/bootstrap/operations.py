@@ -90,6 +90,7 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
         "multi_region": MultiRegion(
             identity=core.identity,
             engine=engine,
+            trail=core.audit,
             changes=changes,
             outcomes=outcomes,
             peer=outbound.peer,

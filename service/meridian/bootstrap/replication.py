@@ -67,7 +67,7 @@ def build_outbound(core: Core) -> Outbound:
         regions=tuple(peers),
         events=core.events,
     )
-    publisher = SetPublisher(engine=core.engine, identity=core.identity, wake_outbox=outbox.wake)
+    publisher = SetPublisher(engine=core.engine, trail=core.audit, identity=core.identity, wake_outbox=outbox.wake)
     return Outbound(peers, refusals, peer, outbox, publisher)
 
 

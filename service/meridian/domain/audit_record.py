@@ -8,6 +8,7 @@ Source: AWS CloudTrail User Guide, CloudTrail record contents; docs/spec/audit.m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -20,6 +21,7 @@ from meridian.domain.key import Key
 EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"
 FACTS_CHARACTERS_MAX: Final = 3072
+SYNCHRONISED: Final = "SynchronizeMultiRegionKey"
 
 Record = dict[str, Any]
 
@@ -32,6 +34,11 @@ def event_time(moment: datetime) -> str:
 @lru_cache(maxsize=4)
 def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def shown_time(moment: datetime) -> str:
+    """A time among the parameters or the answer of a call, as CloudTrail writes it."""
+    return f"{moment:%b %-d}, {moment.year:04d}, {moment:%-I:%M:%S %p}"
 
 
 def user_identity(principal: Principal | None) -> Record:
@@ -49,7 +56,11 @@ def user_identity(principal: Principal | None) -> Record:
 
 def resource(key: Key) -> Record:
     """A key that the call touched."""
-    return {"ARN": key.arn, "accountId": key.account, "type": "AWS::KMS::Key"}
+    return key_resource(key.arn, key.account)
+
+
+def key_resource(arn: str, account: str) -> Record:
+    return {"ARN": arn, "accountId": account, "type": "AWS::KMS::Key"}
 
 
 def decision(made: PolicyDecision) -> Record:
@@ -205,31 +216,60 @@ def authentication(principal: Principal | None) -> Record | None:
 
 
 def service_record(
-    event_name: str, key: Key, *, event_id: str, request_id: str, now: datetime, replica: str, epoch: int, details: Record
+    event_name: str, key: Record, *, region: str, event_id: str, request_id: str, now: datetime, replica: str, epoch: int, details: Record
 ) -> Record:
-    """The record of something the service did by itself."""
+    """The record of something the service did by itself; `key` is what `resource` says of the key."""
     return {
         "eventVersion": EVENT_VERSION,
-        "userIdentity": {"accountId": key.account, "invokedBy": EVENT_SOURCE},
+        "userIdentity": {"accountId": key["accountId"], "invokedBy": EVENT_SOURCE},
         "eventTime": event_time(now),
         "eventSource": EVENT_SOURCE,
         "eventName": event_name,
-        "awsRegion": key.region,
+        "awsRegion": region,
         "sourceIPAddress": EVENT_SOURCE,
         "userAgent": EVENT_SOURCE,
         "requestParameters": None,
-        "responseElements": {"keyId": key.arn},
+        "responseElements": None,
         "requestID": request_id,
         "eventID": event_id,
         "readOnly": False,
-        "resources": [resource(key)],
+        "resources": [key],
         "eventType": "AwsServiceEvent",
         "managementEvent": True,
         "eventCategory": "Management",
-        "recipientAccountId": key.account,
+        "recipientAccountId": key["accountId"],
         "serviceEventDetails": details,
         "meridian": {"replica": replica, "epoch": epoch},
     }
+
+
+def synchronisation_record(
+    primary: Record,
+    *,
+    region: str,
+    event_id: str,
+    request_id: str,
+    now: datetime,
+    replica: str,
+    epoch: int,
+    properties: Sequence[str],
+) -> Record:
+    """The record of a primary that passes these properties on. AWS shows it as a call, of the service, on the primary key alone.
+
+    Source: AWS KMS Developer Guide, SynchronizeMultiRegionKey.
+    """
+    record = service_record(
+        SYNCHRONISED,
+        primary,
+        region=region,
+        event_id=event_id,
+        request_id=request_id,
+        now=now,
+        replica=replica,
+        epoch=epoch,
+        details={"properties": list(properties)},
+    )
+    return {**record, "eventType": "AwsApiCall", "responseElements": {"keyId": primary["ARN"]}}
 
 
 def region_record(event_name: str, region: str, *, event_id: str, now: datetime, epoch: int, details: Record) -> Record:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from meridian.domain.audit_record import shown_time
 from meridian.domain.call import Call
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
 from meridian.domain.identifiers import key_arn, key_id_of
@@ -193,8 +194,10 @@ class Keys:
         def answer(key: Key) -> keys_pb2.ScheduleKeyDeletionResponse:
             response = keys_pb2.ScheduleKeyDeletionResponse(key_id=key.arn, pending_window_in_days=window)
             set_enum(response, "key_state", key.state)
+            call.response_elements = {"keyId": key.arn, "keyState": str(key.state), "pendingWindowInDays": window}
             if key.deletion_at is not None:
                 response.deletion_date.FromDatetime(key.deletion_at)
+                call.response_elements["deletionDate"] = shown_time(key.deletion_at)
             return response
 
         return await self._changes.apply(call, call.keys["key_id"], change, answer)

@@ -21,6 +21,7 @@ from meridian.kms.v1 import multi_region_pb2
 from meridian.operations.change import Change, KeyChanges
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.replica_metadata import replica_metadata
+from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.region_peer import RegionPeer
@@ -40,6 +41,7 @@ class MultiRegion:
         *,
         identity: RegionIdentity,
         engine: CryptoEngine,
+        trail: AuditTrail,
         changes: KeyChanges,
         outcomes: Outcomes,
         peer: RegionPeer,
@@ -51,6 +53,7 @@ class MultiRegion:
         self._identity = identity
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._engine = engine
+        self._trail = trail
         self._changes = changes
         self._outcomes = outcomes
         self._peer = peer
@@ -79,10 +82,10 @@ class MultiRegion:
         reach(FaultPoint.REPLICATE_KEY_AFTER_PREPARE)
         metadata = replica_metadata(prepared, request, key, self._clock.now())
         call.audit_data["replicaRegion"] = request.replica_region
-        call.response_elements = {"replicaKeyMetadata": metadata, "replicaPolicy": request.policy}
         answer = multi_region_pb2.ReplicateKeyResponse(
             replica_key_metadata=metadata, replica_policy=request.policy, replica_tags=request.tags
         )
+        call.response_elements = {"replicaKeyMetadata": metadata, **({"replicaPolicy": request.policy} if request.policy else {})}
         await self._changes.apply(call, key, self._with_new_member(request.replica_region, serial, call), lambda _: answer)
         reach(FaultPoint.REPLICATE_KEY_AFTER_COMMIT)
         self._wake_outbox()
@@ -139,7 +142,7 @@ class MultiRegion:
             if moved.view is None:
                 raise KMSInternalException(reason="a set without a state")
             now = await uow.region.now()
-            await publish(uow, self._engine, self._identity, moved, moved.view, request_id=call.request_id, now=now)
+            await publish(uow, self._engine, self._trail, self._identity, moved, moved.view, request_id=call.request_id, now=now)
             reach(FaultPoint.HANDOVER_BEFORE_COMMIT)
             until = now + timedelta(seconds=self._updating_seconds)
             return replace(with_view(key, moved.view), state=KeyState.UPDATING, updating_until=until)
@@ -194,7 +197,9 @@ class MultiRegion:
                 raise AlreadyExistsException(ONE_REPLICA, reason=str(refusal)) from refusal
             if grown.view is None:
                 raise KMSInternalException(reason="a set without a state")
-            await publish(uow, self._engine, self._identity, grown, grown.view, request_id=call.request_id, now=self._clock.now())
+            await publish(
+                uow, self._engine, self._trail, self._identity, grown, grown.view, request_id=call.request_id, now=self._clock.now()
+            )
             reach(FaultPoint.REPLICATE_KEY_BEFORE_COMMIT)
             return with_view(key, grown.view)
 

@@ -6,7 +6,7 @@ receives. What becomes of an event whose process died in between is `audit_shipp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -21,14 +21,17 @@ from meridian.domain.audit_record import (
     caller_facts,
     decision,
     key_facts,
+    key_resource,
     region_record,
     resource,
     service_record,
+    synchronisation_record,
     user_identity,
 )
 from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, key_owner, nobody
 from meridian.domain.call import Call, Principal
 from meridian.domain.encryption_context import CONTEXT_FIELDS
+from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
 from meridian.domain.weights import deep_bytes
 from meridian.fault_points import FaultPoint, reach
@@ -116,21 +119,40 @@ class Audit:
         call.event_recorded = event  # from here on `close` gives the space back, also where the database refuses the event
         await self._shipping.store(uow, event["eventID"], stored)
 
-    async def record_service_event(
-        self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record | None = None
-    ) -> None:
-        await self._stream.reserve()
-        self._stream.release()  # the record is shipped from the database, in its time; what counts is that the log takes records now
+    async def record_service_event(self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: Record) -> None:
         event = service_record(
             event_name,
-            key,
+            resource(key),
+            region=key.region,
             event_id=self._entropy.uuid(),
             request_id=request_id,
             now=self._clock.now(),
             replica=self._replica,
             epoch=self._identity.incarnation,
-            details=details or {"keyMaterialIds": [m.material_id for m in key.materials]},
+            details=details,
         )
+        await self._insert(uow, event)
+
+    async def record_synchronisation(
+        self, uow: UnitOfWork, account: str, key_id: str, properties: Sequence[str], *, request_id: str
+    ) -> None:
+        region = self._identity.region
+        event = synchronisation_record(
+            key_resource(key_arn(self._identity.partition, region, account, key_id), account),
+            region=region,
+            event_id=self._entropy.uuid(),
+            request_id=request_id,
+            now=self._clock.now(),
+            replica=self._replica,
+            epoch=self._identity.incarnation,
+            properties=properties,
+        )
+        await self._insert(uow, event)
+
+    async def _insert(self, uow: UnitOfWork, event: Record) -> None:
+        """What the service does by itself is shipped from the database, in its time; what counts is that the log takes records now."""
+        await self._stream.reserve()
+        self._stream.release()
         await uow.audit_events.insert(event["eventID"], shortened(orjson.dumps(event), STORED_BYTES_MAX), owner=NOBODY)
 
     async def record_policy_set(self, digest: str, policies: int) -> None:

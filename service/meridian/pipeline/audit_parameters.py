@@ -15,6 +15,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from meridian.catalog import enum_aws_value, is_map, is_secret, lower_camel, message_of
 from meridian.domain.audit_bounds import CUT, RECORD_BYTES_MAX, cut
+from meridian.domain.audit_record import shown_time
 
 ITEMS_SHOWN_MAX: Final = 256
 """Of a list or map; longer lists are cut to a digest of the field as protobuf writes it."""
@@ -127,8 +128,7 @@ def _value(field: FieldDescriptor, message: Any) -> Any:
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return _text(value) if isinstance(value, str) else value
     if message_of(field).full_name == "google.protobuf.Timestamp":
-        moment = value.ToDatetime()
-        return f"{moment:%b %-d}, {moment.year:04d}, {moment:%-I:%M:%S %p}"
+        return shown_time(value.ToDatetime())
     return message_as_record(value)
 
 

@@ -78,8 +78,12 @@ class AuditTrail(Protocol):
         """Store the call's event in this transaction; the pipeline ships it to the stream after the commit."""
         ...
 
-    async def record_service_event(
-        self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: dict[str, Any] | None = None
+    async def record_service_event(self, uow: UnitOfWork, event_name: str, key: Key, *, request_id: str, details: dict[str, Any]) -> None:
+        """Store an event of the service itself in this transaction."""
+        ...
+
+    async def record_synchronisation(
+        self, uow: UnitOfWork, account: str, key_id: str, properties: Sequence[str], *, request_id: str
     ) -> None:
-        """Store an event of the service itself in this transaction; without `details` it names the key's materials."""
+        """Store the event of a primary that tells its replicas of these properties, in the transaction that moves them."""
         ...

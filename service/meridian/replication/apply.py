@@ -23,6 +23,7 @@ from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
+from meridian.replication.news import record_news
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
 from meridian.replication.refusals import Refusals
 from meridian.replication.rotate import switched
@@ -30,8 +31,6 @@ from meridian.replication.set_state import acknowledge, adopt, part, require_ado
 from meridian.replication.sets.authority import has_place, hear, is_member, may_ask_of_set, require_own_serial, require_signer_heard
 from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
 from meridian.replication.verify import Sealed, Verify
-
-SYNCHRONISED = "SynchronizeMultiRegionKey"
 
 
 class ApplyMessages:
@@ -103,7 +102,7 @@ class ApplyMessages:
             digest = sha256(message.signed_state + message.serial.encode()).digest()
             await uow.inbox.record(peer.region, message.incarnation, message.sequence, digest, now=self._clock.now())
             await self._store_news(uow, adopted, grown, key, message.request_id)
-            await self._trail.record_service_event(uow, SYNCHRONISED, grown, request_id=message.request_id)
+            await record_news(uow, self._trail, row, adopted, key, grown, request_id=message.request_id)
             reach(FaultPoint.REPLICATE_KEY_APPLY_BEFORE_COMMIT)
         reach(FaultPoint.REPLICATE_KEY_APPLY_AFTER_COMMIT)
         if takes_role(adopted, self._identity.region):
@@ -182,7 +181,7 @@ class ApplyMessages:
         reach(FaultPoint.HANDOVER_TAKE_BEFORE_COMMIT)
 
     async def _publish(self, uow: UnitOfWork, row: SetRow, view: SetState, request_id: str) -> None:
-        await publish(uow, self._engine, self._identity, row, view, request_id=request_id, now=self._clock.now())
+        await publish(uow, self._engine, self._trail, self._identity, row, view, request_id=request_id, now=self._clock.now())
 
     async def _answer_gone(self, uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, message: DeliverSetState) -> None:
         """A membership that has ended here is news for a member that still counts it; nobody else is told, and nothing is written.

@@ -35,7 +35,8 @@ class Leave:
             await self._part_from_set(uow, row, request_id=request_id, now=now)
         await uow.keys.delete(key)
         await uow.import_keys.delete_of_key(key.account, key.key_id)
-        await self._trail.record_service_event(uow, DELETED, key, request_id=request_id)
+        details = {"keyMaterialIds": [m.material_id for m in key.materials]}
+        await self._trail.record_service_event(uow, DELETED, key, request_id=request_id, details=details)
         reach(FaultPoint.DELETE_KEY_BEFORE_COMMIT)
         return True
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from meridian.domain.audit_record import SYNCHRONISED
 from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import SetRow, SetState
 from meridian.errors import KMSInternalException
@@ -20,12 +21,12 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.apply import SYNCHRONISED
 from meridian.replication.ask import AskRegions
 from meridian.replication.gone_on import note_gone_on
+from meridian.replication.moved import moved
 from meridian.replication.publish import HELD, as_primary, publish, signed_by, tell_members, with_shared_part, with_view
 from meridian.replication.refusals import Refusals
-from meridian.replication.rotate import switched
+from meridian.replication.rotate import note_rotation, switched
 from meridian.replication.set_loss import detach, material_to_take, reconcile, take_back, take_over
 from meridian.replication.sets.authority import Believed, believe_answers, believe_return, gone_on_with
 from meridian.replication.sets.told import NotBelieved, SetRefusal
@@ -137,18 +138,25 @@ class MendSets:
                 key = await self._publish(uow, row, row.view, grown, request_id)
             else:
                 key = await self._follow(uow, row, row.view, grown, request_id)
-            await self._trail.record_service_event(uow, event, key, request_id=request_id)
+            properties = moved(found.row.view, row.view)
+            is_told = event == SYNCHRONISED and row.view.primary == self._identity.region  # by what publishes it
+            if event != SYNCHRONISED or (properties and not is_told):
+                details = {"properties": properties}
+                await self._trail.record_service_event(uow, event, key, request_id=request_id, details=details)
         self._directory.forget(key.account, key.key_id)
 
     async def _publish(self, uow: UnitOfWork, row: SetRow, view: SetState, grown: Key, request_id: str) -> Key:
         # Who was waited for may be counted no longer: pending material may now be everywhere.
-        key = await switched(uow, self._trail, row, _with_loss_shown(as_primary(grown, view)), request_id=request_id)
+        taken = _with_loss_shown(as_primary(grown, view))
+        await note_rotation(uow, self._trail, grown, taken, request_id=request_id)
+        key = await switched(uow, self._trail, row, taken, request_id=request_id)
         shared = with_shared_part(view, key)
-        await publish(uow, self._engine, self._identity, row, shared, request_id=request_id, now=await uow.region.now())
+        await publish(uow, self._engine, self._trail, self._identity, row, shared, request_id=request_id, now=await uow.region.now())
         return await uow.keys.update(key)
 
     async def _follow(self, uow: UnitOfWork, row: SetRow, view: SetState, grown: Key, request_id: str) -> Key:
         key = _with_loss_shown(with_view(grown, view).with_updating_ended())
+        await note_rotation(uow, self._trail, grown, key, request_id=request_id)
         now = await uow.region.now()
         if view.version == 0 and view.issuer == self._identity.region:
             # Its own handover, signed before it was restored, is heard from nobody any more: signed again, it is the same state.

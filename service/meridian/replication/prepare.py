@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from meridian.domain.call import Call
+from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key, KeyState, MultiRegionRole
 from meridian.domain.limits import Limits
 from meridian.domain.multi_region import OperatorWord
@@ -66,6 +67,8 @@ class ReserveReplica:
         )
         call.keys["key_id"] = replica
         call.response_elements = {"keyId": replica.arn}
+        primary = key_arn(replica.partition, prepare.primary_region, replica.account, replica.key_id)
+        call.audit_data["replicateKey"] = {"keyId": primary, "requestID": prepare.request_id}
         async with self._store.transaction() as uow:
             await self._reserve(uow, call, replica)
             await self._trail.record(uow, call)

@@ -11,10 +11,12 @@ from meridian.domain.key import Key, KeyMaterial, KeyState, MultiRegionKeyType, 
 from meridian.domain.multi_region import MemberStatus, SetMaterial, SetRow, SetState, TermLink
 from meridian.domain.peer_message import SignedSetState
 from meridian.errors import KMSInvalidStateException
+from meridian.ports.audit import AuditTrail
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.codec import encode_set_state
+from meridian.replication.moved import moved
 from meridian.replication.sets.authority import LINKS_MAX
 
 SET_STATE = "set_state"
@@ -47,9 +49,21 @@ def signed_by(engine: CryptoEngine, identity: RegionIdentity, row: SetRow, state
 
 
 async def publish(
-    uow: UnitOfWork, engine: CryptoEngine, identity: RegionIdentity, row: SetRow, view: SetState, *, request_id: str, now: datetime
+    uow: UnitOfWork,
+    engine: CryptoEngine,
+    trail: AuditTrail,
+    identity: RegionIdentity,
+    row: SetRow,
+    view: SetState,
+    *,
+    request_id: str,
+    now: datetime,
 ) -> None:
-    """Commit this view, signed by this Region, and tell every member that is not detached."""
+    """Commit this view, signed by this Region, with its event, and tell every member that is not detached."""
+    stored = await uow.key_sets.find(row.account, row.key_id)
+    properties = moved(stored.view if stored is not None else None, view)
+    if properties:
+        await trail.record_synchronisation(uow, row.account, row.key_id, properties, request_id=request_id)
     signed = signed_by(engine, identity, row, view)
     if view.version == 0:
         signed = replace(signed, links=(*signed.links, TermLink(signed.signed_view, engine.transport_public_key()))[-LINKS_MAX:])
@@ -146,8 +160,9 @@ def _moment(microseconds: int) -> datetime:
 class SetPublisher:
     """Passes what a primary's key shares on to its set, in the transaction that changes the key."""
 
-    def __init__(self, *, engine: CryptoEngine, identity: RegionIdentity, wake_outbox: Callable[[], None]) -> None:
+    def __init__(self, *, engine: CryptoEngine, trail: AuditTrail, identity: RegionIdentity, wake_outbox: Callable[[], None]) -> None:
         self._engine = engine
+        self._trail = trail
         self._identity = identity
         self.wake_outbox = wake_outbox
 
@@ -162,7 +177,7 @@ class SetPublisher:
         if row is None or row.view is None or not row.acts_as_primary(self._identity.region):
             raise KMSInvalidStateException(f"{after.arn} is updating.", key_arn=after.arn)
         state = with_shared_part(replace(row.view, version=row.view.version + 1), after)
-        await publish(uow, self._engine, self._identity, row, state, request_id=request_id, now=now)
+        await publish(uow, self._engine, self._trail, self._identity, row, state, request_id=request_id, now=now)
 
 
 def shared_part(key: Key) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ Source: docs/spec/multi-region.md, rotation.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import SetRow
@@ -13,6 +14,8 @@ from meridian.domain.rotation import Rotated, finish
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import UnitOfWork
 from meridian.replication.set_state import is_held_by_all
+
+ROTATED: Final = "RotateKey"
 
 
 async def held_by_all(uow: UnitOfWork, key: Key) -> Callable[[str], bool]:
@@ -41,13 +44,21 @@ async def switched(uow: UnitOfWork, trail: AuditTrail, row: SetRow, key: Key, *,
 async def record_rotation(uow: UnitOfWork, trail: AuditTrail, before: Key, rotated: Rotated, *, request_id: str) -> None:
     """The RotateKey event of a rotation that is done, or the end of one that found nothing to rotate to."""
     if rotated.type is not None:
-        details = {
-            "rotationType": str(rotated.type),
-            "keyOrigin": str(before.origin),
-            "previousKeyMaterialId": before.current_material_id,
-            "currentKeyMaterialId": rotated.key.current_material_id,
-        }
-        await trail.record_service_event(uow, "RotateKey", rotated.key, request_id=request_id, details=details)
+        await note_rotation(uow, trail, before, rotated.key, request_id=request_id)
     elif rotated.lapsed:
         details = {"rotationType": "ON_DEMAND", "lapsed": "no key material pending rotation"}
-        await trail.record_service_event(uow, "RotateKey", rotated.key, request_id=request_id, details=details)
+        await trail.record_service_event(uow, ROTATED, rotated.key, request_id=request_id, details=details)
+
+
+async def note_rotation(uow: UnitOfWork, trail: AuditTrail, before: Key, after: Key, *, request_id: str) -> None:
+    """The RotateKey event of this Region, where other material is current afterwards; a first material is none."""
+    material = after.find_material(after.current_material_id)
+    if not before.current_material_id or before.current_material_id == after.current_material_id or material is None:
+        return
+    details = {
+        "rotationType": str(material.rotation_type or ""),
+        "keyOrigin": str(after.origin),
+        "previousKeyMaterialId": before.current_material_id,
+        "currentKeyMaterialId": after.current_material_id,
+    }
+    await trail.record_service_event(uow, ROTATED, after, request_id=request_id, details=details)

@@ -112,5 +112,6 @@ class ReservationWorker:
             key = await uow.keys.find(row.account, row.key_id)
             if key is not None and key.state is KeyState.CREATING:
                 await uow.keys.delete(key)
-                await self._trail.record_service_event(uow, ABANDONED, key, request_id=row.request_id)
+                details = {"keyMaterialIds": [m.material_id for m in key.materials]}
+                await self._trail.record_service_event(uow, ABANDONED, key, request_id=row.request_id, details=details)
         self._directory.forget(row.account, row.key_id)
