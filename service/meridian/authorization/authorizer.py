@@ -164,8 +164,8 @@ class Authorizer:
 
     def policies_for(self, principal: Principal, resource: Resource, own: tuple[Policy, ...]) -> tuple[Policy, ...]:
         """Every policy that may have a word in calls of this caller on this resource, on either side."""
-        live = self._live
-        return tuple(policy for side in _sides(principal, resource) for policy in policies_of_side(live, side, principal, own))
+        live, sides = self._live, _sides(principal, resource)
+        return tuple(policy for side in sides for policy in policies_of_side(live, side, principal, own, delegated=False))
 
     def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
         """Refuse a key policy that may not be stored, or that would lock its caller out.
@@ -268,9 +268,10 @@ class Authorizer:
     ) -> tuple[Policy, ...]:
         own, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
         groups = self._model.ancestors[action]
+        delegated = any(policy.delegates and matches_action(policy.est, groups, action) for policy in own_policies)
         return tuple(
             policy
-            for policy in policies_of_side(live, side, principal, own_policies)
+            for policy in policies_of_side(live, side, principal, own_policies, delegated=delegated)
             if matches_action(policy.est, groups, action) and matches_resource(policy.est, own, ancestors)
         )
 

@@ -142,8 +142,9 @@ def _decision_bytes(name: Name, kept: tuple[PolicyDecision, Principal]) -> int:
     return DECISION_BYTES + deep_bytes(name) + _principal_bytes(kept[1])
 
 
-def policies_of_side(live: LivePolicies, side: str, principal: Principal, own: tuple[Policy, ...]) -> Iterable[Policy]:
-    """The policies that have a word on one side, those of the key itself at the end."""
+def policies_of_side(live: LivePolicies, side: str, principal: Principal, own: tuple[Policy, ...], *, delegated: bool) -> Iterable[Policy]:
+    """The policies that have a word on one side, those of the key itself at the end. `delegated`: one of these leaves the action to the
+    account, whose permits then count whatever the key does with other actions."""
     for policy in live.source.policies:
         if policy.layer == ACCOUNT and policy.is_permit:
             if side == OWN and policy.foreign:
@@ -155,9 +156,9 @@ def policies_of_side(live: LivePolicies, side: str, principal: Principal, own: t
         if side == CALLER_SIDE and policy.layer == BUILTIN:
             continue
         if policy.layer in (ACCOUNT, GUARDRAIL, BUILTIN):
-            yield policy
+            yield policy.where_delegated or policy if delegated and side == OWN else policy
     if side != CALLER_SIDE:
-        yield from own
+        yield from (policy for policy in own if not policy.delegates)
 
 
 def is_around(policy: Policy, containers: frozenset[Uid]) -> bool:
