@@ -20,6 +20,7 @@ from meridian.domain.key import Key
 EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"
 FACTS_CHARACTERS_MAX: Final = 3072
+WARNINGS_SHOWN_MAX: Final = 16
 
 Record = dict[str, Any]
 
@@ -157,7 +158,7 @@ def call_record(
     record["userAgent"] = evidence.user_agent
     record["requestParameters"] = parameters or None
     record["responseElements"] = call.response_elements if error is None else None
-    record["additionalEventData"] = {**call.audit_data, "dryRun": True} if call.dry_run else call.audit_data or None
+    record["additionalEventData"] = {**call.audit_data, **_of_request(call)} or None
     record["requestID"] = call.request_id
     record["eventID"] = event_id
     record["tlsDetails"] = {"tlsVersion": evidence.tls_version}
@@ -179,6 +180,17 @@ def call_record(
         if reason:
             inner["reason"] = reason
     return record
+
+
+def _of_request(call: Call) -> Record:
+    """What additionalEventData has of the request itself; nothing for most calls."""
+    data: Record = {}
+    if call.dry_run:
+        data["dryRun"] = True
+    if call.policy_warnings:
+        shown, more = call.policy_warnings[:WARNINGS_SHOWN_MAX], len(call.policy_warnings) - WARNINGS_SHOWN_MAX
+        data["policyWarnings"] = [*shown, f"and {more} more"] if more > 0 else list(shown)
+    return data
 
 
 def _changing_facts(call: Call) -> Record:
