@@ -32,9 +32,11 @@ from meridian.authorization.live_policies import (
     OWN,
     LivePolicies,
     is_around,
+    leaves_to_account,
     owners_of,
     policies_name,
     policies_of_side,
+    version_of,
 )
 from meridian.authorization.narrowing import Caller, narrowed
 from meridian.authorization.policies import ACCOUNT, Policy, matches_action, matches_resource
@@ -46,7 +48,7 @@ from meridian.authorization.slices import CompiledSlice, SliceCompiler
 from meridian.domain.bounded_cache import Caches
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
-from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
+from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException, ThrottlingException
 
@@ -197,7 +199,7 @@ class Authorizer:
     def _of_side(
         self, live: LivePolicies, side: str, principal: Principal, action: str, resource: Resource, facts: Facts
     ) -> Deciding[PolicyDecision]:
-        name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
+        name = (side, principal.account if side == CALLER_SIDE else "", action, *version_of(resource))
         has_grants = bool(facts.request_attribute("grants"))
         known = live.narrowed.get((name, id(principal), has_grants))
         compiled = known[0]() if known is not None else None
@@ -268,15 +270,14 @@ class Authorizer:
     ) -> tuple[Policy, ...]:
         own, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
         groups = self._model.ancestors[action]
-        delegated = any(policy.delegates and matches_action(policy.est, groups, action) for policy in own_policies)
         return tuple(
             policy
-            for policy in policies_of_side(live, side, principal, own_policies, delegated=delegated)
+            for policy in policies_of_side(live, side, principal, own_policies, delegated=leaves_to_account(own_policies, groups, action))
             if matches_action(policy.est, groups, action) and matches_resource(policy.est, own, ancestors)
         )
 
     def _base_of(self, live: LivePolicies, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
-        name = (*compiled.schema_name, principal, *_version(resource))
+        name = (*compiled.schema_name, principal, *version_of(resource))
         known = live.bases.get(name)
         if known is None:
             known = self._base(compiled, principal, resource)
@@ -292,10 +293,3 @@ class Authorizer:
 def _sides(principal: Principal, resource: Resource) -> tuple[str, ...]:
     """Every side that must allow: a caller of another account needs two."""
     return (OWN,) if principal.account == resource.account else (KEY_SIDE, CALLER_SIDE)
-
-
-def _version(resource: Resource) -> tuple[Any, ...]:
-    """What tells two versions of a resource apart; a prospective key is all of its values."""
-    if isinstance(resource, Key):
-        return (resource,) if resource.key_id == PROSPECTIVE_KEY_ID else (resource.region, *resource.cache_identity)
-    return (resource,)
