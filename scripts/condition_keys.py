@@ -1,7 +1,9 @@
-"""Write docs/condition-keys.md from the table of condition keys and the policy tests, or with --check fail where it differs."""
+"""Write docs/condition-keys.md from the table of condition keys and the policy tests, and the tables of refusals of docs/policy-guide.md
+from the table of refusals, or with --check fail where they differ."""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,10 +11,14 @@ from meridian.authorization.aws_policy.condition_keys import GLOBAL_KEYS, KMS_KE
 from meridian.authorization.aws_policy.conditions import NEVER, presence_of
 from meridian.authorization.packaged import policy_folder, schema_text
 from meridian.authorization.schema_model import SchemaModel
+from meridian.policy_kit.refusal_tables import refusal_tables
 from meridian.policy_kit.suites import Suite, load_suites
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "condition-keys.md"
+GUIDE = ROOT / "docs" / "policy-guide.md"
+REFUSED = re.compile(r"(?<=^### What is refused\n)(.*?)(?=^#)", re.MULTILINE | re.DOTALL)
+"""The section of the guide that is written here."""
 HEAD = """# Condition keys
 
 Each condition key of AWS with its Cedar form. {converted} of the {count} `kms:` keys can be asked for; the other {refused} are refused by
@@ -66,14 +72,21 @@ def _line(key: ConditionKey, model: SchemaModel, suites: tuple[Suite, ...]) -> s
     return f"| {shown_name(key)} | `{key.cedar}` | {key.kind} | {shown} | {counts} |"
 
 
+def guide() -> str:
+    """The guide with its tables of refusals as they should be."""
+    return REFUSED.sub(lambda _: f"\n{refusal_tables()}\n", GUIDE.read_text(), count=1)
+
+
 def main() -> int:
     model = SchemaModel(schema_text())
-    text = page(model, load_suites(policy_folder() / "tests", model))
+    wanted = {PAGE: page(model, load_suites(policy_folder() / "tests", model)), GUIDE: guide()}
     if "--check" in sys.argv:
-        same = PAGE.exists() and PAGE.read_text() == text
-        print("" if same else f"{PAGE.relative_to(ROOT)} differs from the table and the tests: run `make condition-keys`")
-        return 0 if same else 1
-    PAGE.write_text(text)
+        other = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+        for path in other:
+            print(f"{path.relative_to(ROOT)} differs from the tables and the tests: run `make condition-keys`")
+        return 1 if other else 0
+    for path, text in wanted.items():
+        path.write_text(text)
     return 0
 
 

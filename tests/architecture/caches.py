@@ -74,6 +74,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "authentication/certificate_names.py CertificateNames._known": Bounded("CERTIFICATES_MAX", 16 * 1024),
     "authentication/client_certificate.py ClientCertificates._known": Bounded("CACHE_ENTRIES_MAX", 16 * 1024),
     "authentication/failed_attempts.py FailedAttempts._buckets": Bounded("ADDRESSES_MAX", 45),
+    "authorization/aws_policy/convert.py _Work.delegated": Ours("actions of the schema"),
     "authorization/aws_policy/convert.py _Work.labels": Ours("one policy, whose size is bounded"),
     "authorization/entities.py Surroundings.org_units": Ours("the settings"),
     "authorization/entities.py Surroundings.region_labels": Ours("the settings"),

@@ -1,7 +1,7 @@
 """The rules of the policy layers, written down a second time and as plainly as they read. Slow, and without any cleverness.
 
 Allowed means: no forbid of any layer matches, and a permit matches in the key's own policy, in a live grant, or, where the key
-delegates to its account, in the account's policies. What cannot be evaluated denies.
+leaves the action to its account, in the account's policies. What cannot be evaluated denies.
 
 Source: docs/spec/policies.md. Shares no code with the service; its records of callers, keys and grants serve as data.
 """
@@ -65,6 +65,8 @@ class NaivePolicy:
     conditions: tuple[tuple[str, Expr], ...] = ()
     account: str = ""
     foreign: bool = False
+    delegates: bool = False
+    """A key's own policy that leaves its actions to the account, and does nothing else."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,12 @@ class Answer:
 def naive_decision(policies: Sequence[NaivePolicy], key_policies: Sequence[NaivePolicy], asked: Asked) -> Answer:
     """The decision on a request, given the policies of files and those of the key that is asked for."""
     caller, owner = asked.principal.account, asked.resource.account
+    left = leaves(asked.resource, key_policies, asked.action)
+    key_policies = [p for p in key_policies if not p.delegates]
     forbids = [p for p in policies if p.effect == "forbid" and (p.layer == "guardrail" or _reaches(p, owner))]
     if caller == owner:
         domestic = [p for p in policies if p.layer == "account" and p.effect == "permit" and not p.foreign and _reaches(p, owner)]
-        permits = domestic if delegates(asked.resource) else []
+        permits = domestic if left else []
         return _answer([*forbids, *permits, *key_policies], asked, gate=True)
     owners_side = _answer([*forbids, *key_policies], asked, gate=True)
     if not owners_side.allowed:
@@ -117,8 +121,18 @@ def naive_decision(policies: Sequence[NaivePolicy], key_policies: Sequence[Naive
     return Answer(True, tuple(sorted({*owners_side.ids, *callers_side.ids})), 0)
 
 
-def delegates(resource: Key | Place) -> bool:
-    return not isinstance(resource, Key) or resource.account_delegation
+def leaves(resource: Key | Place, key_policies: Sequence[NaivePolicy], action: str) -> bool:
+    """Whether the account's permits count: everywhere but on keys, on keys that leave everything to it, and for what others leave to it."""
+    if not isinstance(resource, Key) or resource.account_delegation:
+        return True
+    return any(p.delegates and _speaks_of(p.action, action) for p in key_policies)
+
+
+def _speaks_of(scope: Scope, action: str) -> bool:
+    actions = {name.name for name in scope.names}
+    if scope.op == "==":
+        return action in actions
+    return scope.op != "in" or not actions.isdisjoint(GROUPS_OF[action] | {action})
 
 
 def _reaches(policy: NaivePolicy, account: str) -> bool:
@@ -141,10 +155,7 @@ def _answer(policies: Iterable[NaivePolicy], asked: Asked, *, gate: bool) -> Ans
 
 
 def _matches(policy: NaivePolicy, world: World, action: str) -> bool:
-    actions = {name.name for name in policy.action.names}
-    if policy.action.op == "==" and action not in actions:
-        return False
-    if policy.action.op == "in" and actions.isdisjoint(GROUPS_OF[action] | {action}):
+    if not _speaks_of(policy.action, action):
         return False
     if not (_in_scope(policy.principal, world, "principal") and _in_scope(policy.resource, world, "resource")):
         return False
@@ -293,9 +304,12 @@ def policy_text(policy: NaivePolicy, *, annotated: bool = True) -> str:
         notes |= {"layer": policy.layer, "reason": "tried"}
         if policy.foreign:
             notes |= {"foreign": "true", "account": policy.account}
+    if policy.delegates:
+        notes["account_delegation"] = "true"
     head = " ".join(f"@{name}({quoted(value)})" for name, value in notes.items())
     scopes = ", ".join(_scope_text(name, getattr(policy, name)) for name in ("principal", "action", "resource"))
     conditions = " ".join(f"{kind} {{ {text_of(body)} }}" for kind, body in policy.conditions)
+    conditions = "when { false }" if policy.delegates else conditions
     return f"{head} {policy.effect} ({scopes}) {conditions};"
 
 

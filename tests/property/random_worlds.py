@@ -31,6 +31,10 @@ CONTEXTS = {"Encrypt", "Decrypt", "GenerateDataKey", "ReEncryptTo", "ReEncryptFr
 """Actions with an encryption context."""
 
 
+FIT = [name for name in (*ACTIONS, *GROUP_NAMES) if name not in ("CreateKey", "ListKeys")]
+"""Actions and groups that a key policy may name."""
+
+
 @dataclass(frozen=True)
 class RandomWorld:
     """One policy set with the keys, callers and grants that requests are drawn from."""
@@ -173,15 +177,22 @@ def _foreign(draw: Random, account: str, name: str) -> NaivePolicy:
 
 
 def _key_policies(draw: Random, key: Key) -> tuple[NaivePolicy, ...]:
-    return tuple(_key_policy(draw, key, number) for number in range(1, draw.choice([0, 1, 2, 4]) + 1))
+    made = tuple(_key_policy(draw, key, number) for number in range(1, draw.choice([0, 1, 2, 4]) + 1))
+    return made if draw.random() < 0.5 else (*made, _leaving(draw, key, len(made) + 1))
+
+
+def _leaving(draw: Random, key: Key, number: int) -> NaivePolicy:
+    """A policy that leaves some actions to the account."""
+    principal = Scope("in", names=(Uid("KMS::Account", key.account),))
+    action = Scope("in", names=tuple(Uid("KMS::Action", name) for name in draw.sample(FIT, 4)))
+    return NaivePolicy(f"key/{key.key_id}/{number}", "key", "permit", principal, action, account=key.account, delegates=True)
 
 
 def _key_policy(draw: Random, key: Key, number: int) -> NaivePolicy:
     effect = draw.choice(["permit", "permit", "permit", "forbid"])
     own = Scope("==", names=(Uid("KMS::Key", f"{key.account}/{key.region}/{key.key_id}"),))
     resource = draw.choice([Scope(), Scope("is", "KMS::Key"), own])
-    fit = [name for name in (*ACTIONS, *GROUP_NAMES) if name not in ("CreateKey", "ListKeys")]
-    action = draw.choice([Scope(), Scope("in", names=tuple(Uid("KMS::Action", name) for name in draw.sample(fit, 3)))])
+    action = draw.choice([Scope(), Scope("in", names=tuple(Uid("KMS::Action", name) for name in draw.sample(FIT, 3)))])
     conditions = _conditions(draw, effect == "forbid" and draw.random() < 0.3, unguarded=0.08)
     return NaivePolicy(f"key/{key.key_id}/{number}", "key", effect, _principal_scope(draw), action, resource, conditions, key.account)
 

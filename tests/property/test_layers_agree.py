@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from tests.cache_memory import cache_memory
-from tests.property.naive_evaluator import Answer, Asked, naive_decision, policy_text
+from tests.property.naive_evaluator import Answer, Asked, leaves, naive_decision, policy_text
 from tests.property.random_worlds import REGION_LABELS, UNITS, RandomWorld, random_request, random_world
 
 from meridian.authorization.authorizer import Authorizer
@@ -173,9 +173,12 @@ def _counts(policy: Policy, side: str, caller: str) -> bool:
 
 def _full_policies(deployed: Deployed, asked: Asked, side: str) -> PolicyHandle:
     caller = asked.principal.account if side == "caller" else ""
-    name = (side, caller, asked.resource if isinstance(asked.resource, Key) else None)
+    key = asked.resource if isinstance(asked.resource, Key) else None
+    left = key is not None and leaves(key, deployed.world.key_policies.get(key, ()), asked.action)
+    name = (side, caller, key, left)
     if name not in deployed.handles:
         chosen = [policy for policy in deployed.source.policies if _counts(policy, side, caller)]
+        chosen = [policy.where_delegated or policy for policy in chosen] if left else chosen
         if side != "caller" and isinstance(asked.resource, Key):
             chosen += deployed.reader.read(asked.resource)
         deployed.handles[name] = PolicyHandle((policy.policy_id, policy.est) for policy in chosen)

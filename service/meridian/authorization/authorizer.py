@@ -32,9 +32,11 @@ from meridian.authorization.live_policies import (
     OWN,
     LivePolicies,
     is_around,
+    leaves_to_account,
     owners_of,
     policies_name,
     policies_of_side,
+    version_of,
 )
 from meridian.authorization.narrowing import Caller, narrowed
 from meridian.authorization.policies import ACCOUNT, Policy, matches_action, matches_resource
@@ -46,7 +48,7 @@ from meridian.authorization.slices import CompiledSlice, SliceCompiler
 from meridian.domain.bounded_cache import Caches
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
-from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
+from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException, ThrottlingException
 
@@ -164,8 +166,8 @@ class Authorizer:
 
     def policies_for(self, principal: Principal, resource: Resource, own: tuple[Policy, ...]) -> tuple[Policy, ...]:
         """Every policy that may have a word in calls of this caller on this resource, on either side."""
-        live = self._live
-        return tuple(policy for side in _sides(principal, resource) for policy in policies_of_side(live, side, principal, own))
+        live, sides = self._live, _sides(principal, resource)
+        return tuple(policy for side in sides for policy in policies_of_side(live, side, principal, own, delegated=False))
 
     def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
         """Refuse a key policy that may not be stored, or that would lock its caller out.
@@ -197,7 +199,7 @@ class Authorizer:
     def _of_side(
         self, live: LivePolicies, side: str, principal: Principal, action: str, resource: Resource, facts: Facts
     ) -> Deciding[PolicyDecision]:
-        name = (side, principal.account if side == CALLER_SIDE else "", action, *_version(resource))
+        name = (side, principal.account if side == CALLER_SIDE else "", action, *version_of(resource))
         has_grants = bool(facts.request_attribute("grants"))
         known = live.narrowed.get((name, id(principal), has_grants))
         compiled = known[0]() if known is not None else None
@@ -270,12 +272,12 @@ class Authorizer:
         groups = self._model.ancestors[action]
         return tuple(
             policy
-            for policy in policies_of_side(live, side, principal, own_policies)
+            for policy in policies_of_side(live, side, principal, own_policies, delegated=leaves_to_account(own_policies, groups, action))
             if matches_action(policy.est, groups, action) and matches_resource(policy.est, own, ancestors)
         )
 
     def _base_of(self, live: LivePolicies, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
-        name = (*compiled.schema_name, principal, *_version(resource))
+        name = (*compiled.schema_name, principal, *version_of(resource))
         known = live.bases.get(name)
         if known is None:
             known = self._base(compiled, principal, resource)
@@ -291,10 +293,3 @@ class Authorizer:
 def _sides(principal: Principal, resource: Resource) -> tuple[str, ...]:
     """Every side that must allow: a caller of another account needs two."""
     return (OWN,) if principal.account == resource.account else (KEY_SIDE, CALLER_SIDE)
-
-
-def _version(resource: Resource) -> tuple[Any, ...]:
-    """What tells two versions of a resource apart; a prospective key is all of its values."""
-    if isinstance(resource, Key):
-        return (resource,) if resource.key_id == PROSPECTIVE_KEY_ID else (resource.region, *resource.cache_identity)
-    return (resource,)

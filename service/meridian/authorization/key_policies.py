@@ -12,7 +12,7 @@ from meridian.authorization.balance import balanced
 from meridian.authorization.entities import resource_uid
 from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, policies_of, validation_faults
 from meridian.authorization.group_form import group_faults
-from meridian.authorization.policies import KEY, Policy, action_names, depth, uid
+from meridian.authorization.policies import DELEGATES, KEY, Policy, action_names, depth, uid
 from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX, WILDCARD_WORK_MAX, wildcard_work
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.key import Key
@@ -26,6 +26,12 @@ FAULT_CHARACTERS_MAX: Final = 1_024
 POLICY_BYTES: Final = 500
 """Of a policy beside its syntax tree: the value itself, its id, reason and place."""
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
+
+
+DELEGATION_FORM: Final = (
+    f'@{DELEGATES}("true") stands on a permit whose principal is `in` the account of the key, and which allows nothing: when {{ false }}.'
+)
+NEVER: Final[list[Est]] = [{"kind": "when", "body": {"Value": False}}]
 
 
 class KeyPolicyReader:
@@ -80,15 +86,18 @@ class KeyPolicyReader:
             raise MalformedPolicyDocumentException(f"{place}: {fault}.")
         if not _names_only(est["resource"], key):
             raise MalformedPolicyDocumentException(f"{place}: the resource must be left open, or be this key.")
+        notes = est.get("annotations", {})
+        if DELEGATES in notes and not _delegates(est, key):
+            raise MalformedPolicyDocumentException(f"{place}: {DELEGATION_FORM}")
         kind, name = resource_uid(key)
         scope = {"op": "==", "entity": {"type": kind, "id": name}}
-        notes = est.get("annotations", {})
         own = {**est, "resource": scope}
         return Policy(
             f"key/{key.key_id}/{notes.get('id') or number}",
             KEY,
             own,
             key.account,
+            delegates=DELEGATES in notes,
             weight=POLICY_BYTES + deep_bytes(own),  # here, beside the event loop: a large policy has thousands of parts
             reason=notes.get("reason") or "",
             place=f"key policy of {key.key_id}, number {number}",
@@ -99,6 +108,13 @@ def require_length(policy: str, bytes_max: int) -> None:
     """Refuse a key policy, or the document that one is made of, that is too long. Raises: LimitExceededException."""
     if len(policy.encode()) > bytes_max:
         raise LimitExceededException(f"Key policy is longer than {bytes_max} bytes.")
+
+
+def _delegates(est: Est, key: Key) -> bool:
+    """Whether a policy has the form of one that leaves its actions to the account. It allows nothing to those who do not know the form."""
+    scope = est["principal"]
+    is_own = scope["op"] == "in" and "entity" in scope and uid(scope["entity"]) == ("KMS::Account", key.account)
+    return est["annotations"][DELEGATES] == "true" and est["effect"] == "permit" and is_own and est["conditions"] == NEVER
 
 
 def _names_only(scope: dict[str, Any], key: Key) -> bool:

@@ -9,13 +9,13 @@ from weakref import ReferenceType
 
 from meridian.authorization.entities import Resource
 from meridian.authorization.evaluator import EntityHandle, Uid
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, uid
+from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, matches_action, uid
 from meridian.authorization.policy_files import PolicySource
 from meridian.authorization.slices import CompiledSlice, SliceCompiler
 from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.cache_entries import Owner
 from meridian.domain.call import PolicyDecision, Principal
-from meridian.domain.key import Key
+from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
 from meridian.domain.weights import deep_bytes
 
 OWN, KEY_SIDE, CALLER_SIDE = "own", "key side", "caller side"
@@ -105,6 +105,13 @@ def owners_of(resource: Resource) -> tuple[Owner, ...]:
     return (key_owner(resource.account, resource.key_id),) if isinstance(resource, Key) else ()
 
 
+def version_of(resource: Resource) -> Name:
+    """What tells two versions of a resource apart; a prospective key is all of its values."""
+    if isinstance(resource, Key):
+        return (resource,) if resource.key_id == PROSPECTIVE_KEY_ID else (resource.region, *resource.cache_identity)
+    return (resource,)
+
+
 def policies_name(key: Key) -> Name:
     """What a key's policies are kept under."""
     return (key.region, key.account, key.key_id, key.policy)
@@ -142,8 +149,9 @@ def _decision_bytes(name: Name, kept: tuple[PolicyDecision, Principal]) -> int:
     return DECISION_BYTES + deep_bytes(name) + _principal_bytes(kept[1])
 
 
-def policies_of_side(live: LivePolicies, side: str, principal: Principal, own: tuple[Policy, ...]) -> Iterable[Policy]:
-    """The policies that have a word on one side, those of the key itself at the end."""
+def policies_of_side(live: LivePolicies, side: str, principal: Principal, own: tuple[Policy, ...], *, delegated: bool) -> Iterable[Policy]:
+    """The policies that have a word on one side, those of the key itself at the end. `delegated`: one of these leaves the action to the
+    account, whose permits then count whatever the key does with other actions."""
     for policy in live.source.policies:
         if policy.layer == ACCOUNT and policy.is_permit:
             if side == OWN and policy.foreign:
@@ -155,9 +163,14 @@ def policies_of_side(live: LivePolicies, side: str, principal: Principal, own: t
         if side == CALLER_SIDE and policy.layer == BUILTIN:
             continue
         if policy.layer in (ACCOUNT, GUARDRAIL, BUILTIN):
-            yield policy
+            yield policy.where_delegated or policy if delegated and side == OWN else policy
     if side != CALLER_SIDE:
-        yield from own
+        yield from (policy for policy in own if not policy.delegates)
+
+
+def leaves_to_account(own: tuple[Policy, ...], groups: frozenset[str], action: str) -> bool:
+    """Whether one of a key's own policies leaves an action, which is in these groups, to the key's account."""
+    return any(policy.delegates and matches_action(policy.est, groups, action) for policy in own)
 
 
 def is_around(policy: Policy, containers: frozenset[Uid]) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from meridian.authorization.evaluator import Est, Uid
 
 GUARDRAIL, ACCOUNT, KEY, BUILTIN = "guardrail", "account", "key", "builtin"
 LAYERS = (GUARDRAIL, ACCOUNT, KEY, BUILTIN)
+DELEGATES: Final = "account_delegation"
+"""The annotation of a key policy's permit that allows nothing, and leaves its actions to the policies of the key's account."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +29,10 @@ class Policy:
     """Why it permits or forbids, in its author's words; empty where a key policy gives none."""
     place: str = ""
     """File and line, or the number within a key policy."""
+    delegates: bool = False
+    """Of a key's own policy: it decides nothing, and lets the policies of the account count for its actions."""
+    where_delegated: Policy | None = None
+    """Of an account's permit: the same one for keys that leave the action to their account, whatever they do with others."""
     weight: int = 0
     """About how many bytes of memory it takes, where that is counted: of a key's own policies. Those of the files all share."""
 

@@ -142,7 +142,7 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[Fault], breat
         found = _faults_of(est)
         faults += [Fault(f"{label}: {fault}", _owner_of(est)) for fault in found]
         if not found:
-            made.append(replace(_policy(balanced(est)), place=place))
+            made.append(_policy(balanced(est), place))
     return made
 
 
@@ -220,15 +220,15 @@ def _owner_of(est: Est) -> str:
     return str(est.get("annotations", {}).get("account") or _account_of(est) or "")
 
 
-def _policy(est: Est) -> Policy:
+def _policy(est: Est, place: str) -> Policy:
     notes = est["annotations"]
     layer = notes["layer"]
-    made = Policy(notes["id"], layer, est, reason=notes["reason"])
+    made = Policy(notes["id"], layer, est, reason=notes["reason"], place=place)
     if layer != ACCOUNT:
         return made
     foreign = "foreign" in notes
-    account = notes.get("account", "") or _account_of(est) or ""
-    if made.is_permit and not foreign:
-        # First, so that a permit that does not count cannot fail either, and deny by its fault what the key's own policy allows.
-        est = {**est, "conditions": [NOT_DELEGATED, *est["conditions"]]}
-    return replace(made, est=est, account=account, foreign=foreign)
+    own = replace(made, account=notes.get("account", "") or _account_of(est) or "", foreign=foreign)
+    if not own.is_permit or foreign:
+        return own
+    # First, so that a permit that does not count cannot fail either, and deny by its fault what the key's own policy allows.
+    return replace(own, est={**est, "conditions": [NOT_DELEGATED, *est["conditions"]]}, where_delegated=own)

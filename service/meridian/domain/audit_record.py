@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any, Final
 
+from meridian.domain.audit_facts import grant_facts, key_facts
 from meridian.domain.call import Call, PolicyDecision, Principal
-from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 
 EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"
-FACTS_CHARACTERS_MAX: Final = 3072
 SYNCHRONISED: Final = "SynchronizeMultiRegionKey"
+WARNINGS_SHOWN_MAX: Final = 16
 
 Record = dict[str, Any]
 
@@ -73,61 +72,6 @@ def decision(made: PolicyDecision) -> Record:
     }
 
 
-def caller_facts(principal: Principal | None) -> Record | None:
-    """What policies may ask about the caller, so that the decision can be made again."""
-    if principal is None:
-        return None
-    facts: Record = {"kind": principal.kind, **_if_short({"groups": list(principal.groups), "tags": dict(principal.tags)})}
-    if principal.mfa_present:
-        facts["mfaPresent"] = True
-    for name, moment in (("mfaAt", principal.mfa_at), ("tokenIssuedAt", principal.token_issued_at)):
-        if moment is not None:
-            facts[name] = moment.astimezone(UTC).isoformat()
-    return {**facts, "sessionName": principal.session_name} if principal.session_name else facts
-
-
-def key_facts(key: Key) -> Record:
-    """What policies may ask about a key, its policy by digest: the text stands in the record of the call that put it."""
-    facts: Record = {
-        "keyId": key.key_id,
-        "account": key.account,
-        "region": key.region,
-        "keySpec": str(key.key_spec),
-        "keyUsage": str(key.key_usage),
-        "keyOrigin": str(key.origin),
-        "keyState": str(key.state),
-        "accountDelegation": key.account_delegation,
-        **_if_short({"tags": dict(key.tags), "aliases": list(key.aliases)}),
-        "policySha256": policy_digest(key.policy) if key.policy else "",
-    }
-    if key.multi_region is not None:
-        facts["primaryRegion"] = key.multi_region.primary_region
-        facts["replicaRegions"] = list(key.multi_region.replica_regions)
-    return {**facts, "customKeyStoreId": key.custom_key_store_id} if key.custom_key_store_id else facts
-
-
-def _if_short(facts: Record) -> Record:
-    """These facts, or none of them where they would fill the record; then the decision cannot be made again, and `replay` says so."""
-    return facts if len(str(facts)) <= FACTS_CHARACTERS_MAX else {}
-
-
-def grant_facts(grant: Grant) -> Record:
-    """What policies may ask about the grant that a call creates, retires or revokes."""
-    return {
-        "grantId": grant.grant_id,
-        "granteePrincipal": grant.grantee_principal,
-        "retiringPrincipal": grant.retiring_principal,
-        "operations": sorted(grant.operations),
-        "constraintType": grant.constraint_type,
-        "constraint": dict(grant.constraint),
-        "sourceArn": grant.source_arn,
-    }
-
-
-def policy_digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
-
-
 def call_constants(call: Call, *, region: str, identity: Any, resources: Any, authn: Any, facts: Any) -> Record:
     """The part of a record that calls of one caller to one operation on the same keys have in common; `authn` and `facts` move inward
     later."""
@@ -168,7 +112,7 @@ def call_record(
     record["userAgent"] = evidence.user_agent
     record["requestParameters"] = parameters or None
     record["responseElements"] = call.response_elements if error is None else None
-    record["additionalEventData"] = {**call.audit_data, "dryRun": True} if call.dry_run else call.audit_data or None
+    record["additionalEventData"] = {**call.audit_data, **_of_request(call)} or None
     record["requestID"] = call.request_id
     record["eventID"] = event_id
     record["tlsDetails"] = {"tlsVersion": evidence.tls_version}
@@ -190,6 +134,17 @@ def call_record(
         if reason:
             inner["reason"] = reason
     return record
+
+
+def _of_request(call: Call) -> Record:
+    """What additionalEventData has of the request itself; nothing for most calls."""
+    data: Record = {}
+    if call.dry_run:
+        data["dryRun"] = True
+    if call.policy_warnings:
+        shown, more = call.policy_warnings[:WARNINGS_SHOWN_MAX], len(call.policy_warnings) - WARNINGS_SHOWN_MAX
+        data["policyWarnings"] = [*shown, f"and {more} more"] if more > 0 else list(shown)
+    return data
 
 
 def _changing_facts(call: Call) -> Record:

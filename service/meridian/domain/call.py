@@ -143,6 +143,7 @@ class Call:
         "keys",
         "malformed",
         "policy_document",
+        "policy_warnings",
         "prepare",
         "principal",
         "prospective",
@@ -202,6 +203,8 @@ class Call:
         """Ids of the grants that fit, by action; kept where the caller has grants at all."""
         self.policy_document = ""
         """The document of AWS that the request's policy was made of, as it was sent."""
+        self.policy_warnings: tuple[str, ...] = ()
+        """What that document names that has no effect."""
         self.trailing_days_without_key_usage: int | None = None
         """Whole days since the key was last used, or made; known where a policy may ask for it."""
         self.blob: CiphertextBlob | None = None

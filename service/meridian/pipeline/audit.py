@@ -13,14 +13,13 @@ import orjson
 
 from meridian.catalog import Rpc
 from meridian.domain.audit_bounds import STORED_BYTES_MAX, cut, shortened
+from meridian.domain.audit_facts import caller_facts, key_facts
 from meridian.domain.audit_record import (
     Record,
     authentication,
     call_constants,
     call_record,
-    caller_facts,
     decision,
-    key_facts,
     key_resource,
     region_record,
     resource,

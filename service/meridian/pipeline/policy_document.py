@@ -76,7 +76,7 @@ class ReadPolicyDocument:
             converted = await self._heavy.run(call.caller.account, work)
         except RefusedDocument as refusal:
             raise MalformedPolicyDocumentException(f"{refusal.element}: {refusal.why}") from refusal
-        call.policy_document = text
+        call.policy_document, call.policy_warnings = text, converted.warnings
         request.policy, request.account_delegation = converted.cedar, converted.account_delegation
         if call.prospective is not None:
             made: dict[str, Any] = {"policy": converted.cedar, "policy_document": text, "account_delegation": converted.account_delegation}

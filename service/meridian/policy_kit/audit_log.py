@@ -21,7 +21,7 @@ from meridian.authorization.entities import AliasResource, KeyStoreResource, Res
 from meridian.authorization.facts import CallFacts, Facts, cedar_time
 from meridian.catalog import Requirement, Rpc, served_rpcs
 from meridian.domain.audit_bounds import holds_cut
-from meridian.domain.audit_record import policy_digest
+from meridian.domain.audit_facts import policy_digest
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin

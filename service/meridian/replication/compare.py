@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -24,7 +25,7 @@ from meridian.replication.gone_on import note_gone_on
 from meridian.replication.publish import HELD, SET_STATE
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import gone_on_with, hear, is_member, is_older_than_its_word
-from meridian.replication.sets.told import NotBelieved, Rule, Told
+from meridian.replication.sets.told import NotBelieved, Rule
 from meridian.replication.silence import Silence
 
 DIGESTS_PER_CALL: Final = 200
@@ -38,7 +39,6 @@ ENTRIES_PER_TRANSACTION: Final = 16
 UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
 REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 """What a comparison finds was asked for by nobody."""
-
 
 SetRowAside = Callable[[tuple[str, str], BaseException], None]
 """Told of a set whose rows cannot be read; the others go on."""
@@ -216,16 +216,14 @@ class Compare:
         """What is quoted is asked for: only the bytes count. Raises: RestoredUnannounced where the other Region shows them."""
         answer = await self._ask.one(region, row, Silence())
         shown = (*answer.earlier, *([answer.told] if answer.told is not None else ()))
+        is_older = partial(is_older_than_its_word, region=self._identity.region, incarnation=self._identity.incarnation, shown=shown)
         # Read only now. What this Region signed since `row` was read was committed before anybody was shown it.
         async with self._store.reading() as uow:
             known = await uow.key_sets.find(row.account, row.key_id)
-        if known is not None and self._is_older(known, shown):
+        if known is not None and is_older(known):
             raise RestoredUnannounced(row.key_id)
-        if not self._is_older(row, shown):
+        if not is_older(row):
             self._refuse(region, row.account, row.key_id, Rule.OWN_BYTES, "quotes a state of this Region and does not show it")
-
-    def _is_older(self, row: SetRow, shown: Sequence[Told]) -> bool:
-        return is_older_than_its_word(row, self._identity.region, self._identity.incarnation, shown)
 
     def _refuse(self, region: str, account: str, key_id: str, rule: Rule, reason: str) -> None:
         self._refusals.tell(region, account, key_id, NotBelieved(rule, reason))

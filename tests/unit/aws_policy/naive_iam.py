@@ -6,6 +6,7 @@ Source: IAM User Guide, Policy evaluation logic; IAM JSON policy elements: Condi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -22,7 +23,8 @@ def allows(statements: list[dict[str, Any]], principal: str, action: str, facts:
 
 def _applies(statement: dict[str, Any], principal: str, action: str, facts: Facts) -> bool:
     named = statement["Principal"]
-    if named != "*" and principal not in named["AWS"]:
+    root = ":".join([*principal.split(":")[:5], "root"])
+    if named != "*" and not {principal, root} & set(named["AWS"]):  # whoever leaves it to an account, here to one that allows everything
         return False
     if not any(fnmatchcase(f"kms:{action}".lower(), pattern.lower()) for pattern in statement["Action"]):
         return False
@@ -65,13 +67,20 @@ def _one(operator: str, fact: Any, value: Any) -> bool:
         return bool(fact == value)
     if operator == "StringLike":
         return fnmatchcase(fact, value)
+    if operator in ("ArnEquals", "ArnLike"):
+        parts = zip(fact.split(":", 5), value.split(":", 5), strict=True)
+        return all(fnmatchcase(part, pattern) for part, pattern in parts)
     if operator == "Bool":
         return str(fact).lower() == value
-    number = int(value)
+    return _compared(operator, Decimal(fact), Decimal(value))
+
+
+def _compared(operator: str, fact: Decimal, value: Decimal) -> bool:
+    """Times are compared as their seconds since 1970."""
     return {
-        "NumericEquals": fact == number,
-        "NumericLessThan": fact < number,
-        "NumericLessThanEquals": fact <= number,
-        "NumericGreaterThan": fact > number,
-        "NumericGreaterThanEquals": fact >= number,
-    }[operator]
+        "Equals": fact == value,
+        "LessThan": fact < value,
+        "LessThanEquals": fact <= value,
+        "GreaterThan": fact > value,
+        "GreaterThanEquals": fact >= value,
+    }[operator.removeprefix("Numeric").removeprefix("Date")]

@@ -12,7 +12,9 @@ from tests.unit.aws_policy.conftest import FIXTURES, converted, document
 from tests.unit.aws_policy.naive_iam import allows
 
 ACTIONS = ("Encrypt", "Decrypt", "Sign", "DescribeKey", "ReplicateKey", "CreateGrant", "ScheduleKeyDeletion")
-PRINCIPALS = ("user/ann", "role/App")
+COLON = "role/a:b"
+PRINCIPALS = ("user/ann", "role/App", COLON)
+ROOT = "arn:aws:iam::111122223333:root"
 ARNS = {name: f"arn:aws:iam::111122223333:{name}" for name in PRINCIPALS}
 WORDS = ("a", "b", "ab", "SYMMETRIC_DEFAULT")
 CARRIED = {
@@ -35,6 +37,8 @@ CARRIED = {
     "kms:MultiRegionKeyType": ACTIONS,
     "aws:MultiFactorAuthPresent": ACTIONS,
     "aws:MultiFactorAuthAge": ACTIONS,
+    "aws:PrincipalArn": ACTIONS,
+    "aws:EpochTime": ACTIONS,
 }
 """Which actions carry which key."""
 TEXTS = ("kms:EncryptionAlgorithm", "kms:EncryptionContext:t", "KMS:encryptioncontext:T", "aws:ResourceTag/Team", "aws:resourceTAG/tEAM")
@@ -43,25 +47,44 @@ TEXTS += ("kms:GrantConstraintType", "kms:MultiRegionKeyType")
 TRUTHS = ("kms:MultiRegion", "kms:GrantIsForAWSResource", "aws:MultiFactorAuthPresent")
 NUMBERS = ("kms:ScheduleKeyDeletionPendingWindowInDays", "kms:TrailingDaysWithoutKeyUsage", "aws:MultiFactorAuthAge")
 SETS = ("kms:EncryptionContextKeys", "kms:GrantOperations")
+ARN_PATTERNS = (
+    "arn:aws:iam::*:role/App",
+    "arn:*:iam::1111*:*/a*",
+    "arn:aws:iam::111122223333:role/a:*",
+    "arn:*:*:*:*:b",
+    "arn:aws:iam:*:*:role/a:b",
+)
+NOW = 1767225600
+TIMES = {"2026-01-01T00:00:00.000Z": f"{NOW}", "2026-01-01T00:00:00.500Z": f"{NOW}.5"}
+"""When requests are made, and the same in seconds since 1970."""
 SEEN: Counter[bool] = Counter()
 
 words = st.lists(st.sampled_from((*WORDS, "PRIMARY")), min_size=1, max_size=2, unique=True)
 patterns = st.lists(st.sampled_from(("a", "a*", "*b", "*", "SYM*_D*")), min_size=1, max_size=2, unique=True)
+comparisons = st.sampled_from(("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"))
 suffix = st.sampled_from(("", "IfExists"))
 
 
 @st.composite
 def condition(draw: st.DrawFn) -> tuple[str, str, list[Any]]:
-    kind = draw(st.sampled_from(("equals", "like", "bool", "number", "set", "null")))
+    kind = draw(st.sampled_from(("equals", "like", "arn", "bool", "number", "time", "set", "null")))
     if kind in ("equals", "like"):
         base = "StringEquals" if kind == "equals" else "StringLike"
         operator = draw(st.sampled_from((base, base.replace("String", "StringNot")))) + draw(suffix)
         return operator, draw(st.sampled_from(TEXTS)), draw(words if kind == "equals" else patterns)
+    if kind == "arn":
+        operator = draw(st.sampled_from(("ArnLike", "ArnNotLike", "ArnEquals", "ArnNotEquals"))) + draw(suffix)
+        return operator, "aws:PrincipalArn", draw(st.lists(st.sampled_from(ARN_PATTERNS), min_size=1, max_size=2, unique=True))
     if kind == "bool":
         return "Bool" + draw(suffix), draw(st.sampled_from(TRUTHS)), [draw(st.sampled_from(("true", "false")))]
     if kind == "number":
-        comparison = draw(st.sampled_from(("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")))
-        return f"Numeric{comparison}{draw(suffix)}", draw(st.sampled_from(NUMBERS)), [str(draw(st.integers(0, 3)))]
+        comparison = draw(comparisons)
+        fractions = ("", ".0") if comparison in ("Equals", "NotEquals") else ("", ".0", ".5")
+        value = f"{draw(st.integers(0, 3))}{draw(st.sampled_from(fractions))}"
+        return f"Numeric{comparison}{draw(suffix)}", draw(st.sampled_from(NUMBERS)), [value]
+    if kind == "time":
+        value = f"{NOW + draw(st.integers(-1, 1))}{draw(st.sampled_from(('', '.0', '.5', '.001')))}"
+        return draw(st.sampled_from(("Numeric", "Date"))) + draw(comparisons) + draw(suffix), "aws:EpochTime", [value]
     if kind == "set":
         operator = draw(st.sampled_from(("StringEquals", "StringNotEquals"))) + draw(suffix)
         return draw(st.sampled_from(("ForAllValues:", "ForAnyValue:"))) + operator, draw(st.sampled_from(SETS)), draw(words)
@@ -78,8 +101,12 @@ def statement(draw: st.DrawFn) -> dict[str, Any]:
         ),
         "Resource": "*",
     }
+    made["Action"] += draw(st.lists(st.sampled_from(("kms:ListKeys", "kms:Encryptt", "s3:*", "kms:Foo*")), max_size=2))
     if made["Effect"] == "Deny" and draw(st.booleans()):
         made["Principal"] = "*"
+    if made["Effect"] == "Allow" and draw(st.integers(0, 3)) == 0:
+        made["Principal"]["AWS"].append(ROOT)
+        return made
     conditions: dict[str, dict[str, Any]] = {}
     for operator, key, values in draw(st.lists(condition(), max_size=3)):
         conditions.setdefault(operator, {})[key] = values
@@ -101,7 +128,7 @@ def request(draw: st.DrawFn) -> tuple[str, str, dict[str, Any], str, dict[str, A
     for name, values in (("requestAlias", WORDS), ("grantConstraintType", WORDS), ("trailingDaysWithoutKeyUsage", (0, 1, 2, 3))):
         if draw(st.booleans()):
             context[name] = draw(st.sampled_from(values))
-    attributes: dict[str, Any] = {"mfaPresent": draw(st.booleans())}
+    attributes: dict[str, Any] = {"mfaPresent": draw(st.booleans()), "currentTime": draw(st.sampled_from(sorted(TIMES)))}
     if draw(st.booleans()):
         attributes["mfaAgeSeconds"] = draw(st.integers(0, 3))
     return (
@@ -113,7 +140,7 @@ def request(draw: st.DrawFn) -> tuple[str, str, dict[str, Any], str, dict[str, A
     )
 
 
-def facts_of(action: str, context: dict[str, Any], key: str, attributes: dict[str, Any]) -> dict[str, Any]:
+def facts_of(who: str, action: str, context: dict[str, Any], key: str, attributes: dict[str, Any]) -> dict[str, Any]:
     """The same request as IAM's condition keys."""
     every = {
         "kms:EncryptionAlgorithm": context["encryptionAlgorithm"],
@@ -132,6 +159,8 @@ def facts_of(action: str, context: dict[str, Any], key: str, attributes: dict[st
         "kms:MultiRegionKeyType": "PRIMARY" if key == "primary" else None,
         "aws:MultiFactorAuthPresent": attributes["mfaPresent"],
         "aws:MultiFactorAuthAge": attributes.get("mfaAgeSeconds"),
+        "aws:PrincipalArn": ARNS[who],
+        "aws:EpochTime": TIMES[attributes["currentTime"]],
     }
     return {name: value for name, value in every.items() if value not in (None, []) and action in _carriers(name)}
 
@@ -145,9 +174,13 @@ def _carriers(name: str) -> tuple[str, ...]:
 def test_the_converted_policy_and_iam_agree(allowed: Callable[..., bool], statements: list[dict[str, Any]], requests: list[Any]) -> None:
     made = converted(document(*statements))
     for who, action, context, key, attributes in requests:
-        expected = allows(statements, ARNS[who], action, facts_of(action, context, key, attributes))
+        expected = allows(statements, ARNS[who], action, facts_of(who, action, context, key, attributes))
         SEEN[expected] += 1
-        assert allowed(made, who, action, context, key, attributes) is expected
+        decided = allowed(made, who, action, context, key, attributes)
+        if who == COLON:
+            assert expected or not decided, "a name with a colon may open less than in AWS, and nothing more"
+        else:
+            assert decided is expected
 
 
 def test_both_answers_were_seen_often() -> None:

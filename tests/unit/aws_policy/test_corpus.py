@@ -66,4 +66,4 @@ def test_hundreds_of_values_are_one_set() -> None:
 
 def test_wildcards_say_what_they_froze() -> None:
     made = converted(document({**ENCRYPT, "Action": "kms:Gen*Mac"}))
-    assert made.warnings == ("Statement[0].Action: kms:Gen*Mac means what it matches today: GenerateMac",)
+    assert made.notes == ("Statement[0].Action: kms:Gen*Mac means what it matches today: GenerateMac",)

@@ -14,6 +14,7 @@ from meridian.authorization.evaluator import SchemaHandle, validation_faults
 from meridian.authorization.packaged import schema_text
 from meridian.cli.main import main
 from meridian.policy_kit.lint import RULES
+from meridian.policy_kit.refusal_tables import refusal_tables
 
 GUIDE = Path(__file__).parents[3] / "docs" / "policy-guide.md"
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE.read_text(), re.MULTILINE | re.DOTALL))
@@ -87,3 +88,8 @@ def test_every_command_of_the_kit_is_in_the_guide_and_has_help() -> None:
         assert run(command, "--help").exit_code == 0
     told = GUIDE.read_text()
     assert [name for name in COMMANDS if name not in told] == []
+
+
+def test_the_guide_lists_every_refusal_of_the_converter() -> None:
+    _, refused = SECTIONS["Coming from AWS"].split("### What is refused\n")
+    assert refused.strip() == refusal_tables().strip(), "run `make condition-keys`"

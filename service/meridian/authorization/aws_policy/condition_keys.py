@@ -39,6 +39,8 @@ class ConditionKey:
     refused: str = ""
     """Why a policy with it is refused; empty where it is converted."""
     about_caller: bool = False
+    is_epoch: bool = False
+    """A time that AWS also compares as a number: of seconds since 1970."""
     is_service: bool = False
     """Its values are names of services, which the operator maps to those of the deployment."""
 
@@ -101,7 +103,7 @@ KMS_KEYS: Final = (
     ConditionKey("kms:ScheduleKeyDeletionPendingWindowInDays", CONTEXT, "scheduleKeyDeletionPendingWindowInDays", NUMBER),
     ConditionKey("kms:SigningAlgorithm", CONTEXT, "signingAlgorithm"),
     ConditionKey("kms:TrailingDaysWithoutKeyUsage", CONTEXT, "trailingDaysWithoutKeyUsage", NUMBER),
-    ConditionKey("kms:ValidTo", CONTEXT, "validTo", TIME),
+    ConditionKey("kms:ValidTo", CONTEXT, "validTo", TIME, is_epoch=True),
     ConditionKey("kms:ViaService", REQUEST, "viaService", is_service=True),
     ConditionKey("kms:WrappingAlgorithm", CONTEXT, "wrappingAlgorithm"),
     ConditionKey("kms:WrappingKeySpec", CONTEXT, "wrappingKeySpec"),
@@ -121,7 +123,7 @@ GLOBAL_KEYS: Final = (
     ConditionKey("aws:SecureTransport", REQUEST, "secureTransport", TRUTH),
     ConditionKey("aws:RequestedRegion", REQUEST, "requestedRegion"),
     ConditionKey("aws:CurrentTime", REQUEST, "currentTime", TIME),
-    ConditionKey("aws:EpochTime", REQUEST, "currentTime", TIME),
+    ConditionKey("aws:EpochTime", REQUEST, "currentTime", TIME, is_epoch=True),
     ConditionKey("aws:TokenIssueTime", REQUEST, "tokenIssueTime", TIME),
     ConditionKey("aws:MultiFactorAuthPresent", REQUEST, "mfaPresent", TRUTH),
     ConditionKey("aws:MultiFactorAuthAge", REQUEST, "mfaAgeSeconds", NUMBER),

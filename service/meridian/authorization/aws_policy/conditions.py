@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from meridian.authorization.aws_policy.condition_keys import (
     CONTEXT,
+    NUMBER,
     PRINCIPAL_TAG,
     REQUEST,
     TAG,
@@ -22,8 +23,20 @@ from meridian.authorization.aws_policy.condition_keys import (
     ConditionKey,
     find_condition_key,
 )
-from meridian.authorization.aws_policy.operators import EQUAL, LIKE, LITERALS, OPERATORS, Operator, only, set_of, text_of, truth_of
-from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.aws_policy.operators import (
+    EQUAL,
+    LIKE,
+    LITERALS,
+    OPERATORS,
+    Operator,
+    moment_literal,
+    number_test,
+    only,
+    set_of,
+    text_of,
+    truth_of,
+)
+from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.cedar_text import cedar_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.any_case import TWICE, lower_name
@@ -34,6 +47,9 @@ VARIABLE: Final = "${aws:PrincipalTag/"
 IF_EXISTS: Final = "IfExists"
 FOR_ALL, FOR_ANY = "ForAllValues:", "ForAnyValue:"
 TRUE: Final = "true"
+ARN_PARTS: Final = 6
+MORE_COLONS: Final = cedar_text(":".join("*" * (ARN_PARTS + 1)))
+"""The pattern of texts that have more colons than the parts of an ARN need."""
 ALWAYS_KNOWN: Final = frozenset({"aws:MultiFactorAuthPresent"})
 """Keys whose absence means something in AWS and cannot be told here."""
 
@@ -69,11 +85,11 @@ class Condition:
 def conditions_of(block: Any, place: str, *, denies: bool, variables: bool, services: Mapping[str, str]) -> tuple[Condition, ...]:
     """The conditions of a statement that denies or allows, all of which must hold. Raises: RefusedDocument."""
     if not isinstance(block, Mapping):
-        raise RefusedDocument(place, "must map operators to keys")
+        raise RefusedDocument(place, Why.CONDITION)
     found = []
     for operator, keys in block.items():
         if not isinstance(keys, Mapping):
-            raise RefusedDocument(f"{place}.{operator}", "must map keys to values")
+            raise RefusedDocument(f"{place}.{operator}", Why.CONDITION_KEYS)
         found += [
             _condition(operator, name, values, f'{place}.{operator}["{name}"]', denies=denies, variables=variables, services=services)
             for name, values in keys.items()
@@ -123,29 +139,29 @@ def _condition(
 ) -> Condition:
     found = find_condition_key(name)
     if found is None:
-        raise RefusedDocument(place, "is no condition key")
+        raise RefusedDocument(place, Why.NO_KEY)
     key, member = found
     if key.refused:
-        raise RefusedDocument(place, key.refused)
+        raise RefusedDocument(place, Why.KEY_REFUSED, because=key.refused)
     listed = values if isinstance(values, list) else [values]
     if not listed:
-        raise RefusedDocument(place, "has no value")
+        raise RefusedDocument(place, Why.NO_VALUE)
     if operator == "Null":
         if key.name in ALWAYS_KNOWN:
-            raise RefusedDocument(place, "is known of every caller here, which it is not in AWS; compare it with Bool")
+            raise RefusedDocument(place, Why.ALWAYS_KNOWN)
         return Condition(key, member, False, "", asks_presence=not truth_of(only(listed, place), place))
     prefix = next((p for p in (FOR_ALL, FOR_ANY) if operator.startswith(p)), "")
     base = operator.removeprefix(prefix)
     lenient = base.endswith(IF_EXISTS)
     known = OPERATORS.get(base.removesuffix(IF_EXISTS))
     if known is None:
-        raise RefusedDocument(place, f"the operator {operator} has no form here")
+        raise RefusedDocument(place, Why.NO_OPERATOR, operator=operator)
     if key.kind == TEXTS:
         return _on_set(key, known, prefix, listed, place, lenient=lenient)
     if prefix:
-        raise RefusedDocument(place, f"the key has one value; leave out {prefix}")
-    if known.kind != key.kind:
-        raise RefusedDocument(place, f"the key is of type {key.kind}, which {operator} does not compare")
+        raise RefusedDocument(place, Why.ONE_VALUED, prefix=prefix)
+    if known.kind != key.kind and not (known.kind == NUMBER and key.is_epoch):
+        raise RefusedDocument(place, Why.OPERATOR_TYPE, kind=key.kind, operator=operator)
     if key.is_service:
         listed = [_mapped(value, services, place) for value in listed]
     test = _test(key, member, known, listed, place, denies=denies, variables=variables, plain=not (lenient or known.negated))
@@ -156,12 +172,12 @@ def _condition(
 
 def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[Any], place: str, *, lenient: bool) -> Condition:
     if key.attribute == "resourceAliases":
-        raise RefusedDocument(place, "counts in the policies of an account alone, in AWS too; a key policy is already about one key")
+        raise RefusedDocument(place, Why.ALIASES)
     if not prefix:
-        raise RefusedDocument(place, "the key has many values; say ForAnyValue: or ForAllValues:")
+        raise RefusedDocument(place, Why.MANY_VALUED)
     texts = [text_of(value, place) for value in listed]
     if known.kind != TEXT or known.is_arn or (known.is_pattern and any(set(text) & set("*?") for text in texts)):
-        raise RefusedDocument(place, "a set is compared by whole values alone")
+        raise RefusedDocument(place, Why.WHOLE_VALUES)
     subject, values = get_text(key, ""), set_of(texts)
     every = prefix == FOR_ALL
     if known.negated:
@@ -183,9 +199,9 @@ def _test(
     for value in listed:
         tag = _variable(value, place, variables=variables)
         if tag is None:
-            tests.append(_one(subject, known, value, place))
+            tests.append(_one(key, subject, known, value, place, denies=denies))
         elif not plain or known.kind != TEXT or known.is_pattern:
-            raise RefusedDocument(place, "a policy variable stands with StringEquals alone")
+            raise RefusedDocument(place, Why.VARIABLE_OPERATOR)
         else:
             equal = once(PRINCIPAL_TAG, tag, f"{subject} == {get_text(PRINCIPAL_TAG, tag)}", denies=denies)
             tests.append(f"({has_text(PRINCIPAL_TAG, tag)} && {equal})")
@@ -193,23 +209,32 @@ def _test(
     return f"!({joined})" if known.negated else joined
 
 
-def _one(subject: str, known: Operator, value: Any, place: str) -> str:
+def _one(key: ConditionKey, subject: str, known: Operator, value: Any, place: str, *, denies: bool) -> str:
+    if known.kind == NUMBER:
+        return known.test(subject, moment_literal(value, place)) if key.is_epoch else number_test(subject, known, value, place)
     literal = LITERALS[known.kind](value, place)
     if not known.is_pattern:
         return known.test(subject, literal)
     text = str(value)
     if "?" in text:
-        raise RefusedDocument(place, "the wildcard ? has no form here; * has")
-    if known.is_arn and "*" in ":".join(text.split(":")[:5]):
-        raise RefusedDocument(place, "a wildcard in a segment of an ARN before its last would reach over colons here")
-    pattern = cedar_text(text)
-    return LIKE(subject, pattern) if "*" in text else EQUAL(subject, literal)
+        raise RefusedDocument(place, Why.WILDCARD)
+    parts = text.split(":", ARN_PARTS - 1)
+    if known.is_arn and len(parts) < ARN_PARTS:
+        raise RefusedDocument(place, Why.NO_ARN)
+    if "*" not in text:
+        return EQUAL(subject, literal)
+    fits = LIKE(subject, cedar_text(text))
+    if known.is_arn and "*" in "".join(parts[:-1]) and denies is known.negated:
+        # A star of these parts ends at its colon in AWS and reaches over it in Cedar. With no more colons than parts need, each stands
+        # where it should; with more, what would open the key counts as no match. Elsewhere a match too many only closes it.
+        return f"({fits} && !({LIKE(subject, MORE_COLONS)}))"
+    return fits
 
 
 def _mapped(value: Any, services: Mapping[str, str], place: str) -> str:
     """The service of this deployment that is meant."""
     if not isinstance(value, str) or value not in services:
-        raise RefusedDocument(place, "no service of this deployment is mapped to that name; the settings have the table")
+        raise RefusedDocument(place, Why.SERVICE_UNMAPPED)
     return services[value]
 
 
@@ -218,8 +243,8 @@ def _variable(value: Any, place: str, *, variables: bool) -> str | None:
     if not isinstance(value, str) or "${" not in value:
         return None
     if not variables:
-        raise RefusedDocument(place, "variables need Version 2012-10-17")
+        raise RefusedDocument(place, Why.VARIABLE_VERSION)
     tag = value.removeprefix(VARIABLE).removesuffix("}")
     if f"{VARIABLE}{tag}}}" != value or not tag or set(tag) & set("${},"):
-        raise RefusedDocument(place, "of the policy variables only ${aws:PrincipalTag/…} as the whole value has a form here")
+        raise RefusedDocument(place, Why.VARIABLE)
     return tag

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
+from meridian.authorization.aws_policy.actions import actions_of, on_keys
 from meridian.authorization.aws_policy.conditions import TRUE, Condition, conditions_of
 from meridian.authorization.aws_policy.principals import Principals, principals_of
-from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.cedar_text import cedar_text
 from meridian.authorization.evaluator import PolicySyntaxError
+from meridian.authorization.policies import DELEGATES
 from meridian.authorization.schema_model import SchemaModel
 
 CURRENT, EARLIER = "2012-10-17", "2008-10-17"
 DOCUMENT: Final = frozenset({"Version", "Id", "Statement"})
 STATEMENT: Final = frozenset({"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"})
-ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
-OWN_ONLY: Final = frozenset({"CheckAccess", "DescribePolicySet", "SynchronizeMultiRegionKey"})
-PREFIX: Final = "kms:"
 CEDAR_CHARACTERS_MAX: Final = 131_072
 """Before it is laid out; what may be stored is less."""
 UNLABELLED: Final = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -45,11 +45,15 @@ class KeyName:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A converted policy. `warnings` say where Cedar is told more exactly than AWS was."""
+    """A converted policy. `notes` say where Cedar is told more exactly than AWS was, `warnings` what has no effect."""
 
     cedar: str
     account_delegation: bool
-    warnings: tuple[str, ...] = ()
+    """Whether the account's policies apply to every action."""
+    delegates_some: bool
+    """Whether they apply to some alone, those that `cedar` says."""
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -57,17 +61,17 @@ class _Work:
     key: KeyName
     model: SchemaModel
     services: Mapping[str, str]
-    variables: bool = True
-    delegation: bool = False
+    variables: bool
+    actions: tuple[str, ...]
+    """Every action that a key policy can speak of."""
+    delegated: set[str] = field(default_factory=set)
+    """Those that the account's own policies decide, too."""
+    conditional: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    """Places where the account is named under a condition, each with its actions."""
     labels: set[str] = field(default_factory=set)
     policies: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-
-    @property
-    def actions(self) -> list[str]:
-        """Every action that a key policy can speak of."""
-        rows = self.model.actions.values()
-        return [row.name for row in rows if "Key" in re.findall(r"\w+", row.resources) and row.name not in ACCOUNT_ONLY]
 
 
 def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[str, str], lay_out: Callable[[str], str]) -> Converted:
@@ -77,36 +81,50 @@ def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[st
     Raises: RefusedDocument naming the element that cannot be said.
     """
     document = _read(text)
-    work = _Work(key, model, services, variables=document.get("Version", EARLIER) == CURRENT)
+    work = _Work(key, model, services, document.get("Version", EARLIER) == CURRENT, on_keys(model))
     statements = document["Statement"]
     for number, statement in enumerate(statements if isinstance(statements, list) else [statements]):
         place = f"Statement[{number}]" if isinstance(statements, list) else "Statement"
         _convert(statement, place, number, work)
+    _delegate(work)
     if sum(map(len, work.policies)) > CEDAR_CHARACTERS_MAX:
-        raise RefusedDocument("Statement", "becomes too long a text in Cedar; name fewer actions or principals")
+        raise RefusedDocument("Statement", Why.TOO_LONG)
     try:
         cedar = lay_out("\n".join(work.policies)) if work.policies else ""
     except PolicySyntaxError as fault:  # a text that Cedar cannot bear: too deep, or with characters that it has no form for
-        raise RefusedDocument("Statement", f"has no form in Cedar: {fault}") from fault
-    return Converted(cedar, work.delegation, tuple(work.warnings))
+        raise RefusedDocument("Statement", Why.NO_CEDAR, fault=str(fault)) from fault
+    whole = work.delegated.issuperset(work.actions)
+    return Converted(cedar, whole, bool(work.delegated) and not whole, tuple(work.notes), tuple(work.warnings))
 
 
 def _read(text: str) -> Mapping[str, Any]:
     try:
-        document = json.loads(text, object_pairs_hook=_once)
+        document = json.loads(text, object_pairs_hook=_once, parse_float=_fraction)
         json.dumps(document, ensure_ascii=False).encode()  # half a character, which JSON can escape, is no text
     except (ValueError, RecursionError) as fault:
-        raise RefusedDocument("the document", f"is no JSON: {fault}") from fault
+        raise RefusedDocument("the document", Why.NO_JSON, fault=str(fault)) from fault
     if not isinstance(document, Mapping):
-        raise RefusedDocument("the document", "must be an object")
+        raise RefusedDocument("the document", Why.NO_OBJECT)
     for name in document:
         if name not in DOCUMENT:
-            raise RefusedDocument(name, "is no element of a policy")
+            raise RefusedDocument(name, Why.NO_ELEMENT)
     if document.get("Version", EARLIER) not in (CURRENT, EARLIER):
-        raise RefusedDocument("Version", f"must be {CURRENT}")
+        raise RefusedDocument("Version", Why.VERSION)
     if not document.get("Statement"):
-        raise RefusedDocument("Statement", "is missing")
+        raise RefusedDocument("Statement", Why.NO_STATEMENT)
     return document
+
+
+def _fraction(text: str) -> float:
+    """A number with a fraction, which is told in no more digits than are kept."""
+    number = float(text)
+    try:
+        exact = Decimal(text) == Decimal(repr(number))
+    except ArithmeticError:
+        exact = False
+    if not exact:
+        raise ValueError(f"the number {text} has more digits than are kept")
+    return number
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -119,50 +137,77 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _convert(statement: Any, place: str, number: int, work: _Work) -> None:
     if not isinstance(statement, Mapping):
-        raise RefusedDocument(place, "must be an object")
+        raise RefusedDocument(place, Why.STATEMENT_NO_OBJECT)
     for name in statement:
         if name not in STATEMENT:
-            raise RefusedDocument(f"{place}.{name}", "is no element of a statement")
+            raise RefusedDocument(f"{place}.{name}", Why.STATEMENT_NO_ELEMENT)
     effect = statement.get("Effect")
     if effect not in ("Allow", "Deny"):
-        raise RefusedDocument(f"{place}.Effect", "must be Allow or Deny")
+        raise RefusedDocument(f"{place}.Effect", Why.EFFECT)
     _require_own_key(statement, place, work.key)
-    actions = _actions(statement, place, work)
+    actions = actions_of(statement, place, work.model)
+    work.notes += actions.notes
+    work.warnings += actions.warnings
     given, where = statement.get("Condition", {}), f"{place}.Condition"
     conditions = conditions_of(given, where, denies=effect == "Deny", variables=work.variables, services=work.services)
     who, exclusion = _who(statement, place, work, effect)
     if who.own_root:
-        if not _delegates(statement, effect, actions, work):
-            why = "the account itself counts only in the statement that allows it kms:* without a condition; name its principals"
-            raise RefusedDocument(f"{place}.Principal", why)
-        work.delegation = True
+        if effect == "Deny":
+            raise RefusedDocument(f"{place}.Principal", Why.ACCOUNT_DENIED)
+        if conditions:
+            work.conditional.append((f"{place}.Principal", actions.names))
+        else:
+            work.delegated.update(actions.names)
     if who.everybody and effect == "Allow" and not any(c.key.about_caller and not c.when_absent and c.test for c in conditions):
-        why = "everybody may be allowed only under a condition on the caller, such as kms:CallerAccount"
-        raise RefusedDocument(f"{place}.Principal", why)
+        raise RefusedDocument(f"{place}.Principal", Why.EVERYBODY)
     if who.everybody or who.entities or exclusion:
         label = _label(statement.get("Sid"), number, work)
-        work.policies += _policies(effect, who, exclusion, actions, conditions, label, statement.get("Sid"), work)
+        work.policies += _policies(effect, who, exclusion, actions.names, conditions, label, statement.get("Sid"), work)
 
 
-def _delegates(statement: Mapping[str, Any], effect: str, actions: list[str], work: _Work) -> bool:
-    return effect == "Allow" and actions == work.actions and not statement.get("Condition")
+def _delegate(work: _Work) -> None:
+    """Leave to the account's policies what the document leaves to them, where that is not every action.
+
+    Allows add up: what the account may decide under a condition must be among what it may decide under none. Raises: RefusedDocument.
+    """
+    for place, actions in work.conditional:
+        if not work.delegated.issuperset(actions):
+            raise RefusedDocument(place, Why.ACCOUNT_CONDITION)
+    named = [action for action in work.actions if action in work.delegated]
+    if named and len(named) < len(work.actions):
+        work.policies.append(
+            "\n".join(
+                [
+                    "// left to the policies of the account; allows nothing by itself",
+                    f"@id({cedar_text(_label(DELEGATES, 0, work))})",
+                    '@reason("the policies of the account decide these, too")',
+                    f'@{DELEGATES}("true")',
+                    f'permit (principal in KMS::Account::"{work.key.account}", {_action_scope(named)}, resource is KMS::Key)',
+                    "when { false };",
+                ]
+            )
+        )
+
+
+def _action_scope(names: Sequence[str]) -> str:
+    return f"action in [{', '.join(f'KMS::Action::{json.dumps(name)}' for name in names)}]"
 
 
 def _who(statement: Mapping[str, Any], place: str, work: _Work, effect: str) -> tuple[Principals, str]:
     """Who the statement is about, and whom it leaves out, as an expression."""
     if ("Principal" in statement) == ("NotPrincipal" in statement):
-        raise RefusedDocument(place, "needs either Principal or NotPrincipal")
+        raise RefusedDocument(place, Why.ONE_OF_PRINCIPALS)
     if "Principal" in statement:
         return principals_of(statement["Principal"], f"{place}.Principal", work.key.account, work.services), ""
     where = f"{place}.NotPrincipal"
     if effect != "Deny":
-        raise RefusedDocument(where, "stands with Deny alone; with Allow it would open the key to strangers")
+        raise RefusedDocument(where, Why.EXCEPTION_ALLOWED)
     left_out = principals_of(statement["NotPrincipal"], where, work.key.account, work.services)
     if left_out.everybody or not left_out.entities:
-        raise RefusedDocument(where, "leaves nobody to speak of")
+        raise RefusedDocument(where, Why.NOBODY_LEFT_OUT)
     if not left_out.own_root or not all(f'"{work.key.account}/' in entity for entity in left_out.entities):
         # Without it AWS denies the account as a whole, whomever else the element names.
-        raise RefusedDocument(where, "names principals of the key's account, and the account's root beside them")
+        raise RefusedDocument(where, Why.EXCEPTION_WITHOUT_ACCOUNT)
     return Principals((), everybody=True), left_out.any_of()
 
 
@@ -170,7 +215,7 @@ def _policies(
     effect: str,
     who: Principals,
     exclusion: str,
-    actions: list[str],
+    actions: tuple[str, ...],
     conditions: tuple[Condition, ...],
     label: str,
     sid: str | None,
@@ -184,8 +229,7 @@ def _policies(
             groups.setdefault(tuple(part for part in parts if part and part != TRUE), []).append(action)
     for number, (parts_of_group, named) in enumerate(groups.items(), 1):
         own = label if len(groups) == 1 else f"{label}-{number}"
-        whole = named == work.actions
-        scope = "action" if whole else f"action in [{', '.join(f'KMS::Action::{json.dumps(name)}' for name in named)}]"
+        scope = "action" if len(named) == len(work.actions) else _action_scope(named)
         tests = [part for part in (who.condition(), *parts_of_group) if part]
         yield "\n".join(
             [
@@ -202,57 +246,12 @@ def _policies(
 
 def _require_own_key(statement: Mapping[str, Any], place: str, key: KeyName) -> None:
     if "NotResource" in statement:
-        raise RefusedDocument(f"{place}.NotResource", "a key policy is about its own key; leave it out and say Resource *")
+        raise RefusedDocument(f"{place}.NotResource", Why.NOT_RESOURCE)
     element = statement.get("Resource")
     listed = element if isinstance(element, list) else [element]
     for each in listed:
         if each != "*" and (each != key.arn or not key.arn):
-            raise RefusedDocument(f"{place}.Resource", "must be * or the ARN of this key")
-
-
-def _actions(statement: Mapping[str, Any], place: str, work: _Work) -> list[str]:
-    if ("Action" in statement) == ("NotAction" in statement):
-        raise RefusedDocument(place, "needs either Action or NotAction")
-    element = "Action" if "Action" in statement else "NotAction"
-    listed = statement[element] if isinstance(statement[element], list) else [statement[element]]
-    matched = {name for pattern in listed for name in _matching(pattern, f"{place}.{element}", work)}
-    chosen = [name for name in work.actions if (name in matched) is (element == "Action")]
-    if not chosen:
-        raise RefusedDocument(f"{place}.{element}", "names no action on a key")
-    return chosen
-
-
-def _matching(pattern: Any, place: str, work: _Work) -> list[str]:
-    """The actions that a name or a name with wildcards means, as far as they are about keys."""
-    if not isinstance(pattern, str) or "?" in pattern:
-        raise RefusedDocument(place, "must be text, with * as the only wildcard")
-    bare = "*" if pattern == "*" else pattern[len(PREFIX) :] if pattern.lower().startswith(PREFIX) else ""
-    every = [row.name for row in work.model.actions.values() if row.resources and row.name not in OWN_ONLY]
-    named = [name for name in every if _matches(bare.lower(), name.lower())]
-    if not named:
-        raise RefusedDocument(place, f"{pattern} is no action of AWS KMS")
-    if "*" in bare and bare != "*":
-        work.warnings.append(f"{place}: {pattern} means what it matches today: {', '.join(named)}")
-    if "*" not in bare and named[0] not in work.actions:
-        work.warnings.append(f"{place}: {pattern} is not about a key and has no effect in a key policy")
-    return named
-
-
-def _matches(pattern: str, name: str) -> bool:
-    """Whether a name fits a pattern with stars, in time that grows with their lengths alone."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return name == pattern
-    *middle, last = rest
-    if not name.startswith(first) or len(name) < len(first) + len(last) or not name.endswith(last):
-        return False
-    at, end = len(first), len(name) - len(last)
-    for part in middle:
-        found = name.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
+            raise RefusedDocument(f"{place}.Resource", Why.RESOURCE)
 
 
 def _label(sid: Any, number: int, work: _Work) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.cedar_text import cedar_text
 
 ARN: Final = re.compile(r"arn:[a-z-]+:(iam|sts)::([0-9]{12}):(.+)")
@@ -47,16 +47,16 @@ def principals_of(element: Any, place: str, account: str, services: Mapping[str,
     if element == "*":
         return Principals((), everybody=True)
     if not isinstance(element, Mapping) or not element:
-        raise RefusedDocument(place, 'must be "*" or map AWS or Service to names')
+        raise RefusedDocument(place, Why.PRINCIPALS)
     entities: list[str] = []
     everybody = own_root = False
     for kind, names in element.items():
         if kind not in ("AWS", "Service"):
-            raise RefusedDocument(f"{place}.{kind}", "has no counterpart here; principals are users, roles and services")
+            raise RefusedDocument(f"{place}.{kind}", Why.PRINCIPAL_KIND)
         for number, name in enumerate(names if isinstance(names, list) else [names]):
             where = f"{place}.{kind}[{number}]" if isinstance(names, list) else f"{place}.{kind}"
             if not isinstance(name, str):
-                raise RefusedDocument(where, "must be text")
+                raise RefusedDocument(where, Why.PRINCIPAL_NO_TEXT)
             if kind == "Service":
                 entities.append(_service(name, where, services))
             elif name == "*":
@@ -86,17 +86,17 @@ def _entity(name: str, place: str) -> str:
         return f'KMS::Account::"{whole}"'
     match = ARN.fullmatch(name)
     if match is None:
-        raise RefusedDocument(place, "is no ARN of a principal; an id of a deleted principal means nobody")
+        raise RefusedDocument(place, Why.PRINCIPAL_NO_ARN)
     service, account, rest = match.groups()
     kind, _, own = rest.partition("/")
     if service == "sts":
-        raise RefusedDocument(place, "a session is not named here; name its role")
+        raise RefusedDocument(place, Why.SESSION)
     if kind not in KINDS or not own or "*" in own:
-        raise RefusedDocument(place, "is not the ARN of a user, a role or a service")
+        raise RefusedDocument(place, Why.NOT_A_PRINCIPAL)
     return f"KMS::{KINDS[kind]}::{cedar_text(f'{account}/{own}')}"
 
 
 def _service(name: str, place: str, services: Mapping[str, str]) -> str:
     if name not in services:
-        raise RefusedDocument(place, "no service of this deployment is mapped to that name; the settings have the table")
+        raise RefusedDocument(place, Why.SERVICE_UNMAPPED)
     return f"KMS::Service::{cedar_text(services[name])}"

@@ -12,6 +12,7 @@ from meridian.authorization.aws_policy.convert import Converted, KeyName, conver
 from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.evaluator import format_policies
 from meridian.authorization.packaged import schema_text
+from meridian.authorization.policies import DELEGATES
 from meridian.authorization.schema_model import SchemaModel
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, output_option, show
@@ -28,7 +29,8 @@ from meridian.policy_kit.texts import TextFault, text_of
 def import_aws(document: Path, key_arn: str, services: Path | None, output: str) -> None:
     """Convert DOCUMENT, the JSON key policy of an AWS key, to Cedar on standard output.
 
-    What cannot be said is refused as a whole, with the element named; exit code 1. Notes go to standard error.
+    What cannot be said is refused as a whole, with the element named; exit code 1. Notes go to standard error, and warnings, about names
+    that have no effect.
     """
     try:
         key, text = _key_name(key_arn), text_of(document)
@@ -52,13 +54,20 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
 
 def _print(made: Converted, output: str) -> None:
     if output == "json":
-        show({"converted": True, "cedar": made.cedar, "accountDelegation": made.account_delegation, "warnings": list(made.warnings)})
+        told = {"notes": list(made.notes), "warnings": list(made.warnings)}
+        show({"converted": True, "cedar": made.cedar, "accountDelegation": made.account_delegation, **told})
         return
-    word = "apply to" if made.account_delegation else "do not apply to"
-    click.echo(f"// account_delegation: {str(made.account_delegation).lower()}; the policies of the account {word} this key.")
+    click.echo(f"// account_delegation: {str(made.account_delegation).lower()}; the policies of the account {_word(made)} this key.")
     click.echo(made.cedar, nl=False)
-    for warning in made.warnings:
-        click.echo(f"note: {warning}", err=True)
+    for kind, lines in (("note", made.notes), ("warning", made.warnings)):
+        for line in lines:
+            click.echo(f"{kind}: {line}", err=True)
+
+
+def _word(made: Converted) -> str:
+    if made.account_delegation:
+        return "apply to"
+    return f"apply, for the actions of @{DELEGATES} below, to" if made.delegates_some else "do not apply to"
 
 
 def _key_name(arn: str) -> KeyName:
