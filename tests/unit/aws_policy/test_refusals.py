@@ -66,6 +66,12 @@ REFUSED = [
     (statement(Resource="arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"), "Statement[0].Resource"),
     (statement(Resource=None), "Statement[0].Resource"),
     (statement(NotResource="*"), "Statement[0].NotResource"),
+    (statement(Resource=[]), "Statement[0].Resource"),
+    (statement(Resource=[], Effect="Deny"), "Statement[0].Resource"),
+    (statement(Principal={"AWS": []}), "Statement[0].Principal.AWS"),
+    (statement(Principal={"AWS": []}, Effect="Deny"), "Statement[0].Principal.AWS"),
+    (statement(Principal={**ANN, "Service": []}, Effect="Deny"), "Statement[0].Principal.Service"),
+    (statement(Principal=None, NotPrincipal={"AWS": []}, Effect="Deny"), "Statement[0].NotPrincipal.AWS"),
     (statement(Extra="x"), "Statement[0].Extra"),
     (condition("StringEquals", "kms:NoSuchKey", "x"), f'{C}StringEquals["kms:NoSuchKey"]'),
     (condition("StringEquals", "kms:ViaService", {"a": "b"}), f'{C}StringEquals["kms:ViaService"]'),
@@ -119,6 +125,31 @@ REFUSED = [
     (statement(Condition=[]), "Statement[0].Condition"),
     (statement(Condition={"StringEquals": "x"}), "Statement[0].Condition.StringEquals"),
 ]
+
+
+def lists_in(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The places of a document where a list may stand: each value that is no object."""
+    if isinstance(document, dict):
+        return [place for name, value in document.items() for place in lists_in(value, (*path, name))]
+    return [path] if path and path[0] not in ("Effect", "Sid") else []
+
+
+WITH_EVERYTHING = statement(
+    Condition={"StringEquals": {"kms:CallerAccount": "1"}, "StringLike": {"aws:PrincipalArn": ["arn:aws:iam::111122223333:user/x"]}}
+)
+
+
+@pytest.mark.parametrize("place", lists_in(WITH_EVERYTHING), ids=lambda place: ".".join(place))
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_an_empty_list_says_nothing_and_is_refused_wherever_it_stands(place: tuple[str, ...], effect: str) -> None:
+    given = json.loads(json.dumps({**WITH_EVERYTHING, "Effect": effect}))
+    holder = given
+    for step in place[:-1]:
+        holder = holder[step]
+    holder[place[-1]] = []
+    with pytest.raises(RefusedDocument) as refused:
+        converted(document(given))
+    assert place[0] in refused.value.element
 
 
 @pytest.mark.parametrize(("given", "element"), REFUSED, ids=range(len(REFUSED)))

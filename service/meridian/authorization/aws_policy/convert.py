@@ -249,6 +249,8 @@ def _require_own_key(statement: Mapping[str, Any], place: str, key: KeyName) -> 
         raise RefusedDocument(f"{place}.NotResource", Why.NOT_RESOURCE)
     element = statement.get("Resource")
     listed = element if isinstance(element, list) else [element]
+    if not listed:
+        raise RefusedDocument(f"{place}.Resource", Why.NAMES_NOTHING)
     for each in listed:
         if each != "*" and (each != key.arn or not key.arn):
             raise RefusedDocument(f"{place}.Resource", Why.RESOURCE)

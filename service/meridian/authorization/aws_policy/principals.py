@@ -53,6 +53,8 @@ def principals_of(element: Any, place: str, account: str, services: Mapping[str,
     for kind, names in element.items():
         if kind not in ("AWS", "Service"):
             raise RefusedDocument(f"{place}.{kind}", Why.PRINCIPAL_KIND)
+        if names == []:
+            raise RefusedDocument(f"{place}.{kind}", Why.NAMES_NOBODY)
         for number, name in enumerate(names if isinstance(names, list) else [names]):
             where = f"{place}.{kind}[{number}]" if isinstance(names, list) else f"{place}.{kind}"
             if not isinstance(name, str):

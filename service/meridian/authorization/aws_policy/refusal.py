@@ -22,6 +22,7 @@ class Why(Enum):
 
     ONE_OF_PRINCIPALS = ("Statement", "needs either Principal or NotPrincipal")
     PRINCIPALS = ("Principal", 'must be "*" or map AWS or Service to names')
+    NAMES_NOBODY = ("Principal, NotPrincipal", "is an empty list, which names nobody")
     PRINCIPAL_KIND = ("Principal", "has no counterpart here; principals are users, roles and services")
     PRINCIPAL_NO_TEXT = ("Principal", "must be text")
     PRINCIPAL_NO_ARN = ("Principal", "is no ARN of a principal; an id of a deleted principal means nobody")
@@ -43,6 +44,7 @@ class Why(Enum):
     NO_ACTION_LEFT = ("NotAction", "leaves no action on a key")
 
     NOT_RESOURCE = ("NotResource", "a key policy is about its own key; leave it out and say Resource *")
+    NAMES_NOTHING = ("Resource", "is an empty list, which names nothing")
     RESOURCE = ("Resource", "must be * or the ARN of this key")
 
     SERVICE_UNMAPPED = (
