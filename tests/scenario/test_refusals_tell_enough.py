@@ -26,11 +26,30 @@ def test_the_caller_learns_no_policy_and_no_key_behind_an_alias(two_regions: Dep
     shown = arn if named == "ARN" else named
     with two_regions.client() as alice, pytest.raises(errors.AccessDeniedException) as caught:
         alice.encrypt(key_id=shown, plaintext=b"x")
-    assert f"kms:Encrypt on resource: {shown} with an explicit deny in a policy" in caught.value.message
+    assert f"kms:Encrypt on resource: {shown} with an explicit deny in an identity-based policy" in caught.value.message
     assert "guardrail" not in caught.value.message
     assert named == "ARN" or "key/" not in caught.value.message
     record = next(r for r in two_regions.audit(HOME) if r.get("requestID") == caught.value.request_id)
     assert record["meridian"]["decisions"][0]["policyIds"] == ["guardrail.administrators-do-not-use-keys"]
+
+
+FORBIDS = 'forbid (principal, action == KMS::Action::"Encrypt", resource);'
+OTHERS = 'permit (principal == KMS::User::"111122223333/developer", action, resource);'
+SIDES = {
+    "the key forbids": (FORBIDS, True, "with an explicit deny in a resource-based policy"),
+    "the key allows others alone": (OTHERS, False, "because no resource-based policy allows the kms:Encrypt action"),
+    "the account allows nothing": ("", True, "because no identity-based policy allows the kms:Encrypt action"),
+}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_caller_of_the_keys_own_account_learns_which_side_refused(two_regions: Deployment, side: str) -> None:
+    policy, delegation, told = SIDES[side]
+    with two_regions.client(HOME, "developer") as developer:
+        key = developer.create_key(policy=policy or None, account_delegation=delegation).key_metadata.arn
+    with two_regions.client(HOME, "tenant-a") as tenant, pytest.raises(errors.AccessDeniedException) as caught:
+        tenant.encrypt(key_id=key, plaintext=b"x", encryption_context={"tenant": "b"})
+    assert caught.value.message.endswith(f"is not authorized to perform: kms:Encrypt on resource: {key} {told}")
 
 
 def test_explain_tells_the_rest_from_the_request_id(two_regions: Deployment, arn: str) -> None:

@@ -31,6 +31,7 @@ from meridian.authorization.live_policies import (
     KEY_SIDE,
     OWN,
     LivePolicies,
+    account_counts,
     is_around,
     leaves_to_account,
     owners_of,
@@ -134,6 +135,10 @@ class Authorizer:
         caller_side = yield from self._side(CALLER_SIDE, principal, action, resource, facts)
         ids = tuple(sorted({*key_side.policy_ids, *caller_side.policy_ids})) if caller_side.allowed else caller_side.policy_ids
         return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors, caller_side.fault)
+
+    def account_counts(self, resource: Resource, action: str) -> bool:
+        """Whether the policies of the resource's account were asked in the last decision on this action, beside the key's own."""
+        return account_counts(self._live, resource, self._model.ancestors[action], action)
 
     def own_policies(self, resource: Resource) -> tuple[Policy, ...]:
         """The policies of a key itself, read anew, for those below that may be asked in any thread.

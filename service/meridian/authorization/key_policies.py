@@ -15,6 +15,7 @@ from meridian.authorization.group_form import group_faults
 from meridian.authorization.policies import DELEGATES, KEY, Policy, action_names, depth, uid
 from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX, WILDCARD_WORK_MAX, wildcard_work
 from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.call import OF_A_KEY
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.domain.weights import deep_bytes
@@ -93,7 +94,7 @@ class KeyPolicyReader:
         scope = {"op": "==", "entity": {"type": kind, "id": name}}
         own = {**est, "resource": scope}
         return Policy(
-            f"key/{key.key_id}/{notes.get('id') or number}",
+            f"{OF_A_KEY}{key.key_id}/{notes.get('id') or number}",
             KEY,
             own,
             key.account,

@@ -173,6 +173,13 @@ def leaves_to_account(own: tuple[Policy, ...], groups: frozenset[str], action: s
     return any(policy.delegates and matches_action(policy.est, groups, action) for policy in own)
 
 
+def account_counts(live: LivePolicies, resource: Resource, groups: frozenset[str], action: str) -> bool:
+    """Whether the policies of the account count for an action, which is in these groups, as its last decision read the key's own."""
+    if not isinstance(resource, Key) or resource.account_delegation:
+        return True
+    return leaves_to_account(live.read.get(policies_name(resource)) or (), groups, action)
+
+
 def is_around(policy: Policy, containers: frozenset[Uid]) -> bool:
     """Whether a policy of no single account is one of these units."""
     scope = policy.est["resource"]

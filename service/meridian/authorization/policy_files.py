@@ -18,6 +18,7 @@ from meridian.authorization.group_form import group_faults
 from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
 from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX
 from meridian.authorization.policy_text import PolicyText, policy_texts
+from meridian.domain.call import OF_A_KEY
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
 
 T = TypeVar("T")
@@ -175,6 +176,8 @@ def _faults_of(est: Est) -> list[str]:
     found = [f"@{name} is missing" for name in ("id", "layer", "reason") if not notes.get(name)]
     if depth(est["conditions"]) > EXPRESSION_DEPTH_MAX or depth(balanced(est)["conditions"]) > ENGINE_DEPTH_MAX:
         found.append("nests too deeply")
+    if (notes.get("id") or "").startswith(OF_A_KEY):
+        found.append(f"@id must not begin with {OF_A_KEY}: the policies of keys do")
     layer = notes.get("layer")
     if layer == GUARDRAIL and est["effect"] != "forbid":
         found.append("a guardrail may only forbid")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key
@@ -49,6 +49,10 @@ class Principal:
     def group_ids(self) -> tuple[str, ...]:
         """Entity ids of the groups; like every principal's id, each begins with the account, which is the caller's own."""
         return tuple(f"{self.account}/{group}" for group in self.groups)
+
+
+OF_A_KEY: Final = "key/"
+"""What the ids of key policies begin with, and no others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class Authorize:
             if not abroad:
                 raise
             undecided = PolicyDecision(requirement.action, resource.arn, False)
-            return _hidden(_refusal(call, principal, undecided, abroad=True), type(unready).__name__)
+            return _hidden(_refusal(call, principal, undecided, abroad=True, account_counts=True), type(unready).__name__)
         call.decisions.append(decision)
         if call.grants:
             call.grant_ids[requirement.action] = facts.request_attribute("grants")
@@ -135,8 +135,10 @@ class Authorize:
             reason = f"{requirement.action} could not be decided"
             if not abroad:
                 return KMSInternalException(reason=reason)
-            return _hidden(_refusal(call, principal, decision, abroad=True), reason)
-        return _refusal(call, principal, replace(decision, resource=_as_named(call, requirement, decision)), abroad=abroad)
+            return _hidden(_refusal(call, principal, decision, abroad=True, account_counts=True), reason)
+        named = replace(decision, resource=_as_named(call, requirement, decision))
+        account_counts = self._authorizer.account_counts(resource, requirement.action)
+        return _refusal(call, principal, named, abroad=abroad, account_counts=account_counts)
 
     def _tell(self, decision: PolicyDecision, fault: str = "") -> None:
         self._events.report(
@@ -177,12 +179,12 @@ def _undecided(call: Call) -> Exception | None:
     return None
 
 
-def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abroad: bool) -> AccessDeniedException:
+def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abroad: bool, account_counts: bool) -> AccessDeniedException:
     field = CIPHERTEXT_KEY_FIELD.get(call.rpc.name)
     if field is not None and not call.request.HasField(field) and decision.action in ("Decrypt", "ReEncryptFrom"):
         # The key was named by the ciphertext alone: absent, elsewhere and forbidden must look the same.
         return AccessDeniedException(UNUSABLE_CIPHERTEXT)
-    return foreign_denial(principal, decision.action) if abroad else denial(principal, decision)
+    return foreign_denial(principal, decision.action) if abroad else denial(principal, decision, account_counts=account_counts)
 
 
 def _hidden(refusal: AccessDeniedException, reason: str) -> AccessDeniedException:

@@ -20,6 +20,7 @@ GUARD = '@id("g") @layer("guardrail") @reason("r") '
         ('@layer("guardrail") @reason("r") forbid (principal, action, resource);', "@id is missing"),
         ('@id("x") @layer("guardrail") forbid (principal, action, resource);', "@reason is missing"),
         ('@id("x") @reason("r") forbid (principal, action, resource);', "@layer is missing"),
+        ('@id("key/x") @layer("guardrail") @reason("r") forbid (principal, action, resource);', "must not begin with key/"),
         ('@id("x") @layer("tenant") @reason("r") forbid (principal, action, resource);', "is unknown"),
         (GUARD + "permit (principal, action, resource);", "may only forbid"),
         (ACCOUNT + "permit (principal, action, resource);", "must name resources of its account"),
