@@ -13,7 +13,7 @@ from tests.unit.cli.test_dev_files import prepared, principals
 from tests.unit.cli.test_every_file_option import BYTES, TEXTS
 
 from meridian.catalog import rpcs
-from meridian.cli import kms, values
+from meridian.cli import envelope_files, values
 from meridian.cli.exit_codes import SETUP, USAGE
 from meridian.cli.main import main
 from meridian.domain.limits import Limits
@@ -52,8 +52,8 @@ def test_a_file_of_the_largest_request_is_read_and_one_byte_more_is_not(tmp_path
 
 @pytest.mark.parametrize("command", ["encrypt", "decrypt"])
 def test_an_envelope_is_read_up_to_its_length_and_no_further(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(kms, "BYTES_MAX", 1000)
-    monkeypatch.setattr(kms, "SEALED_BYTES_MAX", 2000)
+    monkeypatch.setattr(envelope_files, "BYTES_MAX", 1000)
+    monkeypatch.setattr(envelope_files, "SEALED_BYTES_MAX", 2000)
     key = ["--key-id", "alias/a"] if command == "encrypt" else []
     done = CliRunner().invoke(main, ["envelope", command, *key, "/dev/zero", str(tmp_path / "target")])
     assert done.exit_code == USAGE
