@@ -16,7 +16,7 @@ from tests.aws import access_key, url
 from tests.deployment import HOME, Deployment
 
 from meridian.catalog import rpcs
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

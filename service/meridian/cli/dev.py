@@ -18,8 +18,13 @@ import click
 @click.option("--aws-port", type=int, help="AWS port of the first Region; the next has the next port. Free ports when not given.")
 @click.option("--admin-port", default=7601, show_default=True, help="Health and metrics port of the first Region.")
 @click.option("--principals", type=click.Path(path_type=Path), help="File of principals that takes the place of those in the folder.")
+@click.option(
+    "--policies",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    help="Folder of policies that the Regions follow instead of DIR/policies; nothing in it is changed.",
+)
 @click.option("--ephemeral", is_flag=True, help="Keep nothing: use a temporary folder that is removed at the end.")
-def dev(data: Path | None, regions: str, principals: Path | None, ephemeral: bool, **ports: Any) -> None:
+def dev(data: Path | None, regions: str, principals: Path | None, policies: Path | None, ephemeral: bool, **ports: Any) -> None:
     """Run Regions on loopback until Ctrl-C. SIGHUP starts stopped Regions again; the others read their files again."""
     # Not above: help needs nothing that makes Regions.
     from meridian.cli.dev_deployment import run_deployment
@@ -33,7 +38,7 @@ def dev(data: Path | None, regions: str, principals: Path | None, ephemeral: boo
         raise click.BadParameter(f"{wrong[0]} is no name of a Region", param_hint="--regions")
     if ephemeral:
         with tempfile.TemporaryDirectory(prefix="meridian-") as folder:
-            sys.exit(run_deployment(Path(folder), names, principals, **ports))
+            sys.exit(run_deployment(Path(folder), names, principals, policies, **ports))
     if data is None:
         raise click.UsageError("give --data DIR, or --ephemeral")
-    sys.exit(run_deployment(data.resolve(), names, principals, **ports))
+    sys.exit(run_deployment(data.resolve(), names, principals, policies, **ports))

@@ -6,21 +6,26 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from meridian.cli.dev_files import DevFolder, RegionPlace, free_port
+from meridian.adapters.clock_system import cpu_seconds_of
+from meridian.cli.dev_files import DevFolder, free_port
 from meridian.cli.dev_principals import sound_principals
-from meridian.cli.exit_codes import OK, SETUP
+from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.folder_lock import FolderTakenError, alone_in
 from meridian.cli.private_files import append_private, write_private
+from meridian.cli.region_place import RegionPlace
 from meridian.cli.tables import print_table
+from meridian.cli.waiting import USUAL, StalledError, while_it_moves
 from meridian.engine.secret_files import FileFault
 from meridian.process_memory import be_asked_to_end_with_parent
 
-READY_SECONDS = 180.0
+T = TypeVar("T")
+LOOK_SECONDS = 0.2
 STOP_SECONDS = 9.0
 RENEW_SECONDS = 600.0
 RETRY_SECONDS = 5.0
@@ -28,7 +33,7 @@ RETRY_SECONDS = 5.0
 TAIL_LINES, TAIL_BYTES = 8, 65_536
 
 
-def run_deployment(root: Path, names: list[str], principals: Path | None, **ports: Any) -> int:
+def run_deployment(root: Path, names: list[str], principals: Path | None, policies: Path | None, **ports: Any) -> int:
     """Run the Regions of a folder until the end is asked for. The answer is the exit code."""
     try:
         given = None if principals is None else sound_principals(principals, root)
@@ -39,6 +44,8 @@ def run_deployment(root: Path, names: list[str], principals: Path | None, **port
         with alone_in(root):
             folder = DevFolder(root, names, find_port=free_port, **ports)
             folder.prepare(given)
+            if policies is not None:
+                folder.follow_policies(policies)
             folder.write_settings({})
             return asyncio.run(Deployment(folder).run())
     except FolderTakenError as fault:
@@ -65,42 +72,64 @@ class Deployment:
             loop.add_signal_handler(number, self._ended.set)
         loop.add_signal_handler(signal.SIGHUP, self._restart.set)
         try:
-            self._folder.write_settings(await self._fingerprints())
-            await asyncio.gather(*[self._start(place) for place in self._folder.places])
+            if not await self._until_the_end(self._start_all()):
+                click.echo("ended before every Region was ready", err=True)
+                return OTHER
+            self._print_table()
+            click.echo("ready")
+            sys.stdout.flush()
+            await self._until_the_end(self._watch())
         except (StartError, FileFault, OSError) as fault:
             click.echo(str(fault), err=True)
-            await self._stop_all()
             return SETUP
-        self._print_table()
-        click.echo("ready")
-        sys.stdout.flush()
-        await self._watch()
-        await self._stop_all()
+        finally:
+            await self._stop_all()
         return OK
 
-    async def _fingerprints(self) -> dict[str, str]:
-        found = {}
-        for place in self._folder.places:
-            process = await asyncio.create_subprocess_exec(
-                *_meridian("region", "init", "--config", str(place.settings)),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            try:
-                out, err = await asyncio.wait_for(process.communicate(), READY_SECONDS)
-            except TimeoutError as late:
+    async def _until_the_end(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether the work was done before the end was asked for."""
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(work), loop.create_task(self._ended.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
+            return tasks[0].done()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _start_all(self) -> None:
+        places = self._folder.places
+        found = await asyncio.gather(*[self._fingerprint(place) for place in places])
+        self._folder.write_settings({place.region: fingerprint for place, fingerprint in zip(places, found, strict=True)})
+        await asyncio.gather(*[self._start(place) for place in places])
+
+    async def _fingerprint(self, place: RegionPlace) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *_meridian("region", "init", "--config", str(place.settings)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=be_asked_to_end_with_parent,
+            start_new_session=True,
+        )
+        try:
+            out, err = await self._while_it_moves(process.communicate(), process, place, "is made", None)
+        finally:
+            if process.returncode is None:
                 process.kill()
-                raise StartError(f"{place.region}: `region init` took longer than {READY_SECONDS:.0f} s") from late
-            if process.returncode != 0:
-                raise StartError(f"{place.region}: {err.decode().strip()}")
-            found[place.region] = out.decode().strip()
-        return found
+                await process.wait()
+        if process.returncode != 0:
+            raise StartError(f"{place.region}: {err.decode(errors='replace').strip()}")
+        return out.decode().strip()
 
     async def _start(self, place: RegionPlace) -> None:
-        log = append_private(place.folder / "log")
+        path = place.folder / "log"
+        log = append_private(path)
         began = os.fstat(log).st_size
         process = await asyncio.create_subprocess_exec(
-            *_meridian("serve", "--config", str(place.settings), "--allow-file-seal"),
+            *_meridian("serve", "--config", str(place.settings), "--allow-file-seal", "--verbose"),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             preexec_fn=be_asked_to_end_with_parent,  # a deployment that is killed leaves no Region behind
@@ -109,17 +138,30 @@ class Deployment:
         os.close(log)
         self._processes[place.region] = process
         write_private(place.folder / "pid", f"{process.pid}\n".encode())
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS) if process.stdout else b""
-        except TimeoutError:
-            line = b""
+        line = await self._while_it_moves(_first_line(process), process, place, "starts", path)
         if not line.startswith(b"ready"):
-            raise StartError("\n".join([f"{place.region} did not start:", *_tail(place.folder / "log", began)]))
+            raise StartError("\n".join([f"{place.region} did not start:", *_tail(path, began)]))
+
+    async def _while_it_moves(
+        self, work: Coroutine[Any, Any, T], process: asyncio.subprocess.Process, place: RegionPlace, what: str, log: Path | None
+    ) -> T:
+        """What comes of the work as long as the process works or writes to its log. Raises: StartError."""
+
+        def moved() -> tuple[float, int]:
+            return cpu_seconds_of(process.pid), 0 if log is None else log.stat().st_size
+
+        def tell(seconds: float) -> None:
+            click.echo(f"{place.region} still {what}: {seconds:.0f} s, {cpu_seconds_of(process.pid):.1f} s of them at work", err=True)
+
+        try:
+            return await while_it_moves(work, moved, USUAL, tell)
+        except StalledError as fault:
+            raise StartError(f"{place.region} {what} no further: {fault}") from fault
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         renew_at = loop.time() + RENEW_SECONDS
-        while not self._ended.is_set():
+        while True:
             if self._restart.is_set() or loop.time() >= renew_at:
                 renew_at = loop.time() + (RENEW_SECONDS if self._renew() else RETRY_SECONDS)
             if self._restart.is_set():
@@ -131,10 +173,7 @@ class Deployment:
                     click.echo(f"{region} has stopped ({process.returncode})")
                     sys.stdout.flush()
                     del self._processes[region]
-            try:
-                await asyncio.wait_for(self._ended.wait(), 0.2)
-            except TimeoutError:
-                continue
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _renew(self) -> bool:
         """Renew the files; Regions that serve look at theirs, and take new ones. What is wrong is told once, and what is there stays."""
@@ -192,6 +231,11 @@ class Deployment:
 
 class StartError(Exception):
     """A Region did not start."""
+
+
+async def _first_line(process: asyncio.subprocess.Process) -> bytes:
+    """What it prints first; nothing where it ends before."""
+    return b"" if process.stdout is None else await process.stdout.readline()
 
 
 def _tail(log: Path, began: int) -> list[str]:
