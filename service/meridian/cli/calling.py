@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from meridian.catalog import Rpc
-from meridian.cli import values
+from meridian.cli import answers, values
 from meridian.cli.exit_codes import SETUP, exit_code
 from meridian.cli.private_files import write_private
 from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
@@ -71,6 +70,8 @@ def fail(error: KmsServiceError) -> NoReturn:
 def run(rpc: Rpc, options: dict[str, Any]) -> None:
     """Make the call that the options say, and print its answer; a refusal ends with its exit code."""
     request: Any = rpc.request_class()
+    descriptor: Any = rpc.response_class.DESCRIPTOR
+    path = answers.path_of(descriptor, options["field"]) if options["field"] else None
     for field in request.DESCRIPTOR.fields:
         values.set_field(request, field, options.get(field.name), base64_input=options["base64"])
     try:
@@ -78,18 +79,10 @@ def run(rpc: Rpc, options: dict[str, Any]) -> None:
             answer = client.call(rpc, request, options["timeout"], options.get("client_token"))
     except KmsServiceError as error:
         fail(error)
+    if path is None:
+        answers.print_answer(answer, options["output"] or ("table" if sys.stdout.isatty() else "json"))
         return
-    if options["field"]:
-        _print_field(values.find_field(answer, options["field"]), options)
-    else:
-        values.print_answer(answer, options["output"] or ("table" if sys.stdout.isatty() else "json"))
-
-
-def _print_field(value: Any, options: dict[str, Any]) -> None:
-    data = value if isinstance(value, bytes) and not options["base64"] else None
-    if data is None:
-        text = base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
-        data = f"{text}\n".encode()
+    data = answers.member(answer, path, as_base64=options["base64"])
     if options["out"]:
         write_private(options["out"], data)
     else:

@@ -15,7 +15,7 @@ CONNECTION = (
 )
 OUTPUT = (
     click.Option(["--output", "-o"], type=click.Choice(["json", "table"]), help="json when piped, table on a terminal."),
-    click.Option(["--field"], help="Print one member of the answer alone; bytes are written raw."),
+    click.Option(["--field"], help="Print one member of the answer alone: bytes raw, texts as they are, what has a structure as JSON."),
     click.Option(["--out"], type=NewFile(), help="Write --field to this file, for its owner alone."),
     click.Option(["--base64"], is_flag=True, help="Bytes are base64, in and out."),
     click.Option(["--timeout"], type=float, help="Seconds to wait."),

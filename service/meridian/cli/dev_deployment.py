@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 import click
 
 from meridian.adapters.clock_system import cpu_seconds_of
+from meridian.authorization.evaluator import SchemaHandle
+from meridian.authorization.packaged import schema_text
+from meridian.authorization.policy_files import PolicySetError, load_policies
 from meridian.cli.dev_files import DevFolder, free_port
 from meridian.cli.dev_principals import sound_principals
 from meridian.cli.exit_codes import OK, OTHER, SETUP
@@ -40,6 +43,13 @@ def run_deployment(root: Path, names: list[str], principals: Path | None, polici
     except FileFault as fault:
         click.echo(f"--principals: {fault}", err=True)
         return SETUP
+    if policies is not None:
+        try:
+            load_policies(policies, SchemaHandle(schema_text()))
+        except (PolicySetError, OSError) as fault:
+            faults = fault.faults if isinstance(fault, PolicySetError) else [str(fault)]
+            click.echo("\n".join(f"--policies: {each}" for each in faults), err=True)
+            return SETUP
     try:
         with alone_in(root):
             folder = DevFolder(root, names, find_port=free_port, **ports)

@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
-from meridian.catalog import Rpc, rpcs
+from meridian.catalog import Rpc, comment_on, rpcs
 from meridian.cli import values
 from meridian.cli.connection import CLIENT_TOKEN, CONNECTION, OUTPUT
+
+EPILOG = "Names of members in --field are AWS's: KeyMetadata.KeyId."
 
 
 def _command(rpc: Rpc) -> click.Command:
@@ -23,17 +25,21 @@ def _command(rpc: Rpc) -> click.Command:
 
     name = rpc.method_name.replace("_", "-")
     own = [*CONNECTION, *OUTPUT, *([CLIENT_TOKEN] if rpc.takes_token else [])]
-    return click.Command(name, params=[*fields, *own], callback=callback, help=f"{rpc.name} of the KMS API.")
+    return click.Command(name, params=[*fields, *own], callback=callback, help=comment_on(rpc), epilog=EPILOG)
 
 
 class Operations(click.Group):
-    """A command is made when it is asked for."""
+    """A command is made when it is asked for; the list is printed from the contract."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(rpc.method_name.replace("_", "-") for rpc in rpcs().values())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return next((_command(rpc) for rpc in rpcs().values() if rpc.method_name.replace("_", "-") == cmd_name), None)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted((rpc.method_name.replace("_", "-"), comment_on(rpc)) for rpc in rpcs().values()))
 
 
 kms = Operations("kms", help="Call a Region: one command per operation.")

@@ -6,7 +6,6 @@ import io
 import itertools
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 from tests.unit.cli.test_dev_files import prepared, principals
@@ -22,7 +21,7 @@ FIELDS = [
     (name, field.name)
     for name, rpc in rpcs().items()
     for field in rpc.request_class.DESCRIPTOR.fields
-    if field.name in BYTES | TEXTS and values.option_of(field).metavar != "JSON"
+    if field.name in BYTES | TEXTS and values.option_of(field).metavar != values.JSON
 ]
 
 
@@ -46,7 +45,7 @@ def test_a_file_of_the_largest_request_is_read_and_one_byte_more_is_not(tmp_path
         if length == most:
             assert len(values.read_bytes(place, "--plaintext", most)) == most
         else:
-            with pytest.raises(click.BadParameter, match="is longer than"):
+            with pytest.raises(values.FileOfOptionError, match="is longer than"):
                 values.read_bytes(place, "--plaintext", most)
 
 
