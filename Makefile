@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
-.PHONY: kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
+.PHONY: kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ bench: $(STAMP)  ## ratios to a no-op, measured in one run
 
 bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new policies
 	$(BIN)/python scripts/bench.py --reloads
+
+bench-commands: $(STAMP)  ## CPU of commands that need no Region
+	$(BIN)/python scripts/bench_commands.py
 
 bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys
 	$(BIN)/python scripts/bench_scale.py

@@ -10,7 +10,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 
 def post(port: int, path: str, headers: dict[str, str], body: bytes) -> bytes:

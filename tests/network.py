@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tests.ports import free_port
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 CHUNK = 65536
 

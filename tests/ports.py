@@ -13,7 +13,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 FIRST, AFTER_LAST = 10_000, 32_000
 

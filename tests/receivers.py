@@ -24,7 +24,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 from tests.ports import free_port
 
 from meridian.audit.keys import KEYS_FILE
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 BUCKET = "audit-logs"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "of-a-test", "AWS_SECRET_ACCESS_KEY": "secret-of-a-test", "AWS_EC2_METADATA_DISABLED": "true"}

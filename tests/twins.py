@@ -17,7 +17,7 @@ from tests.deployment import HOME, Deployment
 from tests.ports import free_ports
 
 from meridian.bootstrap.commands import initialise
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint
 from meridian.settings import load_settings
 

@@ -6,9 +6,11 @@ Each RPC with its messages, permissions, AWS name and limits as plain values; no
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, EnumValueDescriptor, FieldDescriptor, MethodDescriptor
@@ -153,6 +155,19 @@ def limits_of(field: FieldDescriptor) -> options_pb2.Limits | None:
     """The declared limits of a field."""
     options = field.GetOptions()
     return options.Extensions[options_pb2.limits] if options.HasExtension(options_pb2.limits) else None
+
+
+@cache
+def _comments() -> dict[str, str]:
+    texts: dict[str, str] = json.loads((files("meridian") / "kms" / "v1" / "comments.json").read_text())
+    return texts
+
+
+def comment_on(what: FieldDescriptor | Rpc) -> str:
+    """What the contract says of an operation of AWS KMS, or of a field of its request."""
+    if isinstance(what, Rpc):
+        return _comments()[what.name]
+    return "" if what.containing_type is None else _comments()[f"{what.containing_type.name}.{what.name}"]
 
 
 def items_max(field: FieldDescriptor) -> int:

@@ -1,6 +1,6 @@
 """The settings of one Region: one TOML file, read once, unknown keys refused, every fault reported at once.
 
-Secrets never stand in the file; it names the files that hold them.
+Secrets never stand in the file; it names the files that hold them, from its own folder on where a name is relative.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from meridian.domain.limits import Limits
 from meridian.domain.rates import RATES
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.settings_audit import AuditSettings
-from meridian.settings_sections import ListenAddress, Section, is_loopback
+from meridian.settings_sections import FOLDER, FilePath, ListenAddress, Section, database_beside_file, is_loopback
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 REGION_NAME: Final = r"^([a-z]+-){2,3}\d+$"
@@ -36,7 +36,8 @@ def _require_usable_database(url: str) -> str:
     return url
 
 
-DatabaseUrl = Annotated[str, AfterValidator(_require_usable_database)]
+_Usable = AfterValidator(_require_usable_database)
+DatabaseUrl = Annotated[str, _Usable, AfterValidator(database_beside_file), _Usable]
 
 
 class SettingsError(Exception):
@@ -46,9 +47,9 @@ class SettingsError(Exception):
 class TlsSettings(Section):
     """A listener's certificate, key and the authority that signs its clients; PEM files."""
 
-    certificate: Path
-    private_key: Path
-    client_ca: Path
+    certificate: FilePath
+    private_key: FilePath
+    client_ca: FilePath
 
 
 class ListenerSettings(Section):
@@ -74,8 +75,8 @@ class GrpcSettings(ListenerSettings):
 class AwsTlsSettings(Section):
     """Certificate and key of the AWS wire; PEM files. Its clients prove themselves by their signatures."""
 
-    certificate: Path
-    private_key: Path
+    certificate: FilePath
+    private_key: FilePath
 
 
 class HttpSettings(Section):
@@ -117,14 +118,14 @@ class FileSealSettings(Section):
     """Root key sealed under a 32-byte file."""
 
     provider: Literal["file"]
-    path: Path
+    path: FilePath
 
 
 class PassphraseSealSettings(Section):
     """Root key sealed under a passphrase that stands alone in a file."""
 
     provider: Literal["passphrase"]
-    passphrase_file: Path
+    passphrase_file: FilePath
     time_cost: int = 4
     memory_kib: int = 262144
     parallelism: int = 4
@@ -169,9 +170,9 @@ class Settings(Section):
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings, Field(discriminator="provider")], ...]
     audit: AuditSettings
-    policies: Path
-    principals: Path
-    denied_spiffe_ids: Path | None = None
+    policies: FilePath
+    principals: FilePath
+    denied_spiffe_ids: FilePath | None = None
     """A file of SPIFFE ids, one a line, that are refused whatever their certificates say."""
     services: dict[str, str] = Field(default_factory=dict)
     """Service names of AWS, as key policies of AWS name them, by the service here that is meant: `account/name`."""
@@ -224,7 +225,7 @@ def _is_sound(number: float) -> bool:
 
 
 def load_settings(path: Path) -> Settings:
-    """Read and check a settings file. Raises: SettingsError with every fault."""
+    """Read and check a settings file; its relative paths begin at its folder. Raises: SettingsError with every fault."""
     try:
         with path.open("rb") as file:
             data = file.read(BYTES_MAX + 1)
@@ -234,7 +235,7 @@ def load_settings(path: Path) -> Settings:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise SettingsError(f"{path}: {fault}") from fault
     try:
-        settings = Settings.model_validate(document)
+        settings = Settings.model_validate(document, context={FOLDER: path.absolute().parent})
     except ValidationError as fault:
         lines = [f"{path}: {': '.join([*_place(e['loc']), e['msg']])}" for e in fault.errors()]
         raise SettingsError("\n".join(lines)) from fault

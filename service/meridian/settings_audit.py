@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from meridian.settings_sections import Section, SecureUrl
+from meridian.settings_sections import FilePath, Section, SecureUrl
 
 SinkSeconds = Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)]
 """How long one piece may take; below the time after which a job counts as late."""
@@ -17,9 +16,9 @@ class OtlpSettings(Section):
     """A collector that takes every record as an OpenTelemetry log record, by OTLP over gRPC."""
 
     endpoint: SecureUrl
-    ca: Path | None = None
+    ca: FilePath | None = None
     """Of the authorities that sign the collector; those that gRPC knows where it is not given."""
-    headers_file: Path | None = None
+    headers_file: FilePath | None = None
     """Of lines `name: value` that go with every message, such as a token; a secret."""
     timeout_seconds: SinkSeconds = 10.0
 
@@ -40,7 +39,7 @@ class S3Settings(Section):
 class AuditSettings(Section):
     """Where the audit stream goes, and how long a full batch may take before calls are refused."""
 
-    directory: Path
+    directory: FilePath
     max_wait_seconds: float = Field(0.005, ge=0, allow_inf_nan=False)
     max_batch: int = Field(256, ge=1, le=4096)
     sink_timeout_seconds: float = Field(0.5, gt=0, allow_inf_nan=False)

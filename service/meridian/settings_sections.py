@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")
 PORT_MAX: Final = 65_535
@@ -18,6 +19,26 @@ class Section(BaseModel):
     """A table of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+FOLDER: Final = "folder"
+"""Of the settings file, in the context of its validation."""
+SQLITE: Final = "sqlite:///"
+
+
+def beside_file(path: Path, info: ValidationInfo) -> Path:
+    """A path of the file: a relative one begins at the file's folder, wherever the process was started."""
+    return path if info.context is None else info.context[FOLDER] / path
+
+
+def database_beside_file(url: str, info: ValidationInfo) -> str:
+    """The same of the path in the URL of a SQLite database."""
+    if info.context is None or not url.startswith(SQLITE):
+        return url
+    return f"{SQLITE}{info.context[FOLDER] / url.removeprefix(SQLITE)}"
+
+
+FilePath = Annotated[Path, AfterValidator(beside_file)]
 
 
 def host_of(address: str) -> str:

@@ -20,7 +20,7 @@ from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engi
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.bootstrap.database import seals_of
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.key_material import material_id
 from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term

@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 from tests.aws import access_key, url
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 SECONDS = 20.0
 Headers = list[tuple[str, str]]

@@ -18,7 +18,7 @@ from tests.adversary.raw_http import as_bytes, post, signed_headers
 from tests.aws import kms
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 from meridian.client import Client
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(180)]

@@ -87,6 +87,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "authorization/schema_model.py SchemaModel.ancestors": CONTRACT,
     "authorization/slices.py SliceCompiler._compiled": Measured("slices", "COMPILED_MAX", ARN),
     "authorization/slices.py SliceCompiler._schemas": Measured("schemas", "COMPILED_MAX", ARN),
+    "catalog.py _comments": CONTRACT,
     "catalog.py _enum_numbers": CONTRACT,
     "catalog.py _enum_values": CONTRACT,
     "catalog.py rpcs": CONTRACT,

@@ -20,7 +20,7 @@ WRITERS = {
     "adapters/store_sql/dialects.py": "the database's own name in the settings, which may be a link",
     "audit/stream_files.py": "O_NOFOLLOW: cuts a torn tail",
     "cli/private_files.py": "a target that an operator names: a pipe, or a file that grows",
-    "cli/kms.py": "a target that a caller names",
+    "cli/envelope_files.py": "a target that a caller names",
     "cli/policy/drawing.py": "a target that an operator names",
     "cli/policy/testing.py": "a target that an operator names",
     "cli/policy/checking.py": "policies that an operator names, in place",

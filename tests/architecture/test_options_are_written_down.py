@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from meridian.cli.connection import CONNECTION, OUTPUT
 from meridian.cli.dev import dev
-from meridian.cli.kms import CONNECTION, OUTPUT
 from meridian.cli.main import main
 from meridian.domain.limits import Limits
 

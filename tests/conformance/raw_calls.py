@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 from tests.aws import access_key, url
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 from meridian.transport.aws_json import codec
 
 CONTENT_TYPE = "application/x-amz-json-1.1"

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST
 from meridian.cli.private_files import write_private
+from meridian.cli.region_place import HOST
 from meridian.client.errors import KmsServiceError
 from meridian.crypto.certificates import CertificateFiles, new_leaf
 

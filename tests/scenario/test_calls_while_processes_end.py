@@ -22,7 +22,7 @@ from tests.network import Relay
 from tests.twins import Twins, two_processes
 
 from meridian.catalog import CLIENT_TOKEN
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint
 
 pytestmark = pytest.mark.deep

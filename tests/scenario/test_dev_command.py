@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from tests.ports import free_port, free_ports
 
-from meridian.cli.dev_files import HOST, DevFolder
+from meridian.cli.dev_files import DevFolder
+from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint
 
 MERIDIAN = str(Path(sys.executable).parent / "meridian")

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.ports import free_ports
 
-from meridian.cli.dev_files import HOST
 from meridian.cli.main import main
+from meridian.cli.region_place import HOST
 
 REGION = "us-east-1"
 MERIDIAN = [sys.executable, "-m", "meridian", "dev", "--regions", REGION]

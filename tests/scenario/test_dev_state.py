@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tests.aws import access_key, kms, url
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 PATH = "/_meridian/dev/state"
 

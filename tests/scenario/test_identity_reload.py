@@ -19,8 +19,8 @@ from botocore.exceptions import ClientError
 from tests.aws import kms
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.cli.dev_files import HOST
 from meridian.cli.private_files import write_private
+from meridian.cli.region_place import HOST
 from meridian.client import Client, errors
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 

@@ -53,7 +53,7 @@ def test_the_guide_for_operators_has_every_step_in_its_order() -> None:
 
 
 def test_a_start_waits_for_nothing_that_serving_does_without() -> None:
-    code = "import sys, meridian.cli.serve, meridian.bootstrap.region; print(*sys.modules)"
+    code = "import sys, meridian.cli.serving, meridian.bootstrap.region; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     imported = set(done.stdout.split())
     assert {"sqlalchemy", "grpc"} <= imported

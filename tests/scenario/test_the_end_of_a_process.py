@@ -13,7 +13,7 @@ import pytest
 from tests.aws import kms
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 PAUSE = 2.0
 

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 
 WEAK = ["AES128-GCM-SHA256", "AES128-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-NULL-SHA", "AECDH-AES128-SHA"]
 """Without forward secrecy, CBC with SHA-1, without encryption, without authentication."""

@@ -34,6 +34,7 @@ from meridian.authorization.policy_files import load_policies
 from meridian.authorization.self_test import require_sound_evaluator
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
+from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming
 from meridian.catalog import served_rpcs
@@ -112,6 +113,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     caches = Caches(settings.limits.cache_bytes)
     with naming("seals"):
         engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events, caches)
+    registry.register(SealMetrics(await try_seals(store, identity, settings)))
     done(Step.KEYRING)
     with naming("policies"):
         schema = _sound_schema()

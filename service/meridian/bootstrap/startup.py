@@ -50,4 +50,6 @@ def text_of(fault: BaseException) -> str:
     """What an operator reads of a fault."""
     if isinstance(fault, KmsError):
         return f"{fault.code}: {fault.message} {fault.reason}".strip()
+    if isinstance(fault, OSError) and fault.filename is not None:
+        return f"{fault.filename}: {fault.strerror}"
     return str(fault) or type(fault).__name__

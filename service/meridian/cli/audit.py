@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from meridian.audit.against_database import verify_against
 from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
 from meridian.audit.keys import KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directories, verify_file
@@ -64,6 +63,7 @@ def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[s
 
 
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
+    from meridian.audit.against_database import verify_against
     from meridian.bootstrap.commands import read_evidence_of
 
     settings = settings_or_exit(config)

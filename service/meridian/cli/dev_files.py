@@ -9,31 +9,31 @@ import contextlib
 import json
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.authorization.packaged import policy_folder
 from meridian.cli.certificate_pairs import certificate_of, end_of, is_of, private_key_of, write_files
+from meridian.cli.dev_environment import environment_of
+from meridian.cli.dev_policies import write_account_policies, write_default_policies
 from meridian.cli.dev_principals import NOBODY, TRUST_DOMAIN, entries_of, write_default_principals
 from meridian.cli.private_files import write_private
+from meridian.cli.region_place import HOST, RegionPlace
 from meridian.crypto.certificate_life import require_key_of
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.domain.peers import region_server_name
 from meridian.engine.secret_files import FileFault
 
-HOST: Final = "127.0.0.1"
 FIRST_PORT: Final = 10_000
 OUTGOING_PORT: Final = 32_768
 """Where the ports begin that Linux gives to outgoing connections."""
 
 FindPort = Callable[[], int]
+KEYS_READY: Final = "limits.import_keys_ready = { RSA_2048 = 2, RSA_3072 = 1, RSA_4096 = 3 }"
+"""Tests of importers ask for several of the largest at once."""
 RENEW_BEFORE: Final = timedelta(hours=12)
-DEFAULT_CALLER: Final = "alice"
-AWS_CALLER: Final = "developer"
 
 LABELS: Final = {
     "us-": ("US",),
@@ -44,22 +44,6 @@ LABELS: Final = {
     "ca-": ("CA",),
 }
 """Residency labels by Region, first match by the longest name. London and Zurich are in Europe, not in the EU."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegionPlace:
-    """Where one Region of the deployment lives."""
-
-    region: str
-    folder: Path
-    grpc_port: int
-    admin_port: int
-    peer_port: int
-    aws_port: int
-
-    @property
-    def settings(self) -> Path:
-        return self.folder / "settings.toml"
 
 
 def labels_of(region: str) -> tuple[str, ...]:
@@ -81,6 +65,7 @@ class DevFolder:
         self.root = root
         self._find_port = find_port
         self._clock = SystemClock()
+        self._policies = root / "policies"
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         in_a_row = {} if aws_port is None else {region: aws_port + at for at, region in enumerate(regions)}
         peers, aws = self._kept_ports("peer", regions, {}), self._kept_ports("aws", regions, in_a_row)
@@ -92,21 +77,25 @@ class DevFolder:
     def prepare(self, principals: bytes | None) -> None:
         """Make what is missing, renew what is old. Raises: FileFault."""
         self._principals(principals)
-        if not (self.root / "policies").exists():
-            for path in sorted((policy_folder() / "policies").glob("*.cedar")):
-                write_private(self.root / "policies" / path.name, path.read_bytes())
+        write_default_policies(self.root / "policies")
         self.renew()
-        self._environment()
+        write_private(self.root / "env", environment_of(self.root, self.places, self.entries()).encode())
 
     def renew(self) -> None:
-        """Make certificates that are missing or old anew; Regions that serve take them. Raises: FileFault."""
+        """Make certificates that are missing or old anew, and policies of new accounts; Regions that serve take them. Raises: FileFault."""
         client_ca, peer_ca = self._authority("client-ca"), self._authority("peer-ca")
-        for entry in self.entries():
+        entries = self.entries()
+        write_account_policies(self.root / "policies", sorted({entry["account"] for entry in entries}))
+        for entry in entries:
             if entry.get("spiffe_id"):
                 self._leaf(client_ca, self.root / "clients" / entry["name"], entry["name"], spiffe_id=entry["spiffe_id"])
         self._leaf(client_ca, self.root / "clients" / NOBODY, NOBODY)
         for place in self.places:
             self._region(place, client_ca, peer_ca)
+
+    def follow_policies(self, folder: Path) -> None:
+        """Let the Regions follow this folder, in which nothing is made, from their next settings on."""
+        self._policies = folder
 
     def entries(self) -> list[dict[str, Any]]:
         """The principals of the deployment, as a Region would read them now. Raises: FileFault."""
@@ -116,7 +105,7 @@ class DevFolder:
         """The settings of every Region, each knowing the others by their fingerprints. Raises: FileFault."""
         accounts = sorted({entry["account"] for entry in self.entries()})
         for place in self.places:
-            text = _settings_text(place, self.root, accounts, [p for p in self.places if p is not place], fingerprints)
+            text = _settings_text(place, self.root, self._policies, accounts, [p for p in self.places if p is not place], fingerprints)
             write_private(place.settings, text.encode())
 
     def _kept_ports(self, kind: str, regions: list[str], given: dict[str, int]) -> dict[str, int]:
@@ -162,39 +151,6 @@ class DevFolder:
         spiffe_id = region_spiffe_id(place.region)
         self._leaf(peer_ca, place.folder / "peer", place.region, spiffe_id=spiffe_id, dns_names=[region_server_name(place.region)])
 
-    def _environment(self) -> None:
-        first = self.places[0]
-        clients = self.root / "clients"
-        names = [entry["name"] for entry in self.entries() if entry.get("spiffe_id")]
-        caller = DEFAULT_CALLER if DEFAULT_CALLER in names or not names else names[0]
-        values = {
-            "MERIDIAN_DEV": str(self.root),
-            "MERIDIAN_ENDPOINT": f"{HOST}:{first.grpc_port}",
-            "MERIDIAN_REGION": first.region,
-            "MERIDIAN_CA": str(self.root / "client-ca.crt"),
-            "MERIDIAN_CERTIFICATE": str(clients / f"{caller}.crt"),
-            "MERIDIAN_PRIVATE_KEY": str(clients / f"{caller}.key"),
-        }
-        for place in self.places:
-            values[f"MERIDIAN_ENDPOINT_{place.region.upper().replace('-', '_')}"] = f"{HOST}:{place.grpc_port}"
-            values[f"MERIDIAN_AWS_ENDPOINT_{place.region.upper().replace('-', '_')}"] = f"http://{HOST}:{place.aws_port}"
-        values |= self._aws_environment(first)
-        text = "".join(f"export {name}='{value}'\n" for name, value in values.items())
-        write_private(self.root / "env", text.encode())
-
-    def _aws_environment(self, first: RegionPlace) -> dict[str, str]:
-        """What AWS clients read; for the developer of the default principals, who may do everything in his account."""
-        folder = self.root / "clients"
-        if not (folder / f"{AWS_CALLER}.secret-access-key").exists():
-            return {}
-        return {
-            "AWS_ENDPOINT_URL_KMS": f"http://{HOST}:{first.aws_port}",
-            "AWS_ACCESS_KEY_ID": (folder / f"{AWS_CALLER}.access-key-id").read_text(errors="replace").strip(),
-            "AWS_SECRET_ACCESS_KEY": (folder / f"{AWS_CALLER}.secret-access-key").read_text(errors="replace").strip(),
-            "AWS_DEFAULT_REGION": first.region,
-            "AWS_REGION": first.region,  # the SDKs for JavaScript and Java read no other
-        }
-
 
 def region_spiffe_id(region: str) -> str:
     """The name of a Region in its peer certificate."""
@@ -222,7 +178,9 @@ def _ports_in(path: Path) -> dict[str, int]:
     return found
 
 
-def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: list[RegionPlace], fingerprints: dict[str, str]) -> str:
+def _settings_text(
+    place: RegionPlace, root: Path, policies: Path, accounts: list[str], others: list[RegionPlace], fingerprints: dict[str, str]
+) -> str:
     folder = place.folder
     lines = [
         'deployment = "development"',
@@ -230,10 +188,10 @@ def _settings_text(place: RegionPlace, root: Path, accounts: list[str], others: 
         "reflection = true",
         f'region = "{place.region}"',
         f'database = "sqlite:///{folder}/region.sqlite3"',
-        f'policies = "{root}/policies"',
+        f"policies = {json.dumps(str(policies), ensure_ascii=False)}",
         f'principals = "{root}/principals.toml"',
         "limits.drain_pause_seconds = 0",
-        "limits.import_keys_ready = { RSA_2048 = 2, RSA_3072 = 1, RSA_4096 = 1 }",
+        KEYS_READY,
         "[grpc]",
         f'listen = "{HOST}:{place.grpc_port}"',
         "bearer_tokens = true",

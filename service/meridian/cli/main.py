@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
-from importlib.metadata import version
-
 import click
 
-from meridian.cli.resting_collector import resting_collector
+from meridian.cli.lazy_group import LazyGroup, Place
 
 EXIT_CODES = """\b
 Exit codes: 0 ok, 1 other failure, 2 usage, 3 setup, 4 denied, 5 not found,
 6 key state, 7 throttled, 8 unavailable, 9 incomplete (audit verify)."""
 
 COMMANDS = {
-    "audit": ("meridian.cli.audit", "audit"),
-    "backup": ("meridian.cli.backups", "backup"),
-    "dev": ("meridian.cli.dev", "dev"),
-    "envelope": ("meridian.cli.kms", "envelope"),
-    "kms": ("meridian.cli.kms", "kms"),
-    "migrate": ("meridian.cli.serve", "migrate"),
-    "outbox": ("meridian.cli.outbox", "outbox"),
-    "policy": ("meridian.cli.policy", "policy"),
-    "region": ("meridian.cli.region", "region"),
-    "restore": ("meridian.cli.backups", "restore"),
-    "serve": ("meridian.cli.serve", "serve"),
+    "audit": Place("meridian.cli.audit", "audit", "Verify audit logs."),
+    "backup": Place("meridian.cli.backups", "backup", "Copy a Region's database into a new file."),
+    "dev": Place("meridian.cli.dev", "dev", "Run Regions on this machine, with everything made for you."),
+    "envelope": Place("meridian.cli.envelope", "envelope", "Encrypt files under data keys."),
+    "kms": Place("meridian.cli.kms", "kms", "Call a Region: one command per operation."),
+    "migrate": Place("meridian.cli.serve", "migrate", "Bring a database to this release."),
+    "outbox": Place("meridian.cli.outbox", "outbox", "Look at deliveries between Regions."),
+    "policy": Place("meridian.cli.policy", "policy", "Write, check, test and prove policies."),
+    "region": Place("meridian.cli.region", "region", "Administer a Region."),
+    "restore": Place("meridian.cli.backups", "restore", "Put a backup in a database's place."),
+    "serve": Place("meridian.cli.serve", "serve", "Serve one Region until SIGTERM."),
 }
 
 
-class Commands(click.Group):
-    """Imports a command's module only when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, name = COMMANDS[cmd_name]
-        with resting_collector():
-            command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-
-@click.command(cls=Commands, epilog=EXIT_CODES)
-@click.version_option(version("meridian"), prog_name="meridian")
+@click.command(cls=LazyGroup, places=COMMANDS, epilog=EXIT_CODES)
+@click.version_option(package_name="meridian", prog_name="meridian")
 def main() -> None:
     """A key management service with the semantics of AWS KMS."""

@@ -6,20 +6,25 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from meridian.cli.exit_codes import SETUP
-from meridian.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from meridian.settings import Settings
 
 T = TypeVar("T")
 
-CONFIG: Final = click.option("--config", required=True, type=click.Path(path_type=Path))
+CONFIG: Final = click.option("--config", required=True, type=click.Path(path_type=Path), help="The Region's settings file.")
 
 
 def settings_or_exit(path: Path) -> Settings:
     """The settings, or the end of the process with every fault listed."""
+    # Not above: help, and commands that need no Region, read no settings.
+    from meridian.settings import SettingsError, load_settings
+
     try:
         return load_settings(path)
     except SettingsError as fault:

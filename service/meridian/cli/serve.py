@@ -1,52 +1,14 @@
-"""`meridian serve` and `meridian migrate`: one Region in this process."""
+"""`meridian serve` and `meridian migrate`."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import logging
-import resource
 import signal
-import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import click
-import structlog
 
-from meridian.adapters.clock_system import process_age
-from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
-from meridian.cli.ending import Ending
-from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.cli.exit_codes import SETUP
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
-from meridian.cli.resting_collector import resting_collector
-from meridian.process_memory import protect_memory
-from meridian.settings import FileSealSettings, Settings
-
-GC_ALLOCATIONS = 10_000
-
-
-def _raise_open_files() -> None:
-    """Every connection is an open file: take as many as the machine allows, and tell how many that are."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):  # some kernels name a limit that they do not grant
-        hard = soft
-    structlog.get_logger("meridian.cli").info("open files", limit=hard, was=soft)
-
-
-def _log_as_json() -> None:
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )
 
 
 @click.command()
@@ -56,56 +18,10 @@ def _log_as_json() -> None:
 def serve(config: Path, allow_file_seal: bool, verbose: bool) -> None:
     """Serve one Region until SIGTERM or SIGINT; a second one ends at once. SIGHUP reads certificates, principals and policies again."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # before it serves there is nothing to read again, and nothing that it may end
-    _log_as_json()
-    done = StartSteps(process_age(), time.process_time).done if verbose else untold
-    settings = settings_or_exit(config)
-    done(Step.SETTINGS)
-    if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
-        click.echo("seals: a file seal needs --allow-file-seal", err=True)
-        sys.exit(SETUP)
-    protect_memory()
-    _raise_open_files()
-    if settings.uvloop:
-        import uvloop
+    # Not above: help needs nothing that serves.
+    from meridian.cli.serving import serve_region
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            sys.exit(runner.run(_serve(settings, done)))
-    sys.exit(asyncio.run(_serve(settings, done)))
-
-
-async def _serve(settings: Settings, done: Done) -> int:
-    from meridian.bootstrap.end_times import end_times
-
-    times = end_times(settings)
-    ending = Ending(times.total)
-    with resting_collector():
-        from meridian.bootstrap.region import Region
-        from meridian.bootstrap.startup import StartupError
-
-        done(Step.IMPORTS)
-        try:
-            region = await Region.start(settings, done)
-        except StartupError as fault:
-            click.echo(f"cannot start: {fault}", err=True)
-            return SETUP
-        # What was built at start lives as long as the process; the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_ALLOCATIONS, 20, 50)
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, region.reload)
-    done(Step.READY)
-    click.echo(f"ready {settings.region}")
-    sys.stdout.flush()
-    asked = loop.create_task(ending.asked())
-    unasked = loop.create_task(region.ended())
-    await asyncio.wait({asked, unasked}, return_when=asyncio.FIRST_COMPLETED)
-    if unasked.done():
-        click.echo(f"ends: {unasked.result()}", err=True)
-        ending.ask()
-        times = replace(times, pause=0.0)  # a Region that cannot go on serves nobody meanwhile
-    await asyncio.wait_for(region.stop(times), times.in_order)
-    return OTHER if unasked.done() else OK
+    serve_region(config, allow_file_seal=allow_file_seal, verbose=verbose)
 
 
 @click.command()

@@ -6,10 +6,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
-
 CELL_CHARACTERS_MAX: Final = 65_536
 WIDTH_OF_A_FILE: Final = 160
 """Columns where the output is no terminal."""
@@ -17,11 +13,16 @@ WIDTH_OF_A_FILE: Final = 160
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, show_lines: bool = False, show_header: bool = True) -> None:
     """Print rows of texts under the names of their columns; lines of a cell stay lines, other characters that draw fall away."""
-    table = Table(*(Column(header=_cell(name)) for name in columns), show_lines=show_lines, show_header=show_header)
+    # Not above: a command that prints no table need not wait for what draws them.
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table(*(Column(header=Text(_cell(name))) for name in columns), show_lines=show_lines, show_header=show_header)
     for row in rows:
-        table.add_row(*map(_cell, row))
+        table.add_row(*(Text(_cell(text)) for text in row))
     Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)
 
 
-def _cell(text: str) -> Text:
-    return Text("".join(c for c in text[:CELL_CHARACTERS_MAX] if c == "\n" or c.isprintable()))
+def _cell(text: str) -> str:
+    return "".join(c for c in text[:CELL_CHARACTERS_MAX] if c == "\n" or c.isprintable())

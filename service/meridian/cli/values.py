@@ -1,4 +1,4 @@
-"""Command-line values into request fields, and answers into JSON and tables."""
+"""Command-line values into request fields."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from typing import Any, Final
 import click
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_listed, is_map, is_secret, message_of
+from meridian.catalog import aws_member_name, comment_on, enum_number, enum_of, enum_values, is_map, is_secret, limits_of, message_of
+from meridian.cli.exit_codes import USAGE
 from meridian.cli.short_files import read_up_to, up_to
-from meridian.cli.tables import print_table
 from meridian.domain.limits import Limits
+from meridian.errors import KmsError
 
+FILE, TEXT, JSON, TIME = "FILE|-", "TEXT|@FILE", "JSON|@FILE", "TIME"
+"""How help names values that are not what is typed."""
+TIMESTAMP: Final = "google.protobuf.Timestamp"
 INT32: Final = 2**31
+SHOWN_MAX: Final = 100
+"""Characters of a value that is refused."""
 REQUEST_BYTES_MAX: Final = Limits().request_bytes
 """The largest request of the contract: no file that is longer can be part of one."""
 
@@ -27,25 +33,33 @@ def option_name(field: FieldDescriptor) -> str:
 
 
 def option_of(field: FieldDescriptor) -> click.Option:
-    """The option that sets a request field."""
-    name = option_name(field)
-    many = field.is_repeated
+    """The option that sets a request field; its help is what the contract says of the field."""
+    name, many, about = option_name(field), field.is_repeated, comment_on(field)
+    limits = limits_of(field)
+    needed = " [required]" if limits is not None and limits.required else ""
+    more = f"{' May be given again.' if many else ''}{needed}"
+    again = f"{about}{more}"
     if field.type == FieldDescriptor.TYPE_BOOL:
-        return click.Option([f"{name}/--no-{name[2:]}", field.name], default=None)
-    if is_map(field):
-        return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE")
+        return click.Option([f"{name}/--no-{name[2:]}", field.name], default=None, help=again)
+    if is_map(field) or (field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).name == "Tag"):
+        return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE", help=f"{about} May be given again.{needed}")
     if field.type == FieldDescriptor.TYPE_ENUM:
         choice = click.Choice(list(enum_values(enum_of(field)).values()))
-        return click.Option([name, field.name], type=choice, multiple=many)
-    if field.type == FieldDescriptor.TYPE_BYTES or is_secret(field):
-        return click.Option([name, field.name], metavar="FILE|-", multiple=many, help="A file, or - for standard input.")
-    if field.type == FieldDescriptor.TYPE_INT32:
-        return click.Option([name, field.name], type=click.IntRange(-INT32, INT32 - 1), multiple=many)
-    if field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).name == "Tag":
-        return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE")
+        return click.Option([name, field.name], type=choice, multiple=many, help=again)
+    if field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).full_name == TIMESTAMP:
+        return click.Option([name, field.name], metavar=TIME, multiple=many, help=f"{about} As 2027-01-31T12:00:00Z.{needed}")
     if field.type == FieldDescriptor.TYPE_MESSAGE:
-        return click.Option([name, field.name], metavar="JSON", multiple=many)
-    return click.Option([name, field.name], multiple=many)
+        members = ", ".join(aws_member_name(each) for each in message_of(field).fields)
+        text = f"{about} As JSON of {members}; @FILE reads it from a file, @- from standard input.{needed}"
+        return click.Option([name, field.name], metavar=JSON, multiple=many, help=text)
+    if field.type == FieldDescriptor.TYPE_BYTES or is_secret(field):
+        return click.Option([name, field.name], metavar=FILE, multiple=many, help=f"{about} A file, or - for standard input.{more}")
+    if field.type == FieldDescriptor.TYPE_INT32:
+        return click.Option([name, field.name], type=click.IntRange(-INT32, INT32 - 1), multiple=many, help=again)
+    if field.name == "policy":
+        text = f"{about} @FILE reads it from a file, @- from standard input.{needed}"
+        return click.Option([name, field.name], metavar=TEXT, multiple=many, help=text)
+    return click.Option([name, field.name], multiple=many, help=again)
 
 
 def set_field(request: Any, field: FieldDescriptor, value: Any, *, base64_input: bool) -> None:
@@ -58,7 +72,7 @@ def set_field(request: Any, field: FieldDescriptor, value: Any, *, base64_input:
         for key, text in _pairs(field, value).items():
             getattr(request, field.name).add(tag_key=key, tag_value=text)
     elif field.type == FieldDescriptor.TYPE_MESSAGE:
-        raise click.BadParameter("is not offered on the command line", param_hint=option_name(field))
+        getattr(request, field.name).CopyFrom(_message(request, field, value))
     elif field.is_repeated:
         getattr(request, field.name).extend(_single(field, item, base64_input) for item in value)
     else:
@@ -88,89 +102,57 @@ def _single(field: FieldDescriptor, value: Any, base64_input: bool) -> Any:
     return value
 
 
+def _message(request: Any, field: FieldDescriptor, value: str) -> Any:
+    """A message from its text. Raises: click.BadParameter."""
+    # Not above: few calls need it.
+    from meridian.transport.aws_json.codec import read
+
+    option = option_name(field)
+    is_time = message_of(field).full_name == TIMESTAMP
+    text = _read_text(value[1:], option) if value.startswith("@") and not is_time else value
+    try:
+        document = value if is_time else json.loads(text)
+        if not is_time and not isinstance(document, dict):
+            raise ValueError("must be a JSON object")
+        unknown = [] if is_time else sorted(set(document) - {aws_member_name(each) for each in message_of(field).fields})
+        if unknown:
+            raise ValueError(f"there is no {', '.join(unknown)}")
+        body = json.dumps({aws_member_name(field): document}).encode()
+        return getattr(read(body, type(request)), field.name)
+    except KmsError as fault:
+        raise click.BadParameter(fault.message, param_hint=option) from fault
+    except (ValueError, RecursionError) as fault:
+        raise click.BadParameter(f"{value[:SHOWN_MAX]}: {fault}", param_hint=option) from fault
+
+
+class FileOfOptionError(click.ClickException):
+    """What an option names cannot be used; one line says why."""
+
+    exit_code = USAGE
+
+    def __init__(self, option: str, place: str, fault: str | None) -> None:
+        super().__init__(f"{option}: {place}: {fault}")
+
+
 def read_bytes(place: str, option: str, most: int) -> bytes:
-    """The bytes of a file, or of standard input for `-`; no more than one above `most` is read. Raises: click.BadParameter."""
+    """The bytes of a file, or of standard input for `-`; no more than one above `most` is read. Raises: FileOfOptionError."""
     try:
         if place == "-":
             return up_to(sys.stdin.buffer.read(most + 1), most)
         return read_up_to(Path(place.removeprefix("fileb://").removeprefix("file://")), most)
     except OSError as fault:
-        raise click.BadParameter(f"{place}: {fault.strerror}", param_hint=option) from fault
+        raise FileOfOptionError(option, place, fault.strerror) from fault
 
 
 def _read_text(place: str, option: str) -> str:
     try:
         return read_bytes(place, option, REQUEST_BYTES_MAX).decode()
     except UnicodeDecodeError as fault:
-        raise click.BadParameter(f"{place}: is no UTF-8 text", param_hint=option) from fault
+        raise FileOfOptionError(option, place, "is no UTF-8 text") from fault
 
 
 def _from_base64(data: bytes, place: str, option: str) -> bytes:
     try:
         return base64.b64decode(data)
     except ValueError as fault:
-        raise click.BadParameter(f"{place}: is no base64", param_hint=option) from fault
-
-
-def as_json(message: Any) -> dict[str, Any]:
-    """A message under AWS's member names: bytes as base64, times in ISO 8601, enums by their AWS values."""
-    shown = {}
-    for field in message.DESCRIPTOR.fields:
-        value = getattr(message, field.name)
-        if field.is_repeated:
-            if value or is_listed(field):
-                shown[aws_member_name(field)] = dict(value) if is_map(field) else [_json_value(field, item) for item in value]
-        elif field.type == FieldDescriptor.TYPE_ENUM:
-            if value:
-                shown[aws_member_name(field)] = _json_value(field, value)
-        elif message.HasField(field.name):
-            shown[aws_member_name(field)] = _json_value(field, value)
-    return shown
-
-
-def _json_value(field: FieldDescriptor, value: Any) -> Any:
-    if field.type == FieldDescriptor.TYPE_BYTES:
-        return base64.b64encode(value).decode()
-    if field.type == FieldDescriptor.TYPE_ENUM:
-        return enum_aws_value(field, value)
-    if field.type != FieldDescriptor.TYPE_MESSAGE:
-        return value
-    if message_of(field).full_name == "google.protobuf.Timestamp":
-        return value.ToJsonString()
-    return as_json(value)
-
-
-def find_field(message: Any, path: str) -> Any:
-    """The value at a dotted path of AWS member names. Raises: click.BadParameter."""
-    value: Any = message
-    for step in path.split("."):
-        if not hasattr(value, "DESCRIPTOR"):
-            raise click.BadParameter(f"nothing inside {step}", param_hint="field")
-        field = next((f for f in value.DESCRIPTOR.fields if step in (aws_member_name(f), f.name)), None)
-        if field is None:
-            raise click.BadParameter(f"the answer has no {step}", param_hint="field")
-        inner = getattr(value, field.name)
-        plain = field.type in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_BYTES) or field.is_repeated
-        value = inner if plain else _json_value(field, inner)
-    return value
-
-
-def print_answer(message: Any, output: str) -> None:
-    """Print an answer as JSON or as a table."""
-    shown = as_json(message)
-    if output == "json":
-        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
-        return
-    rows = _rows(shown)
-    if rows:
-        print_table(["name", "value"], rows, show_header=False)
-
-
-def _rows(shown: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name, value in shown.items():
-        if isinstance(value, dict):
-            rows += _rows(value, f"{prefix}{name}.")
-        else:
-            rows.append((prefix + name, value if isinstance(value, str) else json.dumps(value)))
-    return rows
+        raise FileOfOptionError(option, place, "is no base64") from fault

@@ -232,6 +232,17 @@ def _open_root(identity: RegionIdentity, roots: Sequence[RootRow], seals: Sequen
     raise SealError("; ".join(faults) or f"no seal for any of {', '.join(providers)}")
 
 
+def fault_of_seal(identity: RegionIdentity, roots: Sequence[RootRow], seal: Seal) -> str:
+    """Why this seal alone would not open the root key; empty where it does."""
+    if all(row.provider != seal.provider for row in roots):
+        return f"no root key is sealed under a {seal.provider} seal: run `meridian region rotate-root`"
+    try:
+        _open_root(identity, roots, [seal])
+    except SealError as fault:
+        return str(fault)
+    return ""
+
+
 def _root_rest(identity: RegionIdentity, number: int, provider: str, parameters: bytes, providers: tuple[str, ...]) -> bytes:
     names = (identity.deployment, identity.partition, identity.region)
     return length_prefixed_tuple(*names, u32(number), provider, parameters, length_prefixed_tuple(*providers))

@@ -26,14 +26,11 @@ from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.policy_kit.recorded_request import request_of
+from meridian.policy_kit.texts import UnreadableRecordError
 
 Record = Mapping[str, Any]
 
 PUTS_A_POLICY: Final = frozenset({"CreateKey", "PutKeyPolicy", "ReplicateKey"})
-
-
-class UnreadableRecordError(Exception):
-    """A decision cannot be made again from the log; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)

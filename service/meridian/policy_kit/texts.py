@@ -1,4 +1,4 @@
-"""Texts of files that people write."""
+"""Texts of files that people write, and what is wrong with a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from pathlib import Path
 
 class TextFault(Exception):
     """A file cannot be read as text; the message names it."""
+
+
+class UnreadableRecordError(Exception):
+    """A decision cannot be made again from an audit log; the message says what is missing."""
 
 
 def text_of(path: Path) -> str:

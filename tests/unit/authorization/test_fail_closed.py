@@ -12,6 +12,7 @@ import pytest
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.evaluator import FAULT, EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
 from meridian.authorization.facts import PlainFacts
+from meridian.authorization.policy_files import PolicySetError
 from meridian.authorization.self_test import REQUEST, UnsoundEvaluatorError, require_sound_evaluator
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key
@@ -153,11 +154,9 @@ def test_facts_that_cannot_be_read_deny(decide: Decide) -> None:
 
 
 def test_two_policies_of_one_id_deny_rather_than_lose_one(decide: Decide, key: Key) -> None:
-    """A file could give a policy the id that a key's policy answers under; the forbid must not vanish behind the permit."""
-    taken = PERMIT.replace('"p"', f'"key/{key.key_id}/1"')
-    assert decide(taken).allowed
-    made = decide(taken, resource=replace(key, policy="forbid (principal, action, resource);", version=2))
-    assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
+    """A file that gives a policy the id that a key's policy answers under is refused, and so is a set with one id twice."""
+    with pytest.raises(PolicySetError, match="must not begin with key/"):
+        decide(PERMIT.replace('"p"', f'"key/{key.key_id}/1"'))
     with pytest.raises(ValueError, match="two policies have the id"):
         PolicyHandle([("a", {}), ("a", {})])
 

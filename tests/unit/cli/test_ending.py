@@ -9,7 +9,7 @@ import time
 
 from meridian.bootstrap.end_times import end_times
 from meridian.bootstrap.listeners import CUT_SECONDS
-from meridian.cli.dev import STOP_SECONDS
+from meridian.cli.dev_deployment import STOP_SECONDS
 from meridian.cli.exit_codes import OTHER
 from meridian.domain.limits import Limits
 from meridian.settings import Settings

@@ -18,6 +18,7 @@ from meridian.catalog import is_secret, rpcs
 from meridian.cli.dev_files import DevFolder
 from meridian.cli.exit_codes import INCOMPLETE, OTHER, SETUP, USAGE
 from meridian.cli.main import main
+from meridian.cli.values import FILE, JSON, TEXT
 
 WRITTEN = {"out", "svg", "junit", "target", "to"}
 """Parameters that name what is written."""
@@ -83,7 +84,7 @@ def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
 
 def names_a_file(parameter: click.Parameter) -> bool:
     metavar = getattr(parameter, "metavar", None)
-    return isinstance(parameter.type, click.Path) or metavar == "FILE|-" or parameter.name == "policy"
+    return isinstance(parameter.type, click.Path) or metavar in (FILE, TEXT, JSON)
 
 
 def sound_value(path: tuple[str, ...], parameter: click.Parameter, world: World) -> str | None:
@@ -130,7 +131,7 @@ def invoke(world: World, path: tuple[str, ...], wrong: str, value: str) -> Resul
     positional: list[str] = []
     for parameter in command.params:
         given = value if parameter.name == wrong else sound_value(path, parameter, world)
-        if parameter.name == "policy" and parameter.name == wrong:
+        if parameter.name == wrong and getattr(parameter, "metavar", None) in (TEXT, JSON):
             given = f"@{value}"
         if given is None:
             continue

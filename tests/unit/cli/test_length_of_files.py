@@ -6,14 +6,13 @@ import io
 import itertools
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 from tests.unit.cli.test_dev_files import prepared, principals
 from tests.unit.cli.test_every_file_option import BYTES, TEXTS
 
 from meridian.catalog import rpcs
-from meridian.cli import kms, values
+from meridian.cli import envelope_files, values
 from meridian.cli.exit_codes import SETUP, USAGE
 from meridian.cli.main import main
 from meridian.domain.limits import Limits
@@ -22,7 +21,7 @@ FIELDS = [
     (name, field.name)
     for name, rpc in rpcs().items()
     for field in rpc.request_class.DESCRIPTOR.fields
-    if field.name in BYTES | TEXTS and values.option_of(field).metavar != "JSON"
+    if field.name in BYTES | TEXTS and values.option_of(field).metavar != values.JSON
 ]
 
 
@@ -46,14 +45,14 @@ def test_a_file_of_the_largest_request_is_read_and_one_byte_more_is_not(tmp_path
         if length == most:
             assert len(values.read_bytes(place, "--plaintext", most)) == most
         else:
-            with pytest.raises(click.BadParameter, match="is longer than"):
+            with pytest.raises(values.FileOfOptionError, match="is longer than"):
                 values.read_bytes(place, "--plaintext", most)
 
 
 @pytest.mark.parametrize("command", ["encrypt", "decrypt"])
 def test_an_envelope_is_read_up_to_its_length_and_no_further(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(kms, "BYTES_MAX", 1000)
-    monkeypatch.setattr(kms, "SEALED_BYTES_MAX", 2000)
+    monkeypatch.setattr(envelope_files, "BYTES_MAX", 1000)
+    monkeypatch.setattr(envelope_files, "SEALED_BYTES_MAX", 2000)
     key = ["--key-id", "alias/a"] if command == "encrypt" else []
     done = CliRunner().invoke(main, ["envelope", command, *key, "/dev/zero", str(tmp_path / "target")])
     assert done.exit_code == USAGE

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from meridian.cli.dev_files import DevFolder, free_port
-from meridian.settings import SettingsError, load_settings
+from meridian.settings import Settings, SettingsError, load_settings
 from meridian.settings_sections import is_loopback
 
 
@@ -106,9 +109,77 @@ def test_a_database_that_can_be_used(settings: Path, url: str) -> None:
     text = settings.read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("database = ")]
     settings.write_text(text.replace(line, f'database = "{url}"'))
-    assert load_settings(settings).database == url
+    assert load_settings(settings).database == url.replace("sqlite:///", f"sqlite:///{settings.parent}/")
 
 
 def test_a_file_without_an_end_is_read_up_to_a_length() -> None:
     with pytest.raises(SettingsError, match="/dev/zero: is longer than 4,194,304 bytes"):
         load_settings(Path("/dev/zero"))
+
+
+def paths_in(value: object, name: str) -> Iterator[tuple[str, Path]]:
+    """Every path of the settings, under its dotted name."""
+    if isinstance(value, Path):
+        yield name, value
+    elif isinstance(value, BaseModel):
+        for inner in type(value).model_fields:
+            yield from paths_in(getattr(value, inner), f"{name}.{inner}".lstrip("."))
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from paths_in(each, name)
+
+
+def paths_declared(section: type[BaseModel], name: str) -> Iterator[str]:
+    """The dotted name of every setting that is a path."""
+    for inner, field in section.model_fields.items():
+        for kind in kinds_in(field.annotation):
+            if kind is Path:
+                yield f"{name}.{inner}".lstrip(".")
+            elif isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from paths_declared(kind, f"{name}.{inner}".lstrip("."))
+
+
+def kinds_in(annotation: object) -> Iterator[object]:
+    inner = get_args(annotation)
+    if not inner:
+        yield annotation
+    for each in inner:
+        yield from kinds_in(each)
+
+
+EVERY_PATH = """
+denied_spiffe_ids = "denied"
+[aws.tls]
+certificate = "aws.crt"
+private_key = "aws.key"
+[audit.otlp]
+endpoint = "https://collector.example:4317"
+ca = "collector.pem"
+headers_file = "headers"
+[[seals]]
+provider = "passphrase"
+passphrase_file = "phrase"
+"""
+
+
+def test_every_relative_path_begins_at_the_folder_of_the_file(
+    settings: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, rest = EVERY_PATH.strip().split("\n", 1)
+    text = f"{first}\n{settings.read_text()}\n{rest}"
+    settings.write_text(text.replace(f"{settings.parent}/", "").replace(f"{tmp_path}/", "../"))
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    monkeypatch.chdir(settings.parents[1])
+    read = load_settings(Path(settings.relative_to(Path.cwd())))
+    found = dict(paths_in(read, ""))
+    assert set(found) == set(paths_declared(Settings, ""))
+    assert [name for name, path in found.items() if not path.is_absolute() or settings.parent not in (path.parent, *path.parents)] == []
+    assert read.database == f"sqlite:///{settings.parent}/region.sqlite3"
+    assert read.policies.is_dir()
+    assert read.principals.is_file()
+
+
+def test_an_absolute_path_stays(settings: Path, tmp_path: Path) -> None:
+    read = load_settings(settings)
+    assert read.principals == tmp_path / "principals.toml"
+    assert read.database == f"sqlite:///{settings.parent}/region.sqlite3"

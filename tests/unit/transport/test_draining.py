@@ -12,7 +12,7 @@ import grpc
 import pytest
 from tests.ports import free_port
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.region_place import HOST
 from meridian.transport.draining import HeldCalls
 
 CALLERS = 32

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
+from meridian.cli.lazy_group import LazyGroup, Place
+
 COMMANDS = {
-    "check-access": "remote",
-    "coverage": "testing",
-    "describe-set": "remote",
-    "diff": "comparing",
-    "explain": "explaining",
-    "fmt": "checking",
-    "graph": "drawing",
-    "import-aws": "importing",
-    "prove": "proving",
-    "replay": "comparing",
-    "test": "testing",
-    "validate": "checking",
+    name: Place(f"{__name__}.{module}", name.replace("-", "_"), summary)
+    for name, module, summary in (
+        ("check-access", "remote", "Ask a Region what somebody may do, and why."),
+        ("coverage", "testing", "Say how many cells of the tests each policy decided."),
+        ("describe-set", "remote", "Tell which policies are in force in a Region."),
+        ("diff", "comparing", "Compare the decisions of two policy sets."),
+        ("explain", "explaining", "Decide one request and say why."),
+        ("fmt", "checking", "Write policies in canonical form."),
+        ("graph", "drawing", "Show who can do what, as a table or a picture."),
+        ("import-aws", "importing", "Convert a key policy of AWS to Cedar."),
+        ("prove", "proving", "Try sentences about a policy set on every case."),
+        ("replay", "comparing", "Decide an audit log again under other policies."),
+        ("test", "testing", "Decide the cases of test files."),
+        ("validate", "checking", "Check policies: schema, layers, lint."),
+    )
 }
 
 
-class PolicyCommands(click.Group):
-    """Imports a command's module only when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"meridian.cli.policy.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
-        return command
-
-
-@click.command(cls=PolicyCommands)
+@click.command(cls=LazyGroup, places=COMMANDS)
 def policy() -> None:
     """Write, check, test and prove policies on plain files, and ask a running Region about its own."""

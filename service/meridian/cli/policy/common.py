@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from meridian.authorization.entities import Surroundings
 from meridian.authorization.packaged import policy_folder
 from meridian.authorization.policy_files import PolicySetError
 from meridian.cli.exit_codes import SETUP
-from meridian.policy_kit.audit_log import UnreadableRecordError
 from meridian.policy_kit.rows import RowError, surroundings_of
-from meridian.policy_kit.texts import TextFault, text_of
+from meridian.policy_kit.texts import TextFault, UnreadableRecordError, text_of
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
@@ -54,9 +50,15 @@ def readable() -> Iterator[None]:
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on standard error while it is a terminal; the value moves it on by one."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=total)
         yield lambda: bar.advance(task)
 
@@ -75,6 +77,8 @@ def around_of(path: Path | None) -> Surroundings:
     """The surroundings that a file names: `regionLabels` and `orgUnits`. Raises: RowError, TextFault."""
     if path is None:
         return Surroundings()
+    import yaml
+
     try:
         return surroundings_of(yaml.safe_load(text_of(path)) or {})
     except (AttributeError, TypeError, yaml.YAMLError) as fault:

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
@@ -18,12 +18,14 @@ from meridian.authorization.packaged import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
 from meridian.cli.policy.common import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
 from meridian.domain.policy_answer import Explanation
-from meridian.policy_kit.audit_log import AuditLog, UnreadableRecordError
 from meridian.policy_kit.fixtures import SCOPE, fixtures_of
 from meridian.policy_kit.policy_set import PolicySet, open_policy_set, why
 from meridian.policy_kit.rows import RowError, require_fields
 from meridian.policy_kit.run import explanation_lines
-from meridian.policy_kit.texts import text_of
+from meridian.policy_kit.texts import UnreadableRecordError, text_of
+
+if TYPE_CHECKING:
+    from meridian.policy_kit.audit_log import AuditLog
 
 REQUEST = frozenset({"principal", "action", "key", "context", "request", "now", "region", "regionLabels", "orgUnits"})
 Asked = tuple[str, Explanation]
@@ -54,6 +56,8 @@ def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, a
     with readable():
         authorizer_of = open_policy_set(policies or default_policies(), schema_text())
         if event is not None:
+            from meridian.policy_kit.audit_log import AuditLog
+
             surroundings = around_of(around)
             told = list(_from_log(AuditLog.read(audit, surroundings), event, authorizer_of.within(surroundings)))
         else:

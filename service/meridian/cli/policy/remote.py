@@ -10,10 +10,8 @@ import click
 from meridian.access.v1 import access_pb2
 from meridian.catalog import Rpc, rpcs
 from meridian.cli import values
-from meridian.cli.kms import CONNECTION, endpoint_of, fail
+from meridian.cli.connection import CONNECTION
 from meridian.cli.policy.common import show
-from meridian.client import Client
-from meridian.client.errors import KmsServiceError
 
 
 def _output() -> click.Option:
@@ -26,12 +24,16 @@ def _describe(output: str, **connection: Any) -> None:
 
 def with_answer(connection: dict[str, Any], ask: Any, tell: Any) -> None:
     """Ask a Region and print its answer, or its refusal."""
+    # Not above: help needs nothing that calls.
+    from meridian.cli.calling import endpoint_of, fail
+    from meridian.client import Client
+    from meridian.client.errors import KmsServiceError
+
     try:
         with Client(endpoint_of(connection)) as client:
             answer = ask(client)
     except KmsServiceError as error:
         fail(error)
-        return
     tell(answer)
 
 

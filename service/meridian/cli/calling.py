@@ -1,0 +1,89 @@
+"""Calls of the command line: to which Region, and how their answers are printed and their refusals told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from meridian.catalog import Rpc
+from meridian.cli import answers, values
+from meridian.cli.exit_codes import SETUP, exit_code
+from meridian.cli.private_files import write_private
+from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
+from meridian.client import Client, Endpoint
+from meridian.client.errors import KmsServiceError
+from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
+
+
+def endpoint_of(options: dict[str, Any]) -> Endpoint:
+    """The Region that the options, or the environment, name; what is wrong with a file is said before anything is sent."""
+    names = ("endpoint", "ca", "certificate", "private_key", "token_file")
+    given = {f"MERIDIAN_{name.upper()}": str(options[name]) for name in names if options.get(name)}
+    try:
+        if options.get("token_file"):
+            _require_token(options["token_file"])
+        endpoint = Endpoint.from_environment(given)
+        certificate = _checked("--certificate", endpoint.certificate, certificate_life)
+        _checked("--private-key", endpoint.private_key, lambda pem: require_key_of(certificate, pem))
+        _checked("--ca", endpoint.ca, certificate_lives)
+    except ValueError as fault:
+        click.echo(f"cannot connect: {fault}", err=True)
+        sys.exit(SETUP)
+    return endpoint
+
+
+def _checked(option: str, path: Path, check: Callable[[bytes], object]) -> bytes:
+    """The bytes of a PEM file that passes a check. Raises: ValueError that names the option and the file."""
+    try:
+        pem = read_up_to(path, PEM_BYTES_MAX)
+        check(pem)
+    except OSError as fault:
+        raise ValueError(f"{option}: {path}: {fault.strerror}") from fault
+    except ValueError as fault:
+        raise ValueError(f"{option}: {path}: cannot be used: {fault}") from fault
+    return pem
+
+
+def _require_token(path: str) -> None:
+    """Raises: ValueError that names the option and the file."""
+    try:
+        token = read_up_to(Path(path), PEM_BYTES_MAX).strip()
+    except OSError as fault:
+        raise ValueError(f"--token-file: {path}: {fault.strerror}") from fault
+    if not token or not all(0x21 <= byte <= 0x7E for byte in token):
+        raise ValueError(f"--token-file: {path}: is no token, which is one line of ASCII")
+
+
+def fail(error: KmsServiceError) -> NoReturn:
+    """Print an error and end with its exit code."""
+    where = f" (request id {error.request_id})" if error.request_id else ""
+    click.echo(f"{error.code}: {error.message}{where}", err=True)
+    for field, text in error.fields:
+        click.echo(f"  {field}: {text}", err=True)
+    sys.exit(exit_code(error.code))
+
+
+def run(rpc: Rpc, options: dict[str, Any]) -> None:
+    """Make the call that the options say, and print its answer; a refusal ends with its exit code."""
+    request: Any = rpc.request_class()
+    descriptor: Any = rpc.response_class.DESCRIPTOR
+    path = answers.path_of(descriptor, options["field"]) if options["field"] else None
+    for field in request.DESCRIPTOR.fields:
+        values.set_field(request, field, options.get(field.name), base64_input=options["base64"])
+    try:
+        with Client(endpoint_of(options)) as client:
+            answer = client.call(rpc, request, options["timeout"], options.get("client_token"))
+    except KmsServiceError as error:
+        fail(error)
+    if path is None:
+        answers.print_answer(answer, options["output"] or ("table" if sys.stdout.isatty() else "json"))
+        return
+    data = answers.member(answer, path, as_base64=options["base64"])
+    if options["out"]:
+        write_private(options["out"], data)
+    else:
+        sys.stdout.buffer.write(data)

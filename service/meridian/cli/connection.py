@@ -1,0 +1,23 @@
+"""Options that every command which calls a Region has."""
+
+from __future__ import annotations
+
+import click
+
+from meridian.cli.new_files import NewFile
+
+CONNECTION = (
+    click.Option(["--endpoint"], envvar="MERIDIAN_ENDPOINT", help="host:port of a Region."),
+    click.Option(["--ca"], envvar="MERIDIAN_CA", type=click.Path(), help="Authority of the Region's certificate, PEM."),
+    click.Option(["--certificate"], envvar="MERIDIAN_CERTIFICATE", type=click.Path(), help="Client certificate, PEM."),
+    click.Option(["--private-key"], envvar="MERIDIAN_PRIVATE_KEY", type=click.Path(), help="Its private key, PEM."),
+    click.Option(["--token-file"], envvar="MERIDIAN_TOKEN_FILE", type=click.Path(), help="File with a bearer token."),
+)
+OUTPUT = (
+    click.Option(["--output", "-o"], type=click.Choice(["json", "table"]), help="json when piped, table on a terminal."),
+    click.Option(["--field"], help="Print one member of the answer alone: bytes raw, texts as they are, what has a structure as JSON."),
+    click.Option(["--out"], type=NewFile(), help="Write --field to this file, for its owner alone."),
+    click.Option(["--base64"], is_flag=True, help="Bytes are base64, in and out."),
+    click.Option(["--timeout"], type=float, help="Seconds to wait."),
+)
+CLIENT_TOKEN = click.Option(["--client-token"], help="Repeat the change that was made under this token; a new one by default.")

@@ -1,0 +1,45 @@
+"""Groups whose commands stand in a table: the list is printed from the table, and a command's module is imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from meridian.cli.resting_collector import resting_collector
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command is, and its line in the list."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+class LazyGroup(click.Group):
+    """A group over a table of places."""
+
+    def __init__(self, *args: Any, places: Mapping[str, Place], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = self._places.get(cmd_name)
+        if place is None:
+            return None
+        with resting_collector():
+            command: click.Command = getattr(importlib.import_module(place.module), place.attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Without the commands themselves: a list needs none of what they import."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._places[name].summary) for name in sorted(self._places)])
