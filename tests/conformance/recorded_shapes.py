@@ -213,6 +213,39 @@ ANSWERS: dict[str, dict[str, Any] | None] = {
 }
 
 
+ABSENT: dict[tuple[str, str], str] = {
+    **{(shape, "NextMarker"): "the page is the last" for shape in (
+        "DescribeCustomKeyStoresResponse", "ListAliasesResponse", "ListGrantsResponse", "ListKeyPoliciesResponse",
+        "ListKeyRotationsResponse", "ListResourceTagsResponse",
+    )},
+    **{(f"{name}Response", "CiphertextForRecipient"): "nobody is attested" for name in (
+        "Decrypt", "DeriveSharedSecret", "GenerateDataKeyPair", "GenerateDataKey", "GenerateRandom",
+    )},
+    **{("GetKeyRotationStatusResponse", name): "shown while a schedule, or a rotation on demand, is there" for name in (
+        "NextRotationDate", "RotationPeriodInDays", "OnDemandRotationStartDate",
+    )},
+    **{("GetPublicKeyResponse", name): "one list of algorithms, by the usage of the key" for name in (
+        "EncapsulationAlgorithms", "EncryptionAlgorithms", "KeyAgreementAlgorithms",
+    )},
+    **{("KeyMetadata", name): "one list of algorithms, by the usage of the key" for name in (
+        "EncapsulationAlgorithms", "KeyAgreementAlgorithms", "MacAlgorithms", "SigningAlgorithms",
+    )},
+    **{("KeyMetadata", name): "of keys in a store" for name in ("CloudHsmClusterId", "CustomKeyStoreId", "XksKeyConfiguration")},
+    **{("KeyMetadata", name): "of keys at their end" for name in ("DeletionDate", "PendingDeletionWindowInDays")},
+    **{("KeyMetadata", name): "of keys with imported material" for name in ("ExpirationModel", "ValidTo")},
+    ("KeyMetadata", "MultiRegionConfiguration"): "of related keys",
+    ("KeyMetadata", "CurrentKeyMaterialId"): "of symmetric encryption keys that have material",
+    **{("CustomKeyStoresListEntry", name): "of stores in AWS CloudHSM" for name in ("CloudHsmClusterId", "TrustAnchorCertificate")},
+    ("CustomKeyStoresListEntry", "ConnectionErrorCode"): "of a store that failed to connect",
+    **{("XksProxyConfigurationType", name): "of proxies behind an endpoint service" for name in (
+        "VpcEndpointServiceName", "VpcEndpointServiceOwner",
+    )},
+    **{("GrantListEntry", name): "what was not given" for name in ("Constraints", "RetiringPrincipal")},
+    **{("GrantListEntry", name): "of grants to AWS's services" for name in ("GranteeServicePrincipal", "RetiringServicePrincipal")},
+}  # fmt: skip
+"""THE table of members of AWS's model that an answer above leaves out, each with the rule."""
+
+
 def difference(shape: Any, value: Any, place: str = "") -> list[str]:
     """Where a body is another than its shape, a line each."""
     if callable(shape):

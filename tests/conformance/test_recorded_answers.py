@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 from tests.conformance.good_requests import KIND_OF, KINDS, Things
 from tests.conformance.raw_calls import CONTENT_TYPE, call, post, signed
 from tests.conformance.recorded_errors import REFUSALS, Refusal
-from tests.conformance.recorded_shapes import ANSWERS, ARN, GRANT, MATERIAL, METADATA_OF, NOTHING, difference, time
+from tests.conformance.recorded_shapes import ABSENT, ANSWERS, ARN, GRANT, MATERIAL, METADATA_OF, NOTHING, difference, time
 from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import bring, random_material
 
@@ -79,6 +80,26 @@ def prepared(things: Things, name: str) -> dict[str, Any]:
 
 def test_every_operation_has_a_row() -> None:
     assert set(ANSWERS) == set(rpcs())
+
+
+def left_out(shape: Any, pattern: Any) -> Iterator[tuple[str, str]]:
+    """The members of AWS's shape that an answer of this pattern does not have."""
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            if isinstance(pattern, dict) and name in pattern:
+                yield from left_out(member, pattern[name])
+            else:
+                yield shape.name, name
+    elif shape.type_name == "list" and isinstance(pattern, list):
+        for each in pattern:
+            yield from left_out(shape.member, each)
+
+
+def test_every_member_of_the_model_is_shown_or_has_its_rule() -> None:
+    model = botocore.session.get_session().get_service_model("kms")
+    shapes = {name: model.operation_model(name).output_shape for name in ANSWERS}
+    assert {name for name, shape in shapes.items() if shape is None or not shape.members} == {n for n, a in ANSWERS.items() if a is NOTHING}
+    assert {pair for name, shape in shapes.items() if shape is not None for pair in left_out(shape, ANSWERS[name])} == set(ABSENT)
 
 
 @pytest.mark.parametrize("name", ANSWERED)
