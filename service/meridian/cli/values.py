@@ -11,7 +11,18 @@ from typing import Any, Final
 import click
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_listed, is_map, is_secret, message_of
+from meridian.catalog import (
+    TIMESTAMP,
+    aws_member_name,
+    enum_aws_value,
+    enum_number,
+    enum_of,
+    enum_values,
+    is_listed,
+    is_map,
+    is_secret,
+    message_of,
+)
 from meridian.cli.short_files import read_up_to, up_to
 from meridian.cli.tables import print_table
 from meridian.domain.limits import Limits
@@ -135,7 +146,7 @@ def _json_value(field: FieldDescriptor, value: Any) -> Any:
         return enum_aws_value(field, value)
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return value
-    if message_of(field).full_name == "google.protobuf.Timestamp":
+    if message_of(field).full_name == TIMESTAMP:
         return value.ToJsonString()
     return as_json(value)
 
