@@ -111,7 +111,6 @@ class Keys:
             if key.multi_region is not None:
                 await self._found_set(uow, key)
             call.keys["key_id"] = key  # from here on the record speaks of it
-            call.response_elements = {"keyMetadata": answer.key_metadata}
             await self._outcomes.record(uow, call, answer)
             reach(FaultPoint.CREATE_KEY_BEFORE_COMMIT)
         self._changes.forget(key)

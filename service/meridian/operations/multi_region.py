@@ -79,7 +79,6 @@ class MultiRegion:
         reach(FaultPoint.REPLICATE_KEY_AFTER_PREPARE)
         metadata = replica_metadata(prepared, request, key, self._clock.now())
         call.audit_data["replicaRegion"] = request.replica_region
-        call.response_elements = {"replicaKeyMetadata": metadata, "replicaPolicy": request.policy}
         answer = multi_region_pb2.ReplicateKeyResponse(
             replica_key_metadata=metadata, replica_policy=request.policy, replica_tags=request.tags
         )
@@ -120,7 +119,6 @@ class MultiRegion:
         )
         await self._peer.prepare_handover(region, prepare)
         reach(FaultPoint.HANDOVER_PREPARED)
-        call.response_elements = {"keyId": key.arn}
         answer = multi_region_pb2.UpdatePrimaryRegionResponse()
         await self._changes.apply(call, key, self._handed_over(region, call), lambda _: answer)
         reach(FaultPoint.HANDOVER_AFTER_COMMIT)

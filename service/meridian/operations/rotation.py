@@ -88,7 +88,6 @@ class Rotation:
         answer = await self._changes.apply(
             call, call.keys["key_id"], change, lambda key: rotation_pb2.RotateKeyOnDemandResponse(key_id=key.arn)
         )
-        call.response_elements = {"keyId": request.key_id}
         reach(FaultPoint.ROTATE_AFTER_COMMIT)
         self._wake_schedule()
         return answer

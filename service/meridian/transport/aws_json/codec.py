@@ -188,7 +188,7 @@ def _value(field: FieldDescriptor, value: Any) -> Any:
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return value
     if message_of(field).full_name == TIMESTAMP:
-        return round(value.ToDatetime(UTC).timestamp(), 3)
+        return round(value.seconds + value.nanos / 10**9, 3)
     return _document(value)
 
 
