@@ -39,6 +39,8 @@ NOUNS: Final = (
 
 LIST_ITEMS_MAX: Final = 256
 """Of a list for which the model of AWS says no maximum."""
+TIMESTAMP: Final = "google.protobuf.Timestamp"
+"""The full name of the type of the contract's moments."""
 ACCESS: Final = "access"
 """The calls that AWS does not have."""
 

@@ -22,6 +22,7 @@ from meridian.domain.addresses import plain_address
 
 pytestmark = pytest.mark.timeout(120)
 
+IMPORT = b'{"KeyId": "x", "ImportToken": "eA==", "EncryptedKeyMaterial": "eA==", "ValidTo": %b}'
 TAGS = json.dumps({"Tags": [{"TagKey": f"k{number:05d}", "TagValue": "v"} for number in range(7000)]}, separators=(",", ":")).encode()
 READ = (
     "authorization", "connection", "content-length", "expect", "host", "transfer-encoding", "upgrade", "user-agent", "x-amz-date",
@@ -205,11 +206,19 @@ def test_odd_requests_have_typed_answers(two_regions: Deployment, sent: bytes, s
         ("ListKeys", b'{"a":' * 40_000 + b"1" + b"}" * 40_000),
         ("ListKeys", b'{"Marker": "\\ud800"}'),
         ("ListKeys", b'{"Limit": NaN}'),
-        ("ImportKeyMaterial", b'{"KeyId": "x", "ImportToken": "eA==", "EncryptedKeyMaterial": "eA==", "ValidTo": 1e18}'),
-        ("ImportKeyMaterial", b'{"KeyId": "x", "ImportToken": "eA==", "EncryptedKeyMaterial": "eA==", "ValidTo": 1e999}'),
+        ("ImportKeyMaterial", IMPORT % b"true"),
+        ("ImportKeyMaterial", IMPORT % b'"tomorrow"'),
         ("CreateKey", TAGS),
     ],
 )
 def test_a_known_caller_says_each_thing_once_and_within_bounds(two_regions: Deployment, operation: str, body: bytes) -> None:
     status, answer = post(two_regions, signed_headers(two_regions, operation, body), body)
     assert (status, answer["__type"]) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize("moment", [b"1e18", b"1e999", b"-1e999", b"253402300800", b'"9999-12-31T23:59:59-14:00"', b"9" * 30])
+def test_a_moment_that_no_calendar_has_is_refused_as_on_the_other_wire(two_regions: Deployment, moment: bytes) -> None:
+    body = IMPORT % moment
+    status, answer = post(two_regions, signed_headers(two_regions, "ImportKeyMaterial", body), body)
+    assert (status, answer["__type"]) == (400, "ValidationException")
+    assert "'validTo'" in answer["message"]

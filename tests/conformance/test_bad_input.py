@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from tests.conformance.good_requests import proxy
 from tests.deployment import AWAY, HOME, Deployment
 
@@ -38,6 +39,14 @@ BIG = {"a": "x" * 8192}
 TPYO = "permit (principal, action, resource) when { context.tpyo };"
 STORE, HSM = {"custom_key_store_id": "cks-00000000000000000"}, "cluster-" + "a" * 12
 STRANGER = "arn:aws:iam::999988887777:user/nobody"
+IMPORT = {"key_id": KEY, "import_token": b"x", "encrypted_key_material": b"x"}
+NO_MOMENTS = [
+    Timestamp(seconds=2**60),
+    Timestamp(seconds=253_402_300_800),
+    Timestamp(seconds=-(2**62)),
+    Timestamp(nanos=-1),
+    Timestamp(nanos=10**9),
+]
 CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("app", "Encrypt", {"key_id": KEY}, "ValidationException", "plaintext"),
     ("app", "Encrypt", {"plaintext": b"x"}, "ValidationException", "keyId"),
@@ -102,6 +111,7 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("alice", "ListKeys", {"marker": "forged"}, "InvalidMarkerException", ""),
     ("alice", "ReplicateKey", {"key_id": KEY, "replica_region": "Mars"}, "ValidationException", "replicaRegion"),
     ("alice", "ReplicateKey", {"key_id": KEY}, "ValidationException", "replicaRegion"),
+    *[("alice", "ImportKeyMaterial", {**IMPORT, "valid_to": moment}, "ValidationException", "validTo") for moment in NO_MOMENTS],
     ("alice", "CreateCustomKeyStore", {**proxy(), "key_store_password": "kmsPswd"}, "ValidationException", "key_store_password"),
     ("alice", "UpdateCustomKeyStore", {**STORE, "key_store_password": "kmsPswd"}, "ValidationException", "key_store_password"),
     ("alice", "UpdateCustomKeyStore", {**STORE, "cloud_hsm_cluster_id": HSM}, "ValidationException", "cloud_hsm_cluster_id"),

@@ -7,14 +7,17 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from meridian.catalog import is_map, message_of
+from meridian.catalog import TIMESTAMP, is_map, message_of
 
 ALPHABETS: Final = ("abc", 'é"\\', "\x01\x02", "😀z", "a b\n")
 """Text that JSON writes as it is, doubles, or makes six times as long."""
 LENGTHS: Final = (0, 1, 20, 300, 2_000, 9_000, 30_000)
 COUNTS: Final = (0, 1, 2, 40, 257, 2_000)
 BYTES_MAX: Final = 262_144
+SECONDS: Final = (1, -62_135_596_800, -62_135_596_801, 253_402_300_799, 253_402_300_800, 2**60, 2**63 - 1, -(2**63))
+NANOS: Final = (0, 0, 999_999_999, 1_000_000_000, 2**31 - 1, -1, -(2**31))
 
 
 def random_message(descriptor: Descriptor, draw: Random, depth: int = 0) -> Any:
@@ -30,6 +33,11 @@ def random_text(draw: Random) -> str:
     length = draw.choice(LENGTHS)
     alphabet = draw.choice(ALPHABETS)
     return (alphabet * (length // len(alphabet) + 1))[:length]
+
+
+def moment(draw: Random) -> Any:
+    """A Timestamp, which most of the times is none that a calendar has."""
+    return Timestamp(seconds=draw.choice(SECONDS), nanos=draw.choice(NANOS))
 
 
 def _fill(message: Any, field: FieldDescriptor, draw: Random, depth: int) -> None:
@@ -57,7 +65,5 @@ def _one(field: FieldDescriptor, draw: Random, depth: int) -> Any:
         return draw.random() < 0.5
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         inner = message_of(field)
-        return (
-            random_message(inner, draw, depth + 1) if inner.full_name != "google.protobuf.Timestamp" else GetMessageClass(inner)(seconds=1)
-        )
+        return random_message(inner, draw, depth + 1) if inner.full_name != TIMESTAMP else moment(draw)
     return draw.choice((0, 1, 2, 3, 1000))

@@ -100,7 +100,7 @@ def written(tmp_path: Path) -> Written:
     return Written(tmp_path)
 
 
-def audit_of(written: Any) -> Audit:
+def audit_of(written: Any, events: ReportedEvents) -> Audit:
     identity = RegionIdentity("d", "aws", REGION, 0, NOW)
     clock = SystemClock()
     return Audit(
@@ -112,12 +112,13 @@ def audit_of(written: Any) -> Audit:
         entropy=OsEntropy(),
         usage=written,
         caches=cache_memory(),
+        events=events,
     )
 
 
 def line_of(written: Written, call: Call) -> bytes:
     """The line of a call's record."""
-    asyncio.run(audit_of(written).close(call))
+    asyncio.run(audit_of(written, ReportedEvents()).close(call))
     return written.last_line
 
 
@@ -166,7 +167,7 @@ def test_an_event_that_its_transaction_stores_is_short_and_is_what_is_shipped(wr
     call = random_call(rpcs()[name], Random(seed))  # noqa: S311 - a test's sample
     call.error = None
     uow: Any = written
-    audit = audit_of(written)
+    audit = audit_of(written, ReportedEvents())
     asyncio.run(audit.record(uow, call))
     asyncio.run(audit.close(call))
     stored = orjson.loads(written.stored[-1])

@@ -144,6 +144,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         entropy=entropy,
         usage=usage,
         caches=caches,
+        events=events,
     )
     await shipping.resume()
     done(Step.AUDIT_STREAM)

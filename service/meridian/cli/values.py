@@ -11,7 +11,18 @@ from typing import Any, Final
 import click
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import aws_member_name, comment_on, enum_number, enum_of, enum_values, is_map, is_secret, limits_of, message_of
+from meridian.catalog import (
+    TIMESTAMP,
+    aws_member_name,
+    comment_on,
+    enum_number,
+    enum_of,
+    enum_values,
+    is_map,
+    is_secret,
+    limits_of,
+    message_of,
+)
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.short_files import read_up_to, up_to
 from meridian.domain.limits import Limits
@@ -19,7 +30,6 @@ from meridian.errors import KmsError
 
 FILE, TEXT, JSON, TIME = "FILE|-", "TEXT|@FILE", "JSON|@FILE", "TIME"
 """How help names values that are not what is typed."""
-TIMESTAMP: Final = "google.protobuf.Timestamp"
 INT32: Final = 2**31
 SHOWN_MAX: Final = 100
 """Characters of a value that is refused."""

@@ -1,14 +1,15 @@
 """A record is at most 16 KiB, whatever a request holds: the largest parts of a longer one are cut, each to a beginning and a digest.
 
 Encryption contexts go last, so that decisions about them can be made again. A part that was cut is `{"cut": {…}}`, which no other part
-looks like: `bytes` and `sha256` are those of the part as JSON, or of the text itself; `beginning` is there where it is short.
+looks like: `bytes` and `sha256` are those of the part as JSON, or of the text itself; `beginning` is there where it is short. What cannot
+be shown at all is marked in the same way: `{"cut": {"unshown": …}}` names the fault.
 
 Source: docs/spec/audit.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ RECORD_BYTES_MAX: Final = 16 * 1024
 STORED_BYTES_MAX: Final = RECORD_BYTES_MAX - 512
 """Of a record that is not chained yet: its place in a stream comes on top."""
 CUT: Final = "cut"
+UNSHOWN: Final = "unshown"
 PART_BYTES_MIN: Final = 512
 """Smaller parts are not cut: their digests would be as long."""
 BEGINNING_CHARACTERS: Final = 128
@@ -58,6 +60,16 @@ def cut(value: Any) -> dict[str, Any]:
     if beginning and _size(beginning) <= BEGINNING_BYTES_MAX:
         left["beginning"] = beginning
     return {CUT: left}
+
+
+def shown(read: Callable[[], Any]) -> Any:
+    """What `read` finds, or a mark in its place where that cannot be read or is no JSON. Raises: nothing."""
+    try:
+        value = read()
+        orjson.dumps(value)
+    except Exception as fault:
+        return {CUT: {UNSHOWN: type(fault).__name__}}
+    return value
 
 
 def is_cut(value: Any) -> bool:

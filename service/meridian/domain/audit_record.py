@@ -103,8 +103,10 @@ def call_record(
     parameters: Record,
     latency_ms: float,
     decisions: Any,
+    changing: Any,
 ) -> Record:
-    """The record of one call, as it stands when the call ends. `decisions` is what `decision` says of each."""
+    """The record of one call, as it stands when the call ends. `decisions` is what `decision` says of each, `changing` what
+    `changing_facts` says of the call."""
     error, evidence = call.error, call.evidence
     record = constants.copy()
     record["eventTime"] = event_time(call.received_at)
@@ -124,7 +126,6 @@ def call_record(
         "replica": replica,
         "epoch": epoch,
     }
-    changing = _changing_facts(call)
     if changing:
         inner["request"] = changing
     if error is not None:
@@ -147,7 +148,7 @@ def _of_request(call: Call) -> Record:
     return data
 
 
-def _changing_facts(call: Call) -> Record:
+def changing_facts(call: Call) -> Record:
     """What policies may ask of this call alone that its parameters do not show; nothing for most calls."""
     facts: Record = {}
     if call.aliases:

@@ -63,7 +63,5 @@ class KeyChanges:
             stored = await uow.keys.update(changed) if changed != key else key
             await self._publisher.key_changed(uow, key, changed, request_id=call.request_id, now=await uow.region.now())
             answered = answer(stored)
-            if call.response_elements is None:
-                call.response_elements = {"keyId": stored.arn}  # as AWS records changes whose answers name no key
             await self._outcomes.record(uow, call, answered)
             return stored, answered

@@ -65,8 +65,6 @@ class Grants:
             await uow.grants.insert(wanted)
             return key
 
-        call.response_elements = {"grantId": wanted.grant_id, "keyId": call.keys["key_id"].arn}
-
         def answer(_: Key) -> grants_pb2.CreateGrantResponse:
             return grants_pb2.CreateGrantResponse(grant_token=self._engine.page_marker(GRANT_TOKEN, made.grant_id), grant_id=made.grant_id)
 

@@ -101,16 +101,13 @@ class Imports:
 
         async def change(uow: UnitOfWork, key: Key) -> Key:
             changed = with_import(key, await self._wrapped_for(key, resolved, material, token, row, request), terms)
-            _note(call, key, material.material_id)
             await tell_held(uow, changed, request_id=call.request_id, now=now)
             await uow.import_keys.give_back_try(token.token_id)
             reach(FaultPoint.IMPORT_BEFORE_COMMIT)
             return changed
 
         def answer(key: Key) -> imports_pb2.ImportKeyMaterialResponse:
-            return imports_pb2.ImportKeyMaterialResponse(
-                key_id=key.arn, key_material_id=shown_material_id(key, material.material_id) or None
-            )
+            return imports_pb2.ImportKeyMaterialResponse(key_id=key.arn, key_material_id=_noted(call, key, material.material_id))
 
         answered = await self._changes.apply(call, resolved, change, answer)
         reach(FaultPoint.IMPORT_AFTER_COMMIT)
@@ -130,14 +127,13 @@ class Imports:
             if not material_id:
                 return key
             changed = without_material(key, material_id)
-            _note(call, key, material_id)
             await tell_held(uow, changed, request_id=call.request_id, now=await uow.region.now())
             reach(FaultPoint.DELETE_MATERIAL_BEFORE_COMMIT)
             return changed
 
         def answer(key: Key) -> imports_pb2.DeleteImportedKeyMaterialResponse:
-            material_id = shown_material_id(key, named or key.current_material_id)
-            return imports_pb2.DeleteImportedKeyMaterialResponse(key_id=key.arn, key_material_id=material_id or None)
+            material_id = _noted(call, key, named or key.current_material_id)
+            return imports_pb2.DeleteImportedKeyMaterialResponse(key_id=key.arn, key_material_id=material_id)
 
         return await self._changes.apply(call, call.keys["key_id"], change, answer)
 
@@ -199,7 +195,9 @@ def _value(request: Any, field: str) -> str:
     return enum_aws_value(request.DESCRIPTOR.fields_by_name[field], getattr(request, field))
 
 
-def _note(call: Call, key: Key, material_id: str) -> None:
-    call.response_elements = {"keyId": key.arn}
-    if shown_material_id(key, material_id):
-        call.audit_data["keyMaterialId"] = call.response_elements["keyMaterialId"] = material_id
+def _noted(call: Call, key: Key, material_id: str) -> str | None:
+    """The material as the answer names it, which the record of the call names then, too; None where the answer names none."""
+    told = shown_material_id(key, material_id) or None
+    if told is not None:
+        call.audit_data["keyMaterialId"] = told
+    return told

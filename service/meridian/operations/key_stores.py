@@ -77,7 +77,6 @@ class KeyStores:
             row = KeyStoreRow(account, store_id, request.custom_key_store_name, DISCONNECTED, await uow.region.now(), _proxy(request))
             _require_free(row, stores)
             await uow.key_stores.put(row)
-            call.response_elements = {"customKeyStoreId": store_id}
             await self._outcomes.record(uow, call, answer)
         return answer
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from meridian.domain.audit_record import shown_time
 from meridian.domain.call import Call
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
 from meridian.domain.identifiers import key_arn, key_id_of
@@ -112,7 +111,6 @@ class Keys:
             if key.multi_region is not None:
                 await self._found_set(uow, key)
             call.keys["key_id"] = key  # from here on the record speaks of it
-            call.response_elements = {"keyMetadata": answer.key_metadata}
             await self._outcomes.record(uow, call, answer)
             reach(FaultPoint.CREATE_KEY_BEFORE_COMMIT)
         self._changes.forget(key)
@@ -194,10 +192,8 @@ class Keys:
         def answer(key: Key) -> keys_pb2.ScheduleKeyDeletionResponse:
             response = keys_pb2.ScheduleKeyDeletionResponse(key_id=key.arn, pending_window_in_days=window)
             set_enum(response, "key_state", key.state)
-            call.response_elements = {"keyId": key.arn, "keyState": str(key.state), "pendingWindowInDays": window}
             if key.deletion_at is not None:
                 response.deletion_date.FromDatetime(key.deletion_at)
-                call.response_elements["deletionDate"] = shown_time(key.deletion_at)
             return response
 
         return await self._changes.apply(call, call.keys["key_id"], change, answer)

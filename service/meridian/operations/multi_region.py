@@ -85,7 +85,6 @@ class MultiRegion:
         answer = multi_region_pb2.ReplicateKeyResponse(
             replica_key_metadata=metadata, replica_policy=request.policy, replica_tags=request.tags
         )
-        call.response_elements = {"replicaKeyMetadata": metadata, **({"replicaPolicy": request.policy} if request.policy else {})}
         await self._changes.apply(call, key, self._with_new_member(request.replica_region, serial, call), lambda _: answer)
         reach(FaultPoint.REPLICATE_KEY_AFTER_COMMIT)
         self._wake_outbox()
@@ -123,7 +122,6 @@ class MultiRegion:
         )
         await self._peer.prepare_handover(region, prepare)
         reach(FaultPoint.HANDOVER_PREPARED)
-        call.response_elements = {"keyId": key.arn}
         answer = multi_region_pb2.UpdatePrimaryRegionResponse()
         await self._changes.apply(call, key, self._handed_over(region, call), lambda _: answer)
         reach(FaultPoint.HANDOVER_AFTER_COMMIT)

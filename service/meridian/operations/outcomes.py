@@ -21,6 +21,7 @@ from meridian.domain.call import Call, ChangeToken
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, ValidationException
+from meridian.operations.shown_answers import shown_of
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import AnswerRow
@@ -91,7 +92,8 @@ class Outcomes:
         return await require_as_decided(uow, call)
 
     async def record(self, uow: UnitOfWork, call: Call, answer: Message) -> None:
-        """Store the change's audit event, and its answer where the call has a token."""
+        """Store the change's audit event, which tells what is answered, and its answer where the call has a token."""
+        call.response_elements = shown_of(call, answer)
         await self._trail.record(uow, call)
         if call.change_token is not None:
             await self._put(uow, call, call.change_token, answer.SerializeToString(), self._limits.client_token_seconds)

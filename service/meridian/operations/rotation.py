@@ -85,7 +85,6 @@ class Rotation:
             reach(FaultPoint.ROTATE_BEFORE_COMMIT)
             return begun
 
-        call.response_elements = {"keyId": request.key_id}
         answer = await self._changes.apply(
             call, call.keys["key_id"], change, lambda key: rotation_pb2.RotateKeyOnDemandResponse(key_id=key.arn)
         )

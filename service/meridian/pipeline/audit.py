@@ -19,6 +19,7 @@ from meridian.domain.audit_record import (
     authentication,
     call_constants,
     call_record,
+    changing_facts,
     decision,
     key_resource,
     region_record,
@@ -34,6 +35,7 @@ from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
 from meridian.domain.weights import deep_bytes
 from meridian.fault_points import FaultPoint, reach
+from meridian.pipeline.audit_marked import marked_record
 from meridian.pipeline.audit_parameters import message_as_record, parameters_of
 from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.ports.audit import AuditStream
@@ -41,6 +43,7 @@ from meridian.ports.audit_events import NOBODY
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.last_usage import UsageNotes
+from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 
@@ -96,7 +99,9 @@ class Audit:
         entropy: Entropy,
         usage: UsageNotes,
         caches: Caches,
+        events: SecurityEvents,
     ) -> None:
+        self._events = events
         self._usage = usage
         self._stream = stream
         self._shipping = shipping
@@ -185,7 +190,7 @@ class Audit:
     async def close(self, call: Call) -> None:
         """Return once the call's record is durable. Raises: DependencyTimeoutException."""
         stored = call.event_recorded
-        event = stored if stored is not None and call.error is None and not call.repeat_of else self._call_record(call)
+        event = stored if stored is not None and call.error is None and not call.repeat_of else self._record_of(call)
         try:
             await (self._shipping.write(event) if event is stored else self._stream.append(event))
             reach(FaultPoint.AUDIT_DURABLE)
@@ -195,6 +200,23 @@ class Audit:
             if stored is not None:
                 self._stream.release()
                 self._shipping.drop(stored["eventID"])
+
+    def _record_of(self, call: Call) -> Record:
+        """The call's record, whatever the call holds: what cannot be shown is marked, and operators hear of it."""
+        try:
+            record = self._call_record(call)
+            orjson.dumps(record)  # what is no JSON would fail the records that are written with it
+        except Exception as fault:
+            self._events.report_fault(fault, during=f"the record of {call.rpc.name}")
+            return marked_record(
+                call,
+                region=self._identity.region,
+                event_id=self._entropy.uuid(),
+                replica=self._replica,
+                epoch=self._identity.incarnation,
+                latency_ms=self._latency_ms(call),
+            )
+        return record
 
     def _call_record(self, call: Call) -> Record:
         elements = call.response_elements
@@ -212,11 +234,15 @@ class Audit:
             replica=self._replica,
             epoch=self._identity.incarnation,
             parameters=self._parameters(call),
-            latency_ms=(self._clock.monotonic() - call.started) * 1000,
+            latency_ms=self._latency_ms(call),
             decisions=parts.of(
                 "decisions", tuple(call.decisions), keys, account, lambda made: _fragment([decision(each) for each in made])
             ),
+            changing=changing_facts(call),
         )
+
+    def _latency_ms(self, call: Call) -> float:
+        return (self._clock.monotonic() - call.started) * 1000
 
     def _parameters(self, call: Call) -> Record:
         shown = parameters_of(call.rpc.name, call.request)

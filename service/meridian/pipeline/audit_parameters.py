@@ -7,15 +7,16 @@ Source: AWS KMS Developer Guide, log entries of each operation.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meridian.catalog import enum_aws_value, is_map, is_secret, lower_camel, message_of
-from meridian.domain.audit_bounds import CUT, RECORD_BYTES_MAX, cut
+from meridian.catalog import TIMESTAMP, enum_aws_value, is_map, is_secret, lower_camel, message_of
+from meridian.domain.audit_bounds import CUT, RECORD_BYTES_MAX, cut, shown
 from meridian.domain.audit_record import shown_time
+from meridian.pipeline.constraints import is_moment
 
 ITEMS_SHOWN_MAX: Final = 256
 """Of a list or map; longer lists are cut to a digest of the field as protobuf writes it."""
@@ -102,6 +103,12 @@ def parameters_of(operation: str, request: Any) -> dict[str, Any]:
     return {name: value for name, read in _readers(operation, request.DESCRIPTOR) if (value := read(request)) is not None}
 
 
+def marked_parameters_of(operation: str, request: Any) -> dict[str, Any]:
+    """As `parameters_of`, with a mark for a field that cannot be shown. Raises: nothing, whatever the fields hold."""
+    marked = {name: shown(partial(read, request)) for name, read in _readers(operation, request.DESCRIPTOR)}
+    return {name: value for name, value in marked.items() if value is not None}
+
+
 def _reader(field: FieldDescriptor) -> Reader:
     """How to read one field, decided once; plain text, the commonest, by the shortest way."""
     name = field.name
@@ -127,9 +134,15 @@ def _value(field: FieldDescriptor, message: Any) -> Any:
         return None
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return _text(value) if isinstance(value, str) else value
-    if message_of(field).full_name == "google.protobuf.Timestamp":
-        return shown_time(value.ToDatetime())
+    if message_of(field).full_name == TIMESTAMP:
+        return _time(value)
     return message_as_record(value)
+
+
+def _time(value: Any) -> Any:
+    if not is_moment(value):
+        return {CUT: {"seconds": value.seconds, "nanos": value.nanos}}
+    return shown_time(value.ToDatetime())
 
 
 def _text(value: str) -> Any:

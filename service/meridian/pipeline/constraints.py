@@ -15,13 +15,16 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.catalog import enum_of, enum_values, is_map, is_secret, items_max, limits_of, lower_camel
+from meridian.catalog import TIMESTAMP, enum_of, enum_values, is_map, is_secret, items_max, limits_of, lower_camel, message_of
 from meridian.options.v1 import options_pb2
 
 Fault = tuple[str, str]
 Check = Callable[[Any, str, list[Fault]], None]
 
 NUL: Final = "\0"
+SECONDS: Final = range(-62_135_596_800, 253_402_300_800)
+"""Since 1970, of the moments that a Timestamp may name: the years 1 to 9999. Beyond them it is no moment, and nobody can write it."""
+NANOS: Final = range(1_000_000_000)
 
 
 @cache
@@ -127,14 +130,33 @@ def _enum_check(field: FieldDescriptor) -> Check:
     return check
 
 
+def is_moment(timestamp: Any) -> bool:
+    """Whether a Timestamp is one: another cannot be turned into a time."""
+    return timestamp.seconds in SECONDS and timestamp.nanos in NANOS
+
+
+def _inner_check(field: FieldDescriptor) -> Check:
+    """The check of one message inside another, given the place where it stands."""
+    if message_of(field).full_name != TIMESTAMP:
+        return lambda inner, place, faults: faults.extend(faults_of(inner, f"{place}."))
+
+    def check(moment: Any, place: str, faults: list[Fault]) -> None:
+        if not is_moment(moment):
+            shown = f" '{moment.seconds}s {moment.nanos}ns'"
+            faults.append(_sentence(place, shown, "Member must be a time between the years 1 and 9999"))
+
+    return check
+
+
 def _message_check(field: FieldDescriptor) -> Check:
     name, path = field.name, lower_camel(field.name)
     limits = limits_of(field)
     required = limits is not None and limits.required
+    inner_check = _inner_check(field)
 
     def check(message: Any, prefix: str, faults: list[Fault]) -> None:
         if message.HasField(name):
-            faults.extend(faults_of(getattr(message, name), f"{prefix}{path}."))
+            inner_check(getattr(message, name), prefix + path, faults)
         elif required:
             faults.append(_sentence(prefix + path, " null", "Member must not be null"))
 
@@ -150,6 +172,7 @@ def _list_check(field: FieldDescriptor) -> Check:
     high = items_max(field)
     required = limits is not None and limits.required
     known = frozenset(enum_values(enum_of(field))) if field.type == FieldDescriptor.TYPE_ENUM else None
+    inner_check = _inner_check(field) if field.type == FieldDescriptor.TYPE_MESSAGE else None
 
     def check(message: Any, prefix: str, faults: list[Fault]) -> None:
         values = getattr(message, name)
@@ -168,7 +191,7 @@ def _list_check(field: FieldDescriptor) -> Check:
                 faults.append(_enum_fault(field, value, place))
             elif item_check is not None:
                 item_check(value, place, faults)
-            elif field.type == FieldDescriptor.TYPE_MESSAGE:
-                faults.extend(faults_of(value, f"{place}."))
+            elif inner_check is not None:
+                inner_check(value, place, faults)
 
     return check

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import Rpc, enum_number, is_map, lower_camel, message_of
+from meridian.catalog import TIMESTAMP, Rpc, enum_number, is_map, lower_camel, message_of
 from meridian.domain.audit_bounds import holds_cut, is_cut
 
 Record = Mapping[str, Any]
@@ -54,7 +54,7 @@ def _fill_message(message: Any, field: FieldDescriptor, value: Any) -> None:
     if is_map(field):
         getattr(message, field.name).update(value)
         return
-    if message_of(field).full_name == "google.protobuf.Timestamp":
+    if message_of(field).full_name == TIMESTAMP:
         getattr(message, field.name).FromDatetime(datetime.strptime(value, TIME_SHOWN).replace(tzinfo=UTC))
         return
     for row in value if field.is_repeated else [value]:

@@ -20,11 +20,11 @@ from meridian.call_times import seconds_of
 from meridian.catalog import Rpc
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.limits import Limits
-from meridian.errors import CUTS, Cut, KmsError, KMSInternalException
+from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.ports.security_events import SecurityEvents
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import evidence_of
 from meridian.transport.under_way import CallsUnderWay, CallTime
@@ -103,12 +103,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         except KmsError as error:
             await self._unauthenticated.refuse(error, operation=rpc.name, evidence=evidence, request_id=request_id, started=started)
             raise
-        request, malformed = _read(rpc.request_class, await self._unread.read(context))
+        request, malformed = _read(rpc.request_class, await self._message(rpc, context, principal))
         call = Call(rpc, request, evidence, request_id, received_at)
         call.principal = principal
         call.malformed = malformed
         call.started = started
         return call
+
+    async def _message(self, rpc: Rpc, context: Any, principal: Principal) -> Any:
+        try:
+            return await self._unread.read(context, principal.arn)
+        except ThrottlingException as refusal:
+            self._events.report(SecurityEvent.CALLS_SHED, subject=principal.arn, operation=rpc.name, code=refusal.code)
+            raise
 
     def _time_of(self, call: Call, context: Any) -> CallTime:
         """What the call may take: what its caller says, what its kind of work has where he says nothing, thirty seconds at most."""

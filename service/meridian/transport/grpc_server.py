@@ -21,6 +21,9 @@ STREAMS_PER_CONNECTION: Final = 256
 """Calls of a caller's connection at once. gRPC refuses some where there are as many as may be, though none beyond: its two ends do not take
 a call for ended at the same moment."""
 METADATA_BYTES: Final = 16 * 1024
+UNREAD_BYTES: Final = 16 * 1024
+"""Of a call's message that its sender may send before anybody reads it; nearly all are shorter. Of a longer one the rest follows once it is
+read."""
 CONNECTION_AGE_MS: Final = 30 * 60 * 1000
 CONNECTION_IDLE_MS: Final = 15 * 60 * 1000
 HANDSHAKE_MS: Final = 10 * 1000
@@ -51,6 +54,8 @@ def connection_options(connections: int, streams: int, ping_seconds_min: float) 
         ("grpc.max_connection_idle_ms", CONNECTION_IDLE_MS),
         ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
         ("grpc.max_concurrent_streams", streams),
+        ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
+        ("grpc.http2.bdp_probe", 0),  # which would make that more as it is used
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
         ("grpc.http2.min_ping_interval_without_data_ms", round(ping_seconds_min * 1000)),

@@ -16,14 +16,26 @@ import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.catalog import aws_member_name, enum_aws_value, enum_of, enum_values, is_listed, is_map, items_max, lower_camel, message_of
+from meridian.catalog import (
+    TIMESTAMP,
+    aws_member_name,
+    enum_aws_value,
+    enum_of,
+    enum_values,
+    is_listed,
+    is_map,
+    items_max,
+    lower_camel,
+    message_of,
+)
 from meridian.errors import SerializationException, ValidationException
 from meridian.transport.aws_json.strict_json import parse
 
 OURS: Final = frozenset({"account_delegation"})
 """Fields that the contract has beside AWS's; the AWS wire does not show them."""
 
-TIMESTAMP: Final = "google.protobuf.Timestamp"
+NO_MOMENT: Final = 2**62
+"""Seconds that no calendar has; what lies beyond the years is read as these, and refused where every field is looked at."""
 INT32: Final = range(-(2**31), 2**31)
 
 
@@ -83,17 +95,28 @@ def _fill_message(target: Any, field: FieldDescriptor, value: Any, place: str) -
         _fill(target, value, f"{place}.")
         return
     try:
-        target.FromDatetime(_moment(value))
-    except (ValueError, OverflowError, TypeError, OSError) as fault:  # OSError: beyond what the machine's calendar knows
+        if isinstance(value, str):
+            _fill_time(target, datetime.fromisoformat(value))
+        else:
+            _fill_seconds(target, value)
+    except (ValueError, TypeError) as fault:
         raise SerializationException(f"{place} is not a time.") from fault
 
 
-def _moment(value: Any) -> datetime:
-    if isinstance(value, str):
-        return datetime.fromisoformat(value)
-    if isinstance(value, bool):
-        raise TypeError("a truth value is no time")
-    return datetime.fromtimestamp(value, UTC)
+def _fill_time(target: Any, moment: datetime) -> None:
+    try:
+        target.FromDatetime(moment)
+    except OverflowError:  # its offset leads out of the years that there are
+        target.seconds = NO_MOMENT
+
+
+def _fill_seconds(target: Any, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("no number")
+    try:
+        target.FromDatetime(datetime.fromtimestamp(value, UTC))
+    except (ValueError, OverflowError, OSError):  # OSError: beyond what the machine's calendar knows
+        target.seconds = int(max(-NO_MOMENT, min(NO_MOMENT, value)))
 
 
 def _scalar(field: FieldDescriptor, value: Any, place: str) -> Any:
@@ -165,7 +188,7 @@ def _value(field: FieldDescriptor, value: Any) -> Any:
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return value
     if message_of(field).full_name == TIMESTAMP:
-        return round(value.ToDatetime(UTC).timestamp(), 3)
+        return round(value.seconds + value.nanos / 10**9, 3)
     return _document(value)
 
 

@@ -1,0 +1,53 @@
+"""THE table: what the record of a change shows of the answer, by operation; of every other change of a key, the key's ARN, which no answer
+names.
+
+Taken from the answer itself, in the transaction of the change: a record never tells what was meant and did not come to be.
+
+Source: AWS KMS Developer Guide, log entries of each operation, responseElements.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any, Final
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from meridian.catalog import TIMESTAMP, enum_aws_value, lower_camel, message_of
+from meridian.domain.audit_record import shown_time
+from meridian.domain.call import Call
+
+TABLE: Final[dict[str, tuple[str, ...]]] = {
+    "CreateKey": ("key_metadata",),
+    "ReplicateKey": ("replica_key_metadata", "replica_policy"),
+    "CreateCustomKeyStore": ("custom_key_store_id",),
+    "CreateGrant": ("grant_id",),
+    "ScheduleKeyDeletion": ("key_state", "deletion_date", "pending_window_in_days"),
+    "ImportKeyMaterial": ("key_material_id",),
+    "DeleteImportedKeyMaterial": ("key_material_id",),
+}
+WITHOUT_A_KEY: Final = frozenset({"CreateKey", "ReplicateKey"})
+"""Their metadata name the key that was made."""
+
+
+def shown_of(call: Call, answer: Any) -> dict[str, Any] | None:
+    """The responseElements of a change that is answered so; None where there is nothing to show."""
+    name = call.rpc.name
+    shown: dict[str, Any] = {}
+    if call.keys and name not in WITHOUT_A_KEY:
+        shown["keyId"] = next(reversed(call.keys.values())).arn  # of two, the one that is changed is named last
+    for field in TABLE.get(name, ()):
+        value = _shown(answer, answer.DESCRIPTOR.fields_by_name[field])
+        if value:
+            shown[lower_camel(field)] = value
+    return shown or None
+
+
+def _shown(answer: Any, field: FieldDescriptor) -> Any:
+    value = getattr(answer, field.name)
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return enum_aws_value(field, value)
+    if not answer.HasField(field.name):
+        return None
+    is_time = field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).full_name == TIMESTAMP
+    return shown_time(value.ToDatetime(UTC)) if is_time else value

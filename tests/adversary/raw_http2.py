@@ -1,0 +1,90 @@
+"""HTTP/2 by hand, for callers who begin a gRPC message and never end it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+from pathlib import Path
+from typing import Final
+
+MESSAGE_BYTES: Final = 250_000
+BATCH_BYTES: Final = 400_000
+DATA, HEADERS, RST, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
+ACK = END = 1
+WINDOW_SIZE: Final = 4
+"""The setting that is a stream's first window."""
+
+
+def frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    return struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + body
+
+
+def _literal(name: str, value: str) -> bytes:
+    return b"\x00" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+
+
+def request_head(path: str) -> bytes:
+    fields = [(":method", "POST"), (":scheme", "https"), (":path", path), (":authority", "localhost"), ("te", "trailers")]
+    return b"".join(_literal(*each) for each in [*fields, ("content-type", "application/grpc"), ("grpc-timeout", "60S")])
+
+
+class UnfinishedCalls:
+    """One connection with so many calls at once, each with as much of a message as the server takes, and never all of it."""
+
+    def __init__(self, address: tuple[str, int], client: Path, authority: Path, path: str, calls: int) -> None:
+        context = ssl.create_default_context(cafile=str(authority))
+        context.check_hostname = False
+        context.load_cert_chain(client.with_suffix(".crt"), client.with_suffix(".key"))
+        context.set_alpn_protocols(["h2"])
+        self._socket = context.wrap_socket(socket.create_connection(address, timeout=10), server_hostname="localhost")
+        self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, b""))
+        self._socket.setblocking(False)
+        self._head, self._calls = request_head(path), calls
+        self._arrived, self._room, self._first_room, self._next = b"", 65_535, 0, 1
+        self._open: dict[int, int] = {}
+        self._left: dict[int, int] = {}
+        self.began, self.ended, self.bytes = 0, 0, 0
+
+    def go_on(self) -> None:
+        """Hear what the server has said, and send what it takes now."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._arrived += self._socket.recv(262_144)
+        out = self._heard()
+        while self._first_room and self.began < self._calls and self._room > 5:
+            out += frame(HEADERS, 4, self._next, self._head) + frame(DATA, 0, self._next, b"\0" + struct.pack(">I", MESSAGE_BYTES))
+            self._open[self._next], self._left[self._next] = self._first_room - 5, MESSAGE_BYTES - 1
+            self._room, self._next, self.began = self._room - 5, self._next + 2, self.began + 1
+        for stream in self._open:
+            while len(out) < BATCH_BYTES and (size := min(self._open[stream], self._room, self._left[stream], 16_000)) > 0:
+                out += frame(DATA, 0, stream, b"x" * size)
+                self._open[stream], self._left[stream] = self._open[stream] - size, self._left[stream] - size
+                self._room, self.bytes = self._room - size, self.bytes + size
+        if out:
+            self._socket.settimeout(10)
+            self._socket.sendall(out)
+            self._socket.setblocking(False)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _heard(self) -> bytes:
+        """What answers the frames that are here."""
+        out = b""
+        while len(self._arrived) >= 9 and len(self._arrived) >= (end := 9 + int.from_bytes(self._arrived[:3])):
+            kind, flags, stream = self._arrived[3], self._arrived[4], int.from_bytes(self._arrived[5:9]) & 0x7FFF_FFFF
+            body, self._arrived = self._arrived[9:end], self._arrived[end:]
+            if kind == WINDOW_UPDATE and stream in self._open:
+                self._open[stream] += int.from_bytes(body)
+            elif kind == WINDOW_UPDATE and not stream:
+                self._room += int.from_bytes(body)
+            elif kind == SETTINGS and not flags & ACK:
+                told = {int.from_bytes(body[at : at + 2]): int.from_bytes(body[at + 2 : at + 6]) for at in range(0, len(body), 6)}
+                self._first_room = told.get(WINDOW_SIZE, 65_535)
+                out += frame(SETTINGS, ACK, 0, b"")
+            elif kind == PING and not flags & ACK:
+                out += frame(PING, ACK, 0, body)
+            elif kind == RST or (kind == HEADERS and flags & END):
+                self.ended += self._open.pop(stream, None) is not None
+        return out
