@@ -19,6 +19,7 @@ from meridian.cli.exit_codes import OK, SETUP
 from meridian.cli.folder_lock import FolderTakenError, alone_in
 from meridian.cli.private_files import append_private, write_private
 from meridian.cli.tables import print_table
+from meridian.cli.terminal import say
 from meridian.engine.secret_files import FileFault
 from meridian.process_memory import be_asked_to_end_with_parent
 from meridian.settings import REGION_NAME
@@ -59,7 +60,7 @@ def _run(root: Path, names: list[str], principals: Path | None, ports: dict[str,
     try:
         given = None if principals is None else sound_principals(principals, root)
     except FileFault as fault:
-        click.echo(f"--principals: {fault}", err=True)
+        say(f"--principals: {fault}", err=True)
         return SETUP
     try:
         with alone_in(root):
@@ -68,9 +69,9 @@ def _run(root: Path, names: list[str], principals: Path | None, ports: dict[str,
             folder.write_settings({})
             return asyncio.run(Deployment(folder).run())
     except FolderTakenError as fault:
-        click.echo(f"--data: {fault}: is `meridian dev` running in it already?", err=True)
+        say(f"--data: {fault}: is `meridian dev` running in it already?", err=True)
     except (FileFault, OSError) as fault:
-        click.echo(f"--data: {root} cannot be used: {fault}", err=True)
+        say(f"--data: {root} cannot be used: {fault}", err=True)
     return SETUP
 
 
@@ -94,11 +95,11 @@ class Deployment:
             self._folder.write_settings(await self._fingerprints())
             await asyncio.gather(*[self._start(place) for place in self._folder.places])
         except (StartError, FileFault, OSError) as fault:
-            click.echo(str(fault), err=True)
+            say(str(fault), err=True)
             await self._stop_all()
             return SETUP
         self._print_table()
-        click.echo("ready")
+        say("ready")
         sys.stdout.flush()
         await self._watch()
         await self._stop_all()
@@ -154,7 +155,7 @@ class Deployment:
                 await self._start_again()
             for region, process in list(self._processes.items()):
                 if process.returncode is not None:
-                    click.echo(f"{region} has stopped ({process.returncode})")
+                    say(f"{region} has stopped ({process.returncode})")
                     sys.stdout.flush()
                     del self._processes[region]
             try:
@@ -168,11 +169,11 @@ class Deployment:
             self._folder.renew()
         except (FileFault, OSError) as fault:
             if str(fault) != self._fault:
-                click.echo(f"nothing is renewed: {fault}", err=True)
+                say(f"nothing is renewed: {fault}", err=True)
             self._fault = str(fault)
             return False
         if self._fault:
-            click.echo("files are renewed again", err=True)
+            say("files are renewed again", err=True)
         self._fault = ""
         return True
 
@@ -186,9 +187,9 @@ class Deployment:
             if place.region not in self._processes or self._processes[place.region].returncode is not None:
                 try:
                     await self._start(place)
-                    click.echo(f"{place.region} serves again")
+                    say(f"{place.region} serves again")
                 except (StartError, OSError) as fault:
-                    click.echo(str(fault), err=True)
+                    say(str(fault), err=True)
         sys.stdout.flush()
 
     async def _stop_all(self) -> None:
@@ -213,7 +214,7 @@ class Deployment:
                 for p in self._folder.places
             ],
         )
-        click.echo(f"source {self._folder.root}/env")
+        say(f"source {self._folder.root}/env")
 
 
 class StartError(Exception):

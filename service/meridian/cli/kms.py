@@ -15,6 +15,7 @@ from meridian.cli.exit_codes import OTHER, SETUP, exit_code
 from meridian.cli.new_files import NewFile
 from meridian.cli.private_files import write_private
 from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
+from meridian.cli.terminal import say, say_value
 from meridian.client import Client, Endpoint
 from meridian.client.envelope import BYTES_MAX, SEALED_BYTES_MAX, EnvelopeError, seal, unseal
 from meridian.client.errors import KmsServiceError
@@ -50,7 +51,7 @@ def endpoint_of(options: dict[str, Any]) -> Endpoint:
         _checked("--private-key", endpoint.private_key, lambda pem: require_key_of(certificate, pem))
         _checked("--ca", endpoint.ca, certificate_lives)
     except ValueError as fault:
-        click.echo(f"cannot connect: {fault}", err=True)
+        say(f"cannot connect: {fault}", err=True)
         sys.exit(SETUP)
     return endpoint
 
@@ -80,9 +81,9 @@ def _require_token(path: str) -> None:
 def fail(error: KmsServiceError) -> None:
     """Print an error and end with its exit code."""
     where = f" (request id {error.request_id})" if error.request_id else ""
-    click.echo(f"{error.code}: {error.message}{where}", err=True)
+    say(f"{error.code}: {error.message}{where}", err=True)
     for field, text in error.fields:
-        click.echo(f"  {field}: {text}", err=True)
+        say(f"  {field}: {text}", err=True)
     sys.exit(exit_code(error.code))
 
 
@@ -112,7 +113,7 @@ def _print_field(value: Any, options: dict[str, Any]) -> None:
     if options["out"]:
         write_private(options["out"], data)
     else:
-        sys.stdout.buffer.write(data)
+        say_value(data)
 
 
 def _command(rpc: Rpc) -> click.Command:
@@ -166,7 +167,7 @@ def encrypt_file(key_id: str, source: str, target: Path, context: tuple[str, ...
         fail(error)
         return
     except EnvelopeError as error:
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
         sys.exit(OTHER)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(sealed)
@@ -184,6 +185,6 @@ def decrypt_file(source: str, target: Path, context: tuple[str, ...], **options:
         fail(error)
         return
     except EnvelopeError as error:
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
         sys.exit(OTHER)
     write_private(target, opened)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from importlib.metadata import version
+from typing import Any
 
 import click
 
 from meridian.cli.resting_collector import resting_collector
+from meridian.cli.terminal import printable
 
 EXIT_CODES = """\b
 Exit codes: 0 ok, 1 other failure, 2 usage, 3 setup, 4 denied, 5 not found,
@@ -41,6 +44,14 @@ class Commands(click.Group):
         with resting_collector():
             command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A message of click may quote a file, or a file's name."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as fault:
+            fault.message = printable(fault.message) if sys.stderr.isatty() else fault.message  # type: ignore[misc] # no other way in
+            raise
 
 
 @click.command(cls=Commands, epilog=EXIT_CODES)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from meridian.cli.exit_codes import SETUP
+from meridian.cli.terminal import say
 from meridian.settings import Settings, SettingsError, load_settings
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ def settings_or_exit(path: Path) -> Settings:
     try:
         return load_settings(path)
     except SettingsError as fault:
-        click.echo(str(fault), err=True)
+        say(str(fault), err=True)
         sys.exit(SETUP)
 
 
@@ -35,5 +36,5 @@ def run_or_exit(work: Coroutine[Any, Any, T], outcome: str, code: int) -> T:
     try:
         return asyncio.run(work)
     except StartupError as fault:
-        click.echo(f"{outcome}: {fault}", err=True)
+        say(f"{outcome}: {fault}", err=True)
         sys.exit(code)

@@ -14,6 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_listed, is_map, is_secret, message_of
 from meridian.cli.short_files import read_up_to, up_to
 from meridian.cli.tables import print_table
+from meridian.cli.terminal import say
 from meridian.domain.limits import Limits
 
 INT32: Final = 2**31
@@ -159,7 +160,7 @@ def print_answer(message: Any, output: str) -> None:
     """Print an answer as JSON or as a table."""
     shown = as_json(message)
     if output == "json":
-        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        say(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     rows = _rows(shown)
     if rows:

@@ -18,6 +18,7 @@ from meridian.authorization.entities import Surroundings
 from meridian.authorization.packaged import policy_folder
 from meridian.authorization.policy_files import PolicySetError
 from meridian.cli.exit_codes import SETUP
+from meridian.cli.terminal import printable, say
 from meridian.policy_kit.audit_log import UnreadableRecordError
 from meridian.policy_kit.rows import RowError, surroundings_of
 from meridian.policy_kit.texts import TextFault, text_of
@@ -44,10 +45,10 @@ def readable() -> Iterator[None]:
     try:
         yield
     except PolicySetError as fault:
-        click.echo("\n".join(fault.faults), err=True)
+        say("\n".join(fault.faults), err=True)
         sys.exit(SETUP)
     except (RowError, TextFault, UnreadableRecordError) as fault:
-        click.echo(str(fault), err=True)
+        say(str(fault), err=True)
         sys.exit(SETUP)
 
 
@@ -55,15 +56,15 @@ def readable() -> Iterator[None]:
 def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on standard error while it is a terminal; the value moves it on by one."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(printable(title), total=total)
         yield lambda: bar.advance(task)
 
 
 def show(value: Any) -> None:
     """A value as JSON."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    say(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 around_option = click.option(

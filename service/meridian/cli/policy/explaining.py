@@ -17,6 +17,7 @@ from meridian.authorization.explain import explain as explain_request
 from meridian.authorization.packaged import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
 from meridian.cli.policy.common import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
+from meridian.cli.terminal import say
 from meridian.domain.policy_answer import Explanation
 from meridian.policy_kit.audit_log import AuditLog, UnreadableRecordError
 from meridian.policy_kit.fixtures import SCOPE, fixtures_of
@@ -62,22 +63,22 @@ def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, a
     if output == "json":
         show([dataclasses.asdict(each) for _, each in told])
     for label, each in told if output == "text" else ():
-        click.echo(f"{label}: {'allow' if each.decision.allowed else 'deny'}")
+        say(f"{label}: {'allow' if each.decision.allowed else 'deny'}")
         for line in explanation_lines(each):
-            click.echo(f"  {line}")
+            say(f"  {line}")
 
 
 def _from_log(log: AuditLog, event: str, authorizer: Authorizer) -> Iterator[Asked]:
     record = log.find(event)
     if record is None:
-        click.echo(f"no record of the log has the id {event}", err=True)
+        say(f"no record of the log has the id {event}", err=True)
         sys.exit(NOT_FOUND)
     try:
         for made in log.decisions(record):
             label = f"{made.principal.arn} {made.action} {made.resource.arn}"
             yield label, explain_request(authorizer, made.principal, made.action, made.resource, made.facts)
     except UnreadableRecordError as fault:
-        click.echo(str(fault), err=True)
+        say(str(fault), err=True)
         sys.exit(SETUP)
 
 

@@ -15,6 +15,7 @@ from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, output_option, show
+from meridian.cli.terminal import say
 from meridian.domain.identifiers import parse_key_reference
 from meridian.errors import InvalidArnException, KmsError
 from meridian.policy_kit.texts import TextFault, text_of
@@ -34,10 +35,10 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
         key, text = _key_name(key_arn), text_of(document)
         table = {} if services is None else tomllib.loads(text_of(services)).get("services", {})
     except (KmsError, TextFault) as fault:
-        click.echo(fault.message if isinstance(fault, KmsError) else str(fault), err=True)
+        say(fault.message if isinstance(fault, KmsError) else str(fault), err=True)
         sys.exit(SETUP)
     except tomllib.TOMLDecodeError as fault:
-        click.echo(f"{services}: {fault}", err=True)
+        say(f"{services}: {fault}", err=True)
         sys.exit(SETUP)
     try:
         made = convert(text, key=key, model=SchemaModel(schema_text()), services=table, lay_out=format_policies)
@@ -45,7 +46,7 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
         if output == "json":
             show({"converted": False, "element": refusal.element, "why": refusal.why})
         else:
-            click.echo(f"{document}: {refusal}", err=True)
+            say(f"{document}: {refusal}", err=True)
         sys.exit(OTHER)
     _print(made, output)
 
@@ -55,10 +56,10 @@ def _print(made: Converted, output: str) -> None:
         show({"converted": True, "cedar": made.cedar, "accountDelegation": made.account_delegation, "warnings": list(made.warnings)})
         return
     word = "apply to" if made.account_delegation else "do not apply to"
-    click.echo(f"// account_delegation: {str(made.account_delegation).lower()}; the policies of the account {word} this key.")
-    click.echo(made.cedar, nl=False)
+    say(f"// account_delegation: {str(made.account_delegation).lower()}; the policies of the account {word} this key.")
+    say(made.cedar, nl=False)
     for warning in made.warnings:
-        click.echo(f"note: {warning}", err=True)
+        say(f"note: {warning}", err=True)
 
 
 def _key_name(arn: str) -> KeyName:
