@@ -67,11 +67,13 @@ def set_field(request: Any, field: FieldDescriptor, value: Any, *, base64_input:
 
 
 def _pairs(field: FieldDescriptor, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
+    pairs: dict[str, str] = {}
     for value in values:
         name, found, text = value.partition("=")
         if not found:
             raise click.BadParameter(f"{value!r} is not NAME=VALUE", param_hint=option_name(field))
+        if name in pairs:
+            raise click.BadParameter(f"{name!r} is given more than once", param_hint=option_name(field))
         pairs[name] = text
     return pairs
 
