@@ -12,10 +12,11 @@ import click
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.catalog import aws_member_name, enum_aws_value, enum_number, enum_of, enum_values, is_listed, is_map, is_secret, message_of
-from meridian.cli.short_files import read_up_to, up_to
+from meridian.cli.short_files import read_up_to
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
 from meridian.domain.limits import Limits
+from meridian.regular_file import up_to
 
 INT32: Final = 2**31
 REQUEST_BYTES_MAX: Final = Limits().request_bytes

@@ -17,6 +17,7 @@ from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.cedar_text import cedar_text
 from meridian.authorization.evaluator import PolicySyntaxError
 from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.strict_json import JsonFault, parse_json
 
 CURRENT, EARLIER = "2012-10-17", "2008-10-17"
 DOCUMENT: Final = frozenset({"Version", "Id", "Statement"})
@@ -93,10 +94,9 @@ def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[st
 
 def _read(text: str) -> Mapping[str, Any]:
     try:
-        document = json.loads(text, object_pairs_hook=_once)
-        json.dumps(document, ensure_ascii=False).encode()  # half a character, which JSON can escape, is no text
-    except (ValueError, RecursionError) as fault:
-        raise RefusedDocument("the document", f"is no JSON: {fault}") from fault
+        document = parse_json(text)
+    except JsonFault as fault:
+        raise RefusedDocument("the document", str(fault)) from fault
     if not isinstance(document, Mapping):
         raise RefusedDocument("the document", "must be an object")
     for name in document:
@@ -107,14 +107,6 @@ def _read(text: str) -> Mapping[str, Any]:
     if not document.get("Statement"):
         raise RefusedDocument("Statement", "is missing")
     return document
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names are told once each; a name told twice would lose one of its values."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError(f"a name is given twice among {', '.join(found)}")
-    return found
 
 
 def _convert(statement: Any, place: str, number: int, work: _Work) -> None:

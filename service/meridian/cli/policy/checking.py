@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import PolicySetError
+from meridian.authorization.policy_files import PolicySetError, UnreadablePoliciesError
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, default_policies, output_option, show
 from meridian.cli.terminal import say
@@ -26,10 +26,13 @@ from meridian.policy_kit.texts import TextFault
 def validate(folder: Path | None, notes: bool, output: str) -> None:
     """Check every *.cedar file of FOLDER: schema in strict mode, the rules of its layer, then the rules of lint.
 
-    One finding a line, with file, line and @id. Exit code 1 when there is a fault or a warning; notes inform.
+    One finding a line, with file, line and @id. Exit code 1 when there is a fault or a warning, 3 when files cannot be read; notes inform.
     """
     try:
         policies = open_policy_set(folder or default_policies(), schema_text())
+    except UnreadablePoliciesError as fault:
+        say("\n".join(fault.faults), err=True)
+        sys.exit(SETUP)
     except PolicySetError as fault:
         if output == "json":
             show({"valid": False, "faults": fault.faults, "findings": []})

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -19,9 +18,10 @@ from meridian.authorization.packaged import policy_folder
 from meridian.authorization.policy_files import PolicySetError
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.terminal import printable, say
-from meridian.policy_kit.audit_log import UnreadableRecordError
-from meridian.policy_kit.rows import RowError, surroundings_of
-from meridian.policy_kit.texts import TextFault, text_of
+from meridian.policy_kit.recorded_line import UnreadableRecordError
+from meridian.policy_kit.rows import RowError, surroundings_of, understood
+from meridian.policy_kit.texts import TextFault
+from meridian.policy_kit.yaml_text import read_yaml
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
@@ -76,7 +76,6 @@ def around_of(path: Path | None) -> Surroundings:
     """The surroundings that a file names: `regionLabels` and `orgUnits`. Raises: RowError, TextFault."""
     if path is None:
         return Surroundings()
-    try:
-        return surroundings_of(yaml.safe_load(text_of(path)) or {})
-    except (AttributeError, TypeError, yaml.YAMLError) as fault:
-        raise RowError(f"{path}: {fault}") from fault
+    document = read_yaml(path)
+    with understood(str(path)):
+        return surroundings_of(document or {})

@@ -17,10 +17,11 @@ from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, around_of, around_option, default_tests, output_option, progress, readable, show
 from meridian.cli.terminal import say
 from meridian.domain.call import PolicyDecision
-from meridian.policy_kit.audit_log import AuditLog, Recorded, UnreadableRecordError
+from meridian.policy_kit.audit_log import AuditLog, Recorded
 from meridian.policy_kit.compare import KINDS, Change, change_of, changes, corpus_of, enumerated
 from meridian.policy_kit.fixtures import fixtures_of
 from meridian.policy_kit.policy_set import open_policy_set
+from meridian.policy_kit.recorded_line import UnreadableRecordError
 from meridian.policy_kit.suites import load_suites
 from meridian.policy_kit.texts import TextFault
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, output_option, show
 from meridian.cli.terminal import say
 from meridian.domain.identifiers import parse_key_reference
+from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.errors import InvalidArnException, KmsError
 from meridian.policy_kit.texts import TextFault, text_of
 
@@ -33,12 +33,9 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
     """
     try:
         key, text = _key_name(key_arn), text_of(document)
-        table = {} if services is None else tomllib.loads(text_of(services)).get("services", {})
+        table = {} if services is None else _services(services)
     except (KmsError, TextFault) as fault:
         say(fault.message if isinstance(fault, KmsError) else str(fault), err=True)
-        sys.exit(SETUP)
-    except tomllib.TOMLDecodeError as fault:
-        say(f"{services}: {fault}", err=True)
         sys.exit(SETUP)
     try:
         made = convert(text, key=key, model=SchemaModel(schema_text()), services=table, lay_out=format_policies)
@@ -49,6 +46,17 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
             say(f"{document}: {refusal}", err=True)
         sys.exit(OTHER)
     _print(made, output)
+
+
+def _services(path: Path) -> dict[str, str]:
+    """Raises: TextFault."""
+    try:
+        table = parse_toml(text_of(path).encode()).get("services", {})
+    except TomlFault as fault:
+        raise TextFault(f"{path}: {fault}") from fault
+    if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
+        raise TextFault(f"{path}: services must be a table of texts")
+    return table
 
 
 def _print(made: Converted, output: str) -> None:

@@ -75,7 +75,7 @@ def _changes(*places: Path) -> Iterator[None]:
     """Once now, and again after each change of a file below these places."""
     seen = None
     while True:
-        now = [(path, path.stat().st_mtime_ns) for place in places for path in sorted(place.rglob("*") if place.is_dir() else [place])]
+        now = [(path, path.lstat().st_mtime_ns) for place in places for path in sorted(place.rglob("*") if place.is_dir() else [place])]
         if now != seen:
             seen = now
             yield
