@@ -6,7 +6,6 @@ Secrets never stand in the file; it names the files that hold them, from its own
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import fields
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from meridian.domain.limits import Limits
 from meridian.domain.rates import RATES
+from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.settings_audit import AuditSettings
 from meridian.settings_sections import FOLDER, FilePath, ListenAddress, Section, database_beside_file, is_loopback
@@ -231,8 +231,8 @@ def load_settings(path: Path) -> Settings:
             data = file.read(BYTES_MAX + 1)
         if len(data) > BYTES_MAX:
             raise SettingsError(f"{path}: is longer than {BYTES_MAX:,} bytes")
-        document: dict[str, Any] = tomllib.loads(data.decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        document = parse_toml(data)
+    except (OSError, TomlFault) as fault:
         raise SettingsError(f"{path}: {fault}") from fault
     try:
         settings = Settings.model_validate(document, context={FOLDER: path.absolute().parent})

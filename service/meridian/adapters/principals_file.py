@@ -6,7 +6,6 @@ A token stands in the file as its SHA-256 only, a secret access key as the name 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from meridian.domain.call import Principal
 from meridian.domain.identifiers import ACCOUNT, GROUP_NAME
+from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.principals import AccessKey
 
@@ -70,8 +70,8 @@ class FilePrincipals:
     def parse(cls, text: bytes, path: Path, secrets: Path, *, partition: str, org_units: dict[str, tuple[str, ...]]) -> FilePrincipals:
         """What the bytes of `path` say, with relative names of secret files below `secrets`. Raises: PrincipalsFileError, every fault."""
         try:
-            entries = tomllib.loads(text.decode()).get("principals", [])
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+            entries = parse_toml(text).get("principals", [])
+        except TomlFault as fault:
             raise PrincipalsFileError(f"{path}: {fault}") from fault
         if not isinstance(entries, list) or len(entries) > PRINCIPALS_MAX:
             raise PrincipalsFileError(f"{path}: principals must be tables, at most {PRINCIPALS_MAX}")

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-import orjson
-
 from meridian.audit.values import is_count
 from meridian.crypto import ecdsa
 from meridian.domain.encoding import length_prefixed_tuple, u32
+from meridian.domain.strict_json import parse_json
 
 KEYS_FILE: Final = "audit-keys.json"
 """The published keys, kept beside the log for convenience. Nobody need trust this copy: it is as easily changed as the log."""
@@ -102,7 +101,7 @@ class AuditKeys:
     def from_json(cls, data: bytes) -> AuditKeys:
         """Raises: AuditKeysError."""
         try:
-            document: Any = orjson.loads(data)  # it ends a deep nesting as a fault, not as a stack that is used up
+            document: Any = parse_json(data.decode())
             names = RegionNames(*(_text(document[name]) for name in ("deployment", "partition", "region")))
             keys = tuple(_key(row) for row in document["keys"])
         except (ValueError, KeyError, TypeError) as fault:

@@ -15,6 +15,8 @@ from typing import Any, BinaryIO, Final, cast
 
 import zstandard
 
+from meridian.regular_file import open_regular
+
 SUFFIX: Final = ".jsonl"
 COMPRESSED: Final = ".zst"
 LINE_BYTES_MAX: Final = 1 << 20
@@ -98,12 +100,12 @@ def open_to_follow(path: Path) -> BinaryIO:
 
 def _open(path: Path, *, is_buffered: bool) -> BinaryIO:
     try:
-        file = path.open("rb", buffering=0)
+        file = open_regular(path)
     except FileNotFoundError:
         if is_compressed(path):
             raise
         path = compressed_path(path)
-        file = path.open("rb", buffering=0)
+        file = open_regular(path)
     if is_compressed(path):
         return io.BufferedReader(_Content(path, io.BufferedReader(file)), LINE_BYTES_MAX)
     return io.BufferedReader(file) if is_buffered else cast(BinaryIO, file)

@@ -25,6 +25,7 @@ from meridian.audit.neighbours import ALONE, Neighbours, check_ends, neighbours_
 from meridian.audit.read_heads import read_head
 from meridian.audit.segments import SUFFIX, plain_name
 from meridian.audit.stream_files import Head, digests_in, segment_name, segments_in, streams_of
+from meridian.regular_file import read_regular
 
 TIMES_READ_MAX = 3
 
@@ -139,8 +140,7 @@ class DirectoryCheck:
         report, pinned, path = self._report, self._expected.keys, self._directory / KEYS_FILE
         beside: AuditKeys | None = None
         try:
-            with path.open("rb") as file:
-                beside = AuditKeys.from_json(file.read(KEYS_FILE_BYTES_MAX))
+            beside = AuditKeys.from_json(read_regular(path, KEYS_FILE_BYTES_MAX))
             if pinned is not None:
                 return pinned.following(beside.keys)
             trusted = AuditKeys(beside.names, beside.keys[:1]).following(beside.keys)

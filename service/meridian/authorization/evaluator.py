@@ -15,7 +15,7 @@ from typing import Any
 import cedarpy
 import orjson
 
-from meridian.authorization.policy_bounds import bounds_fault
+from meridian.authorization.policy_bounds import LAID_OUT_CHARACTERS_MAX, bounds_fault
 from meridian.domain.fault_places import fault_text
 from meridian.domain.weights import parsed_bytes, schema_bytes
 
@@ -190,6 +190,8 @@ def validation_faults(text: str, schema: SchemaHandle) -> list[tuple[int, str]]:
 
 def format_policies(text: str) -> str:
     """The canonical text. Raises: PolicySyntaxError."""
+    if len(text) > LAID_OUT_CHARACTERS_MAX:
+        raise PolicySyntaxError(f"is longer than {LAID_OUT_CHARACTERS_MAX:,} characters, the most that is laid out at once; split the file")
     _require_bounded(text)
     try:
         return str(cedarpy.format_policies(text, 100, 2))

@@ -20,6 +20,7 @@ from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DE
 from meridian.authorization.policy_text import PolicyText, policy_texts
 from meridian.domain.call import OF_A_KEY
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
+from meridian.regular_file import read_regular
 
 T = TypeVar("T")
 
@@ -37,6 +38,10 @@ NOT_DELEGATED: Final[Est] = {
 """The clause that makes account permits count only for keys that delegate to their account."""
 
 
+FILE_BYTES_MAX: Final = 1024 * 1024
+"""Of one file: some thousand policies, which are checked within seconds."""
+SET_CHARACTERS_MAX: Final = 16 * 1024 * 1024
+"""Of all files of a set."""
 AT_ONCE: Final = 5
 """Policies that are read in one go."""
 
@@ -65,6 +70,10 @@ class PolicySetError(Exception):
         super().__init__("; ".join(self.faults))
 
 
+class UnreadablePoliciesError(PolicySetError):
+    """The files cannot be read as text: what they say was not judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySource:
     """The live policies and the digest of their text."""
@@ -88,23 +97,32 @@ def load_policies(directory: Path, schema: SchemaHandle) -> PolicySource:
 
 
 def read_texts(directory: Path) -> PolicyTexts:
-    """The texts of every *.cedar file. Raises: PolicySetError where there is none, or one is no UTF-8; OSError."""
+    """The texts of every *.cedar file.
+
+    Raises: UnreadablePoliciesError where there is none, one is no UTF-8, or they are too long; OSError.
+    """
     if not directory.is_dir():
-        raise PolicySetError([Fault(f"{directory}: no such folder")])
-    texts = tuple((path.name, _text_of(path)) for path in sorted(directory.glob("*.cedar")))
+        raise UnreadablePoliciesError([Fault(f"{directory}: no such folder")])
+    texts, length = [], 0
+    for path in sorted(directory.glob("*.cedar")):
+        text = _text_of(path)
+        length += len(text)
+        if length > SET_CHARACTERS_MAX:
+            raise UnreadablePoliciesError([Fault(f"{directory}: the policies have more than {SET_CHARACTERS_MAX:,} characters")])
+        texts.append((path.name, text))
     if not texts:
-        raise PolicySetError([Fault(f"{directory}: no policy files")])
+        raise UnreadablePoliciesError([Fault(f"{directory}: no policy files")])
     digest = sha256()
     for name, text in texts:
         digest.update(name.encode() + b"\x00" + text.encode() + b"\x00")
-    return PolicyTexts(texts, digest.hexdigest())
+    return PolicyTexts(tuple(texts), digest.hexdigest())
 
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, FILE_BYTES_MAX).decode()
     except UnicodeDecodeError as fault:
-        raise PolicySetError([Fault(f"{path.name}: is no UTF-8 text")]) from fault
+        raise UnreadablePoliciesError([Fault(f"{path.name}: is no UTF-8 text (byte {fault.start + 1})")]) from fault
 
 
 def understand(read: PolicyTexts, schema: SchemaHandle, breathe: Breathe = no_breath) -> PolicySource:

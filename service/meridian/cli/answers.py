@@ -12,6 +12,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from meridian.catalog import aws_member_name, enum_aws_value, is_listed, is_map, message_of
 from meridian.cli.tables import print_table
+from meridian.cli.terminal import say
 
 
 def as_json(message: Any) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def print_answer(message: Any, output: str) -> None:
     """Print an answer as JSON, or as tables: one of its members, one for each list with a row for each item."""
     shown = as_json(message)
     if output == "json":
-        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        say(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     lists = {name: value for name, value in shown.items() if isinstance(value, list) and value and isinstance(value[0], dict)}
     for items in lists.values():

@@ -16,6 +16,7 @@ from meridian.cli.exit_codes import USAGE
 from meridian.cli.one_region import run_or_exit, settings_or_exit
 from meridian.cli.short_files import read_up_to
 from meridian.cli.tables import print_table
+from meridian.cli.terminal import say
 
 
 @click.group()
@@ -50,7 +51,7 @@ def verify(
     keys = [_keys(path) for path in key_files]
     reports = _against_database(config, paths, keys, regions) if config is not None else _from_files(paths, keys, regions)
     if output == "json":
-        click.echo(json.dumps(_as_json(reports)))
+        say(json.dumps(_as_json(reports)))
     else:
         _print(reports)
     sys.exit(_worst(reports))
@@ -71,14 +72,14 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
     try:
         trusted = keys[0].following(known.keys) if keys else known
     except AuditKeysError as fault:
-        click.echo(f"the database has other audit keys than --keys: {fault}", err=True)
+        say(f"the database has other audit keys than --keys: {fault}", err=True)
         sys.exit(Verdict.TAMPERED)
     if trusted.names != known.names:
-        click.echo(f"the database is of {known.names}, the keys are of {trusted.names}", err=True)
+        say(f"the database is of {known.names}, the keys are of {trusted.names}", err=True)
         sys.exit(Verdict.TAMPERED)
     for name in regions:
         if name != trusted.names.region:
-            click.echo(f"the database is of {trusted.names.region}, not of {name}", err=True)
+            say(f"the database is of {trusted.names.region}, not of {name}", err=True)
             sys.exit(Verdict.TAMPERED)
     return verify_against(list(paths) or [settings.audit.directory], evidence, trusted)
 
@@ -87,9 +88,9 @@ def _keys(path: Path) -> AuditKeys:
     try:
         return AuditKeys.from_json(read_up_to(path, KEYS_FILE_BYTES_MAX))
     except OSError as fault:
-        click.echo(f"--keys: {path}: {fault.strerror}", err=True)
+        say(f"--keys: {path}: {fault.strerror}", err=True)
     except AuditKeysError as fault:
-        click.echo(f"--keys: {path}: {fault}", err=True)
+        say(f"--keys: {path}: {fault}", err=True)
     sys.exit(USAGE)
 
 
@@ -135,11 +136,11 @@ def _print(reports: list[Report]) -> None:
     )
     for report in reports:
         for finding in report.findings:
-            click.echo(f"{finding.verdict.name.lower()}: {finding}", err=True)
+            say(f"{finding.verdict.name.lower()}: {finding}", err=True)
         for text in report.unproven:
-            click.echo(f"not shown: {text}")
+            say(f"not shown: {text}")
     for report in reports:
         if report.copies is not None and report.copies.taken_over:
-            click.echo(f"twice: {report.copies.taken_over} events, whose process ended between writing them and marking them as written")
+            say(f"twice: {report.copies.taken_over} events, whose process ended between writing them and marking them as written")
     records, streams = sum(report.records for report in reports), sum(len(report.streams) for report in reports)
-    click.echo(f"{word(reports)}: {records} records in {streams} streams")
+    say(f"{word(reports)}: {records} records in {streams} streams")

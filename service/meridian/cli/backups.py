@@ -10,6 +10,7 @@ import click
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.new_files import NewFile
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
+from meridian.cli.terminal import say
 
 if TYPE_CHECKING:
     from meridian.adapters.store_sql.row_survey import Survey
@@ -30,7 +31,7 @@ def backup(config: Path, to: Path) -> None:
 
     found = run_or_exit(back_up(settings_or_exit(config), to), "no backup was made", SETUP)
     _tell_rows(found)
-    click.echo(f"backup {to}: {found.opened} wrapped rows open, {len(found.faults) + found.unnamed} do not")
+    say(f"backup {to}: {found.opened} wrapped rows open, {len(found.faults) + found.unnamed} do not")
 
 
 @click.command()
@@ -48,15 +49,15 @@ def restore(config: Path, source: Path, accept_loss: bool) -> None:
     done = run_or_exit(put_back(settings_or_exit(config), source, accept_loss=accept_loss), "nothing has changed", SETUP)
     _tell_rows(done.rows)
     if done.kept is not None:
-        click.echo(f"what was there is {done.kept}")
+        say(f"what was there is {done.kept}")
     if done.lost.changes:
-        click.echo(f"lost: {done.lost.changes} changes that the audit log tells of, the last at {done.lost.newest}", err=True)
-    click.echo(f"restored, incarnation {done.incarnation}: {done.rows.opened} wrapped rows open; start the Region")
+        say(f"lost: {done.lost.changes} changes that the audit log tells of, the last at {done.lost.newest}", err=True)
+    say(f"restored, incarnation {done.incarnation}: {done.rows.opened} wrapped rows open; start the Region")
 
 
 def _tell_rows(found: Survey) -> None:
     for fault in found.faults[:NAMED_MAX]:
-        click.echo(f"{fault.table} {fault.name}: {fault.why}", err=True)
+        say(f"{fault.table} {fault.name}: {fault.why}", err=True)
     more = len(found.faults) + found.unnamed - NAMED_MAX
     if more > 0:
-        click.echo(f"{more} more; `meridian region doctor --rows` names them", err=True)
+        say(f"{more} more; `meridian region doctor --rows` names them", err=True)

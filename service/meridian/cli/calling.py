@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-import click
-
 from meridian.catalog import Rpc
 from meridian.cli import answers, values
 from meridian.cli.exit_codes import SETUP, exit_code
 from meridian.cli.private_files import write_private
 from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
+from meridian.cli.terminal import say, say_value
 from meridian.client import Client, Endpoint
 from meridian.client.errors import KmsServiceError
 from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
@@ -31,7 +30,7 @@ def endpoint_of(options: dict[str, Any]) -> Endpoint:
         _checked("--private-key", endpoint.private_key, lambda pem: require_key_of(certificate, pem))
         _checked("--ca", endpoint.ca, certificate_lives)
     except ValueError as fault:
-        click.echo(f"cannot connect: {fault}", err=True)
+        say(f"cannot connect: {fault}", err=True)
         sys.exit(SETUP)
     return endpoint
 
@@ -61,9 +60,9 @@ def _require_token(path: str) -> None:
 def fail(error: KmsServiceError) -> NoReturn:
     """Print an error and end with its exit code."""
     where = f" (request id {error.request_id})" if error.request_id else ""
-    click.echo(f"{error.code}: {error.message}{where}", err=True)
+    say(f"{error.code}: {error.message}{where}", err=True)
     for field, text in error.fields:
-        click.echo(f"  {field}: {text}", err=True)
+        say(f"  {field}: {text}", err=True)
     sys.exit(exit_code(error.code))
 
 
@@ -86,4 +85,4 @@ def run(rpc: Rpc, options: dict[str, Any]) -> None:
     if options["out"]:
         write_private(options["out"], data)
     else:
-        sys.stdout.buffer.write(data)
+        say_value(data)

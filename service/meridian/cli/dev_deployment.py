@@ -10,8 +10,6 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
-
 from meridian.adapters.clock_system import cpu_seconds_of
 from meridian.authorization.evaluator import SchemaHandle
 from meridian.authorization.packaged import schema_text
@@ -23,6 +21,7 @@ from meridian.cli.folder_lock import FolderTakenError, alone_in
 from meridian.cli.private_files import append_private, write_private
 from meridian.cli.region_place import RegionPlace
 from meridian.cli.tables import print_table
+from meridian.cli.terminal import say
 from meridian.cli.waiting import USUAL, StalledError, while_it_moves
 from meridian.engine.secret_files import FileFault
 from meridian.process_memory import be_asked_to_end_with_parent
@@ -41,14 +40,14 @@ def run_deployment(root: Path, names: list[str], principals: Path | None, polici
     try:
         given = None if principals is None else sound_principals(principals, root)
     except FileFault as fault:
-        click.echo(f"--principals: {fault}", err=True)
+        say(f"--principals: {fault}", err=True)
         return SETUP
     if policies is not None:
         try:
             load_policies(policies, SchemaHandle(schema_text()))
         except (PolicySetError, OSError) as fault:
             faults = fault.faults if isinstance(fault, PolicySetError) else [str(fault)]
-            click.echo("\n".join(f"--policies: {each}" for each in faults), err=True)
+            say("\n".join(f"--policies: {each}" for each in faults), err=True)
             return SETUP
     try:
         with alone_in(root):
@@ -59,9 +58,9 @@ def run_deployment(root: Path, names: list[str], principals: Path | None, polici
             folder.write_settings({})
             return asyncio.run(Deployment(folder).run())
     except FolderTakenError as fault:
-        click.echo(f"--data: {fault}: is `meridian dev` running in it already?", err=True)
+        say(f"--data: {fault}: is `meridian dev` running in it already?", err=True)
     except (FileFault, OSError) as fault:
-        click.echo(f"--data: {root} cannot be used: {fault}", err=True)
+        say(f"--data: {root} cannot be used: {fault}", err=True)
     return SETUP
 
 
@@ -83,14 +82,14 @@ class Deployment:
         loop.add_signal_handler(signal.SIGHUP, self._restart.set)
         try:
             if not await self._until_the_end(self._start_all()):
-                click.echo("ended before every Region was ready", err=True)
+                say("ended before every Region was ready", err=True)
                 return OTHER
             self._print_table()
-            click.echo("ready")
+            say("ready")
             sys.stdout.flush()
             await self._until_the_end(self._watch())
         except (StartError, FileFault, OSError) as fault:
-            click.echo(str(fault), err=True)
+            say(str(fault), err=True)
             return SETUP
         finally:
             await self._stop_all()
@@ -161,7 +160,7 @@ class Deployment:
             return cpu_seconds_of(process.pid), 0 if log is None else log.stat().st_size
 
         def tell(seconds: float) -> None:
-            click.echo(f"{place.region} still {what}: {seconds:.0f} s, {cpu_seconds_of(process.pid):.1f} s of them at work", err=True)
+            say(f"{place.region} still {what}: {seconds:.0f} s, {cpu_seconds_of(process.pid):.1f} s of them at work", err=True)
 
         try:
             return await while_it_moves(work, moved, USUAL, tell)
@@ -180,7 +179,7 @@ class Deployment:
                 await self._start_again()
             for region, process in list(self._processes.items()):
                 if process.returncode is not None:
-                    click.echo(f"{region} has stopped ({process.returncode})")
+                    say(f"{region} has stopped ({process.returncode})")
                     sys.stdout.flush()
                     del self._processes[region]
             await asyncio.sleep(LOOK_SECONDS)
@@ -191,11 +190,11 @@ class Deployment:
             self._folder.renew()
         except (FileFault, OSError) as fault:
             if str(fault) != self._fault:
-                click.echo(f"nothing is renewed: {fault}", err=True)
+                say(f"nothing is renewed: {fault}", err=True)
             self._fault = str(fault)
             return False
         if self._fault:
-            click.echo("files are renewed again", err=True)
+            say("files are renewed again", err=True)
         self._fault = ""
         return True
 
@@ -209,9 +208,9 @@ class Deployment:
             if place.region not in self._processes or self._processes[place.region].returncode is not None:
                 try:
                     await self._start(place)
-                    click.echo(f"{place.region} serves again")
+                    say(f"{place.region} serves again")
                 except (StartError, OSError) as fault:
-                    click.echo(str(fault), err=True)
+                    say(str(fault), err=True)
         sys.stdout.flush()
 
     async def _stop_all(self) -> None:
@@ -236,7 +235,7 @@ class Deployment:
                 for p in self._folder.places
             ],
         )
-        click.echo(f"source {self._folder.root}/env")
+        say(f"source {self._folder.root}/env")
 
 
 class StartError(Exception):

@@ -24,9 +24,13 @@ from meridian.cli.region_place import HOST, RegionPlace
 from meridian.crypto.certificate_life import require_key_of
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.domain.peers import region_server_name
+from meridian.domain.strict_json import parse_json
 from meridian.engine.secret_files import FileFault
+from meridian.regular_file import read_regular
 
 FIRST_PORT: Final = 10_000
+PORTS_BYTES_MAX: Final = 65_536
+"""Of the file that keeps the ports of a deployment."""
 OUTGOING_PORT: Final = 32_768
 """Where the ports begin that Linux gives to outgoing connections."""
 
@@ -170,7 +174,9 @@ def free_port() -> int:
 def _ports_in(path: Path) -> dict[str, int]:
     """Raises: FileFault."""
     try:
-        found = json.loads(path.read_bytes()) if path.exists() else {}
+        found = parse_json(read_regular(path, PORTS_BYTES_MAX).decode()) if path.exists() else {}
+    except OSError as fault:
+        raise FileFault(f"{path}: {fault.strerror}") from fault
     except ValueError as fault:
         raise FileFault(f"{path}: {fault}") from fault
     if not isinstance(found, dict) or not all(isinstance(port, int) for port in found.values()):

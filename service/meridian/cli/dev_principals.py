@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from base64 import b32encode, b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.principals_file import FilePrincipals
 from meridian.cli.private_files import write_private
+from meridian.domain.strict_toml import parse_toml
 from meridian.engine.secret_files import FileFault, read_trusted
 
 TRUST_DOMAIN: Final = "dev.meridian.internal"
@@ -39,7 +39,7 @@ def sound_principals(path: Path, root: Path) -> bytes:
     text = read_trusted(path)
     FilePrincipals.parse(text, path, root, partition="aws", org_units={})
     holders = {NOBODY: "the certificate that names nobody"}
-    for number, entry in enumerate(tomllib.loads(text.decode()).get("principals", []), 1):
+    for number, entry in enumerate(parse_toml(text).get("principals", []), 1):
         if not NAME_OF_FILE.fullmatch(entry["name"]) or ".." in entry["name"].split("/"):
             raise FileFault(f"{path}: principal {number}: no files of this name can be made for its certificate")
         if not entry.get("spiffe_id"):
@@ -53,7 +53,7 @@ def sound_principals(path: Path, root: Path) -> bytes:
 
 def entries_of(path: Path) -> list[dict[str, Any]]:
     """The principals of the deployment whose file this is. Raises: FileFault with every fault."""
-    found: list[dict[str, Any]] = tomllib.loads(sound_principals(path, path.parent).decode()).get("principals", [])
+    found: list[dict[str, Any]] = parse_toml(sound_principals(path, path.parent)).get("principals", [])
     return found
 
 

@@ -21,7 +21,10 @@ def _pairs(context: tuple[str, ...]) -> dict[str, str]:
     wrong = [pair for pair in context if "=" not in pair]
     if wrong:
         raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE", param_hint="--encryption-context")
-    return dict(pair.split("=", 1) for pair in context)
+    pairs = dict(pair.split("=", 1) for pair in context)
+    if len(pairs) != len(context):
+        raise click.BadParameter("a name is given more than once", param_hint="--encryption-context")
+    return pairs
 
 
 def _files(function: Any) -> Any:

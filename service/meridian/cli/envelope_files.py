@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
-
 from meridian.cli import values
 from meridian.cli.calling import endpoint_of, fail
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.private_files import write_private
+from meridian.cli.terminal import say
 from meridian.client import Client
 from meridian.client.envelope import BYTES_MAX, SEALED_BYTES_MAX, EnvelopeError, seal, unseal
 from meridian.client.errors import KmsServiceError
@@ -40,5 +39,5 @@ def _through_client(options: dict[str, Any], work: Callable[[Client], bytes]) ->
     except KmsServiceError as error:
         fail(error)
     except EnvelopeError as error:
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
         sys.exit(OTHER)

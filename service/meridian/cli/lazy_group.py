@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from meridian.cli.resting_collector import resting_collector
+from meridian.cli.terminal import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,14 @@ class LazyGroup(click.Group):
         with resting_collector():
             command: click.Command = getattr(importlib.import_module(place.module), place.attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A message of click may quote a file, or a file's name."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as fault:
+            fault.message = printable(fault.message) if sys.stderr.isatty() else fault.message  # type: ignore[misc]  # no other way in
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Without the commands themselves: a list needs none of what they import."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from meridian.cli.exit_codes import SETUP
+from meridian.cli.terminal import say
 
 if TYPE_CHECKING:
     from meridian.settings import Settings
@@ -28,7 +29,7 @@ def settings_or_exit(path: Path) -> Settings:
     try:
         return load_settings(path)
     except SettingsError as fault:
-        click.echo(str(fault), err=True)
+        say(str(fault), err=True)
         sys.exit(SETUP)
 
 
@@ -40,5 +41,5 @@ def run_or_exit(work: Coroutine[Any, Any, T], outcome: str, code: int) -> T:
     try:
         return asyncio.run(work)
     except StartupError as fault:
-        click.echo(f"{outcome}: {fault}", err=True)
+        say(f"{outcome}: {fault}", err=True)
         sys.exit(code)

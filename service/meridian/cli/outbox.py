@@ -10,6 +10,7 @@ import click
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.tables import print_table
+from meridian.cli.terminal import say
 
 COLUMNS = ("kind", "target_region", "account", "key_id", "attempts", "due_at", "last_error", "request_id")
 
@@ -29,6 +30,6 @@ def list_entries(config: Path, output: str) -> None:
     entries = run_or_exit(read_outbox(settings_or_exit(config)), str(config), SETUP)
     rows = [{name: str(getattr(entry, name)) for name in COLUMNS} for entry in entries]
     if output == "json":
-        click.echo(json.dumps(rows, indent=2))
+        say(json.dumps(rows, indent=2))
         return
     print_table(COLUMNS, [list(row.values()) for row in rows])

@@ -16,6 +16,7 @@ import click
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.region_doctor import doctor
+from meridian.cli.terminal import say
 from meridian.domain.multi_region import OperatorWord
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store
@@ -38,7 +39,7 @@ def init(config: Path) -> None:
     """Make a Region's database and keyring, and print the fingerprint that its peers must be given."""
     from meridian.bootstrap.commands import initialise
 
-    click.echo(run_or_exit(initialise(settings_or_exit(config)), "cannot initialise", SETUP))
+    say(run_or_exit(initialise(settings_or_exit(config)), "cannot initialise", SETUP))
 
 
 @region.command("rotate-kek")
@@ -78,14 +79,14 @@ def audit_keys(config: Path) -> None:
     from meridian.bootstrap.commands import read_audit_keys
 
     keys = run_or_exit(read_audit_keys(settings_or_exit(config)), "there are no audit keys", SETUP)
-    click.echo(keys.to_json().decode(), nl=False)
+    say(keys.to_json().decode(), nl=False)
 
 
 def _turn(config: Path, turn: Any, name: str) -> None:
     from meridian.bootstrap.commands import turn_keyring
 
     number = run_or_exit(turn_keyring(settings_or_exit(config), turn), f"{name} is unchanged", SETUP)
-    click.echo(f"{name} {number} is in use")
+    say(f"{name} {number} is in use")
 
 
 @region.command()
@@ -103,7 +104,7 @@ def lost(lost_region: str, successor: str, config: Path) -> None:
     if successor not in {settings.region, *(peer.region for peer in settings.peers)} - {lost_region}:
         raise click.BadParameter(f"{successor} is not a Region that stays", param_hint="--successor")
     sets = _say(config, declaring_lost(successor), lost_region)
-    click.echo(f"{lost_region} is declared lost; {successor} succeeds it; {sets} sets know it")
+    say(f"{lost_region} is declared lost; {successor} succeeds it; {sets} sets know it")
 
 
 @region.command()
@@ -119,7 +120,7 @@ def found(found_region: str, config: Path) -> None:
     from meridian.adapters.membership_words import withdraw_lost
 
     sets = _say(config, withdraw_lost, found_region)
-    click.echo(f"{found_region} is heard again, and nothing is asked about it; {sets} sets had given it up")
+    say(f"{found_region} is heard again, and nothing is asked about it; {sets} sets had given it up")
 
 
 @region.command()
@@ -165,7 +166,7 @@ def rejoin(successor: str, config: Path) -> None:
     from meridian.adapters.membership_words import rejoin as let_rejoin
 
     sets = _say(config, let_rejoin, successor)
-    click.echo(f"{sets} sets wait for {successor} to take this Region back")
+    say(f"{sets} sets wait for {successor} to take this Region back")
 
 
 @region.command()
@@ -179,7 +180,7 @@ def restored(config: Path, accept_loss: bool) -> None:
     from meridian.bootstrap.backups import say_restored
 
     number = run_or_exit(say_restored(settings_or_exit(config), accept_loss=accept_loss), "nothing has changed", SETUP)
-    click.echo(f"incarnation {number}; multi-Region keys reconcile when the Region serves")
+    say(f"incarnation {number}; multi-Region keys reconcile when the Region serves")
 
 
 def _say(config: Path, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
@@ -197,8 +198,8 @@ def _say_and_wait(config: Path, word: OperatorWord, about: str, wait: float) -> 
     _say(config, membership_words.asking(word), about)
     for _ in range(max(1, round(wait / LOOK_SECONDS))):
         if not _say(config, membership_words.is_still_said(word), about):
-            click.echo("done for every set")
+            say("done for every set")
             return
         time.sleep(LOOK_SECONDS)
-    click.echo("not done for every set yet; the Region goes on trying, its log says why", err=True)
+    say("not done for every set yet; the Region goes on trying, its log says why", err=True)
     sys.exit(OTHER)

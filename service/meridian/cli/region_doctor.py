@@ -12,6 +12,7 @@ import click
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.tables import print_table
+from meridian.cli.terminal import say
 
 COLUMNS = ("what", "subject", "why", "do")
 
@@ -29,9 +30,9 @@ def doctor(config: Path, rows: bool, output: str) -> None:
 
     found = run_or_exit(examine(settings_or_exit(config), rows=rows), "cannot look", SETUP)
     if output == "json":
-        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+        say(json.dumps([asdict(finding) for finding in found], indent=2))
     elif found:
         print_table(COLUMNS, [list(asdict(finding).values()) for finding in found], show_lines=True)
     else:
-        click.echo("nothing was found")
+        say("nothing was found")
     sys.exit(OTHER if found else OK)

@@ -9,6 +9,7 @@ import click
 
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
+from meridian.cli.terminal import say
 
 
 @click.command()
@@ -32,4 +33,4 @@ def migrate(config: Path) -> None:
     from meridian.bootstrap.commands import migrate as bring_up
 
     run_or_exit(bring_up(settings_or_exit(config)), str(config), SETUP)
-    click.echo(f"schema {HEAD}")
+    say(f"schema {HEAD}")

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-import click
 import structlog
 
 from meridian.adapters.clock_system import process_age
@@ -22,6 +21,7 @@ from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.one_region import settings_or_exit
 from meridian.cli.resting_collector import resting_collector
+from meridian.cli.terminal import say
 from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings
 
@@ -57,7 +57,7 @@ def serve_region(config: Path, *, allow_file_seal: bool, verbose: bool) -> NoRet
     settings = settings_or_exit(config)
     done(Step.SETTINGS)
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
-        click.echo("seals: a file seal needs --allow-file-seal", err=True)
+        say("seals: a file seal needs --allow-file-seal", err=True)
         sys.exit(SETUP)
     protect_memory()
     _raise_open_files()
@@ -82,7 +82,7 @@ async def _serve(settings: Settings, done: Done) -> int:
         try:
             region = await Region.start(settings, done)
         except StartupError as fault:
-            click.echo(f"cannot start: {fault}", err=True)
+            say(f"cannot start: {fault}", err=True)
             return SETUP
         # What was built at start lives as long as the process; the collector need not look at it again and again.
         gc.collect()
@@ -91,13 +91,13 @@ async def _serve(settings: Settings, done: Done) -> int:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, region.reload)
     done(Step.READY)
-    click.echo(f"ready {settings.region}")
+    say(f"ready {settings.region}")
     sys.stdout.flush()
     asked = loop.create_task(ending.asked())
     unasked = loop.create_task(region.ended())
     await asyncio.wait({asked, unasked}, return_when=asyncio.FIRST_COMPLETED)
     if unasked.done():
-        click.echo(f"ends: {unasked.result()}", err=True)
+        say(f"ends: {unasked.result()}", err=True)
         ending.ask()
         times = replace(times, pause=0.0)  # a Region that cannot go on serves nobody meanwhile
     await asyncio.wait_for(region.stop(times), times.in_order)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import Final
+
+from meridian.regular_file import up_to
 
 PEM_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of certificates, private keys and tokens: as much as a Region takes of its own."""
@@ -14,10 +15,3 @@ def read_up_to(path: Path, most: int) -> bytes:
     """The bytes of a file; no more than one above `most` is read. Raises: OSError, whose text fits behind the name of the file."""
     with path.open("rb") as file:
         return up_to(file.read(most + 1), most)
-
-
-def up_to(data: bytes, most: int) -> bytes:
-    """The same bytes. Raises: OSError where they are more than `most`."""
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"is longer than {most:,} bytes, the most that can be used here")
-    return data

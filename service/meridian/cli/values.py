@@ -24,9 +24,11 @@ from meridian.catalog import (
     message_of,
 )
 from meridian.cli.exit_codes import USAGE
-from meridian.cli.short_files import read_up_to, up_to
+from meridian.cli.short_files import read_up_to
 from meridian.domain.limits import Limits
+from meridian.domain.strict_json import parse_json
 from meridian.errors import KmsError
+from meridian.regular_file import up_to
 
 FILE, TEXT, JSON, TIME = "FILE|-", "TEXT|@FILE", "JSON|@FILE", "TIME"
 """How help names values that are not what is typed."""
@@ -90,11 +92,13 @@ def set_field(request: Any, field: FieldDescriptor, value: Any, *, base64_input:
 
 
 def _pairs(field: FieldDescriptor, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
+    pairs: dict[str, str] = {}
     for value in values:
         name, found, text = value.partition("=")
         if not found:
             raise click.BadParameter(f"{value!r} is not NAME=VALUE", param_hint=option_name(field))
+        if name in pairs:
+            raise click.BadParameter(f"{name!r} is given more than once", param_hint=option_name(field))
         pairs[name] = text
     return pairs
 
@@ -121,7 +125,7 @@ def _message(request: Any, field: FieldDescriptor, value: str) -> Any:
     is_time = message_of(field).full_name == TIMESTAMP
     text = _read_text(value[1:], option) if value.startswith("@") and not is_time else value
     try:
-        document = value if is_time else json.loads(text)
+        document = value if is_time else parse_json(text)
         if not is_time and not isinstance(document, dict):
             raise ValueError("must be a JSON object")
         unknown = [] if is_time else sorted(set(document) - {aws_member_name(each) for each in message_of(field).fields})

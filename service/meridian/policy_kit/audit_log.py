@@ -10,7 +10,7 @@ Source: docs/spec/audit.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,15 +20,13 @@ from meridian.audit.segments import DamagedSegmentError, lines_of, segments_in
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.authorization.facts import CallFacts, Facts, cedar_time
 from meridian.catalog import Requirement, Rpc, served_rpcs
-from meridian.domain.audit_bounds import holds_cut
 from meridian.domain.audit_facts import policy_digest
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.policy_kit.recorded_line import Record, read_record, require_decided
 from meridian.policy_kit.recorded_request import request_of
 from meridian.policy_kit.texts import UnreadableRecordError
-
-Record = Mapping[str, Any]
 
 PUTS_A_POLICY: Final = frozenset({"CreateKey", "PutKeyPolicy", "ReplicateKey"})
 
@@ -69,13 +67,10 @@ class AuditLog:
         """The decisions of one record; none for a call that was refused before any. Raises: UnreadableRecordError."""
         if not record["meridian"]["decisions"]:
             return
-        if holds_cut(record["meridian"]):
-            raise UnreadableRecordError("what the policies were asked was cut to fit the record")
-        if "facts" not in record["meridian"]:
-            raise UnreadableRecordError("the record was written before decisions could be made again")
+        require_decided(record)
         try:
             call = self._call(record)
-        except (KeyError, ValueError, TypeError) as fault:
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as fault:
             raise UnreadableRecordError(f"the record holds something that is not understood: {fault!r}") from fault
         for made in record["meridian"]["decisions"]:
             requirement, resource = self._decided(record, call, made)
@@ -105,7 +100,7 @@ class AuditLog:
         rpc = _rpc_of(record)
         inner = record["meridian"]
         request, contexts = request_of(rpc, record.get("requestParameters") or {})
-        evidence = Evidence(source_ip=record["sourceIPAddress"], user_agent=record.get("userAgent") or "")
+        evidence = Evidence(source_ip=record["sourceIPAddress"], user_agent=_user_agent(record.get("userAgent")))
         received_at = datetime.fromisoformat(record["eventTime"])
         call = Call(rpc, request, evidence, record["requestID"], received_at)
         call.principal = _principal_of(record)
@@ -226,7 +221,9 @@ def _principal_of(record: Record) -> Principal | None:
 
 
 def _grant_of(facts: Record, record: Record) -> Grant:
-    key = next(iter(record["meridian"]["facts"]["keys"].values()))
+    key = next(iter(record["meridian"]["facts"]["keys"].values()), None)
+    if key is None:
+        raise UnreadableRecordError("the record does not hold the key of its grant")
     return Grant(
         grant_id=facts["grantId"],
         account=key["account"],
@@ -240,6 +237,11 @@ def _grant_of(facts: Record, record: Record) -> Grant:
         constraint=facts["constraint"],
         source_arn=facts["sourceArn"],
     )
+
+
+def _user_agent(told: object) -> str:
+    """No policy asks for it; it may have been cut."""
+    return told if isinstance(told, str) else ""
 
 
 def _time(text: str | None) -> datetime | None:
@@ -265,9 +267,6 @@ def _records_of(file: Path) -> Iterator[Record]:
 
 def _record(file: Path, number: int, line: bytes) -> Record:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as fault:
-        raise UnreadableRecordError(f"{file}:{number}: no record: {fault}") from fault
-    if not isinstance(record, dict):
-        raise UnreadableRecordError(f"{file}:{number}: no record")
-    return record
+        return read_record(line)
+    except UnreadableRecordError as fault:
+        raise UnreadableRecordError(f"{file}:{number}: {fault}") from fault

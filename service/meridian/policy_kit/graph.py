@@ -10,6 +10,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from meridian.authorization.authorizer import Authorizer
 from meridian.policy_kit.fixtures import SCOPE, Fixtures
 from meridian.policy_kit.policy_set import decide
+from meridian.policy_kit.rows import RowError
+from meridian.policy_kit.suites import CELLS_MAX
 
 CELL, LEFT, TOP, GAP, RIGHT = 18, 220, 190, 34, 120
 ALLOW, DENY, FAULT, INK = "#1b7f4b", "#e3e3e3", "#c23b22", "#222222"
@@ -32,6 +34,8 @@ def access_of(
     authorizer: Authorizer, fixtures: Fixtures, principals: Sequence[str], actions: Sequence[str], keys: Sequence[str]
 ) -> tuple[Access, ...]:
     """Every cell that can exist: a call on no key is asked once, on the account. Raises: RowError."""
+    if len(principals) * len(actions) * len(keys) > CELLS_MAX:
+        raise RowError(f"more than {CELLS_MAX:,} cells; choose among principals, actions or keys")
     found = []
     for action in actions:
         on_keys = "Key" in authorizer.model.actions[action].resources if action in authorizer.model.actions else True

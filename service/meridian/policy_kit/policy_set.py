@@ -10,7 +10,7 @@ from meridian.authorization.entities import Surroundings
 from meridian.authorization.evaluator import SchemaHandle, policies_as_json
 from meridian.authorization.explain import explain
 from meridian.authorization.policies import Policy
-from meridian.authorization.policy_files import Fault, PolicySetError, PolicySource, load_policies
+from meridian.authorization.policy_files import Fault, PolicySource, UnreadablePoliciesError, load_policies
 from meridian.authorization.schema_model import SchemaModel
 from meridian.domain.bounded_cache import Caches
 from meridian.domain.call import PolicyDecision
@@ -44,12 +44,12 @@ class PolicySet:
 
 
 def open_policy_set(folder: Path, schema_text: str) -> PolicySet:
-    """Raises: PolicySetError."""
+    """Raises: PolicySetError; UnreadablePoliciesError, one of those, where the files cannot be read."""
     schema = SchemaHandle(schema_text)
     try:
         source = load_policies(folder, schema)
     except OSError as fault:
-        raise PolicySetError([Fault(f"{fault.filename}: {fault.strerror}")]) from fault
+        raise UnreadablePoliciesError([Fault(f"{fault.filename}: {fault.strerror}")]) from fault
     return PolicySet(schema, SchemaModel(schema_text), source)
 
 

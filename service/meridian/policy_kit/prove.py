@@ -21,7 +21,7 @@ from meridian.authorization.policy_files import PolicySource
 from meridian.policy_kit.domains import ABSENT, Axis, Domains, domains_of
 from meridian.policy_kit.fixtures import Fixtures, Request
 from meridian.policy_kit.policy_set import PolicySet
-from meridian.policy_kit.rows import RowError, key_of, principal_of
+from meridian.policy_kit.rows import RowError, key_of, principal_of, understood
 from meridian.policy_kit.suites import Invariant
 
 WHERE: Final = "(where)"
@@ -60,17 +60,23 @@ class Proof:
 
 def plan(invariant: Invariant, policies: PolicySet, fixtures: Fixtures) -> dict[str, Domains]:
     """The domains of each action that the invariant speaks of. Raises: RowError where there are too many cells."""
+    with understood(f"{invariant.file}: {invariant.name}: forall"):
+        found = _domains(invariant, policies, fixtures)
+    cells = sum(domains.cells for domains in found.values())
+    if cells > CELLS_MAX:
+        axes = sorted({(len(axis.values), axis.name) for d in found.values() for axis in (*d.principal, *d.key, *d.context, *d.request)})
+        widest = ", ".join(f"{name} ({size})" for size, name in axes[::-1][:5])
+        raise RowError(f"{invariant.file}: {invariant.name}: {cells} cells are too many; narrow one with forall: {widest}")
+    return found
+
+
+def _domains(invariant: Invariant, policies: PolicySet, fixtures: Fixtures) -> dict[str, Domains]:
     where = _where(invariant, policies)
     found = {}
     for action in _actions(invariant, policies):
         ancestors = policies.model.ancestors[action]
         relevant = [p.est for p in policies.policies if matches_action(p.est, ancestors, action)]
         found[action] = domains_of([*relevant, where], action, policies.model, fixtures.around, invariant.forall)
-    cells = sum(domains.cells for domains in found.values())
-    if cells > CELLS_MAX:
-        axes = sorted({(len(axis.values), axis.name) for d in found.values() for axis in (*d.principal, *d.key, *d.context, *d.request)})
-        widest = ", ".join(f"{name} ({size})" for size, name in axes[::-1][:5])
-        raise RowError(f"{invariant.file}: {invariant.name}: {cells} cells are too many; narrow one with forall: {widest}")
     return found
 
 
@@ -100,13 +106,15 @@ def cells_of(
     action: str, domains: Domains, fixtures: Fixtures, policies: PolicySet
 ) -> Iterator[tuple[tuple[Row, str, Row | None, Row, Row], Request]]:
     """Every cell, as rows and as a request ready to be decided."""
-    principals = [(row, principal_of("somebody", row, "forall")) for row in rows_of("principal", domains.principal)]
-    contexts = [
-        (context, request, fixtures.facts(action, context, request, policies.model))
-        for context in rows_of("context", domains.context)
-        for request in rows_of("request", domains.request)
-    ]
-    for (key_row, resource), (row, principal) in product(_resources(domains, fixtures), principals):
+    with understood("forall"):
+        principals = [(row, principal_of("somebody", row, "forall")) for row in rows_of("principal", domains.principal)]
+        contexts = [
+            (context, request, fixtures.facts(action, context, request, policies.model))
+            for context in rows_of("context", domains.context)
+            for request in rows_of("request", domains.request)
+        ]
+        resources = _resources(domains, fixtures)
+    for (key_row, resource), (row, principal) in product(resources, principals):
         about = resource if resource is not None else ScopeResource(principal.account, fixtures.region)
         for context, request, facts in contexts:
             yield (row, action, key_row, context, request), Request(principal, action, about, facts, action)

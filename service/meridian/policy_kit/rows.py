@@ -5,7 +5,8 @@ A row names only what matters; the rest is filled in as the service would.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -44,8 +45,30 @@ KEY_FIELDS: Final = frozenset(
 )
 
 
+PRINCIPAL_KINDS: Final[Mapping[str, type]] = {"kind": str, "groups": list, "tags": Mapping}
+KEY_KINDS: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("id", "region", "primaryRegion", "policy", "customKeyStoreId"), str),
+    **dict.fromkeys(("multiRegion", "accountDelegation"), bool),
+    **dict.fromkeys(("aliases", "replicaRegions"), list),
+    "tags": Mapping,
+}
+"""What is not read as whatever text it can be written as."""
+NAMES_OF_KINDS: Final[Mapping[type, str]] = {str: "text", bool: "true or false", list: "a list of texts", Mapping: "names with values"}
+
+
 class RowError(Exception):
     """A row of a policy test file cannot be read; the message names the place and the field."""
+
+
+@contextmanager
+def understood(place: str) -> Iterator[None]:
+    """Rows are read as what they should be: what is something else ends here. Raises: RowError that names the place."""
+    try:
+        yield
+    except RowError:
+        raise
+    except (AttributeError, TypeError, ValueError, LookupError, OverflowError) as fault:
+        raise RowError(f"{place}: a value is not of the kind that is read there: {fault}") from fault
 
 
 def require_fields(row: Any, allowed: frozenset[str], place: str, needed: tuple[str, ...] = ()) -> Row:
@@ -64,6 +87,7 @@ def require_fields(row: Any, allowed: frozenset[str], place: str, needed: tuple[
 def principal_of(name: str, row: Row, place: str) -> Principal:
     """Raises: RowError."""
     require_fields(row, PRINCIPAL_FIELDS, place)
+    _require_kinds(row, PRINCIPAL_KINDS, place)
     account, kind = str(row.get("account", ACCOUNT)), row.get("kind", "User")
     if kind not in KINDS:
         raise RowError(f"{place}: kind is one of {', '.join(KINDS)}")
@@ -83,6 +107,7 @@ def principal_of(name: str, row: Row, place: str) -> Principal:
 def key_of(row: Row, *, region: str, version: int, place: str) -> Key:
     """Keys may share an id; `version` keeps their decisions apart, as versions of one key do. Raises: RowError."""
     require_fields(row, KEY_FIELDS, place)
+    _require_kinds(row, KEY_KINDS, place)
     own_region = row.get("region", region)
     multi_region = row.get("multiRegion", False)
     role = MultiRegionRole(row.get("primaryRegion", own_region), tuple(row.get("replicaRegions", ()))) if multi_region else None
@@ -116,6 +141,14 @@ def surroundings_of(document: Row) -> Surroundings:
         org_units={str(account): tuple(units) for account, units in document.get("orgUnits", {}).items()},
         region_labels={region: tuple(labels) for region, labels in document.get("regionLabels", {}).items()},
     )
+
+
+def _require_kinds(row: Row, kinds: Mapping[str, type], place: str) -> None:
+    """Raises: RowError."""
+    for name, kind in kinds.items():
+        value = row.get(name)
+        if name in row and not (isinstance(value, kind) and (not isinstance(value, list) or all(isinstance(each, str) for each in value))):
+            raise RowError(f"{place}: {name} must be {NAMES_OF_KINDS[kind]}")
 
 
 def _pairs(tags: Row) -> tuple[tuple[str, str], ...]:

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from meridian.authorization.schema_model import SchemaModel
 from meridian.policy_kit.fixtures import SCOPE, Fixtures, Request, fixtures_of
-from meridian.policy_kit.rows import Row, RowError, require_fields
-from meridian.policy_kit.texts import text_of
+from meridian.policy_kit.rows import Row, RowError, require_fields, understood
+from meridian.policy_kit.yaml_text import read_yaml
 
 DOCUMENT: Final = frozenset(
     {"policies", "now", "region", "regionLabels", "orgUnits", "principals", "keys", "contexts", "tests", "matrices", "invariants"}
@@ -31,6 +30,8 @@ MATRIX: Final = frozenset({"name", "context", "request", "use", "allow", *(f"{ax
 ALLOWED: Final = frozenset({"by", *AXES, *(f"{axis}s" for axis in AXES)})
 INVARIANT: Final = frozenset({"name", "forall", "where", "never", "always"})
 EFFECTS: Final = ("allow", "deny")
+CELLS_MAX: Final = 100_000
+"""Of one file: what its cases and matrices multiply to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +81,29 @@ def load_suites(tests: Path, model: SchemaModel) -> tuple[Suite, ...]:
 
 def load_suite(path: Path, model: SchemaModel) -> Suite:
     """Raises: RowError naming file, place and field; TextFault."""
-    try:
-        document = yaml.safe_load(text_of(path))
-    except yaml.YAMLError as fault:
-        raise RowError(f"{path}: {fault}") from fault
+    document = read_yaml(path)
     require_fields(document, DOCUMENT, str(path))
-    try:
+    with understood(str(path)):
         fixtures = fixtures_of(document, path.name)
-        cases = [case for row in document.get("tests") or () for case in _cases(path.name, row, fixtures, model)]
-        cases += [case for row in document.get("matrices") or () for case in _matrix(path.name, row, fixtures, model)]
+        tests = (case for row in document.get("tests") or () for case in _cases(path.name, row, fixtures, model))
+        matrices = (case for row in document.get("matrices") or () for case in _matrix(path.name, row, fixtures, model))
+        cases = tuple(_bounded(chain(tests, matrices), str(path)))
         invariants = tuple(_invariant(path.name, row) for row in document.get("invariants") or ())
-    except (AttributeError, TypeError, ValueError) as fault:
-        raise RowError(f"{path}: {fault}") from fault
-    folder = path.parent / document["policies"] if "policies" in document else None
-    return Suite(path, folder, fixtures, tuple(cases), invariants)
+        folder = path.parent / document["policies"] if "policies" in document else None
+    return Suite(path, folder, fixtures, cases, invariants)
+
+
+def _require_few(axes: list[list[str]], place: str) -> None:
+    cells = prod(map(len, axes))
+    if cells > CELLS_MAX:
+        raise RowError(f"{place}: is {cells:,} cells, more than {CELLS_MAX:,}")
+
+
+def _bounded(cases: Iterator[Case], place: str) -> Iterator[Case]:
+    for number, case in enumerate(cases, 1):
+        if number > CELLS_MAX:
+            raise RowError(f"{place}: has more than {CELLS_MAX:,} cells; split the file")
+        yield case
 
 
 def _cases(file: str, row: Any, fixtures: Fixtures, model: SchemaModel) -> Iterator[Case]:
@@ -102,6 +112,7 @@ def _cases(file: str, row: Any, fixtures: Fixtures, model: SchemaModel) -> Itera
     expect = _effect(row["expect"], place)
     by = tuple(sorted(row["by"])) if "by" in row else None
     axes = [_many(row, axis, place) for axis in AXES]
+    _require_few(axes, place)
     _require_known_context(row, axes[1], model, place)
     for cell in product(*axes):
         yield Case(file, row["name"], _request(row, cell, fixtures, model, place), expect, by)
@@ -111,6 +122,7 @@ def _matrix(file: str, row: Any, fixtures: Fixtures, model: SchemaModel) -> Iter
     place = _place(file, row)
     require_fields(row, MATRIX, place, ("name", "principals", "actions", "allow"))
     axes = [_many(row, axis, place) for axis in AXES]
+    _require_few(axes, place)
     _require_known_context(row, axes[1], model, place)
     allowed = _allowed(row, axes, place)
     for cell in product(*axes):
@@ -159,8 +171,11 @@ def _invariant(file: str, row: Any) -> Invariant:
     require_fields(row, INVARIANT, place, ("name",))
     if ("never" in row) == ("always" in row):
         raise RowError(f"{place}: either never or always says what must hold")
+    forall, where = row.get("forall") or {}, row.get("where", "true")
+    if not isinstance(forall, Mapping) or not isinstance(where, str):
+        raise RowError(f"{place}: forall has names with values, and where is text")
     never = _effect(row["never"], place) if "never" in row else EFFECTS[1 - EFFECTS.index(_effect(row["always"], place))]
-    return Invariant(file, row["name"], row.get("forall") or {}, row.get("where", "true"), never)
+    return Invariant(file, str(row["name"]), forall, where, never)
 
 
 def _effect(value: Any, place: str) -> str:

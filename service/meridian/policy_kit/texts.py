@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
+
+from meridian.regular_file import read_regular
+
+BYTES_MAX: Final = 1024 * 1024
 
 
 class TextFault(Exception):
-    """A file cannot be read as text; the message names it."""
+    """A file cannot be read as text, or as what its text should be; the message names it."""
 
 
 class UnreadableRecordError(Exception):
@@ -14,9 +19,9 @@ class UnreadableRecordError(Exception):
 
 
 def text_of(path: Path) -> str:
-    """The text of a file. Raises: TextFault."""
+    """The text of a regular file. Raises: TextFault."""
     try:
-        return path.read_bytes().decode()
+        return read_regular(path, BYTES_MAX).decode()
     except OSError as fault:
         raise TextFault(f"{path}: {fault.strerror}") from fault
     except UnicodeDecodeError as fault:

@@ -114,7 +114,6 @@ REFUSED = [
     (condition("NumericLessThan", "kms:RotationPeriodInDays", "9e1"), f'{C}NumericLessThan["kms:RotationPeriodInDays"]'),
     (condition("NumericLessThan", "kms:RotationPeriodInDays", "٩٠"), f'{C}NumericLessThan["kms:RotationPeriodInDays"]'),
     (condition("NumericLessThan", "kms:RotationPeriodInDays", True), f'{C}NumericLessThan["kms:RotationPeriodInDays"]'),
-    (condition("NumericLessThan", "kms:RotationPeriodInDays", float("nan")), f'{C}NumericLessThan["kms:RotationPeriodInDays"]'),
     (condition("Null", "aws:MultiFactorAuthPresent", "true"), f'{C}Null["aws:MultiFactorAuthPresent"]'),
     (condition("StringEquals", "kms:KeySpec", 7), f'{C}StringEquals["kms:KeySpec"]'),
     (condition("StringEquals", "kms:KeySpec", []), f'{C}StringEquals["kms:KeySpec"]'),
@@ -173,6 +172,7 @@ NO_DOCUMENTS = [
     (json.dumps({"Version": "2012-10-17", "Statement": [{**GOOD, "Sid": "\ud800"}]}), "the document"),
     ('{"Version": "2012-10-17", "Statement": [1.00000000000000000001]}', "the document"),
     ('{"Version": "2012-10-17", "Statement": [1e-99999999999999999999]}', "the document"),
+    (document(condition("NumericLessThan", "kms:RotationPeriodInDays", float("nan"))), "the document"),
 ]
 
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from meridian.catalog import aws_member_name, enum_values, is_map, items_max, rpcs
 from meridian.domain.limits import Limits
+from meridian.domain.strict_json import DIGITS_MAX
 from meridian.errors import SerializationException
 from meridian.pipeline.constraints import faults_of
 from meridian.transport.aws_json import codec, strict_json
-from meridian.transport.aws_json.strict_json import DIGITS_MAX, VALUES_MAX, parse
+from meridian.transport.aws_json.strict_json import VALUES_MAX, parse
 
 BYTES = Limits().request_bytes
 SECONDS_MAX = 0.005

@@ -20,6 +20,7 @@ from meridian.authorization.cedar_text import cedar_text
 from meridian.authorization.evaluator import PolicySyntaxError
 from meridian.authorization.policies import DELEGATES
 from meridian.authorization.schema_model import SchemaModel
+from meridian.domain.strict_json import JsonFault, parse_json
 
 CURRENT, EARLIER = "2012-10-17", "2008-10-17"
 DOCUMENT: Final = frozenset({"Version", "Id", "Statement"})
@@ -99,9 +100,8 @@ def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[st
 
 def _read(text: str) -> Mapping[str, Any]:
     try:
-        document = json.loads(text, object_pairs_hook=_once, parse_float=_fraction)
-        json.dumps(document, ensure_ascii=False).encode()  # half a character, which JSON can escape, is no text
-    except (ValueError, RecursionError) as fault:
+        document = parse_json(text, parse_float=_fraction)
+    except JsonFault as fault:
         raise RefusedDocument("the document", Why.NO_JSON, fault=str(fault)) from fault
     if not isinstance(document, Mapping):
         raise RefusedDocument("the document", Why.NO_OBJECT)
@@ -123,16 +123,8 @@ def _fraction(text: str) -> float:
     except ArithmeticError:
         exact = False
     if not exact:
-        raise ValueError(f"the number {text} has more digits than are kept")
+        raise JsonFault(f"the number {text} has more digits than are kept")
     return number
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names are told once each; a name told twice would lose one of its values."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError(f"a name is given twice among {', '.join(found)}")
-    return found
 
 
 def _convert(statement: Any, place: str, number: int, work: _Work) -> None:

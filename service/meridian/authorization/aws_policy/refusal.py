@@ -9,7 +9,7 @@ from enum import Enum, unique
 class Why(Enum):
     """THE table of refusals: where each stands in a document, and what is wrong there. The policy guide lists them all."""
 
-    NO_JSON = ("the document", "is no JSON: {fault}")
+    NO_JSON = ("the document", "cannot be read as JSON: {fault}")
     NO_OBJECT = ("the document", "must be an object")
     NO_ELEMENT = ("the document", "is no element of a policy")
     VERSION = ("Version", "must be 2012-10-17 or 2008-10-17")

@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import PolicySetError
+from meridian.authorization.policy_files import PolicySetError, UnreadablePoliciesError
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, default_policies, output_option, show
+from meridian.cli.terminal import say
 from meridian.policy_kit.formatting import FormatError, formatted, policy_files
 from meridian.policy_kit.lint import WARNING, Finding, lint
 from meridian.policy_kit.policy_set import open_policy_set
@@ -25,15 +26,18 @@ from meridian.policy_kit.texts import TextFault
 def validate(folder: Path | None, notes: bool, output: str) -> None:
     """Check every *.cedar file of FOLDER: schema in strict mode, the rules of its layer, then the rules of lint.
 
-    One finding a line, with file, line and @id. Exit code 1 when there is a fault or a warning; notes inform.
+    One finding a line, with file, line and @id. Exit code 1 when there is a fault or a warning, 3 when files cannot be read; notes inform.
     """
     try:
         policies = open_policy_set(folder or default_policies(), schema_text())
+    except UnreadablePoliciesError as fault:
+        say("\n".join(fault.faults), err=True)
+        sys.exit(SETUP)
     except PolicySetError as fault:
         if output == "json":
             show({"valid": False, "faults": fault.faults, "findings": []})
         else:
-            click.echo("\n".join(fault.faults))
+            say("\n".join(fault.faults))
         sys.exit(OTHER)
     findings = [found for found in lint(policies.policies, policies.model) if notes or found.severity == WARNING]
     warned = any(found.severity == WARNING for found in findings)
@@ -42,8 +46,8 @@ def validate(folder: Path | None, notes: bool, output: str) -> None:
         show({"valid": not warned, "policies": len(policies.policies), "digest": policies.source.digest, "findings": shown})
     else:
         for found in findings:
-            click.echo(_line(found))
-        click.echo(f"{len(policies.policies)} policies are valid, digest {policies.source.digest}")
+            say(_line(found))
+        say(f"{len(policies.policies)} policies are valid, digest {policies.source.digest}")
     sys.exit(OTHER if warned else 0)
 
 
@@ -66,11 +70,11 @@ def fmt(paths: tuple[Path, ...], check: bool, output: str) -> None:
                 if not check:
                     file.write_text(made)
     except (FormatError, TextFault, OSError) as fault:
-        click.echo(str(fault), err=True)
+        say(str(fault), err=True)
         sys.exit(SETUP)
     if output == "json":
         show({"changed": changed, "written": not check})
     else:
         for name in changed:
-            click.echo(f"{name}: {'is not in canonical form' if check else 'formatted'}")
+            say(f"{name}: {'is not in canonical form' if check else 'formatted'}")
     sys.exit(OTHER if check and changed else 0)

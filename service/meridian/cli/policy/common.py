@@ -15,8 +15,9 @@ from meridian.authorization.entities import Surroundings
 from meridian.authorization.packaged import policy_folder
 from meridian.authorization.policy_files import PolicySetError
 from meridian.cli.exit_codes import SETUP
-from meridian.policy_kit.rows import RowError, surroundings_of
-from meridian.policy_kit.texts import TextFault, UnreadableRecordError, text_of
+from meridian.cli.terminal import printable, say
+from meridian.policy_kit.rows import RowError, surroundings_of, understood
+from meridian.policy_kit.texts import TextFault, UnreadableRecordError
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
@@ -40,10 +41,10 @@ def readable() -> Iterator[None]:
     try:
         yield
     except PolicySetError as fault:
-        click.echo("\n".join(fault.faults), err=True)
+        say("\n".join(fault.faults), err=True)
         sys.exit(SETUP)
     except (RowError, TextFault, UnreadableRecordError) as fault:
-        click.echo(str(fault), err=True)
+        say(str(fault), err=True)
         sys.exit(SETUP)
 
 
@@ -57,15 +58,15 @@ def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(printable(title), total=total)
         yield lambda: bar.advance(task)
 
 
 def show(value: Any) -> None:
     """A value as JSON."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    say(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 around_option = click.option(
@@ -77,9 +78,8 @@ def around_of(path: Path | None) -> Surroundings:
     """The surroundings that a file names: `regionLabels` and `orgUnits`. Raises: RowError, TextFault."""
     if path is None:
         return Surroundings()
-    import yaml
+    from meridian.policy_kit.yaml_text import read_yaml
 
-    try:
-        return surroundings_of(yaml.safe_load(text_of(path)) or {})
-    except (AttributeError, TypeError, yaml.YAMLError) as fault:
-        raise RowError(f"{path}: {fault}") from fault
+    document = read_yaml(path)
+    with understood(str(path)):
+        return surroundings_of(document or {})

@@ -15,6 +15,7 @@ from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, around_of, around_option, default_tests, output_option, progress, readable, show
+from meridian.cli.terminal import say
 from meridian.domain.call import PolicyDecision
 from meridian.policy_kit.audit_log import AuditLog, Recorded
 from meridian.policy_kit.compare import KINDS, Change, change_of, changes, corpus_of, enumerated
@@ -88,7 +89,7 @@ def _recorded(paths: Iterable[Path], around: Surroundings, skipped: list[str]) -
     try:
         log = AuditLog.read(paths, around)
     except (UnreadableRecordError, TextFault) as fault:
-        click.echo(str(fault), err=True)
+        say(str(fault), err=True)
         sys.exit(SETUP)
     for record in log.records:
         try:
@@ -104,13 +105,13 @@ def _report(found: list[Change], asked: int, skipped: list[str], output: str) ->
     for kind in KINDS:
         of_kind = [change for change in found if change.kind == kind]
         for change in of_kind[:SHOWN_MAX]:
-            click.echo(f"{kind}: {change.label}\n    {_ids(change.old_ids)} → {_ids(change.new_ids)}")
+            say(f"{kind}: {change.label}\n    {_ids(change.old_ids)} → {_ids(change.new_ids)}")
         if len(of_kind) > SHOWN_MAX:
-            click.echo(f"{kind}: and {len(of_kind) - SHOWN_MAX} more")
+            say(f"{kind}: and {len(of_kind) - SHOWN_MAX} more")
     for line in skipped[:SHOWN_MAX]:
-        click.echo(f"not replayed: {line}")
+        say(f"not replayed: {line}")
     counts = Counter(change.kind for change in found)
-    click.echo(
+    say(
         f"{asked} decisions: "
         + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
         + (f", {len(skipped)} records not replayed" if skipped else "")

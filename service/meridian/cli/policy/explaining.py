@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
 
 from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.evaluator import PolicySyntaxError, parse_policies
@@ -17,10 +16,11 @@ from meridian.authorization.explain import explain as explain_request
 from meridian.authorization.packaged import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
 from meridian.cli.policy.common import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
+from meridian.cli.terminal import say
 from meridian.domain.policy_answer import Explanation
 from meridian.policy_kit.fixtures import SCOPE, fixtures_of
 from meridian.policy_kit.policy_set import PolicySet, open_policy_set, why
-from meridian.policy_kit.rows import RowError, require_fields
+from meridian.policy_kit.rows import Row, RowError, require_fields, understood
 from meridian.policy_kit.run import explanation_lines
 from meridian.policy_kit.texts import UnreadableRecordError, text_of
 
@@ -61,41 +61,40 @@ def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, a
             surroundings = around_of(around)
             told = list(_from_log(AuditLog.read(audit, surroundings), event, authorizer_of.within(surroundings)))
         else:
-            row = _row(flags) if flags["file"] is None else _document(flags["file"])
+            from meridian.policy_kit.yaml_text import read_yaml
+
+            row = _row(flags) if flags["file"] is None else read_yaml(flags["file"])
             told = [_from_row(row, authorizer_of, around)]
     if output == "json":
         show([dataclasses.asdict(each) for _, each in told])
     for label, each in told if output == "text" else ():
-        click.echo(f"{label}: {'allow' if each.decision.allowed else 'deny'}")
+        say(f"{label}: {'allow' if each.decision.allowed else 'deny'}")
         for line in explanation_lines(each):
-            click.echo(f"  {line}")
+            say(f"  {line}")
 
 
 def _from_log(log: AuditLog, event: str, authorizer: Authorizer) -> Iterator[Asked]:
     record = log.find(event)
     if record is None:
-        click.echo(f"no record of the log has the id {event}", err=True)
+        say(f"no record of the log has the id {event}", err=True)
         sys.exit(NOT_FOUND)
     try:
         for made in log.decisions(record):
             label = f"{made.principal.arn} {made.action} {made.resource.arn}"
             yield label, explain_request(authorizer, made.principal, made.action, made.resource, made.facts)
     except UnreadableRecordError as fault:
-        click.echo(str(fault), err=True)
+        say(str(fault), err=True)
         sys.exit(SETUP)
-
-
-def _document(path: Path) -> Any:
-    """Raises: RowError, TextFault."""
-    try:
-        return yaml.safe_load(text_of(path))
-    except yaml.YAMLError as fault:
-        raise RowError(f"{path}: {fault}") from fault
 
 
 def _from_row(row: Any, policies: PolicySet, around: Path | None) -> Asked:
     """Raises: RowError."""
     require_fields(row, REQUEST, "the request", ("principal", "action"))
+    with understood("the request"):
+        return _decided(row, policies, around)
+
+
+def _decided(row: Row, policies: PolicySet, around: Path | None) -> Asked:
     document = {name: row[name] for name in ("now", "region", "regionLabels", "orgUnits") if name in row}
     document["principals"] = {"principal": row["principal"]}
     document["keys"] = {"key": row["key"]} if "key" in row else {}
@@ -122,12 +121,12 @@ def _row(flags: dict[str, Any]) -> dict[str, Any]:
             "tags": _pairs(flags["principal_tag"]),
         },
         "action": flags["action"],
-        "context": {name: yaml.safe_load(value) for name, value in _pairs(flags["context"]).items()},
-        "request": {name: yaml.safe_load(value) for name, value in _pairs(flags["request_fields"]).items()},
+        "context": _values("--context", flags["context"]),
+        "request": _values("--request", flags["request_fields"]),
     }
     if flags["encryption_context"]:
         row["context"]["encryptionContext"] = _pairs(flags["encryption_context"])
-    key: dict[str, Any] = {name: yaml.safe_load(value) for name, value in _pairs(flags["key_fields"]).items()}
+    key: dict[str, Any] = _values("--key", flags["key_fields"])
     if flags["key_tag"]:
         key["tags"] = _pairs(flags["key_tag"])
     if flags["key_policy"]:
@@ -145,9 +144,21 @@ def _key_policy(path: Path) -> str:
     return text
 
 
+def _values(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
+    """Values in YAML by their names. Raises: RowError, TextFault."""
+    from meridian.policy_kit.yaml_text import parse_yaml
+
+    return {name: parse_yaml(value, f"{option} {name}") for name, value in _pairs(texts).items()}
+
+
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     """Raises: RowError."""
+    pairs: dict[str, str] = {}
     for text in texts:
-        if "=" not in text:
+        name, found, value = text.partition("=")
+        if not found:
             raise RowError(f"{text} is not NAME=VALUE")
-    return dict(text.split("=", 1) for text in texts)
+        if name in pairs:
+            raise RowError(f"{name} is given more than once")
+        pairs[name] = value
+    return pairs

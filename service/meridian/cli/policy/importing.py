@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from pathlib import Path
 
 import click
@@ -16,7 +15,9 @@ from meridian.authorization.policies import DELEGATES
 from meridian.authorization.schema_model import SchemaModel
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.policy.common import EXISTING, output_option, show
+from meridian.cli.terminal import say
 from meridian.domain.identifiers import parse_key_reference
+from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.errors import InvalidArnException, KmsError
 from meridian.policy_kit.texts import TextFault, text_of
 
@@ -34,12 +35,9 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
     """
     try:
         key, text = _key_name(key_arn), text_of(document)
-        table = {} if services is None else tomllib.loads(text_of(services)).get("services", {})
+        table = {} if services is None else _services(services)
     except (KmsError, TextFault) as fault:
-        click.echo(fault.message if isinstance(fault, KmsError) else str(fault), err=True)
-        sys.exit(SETUP)
-    except tomllib.TOMLDecodeError as fault:
-        click.echo(f"{services}: {fault}", err=True)
+        say(fault.message if isinstance(fault, KmsError) else str(fault), err=True)
         sys.exit(SETUP)
     try:
         made = convert(text, key=key, model=SchemaModel(schema_text()), services=table, lay_out=format_policies)
@@ -47,9 +45,20 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
         if output == "json":
             show({"converted": False, "element": refusal.element, "why": refusal.why})
         else:
-            click.echo(f"{document}: {refusal}", err=True)
+            say(f"{document}: {refusal}", err=True)
         sys.exit(OTHER)
     _print(made, output)
+
+
+def _services(path: Path) -> dict[str, str]:
+    """Raises: TextFault."""
+    try:
+        table = parse_toml(text_of(path).encode()).get("services", {})
+    except TomlFault as fault:
+        raise TextFault(f"{path}: {fault}") from fault
+    if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
+        raise TextFault(f"{path}: services must be a table of texts")
+    return table
 
 
 def _print(made: Converted, output: str) -> None:
@@ -57,11 +66,11 @@ def _print(made: Converted, output: str) -> None:
         told = {"notes": list(made.notes), "warnings": list(made.warnings)}
         show({"converted": True, "cedar": made.cedar, "accountDelegation": made.account_delegation, **told})
         return
-    click.echo(f"// account_delegation: {str(made.account_delegation).lower()}; the policies of the account {_word(made)} this key.")
-    click.echo(made.cedar, nl=False)
+    say(f"// account_delegation: {str(made.account_delegation).lower()}; the policies of the account {_word(made)} this key.")
+    say(made.cedar, nl=False)
     for kind, lines in (("note", made.notes), ("warning", made.warnings)):
         for line in lines:
-            click.echo(f"{kind}: {line}", err=True)
+            say(f"{kind}: {line}", err=True)
 
 
 def _word(made: Converted) -> str:

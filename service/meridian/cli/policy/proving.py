@@ -14,6 +14,7 @@ from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
+from meridian.cli.terminal import say
 from meridian.policy_kit.prove import Proof, as_test, plan
 from meridian.policy_kit.prove import prove as prove_invariant
 from meridian.policy_kit.run import PolicyFolders
@@ -45,18 +46,18 @@ def prove(tests: Path | None, policies: Path | None, output: str) -> None:
             _print(proof, suite.path)
     held = sum(1 for _, proof in proofs if proof.holds)
     if output == "text":
-        click.echo(f"{held} of {len(proofs)} invariants hold, {sum(proof.cells for _, proof in proofs)} cells")
+        say(f"{held} of {len(proofs)} invariants hold, {sum(proof.cells for _, proof in proofs)} cells")
     sys.exit(0 if held == len(proofs) else OTHER)
 
 
 def _print(proof: Proof, path: Path) -> None:
     cut = f"; cut short: {', '.join(proof.capped)}" if proof.capped else ""
     word = "holds" if proof.holds else "is about no cell" if proof.counter_example is None else "DOES NOT HOLD"
-    click.echo(f"{path.name}: {proof.invariant.name}: {word} ({proof.counted} of {proof.cells} cells{cut})")
+    say(f"{path.name}: {proof.invariant.name}: {word} ({proof.counted} of {proof.cells} cells{cut})")
     if proof.counter_example is not None:
         by = ", ".join(proof.counter_example.by) or "nothing"
-        click.echo(f"# {'allowed' if proof.invariant.never == 'allow' else 'denied'} by {by}; a test that fails until this is mended:")
-        click.echo(yaml.safe_dump(dict(as_test(proof)), sort_keys=False, allow_unicode=True, default_flow_style=None))
+        say(f"# {'allowed' if proof.invariant.never == 'allow' else 'denied'} by {by}; a test that fails until this is mended:")
+        say(yaml.safe_dump(dict(as_test(proof)), sort_keys=False, allow_unicode=True, default_flow_style=None))
 
 
 def _as_json(proof: Proof) -> dict[str, Any]:

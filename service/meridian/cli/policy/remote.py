@@ -12,6 +12,7 @@ from meridian.catalog import Rpc, rpcs
 from meridian.cli import values
 from meridian.cli.connection import CONNECTION
 from meridian.cli.policy.common import show
+from meridian.cli.terminal import say
 
 
 def _output() -> click.Option:
@@ -46,11 +47,11 @@ def _print_set(answer: Any, output: str) -> None:
         show({**told, "refusedAt": refused, "faults": list(answer.faults)})
         return
     for each in policies:
-        click.echo(f"{each['layer']:9} {each['id']} ({each['place']}): {each['reason']}")
+        say(f"{each['layer']:9} {each['id']} ({each['place']}): {each['reason']}")
     counts = ", ".join(f"{layer} {count}" for layer, count in layers.items())
-    click.echo(f"{len(policies)} policies ({counts}) in force since {answer.loaded_at.ToJsonString()}, digest {answer.digest}")
+    say(f"{len(policies)} policies ({counts}) in force since {answer.loaded_at.ToJsonString()}, digest {answer.digest}")
     for fault in answer.faults:
-        click.echo(f"the files are refused since {refused}: {fault}")
+        say(f"the files are refused since {refused}: {fault}")
 
 
 describe_set = click.Command(
@@ -91,12 +92,12 @@ def _print_answer(answer: Any, output: str) -> None:
         show({"allowed": answer.allowed, "decisions": [_decision(each) for each in answer.decisions]})
         return
     for each in answer.decisions:
-        click.echo(f"{each.action} on {each.resource}: {'allow' if each.allowed else 'deny'}")
+        say(f"{each.action} on {each.resource}: {'allow' if each.allowed else 'deny'}")
         for told in each.deciding:
-            click.echo(f"  {told.policy_id} ({told.place}): {told.reason}")
+            say(f"  {told.policy_id} ({told.place}): {told.reason}")
         for miss in each.closest:
-            click.echo(f"  {miss.policy.policy_id} ({miss.policy.place}) would permit, but not: {miss.condition}")
-    click.echo("allowed" if answer.allowed else "denied")
+            say(f"  {miss.policy.policy_id} ({miss.policy.place}) would permit, but not: {miss.condition}")
+    say("allowed" if answer.allowed else "denied")
 
 
 def _decision(made: Any) -> dict[str, Any]:

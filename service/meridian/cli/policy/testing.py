@@ -16,6 +16,7 @@ from meridian.cli.exit_codes import OTHER
 from meridian.cli.new_files import NewFile
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.tables import print_table
+from meridian.cli.terminal import say
 from meridian.policy_kit.coverage import coverage as coverage_of
 from meridian.policy_kit.coverage import percent_decisive
 from meridian.policy_kit.junit import junit_xml
@@ -67,14 +68,14 @@ def _report(results: list[CaseResult], output: str, junit: Path | None) -> None:
             [[f"{each.file}\n{each.name}", each.cell, each.expected, each.got, "\n".join(each.why)] for each in failed],
             show_lines=True,
         )
-    click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    say(f"{len(results) - len(failed)} passed, {len(failed)} failed")
 
 
 def _changes(*places: Path) -> Iterator[None]:
     """Once now, and again after each change of a file below these places."""
     seen = None
     while True:
-        now = [(path, path.stat().st_mtime_ns) for place in places for path in sorted(place.rglob("*") if place.is_dir() else [place])]
+        now = [(path, path.lstat().st_mtime_ns) for place in places for path in sorted(place.rglob("*") if place.is_dir() else [place])]
         if now != seen:
             seen = now
             yield
@@ -101,5 +102,5 @@ def coverage(tests: Path | None, policies: Path | None, fail_under: float, outpu
             ["policy", "place", "satisfied", "decisive", "alone"],
             [[each.policy_id, each.place, str(each.satisfied), str(each.decisive), str(each.alone)] for each in covered],
         )
-        click.echo(f"{percent:.1f} % of {len(covered)} policies were a reason at least once")
+        say(f"{percent:.1f} % of {len(covered)} policies were a reason at least once")
     sys.exit(OTHER if percent < fail_under else 0)

@@ -5,16 +5,14 @@ Of a member that is there twice most parsers keep one, and somebody else, on the
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
+from meridian.domain.strict_json import JsonFault, NestedTooDeeplyFault, RepeatedMemberFault, parse_json
 from meridian.errors import SerializationException
 
 VALUES_MAX: Final = 8192
 """Names and values of one document. The longest request has two encryption contexts, of 1,400 pairs at most. They are decoded within
 two milliseconds."""
-DIGITS_MAX: Final = 32
-"""Of a whole number; reading a long one takes the square of its length."""
 ESCAPES: Final = (b"\\\\", b'\\"')
 SEPARATORS: Final = (b",", b":", b"[", b"{")
 """Each stands before one name or value; the document itself is one more."""
@@ -27,14 +25,13 @@ def parse(body: bytes) -> Any:
     if _has_too_many(body):
         raise SerializationException(f"The request has more than {VALUES_MAX} names and values.")
     try:
-        document = _DECODER.decode(body.decode())
-        if b"\\u" in body:
-            json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
-    except RecursionError as fault:
+        return parse_json(body.decode())
+    except RepeatedMemberFault as fault:
+        raise SerializationException(f"The member {fault.name!r} is given more than once.") from fault
+    except NestedTooDeeplyFault as fault:
         raise SerializationException("The request is nested too deeply.") from fault
-    except ValueError as fault:
+    except (JsonFault, UnicodeDecodeError) as fault:
         raise SerializationException("The request body is not JSON.") from fault
-    return document
 
 
 def _has_too_many(body: bytes) -> bool:
@@ -50,33 +47,3 @@ def _has_too_many(body: bytes) -> bool:
 
 def _separators(body: bytes) -> int:
     return sum(map(body.count, SEPARATORS))
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise SerializationException(f"The member {_repeated([name for name, _ in pairs])[:64]!r} is given more than once.")
-    return members
-
-
-def _repeated(names: list[str]) -> str:
-    """The first name that was there before."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return ""
-
-
-def _not_a_number(text: str) -> NoReturn:
-    raise ValueError(text)
-
-
-def _whole_number(text: str) -> int:
-    if len(text) > DIGITS_MAX:
-        raise ValueError(len(text))
-    return int(text)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_int=_whole_number, parse_constant=_not_a_number)
