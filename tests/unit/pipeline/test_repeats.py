@@ -17,6 +17,7 @@ from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, LimitExceededException
 from meridian.kms.v1 import keys_pb2
+from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
 from meridian.pipeline.chain import Pipeline
 from meridian.pipeline.repeats import Repeats
@@ -103,6 +104,7 @@ def walk(rows: Rows, call: Call, operation: Operation) -> Any:
         deciding=(),
         after=(),
         forget=lambda *_: None,
+        turns=KeyTurns(),
         operations={"CreateKey": operation},
     )
     return asyncio.run(made.walk(call))
