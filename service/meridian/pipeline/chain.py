@@ -118,6 +118,7 @@ class Pipeline:
     async def _decide_anew(self, call: Call) -> None:
         for key in call.keys.values():  # another process may have changed it, and memory not have heard of that
             self._forget(key.account, key.key_id)
+        self._audit.withdraw(call)
         call.begin_anew()
         for step in self._deciding:
             waiting = step(call)

@@ -83,6 +83,8 @@ class Trail:
 
     async def close(self, call: Call) -> None: ...
 
+    def withdraw(self, call: Call) -> None: ...
+
 
 def call_of(number: int) -> Call:
     call = Call(rpcs()["CreateKey"], keys_pb2.CreateKeyRequest(), Evidence(client_token="t"), f"request {number}", NOW)
