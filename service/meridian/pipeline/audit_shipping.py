@@ -25,6 +25,7 @@ from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store, UnitOfWork
+from meridian.setbacks import Setbacks
 
 PER_ROUND: Final = 500
 UNREADABLE_MAX: Final = 10_000
@@ -39,6 +40,7 @@ class AuditShipping:
 
     def __init__(self, stream: AuditStream, store: Store, clock: Clock, events: SecurityEvents) -> None:
         self._events = events
+        self._setbacks = Setbacks("asking what became of a change")
         self._stream = stream
         self._store = store
         self._clock = clock
@@ -77,11 +79,10 @@ class AuditShipping:
         return looking.result() if looking.done() else None
 
     async def _look(self, event_id: str) -> bool | None:
-        try:
+        with self._setbacks.expected(KmsError):
             async with self._store.reading() as uow:
                 return bool(await uow.audit_events.read([event_id]))
-        except KmsError:
-            return None
+        return None
 
     async def _hold(self, event_id: str) -> None:
         """This process stood still for so long that another may have taken the event over."""
