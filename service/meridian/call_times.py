@@ -3,7 +3,9 @@ deadline; clients name the same deadline where their users name none."""
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import contextlib
+from typing import Any, Final
 
 CRYPTOGRAPHY_SECONDS: Final = 5.0
 """Unless the settings say otherwise."""
@@ -29,3 +31,13 @@ MAKES_KEYS: Final = "CreateKey"
 def seconds_of(operation: str, work: str, cryptography_seconds: float) -> float:
     """How long a call of this operation, with this kind of work, may take where a cryptographic one may take `cryptography_seconds`."""
     return cryptography_seconds * (SLOW if operation == MAKES_KEYS else TIMES[work])
+
+
+async def wait_through(task: asyncio.Future[Any], seconds: float) -> None:
+    """Return when the task has ended, or after so long, however often the call is cancelled meanwhile: by its deadline, and by a caller who
+    leaves."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while not task.done() and loop.time() < until:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task], timeout=until - loop.time())

@@ -65,12 +65,13 @@ class SerializationException(KmsError):
 
 
 class ThrottlingException(KmsError):
-    """The caller's account is over its rate for this class of calls; retry after `retry_after_seconds`."""
+    """The caller's account is over its rate for this class of calls, or others change the
+    same key too fast; retry after `retry_after_seconds`."""
 
     retryable = True
 
-    def __init__(self, retry_after_seconds: float = 1.0) -> None:
-        super().__init__("You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.")
+    def __init__(self, retry_after_seconds: float = 1.0, *, reason: str = "") -> None:
+        super().__init__("You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.", reason=reason)
         self.retry_after_seconds = retry_after_seconds
 
 

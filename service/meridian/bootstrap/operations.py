@@ -16,6 +16,7 @@ from meridian.operations.imports import Imports
 from meridian.operations.key_agreement import KeyAgreement
 from meridian.operations.key_policies import KeyPolicies
 from meridian.operations.key_stores import KeyStores
+from meridian.operations.key_turns import KeyTurns
 from meridian.operations.keys import Home, Keys
 from meridian.operations.macs import Macs
 from meridian.operations.multi_region import MultiRegion
@@ -37,6 +38,7 @@ class UseCases:
     check: KeyPolicyCheck
     schedule: KeyScheduleWorker
     wrapping_keys: ImportKeyPool
+    turns: KeyTurns
 
 
 def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
@@ -48,7 +50,8 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
     )
     home = Home(settings.partition, settings.region)
     outcomes = Outcomes(store, core.audit, limits)
-    changes = KeyChanges(store, core.directory, outcomes, outbound.publisher)
+    turns = KeyTurns()
+    changes = KeyChanges(store, core.directory, outcomes, outbound.publisher, turns)
     schedule = KeyScheduleWorker(
         store=store,
         engine=engine,
@@ -110,4 +113,4 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
         ),
         "rotation": Rotation(store=store, engine=engine, changes=changes, limits=limits, wake_schedule=schedule.wake),
     }
-    return UseCases(services, check, schedule, wrapping_keys)
+    return UseCases(services, check, schedule, wrapping_keys, turns)

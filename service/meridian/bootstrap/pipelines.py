@@ -100,7 +100,15 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         Undisclosed(FindIdleDays(core.usage, limits.day_seconds), core.events),
     )
     access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=(validate, *found), rpcs=rpcs())
-    pipeline = partial(Pipeline, telemetry=telemetry, audit=core.audit, events=core.events, repeats=repeats, forget=core.directory.forget)
+    pipeline = partial(
+        Pipeline,
+        telemetry=telemetry,
+        audit=core.audit,
+        events=core.events,
+        repeats=repeats,
+        forget=core.directory.forget,
+        turns=cases.turns,
+    )
     calls = pipeline(
         before=(validate, repeats),
         deciding=(*found, authorize),

@@ -20,8 +20,8 @@ from meridian.operations.keys import Home
 from meridian.operations.page import Page
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import AliasRow
+from meridian.replication.decided import DecidedBeforeError
 
 LIST_LIMIT_DEFAULT: Final = 50
 
@@ -61,7 +61,7 @@ class Aliases:
                 raise self._not_found(key.account, request.alias_name)
             if row.key_id != former.key_id:  # it was decided about a key that the alias has left meanwhile
                 self._changes.forget(former)
-                raise VersionConflict("the alias names another key than was decided about")
+                raise DecidedBeforeError
             now = await uow.region.now()
             if row.key_id == key.key_id:  # nothing but the date: programs keep their aliases alive so
                 await uow.aliases.point(key.account, request.alias_name, key.key_id, now=now)

@@ -78,6 +78,7 @@ class MultiRegion:
     ) -> multi_region_pb2.ReplicateKeyResponse:
         serial = self._engine.membership_serial(key.account, key.key_id, request.replica_region)
         reach(FaultPoint.REPLICATE_KEY_BEFORE_PREPARE)
+        self._changes.let_others(call)
         prepared = await self._peer.prepare(request.replica_region, self._prepare(request, call, key, serial))
         reach(FaultPoint.REPLICATE_KEY_AFTER_PREPARE)
         metadata = replica_metadata(prepared, request, key, self._clock.now())
@@ -120,6 +121,7 @@ class MultiRegion:
             primary_region=self._identity.region,
             spoken=self._spoken,
         )
+        self._changes.let_others(call)
         await self._peer.prepare_handover(region, prepare)
         reach(FaultPoint.HANDOVER_PREPARED)
         answer = multi_region_pb2.UpdatePrimaryRegionResponse()

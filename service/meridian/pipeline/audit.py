@@ -34,6 +34,7 @@ from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
 from meridian.domain.weights import deep_bytes
+from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach
 from meridian.pipeline.audit_marked import marked_record
 from meridian.pipeline.audit_parameters import message_as_record, parameters_of
@@ -190,9 +191,9 @@ class Audit:
     async def close(self, call: Call) -> None:
         """Return once the call's record is durable. Raises: DependencyTimeoutException."""
         stored = call.event_recorded
-        event = stored if stored is not None and call.error is None and not call.repeat_of else self._record_of(call)
         try:
-            await (self._shipping.write(event) if event is stored else self._stream.append(event))
+            event, is_change = await self._what_stands(call)
+            await (self._shipping.write(event) if is_change else self._stream.append(event))
             reach(FaultPoint.AUDIT_DURABLE)
             if call.error is None:
                 self._usage.note(call, event["eventID"])
@@ -200,6 +201,31 @@ class Audit:
             if stored is not None:
                 self._stream.release()
                 self._shipping.drop(stored["eventID"])
+
+    async def _what_stands(self, call: Call) -> tuple[Record, bool]:
+        """The one record of the call, and whether it is the event of a change that was committed: that is the truth of a call that failed
+        or was cut after its commit, and says what its caller was told. Where nobody can say, the failure names the event."""
+        stored = call.event_recorded
+        if stored is None or call.repeat_of:
+            return self._record_of(call), False
+        if call.error is None:
+            return stored, True
+        is_committed = await self._shipping.is_committed(stored["eventID"])
+        if is_committed:
+            stored["meridian"]["unheard"] = getattr(call.error, "code", KMSInternalException.__name__)
+            return stored, True
+        record = self._record_of(call)
+        if is_committed is None:
+            record["meridian"]["undecidedEvent"] = stored["eventID"]
+        return record, False
+
+    def withdraw(self, call: Call) -> None:
+        """Give back the space of an event whose transaction came to nothing, before the call begins anew."""
+        stored = call.event_recorded
+        if stored is not None:
+            self._stream.release()
+            self._shipping.drop(stored["eventID"])
+            call.event_recorded = None
 
     def _record_of(self, call: Call) -> Record:
         """The call's record, whatever the call holds: what cannot be shown is marked, and operators hear of it."""

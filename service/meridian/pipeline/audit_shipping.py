@@ -16,17 +16,21 @@ from typing import Final
 
 import orjson
 
+from meridian.call_times import wait_through
 from meridian.domain.audit_record import Record
-from meridian.errors import DependencyTimeoutException
+from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.ports.audit import AuditStream
 from meridian.ports.audit_events import LEASE_SECONDS, STEADY_SECONDS, StoredEvent
 from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store, UnitOfWork
+from meridian.setbacks import Setbacks
 
 PER_ROUND: Final = 500
 UNREADABLE_MAX: Final = 10_000
+LOOK_SECONDS: Final = 1.0
+"""For asking what became of an event; its call has ended."""
 MARGIN_SECONDS: Final = 2.0
 """A write is begun only while a lease lasts as long as this: it must have ended by then."""
 
@@ -36,6 +40,7 @@ class AuditShipping:
 
     def __init__(self, stream: AuditStream, store: Store, clock: Clock, events: SecurityEvents) -> None:
         self._events = events
+        self._setbacks = Setbacks("asking what became of a change")
         self._stream = stream
         self._store = store
         self._clock = clock
@@ -66,6 +71,18 @@ class AuditShipping:
     def drop(self, event_id: str) -> None:
         """The call has ended. What it left unwritten is shipped from the database, if it was committed."""
         self._under_way.pop(event_id, None)
+
+    async def is_committed(self, event_id: str) -> bool | None:
+        """Whether the change of a call's event stands, the call having ended before it heard; None where the database does not say."""
+        looking = asyncio.ensure_future(self._look(event_id))
+        await wait_through(looking, LOOK_SECONDS)
+        return looking.result() if looking.done() else None
+
+    async def _look(self, event_id: str) -> bool | None:
+        with self._setbacks.expected(KmsError):
+            async with self._store.reading() as uow:
+                return bool(await uow.audit_events.read([event_id]))
+        return None
 
     async def _hold(self, event_id: str) -> None:
         """This process stood still for so long that another may have taken the event over."""

@@ -1,6 +1,7 @@
 """The walk of one call, the same for every transport: through its steps in their order, then its operation.
 
-Where a key or a grant has changed between the decision and the operation's transaction, the call is decided anew on what is there now.
+Where a key or a grant has changed between the decision and the operation's transaction, the call is decided anew on what is there now; then
+nobody else of this process changes its keys until it has.
 
 Telemetry and audit surround the walk and are closed whatever happens. A warm cryptographic call suspends once, for its durable
 audit record.
@@ -13,17 +14,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from meridian.domain.call import Call
-from meridian.errors import CUTS, DependencyTimeoutException, KmsError, KMSInternalException
+from meridian.domain.gates import RETRY_SECONDS
+from meridian.errors import CUTS, DependencyTimeoutException, KmsError, KMSInternalException, ThrottlingException
+from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import AnsweredBeforeError
 from meridian.pipeline.audit import Audit
 from meridian.pipeline.binding import Operation
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.security_events import SecurityEvents
+from meridian.ports.store_faults import VersionConflict
 from meridian.replication.decided import DecidedBeforeError
 
 DECISIONS_MAX: Final = 16
-"""Of one call whose key changes meanwhile."""
+"""Of one call whose key changes meanwhile, in another process or by itself."""
+PAUSE_SECONDS: Final = 0.01
+"""At most, before the second decision anew; before each further one it may be as much longer."""
+
+OVERTAKEN: Final = (DecidedBeforeError, VersionConflict)
+"""What an operation raises that has changed nothing, because something that it changes is not what it was."""
 
 Step = Callable[[Call], Awaitable[None] | None]
 
@@ -42,8 +51,10 @@ class Pipeline:
         deciding: tuple[Step, ...],
         after: tuple[Step, ...],
         forget: Callable[[str, str], None],
+        turns: KeyTurns,
         operations: Mapping[str, Operation],
     ) -> None:
+        self._turns = turns
         self._repeats = repeats
         self._events = events
         self._telemetry = telemetry
@@ -88,19 +99,33 @@ class Pipeline:
         return answer
 
     async def _operate(self, call: Call) -> Any:
-        """What the operation answers. Raises: what it raises; KMSInternalException where its decision was overtaken again and again."""
-        for _ in range(DECISIONS_MAX):
+        """What the operation answers. Raises: what it raises; ThrottlingException where its decision was overtaken again and again."""
+        operation, keys = self._operations[call.rpc.name], call.keys.values()
+        if call.rpc.read_only or not self._turns.are_taken(keys):
             try:
-                return await self._operations[call.rpc.name](call.request, call)
-            except DecidedBeforeError:
+                return await operation(call.request, call)
+            except OVERTAKEN:
+                pass
+        async with self._turns.taken(call, keys):
+            for decisions in range(1, DECISIONS_MAX):
                 await self._decide_anew(call)
-        raise KMSInternalException(reason="what the call was decided on changed again and again")
+                try:
+                    return await operation(call.request, call)
+                except OVERTAKEN:
+                    await asyncio.sleep(_pause(call, decisions))
+        raise ThrottlingException(retry_after_seconds=RETRY_SECONDS, reason="what the call was decided on changed again and again")
 
     async def _decide_anew(self, call: Call) -> None:
         for key in call.keys.values():  # another process may have changed it, and memory not have heard of that
             self._forget(key.account, key.key_id)
+        self._audit.withdraw(call)
         call.begin_anew()
         for step in self._deciding:
             waiting = step(call)
             if waiting is not None:
                 await waiting
+
+
+def _pause(call: Call, decisions: int) -> float:
+    """Seconds, not the same for two calls, so that processes do not go in step."""
+    return decisions * PAUSE_SECONDS * (hash((call.request_id, decisions)) % 1000) / 1000

@@ -17,6 +17,7 @@ from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, LimitExceededException
 from meridian.kms.v1 import keys_pb2
+from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
 from meridian.pipeline.chain import Pipeline
 from meridian.pipeline.repeats import Repeats
@@ -82,6 +83,8 @@ class Trail:
 
     async def close(self, call: Call) -> None: ...
 
+    def withdraw(self, call: Call) -> None: ...
+
 
 def call_of(number: int) -> Call:
     call = Call(rpcs()["CreateKey"], keys_pb2.CreateKeyRequest(), Evidence(client_token="t"), f"request {number}", NOW)
@@ -103,6 +106,7 @@ def walk(rows: Rows, call: Call, operation: Operation) -> Any:
         deciding=(),
         after=(),
         forget=lambda *_: None,
+        turns=KeyTurns(),
         operations={"CreateKey": operation},
     )
     return asyncio.run(made.walk(call))

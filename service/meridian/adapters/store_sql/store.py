@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
+from meridian.call_times import wait_through
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 
@@ -68,7 +69,7 @@ class SqlStore:
             await connection.begin()
             yield SqlUnitOfWork(connection)
             # A commit that was begun is awaited to its end, so that a cancelled caller leaves all or nothing.
-            await asyncio.shield(connection.commit())
+            await _to_its_end(connection.commit())
         except IntegrityError as fault:
             raise VersionConflict("a row of this name exists") from fault
         except self._faults as fault:
@@ -97,6 +98,16 @@ class SqlStore:
                 live.end((await connection.get_raw_connection()).driver_connection)
                 await connection.invalidate()
             await connection.close()
+
+
+async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
+    """Return, or be cancelled, when the commit has ended; or a second after the cancelling, where the database does not answer."""
+    task = asyncio.ensure_future(commit)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await wait_through(task, CLOSE_SECONDS)
+        raise
 
 
 def _kind(fault: BaseException) -> str:
