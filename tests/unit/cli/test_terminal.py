@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 import meridian
 from meridian.catalog import rpcs
-from meridian.cli import terminal
+from meridian.cli import calling, terminal
 from meridian.cli.main import main
 from meridian.cli.terminal import printable, say, say_value
 
