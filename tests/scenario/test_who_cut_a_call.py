@@ -114,8 +114,11 @@ PROVOKED: dict[str, tuple[Provoke, str, str]] = {
 }
 
 
-def cut(region: Deployment) -> list[dict[str, Any]]:
-    return [r for r in region.audit(HOME) if r["eventName"] == "CreateKey" and "errorCode" in r]
+def cut(region: Deployment) -> list[tuple[str, str]]:
+    """(error, reason) of each call that was cut; no reason where the change had been committed by then, and stands."""
+    made = [r for r in region.audit(HOME) if r["eventName"] == "CreateKey"]
+    told = [(r.get("errorCode") or r["meridian"].get("unheard", ""), r["meridian"].get("reason", "")) for r in made]
+    return [each for each in told if each[0]]
 
 
 def counted(region: Deployment, name: str) -> float:
@@ -128,6 +131,5 @@ def test_who_cut_a_call_has_one_name_everywhere(what: str, region: Deployment) -
     before, count = len(cut(region)), counted(region, name)
     seen = next(filter(None, (provoke(region) for _ in range(ATTEMPTS_MAX))), "")
     assert seen == name
-    record = region.wait_until(lambda: cut(region)[before:])[-1]
-    assert (record["errorCode"], record["meridian"]["reason"]) == (name, reason)
+    assert region.wait_until(lambda: cut(region)[before:])[-1] in ((name, reason), (name, ""))
     assert counted(region, name) == count + 1
