@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import grpc
 import pytest
