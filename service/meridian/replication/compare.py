@@ -260,12 +260,15 @@ class Compare:
             # A place is durable here before it can be listed anywhere, so whatever the sender knows of has ended.
             view = row.view if row is not None and is_member(row, region) else None
             return Answered(SetComparison(view.stamp if view is not None else UNKNOWN, is_gone=True))
-        if not is_member(row, region):
+        knows_sender = is_member(row, region)
+        if row.status is RowStatus.RESERVED or not knows_sender:
+            stamp = row.view.stamp if row.view is not None and knows_sender else UNKNOWN
             # A member that this Region has not heard of names the membership here, which nobody else can.
             if digest.receiver_serial == row.serial:
-                return Answered(SetComparison(UNKNOWN))
-            self._refuse(region, row.account, row.key_id, Rule.MEMBERS, "a question about a set of others")
-            return Answered(SetComparison(UNKNOWN, is_gone=True))
+                return Answered(SetComparison(stamp))
+            if not knows_sender:
+                self._refuse(region, row.account, row.key_id, Rule.MEMBERS, "a question about a set of others")
+            return Answered(SetComparison(stamp, is_gone=True))  # the membership that the sender knows has ended
         mine = Known(row, await uow.keys.find(row.account, row.key_id)).stamp
         if region in row.lost:
             return Answered(SetComparison(mine, declared_lost=True))

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink
-from meridian.replication.sets.authority import believe_state, membership
-from meridian.replication.sets.told import SetRefusal, Told
+from meridian.replication.sets.authority import believe_state, membership, require_known_preparer
+from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
 
 __all__ = [
     "SetRefusal", "Told", "acknowledge", "acting_view", "add_member", "adopt", "found_set", "hand_over", "is_held_by_all", "next_term",
@@ -36,7 +36,10 @@ def found_set(account: str, key_id: str, region: str, serial: str, materials: tu
 
 
 def reserve(row: SetRow | None, account: str, key_id: str, serial: str, prepared_by: str, request_id: str, now: datetime) -> SetRow:
-    """A reserved place for a member to be. Raises: SetRefusal if this Region has one, reserved or live."""
+    """A reserved place for a member to be. What a membership that ended here knew of the set stays: a new one begins above it.
+
+    Raises: SetRefusal if this Region has a place, reserved or live; NotBelieved for a preparer that the ended membership did not know.
+    """
     fresh = SetRow(
         account=account,
         key_id=key_id,
@@ -50,7 +53,16 @@ def reserve(row: SetRow | None, account: str, key_id: str, serial: str, prepared
         return fresh
     if row.status in (RowStatus.RESERVED, RowStatus.LIVE):
         raise SetRefusal("this Region has a member or a reserved place")
-    return replace(fresh, refused_serials=row.refused_serials, version=row.version)
+    require_known_preparer(row, prepared_by)
+    return replace(
+        fresh,
+        view=row.view,
+        signed_view=row.signed_view,
+        signed_key=row.signed_key,
+        links=row.links,
+        refused_serials=row.refused_serials,
+        version=row.version,
+    )
 
 
 def add_member(row: SetRow, region: str, member_region: str, serial: str) -> SetRow:
@@ -108,6 +120,8 @@ def require_adoptable(row: SetRow, region: str, told: Told, earlier: Sequence[To
     if member is None or member.serial != serial:
         raise SetRefusal("the state does not list this membership")
     if row.view is not None and state.stamp <= row.view.stamp:
+        if row.status is RowStatus.RESERVED:
+            raise NotBelieved(Rule.FIRST_STATE, "the state is older than what this Region knew when its membership ended")
         return None
     links = believe_state(row, region, told, earlier)
     if row.rejoin and row.view is not None and state.term.reign == row.view.term.reign:

@@ -96,6 +96,12 @@ def require_own_name(sender: str, primary: str) -> None:
         raise NotBelieved(Rule.ROW, "Only the primary's Region may prepare.")
 
 
+def require_known_preparer(row: SetRow, sender: str) -> None:
+    """A2: where a membership has ended, only a Region that it knew as a member prepares another. Raises: NotBelieved."""
+    if row.view is not None and row.view.find_member(sender) is None:
+        raise NotBelieved(Rule.FIRST_STATE, "The set that was here does not list the sender.")
+
+
 def require_primary(row: SetRow | None, sender: str) -> None:
     """A role is handed over by the Region that this one's row names as primary. Raises: NotBelieved."""
     is_primary = row is not None and row.status is RowStatus.LIVE and row.view is not None and row.view.primary == sender
@@ -107,7 +113,8 @@ def require_primary(row: SetRow | None, sender: str) -> None:
 
 
 def believe_state(row: SetRow, region: str, told: Told, shown: Collection[Told]) -> tuple[TermLink, ...]:
-    """The links that the row keeps once it has this state; `shown` came along, and what the row's own links say.
+    """The links that the row keeps once it has this state; `shown` came along, and what the row's own links say. A reserved place that
+    was a member's before has the view of then, and chains begin there.
 
     Raises: NotBelieved where no chain leads to the state from what this Region knows.
     """
@@ -282,8 +289,10 @@ def believe_return(row: SetRow, kept: Collection[Told], answer: Answer) -> SetSt
 
 
 def is_older_than_its_word(row: SetRow, region: str, incarnation: int, shown: Iterable[Told]) -> bool:
-    """A6: whether somebody shows bytes that this Region signed, in this incarnation, and that its own database does not know."""
+    """A6: whether somebody shows bytes that this Region signed, in this incarnation and as this membership, and that its own database
+    does not know."""
     view = row.view
     if view is None or row.stale:
         return False
-    return any(t.signer == region and t.incarnation >= incarnation and t.state.stamp > view.stamp for t in shown)
+    own = [t for t in shown if t.signer == region and t.incarnation >= incarnation and listed_in(t.state, region, row.serial)]
+    return any(t.state.stamp > view.stamp for t in own)
