@@ -120,7 +120,7 @@ class HostileRegion(InProcessRegion):
         with contextlib.suppress(KmsError):
             await victim.messages.held(peer, DeliverHeld(ACCOUNT, KEY_ID, row.serial, term, (EVIL,), 0, "lie"))
         with contextlib.suppress(KmsError):
-            await victim.messages.gone(peer, DeliverGone(ACCOUNT, KEY_ID, row.serial, Term(0, "", 0), "lie", 0))
+            await victim.messages.gone(peer, DeliverGone(ACCOUNT, KEY_ID, row.serial, Term(0, "", 0), "lie", 0, b"", b""))
         after = await victim.row()
         return given if after == row else [*given, "a change of the row"]
 

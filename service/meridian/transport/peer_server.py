@@ -120,7 +120,16 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     async def DeliverGone(self, request: wire.DeliverGoneRequest, context: Any) -> wire.DeliverGoneResponse:
         async def answer(peer: PeerRegion) -> wire.DeliverGoneResponse:
             term = Term(request.term_generation, request.term_origin, request.term_number)
-            message = DeliverGone(request.set.account, request.set.key_id, request.serial, term, request.request_id, request.incarnation)
+            message = DeliverGone(
+                account=request.set.account,
+                key_id=request.set.key_id,
+                serial=request.serial,
+                term=term,
+                request_id=request.request_id,
+                incarnation=request.incarnation,
+                signed_state=request.signed_state,
+                transport_public_key=request.transport_public_key,
+            )
             await self._messages.gone(peer, message)
             return wire.DeliverGoneResponse()
 
