@@ -22,7 +22,8 @@ SERIAL = "c" * 64
 
 def forged(liar: InProcessRegion, row: SetRow, term: Term, version: int, members: Sequence[Member]) -> bytes:
     """A state that names the liar primary and a material of its own current, under the liar's own signature."""
-    materials = (*(row.view.materials if row.view else ()), SetMaterial(EVIL, 99))
+    known = row.view.materials if row.view else ()
+    materials = (*known, SetMaterial(EVIL, len(known)))
     issuer = liar.name if version == 0 or row.view is None else row.view.issuer
     state = SetState(term, version, liar.name, issuer, tuple(sorted(members)), materials, EVIL)
     own = liar.identity
@@ -119,7 +120,7 @@ class HostileRegion(InProcessRegion):
         with contextlib.suppress(KmsError):
             await victim.messages.held(peer, DeliverHeld(ACCOUNT, KEY_ID, row.serial, term, (EVIL,), 0, "lie"))
         with contextlib.suppress(KmsError):
-            await victim.messages.gone(peer, DeliverGone(ACCOUNT, KEY_ID, row.serial, Term(0, "", 0), "lie", 0))
+            await victim.messages.gone(peer, DeliverGone(ACCOUNT, KEY_ID, row.serial, Term(0, "", 0), "lie", 0, b"", b""))
         after = await victim.row()
         return given if after == row else [*given, "a change of the row"]
 

@@ -82,7 +82,7 @@ class HostileRegion:
     def delivery(self, key_id: str, to: str, serial: str, term: Term, members: Sequence[Member]) -> wire.DeliverSetStateRequest:
         """A state that names this Region primary and a material of its own choice current, that material enclosed."""
         key, evil = self.key(key_id), material_id(key_id, EVIL)
-        state = SetState(term, 0, self.region, self.region, tuple(sorted(members)), (SetMaterial(evil, 5),), evil)
+        state = SetState(term, 0, self.region, self.region, tuple(sorted(members)), (SetMaterial(evil, 0),), evil)
         answer = self.ask(to, "GetTransportOffer", wire.GetTransportOfferRequest())
         offer = self.engine.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
         sequence = time.time_ns() >> 20
@@ -97,11 +97,11 @@ class HostileRegion:
             target_region=to,
             source_incarnation=self.identity.incarnation,
             sequence=sequence,
-            rotation_number=5,
+            rotation_number=0,
             hpke_key_id=offer.hpke_key_id,
             created_ms=round(time.time() * 1000),
         )
-        envelope = self.engine.seal_for_region(key, self.engine.wrap_material(key, EVIL, 5), offer, meta)
+        envelope = self.engine.seal_for_region(key, self.engine.wrap_material(key, EVIL, 0), offer, meta)
         public = self.engine.transport_public_key()
         return wire.DeliverSetStateRequest(
             signed_state=self.signed(key_id, state), serial=serial, envelopes=[envelope], sequence=sequence,
@@ -159,7 +159,7 @@ class Liar(replication_pb2_grpc.ReplicationServiceServicer):
         hostile, key_id = self._hostile, request.set.key_id
         evil = material_id(key_id, EVIL)
         term = Term(9, hostile.region, 0)
-        state = SetState(term, 0, hostile.region, hostile.region, (hostile.member(),), (SetMaterial(evil, 5),), evil)
+        state = SetState(term, 0, hostile.region, hostile.region, (hostile.member(),), (SetMaterial(evil, 0),), evil)
         public = hostile.engine.transport_public_key()
         signed = hostile.signed(key_id, state)
         return wire.GetSetResponse(status="live", serial=SERIAL, signed_state=signed, issuer_public_key=public, material_ids=[evil])

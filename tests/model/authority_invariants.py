@@ -32,9 +32,15 @@ def broken_by_the_hostile(s: State, rows: Rows, *, is_member: bool) -> str | Non
         "I8: a view that no chain leads to": any(x.shown not in s.signed for x in live),
         "I8: X is a member": not is_member and any(entry(x.view, HOSTILE) for x in live),
         "I9: a Region is stale at a peer's word": any(x.stale and not x.incarnation for x in live),
+        "I9: a stranger has a place here": any(is_claimed_by_a_stranger(x) for x in rows.values()),
         "I9: a row grows at a peer's word": any(FORGED_SERIAL in x.void for x in live),
     }
     return next((fault for fault, is_so in faults.items() if is_so), None)
+
+
+def is_claimed_by_a_stranger(row: Row) -> bool:
+    """Whether X holds a place in a set that was here, and did not list it."""
+    return row.status == "reserved" and row.prepared_by == HOSTILE and row.shown is not None and not entry(row.view, HOSTILE)
 
 
 def broken_among_the_honest(s: State, rows: Rows, names: set[str]) -> str | None:

@@ -69,6 +69,8 @@ class AuthorityModel(Model):  # type: ignore[misc]
         for p in (r for r in self.honest if self.acting(s, r)):
             yield from self.begins_at_primary(s, p, left)
         for (r, row), old in zip(self.each(s), self.backup, strict=True):
+            if "claim" in left and row.shown and self.may_prepare(row, HOSTILE):
+                yield self.reserve(self.spend(s, "claim"), r, HOSTILE)
             if row.status != "live":
                 continue
             if "delete" in left and row.view.primary != r and not row.stale and self.is_drained(s, r):
@@ -99,9 +101,19 @@ class AuthorityModel(Model):  # type: ignore[misc]
             if e[0] == HOSTILE and e[2] == "on" and "detach" in left:
                 yield self.change(self.spend(s, "detach"), p, members=view.members - {e} | {(*e[:2], "off")})
         for r, x in self.each(s):
-            if "replicate" in left and not entry(view, r) and x.status in ("none", "gone") and p not in x.lost:
-                t = self.spend(s, "replicate")._replace(serials=s.serials + 1)
-                yield self.put(t, r, status="reserved", serial=t.serials, prepared_by=p, shown=None, links=NONE)
+            if "replicate" in left and not entry(view, r) and p not in x.lost and self.may_prepare(x, p):
+                yield self.reserve(self.spend(s, "replicate"), r, p)
+
+    def may_prepare(self, row: Row, preparer: str) -> bool:
+        """A2: where a membership has ended, only a Region that it knew prepares another."""
+        is_known = row.shown is None or entry(row.view, preparer) or self.without in ("preparer", "tombstone")
+        return bool(row.status in ("none", "gone") and is_known)
+
+    def reserve(self, s: State, r: str, preparer: str) -> State:
+        """A new membership begins above what the one before it knew."""
+        known = {"shown": None, "links": NONE} if self.without == "tombstone" else {}
+        s = s._replace(serials=s.serials + 1)
+        return self.put(s, r, status="reserved", serial=s.serials, prepared_by=preparer, **known)
 
     def is_drained(self, s: State, r: str) -> bool:
         """A former primary keeps its key until its successor has spoken."""
@@ -216,7 +228,11 @@ class AuthorityModel(Model):  # type: ignore[misc]
         """Held and Gone: of the speaker's own membership, heard by the primary, or by the one that named the speaker primary."""
         row, view = self.row(s, r), self.row(s, p).view
         listed = entry(view, r) if view else None
-        if not listed or listed[1] != row.serial or r in self.row(s, p).lost or self.row(s, p).status != "live":
+        if not listed or r in self.row(s, p).lost or self.row(s, p).status != "live":
+            return
+        if listed[1] != row.serial:
+            if row.status != "live" and self.acting(s, p):  # the membership that is listed has ended
+                yield self.change(s, p, members=view.members - {listed})
             return
         if row.status == "live" and self.acting(s, p) and row.view.term == view.term:
             yield self.put(s, p, held=self.row(s, p).held | {(r, row.serial, m) for m in row.materials})
@@ -228,6 +244,9 @@ class AuthorityModel(Model):  # type: ignore[misc]
     def resolve(self, s: State, r: str) -> Iterator[State]:
         """A place ends by its preparer's commit or by its durable refusal. The preparer made the serial, and for this Region."""
         row, p = self.row(s, r), self.row(s, r).prepared_by
+        if p == HOSTILE:  # it says nothing: the operator gives it up
+            yield self.put(s, r, status="none", prepared_by="")
+            return
         x = self.row(s, p)
         if x.status != "live" or x.stale or (r, row.serial) in {e[:2] for e in x.view.members} or self.without == "resolve":
             return

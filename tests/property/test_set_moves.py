@@ -19,6 +19,7 @@ from meridian.replication.set_state import (
     Told,
     acknowledge,
     adopt,
+    farewell,
     hand_over,
     is_held_by_all,
     part,
@@ -33,7 +34,7 @@ ANY = st.sampled_from(REGIONS)
 
 @dataclass(frozen=True)
 class Message:
-    """Something on its way; `told` for a state, `term` and `ids` for what a member holds or the end of a membership."""
+    """Something on its way; `told` for a state or a farewell, `term` and `ids` for what a member holds or the end of a membership."""
 
     kind: str
     sender: str
@@ -149,7 +150,8 @@ class MovingSet(RuleBasedStateMachine):
         assert row.view is not None
         member = row.view.find_member(target)
         if kind == "gone":
-            return Message(kind, sender, target, row.serial, term=row.view.term)
+            word = farewell(row, sender)
+            return Message(kind, sender, target, row.serial, self.sign(word, sender) if word is not None else None, term=row.view.term)
         if kind == "held":
             if row.status is not RowStatus.LIVE or row.view.primary != target:
                 return None
@@ -176,7 +178,7 @@ class MovingSet(RuleBasedStateMachine):
             if noted is not None:
                 self.moved(message.target, row, noted)
             return True
-        left = part(row, message.target, message.sender, message.serial, message.term)
+        left = part(row, message.target, message.sender, message.serial, message.told)
         if left is not None:
             self.moved(message.target, row, left)
         return True

@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.hostile_in_process import EVIL, add_hostile, tell_lies
 from tests.network_in_process import Network
-from tests.region_in_process import InProcessRegion, regions, template
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
 from meridian.adapters import membership_words as words
-from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
+from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow, Stamp
+from meridian.replication.set_state import reserve
+from meridian.replication.sets.told import NotBelieved
 
 FOLDER = tempfile.TemporaryDirectory(prefix="sets-")
 EMPTY = template(Path(FOLDER.name))
@@ -52,10 +54,11 @@ class Sets(RuleBasedStateMachine):
         self.network: Network = self.run(regions(folder, self.names, EMPTY))
         self.hostile = self.run(add_hostile(self.network, folder, EMPTY, STRANGER))
         self.lies = 0
+        self.highest: dict[str, Stamp] = {}
         self.ended: set[str] = set()
         self.used: dict[str, set[str]] = {name: set() for name in self.names}
         self.lost_once = self.restored_once = False
-        self.successor = ""
+        self.successor = self.given_up = ""
         self.backups: dict[str, set[str]] = {}
         """What each Region had used when it was backed up: a restore loses what nobody else holds."""
         first = self.region(0)
@@ -141,6 +144,7 @@ class Sets(RuleBasedStateMachine):
             return
         self.lost_once = True
         self.successor = self.region(at).name
+        self.given_up = row.view.primary
         self.run(self.region(at).say(words.declaring_lost(self.successor), row.view.primary))
         self.run(self.region(at).say(words.asking(OperatorWord.TAKE_OVER), row.view.primary))
 
@@ -179,7 +183,24 @@ class Sets(RuleBasedStateMachine):
         self.lies += 1
         assert not self.run(tell_lies(liar, victim, 1_000_000 + self.lies)), "a member's forged state is taken"
 
+    @rule(at=st.integers(0, 2))
+    def a_stranger_prepares(self, at: int) -> None:
+        """Where a membership has ended, for the stranger to lead it."""
+        row = self.rows().get(self.region(at).name)
+        if row is not None and row.view is not None and row.status in (RowStatus.NONE, RowStatus.GONE):
+            with pytest.raises(NotBelieved):
+                reserve(row, ACCOUNT, KEY_ID, "e" * 64, STRANGER, "lie", self.region(at).clock.now())
+
     # ---- what always holds
+
+    @invariant()
+    def no_membership_begins_below_what_was_known_here(self) -> None:
+        for name, row in self.rows().items():
+            if row.view is None:
+                assert name not in self.highest, "what an ended membership knew is forgotten"
+                continue
+            assert self.restored_once or row.view.stamp >= self.highest.get(name, row.view.stamp), "a stamp falls"
+            self.highest[name] = row.view.stamp
 
     @invariant()
     def nobody_lends_himself_authority(self) -> None:
@@ -263,6 +284,15 @@ class Sets(RuleBasedStateMachine):
             self.run(network[name].say(words.rejoin, primary))
             self.run(network[primary].say(words.asking(OperatorWord.TAKE_BACK), name))
         self.delete_what_the_lost_region_made(primary)
+        self.name_the_successor_to_places_of_ended_members()
+
+    def name_the_successor_to_places_of_ended_members(self) -> None:
+        """What a membership knew that ended before the takeover still counts: the operator there says whom the set follows."""
+        for name, row in self.rows().items():
+            if row.status is RowStatus.RESERVED and row.view is not None and self.lost_once:
+                self.run(self.network.regions[name].say(words.declaring_lost(self.successor), self.given_up))
+                self.finish_rounds(3)
+                self.run(self.network.regions[name].say(words.withdraw_lost, self.given_up))
 
     def delete_what_the_lost_region_made(self, primary: str) -> None:
         """A Region whose operator did not declare the other one lost could be given a replica by it. The set that goes on does not list
@@ -339,6 +369,9 @@ def test_a_place_that_the_lost_region_made_after_the_takeover_is_deleted_and_mad
         assert set(sets.rows()) == {first.name, second.name, third.name}
         assert sets.rows()[third.name].status is RowStatus.GONE
         sets.run(second.replicate(third))
+        sets.finish_rounds(3)
+        assert sets.rows()[third.name].status is RowStatus.RESERVED, "no operator there has said whom the set follows"
+        sets.operators_finish()
         sets.finish_rounds(3)
         sets.require_one_set()
         assert sets.rows()[third.name].status is RowStatus.LIVE

@@ -142,6 +142,8 @@ class GrpcRegionPeer:
             term_number=message.term.number,
             request_id=message.request_id,
             incarnation=message.incarnation or 0,
+            signed_state=message.signed_state,
+            transport_public_key=message.transport_public_key,
         )
         await self._call(region, "DeliverGone", request)
 

@@ -158,6 +158,7 @@ class SetRow:
     status: RowStatus
     serial: str
     view: SetState | None = None
+    """Of a place that is not live: what the membership that ended here knew last."""
     signed_view: bytes = b""
     """The view in its signed form, exactly as its issuer signed it; passed on unchanged."""
     signed_key: bytes = b""

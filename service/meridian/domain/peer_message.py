@@ -75,6 +75,9 @@ class DeliverGone:
     request_id: str
     incarnation: int | None
     """None where it is the answer to a question that this Region has just asked."""
+    signed_state: bytes
+    """The sender's farewell: its last state with its own membership detached, signed by itself. Empty where it says none."""
+    transport_public_key: bytes
 
 
 @dataclass(frozen=True, slots=True)

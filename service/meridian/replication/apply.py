@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from meridian.domain.deletion import with_window_begun
 from meridian.domain.key import Key, KeyState, Origin
-from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow, SetState
+from meridian.domain.multi_region import RowStatus, SetRow, SetState
 from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState, SignedSetState
 from meridian.domain.peers import PeerRegion
 from meridian.errors import KMSInternalException, KMSInvalidStateException
@@ -23,12 +23,14 @@ from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
+from meridian.replication.gone_on import note_split
+from meridian.replication.heard import require_heard
 from meridian.replication.news import record_news
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
 from meridian.replication.refusals import Refusals
 from meridian.replication.rotate import switched
-from meridian.replication.set_state import acknowledge, adopt, part, require_adoptable, resolve, take_role, takes_role
-from meridian.replication.sets.authority import has_place, hear, is_member, may_ask_of_set, require_own_serial, require_signer_heard
+from meridian.replication.set_state import acknowledge, adopt, awaits_role_of, part, require_adoptable, resolve, take_role, takes_role
+from meridian.replication.sets.authority import has_place, is_member, may_ask_of_set, membership, require_own_serial, require_signer_heard
 from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
 from meridian.replication.verify import Sealed, Verify
 
@@ -76,7 +78,11 @@ class ApplyMessages:
             self._verify.require_known_primary(told)
             links = message.links if await self._has_place(peer, message, signed) else ()
             earlier = await asyncio.to_thread(self._verify.read_links, links, signed.account, signed.key_id)
-            return await self._apply(peer, message, signed, told, earlier)
+            try:
+                return await self._apply(peer, message, signed, told, earlier)
+            except NotBelieved:
+                await note_split(self._store, self._identity.region, signed, told)
+                raise
 
     async def _has_place(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState) -> bool:
         """Whether there is a place that the state may be meant for, before anything that came along is opened. Raises: NotBelieved."""
@@ -250,9 +256,10 @@ class ApplyMessages:
     async def gone(self, peer: PeerRegion, message: DeliverGone) -> None:
         """Strike a member that has left for good; nothing happens where this Region is not concerned."""
         with self._refusals.telling(peer.region, message.account, message.key_id):
-            await self._strike(peer, message)
+            word = await asyncio.to_thread(self._verify.read_farewell, message)
+            await self._strike(peer, message, word)
 
-    async def _strike(self, peer: PeerRegion, message: DeliverGone) -> None:
+    async def _strike(self, peer: PeerRegion, message: DeliverGone, word: Told | None) -> None:
         async with self._store.transaction() as uow:
             row = await uow.key_sets.find(message.account, message.key_id)
             await require_heard(uow, row, peer, message.account, message.incarnation)
@@ -262,8 +269,11 @@ class ApplyMessages:
             # The end of a membership is told to every member, and late; only one that this Region cannot have heard of is a lie.
             if not is_member(row, peer.region) and message.term > row.view.term:
                 raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
-            left = part(row, self._identity.region, peer.region, message.serial, message.term)
+            left = part(row, self._identity.region, peer.region, message.serial, word)
             if left is None:
+                was_said = message.incarnation is not None  # not only found by comparing
+                if was_said and membership(row, peer.region, message.serial) and awaits_role_of(row, self._identity.region, peer.region):
+                    raise NotBelieved(Rule.CHAIN, "The sender has this Region's role, and no farewell of it shows that it never took it.")
                 return
             await self._moved(uow, row, left, key, message.request_id)
         self._directory.forget(message.account, message.key_id)
@@ -288,11 +298,3 @@ class ApplyMessages:
                 if answered != row:
                     await uow.key_sets.update(answered)
         return committed
-
-
-async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int | None) -> None:
-    """Raises: NotBelieved for a sender that this Region does not listen to about a set of this account."""
-    if account not in peer.accounts:
-        raise NotBelieved(Rule.ROW, "The sender may not speak for this account.")
-    lost = await uow.operator_words.regions(OperatorWord.LOST)
-    hear(row, peer.region, lost, incarnation, await uow.inbox.highest_incarnation(peer.region))

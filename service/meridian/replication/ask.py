@@ -16,7 +16,7 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import Store
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.apply import require_heard
+from meridian.replication.heard import require_heard
 from meridian.replication.refusals import Refusals
 from meridian.replication.seal import SealMaterials
 from meridian.replication.set_loss import forget_held

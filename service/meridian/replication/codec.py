@@ -8,6 +8,7 @@ from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetS
 from meridian.domain.peer_message import SignedSetState
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.replication.message_bounds import require_bounds
+from meridian.replication.state_bounds import require_possible
 
 
 def encode_set_state(signed: SignedSetState) -> bytes:
@@ -62,6 +63,7 @@ def decode_set_state(body: bytes) -> SignedSetState:
         on_demand_started_us=message.on_demand_started_us,
         on_demand_rotations=message.on_demand_rotations,
     )
+    require_possible(state)
     return SignedSetState(
         deployment=message.deployment,
         partition=message.partition,

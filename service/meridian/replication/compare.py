@@ -188,7 +188,7 @@ class Compare:
             return False
         # Of a Region that has forgotten everything nobody knows whether it ever took a role: it counts as one that did.
         term = answer.stamp.term if answer.stamp != UNKNOWN else known.stamp.term
-        message = DeliverGone(row.account, row.key_id, member.serial, term, REQUEST_ID, incarnation=None)
+        message = DeliverGone(row.account, row.key_id, member.serial, term, REQUEST_ID, None, b"", b"")
         await self._messages.gone(self._peers[region], message)
         return True
 
@@ -256,16 +256,16 @@ class Compare:
 
     async def _compared(self, uow: UnitOfWork, region: str, digest: SetDigest) -> Answered:
         row = await uow.key_sets.find(digest.account, digest.key_id)
+        shown = row.view.stamp if row is not None and row.view is not None and is_member(row, region) else UNKNOWN
         if row is None or row.status in (RowStatus.NONE, RowStatus.GONE):
             # A place is durable here before it can be listed anywhere, so whatever the sender knows of has ended.
-            view = row.view if row is not None and is_member(row, region) else None
-            return Answered(SetComparison(view.stamp if view is not None else UNKNOWN, is_gone=True))
-        if not is_member(row, region):
-            # A member that this Region has not heard of names the membership here, which nobody else can.
-            if digest.receiver_serial == row.serial:
-                return Answered(SetComparison(UNKNOWN))
-            self._refuse(region, row.account, row.key_id, Rule.MEMBERS, "a question about a set of others")
-            return Answered(SetComparison(UNKNOWN, is_gone=True))
+            return Answered(SetComparison(shown, is_gone=True))
+        if row.status is RowStatus.RESERVED or not is_member(row, region):
+            # A member that this Region has not heard of names the membership here, which nobody else can; any other that is named ended.
+            is_named = digest.receiver_serial == row.serial
+            if not is_named and not is_member(row, region):
+                self._refuse(region, row.account, row.key_id, Rule.MEMBERS, "a question about a set of others")
+            return Answered(SetComparison(shown, is_gone=not is_named))
         mine = Known(row, await uow.keys.find(row.account, row.key_id)).stamp
         if region in row.lost:
             return Answered(SetComparison(mine, declared_lost=True))

@@ -15,8 +15,9 @@ from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import OutboxEntry, RegionIdentity
-from meridian.replication.publish import GONE, SET_STATE
+from meridian.replication.publish import GONE, SET_STATE, signed_by
 from meridian.replication.seal import SealMaterials
+from meridian.replication.set_state import farewell
 
 NEVER: Final = Term(0, "", 0)
 """The last term of a member that ended before it heard of any."""
@@ -91,8 +92,21 @@ class Dispatch:
     async def _send_gone(self, entry: OutboxEntry, row: SetRow) -> None:
         if row.status is RowStatus.GONE:
             term = row.view.term if row.view is not None else NEVER
-            message = DeliverGone(row.account, row.key_id, row.serial, term, entry.request_id, self._identity.incarnation)
+            message = DeliverGone(
+                account=row.account,
+                key_id=row.key_id,
+                serial=row.serial,
+                term=term,
+                request_id=entry.request_id,
+                incarnation=self._identity.incarnation,
+                signed_state=self._farewell(row),
+                transport_public_key=self._engine.transport_public_key(),
+            )
             await self._peer.deliver_gone(entry.target_region, message)
+
+    def _farewell(self, row: SetRow) -> bytes:
+        state = farewell(row, self._identity.region)
+        return signed_by(self._engine, self._identity, row, state).signed_view if state is not None else b""
 
     def _lacking(self, row: SetRow, view: SetState, member: Member, key: Key) -> list[KeyMaterial]:
         if key.origin is not Origin.AWS_KMS:

@@ -28,8 +28,8 @@ from meridian.replication.publish import HELD, as_primary, publish, signed_by, t
 from meridian.replication.refusals import Refusals
 from meridian.replication.rotate import note_rotation, switched
 from meridian.replication.set_loss import detach, material_to_take, reconcile, take_back, take_over
-from meridian.replication.sets.authority import Believed, believe_answers, believe_return, gone_on_with
-from meridian.replication.sets.told import NotBelieved, SetRefusal
+from meridian.replication.sets.authority import believe_answers, believe_return, gone_on_with
+from meridian.replication.sets.told import Believed, NotBelieved, SetRefusal
 from meridian.replication.silence import Silence
 
 TAKEN_OVER: Final = "TakeOverMultiRegionKey"

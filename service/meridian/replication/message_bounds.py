@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from meridian.domain.limits import ROTATION_PERIOD_IN_DAYS_MAX
+
 MEMBERS_MAX: Final = 64
 LINKS_MAX: Final = 32
 MATERIALS_MAX: Final = 1_000
@@ -93,7 +95,7 @@ NUMBERS: Final = {
     "protocol_version": WIDE,
     "rotated_us": COUNT,
     "rotation_number": 999_999,
-    "rotation_period_in_days": 999_999,
+    "rotation_period_in_days": ROTATION_PERIOD_IN_DAYS_MAX,
     "sequence": 2**56 - 1,
     "term_generation": COUNT,
     "term_number": COUNT,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from meridian.domain.audit_record import SYNCHRONISED
 from meridian.domain.key import Key
-from meridian.domain.multi_region import SetRow
+from meridian.domain.multi_region import RowStatus, SetRow
 from meridian.errors import KMSInternalException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import UnitOfWork
@@ -22,7 +22,7 @@ async def record_news(
     """The events of a state that moves what this Region shows of the set: `key` as it was, `grown` with the material that came along."""
     if adopted.view is None:
         raise KMSInternalException(reason="a set without a state")
-    properties = moved(before.view, adopted.view)
+    properties = moved(before.view if before.status is RowStatus.LIVE else None, adopted.view)
     if properties:
         await trail.record_service_event(uow, SYNCHRONISED, grown, request_id=request_id, details={"properties": properties})
     await note_rotation(uow, trail, key, with_view(grown, adopted.view), request_id=request_id)

@@ -84,19 +84,19 @@ class ReserveReplica:
         if current >= quota:
             raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
         row = await uow.key_sets.find(replica.account, replica.key_id)
-        with self._refusals.telling(prepare.primary_region, replica.account, replica.key_id):
-            lost = await uow.operator_words.regions(OperatorWord.LOST)
-            hear(row, prepare.primary_region, lost, None, 0)
+        lost = await uow.operator_words.regions(OperatorWord.LOST)
         try:
-            reserved = reserve(
-                row,
-                replica.account,
-                replica.key_id,
-                prepare.serial,
-                prepare.primary_region,
-                prepare.request_id,
-                self._clock.now(),
-            )
+            with self._refusals.telling(prepare.primary_region, replica.account, replica.key_id):
+                hear(row, prepare.primary_region, lost, None, 0)
+                reserved = reserve(
+                    row,
+                    replica.account,
+                    replica.key_id,
+                    prepare.serial,
+                    prepare.primary_region,
+                    prepare.request_id,
+                    self._clock.now(),
+                )
             await uow.keys.insert(replica)
         except (SetRefusal, VersionConflict) as conflict:
             raise AlreadyExistsException(ONE_REPLICA, reason=str(conflict)) from conflict

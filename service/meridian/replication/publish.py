@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from meridian.domain.key import Key, KeyMaterial, KeyState, MultiRegionKeyType, MultiRegionRole, RotationSchedule, RotationType
-from meridian.domain.multi_region import MemberStatus, SetMaterial, SetRow, SetState, TermLink
+from meridian.domain.multi_region import MemberStatus, RowStatus, SetMaterial, SetRow, SetState, TermLink
 from meridian.domain.peer_message import SignedSetState
-from meridian.errors import KMSInvalidStateException
+from meridian.errors import KMSInternalException, KMSInvalidStateException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import encode_set_state
+from meridian.replication.codec import decode_set_state, encode_set_state
 from meridian.replication.moved import moved
 from meridian.replication.sets.authority import LINKS_MAX
 
@@ -33,7 +33,7 @@ def role_of(state: SetState, region: str) -> MultiRegionRole:
 
 
 def signed_by(engine: CryptoEngine, identity: RegionIdentity, row: SetRow, state: SetState) -> SetRow:
-    """The row with this view, signed by this Region."""
+    """The row with this view, signed by this Region. Raises: KMSInternalException for a view that other members would refuse."""
     body = encode_set_state(
         SignedSetState(
             deployment=identity.deployment,
@@ -45,6 +45,10 @@ def signed_by(engine: CryptoEngine, identity: RegionIdentity, row: SetRow, state
             state=state,
         )
     )
+    try:
+        decode_set_state(body)
+    except ValueError as fault:
+        raise KMSInternalException(reason=f"a set state that nobody could read is not signed: {fault}") from fault
     return replace(row, view=state, signed_view=engine.sign_set_state(body), signed_key=engine.transport_public_key())
 
 
@@ -61,7 +65,7 @@ async def publish(
 ) -> None:
     """Commit this view, signed by this Region, with its event, and tell every member that is not detached."""
     stored = await uow.key_sets.find(row.account, row.key_id)
-    properties = moved(stored.view if stored is not None else None, view)
+    properties = moved(stored.view if stored is not None and stored.status is RowStatus.LIVE else None, view)
     if properties:
         await trail.record_synchronisation(uow, row.account, row.key_id, properties, request_id=request_id)
     signed = signed_by(engine, identity, row, view)

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState
 from meridian.replication.set_state import acting_view, next_term
-from meridian.replication.sets.authority import LINKS_MAX, Believed
+from meridian.replication.sets.authority import LINKS_MAX
 from meridian.replication.sets.chain import own_view
-from meridian.replication.sets.told import Answer, SetRefusal
+from meridian.replication.sets.told import Answer, Believed, SetRefusal
 
 
 def declare_lost(row: SetRow, region: str, successor: str) -> SetRow:
@@ -73,7 +73,7 @@ def take_back(row: SetRow, region: str, answer: Answer, theirs: SetState | None)
 
 def take_over(row: SetRow, region: str, believed: Believed, stored: Collection[str] | None) -> SetRow:
     """The set under this Region, in a new generation, without the Regions that are lost; or the declaration withdrawn where a
-    Region that stays is primary.
+    Region that stays is primary. This Region goes on from its own role, where a lost one led other members elsewhere.
 
     `believed` is of answers from every configured Region that is not declared lost. `stored` names the materials that are here now;
     None for imported material. Pending material that was lost with its Region is given up: nothing was ever encrypted under it.
@@ -90,7 +90,7 @@ def take_over(row: SetRow, region: str, believed: Believed, stored: Collection[s
     own = state.find_member(region)
     if own is None or own.serial != row.serial:
         raise SetRefusal("the set does not list this membership any more")
-    if state.primary not in row.lost:
+    if state.primary not in row.lost and not (state.primary == region and believed.is_apart):
         return replace(row, lost=frozenset(), successor="")
     if state.pending and stored is not None and state.pending not in stored:
         kept = tuple(m for m in state.materials if m.material_id != state.pending)

@@ -12,12 +12,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink
-from meridian.replication.sets.authority import believe_state, membership
-from meridian.replication.sets.told import SetRefusal, Told
+from meridian.replication.sets.authority import LINKS_MAX, believe_state, membership, require_known_preparer
+from meridian.replication.sets.chain import kept_links, left_unheard
+from meridian.replication.sets.named import joins_the_named
+from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
 
 __all__ = [
-    "SetRefusal", "Told", "acknowledge", "acting_view", "add_member", "adopt", "found_set", "hand_over", "is_held_by_all", "next_term",
-    "part", "release", "reserve", "resolve", "take_role", "takes_role",
+    "SetRefusal", "Told", "acknowledge", "acting_view", "add_member", "adopt", "awaits_role_of", "farewell", "found_set", "hand_over",
+    "is_held_by_all", "next_term", "part", "release", "reserve", "resolve", "take_role", "takes_role",
 ]  # fmt: skip
 
 
@@ -36,7 +38,10 @@ def found_set(account: str, key_id: str, region: str, serial: str, materials: tu
 
 
 def reserve(row: SetRow | None, account: str, key_id: str, serial: str, prepared_by: str, request_id: str, now: datetime) -> SetRow:
-    """A reserved place for a member to be. Raises: SetRefusal if this Region has one, reserved or live."""
+    """A reserved place for a member to be. What a membership that ended here knew of the set stays: a new one begins above it.
+
+    Raises: SetRefusal if this Region has a place, reserved or live; NotBelieved for a preparer that the ended membership did not know.
+    """
     fresh = SetRow(
         account=account,
         key_id=key_id,
@@ -50,7 +55,16 @@ def reserve(row: SetRow | None, account: str, key_id: str, serial: str, prepared
         return fresh
     if row.status in (RowStatus.RESERVED, RowStatus.LIVE):
         raise SetRefusal("this Region has a member or a reserved place")
-    return replace(fresh, refused_serials=row.refused_serials, version=row.version)
+    require_known_preparer(row, prepared_by)
+    return replace(
+        fresh,
+        view=row.view,
+        signed_view=row.signed_view,
+        signed_key=row.signed_key,
+        links=row.links,
+        refused_serials=row.refused_serials,
+        version=row.version,
+    )
 
 
 def add_member(row: SetRow, region: str, member_region: str, serial: str) -> SetRow:
@@ -75,7 +89,7 @@ def adopt(row: SetRow, region: str, told: Told, earlier: Sequence[Told], serial:
     state = told.state
     if stored is not None and not state.material_ids <= set(stored):
         raise SetRefusal("a listed material is neither stored nor enclosed")
-    is_other_generation = row.view is not None and state.term.reign != row.view.term.reign
+    goes_on_elsewhere = bool(row.rejoin) or (row.view is not None and state.term.reign != row.view.term.reign)
     is_same_term = row.view is not None and row.view.term == state.term
     return replace(
         row,
@@ -85,9 +99,9 @@ def adopt(row: SetRow, region: str, told: Told, earlier: Sequence[Told], serial:
         signed_key=told.public_key,
         links=links,
         held=row.held if is_same_term else frozenset(),
-        lost=frozenset() if is_other_generation else row.lost,
-        successor="" if is_other_generation else row.successor,
-        told_lost=frozenset() if is_other_generation else row.told_lost,
+        lost=frozenset() if goes_on_elsewhere else row.lost,
+        successor="" if goes_on_elsewhere else row.successor,
+        told_lost=frozenset() if goes_on_elsewhere else row.told_lost,
         rejoin="",
         prepared_by="",
         reserved_at=None,
@@ -108,9 +122,11 @@ def require_adoptable(row: SetRow, region: str, told: Told, earlier: Sequence[To
     if member is None or member.serial != serial:
         raise SetRefusal("the state does not list this membership")
     if row.view is not None and state.stamp <= row.view.stamp:
+        if row.status is RowStatus.RESERVED:
+            raise NotBelieved(Rule.FIRST_STATE, "the state is older than what this Region knew when its membership ended")
         return None
     links = believe_state(row, region, told, earlier)
-    if row.rejoin and row.view is not None and state.term.reign == row.view.term.reign:
+    if row.rejoin and row.view is not None and state.term.reign == row.view.term.reign and not joins_the_named(row, told):
         raise SetRefusal("this Region waits for a later generation")
     return links
 
@@ -139,10 +155,27 @@ def take_role(row: SetRow) -> SetRow:
     return replace(row, view=replace(row.view, version=1), held=frozenset())
 
 
-def part(row: SetRow, region: str, sender: str, serial: str, last_term: Term) -> SetRow | None:
+def farewell(row: SetRow, region: str) -> SetState | None:
+    """What a Region whose membership has ended signs of it; None where it was the one to speak for its last term."""
+    view = row.view
+    own = view.find_member(region) if view is not None else None
+    if view is None or own is None or region in (view.primary, view.issuer if view.version == 0 else ""):
+        return None
+    members = tuple(replace(m, status=MemberStatus.OFF) if m == own else m for m in view.members)
+    return replace(view, members=members)
+
+
+def awaits_role_of(row: SetRow, region: str, sender: str) -> bool:
+    """Whether this Region has handed its role to the sender and has not heard that it was taken."""
+    view = row.view
+    return view is not None and view.issuer == region != view.primary == sender and view.version == 0
+
+
+def part(row: SetRow, region: str, sender: str, serial: str, word: Told | None) -> SetRow | None:
     """The row after a member said that it is gone for good; None when it is of no consequence.
 
-    The Region that named the sender primary takes the role again if the sender never heard of it.
+    The Region that named the sender primary takes the role again if the sender never heard of it, as its signed farewell shows: whom the
+    sender has told otherwise follows that too.
     """
     view = row.view
     if view is None or row.stale or membership(row, sender, serial) is None:
@@ -150,8 +183,9 @@ def part(row: SetRow, region: str, sender: str, serial: str, last_term: Term) ->
     if view.primary == region:
         held = frozenset(h for h in row.held if h.region != sender)
         return replace(row, view=view.without_member(sender), held=held)
-    if view.issuer == region and view.version == 0 and view.primary == sender and last_term < view.term:
-        return next_term(row, view.without_member(sender), issuer=region, primary=region)
+    if awaits_role_of(row, region, sender) and word is not None and left_unheard(view, word):
+        kept = replace(row, links=kept_links(row.links, [word])[-LINKS_MAX:])
+        return next_term(kept, view.without_member(sender), issuer=region, primary=region)
     return None
 
 

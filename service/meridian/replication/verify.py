@@ -14,7 +14,7 @@ from typing import Final
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import SetMaterial, TermLink
-from meridian.domain.peer_message import SignedSetState
+from meridian.domain.peer_message import DeliverGone, SignedSetState
 from meridian.domain.peers import PeerRegion
 from meridian.errors import ValidationException
 from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta
@@ -105,6 +105,15 @@ class Verify:
         if (signed.account, signed.key_id) != (account, key_id):
             raise NotBelieved(Rule.ROW, "The state of another set was shown.")
         self._kept.keep(digest, told)
+        return told
+
+    def read_farewell(self, message: DeliverGone) -> Told | None:
+        """What a Region signs of its own end; None where it signs nothing. Raises: NotBelieved."""
+        if not message.signed_state:
+            return None
+        signed, told = self.read(message.signed_state, message.transport_public_key)
+        if (signed.account, signed.key_id) != (message.account, message.key_id):
+            raise NotBelieved(Rule.ROW, "The farewell is about another set.")
         return told
 
     def require_known_primary(self, told: Told) -> None:

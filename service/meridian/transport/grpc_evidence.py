@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from meridian.catalog import CLIENT_TOKEN
@@ -23,11 +24,10 @@ def evidence_of(context: Any) -> Evidence:
             headers[name] = value
     auth = context.auth_context()
     spiffe = auth.get("peer_spiffe_id", ())
-    pem = auth.get("x509_pem_cert", ())
     tls = auth.get("ssl_tls_version") or auth.get("security_level", ())
     return Evidence(
         spiffe_id=spiffe[0].decode() if len(spiffe) == 1 else "",
-        certificate_pem=pem[0] if pem else b"",
+        certificate_pem=certificate_of(auth),
         headers=headers,
         source_ip=peer_address(context.peer()),
         secure_transport=bool(auth),
@@ -36,6 +36,12 @@ def evidence_of(context: Any) -> Evidence:
         repeated=repeated,
         client_token=headers.get(CLIENT_TOKEN),
     )
+
+
+def certificate_of(auth: Mapping[str, Sequence[bytes]]) -> bytes:
+    """The client's certificate, PEM; nothing where it showed none. gRPC's own reading of the names in it ends at a NUL."""
+    shown = auth.get("x509_pem_cert", ())
+    return shown[0] if shown else b""
 
 
 def peer_address(peer: str) -> str:

@@ -13,13 +13,14 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from meridian.authentication.certificate_check import CertificateCheck
+from meridian.authentication.certificate_names import CertificateNames
 from meridian.domain.addresses import network_of
 from meridian.errors import KmsError, UnrecognizedClientException, ValidationException
 from meridian.ports.clock import Clock
 from meridian.ports.principals import Principals
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.error_table import status_of
-from meridian.transport.grpc_evidence import peer_address
+from meridian.transport.grpc_evidence import certificate_of, peer_address
 
 
 class PeerCertificates(grpc.aio.ServerInterceptor):
@@ -27,6 +28,7 @@ class PeerCertificates(grpc.aio.ServerInterceptor):
 
     def __init__(self, check: CertificateCheck, principals: Principals, clock: Clock, events: SecurityEvents) -> None:
         self._check = check
+        self._names = CertificateNames()
         self._principals = principals
         self._clock = clock
         self._events = events
@@ -63,8 +65,8 @@ class PeerCertificates(grpc.aio.ServerInterceptor):
 
     def _require_good(self, shown: Any) -> None:
         """Raises: UnrecognizedClientException."""
-        self._check.require_good((shown.get("x509_pem_cert") or (b"",))[0], self._clock.now())
-        for name in shown.get("peer_spiffe_id", ()):
-            spiffe_id = name.decode(errors="replace")
-            if self._principals.is_denied(spiffe_id):
-                raise UnrecognizedClientException(reason=f"{spiffe_id} is on the deny list")
+        pem = certificate_of(shown)
+        self._check.require_good(pem, self._clock.now())
+        for name in self._names.of(pem):
+            if self._principals.is_denied(name):
+                raise UnrecognizedClientException(reason=f"{name} is on the deny list")

@@ -1,4 +1,4 @@
-"""The listener for other Regions: configured peers only, known by the SPIFFE id of their certificate."""
+"""The listener for other Regions: configured peers only, known by the one name of their certificate, a SPIFFE id."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import grpc
 from grpc_status import rpc_status
 
+from meridian.authentication.certificate_names import CertificateNames
 from meridian.domain.multi_region import Term
 from meridian.domain.peer_message import (
     PROTOCOL_VERSION,
@@ -38,6 +39,7 @@ from meridian.replication.sets.authority import require_own_name
 from meridian.replication.sets.told import NotBelieved, Rule
 from meridian.replication.wire_messages import comparison_message, digest_of, links_of, shown_message
 from meridian.transport.error_table import status_of
+from meridian.transport.grpc_evidence import certificate_of
 from meridian.transport.grpc_server import connection_options
 from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate
 
@@ -67,6 +69,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         events: SecurityEvents,
         refusals: Refusals,
     ) -> None:
+        self._names = CertificateNames()
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
         self._at_once = PeerCallsAtOnce()
@@ -117,7 +120,16 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     async def DeliverGone(self, request: wire.DeliverGoneRequest, context: Any) -> wire.DeliverGoneResponse:
         async def answer(peer: PeerRegion) -> wire.DeliverGoneResponse:
             term = Term(request.term_generation, request.term_origin, request.term_number)
-            message = DeliverGone(request.set.account, request.set.key_id, request.serial, term, request.request_id, request.incarnation)
+            message = DeliverGone(
+                account=request.set.account,
+                key_id=request.set.key_id,
+                serial=request.serial,
+                term=term,
+                request_id=request.request_id,
+                incarnation=request.incarnation,
+                signed_state=request.signed_state,
+                transport_public_key=request.transport_public_key,
+            )
             await self._messages.gone(peer, message)
             return wire.DeliverGoneResponse()
 
@@ -226,8 +238,8 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
                 raise ValidationException(f"The two Regions differ in their {what}.", fields=[(field, f"is of another {what}")])
 
     def _peer_of(self, context: Any) -> PeerRegion:
-        names = context.auth_context().get("peer_spiffe_id", ())
-        peer = self._peers.get(names[0].decode()) if len(names) == 1 else None
+        names = self._names.of(certificate_of(context.auth_context()))
+        peer = self._peers.get(names[0]) if len(names) == 1 else None
         if peer is None:
             raise AccessDeniedException("The caller is not a configured Region.")
         return peer

@@ -718,6 +718,8 @@ class DeliverGoneRequest(_message.Message):
     TERM_NUMBER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
+    SIGNED_STATE_FIELD_NUMBER: _builtins.int
+    TRANSPORT_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
     """Serial of the membership that has ended."""
     term_generation: _builtins.int
@@ -730,6 +732,10 @@ class DeliverGoneRequest(_message.Message):
     """Request id for correlation."""
     incarnation: _builtins.int
     """Incarnation of the sender's database."""
+    signed_state: _builtins.bytes
+    """The last state that the sender knew, its own membership detached, signed by the sender: what shows others that it left in that term."""
+    transport_public_key: _builtins.bytes
+    """Transport public key of the sender, DER."""
     @_builtins.property
     def set(self) -> Global___KeySetName:
         """The set."""
@@ -744,10 +750,12 @@ class DeliverGoneRequest(_message.Message):
         term_number: _builtins.int = ...,
         request_id: _builtins.str = ...,
         incarnation: _builtins.int = ...,
+        signed_state: _builtins.bytes = ...,
+        transport_public_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "request_id", b"request_id", "serial", b"serial", "set", b"set", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "request_id", b"request_id", "serial", b"serial", "set", b"set", "signed_state", b"signed_state", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "transport_public_key", b"transport_public_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,5 +1,4 @@
-"""Whose word counts about a set: THE gate that everything a peer says or asks passes, as pure functions from (row, claim) to what is
-believed. Nothing else decides.
+"""Whose word counts about a set: THE gate that all that a peer says or asks passes, pure: from (row, claim) to what is believed.
 
 It believes the row, bytes that this Region signed, a chain of signed states that begins at the row's own view, and an operator's word
 kept in this Region. Names inside a message are what is checked, never what they are checked against.
@@ -11,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState, TermLink, ToldLost
 from meridian.replication.sets.chain import Path, kept_links, listed_in, own_view, reached
-from meridian.replication.sets.told import Answer, NotBelieved, Rule, Told
+from meridian.replication.sets.named import follows_the_lost, is_led_apart, joins_the_named
+from meridian.replication.sets.told import Answer, Believed, NotBelieved, Rule, Told
 
 LINKS_MAX: Final = 32
 """Handovers and ends of generations that a row keeps and passes on."""
@@ -71,9 +71,11 @@ def require_reader_of_material(row: SetRow | None, sender: str) -> None:
 
 def waits_for(row: SetRow, region: str) -> bool:
     """Whether a signed state, kept as `told_lost`, has shown that this set goes on with that Region alone, at its operator's word: a later
-    generation; of a restored Region also what no chain reaches."""
+    generation; of a restored Region also what no chain reaches, and likewise where the set follows a Region that is lost, and the operator
+    named that one to succeed it."""
     shown = [each for each in row.told_lost if each.region == region]
-    return row.view is not None and any(row.stale or each.generation > row.view.term.generation for each in shown)
+    needs_no_chain = row.stale or (row.successor == region and follows_the_lost(row))
+    return row.view is not None and any(needs_no_chain or each.generation > row.view.term.generation for each in shown)
 
 
 def membership(row: SetRow, sender: str, serial: str) -> Member | None:
@@ -96,6 +98,12 @@ def require_own_name(sender: str, primary: str) -> None:
         raise NotBelieved(Rule.ROW, "Only the primary's Region may prepare.")
 
 
+def require_known_preparer(row: SetRow, sender: str) -> None:
+    """A2: where a membership has ended, only a Region that it knew as a member prepares another. Raises: NotBelieved."""
+    if row.view is not None and row.view.find_member(sender) is None:
+        raise NotBelieved(Rule.FIRST_STATE, "The set that was here does not list the sender.")
+
+
 def require_primary(row: SetRow | None, sender: str) -> None:
     """A role is handed over by the Region that this one's row names as primary. Raises: NotBelieved."""
     is_primary = row is not None and row.status is RowStatus.LIVE and row.view is not None and row.view.primary == sender
@@ -107,9 +115,8 @@ def require_primary(row: SetRow | None, sender: str) -> None:
 
 
 def believe_state(row: SetRow, region: str, told: Told, shown: Collection[Told]) -> tuple[TermLink, ...]:
-    """The links that the row keeps once it has this state; `shown` came along, and what the row's own links say.
-
-    Raises: NotBelieved where no chain leads to the state from what this Region knows.
+    """The links that the row keeps once it has this state; `shown` came along, and what the row's own links say. A reserved place that
+    was a member's before has the view of then, and chains begin there. Raises: NotBelieved where none leads to the state.
     """
     pool = frozenset((*shown, told))
     if row.view is None:
@@ -119,6 +126,8 @@ def believe_state(row: SetRow, region: str, told: Told, shown: Collection[Told])
         return _kept(row, (*(each for each in shown if each.state.stamp < told.state.stamp), *path))
     if told.state.term.reign == row.view.term.reign:
         path = reached([own_view(row)], pool).get(told)
+        if path is None and joins_the_named(row, told):
+            return _kept(row, (told,))
         if path is None:
             raise NotBelieved(Rule.CHAIN, "no chain of signed states leads to it from what this Region knows")
         return _kept(row, path)
@@ -175,23 +184,6 @@ def _kept(row: SetRow, path: Iterable[Told]) -> tuple[TermLink, ...]:
 # ---- answers
 
 
-@dataclass(frozen=True, slots=True)
-class Believed:
-    """What is believed of the answers to a question about a set."""
-
-    newest: SetState
-    """The highest state that counts; the row's own where nobody showed a newer one."""
-    told: Told | None
-    """The newest state as it was shown; None where it is the row's own."""
-    links: tuple[TermLink, ...]
-    answers: tuple[Answer, ...]
-    """Those of Regions that the row or the newest state lists."""
-    views: tuple[SetState, ...]
-    """All states that count."""
-    refused: tuple[tuple[str, NotBelieved], ...]
-    """Regions whose state does not count, and why."""
-
-
 def believe_answers(row: SetRow, region: str, answers: Collection[Answer], kept: Collection[Told]) -> Believed:
     """A5: the states in the answers, as far as chains reach them from the row's view, whoever shows them. `kept` are the row's links.
 
@@ -217,13 +209,14 @@ def believe_answers(row: SetRow, region: str, answers: Collection[Answer], kept:
     newest = max(paths, key=lambda each: each.state.stamp, default=None)
     state = newest.state if newest is not None else row.view
     listed = {m.region for view in (row.view, state) for m in view.members}
+    apart = {answer.region for answer in answers if is_led_apart(row, pool, answer)}
     for answer in answers:
-        claims_newer = answer.told is not None and answer.told.state.stamp > state.stamp
+        claims_newer = answer.told is not None and answer.told.state.stamp > state.stamp and answer.region not in apart
         if answer.region in listed and claims_newer and any(name == answer.region for name, _ in refused):
             raise NotBelieved(Rule.ANSWERS, f"no chain leads to what {answer.region} shows; the operator's rejoin ends that")
     links = _kept(row, paths[newest]) if newest is not None else row.links
     counted = tuple(a for a in answers if a.region in listed)
-    return Believed(state, newest, links, counted, (row.view, *(each.state for each in paths)), tuple(refused))
+    return Believed(state, newest, links, counted, (row.view, *(each.state for each in paths)), tuple(refused), bool(apart & listed))
 
 
 def _answered(row: SetRow, region: str, pool: Collection[Told], told: Told) -> Path:
@@ -282,8 +275,10 @@ def believe_return(row: SetRow, kept: Collection[Told], answer: Answer) -> SetSt
 
 
 def is_older_than_its_word(row: SetRow, region: str, incarnation: int, shown: Iterable[Told]) -> bool:
-    """A6: whether somebody shows bytes that this Region signed, in this incarnation, and that its own database does not know."""
+    """A6: whether somebody shows bytes that this Region signed, in this incarnation and as this membership, and that its own database
+    does not know."""
     view = row.view
     if view is None or row.stale:
         return False
-    return any(t.signer == region and t.incarnation >= incarnation and t.state.stamp > view.stamp for t in shown)
+    own = [t for t in shown if t.signer == region and t.incarnation >= incarnation and listed_in(t.state, region, row.serial)]
+    return any(t.state.stamp > view.stamp for t in own)

@@ -38,6 +38,25 @@ def follows(before: SetState, told: Told) -> bool:
     return told.signer == before.primary or (before.version == 0 and told.signer == before.issuer)
 
 
+def left_unheard(state: SetState, told: Told) -> bool:
+    """Whether this is the farewell of the primary of this state's term, from an earlier one: what it says as primary it made up."""
+    primary, own = state.find_member(state.primary), told.state.find_member(told.signer)
+    if primary is None or own is None or told.signer != state.primary or not told.is_farewell:
+        return False
+    return own.serial == primary.serial and told.state.term.reign == state.term.reign and told.state.term < state.term
+
+
+def _taken_back(before: SetState, told: Told, pool: Collection[Told]) -> Path:
+    """The steps to the term in which the Region that named this state's primary takes the role back, though the one that it named went on
+    after its own farewell; nothing where it is no such term, or no farewell is shown."""
+    state = told.state
+    is_next = state.term == before.term._replace(number=before.term.number + 1) and state.version == 0
+    if not is_next or not told.signer == state.issuer == state.primary == before.issuer:
+        return ()
+    shown = next((each for each in pool if left_unheard(before, each)), None)
+    return (shown, told) if shown is not None else ()
+
+
 def reached(starts: Iterable[Told], pool: Collection[Told], *, across_generations: bool = False) -> dict[Told, Path]:
     """Every state of the pool that a chain leads to from a start, with that chain; a start leads to itself."""
     paths: dict[Told, Path] = {}
@@ -46,16 +65,21 @@ def reached(starts: Iterable[Told], pool: Collection[Told], *, across_generation
     queue = list(paths)
     for known in queue:  # grows while it is walked
         for told in pool:
-            if told not in paths and (follows(known.state, told) or (across_generations and told.goes_on_from(known))):
-                paths[told] = (*paths[known], told)
+            if told in paths:
+                continue
+            is_next = follows(known.state, told) or (across_generations and told.goes_on_from(known))
+            steps = (told,) if is_next else _taken_back(known.state, told, pool)
+            if steps:
+                paths[told] = (*paths[known], *steps)
                 queue.append(told)
     return paths
 
 
 def kept_links(links: Iterable[TermLink], path: Iterable[Told]) -> tuple[TermLink, ...]:
-    """These links and those of a chain that others will ask for: the beginnings of terms, and the last states of generations."""
+    """These links and those of a chain that others will ask for: the beginnings of terms, the last states of generations, farewells."""
     steps = list(path)
     ends = {a for a, b in pairwise(steps) if a.state.term.reign != b.state.term.reign}
     found = dict.fromkeys(links)
-    found.update(dict.fromkeys(each.link for each in steps if each.signed and (each.state.version == 0 or each in ends)))
+    kept = [each for each in steps if each.state.version == 0 or each in ends or each.is_farewell]
+    found.update(dict.fromkeys(each.link for each in kept if each.signed))
     return tuple(found)

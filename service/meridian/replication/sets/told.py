@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from meridian.domain.multi_region import RowStatus, SetState, TermLink
+from meridian.domain.multi_region import MemberStatus, RowStatus, SetState, TermLink
 
 
 class Rule(StrEnum):
@@ -64,6 +64,12 @@ class Told:
         return self.signer == (self.state.issuer if self.state.version == 0 else self.state.primary)
 
     @property
+    def is_farewell(self) -> bool:
+        """Whether the signer says with it that its own membership has ended: it says nothing of the set."""
+        own = self.state.find_member(self.signer)
+        return own is not None and own.status is MemberStatus.OFF and not self.speaks_for_its_term
+
+    @property
     def begins_generation(self) -> bool:
         """Whether it is the first state of a generation, signed by the Region that begins it."""
         state = self.state
@@ -91,3 +97,22 @@ class Answer:
     stale: bool
     rejoin: str
     material_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What is believed of the answers to a question about a set."""
+
+    newest: SetState
+    """The highest state that counts; the row's own where nobody showed a newer one."""
+    told: Told | None
+    """The newest state as it was shown; None where it is the row's own."""
+    links: tuple[TermLink, ...]
+    answers: tuple[Answer, ...]
+    """Those of Regions that the row or the newest state lists."""
+    views: tuple[SetState, ...]
+    """All states that count."""
+    refused: tuple[tuple[str, NotBelieved], ...]
+    """Regions whose state does not count, and why."""
+    is_apart: bool
+    """Whether a lost Region led a member elsewhere."""
