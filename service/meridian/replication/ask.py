@@ -40,13 +40,19 @@ class AskRegions:
         identity: RegionIdentity,
         entropy: Entropy,
         refusals: Refusals,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._peer = peer
         self._regions = frozenset(peers)
         self._verify = verify
         self._identity = identity
         self._entropy = entropy
         self._refusals = refusals
+
+    def require_answering(self, row: SetRow, silence: Silence) -> None:
+        """Raises: DependencyTimeoutException where a Region that `everybody` asks has left this question unanswered in this round."""
+        silence.require_heard(self._regions - row.lost, Question.SET)
 
     async def everybody(self, row: SetRow, silence: Silence, *, is_reconciling: bool) -> list[Answer]:
         """What each configured Region answers that is not declared lost. Raises: KmsError where one does not."""
@@ -59,6 +65,10 @@ class AskRegions:
                 raise answer
             answers.append(answer)
         return answers
+
+    async def alone(self, region: str, row: SetRow) -> Answer:
+        """The same as `one`, for a single question outside a round. Raises: KmsError."""
+        return await self.one(region, row, Silence(self._clock))
 
     async def one(self, region: str, row: SetRow, silence: Silence, *, is_reconciling: bool = False) -> Answer:
         """What this Region answers, its signatures verified. What a Region shows that this one's row does not list, and that does not
