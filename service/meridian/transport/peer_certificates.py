@@ -1,4 +1,5 @@
-"""Other Regions' certificates, checked again on each call: life, deny list, and authorities that were removed since.
+"""Other Regions' certificates, checked again on each call: life, deny list, and authorities that were removed since. A good one says
+whose connection it is.
 
 This comes before a message is read.
 """
@@ -20,12 +21,16 @@ from meridian.ports.principals import Principals
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import peer_address
+from meridian.transport.peer_connections import PeerConnections
 
 
 class PeerCertificates(grpc.aio.ServerInterceptor):
     """Wraps each handler of the peer listener once. What is refused is reported."""
 
-    def __init__(self, check: CertificateCheck, principals: Principals, clock: Clock, events: SecurityEvents) -> None:
+    def __init__(
+        self, check: CertificateCheck, principals: Principals, clock: Clock, events: SecurityEvents, connections: PeerConnections
+    ) -> None:
+        self._connections = connections
         self._check = check
         self._principals = principals
         self._clock = clock
@@ -47,11 +52,14 @@ class PeerCertificates(grpc.aio.ServerInterceptor):
     def _checked(self, handler: Any) -> Callable[[bytes, Any], Awaitable[Any]]:
         async def answer(data: bytes, context: Any) -> Any:
             try:
-                self._require_good(context.auth_context())
+                shown = context.auth_context()
+                self._require_good(shown)
             except KmsError as fault:
                 address = peer_address(context.peer())
                 self._events.report(SecurityEvent.AUTHENTICATION_FAILED, subject=network_of(address), address=address, reason=fault.reason)
                 await context.abort_with_status(rpc_status.to_status(status_of(fault, "")))
+            for name in shown.get("peer_spiffe_id", ()):
+                self._connections.note(name.decode(errors="replace"), context.peer())
             try:
                 request = handler.request_deserializer(data)
             except DecodeError:
