@@ -19,6 +19,8 @@ from meridian.domain.key import Key
 
 EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"
+OPERATOR: Final = "operator"
+"""The replica of records that no serving process makes."""
 SYNCHRONISED: Final = "SynchronizeMultiRegionKey"
 WARNINGS_SHOWN_MAX: Final = 16
 
@@ -249,5 +251,5 @@ def region_record(event_name: str, region: str, *, event_id: str, now: datetime,
         "eventCategory": "Management",
         "recipientAccountId": "",
         "serviceEventDetails": details,
-        "meridian": {"replica": "operator", "epoch": epoch},
+        "meridian": {"replica": OPERATOR, "epoch": epoch},
     }

@@ -9,7 +9,6 @@ from typing import Final
 
 import structlog
 
-from meridian.domain.key import KeyState
 from meridian.domain.multi_region import RowStatus, SetRow
 from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.ports.audit import AuditTrail
@@ -19,13 +18,13 @@ from meridian.ports.region_peer import RegionPeer
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
+from meridian.replication.erase_key import erase_reserved_key
 from meridian.replication.set_state import release
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOK_SECONDS: Final = 5.0
 ROWS_PER_LOOK: Final = 20
-ABANDONED: Final = "DeleteKey"
 
 
 class ReservationWorker:
@@ -109,9 +108,5 @@ class ReservationWorker:
             if current is None or current.status is not RowStatus.RESERVED or current.serial != row.serial:
                 return
             await uow.key_sets.update(release(current))
-            key = await uow.keys.find(row.account, row.key_id)
-            if key is not None and key.state is KeyState.CREATING:
-                await uow.keys.delete(key)
-                details = {"keyMaterialIds": [m.material_id for m in key.materials]}
-                await self._trail.record_service_event(uow, ABANDONED, key, request_id=row.request_id, details=details)
+            await erase_reserved_key(uow, self._trail, current)
         self._directory.forget(row.account, row.key_id)
