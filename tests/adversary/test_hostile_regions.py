@@ -159,6 +159,40 @@ def test_a_stranger_takes_no_reserved_place(world: World) -> None:
     assert world.set_row(AWAY, key_id)["status"] == "reserved"
 
 
+def prepare_of(world: World, key_id: str, subject: str, request_id: str) -> wire.PrepareRequest:
+    """The hostile Region prepares a place in AWAY, and says that this caller asked for it."""
+    own = world.hostile.identity
+    return wire.PrepareRequest(
+        set=named(key_id), serial="b" * 64, request_id=request_id, key_spec="SYMMETRIC_DEFAULT", key_usage="ENCRYPT_DECRYPT",
+        origin="AWS_KMS", caller=wire.CallerOnBehalf(method="client_certificate", subject=subject, source_ip="203.0.113.9", user_agent="x"),
+        replicate_key_request=replicate_request(key_id), primary_region=EVIL_REGION, replica_regions=[EVIL_REGION],
+        current_material_id="0" * 64, deployment=own.deployment, partition=own.partition, protocol_version=1,
+    )  # fmt: skip
+
+
+def test_what_a_region_says_a_caller_did_is_recorded_as_its_word(world: World) -> None:
+    places = {"allowed": ("mrk-" + "7" * 32, ALICE), "unknown": ("mrk-" + "6" * 32, "spiffe://x/nobody")}
+    ids = {name: f"00000000-0000-4000-8000-{number:012}" for number, name in enumerate([*places, "handover"])}
+    key_id, subject = places["allowed"]
+    world.hostile.ask(AWAY, "Prepare", prepare_of(world, key_id, subject, ids["allowed"]))
+    key_id, subject = places["unknown"]
+    assert world.refused(AWAY, "Prepare", prepare_of(world, key_id, subject, ids["unknown"])) == "AccessDeniedException"
+    own = world.hostile.identity
+    update = multi_region_pb2.UpdatePrimaryRegionRequest(key_id=world.strange, primary_region=AWAY).SerializeToString()
+    handover = wire.PrepareHandoverRequest(
+        set=named(world.strange), request_id=ids["handover"], primary_region=EVIL_REGION, update_primary_region_request=update,
+        caller=wire.CallerOnBehalf(method="client_certificate", subject=ALICE, source_ip="203.0.113.9"),
+        deployment=own.deployment, partition=own.partition, protocol_version=1,
+    )  # fmt: skip
+    assert world.refused(AWAY, "PrepareHandover", handover) == "ValidationException"
+    records = {r["requestID"]: r for r in world.deployment.audit(AWAY) if r.get("requestID") in ids.values()}
+    assert set(records) == set(ids.values())
+    assert {r["meridian"].get("onBehalfOf") for r in records.values()} == {EVIL_REGION}
+    assert records[ids["allowed"]]["userIdentity"]["arn"].endswith("/alice"), "as it says"
+    own_calls = [r for r in world.deployment.audit(AWAY) if r.get("eventType") == "AwsApiCall" and r["requestID"] not in ids.values()]
+    assert {r["meridian"].get("onBehalfOf") for r in own_calls if r["eventName"] != "CreateKey"} <= {None}
+
+
 def replicate_request(key_id: str) -> bytes:
     return multi_region_pb2.ReplicateKeyRequest(key_id=key_id, replica_region=AWAY).SerializeToString()
 

@@ -126,6 +126,8 @@ def call_record(
         "replica": replica,
         "epoch": epoch,
     }
+    if call.prepare is not None:
+        inner["onBehalfOf"] = call.prepare.primary_region
     changing = _changing_facts(call)
     if changing:
         inner["request"] = changing
