@@ -3,6 +3,7 @@ stale, no row grows, it gets no material, and the operators of the others hear o
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -20,10 +21,12 @@ from meridian.domain.multi_region import Member, MemberStatus, Term
 from meridian.kms.v1 import multi_region_pb2
 from meridian.kms.v1 import types_pb2 as t
 from meridian.peer.v1 import replication_pb2 as wire
+from meridian.replication.prepare import PLACES_SHARE
 
 EVIL_REGION = "ca-central-1"
 ALICE = f"spiffe://dev.meridian.internal/{ACCOUNT}/alice"
 FLOOD = 100
+QUOTA = 60
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -66,7 +69,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    added = "limits.compare_seconds = 0.5\n"
+    added = f"limits.compare_seconds = 0.5\nlimits.keys_per_account = {QUOTA}\n"
     deployment = Deployment(tmp_path_factory.mktemp("hostile"), [HOME, AWAY, EVIL_REGION], settings_added=added).prepare()
     try:
         deployment.start()
@@ -191,6 +194,24 @@ def test_what_a_region_says_a_caller_did_is_recorded_as_its_word(world: World) -
     assert records[ids["allowed"]]["userIdentity"]["arn"].endswith("/alice"), "as it says"
     own_calls = [r for r in world.deployment.audit(AWAY) if r.get("eventType") == "AwsApiCall" and r["requestID"] not in ids.values()]
     assert {r["meridian"].get("onBehalfOf") for r in own_calls if r["eventName"] != "CreateKey"} <= {None}
+
+
+def test_places_that_a_region_never_completes_take_a_part_of_the_quota(world: World) -> None:
+    """The Region prepares as many as it can; the account's own callers go on making keys."""
+    for number in range(QUOTA):
+        prepare = prepare_of(world, f"mrk-{number + 4096:032x}", ALICE, f"00000000-0000-4000-8001-{number:012}")
+        with contextlib.suppress(grpc.RpcError):
+            world.hostile.ask(AWAY, "Prepare", prepare)
+    assert world.refused(AWAY, "Prepare", prepare) == "LimitExceededException"
+    with sqlite3.connect(f"file:{world.deployment.place(AWAY).folder}/region.sqlite3?mode=ro", uri=True) as database:
+        query = "select count(*) from key_sets where status = 'reserved' and prepared_by = ?"
+        assert database.execute(query, (EVIL_REGION,)).fetchone() == (QUOTA // PLACES_SHARE,)
+    with world.deployment.client(AWAY) as alice:
+        alice.create_key()
+    with world.deployment.client() as alice:
+        key_id = alice.create_key(multi_region=True).key_metadata.key_id
+        alice.replicate_key(key_id=key_id, replica_region=AWAY)
+    world.deployment.wait_for_state(AWAY, key_id, t.KEY_STATE_ENABLED)
 
 
 def replicate_request(key_id: str) -> bytes:

@@ -95,6 +95,10 @@ class KeySets(Protocol):
         """Rows of places that this Region prepared, reserved since before this time, longest waiting first."""
         ...
 
+    async def count_reserved(self, account: str, *, prepared_by: str, most: int) -> int:
+        """How many places of this account are reserved that this Region prepared; counted up to `most`."""
+        ...
+
     async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:
         """Rows that are reserved or live, by (account, key id), those greater than `after`; `unsettled` leaves only those that are
         stale or have given a Region up."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Row, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -62,6 +62,12 @@ class SqlKeySets:
             .limit(limit)
         )
         return await read_rows(self._connection, t.key_sets, query, read_set_row)
+
+    async def count_reserved(self, account: str, *, prepared_by: str, most: int) -> int:
+        c = t.key_sets.c
+        found = select(c.key_id).where(c.status == str(RowStatus.RESERVED), c.prepared_by == prepared_by, c.account == account)
+        counted = await self._connection.execute(select(func.count()).select_from(found.limit(most).subquery()))
+        return int(counted.scalar_one())
 
     async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:
         c = t.key_sets.c
