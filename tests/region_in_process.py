@@ -169,8 +169,19 @@ class InProcessRegion:
             events=self.events,
         )
         self.reservations = ReservationWorker(
-            store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0, events=self.events
+            store=store,
+            peer=line,
+            directory=unheard,
+            trail=unheard,
+            clock=clock,
+            regions=tuple(peers),
+            after_seconds=0.0,
+            events=self.events,
         )
+
+    async def resolve_places(self) -> None:
+        """A round of asking each Region about its places."""
+        await asyncio.gather(*[job.once() for job in self.reservations.jobs()])
 
     # ---- what is here
 
@@ -283,7 +294,7 @@ class InProcessRegion:
             except KmsError:
                 continue
         with contextlib.suppress(KmsError):
-            await self.reservations.resolve_reserved()
+            await self.resolve_places()
         for region in self.peers:
             await self.outbox.send_due(region)
 

@@ -90,7 +90,7 @@ def test_the_key_of_a_place_that_was_refused_goes_whatever_its_state(tmp_path: P
 
         monkeypatch.setattr(a.line, "resolve", refuse)
         monkeypatch.setattr(a.trail, "record_service_event", record)
-        await a.reservations.resolve_reserved()
+        await a.resolve_places()
         async with a.store.reading() as uow:
             assert await uow.keys.count(ACCOUNT) == 0
         assert sorted(told) == [("DeleteKey", arn) for arn in sorted(arns)]

@@ -140,6 +140,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         directory=core.directory,
         trail=core.audit,
         clock=core.clock,
+        regions=tuple(peers),
         after_seconds=limits.reservation_seconds,
         events=core.events,
     )

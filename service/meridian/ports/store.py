@@ -87,10 +87,6 @@ class KeySets(Protocol):
         """Replace the row that has `row.version`; the answer has the next version. Raises: VersionConflict."""
         ...
 
-    async def preparing_regions(self, *, before: datetime) -> Sequence[str]:
-        """Regions that prepared a place here which is reserved since before this time."""
-        ...
-
     async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:
         """Rows of places that this Region prepared, reserved since before this time, longest waiting first."""
         ...

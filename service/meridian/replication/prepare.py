@@ -1,6 +1,6 @@
 """The destination's half of ReplicateKey, after its own policies have allowed it: a place is reserved.
 
-The place never lapses by time. Without news it asks the preparing Region what became of it (`resolve_reserved`).
+The place never lapses by time. Without news it asks the preparing Region what became of it (`workers/reservations.py`).
 
 Source: docs/spec/multi-region.md §1.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -47,11 +46,6 @@ class SqlKeySets:
         if done.rowcount != 1:
             raise VersionConflict("the set's row has another version")
         return stored
-
-    async def preparing_regions(self, *, before: datetime) -> Sequence[str]:
-        c = t.key_sets.c
-        query = select(c.prepared_by).distinct().where(c.status == str(RowStatus.RESERVED), c.reserved_at < before)
-        return [row.prepared_by for row in await self._connection.execute(query.order_by(c.prepared_by))]
 
     async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:
         c = t.key_sets.c
