@@ -168,10 +168,12 @@ class AnswerRegions:
         A restored Region is forgotten as it was. Raises: AccessDeniedException.
         """
         with self._refusals.telling(peer.region, account, key_id):
-            async with self._store.transaction() as uow:
+            is_news = is_reconciling and await self._is_news(peer, account, key_id, incarnation)
+            # A question must keep nobody from writing, whoever asks.
+            async with self._store.transaction() if is_news else self._store.reading() as uow:
                 row = await uow.key_sets.find(account, key_id)
                 await require_heard(uow, row, peer, account, incarnation)
-                if is_reconciling:
+                if is_news:
                     await uow.inbox.learn_incarnation(peer.region, incarnation)
                 if row is None or not may_ask_of_set(row, peer.region):
                     if row is not None and row.status in (RowStatus.RESERVED, RowStatus.LIVE):
@@ -179,7 +181,7 @@ class AnswerRegions:
                     lost = await uow.operator_words.regions(OperatorWord.LOST)
                     successor = await uow.operator_words.successor()
                     return SetShown(RowStatus.NONE, "", b"", b"", (), lost, False, "", frozenset(), successor)
-                forgetting = forget_held(row, peer.region) if is_reconciling else row
+                forgetting = forget_held(row, peer.region) if is_news else row
                 if forgetting != row:
                     await uow.key_sets.update(forgetting)
                 key = await uow.keys.find(account, key_id)
@@ -188,12 +190,20 @@ class AnswerRegions:
             row.status, row.serial, row.signed_view, row.signed_key, row.links, row.lost, row.stale, row.rejoin, present, row.successor
         )
 
+    async def _is_news(self, peer: PeerRegion, account: str, key_id: str, incarnation: int) -> bool:
+        """Whether a restored Region is to be forgotten as it was; not again with each of its questions."""
+        async with self._store.reading() as uow:
+            row = await uow.key_sets.find(account, key_id)
+            return incarnation > await uow.inbox.highest_incarnation(peer.region) or (
+                row is not None and may_ask_of_set(row, peer.region) and forget_held(row, peer.region) != row
+            )
+
     async def get_materials(
         self, peer: PeerRegion, account: str, key_id: str, material_ids: Collection[str], sequence: int, incarnation: int
     ) -> MaterialsShown:
         """Materials of this set, sealed for the asking Region. Raises: AccessDeniedException unless it is a member that counts."""
         with self._refusals.telling(peer.region, account, key_id):
-            async with self._store.transaction() as uow:
+            async with self._store.reading() as uow:
                 row = await uow.key_sets.find(account, key_id)
                 await require_heard(uow, row, peer, account, incarnation)
                 require_reader_of_material(row, peer.region)
