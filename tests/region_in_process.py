@@ -134,7 +134,7 @@ class InProcessRegion:
         told: dict[str, Any] = {"refusals": self.refusals}
         self.messages = ApplyMessages(**common, **told, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001)
         self.answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=line, clock=clock, **told)
-        ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy, **told)
+        ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy, clock=clock, **told)
         self.compare = Compare(
             store=store,
             identity=identity,
@@ -147,8 +147,9 @@ class InProcessRegion:
             set_aside=unreadable,
         )
         mend = MendSets(**common, **told, entropy=entropy, ask=ask)
+        sets_aside = SetAside("sets", clock=clock, events=self.events)
         self.membership = MembershipWorker(
-            store=store, mend=mend, region=self.name, wake_outbox=lambda: None, aside=SetAside("sets", clock=clock, events=self.events)
+            store=store, mend=mend, region=self.name, wake_outbox=lambda: None, aside=sets_aside, clock=clock
         )
         dispatch = Dispatch(identity=identity, engine=engine, peer=line, clock=clock)
         self.outbox = OutboxWorker(
@@ -168,8 +169,19 @@ class InProcessRegion:
             events=self.events,
         )
         self.reservations = ReservationWorker(
-            store=store, peer=line, directory=unheard, trail=unheard, clock=clock, after_seconds=0.0, events=self.events
+            store=store,
+            peer=line,
+            directory=unheard,
+            trail=unheard,
+            clock=clock,
+            regions=tuple(peers),
+            after_seconds=0.0,
+            events=self.events,
         )
+
+    async def resolve_places(self) -> None:
+        """A round of asking each Region about its places."""
+        await asyncio.gather(*[job.once() for job in self.reservations.jobs()])
 
     # ---- what is here
 
@@ -282,7 +294,7 @@ class InProcessRegion:
             except KmsError:
                 continue
         with contextlib.suppress(KmsError):
-            await self.reservations.resolve_reserved()
+            await self.resolve_places()
         for region in self.peers:
             await self.outbox.send_due(region)
 

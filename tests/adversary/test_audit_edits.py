@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from meridian.audit.verify import Expected, verify_directories, verify_directory
 from meridian.ports.audit_streams import KeyTrace, StreamHead, StreamRow
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+"""When the database is read."""
 RULES = SegmentRules(bytes=2500, seconds=60.0, reserve_bytes=0)
 UNSIGNED = 5
 ARN = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -86,7 +88,7 @@ def write_log(directory: Path, names: RegionNames, runs: Sequence[str]) -> Log:
             _kill(file)
             heads.append(file.head)
     rows = [StreamRow(at, "r", NOW, head, head.stream == first) for at, head in enumerate(heads, 1)]
-    evidence = Evidence(tuple(rows), {f"{first}-3": "an event"}, (KeyTrace("111122223333", "k", ARN, NOW, False),), {})
+    evidence = Evidence(tuple(rows), {f"{first}-3": "an event"}, (KeyTrace("111122223333", "k", ARN, NOW, False),), {}, LATER, 0)
     return Log(directory, pinned, evidence, keyholder)
 
 
@@ -485,7 +487,7 @@ def test_an_end_that_was_cut_before_the_next_start_is_found_from_the_files_alone
 
 
 def test_a_stream_that_the_database_does_not_know_is_found(log: Log) -> None:
-    evidence = Evidence(log.evidence.streams[:1], {}, (), {})
+    evidence = Evidence(log.evidence.streams[:1], {}, log.evidence.keys, {}, LATER, 0)
     (report,) = verify_against([log.directory], evidence, log.pinned)
     assert [each.text for each in report.findings] == [f"the database does not know stream run{n}" for n in (2, 3)]
 
@@ -493,7 +495,7 @@ def test_a_stream_that_the_database_does_not_know_is_found(log: Log) -> None:
 def test_a_change_without_its_record_is_found(log: Log) -> None:
     other = ARN.replace("1234abcd", "ffffabcd")
     keys = (KeyTrace("111122223333", "k", ARN, NOW, True), KeyTrace("111122223333", "l", other, NOW, False))
-    evidence = Evidence(log.evidence.streams, {"run1-3": "here", "gone": "the last use of key k"}, keys, {})
+    evidence = Evidence(log.evidence.streams, {"run1-3": "here", "gone": "the last use of key k"}, keys, {}, LATER, 0)
     (report,) = verify_against([log.directory], evidence, log.pinned)
     assert [each.text for each in report.findings] == [
         "no record gone: the last use of key k",
@@ -503,11 +505,20 @@ def test_a_change_without_its_record_is_found(log: Log) -> None:
     assert report.verdict is Verdict.INCOMPLETE
 
 
+def test_a_key_that_was_made_and_went_without_a_record_is_found(log: Log) -> None:
+    (report,) = verify_against([log.directory], replace(log.evidence, keys=()), log.pinned)
+    assert [each.text for each in report.findings] == [f"no record of the end of {ARN}, which is not in the database"]
+    assert report.verdict is Verdict.INCOMPLETE
+    (restored,) = verify_against([log.directory], replace(log.evidence, keys=(), incarnation=1), log.pinned)
+    assert restored.findings == []
+    assert any(f"{ARN}: the backup may be older than they are" in each for each in restored.unproven)
+
+
 def test_a_stream_that_goes_on_after_its_registered_end_is_found(log: Log) -> None:
     row = log.evidence.streams[0]
     head = StreamHead("run1", row.head.sequence - 1, leaf_hash(lines_of(log.of("run1")[-1])[-2][:-1]), row.head.digests)
     closed = StreamRow(1, "r", NOW, head, True)
-    (report,) = verify_against([log.directory], Evidence((closed, *log.evidence.streams[1:]), {}, (), {}), log.pinned)
+    (report,) = verify_against([log.directory], replace(log.evidence, streams=(closed, *log.evidence.streams[1:])), log.pinned)
     assert [each.text for each in report.findings] == [f"the stream goes on after record {head.sequence}, with which it was closed"]
 
 
@@ -519,7 +530,7 @@ def moved(log: Log) -> tuple[Log, Path]:
     file = open_file(new, "run4", keyholder=log.keyholder, clock=clock, registered=before[-1].head)
     file.write([record(0, eventID="run4-0")])
     _kill(file)
-    evidence = Evidence((*before, StreamRow(4, "r", NOW, file.head, False)), log.evidence.events, log.evidence.keys, {})
+    evidence = replace(log.evidence, streams=(*before, StreamRow(4, "r", NOW, file.head, False)))
     return replace(log, evidence=evidence), new
 
 

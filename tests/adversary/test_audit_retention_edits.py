@@ -69,7 +69,7 @@ class Log:
 
     def compared(self, keys: Sequence[KeyTrace] = ()) -> Report:
         rows = (StreamRow(1, "r", self.clock.now(), self.first, True), StreamRow(2, "r", self.clock.now(), self.file.head, False))
-        return verify_against([self.directory], Evidence(rows, {}, tuple(keys), {}), self.keyholder.keys)[0]
+        return verify_against([self.directory], Evidence(rows, {}, tuple(keys), {}, self.clock.now(), 0), self.keyholder.keys)[0]
 
 
 def log_of(directory: Path, rules: KeepRules) -> Log:

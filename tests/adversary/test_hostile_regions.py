@@ -3,6 +3,7 @@ stale, no row grows, it gets no material, and the operators of the others hear o
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -20,10 +21,12 @@ from meridian.domain.multi_region import Member, MemberStatus, Term
 from meridian.kms.v1 import multi_region_pb2
 from meridian.kms.v1 import types_pb2 as t
 from meridian.peer.v1 import replication_pb2 as wire
+from meridian.replication.prepare import PLACES_SHARE
 
 EVIL_REGION = "ca-central-1"
 ALICE = f"spiffe://dev.meridian.internal/{ACCOUNT}/alice"
 FLOOD = 100
+QUOTA = 60
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -66,7 +69,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    added = "limits.compare_seconds = 0.5\n"
+    added = f"limits.compare_seconds = 0.5\nlimits.keys_per_account = {QUOTA}\n"
     deployment = Deployment(tmp_path_factory.mktemp("hostile"), [HOME, AWAY, EVIL_REGION], settings_added=added).prepare()
     try:
         deployment.start()
@@ -157,6 +160,58 @@ def test_a_stranger_takes_no_reserved_place(world: World) -> None:
     assert world.refused(AWAY, "DeliverSetState", forged) == "AccessDeniedException"
     world.wait_for_refusal(AWAY, key_id, "A2")
     assert world.set_row(AWAY, key_id)["status"] == "reserved"
+
+
+def prepare_of(world: World, key_id: str, subject: str, request_id: str) -> wire.PrepareRequest:
+    """The hostile Region prepares a place in AWAY, and says that this caller asked for it."""
+    own = world.hostile.identity
+    return wire.PrepareRequest(
+        set=named(key_id), serial="b" * 64, request_id=request_id, key_spec="SYMMETRIC_DEFAULT", key_usage="ENCRYPT_DECRYPT",
+        origin="AWS_KMS", caller=wire.CallerOnBehalf(method="client_certificate", subject=subject, source_ip="203.0.113.9", user_agent="x"),
+        replicate_key_request=replicate_request(key_id), primary_region=EVIL_REGION, replica_regions=[EVIL_REGION],
+        current_material_id="0" * 64, deployment=own.deployment, partition=own.partition, protocol_version=1,
+    )  # fmt: skip
+
+
+def test_what_a_region_says_a_caller_did_is_recorded_as_its_word(world: World) -> None:
+    places = {"allowed": ("mrk-" + "7" * 32, ALICE), "unknown": ("mrk-" + "6" * 32, "spiffe://x/nobody")}
+    ids = {name: f"00000000-0000-4000-8000-{number:012}" for number, name in enumerate([*places, "handover"])}
+    key_id, subject = places["allowed"]
+    world.hostile.ask(AWAY, "Prepare", prepare_of(world, key_id, subject, ids["allowed"]))
+    key_id, subject = places["unknown"]
+    assert world.refused(AWAY, "Prepare", prepare_of(world, key_id, subject, ids["unknown"])) == "AccessDeniedException"
+    own = world.hostile.identity
+    update = multi_region_pb2.UpdatePrimaryRegionRequest(key_id=world.strange, primary_region=AWAY).SerializeToString()
+    handover = wire.PrepareHandoverRequest(
+        set=named(world.strange), request_id=ids["handover"], primary_region=EVIL_REGION, update_primary_region_request=update,
+        caller=wire.CallerOnBehalf(method="client_certificate", subject=ALICE, source_ip="203.0.113.9"),
+        deployment=own.deployment, partition=own.partition, protocol_version=1,
+    )  # fmt: skip
+    assert world.refused(AWAY, "PrepareHandover", handover) == "ValidationException"
+    records = {r["requestID"]: r for r in world.deployment.audit(AWAY) if r.get("requestID") in ids.values()}
+    assert set(records) == set(ids.values())
+    assert {r["meridian"].get("onBehalfOf") for r in records.values()} == {EVIL_REGION}
+    assert records[ids["allowed"]]["userIdentity"]["arn"].endswith("/alice"), "as it says"
+    own_calls = [r for r in world.deployment.audit(AWAY) if r.get("eventType") == "AwsApiCall" and r["requestID"] not in ids.values()]
+    assert {r["meridian"].get("onBehalfOf") for r in own_calls if r["eventName"] != "CreateKey"} <= {None}
+
+
+def test_places_that_a_region_never_completes_take_a_part_of_the_quota(world: World) -> None:
+    """The Region prepares as many as it can; the account's own callers go on making keys."""
+    for number in range(QUOTA):
+        prepare = prepare_of(world, f"mrk-{number + 4096:032x}", ALICE, f"00000000-0000-4000-8001-{number:012}")
+        with contextlib.suppress(grpc.RpcError):
+            world.hostile.ask(AWAY, "Prepare", prepare)
+    assert world.refused(AWAY, "Prepare", prepare) == "LimitExceededException"
+    with sqlite3.connect(f"file:{world.deployment.place(AWAY).folder}/region.sqlite3?mode=ro", uri=True) as database:
+        query = "select count(*) from key_sets where status = 'reserved' and prepared_by = ?"
+        assert database.execute(query, (EVIL_REGION,)).fetchone() == (QUOTA // PLACES_SHARE,)
+    with world.deployment.client(AWAY) as alice:
+        alice.create_key()
+    with world.deployment.client() as alice:
+        key_id = alice.create_key(multi_region=True).key_metadata.key_id
+        alice.replicate_key(key_id=key_id, replica_region=AWAY)
+    world.deployment.wait_for_state(AWAY, key_id, t.KEY_STATE_ENABLED)
 
 
 def replicate_request(key_id: str) -> bytes:

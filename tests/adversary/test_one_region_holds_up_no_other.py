@@ -69,7 +69,7 @@ def test_places_of_a_silent_region_keep_no_other_place(tmp_path: Path, empty: Pa
         for n in range(ROWS_PER_LOOK + 5):
             await reserve_for(b, number(n), "b" * 64, SILENT, 10)
         await reserve_for(b, KEY_ID, a.engine.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
-        await b.reservations.resolve_reserved()
+        await b.resolve_places()
         row = await b.row()
         assert row is not None
         assert row.status is RowStatus.NONE, "the place whose ReplicateKey was never committed is free again"
@@ -85,7 +85,7 @@ def test_places_that_a_region_cannot_tell_of_keep_no_other_place_of_its_own(tmp_
         await reserve_for(b, KEY_ID, a.engine.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
         for _ in range(2):
             b.clock.leap += timedelta(milliseconds=1)
-            await b.reservations.resolve_reserved()
+            await b.resolve_places()
         row = await b.row()
         assert row is not None
         assert row.status is RowStatus.NONE
@@ -93,6 +93,54 @@ def test_places_that_a_region_cannot_tell_of_keep_no_other_place_of_its_own(tmp_
             waiting = await uow.key_sets.find(ACCOUNT, number(0))
         assert waiting is not None
         assert waiting.status is RowStatus.RESERVED, "no news frees no place"
+
+    run(steps())
+
+
+def test_places_are_asked_about_again_and_again_while_a_region_takes_its_time(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def steps() -> None:
+        _, a, b, _ = await three(tmp_path, empty)
+        line: Any = b.line
+        real, asked = line.resolve, asyncio.Event()
+
+        async def ask(target: str, *args: Any) -> Any:
+            if target == SILENT:
+                asked.set()
+                await asyncio.Event().wait()
+            return await real(target, *args)
+
+        monkeypatch.setattr(line, "resolve", ask)
+        jobs = {job.name: job for job in b.reservations.jobs()}
+        await reserve_for(b, number(0), "b" * 64, SILENT, 10)
+        waiting = asyncio.ensure_future(jobs[f"reservations {SILENT}"].once())
+        await asyncio.wait_for(asked.wait(), 10)
+        await reserve_for(b, KEY_ID, a.engine.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
+        await asyncio.wait_for(jobs[f"reservations {A}"].once(), 10)
+        row = await b.row()
+        assert row is not None
+        assert row.status is RowStatus.NONE, "reserved after the other was asked, and free before it answers"
+        waiting.cancel()
+
+    run(steps())
+
+
+def test_a_round_of_asking_a_slow_region_ends(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        _, _, b, _ = await three(tmp_path, empty)
+        line: Any = b.line
+
+        async def ask(*_: Any) -> bool:
+            b.clock.leap += timedelta(seconds=3.7)
+            return True
+
+        monkeypatch.setattr(line, "resolve", ask)
+        for n in range(ROWS_PER_LOOK):
+            await reserve_for(b, number(n), "b" * 64, SILENT, 10)
+        began = b.clock.monotonic()
+        await b.reservations.resolve_of(SILENT)
+        assert b.clock.monotonic() - began < 30
 
     run(steps())
 

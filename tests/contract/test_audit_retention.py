@@ -194,10 +194,10 @@ def test_the_database_does_not_miss_what_was_ended_and_misses_the_rest(tmp_path:
     write(file, clock, 2, 61)
     rows = (StreamRow(1, "r", began, first.head, True), StreamRow(2, "r", clock.now(), file.head, False))
     old, new = (KeyTrace("1", name, f"arn:{name}", at, False) for name, at in (("old", began), ("new", clock.now())))
-    evidence = Evidence(rows, {"use": "the last use of key old"}, (old,), {"use": began + timedelta(seconds=9)})
+    evidence = Evidence(rows, {"use": "the last use of key old"}, (old,), {"use": began + timedelta(seconds=9)}, clock.now(), 0)
     assert verify_against([tmp_path], evidence, keyholder.keys)[0].findings == []
     beyond = StreamRow(1, "r", began, StreamHead("s1", first.head.sequence + 1, "0" * 64, 1), False)
-    lost = Evidence((beyond, rows[1]), {"use": "the last use of key new"}, (new,), {"use": clock.now()})
+    lost = Evidence((beyond, rows[1]), {"use": "the last use of key new"}, (new,), {"use": clock.now()}, clock.now(), 0)
     texts = [finding.text for finding in verify_against([tmp_path], lost, keyholder.keys)[0].findings]
     assert [text.split(":")[0][:24] for text in texts] == ["stream s1 of r, opened 2", "no record use", "no record of the creatio"]
     file.close()

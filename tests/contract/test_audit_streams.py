@@ -57,6 +57,7 @@ async def test_evidence_is_everything_that_records_must_tell_of(store: SqlStore)
     ids = [f"{n:08x}-12ab-34cd-56ef-1234567890ab" for n in range(3)]
     await insert(store, *[key(each) for each in ids], key(KEY_ID, "444455556666", state=KeyState.PENDING_DELETION))
     async with store.transaction() as uow:
+        await uow.region.initialise(RegionIdentity("deployment", "aws", "us-east-1", 3, NOW))
         await uow.audit_streams.open("s1", "r", now=NOW)
         await uow.audit_events.insert("waiting", b"{}", owner=NOBODY)
         await uow.key_usage.write([KeyUse(ACCOUNT, ids[1], "Encrypt", NOW, "used", "request")])
@@ -69,6 +70,8 @@ async def test_evidence_is_everything_that_records_must_tell_of(store: SqlStore)
     assert [trace.is_to_be_deleted for trace in evidence.keys] == [False, False, False, True]
     assert evidence.keys[0].arn == f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{ids[0]}"
     assert [trace.key_id for trace in one] == [ids[1]]
+    assert evidence.incarnation == 3
+    assert evidence.read_at > NOW
 
 
 @pytest.mark.asyncio

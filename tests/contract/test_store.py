@@ -356,8 +356,11 @@ async def test_reserved_places_are_listed_when_they_are_old(store: SqlStore) -> 
         assert list(await sets.list_reserved(prepared_by="us-east-1", before=NOW, limit=5)) == []
         assert list(await sets.list_reserved(prepared_by="us-east-1", before=later, limit=1)) == [row], "whatever others have reserved"
         assert list(await sets.list_reserved(prepared_by="ap-south-1", before=later, limit=2)) == [sooner[2], sooner[1]]
-        assert list(await sets.preparing_regions(before=later)) == ["ap-south-1", "us-east-1"]
-        assert list(await sets.preparing_regions(before=NOW)) == ["ap-south-1"]
+        for prepared_by, most, count in (("ap-south-1", 9, 3), ("ap-south-1", 2, 2), ("us-east-1", 9, 1), ("eu-west-1", 9, 0)):
+            assert await sets.count_reserved(ACCOUNT, prepared_by=prepared_by, most=most) == count
+        await sets.update(replace(row, status=RowStatus.LIVE))
+        assert await sets.count_reserved(ACCOUNT, prepared_by="us-east-1", most=9) == 0
+        assert await sets.count_reserved("444455556666", prepared_by="ap-south-1", most=9) == 0
 
 
 TARGET = "eu-west-1"

@@ -155,7 +155,7 @@ def reservations(crowd: Crowd) -> None:
     unasked = "select key_id from key_sets where status = 'reserved' and reserved_at = 0"
     crowd.regions.wait_until(lambda: crowd.read(AWAY, unasked) == [(poisoned,)], seconds=150)
     assert crowd.set_aside(AWAY, "reservations") == 1
-    assert crowd.job_is_well(AWAY, "reservations")
+    assert crowd.job_is_well(AWAY, f"reservations {HOME}")
     crowd.change(AWAY, "delete from key_sets where key_id like '%aaa'")
 
 

@@ -11,12 +11,12 @@ from typing import Final
 
 import structlog
 
-from meridian.adapters.operator_events import record_operator_event
-from meridian.domain.key import KeyState
+from meridian.adapters.operator_events import OperatorEvents, record_operator_event
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import ROW_FAULTS
+from meridian.replication.erase_key import erase_reserved_key
 from meridian.replication.set_loss import declare_lost as lost_to
 from meridian.replication.set_loss import withdraw
 from meridian.replication.sets.authority import waits_for
@@ -30,6 +30,7 @@ def declaring_lost(successor: str) -> Word:
 
     async def declare(store: Store, entropy: Entropy, region: str) -> int:
         """Refuse what this Region says from now on; the answer counts the sets that know it. Raises: ValueError."""
+        events = OperatorEvents(entropy)
         async with store.transaction() as uow:
             if successor == region or successor in await uow.operator_words.regions(OperatorWord.LOST):
                 raise ValueError(f"{successor} is lost itself and succeeds nobody")
@@ -38,7 +39,7 @@ def declaring_lost(successor: str) -> Word:
             known = [row for row in rows if _knows(row, region)]
             for row in known:
                 await uow.key_sets.update(lost_to(row, region, successor))
-                await _release_key(uow, row, region)
+                await _release_key(uow, events, row, region)
             for row in rows:
                 if row.lost and row not in known and row.successor != successor:
                     await uow.key_sets.update(replace(row, successor=successor))
@@ -124,18 +125,15 @@ def _knows(row: SetRow, region: str) -> bool:
     return row.prepared_by == region or (row.view is not None and row.view.find_member(region) is not None)
 
 
-async def _release_key(uow: UnitOfWork, row: SetRow, region: str) -> None:
+async def _release_key(uow: UnitOfWork, events: OperatorEvents, row: SetRow, region: str) -> None:
     """A place that only the lost Region could have committed is given up with its key."""
     if row.prepared_by != region:
         return
     try:
-        key = await uow.keys.find(row.account, row.key_id)
+        await erase_reserved_key(uow, events, row)
     except ROW_FAULTS as fault:  # the word is said about every other set all the same
         log = structlog.get_logger("meridian.membership")
         log.error("key cannot be read, and its place stays", account=row.account, key_id=row.key_id, fault=type(fault).__name__)
-        return
-    if key is not None and key.state is KeyState.CREATING:
-        await uow.keys.delete(key)
 
 
 async def _rows(uow: UnitOfWork) -> list[SetRow]:

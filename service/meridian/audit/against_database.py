@@ -1,8 +1,9 @@
 """Compares audit directories with the Region's database: streams that are missing or end early, and changes without their record.
 
 Compared are: every registered stream with its last record and the number of its digests; the id of every event that waits to be
-written, and of every key's last use; every key with the record of its creation; every key that is to be deleted with the record that
-scheduled it. The database is read first, so whatever it speaks of is in the files already.
+written, and of every key's last use; every key with the record of its creation, and every such record with its key or the record of its
+end; every key that is to be deleted with the record that scheduled it. The database is read first, so whatever it speaks of is in the
+files already.
 
 Source: docs/spec/audit.md.
 """
@@ -21,7 +22,9 @@ from meridian.audit.copies import Copies, Counted
 from meridian.audit.ended import CLOCKS_APART_SECONDS, Ended, furthest, is_ended
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import AuditKeys
+from meridian.audit.vanished_keys import CREATES, KeyLives
 from meridian.audit.verify import Expected, verify_directories
+from meridian.errors import KMSInternalException
 from meridian.ports.audit_streams import KeyTrace, StreamRow
 from meridian.ports.store import UnitOfWork
 
@@ -31,7 +34,7 @@ NAMED_MAX: Final = 20
 """How many missing records of a kind are named one by one."""
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 SKEW: Final = timedelta(seconds=CLOCKS_APART_SECONDS)
-CREATES, SCHEDULES = "CreateKey", "ScheduleKeyDeletion"
+SCHEDULES: Final = "ScheduleKeyDeletion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,18 @@ class Evidence:
     keys: tuple[KeyTrace, ...]
     used_at: Mapping[str, datetime]
     """When keys were last used, by the event id of that use."""
+    read_at: datetime
+    """By the database's clock."""
+    incarnation: int
+    """How often the database was restored."""
 
 
 async def read_evidence(uow: UnitOfWork) -> Evidence:
     """Everything that is compared, as of one moment. Raises: KMSInternalException."""
+    identity = await uow.region.identity()
+    if identity is None:
+        raise KMSInternalException(reason="the Region is not initialised")
+    read_at = await uow.region.now()
     streams: list[StreamRow] = []
     while page := list(await uow.audit_streams.list(after=streams[-1].number if streams else 0, limit=PAGE)):
         streams += page
@@ -55,7 +66,8 @@ async def read_evidence(uow: UnitOfWork) -> Evidence:
     while traces := list(await uow.audit_streams.keys_stored(after=(keys[-1].account, keys[-1].key_id) if keys else ("", ""), limit=PAGE)):
         keys += traces
     events = dict(await uow.audit_streams.events_stored(limit=EVENTS_MAX))
-    return Evidence(tuple(streams), events, tuple(keys), await uow.audit_streams.uses_stored(limit=EVENTS_MAX))
+    uses = await uow.audit_streams.uses_stored(limit=EVENTS_MAX)
+    return Evidence(tuple(streams), events, tuple(keys), uses, read_at, identity.incarnation)
 
 
 class Mentions:
@@ -64,12 +76,14 @@ class Mentions:
     def __init__(self, evidence: Evidence) -> None:
         self._wanted = set(evidence.events)
         self.copies = Copies()
+        self.lives = KeyLives()
         self.events: set[str] = set()
         self.arns: dict[str, set[str]] = {CREATES: set(), SCHEDULES: set()}
 
     def visit(self, record: Mapping[str, Any]) -> None:
         """Take note of one record."""
         self.copies.visit(record)
+        self.lives.visit(record)
         event_id = record.get("eventID")
         if event_id in self._wanted:
             self.events.add(event_id)
@@ -158,7 +172,13 @@ def _compare_mentions(report: Report, evidence: Evidence, mentions: Mentions, en
         for key in keys
         if key.is_to_be_deleted and key.arn not in mentions.arns[SCHEDULES]
     ]
-    for missing in (events, created, scheduled):
+    stored = {key.arn for key in evidence.keys}
+    vanished, before_restore = mentions.lives.vanished(stored, read_at=evidence.read_at, incarnation=evidence.incarnation)
+    deleted = [f"no record of the end of {arn}, which is not in the database" for arn in vanished]
+    if before_restore:
+        text = f"{len(before_restore)} keys were made before the Region was restored and are not in the database, the first of them"
+        report.unproven.append(f"{report.path}: {text} {before_restore[0]}: the backup may be older than they are")
+    for missing in (events, created, scheduled, deleted):
         for text in missing[:NAMED_MAX]:
             report.add(Verdict.INCOMPLETE, report.path, text)
         if len(missing) > NAMED_MAX:

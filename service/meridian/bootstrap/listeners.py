@@ -16,6 +16,7 @@ from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.startup import naming
 from meridian.catalog import rpcs, served_rpcs
 from meridian.domain.call import Principal
+from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, HttpSettings, ListenerSettings, Settings
 from meridian.transport.admin_app import AdminApp, Reasons, listening_socket
 from meridian.transport.aws_json.app import AwsWire
@@ -29,8 +30,10 @@ from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBo
 from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.metrics_text import MetricsText
 from meridian.transport.peer_certificates import PeerCertificates
+from meridian.transport.peer_connections import LOOK_SECONDS, PeerConnections
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
 from meridian.transport.under_way import CallsUnderWay
+from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 
 CUT_SECONDS: Final = 1.0
 """From the moment when calls are cut until their refusals, and the records of those, are written."""
@@ -105,16 +108,32 @@ class Listeners:
             under_way=self._under_way,
         )
         health.add_to(server)
-        certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events)
+        connections = self._peer_connections()
+        certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events, connections)
         peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates])
         with naming("grpc.listen"):
             listen(server, settings.grpc.listen, files.grpc.tls.credentials)
         with naming("peer.listen"):
-            listen(peer_server, settings.peer.listen, files.peer.tls.credentials)
+            connections.listen_on(listen(peer_server, settings.peer.listen, files.peer.tls.credentials))
         self._grpc = {server: calls_held, peer_server: peers_held}
         for each in self._grpc:
             await each.start()
         core.supervisor.serve("gRPC health", health.follow())
+
+    def _peer_connections(self) -> PeerConnections:
+        core, wake = self._core, Wake()
+        regions = {peer.spiffe_id: peer.region for peer in core.settings.peers}
+        connections = PeerConnections(regions, self._budgets["peer"], clock=core.clock, events=core.events, wake=wake)
+        core.registry.register(connections)
+        setbacks = Setbacks("looking at the connections of other Regions")
+
+        async def look() -> bool:
+            with setbacks.expected(OSError):  # no open file is left to look with
+                return await connections.look()
+            return False
+
+        core.supervisor.run(Job("connections of other Regions", look, LOOK_SECONDS, PATIENT_SECONDS, wake))
+        return connections
 
     def _aws_wire(self, pipelines: Pipelines, settings: AwsSettings) -> Application:
         core = self._core

@@ -89,7 +89,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         day_seconds=limits.day_seconds,
     )
     answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=core.clock, refusals=refusals)
-    ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=core.entropy, refusals=refusals)
+    ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=core.entropy, refusals=refusals, clock=core.clock)
     sets_aside = SetAside("sets", clock=core.clock, events=core.events)
     compare = Compare(
         store=store,
@@ -140,8 +140,11 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         directory=core.directory,
         trail=core.audit,
         clock=core.clock,
+        regions=tuple(peers),
         after_seconds=limits.reservation_seconds,
         events=core.events,
     )
-    membership = MembershipWorker(store=store, mend=mend, region=core.settings.region, wake_outbox=wake_outbox, aside=sets_aside)
+    membership = MembershipWorker(
+        store=store, mend=mend, region=core.settings.region, wake_outbox=wake_outbox, aside=sets_aside, clock=core.clock
+    )
     return Inbound(server, membership, comparing, reservations, sets_aside)

@@ -19,6 +19,8 @@ from meridian.domain.key import Key
 
 EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"
+OPERATOR: Final = "operator"
+"""The replica of records that no serving process makes."""
 SYNCHRONISED: Final = "SynchronizeMultiRegionKey"
 WARNINGS_SHOWN_MAX: Final = 16
 
@@ -126,6 +128,8 @@ def call_record(
         "replica": replica,
         "epoch": epoch,
     }
+    if call.prepare is not None:
+        inner["onBehalfOf"] = call.prepare.primary_region
     if changing:
         inner["request"] = changing
     if error is not None:
@@ -250,5 +254,5 @@ def region_record(event_name: str, region: str, *, event_id: str, now: datetime,
         "eventCategory": "Management",
         "recipientAccountId": "",
         "serviceEventDetails": details,
-        "meridian": {"replica": "operator", "epoch": epoch},
+        "meridian": {"replica": OPERATOR, "epoch": epoch},
     }

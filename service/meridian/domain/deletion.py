@@ -26,7 +26,9 @@ def with_window_begun(key: Key, now: datetime, day_seconds: float) -> Key:
 
 
 def with_deletion_cancelled(key: Key) -> Key:
-    """The key rescued: Disabled, or PendingImport where imported material is missing."""
+    """The key rescued: Disabled, or PendingImport where imported material is missing; Creating where its place was never taken."""
+    if key.multi_region_key_type is MultiRegionKeyType.REPLICA and not key.materials:
+        return replace(key, state=KeyState.CREATING, deletion_at=None, deletion_window_in_days=0)
     is_usable = key.origin is not Origin.EXTERNAL or key.is_complete
     state = KeyState.DISABLED if is_usable else KeyState.PENDING_IMPORT
     return replace(key, state=state, deletion_at=None, deletion_window_in_days=0)

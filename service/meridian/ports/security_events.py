@@ -27,6 +27,8 @@ class SecurityEvent(StrEnum):
     """Certificates, authorities, principals or the deny list count as the files say now; the subject is the setting that names them."""
     IDENTITY_FILES_REFUSED = "IdentityFilesRefused"
     """Changed files of that kind cannot be used, and what was in force stays so; the details say why."""
+    PEER_CONNECTION_CLOSED = "PeerConnectionClosed"
+    """Another Region had more connections than its share, or a connection carried no call; the subject is that Region, or the address."""
     PEER_MESSAGE_REFUSED = "PeerMessageRefused"
     """What another Region said or asked was refused; the subject is that Region, the details name the set and the rule."""
     POLICY_FAULT = "PolicyFault"

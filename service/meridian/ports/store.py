@@ -87,12 +87,12 @@ class KeySets(Protocol):
         """Replace the row that has `row.version`; the answer has the next version. Raises: VersionConflict."""
         ...
 
-    async def preparing_regions(self, *, before: datetime) -> Sequence[str]:
-        """Regions that prepared a place here which is reserved since before this time."""
-        ...
-
     async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:
         """Rows of places that this Region prepared, reserved since before this time, longest waiting first."""
+        ...
+
+    async def count_reserved(self, account: str, *, prepared_by: str, most: int) -> int:
+        """How many places of this account are reserved that this Region prepared; counted up to `most`."""
         ...
 
     async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:

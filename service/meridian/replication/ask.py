@@ -40,13 +40,19 @@ class AskRegions:
         identity: RegionIdentity,
         entropy: Entropy,
         refusals: Refusals,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._peer = peer
         self._regions = frozenset(peers)
         self._verify = verify
         self._identity = identity
         self._entropy = entropy
         self._refusals = refusals
+
+    def require_answering(self, row: SetRow, silence: Silence) -> None:
+        """Raises: DependencyTimeoutException where a Region that `everybody` asks has left this question unanswered in this round."""
+        silence.require_heard(self._regions - row.lost, Question.SET)
 
     async def everybody(self, row: SetRow, silence: Silence, *, is_reconciling: bool) -> list[Answer]:
         """What each configured Region answers that is not declared lost. Raises: KmsError where one does not."""
@@ -59,6 +65,10 @@ class AskRegions:
                 raise answer
             answers.append(answer)
         return answers
+
+    async def alone(self, region: str, row: SetRow) -> Answer:
+        """The same as `one`, for a single question outside a round. Raises: KmsError."""
+        return await self.one(region, row, Silence(self._clock))
 
     async def one(self, region: str, row: SetRow, silence: Silence, *, is_reconciling: bool = False) -> Answer:
         """What this Region answers, its signatures verified. What a Region shows that this one's row does not list, and that does not
@@ -158,10 +168,12 @@ class AnswerRegions:
         A restored Region is forgotten as it was. Raises: AccessDeniedException.
         """
         with self._refusals.telling(peer.region, account, key_id):
-            async with self._store.transaction() as uow:
+            is_news = is_reconciling and await self._is_news(peer, account, key_id, incarnation)
+            # A question must keep nobody from writing, whoever asks.
+            async with self._store.transaction() if is_news else self._store.reading() as uow:
                 row = await uow.key_sets.find(account, key_id)
                 await require_heard(uow, row, peer, account, incarnation)
-                if is_reconciling:
+                if is_news:
                     await uow.inbox.learn_incarnation(peer.region, incarnation)
                 if row is None or not may_ask_of_set(row, peer.region):
                     if row is not None and row.status in (RowStatus.RESERVED, RowStatus.LIVE):
@@ -169,7 +181,7 @@ class AnswerRegions:
                     lost = await uow.operator_words.regions(OperatorWord.LOST)
                     successor = await uow.operator_words.successor()
                     return SetShown(RowStatus.NONE, "", b"", b"", (), lost, False, "", frozenset(), successor)
-                forgetting = forget_held(row, peer.region) if is_reconciling else row
+                forgetting = forget_held(row, peer.region) if is_news else row
                 if forgetting != row:
                     await uow.key_sets.update(forgetting)
                 key = await uow.keys.find(account, key_id)
@@ -178,12 +190,20 @@ class AnswerRegions:
             row.status, row.serial, row.signed_view, row.signed_key, row.links, row.lost, row.stale, row.rejoin, present, row.successor
         )
 
+    async def _is_news(self, peer: PeerRegion, account: str, key_id: str, incarnation: int) -> bool:
+        """Whether a restored Region is to be forgotten as it was; not again with each of its questions."""
+        async with self._store.reading() as uow:
+            row = await uow.key_sets.find(account, key_id)
+            return incarnation > await uow.inbox.highest_incarnation(peer.region) or (
+                row is not None and may_ask_of_set(row, peer.region) and forget_held(row, peer.region) != row
+            )
+
     async def get_materials(
         self, peer: PeerRegion, account: str, key_id: str, material_ids: Collection[str], sequence: int, incarnation: int
     ) -> MaterialsShown:
         """Materials of this set, sealed for the asking Region. Raises: AccessDeniedException unless it is a member that counts."""
         with self._refusals.telling(peer.region, account, key_id):
-            async with self._store.transaction() as uow:
+            async with self._store.reading() as uow:
                 row = await uow.key_sets.find(account, key_id)
                 await require_heard(uow, row, peer, account, incarnation)
                 require_reader_of_material(row, peer.region)

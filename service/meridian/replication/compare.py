@@ -26,7 +26,6 @@ from meridian.replication.publish import HELD, SET_STATE
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import gone_on_with, hear, is_member, is_older_than_its_word
 from meridian.replication.sets.told import NotBelieved, Rule
-from meridian.replication.silence import Silence
 
 DIGESTS_PER_CALL: Final = 200
 DIGESTS_PER_ROUND: Final = 400
@@ -200,7 +199,7 @@ class Compare:
 
     async def _learn_generation(self, region: str, row: SetRow) -> bool:
         """A later generation that is quoted is asked for: what signed states prove of it is kept for the operator."""
-        gone_on = gone_on_with(row, self._identity.region, self._ask.links_of(row), await self._ask.one(region, row, Silence()))
+        gone_on = gone_on_with(row, self._identity.region, self._ask.links_of(row), await self._ask.alone(region, row))
         if gone_on is not None:
             await note_gone_on(self._store, row, gone_on)
         return gone_on is not None
@@ -214,7 +213,7 @@ class Compare:
 
     async def _require_not_restored(self, region: str, row: SetRow) -> None:
         """What is quoted is asked for: only the bytes count. Raises: RestoredUnannounced where the other Region shows them."""
-        answer = await self._ask.one(region, row, Silence())
+        answer = await self._ask.alone(region, row)
         shown = (*answer.earlier, *([answer.told] if answer.told is not None else ()))
         is_older = partial(is_older_than_its_word, region=self._identity.region, incarnation=self._identity.incarnation, shown=shown)
         # Read only now. What this Region signed since `row` was read was committed before anybody was shown it.

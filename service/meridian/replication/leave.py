@@ -14,9 +14,8 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
+from meridian.replication.erase_key import erase_key
 from meridian.replication.publish import GONE
-
-DELETED = "DeleteKey"
 
 
 class Leave:
@@ -33,10 +32,7 @@ class Leave:
             if not await self._may_leave(uow, row):
                 return False
             await self._part_from_set(uow, row, request_id=request_id, now=now)
-        await uow.keys.delete(key)
-        await uow.import_keys.delete_of_key(key.account, key.key_id)
-        details = {"keyMaterialIds": [m.material_id for m in key.materials]}
-        await self._trail.record_service_event(uow, DELETED, key, request_id=request_id, details=details)
+        await erase_key(uow, self._trail, key, request_id=request_id)
         reach(FaultPoint.DELETE_KEY_BEFORE_COMMIT)
         return True
 

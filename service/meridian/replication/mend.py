@@ -72,6 +72,7 @@ class MendSets:
 
     async def reconcile(self, row: SetRow, silence: Silence) -> None:
         """Bring a restored Region's set level with the others."""
+        self._ask.require_answering(row, silence)
         found = await self._find(row)
         believed = await self._believed(found.row, silence, is_reconciling=True)
         key = await self._ask.with_materials(found.key, believed.newest.materials, believed.answers, silence)
@@ -82,6 +83,7 @@ class MendSets:
 
     async def take_over(self, row: SetRow, silence: Silence) -> None:
         """Make this Region primary of a set whose primary is lost; or withdraw the declaration where it is not."""
+        self._ask.require_answering(row, silence)
         found = await self._find(row)
         believed = await self._believed(found.row, silence, is_reconciling=False)
         key = await self._ask.with_materials(found.key, believed.newest.materials, believed.answers, silence)

@@ -1,6 +1,6 @@
 """The destination's half of ReplicateKey, after its own policies have allowed it: a place is reserved.
 
-The place never lapses by time. Without news it asks the preparing Region what became of it (`resolve_reserved`).
+The place never lapses by time. Without news it asks the preparing Region what became of it (`workers/reservations.py`).
 
 Source: docs/spec/multi-region.md §1.
 """
@@ -8,7 +8,7 @@ Source: docs/spec/multi-region.md §1.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from meridian.domain.call import Call
 from meridian.domain.identifiers import key_arn
@@ -29,6 +29,11 @@ from meridian.replication.set_state import reserve
 from meridian.replication.sets.authority import hear
 from meridian.replication.sets.told import SetRefusal
 
+PLACES_MAX: Final = 1_000
+"""Places of an account that wait for one Region's word at once. A place is taken within seconds, so an honest Region has this many only
+while it copies a thousand keys in a burst; a hostile one, which never says that they are free, holds no more of the account's quota."""
+PLACES_SHARE: Final = 10
+"""Of a quota of fewer keys than ten times as many, the part that one Region's places may take."""
 ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
 
 
@@ -83,6 +88,7 @@ class ReserveReplica:
         quota, current = self._limits.keys_per_account, await uow.keys.count(replica.account)
         if current >= quota:
             raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
+        await self._require_place(uow, replica.account, prepare.primary_region)
         row = await uow.key_sets.find(replica.account, replica.key_id)
         lost = await uow.operator_words.regions(OperatorWord.LOST)
         try:
@@ -104,3 +110,10 @@ class ReserveReplica:
             await uow.key_sets.insert(reserved)
         else:
             await uow.key_sets.update(reserved)
+
+    async def _require_place(self, uow: UnitOfWork, account: str, region: str) -> None:
+        """Raises: LimitExceededException where the Region has as many places of the account as it may."""
+        most = min(PLACES_MAX, max(1, self._limits.keys_per_account // PLACES_SHARE))
+        if await uow.key_sets.count_reserved(account, prepared_by=region, most=most) >= most:
+            message = f"Quota of replicas that wait for Region {region} to complete them is {most}; try again when some are complete."
+            raise LimitExceededException(message)

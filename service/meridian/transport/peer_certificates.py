@@ -1,11 +1,12 @@
-"""Other Regions' certificates, checked again on each call: life, deny list, and authorities that were removed since.
+"""Other Regions' certificates, checked again on each call: life, deny list, and authorities that were removed since. A good one says
+whose connection it is.
 
 This comes before a message is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -21,12 +22,16 @@ from meridian.ports.principals import Principals
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import certificate_of, peer_address
+from meridian.transport.peer_connections import PeerConnections
 
 
 class PeerCertificates(grpc.aio.ServerInterceptor):
     """Wraps each handler of the peer listener once. What is refused is reported."""
 
-    def __init__(self, check: CertificateCheck, principals: Principals, clock: Clock, events: SecurityEvents) -> None:
+    def __init__(
+        self, check: CertificateCheck, principals: Principals, clock: Clock, events: SecurityEvents, connections: PeerConnections
+    ) -> None:
+        self._connections = connections
         self._check = check
         self._names = CertificateNames()
         self._principals = principals
@@ -49,11 +54,14 @@ class PeerCertificates(grpc.aio.ServerInterceptor):
     def _checked(self, handler: Any) -> Callable[[bytes, Any], Awaitable[Any]]:
         async def answer(data: bytes, context: Any) -> Any:
             try:
-                self._require_good(context.auth_context())
+                names = self._good_names(context.auth_context())
             except KmsError as fault:
                 address = peer_address(context.peer())
                 self._events.report(SecurityEvent.AUTHENTICATION_FAILED, subject=network_of(address), address=address, reason=fault.reason)
                 await context.abort_with_status(rpc_status.to_status(status_of(fault, "")))
+                raise AssertionError("abort returned") from fault
+            for name in names:
+                self._connections.note(name, context.peer())
             try:
                 request = handler.request_deserializer(data)
             except DecodeError:
@@ -63,10 +71,12 @@ class PeerCertificates(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _require_good(self, shown: Any) -> None:
-        """Raises: UnrecognizedClientException."""
+    def _good_names(self, shown: Any) -> Sequence[str]:
+        """The names in a good certificate. Raises: UnrecognizedClientException."""
         pem = certificate_of(shown)
         self._check.require_good(pem, self._clock.now())
-        for name in self._names.of(pem):
+        names = self._names.of(pem)
+        for name in names:
             if self._principals.is_denied(name):
                 raise UnrecognizedClientException(reason=f"{name} is on the deny list")
+        return names

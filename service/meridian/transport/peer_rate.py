@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from google.protobuf.message import Message
+
 from meridian.domain.token_bucket import Rate, TokenBucket
 from meridian.errors import ThrottlingException
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.ports.clock import Clock
+from meridian.replication.message_bounds import entries_of
 
 CALLS_PER_SECOND: Final = 500.0
 CALLS_BURST: Final = 1_000.0
@@ -21,6 +24,15 @@ COMPARISONS_AT_ONCE: Final = 4
 """Of one Region: each reads for hundreds of sets, and a process asks one at a time."""
 BUSY_SECONDS: Final = 1.0
 """After so long a Region that has too many calls in hand may try again."""
+
+
+BYTES_PER_CALL: Final = 4096
+"""Of a message: every so many draw like a call of their own, since they are read, verified and kept."""
+
+
+def cost_of(request: Message) -> int:
+    """What a call draws: for itself, for every entry of its lists, and for its bytes."""
+    return 1 + entries_of(request) + request.ByteSize() // BYTES_PER_CALL
 
 
 class PeerRate:

@@ -33,7 +33,7 @@ from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.apply import ApplyMessages
 from meridian.replication.ask import AnswerRegions
 from meridian.replication.compare import Compare
-from meridian.replication.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, entries_of, require_bounds
+from meridian.replication.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import require_own_name
 from meridian.replication.sets.told import NotBelieved, Rule
@@ -41,7 +41,7 @@ from meridian.replication.wire_messages import comparison_message, digest_of, li
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import certificate_of
 from meridian.transport.grpc_server import connection_options
-from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate
+from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate, cost_of
 
 STREAMS_PER_CONNECTION: Final = 100
 CONNECTION_GRACE_MS: Final = 10 * 1000
@@ -207,7 +207,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     async def _answer(self, context: Any, request: Any, answer: Callable[[PeerRegion], Awaitable[T]]) -> T:
         try:
             peer = self._peer_of(context)
-            self._rate.draw(peer.region, 1 + entries_of(request))
+            self._rate.draw(peer.region, cost_of(request))
             self._require_bounds(peer, request)
             with self._at_once.one_more(peer.region, request):
                 return await answer(peer)

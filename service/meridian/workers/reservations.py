@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
-from meridian.domain.key import KeyState
 from meridian.domain.multi_region import RowStatus, SetRow
 from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.ports.audit import AuditTrail
@@ -19,13 +19,15 @@ from meridian.ports.region_peer import RegionPeer
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
+from meridian.replication.erase_key import erase_reserved_key
 from meridian.replication.set_state import release
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOK_SECONDS: Final = 5.0
 ROWS_PER_LOOK: Final = 20
-ABANDONED: Final = "DeleteKey"
+ROUND_SECONDS: Final = 20.0
+"""Of asking one Region: what is not asked by then is asked in the next round."""
 
 
 class ReservationWorker:
@@ -39,6 +41,7 @@ class ReservationWorker:
         directory: KeyDirectory,
         trail: AuditTrail,
         clock: Clock,
+        regions: Collection[str],
         after_seconds: float,
         events: SecurityEvents,
     ) -> None:
@@ -47,26 +50,19 @@ class ReservationWorker:
         self._directory = directory
         self._trail = trail
         self._clock = clock
+        self._regions = regions
         self._after = timedelta(seconds=after_seconds)
         self._log = structlog.get_logger("meridian.reservations")
         self.aside = SetAside("reservations", clock=clock, events=events)
 
-    def job(self) -> Job:
-        """Every few seconds."""
-        return Job("reservations", self.resolve_reserved, min(LOOK_SECONDS, max(0.2, self._after.total_seconds())), PATIENT_SECONDS)
+    def jobs(self) -> list[Job]:
+        """One for each Region, every few seconds: one that does not answer, is slow, or has many places keeps no other's waiting."""
+        every = min(LOOK_SECONDS, max(0.2, self._after.total_seconds()))
+        return [Job(f"reservations {region}", partial(self.resolve_of, region), every, PATIENT_SECONDS) for region in self._regions]
 
-    async def resolve_reserved(self) -> None:
-        """Ask about every place reserved for too long, each Region about its own and all at once: one that does not answer, or that
-        has many, keeps no other Region's waiting.
-
-        Raises: KmsError if the store fails.
-        """
-        before = self._clock.now() - self._after
-        async with self._store.reading() as uow:
-            regions = await uow.key_sets.preparing_regions(before=before)
-        await asyncio.gather(*[self._resolve_of(region, before) for region in regions])
-
-    async def _resolve_of(self, region: str, before: datetime) -> None:
+    async def resolve_of(self, region: str) -> None:
+        """Ask this Region about its places that are reserved for too long, for some seconds. Raises: KmsError if the store fails."""
+        before, ends_at = self._clock.now() - self._after, self._clock.monotonic() + ROUND_SECONDS
         async with self._store.reading() as uow:
             limit = ROWS_PER_LOOK + len(self.aside)
             rows = await uow.key_sets.list_reserved(prepared_by=region, before=before, limit=limit)
@@ -74,6 +70,8 @@ class ReservationWorker:
             self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))
         for row in rows:
             name = (row.account, row.key_id)
+            if self._clock.monotonic() >= ends_at:
+                return
             if self.aside.is_waiting(name):
                 continue
             try:
@@ -109,9 +107,5 @@ class ReservationWorker:
             if current is None or current.status is not RowStatus.RESERVED or current.serial != row.serial:
                 return
             await uow.key_sets.update(release(current))
-            key = await uow.keys.find(row.account, row.key_id)
-            if key is not None and key.state is KeyState.CREATING:
-                await uow.keys.delete(key)
-                details = {"keyMaterialIds": [m.material_id for m in key.materials]}
-                await self._trail.record_service_event(uow, ABANDONED, key, request_id=row.request_id, details=details)
+            await erase_reserved_key(uow, self._trail, current)
         self._directory.forget(row.account, row.key_id)

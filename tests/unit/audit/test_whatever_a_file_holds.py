@@ -52,9 +52,8 @@ INNER = [
     "takenFrom",
 ]
 NAMES = ["eventName", "eventTime", "eventID"]
-NEARLY = st.sampled_from(
-    ["CreateKey", "ScheduleKeyDeletion", "StreamOpen", "StreamClose", "2026-01-02T03:04:05", "9999-12-31T23:59:59Z", "s1"]
-)
+EVENTS = ["CreateKey", "DeleteKey", "DeleteDevelopmentState", "ScheduleKeyDeletion", "StreamOpen", "StreamClose"]
+NEARLY = st.sampled_from([*EVENTS, "2026-01-02T03:04:05", "9999-12-31T23:59:59Z", "s1"])
 CHANGES = st.dictionaries(st.sampled_from(OUTER), JSON | NEARLY, max_size=3)
 INNER_CHANGES = st.dictionaries(st.sampled_from(INNER), JSON | NEARLY, max_size=3)
 
@@ -89,7 +88,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
     file.write([record(1)])
     file.directory.close()
     tail = segments_in(directory)[-1].read_bytes()
-    evidence = Evidence((StreamRow(1, "r", CLOCK.now(), file.head, False),), {}, (), {})
+    evidence = Evidence((StreamRow(1, "r", CLOCK.now(), file.head, False),), {}, (), {}, CLOCK.now(), 0)
     return Log(directory, keyholder, evidence, tail, file.head.sequence + 1, file.head.hash)
 
 
@@ -103,6 +102,9 @@ def line_of(changes: dict[str, Any], inner: dict[str, Any], sequence: int, previ
 @example({"eventName": []}, {})
 @example({"eventID": []}, {})
 @example({"eventName": "CreateKey", "resources": [1]}, {})
+@example({"eventName": "CreateKey", "resources": [{"ARN": "a"}], "eventTime": "9999-12-31T23:59:59Z"}, {"epoch": "0"})
+@example({"eventName": "CreateKey", "resources": [{"ARN": "a"}], "additionalEventData": 5}, {"epoch": -1})
+@example({"eventName": "DeleteDevelopmentState", "eventTime": "0001-01-01T00:00:00Z"}, {})
 @example({"eventTime": 5}, {})
 @example({"eventTime": "2026-01-02"}, {})
 @given(CHANGES, INNER_CHANGES)

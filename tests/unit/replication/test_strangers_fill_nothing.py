@@ -73,6 +73,23 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return reads
 
 
+def test_a_question_keeps_nobody_from_writing(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(home: InProcessRegion, evil: HostileRegion) -> None:
+        peer, begun = home.peers[EVIL], []
+        await home.answers.get_set(peer, ACCOUNT, KEY_ID, 3, is_reconciling=True)
+        begin = home.store.transaction
+        monkeypatch.setattr(home.store, "transaction", lambda: (begun.append(1), begin())[1])
+        for is_reconciling in (False, True):
+            await home.answers.get_set(peer, ACCOUNT, KEY_ID, 3, is_reconciling=is_reconciling)
+        with pytest.raises(AccessDeniedException):
+            await home.answers.get_materials(peer, ACCOUNT, KEY_ID, ["m"], 1, 3)
+        assert begun == []
+        with pytest.raises(AccessDeniedException):
+            await home.answers.get_set(peer, ACCOUNT, KEY_ID, 2, is_reconciling=True)
+
+    run(tmp_path, empty, test)
+
+
 def test_nothing_that_a_stranger_sends_along_is_opened_or_kept(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(home: InProcessRegion, evil: HostileRegion) -> None:
         reads = count_reads(monkeypatch)

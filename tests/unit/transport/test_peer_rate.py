@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
 
 from meridian.errors import ThrottlingException
 from meridian.peer.v1 import replication_pb2 as wire
+from meridian.replication.compare import DIGESTS_PER_CALL, DIGESTS_PER_ROUND
 from meridian.replication.message_bounds import entries_of
-from meridian.transport.peer_rate import CALLS_AT_ONCE, CALLS_BURST, CALLS_PER_SECOND, COMPARISONS_AT_ONCE, PeerCallsAtOnce, PeerRate
+from meridian.transport.peer_rate import (
+    BYTES_PER_CALL,
+    CALLS_AT_ONCE,
+    CALLS_BURST,
+    CALLS_PER_SECOND,
+    COMPARISONS_AT_ONCE,
+    PeerCallsAtOnce,
+    PeerRate,
+    cost_of,
+)
 
 
 class SteppedClock:
@@ -47,6 +57,25 @@ def test_a_call_draws_for_every_entry_of_its_lists() -> None:
         rate.draw("eu-west-1", digests)
     clock.seconds += refused.value.retry_after_seconds * 1.01
     rate.draw("eu-west-1", digests)
+
+
+def test_a_call_draws_for_its_bytes() -> None:
+    clock = SteppedClock()
+    rate = PeerRate(clock)  # type: ignore[arg-type]
+    large = wire.DeliverSetStateRequest(signed_state=bytes(300_000))
+    assert cost_of(wire.DeliverSetStateRequest(signed_state=bytes(1_000))) == 1
+    assert cost_of(large) == 1 + 300_000 // BYTES_PER_CALL
+    taken = 0
+    for _ in range(1_000):
+        with suppress(ThrottlingException):
+            rate.draw("eu-west-1", cost_of(large))
+            taken += 1
+    assert taken * 300_000 <= CALLS_BURST * BYTES_PER_CALL
+    digest = wire.SetDigest(
+        set=wire.KeySetName(account="1" * 12, key_id="mrk-" + "0" * 32), serial="s" * 64, materials_hash=bytes(32), term_origin="us-east-1"
+    )
+    rounds = DIGESTS_PER_ROUND // DIGESTS_PER_CALL * cost_of(wire.CompareRequest(digests=[digest] * DIGESTS_PER_CALL))
+    assert rounds < CALLS_BURST / 2, "a round of comparing leaves half of the burst to deliveries"
 
 
 def test_a_call_of_more_than_a_burst_passes_when_nothing_else_was_asked() -> None:

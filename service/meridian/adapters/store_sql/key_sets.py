@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Row, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -48,11 +47,6 @@ class SqlKeySets:
             raise VersionConflict("the set's row has another version")
         return stored
 
-    async def preparing_regions(self, *, before: datetime) -> Sequence[str]:
-        c = t.key_sets.c
-        query = select(c.prepared_by).distinct().where(c.status == str(RowStatus.RESERVED), c.reserved_at < before)
-        return [row.prepared_by for row in await self._connection.execute(query.order_by(c.prepared_by))]
-
     async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:
         c = t.key_sets.c
         query = (
@@ -62,6 +56,12 @@ class SqlKeySets:
             .limit(limit)
         )
         return await read_rows(self._connection, t.key_sets, query, read_set_row)
+
+    async def count_reserved(self, account: str, *, prepared_by: str, most: int) -> int:
+        c = t.key_sets.c
+        found = select(c.key_id).where(c.status == str(RowStatus.RESERVED), c.prepared_by == prepared_by, c.account == account)
+        counted = await self._connection.execute(select(func.count()).select_from(found.limit(most).subquery()))
+        return int(counted.scalar_one())
 
     async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:
         c = t.key_sets.c
