@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -28,6 +29,7 @@ from meridian.ports.audit_events import NOBODY
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_faults import ROW_FAULTS
 from meridian.ports.store_rows import OutboxEntry, RegionIdentity
+from meridian.replication.sets.told import DECLARED_LOST
 from meridian.settings import Settings
 
 LATE: Final = timedelta(seconds=60)
@@ -66,7 +68,13 @@ async def examine(settings: Settings, *, rows: bool) -> list[Finding]:
     try:
         async with store.reading() as uow:
             opened, faults = await _keyring(uow, settings)
-            found += [*faults, *await _waiting(uow, look), *await _sets(uow), *await _clock(uow), *await _stream(uow, settings)]
+            found += [
+                *faults,
+                *await _waiting(uow, look, settings.region),
+                *await _sets(uow, settings.region),
+                *await _clock(uow),
+                *await _stream(uow, settings),
+            ]
         if rows and opened is not None:
             found += await _rows(settings, *opened)
     except (*FAULTS, *ROW_FAULTS) as fault:
@@ -107,7 +115,7 @@ async def _rows(settings: Settings, identity: RegionIdentity, keyring: Keyring) 
     return found + (more if survey.unnamed else [])
 
 
-async def _waiting(uow: UnitOfWork, look: AdminLook) -> list[Finding]:
+async def _waiting(uow: UnitOfWork, look: AdminLook, own: str) -> list[Finding]:
     now, found = await uow.region.now(), []
     owners = [*await uow.audit_events.owners(), NOBODY]
     held = [event_id for owner in owners for event_id in await uow.audit_events.held(owner, are_steady=False)]
@@ -127,6 +135,9 @@ async def _waiting(uow: UnitOfWork, look: AdminLook) -> list[Finding]:
             why = f"waiting since {min(entry.created_at for entry in slow):%Y-%m-%dT%H:%M:%SZ}"
             last = next((entry.last_error for entry in slow if entry.last_error), "")
             do = f"bring {region} back, or `meridian region detach` it; `meridian outbox list` names each"
+            if DECLARED_LOST in last:
+                lost = f"{region} has given this Region up: `meridian region found {own}` there is all where nobody took over"
+                do = f"{lost}; else {_following(region, own)}"
             found.append(Finding("deliveries", f"{_count(slow)} to {region}", f"{why}{': ' if last else ''}{last}", do))
     return found
 
@@ -143,17 +154,29 @@ def _is_late(body: bytes, now: datetime) -> bool:
         return True
 
 
-async def _sets(uow: UnitOfWork) -> list[Finding]:
-    found, after = [], ("", "")
+def _following(region: str, own: str) -> str:
+    """What brings this Region back into the sets that another leads on."""
+    return f"`region found {own}` in every other Region, then here `meridian region rejoin {region}`, then there `region take-back {own}`"
+
+
+async def _sets(uow: UnitOfWork, own: str) -> list[Finding]:
+    found, after, led_on = list[Finding](), ("", ""), Counter[str]()
     while True:
         page = await uow.key_sets.list_members(after=after, limit=LOOKED_AT_MAX, unsettled=True)
         for row in page.rows:
+            led_on.update(row.led_on_by)
+            if not row.stale and not row.lost:
+                continue
             why = f"waits without {', '.join(sorted(row.lost))}" if row.lost else "waits for the others' word"
             do = "run the Region, and the others; docs/operate.md, When a Region is gone, or comes back"
             found.append(Finding("set", f"{row.account}/{row.key_id}", why, do))
         if page.next is None:
             break
         after = page.next
+    for region, count in sorted(led_on.items()):
+        why = f"{region} goes on with them as primary, without this Region, and changes to them are refused here"
+        do = f"{_following(region, own)}; where nobody took over, {region} lies: `meridian region detach {region}` here"
+        found.append(Finding("sets", f"{count} sets", why, do))
     now = await uow.region.now()
     for account, key_id in await uow.keys.list_updating(before=now - LATE, limit=LOOKED_AT_MAX):
         do = "run the Region: it ends by itself; its log says why not"

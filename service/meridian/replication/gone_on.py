@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from meridian.domain.multi_region import SetRow, ToldLost
 from meridian.ports.store import Store
+from meridian.replication.refusals import Refusals
 
 
-async def note_gone_on(store: Store, row: SetRow, shown: ToldLost) -> None:
-    """Keep it, if the row is still the one that it was shown about; the latest of each Region."""
+async def note_gone_on(store: Store, refusals: Refusals, row: SetRow, shown: ToldLost) -> None:
+    """Keep it, if the row is still the one that it was shown about; the latest of each Region. The operator is told once of each."""
     told_lost = frozenset(each for each in row.told_lost if each.region != shown.region) | {shown}
     if told_lost == row.told_lost:
         return
@@ -17,3 +18,4 @@ async def note_gone_on(store: Store, row: SetRow, shown: ToldLost) -> None:
         current = await uow.key_sets.find(row.account, row.key_id)
         if current is not None and current.version == row.version:
             await uow.key_sets.update(replace(row, told_lost=told_lost))
+    refusals.tell_gone_on(row.account, row.key_id, shown)
