@@ -35,7 +35,7 @@ from meridian.authorization.self_test import require_sound_evaluator
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.start_steps import Done, Step
-from meridian.bootstrap.startup import naming
+from meridian.bootstrap.startup import naming, writing_to
 from meridian.catalog import served_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.identity import Identity
@@ -119,7 +119,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         authorizer = _authorizer(settings, schema, work, caches)
         done(Step.POLICIES)
     receivers = open_receivers(settings, clock)
-    with naming("audit.directory"):
+    with naming("audit.directory"), writing_to(settings.audit.directory):
         signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())

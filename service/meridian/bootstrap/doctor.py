@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from meridian.adapters.audit_segment import NOT_IN_PLACE
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import UntoldEvents
@@ -37,6 +39,10 @@ LATE: Final = timedelta(seconds=60)
 CLOCK_STEP: Final = timedelta(seconds=2)
 LOOKED_AT_MAX: Final = 1000
 """Entries of a kind that are looked at; where there are more, that is told."""
+
+
+GONE: Final = (os.strerror(errno.ENOENT), NOT_IN_PLACE)
+"""What the audit log says of a file that somebody has taken away while it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +212,12 @@ async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
         return []
     why = f"stream {row.head.stream} of {row.replica} is not there"
     return [
-        Finding("audit directory", str(settings.audit.directory), why, "bring it back; `meridian audit verify --against-db` tells more")
+        Finding(
+            "audit directory",
+            str(settings.audit.directory),
+            why,
+            "bring it back; if it is lost, restart the process, which begins a new one; `meridian audit verify --against-db` tells more",
+        )
     ]
 
 
@@ -224,12 +235,22 @@ def _audit_directory(settings: Settings) -> list[Finding]:
 
 
 def _admin(look: AdminLook) -> list[Finding]:
-    do = "its log says more; what heals is ready again by itself"
-    found = [Finding("readiness", "the running process", reason, do) for reason in look.troubles]
+    found = [Finding("readiness", "the running process", reason, _remedy(reason)) for reason in look.troubles]
+    for sink, seconds in look.sinks_behind:
+        if seconds > LATE.total_seconds():
+            do = "look at the other end, and for AuditLogFault in the log; what it does not have stays on this disk"
+            found.append(Finding("audit sink", sink, f"has not had everything for {seconds:,.0f} seconds", do))
     for job, rows in look.set_aside:
         why = f"{rows} rows are set aside, and tried again every five minutes at most"
         found.append(Finding("rows", job, why, "the log names them (`row set aside`); `--rows` tells what each is"))
     return found
+
+
+def _remedy(trouble: str) -> str:
+    """What ends such a trouble of a running process."""
+    if trouble.startswith("audit log: ") and any(words in trouble for words in GONE):
+        return "put it back as it was; if it is lost, restart the process: it begins a new stream, and `audit verify` names what is missing"
+    return "its log says more; what heals is ready again by itself"
 
 
 def _count(entries: list[Any]) -> str:
