@@ -154,7 +154,8 @@ def test_a_lost_primary_is_succeeded_and_joins_again(three_regions: Deployment) 
         three_regions.wait_until(lambda: f"rejoin {AWAY}" in operate(three_regions, HOME, "doctor", code=1))
         three_regions.wait_until(lambda: _refuses_changes(home, key_id) and _refuses_changes(home, single))
         for region in (AWAY, THIRD):
-            operate(three_regions, region, "found", HOME)
+            said = operate(three_regions, region, "found", HOME)
+            assert "no set waited to be taken over; those that were come back by `region rejoin` there" in said
         three_regions.wait_until(lambda: "2 sets" in operate(three_regions, HOME, "rejoin", AWAY))
         with pytest.raises(errors.KMSInvalidStateException, match="is updating"):
             home.enable_key_rotation(key_id=key_id)

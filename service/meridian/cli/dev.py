@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -140,7 +141,9 @@ class Deployment:
         except TimeoutError:
             line = b""
         if not line.startswith(b"ready"):
-            raise StartError("\n".join([f"{place.region} did not start:", *_tail(place.folder / "log", began)]))
+            said = _tail(place.folder / "log", began)
+            taken = ["other ports: --grpc-port, --admin-port, --aws-port"] if any(PORT_TAKEN in line for line in said) else []
+            raise StartError("\n".join([f"{place.region} did not start:", *said, *taken]))
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -214,6 +217,9 @@ class Deployment:
             ],
         )
         click.echo(f"source {self._folder.root}/env")
+
+
+PORT_TAKEN: Final = os.strerror(errno.EADDRINUSE)
 
 
 class StartError(Exception):
