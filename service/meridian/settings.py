@@ -203,7 +203,7 @@ class Settings(Section):
         for at, peer in enumerate(self.peers):
             if peer.region == self.region:
                 raise ValueError(f"peers.{at}.region: {peer.region} is this Region itself")
-            for name in ("region", "spiffe_id", "transport_fingerprint"):
+            for name in ("region", "spiffe_id"):
                 first = seen.setdefault((name, getattr(peer, name)), at)
                 if first != at:
                     raise ValueError(f"peers.{at}.{name}: peers.{first} has the same one")
