@@ -19,6 +19,7 @@ from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.settings_audit import AuditSettings
 from meridian.settings_sections import FOLDER, FilePath, ListenAddress, Section, database_beside_file, is_loopback
+from meridian.settings_words import faults_of, mistaken_types
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 REGION_NAME: Final = r"^([a-z]+-){2,3}\d+$"
@@ -196,6 +197,19 @@ class Settings(Section):
             raise ValueError("grpc.bearer_tokens: static tokens are for development alone: give callers certificates")
         return self
 
+    @model_validator(mode="after")
+    def _require_other_regions(self) -> Settings:
+        """Every peer is another Region than this one and than any other peer."""
+        seen: dict[tuple[str, str], int] = {}
+        for at, peer in enumerate(self.peers):
+            if peer.region == self.region:
+                raise ValueError(f"peers.{at}.region: {peer.region} is this Region itself")
+            for name in ("region", "spiffe_id"):
+                first = seen.setdefault((name, getattr(peer, name)), at)
+                if first != at:
+                    raise ValueError(f"peers.{at}.{name}: peers.{first} has the same one")
+        return self
+
     @field_validator("limits")
     @classmethod
     def _require_sound_limits(cls, value: Limits) -> Limits:
@@ -237,13 +251,10 @@ def load_settings(path: Path) -> Settings:
     try:
         settings = Settings.model_validate(document, context={FOLDER: path.absolute().parent})
     except ValidationError as fault:
-        lines = [f"{path}: {': '.join([*_place(e['loc']), e['msg']])}" for e in fault.errors()]
-        raise SettingsError("\n".join(lines)) from fault
+        raise SettingsError("\n".join(f"{path}: {line}" for line in faults_of(fault, Settings))) from fault
+    mistaken = mistaken_types(document, settings)
+    if mistaken:
+        raise SettingsError("\n".join(f"{path}: {line}" for line in mistaken))
     if not settings.seals:
         raise SettingsError(f"{path}: seals: at least one seal is needed")
     return settings
-
-
-def _place(steps: tuple[int | str, ...]) -> list[str]:
-    """The dotted name of a setting; nothing where the fault is of the whole file."""
-    return [".".join(str(step) for step in steps)] if steps else []

@@ -87,7 +87,7 @@ def test_it_serves_ends_at_ctrl_c_and_has_every_key_when_it_comes_back(tmp_path:
         assert (out.stat().st_size, stat.S_IMODE(out.stat().st_mode)) == (32, 0o600)
         process.send_signal(signal.SIGHUP)
         until = time.monotonic() + 20
-        while "files read again" not in (data / "us-east-1" / "log").read_text():
+        while "files are read again" not in (data / "us-east-1" / "log").read_text():
             assert time.monotonic() < until, "SIGHUP is passed on"
             time.sleep(0.1)
     finally:

@@ -163,3 +163,13 @@ def test_what_is_no_folder_and_no_region_is_refused_by_name(tmp_path: Path) -> N
     assert done.exit_code == 2
     assert "--regions: ../mars is no name of a Region" in done.output
     assert not (tmp_path / "d").exists()
+
+
+def test_a_port_that_is_taken_is_told_with_the_options_that_choose_another(tmp_path: Path) -> None:
+    first = free_ports(2)
+    with socket.create_server((HOST, first)):
+        command = [*MERIDIAN, "--data", str(tmp_path / "d"), "--grpc-port", str(first), "--admin-port", str(first + 1)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert f"cannot listen on {HOST}:{first}: Address already in use" in done.stderr
+    assert done.stderr.splitlines()[-1] == "other ports: --grpc-port, --admin-port, --aws-port"

@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -150,13 +150,15 @@ def test_a_lost_primary_is_succeeded_and_joins_again(three_regions: Deployment) 
 
     three_regions.start(HOME)
     with three_regions.client() as home:
-        time.sleep(2)  # it is told many times, by both others
-        home.enable_key_rotation(key_id=key_id)  # that others gave it up is their word, not its operator's
+        three_regions.wait_until(lambda: "SetGoneOn" in {record["eventName"] for record in three_regions.audit(HOME)})
+        three_regions.wait_until(lambda: f"rejoin {AWAY}" in operate(three_regions, HOME, "doctor", code=1))
+        three_regions.wait_until(lambda: _refuses_changes(home, key_id) and _refuses_changes(home, single))
         for region in (AWAY, THIRD):
-            operate(three_regions, region, "found", HOME)
+            said = operate(three_regions, region, "found", HOME)
+            assert "no set waited to be taken over; those that were come back by `region rejoin` there" in said
         three_regions.wait_until(lambda: "2 sets" in operate(three_regions, HOME, "rejoin", AWAY))
         with pytest.raises(errors.KMSInvalidStateException, match="is updating"):
-            home.disable_key_rotation(key_id=key_id)
+            home.enable_key_rotation(key_id=key_id)
     assert decrypted(three_regions, HOME, old) == b"before the loss", "its data plane goes on"
     operate(three_regions, AWAY, "take-back", HOME)
     three_regions.wait_until(lambda: material(three_regions, HOME, key_id) == new)
@@ -166,6 +168,18 @@ def test_a_lost_primary_is_succeeded_and_joins_again(three_regions: Deployment) 
         three_regions.wait_until(lambda: _moves(away, key_id, HOME))
     three_regions.wait_until(lambda: role(three_regions, HOME, key_id) == PRIMARY)
     rotate(three_regions, HOME, key_id, AWAY, THIRD)
+
+
+def _refuses_changes(client: Client, key_id: str) -> bool:
+    """Every change that is passed on by a primary."""
+    changes = (partial(client.enable_key_rotation, key_id=key_id), partial(client.rotate_key_on_demand, key_id=key_id))
+    refused = 0
+    for change in changes:
+        try:
+            change()
+        except errors.KMSInvalidStateException as fault:
+            refused += "is updating" in fault.message
+    return refused == len(changes)
 
 
 def _moves(client: Client, key_id: str, region: str) -> bool:

@@ -84,3 +84,9 @@ def test_links_of_the_documents_lead_somewhere() -> None:
 def test_every_document_that_the_code_names_exists() -> None:
     named = {m for p in (ROOT / "service").rglob("*.py") for m in re.findall(r"docs/[\w/-]+\.md", p.read_text())}
     assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
+def test_the_tour_waits_for_no_process_that_has_ended(tmp_path: Path) -> None:
+    (loop,) = re.findall(r"^until .*$", README, re.MULTILINE)
+    done = subprocess.run(["bash", "-c", f"false > tour.log &\n{loop}\necho on"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert done.stdout == "on\n"

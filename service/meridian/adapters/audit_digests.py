@@ -10,6 +10,7 @@ from meridian.audit.chain import Tree
 from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
 from meridian.audit.ended import End, Kept
 from meridian.audit.keys import AuditSigner, RegionNames
+from meridian.audit.log_end import LogEnd
 from meridian.audit.stream_files import digest_name
 from meridian.domain.audit_record import event_time
 from meridian.ports.audit_streams import StreamHead
@@ -40,9 +41,15 @@ class SignedDigests:
         self._signed_at = event_time(clock.now())
         self.signer = signer
         self.previous: DigestLink | None = None
-        self.before: End | None = None
+        self._before: End | None = None
+        self._missing: End | None = None
         self.retention: Retention = NO_RETENTION
         self.count = 0
+
+    def follow_on(self, log: LogEnd) -> None:
+        """The first digest says what its stream comes after."""
+        self.previous, self._missing = log.digest, log.missing
+        self._before = log.tail.end if log.tail is not None else None
 
     def sign(self, log_files: tuple[LogFile, ...], tree: Tree, last_hash: str) -> None:
         """Sign the stream as it stands, and what retention ends with it; the files of that are removed afterwards. Raises: OSError."""
@@ -68,7 +75,7 @@ class SignedDigests:
                 partition=names.partition,
                 region=names.region,
             ),
-            kept=Kept(last_hash, tuple(tree.peaks()), due.ended, self.before if self.count == 0 else None),
+            kept=Kept(last_hash, tuple(tree.peaks()), due.ended, *((self._before, self._missing) if self.count == 0 else (None, None))),
         )
         self._directory.write(name, data)
         self.count += 1

@@ -24,7 +24,8 @@ from meridian.audit.chain import NO_HASH, Tree, leaf_hash
 from meridian.audit.digest import LogFile
 from meridian.audit.ended import Ended
 from meridian.audit.keys import AuditSigner
-from meridian.audit.stream_files import cut_torn_tail, segment_name
+from meridian.audit.log_end import end_of_log
+from meridian.audit.stream_files import segment_name
 from meridian.domain.audit_bounds import RECORD_BYTES_MAX, shortened
 from meridian.domain.audit_record import Record, event_time
 from meridian.ports.audit_streams import StreamHead
@@ -70,12 +71,14 @@ class AuditFile:
     @classmethod
     def open(cls, directory: AuditDirectory, opening: Opening, rules: SegmentRules, signer: AuditSigner, clock: Clock) -> AuditFile:
         """Begin a stream with its StreamOpen record, which names the stream before it, and sign that. Raises: OSError."""
-        tail = cut_torn_tail(directory.path)
+        log = end_of_log(directory.path, opening.registered)
         made = cls(directory, opening, rules, signer, clock)
-        record = made._opening_record()
+        record, tail = made._opening_record(), log.tail
+        made._digests.follow_on(log)
         if tail is not None:
-            made._digests.previous, made._digests.before = tail.digest, tail.end
             record["meridian"] |= {"previousStream": tail.stream, "previousHash": tail.last_hash, "tornBytes": tail.torn_bytes}
+        if log.missing is not None:
+            record["meridian"]["missing"] = {"stream": log.missing.stream, "seq": log.missing.lastSeq, "hash": log.missing.lastHash}
         made.write([record])
         made._sign(())
         return made

@@ -21,6 +21,7 @@ ROOM_STEP: Final = 1 << 16
 """Space is set aside in pieces of this size, where there is as much."""
 LOOK_AGAIN_BYTES: Final = 1 << 20
 KEEP_SIZE: Final = 1
+NOT_IN_PLACE: Final = "is not where it was"
 NOT_SUPPORTED: Final = (errno.EOPNOTSUPP, errno.ENOSYS)
 
 _fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
@@ -40,6 +41,8 @@ class AuditDirectory:
 
         Raises: OSError; BlockingIOError if another process has it.
         """
+        if path.exists() and not path.is_dir():
+            raise OSError(f"{path} is a file, not a folder")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -51,7 +54,7 @@ class AuditDirectory:
 
     def require_in_place(self) -> None:
         """Raises: OSError unless the path still leads to this very directory."""
-        _require_same(str(self.path), self._identity, "the audit directory is not where it was")
+        _require_same(str(self.path), self._identity, f"the audit directory {NOT_IN_PLACE}")
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file there, whole or not at all, durable. Raises: OSError."""
@@ -118,7 +121,7 @@ class Segment:
 
     def require_in_place(self) -> None:
         """Raises: OSError unless the name still leads to this very file."""
-        _require_same(self._name, self._identity, "the audit file is not where it was")
+        _require_same(self._name, self._identity, f"the audit file {NOT_IN_PLACE}")
 
     def require_room(self, size: int, promised: int, *, strictly: bool) -> None:
         """Look for room for `size` bytes, and set aside `promised` bytes behind them. Raises: OSError where that cannot be had.
@@ -196,4 +199,4 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 def _require_same(path: str, identity: tuple[int, int], text: str) -> None:
     if _identity(os.stat(path)) != identity:
-        raise OSError(errno.ESTALE, text)
+        raise OSError(errno.ESTALE, text, path)

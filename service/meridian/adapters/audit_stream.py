@@ -24,6 +24,7 @@ from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
 from meridian.audit.written_since import events_since, has_stream
 from meridian.domain.audit_record import Record
+from meridian.domain.fault_places import file_fault
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.audit_streams import StreamHead
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
@@ -241,7 +242,7 @@ class FileAuditStream:
 
     def _note(self, fault: OSError | None) -> None:
         """Keep why the log takes nothing, until it takes something; and tell it."""
-        self._fault = "" if fault is None else fault.strerror or str(fault)
+        self._fault = "" if fault is None else file_fault(fault)
         if fault is not None:
             self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="log", fault=self._fault)
 
@@ -260,9 +261,10 @@ class FileAuditStream:
             self._start()
 
     def _report(self, subject: str, fault: OSError) -> None:
-        self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=subject, fault=fault.strerror or str(fault))
+        self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=subject, fault=file_fault(fault))
 
-    def _closed(self) -> None:
+    def _closed(self, fault: OSError | None) -> None:
+        self._note(fault)
         if self._watchdog is not None:
             self._watchdog.cancel()
         if self._closing is not None and not self._closing.done():
@@ -281,8 +283,7 @@ class FileAuditStream:
                 break
             work, done = job
             self._tell_loop(done, self._do(work))
-        self._do(self._file.close)
-        self._tell_loop(self._closed)
+        self._tell_loop(self._closed, self._do(self._file.close))
 
     def _do(self, work: Callable[[], None]) -> OSError | None:
         try:

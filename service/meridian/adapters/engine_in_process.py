@@ -12,6 +12,7 @@ from typing import Final
 from meridian.adapters.audit_keys import open_signer, published_keys
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.crypto import ecdsa, hpke
+from meridian.crypto.aead import OpenError
 from meridian.domain.bounded_cache import Caches
 from meridian.domain.secret import Secret
 from meridian.engine import keyring as keyrings
@@ -26,6 +27,7 @@ from meridian.engine.serials import SerialCommands
 from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
+from meridian.ports.crypto_faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store import Store, UnitOfWork
@@ -98,9 +100,15 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         return self._trouble
 
     def rewrap_secret(self, row: SecretRow) -> SecretRow:
-        """A secret of the Region under the active key-encryption key, opened again before anybody relies on it."""
+        """A secret of the Region under the active key-encryption key, opened again before anybody relies on it.
+
+        Raises: KmsError, SealError.
+        """
         renewed = replace(row, row_version=row.row_version + 1)
-        plaintext = open_secret(self._identity, self._own_keyring, row)
+        try:
+            plaintext = self._own_keyring.unwrap(secret_identity(self._identity, row), row.sealed_bytes)
+        except OpenError as fault:
+            raise WrappedRowFault(reason=f"the Region's {row.kind} does not open") from fault
         renewed = replace(renewed, sealed_bytes=self._own_keyring.wrap(secret_identity(self._identity, renewed), plaintext))
         if open_secret(self._identity, self._own_keyring, renewed) != plaintext:
             raise SealError(f"the Region's {row.kind} does not open from its new wrapping")

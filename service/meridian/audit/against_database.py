@@ -137,10 +137,11 @@ def _check_registered(reports: Sequence[Report], registered: set[str]) -> None:
     found = [(report, stream) for report in reports for stream in report.streams]
     known, by_name = set(registered), {stream.stream: stream for _, stream in found}
     for _, stream in found:
-        each = stream
-        while each.stream in known and each.previous_stream in by_name and each.previous_stream not in known:
-            known.add(each.previous_stream)
-            each = by_name[each.previous_stream]
+        waiting = [stream]
+        while waiting and (each := waiting.pop()).stream in known:
+            before = {each.previous_stream, each.missing_stream} & by_name.keys() - known
+            known |= before
+            waiting += [by_name[name] for name in before]
     for report, stream in found:
         if stream.stream not in known:
             report.add(Verdict.TAMPERED, stream.paths[0], f"the database does not know stream {stream.stream}")

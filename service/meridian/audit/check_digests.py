@@ -53,13 +53,15 @@ def _fault_of_signature(digest: Digest, key: AuditKey | None) -> str:
 
 def _check_order(report: Report, digests: Sequence[Digest], trusted: dict[str, AuditKey]) -> None:
     by_name = {digest.name: digest for digest in digests if digest.path.name == digest.name}
-    after: dict[str, Digest] = {}
+    after: dict[tuple[str, str], Digest] = {}
     for digest in by_name.values():
-        previous = digest.previous
+        previous, missing = digest.previous, digest.kept.missing
         name = previous.name if previous is not None else ""
-        if name in after:
-            report.add(Verdict.TAMPERED, digest.path, f"digest {after[name].name} already follows on {name or 'nothing'}")
-        after[name] = digest
+        place = ("", missing.stream) if missing is not None else (name, "")
+        if place in after:
+            text = f"the missing end of stream {missing.stream}" if missing is not None else name or "nothing"
+            report.add(Verdict.TAMPERED, digest.path, f"digest {after[place].name} already follows on {text}")
+        after[place] = digest
         if previous is None:
             continue
         before = by_name.get(name)

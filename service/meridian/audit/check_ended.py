@@ -10,11 +10,10 @@ from meridian.audit.findings import Report, Verdict
 
 
 def ends_in(digest: Digest) -> Iterator[End]:
-    """The records that a digest names: the last one that it covers, and the last one of the stream that its own follows on. The hash is
-    empty in a digest of an earlier release, which names the number alone."""
+    """The records that a digest names: the last one that it covers, and the last one of the stream that its own follows on, whether
+    its files were there or not. The hash is empty in a digest of an earlier release, which names the number alone."""
     yield End(digest.extent.stream, digest.extent.treeSize - 1, digest.kept.last_hash)
-    if digest.kept.before is not None:
-        yield digest.kept.before
+    yield from (end for end in (digest.kept.before, digest.kept.missing) if end is not None)
 
 
 class SignedEnds:

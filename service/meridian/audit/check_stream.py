@@ -15,7 +15,7 @@ from meridian.audit.digest import Digest
 from meridian.audit.findings import Finding, StreamReport, Verdict
 from meridian.audit.line import OPENS, read_line
 from meridian.audit.segments import LINE_BYTES_MAX, DamagedSegmentError, lines_of, plain_name
-from meridian.audit.stream_files import Head
+from meridian.audit.stream_files import Head, is_followed
 
 Visit = Callable[[Mapping[str, Any]], None]
 
@@ -172,6 +172,8 @@ class StreamCheck:
         if missing is None:
             return None
         text = f"the stream ends early: it has {report.records} records, but {missing[1]}"
+        if self._changed is None and plain_name(report.paths[-1]) in self._hashes and not is_followed(report.paths[-1]):
+            return Finding(Verdict.INCOMPLETE, report.paths[-1], f"{text}; this file is whole: what came after it is missing")
         return Finding(Verdict.TAMPERED, report.paths[-1], text, self._lines_in_last() + 1)
 
     def _lines_in_last(self) -> int:

@@ -49,14 +49,21 @@ class Kept:
     ended: tuple[Ended, ...]
     before: End | None
     """In the first digest of a stream, where the stream that it follows on ended: of one that was killed its own digests do not say so."""
+    missing: End | None
+    """In the first digest of a stream, the last record that was known to come after the files that lay there; nothing where all did."""
 
 
-OF_EARLIER_RELEASE: Final = Kept("", (), (), None)
+OF_EARLIER_RELEASE: Final = Kept("", (), (), None, None)
 
 
 def kept_as_json(kept: Kept) -> dict[str, object]:
-    before = asdict(kept.before) if kept.before is not None else None
-    return {"lastHash": kept.last_hash, "peaks": list(kept.peaks), "ended": [asdict(each) for each in kept.ended], "before": before}
+    return {
+        "lastHash": kept.last_hash,
+        "peaks": list(kept.peaks),
+        "ended": [asdict(each) for each in kept.ended],
+        "before": asdict(kept.before) if kept.before is not None else None,
+        "missing": asdict(kept.missing) if kept.missing is not None else None,
+    }
 
 
 def read_kept(fields: Mapping[str, Any]) -> Kept:
@@ -64,14 +71,13 @@ def read_kept(fields: Mapping[str, Any]) -> Kept:
     said = fields.get("retention")
     if said is None:
         return OF_EARLIER_RELEASE
-    peaks, ended, before = said["peaks"], said["ended"], said.get("before")
+    peaks, ended = said["peaks"], said["ended"]
     if not isinstance(peaks, list) or len(peaks) > PEAKS_MAX or not all(is_hash(each) for each in peaks):
         raise TypeError("peaks are no hashes")
     if not isinstance(ended, list) or len(ended) > ENDED_PER_DIGEST:
         raise TypeError("ended is no list")
-    return Kept(
-        hash_of(said, "lastHash"), tuple(peaks), tuple(_ended(each) for each in ended), _end(before) if before is not None else None
-    )
+    before, missing = (_end(end) if (end := said.get(name)) is not None else None for name in ("before", "missing"))
+    return Kept(hash_of(said, "lastHash"), tuple(peaks), tuple(_ended(each) for each in ended), before, missing)
 
 
 def _ended(said: Any) -> Ended:

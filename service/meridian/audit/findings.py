@@ -67,6 +67,12 @@ class StreamReport:
         return str(self.opening.get("previousStream", ""))
 
     @property
+    def missing_stream(self) -> str:
+        """The stream that was known to come before this one, and whose files were not all there; empty where they were."""
+        said = self.opening.get("missing")
+        return str(said["stream"]) if isinstance(said, dict) else ""
+
+    @property
     def is_overdue(self) -> bool:
         """Whether its next digest should have been there when its last record was written."""
         seconds = self.opening.get("digestSeconds")

@@ -52,15 +52,15 @@ def _is_told_rightly(record: Mapping[str, JsonValue]) -> bool:
 
 
 def _is_opening(inner: Mapping[str, JsonValue]) -> bool:
-    seconds, registered = inner.get("digestSeconds", 0), inner.get("registered")
+    seconds, registered, missing = inner.get("digestSeconds", 0), inner.get("registered"), inner.get("missing")
     if not all(inner.get(name) is None or is_text(inner[name]) for name in NAMES) or not is_count(inner.get("epoch", 0)):
         return False
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= INTERVAL_SECONDS_MAX:
         return False
-    return registered is None or _is_registered(registered)
+    return all(said is None or _is_head(said) for said in (registered, missing))
 
 
-def _is_registered(said: JsonValue) -> bool:
+def _is_head(said: JsonValue) -> bool:
     """A head: the sequence is -1 before the first record."""
     if not isinstance(said, dict):
         return False

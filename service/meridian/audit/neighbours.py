@@ -28,7 +28,7 @@ ALONE = Neighbours()
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The end of the log as the database knew it when a stream was opened."""
+    """The end of the log as the database, or a digest, knew it when a stream was opened."""
 
     stream: str
     pin: Pin | None
@@ -37,13 +37,22 @@ class Registered:
 
 def registered_in(opening: Head) -> Registered | None:
     """What a StreamOpen says the database knew; None where it knew nothing."""
-    said = opening.record["meridian"].get("registered") if opening.is_opening else None
+    return _said_in(opening, "registered", f"the database, by the StreamOpen of {opening.path.name},")
+
+
+def missing_in(opening: Head) -> Registered | None:
+    """What a StreamOpen says was known, and not there, when its stream began; None where everything was."""
+    return _said_in(opening, "missing", f"the StreamOpen of {opening.path.name}")
+
+
+def _said_in(opening: Head, name: str, who: str) -> Registered | None:
+    said = opening.record["meridian"].get(name) if opening.is_opening else None
     if not isinstance(said, dict):
         return None
     stream, sequence = str(said.get("stream")), said.get("seq")
     if not isinstance(sequence, int) or sequence < 0:
         return Registered(stream, None)
-    return Registered(stream, Pin(sequence, str(said.get("hash")), f"the database, by the StreamOpen of {opening.path.name},"))
+    return Registered(stream, Pin(sequence, str(said.get("hash")), who))
 
 
 def neighbours_of(directories: Sequence[Path]) -> list[Neighbours]:
@@ -62,7 +71,7 @@ def check_ends(reports: Sequence[Report]) -> None:
             if stream.previous_stream in own or stream.previous_stream not in known:
                 continue
             where, before = known[stream.previous_stream]
-            if before.finding is None and before.last_hash != stream.opening.get("previousHash"):
+            if stream.missing_stream not in known and before.finding is None and before.last_hash != stream.opening.get("previousHash"):
                 text = "the stream ends earlier, or otherwise, than the next stream says"
                 where.add(Verdict.TAMPERED, before.paths[-1], text, before.records + 1)
 
@@ -71,9 +80,9 @@ def _told_by(heads: Sequence[Head]) -> Neighbours:
     told = Neighbours(frozenset(head.stream for head in heads))
     pins: dict[str, list[Pin]] = {}
     for head in heads:
-        registered = registered_in(head)
-        if registered is not None and registered.pin is not None:
-            pins.setdefault(registered.stream, []).append(registered.pin)
+        for said in (registered_in(head), missing_in(head)):
+            if said is not None and said.pin is not None:
+                pins.setdefault(said.stream, []).append(said.pin)
     return replace(told, pins=pins)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from typing import Any, Final
 from meridian.audit import digest as digests
 from meridian.audit import segments
 from meridian.audit.chain import leaf_hash
-from meridian.audit.digest import DigestLink, read_digest
 from meridian.audit.ended import End
 from meridian.audit.line import OPENS, read_line
 from meridian.audit.segments import (
@@ -54,6 +52,12 @@ class Head:
         said = self.record["meridian"].get("previousStream") if self.record.get("eventName") == OPENS else None
         return said if isinstance(said, str) else ""
 
+    @property
+    def missing_stream(self) -> str:
+        """The stream that was known to come in between, and whose files were not there; empty where all were."""
+        said = self.record["meridian"].get("missing") if self.record.get("eventName") == OPENS else None
+        return str(said["stream"]) if isinstance(said, dict) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Tail:
@@ -64,8 +68,16 @@ class Tail:
     end: End | None
     """Its last record; nothing where its last line is none."""
     torn_bytes: int
-    digest: DigestLink | None
-    """The last that was signed of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What earlier processes have left in a directory."""
+
+    tail: Tail | None
+    """Where the newest stream ends; None without one."""
+    heads: tuple[Head, ...]
+    """The first of each stream."""
 
 
 def segment_name(stamp: str, stream: str, number: int) -> str:
@@ -113,13 +125,13 @@ def streams_of(heads: Iterable[Head]) -> dict[str, list[Head]]:
 
 def newest_stream(streams: dict[str, list[Head]]) -> list[Head]:
     """The segments of the stream that no other says it follows on; empty without streams. The name decides only between several."""
-    before = {segments[0].previous_stream for segments in streams.values()}
+    before = {name for segments in streams.values() for name in (segments[0].previous_stream, segments[0].missing_stream)}
     ends = [segments for stream, segments in streams.items() if stream not in before] or list(streams.values())
     return max(ends, key=lambda segments: segments[0].path.name, default=[])
 
 
-def cut_torn_tail(directory: Path) -> Tail | None:
-    """Where the newest stream ends, after cutting off a last line that was not written whole. None without an earlier stream.
+def cut_torn_tail(directory: Path) -> Left:
+    """Where the newest stream ends, after cutting off a last line that was not written whole.
 
     A segment in which nothing whole was ever written is removed: nobody was answered under it. The first one of a stream that a
     digest speaks of stays. Of each stream only the first and the last segment are looked at.
@@ -136,11 +148,11 @@ def cut_torn_tail(directory: Path) -> Tail | None:
             heads[head] = paths[-1]
     newest = newest_stream(streams_of(heads))
     if not newest:
-        return None
+        return Left(None, ())
     last = heads[newest[0]]
     torn += _cut_to_last_line(last)
     stream, line = newest[0].stream, _tail_line(last)
-    return Tail(stream, leaf_hash(line), end_in(line, stream), torn, _last_digest(directory, heads, stream))
+    return Left(Tail(stream, leaf_hash(line), end_in(line, stream), torn), tuple(heads))
 
 
 def _remove_unfinished(directory: Path) -> None:
@@ -175,6 +187,12 @@ def number_of(path: Path) -> int:
     """The number of a segment or digest, by its name; -1 for a name of another form."""
     number = plain_name(path).rsplit(".", 1)[0].rsplit("-", 1)[-1]
     return int(number) if len(number) == NUMBER_DIGITS and number.isdecimal() else -1
+
+
+def is_followed(path: Path) -> bool:
+    """Whether the next segment of the same stream lies there, by its name, whatever is in it."""
+    following = path.with_name(f"{stem_of(path)}-{number_of(path) + 1:0{NUMBER_DIGITS}d}{SUFFIX}")
+    return following.exists() or compressed_path(following).exists()
 
 
 def _holds_no_line(path: Path) -> bool:
@@ -238,16 +256,3 @@ def _last_line(path: Path) -> bytes:
         for line in lines_of(path):
             last = line
     return last
-
-
-def _last_digest(directory: Path, heads: Iterable[Head], stream: str) -> DigestLink | None:
-    """The last digest of the stream; where a crash left it without, of the one before it. Raises: OSError."""
-    before = {head.stream: head.previous_stream for head in heads}
-    while stream in before:
-        for path in sorted(directory.glob(f"*-{glob.escape(stream)}-*{digests.SUFFIX}"), key=number_of, reverse=True):
-            try:
-                return read_digest(path).link
-            except ValueError:
-                continue  # verification tells of it
-        stream = before.pop(stream)
-    return None

@@ -21,7 +21,7 @@ from meridian.audit.ended import is_ended
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError, RegionNames
 from meridian.audit.left_by_retention import left_by_retention, start_of, tell_ended
-from meridian.audit.neighbours import ALONE, Neighbours, check_ends, neighbours_of, registered_in
+from meridian.audit.neighbours import ALONE, Neighbours, check_ends, missing_in, neighbours_of, registered_in
 from meridian.audit.read_heads import read_head
 from meridian.audit.segments import SUFFIX, plain_name
 from meridian.audit.stream_files import Head, digests_in, segment_name, segments_in, streams_of
@@ -174,14 +174,16 @@ class DirectoryCheck:
         return found
 
     def _pin(self, found: Mapping[str, Vouchers], opening: Head) -> None:
-        registered = registered_in(opening)
-        if registered is None:
-            return
-        stream = registered.stream
-        if stream in found and registered.pin is not None:
-            found[stream].pins.append(registered.pin)
-        elif not self._is_here(stream, found) and stream != opening.previous_stream:
-            text = f"stream {stream}, which the database knew as the one before, is missing"
+        told = dict[str, str]()
+        for said, what in (
+            (registered_in(opening), "which the database knew as the one before"),
+            (missing_in(opening), "which was not there when this one began"),
+        ):
+            if said is not None and said.stream in found and said.pin is not None:
+                found[said.stream].pins.append(said.pin)
+            elif said is not None and not self._is_here(said.stream, found) and said.stream != opening.previous_stream:
+                told.setdefault(said.stream, f"stream {said.stream}, {what}, is missing")
+        for text in told.values():
             self._report.add(Verdict.INCOMPLETE, opening.path, text, 1)
 
     def _is_here(self, stream: str, own: Container[str]) -> bool:
@@ -230,18 +232,21 @@ class DirectoryCheck:
         """Each stream begins where the one before it ended, and no two where the same ended."""
         report = self._report
         known = {stream.stream: stream for stream in report.streams}
-        after: dict[str, StreamReport] = {}
+        after: dict[tuple[str, bool], StreamReport] = {}
         for stream in report.streams:
             if not stream.opening:
                 continue
-            name = stream.previous_stream
-            if name in after:
-                text = f"stream {after[name].stream} already follows on {name or 'nothing'}"
+            name, missing = stream.previous_stream, stream.missing_stream
+            place = (missing or name, bool(missing))
+            if place in after:
+                text = f"stream {after[place].stream} already follows on {missing or name or 'nothing'}"
                 report.add(Verdict.TAMPERED, stream.paths[0], text, 1)
-            after[name] = stream
+            after[place] = stream
             before = known.get(name)
             if name and not self._is_here(name, known):
                 report.add(Verdict.INCOMPLETE, stream.paths[0], f"the stream before it, {name}, is missing", 1)
+            elif missing in known:
+                continue  # what was known of that one is a pin, and it says itself what it follows on
             elif before is not None and before.finding is None and before.last_hash != stream.opening.get("previousHash"):
                 text = "the stream ends earlier, or otherwise, than the next stream says"
                 report.add(Verdict.TAMPERED, before.paths[-1], text, before.records + 1)

@@ -29,7 +29,7 @@ def runs_before(directory: Path, own: str, since: str) -> list[Run]:
     found: list[Run] = []
     at = runs.pop(stream_named(own), None)
     while at is not None and at.stem != since:
-        at = runs.pop(_stream_before(directory, at), None)
+        at = _run_before(directory, at, runs)
         found += [at] if at is not None else []
     found.reverse()
     return found if at is not None else [*runs.values(), *found]
@@ -42,6 +42,10 @@ def _by_stem(paths: Iterable[Path]) -> dict[str, tuple[str, ...]]:
     return {stem: tuple(names) for stem, names in found.items()}
 
 
-def _stream_before(directory: Path, run: Run) -> str:
+def _run_before(directory: Path, run: Run, runs: dict[str, Run]) -> Run | None:
+    """Take the stream before out of `runs`: the one that was missing when this began, where it is back."""
     head = head_of(directory / run.segments[0]) if run.segments else None
-    return head.previous_stream if head is not None else ""
+    if head is None:
+        return None
+    is_back = head.missing_stream in runs and bool(runs[head.missing_stream].segments)
+    return runs.pop(head.missing_stream if is_back else head.previous_stream, None)

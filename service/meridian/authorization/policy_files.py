@@ -144,9 +144,9 @@ def understand(read: PolicyTexts, schema: SchemaHandle, breathe: Breathe = no_br
 def _load(name: str, text: str, schema: SchemaHandle, faults: list[Fault], breathe: Breathe) -> list[Policy]:
     texts = tuple(_breathing(policy_texts(text), breathe))
     try:
-        parsed = _parsed(text, texts, breathe)
+        parsed = _parsed(texts, breathe)
     except PolicySyntaxError as fault:
-        faults.append(Fault(f"{name}: {fault}"))
+        faults.append(Fault(f"{name}:{fault}"))
         return []
     places = [f"{name}:{written.line}" for written in texts]
     labels = [
@@ -173,20 +173,29 @@ def _breathing(items: Iterable[T], breathe: Breathe) -> Iterator[T]:
             breathe()
 
 
-def _parsed(text: str, texts: tuple[PolicyText, ...], breathe: Breathe) -> list[Est]:
+def _parsed(texts: tuple[PolicyText, ...], breathe: Breathe) -> list[Est]:
     """The policies of a text, read some at a time: the reader holds the interpreter, and calls are being served meanwhile.
 
-    Raises: PolicySyntaxError, with places in the whole text.
+    Raises: PolicySyntaxError, which begins with the line of the policy that cannot be read.
     """
     parsed: list[Est] = []
     try:
         for at in range(0, len(texts), AT_ONCE):
             parsed += parse_policies("\n".join(each.text for each in texts[at : at + AT_ONCE]))
             breathe()
-    except PolicySyntaxError:
-        parse_policies(text)
-        raise
+    except PolicySyntaxError as fault:
+        raise PolicySyntaxError(_placed(texts, fault)) from fault
     return parsed
+
+
+def _placed(texts: tuple[PolicyText, ...], fault: PolicySyntaxError) -> str:
+    """The fault with the line on which the first policy begins that cannot be read by itself."""
+    for each in texts:
+        try:
+            parse_policies(each.text)
+        except PolicySyntaxError as own:
+            return f"{each.line}: {own}"
+    return f" {fault}"
 
 
 def _faults_of(est: Est) -> list[str]:

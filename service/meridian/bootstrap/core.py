@@ -36,7 +36,7 @@ from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
-from meridian.bootstrap.startup import naming
+from meridian.bootstrap.startup import naming, writing_to
 from meridian.catalog import served_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.identity import Identity
@@ -121,7 +121,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         authorizer = _authorizer(settings, schema, work, caches)
         done(Step.POLICIES)
     receivers = open_receivers(settings, clock)
-    with naming("audit.directory"):
+    with naming("audit.directory"), writing_to(settings.audit.directory):
         signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())

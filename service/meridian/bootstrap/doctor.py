@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
+from meridian.adapters.audit_segment import NOT_IN_PLACE
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import UntoldEvents
@@ -28,6 +31,7 @@ from meridian.ports.audit_events import NOBODY
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_faults import ROW_FAULTS
 from meridian.ports.store_rows import OutboxEntry, RegionIdentity
+from meridian.replication.sets.told import DECLARED_LOST
 from meridian.settings import Settings
 
 LATE: Final = timedelta(seconds=60)
@@ -35,6 +39,10 @@ LATE: Final = timedelta(seconds=60)
 CLOCK_STEP: Final = timedelta(seconds=2)
 LOOKED_AT_MAX: Final = 1000
 """Entries of a kind that are looked at; where there are more, that is told."""
+
+
+GONE: Final = (os.strerror(errno.ENOENT), NOT_IN_PLACE)
+"""What the audit log says of a file that somebody has taken away while it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,13 @@ async def examine(settings: Settings, *, rows: bool) -> list[Finding]:
     try:
         async with store.reading() as uow:
             opened, faults = await _keyring(uow, settings)
-            found += [*faults, *await _waiting(uow, look), *await _sets(uow), *await _clock(uow), *await _stream(uow, settings)]
+            found += [
+                *faults,
+                *await _waiting(uow, look, settings.region),
+                *await _sets(uow, settings.region),
+                *await _clock(uow),
+                *await _stream(uow, settings),
+            ]
         if rows and opened is not None:
             found += await _rows(settings, *opened)
     except (*FAULTS, *ROW_FAULTS) as fault:
@@ -107,7 +121,7 @@ async def _rows(settings: Settings, identity: RegionIdentity, keyring: Keyring) 
     return found + (more if survey.unnamed else [])
 
 
-async def _waiting(uow: UnitOfWork, look: AdminLook) -> list[Finding]:
+async def _waiting(uow: UnitOfWork, look: AdminLook, own: str) -> list[Finding]:
     now, found = await uow.region.now(), []
     owners = [*await uow.audit_events.owners(), NOBODY]
     held = [event_id for owner in owners for event_id in await uow.audit_events.held(owner, are_steady=False)]
@@ -127,6 +141,9 @@ async def _waiting(uow: UnitOfWork, look: AdminLook) -> list[Finding]:
             why = f"waiting since {min(entry.created_at for entry in slow):%Y-%m-%dT%H:%M:%SZ}"
             last = next((entry.last_error for entry in slow if entry.last_error), "")
             do = f"bring {region} back, or `meridian region detach` it; `meridian outbox list` names each"
+            if DECLARED_LOST in last:
+                lost = f"{region} has given this Region up: `meridian region found {own}` there is all where nobody took over"
+                do = f"{lost}; else {_following(region, own)}"
             found.append(Finding("deliveries", f"{_count(slow)} to {region}", f"{why}{': ' if last else ''}{last}", do))
     return found
 
@@ -143,17 +160,29 @@ def _is_late(body: bytes, now: datetime) -> bool:
         return True
 
 
-async def _sets(uow: UnitOfWork) -> list[Finding]:
-    found, after = [], ("", "")
+def _following(region: str, own: str) -> str:
+    """What brings this Region back into the sets that another leads on."""
+    return f"`region found {own}` in every other Region, then here `meridian region rejoin {region}`, then there `region take-back {own}`"
+
+
+async def _sets(uow: UnitOfWork, own: str) -> list[Finding]:
+    found, after, led_on = list[Finding](), ("", ""), Counter[str]()
     while True:
         page = await uow.key_sets.list_members(after=after, limit=LOOKED_AT_MAX, unsettled=True)
         for row in page.rows:
+            led_on.update(row.led_on_by)
+            if not row.stale and not row.lost:
+                continue
             why = f"waits without {', '.join(sorted(row.lost))}" if row.lost else "waits for the others' word"
             do = "run the Region, and the others; docs/operate.md, When a Region is gone, or comes back"
             found.append(Finding("set", f"{row.account}/{row.key_id}", why, do))
         if page.next is None:
             break
         after = page.next
+    for region, count in sorted(led_on.items()):
+        why = f"{region} goes on with them as primary, without this Region, and changes to them are refused here"
+        do = f"{_following(region, own)}; where nobody took over, {region} lies: `meridian region detach {region}` here"
+        found.append(Finding("sets", f"{count} sets", why, do))
     now = await uow.region.now()
     for account, key_id in await uow.keys.list_updating(before=now - LATE, limit=LOOKED_AT_MAX):
         do = "run the Region: it ends by itself; its log says why not"
@@ -183,7 +212,12 @@ async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
         return []
     why = f"stream {row.head.stream} of {row.replica} is not there"
     return [
-        Finding("audit directory", str(settings.audit.directory), why, "bring it back; `meridian audit verify --against-db` tells more")
+        Finding(
+            "audit directory",
+            str(settings.audit.directory),
+            why,
+            "bring it back; if it is lost, restart the process, which begins a new one; `meridian audit verify --against-db` tells more",
+        )
     ]
 
 
@@ -201,12 +235,22 @@ def _audit_directory(settings: Settings) -> list[Finding]:
 
 
 def _admin(look: AdminLook) -> list[Finding]:
-    do = "its log says more; what heals is ready again by itself"
-    found = [Finding("readiness", "the running process", reason, do) for reason in look.troubles]
+    found = [Finding("readiness", "the running process", reason, _remedy(reason)) for reason in look.troubles]
+    for sink, seconds in look.sinks_behind:
+        if seconds > LATE.total_seconds():
+            do = "look at the other end, and for AuditLogFault in the log; what it does not have stays on this disk"
+            found.append(Finding("audit sink", sink, f"has not had everything for {seconds:,.0f} seconds", do))
     for job, rows in look.set_aside:
         why = f"{rows} rows are set aside, and tried again every five minutes at most"
         found.append(Finding("rows", job, why, "the log names them (`row set aside`); `--rows` tells what each is"))
     return found
+
+
+def _remedy(trouble: str) -> str:
+    """What ends such a trouble of a running process."""
+    if trouble.startswith("audit log: ") and any(words in trouble for words in GONE):
+        return "put it back as it was; if it is lost, restart the process: it begins a new stream, and `audit verify` names what is missing"
+    return "its log says more; what heals is ready again by itself"
 
 
 def _count(entries: list[Any]) -> str:

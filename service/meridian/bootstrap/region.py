@@ -19,7 +19,7 @@ from meridian.bootstrap.operations import build_use_cases
 from meridian.bootstrap.pipelines import build_pipelines
 from meridian.bootstrap.replication import build_inbound, build_outbound
 from meridian.bootstrap.start_steps import Done, Step
-from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
+from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of, writing_to
 from meridian.errors import KmsError
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
@@ -45,7 +45,7 @@ class Region:
         stack = contextlib.AsyncExitStack()
         try:
             # First of all: a second process on the same settings touches nothing.
-            with naming("audit.directory"):
+            with naming("audit.directory"), writing_to(settings.audit.directory):
                 audit_directory = AuditDirectory.take(settings.audit.directory)
             stack.callback(audit_directory.close)
             require_free_addresses(settings)
@@ -65,9 +65,10 @@ class Region:
     def reload(self) -> None:
         """Read certificates, authorities, principals, the deny list and the policies again now."""
         if self._ready:
+            # Before it begins: what comes of it is told by those who read.
+            structlog.get_logger("meridian.identity").info("files are read again", because="SIGHUP")
             for read_again in self._reloaded:
                 read_again()
-            structlog.get_logger("meridian.identity").info("files read again", because="SIGHUP")
 
     async def stop(self, times: EndTimes) -> None:
         """Be unready, stop listening, finish what is under way, close the audit stream, release everything.
@@ -87,6 +88,11 @@ class Region:
         finally:
             await self._listeners.close()
         log.info("stopped")
+
+    def left_undone(self) -> str:
+        """What a stop could not do, and its reason; nothing where all is well."""
+        trouble = self._core.stream.trouble()
+        return f"the audit stream is not closed: {trouble}" if trouble else ""
 
     async def ended(self) -> str:
         """Wait until the Region cannot go on; the answer is the reason."""

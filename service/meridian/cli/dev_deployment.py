@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -33,6 +34,7 @@ RENEW_SECONDS = 600.0
 RETRY_SECONDS = 5.0
 """After files that could not be renewed."""
 TAIL_LINES, TAIL_BYTES = 8, 65_536
+PORT_TAKEN = os.strerror(errno.EADDRINUSE)
 
 
 def run_deployment(root: Path, names: list[str], principals: Path | None, policies: Path | None, **ports: Any) -> int:
@@ -149,7 +151,9 @@ class Deployment:
         write_private(place.folder / "pid", f"{process.pid}\n".encode())
         line = await self._while_it_moves(_first_line(process), process, place, "starts", path)
         if not line.startswith(b"ready"):
-            raise StartError("\n".join([f"{place.region} did not start:", *_tail(path, began)]))
+            said = _tail(path, began)
+            taken = ["other ports: --grpc-port, --admin-port, --aws-port"] if any(PORT_TAKEN in each for each in said) else []
+            raise StartError("\n".join([f"{place.region} did not start:", *said, *taken]))
 
     async def _while_it_moves(
         self, work: Coroutine[Any, Any, T], process: asyncio.subprocess.Process, place: RegionPlace, what: str, log: Path | None

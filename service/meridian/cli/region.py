@@ -120,7 +120,9 @@ def found(found_region: str, config: Path) -> None:
     from meridian.adapters.membership_words import withdraw_lost
 
     sets = _say(config, withdraw_lost, found_region)
-    say(f"{found_region} is heard again, and nothing is asked about it; {sets} sets had given it up")
+    waited = f"{sets} sets that nobody has taken over go on as before" if sets else "no set waited to be taken over"
+    back = f"those that were come back by `region rejoin` there, then `region take-back {found_region}` in their new primary's Region"
+    say(f"{found_region} is heard again, and nothing is asked about it; {waited}; {back}")
 
 
 @region.command()

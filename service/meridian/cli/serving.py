@@ -101,4 +101,7 @@ async def _serve(settings: Settings, done: Done) -> int:
         ending.ask()
         times = replace(times, pause=0.0)  # a Region that cannot go on serves nobody meanwhile
     await asyncio.wait_for(region.stop(times), times.in_order)
-    return OTHER if unasked.done() else OK
+    left = region.left_undone()
+    if left:
+        say(f"ended, but {left}", err=True)
+    return OTHER if left or unasked.done() else OK

@@ -21,6 +21,12 @@ def fault_at(fault: BaseException) -> str:
     return " < ".join(reversed(places_of(fault)))
 
 
+def file_fault(fault: OSError) -> str:
+    """What the machine says of a file, and of which. Only for files whose names are no secret."""
+    why = fault.strerror or str(fault) or type(fault).__name__
+    return f"{fault.filename}: {why}" if fault.filename else why
+
+
 def fault_text(fault: BaseException) -> str:
     """An exception as operators are told of it: its type, and where it came from, innermost first."""
     return f"{type(fault).__name__} at {fault_at(fault)}"

@@ -191,3 +191,17 @@ class SetRow:
         """Whether this row's Region may change the set."""
         in_the_set = self.status is RowStatus.LIVE and not (self.stale or self.rejoin)
         return in_the_set and self.view is not None and self.view.primary == region
+
+    @property
+    def led_on_by(self) -> tuple[str, ...]:
+        """Members counted here whose signed states, by a chain, begin a later generation: they have given this Region up."""
+        if self.view is None or self.rejoin:
+            return ()
+        counted = {member.region for member in self.view.members if member.status is not MemberStatus.OFF}
+        later = {told.region for told in self.told_lost if told.generation > self.view.term.generation}
+        return tuple(sorted(counted & later))
+
+    def takes_changes(self, region: str) -> bool:
+        """Whether callers may change the set here: its primary, and no member has shown that it leads it on without this Region. Then
+        what is changed here would be lost, so it waits for the operator's `rejoin`, or `detach` of a member that he does not follow."""
+        return self.acts_as_primary(region) and not self.led_on_by

@@ -23,6 +23,7 @@ from meridian.engine.keyring import MATERIAL_KIND, Keyring, RowIdentity
 from meridian.errors import InvalidCiphertextException, KeyUnavailableException, KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_engine import Decrypted, Encrypted
+from meridian.ports.crypto_faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
 
 BLOB: Final = b"meridian/v1/blob"
@@ -51,6 +52,10 @@ def row_identity(key: Key, material_id_: str, row_version: int) -> RowIdentity:
     return RowIdentity(MATERIAL_KIND, key.partition, key.account, key.region, key.key_id, key.key_spec, key.origin, row_id, row_version)
 
 
+def _name(key: Key, material: KeyMaterial) -> MaterialName:
+    return key.account, key.key_id, material.material_id, material.row_version
+
+
 class SymmetricCommands:
     """Cryptography of symmetric keys."""
 
@@ -76,9 +81,12 @@ class SymmetricCommands:
         return KeyMaterial(identifier, rotation_number, row_version, sealed)
 
     def rewrap(self, key: Key, material: KeyMaterial) -> KeyMaterial:
-        """The same material as a row under the active key-encryption key, opened again before anybody relies on it."""
+        """The same material as a row under the active key-encryption key, opened again before anybody relies on it.
+
+        The row itself is opened: one that was spoilt is reported, and mended where its material was opened before. Raises: KmsError.
+        """
         version = material.row_version + 1
-        renewed = self.wrap_material(key, self.material_bytes(key, material), material.rotation_number, row_version=version)
+        renewed = self.wrap_material(key, self._sound_bytes(key, material), material.rotation_number, row_version=version)
         if renewed.material_id != material.material_id:
             raise KMSInternalException(reason="a rewrapped material has another identifier")
         return replace(material, row_version=version, sealed_bytes=renewed.sealed_bytes)
@@ -86,6 +94,16 @@ class SymmetricCommands:
     def material_bytes(self, key: Key, material: KeyMaterial) -> bytes:
         """The plaintext material, for the engine's own use only."""
         return self._load(key, material).material.reveal(ACCESS)
+
+    def _sound_bytes(self, key: Key, material: KeyMaterial) -> bytes:
+        try:
+            loaded = self._unwrap(key, material, self._clock.monotonic())
+        except WrappedRowFault:
+            opened_before = self._loaded.get(_name(key, material))
+            if opened_before is None:
+                raise
+            loaded = opened_before
+        return loaded.material.reveal(ACCESS)
 
     def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes) -> Encrypted:
         return self._sealed(self._current(key), encryption_context, plaintext)
@@ -135,7 +153,7 @@ class SymmetricCommands:
         return self._load(key, wrapped)
 
     def _load(self, key: Key, wrapped: KeyMaterial) -> Loaded:
-        name = (key.account, key.key_id, wrapped.material_id, wrapped.row_version)
+        name = _name(key, wrapped)
         now = self._clock.monotonic()
         loaded = self._loaded.get(name)
         if loaded is not None and loaded.until > now:
@@ -150,10 +168,10 @@ class SymmetricCommands:
         try:
             material = self._keyring.unwrap(row, wrapped.sealed_bytes)
         except OpenError as fault:
-            raise KMSInternalException(reason="a wrapped material row does not open") from fault
+            raise WrappedRowFault(reason="a wrapped material row does not open") from fault
         if materials.identifier(key, material) != wrapped.material_id:
             self._keyring.tell_unreadable(row, "identifier")
-            raise KMSInternalException(reason="a material does not have the identifier of its row")
+            raise WrappedRowFault(reason="a material does not have the identifier of its row")
         prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=wrapped.material_id)
         identity = length_prefixed(key.identity.encode())
         return Loaded(Secret(material), prefix, identity, wrapped.material_id, now + LOADED_SECONDS)

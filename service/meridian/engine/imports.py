@@ -22,9 +22,9 @@ from meridian.errors import (
     IncorrectKeyMaterialException,
     InvalidCiphertextException,
     InvalidImportTokenException,
-    KMSInternalException,
 )
 from meridian.ports.crypto_engine import CheckRsa, ImportParameters, ImportToken
+from meridian.ports.crypto_faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
 
 TOKEN_ID_BYTES: Final = 16
@@ -68,7 +68,7 @@ class ImportCommands:
         try:
             private = self._import_keyring.unwrap(identity, sealed_private_key)
         except OpenError as fault:
-            raise KMSInternalException(reason="a wrapping key's row does not open") from fault
+            raise WrappedRowFault(reason="a wrapping key's row does not open") from fault
         try:
             unwrapped = rsa_wrapping.unwrap(private, token.wrapping_algorithm, encrypted)
             material = materials.from_outside(key.key_spec, unwrapped, check_rsa)

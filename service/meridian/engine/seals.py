@@ -37,6 +37,11 @@ class Seal(Protocol):
         """Name of the kind of seal."""
         ...
 
+    @property
+    def path(self) -> Path:
+        """The file that it is."""
+        ...
+
     def new_parameters(self, entropy: Entropy) -> bytes:
         """Public parameters for a new sealed root."""
         ...

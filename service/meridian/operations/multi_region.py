@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from meridian.domain.call import Call
 from meridian.domain.key import Key, KeyState, Origin
+from meridian.domain.multi_region import SetRow
 from meridian.domain.peer_message import PROTOCOL_VERSION, CallerOnBehalf, Prepare, PrepareHandover, Spoken
 from meridian.errors import AlreadyExistsException, KMSInternalException, KMSInvalidStateException, ValidationException
 from meridian.fault_points import FaultPoint, reach
@@ -135,6 +136,7 @@ class MultiRegion:
             row = await uow.key_sets.find(key.account, key.key_id)
             if row is None:
                 raise KMSInternalException(reason="a multi-Region key without its set")
+            _require_led_here(key, row)
             try:
                 moved = hand_over(row, self._identity.region, region)
             except SetRefusal as refusal:
@@ -191,6 +193,7 @@ class MultiRegion:
             row = await uow.key_sets.find(key.account, key.key_id)
             if row is None:
                 raise KMSInternalException(reason="a multi-Region key without its set")
+            _require_led_here(key, row)
             try:
                 grown = add_member(row, self._identity.region, region, serial)
             except SetRefusal as refusal:
@@ -204,6 +207,11 @@ class MultiRegion:
             return with_view(key, grown.view)
 
         return change
+
+
+def _require_led_here(key: Key, row: SetRow) -> None:
+    if row.led_on_by:
+        raise KMSInvalidStateException(f"{key.arn} is updating.", key_arn=key.arn, reason=f"led on by {', '.join(row.led_on_by)}")
 
 
 async def _unchanged(_: UnitOfWork, key: Key) -> Key:

@@ -35,6 +35,8 @@ class SecurityEvent(StrEnum):
     """A policy could not be read or evaluated, and the call was denied for it."""
     SEPARATE_PROCESS_ENDED = "SeparateProcessEnded"
     """A process for work that keeps the interpreter ended by itself, or was ended because it did not answer; the subject is its task."""
+    SET_GONE_ON = "SetGoneOn"
+    """Signed states have shown that a set of related keys goes on without this Region; the subject is the Region that leads it on."""
     UNFORESEEN_FAULT = "UnforeseenFault"
     """An exception that no code expects; the call was refused for it. The details name type and place."""
     WRAPPED_ROW_UNREADABLE = "WrappedRowUnreadable"

@@ -97,7 +97,7 @@ class KeySets(Protocol):
 
     async def list_members(self, *, after: tuple[str, str], limit: int, unsettled: bool = False) -> SetPage:
         """Rows that are reserved or live, by (account, key id), those greater than `after`; `unsettled` leaves only those that are
-        stale or have given a Region up."""
+        stale, have given a Region up, or were shown to go on without this one."""
         ...
 
     async def mark_stale(self) -> int:

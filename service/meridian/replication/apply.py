@@ -81,7 +81,7 @@ class ApplyMessages:
             try:
                 return await self._apply(peer, message, signed, told, earlier)
             except NotBelieved:
-                await note_split(self._store, self._identity.region, signed, told)
+                await note_split(self._store, self._refusals, self._identity.region, signed, told)
                 raise
 
     async def _has_place(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState) -> bool:

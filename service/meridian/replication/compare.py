@@ -201,7 +201,7 @@ class Compare:
         """A later generation that is quoted is asked for: what signed states prove of it is kept for the operator."""
         gone_on = gone_on_with(row, self._identity.region, self._ask.links_of(row), await self._ask.alone(region, row))
         if gone_on is not None:
-            await note_gone_on(self._store, row, gone_on)
+            await note_gone_on(self._store, self._refusals, row, gone_on)
         return gone_on is not None
 
     def _is_quoted(self, row: SetRow, answer: SetComparison) -> bool:

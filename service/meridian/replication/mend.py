@@ -100,7 +100,7 @@ class MendSets:
             for answer in answers if row.stale else ():
                 gone_on = gone_on_with(row, self._identity.region, self._ask.links_of(row), answer)
                 if gone_on is not None:
-                    await note_gone_on(self._store, row, gone_on)
+                    await note_gone_on(self._store, self._refusals, row, gone_on)
             raise
         for region, reason in believed.refused:
             self._refusals.tell(region, row.account, row.key_id, reason)

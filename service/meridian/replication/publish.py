@@ -173,12 +173,12 @@ class SetPublisher:
     async def key_changed(self, uow: UnitOfWork, before: Key, after: Key, *, request_id: str, now: datetime) -> None:
         """Publish the next version of the set where shared properties have changed.
 
-        Raises: KMSInvalidStateException while the role is on its way to another Region.
+        Raises: KMSInvalidStateException while the role is on its way to another Region, or another has gone on without this one.
         """
         if after.multi_region_key_type is not MultiRegionKeyType.PRIMARY or shared_part(before) == shared_part(after):
             return
         row = await uow.key_sets.find(after.account, after.key_id)
-        if row is None or row.view is None or not row.acts_as_primary(self._identity.region):
+        if row is None or row.view is None or not row.takes_changes(self._identity.region):
             raise KMSInvalidStateException(f"{after.arn} is updating.", key_arn=after.arn)
         state = with_shared_part(replace(row.view, version=row.view.version + 1), after)
         await publish(uow, self._engine, self._trail, self._identity, row, state, request_id=request_id, now=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from meridian.domain.multi_region import ToldLost
 from meridian.errors import AccessDeniedException
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.replication.sets.told import NotBelieved
@@ -20,6 +21,12 @@ class Refusals:
         """Report that something this peer said about this set was refused."""
         self._events.report(
             SecurityEvent.PEER_MESSAGE_REFUSED, subject=peer, account=account, keyId=key_id, rule=str(refusal.rule), reason=str(refusal)
+        )
+
+    def tell_gone_on(self, account: str, key_id: str, shown: ToldLost) -> None:
+        """Report that signed states have shown how this set goes on without this Region."""
+        self._events.report(
+            SecurityEvent.SET_GONE_ON, subject=shown.region, account=account, keyId=key_id, generation=str(shown.generation)
         )
 
     @contextmanager

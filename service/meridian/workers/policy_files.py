@@ -128,6 +128,8 @@ class PolicyFilesWorker:
                 self._log.warning("policies wait: the audit log does not take the change", fault=fault.reason, digest=source.digest)
                 return False
             self._use(source)
+        if self.refused_at is not None:
+            self._log.info("policies are good again", digest=self.digest)
         self._faults, self.refused_at = (), None
         return True
 

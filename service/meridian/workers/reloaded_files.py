@@ -103,6 +103,8 @@ class ReloadedFilesWorker:
             self._refuse(state, seen, type(fault).__name__)
 
     def _take(self, state: _State, digest: str, value: Any) -> None:
+        if state.fault:
+            self._log.info("files are good again", files=state.files.name, changed=digest != state.digest)
         state.fault = ""
         if digest == state.digest:
             return

@@ -11,6 +11,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.ports.clock import Clock
+from meridian.ports.crypto_faults import WrappedRowFault
 from meridian.ports.security_events import SecurityEvents
 
 ROWS_MAX: Final = 10_000
@@ -56,14 +57,15 @@ class SetAside:
             self.set_aside(row, fault)
 
     def set_aside(self, row: Hashable, fault: BaseException) -> None:
-        """Set a row aside: reported, and logged by name."""
+        """Set a row aside: logged by name, and reported unless the engine has reported it already as what it is."""
         now, before = self._clock.monotonic(), self._rows.pop(row, None)
         times = before.times + 1 if before is not None else 1
         pause = min(PAUSE_SECONDS_MAX, PAUSE_SECONDS_MIN * 2.0 ** min(times - 1, 16))
         self._rows[row] = Aside(type(fault).__name__, before.since if before is not None else now, now + pause, times)
         if len(self._rows) > ROWS_MAX:
             self._rows.popitem(last=False)
-        self._events.report_fault(fault, during=f"{self.job} {row}")
+        if not isinstance(fault, WrappedRowFault):
+            self._events.report_fault(fault, during=f"{self.job} {row}")
         self._log.error("row set aside", job=self.job, row=str(row), fault=type(fault).__name__, times=times)
 
     def release(self, row: Hashable) -> None:

@@ -42,6 +42,7 @@ INNER = [
     "stream",
     "seq",
     "prevHash",
+    "missing",
     "previousStream",
     "previousHash",
     "registered",

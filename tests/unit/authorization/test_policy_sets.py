@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def test_a_fault_refuses_the_whole_set_and_is_named(tmp_path: Path, schema: Sche
         load_policies(tmp_path, schema)
     assert any("bad.cedar" in f or "given to two" in f for f in caught.value.faults)
     assert fault in str(caught.value)
+    assert all(re.match(r"bad\.cedar:1: ", each) for each in caught.value.faults), "each with its line"
+
+
+def test_a_torn_file_is_told_with_the_line_of_the_policy_that_is_torn(tmp_path: Path, schema: SchemaHandle) -> None:
+    whole = GUARD + "forbid (principal, action, resource);\n\n"
+    for torn in ("forbid (principal, action,", "forbid (principal, action, resource) when { 1 + };", 'forbid (principal) when { "x };'):
+        (tmp_path / "torn.cedar").write_text(whole + "// the second\n" + GUARD + "\n" + torn)
+        with pytest.raises(PolicySetError) as caught:
+            load_policies(tmp_path, schema)
+        assert caught.value.faults[0].startswith("torn.cedar:4: "), caught.value.faults
 
 
 def test_an_empty_folder_is_no_policy_set(tmp_path: Path, schema: SchemaHandle) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
+import tomllib
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from meridian.cli.dev_files import DevFolder, free_port
 from meridian.settings import Settings, SettingsError, load_settings
 from meridian.settings_sections import is_loopback
+from meridian.settings_words import PATTERNS, faults_of, mistaken_types
 
 
 @pytest.fixture
@@ -27,25 +32,36 @@ CASES = [
     ("development = true\n", "", "grpc.bearer_tokens: static tokens are for development alone"),
     ('listen = "127.0.0.1:7401"', 'listen = "0.0.0.0:7401"', "development is for loopback addresses alone: grpc.listen"),
     ('listen = "127.0.0.1:7601"', 'listen = "[::]:7601"', "development is for loopback addresses alone: admin.listen"),
-    ('listen = "127.0.0.1:7501"', 'listen = "kms.example:7501"', "aws: Value error, plaintext is for loopback addresses alone"),
-    ('listen = "127.0.0.1:7401"', 'listen = "127.0.0.1"', "grpc.listen: Value error, must be host:port"),
-    ('listen = "127.0.0.1:7401"', 'listen = "127.0.0.1:0"', "grpc.listen: Value error, must be host:port"),
-    ('listen = "127.0.0.1:7401"', 'listen = "::1:7401"', "grpc.listen: Value error, must be host:port"),
-    ("[peer]\n", "[peer]\nbearer_tokens = true\n", "peer.bearer_tokens: Extra inputs are not permitted"),
-    ("[grpc]\n", "[grpc]\nclient_certificate_hours_max = 0\n", "grpc.client_certificate_hours_max: Input should be greater than 0"),
+    ('listen = "127.0.0.1:7501"', 'listen = "kms.example:7501"', "aws: plaintext is for loopback addresses alone"),
+    ('listen = "127.0.0.1:7401"', 'listen = "127.0.0.1"', "grpc.listen: must be host:port"),
+    ('listen = "127.0.0.1:7401"', 'listen = "127.0.0.1:0"', "grpc.listen: must be host:port"),
+    ('listen = "127.0.0.1:7401"', 'listen = "::1:7401"', "grpc.listen: must be host:port"),
+    ("[peer]\n", "[peer]\nbearer_tokens = true\n", "peer.bearer_tokens: is no setting"),
+    ("[grpc]\n", "[grpc]\nclient_certificate_hours_max = 0\n", "grpc.client_certificate_hours_max: must be greater than 0"),
     (
         "[audit]\n",
         '[audit]\notlp.endpoint = "http://collector.example:4317"\n',
-        "audit.otlp.endpoint: Value error, plaintext is for loopback",
+        "audit.otlp.endpoint: plaintext is for loopback",
     ),
-    ("[audit]\n", '[audit]\notlp.endpoint = "collector.example:4317"\n', "audit.otlp.endpoint: Value error, must be https://host:port"),
-    ("[audit]\n", '[audit]\notlp.endpoint = "https://collector.example"\n', "audit.otlp.endpoint: Value error, must be host:port"),
-    ("[audit]\n", '[audit]\ns3.bucket = "Not_A_Bucket"\n', "audit.s3.bucket: String should match pattern"),
-    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.prefix = "no-slash"\n', "audit.s3.prefix: String should match pattern"),
-    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.timeout_seconds = 121\n', "audit.s3.timeout_seconds: Input should be less than"),
-    ("limits.import", "limits.day_seconds = nan\nlimits.import", "limits: Value error, must be numbers from 0: day_seconds"),
-    ("limits.import", "limits.misspelt = 1\nlimits.import", "limits.misspelt: Unexpected keyword argument"),
-    ("rsa = 0", "rsa = -1", "throttle: Value error, must be numbers from 0: rsa"),
+    ("[audit]\n", '[audit]\notlp.endpoint = "collector.example:4317"\n', "audit.otlp.endpoint: must be https://host:port"),
+    ("[audit]\n", '[audit]\notlp.endpoint = "https://collector.example"\n', "audit.otlp.endpoint: must be host:port"),
+    ("[audit]\n", '[audit]\ns3.bucket = "Not_A_Bucket"\n', "audit.s3.bucket: must be the name of a bucket"),
+    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.prefix = "no-slash"\n', "audit.s3.prefix: must be names of letters"),
+    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.timeout_seconds = 121\n', "audit.s3.timeout_seconds: must be less than"),
+    ("limits.import", "limits.day_seconds = nan\nlimits.import", "limits: must be numbers from 0: day_seconds"),
+    ("limits.import", "limits.misspelt = 1\nlimits.import", "limits.misspelt: is no setting"),
+    ("rsa = 0", "rsa = -1", "throttle: must be numbers from 0: rsa"),
+    (
+        "limits.import",
+        "limits.drain_pause_second = 1\nlimits.import",
+        "limits.drain_pause_second: is no setting; did you mean drain_pause_seconds?",
+    ),
+    ("[audit]\n", "[audit]\ndirectori = 1\n", "audit.directori: is no setting; did you mean directory?"),
+    ('provider = "', 'pasphrase_file = "x"\nprovider = "', "seals.0.file.pasphrase_file: is no setting"),
+    ("[audit]\n", '[audit]\nmax_batch = "16"\n', "audit.max_batch: must be a number, without quotes"),
+    ("[audit]\n", "[audit]\nreserve_bytes = true\n", "audit.reserve_bytes: must be a number"),
+    ("[audit]\n", "[audit]\nstdout = 1\n", "audit.stdout: must be true or false"),
+    ("limits.import", 'limits.day_seconds = "4"\nlimits.import', "limits.day_seconds: must be a number, without quotes"),
 ]
 
 
@@ -100,7 +116,7 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(settings
     settings.write_text("\n".join(f'database = "{url}"' if line.startswith("database = ") else line for line in lines))
     with pytest.raises(SettingsError) as refused:
         load_settings(settings)
-    assert f"{settings}: database: Value error, {BAD_DATABASES[url]}" in str(refused.value)
+    assert f"{settings}: database: {BAD_DATABASES[url]}" in str(refused.value)
     assert "secret" not in str(refused.value).replace(str(settings), "")
 
 
@@ -183,3 +199,97 @@ def test_an_absolute_path_stays(settings: Path, tmp_path: Path) -> None:
     read = load_settings(settings)
     assert read.principals == tmp_path / "principals.toml"
     assert read.database == f"sqlite:///{settings.parent}/region.sqlite3"
+
+
+# ---- every fault in words
+
+RAW = (
+    "Value error",
+    "Input",
+    "String should",
+    "pattern",
+    "Extra inputs",
+    "keyword",
+    "instance of",
+    "Field required",
+    "tuple",
+    "dictionary",
+)
+"""What the checker of types says, which no operator should have to read."""
+WRONG: tuple[Any, ...] = ("x y", "", -1, 0.5, True, [], {}, [7], {"a": 1}, ["x"])
+PEER = {
+    "region": "eu-west-1",
+    "address": "peer:1",
+    "spiffe_id": "spiffe://d/peer",
+    "transport_fingerprint": "0" * 64,
+    "accounts": ["111122223333"],
+}
+MORE = {
+    "peers": [PEER],
+    "regions": {"us-east-1": {"labels": ["EU"]}},
+    "accounts": {"111122223333": {"org_units": ["ou"]}},
+    "services": {"s3": "111122223333/s3"},
+}
+
+
+def places(table: dict[str, Any], before: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    for name, value in table.items():
+        yield (*before, name)
+        if isinstance(value, dict):
+            yield from places(value, (*before, name))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from places(value[0], (*before, name, 0))
+
+
+def faults(document: dict[str, Any]) -> list[str]:
+    try:
+        taken = Settings.model_validate(document)
+    except ValidationError as fault:
+        return faults_of(fault, Settings)
+    return mistaken_types(document, taken)
+
+
+def test_whatever_is_wrong_is_told_in_words_with_its_place(settings: Path) -> None:
+    sound = tomllib.loads(settings.read_text()) | MORE
+    sound["audit"] |= {"s3": {"bucket": "logs", "prefix": "kms/"}, "otlp": {"endpoint": "https://collector:4317"}}
+    assert faults(sound) == []
+    looked_at = 0
+    for place in [*places(sound)]:
+        *way, last = place
+        for wrong in (*WRONG, None):
+            document: Any = deepcopy(sound)
+            table = document
+            for step in way:
+                table = table[step]
+            if wrong is None:
+                table[f"{last}x"] = 1  # a name that is none, but near to one
+            else:
+                table[last] = wrong
+            for line in faults(document):
+                looked_at += 1
+                assert not any(raw in line for raw in RAW), line
+                assert ": " in line, line
+    assert looked_at > 300
+
+
+def test_every_pattern_of_the_settings_has_words() -> None:
+    patterns = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(Settings.model_json_schema())))
+    named = set(re.findall(r'"patternProperties": \{("(?:[^"\\]|\\.)*")', json.dumps(Settings.model_json_schema())))
+    assert {json.loads(each) for each in patterns | named} == set(PATTERNS)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"region": "us-east-1"}, "peers.0.region: us-east-1 is this Region itself"),
+        ({"spiffe_id": "spiffe://d/other"}, "peers.1.region: peers.0 has the same one"),
+        ({"region": "ap-south-1"}, "peers.1.spiffe_id: peers.0 has the same one"),
+    ],
+    ids=["itself", "region", "spiffe_id"],
+)
+def test_each_peer_is_another_region(settings: Path, change: dict[str, str], told: str) -> None:
+    sound = tomllib.loads(settings.read_text())
+    peers = [PEER | change] if change.get("region") == "us-east-1" else [PEER, PEER | change]
+    assert faults(sound | {"peers": peers}) == [told]
+    third = {"region": "ap-south-1", "spiffe_id": "spiffe://d/third"}  # before the Regions are made, fingerprints are alike
+    assert faults(sound | {"peers": [PEER, PEER | third]}) == []

@@ -53,7 +53,7 @@ def test_either_of_two_seals_opens_the_same_keyring(tmp_path: Path) -> None:
 
 def test_a_wrong_seal_opens_nothing_and_says_which(tmp_path: Path) -> None:
     roots, kek = create(REGION, [passphrase(tmp_path, "right")], NOW, OsEntropy())
-    with pytest.raises(SealError, match="passphrase seal does not open"):
+    with pytest.raises(SealError, match=": the passphrase seal does not open"):
         unlock(REGION, roots, [kek], [passphrase(tmp_path, "wrong")], OsEntropy(), ReportedEvents())
     with pytest.raises(SealError, match="no seal for any of passphrase"):
         unlock(REGION, roots, [kek], [seal_file(tmp_path)], OsEntropy(), ReportedEvents())

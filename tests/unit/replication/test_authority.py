@@ -359,6 +359,21 @@ def test_a_quoted_declaration_does_not_stop_a_primary() -> None:
     assert replace(row_of(A), told_lost=frozenset({ToldLost(X, 9)})).acts_as_primary(A)
 
 
+def test_changes_wait_where_a_counted_member_has_shown_a_later_generation_and_nothing_less_stops_them() -> None:
+    row, shown = row_of(A), frozenset({ToldLost(B, 1)})
+    assert row.takes_changes(A)
+    waiting = replace(row, told_lost=shown)
+    assert not waiting.takes_changes(A)
+    assert waiting.led_on_by == (B,)
+    stranger, told_before = replace(row, told_lost=frozenset({ToldLost(X, 9)})), replace(row, told_lost=frozenset({ToldLost(B, 0)}))
+    off = tuple(replace(m, status=MemberStatus.OFF) if m.region == B else m for m in FIRST.members)
+    detached = replace(waiting, view=replace(FIRST, members=off))
+    for each in (stranger, told_before, detached):
+        assert each.takes_changes(A)
+        assert each.led_on_by == ()
+    assert not replace(row, rejoin=B).takes_changes(A)
+
+
 # ---- A7: questions
 
 

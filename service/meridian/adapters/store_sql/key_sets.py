@@ -67,7 +67,7 @@ class SqlKeySets:
         c = t.key_sets.c
         query = select(*COLUMNS).where(tuple_(c.account, c.key_id) > after).order_by(c.account, c.key_id).limit(limit)
         if unsettled:
-            query = query.where(or_(c.stale, c.lost != NOBODY))
+            query = query.where(or_(c.stale, c.lost != NOBODY, c.told_lost != NOBODY))
         statuses = (str(RowStatus.RESERVED), str(RowStatus.LIVE))
         found = await read_rows(self._connection, t.key_sets, query.where(c.status.in_(statuses)), read_set_row)
         unreadable = [(row.name[0], row.name[1], row.fault) for row in found.unreadable]

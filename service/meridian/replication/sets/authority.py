@@ -16,7 +16,7 @@ from typing import Final
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState, TermLink, ToldLost
 from meridian.replication.sets.chain import Path, kept_links, listed_in, own_view, reached
 from meridian.replication.sets.named import follows_the_lost, is_led_apart, joins_the_named
-from meridian.replication.sets.told import Answer, Believed, NotBelieved, Rule, Told
+from meridian.replication.sets.told import DECLARED_LOST, Answer, Believed, NotBelieved, Rule, Told
 
 LINKS_MAX: Final = 32
 """Handovers and ends of generations that a row keeps and passes on."""
@@ -31,7 +31,7 @@ def hear(row: SetRow | None, sender: str, lost: Collection[str], incarnation: in
     `incarnation` is None where this Region has just asked. Raises: NotBelieved.
     """
     if sender in (row.lost if row is not None and row.status in (RowStatus.RESERVED, RowStatus.LIVE) else lost):
-        raise NotBelieved(Rule.ROW, "The sender is declared lost.")
+        raise NotBelieved(Rule.ROW, DECLARED_LOST)
     if incarnation is not None and incarnation < highest:
         raise NotBelieved(Rule.ROW, "The sender speaks from an earlier incarnation.")
 

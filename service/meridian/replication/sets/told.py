@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from meridian.domain.multi_region import MemberStatus, RowStatus, SetState, TermLink
+
+DECLARED_LOST: Final = "The sender is declared lost."
+"""Said to a Region that this one's operator has given up."""
 
 
 class Rule(StrEnum):

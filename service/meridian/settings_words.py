@@ -1,0 +1,131 @@
+"""What is wrong with a settings file, in words: which setting, and what it must be."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+
+FAULTS_MAX: Final = 50
+"""How many are told."""
+PATTERNS: Final[Mapping[str, str]] = {
+    r"^[0-9]{12}$": "must be the 12 digits of an account",
+    r"^([a-z]+-){2,3}\d+$": "must be the name of a Region, such as us-east-1",
+    r"^[0-9a-f]{64}$": "must be 64 hexadecimal digits, in small letters",
+    r"^aws[a-z-]*$": "must be aws, or begin with it, in small letters and hyphens",
+    r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "must be the name of a bucket: 3 to 63 small letters, digits, dots and hyphens",
+    r"^([\w.-]+/)*$": "must be names of letters, digits, `_`, `.` and `-`, each with a slash behind it",
+    r"^[a-z0-9-]{1,64}$": "must be at most 64 small letters, digits and hyphens",
+}
+"""What a text must be that does not match this pattern."""
+UNKNOWN: Final = ("extra_forbidden", "unexpected_keyword_argument")
+KINDS: Final[Mapping[str, str]] = {
+    "missing": "is needed",
+    "string_type": "must be text, in quotes",
+    "path_type": "must be a path, in quotes",
+    "model_type": "must be a table",
+    "dataclass_type": "must be a table",
+    "dict_type": "must be a table",
+    "tuple_type": "must be a list",
+    "model_attributes_type": "must be a table",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number that is not without end",
+}
+"""What a value must be, by the kind of fault that the check of types names."""
+
+Loc = tuple[int | str, ...]
+
+
+def faults_of(fault: ValidationError, settings: type[BaseModel]) -> list[str]:
+    """A line for each fault: the setting as it stands in the file, and what is wrong with it."""
+    return [_line(each["loc"], _words(each, settings)) for each in fault.errors()[:FAULTS_MAX]]
+
+
+def mistaken_types(document: Mapping[str, object], settings: BaseModel) -> list[str]:
+    """Texts, numbers and truth values that stand for one of another of these kinds: quotes around a number are a mistake."""
+    found = (f"{place}: {words}" for place, words in _mistaken("", document, settings))
+    return [line for line, _ in zip(found, range(FAULTS_MAX), strict=False)]
+
+
+def _line(loc: Loc, words: str) -> str:
+    return ": ".join([*([".".join(map(str, loc))] if loc else []), words])
+
+
+def _words(fault: Any, settings: type[BaseModel]) -> str:
+    kind, context, loc = fault["type"], fault.get("ctx", {}), fault["loc"]
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in UNKNOWN:
+        return _unknown(str(loc[-1]), _known_at(loc[:-1], settings))
+    if kind == "string_pattern_mismatch":
+        return PATTERNS[context["pattern"]]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        tags = context.get("expected_tags") or "'file', 'passphrase'"
+        return f"{str(context['discriminator']).strip(chr(39))} must be one of {str(tags).replace(chr(39), '')}"
+    return KINDS.get(kind) or _sentence(fault["msg"])
+
+
+def _sentence(text: str) -> str:
+    for begins in ("Input should ", "String should ", "value is not "):
+        if text.startswith(begins):
+            return f"must {'be ' if begins.startswith('value') else ''}{text.removeprefix(begins)}"
+    return text
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"is no setting{f'; did you mean {near[0]}?' if near else ''}"
+
+
+# ---- the names that a table may have
+
+
+def _known_at(loc: Loc, settings: type[BaseModel]) -> list[str]:
+    tables: list[type] = [settings]
+    for step in loc:
+        within = [table for each in tables for table in _tables_in(_types_of(each).get(str(step)))]
+        tables = within or [each for each in tables if _is_tagged(each, step)] or tables
+    return sorted({name for each in tables for name in _types_of(each)})
+
+
+def _types_of(table: type) -> Mapping[str, Any]:
+    if issubclass(table, BaseModel):
+        return {name: field.annotation for name, field in table.model_fields.items()}
+    return {field.name: None for field in fields(table)} if is_dataclass(table) else {}
+
+
+def _is_tagged(table: type, step: int | str) -> bool:
+    return any(step in get_args(annotation) for annotation in _types_of(table).values())
+
+
+def _tables_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and (is_dataclass(annotation) or issubclass(annotation, BaseModel)):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _tables_in(part)
+
+
+# ---- values of another type that would be taken all the same
+
+
+def _mistaken(place: str, said: object, taken: object) -> Iterator[tuple[str, str]]:
+    if isinstance(said, dict):
+        for name, value in said.items():
+            inner = taken.get(name) if isinstance(taken, Mapping) else getattr(taken, name, None)
+            yield from _mistaken(f"{place}.{name}" if place else name, value, inner)
+    elif isinstance(said, list) and isinstance(taken, Sequence):
+        for at, (value, inner) in enumerate(zip(said, taken, strict=False)):
+            yield from _mistaken(f"{place}.{at}", value, inner)
+    elif isinstance(taken, bool) and not isinstance(said, bool):
+        yield place, KINDS["bool_type"]
+    elif isinstance(taken, int | float) and not isinstance(taken, bool) and (isinstance(said, bool) or not isinstance(said, int | float)):
+        yield place, f"{KINDS['float_type']}, without quotes" if isinstance(said, str) else KINDS["float_type"]
