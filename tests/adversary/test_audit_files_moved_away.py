@@ -72,7 +72,7 @@ class Region:
             path.rename(self.directory / path.name)
 
     def compared(self) -> tuple[str, list[str]]:
-        reports = verify_against([self.directory], Evidence(tuple(self.rows), {}, (), {}), self.keyholder.keys)
+        reports = verify_against([self.directory], Evidence(tuple(self.rows), {}, (), {}, NOW, 0), self.keyholder.keys)
         return word(reports), [str(each) for each in reports[0].findings]
 
     def offline(self) -> Verdict:

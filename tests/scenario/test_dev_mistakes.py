@@ -24,7 +24,7 @@ SOUND = '[[principals]]\nkind = "User"\naccount = "111122223333"\nname = "carol"
 BAD_FILES = {
     "absent": (None, "No such file"),
     "no TOML": (b"[[principals\n", "line 1"),
-    "not UTF-8": (b"\xff\xfe", "can't decode byte 0xff"),
+    "not UTF-8": (b"\xff\xfe", "is no UTF-8 text"),
     "no such kind": (SOUND.replace("User", "Robot").encode(), "principal 1: kind must be one of"),
     "no table": (b"principals = 7\n", "principals must be tables"),
     "a name that leads out": (SOUND.replace("carol", "../carol").encode(), "principal 1: no files of this name"),

@@ -67,7 +67,7 @@ def test_constraints_are_json_of_the_names_of_aws_also_from_a_file(tmp_path: Pat
         ('{"EncryptionContextEquals": [1]}', "is not an object of strings"),
         ("[]", "must be a JSON object"),
         ("{", "Expecting property name"),
-        ("[" * 100_000, "maximum recursion depth"),
+        ("[" * 100_000, "is nested too deeply"),
     ],
 )
 def test_other_constraints_are_refused_and_never_passed_over(value: str, told: str) -> None:

@@ -72,10 +72,10 @@ def test_the_deny_list_is_asked_about_each_name_as_it_is(uris: list[str]) -> Non
 
     principals, clock = SimpleNamespace(is_denied=is_denied), SimpleNamespace(now=lambda: NOW)
     check = CertificateCheck(certificate([]), hours_max=None)
-    certificates = PeerCertificates(check, cast(Any, principals), cast(Any, clock), cast(Any, None))
+    certificates = PeerCertificates(check, cast(Any, principals), cast(Any, clock), cast(Any, None), cast(Any, None))
     with pytest.raises(UnrecognizedClientException):
-        certificates._require_good(shown(uris))
-    certificates._require_good(shown([AWAY + "\0x"]))  # another name; nobody's
+        certificates._good_names(shown(uris))
+    certificates._good_names(shown([AWAY + "\0x"]))  # another name; nobody's
     assert asked == [*uris, AWAY + "\0x"]
 
 
