@@ -209,7 +209,7 @@ def states_under_pings(deployment: Deployment, region: str) -> list[str]:
     with grpc.secure_channel(endpoint.target, endpoint.credentials, options) as channel:
         grpc.channel_ready_future(channel).result(timeout=10)
         channel.subscribe(lambda state: seen.append(state.name))
-        until = time.monotonic() + 6
+        until = time.monotonic() + 4
         while time.monotonic() < until and "IDLE" not in seen:
             time.sleep(0.1)
     return seen

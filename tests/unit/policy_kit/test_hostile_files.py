@@ -110,8 +110,14 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path,
 LOCAL: Final = [(path, command) for path, command in commands(policy) if path[0] not in ("check-access", "describe-set")]
 
 
+MANY_FILES = ("explain", "diff")
+"""Commands with so many options that name a file that they are left to the deep run."""
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("path", [path for path, _ in LOCAL], ids=" ".join)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[pytest.mark.deep] if path[0] in MANY_FILES else []) for path, _ in LOCAL], ids=" ".join
+)
 def test_a_hostile_file_is_refused_in_a_sentence(world: World, places: Mapping[str, tuple[Path, Path]], path: tuple[str, ...]) -> None:
     (command,) = [command for found, command in LOCAL if found == path]
     wrong = []
