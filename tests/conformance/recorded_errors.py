@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tests.conformance.good_requests import MAC, PAIR, PERMANENT, SIGN, WRAPPING, Things
 from tests.deployment import AWAY
+from tests.openssl import bring, random_material
 
 from meridian.kms.v1 import types_pb2 as t
 
@@ -62,11 +64,33 @@ def _replicated(things: Things) -> dict[str, Any]:
     return fields
 
 
+def _rsa(things: Things) -> str:
+    return things.key("encrypts")
+
+
+def _imported(things: Things) -> str:
+    key = things.key("imported", number=9)
+    if things.client.describe_key(key_id=key).key_metadata.key_state != t.KEY_STATE_ENABLED:
+        bring(things.client, things.folder, key, random_material())
+    return key
+
+
 def _is(fault: str, value: str = "") -> str:
     shown = f" '{value}'" if value else ""
     return f"1 validation error detected: Value{shown} at {fault}"
 
 
+OAEP = t.ENCRYPTION_ALGORITHM_SPEC_RSAES_OAEP_SHA_256
+EXPIRES = t.EXPIRATION_MODEL_TYPE_KEY_MATERIAL_EXPIRES
+EVERYTHING = t.INCLUDE_KEY_MATERIAL_ALL_KEY_MATERIAL
+LOCKS_OUT = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:service/app"}, "Action": "kms:Encrypt", "Resource": "*"}
+        ],
+    }
+)
 RSA = t.SIGNING_ALGORITHM_SPEC_RSASSA_PSS_SHA_256
 SHORT = "failed to satisfy constraint: Member must have length less than or equal to"
 UNSUPPORTED, INVALID_STATE = "UnsupportedOperationException", "KMSInvalidStateException"
@@ -166,4 +190,40 @@ REFUSALS: tuple[Refusal, ...] = (
             "Tags beginning with aws: are reserved"),
     Refusal("CreateKey", "a name of AWS in another case", _named(tags=[t.Tag(tag_key="Aws:k", tag_value="v")]), "TagException",
             "Tags beginning with aws: are reserved"),
+    # ---- what else was recorded
+    Refusal("CreateAlias", "a name that is taken", lambda r: {"alias_name": r.alias, "target_key_id": r.key("symmetric")},
+            "AlreadyExistsException", "An alias with the name arn:aws:kms:us-east-1:111122223333:{alias} already exists"),
+    Refusal("Encrypt", "a context for an asymmetric key", lambda r: {"key_id": _rsa(r), "plaintext": b"x", "encryption_context": {"a": "b"},
+            "encryption_algorithm": OAEP}, VALIDATION,
+            "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs."),
+    Refusal("Encrypt", "more than RSA can hold", lambda r: {"key_id": _rsa(r), "plaintext": b"x" * 191, "encryption_algorithm": OAEP},
+            VALIDATION, "Algorithm RSAES_OAEP_SHA_256 and key spec RSA_2048 cannot encrypt data larger than 190 bytes."),
+    Refusal("Decrypt", "an asymmetric ciphertext without a key", _named(ciphertext_blob=b"x" * 256, encryption_algorithm=OAEP), VALIDATION,
+            "KeyId must not be null"),
+    Refusal("ReplicateKey", "a replica", lambda r: {**_replicated(r), "key_id": r.key("symmetric")}, UNSUPPORTED,
+            "{key} is not a multi-region primary key."),
+    Refusal("UpdatePrimaryRegion", "a key of one Region", _on("symmetric", primary_region=AWAY), UNSUPPORTED,
+            "{key} is not a multi-Region key."),
+    Refusal("RotateKeyOnDemand", "imported, with nothing that waits", lambda r: {"key_id": _imported(r)}, INVALID_STATE,
+            "No available key material pending rotation for the key: {key}."),
+    Refusal("RotateKeyOnDemand", "imported, without material", lambda r: {"key_id": r.key("imported", number=10)}, INVALID_STATE,
+            "{key} is pending import."),
+    Refusal("ImportKeyMaterial", "an end without its model", lambda r: {"key_id": r.key("imported"), "import_token": b"x",
+            "encrypted_key_material": b"x", "expiration_model": EXPIRES}, VALIDATION,
+            "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES"),
+    Refusal("CreateKey", "post-quantum, imported", _named(key_spec=t.KEY_SPEC_ML_DSA_44, key_usage=t.KEY_USAGE_TYPE_SIGN_VERIFY,
+            origin=t.ORIGIN_TYPE_EXTERNAL), VALIDATION, "KeySpec ML_DSA_44 is not supported for Origin EXTERNAL"),
+    Refusal("CreateKey", "both names of a spec", _named(key_spec=t.KEY_SPEC_SYMMETRIC_DEFAULT,
+            customer_master_key_spec=t.CUSTOMER_MASTER_KEY_SPEC_SYMMETRIC_DEFAULT), VALIDATION,
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."),
+    Refusal("ListKeyRotations", "the materials of a key that has none", _on("mac", include_key_material=EVERYTHING), VALIDATION,
+            "Input parameter includeKeyMaterial can only be used with symmetric keys."),
+    Refusal("CreateGrant", "no principal", _on("symmetric", grantee_principal="arn:aws:iam::nobody",
+            operations=[t.GRANT_OPERATION_DESCRIBE_KEY]), "InvalidArnException", "ARN is not valid: arn:aws:iam::nobody"),
+    Refusal("TagResource", "a character that no tag has", _on("symmetric", tags=[t.Tag(tag_key="k", tag_value="a&b")]), "TagException",
+            "Invalid tag"),
+    Refusal("DisableKeyRotation", "a replica is not asked, an imported key is", _on("imported"), UNSUPPORTED,
+            "{key} origin is EXTERNAL which is not valid for this operation."),
+    Refusal("PutKeyPolicy", "a policy that locks its caller out", _on("symmetric", policy=LOCKS_OUT), "MalformedPolicyDocumentException",
+            "The new key policy will not allow you to update the key policy in the future."),
 )  # fmt: skip

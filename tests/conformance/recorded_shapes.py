@@ -97,6 +97,7 @@ def _asymmetric(spec: str, usage: str, algorithms: str, *names: str) -> dict[str
 
 METADATA_OF |= {
     "sign": _asymmetric("ECC_NIST_P256", "SIGN_VERIFY", "SigningAlgorithms", "ECDSA_SHA_256"),
+    "encrypts": _asymmetric("RSA_2048", "ENCRYPT_DECRYPT", "EncryptionAlgorithms", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"),
     "agree": _asymmetric("ECC_NIST_P256", "KEY_AGREEMENT", "KeyAgreementAlgorithms", "ECDH"),
     "mac": _asymmetric("HMAC_256", "GENERATE_VERIFY_MAC", "MacAlgorithms", "HMAC_SHA_256"),
     "kem": _asymmetric("ML_KEM_768", "ENCAPSULATE_DECAPSULATE", "EncapsulationAlgorithms", "ML_KEM"),

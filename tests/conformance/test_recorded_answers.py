@@ -178,7 +178,7 @@ def test_a_refusal_has_its_type_and_its_text(things: Things, row: Refusal) -> No
     status, headers, body = call(things.deployment, rpcs()[row.operation].request_class(**fields))
     expected = {"__type": row.error}
     if row.message is not None:
-        expected["message"] = row.message.replace("{key}", fields.get("key_id", ""))
+        expected["message"] = row.message.replace("{key}", fields.get("key_id", "")).replace("{alias}", fields.get("alias_name", ""))
     assert (status, json.loads(body)) == (400, expected)
     assert headers["x-amzn-RequestId"]
     assert headers["Date"]

@@ -174,7 +174,7 @@ async def _sets(uow: UnitOfWork, own: str) -> list[Finding]:
             if not row.stale and not row.lost:
                 continue
             why = f"waits without {', '.join(sorted(row.lost))}" if row.lost else "waits for the others' word"
-            do = "run the Region, and the others; docs/operate.md, When a Region is gone, or comes back"
+            do = 'run the Region, and the others; the guide for operators, "When a Region is gone, or comes back"'
             found.append(Finding("set", f"{row.account}/{row.key_id}", why, do))
         if page.next is None:
             break

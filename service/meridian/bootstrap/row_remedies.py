@@ -28,7 +28,7 @@ OF_TABLE: Final[Mapping[str, str]] = {
     "key_usage": "nothing must be done: the next use of the key replaces it",
     "keys": FROM_BACKUP,
     "materials": FROM_BACKUP + "; imported material can be imported again",
-    "operator_words": "say the word again; docs/operate.md, When a Region is gone, or comes back",
+    "operator_words": 'say the word again; the guide for operators, "When a Region is gone, or comes back"',
     "outbox": RETRIED,
     "region": FROM_BACKUP,
     "roots": "the other seals open the keyring; `meridian region rotate-root` writes every root anew",
