@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,6 +80,26 @@ def test_a_key_is_erased_when_its_window_is_over(short_days: Deployment) -> None
             alice.describe_key(key_id=key_id)
         with pytest.raises(errors.AccessDeniedException):
             app.decrypt(ciphertext_blob=blob)
+
+
+def material_rows(database: Path, key_id: str) -> list[bytes]:
+    with contextlib.closing(sqlite3.connect(database, timeout=20)) as opened:
+        return [row[0] for row in opened.execute("SELECT sealed_bytes FROM materials WHERE key_id = ?", (key_id,))]
+
+
+def test_nothing_of_an_erased_key_is_left_in_the_database_file(own_regions: Deployment) -> None:
+    settings, database = own_regions.place(HOME).settings, own_regions.place(HOME).folder / "region.sqlite3"
+    settings.write_text("limits.day_seconds = 0.05\n" + settings.read_text())
+    own_regions.start(HOME)
+    with own_regions.client() as alice:
+        kept, gone = (alice.create_key().key_metadata for _ in range(2))
+        wrapped = {each.key_id: material_rows(database, each.key_id) for each in (kept, gone)}
+        alice.schedule_key_deletion(key_id=gone.key_id)
+        own_regions.wait_for_event(HOME, "DeleteKey", gone.arn)
+    assert own_regions.stop(HOME) == 0
+    files = b"".join(path.read_bytes() for path in database.parent.glob("region.sqlite3*"))
+    assert [row in files for row in wrapped[kept.key_id]] == [True]
+    assert [row in files for row in wrapped[gone.key_id]] == [False]
 
 
 @pytest.mark.parametrize("days", [6, 31])

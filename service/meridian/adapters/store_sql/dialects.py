@@ -135,6 +135,10 @@ def driver_faults(dialect: Dialect) -> tuple[type[Exception], ...]:
     return (PostgresError, InterfaceError)
 
 
+PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "secure_delete=ON")
+"""`secure_delete`: what is deleted, wrapped key material above all, is overwritten with zeros, and does not wait in free pages."""
+
+
 def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
         url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
@@ -144,7 +148,7 @@ def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # transactions begin when we say so
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        for pragma in PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.execute("PRAGMA application_id")
         if tuple(cursor.fetchone()) == (WHOLE_COPY,):
