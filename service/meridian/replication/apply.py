@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from meridian.domain.deletion import with_window_begun
 from meridian.domain.key import Key, KeyState, Origin
-from meridian.domain.multi_region import RowStatus, SetRow, SetState
+from meridian.domain.multi_region import SetRow, SetState
 from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState, SignedSetState
 from meridian.domain.peers import PeerRegion
 from meridian.errors import KMSInternalException, KMSInvalidStateException
@@ -24,7 +24,7 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.gone_on import note_split
-from meridian.replication.heard import require_heard
+from meridian.replication.heard import require_ended_here, require_heard
 from meridian.replication.news import record_news
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
 from meridian.replication.refusals import Refusals
@@ -89,7 +89,10 @@ class ApplyMessages:
         async with self._store.reading() as uow:
             row = await uow.key_sets.find(signed.account, signed.key_id)
             await require_heard(uow, row, peer, signed.account, message.incarnation)
-        return has_place(row, peer.region, message.serial)
+        if has_place(row, peer.region, message.serial):
+            return True
+        require_ended_here(row, peer, message.serial)  # nobody else's message begins a write
+        return False
 
     async def _apply(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState, told: Told, earlier: list[Told]) -> bool:
         async with self._store.transaction() as uow:
@@ -190,13 +193,9 @@ class ApplyMessages:
         await publish(uow, self._engine, self._trail, self._identity, row, view, request_id=request_id, now=self._clock.now())
 
     async def _answer_gone(self, uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, message: DeliverSetState) -> None:
-        """A membership that has ended here is news for a member that still counts it; nobody else is told, and nothing is written.
-
-        A membership of which nothing is known was lost by a restore: whoever counts it learns that when the two Regions compare.
-        """
-        if row is None or row.status is not RowStatus.GONE or row.serial != message.serial or not is_member(row, peer.region):
-            raise KMSInvalidStateException("No membership of this set is here.")
-        await uow.outbox.put(GONE, peer.region, row.account, row.key_id, request_id=message.request_id, now=self._clock.now())
+        """A membership that has ended here is news for a member that still counts it; nobody else is told, and nothing is written."""
+        ended = require_ended_here(row, peer, message.serial)
+        await uow.outbox.put(GONE, peer.region, ended.account, ended.key_id, request_id=message.request_id, now=self._clock.now())
 
     # ---- what a member holds
 

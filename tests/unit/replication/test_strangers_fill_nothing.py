@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.hostile_in_process import SERIAL, HostileRegion
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
-from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term, TermLink
+from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetState, Term, TermLink
 from meridian.domain.peer_message import DeliverSetState, SignedSetState
-from meridian.errors import AccessDeniedException
+from meridian.errors import AccessDeniedException, KMSInvalidStateException
 from meridian.replication import verify
 from meridian.replication.codec import encode_set_state
 from meridian.replication.sets.told import Told
@@ -86,6 +87,22 @@ def test_a_question_keeps_nobody_from_writing(tmp_path: Path, empty: Path, monke
         assert begun == []
         with pytest.raises(AccessDeniedException):
             await home.answers.get_set(peer, ACCOUNT, KEY_ID, 2, is_reconciling=True)
+
+    run(tmp_path, empty, test)
+
+
+def test_a_state_of_a_set_that_is_not_here_begins_no_write(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(home: InProcessRegion, evil: HostileRegion) -> None:
+        begun: list[int] = []
+        begin = home.store.transaction
+        async with begin() as uow:
+            row = await uow.key_sets.find(ACCOUNT, KEY_ID)
+            assert row is not None
+            await uow.key_sets.update(replace(row, status=RowStatus.NONE))
+        monkeypatch.setattr(home.store, "transaction", lambda: (begun.append(1), begin())[1])
+        with pytest.raises(KMSInvalidStateException):
+            await home.messages.set_state(home.peers[EVIL], delivery(evil, "d" * 64, 0, 0))
+        assert begun == []
 
     run(tmp_path, empty, test)
 
