@@ -72,7 +72,7 @@ def region(root: Path) -> Iterator[Deployment]:
     """A Region that serves on a core of its own."""
     deployment = Deployment(root, [HOME]).prepare()
     place = deployment.place(HOME)
-    (root / "ports.json").write_text(json.dumps({"grpc_port": place.grpc_port, "admin_port": place.admin_port, "aws_port": None}))
+    (root / "ports.json").write_text(json.dumps({"grpc_port": place.grpc_port, "admin_port": place.admin_port}))
     try:
         deployment.start()
         pin(deployment.processes[HOME].pid)

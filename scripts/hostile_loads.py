@@ -160,7 +160,10 @@ LOADS = {
 def main(folder: Path, name: str) -> None:
     os.nice(19)
     region = Deployment(folder, [HOME])
-    region.folder = DevFolder(folder, [HOME], find_port=free_port, **json.loads((folder / "ports.json").read_text()))
+    ports = json.loads((folder / "ports.json").read_text())
+    region.folder = DevFolder(
+        folder, [HOME], grpc_port=ports["grpc_port"], admin_port=ports["admin_port"], aws_port=None, find_port=free_port
+    )
     rate, attack = LOADS[name](region)
     print("prepared", flush=True)
     count = 0

@@ -111,8 +111,11 @@ def test_a_region_that_connects_again_and_again_keeps_no_other_out(tmp_path: Pat
             with deployment.client() as alice:
                 before = alice.describe_key(key_id=key_id).key_metadata.current_key_material_id
                 alice.rotate_key_on_demand(key_id=key_id)
-                current = lambda: alice.describe_key(key_id=key_id).key_metadata.current_key_material_id  # noqa: E731
-                deployment.wait_until(lambda: current() != before, seconds=60)  # for this AWAY calls HOME
+
+                def is_rotated() -> bool:
+                    return bool(alice.describe_key(key_id=key_id).key_metadata.current_key_material_id != before)
+
+                deployment.wait_until(is_rotated, seconds=60)  # for this AWAY calls HOME
         told = [r["serviceEventDetails"] for r in deployment.audit(HOME) if r["eventName"] == "PeerConnectionClosed"]
         assert HOSTILE in {each["subject"] for each in told}
         assert AWAY not in {each["subject"] for each in told}

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meridian.catalog import aws_member_name, enum_aws_value, is_listed, is_map, message_of
+from meridian.catalog import TIMESTAMP, aws_member_name, enum_aws_value, is_listed, is_map, message_of
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
 
@@ -38,7 +38,7 @@ def _json_value(field: FieldDescriptor, value: Any) -> Any:
         return enum_aws_value(field, value)
     if field.type != FieldDescriptor.TYPE_MESSAGE:
         return value
-    if message_of(field).full_name == "google.protobuf.Timestamp":
+    if message_of(field).full_name == TIMESTAMP:
         return value.ToJsonString()
     return as_json(value)
 

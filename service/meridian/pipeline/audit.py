@@ -231,7 +231,7 @@ class Audit:
         """The call's record, whatever the call holds: what cannot be shown is marked, and operators hear of it."""
         try:
             record = self._call_record(call)
-            orjson.dumps(record)  # what is no JSON would fail the records that are written with it
+            orjson.dumps(record)  # a microsecond: what is no JSON would fail the records that are written with it
         except Exception as fault:
             self._events.report_fault(fault, during=f"the record of {call.rpc.name}")
             return marked_record(

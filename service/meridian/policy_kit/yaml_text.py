@@ -55,7 +55,7 @@ class _Once(yaml.SafeLoader):
         """Of each node that is complete, by its identity; the nodes live as long as the loader."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # a package without types
         before, self._depth = self._values, self._depth + 1
         if self._depth > DEPTH_MAX:
             raise _fault(f"nests more than {DEPTH_MAX} levels", event.start_mark)
