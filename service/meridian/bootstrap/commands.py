@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from meridian.adapters.audit_keys import published_keys
 from meridian.adapters.audit_segment import AuditDirectory
@@ -28,6 +28,8 @@ from meridian.ports.store_rows import OutboxEntry, RegionIdentity
 from meridian.settings import Settings
 
 OUTBOX_SHOWN_MAX: Final = 1000
+
+T = TypeVar("T")
 
 
 @contextlib.asynccontextmanager
@@ -69,10 +71,11 @@ async def initialise(settings: Settings) -> str:
         return engine.transport_fingerprint()
 
 
-async def turn_keyring(settings: Settings, turn: Callable[[Store, Sequence[Seal], Entropy], Awaitable[int]]) -> int:
-    """Turn a level of the Region's key hierarchy; the answer is the number of the new key. Raises: StartupError."""
+async def administer(settings: Settings, work: Callable[[Store, Sequence[Seal], Entropy], Awaitable[T]]) -> T:
+    """What comes of work on the Region's database with its seals: a level of the key hierarchy is turned, a key exported. Raises:
+    StartupError."""
     async with _store_of(settings) as store:
-        return await turn(store, seals_of(settings), OsEntropy())
+        return await work(store, seals_of(settings), OsEntropy())
 
 
 async def read_audit_keys(settings: Settings) -> AuditKeys:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from meridian.audit.segments import DamagedSegmentError, lines_of, segments_in
 from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.authorization.facts import CallFacts, Facts, cedar_time
-from meridian.catalog import Requirement, Rpc, served_rpcs
+from meridian.catalog import Requirement, Rpc, walked_rpcs
 from meridian.domain.audit_facts import policy_digest
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
@@ -194,9 +194,9 @@ def _rpc_of(record: Record) -> Rpc:
     name = record["eventName"]
     if name == "CreateKey" and "replicaRegion" in (record.get("requestParameters") or {}):
         name = "ReplicateKey"
-    if name not in served_rpcs():
+    if name not in walked_rpcs():
         raise UnreadableRecordError(f"{name} is no operation of the contract")
-    return served_rpcs()[name]
+    return walked_rpcs()[name]
 
 
 def _principal_of(record: Record) -> Principal | None:

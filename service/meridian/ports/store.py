@@ -21,7 +21,7 @@ from meridian.ports.audit_events import AuditEvents
 from meridian.ports.audit_streams import AuditStreams
 from meridian.ports.store_between_regions import Inbox, OperatorWords, Outbox
 from meridian.ports.store_names import Aliases, Answers, Grants, ImportKeys, KeyStores, KeyUsage
-from meridian.ports.store_rows import Change, KekRow, RegionIdentity, RootRow, Rows, SecretRow, SetPage
+from meridian.ports.store_rows import Change, KekRow, RegionIdentity, RootRow, Rows, SecretName, SecretRow, SetPage
 
 
 class Keys(Protocol):
@@ -114,6 +114,10 @@ class KeyringRows(Protocol):
 
     async def secrets(self, kind: str) -> Rows[SecretRow]:
         """Secrets of a kind, newest first."""
+        ...
+
+    async def secret_names(self, kinds: Sequence[str]) -> Sequence[SecretName]:
+        """Names of the secrets of these kinds, in an order that is always the same; cheap enough to be asked twice a second."""
         ...
 
     async def insert_root(self, row: RootRow) -> None: ...

@@ -89,6 +89,10 @@ class SecretRow:
     public_bytes: bytes = b""
 
 
+SecretName = tuple[str, str, int, datetime]
+"""Kind, id and version of a secret, and when it was made: another secret, or another wrapping of it, has another name."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportKeyRow:
     """The private half of a wrapping key that was given out, with the token that names it."""
