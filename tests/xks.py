@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import subprocess
-import sys
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,9 +14,11 @@ from typing import Any
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from click.testing import CliRunner
 from tests.deployment import HOME, Deployment
 from tests.ports import free_port
 
+from meridian.cli.main import main
 from meridian.cli.region_place import HOST
 
 ACCOUNT = "111122223333"
@@ -51,10 +51,19 @@ def serve_xks(deployment: Deployment, region: str = HOME, *, more: str = "", tls
     return port
 
 
-def meridian_xks(deployment: Deployment, *arguments: str, region: str = HOME) -> subprocess.CompletedProcess[str]:
-    """`meridian xks …` on this Region's settings."""
-    command = [sys.executable, "-m", "meridian", "xks", *arguments, "--config", str(deployment.place(region).settings)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def meridian_xks(deployment: Deployment, *arguments: str, region: str = HOME) -> Said:
+    """`meridian xks …` on this Region's settings, in this process: a process of its own for each takes seconds on a busy machine."""
+    done = CliRunner().invoke(main, ["xks", *arguments, "--config", str(deployment.place(region).settings)])
+    return Said(done.exit_code, done.stdout, done.stderr)
 
 
 def allow(deployment: Deployment, region: str = HOME, name: str = "xks") -> None:

@@ -180,8 +180,6 @@ def _require_form(wanted: WantedExport) -> None:
         )
     if wanted.export_id and EXPORT_ID.fullmatch(wanted.export_id) is None:
         raise ValueError(f"the id {wanted.export_id!r} must have 1 to 128 letters, digits, '.', '-' and '_'")
-    if not wanted.uses:
-        raise ValueError("an export allows ENCRYPT, DECRYPT or both")
 
 
 def _require_room(export: Export, known: Exported) -> None:
