@@ -147,7 +147,7 @@ class OtherKms:
     def metadata(self, key: str, **claims: str) -> Reply:
         return self.call(f"{key}/metadata", {"requestMetadata": {**CLAIMS, "kmsOperation": "CreateKey", **claims}})
 
-    def encrypt(self, key: str, plaintext: bytes | None, *, aad: bytes | None = None, cdiv: bool = False, **changed: Any) -> Reply:
+    def encrypt(self, key: str, plaintext: bytes | None, /, *, aad: bytes | None = None, cdiv: bool = False, **changed: Any) -> Reply:
         document: dict[str, Any] = {"requestMetadata": CLAIMS, "encryptionAlgorithm": "AES_GCM"}
         document |= {"plaintext": text_of(plaintext)} if plaintext is not None else {}
         document |= {"additionalAuthenticatedData": text_of(aad)} if aad is not None else {}
