@@ -30,6 +30,7 @@ T = TypeVar("T")
 EXPORT_COLUMNS = ("id", "prefix", "account", "key_id", "uses", "created_at")
 CREDENTIAL_COLUMNS = ("access_key_id", "prefix", "created_at")
 USES = ("encrypt", "decrypt", "nothing")
+ALLOWED = "What the other KMS may do; give it twice for both. With nothing, it may ask for the metadata alone."
 
 
 @click.group()
@@ -40,7 +41,7 @@ def xks() -> None:
 @xks.command()
 @click.argument("key_arn", metavar="KEY_ARN")
 @click.option("--prefix", required=True, metavar="/PATH", help="Path of the key store; its API is below /PATH/kms/xks/v1.")
-@click.option("--allow", multiple=True, type=click.Choice(USES), required=True, help="What the other KMS may do; give it twice for both. With nothing, it may ask for the metadata alone.")
+@click.option("--allow", multiple=True, type=click.Choice(USES), required=True, help=ALLOWED)
 @click.option("--id", "export_id", default="", metavar="ID", help="The external key id; one is drawn where none is given.")
 @click.option("--new-credential", is_flag=True, help="Make another credential for a key store that has one.")
 @CONFIG
