@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from meridian import errors
-from meridian.authorization.facts import _READERS, _REQUEST_READERS
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.decision.facts import _READERS, _REQUEST_READERS
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.catalog import ACCESS, enum_of, enum_values, rpcs, served_rpcs
 from meridian.domain.applicability import CRYPTOGRAPHIC
 from meridian.domain.gates import WORK, WORKING_MAX

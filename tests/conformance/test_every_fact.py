@@ -11,8 +11,8 @@ import pytest
 from tests.conformance.good_requests import Things
 from tests.deployment import Deployment
 
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import ActionRow, SchemaModel
+from meridian.authorization.language.schema_model import ActionRow, SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.catalog import rpcs
 from meridian.client.errors import KmsServiceError
 

@@ -24,11 +24,11 @@ from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
 from meridian.authentication.bearer_token import find_bearer_token
 from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
-from meridian.authorization.evaluator import SchemaHandle, format_policies, policies_as_json
-from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
-from meridian.authorization.slices import SliceCompiler
+from meridian.authorization.decision.slices import SliceCompiler
+from meridian.authorization.language.evaluator import SchemaHandle, format_policies, policies_as_json
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import KeyPolicyReader
+from meridian.authorization.sets.packaged import schema_text
 from meridian.catalog import Rpc, is_map, rpcs
 from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
 from meridian.crypto.certificate_uris import certificate_uris

@@ -26,12 +26,12 @@ from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import load_policies
-from meridian.authorization.self_test import require_sound_evaluator
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import SchemaHandle
+from meridian.authorization.language.self_test import require_sound_evaluator
+from meridian.authorization.sets.packaged import schema_text
+from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals

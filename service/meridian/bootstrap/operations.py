@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meridian.adapters.import_key_pool import ImportKeyPool
+from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.replication import Outbound
 from meridian.operations.aliases import Aliases
@@ -25,7 +26,6 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
 from meridian.operations.tags import Tags
-from meridian.pipeline.authorize import KeyPolicyCheck
 from meridian.replication.leave import Leave
 from meridian.workers.key_schedule import KeyScheduleWorker
 

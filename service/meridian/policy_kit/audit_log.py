@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from meridian.audit.segments import DamagedSegmentError, lines_of, segments_in
-from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
-from meridian.authorization.facts import CallFacts, Facts, cedar_time
+from meridian.authorization.decision.facts import CallFacts, Facts, cedar_time
+from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.catalog import Requirement, Rpc, served_rpcs
 from meridian.domain.audit_facts import policy_digest
 from meridian.domain.call import Call, Evidence, Principal

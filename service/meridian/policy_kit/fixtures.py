@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
-from meridian.authorization.facts import PlainFacts, cedar_time
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.decision.facts import PlainFacts, cedar_time
+from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.any_case import any_case
 from meridian.domain.call import Principal
 from meridian.domain.key import Key

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import PolicySyntaxError, parse_policies
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
 from meridian.domain.call import Principal
 from meridian.domain.identifiers import GROUP_NAME
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin

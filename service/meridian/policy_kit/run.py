@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.facts import ABSENT
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import ABSENT
 from meridian.domain.call import PolicyDecision
 from meridian.domain.policy_answer import Explanation
 from meridian.policy_kit.fixtures import Request

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.policy_files import PolicySource, load_policies
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.language.evaluator import SchemaHandle
+from meridian.authorization.sets.policy_files import PolicySource, load_policies
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 

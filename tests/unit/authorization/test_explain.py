@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.explain import explain
-from meridian.authorization.facts import PlainFacts
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.explain import explain
+from meridian.authorization.decision.facts import PlainFacts
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 

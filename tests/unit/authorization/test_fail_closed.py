@@ -9,11 +9,11 @@ from typing import Any
 import cedarpy
 import pytest
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import FAULT, EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.policy_files import PolicySetError
-from meridian.authorization.self_test import REQUEST, UnsoundEvaluatorError, require_sound_evaluator
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.language.evaluator import FAULT, EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
+from meridian.authorization.language.self_test import REQUEST, UnsoundEvaluatorError, require_sound_evaluator
+from meridian.authorization.sets.policy_files import PolicySetError
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key
 
@@ -243,6 +243,6 @@ def test_groups_of_another_caller_do_not_leak_through_the_cache(
 
 def test_an_evaluator_that_breaks_a_promise_stops_the_start(schema: SchemaHandle, monkeypatch: pytest.MonkeyPatch) -> None:
     require_sound_evaluator(schema)
-    monkeypatch.setattr("meridian.authorization.self_test.FORBID_GROUP", "")
+    monkeypatch.setattr("meridian.authorization.language.self_test.FORBID_GROUP", "")
     with pytest.raises(UnsoundEvaluatorError, match="action group"):
         require_sound_evaluator(schema)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import SchemaHandle, policies_as_json
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.policy_files import PolicySetError, load_policies
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.language.evaluator import SchemaHandle, policies_as_json
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import KeyPolicyReader
+from meridian.authorization.sets.policy_files import PolicySetError, load_policies
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits

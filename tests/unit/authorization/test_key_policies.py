@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from meridian.authorization.evaluator import SchemaHandle, policies_as_json
-from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.evaluator import SchemaHandle, policies_as_json
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from tests.cache_memory import cache_memory
 
-from meridian.authorization import slices
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle, policies_as_json
-from meridian.authorization.explain import explain
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.policy_files import load_policies
+from meridian.authorization.decision import slices
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.explain import explain
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import SchemaHandle, policies_as_json
+from meridian.authorization.sets.policy_files import load_policies
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits

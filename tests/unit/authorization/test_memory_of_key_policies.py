@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from meridian.authorization import live_policies
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.live_policies import LivePolicies
+from meridian.authorization.decision import live_policies
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.decision.live_policies import LivePolicies
 from meridian.domain.call import Principal
 from meridian.domain.key import Key
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from meridian.authorization.evaluator import parse_policies
-from meridian.authorization.narrowing import Caller, narrowed
-from meridian.authorization.policies import Policy
+from meridian.authorization.decision.narrowing import Caller, narrowed
+from meridian.authorization.language.evaluator import parse_policies
+from meridian.authorization.language.policies import Policy
 from meridian.domain.call import Principal
 
 ANN = Principal("User", "111122223333", "ann", "arn:aws:iam::111122223333:user/ann", ("team",), (("tenant", "a"),))

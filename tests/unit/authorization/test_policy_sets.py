@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.policy_files import PolicySetError, load_policies
+from meridian.authorization.language.evaluator import SchemaHandle
+from meridian.authorization.sets.policy_files import PolicySetError, load_policies
 
 ACCOUNT = '@id("a") @layer("account") @reason("r") '
 GUARD = '@id("g") @layer("guardrail") @reason("r") '

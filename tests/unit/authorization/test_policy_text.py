@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from meridian.authorization.evaluator import parse_policies
-from meridian.authorization.expression_text import expression_text
-from meridian.authorization.policy_text import policy_texts
+from meridian.authorization.language.evaluator import parse_policies
+from meridian.authorization.language.expression_text import expression_text
+from meridian.authorization.language.policy_text import policy_texts
 
 EXPRESSIONS = [
     "context.request.mfaPresent && resource has multiRegionKeyType && [1, 2].contains(3)",

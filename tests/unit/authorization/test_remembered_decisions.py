@@ -17,9 +17,9 @@ import pytest
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import Decision, evaluate
-from meridian.authorization.facts import PlainFacts
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.language.evaluator import Decision, evaluate
 from meridian.domain.call import Principal
 from meridian.domain.key import Key, KeyState, MultiRegionRole
 from meridian.ports.store_rows import AliasRow, RegionIdentity
@@ -107,7 +107,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(question["action"])
         return evaluate(**question)
 
-    monkeypatch.setattr("meridian.authorization.question.evaluate", counted)
+    monkeypatch.setattr("meridian.authorization.decision.question.evaluate", counted)
     return asked
 
 

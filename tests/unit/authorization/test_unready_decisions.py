@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.reported_events import ReportedEvents
 
-from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.decision.authorizer import Authorizer
 from meridian.catalog import rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.key import Key

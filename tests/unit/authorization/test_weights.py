@@ -17,10 +17,10 @@ from tests.cache_memory import cache_memory
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.store_cache import CachedKeys
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, parse_policies
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, parse_policies
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.crypto import key_pairs
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.grant import Grant

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from tests.cache_memory import cache_memory
 
-from meridian.authorization.authorizer import Authorizer
 from meridian.authorization.aws_policy.convert import Converted, KeyName, convert
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle, format_policies, policies_as_json
-from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import load_policies
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import SchemaHandle, format_policies, policies_as_json
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import KeyPolicyReader
+from meridian.authorization.sets.packaged import schema_text
+from meridian.authorization.sets.policy_files import load_policies
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.policy_kit.fixtures import fixtures_of

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.aws_policy.conftest import converted, document
 
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
-from meridian.authorization.evaluator import parse_policies
+from meridian.authorization.language.evaluator import parse_policies
 
 ANN = {"AWS": "arn:aws:iam::111122223333:user/ann"}
 GOOD: dict[str, Any] = {"Effect": "Allow", "Principal": ANN, "Action": "kms:Encrypt", "Resource": "*"}

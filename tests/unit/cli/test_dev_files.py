@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import load_policies
+from meridian.authorization.language.evaluator import SchemaHandle
+from meridian.authorization.sets.packaged import schema_text
+from meridian.authorization.sets.policy_files import load_policies
 from meridian.cli.certificate_pairs import certificate_of, private_key_of
 from meridian.cli.dev_files import DevFolder, free_port
 from meridian.cli.main import main

@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.packaged import policy_folder
-from meridian.authorization.policy_files import PolicySetError
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.sets.packaged import policy_folder
+from meridian.authorization.sets.policy_files import PolicySetError
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.terminal import printable, say
 from meridian.policy_kit.rows import RowError, surroundings_of, understood

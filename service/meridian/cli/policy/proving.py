@@ -10,8 +10,8 @@ from typing import Any
 import click
 import yaml
 
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.terminal import say

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from meridian.authorization.evaluator import PolicyHandle, SchemaHandle
-from meridian.authorization.policies import Policy
-from meridian.authorization.read_set import as_record, read_set, record_tags
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.evaluator import PolicyHandle, SchemaHandle
+from meridian.authorization.language.policies import Policy
+from meridian.authorization.language.read_set import as_record, read_set, record_tags
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
 from meridian.domain.cache_entries import Owner
 from meridian.domain.weights import deep_bytes

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from meridian.authorization.cedar_text import cedar_text
-from meridian.authorization.evaluator import Est
+from meridian.authorization.language.cedar_text import cedar_text
+from meridian.authorization.language.evaluator import Est
 
 IF, OR, AND, COMPARE, ADD, MULTIPLY, UNARY, MEMBER = range(8)
 """Levels of precedence, loosest first."""

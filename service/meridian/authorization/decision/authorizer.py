@@ -11,22 +11,9 @@ from functools import partial
 from typing import Any, Final
 from weakref import ref
 
-from meridian.authorization.deciding import Build, Deciding, finished
-from meridian.authorization.entities import (
-    Resource,
-    Surroundings,
-    account_entities,
-    principal_ancestors,
-    principal_entities,
-    principal_uid,
-    resource_ancestors,
-    resource_entities,
-    resource_uid,
-)
-from meridian.authorization.evaluator import EntityHandle, SchemaHandle
-from meridian.authorization.facts import Facts
-from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.live_policies import (
+from meridian.authorization.decision.deciding import Build, Deciding, finished
+from meridian.authorization.decision.facts import Facts
+from meridian.authorization.decision.live_policies import (
     CALLER_SIDE,
     KEY_SIDE,
     OWN,
@@ -39,13 +26,26 @@ from meridian.authorization.live_policies import (
     policies_of_side,
     version_of,
 )
-from meridian.authorization.narrowing import Caller, narrowed
-from meridian.authorization.policies import ACCOUNT, Policy, matches_action, matches_resource
-from meridian.authorization.policy_files import PolicySource
-from meridian.authorization.question import Question
-from meridian.authorization.request_context import read_values
-from meridian.authorization.schema_model import SchemaModel
-from meridian.authorization.slices import CompiledSlice, SliceCompiler
+from meridian.authorization.decision.narrowing import Caller, narrowed
+from meridian.authorization.decision.question import Question
+from meridian.authorization.decision.request_context import read_values
+from meridian.authorization.decision.slices import CompiledSlice, SliceCompiler
+from meridian.authorization.language.entities import (
+    Resource,
+    Surroundings,
+    account_entities,
+    principal_ancestors,
+    principal_entities,
+    principal_uid,
+    resource_ancestors,
+    resource_entities,
+    resource_uid,
+)
+from meridian.authorization.language.evaluator import EntityHandle, SchemaHandle
+from meridian.authorization.language.policies import ACCOUNT, Policy, matches_action, matches_resource
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import KeyPolicyReader
+from meridian.authorization.sets.policy_files import PolicySource
 from meridian.domain.bounded_cache import Caches
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text

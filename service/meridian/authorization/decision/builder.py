@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from meridian.authorization.deciding import Build, Deciding
+from meridian.authorization.decision.deciding import Build, Deciding
 from meridian.errors import ThrottlingException
 from meridian.ports.heavy_work import HeavyWork
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from meridian.authorization.cedar_text import cedar_text
-from meridian.authorization.evaluator import Est
+from meridian.authorization.language.cedar_text import cedar_text
+from meridian.authorization.language.evaluator import Est
 
 GROUP: Final = "KMS::Group"
 FORM: Final = re.compile(r"[0-9]{12}/[^/]+", re.DOTALL)

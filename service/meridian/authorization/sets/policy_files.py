@@ -12,12 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from meridian.authorization.balance import balanced
-from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
-from meridian.authorization.group_form import group_faults
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
-from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX
-from meridian.authorization.policy_text import PolicyText, policy_texts
+from meridian.authorization.language.balance import balanced
+from meridian.authorization.language.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
+from meridian.authorization.language.group_form import group_faults
+from meridian.authorization.language.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
+from meridian.authorization.language.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX
+from meridian.authorization.language.policy_text import PolicyText, policy_texts
 from meridian.domain.call import OF_A_KEY
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
 from meridian.regular_file import read_regular

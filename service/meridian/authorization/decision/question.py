@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meridian.authorization.entities import Resource, principal_uid, resource_uid
-from meridian.authorization.evaluator import Decision, EntityHandle, Est, PolicyHandle, evaluate, faulted
-from meridian.authorization.facts import Facts
-from meridian.authorization.policies import Policy
-from meridian.authorization.read_set import as_record
-from meridian.authorization.request_context import context_of
-from meridian.authorization.slices import CompiledSlice
+from meridian.authorization.decision.facts import Facts
+from meridian.authorization.decision.request_context import context_of
+from meridian.authorization.decision.slices import CompiledSlice
+from meridian.authorization.language.entities import Resource, principal_uid, resource_uid
+from meridian.authorization.language.evaluator import Decision, EntityHandle, Est, PolicyHandle, evaluate, faulted
+from meridian.authorization.language.policies import Policy
+from meridian.authorization.language.read_set import as_record
 from meridian.domain.call import Principal
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.balance import balanced
-from meridian.authorization.entities import Resource
-from meridian.authorization.evaluator import Est
-from meridian.authorization.expression_text import expression_text
-from meridian.authorization.facts import Facts
-from meridian.authorization.policies import BUILTIN, Policy
-from meridian.authorization.question import Question
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import Facts
+from meridian.authorization.decision.question import Question
+from meridian.authorization.language.balance import balanced
+from meridian.authorization.language.entities import Resource
+from meridian.authorization.language.evaluator import Est
+from meridian.authorization.language.expression_text import expression_text
+from meridian.authorization.language.policies import BUILTIN, Policy
 from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
 from meridian.domain.policy_answer import Explanation, NearMiss, Told

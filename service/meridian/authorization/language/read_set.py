@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meridian.authorization.evaluator import Est
+from meridian.authorization.language.evaluator import Est
 
 TIMELIKE: Final = frozenset({"currentTime", "mfaAgeSeconds", "tokenIssueTime", "trailingDaysWithoutKeyUsage"})
 ENCRYPTION_CONTEXT: Final = "encryptionContext"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from meridian.authorization.balance import balanced
-from meridian.authorization.entities import resource_uid
-from meridian.authorization.evaluator import Est, PolicySyntaxError, SchemaHandle, policies_of, validation_faults
-from meridian.authorization.group_form import group_faults
-from meridian.authorization.policies import DELEGATES, KEY, Policy, action_names, depth, uid
-from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX, WILDCARD_WORK_MAX, wildcard_work
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.balance import balanced
+from meridian.authorization.language.entities import resource_uid
+from meridian.authorization.language.evaluator import Est, PolicySyntaxError, SchemaHandle, policies_of, validation_faults
+from meridian.authorization.language.group_form import group_faults
+from meridian.authorization.language.policies import DELEGATES, KEY, Policy, action_names, depth, uid
+from meridian.authorization.language.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX, WILDCARD_WORK_MAX, wildcard_work
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.call import OF_A_KEY
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits

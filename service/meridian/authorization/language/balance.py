@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meridian.authorization.evaluator import Est
-from meridian.authorization.policies import depth
-from meridian.authorization.policy_bounds import ENGINE_DEPTH_MAX
+from meridian.authorization.language.evaluator import Est
+from meridian.authorization.language.policies import depth
+from meridian.authorization.language.policy_bounds import ENGINE_DEPTH_MAX
 
 CHAINS: Final = ("&&", "||")
 LEAVES: Final = frozenset({"Value", "Var"})

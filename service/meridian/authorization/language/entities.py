@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meridian.authorization.evaluator import Uid
+from meridian.authorization.language.evaluator import Uid
 from meridian.domain.any_case import any_case
 from meridian.domain.call import Principal
 from meridian.domain.key import Key

@@ -7,11 +7,11 @@ from sys import getsizeof
 from typing import Any, Final
 from weakref import ReferenceType
 
-from meridian.authorization.entities import Resource
-from meridian.authorization.evaluator import EntityHandle, Uid
-from meridian.authorization.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, matches_action, uid
-from meridian.authorization.policy_files import PolicySource
-from meridian.authorization.slices import CompiledSlice, SliceCompiler
+from meridian.authorization.decision.slices import CompiledSlice, SliceCompiler
+from meridian.authorization.language.entities import Resource
+from meridian.authorization.language.evaluator import EntityHandle, Uid
+from meridian.authorization.language.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, matches_action, uid
+from meridian.authorization.sets.policy_files import PolicySource
 from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.cache_entries import Owner
 from meridian.domain.call import PolicyDecision, Principal

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meridian.authorization.evaluator import Est, Uid
+from meridian.authorization.language.evaluator import Est, Uid
 
 GUARDRAIL, ACCOUNT, KEY, BUILTIN = "guardrail", "account", "key", "builtin"
 LAYERS = (GUARDRAIL, ACCOUNT, KEY, BUILTIN)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meridian.authorization.evaluator import Est, Uid
-from meridian.authorization.policies import Policy, uid
-from meridian.authorization.policy_files import NOT_DELEGATED
+from meridian.authorization.language.evaluator import Est, Uid
+from meridian.authorization.language.policies import Policy, uid
+from meridian.authorization.sets.policy_files import NOT_DELEGATED
 from meridian.domain.call import Principal
 
 PRINCIPAL: Final = {"Var": "principal"}

@@ -9,7 +9,7 @@ from pathlib import Path
 def policy_folder() -> Path:
     """The folder of the schema, the default policies and their tests: of an installed package, or of the source tree."""
     packaged = Path(str(files("meridian"))) / "policy"
-    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3] / "policy"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[4] / "policy"
 
 
 def schema_text() -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meridian.authorization.entities import Surroundings, entity, principal_entities
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
+from meridian.authorization.language.entities import Surroundings, entity, principal_entities
+from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
 from meridian.domain.call import Principal
 
 PERMIT: Final = "permit (principal, action, resource);"

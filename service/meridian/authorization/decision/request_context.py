@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meridian.authorization.facts import ABSENT, Facts
-from meridian.authorization.read_set import ENCRYPTION_CONTEXT
-from meridian.authorization.slices import CompiledSlice
+from meridian.authorization.decision.facts import ABSENT, Facts
+from meridian.authorization.decision.slices import CompiledSlice
+from meridian.authorization.language.read_set import ENCRYPTION_CONTEXT
 
 TAG_ENTITIES: Final = {
     "encryptionContext": "KMS::EncryptionContext",

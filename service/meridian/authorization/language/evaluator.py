@@ -15,7 +15,7 @@ from typing import Any
 import cedarpy
 import orjson
 
-from meridian.authorization.policy_bounds import LAID_OUT_CHARACTERS_MAX, bounds_fault
+from meridian.authorization.language.policy_bounds import LAID_OUT_CHARACTERS_MAX, bounds_fault
 from meridian.domain.fault_places import fault_text
 from meridian.domain.weights import parsed_bytes, schema_bytes
 
