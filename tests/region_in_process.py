@@ -16,11 +16,11 @@ from tests.cache_memory import cache_memory
 from tests.network_in_process import Line, Network
 from tests.reported_events import ReportedEvents
 
-from meridian.adapters import membership_words
 from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration import other_regions
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.limits import Limits
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
@@ -278,7 +278,7 @@ class InProcessRegion:
 
     # ---- what operators and the Region itself do
 
-    async def say(self, word: membership_words.Word, about: str = "") -> None:
+    async def say(self, word: other_regions.Word, about: str = "") -> None:
         await word(self.store, OsEntropy(), about)
 
     async def work(self) -> None:
@@ -315,7 +315,7 @@ class InProcessRegion:
         shutil.copy(self.folder / "backup", self.folder / "region.sqlite3")
         shutil.copy(self.folder / "backup-wal", self.folder / "region.sqlite3-wal")
         await self.open()
-        await self.say(membership_words.note_restored)
+        await self.say(other_regions.note_restored)
         await self.store.close()
         await self.open()
         self.wire()

@@ -14,7 +14,7 @@ import pytest
 from tests.network_in_process import Network
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
-from meridian.adapters import membership_words as words
+from meridian.administration import other_regions as words
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import Member, MemberStatus, OperatorWord, RowStatus, SetMaterial, SetRow, SetState, Term
 from meridian.errors import DependencyTimeoutException

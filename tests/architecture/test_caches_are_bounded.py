@@ -17,7 +17,7 @@ from meridian.authentication import aws_signature
 from meridian.authentication.certificate_check import CertificateCheck
 from meridian.authentication.certificate_names import CertificateNames
 from meridian.authentication.failed_attempts import FailedAttempts
-from meridian.catalog import limits_of, served_rpcs
+from meridian.contract.catalog import limits_of, served_rpcs
 from meridian.crypto.certificates import new_authority
 from meridian.domain import addresses
 from meridian.errors import KmsError

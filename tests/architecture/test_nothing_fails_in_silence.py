@@ -25,7 +25,7 @@ ELSEWHERE = {
     "adapters/audit_compression.py _work": "on_fault reports it as a fault of the audit log",
     "adapters/audit_retention.py due": "the same",
     "transport/grpc_interceptor.py edge": "_refusal_of reports all but cancellation and the end of the call's time",
-    "domain/audit_bounds.py shown": "the record carries the mark, and pipeline/audit.py has reported what led to it",
+    "audit/record_bounds.py shown": "the record carries the mark, and audit/trail.py has reported what led to it",
     "pipeline/undisclosed.py __call__": "_hide raises it or reports it",
     "pipeline/undisclosed.py _finish": "the same; the end of a call's time is no fault",
     "workers/rewrap.py _moved": "_move_key raises it again, once the other materials of the key have moved",

@@ -14,11 +14,11 @@ PARSES = {
     "domain/strict_json.py": "THE reader of JSON that people write",
     "domain/strict_toml.py": "THE reader of TOML, which refuses a name given twice by itself",
     "policy_kit/yaml_text.py": "THE reader of YAML",
-    "catalog.py": "of this package",
+    "contract/catalog.py": "of this package",
     "authorization/language/evaluator.py": "Cedar's own form, from the binding",
-    "domain/audit_bounds.py": "a record that this process has just written",
-    "pipeline/audit.py": "a record that this process has just written",
-    "pipeline/audit_shipping.py": "a record out of the database",
+    "audit/record_bounds.py": "a record that this process has just written",
+    "audit/trail.py": "a record that this process has just written",
+    "audit/ship_events.py": "a record out of the database",
     "adapters/audit_otlp.py": "a record of the log, on its way",
     "adapters/audit_position.py": "a position that this process keeps",
     "adapters/store_sql/grants.py": "a column",
@@ -29,7 +29,7 @@ PARSES = {
     "audit/digest.py": "a digest that its signature vouches for",
     "audit/line.py": "a line that its chain of hashes vouches for",
     "audit/written_since.py": "a line that its chain of hashes vouches for",
-    "bootstrap/doctor.py": "an event out of the database",
+    "administration/doctor.py": "an event out of the database",
 }
 """THE table of files that parse a text, and whose text it is."""
 
@@ -39,7 +39,7 @@ OPENS = {
     "cli/short_files.py": "a file or pipe that an option names, up to a length",
     "settings.py": "a file or pipe that an option names, up to a length",
     "authorization/sets/packaged.py": "of this package",
-    "catalog.py": "of this package",
+    "contract/catalog.py": "of this package",
     "adapters/clock_system.py": "of the kernel",
     "adapters/audit_compression.py": "a segment of this process",
     "adapters/audit_position.py": "a position that this process keeps",

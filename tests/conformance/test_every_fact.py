@@ -13,8 +13,8 @@ from tests.deployment import Deployment
 
 from meridian.authorization.language.schema_model import ActionRow, SchemaModel
 from meridian.authorization.sets.packaged import schema_text
-from meridian.catalog import rpcs
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import rpcs
 
 ENDS_ITS_KEY = ("ScheduleKeyDeletion", "DisableKey")
 """Called last."""

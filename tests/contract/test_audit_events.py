@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.pipeline.audit_shipping import MARGIN_SECONDS
+from meridian.audit.ship_events import MARGIN_SECONDS
 from meridian.ports.audit_events import LEASE_SECONDS, NOBODY, STEADY_SECONDS
 from meridian.ports.store import Store
 

@@ -12,9 +12,9 @@ from tests.contract.conftest import KEK
 from tests.contract.test_store import ACCOUNT, MULTI, key, sealed, set_row
 
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.membership_words import declaring_lost
 from meridian.adapters.store_sql.dialects import async_url
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration.other_regions import declaring_lost
 from meridian.domain.key import KeyState
 from meridian.domain.limits import Limits
 from meridian.domain.multi_region import RowStatus, SetRow

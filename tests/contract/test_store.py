@@ -15,9 +15,9 @@ import pytest
 from tests.contract.conftest import KEK
 
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.membership_words import withdraw_lost
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration.other_regions import withdraw_lost
 from meridian.domain.key import (
     Key,
     KeyMaterial,

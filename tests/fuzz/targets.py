@@ -20,6 +20,7 @@ from tests.reported_events import ReportedEvents
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.audit.shown_parameters import parameters_of
 from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
 from meridian.authentication.bearer_token import find_bearer_token
 from meridian.authorization.aws_policy.convert import KeyName, convert
@@ -29,7 +30,9 @@ from meridian.authorization.language.evaluator import SchemaHandle, format_polic
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.packaged import schema_text
-from meridian.catalog import Rpc, is_map, rpcs
+from meridian.contract.catalog import Rpc, is_map, rpcs
+from meridian.contract.cross_field import require_cross_field_rules
+from meridian.contract.field_limits import faults_of
 from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
 from meridian.crypto.certificate_uris import certificate_uris
 from meridian.domain import addresses
@@ -48,9 +51,6 @@ from meridian.engine.keyring import Keyring
 from meridian.engine.transport import HpkeKey, TransportKeys, decode_meta
 from meridian.errors import InvalidImportTokenException, InvalidMarkerException, KmsError
 from meridian.peer.v1 import replication_pb2 as peer
-from meridian.pipeline.audit_parameters import parameters_of
-from meridian.pipeline.constraints import faults_of
-from meridian.pipeline.cross_field import require_cross_field_rules
 from meridian.ports.principals import AccessKey
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.codec import decode_set_state

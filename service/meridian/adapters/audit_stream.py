@@ -22,8 +22,8 @@ from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_retention import Holds, KeepRules, Retention
 from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
+from meridian.audit.record import Record
 from meridian.audit.written_since import events_since, has_stream
-from meridian.domain.audit_record import Record
 from meridian.domain.fault_places import file_fault
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.audit_streams import StreamHead

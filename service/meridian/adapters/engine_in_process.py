@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from meridian.adapters.audit_keys import open_signer, published_keys
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.crypto import ecdsa, hpke
 from meridian.crypto.aead import OpenError
@@ -17,6 +16,7 @@ from meridian.domain.bounded_cache import Caches
 from meridian.domain.secret import Secret
 from meridian.engine import keyring as keyrings
 from meridian.engine.asymmetric import AsymmetricCommands
+from meridian.engine.audit_keys import open_signer, published_keys
 from meridian.engine.commands import SymmetricCommands
 from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring

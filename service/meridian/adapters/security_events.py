@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from meridian.domain.audit_record import Record, region_record
+from meridian.audit.record import Record, region_record
 from meridian.domain.fault_places import fault_at
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock

@@ -14,7 +14,7 @@ import structlog
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.startup import naming
-from meridian.catalog import rpcs, served_rpcs
+from meridian.contract.catalog import rpcs, served_rpcs
 from meridian.domain.call import Principal
 from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, HttpSettings, ListenerSettings, Settings

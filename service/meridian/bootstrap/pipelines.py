@@ -13,7 +13,7 @@ from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
-from meridian.catalog import ACCESS, Rpc, rpcs, served_rpcs
+from meridian.contract.catalog import ACCESS, Rpc, rpcs, served_rpcs
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.operations.access import Access
 from meridian.pipeline.access_check import AccessCheck

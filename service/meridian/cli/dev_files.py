@@ -232,6 +232,6 @@ def _settings_text(
 
 
 def _rate_classes() -> list[str]:
-    from meridian.domain.rates import RATES
+    from meridian.contract.rates import RATES
 
     return list(RATES)

@@ -166,7 +166,7 @@ class Call:
 
     def __init__(self, rpc: Any, request: Any, evidence: Evidence, request_id: str, received_at: datetime) -> None:
         self.rpc = rpc
-        """The `catalog.Rpc` that is called."""
+        """The `contract.catalog.Rpc` that is called."""
         self.request = request
         self.evidence = evidence
         self.request_id = request_id

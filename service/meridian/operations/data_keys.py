@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from meridian.catalog import enum_aws_value
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.call import Call
 from meridian.domain.key import KeySpec
 from meridian.errors import DryRunOperationException, UnsupportedOperationException

@@ -7,7 +7,7 @@ Source: AWS KMS API Reference, Encrypt, Decrypt, ReEncrypt.
 
 from __future__ import annotations
 
-from meridian.catalog import enum_aws_value
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import require_plaintext_fits
 from meridian.domain.call import Call

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from meridian.domain.call import Call
 from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, account_of, require_terms
+from meridian.domain.home import Home
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
@@ -21,7 +22,6 @@ from meridian.errors import (
 )
 from meridian.kms.v1 import grants_pb2, types_pb2
 from meridian.operations.change import Answer, KeyChanges
-from meridian.operations.keys import Home
 from meridian.operations.page import Page
 from meridian.operations.present import add_enums
 from meridian.ports.crypto_engine import CryptoEngine

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from meridian.catalog import enum_aws_value
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.call import Call
 from meridian.domain.limits import Limits
 from meridian.errors import (

@@ -6,12 +6,13 @@ ScheduleKeyDeletion, CancelKeyDeletion.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from meridian.domain.call import Call
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
+from meridian.domain.home import Home
 from meridian.domain.identifiers import key_arn, key_id_of
 from meridian.domain.key import Key, KeyState, Origin
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
@@ -35,14 +36,6 @@ from meridian.replication.publish import shared_materials
 from meridian.replication.set_state import found_set
 
 LIST_LIMIT_DEFAULT: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where new keys are made."""
-
-    partition: str
-    region: str
 
 
 class Keys:

@@ -16,7 +16,7 @@ from hashlib import sha256
 
 from google.protobuf.message import DecodeError, Message
 
-from meridian.catalog import CLIENT_TOKEN
+from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.domain.call import Call, ChangeToken
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits

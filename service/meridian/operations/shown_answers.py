@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import TIMESTAMP, enum_aws_value, lower_camel, message_of
-from meridian.domain.audit_record import shown_time
+from meridian.audit.record import shown_time
+from meridian.contract.catalog import TIMESTAMP, enum_aws_value, lower_camel, message_of
 from meridian.domain.call import Call
 
 TABLE: Final[dict[str, tuple[str, ...]]] = {

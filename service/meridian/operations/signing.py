@@ -5,7 +5,7 @@ Source: AWS KMS API Reference, Sign, Verify, GetPublicKey.
 
 from __future__ import annotations
 
-from meridian.catalog import enum_aws_value
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import algorithms
 from meridian.domain.call import Call
 from meridian.errors import DryRunOperationException, KMSInvalidSignatureException

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from meridian.catalog import enum_aws_value
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, require_type, require_usage
 from meridian.domain.call import Call

@@ -18,7 +18,7 @@ from meridian.authorization.decision.explain import explain
 from meridian.authorization.decision.facts import CallFacts
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
 from meridian.authorization.language.policies import KEY
-from meridian.catalog import Requirement
+from meridian.contract.catalog import Requirement
 from meridian.domain.call import Call, PolicyDecision, Principal
 from meridian.domain.policy_answer import Explanation
 from meridian.errors import AccessDeniedException, KMSInternalException, ThrottlingException

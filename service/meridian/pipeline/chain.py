@@ -13,12 +13,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from meridian.audit.trail import Audit
 from meridian.domain.call import Call
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.errors import CUTS, DependencyTimeoutException, KmsError, KMSInternalException, ThrottlingException
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import AnsweredBeforeError
-from meridian.pipeline.audit import Audit
 from meridian.pipeline.binding import Operation
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.telemetry import Telemetry

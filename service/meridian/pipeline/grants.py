@@ -12,7 +12,7 @@ import re
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
-from meridian.catalog import enum_aws_value
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.call import Call, Principal
 from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant, require_principal
 from meridian.domain.key import Key

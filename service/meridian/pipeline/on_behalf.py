@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from meridian.catalog import Rpc
+from meridian.contract.catalog import Rpc
 from meridian.domain.call import Call, Evidence
 from meridian.domain.identifiers import is_multi_region_key_id
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin

@@ -14,7 +14,7 @@ from collections.abc import Awaitable
 from hashlib import sha256
 from typing import Any, Final
 
-from meridian.catalog import CLIENT_TOKEN
+from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.domain.call import Call, ChangeToken
 from meridian.errors import DependencyTimeoutException, KMSInternalException, ValidationException
 from meridian.operations.outcomes import AnsweredBeforeError, require_new

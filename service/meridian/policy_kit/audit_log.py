@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from meridian.audit.recorded_facts import policy_digest
 from meridian.audit.segments import DamagedSegmentError, lines_of, segments_in
 from meridian.authorization.decision.facts import CallFacts, Facts, cedar_time
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
-from meridian.catalog import Requirement, Rpc, served_rpcs
-from meridian.domain.audit_facts import policy_digest
+from meridian.contract.catalog import Requirement, Rpc, served_rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from meridian.domain.audit_record import SYNCHRONISED
+from meridian.audit.record import SYNCHRONISED
 from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import SetRow, SetState
 from meridian.errors import KMSInternalException

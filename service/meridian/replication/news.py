@@ -5,7 +5,7 @@ Source: docs/spec/audit.md, events.
 
 from __future__ import annotations
 
-from meridian.domain.audit_record import SYNCHRONISED
+from meridian.audit.record import SYNCHRONISED
 from meridian.domain.key import Key
 from meridian.domain.multi_region import RowStatus, SetRow
 from meridian.errors import KMSInternalException

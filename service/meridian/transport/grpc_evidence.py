@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from meridian.catalog import CLIENT_TOKEN
+from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
 from meridian.domain.call import Evidence
 

@@ -16,8 +16,8 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from meridian.call_times import seconds_of
-from meridian.catalog import Rpc
+from meridian.contract.call_times import seconds_of
+from meridian.contract.catalog import Rpc
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.limits import Limits
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from meridian.authorization.decision.facts import ABSENT, CallFacts
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
-from meridian.catalog import Requirement, Rpc, enum_values, is_map, served_rpcs
+from meridian.contract.catalog import Requirement, Rpc, enum_values, is_map, served_rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin

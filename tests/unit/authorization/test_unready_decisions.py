@@ -12,7 +12,7 @@ import pytest
 from tests.reported_events import ReportedEvents
 
 from meridian.authorization.decision.authorizer import Authorizer
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.key import Key
 from meridian.errors import AccessDeniedException, KeyUnavailableException, NotFoundException, ThrottlingException

@@ -8,9 +8,9 @@ from errno import ENOENT
 import pytest
 
 from meridian.adapters.audit_segment import NOT_IN_PLACE
-from meridian.bootstrap import admin_look
-from meridian.bootstrap.admin_look import AdminLook, look_at_admin
-from meridian.bootstrap.doctor import LATE, _admin
+from meridian.administration import admin_look
+from meridian.administration.admin_look import AdminLook, look_at_admin
+from meridian.administration.doctor import LATE, _admin
 
 METRICS = """# TYPE meridian_audit_sink_seconds_behind gauge
 meridian_audit_sink_seconds_behind{sink="otlp"} 1234.5678

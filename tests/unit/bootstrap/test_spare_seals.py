@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from tests.ports import free_port
 
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.bootstrap.commands import initialise
+from meridian.administration.database import initialise
 from meridian.bootstrap.database import stored_identity
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.cli.dev_files import DevFolder

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.errors import ThrottlingException

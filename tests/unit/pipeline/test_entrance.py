@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
 
-from meridian.catalog import served_rpcs
+from meridian.contract.catalog import served_rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.gates import PATIENCE_SECONDS, PROMPT_MAX, RETRY_SECONDS, WORKING_MAX, GateName
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.errors import ThrottlingException
 from meridian.operations.key_turns import KeyTurns

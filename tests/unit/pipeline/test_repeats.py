@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, LimitExceededException

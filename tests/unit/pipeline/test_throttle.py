@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.domain.call import Call, Evidence, Principal
 from meridian.errors import ThrottlingException, UnrecognizedClientException
 from meridian.pipeline.throttle import Throttle

@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
-from meridian.adapters import membership_words
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.administration import other_regions
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
 from meridian.domain.peer_message import SetComparison, SetDigest, SetShown
@@ -117,7 +117,7 @@ def test_a_generation_that_is_quoted_and_not_shown_makes_no_set_wait_for_it(
         monkeypatch.setattr(home.line, "compare", quoted)
         await home.compare.with_region(AWAY)
         assert await home.row() == before
-        assert await membership_words.rejoin(home.store, OsEntropy(), AWAY) == 0
+        assert await other_regions.rejoin(home.store, OsEntropy(), AWAY) == 0
         assert await home.row() == before
 
     run(tmp_path, empty, test)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.region_in_process import ACCOUNT, KEY_ID, REQUEST, InProcessRegion, regions, template
 
-from meridian.adapters import membership_words as words
+from meridian.administration import other_regions as words
 from meridian.domain.multi_region import OperatorWord, SetRow, SetState
 from meridian.domain.peer_message import DeliverGone, DeliverSetState, SignedSetState
 from meridian.errors import AccessDeniedException

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from meridian.catalog import limits_of
+from meridian.contract.catalog import limits_of
 from meridian.domain.limits import ROTATION_PERIOD_IN_DAYS_MAX, ROTATION_PERIOD_IN_DAYS_MIN
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term
 from meridian.domain.peer_message import SignedSetState

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.domain.call import Call, Principal
 from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
-from meridian.call_times import wait_through
+from meridian.contract.call_times import wait_through
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from meridian.catalog import Requirement, enum_aws_value
+from meridian.contract.catalog import Requirement, enum_aws_value
 from meridian.domain.any_case import any_case
 from meridian.domain.call import Call
 from meridian.domain.grant import Grant, covers, holds, is_grantee, is_retiring

@@ -7,7 +7,7 @@ from functools import partial
 
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import CallFacts
-from meridian.catalog import Requirement
+from meridian.contract.catalog import Requirement
 from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.errors import MalformedPolicyDocumentException

@@ -8,20 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from meridian.domain.audit_bounds import shown
-from meridian.domain.audit_facts import caller_facts, key_facts
-from meridian.domain.audit_record import (
-    Record,
-    authentication,
-    call_constants,
-    call_record,
-    changing_facts,
-    decision,
-    resource,
-    user_identity,
-)
+from meridian.audit.record import Record, authentication, call_constants, call_record, changing_facts, decision, resource, user_identity
+from meridian.audit.record_bounds import shown
+from meridian.audit.recorded_facts import caller_facts, key_facts
+from meridian.audit.shown_parameters import marked_parameters_of
 from meridian.domain.call import Call
-from meridian.pipeline.audit_parameters import marked_parameters_of
 
 
 def marked_record(call: Call, *, region: str, event_id: str, replica: str, epoch: int, latency_ms: float) -> Record:

@@ -18,11 +18,11 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import UntoldEvents
 from meridian.adapters.store_sql.row_survey import survey_rows
 from meridian.adapters.store_sql.schema import HEAD, SchemaError, current, require_there
-from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration.admin_look import AdminLook, look_at_admin
+from meridian.administration.database import store_at
+from meridian.administration.row_remedies import OF_TABLE
 from meridian.audit.stream_files import head_of, segments_in
-from meridian.bootstrap.admin_look import AdminLook, look_at_admin
 from meridian.bootstrap.database import require_names, seals_of
-from meridian.bootstrap.row_remedies import OF_TABLE
 from meridian.bootstrap.startup import FAULTS, StartupError, text_of
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import Keyring
@@ -70,23 +70,21 @@ async def examine(settings: Settings, *, rows: bool) -> list[Finding]:
     if revision != HEAD:
         why = f"the database is at revision {revision or 'none'}, this release needs {HEAD}"
         return [*found, Finding("schema", "database", why, "run `meridian migrate` of this release, or the release that made it")]
-    store = SqlStore.connect(settings.database)
     try:
-        async with store.reading() as uow:
-            opened, faults = await _keyring(uow, settings)
-            found += [
-                *faults,
-                *await _waiting(uow, look, settings.region),
-                *await _sets(uow, settings.region),
-                *await _clock(uow),
-                *await _stream(uow, settings),
-            ]
-        if rows and opened is not None:
-            found += await _rows(settings, *opened)
+        async with store_at(settings.database) as store:
+            async with store.reading() as uow:
+                opened, faults = await _keyring(uow, settings)
+                found += [
+                    *faults,
+                    *await _waiting(uow, look, settings.region),
+                    *await _sets(uow, settings.region),
+                    *await _clock(uow),
+                    *await _stream(uow, settings),
+                ]
+            if rows and opened is not None:
+                found += await _rows(settings, *opened)
     except (*FAULTS, *ROW_FAULTS) as fault:
         raise StartupError(f"database: {text_of(fault)}") from fault
-    finally:
-        await store.close()
     return found
 
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meridian.catalog import TIMESTAMP, enum_aws_value, is_map, is_secret, lower_camel, message_of
-from meridian.domain.audit_bounds import CUT, RECORD_BYTES_MAX, cut, shown
-from meridian.domain.audit_record import shown_time
-from meridian.pipeline.constraints import is_moment
+from meridian.audit.record import shown_time
+from meridian.audit.record_bounds import CUT, RECORD_BYTES_MAX, cut, shown
+from meridian.contract.catalog import TIMESTAMP, enum_aws_value, is_map, is_secret, lower_camel, message_of
+from meridian.contract.field_limits import is_moment
 
 ITEMS_SHOWN_MAX: Final = 256
 """Of a list or map; longer lists are cut to a digest of the field as protobuf writes it."""

@@ -1,7 +1,7 @@
 """Audit records in the shape of CloudTrail.
 
 Which request fields a record shows is decided by the caller; nothing secret is ever passed in here. How long a record may be is told
-in `domain/audit_bounds.py`.
+in `audit/record_bounds.py`.
 
 Source: AWS CloudTrail User Guide, CloudTrail record contents; docs/spec/audit.md.
 """
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from meridian.domain.audit_facts import grant_facts, key_facts
+from meridian.audit.recorded_facts import grant_facts, key_facts
 from meridian.domain.call import Call, PolicyDecision, Principal
 from meridian.domain.key import Key
 

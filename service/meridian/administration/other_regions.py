@@ -11,7 +11,9 @@ from typing import Final
 
 import structlog
 
-from meridian.adapters.operator_events import OperatorEvents, record_operator_event
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.administration.database import open_store
+from meridian.audit.operator_events import OperatorEvents, record_operator_event
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, UnitOfWork
@@ -20,9 +22,16 @@ from meridian.replication.erase_key import erase_reserved_key
 from meridian.replication.set_loss import declare_lost as lost_to
 from meridian.replication.set_loss import withdraw
 from meridian.replication.sets.authority import waits_for
+from meridian.settings import Settings
 
 ROWS_PER_READING: Final = 500
 Word = Callable[[Store, Entropy, str], Awaitable[int]]
+
+
+async def say_word(settings: Settings, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
+    """An operator's word about another Region, kept in this one. Raises: StartupError."""
+    async with open_store(settings) as store:
+        return await word(store, OsEntropy(), about)
 
 
 def declaring_lost(successor: str) -> Word:

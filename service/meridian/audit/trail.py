@@ -11,10 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from meridian.catalog import Rpc
-from meridian.domain.audit_bounds import STORED_BYTES_MAX, cut, shortened
-from meridian.domain.audit_facts import caller_facts, key_facts
-from meridian.domain.audit_record import (
+from meridian.audit.marked_record import marked_record
+from meridian.audit.record import (
     Record,
     authentication,
     call_constants,
@@ -28,6 +26,11 @@ from meridian.domain.audit_record import (
     synchronisation_record,
     user_identity,
 )
+from meridian.audit.record_bounds import STORED_BYTES_MAX, cut, shortened
+from meridian.audit.recorded_facts import caller_facts, key_facts
+from meridian.audit.ship_events import AuditShipping
+from meridian.audit.shown_parameters import message_as_record, parameters_of
+from meridian.contract.catalog import Rpc
 from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, key_owner, nobody
 from meridian.domain.call import Call, Principal
 from meridian.domain.encryption_context import CONTEXT_FIELDS
@@ -36,9 +39,6 @@ from meridian.domain.key import Key
 from meridian.domain.weights import deep_bytes
 from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach
-from meridian.pipeline.audit_marked import marked_record
-from meridian.pipeline.audit_parameters import message_as_record, parameters_of
-from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.ports.audit import AuditStream
 from meridian.ports.audit_events import NOBODY
 from meridian.ports.clock import Clock

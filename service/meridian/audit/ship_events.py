@@ -16,8 +16,8 @@ from typing import Final
 
 import orjson
 
-from meridian.call_times import wait_through
-from meridian.domain.audit_record import Record
+from meridian.audit.record import Record
+from meridian.contract.call_times import wait_through
 from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.ports.audit import AuditStream
 from meridian.ports.audit_events import LEASE_SECONDS, STEADY_SECONDS, StoredEvent

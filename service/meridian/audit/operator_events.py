@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from meridian.domain.audit_bounds import STORED_BYTES_MAX, shortened
-from meridian.domain.audit_record import OPERATOR, region_record, resource, service_record
+from meridian.audit.record import OPERATOR, region_record, resource, service_record
+from meridian.audit.record_bounds import STORED_BYTES_MAX, shortened
 from meridian.domain.key import Key
 from meridian.errors import KMSInternalException
 from meridian.ports.audit_events import NOBODY

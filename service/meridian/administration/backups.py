@@ -11,7 +11,6 @@ from typing import Final
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.membership_words import note_restored
 from meridian.adapters.security_events import UntoldEvents
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.row_survey import Survey, survey_rows
@@ -26,10 +25,10 @@ from meridian.adapters.store_sql.sqlite_copies import (
     sqlite_path,
     url_of,
 )
-from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration.database import store_at, while_nobody_serves
+from meridian.administration.other_regions import note_restored
 from meridian.audit.beyond_heads import Beyond, changes_beyond
 from meridian.audit.segments import DamagedSegmentError
-from meridian.bootstrap.commands import while_nobody_serves
 from meridian.bootstrap.database import require_names, seals_of
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.engine import keyring as keyrings
@@ -89,14 +88,11 @@ async def restore(settings: Settings, source: Path, *, accept_loss: bool) -> Res
                 raise CopyError(f"{source} is no database of a Region")
             await upgrade(url)
             found = await _check(url, settings)
-            store = SqlStore.connect(url)
-            try:
+            async with store_at(url) as store:
                 async with store.reading() as uow:
                     lost = await _lost_with(uow, settings)
                 _require_accepted(lost, is_whole=is_marked_whole(source), accept_loss=accept_loss)
                 incarnation = await note_restored(store, OsEntropy(), "")
-            finally:
-                await store.close()
             mark(partial, whole=False)
             kept = replace_database(partial, path, SystemClock().now())
         return Restored(incarnation, found, lost, kept)
@@ -109,26 +105,18 @@ async def say_restored(settings: Settings, *, accept_loss: bool) -> int:
             await require_current(settings.database)
         path = sqlite_path(settings.database)
         is_whole = path is not None and is_marked_whole(path)  # looked at before the store takes it into use
-        store = SqlStore.connect(settings.database)
-        try:
+        async with store_at(settings.database) as store:
             async with store.reading() as uow:
                 await _open_keyring(uow, settings)
                 lost = await _lost_with(uow, settings)
             _require_accepted(lost, is_whole=is_whole, accept_loss=accept_loss)
-            incarnation = await note_restored(store, OsEntropy(), "")
-        finally:
-            await store.close()
-        return incarnation
+            return await note_restored(store, OsEntropy(), "")
 
 
 async def _check(url: str, settings: Settings) -> Survey:
     """Whether this is a database of the Region that its seals open, and which of its wrapped rows do. Raises: ValueError, SealError."""
-    store = SqlStore.connect(url)
-    try:
-        async with store.reading() as uow:
-            identity, keyring = await _open_keyring(uow, settings)
-    finally:
-        await store.close()
+    async with store_at(url) as store, store.reading() as uow:
+        identity, keyring = await _open_keyring(uow, settings)
     return await survey_rows(url, identity, keyring, wrapped_alone=True)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from meridian.catalog import enum_aws_value
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import TABLE as SPECS
 from meridian.domain.algorithms import algorithms
 from meridian.domain.grant import require_principal
