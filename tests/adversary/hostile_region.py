@@ -22,7 +22,7 @@ from meridian.adapters.store_sql.store import SqlStore
 from meridian.bootstrap.database import seals_of
 from meridian.cli.region_place import HOST
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
-from meridian.domain.key_material import material_id
+from meridian.domain.material_id import material_id
 from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term
 from meridian.domain.peer_message import SignedSetState
 from meridian.domain.peers import region_server_name

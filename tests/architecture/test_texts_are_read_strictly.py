@@ -52,7 +52,7 @@ OPENS = {
     "cli/dev_deployment.py": "the log of a development deployment",
     "cli/dev_environment.py": "of a development deployment",
     "cli/dev_policies.py": "of a development deployment",
-    "cli/dev_files.py": "of a development deployment",
+    "cli/dev_folder.py": "of a development deployment",
     "client/connection.py": "what the environment names",
 }
 """THE table of files that open something to read, and why no pipe or device stands there."""

@@ -36,7 +36,6 @@ from meridian.contract.field_limits import faults_of
 from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
 from meridian.crypto.certificate_uris import certificate_uris
 from meridian.domain import addresses
-from meridian.domain.call import Principal
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.encoding import length_prefixed, u32
 from meridian.domain.encryption_context import canonical_encryption_context
@@ -44,6 +43,7 @@ from meridian.domain.grant import GRANT_TOKEN, require_principal
 from meridian.domain.identifiers import parse_key_reference
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.domain.secret import Secret
 from meridian.engine import transport

@@ -17,9 +17,9 @@ from tests.reported_events import ReportedEvents
 
 from meridian.audit import shown_parameters
 from meridian.audit.record_bounds import RECORD_BYTES_MAX, STORED_BYTES_MAX, shortened
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, lower_camel, message_of, rpcs
 from meridian.contract.field_limits import faults_of
-from meridian.domain.call import Call, Evidence
 from meridian.errors import KmsError, ValidationException
 from meridian.pipeline.validate import Validate
 from meridian.ports.audit_streams import StreamHead

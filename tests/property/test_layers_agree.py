@@ -39,9 +39,9 @@ from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.packaged import policy_folder, schema_text
 from meridian.authorization.sets.policy_files import PolicySource, load_policies
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
 from meridian.domain.any_case import any_case
-from meridian.domain.call import Call, Evidence
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 

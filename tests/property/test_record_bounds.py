@@ -27,11 +27,13 @@ from meridian.audit.ship_events import AuditShipping
 from meridian.audit.stream_files import segments_in
 from meridian.audit.trail import Audit
 from meridian.audit.verify import verify_file
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import Rpc, rpcs
-from meridian.domain.call import Call, Evidence, PolicyDecision, Principal
 from meridian.domain.encryption_context import canonical_encryption_context
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.errors import ValidationException
 from meridian.pipeline.validate import CONTEXT_FIELDS
 from meridian.ports.audit_streams import StreamHead

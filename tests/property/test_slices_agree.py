@@ -19,9 +19,10 @@ from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle
 from meridian.authorization.sets.packaged import policy_folder, schema_text
 from meridian.authorization.sets.policy_files import PolicySource, load_policies
 from meridian.domain.any_case import any_case
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.limits import Limits
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 
 ACCOUNT = "111122223333"
 AROUND = Surroundings(

@@ -21,7 +21,7 @@ import pytest
 from tests.adversary.hostile_region import ACCOUNT, HostileRegion
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.dev_folder import HOST
 from meridian.client.errors import error_of
 from meridian.domain.multi_region import SetState
 from meridian.kms.v1 import types_pb2 as t

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 
 SERVICE = Path(meridian.__file__).parent
 SETS_THEM = {
-    *("domain/call.py", "audit/trail.py", "pipeline/repeats.py"),
+    *("call.py", "audit/trail.py", "pipeline/repeats.py"),
     *("operations/outcomes.py", "replication/prepare.py", "replication/succeed.py"),
 }
 """Operations answer through `Outcomes`, which tells what they answer; the two halves of another Region's call answer the key they name."""

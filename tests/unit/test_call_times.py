@@ -11,12 +11,12 @@ from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.call import Call, Evidence
 from meridian.client.attempts import NOTHING_KNOWN, Attempts
 from meridian.client.connection import Endpoint
 from meridian.client.errors import CANCELLED, UNREACHABLE
 from meridian.contract.call_times import CRYPTOGRAPHY, CRYPTOGRAPHY_SECONDS, SLOW, TIMES, seconds_of
 from meridian.contract.catalog import Rpc, served_rpcs
-from meridian.domain.call import Call, Evidence
 from meridian.domain.limits import Limits
 from meridian.options.v1 import options_pb2
 from meridian.transport.grpc_interceptor import CallInterceptor

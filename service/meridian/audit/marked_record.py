@@ -12,7 +12,7 @@ from meridian.audit.record import Record, authentication, call_constants, call_r
 from meridian.audit.record_bounds import shown
 from meridian.audit.recorded_facts import caller_facts, key_facts
 from meridian.audit.shown_parameters import marked_parameters_of
-from meridian.domain.call import Call
+from meridian.call import Call
 
 
 def marked_record(call: Call, *, region: str, event_id: str, replica: str, epoch: int, latency_ms: float) -> Record:

@@ -14,8 +14,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 from meridian.audit.recorded_facts import grant_facts, key_facts
-from meridian.domain.call import Call, PolicyDecision, Principal
+from meridian.call import Call
 from meridian.domain.key import Key
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 
 EVENT_VERSION: Final = "1.11"
 EVENT_SOURCE: Final = "kms.amazonaws.com"

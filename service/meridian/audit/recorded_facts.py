@@ -9,9 +9,9 @@ from datetime import UTC
 from hashlib import sha256
 from typing import Any, Final
 
-from meridian.domain.call import Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 
 FACTS_CHARACTERS_MAX: Final = 3072
 

@@ -30,12 +30,13 @@ from meridian.audit.record_bounds import STORED_BYTES_MAX, cut, shortened
 from meridian.audit.recorded_facts import caller_facts, key_facts
 from meridian.audit.ship_events import AuditShipping
 from meridian.audit.shown_parameters import message_as_record, parameters_of
+from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, key_owner, nobody
-from meridian.domain.call import Call, Principal
 from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 from meridian.domain.weights import deep_bytes
 from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from meridian.call import Call
 from meridian.domain.algorithms import has_public_key
-from meridian.domain.call import Call
 from meridian.domain.home import Home
 from meridian.domain.identifiers import alias_arn, parse_key_reference
 from meridian.domain.key import Key

@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
+from meridian.call import Call
 from meridian.domain.applicability import require_applicable
-from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.domain.key_state import require_state
 from meridian.operations.key_turns import KeyTurns

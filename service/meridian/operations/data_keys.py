@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
-from meridian.domain.call import Call
 from meridian.domain.key import KeySpec
 from meridian.errors import DryRunOperationException, UnsupportedOperationException
 from meridian.kms.v1 import data_keys_pb2, types_pb2

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, account_of, require_terms
 from meridian.domain.home import Home
 from meridian.domain.identifiers import key_arn

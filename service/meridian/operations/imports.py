@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
-from meridian.domain.call import Call
 from meridian.domain.imports import (
     ImportTerms,
     ImportType,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key
 from meridian.errors import NotFoundException
 from meridian.kms.v1 import key_policies_pb2

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
-from meridian.domain.call import Call
 from meridian.domain.limits import Limits
 from meridian.errors import (
     CustomKeyStoreInvalidStateException,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key, KeyState, Origin
 from meridian.domain.multi_region import SetRow
 from meridian.domain.peer_message import PROTOCOL_VERSION, CallerOnBehalf, Prepare, PrepareHandover, Spoken

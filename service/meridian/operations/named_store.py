@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.errors import CustomKeyStoreNotFoundException
 from meridian.ports.store import Store
 from meridian.ports.store_rows import KeyStoreRow

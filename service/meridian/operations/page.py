@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.ports.crypto_engine import CryptoEngine
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key, KeyMaterial, KeySpec, KeyState, MultiRegionKeyType, Origin
 from meridian.domain.limits import Limits
 from meridian.domain.rotation import with_on_demand_begun, with_schedule, without_schedule

@@ -14,8 +14,8 @@ from typing import Any, Final
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.audit.record import shown_time
+from meridian.call import Call
 from meridian.contract.catalog import TIMESTAMP, enum_aws_value, lower_camel, message_of
-from meridian.domain.call import Call
 
 TABLE: Final[dict[str, tuple[str, ...]]] = {
     "CreateKey": ("key_metadata",),

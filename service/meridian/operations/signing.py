@@ -5,9 +5,9 @@ Source: AWS KMS API Reference, Sign, Verify, GetPublicKey.
 
 from __future__ import annotations
 
+from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import algorithms
-from meridian.domain.call import Call
 from meridian.errors import DryRunOperationException, KMSInvalidSignatureException
 from meridian.kms.v1 import signing_pb2
 from meridian.operations.present import ALGORITHM_LIST, add_enums, set_enum

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.domain.tag import require_room_for_tags

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from meridian.call import Call
 from meridian.contract.catalog import Rpc
-from meridian.domain.call import Call
 from meridian.domain.policy_answer import Explanation, PolicySetTold
 from meridian.errors import AccessDeniedException, ValidationException
 from meridian.pipeline.authorize import Authorize

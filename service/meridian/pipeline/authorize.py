@@ -18,9 +18,11 @@ from meridian.authorization.decision.explain import explain
 from meridian.authorization.decision.facts import CallFacts
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
 from meridian.authorization.language.policies import KEY
+from meridian.call import Call
 from meridian.contract.catalog import Requirement
-from meridian.domain.call import Call, PolicyDecision, Principal
 from meridian.domain.policy_answer import Explanation
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.errors import AccessDeniedException, KMSInternalException, ThrottlingException
 from meridian.pipeline.denial import denial, foreign_denial
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT

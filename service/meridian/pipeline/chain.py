@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from meridian.audit.trail import Audit
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.errors import CUTS, DependencyTimeoutException, KmsError, KMSInternalException, ThrottlingException
 from meridian.operations.key_turns import KeyTurns

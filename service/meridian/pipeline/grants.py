@@ -12,11 +12,12 @@ import re
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
+from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
-from meridian.domain.call import Call, Principal
 from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant, require_principal
 from meridian.domain.key import Key
 from meridian.domain.limits import GRANT_CONSTRAINT_PAIRS_MAX, GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX
+from meridian.domain.principal import Principal
 from meridian.errors import (
     AccessDeniedException,
     InvalidGrantIdException,

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import Rpc
-from meridian.domain.call import Call, Evidence
 from meridian.domain.identifiers import is_multi_region_key_id
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.peer_message import Prepare, PrepareHandover

@@ -17,7 +17,7 @@ from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import require_length
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.limits import Limits
 from meridian.errors import MalformedPolicyDocumentException
 from meridian.ports.heavy_work import HeavyWork, HeldWork

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from meridian.call import Call
 from meridian.contract.cross_field import requested_key_spec, requested_key_usage, requested_origin
-from meridian.domain.call import Call
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeyState, MultiRegionRole
 
 

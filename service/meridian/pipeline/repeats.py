@@ -14,8 +14,8 @@ from collections.abc import Awaitable
 from hashlib import sha256
 from typing import Any, Final
 
+from meridian.call import Call, ChangeToken
 from meridian.contract.catalog import CLIENT_TOKEN
-from meridian.domain.call import Call, ChangeToken
 from meridian.errors import DependencyTimeoutException, KMSInternalException, ValidationException
 from meridian.operations.outcomes import AnsweredBeforeError, require_new
 from meridian.ports.store import Store

@@ -6,9 +6,9 @@ once per call and used by policy, audit and cipher alike.
 
 from __future__ import annotations
 
+from meridian.call import Call
 from meridian.contract.cross_field import require_cross_field_rules
 from meridian.contract.field_limits import faults_of
-from meridian.domain.call import Call
 from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context, require_few_pairs
 from meridian.errors import ValidationException
 

@@ -10,7 +10,8 @@ from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import Facts
 from meridian.authorization.language.entities import Resource
 from meridian.authorization.language.policies import matches_action
-from meridian.domain.call import PolicyDecision, Principal
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.policy_kit.domains import domains_of
 from meridian.policy_kit.fixtures import Fixtures
 from meridian.policy_kit.policy_set import PolicySet

@@ -13,9 +13,9 @@ from meridian.authorization.language.policies import Policy
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.policy_files import Fault, PolicySource, UnreadablePoliciesError, load_policies
 from meridian.domain.bounded_cache import Caches
-from meridian.domain.call import PolicyDecision
 from meridian.domain.limits import Limits
 from meridian.domain.policy_answer import Explanation
+from meridian.domain.policy_decision import PolicyDecision
 from meridian.policy_kit.fixtures import Request
 
 

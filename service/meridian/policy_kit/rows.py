@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from meridian.authorization.language.entities import Surroundings
 from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
-from meridian.domain.call import Principal
 from meridian.domain.identifiers import GROUP_NAME
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.principal import Principal
 
 Row = Mapping[str, Any]
 

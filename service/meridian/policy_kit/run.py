@@ -8,8 +8,8 @@ from pathlib import Path
 
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import ABSENT
-from meridian.domain.call import PolicyDecision
 from meridian.domain.policy_answer import Explanation
+from meridian.domain.policy_decision import PolicyDecision
 from meridian.policy_kit.fixtures import Request
 from meridian.policy_kit.policy_set import PolicySet, decide, open_policy_set, why
 from meridian.policy_kit.suites import Case, Suite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.policy_answer import Explanation, PolicySetTold
 
 

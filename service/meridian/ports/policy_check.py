@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key
 
 

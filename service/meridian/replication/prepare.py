@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key, KeyState, MultiRegionRole
 from meridian.domain.limits import Limits

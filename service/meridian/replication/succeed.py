@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key, KeyState
 from meridian.domain.key_state import require_state
 from meridian.domain.multi_region import Term

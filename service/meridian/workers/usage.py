@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.errors import KmsError
 from meridian.ports.store import Store
 from meridian.ports.store_faults import VersionConflict

@@ -14,9 +14,9 @@ from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import SchemaHandle, policies_as_json
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.errors import MalformedPolicyDocumentException
 
 ACCOUNT = """

@@ -22,9 +22,9 @@ from meridian.authorization.language.policy_bounds import HAS_PATH_MAX, NESTING_
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import POLICIES_MAX, KeyPolicyReader
 from meridian.authorization.sets.policy_files import PolicySetError, load_policies
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX, Limits
+from meridian.domain.principal import Principal
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
 
 BYTES_MAX = 32_768

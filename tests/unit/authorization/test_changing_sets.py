@@ -12,8 +12,8 @@ from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import SchemaHandle
 from meridian.authorization.sets.policy_files import PolicySource, load_policies
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 
 PERMIT = (
     '@id("p{number}") @layer("account") @reason("r") permit (principal, action == KMS::Action::"Encrypt", '

@@ -9,8 +9,8 @@ from typing import Any
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.explain import explain
 from meridian.authorization.decision.facts import PlainFacts
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 
 ACCOUNT = '@layer("account") '
 PERMIT = '(principal, action == KMS::Action::"Encrypt", resource in KMS::Account::"111122223333")'

@@ -13,10 +13,11 @@ from google.protobuf.descriptor import FieldDescriptor
 from meridian.authorization.decision.facts import ABSENT, CallFacts
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import Requirement, Rpc, enum_values, is_map, served_rpcs
-from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
+from meridian.domain.principal import Principal
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 ANN = Principal("User", ACCOUNT, "ann", f"arn:aws:iam::{ACCOUNT}:user/ann", mfa_present=True)

@@ -14,8 +14,9 @@ from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import FAULT, EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
 from meridian.authorization.language.self_test import REQUEST, UnsoundEvaluatorError, require_sound_evaluator
 from meridian.authorization.sets.policy_files import PolicySetError
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 
 PERMIT = '@id("p") @layer("account") @reason("r") permit (principal, action, resource in KMS::Account::"111122223333");\n'
 EMPTY = {"encryptionAlgorithm": "SYMMETRIC_DEFAULT", "encryptionContext": {}, "encryptionContextKeys": []}

@@ -15,9 +15,9 @@ from meridian.authorization.language.evaluator import SchemaHandle, policies_as_
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.policy_files import PolicySetError, load_policies
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.errors import MalformedPolicyDocumentException
 
 BARE = 'KMS::Group::"crew"'

@@ -17,9 +17,9 @@ from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.entities import Surroundings
 from meridian.authorization.language.evaluator import SchemaHandle, policies_as_json
 from meridian.authorization.sets.policy_files import load_policies
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.errors import MalformedPolicyDocumentException
 
 PERMIT = '@id("p") @layer("account") @reason("r") permit (principal, action, resource in KMS::Account::"111122223333");\n'

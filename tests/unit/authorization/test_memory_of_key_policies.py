@@ -12,8 +12,8 @@ from meridian.authorization.decision import live_policies
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.decision.live_policies import LivePolicies
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 
 PERMIT = '@id("p") @layer("account") @reason("r") permit (principal, action, resource in KMS::Account::"111122223333");\n'
 LARGE = "\n".join(f'forbid (principal, action, resource) when {{ principal.arn like "*:user/nobody-{n}" }};' for n in range(150))

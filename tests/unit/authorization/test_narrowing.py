@@ -7,7 +7,7 @@ import pytest
 from meridian.authorization.decision.narrowing import Caller, narrowed
 from meridian.authorization.language.evaluator import parse_policies
 from meridian.authorization.language.policies import Policy
-from meridian.domain.call import Principal
+from meridian.domain.principal import Principal
 
 ANN = Principal("User", "111122223333", "ann", "arn:aws:iam::111122223333:user/ann", ("team",), (("tenant", "a"),))
 WITHIN = frozenset({("KMS::User", "111122223333/ann"), ("KMS::Group", "111122223333/team"), ("KMS::Account", "111122223333")})

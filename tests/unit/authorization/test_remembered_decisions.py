@@ -20,8 +20,8 @@ from meridian.adapters.store_sql.store import SqlStore
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import Decision, evaluate
-from meridian.domain.call import Principal
 from meridian.domain.key import Key, KeyState, MultiRegionRole
+from meridian.domain.principal import Principal
 from meridian.ports.store_rows import AliasRow, RegionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,9 +12,10 @@ import pytest
 from tests.reported_events import ReportedEvents
 
 from meridian.authorization.decision.authorizer import Authorizer
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
-from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 from meridian.errors import AccessDeniedException, KeyUnavailableException, NotFoundException, ThrottlingException
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.chain import Step

@@ -23,9 +23,10 @@ from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, parse_policies
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.crypto import key_pairs
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeyMaterial
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.domain.weights import key_pair_bytes
 
 KEYS = 60

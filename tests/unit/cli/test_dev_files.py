@@ -11,7 +11,7 @@ from meridian.authorization.language.evaluator import SchemaHandle
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
 from meridian.cli.certificate_pairs import certificate_of, private_key_of
-from meridian.cli.dev_files import DevFolder, free_port
+from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.cli.main import main
 from meridian.cli.private_files import write_private
 from meridian.crypto.certificate_life import require_key_of

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.ports import free_port
 
-from meridian.cli.dev_files import DevFolder
+from meridian.cli.dev_folder import DevFolder
 from meridian.cli.exit_codes import INCOMPLETE, OTHER, SETUP, USAGE
 from meridian.cli.main import main
 from meridian.cli.values import FILE, JSON, TEXT

@@ -13,8 +13,8 @@ from google.protobuf.descriptor import Descriptor
 from meridian.adapters.clock_system import SystemClock
 from meridian.audit.record_bounds import RECORD_BYTES_MAX
 from meridian.audit.shown_parameters import parameters_of
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import is_map, lower_camel, rpcs, served_rpcs
-from meridian.domain.call import Call, Evidence
 from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context
 from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX, ENCRYPTION_CONTEXT_PAIRS_MAX, GRANT_CONSTRAINT_PAIRS_MAX
 from meridian.errors import ValidationException

@@ -10,8 +10,8 @@ import pytest
 from tests.property.test_record_bounds import KEY, NOW, PRINCIPAL, audit_of
 from tests.reported_events import ReportedEvents
 
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
-from meridian.domain.call import Call, Evidence
 from meridian.errors import CUTS, Cut
 from meridian.ports.audit_streams import StreamHead
 from meridian.ports.store_faults import StoreUnavailable

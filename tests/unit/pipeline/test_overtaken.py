@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.domain.principal import Principal
 from meridian.errors import ThrottlingException
 from meridian.operations.key_turns import KeyTurns
 from meridian.pipeline import chain

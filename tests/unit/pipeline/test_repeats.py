@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
-from meridian.domain.call import Call, Evidence, Principal
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.errors import DependencyTimeoutException, KmsError, LimitExceededException
 from meridian.kms.v1 import keys_pb2
 from meridian.operations.key_turns import KeyTurns

@@ -47,10 +47,11 @@ from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.policy_files import PolicySource
 from meridian.domain.bounded_cache import Caches
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.errors import MalformedPolicyDocumentException, ThrottlingException
 
 LOCKED_OUT: Final = "The new key policy will not allow you to update the key policy in the future."

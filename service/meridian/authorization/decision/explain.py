@@ -20,9 +20,10 @@ from meridian.authorization.language.entities import Resource
 from meridian.authorization.language.evaluator import Est
 from meridian.authorization.language.expression_text import expression_text
 from meridian.authorization.language.policies import BUILTIN, Policy
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.fault_places import fault_text
 from meridian.domain.policy_answer import Explanation, NearMiss, Told
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 
 CLOSEST_MAX: Final = 5
 PRINCIPAL_SCOPE: Final = {"Var": "principal"}

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from meridian.call import Call
 from meridian.contract.catalog import Requirement, enum_aws_value
 from meridian.domain.any_case import any_case
-from meridian.domain.call import Call
 from meridian.domain.grant import Grant, covers, holds, is_grantee, is_retiring
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
 

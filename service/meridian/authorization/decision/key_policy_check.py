@@ -7,8 +7,8 @@ from functools import partial
 
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import CallFacts
+from meridian.call import Call
 from meridian.contract.catalog import Requirement
-from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.errors import MalformedPolicyDocumentException
 from meridian.ports.heavy_work import HeavyWork

@@ -14,8 +14,9 @@ from meridian.authorization.language.policies import ACCOUNT, BUILTIN, GUARDRAIL
 from meridian.authorization.sets.policy_files import PolicySource
 from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
 from meridian.domain.cache_entries import Owner
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.domain.weights import deep_bytes
 
 OWN, KEY_SIDE, CALLER_SIDE = "own", "key side", "caller side"

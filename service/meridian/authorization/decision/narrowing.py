@@ -14,7 +14,7 @@ from typing import Any, Final
 from meridian.authorization.language.evaluator import Est, Uid
 from meridian.authorization.language.policies import Policy, uid
 from meridian.authorization.sets.policy_files import NOT_DELEGATED
-from meridian.domain.call import Principal
+from meridian.domain.principal import Principal
 
 PRINCIPAL: Final = {"Var": "principal"}
 NO_GRANT_FITS: Final = {"isEmpty": {"arg": {".": {"left": {".": {"left": {"Var": "context"}, "attr": "request"}}, "attr": "grants"}}}}

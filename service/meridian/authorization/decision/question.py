@@ -11,7 +11,7 @@ from meridian.authorization.language.entities import Resource, principal_uid, re
 from meridian.authorization.language.evaluator import Decision, EntityHandle, Est, PolicyHandle, evaluate, faulted
 from meridian.authorization.language.policies import Policy
 from meridian.authorization.language.read_set import as_record
-from meridian.domain.call import Principal
+from meridian.domain.principal import Principal
 
 
 class Question:

@@ -12,8 +12,8 @@ from typing import Any
 
 from meridian.authorization.language.evaluator import Uid
 from meridian.domain.any_case import any_case
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 
 Entity = dict[str, Any]
 

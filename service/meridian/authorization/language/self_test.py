@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from meridian.authorization.language.entities import Surroundings, entity, principal_entities
 from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
-from meridian.domain.call import Principal
+from meridian.domain.principal import Principal
 
 PERMIT: Final = "permit (principal, action, resource);"
 FORBID_GROUP: Final = 'forbid (principal, action in KMS::Action::"Use", resource);'

@@ -15,9 +15,9 @@ from meridian.authorization.language.group_form import group_faults
 from meridian.authorization.language.policies import DELEGATES, KEY, Policy, action_names, depth, uid
 from meridian.authorization.language.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX, WILDCARD_WORK_MAX, wildcard_work
 from meridian.authorization.language.schema_model import SchemaModel
-from meridian.domain.call import OF_A_KEY
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
+from meridian.domain.policy_decision import OF_A_KEY
 from meridian.domain.weights import deep_bytes
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
 

@@ -18,8 +18,8 @@ from meridian.authorization.language.group_form import group_faults
 from meridian.authorization.language.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
 from meridian.authorization.language.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX
 from meridian.authorization.language.policy_text import PolicyText, policy_texts
-from meridian.domain.call import OF_A_KEY
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
+from meridian.domain.policy_decision import OF_A_KEY
 from meridian.regular_file import read_regular
 
 T = TypeVar("T")

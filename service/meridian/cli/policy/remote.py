@@ -10,7 +10,7 @@ import click
 from meridian.access.v1 import access_pb2
 from meridian.cli import values
 from meridian.cli.connection import CONNECTION
-from meridian.cli.policy.common import show
+from meridian.cli.policy.options import show
 from meridian.cli.terminal import say
 from meridian.contract.catalog import Rpc, rpcs
 

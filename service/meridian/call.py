@@ -1,73 +1,22 @@
-"""Who calls, and one call on its walk through the pipeline."""
+"""One call on its walk through the pipeline, and what the transport saw of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key
 from meridian.domain.peer_message import Prepare, PrepareHandover
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.errors import Cut, KMSInternalException
 
 if TYPE_CHECKING:
     from meridian.domain.grant import Grant
     from meridian.errors import KmsError
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """An authenticated caller. `name` is the entity id without its account: user, role or service name."""
-
-    kind: str
-    """"User", "Role" or "Service"."""
-    account: str
-    name: str
-    arn: str
-    groups: tuple[str, ...] = ()
-    """Names of groups of the caller's account."""
-    tags: tuple[tuple[str, str], ...] = ()
-    org_units: tuple[str, ...] = ()
-    """Units of the caller's account, nearest first, each inside the next."""
-    method: str = ""
-    """How the caller was authenticated: "client_certificate" or "bearer_token"."""
-    subject: str = ""
-    """The authenticated subject as presented: SPIFFE id or token subject."""
-    mfa_present: bool = False
-    mfa_at: datetime | None = None
-    token_issued_at: datetime | None = None
-    session_name: str = ""
-    expires_at: datetime | None = None
-
-    @property
-    def entity_id(self) -> str:
-        return f"{self.account}/{self.name}"
-
-    @property
-    def group_ids(self) -> tuple[str, ...]:
-        """Entity ids of the groups; like every principal's id, each begins with the account, which is the caller's own."""
-        return tuple(f"{self.account}/{group}" for group in self.groups)
-
-
-OF_A_KEY: Final = "key/"
-"""What the ids of key policies begin with, and no others."""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyDecision:
-    """One answer of the evaluator, as audit keeps it."""
-
-    action: str
-    resource: str
-    allowed: bool
-    policy_ids: tuple[str, ...] = ()
-    """Sorted. On allow all satisfied permits, on deny all satisfied forbids, empty on a default deny."""
-    errors: int = 0
-    """Faults of evaluation, each of which denies; operators hear of them."""
-    fault: str = field(default="", compare=False)
-    """Type and place of the exception that kept the decision from being made, where it was one."""
 
 
 @dataclass(frozen=True, slots=True)
