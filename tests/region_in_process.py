@@ -29,16 +29,17 @@ from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
 from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.apply import ApplyMessages
-from meridian.replication.ask import AnswerRegions, AskRegions
+from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare, RestoredUnannounced
-from meridian.replication.dispatch import Dispatch
-from meridian.replication.leave import Leave
-from meridian.replication.mend import MendSets
+from meridian.replication.delete_key import Leave
 from meridian.replication.publish import SetPublisher, publish, shared_materials, with_view
+from meridian.replication.query_regions import AskRegions
+from meridian.replication.receive import ApplyMessages
+from meridian.replication.recover_sets import MendSets
 from meridian.replication.refusals import Refusals
-from meridian.replication.set_state import SetRefusal, add_member, found_set, hand_over, reserve
-from meridian.replication.verify import Verify
+from meridian.replication.send import Dispatch
+from meridian.replication.sets.state import SetRefusal, add_member, found_set, hand_over, reserve
+from meridian.replication.verify_peer import Verify
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.membership import MembershipWorker
 from meridian.workers.outbox import OutboxWorker

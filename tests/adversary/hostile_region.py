@@ -30,7 +30,7 @@ from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.crypto_engine import EnvelopeMeta
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import encode_set_state
+from meridian.replication.wire.set_state import encode_set_state
 from meridian.settings import load_settings
 
 ACCOUNT = "111122223333"

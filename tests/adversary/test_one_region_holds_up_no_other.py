@@ -19,7 +19,7 @@ from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRol
 from meridian.domain.multi_region import Member, MemberStatus, OperatorWord, RowStatus, SetMaterial, SetRow, SetState, Term
 from meridian.errors import DependencyTimeoutException
 from meridian.replication.publish import HELD
-from meridian.replication.set_state import reserve
+from meridian.replication.sets.state import reserve
 from meridian.workers.key_schedule import KEYS_PER_LOOK
 from meridian.workers.reservations import ROWS_PER_LOOK
 

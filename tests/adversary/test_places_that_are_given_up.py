@@ -18,7 +18,7 @@ from meridian.domain.deletion import with_deletion_cancelled, with_deletion_sche
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import RowStatus
 from meridian.ports.audit_events import NOBODY
-from meridian.replication.set_state import reserve
+from meridian.replication.sets.state import reserve
 
 A, B, LOST = "us-east-1", "eu-west-1", "ca-central-1"
 STATES = [KeyState.CREATING, KeyState.PENDING_DELETION, KeyState.DISABLED]

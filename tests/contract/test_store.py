@@ -33,7 +33,7 @@ from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
 from meridian.ports.store_faults import FeedPruned, VersionConflict
 from meridian.ports.store_rows import AnswerRow, ImportKeyRow, KekRow, RegionIdentity, SecretRow
-from meridian.replication.set_state import add_member, found_set
+from meridian.replication.sets.state import add_member, found_set
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 NOW = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)

@@ -53,8 +53,8 @@ from meridian.errors import InvalidImportTokenException, InvalidMarkerException,
 from meridian.peer.v1 import replication_pb2 as peer
 from meridian.ports.principals import AccessKey
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import decode_set_state
-from meridian.replication.wire_messages import comparison_of, digest_of, links_of, shown_of
+from meridian.replication.wire.messages import comparison_of, digest_of, links_of, shown_of
+from meridian.replication.wire.set_state import decode_set_state
 from meridian.transport.aws_json import codec
 from meridian.transport.grpc_evidence import peer_address
 from meridian.transport.http1.application import Answer, Exchange, Known

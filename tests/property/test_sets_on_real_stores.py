@@ -23,8 +23,8 @@ from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, t
 
 from meridian.administration import other_regions as words
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow, Stamp
-from meridian.replication.set_state import reserve
-from meridian.replication.sets.told import NotBelieved
+from meridian.replication.sets.claims import NotBelieved
+from meridian.replication.sets.state import reserve
 
 FOLDER = tempfile.TemporaryDirectory(prefix="sets-")
 EMPTY = template(Path(FOLDER.name))

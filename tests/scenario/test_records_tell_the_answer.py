@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)
 SERVICE = Path(meridian.__file__).parent
 SETS_THEM = {
     *("call.py", "audit/trail.py", "pipeline/repeats.py"),
-    *("operations/outcomes.py", "replication/prepare.py", "replication/succeed.py"),
+    *("operations/outcomes.py", "replication/reserve_replica.py", "replication/await_handover.py"),
 }
 """Operations answer through `Outcomes`, which tells what they answer; the two halves of another Region's call answer the key they name."""
 LAST = ("DisableKey", "ScheduleKeyDeletion", "DeleteImportedKeyMaterial", "DeleteCustomKeyStore", "UpdatePrimaryRegion")

@@ -31,7 +31,7 @@ from meridian.ports.audit_events import NOBODY
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_faults import ROW_FAULTS
 from meridian.ports.store_rows import OutboxEntry, RegionIdentity
-from meridian.replication.sets.told import DECLARED_LOST
+from meridian.replication.sets.claims import DECLARED_LOST
 from meridian.settings import Settings
 
 LATE: Final = timedelta(seconds=60)

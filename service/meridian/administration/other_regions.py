@@ -19,9 +19,9 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import ROW_FAULTS
 from meridian.replication.erase_key import erase_reserved_key
-from meridian.replication.set_loss import declare_lost as lost_to
-from meridian.replication.set_loss import withdraw
 from meridian.replication.sets.authority import waits_for
+from meridian.replication.sets.loss import declare_lost as lost_to
+from meridian.replication.sets.loss import withdraw
 from meridian.settings import Settings
 
 ROWS_PER_READING: Final = 500

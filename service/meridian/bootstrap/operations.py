@@ -27,7 +27,7 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
 from meridian.operations.tags import Tags
-from meridian.replication.leave import Leave
+from meridian.replication.delete_key import Leave
 from meridian.workers.key_schedule import KeyScheduleWorker
 
 

@@ -45,8 +45,8 @@ from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.pipeline.undisclosed import Undisclosed
 from meridian.pipeline.validate import Validate
 from meridian.ports.clock import Clock
-from meridian.replication.prepare import ReserveReplica
-from meridian.replication.succeed import AwaitRole
+from meridian.replication.await_handover import AwaitRole
+from meridian.replication.reserve_replica import ReserveReplica
 from meridian.workers.policy_files import PolicyFilesWorker
 
 PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]

@@ -33,7 +33,7 @@ from meridian.ports.policy_check import PolicyCheck
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import VersionConflict
 from meridian.replication.publish import shared_materials
-from meridian.replication.set_state import found_set
+from meridian.replication.sets.state import found_set
 
 LIST_LIMIT_DEFAULT: Final = 100
 

@@ -29,7 +29,7 @@ from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
 from meridian.replication.publish import publish, with_view
-from meridian.replication.set_state import SetRefusal, add_member, hand_over
+from meridian.replication.sets.state import SetRefusal, add_member, hand_over
 
 ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
 

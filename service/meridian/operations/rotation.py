@@ -19,7 +19,7 @@ from meridian.operations.change import KeyChanges
 from meridian.operations.present import set_enum
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.store import Store, UnitOfWork
-from meridian.replication.set_state import is_held_by_all
+from meridian.replication.sets.state import is_held_by_all
 
 LIST_LIMIT_DEFAULT: Final = 100
 

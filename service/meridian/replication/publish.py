@@ -15,9 +15,9 @@ from meridian.ports.audit import AuditTrail
 from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import decode_set_state, encode_set_state
-from meridian.replication.moved import moved
 from meridian.replication.sets.authority import LINKS_MAX
+from meridian.replication.sets.changed_properties import moved
+from meridian.replication.wire.set_state import decode_set_state, encode_set_state
 
 SET_STATE = "set_state"
 HELD = "held"

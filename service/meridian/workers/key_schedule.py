@@ -26,9 +26,9 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
-from meridian.replication.leave import Leave
+from meridian.replication.delete_key import Leave
 from meridian.replication.publish import SetPublisher, tell_held
-from meridian.replication.rotate import held_by_all, record_rotation
+from meridian.replication.switch_material import held_by_all, record_rotation
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside
 

@@ -21,9 +21,9 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store import Store
 from meridian.ports.store_faults import VersionConflict
 from meridian.replication.compare import Compare, RestoredUnannounced
-from meridian.replication.mend import MendSets
-from meridian.replication.set_state import SetRefusal
-from meridian.replication.silence import Silence
+from meridian.replication.recover_sets import MendSets
+from meridian.replication.sets.state import SetRefusal
+from meridian.replication.silent_regions import Silence
 from meridian.setbacks import Setbacks
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError

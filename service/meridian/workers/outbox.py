@@ -19,7 +19,7 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import OutboxEntry
-from meridian.replication.dispatch import Dispatch, Letter, read_letter
+from meridian.replication.send import Dispatch, Letter, read_letter
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 

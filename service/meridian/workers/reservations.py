@@ -20,7 +20,7 @@ from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store import Store
 from meridian.ports.store_faults import StoreUnavailable, VersionConflict
 from meridian.replication.erase_key import erase_reserved_key
-from meridian.replication.set_state import release
+from meridian.replication.sets.state import release
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 

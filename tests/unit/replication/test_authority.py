@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
-from meridian.replication.set_loss import declare_lost, reconcile, take_over
-from meridian.replication.set_state import adopt, reserve
 from meridian.replication.sets import authority
-from meridian.replication.sets.told import Answer, NotBelieved, Rule, SetRefusal, Told
+from meridian.replication.sets.claims import Answer, NotBelieved, Rule, SetRefusal, Told
+from meridian.replication.sets.loss import declare_lost, reconcile, take_over
+from meridian.replication.sets.state import adopt, reserve
 
 ACCOUNT, KEY_ID = "111122223333", "mrk-" + "0" * 32
 A, B, C, X = "us-east-1", "eu-west-1", "ap-south-1", "ca-central-1"

@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.peer.v1 import replication_pb2 as wire
-from meridian.replication.codec import decode_set_state
-from meridian.replication.message_bounds import LENGTHS, LISTS, NUMBERS, OutOfBounds, require_bounds
+from meridian.replication.wire.message_bounds import LENGTHS, LISTS, NUMBERS, OutOfBounds, require_bounds
+from meridian.replication.wire.set_state import decode_set_state
 
 TEXTS = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
 

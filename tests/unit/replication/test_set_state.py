@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from meridian.domain.multi_region import MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term
-from meridian.replication.set_state import SetRefusal, Told, acknowledge, add_member, adopt, found_set, reserve, resolve
+from meridian.replication.sets.state import SetRefusal, Told, acknowledge, add_member, adopt, found_set, reserve, resolve
 
 ACCOUNT, KEY_ID = "111122223333", "mrk-1234abcd12ab34cd56ef1234567890ab"
 HOME, AWAY = "us-east-1", "eu-west-1"

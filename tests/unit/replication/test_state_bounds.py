@@ -15,9 +15,9 @@ from meridian.domain.peer_message import SignedSetState
 from meridian.errors import KMSInternalException
 from meridian.kms.v1 import rotation_pb2
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import decode_set_state, encode_set_state
 from meridian.replication.publish import signed_by
-from meridian.replication.state_bounds import TIME_US_MAX
+from meridian.replication.wire.set_state import decode_set_state, encode_set_state
+from meridian.replication.wire.state_bounds import TIME_US_MAX
 
 HOME = "us-east-1"
 ACCOUNT, KEY_ID = "111122223333", "mrk-" + "0" * 32

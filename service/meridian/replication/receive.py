@@ -23,16 +23,16 @@ from meridian.ports.crypto_engine import CryptoEngine
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_rows import RegionIdentity
+from meridian.replication.admit_sender import require_ended_here, require_heard
 from meridian.replication.gone_on import note_split
-from meridian.replication.heard import require_ended_here, require_heard
-from meridian.replication.news import record_news
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
+from meridian.replication.record_news import record_news
 from meridian.replication.refusals import Refusals
-from meridian.replication.rotate import switched
-from meridian.replication.set_state import acknowledge, adopt, awaits_role_of, part, require_adoptable, resolve, take_role, takes_role
 from meridian.replication.sets.authority import has_place, is_member, may_ask_of_set, membership, require_own_serial, require_signer_heard
-from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
-from meridian.replication.verify import Sealed, Verify
+from meridian.replication.sets.claims import NotBelieved, Rule, SetRefusal, Told
+from meridian.replication.sets.state import acknowledge, adopt, awaits_role_of, part, require_adoptable, resolve, take_role, takes_role
+from meridian.replication.switch_material import switched
+from meridian.replication.verify_peer import Sealed, Verify
 
 
 class ApplyMessages:

@@ -7,8 +7,8 @@ from google.protobuf.message import DecodeError
 from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term
 from meridian.domain.peer_message import SignedSetState
 from meridian.peer.v1 import replication_pb2 as wire
-from meridian.replication.message_bounds import require_bounds
-from meridian.replication.state_bounds import require_possible
+from meridian.replication.wire.message_bounds import require_bounds
+from meridian.replication.wire.state_bounds import require_possible
 
 
 def encode_set_state(signed: SignedSetState) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from meridian.domain.multi_region import RowStatus, SetRow, ToldLost
 from meridian.replication.sets.chain import listed_in, own_view, reached
-from meridian.replication.sets.told import Answer, Told
+from meridian.replication.sets.claims import Answer, Told
 
 
 def follows_the_lost(row: SetRow) -> bool:

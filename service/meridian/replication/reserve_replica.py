@@ -25,9 +25,9 @@ from meridian.ports.policy_check import PolicyCheck
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import VersionConflict
 from meridian.replication.refusals import Refusals
-from meridian.replication.set_state import reserve
 from meridian.replication.sets.authority import hear
-from meridian.replication.sets.told import SetRefusal
+from meridian.replication.sets.claims import SetRefusal
+from meridian.replication.sets.state import reserve
 
 PLACES_MAX: Final = 1_000
 """Places of an account that wait for one Region's word at once. A place is taken within seconds, so an honest Region has this many only

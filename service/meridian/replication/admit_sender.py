@@ -7,7 +7,7 @@ from meridian.domain.peers import PeerRegion
 from meridian.errors import KMSInvalidStateException
 from meridian.ports.store import UnitOfWork
 from meridian.replication.sets.authority import hear, is_member
-from meridian.replication.sets.told import NotBelieved, Rule
+from meridian.replication.sets.claims import NotBelieved, Rule
 
 
 async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int | None) -> None:

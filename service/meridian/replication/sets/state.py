@@ -14,8 +14,8 @@ from datetime import datetime
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink
 from meridian.replication.sets.authority import LINKS_MAX, believe_state, membership, require_known_preparer
 from meridian.replication.sets.chain import kept_links, left_unheard
-from meridian.replication.sets.named import joins_the_named
-from meridian.replication.sets.told import NotBelieved, Rule, SetRefusal, Told
+from meridian.replication.sets.claims import NotBelieved, Rule, SetRefusal, Told
+from meridian.replication.sets.successors import joins_the_named
 
 __all__ = [
     "SetRefusal", "Told", "acknowledge", "acting_view", "add_member", "adopt", "awaits_role_of", "farewell", "found_set", "hand_over",

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState
-from meridian.replication.set_state import acting_view, next_term
 from meridian.replication.sets.authority import LINKS_MAX
 from meridian.replication.sets.chain import own_view
-from meridian.replication.sets.told import Answer, Believed, SetRefusal
+from meridian.replication.sets.claims import Answer, Believed, SetRefusal
+from meridian.replication.sets.state import acting_view, next_term
 
 
 def declare_lost(row: SetRow, region: str, successor: str) -> SetRow:

@@ -11,9 +11,9 @@ from meridian.domain.multi_region import RowStatus, SetRow
 from meridian.errors import KMSInternalException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import UnitOfWork
-from meridian.replication.moved import moved
 from meridian.replication.publish import with_view
-from meridian.replication.rotate import note_rotation
+from meridian.replication.sets.changed_properties import moved
+from meridian.replication.switch_material import note_rotation
 
 
 async def record_news(

@@ -16,8 +16,8 @@ from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store import UnitOfWork
 from meridian.ports.store_rows import OutboxEntry, RegionIdentity
 from meridian.replication.publish import GONE, SET_STATE, signed_by
-from meridian.replication.seal import SealMaterials
-from meridian.replication.set_state import farewell
+from meridian.replication.seal_material import SealMaterials
+from meridian.replication.sets.state import farewell
 
 NEVER: Final = Term(0, "", 0)
 """The last term of a member that ended before it heard of any."""

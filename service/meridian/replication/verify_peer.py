@@ -19,8 +19,8 @@ from meridian.domain.peers import PeerRegion
 from meridian.errors import ValidationException
 from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import decode_set_state
-from meridian.replication.sets.told import NotBelieved, Rule, Told
+from meridian.replication.sets.claims import NotBelieved, Rule, Told
+from meridian.replication.wire.set_state import decode_set_state
 
 KEPT_BYTES_MAX: Final = 16 * 1_048_576
 """Of memory, for all verified states that are kept together."""

@@ -11,7 +11,7 @@ from typing import Final
 from meridian.domain.key import RotationType
 from meridian.domain.limits import ROTATION_PERIOD_IN_DAYS_MAX, ROTATION_PERIOD_IN_DAYS_MIN
 from meridian.domain.multi_region import SetState
-from meridian.replication.message_bounds import COUNT, OutOfBounds
+from meridian.replication.wire.message_bounds import COUNT, OutOfBounds
 
 ROTATION_TYPES: Final = frozenset({"", *RotationType})
 TIME_US_MAX: Final = COUNT - ROTATION_PERIOD_IN_DAYS_MAX * 86_400 * 1_000_000

@@ -21,16 +21,16 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store import Store, UnitOfWork
 from meridian.ports.store_faults import VersionConflict
 from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.ask import AskRegions
 from meridian.replication.gone_on import note_gone_on
-from meridian.replication.moved import moved
 from meridian.replication.publish import HELD, as_primary, publish, signed_by, tell_members, with_shared_part, with_view
+from meridian.replication.query_regions import AskRegions
 from meridian.replication.refusals import Refusals
-from meridian.replication.rotate import note_rotation, switched
-from meridian.replication.set_loss import detach, material_to_take, reconcile, take_back, take_over
 from meridian.replication.sets.authority import believe_answers, believe_return, gone_on_with
-from meridian.replication.sets.told import Believed, NotBelieved, SetRefusal
-from meridian.replication.silence import Silence
+from meridian.replication.sets.changed_properties import moved
+from meridian.replication.sets.claims import Believed, NotBelieved, SetRefusal
+from meridian.replication.sets.loss import detach, material_to_take, reconcile, take_back, take_over
+from meridian.replication.silent_regions import Silence
+from meridian.replication.switch_material import note_rotation, switched
 
 TAKEN_OVER: Final = "TakeOverMultiRegionKey"
 DETACHED: Final = "DetachMultiRegionReplica"

@@ -13,7 +13,7 @@ from meridian.domain.multi_region import SetRow
 from meridian.domain.rotation import Rotated, finish
 from meridian.ports.audit import AuditTrail
 from meridian.ports.store import UnitOfWork
-from meridian.replication.set_state import is_held_by_all
+from meridian.replication.sets.state import is_held_by_all
 
 ROTATED: Final = "RotateKey"
 
