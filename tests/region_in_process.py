@@ -41,7 +41,7 @@ from meridian.replication.send import Dispatch
 from meridian.replication.sets.state import SetRefusal, add_member, found_set, hand_over, reserve
 from meridian.replication.verify_peer import Verify
 from meridian.workers.key_schedule import KeyScheduleWorker
-from meridian.workers.membership import MembershipWorker
+from meridian.workers.operator_words import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.set_aside import SetAside

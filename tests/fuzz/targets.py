@@ -46,9 +46,9 @@ from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.domain.secret import Secret
-from meridian.engine import transport
+from meridian.engine import region_envelopes
 from meridian.engine.keyring import Keyring
-from meridian.engine.transport import HpkeKey, TransportKeys, decode_meta
+from meridian.engine.region_envelopes import HpkeKey, TransportKeys, decode_meta
 from meridian.errors import InvalidImportTokenException, InvalidMarkerException, KmsError
 from meridian.peer.v1 import replication_pb2 as peer
 from meridian.ports.principals import AccessKey
@@ -266,7 +266,7 @@ def _signed(magic: bytes, label: bytes, body: bytes) -> bytes:
 
 def transport_offer(data: bytes) -> None:
     engine, _, public = _engine()
-    engine.verify_transport_offer(_signed(transport.OFFER_MAGIC, transport.OFFER_SIGNATURE, data), public)
+    engine.verify_transport_offer(_signed(region_envelopes.OFFER_MAGIC, region_envelopes.OFFER_SIGNATURE, data), public)
 
 
 def signed_bytes(data: bytes) -> None:

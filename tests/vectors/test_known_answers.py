@@ -25,7 +25,7 @@ from meridian.engine import box
 from meridian.engine.commands import BLOB, SymmetricCommands
 from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring, RowIdentity
-from meridian.engine.transport import ENVELOPE_INFO, decode_meta, encode_meta
+from meridian.engine.region_envelopes import ENVELOPE_INFO, decode_meta, encode_meta
 from meridian.errors import InvalidCiphertextException
 
 

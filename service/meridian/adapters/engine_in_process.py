@@ -20,11 +20,11 @@ from meridian.engine.audit_keys import open_signer, published_keys
 from meridian.engine.commands import SymmetricCommands
 from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring
-from meridian.engine.markers import MarkerCommands
+from meridian.engine.page_markers import MarkerCommands
+from meridian.engine.region_envelopes import HpkeKey, TransportCommands, TransportKeys
 from meridian.engine.region_secrets import open_secret, secret_identity, secret_row
 from meridian.engine.seals import Seal, SealError
 from meridian.engine.serials import SerialCommands
-from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.crypto_faults import WrappedRowFault

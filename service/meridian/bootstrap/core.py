@@ -48,8 +48,8 @@ from meridian.settings import Settings
 from meridian.settings_audit import AuditSettings
 from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
+from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, wait_for_real
-from meridian.workers.usage import LastUsage
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from meridian.replication.refusals import Refusals
 from meridian.replication.send import Dispatch
 from meridian.replication.verify_peer import Verify
 from meridian.transport.peer_server import ReplicationServer
-from meridian.workers.membership import CompareWorker, MembershipWorker
+from meridian.workers.compare_regions import CompareWorker
+from meridian.workers.operator_words import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.set_aside import SetAside

@@ -18,8 +18,8 @@ from meridian.crypto import ecdsa, hpke
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
 from meridian.engine.keyring import Keyring
+from meridian.engine.region_envelopes import HpkeKey, TransportKeys
 from meridian.engine.region_secrets import secret_row
-from meridian.engine.transport import HpkeKey, TransportKeys
 from meridian.errors import KMSInternalException
 from meridian.ports.crypto_faults import WrappedRowFault
 from meridian.ports.security_events import SecurityEvent

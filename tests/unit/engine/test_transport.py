@@ -16,7 +16,7 @@ from meridian.crypto import ecdsa, hpke
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.secret import Secret
 from meridian.engine.keyring import Keyring
-from meridian.engine.transport import HpkeKey, TransportKeys
+from meridian.engine.region_envelopes import HpkeKey, TransportKeys
 from meridian.ports.crypto_engine import EnvelopeMeta
 from meridian.ports.store_rows import RegionIdentity
 

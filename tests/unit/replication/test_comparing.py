@@ -18,8 +18,8 @@ from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMat
 from meridian.domain.peer_message import SetComparison, SetDigest, SetShown
 from meridian.replication.compare import DIGESTS_PER_CALL, DIGESTS_PER_ROUND, QUESTIONS_PER_ROUND, Compare
 from meridian.transport.peer_rate import CALLS_BURST
-from meridian.workers import membership
-from meridian.workers.membership import CompareWorker
+from meridian.workers import compare_regions
+from meridian.workers.compare_regions import CompareWorker
 
 HOME, AWAY = "us-east-1", "eu-west-1"
 UNKNOWN = Stamp(Term(0, "", 0), 0)
@@ -263,5 +263,5 @@ def test_a_region_that_does_not_answer_delays_the_comparison_with_itself_alone(
         worker.wake()
         assert all(job.wake.is_set() for job in jobs.values())
 
-    monkeypatch.setattr(membership, "ROUND_SECONDS", 2.0)
+    monkeypatch.setattr(compare_regions, "ROUND_SECONDS", 2.0)
     run(tmp_path, empty, test)

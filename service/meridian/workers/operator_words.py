@@ -1,4 +1,4 @@
-"""What the operator has said about other Regions, carried out set by set; and sets compared with the other Regions, every minute.
+"""What the operator has said about other Regions, carried out set by set.
 
 Whatever cannot be done now, because a Region does not answer or a set does not allow it, is tried again at the next look.
 """
@@ -6,10 +6,8 @@ Whatever cannot be done now, because a Region does not answer or a set does not 
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
-from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
@@ -17,15 +15,12 @@ import structlog
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
-from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store import Store
 from meridian.ports.store_faults import VersionConflict
-from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.recover_sets import MendSets
 from meridian.replication.sets.state import SetRefusal
 from meridian.replication.silent_regions import Silence
-from meridian.setbacks import Setbacks
-from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
+from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOK_SECONDS: Final = 1.0
@@ -34,10 +29,8 @@ SETS_AT_ONCE: Final = 16
 """Sets that are mended at the same time: each waits for answers, and a third of what another Region answers at once is left to deliveries
 and comparisons."""
 ROUND_SECONDS: Final = 20.0
-"""Of comparing with one Region, and of mending sets: what is not begun by then is done in the next round."""
+"""Of mending sets: what is not begun by then is done in the next round."""
 START: Final = ("", "")
-BETWEEN_ROUNDS_SECONDS: Final = 1.6
-"""Where one round follows another: half of the rate that the other Region allows is left to deliveries."""
 
 
 class Turn(NamedTuple):
@@ -165,73 +158,3 @@ def _is_meant(row: SetRow, word: OperatorWord, region: str, own: str) -> bool:
     if member is None:
         return False
     return (member.status is MemberStatus.OFF) == (word is OperatorWord.TAKE_BACK)
-
-
-class CompareWorker:
-    """Compares with every other Region at the start, then at an interval, and when a Region is heard of again."""
-
-    def __init__(
-        self,
-        *,
-        compare: Compare,
-        regions: Collection[str],
-        store: Store,
-        seconds: float,
-        wake_outbox: Callable[[], None],
-        events: SecurityEvents,
-    ) -> None:
-        self._events = events
-        self._compare = compare
-        self._store = store
-        self._seconds = seconds
-        self._wake_outbox = wake_outbox
-        self._wakes = {region: Wake() for region in regions}
-        self._log = structlog.get_logger("meridian.compare")
-        self._setbacks = {region: Setbacks(f"comparing with {region}") for region in regions}
-        self._ending = asyncio.Lock()
-        self._is_ending = False
-
-    def wake(self) -> None:
-        """A Region that was out of reach answers again."""
-        for wake in self._wakes.values():
-            wake()
-
-    def jobs(self) -> list[Job]:
-        """One for each Region, at an interval, and when woken: one that is slow to answer keeps no other from being compared with."""
-        return [
-            Job(f"comparing {region}", partial(self.compare, region), self._seconds, PATIENT_SECONDS, wake)
-            for region, wake in self._wakes.items()
-        ]
-
-    async def compare(self, region: str) -> bool:
-        """Walk a round with this Region; true where there is more to compare now.
-
-        A Region whose own database turns out to be an older one ends itself and starts as restored.
-        """
-        try:
-            with self._setbacks[region].expected(KmsError, VersionConflict, TimeoutError):  # out of reach, slow, or a row has moved on
-                async with asyncio.timeout(ROUND_SECONDS):
-                    walked = await self._compare.with_region(region)
-                if walked.found:
-                    self._wake_outbox()
-                if walked.is_cut_short:
-                    await asyncio.sleep(BETWEEN_ROUNDS_SECONDS)
-                return walked.is_cut_short
-        except RestoredUnannounced as found:
-            await self._restart_as_restored(region, str(found))
-        except Exception as fault:  # what a Region says never becomes a fault of this job
-            self._events.report_fault(fault, during=f"comparing with {region}")
-        return False
-
-    async def _restart_as_restored(self, region: str, key_id: str) -> None:
-        async with self._ending:
-            if self._is_ending:
-                return
-            async with self._store.transaction() as uow:
-                incarnation = await uow.region.begin_incarnation()
-                sets = await uow.key_sets.mark_stale()
-            self._is_ending = True
-        self._events.report(SecurityEvent.DATABASE_STALE, subject="database", toldBy=region, keyId=key_id, sets=str(sets))
-        self._log.critical("this database is older than what it has told others", told_by=region, key_id=key_id, sets=sets)
-        self._log.critical("ends, to start again as restored", incarnation=incarnation)
-        signal.raise_signal(signal.SIGTERM)
