@@ -28,7 +28,7 @@ from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.delete_key import Leave

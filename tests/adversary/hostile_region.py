@@ -28,8 +28,8 @@ from meridian.domain.peer_message import SignedSetState
 from meridian.domain.peers import region_server_name
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
-from meridian.ports.crypto_engine import EnvelopeMeta
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.crypto.region_envelopes import EnvelopeMeta
+from meridian.ports.store.region import RegionIdentity
 from meridian.replication.wire.set_state import encode_set_state
 from meridian.settings import load_settings
 

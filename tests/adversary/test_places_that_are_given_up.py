@@ -17,7 +17,7 @@ from meridian.administration import other_regions as words
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import RowStatus
-from meridian.ports.audit_events import NOBODY
+from meridian.ports.store.audit_events import NOBODY
 from meridian.replication.sets.state import reserve
 
 A, B, LOST = "us-east-1", "eu-west-1", "ca-central-1"

@@ -22,10 +22,11 @@ from meridian.crypto import ecdsa
 from meridian.domain.key import KeyState
 from meridian.engine.audit_keys import AUDIT_KEY
 from meridian.engine.seals import FileSeal, SealError
-from meridian.ports.audit_events import NOBODY
-from meridian.ports.audit_streams import StreamHead
-from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import KeyUse, RegionIdentity
+from meridian.ports.store.audit_events import NOBODY
+from meridian.ports.store.audit_streams import StreamHead
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.key_usage import KeyUse
+from meridian.ports.store.region import RegionIdentity
 
 
 @pytest.mark.asyncio

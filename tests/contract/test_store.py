@@ -31,8 +31,11 @@ from meridian.domain.key import (
 )
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
-from meridian.ports.store_faults import FeedPruned, VersionConflict
-from meridian.ports.store_rows import AnswerRow, ImportKeyRow, KekRow, RegionIdentity, SecretRow
+from meridian.ports.store.answers import AnswerRow
+from meridian.ports.store.faults import FeedPruned, VersionConflict
+from meridian.ports.store.import_keys import ImportKeyRow
+from meridian.ports.store.keyring import KekRow, SecretRow
+from meridian.ports.store.region import RegionIdentity
 from meridian.replication.sets.state import add_member, found_set
 
 ACCOUNT, OTHER = "111122223333", "444455556666"

@@ -52,7 +52,7 @@ from meridian.engine.region_envelopes import HpkeKey, TransportKeys, decode_meta
 from meridian.errors import InvalidImportTokenException, InvalidMarkerException, KmsError
 from meridian.peer.v1 import replication_pb2 as peer
 from meridian.ports.principals import AccessKey
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.replication.wire.messages import comparison_of, digest_of, links_of, shown_of
 from meridian.replication.wire.set_state import decode_set_state
 from meridian.transport.aws_json import codec

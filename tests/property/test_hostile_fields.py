@@ -22,7 +22,7 @@ from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, lower_camel, messa
 from meridian.contract.field_limits import faults_of
 from meridian.errors import KmsError, ValidationException
 from meridian.pipeline.validate import Validate
-from meridian.ports.audit_streams import StreamHead
+from meridian.ports.store.audit_streams import StreamHead
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -36,8 +36,8 @@ from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 from meridian.errors import ValidationException
 from meridian.pipeline.validate import CONTEXT_FIELDS
-from meridian.ports.audit_streams import StreamHead
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.audit_streams import StreamHead
+from meridian.ports.store.region import RegionIdentity
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -13,8 +13,8 @@ from meridian.audit.keys import AuditSigner, RegionNames
 from meridian.audit.log_end import LogEnd
 from meridian.audit.record import event_time
 from meridian.audit.stream_files import digest_name
-from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
+from meridian.ports.store.audit_streams import StreamHead
 
 
 @dataclass(frozen=True, slots=True)

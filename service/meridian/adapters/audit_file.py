@@ -28,8 +28,8 @@ from meridian.audit.log_end import end_of_log
 from meridian.audit.record import Record, event_time
 from meridian.audit.record_bounds import RECORD_BYTES_MAX, shortened
 from meridian.audit.stream_files import segment_name
-from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
+from meridian.ports.store.audit_streams import StreamHead
 
 ROOM_BYTES: Final = RECORD_BYTES_MAX + 1
 """What is set aside for one record."""

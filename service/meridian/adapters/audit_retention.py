@@ -29,8 +29,8 @@ from meridian.audit.keys import AuditKey, AuditKeys, RegionNames
 from meridian.audit.record import event_time
 from meridian.audit.segments import compressed_path, plain_name
 from meridian.audit.values import is_time
-from meridian.ports.audit_streams import RegisterView
 from meridian.ports.clock import STEP_SECONDS, Clock
+from meridian.ports.store.audit_streams import RegisterView
 
 OWN_MAX: Final = 100_000
 """Closed segments of this process that are kept in mind: a year of them."""

@@ -27,11 +27,12 @@ from meridian.engine.seals import Seal, SealError
 from meridian.engine.serials import SerialCommands
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_faults import WrappedRowFault
+from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import RegionIdentity, SecretRow
+from meridian.ports.store.keyring import SecretRow
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store, UnitOfWork
 
 SIGNING_KEY: Final = "transport-signing-key"
 HPKE_KEY: Final = "transport-hpke-key"
@@ -44,7 +45,7 @@ HPKE_KEPT: Final = timedelta(days=8)
 
 
 class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, ImportCommands, SerialCommands):
-    """Implements `ports.crypto_engine.CryptoEngine`."""
+    """Implements `ports.crypto.engine.CryptoEngine`."""
 
     def __init__(
         self,

@@ -33,7 +33,8 @@ from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import TransportOffer
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.claims import NotBelieved, Rule
 from meridian.replication.wire.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds

@@ -16,7 +16,7 @@ from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 
 TOLD_SECONDS: Final = 1.0
 KINDS_PER_SECOND_MAX: Final = 256

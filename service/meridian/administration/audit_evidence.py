@@ -7,8 +7,8 @@ from meridian.audit.against_database import Evidence, read_evidence
 from meridian.audit.keys import AuditKeys
 from meridian.engine.audit_keys import published_keys
 from meridian.engine.seals import SealError
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 from meridian.settings import Settings
 
 

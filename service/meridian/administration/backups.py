@@ -34,8 +34,8 @@ from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import Keyring
 from meridian.engine.seals import SealError
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 from meridian.settings import Settings
 
 STREAMS_PER_READING: Final = 1000

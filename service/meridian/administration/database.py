@@ -16,7 +16,7 @@ from meridian.adapters.store_sql.store import SqlStore
 from meridian.bootstrap.database import seals_of, stored_identity
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.domain.bounded_cache import Caches
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 from meridian.settings import Settings
 
 

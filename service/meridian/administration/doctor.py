@@ -27,10 +27,11 @@ from meridian.bootstrap.startup import FAULTS, StartupError, text_of
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import Keyring
 from meridian.engine.seals import SealError
-from meridian.ports.audit_events import NOBODY
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_faults import ROW_FAULTS
-from meridian.ports.store_rows import OutboxEntry, RegionIdentity
+from meridian.ports.store.audit_events import NOBODY
+from meridian.ports.store.faults import ROW_FAULTS
+from meridian.ports.store.outbox import OutboxEntry
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.sets.claims import DECLARED_LOST
 from meridian.settings import Settings
 

@@ -21,10 +21,10 @@ from meridian.engine.audit_keys import AUDIT_KEY, audit_key_row, names_of, newes
 from meridian.engine.keyring import KeyringRows
 from meridian.engine.seals import Seal, SealError
 from meridian.fault_points import FaultPoint, reach
-from meridian.ports.audit_streams import AuditKeyRow
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.audit_streams import AuditKeyRow
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.settings import Settings
 
 

@@ -16,8 +16,8 @@ from meridian.administration.database import open_store
 from meridian.audit.operator_events import OperatorEvents, record_operator_event
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import ROW_FAULTS
+from meridian.ports.store.faults import ROW_FAULTS
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.erase_key import erase_reserved_key
 from meridian.replication.sets.authority import waits_for
 from meridian.replication.sets.loss import declare_lost as lost_to

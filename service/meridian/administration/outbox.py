@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from meridian.administration.database import open_store
-from meridian.ports.store_rows import OutboxEntry
+from meridian.ports.store.outbox import OutboxEntry
 from meridian.settings import Settings
 
 OUTBOX_SHOWN_MAX: Final = 1000

@@ -10,10 +10,10 @@ from meridian.audit.record import OPERATOR, region_record, resource, service_rec
 from meridian.audit.record_bounds import STORED_BYTES_MAX, shortened
 from meridian.domain.key import Key
 from meridian.errors import KMSInternalException
-from meridian.ports.audit_events import NOBODY
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.audit_events import NOBODY
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 
 
 async def record_operator_event(uow: UnitOfWork, entropy: Entropy, event_name: str, details: dict[str, Any]) -> None:

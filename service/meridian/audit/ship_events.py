@@ -20,11 +20,11 @@ from meridian.audit.record import Record
 from meridian.contract.call_times import wait_through
 from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.ports.audit import AuditStream
-from meridian.ports.audit_events import LEASE_SECONDS, STEADY_SECONDS, StoredEvent
-from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store.audit_events import LEASE_SECONDS, STEADY_SECONDS, StoredEvent
+from meridian.ports.store.audit_streams import StreamHead
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.setbacks import Setbacks
 
 PER_ROUND: Final = 500

@@ -41,13 +41,13 @@ from meridian.domain.weights import deep_bytes
 from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditStream
-from meridian.ports.audit_events import NOBODY
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.last_usage import UsageNotes
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.audit_events import NOBODY
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 
 PARTS_MAX: Final = 20_000
 PART_BYTES: Final = 800

@@ -43,7 +43,7 @@ from meridian.domain.bounded_cache import Caches
 from meridian.engine.audit_keys import names_of
 from meridian.identity import Identity
 from meridian.pipeline.binding import BindingError
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.settings import Settings
 from meridian.settings_audit import AuditSettings
 from meridian.short_turns import ShortTurns

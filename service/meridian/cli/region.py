@@ -19,7 +19,7 @@ from meridian.cli.region_doctor import doctor
 from meridian.cli.terminal import say
 from meridian.domain.multi_region import OperatorWord
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 
 LOOK_SECONDS = 0.25
 WAIT = click.option("--wait", default=30.0, show_default=True, metavar="SECONDS", help="How long to wait for the Region to do it.")

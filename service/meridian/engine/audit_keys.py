@@ -15,9 +15,10 @@ from meridian.crypto import ecdsa
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_secrets import open_secret, secret_row
 from meridian.engine.seals import SealError
-from meridian.ports.audit_streams import AuditKeyRow
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity, SecretRow
+from meridian.ports.store.audit_streams import AuditKeyRow
+from meridian.ports.store.keyring import SecretRow
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 
 AUDIT_KEY: Final = "audit-signing-key"
 FIRST: Final = 1

@@ -9,7 +9,7 @@ from meridian.crypto import key_pairs
 from meridian.domain.algorithms import TABLE, has_public_key
 from meridian.domain.key import Key, KeySpec
 from meridian.domain.material_id import material_id
-from meridian.ports.crypto_engine import CheckRsa
+from meridian.ports.crypto.imports import CheckRsa
 from meridian.ports.entropy import Entropy
 
 

@@ -18,7 +18,7 @@ from meridian.engine import materials
 from meridian.engine.box import ACCESS
 from meridian.engine.commands import SymmetricCommands
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import EnvelopeMeta, TransportOffer
+from meridian.ports.crypto.region_envelopes import EnvelopeMeta, TransportOffer
 
 ENVELOPE_INFO: Final = b"meridian/v1/transport\x00"
 ENVELOPE_SIGNATURE: Final = b"meridian/v1/transport-sig\x00"

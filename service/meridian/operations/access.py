@@ -15,7 +15,7 @@ from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.policy_answer import Explanation, NearMiss, Told
 from meridian.errors import ValidationException
-from meridian.ports.policy_access import PolicyAccess
+from meridian.ports.policies import PolicyAccess
 
 
 class Access:

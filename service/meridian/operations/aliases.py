@@ -18,9 +18,9 @@ from meridian.errors import AlreadyExistsException, LimitExceededException, NotF
 from meridian.kms.v1 import aliases_pb2, types_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.page import Page
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import AliasRow
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.aliases import AliasRow
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import DecidedBeforeError
 
 LIST_LIMIT_DEFAULT: Final = 50

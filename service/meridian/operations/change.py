@@ -14,8 +14,8 @@ from meridian.domain.key_state import require_state
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import DecidedBeforeError
 from meridian.replication.publish import SetPublisher
 

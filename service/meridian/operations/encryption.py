@@ -14,7 +14,8 @@ from meridian.domain.applicability import require_plaintext_fits
 from meridian.errors import DryRunOperationException, InvalidCiphertextException, ValidationException
 from meridian.kms.v1 import encryption_pb2, types_pb2
 from meridian.operations.present import set_enum
-from meridian.ports.crypto_engine import CipherUse, CryptoEngine
+from meridian.ports.crypto.ciphers import CipherUse
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.heavy_work import KeyWork
 
 SYMMETRIC_DEFAULT = types_pb2.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT

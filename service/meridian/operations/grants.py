@@ -24,8 +24,8 @@ from meridian.kms.v1 import grants_pb2, types_pb2
 from meridian.operations.change import Answer, KeyChanges
 from meridian.operations.page import Page
 from meridian.operations.present import add_enums
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.store import Store, UnitOfWork
 
 LIST_LIMIT_DEFAULT: Final = 50
 

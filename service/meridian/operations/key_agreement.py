@@ -9,7 +9,7 @@ from meridian.call import Call
 from meridian.errors import DryRunOperationException
 from meridian.kms.v1 import key_agreement_pb2 as wire
 from meridian.operations.present import set_enum
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.heavy_work import KeyWork
 
 

@@ -12,8 +12,8 @@ from meridian.domain.key import Key
 from meridian.errors import NotFoundException
 from meridian.kms.v1 import key_policies_pb2
 from meridian.operations.change import KeyChanges
-from meridian.ports.policy_check import PolicyCheck
-from meridian.ports.store import UnitOfWork
+from meridian.ports.policies import PolicyCheck
+from meridian.ports.store.store import UnitOfWork
 
 POLICY_NAME: Final = "default"
 

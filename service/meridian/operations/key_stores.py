@@ -33,10 +33,10 @@ from meridian.kms.v1 import types_pb2
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.page import Page
 from meridian.operations.present import set_enum
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import KeyStoreRow
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.store import Store, UnitOfWork
 
 DISCONNECTED: Final = "DISCONNECTED"
 EXTERNAL: Final = "EXTERNAL_KEY_STORE"

@@ -26,12 +26,12 @@ from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.present import key_metadata, set_enum
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.last_usage import UsageNotes
-from meridian.ports.policy_check import PolicyCheck
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.policies import PolicyCheck
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.publish import shared_materials
 from meridian.replication.sets.state import found_set
 

@@ -9,7 +9,7 @@ from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
 from meridian.errors import DryRunOperationException, KMSInvalidMacException
 from meridian.kms.v1 import macs_pb2
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 
 
 class Macs:

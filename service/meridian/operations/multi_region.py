@@ -24,10 +24,10 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.replica_metadata import replica_metadata
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.publish import publish, with_view
 from meridian.replication.sets.state import SetRefusal, add_member, hand_over
 

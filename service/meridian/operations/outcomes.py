@@ -23,8 +23,8 @@ from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, ValidationException
 from meridian.operations.shown_answers import shown_of
 from meridian.ports.audit import AuditTrail
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import AnswerRow
+from meridian.ports.store.answers import AnswerRow
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import require_as_decided
 from meridian.setbacks import Setbacks
 

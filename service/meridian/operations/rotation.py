@@ -17,8 +17,8 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import rotation_pb2, types_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.present import set_enum
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.sets.state import is_held_by_all
 
 LIST_LIMIT_DEFAULT: Final = 100

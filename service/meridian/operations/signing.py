@@ -11,7 +11,7 @@ from meridian.domain.algorithms import algorithms
 from meridian.errors import DryRunOperationException, KMSInvalidSignatureException
 from meridian.kms.v1 import signing_pb2
 from meridian.operations.present import ALGORITHM_LIST, add_enums, set_enum
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.heavy_work import KeyWork
 
 

@@ -15,8 +15,8 @@ from meridian.domain.tag import require_room_for_tags
 from meridian.kms.v1 import tags_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.page import Page
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import UnitOfWork
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.store import UnitOfWork
 
 LIST_LIMIT_DEFAULT: Final = 50
 

@@ -23,7 +23,7 @@ from meridian.pipeline.binding import Operation
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 from meridian.replication.decided import DecidedBeforeError
 
 DECISIONS_MAX: Final = 16

@@ -28,10 +28,10 @@ from meridian.errors import (
 )
 from meridian.pipeline.denial import foreign_denial
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 
 GRANT_ID: Final = re.compile(r"[0-9a-f]{64}")
 

@@ -18,7 +18,7 @@ from meridian.call import Call, ChangeToken
 from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.errors import DependencyTimeoutException, KMSInternalException, ValidationException
 from meridian.operations.outcomes import AnsweredBeforeError, require_new
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 from meridian.setbacks import Setbacks
 
 FORM: Final = re.compile(r"[!-~]{1,64}")

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from meridian.call import Call
 from meridian.domain.key import Key
-from meridian.ports.audit_streams import StreamHead
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.audit_streams import StreamHead
+from meridian.ports.store.store import UnitOfWork
 
 
 class AuditStream(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.domain.peers import PeerRegion
 from meridian.errors import KMSInvalidStateException
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.sets.authority import hear, is_member
 from meridian.replication.sets.claims import NotBelieved, Rule
 

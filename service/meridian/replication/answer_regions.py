@@ -10,10 +10,10 @@ from meridian.domain.peer_message import MaterialsShown, SetShown
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store import Store
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store
 from meridian.replication.admit_sender import require_heard
 from meridian.replication.query_regions import MATERIALS_PER_CALL
 from meridian.replication.refusals import Refusals

@@ -19,7 +19,7 @@ from meridian.domain.multi_region import Term
 from meridian.errors import KMSInvalidStateException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 from meridian.replication.decided import require_as_decided
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import require_primary

@@ -17,8 +17,8 @@ from meridian.domain.peer_message import DeliverGone, SetComparison, SetDigest
 from meridian.domain.peers import PeerRegion
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.gone_on import note_gone_on
 from meridian.replication.publish import HELD, SET_STATE
 from meridian.replication.query_regions import AskRegions

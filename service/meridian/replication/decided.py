@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from meridian.call import Call
 from meridian.domain.key import Key
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.store import UnitOfWork
 
 
 class DecidedBeforeError(Exception):

@@ -12,8 +12,8 @@ from meridian.domain.key import Key
 from meridian.domain.multi_region import MemberStatus, RowStatus, SetRow
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.erase_key import erase_key
 from meridian.replication.publish import GONE
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from meridian.domain.multi_region import SetRow, ToldLost
 from meridian.domain.peer_message import SignedSetState
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.claims import Told
 from meridian.replication.sets.successors import split_from

@@ -13,7 +13,7 @@ from meridian.errors import AccessDeniedException, KmsError, ValidationException
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import is_member
 from meridian.replication.sets.claims import Answer, NotBelieved, Rule, Told

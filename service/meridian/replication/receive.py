@@ -19,10 +19,10 @@ from meridian.errors import KMSInternalException, KMSInvalidStateException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.admit_sender import require_ended_here, require_heard
 from meridian.replication.gone_on import note_split
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view

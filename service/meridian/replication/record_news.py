@@ -10,7 +10,7 @@ from meridian.domain.key import Key
 from meridian.domain.multi_region import RowStatus, SetRow
 from meridian.errors import KMSInternalException
 from meridian.ports.audit import AuditTrail
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.publish import with_view
 from meridian.replication.sets.changed_properties import moved
 from meridian.replication.switch_material import note_rotation

@@ -15,12 +15,12 @@ from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import SetRow, SetState
 from meridian.errors import KMSInternalException
 from meridian.ports.audit import AuditTrail
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.gone_on import note_gone_on
 from meridian.replication.publish import HELD, as_primary, publish, signed_by, tell_members, with_shared_part, with_view
 from meridian.replication.query_regions import AskRegions

@@ -21,9 +21,9 @@ from meridian.errors import AlreadyExistsException, KMSInternalException, LimitE
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.policy_check import PolicyCheck
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.policies import PolicyCheck
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import hear
 from meridian.replication.sets.claims import SetRefusal

@@ -6,8 +6,9 @@ Source: docs/spec/ciphertext.md §5.
 from __future__ import annotations
 
 from meridian.domain.key import Key, KeyMaterial
-from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta, TransportOffer
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import EnvelopeMeta, TransportOffer
+from meridian.ports.store.region import RegionIdentity
 
 
 class SealMaterials:

@@ -11,10 +11,12 @@ from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetSta
 from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import TransportOffer
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import OutboxEntry, RegionIdentity
+from meridian.ports.store.outbox import OutboxEntry
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.publish import GONE, SET_STATE, signed_by
 from meridian.replication.seal_material import SealMaterials
 from meridian.replication.sets.state import farewell

@@ -12,7 +12,7 @@ from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import SetRow
 from meridian.domain.rotation import Rotated, finish
 from meridian.ports.audit import AuditTrail
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.sets.state import is_held_by_all
 
 ROTATED: Final = "RotateKey"

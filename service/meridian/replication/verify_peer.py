@@ -17,8 +17,9 @@ from meridian.domain.multi_region import SetMaterial, TermLink
 from meridian.domain.peer_message import DeliverGone, SignedSetState
 from meridian.domain.peers import PeerRegion
 from meridian.errors import ValidationException
-from meridian.ports.crypto_engine import CryptoEngine, EnvelopeMeta
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import EnvelopeMeta
+from meridian.ports.store.region import RegionIdentity
 from meridian.replication.sets.claims import NotBelieved, Rule, Told
 from meridian.replication.wire.set_state import decode_set_state
 

@@ -27,9 +27,9 @@ from meridian.operations.present import key_metadata
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare
 from meridian.replication.receive import ApplyMessages

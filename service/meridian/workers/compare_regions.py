@@ -12,8 +12,8 @@ import structlog
 
 from meridian.errors import KmsError
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.ports.store import Store
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.store import Store
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.setbacks import Setbacks
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake

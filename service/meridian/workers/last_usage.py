@@ -10,9 +10,9 @@ from typing import Final
 
 from meridian.call import Call
 from meridian.errors import KmsError
-from meridian.ports.store import Store
-from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import KeyUse
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.key_usage import KeyUse
+from meridian.ports.store.store import Store
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 Noted = tuple[str, datetime, str, str]

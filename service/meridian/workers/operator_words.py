@@ -15,8 +15,8 @@ import structlog
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
-from meridian.ports.store import Store
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.store import Store
 from meridian.replication.recover_sets import MendSets
 from meridian.replication.sets.state import SetRefusal
 from meridian.replication.silent_regions import Silence

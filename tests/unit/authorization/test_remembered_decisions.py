@@ -22,7 +22,8 @@ from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import Decision, evaluate
 from meridian.domain.key import Key, KeyState, MultiRegionRole
 from meridian.domain.principal import Principal
-from meridian.ports.store_rows import AliasRow, RegionIdentity
+from meridian.ports.store.aliases import AliasRow
+from meridian.ports.store.region import RegionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PERMIT = '@id("p") @layer("account") @reason("r") permit (principal, action, resource in KMS::Account::"111122223333");\n'

@@ -21,9 +21,9 @@ from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys
 from meridian.engine.region_secrets import secret_row
 from meridian.errors import KMSInternalException
-from meridian.ports.crypto_faults import WrappedRowFault
+from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.workers.set_aside import SetAside
 
 SERVICE = Path(__file__).resolve().parents[3] / "service" / "meridian"

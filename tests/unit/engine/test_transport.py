@@ -17,8 +17,8 @@ from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRol
 from meridian.domain.secret import Secret
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys
-from meridian.ports.crypto_engine import EnvelopeMeta
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.crypto.region_envelopes import EnvelopeMeta
+from meridian.ports.store.region import RegionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

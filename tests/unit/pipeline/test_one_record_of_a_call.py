@@ -13,8 +13,8 @@ from tests.reported_events import ReportedEvents
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
 from meridian.errors import CUTS, Cut
-from meridian.ports.audit_streams import StreamHead
-from meridian.ports.store_faults import StoreUnavailable
+from meridian.ports.store.audit_streams import StreamHead
+from meridian.ports.store.faults import StoreUnavailable
 
 
 class Log:

@@ -15,7 +15,7 @@ from meridian.errors import ThrottlingException
 from meridian.operations.key_turns import KeyTurns
 from meridian.pipeline import chain
 from meridian.pipeline.chain import Pipeline
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 from meridian.replication.decided import DecidedBeforeError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

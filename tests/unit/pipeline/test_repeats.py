@@ -22,8 +22,8 @@ from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
 from meridian.pipeline.chain import Pipeline
 from meridian.pipeline.repeats import Repeats
-from meridian.ports.store_faults import StoreUnavailable
-from meridian.ports.store_rows import AnswerRow
+from meridian.ports.store.answers import AnswerRow
+from meridian.ports.store.faults import StoreUnavailable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALICE = Principal("User", "111122223333", "alice", "arn:aws:iam::111122223333:user/alice")

@@ -14,7 +14,7 @@ from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMat
 from meridian.domain.peer_message import SignedSetState
 from meridian.errors import KMSInternalException
 from meridian.kms.v1 import rotation_pb2
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.replication.publish import signed_by
 from meridian.replication.wire.set_state import decode_set_state, encode_set_state
 from meridian.replication.wire.state_bounds import TIME_US_MAX

@@ -16,7 +16,7 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 
 class KeyPolicyCheck:
-    """Implements `ports.policy_check.PolicyCheck`."""
+    """Implements `ports.policies.PolicyCheck`."""
 
     def __init__(
         self,
