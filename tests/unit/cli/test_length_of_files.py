@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.unit.cli.test_dev_files import prepared, principals
+from tests.unit.cli.test_dev_folder import prepared, principals
 from tests.unit.cli.test_every_file_option import BYTES, TEXTS
 
 from meridian.cli import envelope_files, values

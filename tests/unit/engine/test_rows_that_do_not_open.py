@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
-from tests.unit.engine.test_transport import NOW, key
+from tests.unit.engine.test_region_envelopes import NOW, key
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.aws_policy.conftest import converted, document
+from tests.unit.authorization.aws_policy.conftest import converted, document
 
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.language.evaluator import parse_policies

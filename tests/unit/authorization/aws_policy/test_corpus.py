@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.unit.aws_policy.conftest import converted, document
+from tests.unit.authorization.aws_policy.conftest import converted, document
 
 from meridian.authorization.aws_policy.condition_keys import GLOBAL_KEYS, KMS_KEYS
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.aws_policy.conftest import FIXTURES, converted, document
-from tests.unit.aws_policy.naive_iam import allows
+from tests.unit.authorization.aws_policy.conftest import FIXTURES, converted, document
+from tests.unit.authorization.aws_policy.naive_iam import allows
 
 ACTIONS = ("Encrypt", "Decrypt", "Sign", "DescribeKey", "ReplicateKey", "CreateGrant", "ScheduleKeyDeletion")
 COLON = "role/a:b"
