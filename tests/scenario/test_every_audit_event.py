@@ -157,7 +157,7 @@ def test_the_key_of_a_replica_names_the_call_that_it_came_from(records: list[dic
 
 def test_every_event_of_operators_is_listed() -> None:
     named: set[str] = {"PolicySetChange", "DeleteDevelopmentState"}
-    for path in (ROOT / "service" / "meridian" / "adapters").glob("*.py"):
+    for path in (ROOT / "service" / "meridian").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "record_operator_event":
                 named |= {node.args[2].value} if isinstance(node.args[2], ast.Constant) else set()
