@@ -44,6 +44,7 @@ REGIONS = Ours("the Regions of the settings")
 CONTRACT = Ours("what the contract has")
 CALL = Ours("one call, with its request, whose size is bounded")
 CONNECTIONS = Ours("open connections, which have a budget")
+VERIFIED = Ours("one verification of a log, in a process of its own that ends")
 FILES = Ours("names of files in the audit directory when the process begins")
 KEY_NAME = 2048
 """The longest reference to a key that the contract takes."""
@@ -120,6 +121,20 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "operations/key_turns.py KeyTurns._lines": Ours("keys that are being changed"),
     "operations/key_turns.py KeyTurns._taken": Ours("calls that change a key now"),
     "operations/key_turns.py Line._waiting": Ours("calls that wait to change one key; a caller has `WAITING_MAX` of them"),
+    "audit/against_database.py Mentions._wanted": VERIFIED,
+    "audit/against_database.py Mentions.events": VERIFIED,
+    "audit/check_ended.py SignedEnds._hashes": VERIFIED,
+    "audit/check_stream.py StreamCheck._pins": VERIFIED,
+    "audit/check_stream.py StreamCheck._roots": VERIFIED,
+    "audit/copies.py Copies._first": VERIFIED,
+    "audit/copies.py Copies._places": VERIFIED,
+    "audit/copies.py Copies._taken": VERIFIED,
+    "audit/findings.py Report.ended": VERIFIED,
+    "audit/findings.py StreamReport.opening": VERIFIED,
+    "audit/neighbours.py Neighbours.pins": VERIFIED,
+    "audit/vanished_keys.py KeyLives._created": VERIFIED,
+    "audit/vanished_keys.py KeyLives._deleted": VERIFIED,
+    "audit/verify.py Expected.pins": VERIFIED,
     "audit/ship_events.py AuditShipping._under_way": Ours("calls that are answered now"),
     "audit/ship_events.py AuditShipping._unreadable": Bounded("UNREADABLE_MAX", 64, "the id of an event that we made"),
     "audit/trail.py Parts._kept": Measured("audit parts", "PARTS_MAX", 64),

@@ -24,7 +24,7 @@ from meridian.errors import KmsError
 from meridian.transport.grpc_evidence import peer_address
 
 SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
-COMMANDS = ("audit/", "cli/", "client/", "policy_kit/")
+COMMANDS = ("cli/", "client/", "policy_kit/")
 """Rooms of commands and of clients: a process there is one operator's, and ends."""
 COLLECTIONS = {"OrderedDict", "defaultdict", "Counter", "WeakKeyDictionary", "WeakValueDictionary", "dict", "set", "BoundedCache"}
 MORE = 100

@@ -266,9 +266,8 @@ class Authorizer:
     def _question(
         self, side: str, principal: Principal, action: str, resource: Resource, own: tuple[Policy, ...], facts: Facts
     ) -> Question:
-        live = self._live
-        members = self._members(live, side, principal, action, resource, own)
-        compiled = live.compiler.make(action, members, principal.account)
+        members = self._members(self._live, side, principal, action, resource, own)
+        compiled = self._live.compiler.make(action, members, principal.account)
         return Question(compiled, self._base(compiled, principal, resource), principal, resource, facts)
 
     def _members(
