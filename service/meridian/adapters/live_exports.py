@@ -17,8 +17,8 @@ from meridian.engine.seals import SealError
 from meridian.engine.xks_rows import CREDENTIAL_KIND, EXPORT_KIND, read_credential, read_export
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.store import Store
-from meridian.ports.store_rows import SecretName, SecretRow
+from meridian.ports.store.keyring import SecretName, SecretRow
+from meridian.ports.store.store import Store
 from meridian.ports.xks import KeyStorePlace
 
 LOOK_SECONDS: Final = 0.4

@@ -15,8 +15,8 @@ from meridian.authentication.xks_signature import XksSignatures
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.startup import naming
-from meridian.catalog import rpcs, served_rpcs
-from meridian.domain.call import Principal
+from meridian.contract.catalog import rpcs, served_rpcs
+from meridian.domain.principal import Principal
 from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, ListenerSettings, Settings
 from meridian.settings_sections import HttpSettings

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from meridian.domain.xks import Export
     from meridian.engine.seals import Seal
     from meridian.ports.entropy import Entropy
-    from meridian.ports.store import Store
+    from meridian.ports.store.store import Store
     from meridian.settings import Settings
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def export(key_arn: str, prefix: str, allow: tuple[str, ...], export_id: str, ne
     The secret access key is printed this once and can never be shown again. Nothing is served until a policy allows it: one that does is
     printed beside.
     """
-    from meridian.adapters.xks_administration import WantedExport, make_export
+    from meridian.administration.exports import WantedExport, make_export
     from meridian.domain.xks import API_PATH, ExternalUse
 
     settings = settings_or_exit(config)
@@ -71,7 +71,7 @@ def export(key_arn: str, prefix: str, allow: tuple[str, ...], export_id: str, ne
 @click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def list_exports(config: Path, output: str) -> None:
     """List what is exported, and the credentials that open it, without their secrets."""
-    from meridian.adapters.xks_administration import list_exported
+    from meridian.administration.exports import list_exported
 
     found = _administer(settings_or_exit(config), list_exported)
     exports = [
@@ -97,13 +97,13 @@ def revoke(name: str, config: Path) -> None:
 
     What the other KMS has encrypted stays as it is: exported again under the same id, the same key opens it.
     """
-    from meridian.adapters.xks_administration import revoke as end
+    from meridian.administration.exports import revoke as end
 
     say(_administer(settings_or_exit(config), partial(end, name)))
 
 
 def _administer(settings: Settings, work: Callable[[Store, Sequence[Seal], Entropy], Awaitable[T]]) -> T:
-    from meridian.bootstrap.commands import administer
+    from meridian.administration.database import administer
 
     return run_or_exit(administer(settings, work), "nothing has changed", SETUP)
 

@@ -18,7 +18,8 @@ from meridian.domain.xks import Credential, Export, ExternalUse
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_secrets import open_secret, secret_identity
 from meridian.engine.seals import SealError
-from meridian.ports.store_rows import RegionIdentity, SecretRow
+from meridian.ports.store.keyring import SecretRow
+from meridian.ports.store.region import RegionIdentity
 
 EXPORT_KIND: Final = "xks-export"
 CREDENTIAL_KIND: Final = "xks-credential"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.xks import Export, ExternalUse
 from meridian.domain.xks_layout import integrity_value
 from meridian.errors import InvalidKeyUsageException, KMSInternalException, NotFoundException

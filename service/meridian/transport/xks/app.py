@@ -16,8 +16,9 @@ from typing import Final
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
 from meridian.authentication.xks_signature import METHOD, XksSignatures
-from meridian.catalog import Rpc, xks_rpcs
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import Rpc, xks_rpcs
+from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.domain.xks import STORE_NAME, XksCall, place_of
 from meridian.pipeline.unauthenticated import Unauthenticated
