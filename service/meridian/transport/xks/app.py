@@ -35,8 +35,8 @@ from meridian.transport.xks.messages import BODY_BYTES_MAX, Target
 from meridian.transport.xks.refusals import INTERNAL, INVALID_PATH, NOT_AUTHENTICATED, THROTTLED, TIMEOUT, VALIDATION, Refusal, refusal_of
 
 CONTENT_TYPE: Final = "application/json"
-CALL_SECONDS: Final = 1.0
-"""The other KMS waits for a quarter of it, twice; what takes longer is answered to nobody."""
+CALL_SECONDS: Final = 5.0
+"""AWS KMS waits for a quarter of a second, twice, and then hangs up, which ends the call; another KMS may be more patient."""
 RPC_OF: Final = {
     XksCall.HEALTH: "XksGetHealthStatus",
     XksCall.METADATA: "XksGetKeyMetadata",
