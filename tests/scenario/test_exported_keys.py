@@ -108,10 +108,12 @@ def test_a_revocation_acts_within_a_second_and_can_be_taken_back(served: Served)
     assert kms.metadata("stays").status == 200
     served.export(arn, "revoked")
     assert bytes_of(kms.decrypt("revoked", made).document["plaintext"]) == b"kept"
-    events = [
-        r["eventName"] for r in served.deployment.audit(HOME) if (r.get("serviceEventDetails") or {}).get("externalKeyId") == "revoked"
-    ]
-    assert events == ["CreateXksExport", "RevokeXksExport", "CreateXksExport"]
+
+    def events() -> list[str]:
+        told = [(r["eventName"], (r.get("serviceEventDetails") or {}).get("externalKeyId")) for r in served.deployment.audit(HOME)]
+        return [event for event, name in told if name == "revoked"]
+
+    served.deployment.wait_until(lambda: events() == ["CreateXksExport", "RevokeXksExport", "CreateXksExport"])
 
 
 def test_a_key_of_another_spec_place_or_name_is_not_exported(served: Served) -> None:
