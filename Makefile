@@ -6,6 +6,9 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
+# What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
@@ -126,10 +129,10 @@ faults: $(STAMP)  ## poisoned rows, databases that hang or start again
 	$(BIN)/pytest -q tests/faults
 
 test: $(STAMP)  ## every suite on two cores, without what makes test-deep long
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not deep" tests
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests
 
 test-deep: $(STAMP)  ## kills at every point, lost Regions, floods, hanging databases, long searches, and a short fuzz of every parser
-	$(BIN)/pytest -q -n 2 --dist loadfile -m deep tests
+	MERIDIAN_DEEP=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "deep or searched" tests
 	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),15)
 
 clean:  ## remove the environment and caches
