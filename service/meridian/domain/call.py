@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from meridian.domain.ciphertext_blob import CiphertextBlob
-from meridian.domain.key import Key
-from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.errors import Cut, KMSInternalException
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # every policy command reads principals and decisions from here, and needs no key, ciphertext or Region
+    from meridian.domain.ciphertext_blob import CiphertextBlob
     from meridian.domain.grant import Grant
+    from meridian.domain.key import Key
+    from meridian.domain.peer_message import Prepare, PrepareHandover
     from meridian.errors import KmsError
 
 
