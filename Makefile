@@ -32,8 +32,8 @@ bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new 
 bench-commands: $(STAMP)  ## CPU of commands that need no Region
 	$(BIN)/python scripts/bench_commands.py
 
-bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys
-	$(BIN)/python scripts/bench_scale.py
+bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys, on DATABASE (sqlite or postgresql)
+	$(BIN)/python scripts/bench_scale.py --database $(or $(DATABASE),sqlite)
 
 bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
 	$(BIN)/python scripts/bench_rivals.py
