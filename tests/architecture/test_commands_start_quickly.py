@@ -21,7 +21,7 @@ SERVER: Final = frozenset(
 """What serves, or reads the settings of what serves."""
 POLICIES: Final = frozenset({"cedarpy", "meridian.authorization", "yaml"})
 DRAWN: Final = frozenset({"rich"})
-CONTRACT: Final = frozenset({"google.protobuf", "meridian.catalog"})
+CONTRACT: Final = frozenset({"google.protobuf", "meridian.contract.catalog"})
 REPLICATION: Final = frozenset({"meridian.domain.ciphertext_blob", "meridian.domain.multi_region", "meridian.domain.peer_message"})
 """Values of calls and of what Regions tell each other; a policy command meets neither."""
 

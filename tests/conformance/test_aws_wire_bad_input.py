@@ -16,7 +16,7 @@ from tests.conformance.raw_calls import post
 from tests.deployment import HOME, Deployment
 from tests.examples import searched
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.examples import examples
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
-from meridian.replication.set_state import (
+from meridian.replication.sets.state import (
     SetRefusal,
     Told,
     acknowledge,

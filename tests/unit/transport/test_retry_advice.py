@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.unit.transport.test_aws_wire import Stub, head, wire
 
 from meridian import errors as e
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.transport.error_table import TABLE, status_of
 from meridian.transport.http1.application import Answer
