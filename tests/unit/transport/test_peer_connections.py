@@ -204,7 +204,9 @@ def test_a_number_that_a_file_takes_meanwhile_costs_no_lock_and_stays_open_no_lo
 @pytest.mark.parametrize("other", ["pipe", "socket"])
 def test_what_takes_a_number_meanwhile_is_neither_ended_nor_kept_open(crowd: Crowd, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
     crowd.connect()
-    reading, writing = socket.socketpair() if other == "socket" else (os.fdopen(end, mode) for end, mode in zip(os.pipe(), "rw", strict=True))
+    reading, writing = (
+        socket.socketpair() if other == "socket" else (os.fdopen(end, mode) for end, mode in zip(os.pipe(), "rw", strict=True))
+    )
     before = len(os.listdir("/dev/fd"))
     given_to(monkeypatch, reading.fileno())
     close_connections(crowd.port, far_ends(crowd.port))
