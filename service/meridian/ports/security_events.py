@@ -15,6 +15,9 @@ class SecurityEvent(StrEnum):
     output, or a collector or bucket does not take the log. The subject says which."""
     AUTHENTICATION_FAILED = "AuthenticationFailed"
     """A caller could not prove who it is; the subject is its address."""
+    CALLER_CONNECTION_CLOSED = "CallerConnectionClosed"
+    """A caller of the gRPC listener had more connections than its share, or those had of whom nobody is known; the subject is the caller's
+    ARN, or the address."""
     CALLS_SHED = "CallsShed"
     """Calls of a known caller were refused because his account is over its rate, or for want of room; the subject is the caller."""
     CLOCK_STEP = "ClockStep"

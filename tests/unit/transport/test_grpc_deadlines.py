@@ -58,7 +58,15 @@ def test_a_call_that_hangs_ends_with_its_deadline(rpc: Rpc, remaining: float | N
     limits = Limits(deadline_seconds_default=PATIENCE_SECONDS if remaining else DEADLINE_SECONDS)
     nobody: Any = None
     edge = KnownCallers(
-        {}, SystemClock(), OsEntropy(), limits, identify=nobody, unauthenticated=nobody, events=ReportedEvents(), under_way=CallsUnderWay()
+        {},
+        SystemClock(),
+        OsEntropy(),
+        limits,
+        identify=nobody,
+        unauthenticated=nobody,
+        events=ReportedEvents(),
+        under_way=CallsUnderWay(),
+        note_caller=nobody,
     )._edge(rpc, hang)
 
     async def story() -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.reported_events import ReportedEvents
 
 from meridian.ports.security_events import SecurityEvent
-from meridian.transport import open_sockets, peer_connections
+from meridian.transport import connection_shares, open_sockets
 from meridian.transport.open_sockets import Far, close_connections, far_end, far_ends
 from meridian.transport.peer_connections import CALL_SECONDS, PeerConnections
 
@@ -45,7 +45,7 @@ class Crowd:
         self.clock, self.events, self.woken = SteppedClock(), ReportedEvents(), 0
         clock: Any = self.clock
         self.connections = PeerConnections(REGIONS, MOST, clock=clock, events=self.events, wake=self.wake)
-        self.connections.listen_on(self.port)
+        self.connections.shares.listen_on(self.port)
 
     def wake(self) -> None:
         self.woken += 1
@@ -59,7 +59,7 @@ class Crowd:
         self.connections.note(f"spiffe://x/{name}", f"ipv4:{HOST}:{client.getsockname()[1]}")
 
     def look(self) -> bool:
-        return asyncio.run(self.connections.look())
+        return asyncio.run(self.connections.shares.look())
 
     def counts(self) -> dict[str, float]:
         return {sample.labels["region"]: sample.value for family in self.connections.collect() for sample in family.samples}
@@ -79,7 +79,7 @@ def is_open(client: socket.socket) -> bool:
 
 @pytest.fixture
 def crowd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
-    monkeypatch.setattr(peer_connections, "CROWDED_SECONDS", 0.0)
+    monkeypatch.setattr(connection_shares, "CROWDED_SECONDS", 0.0)
     with contextlib.closing(Crowd()) as made:
         yield made
 
@@ -127,7 +127,7 @@ def test_a_call_while_the_connections_are_looked_at_is_not_forgotten(crowd: Crow
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(peer_connections, "far_ends", look_before)
+        patched.setattr(connection_shares, "far_ends", look_before)
         crowd.look()
     crowd.clock.seconds += CALL_SECONDS * 2
     assert not crowd.look()
