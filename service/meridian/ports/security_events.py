@@ -30,6 +30,8 @@ class SecurityEvent(StrEnum):
     """Certificates, authorities, principals or the deny list count as the files say now; the subject is the setting that names them."""
     IDENTITY_FILES_REFUSED = "IdentityFilesRefused"
     """Changed files of that kind cannot be used, and what was in force stays so; the details say why."""
+    PEER_CHANGES_REFUSED = "PeerChangesRefused"
+    """Another Region changes sets of related keys too often; the subject is that Region, the details name a set. Told once a minute."""
     PEER_CONNECTION_CLOSED = "PeerConnectionClosed"
     """Another Region had more connections than its share, or a connection carried no call; the subject is that Region, or the address."""
     PEER_MESSAGE_REFUSED = "PeerMessageRefused"
