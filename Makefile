@@ -130,7 +130,7 @@ test: $(STAMP)  ## every suite on two cores, without what makes test-deep long
 
 test-deep: $(STAMP)  ## kills at every point, lost Regions, floods, hanging databases, long searches, and a short fuzz of every parser
 	$(BIN)/pytest -q -n 2 --dist loadfile -m deep tests
-	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),15)
+	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),60)
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
