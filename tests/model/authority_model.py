@@ -399,7 +399,9 @@ class AuthorityModel(Model):  # type: ignore[misc]
 
     def broken(self, s: State) -> str | None:
         rows = dict(self.each(s))
-        return broken_by_the_hostile(s, rows, is_member=self.is_member, is_trusted="trust" in self.names) or broken_among_the_honest(s, rows, self.names)
+        is_trusted = "trust" in self.names
+        hostile = broken_by_the_hostile(s, rows, is_member=self.is_member, is_trusted=is_trusted)
+        return hostile or broken_among_the_honest(s, rows, self.names)
 
     def settled(self, s: State) -> bool:
         return is_settled(dict(self.each(s)))

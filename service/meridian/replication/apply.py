@@ -216,15 +216,8 @@ class ApplyMessages:
                 return
             if not is_member(row, peer.region):
                 raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
-            noted = acknowledge(
-                row,
-                self._identity.region,
-                peer.region,
-                message.serial,
-                message.term,
-                message.material_ids,
-                may_lose=key.origin is Origin.EXTERNAL,
-            )
+            may_lose, held = key.origin is Origin.EXTERNAL, message.material_ids
+            noted = acknowledge(row, self._identity.region, peer.region, message.serial, message.term, held, may_lose=may_lose)
             if noted is None:
                 return
             self._changes.draw(peer.region, row.account, row.key_id)
