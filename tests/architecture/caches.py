@@ -143,7 +143,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "replication/verify.py KeptStates._states": Bounded("KEPT_BYTES_MAX", 32, "a digest"),
     "transport/aws_json/app.py _date": Ours("seconds of our clock"),
     "transport/aws_json/codec.py _members": CONTRACT,
-    "transport/caller_connections.py CallerConnections._owner_of": Bounded("OWNERS_KEPT", ARN),
+    "transport/caller_connections.py _owned_by": Bounded("OWNERS_KEPT", ARN),
     "transport/connection_shares.py ConnectionShares._closed": CONNECTIONS,
     "transport/connection_shares.py ConnectionShares._counts": Ours("shares of open connections, one to two each"),
     "transport/connection_shares.py ConnectionShares._owned": CONNECTIONS,

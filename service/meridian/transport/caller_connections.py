@@ -31,6 +31,12 @@ KNOWN: Final = "known"
 OWNERS_KEPT: Final = 1024
 
 
+@lru_cache(maxsize=OWNERS_KEPT)
+def _owned_by(arn: str, share: int, everything: Share) -> Owner:
+    """A known caller; asked for with each call."""
+    return Owner(arn, (Share(arn, share), everything), inf)
+
+
 class CallerConnections:
     """Counts the connections of a listener for so many."""
 
@@ -40,12 +46,11 @@ class CallerConnections:
         self._all = Share(KNOWN, connections)
         self._unknown = Share(UNKNOWN, max(1, int(connections * UNKNOWN_PART)))
         self._events = events
-        self._owner_of = lru_cache(maxsize=OWNERS_KEPT)(self._caller)
         self.shares = ConnectionShares(connections, nobody=self._nobody, clock=clock, tell=self._tell, wake=wake)
 
     def note(self, arn: str, peer: str) -> None:
         """A call of this known caller came over this connection. One that carries calls of several is that of the last."""
-        self.shares.note(peer, self._owner_of(arn))
+        self.shares.note(peer, _owned_by(arn, self.caller_share, self._all))
 
     def collect(self) -> Iterator[Metric]:
         """Connections, as of the last look, for Prometheus."""
@@ -53,9 +58,6 @@ class CallerConnections:
         for whose in (KNOWN, UNKNOWN):
             family.add_metric([whose], self.shares.count(whose))
         yield family
-
-    def _caller(self, arn: str) -> Owner:
-        return Owner(arn, (Share(arn, self.caller_share), self._all), inf)
 
     def _nobody(self, far: Far) -> Owner:
         network = network_of(far.address)
