@@ -17,8 +17,8 @@ from meridian.errors import ThrottlingException
 from meridian.ports.security_events import SecurityEvent
 from meridian.replication import change_rate
 from meridian.replication.change_rate import OF_A_REGION, OF_A_SET, TOLD_SECONDS, ChangeRate
-from meridian.replication.codec import encode_set_state
 from meridian.replication.refusals import Refusals
+from meridian.replication.wire.set_state import encode_set_state
 
 REGION, OTHER = "eu-west-1", "ap-south-1"
 
