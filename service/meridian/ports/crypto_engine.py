@@ -145,12 +145,6 @@ class CryptoEngine(Protocol):
         """
         ...
 
-    def generate_data_key(self, key: Key, encryption_context: bytes, number_of_bytes: int) -> tuple[bytes, Encrypted]:
-        """Fresh random bytes, 1..1024, and the same encrypted under the key."""
-        ...
-
-    # ---- keys that are no symmetric encryption keys
-
     def sign(self, key: Key, algorithm: str, message_type: str, message: bytes) -> Work[bytes]:
         """A signature. Raises: ValidationException where message, type and algorithm do not fit."""
         ...

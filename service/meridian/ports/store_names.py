@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from meridian.domain.grant import Grant
-from meridian.ports.store_rows import AliasRow, AnswerRow, ImportKeyRow, KeyStoreRow, KeyUse
+from meridian.domain.key_store import ConnectionState
+from meridian.ports.store_rows import AliasRow, AnswerRow, ImportKeyRow, KeyStoreRow, KeyUse, Rows
 
 
 class ImportKeys(Protocol):
@@ -91,14 +92,23 @@ class KeyStores(Protocol):
 
     async def find(self, account: str, store_id: str) -> KeyStoreRow | None: ...
 
-    async def put(self, row: KeyStoreRow) -> None:
-        """Store it, in place of the one with its id. Raises: VersionConflict if another has its name."""
+    async def insert(self, row: KeyStoreRow) -> None:
+        """Store a new one. Raises: VersionConflict if another has its name."""
+        ...
+
+    async def update(self, row: KeyStoreRow) -> KeyStoreRow:
+        """Replace the row that has `row.version`; the answer has the next version. Adds a row to the change feed in the name of the store,
+        whose keys it tells of. Raises: VersionConflict if the version is another, or if another store has its name."""
         ...
 
     async def delete(self, account: str, store_id: str) -> None: ...
 
-    async def list(self, account: str, *, after: str, limit: int) -> Sequence[KeyStoreRow]:
+    async def list(self, account: str, *, after: str, limit: int) -> Rows[KeyStoreRow]:
         """Stores of the account by id, those greater than `after`."""
+        ...
+
+    async def list_in(self, states: Collection[ConnectionState], *, after: tuple[str, str], limit: int) -> Rows[KeyStoreRow]:
+        """Stores in one of these states, by (account, store id), those greater than `after`."""
         ...
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar, overload
 
+from meridian.domain.key_store import ConnectionState
 from meridian.domain.multi_region import SetRow
 
 T = TypeVar("T")
@@ -176,16 +177,23 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True)
 class KeyStoreRow:
-    """An external key store, as it was described to the service."""
+    """A custom key store, as it was described to the service."""
 
     account: str
     store_id: str
     name: str
-    state: str
-    """The ConnectionState of the AWS KMS API."""
+    state: ConnectionState
     created_at: datetime
     proxy: Mapping[str, str]
     """What reaches its proxy, without the secret access key."""
+    kind: str
+    """CustomKeyStoreType of the AWS KMS API."""
+    error_code: str
+    """ConnectionErrorCode of the AWS KMS API; only of a store that failed."""
+    credential_id: str
+    """Id of the sealed secret; empty for a store that was made before secrets were kept."""
+    version: int
+    """Rises with each write: an attempt to connect counts while the row has the version that it began with."""
 
 
 @dataclass(frozen=True, slots=True)

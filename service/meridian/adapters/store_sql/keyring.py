@@ -34,6 +34,12 @@ class SqlKeyringRows:
         query = select(*t.secrets.c).where(t.secrets.c.kind == kind).order_by(t.secrets.c.created_at.desc(), t.secrets.c.secret_id)
         return await read_rows(self._connection, t.secrets, query, read_secret)
 
+    async def find_secret(self, kind: str, owner: str, secret_id: str) -> SecretRow | None:
+        c = t.secrets.c
+        query = select(*c).where(c.kind == kind, c.owner == owner, c.secret_id == secret_id)
+        found = await read_rows(self._connection, t.secrets, query, read_secret)
+        return found[0] if found else None
+
     async def insert_root(self, row: RootRow) -> None:
         await self._connection.execute(insert(t.roots).values(asdict(row)))
 
