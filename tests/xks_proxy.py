@@ -111,7 +111,8 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
         self.served.connections += 1
 
-    def log_message(self, format: str, *args: Any) -> None: ...
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name that the library gives it
+        """Nothing is written."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -119,7 +120,9 @@ class Handler(BaseHTTPRequestHandler):
         if match is None:
             return self._answer(404, {"errorName": "InvalidUriPathException"})
         manager, verb = self.served.manager(match["prefix"]), match["verb"] or "health"
-        manager.seen.append({"verb": verb, "path": self.path, "body": body.decode(), "authorization": self.headers.get("Authorization", "")})
+        manager.seen.append(
+            {"verb": verb, "path": self.path, "body": body.decode(), "authorization": self.headers.get("Authorization", "")}
+        )
         mode = manager.mode if verb in manager.mode.get("verbs", [verb]) else {}
         if mode.get("times") is not None:
             mode["times"] -= 1
@@ -127,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
                 mode = {}
         time.sleep(mode.get("sleep", 0))
         if "error" in mode:
-            return self._answer(mode.get("status", STATUS_OF.get(mode["error"], 400)), self._error(mode))
+            return self._answer(mode.get("status", STATUS_OF.get(str(mode["error"]), 400)), self._error(mode))
         if self._misbehave(mode):
             return None
         try:
@@ -200,7 +203,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _require_signed(self, manager: Manager, body: bytes) -> None:
         match = re.fullmatch(
-            r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d{8})/([\w-]+)/kms-xks-proxy/aws4_request, SignedHeaders=([\w;-]+), Signature=([0-9a-f]{64})",
+            r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d{8})/([\w-]+)/kms-xks-proxy/aws4_request, "
+            r"SignedHeaders=([\w;-]+), Signature=([0-9a-f]{64})",
             self.headers.get("Authorization", ""),
         )
         date = self.headers.get("X-Amz-Date", "")
@@ -319,13 +323,15 @@ class XksProxy:
         assert self._process.stdout.readline() == "ready\n"
 
     def settings(self, region: str) -> str:
-        """Lines of a settings file that let a Region reach it, and know it behind an endpoint service too."""
-        service = f'"{service_name(region)}" = {{ host = "private.{self.host}", address = "{HOST}:{self.port}" }}'
+        """Lines of a settings file that let a Region reach it, and know it behind two endpoint services too."""
+        address = f"{HOST}:{self.port}"
+        hosts = (f"private.{self.host}", f"private1.{self.host}")
+        services = [f'"{service_name(region, n)}" = {{ host = "{host}", address = "{address}" }}' for n, host in enumerate(hosts)]
         return (
             f'key_store_proxies.trusted_roots = "{self.roots}"\n'
             f'key_store_proxies.networks = ["127.0.0.1/32"]\n'
             f'key_store_proxies.hosts = {{ "{self.host}" = "{HOST}:{self.port}" }}\n'
-            f"key_store_proxies.endpoint_services = {{ {service} }}\n"
+            f"key_store_proxies.endpoint_services = {{ {', '.join(services)} }}\n"
         )
 
     def tell(self, prefix: str, **order: Any) -> dict[str, Any]:
@@ -342,8 +348,8 @@ class XksProxy:
         self._process.wait()
 
 
-def service_name(region: str) -> str:
-    return f"com.amazonaws.vpce.{region}.vpce-svc-0123456789abcdef0"
+def service_name(region: str, number: int) -> str:
+    return f"com.amazonaws.vpce.{region}.vpce-svc-0123456789abcdef{number}"
 
 
 class QuickServer(ThreadingHTTPServer):
@@ -358,7 +364,7 @@ class QuickServer(ThreadingHTTPServer):
         """The handshake is the connection's own thread's work: one that hangs keeps no other."""
         try:
             with self._context.wrap_socket(request, server_side=True) as wrapped:
-                super().finish_request(wrapped, client_address)  # type: ignore[arg-type]
+                super().finish_request(wrapped, client_address)
         except OSError:
             return
 

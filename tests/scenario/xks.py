@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.deployment import HOME, Deployment
+from tests.deployment import HOME, PATIENT, Deployment
 from tests.ports import free_port
 from tests.xks_proxy import ACCESS_KEY_ID, SECRET, XksProxy
 
@@ -83,7 +83,7 @@ def new_prefix() -> str:
 def outside(folder: Path, added: str = "") -> Iterator[Outside]:
     """A Region that serves, and a proxy beside it."""
     proxy = XksProxy(folder, free_port(), PROXY_HOST)
-    region = Deployment(folder / "regions", [HOME], settings_added=proxy.settings(HOME) + added).prepare()
+    region = Deployment(folder / "regions", [HOME], settings_added=f"{proxy.settings(HOME)}{added or PATIENT}").prepare()
     try:
         region.start()
         yield Outside(region, proxy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ from meridian.adapters.xks_proxy.metrics import ProxyMetrics
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.startup import naming
 from meridian.domain.key import Origin
+from meridian.domain.token_bucket import Rate
 from meridian.operations.ciphers import Ciphers, OwnCiphers
 from meridian.operations.store_keys import KeysInStores
 from meridian.settings_proxies import KeyStoreProxySettings
@@ -49,6 +51,8 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
             dialling=_dialling(settings),
             trust=_trust(settings),
             clock=core.clock,
+            attempt_seconds=core.settings.limits.key_store_attempt_seconds,
+            rate=_rate(core.settings.limits.key_store_requests_per_second),
             threads=threads,
             count=ProxyMetrics(core.registry).count,
         ),
@@ -71,6 +75,11 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         worker=worker,
         wake=wake,
     )
+
+
+def _rate(per_second: float) -> Rate:
+    """A burst of a second, and of one request at least; a bucket that never fills lets nothing through after that."""
+    return Rate(max(per_second, sys.float_info.min), max(per_second, 1.0))
 
 
 def _dialling(settings: KeyStoreProxySettings) -> Dialling:

@@ -1,7 +1,7 @@
 """Requests to the proxy of one store: signed, over connections that stay open, in bounded time and number.
 
-An attempt may take 250 ms, with everything that it needs. One that timed out, or whose kept connection was dead, is made once again, on
-a connection of its own; nothing else is.
+An attempt may take 250 ms, where the settings say nothing else, with everything that it needs. One that timed out, or whose kept
+connection was dead, is made once again, on a connection of its own; nothing else is.
 
 Source: AWS XKS Proxy API Specification, Time limits; AWS KMS Developer Guide, Troubleshooting external key stores.
 """
@@ -31,11 +31,8 @@ from meridian.errors import ThrottlingException
 from meridian.ports.clock import Clock
 from meridian.ports.key_store import RequestSigner
 
-ATTEMPT_SECONDS: Final = 0.25
 IN_FLIGHT_MAX: Final = 128
 """Requests to one proxy at once, each with a connection; more are refused, so that none waits for a connection while its time runs."""
-REQUESTS: Final = Rate(per_second=1800.0, burst=1800.0)
-"""Of one store, for all its keys together."""
 KEEP_SECONDS: Final = 50.0
 """How long a connection may rest."""
 HEADER_BYTES_MAX: Final = 8 * 1024
@@ -49,6 +46,9 @@ class Surroundings:
     dialling: Dialling
     trust: ssl.SSLContext
     clock: Clock
+    attempt_seconds: float
+    rate: Rate
+    """Of requests to one proxy."""
     threads: Executor
     """For look-ups of names."""
     count: Callable[[str, str, float], None]
@@ -78,7 +78,7 @@ class ProxyConnection:
         self._signer = signer
         self._around = around
         self._breaker = Breaker()
-        self._bucket = TokenBucket.full(REQUESTS, around.clock.monotonic())
+        self._bucket = TokenBucket.full(around.rate, around.clock.monotonic())
         self._in_flight = 0
         self._has_ended = False
         self._kept, self._fresh = self._session(stays_open=True), self._session(stays_open=False)
@@ -119,7 +119,7 @@ class ProxyConnection:
                 self._around.count(path.rpartition("/")[2], outcome.value if outcome else "", now - began)
 
     def _take_place(self) -> None:
-        self._bucket = self._bucket.filled(REQUESTS, self._around.clock.monotonic())
+        self._bucket = self._bucket.filled(self._around.rate, self._around.clock.monotonic())
         if self._in_flight >= IN_FLIGHT_MAX or self._bucket.lacks(1.0):
             raise ThrottlingException(reason="requests to the key store's proxy")
         self._bucket = self._bucket.drawn(1.0)
@@ -142,7 +142,7 @@ class ProxyConnection:
         if self._has_ended:
             raise ProxyFault(Outcome.UNREACHABLE, "the key store is not connected")
         try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
+            async with asyncio.timeout(self._around.attempt_seconds):
                 url = URL(f"https://{host}{path}", encoded=True)
                 async with session.post(url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trace) as response:
                     answer = await _bounded(response)
@@ -173,7 +173,7 @@ class ProxyConnection:
             resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.threads),
             use_dns_cache=False,  # every connection looks again, and is looked at again
             limit=IN_FLIGHT_MAX,
-            happy_eyeballs_delay=ATTEMPT_SECONDS / 5,
+            happy_eyeballs_delay=around.attempt_seconds / 5,
             **keeping,
         )
         trace = TraceConfig()
