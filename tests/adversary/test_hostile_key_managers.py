@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import pytest_asyncio
 import structlog
 from tests.standing_proxy import standing_proxy
+from tests.vectors.independent_decoder import open_external_blob
 from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, own_key
 
 from meridian.adapters.store_sql.migrate import upgrade
@@ -24,7 +26,13 @@ from meridian.adapters.xks_proxy.outcomes import TABLE, Outcome
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.key_store import ConnectionState
 from meridian.domain.secret import Secret
-from meridian.errors import KmsError, KMSInvalidStateException, ThrottlingException, XksKeyInvalidConfigurationException
+from meridian.errors import (
+    InvalidCiphertextException,
+    KmsError,
+    KMSInvalidStateException,
+    ThrottlingException,
+    XksKeyInvalidConfigurationException,
+)
 from meridian.ports.key_store import Credential
 
 BYTES_9, BYTES_21 = "AAAAAAAAAAAA", "A" * 28
@@ -375,6 +383,26 @@ async def test_a_store_that_was_made_before_secrets_were_kept_says_so(beside: Ou
     with structlog.testing.capture_logs() as logs:
         assert await beside.stores.connect(row, ASKED) == "INVALID_CREDENTIALS"
     assert "before secrets were kept" in str(logs)
+
+
+@pytest.mark.asyncio
+async def test_neither_half_opens_anything_alone(beside: Outside) -> None:
+    """Who has the external key, and who has database and seal, has one lock each."""
+    prefix, key = await beside.new_key()
+    sealed = (await beside.stores.encrypt(key, CONTEXT, b"secret", ASKED)).ciphertext_blob
+    external = bytes.fromhex(beside.proxy.tell(prefix, secret_of=key.xks_key_id)["secret"])
+    material = beside.engine.material_bytes(key, key.materials[0])
+    opened = partial(open_external_blob, identity=key.arn, external_key_id=key.xks_key_id, context={}, blob=sealed)
+    assert opened(material=material, external_key=external) == b"secret", "with both halves it opens"
+    for halves in ({"material": bytes(32), "external_key": external}, {"material": material, "external_key": bytes(32)}):
+        with pytest.raises(ValueError, match=r"commitment|MAC"):
+            opened(**halves)
+    # The manager, who has taken off his own lock, has a text under another; database and seal have one that is under his.
+    blob = parse_ciphertext_blob(sealed)
+    assert blob.outer is not None
+    with pytest.raises(InvalidCiphertextException):
+        beside.engine.opening_inner(key, CONTEXT, blob).open(blob.outer.ciphertext)
+    assert b"secret" not in sealed
 
 
 @pytest.mark.asyncio

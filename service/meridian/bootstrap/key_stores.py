@@ -57,6 +57,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
             count=ProxyMetrics(core.registry).count,
         ),
     )
+    core.registry.register(external)
     core.stack.push_async_callback(external.close)
     worker = KeyStoreWorker(
         store=core.store,
