@@ -246,24 +246,26 @@ OF_PAIR: dict[tuple[str, str], Recipe] = {
     ("CreateCustomKeyStore", "LimitExceededException"): _narrow(lambda n: n.store and proxy()),
     ("CreateCustomKeyStore", "CustomKeyStoreNameInUseException"): usual(lambda r: {**proxy(), **_taken(r, "custom_key_store_name")}),
     ("CreateCustomKeyStore", "XksProxyUriInUseException"): usual(lambda r: {**proxy(), **_taken(r, *PROXY)}),
-    ("CreateCustomKeyStore", "XksProxyUriEndpointInUseException"): usual(lambda r: proxy(**_taken(r, PROXY[0]), **OTHER_PATH, **VPC)),
+    ("CreateCustomKeyStore", "XksProxyUriEndpointInUseException"): usual(
+        lambda r: proxy(**_taken(r, PROXY[0]), **OTHER_PATH, **VPC, xks_proxy_vpc_endpoint_service_name=OTHER_SERVICE)
+    ),
     ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceInUseException"): usual(_behind_a_service),
     ("UpdateCustomKeyStore", "CustomKeyStoreNameInUseException"): usual(
         lambda r: {**_second_store(r), "new_custom_key_store_name": _taken(r, "custom_key_store_name")["custom_key_store_name"]}
     ),
     ("UpdateCustomKeyStore", "XksProxyUriInUseException"): usual(lambda r: {**_second_store(r), **_taken(r, *PROXY)}),
     ("UpdateCustomKeyStore", "XksProxyUriEndpointInUseException"): usual(
-        lambda r: {**_second_store(r), **_taken(r, PROXY[0]), **OTHER_PATH, **VPC}
+        lambda r: {**_second_store(r), **_taken(r, PROXY[0]), **OTHER_PATH, **VPC, "xks_proxy_vpc_endpoint_service_name": OTHER_SERVICE}
     ),
     ("UpdateCustomKeyStore", "XksProxyVpcEndpointServiceInUseException"): usual(
-        lambda r: _behind_a_service(r) and {**_second_store(r), **VPC, "xks_proxy_vpc_endpoint_service_name": SERVICE}
+        lambda r: _behind_a_service(r) and {**_second_store(r), **ELSEWHERE, **VPC, "xks_proxy_vpc_endpoint_service_name": SERVICE}
     ),
     **{("CreateCustomKeyStore", error): usual(lambda r, error=error: _misbehaving(error)) for error in OF_PROXIES},
     ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceNotFoundException"): usual(
-        lambda r: proxy(**VPC, xks_proxy_vpc_endpoint_service_name=f"{SERVICE}1")
+        lambda r: proxy(**VPC, xks_proxy_vpc_endpoint_service_name=f"{SERVICE}1", **ELSEWHERE)
     ),
     ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceInvalidConfigurationException"): usual(
-        lambda r: proxy(**VPC, xks_proxy_vpc_endpoint_service_name=SERVICE, xks_proxy_uri_endpoint="https://other.example.com")
+        lambda r: proxy(**VPC, xks_proxy_vpc_endpoint_service_name=OTHER_SERVICE, **ELSEWHERE)
     ),
     **{
         ("UpdateCustomKeyStore", error): usual(

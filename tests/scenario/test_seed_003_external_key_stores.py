@@ -82,7 +82,8 @@ def store(world: Outside) -> Iterator[tuple[str, str]]:
         yield world.connected(alice, prefix), prefix
 
 
-IN_STORE = {"origin": EXTERNAL, "xks_key_id": "never-made"}
+UNSUPPORTED = "UnsupportedOperationException"
+IN_STORE: dict[str, Any] = {"origin": EXTERNAL, "xks_key_id": "never-made"}
 NEVER: dict[str, tuple[dict[str, Any], str]] = {
     # "You cannot create asymmetric KMS keys, HMAC KMS keys or KMS keys with imported key material in a custom key store."
     "asymmetric": (
@@ -207,7 +208,8 @@ def test_a_dry_run_asks_no_manager(world: Outside, store: tuple[str, str]) -> No
         world.proxy.tell(store[1], forget=True)
         calls: list[tuple[Callable[..., Any], dict[str, Any]]] = [
             (app.encrypt, {"key_id": key, "plaintext": b"x"}), (app.decrypt, {"ciphertext_blob": blob}),
-            (app.re_encrypt, {"ciphertext_blob": blob, "destination_key_id": key}), (app.generate_data_key, {"key_id": key, "number_of_bytes": 8}),
+            (app.re_encrypt, {"ciphertext_blob": blob, "destination_key_id": key}),
+            (app.generate_data_key, {"key_id": key, "number_of_bytes": 8}),
         ]  # fmt: skip
         for operation, fields in calls:
             assert code_of(operation, dry_run=True, **fields)[0] == "DryRunOperationException"

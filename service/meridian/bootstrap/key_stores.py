@@ -11,7 +11,7 @@ from typing import Final
 from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
 from meridian.adapters.xks_proxy.connection import Surroundings
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
-from meridian.adapters.xks_proxy.metrics import ProxyMetrics
+from meridian.adapters.xks_proxy.metrics import ProxyMetrics, StoreMetrics
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.startup import naming
 from meridian.domain.key import Origin
@@ -57,7 +57,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
             count=ProxyMetrics(core.registry).count,
         ),
     )
-    core.registry.register(external)
+    core.registry.register(StoreMetrics(external))
     core.stack.push_async_callback(external.close)
     worker = KeyStoreWorker(
         store=core.store,

@@ -84,9 +84,9 @@ class KeyStores:
         rows.require_external(request)
         row, credential = self._described(request, call), rows.credential_of(request)
         rows.require_one_way(row.proxy)
-        self._connections.require_known(row)
         async with self._store.reading() as uow:
             await self._require_room(uow, row)
+        self._connections.require_known(row)
         if rows.is_public(row):
             await self._connections.try_out(row, credential, _asked(call))
         answer = wire.CreateCustomKeyStoreResponse(custom_key_store_id=row.store_id)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
 import structlog
-from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.adapters.xks_proxy import messages
 from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, Surroundings, key_path
@@ -162,11 +161,6 @@ class ExternalKeyStores:
     def connected(self) -> int:
         """To how many stores this process has a connection."""
         return len(self._links)
-
-    def collect(self) -> Iterator[Metric]:
-        """For Prometheus."""
-        yield GaugeMetricFamily("meridian_key_stores_connected", "Stores that this process has connections to.", value=self.connected)
-        yield GaugeMetricFamily("meridian_key_stores_broken", "Of these, stores whose proxy does not answer.", value=self.broken)
 
     async def _look_over(self, store: KeyStoreRow, signer: RequestSigner, asked: AskedFor) -> None:
         connection = self._connection(store, signer)

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+
+
+class StoresAtWork(Protocol):
+    """What is known of the stores that a process asks."""
+
+    @property
+    def connected(self) -> int: ...
+
+    @property
+    def broken(self) -> int: ...
+
+
+class StoreMetrics:
+    """A collector of Prometheus."""
+
+    def __init__(self, stores: StoresAtWork) -> None:
+        self._stores = stores
+
+    def collect(self) -> Iterator[Metric]:
+        """Two gauges."""
+        stores = self._stores
+        yield GaugeMetricFamily("meridian_key_stores_connected", "Stores that this process has connections to.", value=stores.connected)
+        yield GaugeMetricFamily("meridian_key_stores_broken", "Of these, stores whose proxy does not answer.", value=stores.broken)
 
 
 class ProxyMetrics:
