@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +20,17 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
-from meridian.adapters.xks_proxy.connection import Surroundings
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
+from meridian.bootstrap.key_stores import surroundings
 from meridian.domain.identifiers import key_id_of
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.key_store import ConnectionState
+from meridian.domain.limits import Limits
 from meridian.domain.secret import Secret
-from meridian.domain.token_bucket import Rate
 from meridian.engine.seals import FileSeal
 from meridian.ports.key_store import AskedFor, Credential
 from meridian.ports.store_rows import KeyStoreRow, RegionIdentity
+from meridian.settings_proxies import KeyStoreProxySettings
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 ASKED = AskedFor("request-1", "Encrypt", f"arn:aws:iam::{ACCOUNT}:user/alice")
@@ -95,19 +93,23 @@ def own_key(engine: InProcessCryptoEngine) -> Key:
     return bare.with_material(engine.new_material(bare, None), current=True)
 
 
-def dialling(proxy: XksProxy, **changed: Any) -> Dialling:
-    """What an operator says who lets callers reach this proxy."""
+SERVICE = "com.amazonaws.vpce.us-east-1.vpce-svc-0"
+
+
+def said_of(proxy: XksProxy, **changed: Any) -> KeyStoreProxySettings:
+    """What an operator says who lets callers reach this proxy, but for what is changed."""
     address = f"{HOST}:{proxy.port}"
-    services = {"com.amazonaws.vpce.us-east-1.vpce-svc-0": EndpointService(f"private.{proxy.host}", address)}
-    return Dialling(
-        **{"networks": (IPv4Network("127.0.0.1/32"),), "hosts": {proxy.host: address}, "endpoint_services": services, **changed}
-    )
+    said: dict[str, Any] = {
+        "trusted_roots": proxy.roots,
+        "networks": ("127.0.0.1/32",),
+        "hosts": {proxy.host: address},
+        "endpoint_services": {SERVICE: {"host": f"private.{proxy.host}", "address": address}},
+    }
+    return KeyStoreProxySettings(**{**said, **changed})
 
 
 @asynccontextmanager
-async def outside(
-    folder: Path, empty: Path, proxy: XksProxy, *, seconds: float = PATIENT_SECONDS, rate: float = 1800.0, **dialled: Any
-) -> AsyncIterator[Outside]:
+async def outside(folder: Path, empty: Path, settings: KeyStoreProxySettings, proxy: XksProxy, **limits: float) -> AsyncIterator[Outside]:
     """The client, on a fresh database."""
     place = folder / secrets.token_hex(4)
     place.mkdir()
@@ -121,15 +123,13 @@ async def outside(
     engine = await open_engine(store, identity, [FileSeal(place / "seal")], clock, entropy, ReportedEvents(), cache_memory())
     counted: list[tuple[str, str, float]] = []
     threads = ThreadPoolExecutor(2)
-    around = Surroundings(
+    around = surroundings(
+        settings,
+        replace(Limits(key_store_attempt_seconds=PATIENT_SECONDS), **limits),  # type: ignore[arg-type]  # limits are numbers
         region=REGION,
-        dialling=dialling(proxy, **dialled),
-        trust=ssl.create_default_context(cafile=proxy.roots),
         clock=clock,
-        count=lambda *told: counted.append(told),
-        attempt_seconds=seconds,
-        rate=Rate(rate, rate),
         threads=threads,
+        count=lambda *told: counted.append(told),
     )
     stores = ExternalKeyStores(store=store, seals=engine, credentials=engine.store_secrets, around=around)
     try:

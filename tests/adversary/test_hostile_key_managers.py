@@ -17,7 +17,7 @@ import pytest_asyncio
 import structlog
 from tests.standing_proxy import standing_proxy
 from tests.vectors.independent_decoder import open_external_blob
-from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, own_key
+from tests.xks_in_process import ASKED, CONTEXT, SERVICE, Outside, outside, own_key, said_of
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.xks_proxy import outcomes
@@ -31,6 +31,7 @@ from meridian.errors import (
     KmsError,
     KMSInvalidStateException,
     ThrottlingException,
+    ValidationException,
     XksKeyInvalidConfigurationException,
 )
 from meridian.ports.key_store import Credential
@@ -48,14 +49,14 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture
 async def beside(tmp_path: Path, empty: Path) -> AsyncIterator[Outside]:
-    async with outside(tmp_path, empty, standing_proxy()) as made:
+    async with outside(tmp_path, empty, said_of(standing_proxy()), standing_proxy()) as made:
         yield made
 
 
 @pytest_asyncio.fixture
 async def hasty(tmp_path: Path, empty: Path) -> AsyncIterator[Outside]:
     """With little time for each attempt."""
-    async with outside(tmp_path, empty, standing_proxy(), seconds=0.4) as made:
+    async with outside(tmp_path, empty, said_of(standing_proxy()), standing_proxy(), key_store_attempt_seconds=0.4) as made:
         yield made
 
 
@@ -309,7 +310,7 @@ async def test_a_store_that_hangs_slows_no_key_of_the_region(hasty: Outside) -> 
 
 @pytest.mark.asyncio
 async def test_more_than_a_stores_share_is_refused_before_anything_is_sent(tmp_path: Path, empty: Path) -> None:
-    async with outside(tmp_path, empty, standing_proxy(), rate=3.0) as beside:
+    async with outside(tmp_path, empty, said_of(standing_proxy()), standing_proxy(), key_store_requests_per_second=3.0) as beside:
         prefix, key = await beside.new_key()
         answers = [await asyncio.gather(beside.stores.encrypt(key, CONTEXT, b"x", ASKED), return_exceptions=True) for _ in range(12)]
         refusals = [each[0] for each in answers if isinstance(each[0], Exception)]
@@ -320,7 +321,7 @@ async def test_more_than_a_stores_share_is_refused_before_anything_is_sent(tmp_p
 
 @pytest.mark.asyncio
 async def test_an_address_that_is_not_allowed_is_not_dialled(tmp_path: Path, empty: Path) -> None:
-    async with outside(tmp_path, empty, standing_proxy(), networks=()) as beside:
+    async with outside(tmp_path, empty, said_of(standing_proxy(), networks=()), standing_proxy()) as beside:
         prefix, key = await beside.new_key()
         with pytest.raises(KMSInvalidStateException, match="cannot be reached"):
             await beside.stores.encrypt(key, CONTEXT, b"x", ASKED)
@@ -348,23 +349,52 @@ async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed(besid
 
 
 @pytest.mark.asyncio
-async def test_a_certificate_of_another_authority_or_name_is_not_believed(beside: Outside) -> None:
-    prefix = f"/m{secrets.token_hex(5)}"
-    row = beside.row(prefix, xks_proxy_uri_endpoint="https://not-in-the-certificate.example.org")
-    beside.stores._around.dialling.hosts["not-in-the-certificate.example.org"] = f"127.0.0.1:{beside.proxy.port}"  # type: ignore[index]
-    assert await beside.stores.connect(await beside.written(row), ASKED) == "XKS_PROXY_INVALID_TLS_CONFIGURATION"
+async def test_a_certificate_is_believed_by_trusted_roots_alone_and_for_its_name(tmp_path: Path, empty: Path) -> None:
+    proxy, stranger = standing_proxy(), "not-in-the-certificate.example.org"
+    for settings, endpoint in (
+        (said_of(proxy, trusted_roots=None), proxy.host),
+        (said_of(proxy, hosts={stranger: f"127.0.0.1:{proxy.port}"}), stranger),
+    ):
+        async with outside(tmp_path, empty, settings, proxy) as beside:
+            row = await beside.written(beside.row("/tls", xks_proxy_uri_endpoint=f"https://{endpoint}"))
+            assert await beside.stores.connect(row, ASKED) == "XKS_PROXY_INVALID_TLS_CONFIGURATION"
 
 
 @pytest.mark.asyncio
-async def test_nobody_listens_and_nobody_is_called_so(beside: Outside) -> None:
-    hosts: Any = beside.stores._around.dialling.hosts
+async def test_hosts_say_where_a_proxy_is_dialled(tmp_path: Path, empty: Path) -> None:
+    proxy = standing_proxy()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening
-        hosts["deaf.example.com"] = f"127.0.0.1:{taken.getsockname()[1]}"
-        row = await beside.written(beside.row("/deaf", xks_proxy_uri_endpoint="https://deaf.example.com"))
-        assert await beside.stores.connect(row, ASKED) == "XKS_PROXY_NOT_REACHABLE"
-    row = await beside.written(beside.row("/none", xks_proxy_uri_endpoint="https://nobody.invalid"))
-    assert await beside.stores.connect(row, ASKED) == "XKS_PROXY_NOT_REACHABLE"
+        hosts = {"deaf.example.com": f"127.0.0.1:{taken.getsockname()[1]}", "nobody.example.com": "nobody.invalid:443"}
+        async with outside(tmp_path, empty, said_of(proxy, hosts={**hosts, proxy.host: f"127.0.0.1:{proxy.port}"}), proxy) as beside:
+            for host, code in ((proxy.host, ""), *((host, "XKS_PROXY_NOT_REACHABLE") for host in hosts)):
+                row = await beside.written(beside.row(f"/{host}", xks_proxy_uri_endpoint=f"https://{host}"))
+                assert await beside.stores.connect(row, ASKED) == code
+
+
+@pytest.mark.asyncio
+async def test_endpoint_services_lead_to_their_host_at_their_address(beside: Outside) -> None:
+    behind = {"connectivity": "VPC_ENDPOINT_SERVICE", "xks_proxy_uri_endpoint": f"https://private.{beside.proxy.host}"}
+    for changed, code in (
+        ({"xks_proxy_vpc_endpoint_service_name": SERVICE}, ""),
+        ({"xks_proxy_vpc_endpoint_service_name": f"{SERVICE}1"}, "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND"),
+        (
+            {"xks_proxy_vpc_endpoint_service_name": SERVICE, "xks_proxy_uri_endpoint": f"https://{beside.proxy.host}"},
+            "XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION",
+        ),
+    ):
+        row = await beside.written(beside.row("/private", **{**behind, **changed}))
+        assert await beside.stores.connect(row, ASKED) == code
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://127.0.0.1", "https://2130706433", "https://10.0.0", "https://a..b", "https://-a.example", "https://..."]
+)
+@pytest.mark.asyncio
+async def test_an_endpoint_is_a_name(beside: Outside, endpoint: str) -> None:
+    with pytest.raises(ValidationException) as caught:
+        beside.stores.require_known(beside.row("/x", xks_proxy_uri_endpoint=endpoint))
+    assert [field for field, _ in caught.value.fields] == ["xks_proxy_uri_endpoint"]
 
 
 @pytest.mark.asyncio

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.standing_proxy import standing_proxy
-from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, own_key
+from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, own_key, said_of
 
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.key import Key
@@ -31,7 +31,7 @@ class Place:
 
 @pytest_asyncio.fixture
 async def beside(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Outside]:
-    async with outside(tmp_path, migrated_file, standing_proxy()) as made:
+    async with outside(tmp_path, migrated_file, said_of(standing_proxy()), standing_proxy()) as made:
         yield made
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ssl
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,9 +16,11 @@ from meridian.adapters.xks_proxy.metrics import ProxyMetrics, StoreMetrics
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.startup import naming
 from meridian.domain.key import Origin
+from meridian.domain.limits import Limits
 from meridian.domain.token_bucket import Rate
 from meridian.operations.ciphers import Ciphers, OwnCiphers
 from meridian.operations.store_keys import KeysInStores
+from meridian.ports.clock import Clock
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.workers.key_stores import KeyStoreWorker
 from meridian.workers.periodic import Wake
@@ -39,20 +42,18 @@ class KeyStorePlaces:
 
 def build_key_stores(core: Core) -> KeyStorePlaces:
     """Raises: what `FAULTS` has, where the authorities of proxies cannot be read."""
-    settings, wake = core.settings.key_store_proxies, Wake()
+    wake = Wake()
     threads = ThreadPoolExecutor(LOOKING_UP, thread_name_prefix="proxy-names")
     core.stack.callback(threads.shutdown, wait=False, cancel_futures=True)
     external = ExternalKeyStores(
         store=core.store,
         seals=core.engine,
         credentials=core.engine.store_secrets,
-        around=Surroundings(
+        around=surroundings(
+            core.settings.key_store_proxies,
+            core.settings.limits,
             region=core.settings.region,
-            dialling=_dialling(settings),
-            trust=_trust(settings),
             clock=core.clock,
-            attempt_seconds=core.settings.limits.key_store_attempt_seconds,
-            rate=_rate(core.settings.limits.key_store_requests_per_second),
             threads=threads,
             count=ProxyMetrics(core.registry).count,
         ),
@@ -75,6 +76,28 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external}),
         worker=worker,
         wake=wake,
+    )
+
+
+def surroundings(
+    settings: KeyStoreProxySettings,
+    limits: Limits,
+    *,
+    region: str,
+    clock: Clock,
+    threads: Executor,
+    count: Callable[[str, str, float], None],
+) -> Surroundings:
+    """What these settings say of proxies. Raises: StartupError where their authorities cannot be read."""
+    return Surroundings(
+        region=region,
+        dialling=_dialling(settings),
+        trust=_trust(settings),
+        clock=clock,
+        attempt_seconds=limits.key_store_attempt_seconds,
+        rate=_rate(limits.key_store_requests_per_second),
+        threads=threads,
+        count=count,
     )
 
 
