@@ -24,7 +24,7 @@ from scale_fill import alias_of, fill
 from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 
-from meridian.bootstrap.commands import initialise
+from meridian.administration.database import initialise
 from meridian.client import Client
 from meridian.settings import load_settings
 

@@ -29,7 +29,8 @@ from meridian.domain.limits import Limits
 from meridian.domain.secret import Secret
 from meridian.engine.seals import FileSeal
 from meridian.ports.key_store import AskedFor, Credential
-from meridian.ports.store_rows import KeyStoreRow, RegionIdentity
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.region import RegionIdentity
 from meridian.settings_proxies import KeyStoreProxySettings
 
 ACCOUNT, REGION = "111122223333", "us-east-1"

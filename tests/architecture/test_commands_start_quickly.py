@@ -21,7 +21,7 @@ SERVER: Final = frozenset(
 """What serves, or reads the settings of what serves."""
 POLICIES: Final = frozenset({"cedarpy", "meridian.authorization", "yaml"})
 DRAWN: Final = frozenset({"rich"})
-CONTRACT: Final = frozenset({"google.protobuf", "meridian.catalog"})
+CONTRACT: Final = frozenset({"google.protobuf", "meridian.contract.catalog"})
 
 RUNS: Final = {
     ("--version",): SERVER | POLICIES | DRAWN | CONTRACT,

@@ -11,7 +11,7 @@ from tests.deployment import AWAY
 from tests.openssl import parameters, random_material, wrap
 from tests.standing_proxy import PROXY_HOST, standing_proxy
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 Request = tuple[Things, dict[str, Any]]

@@ -15,7 +15,7 @@ from tests.aws import access_key, url
 from tests.conformance.raw_calls import post
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

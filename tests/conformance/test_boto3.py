@@ -11,7 +11,7 @@ from tests.aws import kms
 from tests.deployment import AWAY, HOME, Deployment
 from tests.standing_proxy import PROXY_HOST
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 
 APP = "arn:aws:iam::111122223333:service/app"
 CALLED: set[str] = set()

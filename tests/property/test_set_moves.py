@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
-from meridian.replication.set_state import (
+from meridian.replication.sets.state import (
     SetRefusal,
     Told,
     acknowledge,

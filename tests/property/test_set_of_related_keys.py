@@ -14,17 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from meridian.domain.multi_region import MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
-from meridian.replication.set_state import (
-    SetRefusal,
-    Told,
-    acknowledge,
-    add_member,
-    adopt,
-    found_set,
-    release,
-    reserve,
-    resolve,
-)
+from meridian.replication.sets.state import SetRefusal, Told, acknowledge, add_member, adopt, found_set, release, reserve, resolve
 
 HOME, OTHERS = "A", ("B", "C")
 ACCOUNT, KEY_ID, MATERIAL = "111122223333", "mrk-" + "0" * 32, "m" * 64

@@ -11,17 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.cache_memory import cache_memory
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.packaged import policy_folder, schema_text
-from meridian.authorization.policy_files import PolicySource, load_policies
-from meridian.authorization.request_context import TAG_ENTITIES
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.decision.request_context import TAG_ENTITIES
+from meridian.authorization.language.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
+from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
+from meridian.authorization.sets.packaged import policy_folder, schema_text
+from meridian.authorization.sets.policy_files import PolicySource, load_policies
 from meridian.domain.any_case import any_case
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.limits import Limits
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 
 ACCOUNT = "111122223333"
 AROUND = Surroundings(

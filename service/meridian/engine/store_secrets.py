@@ -16,10 +16,11 @@ from meridian.engine.keyring import Keyring
 from meridian.engine.region_secrets import open_secret, secret_identity
 from meridian.engine.seals import SealError
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_faults import WrappedRowFault
+from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_store import Credential
-from meridian.ports.store_rows import RegionIdentity, SecretRow
+from meridian.ports.store.keyring import SecretRow
+from meridian.ports.store.region import RegionIdentity
 
 STORE_CREDENTIAL: Final = "key-store-credential"
 SPEC: Final = "SECRET_TEXT"

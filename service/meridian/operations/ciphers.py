@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key, Origin
 from meridian.errors import KMSInternalException
-from meridian.ports.crypto_engine import CryptoEngine, Decrypted, Encrypted
+from meridian.ports.crypto.ciphers import Decrypted, Encrypted
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.key_store import AskedFor, KeyCiphers
 
 AUDITED: Final = ("customKeyStoreId", "xksKeyId", "xksProxyRequestId")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from meridian.catalog import enum_aws_value
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.secret import Secret
 from meridian.errors import (
     CustomKeyStoreNameInUseException,
@@ -24,7 +24,7 @@ from meridian.kms.v1 import key_stores_pb2 as wire
 from meridian.kms.v1 import types_pb2
 from meridian.operations.present import set_enum
 from meridian.ports.key_store import Credential
-from meridian.ports.store_rows import KeyStoreRow
+from meridian.ports.store.key_stores import KeyStoreRow
 
 EXTERNAL: Final = "EXTERNAL_KEY_STORE"
 PUBLIC: Final = "PUBLIC_ENDPOINT"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key_store import WHILE_CONNECTED, Answer, ConnectionState, require_connection_state
 from meridian.domain.limits import Limits
 from meridian.errors import (
@@ -25,12 +25,12 @@ from meridian.kms.v1 import key_stores_pb2 as wire
 from meridian.operations import key_store_rows as rows
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.page import Page
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.key_store import AskedFor, Credential, KeyStoreConnections, StoreCredentials
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import KeyStoreRow
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.store import Store, UnitOfWork
 
 CREDENTIAL_KIND: Final = "key-store-credential"
 LIST_LIMIT_DEFAULT: Final = 100

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key, Origin
 from meridian.domain.key_store import require_connection_state
 from meridian.errors import (
@@ -23,7 +23,7 @@ from meridian.errors import (
 )
 from meridian.operations.ciphers import asked_for
 from meridian.ports.key_store import KeyStoreKeys
-from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.store.store import Store, UnitOfWork
 
 
 class KeysInStores:

@@ -12,8 +12,8 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meridian.catalog import Rpc
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import Rpc
 from meridian.domain.gates import RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, HeldRefusals, Place, Priority, Standing
 from meridian.errors import CUTS, KmsError, ThrottlingException
 from meridian.pipeline.telemetry import Telemetry

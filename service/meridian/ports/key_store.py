@@ -15,8 +15,9 @@ from typing import Protocol
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key
 from meridian.domain.secret import Secret
-from meridian.ports.crypto_engine import Decrypted, Encrypted
-from meridian.ports.store_rows import KeyStoreRow, SecretRow
+from meridian.ports.crypto.ciphers import Decrypted, Encrypted
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.keyring import SecretRow
 
 
 @dataclass(frozen=True, slots=True)

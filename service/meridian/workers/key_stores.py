@@ -20,9 +20,9 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.key_store import AskedFor, KeyStoreConnections
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store import Store
-from meridian.ports.store_faults import StoreUnavailable, VersionConflict
-from meridian.ports.store_rows import KeyStoreRow
+from meridian.ports.store.faults import StoreUnavailable, VersionConflict
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.store import Store
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 

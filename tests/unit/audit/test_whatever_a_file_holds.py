@@ -22,7 +22,7 @@ from meridian.audit.findings import Verdict
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditKeysError
 from meridian.audit.stream_files import cut_torn_tail, digests_in, segments_in
 from meridian.audit.written_since import events_since
-from meridian.ports.audit_streams import StreamRow
+from meridian.ports.store.audit_streams import StreamRow
 
 CLOCK = SteppingClock()
 

@@ -13,14 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.key_store import ConnectionState
-from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import KeyStoreRow, Rows
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.rows import Rows
 
 S = t.key_stores.c
 
 
 class SqlKeyStores:
-    """Implements `ports.store.KeyStores`."""
+    """Implements `ports.store.key_stores.KeyStores`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -25,13 +25,13 @@ from meridian.domain.key import (
     RotationType,
 )
 from meridian.domain.key_store import ConnectionState
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 
 KEY_COLUMNS = tuple(t.keys.c)
 
 
 class SqlKeys:
-    """Implements `ports.store.Keys`."""
+    """Implements `ports.store.keys.Keys`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

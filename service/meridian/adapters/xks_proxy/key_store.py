@@ -23,10 +23,10 @@ from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, with_oute
 from meridian.domain.key import Key
 from meridian.domain.key_store import ConnectionState
 from meridian.errors import InvalidCiphertextException, KmsError, ValidationException, XksKeyInvalidConfigurationException
-from meridian.ports.crypto_engine import Decrypted, Encrypted
+from meridian.ports.crypto.ciphers import Decrypted, Encrypted
 from meridian.ports.key_store import AskedFor, Credential, InnerSeals, OutsideKey, RequestSigner, StoreCredentials
-from meridian.ports.store import Store
-from meridian.ports.store_rows import KeyStoreRow
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.store import Store
 
 CONNECTIONS_MAX: Final = 1000
 """Stores that are connected to at once; the one that was asked longest ago gives way."""

@@ -17,9 +17,9 @@ from typing import Final
 
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
-from meridian.call_times import seconds_of
-from meridian.catalog import CLIENT_TOKEN, Rpc
-from meridian.domain.call import Call, Evidence
+from meridian.call import Call, Evidence
+from meridian.contract.call_times import seconds_of
+from meridian.contract.catalog import CLIENT_TOKEN, Rpc
 from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead
 from meridian.pipeline.authenticate import Authenticate
