@@ -191,7 +191,6 @@ def test_every_symmetric_operation_works_and_the_others_are_refused(world: Outsi
             }),
             (alice.delete_imported_key_material, {"key_id": key}),
             (alice.replicate_key, {"key_id": key, "replica_region": "eu-west-1"}),
-            (alice.update_primary_region, {"key_id": key, "primary_region": "eu-west-1"}),
             (alice.generate_random, {"number_of_bytes": 8, "custom_key_store_id": store[0]}),
         ]  # fmt: skip
         for operation, fields in refused:

@@ -43,25 +43,12 @@ class KeyCiphers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class OutsideKey:
-    """What the owner of a store says of one of his keys; texts as he wrote them, cut to what may be shown."""
-
-    key_spec: str
-    key_usage: tuple[str, ...]
-    key_status: str
-
-
 class KeyStoreKeys(Protocol):
     """Keys in stores of one kind."""
 
     async def require_fit(self, key: Key, asked: AskedFor) -> None:
         """Return where what the key needs outside is there and fits. Raises: XksKeyNotFoundException,
         XksKeyInvalidConfigurationException, CustomKeyStoreInvalidStateException, UnsupportedOperationException."""
-        ...
-
-    async def describe(self, key: Key, asked: AskedFor) -> OutsideKey:
-        """What the store says of the key now. Raises: KMSInvalidStateException, ThrottlingException."""
         ...
 
 

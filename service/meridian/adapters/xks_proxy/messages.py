@@ -6,6 +6,7 @@ Source: AWS XKS Proxy API Specification, GetHealthStatus, GetKeyMetadata, Encryp
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from meridian.domain.ciphertext_blob import IV_BYTES, METADATA_BYTES_MAX, TAG_BY
 from meridian.domain.double_encryption import integrity_value
 from meridian.domain.foreign_text import printable
 from meridian.domain.strict_json import JsonFault, parse_json
-from meridian.ports.key_store import AskedFor, OutsideKey
+from meridian.ports.key_store import AskedFor
 
 ANSWER_BYTES_MAX: Final = 16 * 1024
 """The longest useful answer, an encrypted 4,112 bytes in Base64, is under 6 KiB."""
@@ -27,6 +28,15 @@ TEXT_CHARACTERS_MAX: Final = 64
 ALGORITHM: Final = "AES_GCM"
 HEALTHY: Final = ("ACTIVE", "DEGRADED")
 KEY_SPEC, KEY_STATUS, KEY_USAGE = "AES_256", "ENABLED", ("ENCRYPT", "DECRYPT")
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalKey:
+    """What a proxy says of an external key; texts as it wrote them, cut to what may be shown."""
+
+    key_spec: str
+    key_usage: tuple[str, ...]
+    key_status: str
 
 
 def health_request(asked: AskedFor) -> bytes:
@@ -109,7 +119,7 @@ def _state_of_manager(manager: Any) -> str:
     return str(members[2])
 
 
-def read_key(body: bytes) -> OutsideKey:
+def read_key(body: bytes) -> ExternalKey:
     """Raises: ProxyFault."""
     document = _document(body)
     usage = document.get("keyUsage")
@@ -118,10 +128,10 @@ def read_key(body: bytes) -> OutsideKey:
     for name in ("keySpec", "keyStatus"):
         if not isinstance(document.get(name), str):
             raise _malformed(name)
-    return OutsideKey(_shown(document["keySpec"]), tuple(map(_shown, usage)), _shown(document["keyStatus"]))
+    return ExternalKey(_shown(document["keySpec"]), tuple(map(_shown, usage)), _shown(document["keyStatus"]))
 
 
-def misfit_of(key: OutsideKey) -> str:
+def misfit_of(key: ExternalKey) -> str:
     """Why a KMS key cannot be made with this external key; nothing where it can."""
     if key.key_spec != KEY_SPEC:
         return f"The key spec of the external key is {key.key_spec}. It must be {KEY_SPEC}."
