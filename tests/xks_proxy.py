@@ -64,6 +64,8 @@ class Manager:
         self.keys: dict[str, ExternalKey] = {}
         self.mode: dict[str, Any] = {}
         self.seen: list[dict[str, Any]] = []
+        self.written = 0
+        """Bytes of an answer that is longer than any, as far as the other side took them."""
         self.secret = SECRET
         self.access_key_id = ACCESS_KEY_ID
 
@@ -96,7 +98,7 @@ class Served:
         if order.get("forget"):
             manager.seen.clear()
         secret = manager.key(order["secret_of"]).secret.hex() if "secret_of" in order else ""
-        return {"seen": manager.seen, "connections": self.connections, "secret": secret}
+        return {"seen": manager.seen, "connections": self.connections, "secret": secret, "written": manager.written}
 
 
 PATH = re.compile(r"(?P<prefix>.*)/kms/xks/v1/(?:health|keys/(?P<key>[A-Za-z0-9._-]+)/(?P<verb>metadata|encrypt|decrypt))")
@@ -131,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(mode.get("sleep", 0))
         if "error" in mode:
             return self._answer(mode.get("status", STATUS_OF.get(str(mode["error"]), 400)), self._error(mode))
-        if self._misbehave(mode):
+        if self._misbehave(manager, mode):
             return None
         try:
             self._require_signed(manager, body)
@@ -153,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
     def _error(self, mode: dict[str, Any]) -> dict[str, str]:
         return {"errorName": mode["error"], "errorMessage": mode.get("message", "secret-of-the-manager")}
 
-    def _misbehave(self, mode: dict[str, Any]) -> bool:
+    def _misbehave(self, manager: Manager, mode: dict[str, Any]) -> bool:
         """Below JSON: true where the answer is given, or none will be."""
         kind = mode.get("wire")
         if kind is None:
@@ -177,7 +179,7 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         elif kind == "huge":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
-            self._write_until_closed(b"a" * 65536, 700)
+            manager.written += self._write_until_closed(b"a" * 65536, 700)
         elif kind == "endless":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             self._write_until_closed(b"1\r\na\r\n", 200, pause=0.02)
@@ -185,13 +187,17 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(raw[kind])
         return True
 
-    def _write_until_closed(self, piece: bytes, times: int, pause: float = 0.0) -> None:
+    def _write_until_closed(self, piece: bytes, times: int, pause: float = 0.0) -> int:
+        """How many bytes were taken."""
+        written = 0
         try:
             for _ in range(times):
                 self.wfile.write(piece)
+                written += len(piece)
                 time.sleep(pause)
         except OSError:
-            return
+            pass
+        return written
 
     def _answer(self, status: int, document: dict[str, Any]) -> None:
         body = json.dumps(document).encode()

@@ -240,6 +240,32 @@ async def test_a_proxy_that_breaks_off_holds_nobody(hasty: Outside, kind: str) -
 
 
 @pytest.mark.asyncio
+async def test_an_answer_without_end_is_not_read_to_its_end(beside: Outside) -> None:
+    prefix, key = await beside.new_key()
+    beside.proxy.tell(prefix, mode={"wire": "huge"})
+    with pytest.raises(KMSInvalidStateException, match="interpreted"):
+        await beside.stores.encrypt(key, CONTEXT, b"secret", ASKED)
+    for _ in range(100):
+        if beside.proxy.tell(prefix)["written"]:
+            break
+        await asyncio.sleep(0.05)
+    assert 0 < beside.proxy.tell(prefix)["written"] < 20_000_000, "of 50 million, what lies in buffers"
+
+
+@pytest.mark.asyncio
+async def test_a_call_that_is_under_way_is_not_asked_again_once_its_store_is_disconnected(hasty: Outside) -> None:
+    prefix, key = await hasty.new_key()
+    await hasty.stores.encrypt(key, CONTEXT, b"x", ASKED)
+    hasty.proxy.tell(prefix, mode={"sleep": 2.0}, forget=True)
+    under_way = asyncio.create_task(hasty.stores.encrypt(key, CONTEXT, b"x", ASKED))
+    await asyncio.sleep(0.1)
+    hasty.stores.disconnect(key.account, key.custom_key_store_id)
+    with pytest.raises(KMSInvalidStateException):
+        await under_way
+    assert len(hasty.proxy.tell(prefix)["seen"]) == 1
+
+
+@pytest.mark.asyncio
 async def test_an_error_is_asked_for_once(beside: Outside) -> None:
     prefix, key = await beside.new_key()
     beside.proxy.tell(prefix, mode={"error": "InternalException"}, forget=True)
