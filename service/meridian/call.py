@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from meridian.domain.ciphertext_blob import CiphertextBlob
-from meridian.domain.key import Key
-from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 from meridian.errors import Cut, KMSInternalException
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # policy commands read facts of calls, and start without what ciphertexts and messages of Regions are made of
+    from meridian.domain.ciphertext_blob import CiphertextBlob
     from meridian.domain.grant import Grant
+    from meridian.domain.key import Key
+    from meridian.domain.peer_message import Prepare, PrepareHandover
     from meridian.errors import KmsError
 
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.cache_memory import cache_memory
+from tests.examples import searched
 
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
@@ -162,7 +164,7 @@ def in_full(principal: Principal, action: str, key: Key, values: dict[str, Any],
 SEEN: dict[bool, int] = {True: 0, False: 0}
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(400, 3_000)
 @given(principal=principals, action=st.sampled_from(ACTIONS), key=keys, data=st.data())
 def test_slice_and_full_set_agree_in_decision_ids_and_errors(principal: Principal, action: str, key: Key, data: st.DataObject) -> None:
     values = attributes(data)
@@ -183,5 +185,6 @@ def test_slice_and_full_set_agree_in_decision_ids_and_errors(principal: Principa
     SEEN[expected.allowed] += 1
 
 
+@pytest.mark.searched
 def test_both_answers_were_seen_often() -> None:
     assert min(SEEN.values()) > 100

@@ -102,6 +102,10 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         """Why rows that are written now may not open here, or nothing: the seals do not open the keyring that is stored."""
         return self._trouble
 
+    def open_region_secret(self, row: SecretRow) -> bytes:
+        """What is in a secret of the Region. Raises: SealError; the keyring has reported it."""
+        return open_secret(self._identity, self._own_keyring, row)
+
     def rewrap_secret(self, row: SecretRow) -> SecretRow:
         """A secret of the Region under the active key-encryption key, opened again before anybody relies on it.
 

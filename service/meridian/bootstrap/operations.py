@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from meridian.adapters.import_key_pool import ImportKeyPool
@@ -10,6 +11,7 @@ from meridian.bootstrap.core import Core
 from meridian.bootstrap.key_stores import KeyStorePlaces, build_key_stores
 from meridian.bootstrap.replication import Outbound
 from meridian.domain.home import Home
+from meridian.engine.export_cipher import DerivedExportCipher
 from meridian.operations.aliases import Aliases
 from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
@@ -28,6 +30,7 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
 from meridian.operations.tags import Tags
+from meridian.operations.xks import Xks
 from meridian.replication.delete_key import Leave
 from meridian.workers.key_schedule import KeyScheduleWorker
 
@@ -44,8 +47,8 @@ class UseCases:
     key_stores: KeyStorePlaces
 
 
-def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
-    """Every use case but Access, which asks the pipeline itself."""
+def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> UseCases:
+    """Every use case but Access, which asks the pipeline itself. `troubles`: why a call would not work now."""
     settings, limits = core.settings, core.settings.limits
     store, engine = core.store, core.engine
     check = KeyPolicyCheck(
@@ -128,4 +131,6 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
         ),
         "rotation": Rotation(store=store, engine=engine, changes=changes, limits=limits, wake_schedule=schedule.wake),
     }
+    cipher = DerivedExportCipher(engine, core.entropy)
+    services["xks"] = Xks(exports=core.exports, cipher=cipher, replica=settings.replica, troubles=troubles)
     return UseCases(services, check, schedule, wrapping_keys, turns, places)

@@ -33,6 +33,8 @@ from meridian.ports.key_store import RequestSigner
 
 IN_FLIGHT_MAX: Final = 128
 """Requests to one proxy at once, each with a connection; more are refused, so that none waits for a connection while its time runs."""
+RETRY_SECONDS: Final = 0.5
+"""When a call that was refused for want of a place may come again."""
 KEEP_SECONDS: Final = 50.0
 """How long a connection may rest."""
 HEADER_BYTES_MAX: Final = 8 * 1024
@@ -121,7 +123,7 @@ class ProxyConnection:
     def _take_place(self) -> None:
         self._bucket = self._bucket.filled(self._around.rate, self._around.clock.monotonic())
         if self._in_flight >= IN_FLIGHT_MAX or self._bucket.lacks(1.0):
-            raise ThrottlingException(reason="requests to the key store's proxy")
+            raise ThrottlingException(RETRY_SECONDS, reason="requests to the key store's proxy")
         self._bucket = self._bucket.drawn(1.0)
         self._in_flight += 1
 

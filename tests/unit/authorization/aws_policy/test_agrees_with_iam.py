@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import searched
 from tests.unit.authorization.aws_policy.conftest import FIXTURES, converted, document
 from tests.unit.authorization.aws_policy.naive_iam import allows
 
@@ -169,7 +171,7 @@ def _carriers(name: str) -> tuple[str, ...]:
     return ACTIONS if name.startswith("aws:ResourceTag/") else CARRIED.get(name, CARRIED["kms:EncryptionContext:t"])
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@searched(100, 800)
 @given(statements=st.lists(statement(), min_size=1, max_size=3), requests=st.lists(request(), min_size=4, max_size=4))
 def test_the_converted_policy_and_iam_agree(allowed: Callable[..., bool], statements: list[dict[str, Any]], requests: list[Any]) -> None:
     made = converted(document(*statements))
@@ -183,5 +185,6 @@ def test_the_converted_policy_and_iam_agree(allowed: Callable[..., bool], statem
             assert decided is expected
 
 
+@pytest.mark.searched
 def test_both_answers_were_seen_often() -> None:
     assert min(SEEN[True], SEEN[False]) > 50
