@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import yaml
-from scripts.deploy_objects import (
+from deploy_objects import (
     CHART, DEPLOY, NAMESPACE, ROOT, Object, ToolFault, annotation, by_name, installed, objects_in, rendered,
 )  # fmt: skip
-from scripts.deploy_schema import values_schema
+from deploy_schema import values_schema
 
 SOURCE: Final = "# Source: meridian/templates/"
 MADE: Final = "# Made from the chart by `make deploy`; change the chart or its values.\n"

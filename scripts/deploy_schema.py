@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import yaml
-from scripts.deploy_objects import CHART
+from deploy_objects import CHART
 
 from meridian.settings import Settings
 
