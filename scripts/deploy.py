@@ -12,7 +12,17 @@ from typing import Final
 
 import yaml
 from deploy_objects import (
-    CHART, DEPLOY, NAMESPACE, ROOT, Object, ToolFault, annotation, by_name, installed, objects_in, rendered,
+    CHART,
+    DEPLOY,
+    NAMESPACE,
+    ROOT,
+    Object,
+    ToolFault,
+    annotation,
+    by_name,
+    installed,
+    objects_in,
+    rendered,
 )  # fmt: skip
 from deploy_schema import values_schema
 

@@ -1,4 +1,4 @@
-"""values.schema.json: the shape of values.yaml, and under `settings` that of the settings file, so that Helm refuses what a Region would."""
+"""values.schema.json: the shape of values.yaml, and under `settings` that of the settings file: Helm refuses what a Region would."""
 
 from __future__ import annotations
 

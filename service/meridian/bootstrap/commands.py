@@ -13,7 +13,7 @@ from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import EventsOfCommand
 from meridian.adapters.store_sql.migrate import upgrade
-from meridian.adapters.store_sql.schema import require_current, require_there
+from meridian.adapters.store_sql.schema import require_current, require_made
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.against_database import Evidence, read_evidence
 from meridian.audit.keys import AuditKeys
@@ -46,9 +46,9 @@ async def _store_of(settings: Settings) -> AsyncIterator[SqlStore]:
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the Region's database to the schema of this release. Raises: StartupError."""
+    """Bring the database of a Region to the schema of this release; an empty one stays empty. Raises: StartupError."""
     with naming("database"):
-        require_there(settings.database)
+        await require_made(settings.database)
         await upgrade(settings.database)
 
 
