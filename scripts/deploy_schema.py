@@ -17,7 +17,7 @@ CHOICES: Final[dict[str, list[str]]] = {
     "database.kind": ["postgresql", "sqlite"],
     "audit.volume": ["claim", "emptyDir"],
     "tls.source": ["secret", "certManager", "csi"],
-    "migration.command": ["auto", "init", "migrate"],
+    "migration.command": ["auto", "init", "migrate", "restored"],
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "service.type": ["ClusterIP", "LoadBalancer", "NodePort"],
     "service.peerType": ["ClusterIP", "LoadBalancer", "NodePort"],

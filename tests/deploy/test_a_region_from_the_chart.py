@@ -85,6 +85,8 @@ def test_an_upgrade_on_an_empty_database_fails_and_no_server_starts_on_it(place:
     assert place.pod("Job", "migrate").run().returncode == 0
     after = place.pod("Job", "migrate", "--is-upgrade").run()
     assert (after.returncode, after.stdout[:7]) == (0, "schema "), after.stderr
+    restored = place.pod("Job", "migrate", "--set", "migration.command=restored").run()
+    assert (restored.returncode, restored.stdout[:12]) == (0, "incarnation "), restored.stderr
 
 
 def test_two_pods_serve_one_region_take_policies_and_end_without_a_lost_call(place: Place, pods: list[Pod]) -> None:

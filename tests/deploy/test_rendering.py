@@ -117,7 +117,7 @@ def test_every_setting_can_be_reached_from_the_values(tmp_path: Path) -> None:
     del values["replica"]  # with `replica_file` it is refused; it has a walk of its own
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump({"settings": values}))
-    objects = chart("--values", str(path))
+    objects = chart("--values", str(path), "--set", "terminationGracePeriodSeconds=600")
     for name in ("meridian-settings", "meridian-migrate"):
         found = settings_of(objects, name)
         wrong = {

@@ -83,8 +83,8 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 {{- end -}}
 
 {{- define "meridian.migrationArgs" -}}
-{{- $migrate := eq .Values.migration.command "auto" | ternary (.Release.IsUpgrade | ternary "migrate" "init") .Values.migration.command -}}
-[{{ eq $migrate "init" | ternary "region, init" "migrate" }}, --config, /etc/meridian/settings/region.toml]
+{{- $command := eq .Values.migration.command "auto" | ternary (.Release.IsUpgrade | ternary "migrate" "init") .Values.migration.command -}}
+[{{ get (dict "init" "region, init" "migrate" "migrate" "restored" "region, restored") $command }}, --config, /etc/meridian/settings/region.toml]
 {{- end -}}
 
 {{- define "meridian.volumes" -}}
