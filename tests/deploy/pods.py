@@ -45,17 +45,21 @@ class Pod:
     """What outlives the pod."""
     ports: dict[int, int] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
-    _mounted: dict[str, Path] = field(default_factory=dict)
 
     @property
     def container(self) -> Mapping[str, Any]:
         return self.spec["containers"][0]  # type: ignore[no-any-return]
 
+    def take_ports(self) -> Pod:
+        """Let the ports be known before the pod is there, as names of Services are."""
+        self.ports = {each["containerPort"]: free_port() for each in self.container.get("ports", [])}
+        return self
+
     def mount(self) -> Pod:
         """Lay every volume."""
         volumes = {each["name"]: each for each in self.spec["volumes"]}
-        for each in self.spec.get("containers", [])[0].get("ports", []):
-            self.ports[each["containerPort"]] = free_port()
+        if not self.ports:
+            self.take_ports()
         for each in self.container["volumeMounts"]:
             if each["mountPath"].startswith(ROOTS):
                 path = self.here(each["mountPath"])

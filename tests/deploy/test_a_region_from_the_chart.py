@@ -18,6 +18,8 @@ from tests.deploy.pods import CONFIG, Pod, chart, pod_of
 
 from meridian.client import Client, errors
 
+SECONDS = 30
+"""Of a call; the machine is shared."""
 ALICE = "spiffe://meridian.example/ns/operators/sa/alice"
 PRINCIPAL = {"kind": "User", "account": "111122223333", "name": "alice", "groups": ["key-administrators", "key-users"], "spiffe_id": ALICE}
 QUICK = (
@@ -92,15 +94,15 @@ def test_an_upgrade_on_an_empty_database_fails_and_no_server_starts_on_it(place:
 def test_two_pods_serve_one_region_take_policies_and_end_without_a_lost_call(place: Place, pods: list[Pod]) -> None:
     first, second = pods
     with place.cluster.client(first.port("grpc"), ALICE) as alice, place.cluster.client(second.port("grpc"), ALICE) as other:
-        key_id = alice.create_key().key_metadata.key_id
-        blob = alice.encrypt(key_id=key_id, plaintext=b"x").ciphertext_blob
-        assert other.decrypt(ciphertext_blob=blob).plaintext == b"x"
+        key_id = alice.create_key(timeout=SECONDS).key_metadata.key_id
+        blob = alice.encrypt(key_id=key_id, plaintext=b"x", timeout=SECONDS).ciphertext_blob
+        assert other.decrypt(ciphertext_blob=blob, timeout=SECONDS).plaintext == b"x"
         for pod in pods:
             log = pod.claims / "audit" / pod.name / "log"
             assert {record["meridian"]["replica"] for record in records_in(log) if "replica" in record["meridian"]} == {pod.name}
         _policies_are_taken(second, other, key_id)
         _it_drains(first, alice, key_id)
-        assert other.describe_key(key_id=key_id).key_metadata.enabled
+        assert other.describe_key(key_id=key_id, timeout=SECONDS).key_metadata.enabled
 
 
 def _policies_are_taken(pod: Pod, client: Client, key_id: str) -> None:
@@ -112,7 +114,7 @@ def _policies_are_taken(pod: Pod, client: Client, key_id: str) -> None:
     until = time.monotonic() + 20
     while True:
         try:
-            client.encrypt(key_id=key_id, plaintext=b"x")
+            client.encrypt(key_id=key_id, plaintext=b"x", timeout=SECONDS)
         except errors.AccessDeniedException:
             break
         assert time.monotonic() < until
@@ -127,12 +129,12 @@ def _it_drains(pod: Pod, client: Client, key_id: str) -> None:
     begun = time.monotonic()
     pause = spec["lifecycle"]["preStop"]["sleep"]["seconds"]
     while time.monotonic() < begun + pause:
-        client.encrypt(key_id=key_id, plaintext=b"x")
+        client.encrypt(key_id=key_id, plaintext=b"x", timeout=SECONDS)
         assert pod.probe("readinessProbe") == 200
     process.send_signal(signal.SIGTERM)
     told = served = 0
     while time.monotonic() < begun + pause + 1.5:
-        client.encrypt(key_id=key_id, plaintext=b"x")
+        client.encrypt(key_id=key_id, plaintext=b"x", timeout=SECONDS)
         served += 1
         told += pod.probe("readinessProbe") == 503
     assert served > 5
