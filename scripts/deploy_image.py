@@ -73,7 +73,8 @@ def _copy_source(target: Path, umask: int) -> None:
 
 def _build(source: Path, out: Path) -> None:
     environment = {**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH}
-    command = [ROOT / ".venv" / "bin" / "uv", "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", out, source]
+    uv = str(ROOT / ".venv" / "bin" / "uv")
+    command = [uv, "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", str(out), str(source)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode != 0:
         raise ToolFault(f"uv build: {done.stderr.strip()[-500:]}")
@@ -85,7 +86,7 @@ def _locked() -> int:
         if not old.name.startswith("meridian-"):
             old.unlink()
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
-    command = [*pip, "--require-hashes", "--dest", WHEELS, "--requirement", LOCK]
+    command = [*pip, "--require-hashes", "--dest", str(WHEELS), "--requirement", str(LOCK)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode != 0:
         raise ToolFault(f"pip download: {done.stderr.strip()[-500:]}")
@@ -98,8 +99,8 @@ def _sbom() -> int:
     if program is None:
         raise ToolFault("cyclonedx-py is absent: make deploy-tools")
     target = WHEELS / "sbom.cdx.json"
-    options = ["--output-reproducible", "--pyproject", ROOT / "pyproject.toml", "--mc-type", "application", "--output-format", "JSON"]
-    run([program, "requirements", LOCK, *options, "--output-file", target], ROOT)
+    options = ["--output-reproducible", "--pyproject", str(ROOT / "pyproject.toml"), "--mc-type", "application", "--output-format", "JSON"]
+    run([program, "requirements", str(LOCK), *options, "--output-file", str(target)], ROOT)
     found = json.loads(target.read_text())
     if found["bomFormat"] != "CycloneDX" or found["metadata"]["component"]["name"] != "meridian":
         raise ToolFault(f"{target} is no SBOM of meridian")

@@ -68,11 +68,10 @@ def _environment(name: str) -> str:
     folder = TOOLS / name
     if (folder / "bin" / name).exists():
         return ""
-    uv = ROOT / ".venv" / "bin" / "uv"
-    for command in (
-        [sys.executable, "-m", "venv", folder],
-        [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", *ENVIRONMENTS[name]],
-    ):
+    uv = str(ROOT / ".venv" / "bin" / "uv")
+    made = [sys.executable, "-m", "venv", str(folder)]
+    filled = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *ENVIRONMENTS[name]]
+    for command in (made, filled):
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode != 0:
             return f"{name}: {done.stderr.strip()[-300:]}"
