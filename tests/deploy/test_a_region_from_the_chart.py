@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import pytest
 from tests.audit_logs import records_in
 from tests.databases import new_database
 from tests.deploy.clusters import Cluster
-from tests.deploy.pods import CONFIG, Pod, chart, pod_of
+from tests.deploy.pods import CONFIG, HOST, Pod, chart, pod_of
 
 from meridian.client import Client, errors
 
@@ -100,9 +102,21 @@ def test_two_pods_serve_one_region_take_policies_and_end_without_a_lost_call(pla
         for pod in pods:
             log = pod.claims / "audit" / pod.name / "log"
             assert {record["meridian"]["replica"] for record in records_in(log) if "replica" in record["meridian"]} == {pod.name}
+        _helm_test_passes(first)
         _policies_are_taken(second, other, key_id)
         _it_drains(first, alice, key_id)
         assert other.describe_key(key_id=key_id, timeout=SECONDS).key_metadata.enabled
+
+
+def _helm_test_passes(pod: Pod) -> None:
+    """What `helm test` runs, at the addresses that this machine has."""
+    program, admin, grpc, authority = pod.objects["Pod", "meridian-test"]["spec"]["containers"][0]["args"]
+    assert (admin, grpc) == ("meridian-headless:8081", "meridian:8443")
+    addresses = [f"{HOST}:{pod.port('admin')}", f"{HOST}:{pod.port('grpc')}"]
+    for trusted, code in ((authority, 0), ("/etc/meridian/tls/peer/ca.crt", 1)):
+        command = [sys.executable, "-c", program, *addresses, pod.rewritten(trusted)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, done.stderr
 
 
 def _policies_are_taken(pod: Pod, client: Client, key_id: str) -> None:
