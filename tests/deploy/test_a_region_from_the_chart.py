@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,15 +125,24 @@ def _policies_are_taken(pod: Pod, client: Client, key_id: str) -> None:
     files = {path.name: path.read_bytes() for path in folder.glob("*.cedar")}
     text = '@id("guardrail.freeze") @layer("guardrail") @reason("frozen") forbid (principal, action == KMS::Action::"Encrypt", resource);'
     pod.project(folder, {**files, "freeze.cedar": text.encode()}, CONFIG)
-    until = time.monotonic() + 20
-    while True:
-        try:
-            client.encrypt(key_id=key_id, plaintext=b"x", timeout=SECONDS)
-        except errors.AccessDeniedException:
-            break
+    _wait_until(lambda: not _may_encrypt(client, key_id))
+    pod.project(folder, files, CONFIG)
+    _wait_until(lambda: _may_encrypt(client, key_id))
+
+
+def _may_encrypt(client: Client, key_id: str) -> bool:
+    try:
+        client.encrypt(key_id=key_id, plaintext=b"x", timeout=SECONDS)
+    except errors.AccessDeniedException:
+        return False
+    return True
+
+
+def _wait_until(reached: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not reached():
         assert time.monotonic() < until
         time.sleep(0.1)
-    pod.project(folder, files, CONFIG)
 
 
 def _it_drains(pod: Pod, client: Client, key_id: str) -> None:
