@@ -22,15 +22,18 @@ from meridian.client import Client, errors
 
 SECONDS = 30
 """Of a call; the machine is shared."""
-ALICE = "spiffe://meridian.example/ns/operators/sa/alice"
-PRINCIPAL = {"kind": "User", "account": "111122223333", "name": "alice", "groups": ["key-administrators", "key-users"], "spiffe_id": ALICE}
+ALICE, APP = "spiffe://meridian.example/ns/operators/sa/alice", "spiffe://meridian.example/ns/shop/sa/app"
+PRINCIPALS = [
+    {"kind": "User", "account": "111122223333", "name": "alice", "groups": ["key-administrators"], "spiffe_id": ALICE},
+    {"kind": "Service", "account": "111122223333", "name": "app", "groups": ["key-users"], "spiffe_id": APP},
+]
 QUICK = (
     "--set",
     "preStopSeconds=2",
     "--set",
     "settings.limits.drain_pause_seconds=2",
     "--set-json",
-    f"principals={json.dumps([PRINCIPAL])}",
+    f"principals={json.dumps(PRINCIPALS)}",
 )
 
 pytestmark = pytest.mark.timeout(900)  # a job on an empty database, twice, on a machine that others use, too
@@ -95,16 +98,17 @@ def test_an_upgrade_on_an_empty_database_fails_and_no_server_starts_on_it(place:
 
 def test_two_pods_serve_one_region_take_policies_and_end_without_a_lost_call(place: Place, pods: list[Pod]) -> None:
     first, second = pods
-    with place.cluster.client(first.port("grpc"), ALICE) as alice, place.cluster.client(second.port("grpc"), ALICE) as other:
+    with place.cluster.client(first.port("grpc"), ALICE) as alice:
         key_id = alice.create_key(timeout=SECONDS).key_metadata.key_id
-        blob = alice.encrypt(key_id=key_id, plaintext=b"x", timeout=SECONDS).ciphertext_blob
+    with place.cluster.client(first.port("grpc"), APP) as app, place.cluster.client(second.port("grpc"), APP) as other:
+        blob = app.encrypt(key_id=key_id, plaintext=b"x", timeout=SECONDS).ciphertext_blob
         assert other.decrypt(ciphertext_blob=blob, timeout=SECONDS).plaintext == b"x"
         for pod in pods:
             log = pod.claims / "audit" / pod.name / "log"
             assert {record["meridian"]["replica"] for record in records_in(log) if "replica" in record["meridian"]} == {pod.name}
         _helm_test_passes(first)
         _policies_are_taken(second, other, key_id)
-        _it_drains(first, alice, key_id)
+        _it_drains(first, app, key_id)
         assert other.describe_key(key_id=key_id, timeout=SECONDS).key_metadata.enabled
 
 
