@@ -23,6 +23,7 @@ SOURCE_DATE_EPOCH: Final = "1764547200"
 """The time in every file of the wheel, the same for each build of one source."""
 IMAGE: Final = "localhost/meridian:check"
 BUILDAH: Final = ("buildah", "--storage-driver", "vfs")
+AUTHORITIES: Final = "import ssl; print(len(ssl.create_default_context().get_ca_certs()))"
 SECONDS: Final = 1200
 
 
@@ -135,6 +136,9 @@ def _image() -> str:
 
 def _judged(container: str) -> str:
     version = _buildah("run", "--isolation", "chroot", container, "--", "/opt/meridian/bin/meridian", "--version").strip()
+    authorities = int(_buildah("run", "--isolation", "chroot", container, "--", "/opt/meridian/bin/python", "-c", AUTHORITIES))
+    if not authorities:
+        raise ToolFault("the image trusts no authority: no collector or bucket could be reached")
     root = Path(_buildah("mount", container).strip())
     shells = [name for name in ("bin/sh", "bin/bash", "usr/bin/dash", "usr/bin/apt", "usr/bin/dpkg") if (root / name).exists()]
     able = [str(path) for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o6000]
@@ -144,7 +148,7 @@ def _judged(container: str) -> str:
     if config["User"] != "65532:65532":
         raise ToolFault(f"the image runs as {config['User']}")
     size = sum(path.lstat().st_size for path in root.rglob("*")) // 2**20
-    return f"{version}, {size} MiB, user 65532, no shell, no setuid file"
+    return f"{version}, {size} MiB, user 65532, {authorities} authorities, no shell, no setuid file"
 
 
 def _buildah(*words: str) -> str:
