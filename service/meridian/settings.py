@@ -13,14 +13,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
+from meridian.contract.rates import RATES
 from meridian.domain.limits import Limits
-from meridian.domain.rates import RATES
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.process_name import process_name
 from meridian.settings_audit import AuditSettings
-from meridian.settings_sections import FOLDER, FilePath, ListenAddress, Section, database_beside_file, is_loopback
+from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Section, database_beside_file, is_loopback
 from meridian.settings_words import faults_of, mistaken_types
+from meridian.settings_xks import XksSettings
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 REGION_NAME: Final = r"^([a-z]+-){2,3}\d+$"
@@ -79,18 +80,6 @@ class AwsTlsSettings(Section):
 
     certificate: FilePath
     private_key: FilePath
-
-
-class HttpSettings(Section):
-    """What every HTTP listener is given. Times end a connection within a second after them."""
-
-    listen: ListenAddress
-    connections: int = Field(ge=8, le=65_536)
-    """Open at once; then a newcomer takes the place of one whose caller has not proved who he is, or that rests."""
-    head_seconds: float = Field(10.0, gt=0, le=600)
-    """For TLS and the headers of a request."""
-    idle_seconds: float = Field(75.0, gt=0, le=3600)
-    """Between an answer and the next request."""
 
 
 class AwsSettings(HttpSettings):
@@ -170,6 +159,7 @@ class Settings(Section):
     peer: ListenerSettings
     admin: AdminSettings
     aws: AwsSettings | None = None
+    xks: XksSettings | None = None
     development: bool = False
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings, Field(discriminator="provider")], ...]
@@ -185,14 +175,14 @@ class Settings(Section):
     peers: tuple[PeerSettings, ...] = ()
     limits: Limits = Limits()
     throttle: dict[str, float] = Field(default_factory=dict)
-    """Calls per second and account, by class of `domain/rates.py`; a class that is not named keeps its default, 0 means no limit."""
+    """Calls per second and account, by class of `contract/rates.py`; a class that is not named keeps its default, 0 means no limit."""
     reflection: bool = False
     uvloop: bool = True
 
     @model_validator(mode="after")
     def _keep_development_on_this_machine(self) -> Settings:
         listeners = {"grpc": self.grpc.listen, "peer": self.peer.listen, "admin": self.admin.listen}
-        listeners |= {"aws": self.aws.listen} if self.aws is not None else {}
+        listeners |= {name: each.listen for name, each in (("aws", self.aws), ("xks", self.xks)) if each is not None}
         open_to_others = [f"{name}.listen" for name, address in listeners.items() if not is_loopback(address)]
         if self.development and open_to_others:
             raise ValueError(f"development is for loopback addresses alone: {', '.join(open_to_others)}")

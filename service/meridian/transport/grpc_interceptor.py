@@ -16,10 +16,11 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from meridian.call_times import seconds_of
-from meridian.catalog import Rpc
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.call_times import seconds_of
+from meridian.contract.catalog import Rpc
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
@@ -34,6 +35,8 @@ REQUEST_ID: Final = "x-amzn-requestid"
 
 Walk = Callable[[Call], Awaitable[Any]]
 Identify = Callable[[Evidence, datetime], Principal]
+NoteCaller = Callable[[str, str], None]
+"""Takes the ARN of a known caller, and the far end of his connection as gRPC writes it."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -50,7 +53,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         unauthenticated: Unauthenticated,
         events: SecurityEvents,
         under_way: CallsUnderWay,
+        note_caller: NoteCaller,
     ) -> None:
+        self._note_caller = note_caller
         self._limits = limits
         self._under_way = under_way
         self._rpcs = rpcs_by_path
@@ -103,6 +108,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         except KmsError as error:
             await self._unauthenticated.refuse(error, operation=rpc.name, evidence=evidence, request_id=request_id, started=started)
             raise
+        self._note_caller(principal.arn, context.peer())
         request, malformed = _read(rpc.request_class, await self._message(rpc, context, principal))
         call = Call(rpc, request, evidence, request_id, received_at)
         call.principal = principal
