@@ -15,7 +15,7 @@ from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.password_file import BYTES_MAX
 from meridian.adapters.store_sql.schema import SchemaError
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.ports.store_faults import StoreUnavailable
+from meridian.ports.store.faults import StoreUnavailable
 
 ROLE, FIRST, SECOND = "kms_of_password_file", "first p@ss/word", "second"
 

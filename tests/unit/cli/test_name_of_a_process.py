@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meridian.cli.dev_files import DevFolder, free_port
+from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.settings import SettingsError, load_settings
 
 
