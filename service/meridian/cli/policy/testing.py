@@ -14,6 +14,7 @@ from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.new_files import NewFile
+from meridian.cli.output import write_output
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
@@ -56,8 +57,7 @@ def _run(tests: Path, policies: Path) -> list[CaseResult]:
 
 def _report(results: list[CaseResult], output: str, junit: Path | None) -> None:
     if junit is not None:
-        junit.parent.mkdir(parents=True, exist_ok=True)
-        junit.write_bytes(junit_xml(results))
+        write_output(junit, junit_xml(results), "--junit", private=False)
     if output == "json":
         show([dataclasses.asdict(result) for result in results])
         return
