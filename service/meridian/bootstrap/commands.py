@@ -18,6 +18,7 @@ from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.against_database import Evidence, read_evidence
 from meridian.audit.keys import AuditKeys
 from meridian.bootstrap.database import seals_of, stored_identity
+from meridian.bootstrap.own_log import require_database_of_log, require_no_log_of_another, require_own_log
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.seals import Seal, SealError
@@ -34,6 +35,7 @@ OUTBOX_SHOWN_MAX: Final = 1000
 async def _store_of(settings: Settings) -> AsyncIterator[SqlStore]:
     """The Region's store, of this release's schema. Raises: StartupError, for what fails in here as well."""
     try:
+        require_database_of_log(settings)
         with naming("database"):
             await require_current(settings.database)
         store = SqlStore.connect(settings.database)
@@ -58,6 +60,7 @@ async def initialise(settings: Settings) -> str:
     Raises: StartupError.
     """
     with naming("database"):
+        await require_no_log_of_another(settings)
         await upgrade(settings.database)
     async with _store_of(settings) as store:
         identity = await stored_identity(store, settings)
@@ -66,6 +69,7 @@ async def initialise(settings: Settings) -> str:
                 store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand(), Caches(settings.limits.cache_bytes)
             )
         await engine.audit_signer(store, SystemClock().now())
+        require_own_log(settings.audit.directory, await engine.audit_keys(store))
         return engine.transport_fingerprint()
 
 
