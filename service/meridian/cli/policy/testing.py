@@ -14,6 +14,7 @@ from meridian.authorization.packaged import schema_text
 from meridian.authorization.schema_model import SchemaModel
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.new_files import NewFile
+from meridian.cli.numbers import PERCENT
 from meridian.cli.output import write_output
 from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.tables import print_table
@@ -85,7 +86,7 @@ def _changes(*places: Path) -> Iterator[None]:
 @click.command()
 @click.argument("tests", type=EXISTING, required=False)
 @policies_option
-@click.option("--fail-under", type=float, default=0.0, metavar="PERCENT", help="Exit code 1 when fewer policies were ever a reason.")
+@click.option("--fail-under", type=PERCENT, default=0.0, metavar="PERCENT", help="Exit code 1 when fewer policies were ever a reason.")
 @output_option
 def coverage(tests: Path | None, policies: Path | None, fail_under: float, output: str) -> None:
     """Say for each policy in how many cells of TESTS it was satisfied, decisive, and the only reason."""
