@@ -17,8 +17,9 @@ from meridian.keepalive import PING_SECONDS_MIN
 from meridian.settings_audit import AuditSettings
 from meridian.settings_readable import readable
 from meridian.settings_rules import faults_between
-from meridian.settings_sections import FOLDER, FilePath, ListenAddress, Network, Section, database_beside_file
+from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Network, Section, database_beside_file
 from meridian.settings_words import FAULTS_MAX, faults_of, mistaken_types
+from meridian.settings_xks import XksSettings
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 REGION_NAME: Final = r"^([a-z]+-){2,3}\d+$"
@@ -82,18 +83,6 @@ class AwsTlsSettings(Section):
 
     certificate: FilePath
     private_key: FilePath
-
-
-class HttpSettings(Section):
-    """What every HTTP listener is given. Times end a connection within a second after them."""
-
-    listen: ListenAddress
-    connections: int = Field(ge=8, le=65_536)
-    """Open at once; then a newcomer takes the place of one whose caller has not proved who he is, or that rests."""
-    head_seconds: float = Field(10.0, gt=0, le=600)
-    """For TLS and the headers of a request."""
-    idle_seconds: float = Field(75.0, gt=0, le=3600)
-    """Between an answer and the next request."""
 
 
 class AwsSettings(HttpSettings):
@@ -166,6 +155,7 @@ class Settings(Section):
     peer: ListenerSettings
     admin: AdminSettings
     aws: AwsSettings | None = None
+    xks: XksSettings | None = None
     development: bool = False
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings, Field(discriminator="provider")], ...]
@@ -181,7 +171,7 @@ class Settings(Section):
     peers: tuple[PeerSettings, ...] = ()
     limits: Limits = Limits()
     throttle: dict[str, float] = Field(default_factory=dict)
-    """Calls per second and account, by class of `domain/rates.py`; a class that is not named keeps its default, 0 means no limit."""
+    """Calls per second and account, by class of `contract/rates.py`; a class that is not named keeps its default, 0 means no limit."""
     reflection: bool = False
     uvloop: bool = True
 

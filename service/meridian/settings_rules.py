@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from meridian.contract.rates import RATES
 from meridian.domain.limit_bounds import BOUNDS, faults_of_limits
-from meridian.domain.rates import RATES
 from meridian.settings_sections import host_of, is_loopback
 
 RATE_MAX: Final = 1e9
-LISTENERS: Final = ("grpc", "peer", "admin", "aws")
+LISTENERS: Final = ("grpc", "peer", "admin", "aws", "xks")
 ANYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 Rule = Callable[[object], Iterator[str]]
 

@@ -14,11 +14,11 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from meridian.catalog import rpcs
 from meridian.cli import values
 from meridian.cli.main import main
+from meridian.contract.catalog import rpcs
+from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.limits import Limits
-from meridian.domain.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +36,7 @@ LOST = "scenario/test_lost_and_restored_regions.py::"
 BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
 SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
+XKS = "scenario/test_exported_keys.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
 
 SETTINGS: dict[str, str] = {
@@ -67,6 +68,15 @@ SETTINGS: dict[str, str] = {
     "aws.listen": FILE,
     "aws.tls.certificate": RELOAD + "test_renewed_certificates_are_shown_to_new_connections_and_old_connections_go_on",
     "aws.tls.private_key": RELOAD + "test_renewed_certificates_are_shown_to_new_connections_and_old_connections_go_on",
+    "xks.listen": XKS + "test_a_key_is_disabled_and_enabled_while_it_is_served",
+    "xks.connections": XKS + "test_the_listener_has_the_bounds_of_its_settings",
+    "xks.head_seconds": XKS + "test_the_listener_has_the_bounds_of_its_settings",
+    "xks.body_seconds": XKS + "test_the_listener_has_the_bounds_of_its_settings",
+    "xks.idle_seconds": XKS + "test_the_listener_has_the_bounds_of_its_settings",
+    "xks.tls.certificate": XKS + "test_a_client_shows_a_certificate_of_the_authority_with_one_of_the_names",
+    "xks.tls.private_key": XKS + "test_a_client_shows_a_certificate_of_the_authority_with_one_of_the_names",
+    "xks.tls.client_ca": XKS + "test_a_client_shows_a_certificate_of_the_authority_with_one_of_the_names",
+    "xks.tls.client_names": XKS + "test_a_client_shows_a_certificate_of_the_authority_with_one_of_the_names",
     "seals.provider": TURN + "test_a_seal_is_added_and_the_first_one_dropped",
     "seals.path": SEALS + "test_a_careless_seal_file_is_refused",
     "seals.passphrase_file": TURN + "test_a_seal_is_added_and_the_first_one_dropped",
@@ -221,6 +231,9 @@ CLI: dict[str, str] = {
     "region restored --accept-loss": BACKUP + "test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy",
     "region lost --successor": LOST + "*",
     "region --wait": LOST + "*",
+    **dict.fromkeys(("xks export --prefix", "xks export --allow", "xks export --id"), "contract/test_xks_proxy.py::*"),
+    "xks export --new-credential": "contract/test_xks_proxy.py::test_two_credentials_open_a_key_store_and_one_is_revoked",
+    "xks list --output": XKS + "test_what_is_exported_is_listed_without_secrets",
     "serve --allow-file-seal": HOLE,
     "serve --verbose": "scenario/test_start_steps.py::test_serve_tells_each_step_of_its_start_where_it_is_asked_to",
     "--version": "architecture/test_every_setting_acts.py::test_the_version_is_said",
@@ -356,7 +369,7 @@ def test_a_setting_has_a_reader(name: str) -> None:
 
 
 def test_every_rate_class_is_drawn_on() -> None:
-    from meridian.catalog import enum_of, enum_values
+    from meridian.contract.catalog import enum_of, enum_values
 
     drawn = set(CLASS_OF.values()) | {"other"}
     for operation, fields in SAID_BY.items():

@@ -15,9 +15,9 @@ import pytest
 from tests.contract.conftest import KEK
 
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.membership_words import withdraw_lost
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration.other_regions import withdraw_lost
 from meridian.domain.key import (
     Key,
     KeyMaterial,
@@ -31,9 +31,12 @@ from meridian.domain.key import (
 )
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
-from meridian.ports.store_faults import FeedPruned, VersionConflict
-from meridian.ports.store_rows import AnswerRow, ImportKeyRow, KekRow, RegionIdentity, SecretRow
-from meridian.replication.set_state import add_member, found_set
+from meridian.ports.store.answers import AnswerRow
+from meridian.ports.store.faults import FeedPruned, VersionConflict
+from meridian.ports.store.import_keys import ImportKeyRow
+from meridian.ports.store.keyring import KekRow, SecretRow
+from meridian.ports.store.region import RegionIdentity
+from meridian.replication.sets.state import add_member, found_set
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 NOW = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)
@@ -497,6 +500,8 @@ async def test_names_are_stored_once_and_secrets_are_listed_newest_first(store: 
     async with store.transaction() as uow:
         assert await uow.region.identity() == identity
         assert list(await uow.keyring.secrets("k")) == rows[::-1]
+        assert list(await uow.keyring.secret_names(("k", "other"))) == [("k", row.secret_id, 1, row.created_at) for row in rows]
+        assert list(await uow.keyring.secret_names(("other",))) == []
         await uow.keyring.delete_secret("k", "us-east-1", "a")
         assert list(await uow.keyring.secrets("k")) == rows[1:]
     with pytest.raises(VersionConflict):

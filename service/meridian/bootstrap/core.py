@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry
 
 from meridian.adapters.audit_digests import Opening
 from meridian.adapters.audit_file import AuditFile, SegmentRules
-from meridian.adapters.audit_keys import names_of
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
@@ -20,37 +19,39 @@ from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engi
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.key_threads import KeyThreads
+from meridian.adapters.live_exports import LiveExports
 from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import load_policies
-from meridian.authorization.self_test import require_sound_evaluator
+from meridian.audit.ship_events import AuditShipping
+from meridian.audit.trail import Audit
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import SchemaHandle
+from meridian.authorization.language.self_test import require_sound_evaluator
+from meridian.authorization.sets.packaged import schema_text
+from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.own_log import require_database_of_log, require_own_log
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
-from meridian.catalog import served_rpcs
+from meridian.contract.catalog import walked_rpcs
 from meridian.domain.bounded_cache import Caches
+from meridian.engine.audit_keys import names_of
 from meridian.identity import Identity
-from meridian.pipeline.audit import Audit
-from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.pipeline.binding import BindingError
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.settings import Settings
 from meridian.settings_audit import AuditSettings
 from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
+from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, wait_for_real
-from meridian.workers.usage import LastUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Core:
     audit: Audit
     directory: CachedKeys
     usage: LastUsage
+    exports: LiveExports
     caches: Caches
 
     @property
@@ -153,6 +155,9 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
+    exports = LiveExports(store, engine, clock)
+    if settings.xks is not None:
+        await exports.look()
     done(Step.CHANGE_FEED)
     return Core(
         settings=settings,
@@ -175,6 +180,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         audit=audit,
         directory=directory,
         usage=usage,
+        exports=exports,
         caches=caches,
     )
 
@@ -214,7 +220,7 @@ def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, cach
     authorizer = Authorizer(
         schema=schema, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
     )
-    unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
+    unknown = {r.action for rpc in walked_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
     if unknown:
         raise BindingError(f"permissions that the policy schema does not know: {', '.join(sorted(unknown))}")
     return authorizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from meridian.adapters.live_exports import LOOK_SECONDS as EXPORT_SECONDS
 from meridian.adapters.security_events import TOLD_SECONDS
 from meridian.adapters.store_cache import READING_SECONDS
 from meridian.bootstrap.core import Core
@@ -32,6 +33,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
     )
     for job in (
         Job("change feed", core.directory.read_changes, READING_SECONDS, URGENT_SECONDS),
+        *([Job("exports", core.exports.look, EXPORT_SECONDS, URGENT_SECONDS)] if core.settings.xks is not None else []),
         Job("audit shipping", core.shipping.ship, SHIPPED_SECONDS, URGENT_SECONDS),
         Job("audit log", core.stream.probe, SHIPPED_SECONDS, URGENT_SECONDS),
         Job("security events", partial(core.events.tell, core.stream.append), TOLD_SECONDS, URGENT_SECONDS),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from meridian.adapters.import_key_pool import ImportKeyPool
+from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.replication import Outbound
+from meridian.domain.home import Home
+from meridian.engine.export_cipher import DerivedExportCipher
 from meridian.operations.aliases import Aliases
 from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
@@ -17,7 +21,7 @@ from meridian.operations.key_agreement import KeyAgreement
 from meridian.operations.key_policies import KeyPolicies
 from meridian.operations.key_stores import KeyStores
 from meridian.operations.key_turns import KeyTurns
-from meridian.operations.keys import Home, Keys
+from meridian.operations.keys import Keys
 from meridian.operations.macs import Macs
 from meridian.operations.multi_region import MultiRegion
 from meridian.operations.new_key_pairs import NewKeyPairs
@@ -25,8 +29,8 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
 from meridian.operations.tags import Tags
-from meridian.pipeline.authorize import KeyPolicyCheck
-from meridian.replication.leave import Leave
+from meridian.operations.xks import Xks
+from meridian.replication.delete_key import Leave
 from meridian.workers.key_schedule import KeyScheduleWorker
 
 
@@ -41,8 +45,8 @@ class UseCases:
     turns: KeyTurns
 
 
-def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
-    """Every use case but Access, which asks the pipeline itself."""
+def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> UseCases:
+    """Every use case but Access, which asks the pipeline itself. `troubles`: why a call would not work now."""
     settings, limits = core.settings, core.settings.limits
     store, engine = core.store, core.engine
     check = KeyPolicyCheck(
@@ -113,4 +117,6 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
         ),
         "rotation": Rotation(store=store, engine=engine, changes=changes, limits=limits, wake_schedule=schedule.wake),
     }
+    cipher = DerivedExportCipher(engine, core.entropy)
+    services["xks"] = Xks(exports=core.exports, cipher=cipher, replica=settings.replica, troubles=troubles)
     return UseCases(services, check, schedule, wrapping_keys, turns)

@@ -9,7 +9,6 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from meridian.catalog import Rpc
 from meridian.cli import answers, values
 from meridian.cli.exit_codes import SETUP, exit_code
 from meridian.cli.output import after, require_standard_output, write_output
@@ -17,6 +16,7 @@ from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
 from meridian.cli.terminal import say, say_value
 from meridian.client import Client, Endpoint
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import Rpc
 from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
 
 CALLED: Final = "the call has been made"

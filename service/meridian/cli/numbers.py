@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from meridian.call_times import SECONDS_MAX
+from meridian.contract.call_times import SECONDS_MAX
 
 PORT_MAX: Final = 65_535
 PORT: Final = click.IntRange(1, PORT_MAX)

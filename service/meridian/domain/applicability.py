@@ -94,6 +94,8 @@ CRYPTOGRAPHIC: Final[dict[str, tuple[KeyUsage, str]]] = {
     "DeriveSharedSecret": (KeyUsage.KEY_AGREEMENT, "key_agreement_algorithm"),
     "Encapsulate": (KeyUsage.ENCAPSULATE_DECAPSULATE, "encapsulation_algorithm"),
     "Decapsulate": (KeyUsage.ENCAPSULATE_DECAPSULATE, "encapsulation_algorithm"),
+    "XksEncrypt": (KeyUsage.ENCRYPT_DECRYPT, ""),
+    "XksDecrypt": (KeyUsage.ENCRYPT_DECRYPT, ""),
 }
 """Usage that a cryptographic operation needs, and the request field that names its algorithm."""
 

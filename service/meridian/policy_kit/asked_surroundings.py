@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from meridian.authorization.entities import Resource
-from meridian.authorization.evaluator import PolicySyntaxError, parse_policies
-from meridian.authorization.policies import matches_action
-from meridian.domain.call import Principal
+from meridian.authorization.language.entities import Resource
+from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
+from meridian.authorization.language.policies import matches_action
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 from meridian.policy_kit.policy_set import PolicySet
 from meridian.policy_kit.reads import Reads, reads_of
 

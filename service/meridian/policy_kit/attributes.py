@@ -8,7 +8,7 @@ from datetime import datetime
 from ipaddress import ip_network
 from typing import Final
 
-from meridian.authorization.schema_model import Attributes, SchemaModel
+from meridian.authorization.language.schema_model import Attributes, SchemaModel
 from meridian.policy_kit.rows import Row, RowError
 
 REQUEST: Final = "request"

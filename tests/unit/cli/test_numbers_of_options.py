@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 from tests.unit.cli.test_every_file_option import commands
 
-from meridian.catalog import rpcs
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.main import main
 from meridian.cli.numbers import FiniteRange
 from meridian.client import Endpoint
 from meridian.client.attempts import Attempts
+from meridian.contract.catalog import rpcs
 
 
 def test_every_number_has_a_range() -> None:

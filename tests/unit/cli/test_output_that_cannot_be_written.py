@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from meridian.catalog import rpcs
 from meridian.cli import calling, envelope_files, whole_files
 from meridian.cli.exit_codes import OUTPUT, USAGE
 from meridian.cli.main import main
 from meridian.cli.whole_files import write_whole
+from meridian.contract.catalog import rpcs
 
 FULL = os.strerror(errno.ENOSPC)
 SUITE = "principals: {ann: {}}\nkeys: {k: {}}\ntests: [{name: t, principal: ann, action: Encrypt, key: k, expect: deny}]\n"

@@ -15,7 +15,7 @@ import pytest
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import AfterValidator, BaseModel, PlainValidator
 
-from meridian.cli.dev_files import DevFolder, free_port
+from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.cli.exit_codes import SETUP
 from meridian.domain.limit_bounds import BOUNDS
 from meridian.domain.limits import Limits

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
 from meridian.policy_kit.attributes import KINDS, require_attributes
 from meridian.policy_kit.rows import RowError

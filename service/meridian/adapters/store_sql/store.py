@@ -15,9 +15,9 @@ from meridian.adapters.store_sql.database_file import MovedDatabaseError, file_o
 from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
-from meridian.call_times import wait_through
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_faults import StoreUnavailable, VersionConflict
+from meridian.contract.call_times import wait_through
+from meridian.ports.store.faults import StoreUnavailable, VersionConflict
+from meridian.ports.store.store import UnitOfWork
 
 CLOSE_SECONDS: Final = 1.0
 FAULTS: Final = (SQLAlchemyError, OSError, TimeoutError)
@@ -25,7 +25,7 @@ FAULTS: Final = (SQLAlchemyError, OSError, TimeoutError)
 
 
 class SqlStore:
-    """Implements `ports.store.Store`."""
+    """Implements `ports.store.store.Store`."""
 
     def __init__(self, writing: AsyncEngine, reading: AsyncEngine) -> None:
         self._file = file_of(writing.url)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER, SETUP
-from meridian.cli.policy.common import (
+from meridian.cli.policy.options import (
     EXISTING,
     GIVE_AROUND,
     around_of,
@@ -26,7 +26,7 @@ from meridian.cli.policy.common import (
     show,
 )
 from meridian.cli.terminal import say
-from meridian.domain.call import PolicyDecision
+from meridian.domain.policy_decision import PolicyDecision
 from meridian.policy_kit.asked_surroundings import AskedSurroundings
 from meridian.policy_kit.audit_log import AuditLog, Recorded
 from meridian.policy_kit.compare import KINDS, Change, change_of, changes, corpus_of, enumerated

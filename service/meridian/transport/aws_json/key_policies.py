@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from meridian.domain.call import Call
+from meridian.call import Call
 
 
 def shown_as_aws(response: Any, call: Call) -> Any:
