@@ -22,6 +22,8 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)+$": "must be a SPIFFE ID: spiffe://trust.domain/path",
     r"^[a-z0-9][a-z0-9.-]{0,254}$": "must be the name of a service of AWS, such as s3.amazonaws.com",
     r"^[0-9]{12}/[^/\s]\S{0,255}$": "must be a service here: the 12 digits of its account, `/` and its name",
+    r"^[A-Za-z0-9*_.-]{1,253}$": "must be a name in certificates: letters, digits, `*`, `_`, `.` and `-`",
+    r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service: com.amazonaws.vpce.us-east-1.vpce-svc-…",
     r"^[a-z0-9-]{1,64}$": "must be at most 64 small letters, digits and hyphens",
 }
 """What a text must be that does not match this pattern."""

@@ -49,6 +49,8 @@ BOUNDS: Final[Mapping[str, Bounds]] = {
     "aliases_per_key": _always(0, 100_000),
     "grants_per_key": _always(0, 1_000_000),
     "key_stores_per_account": _always(0, 10_000),
+    "key_store_attempt_seconds": _always(0.01, 30),
+    "key_store_requests_per_second": _always(0.1, 1_000_000),
     "usage_seconds": Bounds(1, DAY, 0.01),
     "policy_look_seconds": _always(0.05, 3600),
     "cache_bytes": _always(MEBIBYTE, MEBIBYTE * MEBIBYTE),
