@@ -23,7 +23,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[a-z0-9][a-z0-9.-]{0,254}$": "must be the name of a service of AWS, such as s3.amazonaws.com",
     r"^[0-9]{12}/[^/\s]\S{0,255}$": "must be a service here: the 12 digits of its account, `/` and its name",
     r"^[A-Za-z0-9*_.-]{1,253}$": "must be a name in certificates: letters, digits, `*`, `_`, `.` and `-`",
-    r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service: com.amazonaws.vpce.us-east-1.vpce-svc-…",
+    r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service",
     r"^[a-z0-9-]{1,64}$": "must be at most 64 small letters, digits and hyphens",
 }
 """What a text must be that does not match this pattern."""

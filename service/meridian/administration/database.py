@@ -52,6 +52,7 @@ async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
 
 async def migrate(settings: Settings) -> None:
     """Bring the Region's database to the schema of this release. Raises: StartupError."""
+    require_database_of_log(settings)
     with naming("database"):
         require_there(settings.database)
         await upgrade(settings.database)
