@@ -50,7 +50,14 @@ def test_a_log_without_its_database_is_a_loss_and_no_beginning(own_regions: Depl
     database, audit = folder / "region.sqlite3", folder / "audit"
     kept = {name: (audit / name).read_bytes() for name in ["audit-keys.json"]}
     database.rename(folder / "kept")
-    for arguments in (("serve", "--allow-file-seal"), ("region", "init"), ("region", "audit-keys"), ("region", "restored"), ("migrate",)):
+    for arguments in (
+        ("serve", "--allow-file-seal"),
+        ("region", "init"),
+        ("region", "audit-keys"),
+        ("region", "restored"),
+        ("migrate",),
+        ("region", "doctor"),
+    ):
         done = run(own_regions, *arguments)
         assert done.returncode == SETUP, done
         assert f"no database at {database}, but {audit} has the log of a Region: put a backup back with `meridian restore`" in done.stderr

@@ -67,6 +67,7 @@ async def back_up(settings: Settings, to: Path) -> Survey:
         path = _database_file(settings)
         if to.exists():
             raise CopyError(f"{to} is there, and a backup overwrites nothing: give another name")
+        require_database_of_log(settings)
         with naming("database"):
             await require_current(settings.database)
         with private_copy(path, to) as partial:
