@@ -13,6 +13,12 @@ from tests.faults.test_readiness import readiness
 from meridian.cli.exit_codes import SETUP
 from meridian.client.errors import KmsServiceError
 
+NEED_A_DATABASE = (
+    ("serve", "--allow-file-seal"),
+    ("migrate",),
+    *(("region", name) for name in ("init", "audit-keys", "restored", "doctor")),
+)
+
 
 def run(region: Deployment, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "meridian", *arguments, "--config", str(region.place(HOME).settings)]
