@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from meridian.ports.store_rows import RegionIdentity
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.ports.store.faults import StoreUnavailable
+from meridian.ports.store.region import RegionIdentity
 
 pytestmark = pytest.mark.asyncio
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
