@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from meridian.domain.limits import Limits
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
+from meridian.process_name import process_name
 from meridian.settings_audit import AuditSettings
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_readable import readable
@@ -150,7 +151,9 @@ class Settings(Section):
     deployment: Annotated[str, Field(min_length=1, max_length=64)]
     partition: Annotated[str, Field(pattern=r"^aws[a-z-]*$")] = "aws"
     region: RegionName
-    replica: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "replica-1"
+    replica: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")] = "replica-1"
+    replica_file: FilePath | None = None
+    """A file of one line, the name of this process: so several read one settings file."""
     database: DatabaseUrl
     grpc: GrpcSettings
     peer: ListenerSettings
@@ -198,7 +201,10 @@ def load_settings(path: Path) -> Settings:
     faults, settings = read_settings(document, path.absolute().parent)
     if settings is None or faults:
         raise SettingsError("\n".join(f"{path}: {line}" for line in faults))
-    return settings
+    try:
+        return settings.model_copy(update={"replica": process_name(settings)})
+    except ValueError as fault:
+        raise SettingsError(f"{path}: replica_file: {fault}") from fault
 
 
 def read_settings(document: Mapping[str, object], folder: Path) -> tuple[list[str], Settings | None]:

@@ -16,7 +16,7 @@ Context = dict[str, Any]
 
 def readable(section: type, table: Mapping[str, object], context: Context) -> SimpleNamespace:
     """The settings of a table that can be read, and the defaults of those that are not given; nothing of the others."""
-    found = SimpleNamespace()
+    found = SimpleNamespace(model_fields_set=frozenset(table))
     for name, (kind, default) in _settings_of(section):
         value = _value(kind, table[name], context) if name in table else default()
         if value is not UNREAD:

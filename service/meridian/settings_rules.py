@@ -100,9 +100,15 @@ def _other_regions(settings: object) -> Iterator[str]:
                 yield f"peers.{at}.{name}: peers.{first} has the same one"
 
 
+def _one_name(settings: object) -> Iterator[str]:
+    given: frozenset[str] = getattr(settings, "model_fields_set", frozenset())
+    if "replica" in given and _at(settings, "replica_file") is not None:
+        yield "replica, replica_file: give one of them"
+
+
 def _seals(settings: object) -> Iterator[str]:
     if _at(settings, "seals") == ():
         yield "seals: at least one seal is needed"
 
 
-RULES: Final[tuple[Rule, ...]] = (_development, _plaintext, _ports, _other_regions, _seals, _limits, _rates)
+RULES: Final[tuple[Rule, ...]] = (_development, _plaintext, _ports, _other_regions, _one_name, _seals, _limits, _rates)

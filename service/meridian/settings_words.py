@@ -18,7 +18,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^aws[a-z-]*$": "must be aws, or begin with it, in small letters and hyphens",
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "must be the name of a bucket: 3 to 63 small letters, digits, dots and hyphens",
     r"^([\w.-]+/)*$": "must be names of letters, digits, `_`, `.` and `-`, each with a slash behind it",
-    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "must be at most 64 letters, digits, `.`, `_` and `-`, a letter or digit first",
+    r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$": "must be at most 253 letters, digits, dots, hyphens and underscores",
     r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)+$": "must be a SPIFFE ID: spiffe://trust.domain/path",
     r"^[a-z0-9][a-z0-9.-]{0,254}$": "must be the name of a service of AWS, such as s3.amazonaws.com",
     r"^[0-9]{12}/[^/\s]\S{0,255}$": "must be a service here: the 12 digits of its account, `/` and its name",

@@ -183,8 +183,8 @@ def test_every_setting_has_bounds() -> None:
 
 
 NONSENSE = [
-    ('replica = ""', "replica: must be at most 64"),
-    ('replica = "../x"', "replica: must be at most 64"),
+    ('replica = ""', "replica: must be at most 253"),
+    ('replica = "../x"', "replica: must be at most 253"),
     ('services = { s3 = "x" }', "services.s3: must be a service here"),
     ('services = { "" = "111122223333/s3" }', "services.: must be the name of a service of AWS"),
     ("limits.deletion_window_in_days_min = 31", "limits.deletion_window_in_days_min: must be no more than deletion_window_in_days_max"),
