@@ -15,6 +15,8 @@ from email.utils import format_datetime
 from functools import lru_cache, partial
 from typing import Final
 
+from google.protobuf.message import Message
+
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
 from meridian.call_times import seconds_of
@@ -135,16 +137,17 @@ class AwsWire:
         known()
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
+        call.write_answer = partial(_written, call)
         try:
             seconds = seconds_of(rpc.name, rpc.work, self._limits.deadline_seconds_default)
             with self._under_way.within(call, min(seconds, self._limits.deadline_seconds_max), e.Cut.SERVICE_BOUND):
-                answer = await self._walk(call)
+                written: bytes = await self._walk(call)
         except e.KmsError as error:
             return self._error(error, arrival.request_id)
         except Exception as fault:
             self._events.report_fault(fault, during=rpc.name)
             return self._error(e.KMSInternalException(reason=type(fault).__name__), arrival.request_id)
-        return self._answer(200, codec.write(shown_as_aws(answer, call)), arrival.request_id)
+        return self._answer(200, written, arrival.request_id)
 
     def _evidence(self, head: RequestHead, signed: SignedRequest | None = None) -> Evidence:
         return Evidence(
@@ -175,6 +178,11 @@ def _read(rpc: Rpc, evidence: Evidence, arrival: Arrival, body: bytes) -> Call:
     call = Call(rpc, message, evidence, arrival.request_id, arrival.at)
     call.refusal, call.started = refusal, arrival.started
     return call
+
+
+def _written(call: Call, answer: Message) -> bytes:
+    """The body of the answer."""
+    return codec.write(shown_as_aws(answer, call))
 
 
 @lru_cache(maxsize=4)
