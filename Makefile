@@ -6,6 +6,9 @@ STAMP := $(VENV)/.stamp
 UV_VERSION := 0.13.9
 CLI := tests/conformance/encryption_sdk_cli
 
+# What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
@@ -29,8 +32,8 @@ bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new 
 bench-commands: $(STAMP)  ## CPU of commands that need no Region
 	$(BIN)/python scripts/bench_commands.py
 
-bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys
-	$(BIN)/python scripts/bench_scale.py
+bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys, on DATABASE (sqlite or postgresql)
+	$(BIN)/python scripts/bench_scale.py --database $(or $(DATABASE),sqlite)
 
 bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
 	$(BIN)/python scripts/bench_rivals.py
@@ -126,10 +129,10 @@ faults: $(STAMP)  ## poisoned rows, databases that hang or start again
 	$(BIN)/pytest -q tests/faults
 
 test: $(STAMP)  ## every suite on two cores, without what makes test-deep long
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not deep" tests
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests
 
 test-deep: $(STAMP)  ## kills at every point, lost Regions, floods, hanging databases, long searches, and a short fuzz of every parser
-	$(BIN)/pytest -q -n 2 --dist loadfile -m deep tests
+	MERIDIAN_DEEP=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "deep or searched" tests
 	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),15)
 
 clean:  ## remove the environment and caches

@@ -24,8 +24,8 @@ import bench_reload
 from bench_process import GENERATOR, Call, measure, pin, report
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import AsyncClient, Client
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 KEY_POLICY = 'permit (principal == KMS::Service::"111122223333/app", action in KMS::Action::"Use", resource is KMS::Key);'

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from tests.aws import access_key
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import Client
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 IN_FLIGHT = 16

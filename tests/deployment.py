@@ -22,8 +22,8 @@ from typing import Any
 from tests.audit_logs import records_in
 from tests.ports import free_port, free_ports
 
-from meridian.bootstrap.commands import initialise
-from meridian.cli.dev_files import KEYS_READY, DevFolder
+from meridian.administration.database import initialise
+from meridian.cli.dev_folder import KEYS_READY, DevFolder
 from meridian.cli.region_place import HOST, RegionPlace
 from meridian.client import Client, Endpoint
 from meridian.settings import load_settings

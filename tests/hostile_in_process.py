@@ -14,7 +14,7 @@ from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMat
 from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetState, SetComparison, SetDigest, SetShown, SignedSetState
 from meridian.domain.peers import PeerRegion
 from meridian.errors import KmsError
-from meridian.replication.codec import encode_set_state
+from meridian.replication.wire.set_state import encode_set_state
 
 EVIL = "e" * 64
 SERIAL = "c" * 64

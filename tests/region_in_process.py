@@ -16,11 +16,11 @@ from tests.cache_memory import cache_memory
 from tests.network_in_process import Line, Network
 from tests.reported_events import ReportedEvents
 
-from meridian.adapters import membership_words
 from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration import other_regions
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.limits import Limits
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
@@ -28,19 +28,20 @@ from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.apply import ApplyMessages
-from meridian.replication.ask import AnswerRegions, AskRegions
+from meridian.ports.store.region import RegionIdentity
+from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare, RestoredUnannounced
-from meridian.replication.dispatch import Dispatch
-from meridian.replication.leave import Leave
-from meridian.replication.mend import MendSets
+from meridian.replication.delete_key import Leave
 from meridian.replication.publish import SetPublisher, publish, shared_materials, with_view
+from meridian.replication.query_regions import AskRegions
+from meridian.replication.receive import ApplyMessages
+from meridian.replication.recover_sets import MendSets
 from meridian.replication.refusals import Refusals
-from meridian.replication.set_state import SetRefusal, add_member, found_set, hand_over, reserve
-from meridian.replication.verify import Verify
+from meridian.replication.send import Dispatch
+from meridian.replication.sets.state import SetRefusal, add_member, found_set, hand_over, reserve
+from meridian.replication.verify_peer import Verify
 from meridian.workers.key_schedule import KeyScheduleWorker
-from meridian.workers.membership import MembershipWorker
+from meridian.workers.operator_words import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.set_aside import SetAside
@@ -278,7 +279,7 @@ class InProcessRegion:
 
     # ---- what operators and the Region itself do
 
-    async def say(self, word: membership_words.Word, about: str = "") -> None:
+    async def say(self, word: other_regions.Word, about: str = "") -> None:
         await word(self.store, OsEntropy(), about)
 
     async def work(self) -> None:
@@ -315,7 +316,7 @@ class InProcessRegion:
         shutil.copy(self.folder / "backup", self.folder / "region.sqlite3")
         shutil.copy(self.folder / "backup-wal", self.folder / "region.sqlite3-wal")
         await self.open()
-        await self.say(membership_words.note_restored)
+        await self.say(other_regions.note_restored)
         await self.store.close()
         await self.open()
         self.wire()

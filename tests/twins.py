@@ -16,7 +16,7 @@ from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 from tests.ports import free_ports
 
-from meridian.bootstrap.commands import initialise
+from meridian.administration.database import initialise
 from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint
 from meridian.settings import load_settings

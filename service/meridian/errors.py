@@ -70,7 +70,7 @@ class ThrottlingException(KmsError):
 
     retryable = True
 
-    def __init__(self, retry_after_seconds: float = 1.0, *, reason: str = "") -> None:
+    def __init__(self, retry_after_seconds: float, *, reason: str = "") -> None:
         super().__init__("You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.", reason=reason)
         self.retry_after_seconds = retry_after_seconds
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
+from meridian.contract.rates import RATES
 from meridian.domain.limits import Limits
-from meridian.domain.rates import RATES
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.settings_audit import AuditSettings
@@ -182,7 +182,7 @@ class Settings(Section):
     peers: tuple[PeerSettings, ...] = ()
     limits: Limits = Limits()
     throttle: dict[str, float] = Field(default_factory=dict)
-    """Calls per second and account, by class of `domain/rates.py`; a class that is not named keeps its default, 0 means no limit."""
+    """Calls per second and account, by class of `contract/rates.py`; a class that is not named keeps its default, 0 means no limit."""
     reflection: bool = False
     uvloop: bool = True
 

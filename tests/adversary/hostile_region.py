@@ -22,15 +22,15 @@ from meridian.adapters.store_sql.store import SqlStore
 from meridian.bootstrap.database import seals_of
 from meridian.cli.region_place import HOST
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
-from meridian.domain.key_material import material_id
+from meridian.domain.material_id import material_id
 from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term
 from meridian.domain.peer_message import SignedSetState
 from meridian.domain.peers import region_server_name
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
-from meridian.ports.crypto_engine import EnvelopeMeta
-from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import encode_set_state
+from meridian.ports.crypto.region_envelopes import EnvelopeMeta
+from meridian.ports.store.region import RegionIdentity
+from meridian.replication.wire.set_state import encode_set_state
 from meridian.settings import load_settings
 
 ACCOUNT = "111122223333"

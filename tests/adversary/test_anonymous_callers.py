@@ -12,9 +12,9 @@ import grpc
 import pytest
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import served_rpcs
 from meridian.client import AsyncClient, Client
 from meridian.client.errors import KmsServiceError, error_of
+from meridian.contract.catalog import served_rpcs
 
 pytestmark = pytest.mark.timeout(180)
 

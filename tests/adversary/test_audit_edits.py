@@ -28,7 +28,7 @@ from meridian.audit.keys import KEYS_FILE, AuditKeys, RegionNames
 from meridian.audit.segments import compressed_path
 from meridian.audit.stream_files import digests_in, segments_in
 from meridian.audit.verify import Expected, verify_directories, verify_directory
-from meridian.ports.audit_streams import KeyTrace, StreamHead, StreamRow
+from meridian.ports.store.audit_streams import KeyTrace, StreamHead, StreamRow
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)

@@ -17,7 +17,7 @@ from meridian.audit.digest import read_digest, string_to_sign
 from meridian.audit.ended import Ended
 from meridian.audit.findings import Verdict
 from meridian.audit.stream_files import digests_in
-from meridian.ports.audit_streams import StreamHead
+from meridian.ports.store.audit_streams import StreamHead
 
 
 @pytest.fixture

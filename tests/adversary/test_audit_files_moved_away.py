@@ -21,7 +21,7 @@ from meridian.audit.findings import Verdict, word
 from meridian.audit.stream_files import digests_in, segments_in
 from meridian.audit.verify import Expected, verify_directories
 from meridian.audit.written_order import runs_before
-from meridian.ports.audit_streams import StreamHead, StreamRow
+from meridian.ports.store.audit_streams import StreamHead, StreamRow
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 RULES = SegmentRules(bytes=1500, seconds=60.0, reserve_bytes=0)

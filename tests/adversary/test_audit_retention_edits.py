@@ -26,7 +26,7 @@ from meridian.audit.ended import Ended
 from meridian.audit.findings import Report, Verdict
 from meridian.audit.segments import lines_of
 from meridian.audit.stream_files import digests_in, segments_in
-from meridian.ports.audit_streams import KeyTrace, StreamHead, StreamRow
+from meridian.ports.store.audit_streams import KeyTrace, StreamHead, StreamRow
 
 YEAR = 365 * DAY
 LAST_HASH = "0" * 64

@@ -12,9 +12,9 @@ import pytest
 from tests.conformance.good_requests import Things
 from tests.deployment import Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 pytestmark = pytest.mark.timeout(180)

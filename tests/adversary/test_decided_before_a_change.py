@@ -18,9 +18,9 @@ import pytest
 from tests.conformance.good_requests import Things
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import Rpc, served_rpcs
 from meridian.client import Client
 from meridian.client.errors import AccessDeniedException, KmsServiceError
+from meridian.contract.catalog import Rpc, served_rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 FORBID = 'forbid (principal == KMS::User::"111122223333/developer", action, resource);'

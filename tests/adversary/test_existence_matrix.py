@@ -18,9 +18,9 @@ from tests.adversary.raw_http import post, signed_headers
 from tests.conformance.good_requests import PRINCIPAL, Things
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import Rpc, rpcs, served_rpcs
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import Rpc, rpcs, served_rpcs
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD
 from meridian.transport.aws_json import codec

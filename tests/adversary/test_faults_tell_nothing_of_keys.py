@@ -14,8 +14,8 @@ from tests.adversary.test_existence_matrix import NUMBER, OURS, answers, over_gr
 from tests.conformance.good_requests import PRINCIPAL, Things
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import Client
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 pytestmark = pytest.mark.timeout(180)

@@ -21,7 +21,7 @@ from meridian.domain.multi_region import Member, MemberStatus, Term
 from meridian.kms.v1 import multi_region_pb2
 from meridian.kms.v1 import types_pb2 as t
 from meridian.peer.v1 import replication_pb2 as wire
-from meridian.replication.prepare import PLACES_SHARE
+from meridian.replication.reserve_replica import PLACES_SHARE
 
 EVIL_REGION = "ca-central-1"
 ALICE = f"spiffe://dev.meridian.internal/{ACCOUNT}/alice"

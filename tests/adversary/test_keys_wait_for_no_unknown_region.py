@@ -22,8 +22,8 @@ from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion
 from meridian.domain.multi_region import Member, MemberStatus, SetRow
 from meridian.domain.peer_message import DeliverSetState, SignedSetState
 from meridian.errors import AccessDeniedException
-from meridian.replication.codec import encode_set_state
 from meridian.replication.publish import HELD
+from meridian.replication.wire.set_state import encode_set_state
 
 __all__ = ["empty"]
 

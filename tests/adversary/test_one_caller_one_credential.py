@@ -12,9 +12,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.adversary.certificates import odd_certificate
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import served_rpcs
 from meridian.client import Client, Endpoint
 from meridian.client.errors import KmsServiceError, error_of
+from meridian.contract.catalog import served_rpcs
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -14,12 +14,12 @@ import pytest
 from tests.network_in_process import Network
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
-from meridian.adapters import membership_words as words
+from meridian.administration import other_regions as words
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import Member, MemberStatus, OperatorWord, RowStatus, SetMaterial, SetRow, SetState, Term
 from meridian.errors import DependencyTimeoutException
 from meridian.replication.publish import HELD
-from meridian.replication.set_state import reserve
+from meridian.replication.sets.state import reserve
 from meridian.workers.key_schedule import KEYS_PER_LOOK
 from meridian.workers.reservations import ROWS_PER_LOOK
 

@@ -18,9 +18,9 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import AsyncClient
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import rpcs
 from meridian.domain.gates import RETRY_SECONDS, WORKING_MAX, GateName
 from meridian.kms.v1 import types_pb2 as t
 

@@ -13,12 +13,12 @@ import pytest
 from tests.network_in_process import Network
 from tests.region_in_process import ACCOUNT, InProcessRegion, regions, template
 
-from meridian.adapters import membership_words as words
+from meridian.administration import other_regions as words
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import RowStatus
-from meridian.ports.audit_events import NOBODY
-from meridian.replication.set_state import reserve
+from meridian.ports.store.audit_events import NOBODY
+from meridian.replication.sets.state import reserve
 
 A, B, LOST = "us-east-1", "eu-west-1", "ca-central-1"
 STATES = [KeyState.CREATING, KeyState.PENDING_DELETION, KeyState.DISABLED]

@@ -10,9 +10,9 @@ import pytest
 from tests.adversary.raw_http2 import UnfinishedCalls
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
-from meridian.cli.dev_files import HOST
+from meridian.cli.dev_folder import HOST
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import rpcs
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import enum_values
+from meridian.contract.catalog import enum_values
 from meridian.domain.grant import operations_of_kind
 from meridian.domain.key import KeySpec, KeyUsage
 from meridian.kms.v1 import types_pb2 as t

@@ -17,14 +17,14 @@ from meridian.authentication import aws_signature
 from meridian.authentication.certificate_check import CertificateCheck
 from meridian.authentication.certificate_names import CertificateNames
 from meridian.authentication.failed_attempts import FailedAttempts
-from meridian.catalog import limits_of, served_rpcs
+from meridian.contract.catalog import limits_of, served_rpcs
 from meridian.crypto.certificates import new_authority
 from meridian.domain import addresses
 from meridian.errors import KmsError
 from meridian.transport.grpc_evidence import peer_address
 
 SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
-COMMANDS = ("audit/", "cli/", "client/", "policy_kit/")
+COMMANDS = ("cli/", "client/", "policy_kit/")
 """Rooms of commands and of clients: a process there is one operator's, and ends."""
 COLLECTIONS = {"OrderedDict", "defaultdict", "Counter", "WeakKeyDictionary", "WeakValueDictionary", "dict", "set", "BoundedCache"}
 MORE = 100

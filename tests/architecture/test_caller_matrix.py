@@ -13,10 +13,10 @@ from tests.architecture.named_things import PRINCIPAL, grant_everything, named_t
 from tests.architecture.special_keys import special_keys
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import served_rpcs
 from meridian.cli.main import main
 from meridian.client import Client, Endpoint, errors
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import served_rpcs
 from meridian.kms.v1 import types_pb2 as t
 from meridian.settings import load_settings
 

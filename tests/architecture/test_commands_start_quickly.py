@@ -21,7 +21,9 @@ SERVER: Final = frozenset(
 """What serves, or reads the settings of what serves."""
 POLICIES: Final = frozenset({"cedarpy", "meridian.authorization", "yaml"})
 DRAWN: Final = frozenset({"rich"})
-CONTRACT: Final = frozenset({"google.protobuf", "meridian.catalog"})
+CONTRACT: Final = frozenset({"google.protobuf", "meridian.contract.catalog"})
+REPLICATION: Final = frozenset({"meridian.domain.ciphertext_blob", "meridian.domain.multi_region", "meridian.domain.peer_message"})
+"""Values of calls and of what Regions tell each other; a policy command meets neither."""
 
 RUNS: Final = {
     ("--version",): SERVER | POLICIES | DRAWN | CONTRACT,
@@ -29,10 +31,10 @@ RUNS: Final = {
     ("kms", "--help"): SERVER | POLICIES | DRAWN,
     ("kms", "encrypt", "--help"): SERVER | POLICIES | DRAWN,
     ("policy", "--help"): SERVER | POLICIES | DRAWN | CONTRACT,
-    ("policy", "validate", "policy/policies"): SERVER | DRAWN,
-    ("policy", "fmt", "--check", "policy/policies"): SERVER | DRAWN,
+    ("policy", "validate", "policy/policies"): SERVER | DRAWN | REPLICATION,
+    ("policy", "fmt", "--check", "policy/policies"): SERVER | DRAWN | REPLICATION,
     ("policy", "test", "policy/tests/conditions.yaml", "--policies", "policy/tests/library"): SERVER,
-    ("policy", "explain", "--principal", "User:111122223333/alice", "--action", "Encrypt"): SERVER | DRAWN,
+    ("policy", "explain", "--principal", "User:111122223333/alice", "--action", "Encrypt"): SERVER | DRAWN | REPLICATION,
     ("policy", "import-aws", "--help"): SERVER | DRAWN,
     ("audit", "verify", "docs"): SERVER | POLICIES,
 }

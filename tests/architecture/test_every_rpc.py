@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from meridian import errors
-from meridian.authorization.facts import _READERS, _REQUEST_READERS
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
-from meridian.catalog import ACCESS, enum_of, enum_values, rpcs, served_rpcs
+from meridian.audit.shown_parameters import TABLE as AUDITED
+from meridian.authorization.decision.facts import _READERS, _REQUEST_READERS
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
+from meridian.contract.catalog import ACCESS, enum_of, enum_values, rpcs, served_rpcs
+from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.applicability import CRYPTOGRAPHIC
 from meridian.domain.gates import WORK, WORKING_MAX
 from meridian.domain.key_state import TABLE as STATES
-from meridian.domain.rates import CLASS_OF, RATES, SAID_BY, class_said
-from meridian.pipeline.audit_parameters import TABLE as AUDITED
 from meridian.pipeline.binding import BindingError, bind
 from meridian.transport.error_table import TABLE as ERRORS
 
@@ -94,7 +94,7 @@ def test_only_the_evaluator_imports_the_policy_engine() -> None:
 
 
 def test_no_secret_field_is_ever_audited() -> None:
-    from meridian.catalog import is_secret
+    from meridian.contract.catalog import is_secret
 
     for name, fields in AUDITED.items():
         descriptor = served_rpcs()[name].request_class.DESCRIPTOR

@@ -14,11 +14,11 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from meridian.catalog import rpcs
 from meridian.cli import values
 from meridian.cli.main import main
+from meridian.contract.catalog import rpcs
+from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.limits import Limits
-from meridian.domain.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -356,7 +356,7 @@ def test_a_setting_has_a_reader(name: str) -> None:
 
 
 def test_every_rate_class_is_drawn_on() -> None:
-    from meridian.catalog import enum_of, enum_values
+    from meridian.contract.catalog import enum_of, enum_values
 
     drawn = set(CLASS_OF.values()) | {"other"}
     for operation, fields in SAID_BY.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 import meridian
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.row_survey import IDENTITIES, READERS
-from meridian.bootstrap.row_remedies import OF_TABLE
+from meridian.administration.row_remedies import OF_TABLE
 
 STORE = Path(meridian.__file__).parent / "adapters" / "store_sql"
 TABLES = set(t.metadata.tables)

@@ -11,7 +11,7 @@ import pytest
 from pydantic.fields import FieldInfo
 from tests.architecture.test_every_setting_acts import sections_in
 
-from meridian.domain.rates import CLASS_OF, RATES, SAID_BY
+from meridian.contract.rates import CLASS_OF, RATES, SAID_BY
 from meridian.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

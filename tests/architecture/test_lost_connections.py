@@ -28,7 +28,7 @@ TABLE = {
     "adapters/audit_otlp.py": ("contract/test_audit_sinks.py", "test_a_connection_that_lost_its_way_is_left_within_two_tries"),
     "adapters/audit_s3.py": ("contract/test_audit_sinks.py", "test_a_connection_that_lost_its_way_is_left_within_two_tries"),
 }
-TABLE_OF_ONCE = {"bootstrap/admin_look.py": ("scenario/test_region_doctor.py", "test_")}
+TABLE_OF_ONCE = {"administration/admin_look.py": ("scenario/test_region_doctor.py", "test_")}
 """One question of a command, with its time-out."""
 
 

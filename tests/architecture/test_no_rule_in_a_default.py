@@ -10,7 +10,6 @@ from pathlib import Path
 SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
 RULE = re.compile(r"second|limit|quota|_max|_min|max_|min_|days|bytes|tries|attempts|window|life|timeout|page|size|rate|clock|budget")
 ALLOWED = {
-    ("errors.py", "__init__", "retry_after_seconds"): "the answer's own field; the one who throttles always gives it",
     ("crypto/certificates.py", "new_leaf", "life"): "for `meridian dev` and tests; certificates of others come from others",
     ("client/client.py", "call", "timeout"): "None: the declared deadline of the operation counts",
 }

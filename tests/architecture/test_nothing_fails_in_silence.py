@@ -15,21 +15,21 @@ BROAD = {"Exception", "BaseException"}
 TELLS = {"report", "report_fault", "set_aside", "_set_aside", "set_aside_once", "throw"}
 
 ELSEWHERE = {
-    "authorization/authorizer.py _side": "the decision carries it, and pipeline/authorize.py reports decisions that carry one",
-    "authorization/evaluator.py evaluate": "the same",
+    "authorization/decision/authorizer.py _side": "the decision carries it, and pipeline/authorize.py reports decisions that carry one",
+    "authorization/language/evaluator.py evaluate": "the same",
     "adapters/separate_process.py answer_to": "the fault is the answer, raised again where it was asked for",
     "workers/own_thread.py _call": "the same",
-    "authorization/authorizer.py decide_anew": "the same as _side",
-    "authorization/explain.py explain": "the explanation carries it, and pipeline/authorize.py reports it",
-    "authorization/question.py _ask": "the same as evaluate",
+    "authorization/decision/authorizer.py decide_anew": "the same as _side",
+    "authorization/decision/explain.py explain": "the explanation carries it, and pipeline/authorize.py reports it",
+    "authorization/decision/question.py _ask": "the same as evaluate",
     "adapters/audit_compression.py _work": "on_fault reports it as a fault of the audit log",
     "adapters/audit_retention.py due": "the same",
     "transport/grpc_interceptor.py edge": "_refusal_of reports all but cancellation and the end of the call's time",
-    "domain/audit_bounds.py shown": "the record carries the mark, and pipeline/audit.py has reported what led to it",
+    "audit/record_bounds.py shown": "the record carries the mark, and audit/trail.py has reported what led to it",
     "pipeline/undisclosed.py __call__": "_hide raises it or reports it",
     "pipeline/undisclosed.py _finish": "the same; the end of a call's time is no fault",
     "workers/rewrap.py _moved": "_move_key raises it again, once the other materials of the key have moved",
-    "pipeline/builder.py _attempt": "what was built, or why it was not, goes to whoever waits for it",
+    "authorization/decision/builder.py _attempt": "what was built, or why it was not, goes to whoever waits for it",
 }
 """THE table of handlers that neither raise nor report by themselves, each with the reason."""
 

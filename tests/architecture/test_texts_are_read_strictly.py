@@ -14,11 +14,11 @@ PARSES = {
     "domain/strict_json.py": "THE reader of JSON that people write",
     "domain/strict_toml.py": "THE reader of TOML, which refuses a name given twice by itself",
     "policy_kit/yaml_text.py": "THE reader of YAML",
-    "catalog.py": "of this package",
-    "authorization/evaluator.py": "Cedar's own form, from the binding",
-    "domain/audit_bounds.py": "a record that this process has just written",
-    "pipeline/audit.py": "a record that this process has just written",
-    "pipeline/audit_shipping.py": "a record out of the database",
+    "contract/catalog.py": "of this package",
+    "authorization/language/evaluator.py": "Cedar's own form, from the binding",
+    "audit/record_bounds.py": "a record that this process has just written",
+    "audit/trail.py": "a record that this process has just written",
+    "audit/ship_events.py": "a record out of the database",
     "adapters/audit_otlp.py": "a record of the log, on its way",
     "adapters/audit_position.py": "a position that this process keeps",
     "adapters/store_sql/grants.py": "a column",
@@ -29,7 +29,7 @@ PARSES = {
     "audit/digest.py": "a digest that its signature vouches for",
     "audit/line.py": "a line that its chain of hashes vouches for",
     "audit/written_since.py": "a line that its chain of hashes vouches for",
-    "bootstrap/doctor.py": "an event out of the database",
+    "administration/doctor.py": "an event out of the database",
 }
 """THE table of files that parse a text, and whose text it is."""
 
@@ -38,8 +38,8 @@ OPENS = {
     "engine/secret_files.py": "regular files alone, and their modes",
     "cli/short_files.py": "a file or pipe that an option names, up to a length",
     "settings.py": "a file or pipe that an option names, up to a length",
-    "authorization/packaged.py": "of this package",
-    "catalog.py": "of this package",
+    "authorization/sets/packaged.py": "of this package",
+    "contract/catalog.py": "of this package",
     "adapters/clock_system.py": "of the kernel",
     "adapters/audit_compression.py": "a segment of this process",
     "adapters/audit_position.py": "a position that this process keeps",
@@ -52,7 +52,7 @@ OPENS = {
     "cli/dev_deployment.py": "the log of a development deployment",
     "cli/dev_environment.py": "of a development deployment",
     "cli/dev_policies.py": "of a development deployment",
-    "cli/dev_files.py": "of a development deployment",
+    "cli/dev_folder.py": "of a development deployment",
     "client/connection.py": "what the environment names",
 }
 """THE table of files that open something to read, and why no pipe or device stands there."""

@@ -12,7 +12,7 @@ SERVICE = Path(meridian.__file__).parent
 
 OWNERS = {
     '"(new)"': "domain/key.py",
-    "Key policy is longer than": "authorization/key_policies.py",
+    "Key policy is longer than": "authorization/sets/key_policies.py",
     "The ciphertext refers to a customer master key": "pipeline/resolve.py",
 }
 """THE table of such texts, and the file that owns each."""

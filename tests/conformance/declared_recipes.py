@@ -10,7 +10,7 @@ from tests.conformance.troubled_regions import KEYS_MAX, Regions
 from tests.deployment import AWAY
 from tests.openssl import parameters, random_material, wrap
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 Request = tuple[Things, dict[str, Any]]

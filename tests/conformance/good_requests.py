@@ -11,8 +11,8 @@ from typing import Any
 from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import parameters, random_material, wrap
 
-from meridian.catalog import rpcs
 from meridian.client import Client
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 PRINCIPAL = "arn:aws:iam::111122223333:service/tenant-a"

@@ -9,13 +9,14 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.aws import access_key, url
 from tests.conformance.raw_calls import post
 from tests.deployment import HOME, Deployment
+from tests.examples import searched
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -25,7 +26,6 @@ JSON = st.recursive(
 MEMBERS = st.sampled_from(
     ["KeyId", "Plaintext", "CiphertextBlob", "EncryptionContext", "Limit", "Marker", "GrantTokens", "Tags", "ValidTo"]
 )
-QUIET = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def send(deployment: Deployment, body: bytes, target: str | None = "TrentService.ListKeys", *, sign: bool = True) -> Any:
@@ -78,7 +78,7 @@ def test_members_that_nobody_knows_are_passed_over(two_regions: Deployment) -> N
     assert send(two_regions, b'{"Limit": 1, "Unknown": {"a": [1]}, "Marker": null}')[0] == 200
 
 
-@QUIET
+@searched(40, 240)
 @given(name=st.sampled_from(sorted(rpcs())), document=st.dictionaries(MEMBERS, JSON, max_size=4))
 def test_arbitrary_documents(two_regions: Deployment, name: str, document: dict[str, Any]) -> None:
     if name in ("CreateKey", "GetParametersForImport"):
@@ -87,14 +87,14 @@ def test_arbitrary_documents(two_regions: Deployment, name: str, document: dict[
     assert status in (200, 400), answer
 
 
-@QUIET
+@searched(40, 240)
 @given(body=st.binary(max_size=200), target=st.sampled_from(["TrentService.Decrypt", "TrentService.ListAliases"]))
 def test_arbitrary_bytes(two_regions: Deployment, body: bytes, target: str) -> None:
     status, _, answer = send(two_regions, body, target)
     assert status == 400 or not body, answer
 
 
-@QUIET
+@searched(40, 240)
 @given(header=st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=200))
 def test_arbitrary_authorization_headers(two_regions: Deployment, header: str) -> None:
     headers = {"Authorization": header, "X-Amz-Target": "TrentService.ListKeys", "X-Amz-Date": "20260101T000000Z"}

@@ -10,9 +10,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tests.conformance.good_requests import proxy
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import errors
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 ABSENT = "00000000-0000-4000-8000-000000000000"

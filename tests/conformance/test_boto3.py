@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests.aws import kms
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 
 APP = "arn:aws:iam::111122223333:service/app"
 CALLED: set[str] = set()

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meridian.catalog import Rpc, aws_member_name, enum_values, is_secret, limits_of, rpcs, served_rpcs
+from meridian.contract.catalog import Rpc, aws_member_name, enum_values, is_secret, limits_of, rpcs, served_rpcs
 
 SCHEMA = Path(__file__).parents[2] / "policy" / "meridian.cedarschema"
 

@@ -19,7 +19,7 @@ from tests.conformance.troubled_regions import Regions
 from tests.deployment import Deployment
 
 from meridian import errors
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.transport.aws_json.key_policies import default_document
 from meridian.transport.error_table import DOMAIN, TABLE
 

@@ -11,10 +11,10 @@ import pytest
 from tests.conformance.good_requests import Things
 from tests.deployment import Deployment
 
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import ActionRow, SchemaModel
-from meridian.catalog import rpcs
+from meridian.authorization.language.schema_model import ActionRow, SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import rpcs
 
 ENDS_ITS_KEY = ("ScheduleKeyDeletion", "DisableKey")
 """Called last."""

@@ -15,7 +15,7 @@ from tests.conformance.recorded_shapes import ABSENT, ANSWERS, ARN, GRANT, MATER
 from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import bring, random_material
 
-from meridian.catalog import rpcs
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 from meridian.transport.aws_json.key_policies import default_document
 

@@ -14,7 +14,7 @@ from tests.databases import name_of, new_database
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.ports.store_rows import KekRow
+from meridian.ports.store.keyring import KekRow
 
 KEK = 7
 """The key-encryption key that rows of these tests name."""

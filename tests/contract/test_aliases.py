@@ -8,7 +8,7 @@ import pytest
 from tests.contract.test_store import ACCOUNT, KEY_ID, key
 
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.ports.store_rows import AliasRow
+from meridian.ports.store.aliases import AliasRow
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("alias/B", "alias/a", "alias/a_", "alias/b")

@@ -21,7 +21,7 @@ from meridian.audit.findings import Verdict
 from meridian.audit.segments import DamagedSegmentError, lines_of, open_segment, segments_in
 from meridian.audit.verify import Expected, verify_directory
 from meridian.audit.written_since import events_since
-from meridian.authorization.entities import Surroundings
+from meridian.authorization.language.entities import Surroundings
 from meridian.policy_kit.audit_log import AuditLog
 
 RULES = SegmentRules(bytes=5000, seconds=60.0, reserve_bytes=0)

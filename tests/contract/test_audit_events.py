@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.pipeline.audit_shipping import MARGIN_SECONDS
-from meridian.ports.audit_events import LEASE_SECONDS, NOBODY, STEADY_SECONDS
-from meridian.ports.store import Store
+from meridian.audit.ship_events import MARGIN_SECONDS
+from meridian.ports.store.audit_events import LEASE_SECONDS, NOBODY, STEADY_SECONDS
+from meridian.ports.store.store import Store
 
 
 async def held(store: Store, owner: str, *, are_steady: bool = True) -> list[str]:

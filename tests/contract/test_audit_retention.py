@@ -17,11 +17,11 @@ from meridian.audit import digest
 from meridian.audit.against_database import Evidence, verify_against
 from meridian.audit.digest import read_digest
 from meridian.audit.findings import Report, Verdict
+from meridian.audit.record import event_time
 from meridian.audit.segments import compressed_path, segments_in
 from meridian.audit.stream_files import digests_in
 from meridian.audit.verify import Expected, verify_directory
-from meridian.domain.audit_record import event_time
-from meridian.ports.audit_streams import AuditKeyRow, KeyTrace, RegisterView, StreamHead, StreamRow
+from meridian.ports.store.audit_streams import AuditKeyRow, KeyTrace, RegisterView, StreamHead, StreamRow
 
 RULES = SegmentRules(bytes=5000, seconds=60.0, reserve_bytes=0)
 DAY = 86400.0

@@ -18,9 +18,9 @@ from tests.reported_events import ReportedEvents
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.copies import Copies, Counted
+from meridian.audit.ship_events import AuditShipping
 from meridian.errors import DependencyTimeoutException
-from meridian.pipeline.audit_shipping import AuditShipping
-from meridian.ports.audit_events import LEASE_SECONDS, NOBODY
+from meridian.ports.store.audit_events import LEASE_SECONDS, NOBODY
 
 
 class Process:

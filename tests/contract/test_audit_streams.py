@@ -10,21 +10,23 @@ from tests.cache_memory import cache_memory
 from tests.contract.test_store import ACCOUNT, KEY_ID, NOW, insert, key
 from tests.reported_events import ReportedEvents
 
-from meridian.adapters.audit_keys import AUDIT_KEY, rotate_audit_key
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration.keyring import rotate_audit_key
 from meridian.audit.against_database import read_evidence
 from meridian.audit.keys import AuditKeys, AuditKeysError
 from meridian.crypto import ecdsa
 from meridian.domain.key import KeyState
+from meridian.engine.audit_keys import AUDIT_KEY
 from meridian.engine.seals import FileSeal, SealError
-from meridian.ports.audit_events import NOBODY
-from meridian.ports.audit_streams import StreamHead
-from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import KeyUse, RegionIdentity
+from meridian.ports.store.audit_events import NOBODY
+from meridian.ports.store.audit_streams import StreamHead
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.key_usage import KeyUse
+from meridian.ports.store.region import RegionIdentity
 
 
 @pytest.mark.asyncio

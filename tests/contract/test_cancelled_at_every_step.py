@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event
 
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.ports.audit_events import NOBODY
+from meridian.ports.store.audit_events import NOBODY
 
 STEPS_MAX = 200
 AT_ONCE_SECONDS = 5.0

@@ -21,7 +21,7 @@ from meridian.adapters.store_sql.keys import key_values, material_values
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.adapters.store_sql.wrapped_rows import kek_name
 from meridian.domain.key import Key, KeyMaterial, KeySpec, KeyState, KeyUsage, Origin
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.store import UnitOfWork
 
 ACCOUNT, NOW = "111122223333", datetime(2026, 1, 1, tzinfo=UTC)
 FEW, MANY = 50, 2_000

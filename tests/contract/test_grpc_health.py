@@ -9,7 +9,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from meridian.catalog import served_rpcs
+from meridian.contract.catalog import served_rpcs
 from meridian.transport import grpc_health
 from meridian.transport.grpc_health import GrpcHealth
 from meridian.transport.grpc_server import service_names

@@ -12,13 +12,15 @@ from tests.contract.conftest import KEK
 from tests.contract.test_store import ACCOUNT, MULTI, key, sealed, set_row
 
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.membership_words import declaring_lost
 from meridian.adapters.store_sql.dialects import async_url
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration.other_regions import declaring_lost
 from meridian.domain.key import KeyState
 from meridian.domain.limits import Limits
 from meridian.domain.multi_region import RowStatus, SetRow
-from meridian.ports.store_rows import ImportKeyRow, RegionIdentity, SecretRow
+from meridian.ports.store.import_keys import ImportKeyRow
+from meridian.ports.store.keyring import SecretRow
+from meridian.ports.store.region import RegionIdentity
 from meridian.workers.pruning import PruneWorker
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -15,9 +15,9 @@ import pytest
 from tests.contract.conftest import KEK
 
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.membership_words import withdraw_lost
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.administration.other_regions import withdraw_lost
 from meridian.domain.key import (
     Key,
     KeyMaterial,
@@ -31,9 +31,12 @@ from meridian.domain.key import (
 )
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
-from meridian.ports.store_faults import FeedPruned, VersionConflict
-from meridian.ports.store_rows import AnswerRow, ImportKeyRow, KekRow, RegionIdentity, SecretRow
-from meridian.replication.set_state import add_member, found_set
+from meridian.ports.store.answers import AnswerRow
+from meridian.ports.store.faults import FeedPruned, VersionConflict
+from meridian.ports.store.import_keys import ImportKeyRow
+from meridian.ports.store.keyring import KekRow, SecretRow
+from meridian.ports.store.region import RegionIdentity
+from meridian.replication.sets.state import add_member, found_set
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 NOW = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)

@@ -16,7 +16,7 @@ import pytest
 from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 
-from meridian.bootstrap.commands import initialise
+from meridian.administration.database import initialise
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.settings import load_settings

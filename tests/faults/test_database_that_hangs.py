@@ -17,7 +17,7 @@ from tests.network import Relay
 
 from meridian.adapters.store_cache import STALENESS_SECONDS_MAX
 from meridian.adapters.store_sql.dialects import CHECKOUT_SECONDS, WRITE_SECONDS
-from meridian.bootstrap.commands import initialise
+from meridian.administration.database import initialise
 from meridian.cli.exit_codes import SETUP
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError

@@ -20,20 +20,22 @@ from tests.reported_events import ReportedEvents
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.audit.shown_parameters import parameters_of
 from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
 from meridian.authentication.bearer_token import find_bearer_token
 from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
-from meridian.authorization.evaluator import SchemaHandle, format_policies, policies_as_json
-from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
-from meridian.authorization.slices import SliceCompiler
-from meridian.catalog import Rpc, is_map, rpcs
+from meridian.authorization.decision.slices import SliceCompiler
+from meridian.authorization.language.evaluator import SchemaHandle, format_policies, policies_as_json
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import KeyPolicyReader
+from meridian.authorization.sets.packaged import schema_text
+from meridian.contract.catalog import Rpc, is_map, rpcs
+from meridian.contract.cross_field import require_cross_field_rules
+from meridian.contract.field_limits import faults_of
 from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
 from meridian.crypto.certificate_uris import certificate_uris
 from meridian.domain import addresses
-from meridian.domain.call import Principal
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.encoding import length_prefixed, u32
 from meridian.domain.encryption_context import canonical_encryption_context
@@ -41,20 +43,18 @@ from meridian.domain.grant import GRANT_TOKEN, require_principal
 from meridian.domain.identifiers import parse_key_reference
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.domain.secret import Secret
-from meridian.engine import transport
+from meridian.engine import region_envelopes
 from meridian.engine.keyring import Keyring
-from meridian.engine.transport import HpkeKey, TransportKeys, decode_meta
+from meridian.engine.region_envelopes import HpkeKey, TransportKeys, decode_meta
 from meridian.errors import InvalidImportTokenException, InvalidMarkerException, KmsError
 from meridian.peer.v1 import replication_pb2 as peer
-from meridian.pipeline.audit_parameters import parameters_of
-from meridian.pipeline.constraints import faults_of
-from meridian.pipeline.cross_field import require_cross_field_rules
 from meridian.ports.principals import AccessKey
-from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import decode_set_state
-from meridian.replication.wire_messages import comparison_of, digest_of, links_of, shown_of
+from meridian.ports.store.region import RegionIdentity
+from meridian.replication.wire.messages import comparison_of, digest_of, links_of, shown_of
+from meridian.replication.wire.set_state import decode_set_state
 from meridian.transport.aws_json import codec
 from meridian.transport.grpc_evidence import peer_address
 from meridian.transport.http1.application import Answer, Exchange, Known
@@ -266,7 +266,7 @@ def _signed(magic: bytes, label: bytes, body: bytes) -> bytes:
 
 def transport_offer(data: bytes) -> None:
     engine, _, public = _engine()
-    engine.verify_transport_offer(_signed(transport.OFFER_MAGIC, transport.OFFER_SIGNATURE, data), public)
+    engine.verify_transport_offer(_signed(region_envelopes.OFFER_MAGIC, region_envelopes.OFFER_SIGNATURE, data), public)
 
 
 def signed_bytes(data: bytes) -> None:

@@ -2,7 +2,8 @@
 
 The search of Wing and Gong, with the memory of Lowe: depth first over the calls that may come next, each set of calls that have happened
 and the state that they lead to tried once. A call of unknown outcome may have happened at any time after it began, or never. Of those
-with the same effect the first begun stands for all, so that they cost no more than their number.
+with the same effect the first begun stands for all, so that they cost no more than their number; and where a place led nowhere, the same
+place with more of them used up leads nowhere either, since whatever was left there was left before.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import le
 
 State = tuple[tuple[str, object], ...]
 """What a description of the key shows: names with values, sorted by name."""
@@ -63,7 +65,7 @@ def find_story(operations: Sequence[Operation], first: State) -> list[Operation]
         return candidates
 
     begin = (0, (0,) * len(effects), first)
-    seen = {begin}
+    seen = {(begin[0], begin[2]): [begin[1]]}
     path: list[Operation] = []
     stack = [(begin, iter(next_ones(begin[0], begin[1])))]
     while stack:
@@ -75,8 +77,10 @@ def find_story(operations: Sequence[Operation], first: State) -> list[Operation]
             if state_then is None:
                 continue
             place = (then_done, then_used, state_then)
-            if place not in seen:
-                seen.add(place)
+            fewer = seen.setdefault((then_done, state_then), [])
+            if not any(all(map(le, used, then_used)) for used in fewer):
+                fewer[:] = [used for used in fewer if not all(map(le, then_used, used))]
+                fewer.append(then_used)
                 path.append(operation)
                 stack.append((place, iter(next_ones(then_done, then_used))))
                 break

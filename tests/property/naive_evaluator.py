@@ -15,9 +15,9 @@ from typing import Any
 
 from tests.property.naive_cedar import CedarError, Expr, Uid, World, quoted, text_of, truth_of
 
-from meridian.domain.call import Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
+from meridian.domain.principal import Principal
 
 GROUPS_OF: dict[str, frozenset[str]] = {
     "Encrypt": frozenset({"Encrypting", "Use", "Grantable", "Any"}),

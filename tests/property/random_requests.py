@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from meridian.catalog import TIMESTAMP, is_map, message_of
+from meridian.contract.catalog import TIMESTAMP, is_map, message_of
 
 ALPHABETS: Final = ("abc", 'é"\\', "\x01\x02", "😀z", "a b\n")
 """Text that JSON writes as it is, doubles, or makes six times as long."""

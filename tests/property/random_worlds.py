@@ -11,9 +11,9 @@ from tests.property.naive_cedar import Uid
 from tests.property.naive_evaluator import GROUPS_OF, Asked, NaivePolicy, Place, Scope, is_meant, policy_text, utc
 from tests.property.random_conditions import ALIASES, GROUPS, REGIONS, STATES, TAG_VALUES, TAGS, condition
 
-from meridian.domain.call import Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.principal import Principal
 
 HERE = "us-east-1"
 ACCOUNTS = ("111122223333", "444455556666", "777788889999")

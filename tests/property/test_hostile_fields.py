@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from tests.property.test_record_bounds import NOW, PRINCIPAL, audit_of
 from tests.reported_events import ReportedEvents
 
-from meridian.catalog import TIMESTAMP, Rpc, is_map, lower_camel, message_of, rpcs
-from meridian.domain.audit_bounds import RECORD_BYTES_MAX, STORED_BYTES_MAX, shortened
-from meridian.domain.call import Call, Evidence
+from meridian.audit import shown_parameters
+from meridian.audit.record_bounds import RECORD_BYTES_MAX, STORED_BYTES_MAX, shortened
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, lower_camel, message_of, rpcs
+from meridian.contract.field_limits import faults_of
 from meridian.errors import KmsError, ValidationException
-from meridian.pipeline import audit_parameters
-from meridian.pipeline.constraints import faults_of
 from meridian.pipeline.validate import Validate
-from meridian.ports.audit_streams import StreamHead
+from meridian.ports.store.audit_streams import StreamHead
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -121,9 +121,9 @@ def test_a_record_that_cannot_be_made_is_made_without_what_cannot_be_shown(monke
     def fail(*_: Any) -> Any:
         raise OverflowError
 
-    shown = audit_parameters.TABLE[rpc.name]
+    shown = shown_parameters.TABLE[rpc.name]
     request = rpc.request_class()
-    monkeypatch.setattr(audit_parameters, "_readers", lambda *_: tuple((lower_camel(name), fail) for name in shown))
+    monkeypatch.setattr(shown_parameters, "_readers", lambda *_: tuple((lower_camel(name), fail) for name in shown))
     call = call_of(rpc, request)
     call.error = ValidationException("\ud800")  # half a pair of surrogates is no text
     lines, events = Lines(), ReportedEvents()

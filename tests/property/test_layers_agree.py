@@ -20,8 +20,10 @@ from tests.cache_memory import cache_memory
 from tests.property.naive_evaluator import Answer, Asked, leaves, naive_decision, policy_text
 from tests.property.random_worlds import REGION_LABELS, UNITS, RandomWorld, random_request, random_world
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import (
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import ABSENT, CallFacts, cedar_time
+from meridian.authorization.decision.request_context import TAG_ENTITIES
+from meridian.authorization.language.entities import (
     AliasResource,
     Resource,
     ScopeResource,
@@ -31,17 +33,15 @@ from meridian.authorization.entities import (
     resource_entities,
     resource_uid,
 )
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
-from meridian.authorization.facts import ABSENT, CallFacts, cedar_time
-from meridian.authorization.key_policies import KeyPolicyReader
-from meridian.authorization.packaged import policy_folder, schema_text
-from meridian.authorization.policies import Policy
-from meridian.authorization.policy_files import PolicySource, load_policies
-from meridian.authorization.request_context import TAG_ENTITIES
-from meridian.authorization.schema_model import SchemaModel
-from meridian.catalog import rpcs
+from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
+from meridian.authorization.language.policies import Policy
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import KeyPolicyReader
+from meridian.authorization.sets.packaged import policy_folder, schema_text
+from meridian.authorization.sets.policy_files import PolicySource, load_policies
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import rpcs
 from meridian.domain.any_case import any_case
-from meridian.domain.call import Call, Evidence
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 

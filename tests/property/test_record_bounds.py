@@ -22,20 +22,22 @@ from tests.reported_events import ReportedEvents
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.audit.findings import Verdict
+from meridian.audit.record_bounds import RECORD_BYTES_MAX, STORED_BYTES_MAX, holds_cut, is_cut
+from meridian.audit.ship_events import AuditShipping
 from meridian.audit.stream_files import segments_in
+from meridian.audit.trail import Audit
 from meridian.audit.verify import verify_file
-from meridian.catalog import Rpc, rpcs
-from meridian.domain.audit_bounds import RECORD_BYTES_MAX, STORED_BYTES_MAX, holds_cut, is_cut
-from meridian.domain.call import Call, Evidence, PolicyDecision, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import Rpc, rpcs
 from meridian.domain.encryption_context import canonical_encryption_context
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.errors import ValidationException
-from meridian.pipeline.audit import Audit
-from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.pipeline.validate import CONTEXT_FIELDS
-from meridian.ports.audit_streams import StreamHead
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.audit_streams import StreamHead
+from meridian.ports.store.region import RegionIdentity
 
 pytestmark = pytest.mark.timeout(300)
 

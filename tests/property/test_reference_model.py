@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from tests.deployment import HOME, Deployment
+from tests.examples import examples
 from tests.openssl import parameters
 
 from meridian.client import Client
@@ -240,9 +240,10 @@ class KeyBesideItsModel(RuleBasedStateMachine):
             assert metadata.current_key_material_id == self.ids.get(self.model.current, "")
 
 
+@pytest.mark.searched
 def test_a_key_and_its_model_give_the_same_answers(two_regions: Deployment) -> None:
     with two_regions.client() as admin, two_regions.client(HOME, "app") as user:
         run_state_machine_as_test(
             lambda: KeyBesideItsModel(admin, user),
-            settings=settings(max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)),
+            settings=examples(20, 120, stateful_step_count=50),
         )

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hypothesis import HealthCheck, settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.examples import examples
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
-from meridian.replication.set_state import (
+from meridian.replication.sets.state import (
     SetRefusal,
     Told,
     acknowledge,
@@ -249,5 +250,5 @@ class MovingSet(RuleBasedStateMachine):
         assert {m.region for m in views[0].members} == set(live)
 
 
-MovingSet.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
-TestMovingSet = MovingSet.TestCase
+MovingSet.TestCase.settings = examples(100, 600, stateful_step_count=40)
+TestMovingSet = pytest.mark.searched(MovingSet.TestCase)

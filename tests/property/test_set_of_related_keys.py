@@ -9,22 +9,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.examples import examples
 
 from meridian.domain.multi_region import MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
-from meridian.replication.set_state import (
-    SetRefusal,
-    Told,
-    acknowledge,
-    add_member,
-    adopt,
-    found_set,
-    release,
-    reserve,
-    resolve,
-)
+from meridian.replication.sets.state import SetRefusal, Told, acknowledge, add_member, adopt, found_set, release, reserve, resolve
 
 HOME, OTHERS = "A", ("B", "C")
 ACCOUNT, KEY_ID, MATERIAL = "111122223333", "mrk-" + "0" * 32, "m" * 64
@@ -169,5 +160,5 @@ class RelatedKeys(RuleBasedStateMachine):
             assert self.rows[region].status is RowStatus.NONE
 
 
-RelatedKeys.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
-TestRelatedKeys = RelatedKeys.TestCase
+RelatedKeys.TestCase.settings = examples(50, 300, stateful_step_count=30)
+TestRelatedKeys = pytest.mark.searched(RelatedKeys.TestCase)

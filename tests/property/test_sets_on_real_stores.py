@@ -21,10 +21,10 @@ from tests.hostile_in_process import EVIL, add_hostile, tell_lies
 from tests.network_in_process import Network
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
-from meridian.adapters import membership_words as words
+from meridian.administration import other_regions as words
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow, Stamp
-from meridian.replication.set_state import reserve
-from meridian.replication.sets.told import NotBelieved
+from meridian.replication.sets.claims import NotBelieved
+from meridian.replication.sets.state import reserve
 
 FOLDER = tempfile.TemporaryDirectory(prefix="sets-")
 EMPTY = template(Path(FOLDER.name))

@@ -7,21 +7,24 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.cache_memory import cache_memory
+from tests.examples import searched
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.packaged import policy_folder, schema_text
-from meridian.authorization.policy_files import PolicySource, load_policies
-from meridian.authorization.request_context import TAG_ENTITIES
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.decision.request_context import TAG_ENTITIES
+from meridian.authorization.language.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
+from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
+from meridian.authorization.sets.packaged import policy_folder, schema_text
+from meridian.authorization.sets.policy_files import PolicySource, load_policies
 from meridian.domain.any_case import any_case
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.limits import Limits
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 
 ACCOUNT = "111122223333"
 AROUND = Surroundings(
@@ -161,7 +164,7 @@ def in_full(principal: Principal, action: str, key: Key, values: dict[str, Any],
 SEEN: dict[bool, int] = {True: 0, False: 0}
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(400, 3_000)
 @given(principal=principals, action=st.sampled_from(ACTIONS), key=keys, data=st.data())
 def test_slice_and_full_set_agree_in_decision_ids_and_errors(principal: Principal, action: str, key: Key, data: st.DataObject) -> None:
     values = attributes(data)
@@ -182,5 +185,6 @@ def test_slice_and_full_set_agree_in_decision_ids_and_errors(principal: Principa
     SEEN[expected.allowed] += 1
 
 
+@pytest.mark.searched
 def test_both_answers_were_seen_often() -> None:
     assert min(SEEN.values()) > 100

@@ -9,9 +9,9 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 PARTNER = "arn:aws:iam::444455556666:service/partner"

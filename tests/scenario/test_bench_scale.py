@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.timeout(240)
 def test_every_row_has_a_figure_for_each_size() -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "bench_scale.py"), "--keys", "200", "400"]
+    command = [sys.executable, str(ROOT / "scripts" / "bench_scale.py"), "--database", "sqlite", "--keys", "200", "400"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=220)
     assert done.returncode == 0, done.stderr
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]

@@ -21,9 +21,9 @@ from tests.deployment import HOME
 from tests.network import Relay
 from tests.twins import Twins, two_processes
 
-from meridian.catalog import CLIENT_TOKEN
 from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint
+from meridian.contract.catalog import CLIENT_TOKEN
 
 pytestmark = pytest.mark.deep
 

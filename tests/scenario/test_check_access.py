@@ -9,8 +9,8 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import rpcs, served_rpcs
 from meridian.client import Client, errors
+from meridian.contract.catalog import rpcs, served_rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 SERVER_FAULTS = {"DependencyTimeoutException", "KMSInternalException"}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.ports import free_port, free_ports
 
-from meridian.cli.dev_files import DevFolder
+from meridian.cli.dev_folder import DevFolder
 from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint
 

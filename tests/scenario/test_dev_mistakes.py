@@ -141,7 +141,7 @@ def test_principals_that_no_region_would_take_are_refused_before_anything_is_wri
 def test_a_folder_with_a_file_that_cannot_be_used_names_it(tmp_path: Path, name: str, content: bytes) -> None:
     from tests.ports import free_port
 
-    from meridian.cli.dev_files import DevFolder
+    from meridian.cli.dev_folder import DevFolder
 
     root = tmp_path / "d"
     DevFolder(root, [REGION], grpc_port=7401, admin_port=7601, aws_port=None, find_port=free_port).prepare(None)

@@ -17,11 +17,11 @@ from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import bring, random_material
 from tests.scenario.test_seed_000_imported_multi_region_keys import in_seconds
 
-from meridian.catalog import lower_camel, rpcs
+from meridian.audit.shown_parameters import TABLE
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import lower_camel, rpcs
 from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.kms.v1 import types_pb2 as t
-from meridian.pipeline.audit_parameters import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT_DAYS = "limits.day_seconds = 0.05\n"
@@ -157,10 +157,10 @@ def test_the_key_of_a_replica_names_the_call_that_it_came_from(records: list[dic
 
 def test_every_event_of_operators_is_listed() -> None:
     named: set[str] = {"PolicySetChange", "DeleteDevelopmentState"}
-    for path in (ROOT / "service" / "meridian" / "adapters").glob("*.py"):
+    for path in (ROOT / "service" / "meridian").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "record_operator_event":
                 named |= {node.args[2].value} if isinstance(node.args[2], ast.Constant) else set()
-    from meridian.adapters.membership_words import EVENTS
+    from meridian.administration.other_regions import EVENTS
 
     assert set(BY_OPERATORS) == named | set(EVENTS.values())

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import enum_values, rpcs
 from meridian.client import Client, errors
+from meridian.contract.catalog import enum_values, rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 SIGNING = {

@@ -131,7 +131,7 @@ def wait_settled(regions: Deployment, seconds: float = 20) -> None:
     """Until no Region has anything left to tell another."""
     import asyncio
 
-    from meridian.bootstrap.commands import read_outbox
+    from meridian.administration.outbox import read_outbox
     from meridian.settings import load_settings
 
     until = time.monotonic() + seconds

@@ -21,13 +21,13 @@ import pytest
 from tests.adversary.hostile_region import ACCOUNT, HostileRegion
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.cli.dev_files import HOST
+from meridian.cli.dev_folder import HOST
 from meridian.client.errors import error_of
 from meridian.domain.multi_region import SetState
 from meridian.kms.v1 import types_pb2 as t
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
-from meridian.replication.codec import decode_set_state
+from meridian.replication.wire.set_state import decode_set_state
 
 LIAR = "ca-central-1"
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(600)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from tests.aws import kms
 from tests.deployment import HOME, Deployment
 
@@ -102,6 +104,14 @@ def test_each_kind_of_key_has_a_rate_of_its_own(slow: Deployment) -> None:
                 made[other][0]()
         assert kms(slow).describe_key(KeyId=keys(developer)["rsa"]), "calls that manage keys have rates of their own too"
         assert use_up(uses(abroad)["rsa"]) == BURST, "nor is another account concerned"
+        with pytest.raises(ClientError) as refused:
+            kms(slow).generate_random(NumberOfBytes=8)
+    told = refused.value.response
+    assert told["Error"]["Code"] == "ThrottlingException"
+    headers = told["ResponseMetadata"]["HTTPHeaders"]
+    wait = int(headers["x-amz-retry-after"]) / 1000
+    assert 0 < wait <= 1 / SLOW
+    assert int(headers["retry-after"]) == ceil(wait), "clients of AWS learn when to come again"
 
 
 def test_a_re_encryption_draws_on_both_kinds_or_on_neither(slow: Deployment) -> None:

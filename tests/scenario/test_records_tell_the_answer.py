@@ -12,17 +12,17 @@ from tests.conformance.good_requests import PRINCIPAL, Things
 from tests.deployment import AWAY, Deployment
 
 import meridian
-from meridian.catalog import rpcs
+from meridian.audit.shown_parameters import message_as_record
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 from meridian.operations.shown_answers import TABLE
-from meridian.pipeline.audit_parameters import message_as_record
 
 pytestmark = pytest.mark.timeout(300)
 
 SERVICE = Path(meridian.__file__).parent
 SETS_THEM = {
-    *("domain/call.py", "pipeline/audit.py", "pipeline/repeats.py"),
-    *("operations/outcomes.py", "replication/prepare.py", "replication/succeed.py"),
+    *("call.py", "audit/trail.py", "pipeline/repeats.py"),
+    *("operations/outcomes.py", "replication/reserve_replica.py", "replication/await_handover.py"),
 }
 """Operations answer through `Outcomes`, which tells what they answer; the two halves of another Region's call answer the key they name."""
 LAST = ("DisableKey", "ScheduleKeyDeletion", "DeleteImportedKeyMaterial", "DeleteCustomKeyStore", "UpdatePrimaryRegion")

@@ -9,7 +9,7 @@ import pytest
 from tests.databases import new_database
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.bootstrap.commands import initialise
+from meridian.administration.database import initialise
 from meridian.client import errors
 from meridian.kms.v1 import types_pb2 as t
 from meridian.settings import load_settings

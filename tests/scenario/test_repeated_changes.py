@@ -15,9 +15,9 @@ from tests.conformance import raw_calls
 from tests.conformance.good_requests import Things, proxy
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.catalog import CLIENT_TOKEN, is_secret, message_of, rpcs, served_rpcs
 from meridian.client import Client, errors
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import CLIENT_TOKEN, is_secret, message_of, rpcs, served_rpcs
 from meridian.fault_points import VARIABLE, FaultPoint
 from meridian.kms.v1 import types_pb2 as t
 from meridian.transport.aws_json import codec

@@ -9,7 +9,7 @@ import pytest
 from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.cli.dev_files import region_spiffe_id
+from meridian.cli.dev_folder import region_spiffe_id
 from meridian.cli.region_place import HOST
 from meridian.client.errors import error_of
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tests.aws import access_key, kms, url
 from tests.deployment import HOME, Deployment
 
-from meridian.catalog import rpcs
 from meridian.client import errors
+from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import keys_pb2
 from meridian.kms.v1 import types_pb2 as t
 

@@ -71,3 +71,18 @@ def test_a_long_history_with_many_unknown_changes_is_judged_in_bounded_steps() -
         history.append(Change(at + 0.5, math.inf, "on", bool(number % 3)))
         history.append(Sight(at + 2, at + 3, (("on", bool(number % 2)), ("text", ""))))
     assert find_story(history, OFF) is not None
+
+
+@pytest.mark.timeout(60)
+def test_many_unknown_changes_cost_no_more_than_their_number() -> None:
+    """As after fifty kills: eight effects, a dozen unknown changes of each, and a sight that nothing explains at the very end."""
+    unknown: list[Operation] = [Change(0, math.inf, f"tag{each % 4}", each % 8) for each in range(96)]
+    first: State = tuple((f"tag{number}", None) for number in range(4))
+    certain: list[Operation] = []
+    for each in range(40):
+        certain.append(Change(10 * each + 1, 10 * each + 2, f"tag{each % 4}", each))
+        seen: dict[str, int | None] = {f"tag{tag}": None for tag in range(4)} | {f"tag{at % 4}": at for at in range(each + 1)}
+        certain.append(Sight(10 * each + 3, 10 * each + 4, tuple(sorted(seen.items()))))
+    assert find_story([*unknown, *certain], first) is not None
+    nowhere = Sight(1_000, 1_001, tuple((f"tag{number}", "never") for number in range(4)))
+    assert find_story([*unknown, *certain, nowhere], first) is None

@@ -19,13 +19,13 @@ from meridian.domain.encoding import length_prefixed, read_length_prefixed_tuple
 from meridian.domain.encryption_context import canonical_encryption_context
 from meridian.domain.identifiers import is_multi_region_key_id
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
-from meridian.domain.key_material import material_id
+from meridian.domain.material_id import material_id
 from meridian.domain.secret import Secret
 from meridian.engine import box
 from meridian.engine.commands import BLOB, SymmetricCommands
 from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring, RowIdentity
-from meridian.engine.transport import ENVELOPE_INFO, decode_meta, encode_meta
+from meridian.engine.region_envelopes import ENVELOPE_INFO, decode_meta, encode_meta
 from meridian.errors import InvalidCiphertextException
 
 

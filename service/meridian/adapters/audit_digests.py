@@ -11,10 +11,10 @@ from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
 from meridian.audit.ended import End, Kept
 from meridian.audit.keys import AuditSigner, RegionNames
 from meridian.audit.log_end import LogEnd
+from meridian.audit.record import event_time
 from meridian.audit.stream_files import digest_name
-from meridian.domain.audit_record import event_time
-from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
+from meridian.ports.store.audit_streams import StreamHead
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from meridian.audit.ended import End, Ended
 from meridian.audit.keys import AuditKeys, RegionNames
 from meridian.audit.stream_files import digests_in, last_record, number_of, runs_in, stem_of
 from meridian.audit.values import is_time
-from meridian.ports.audit_streams import StreamHead
+from meridian.ports.store.audit_streams import StreamHead
 
 LOOKED_AT: Final = 8
 """Of how many digests of a stream, from its last one back, one must be the Region's."""

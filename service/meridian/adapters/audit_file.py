@@ -25,11 +25,11 @@ from meridian.audit.digest import LogFile
 from meridian.audit.ended import Ended
 from meridian.audit.keys import AuditSigner
 from meridian.audit.log_end import end_of_log
+from meridian.audit.record import Record, event_time
+from meridian.audit.record_bounds import RECORD_BYTES_MAX, shortened
 from meridian.audit.stream_files import segment_name
-from meridian.domain.audit_bounds import RECORD_BYTES_MAX, shortened
-from meridian.domain.audit_record import Record, event_time
-from meridian.ports.audit_streams import StreamHead
 from meridian.ports.clock import Clock
+from meridian.ports.store.audit_streams import StreamHead
 
 ROOM_BYTES: Final = RECORD_BYTES_MAX + 1
 """What is set aside for one record."""

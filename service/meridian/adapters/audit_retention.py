@@ -26,11 +26,11 @@ from meridian.adapters.audit_ended_streams import Candidate, EndedStreams, Own, 
 from meridian.adapters.clock_system import SystemClock
 from meridian.audit.ended import CLOCKS_APART_SECONDS, ENDED_PER_DIGEST, End, Ended
 from meridian.audit.keys import AuditKey, AuditKeys, RegionNames
+from meridian.audit.record import event_time
 from meridian.audit.segments import compressed_path, plain_name
 from meridian.audit.values import is_time
-from meridian.domain.audit_record import event_time
-from meridian.ports.audit_streams import RegisterView
 from meridian.ports.clock import STEP_SECONDS, Clock
+from meridian.ports.store.audit_streams import RegisterView
 
 OWN_MAX: Final = 100_000
 """Closed segments of this process that are kept in mind: a year of them."""

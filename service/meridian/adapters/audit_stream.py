@@ -22,12 +22,12 @@ from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_retention import Holds, KeepRules, Retention
 from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
+from meridian.audit.record import Record
 from meridian.audit.written_since import events_since, has_stream
-from meridian.domain.audit_record import Record
 from meridian.domain.fault_places import file_fault
 from meridian.errors import DependencyTimeoutException
-from meridian.ports.audit_streams import StreamHead
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.ports.store.audit_streams import StreamHead
 
 WAITING_MAX: Final = 20_000
 WATCHES_PER_TIMEOUT: Final = 5

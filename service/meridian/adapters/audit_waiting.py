@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from meridian.domain.audit_record import Record
+from meridian.audit.record import Record
 from meridian.errors import DependencyTimeoutException
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from meridian.adapters.audit_keys import open_signer, published_keys
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.crypto import ecdsa, hpke
 from meridian.crypto.aead import OpenError
@@ -17,21 +16,23 @@ from meridian.domain.bounded_cache import Caches
 from meridian.domain.secret import Secret
 from meridian.engine import keyring as keyrings
 from meridian.engine.asymmetric import AsymmetricCommands
+from meridian.engine.audit_keys import open_signer, published_keys
 from meridian.engine.commands import SymmetricCommands
 from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring
-from meridian.engine.markers import MarkerCommands
+from meridian.engine.page_markers import MarkerCommands
+from meridian.engine.region_envelopes import HpkeKey, TransportCommands, TransportKeys
 from meridian.engine.region_secrets import open_secret, secret_identity, secret_row
 from meridian.engine.seals import Seal, SealError
 from meridian.engine.serials import SerialCommands
-from meridian.engine.transport import HpkeKey, TransportCommands, TransportKeys
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_faults import WrappedRowFault
+from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import RegionIdentity, SecretRow
+from meridian.ports.store.keyring import SecretRow
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store, UnitOfWork
 
 SIGNING_KEY: Final = "transport-signing-key"
 HPKE_KEY: Final = "transport-hpke-key"
@@ -44,7 +45,7 @@ HPKE_KEPT: Final = timedelta(days=8)
 
 
 class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, ImportCommands, SerialCommands):
-    """Implements `ports.crypto_engine.CryptoEngine`."""
+    """Implements `ports.crypto.engine.CryptoEngine`."""
 
     def __init__(
         self,

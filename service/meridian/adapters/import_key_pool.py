@@ -18,7 +18,7 @@ WAITING_MAX: Final = 64
 
 
 class ImportKeyPool:
-    """Implements `ports.import_key_source.ImportKeySource`."""
+    """Implements `ports.crypto.import_key_source.ImportKeySource`."""
 
     def __init__(self, ready: Mapping[str, int], *, wait_seconds: float) -> None:
         self._shelves = {spec: _Shelf(max(1, ready.get(spec, 1))) for spec in WRAPPING_KEY_BITS}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from meridian.adapters.principals_file import CERTIFICATE, TOKEN, FilePrincipals
-from meridian.domain.call import Principal
+from meridian.domain.principal import Principal
 from meridian.engine.secret_files import FileFault, read_trusted
 from meridian.ports.principals import AccessKey
 

@@ -13,8 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from meridian.domain.call import Principal
 from meridian.domain.identifiers import ACCOUNT, GROUP_NAME
+from meridian.domain.principal import Principal
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.principals import AccessKey

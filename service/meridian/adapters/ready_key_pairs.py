@@ -33,7 +33,7 @@ class KeyMaker(Protocol):
 
 
 class ReadyKeyPairs:
-    """Implements `ports.key_pair_source.KeyPairSource`. Used on one event loop alone."""
+    """Implements `ports.crypto.key_pair_source.KeyPairSource`. Used on one event loop alone."""
 
     def __init__(self, maker: KeyMaker, registry: CollectorRegistry) -> None:
         self._maker = maker

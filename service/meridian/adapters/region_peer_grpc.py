@@ -33,11 +33,12 @@ from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine, TransportOffer
-from meridian.replication.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import TransportOffer
 from meridian.replication.refusals import Refusals
-from meridian.replication.sets.told import NotBelieved, Rule
-from meridian.replication.wire_messages import comparison_of, digest_message, link_messages, shown_of
+from meridian.replication.sets.claims import NotBelieved, Rule
+from meridian.replication.wire.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.wire.messages import comparison_of, digest_message, link_messages, shown_of
 
 TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0

@@ -10,13 +10,13 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from meridian.domain.audit_record import Record, region_record
+from meridian.audit.record import Record, region_record
 from meridian.domain.fault_places import fault_at
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 
 TOLD_SECONDS: Final = 1.0
 KINDS_PER_SECOND_MAX: Final = 256

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from meridian.authorization.evaluator import PolicySyntaxError, format_policies, policies_as_json
+from meridian.authorization.language.evaluator import PolicySyntaxError, format_policies, policies_as_json
 from meridian.crypto.key_pairs import new_private_key, stored_from_outside
 from meridian.process_memory import end_with_parent, protect_memory
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from meridian.adapters.separate_process import ANSWERED, REFUSALS, Parts, read_parts, write_parts
 from meridian.adapters.served_account import served_account
+from meridian.domain.gates import RETRY_SECONDS
 from meridian.errors import KMSInternalException, ThrottlingException
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
@@ -148,7 +149,7 @@ class _Places:
             process = self._idle.pop() if has_come else None
             self._changed.notify_all()
         if not has_come:
-            raise ThrottlingException
+            raise ThrottlingException(retry_after_seconds=RETRY_SECONDS)
         return process
 
     def give_back(self, process: _Process | None) -> None:

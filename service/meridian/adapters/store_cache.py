@@ -17,8 +17,8 @@ from meridian.domain.key import Key
 from meridian.domain.weights import deep_bytes
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import FeedPruned
+from meridian.ports.store.faults import FeedPruned
+from meridian.ports.store.store import Store, UnitOfWork
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4

@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from meridian.domain.gates import RETRY_SECONDS
 from meridian.errors import ThrottlingException
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ class WaitingAccounts(Generic[T]):
     def refusal(self) -> ThrottlingException:
         """For a call whose turn has not come."""
         self.refused += 1
-        return ThrottlingException()
+        return ThrottlingException(retry_after_seconds=RETRY_SECONDS)
 
     def _make_room(self, length: int) -> bool:
         """Send away who came last to the longest queue, where that is longer than `length`."""

@@ -25,8 +25,8 @@ from meridian.audit.keys import AuditKeys
 from meridian.audit.vanished_keys import CREATES, KeyLives
 from meridian.audit.verify import Expected, verify_directories
 from meridian.errors import KMSInternalException
-from meridian.ports.audit_streams import KeyTrace, StreamRow
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.audit_streams import KeyTrace, StreamRow
+from meridian.ports.store.store import UnitOfWork
 
 PAGE: Final = 1000
 EVENTS_MAX: Final = 200_000

@@ -14,7 +14,7 @@ from meridian.audit.digest import Digest, DigestLink, read_digest
 from meridian.audit.ended import End
 from meridian.audit.neighbours import registered_in
 from meridian.audit.stream_files import Head, Left, Tail, cut_torn_tail, digests_in, number_of, stem_of, stream_named
-from meridian.ports.audit_streams import StreamHead
+from meridian.ports.store.audit_streams import StreamHead
 
 
 @dataclass(frozen=True, slots=True)

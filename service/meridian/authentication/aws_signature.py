@@ -18,8 +18,8 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from meridian.catalog import CLIENT_TOKEN
-from meridian.domain.call import Principal
+from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import (
     IncompleteSignatureException,

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Final
 
 from meridian.authentication.certificate_check import CertificateCheck
+from meridian.call import Evidence
 from meridian.crypto.certificate_life import CertificateLife
-from meridian.domain.call import Evidence, Principal
+from meridian.domain.principal import Principal
 from meridian.errors import UnrecognizedClientException
 from meridian.ports.principals import Principals
 

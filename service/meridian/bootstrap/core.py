@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry
 
 from meridian.adapters.audit_digests import Opening
 from meridian.adapters.audit_file import AuditFile, SegmentRules
-from meridian.adapters.audit_keys import names_of
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
@@ -26,30 +25,31 @@ from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import load_policies
-from meridian.authorization.self_test import require_sound_evaluator
+from meridian.audit.ship_events import AuditShipping
+from meridian.audit.trail import Audit
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import SchemaHandle
+from meridian.authorization.language.self_test import require_sound_evaluator
+from meridian.authorization.sets.packaged import schema_text
+from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
-from meridian.catalog import served_rpcs
+from meridian.contract.catalog import served_rpcs
 from meridian.domain.bounded_cache import Caches
+from meridian.engine.audit_keys import names_of
 from meridian.identity import Identity
-from meridian.pipeline.audit import Audit
-from meridian.pipeline.audit_shipping import AuditShipping
 from meridian.pipeline.binding import BindingError
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.settings import Settings
 from meridian.settings_audit import AuditSettings
 from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
+from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, wait_for_real
-from meridian.workers.usage import LastUsage
 
 
 @dataclass(frozen=True, slots=True)

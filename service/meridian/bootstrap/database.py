@@ -9,7 +9,7 @@ from meridian.adapters.store_sql.schema import DatabaseAheadError, require_curre
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.settings import FileSealSettings, Settings
 
 

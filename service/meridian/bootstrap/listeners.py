@@ -14,8 +14,8 @@ import structlog
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.startup import naming
-from meridian.catalog import rpcs, served_rpcs
-from meridian.domain.call import Principal
+from meridian.contract.catalog import rpcs, served_rpcs
+from meridian.domain.principal import Principal
 from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, HttpSettings, ListenerSettings, Settings
 from meridian.transport.admin_app import AdminApp, Reasons, listening_socket

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meridian.adapters.import_key_pool import ImportKeyPool
+from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.replication import Outbound
+from meridian.domain.home import Home
 from meridian.operations.aliases import Aliases
 from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
@@ -17,7 +19,7 @@ from meridian.operations.key_agreement import KeyAgreement
 from meridian.operations.key_policies import KeyPolicies
 from meridian.operations.key_stores import KeyStores
 from meridian.operations.key_turns import KeyTurns
-from meridian.operations.keys import Home, Keys
+from meridian.operations.keys import Keys
 from meridian.operations.macs import Macs
 from meridian.operations.multi_region import MultiRegion
 from meridian.operations.new_key_pairs import NewKeyPairs
@@ -25,8 +27,7 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
 from meridian.operations.tags import Tags
-from meridian.pipeline.authorize import KeyPolicyCheck
-from meridian.replication.leave import Leave
+from meridian.replication.delete_key import Leave
 from meridian.workers.key_schedule import KeyScheduleWorker
 
 

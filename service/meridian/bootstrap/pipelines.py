@@ -13,7 +13,7 @@ from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
-from meridian.catalog import ACCESS, Rpc, rpcs, served_rpcs
+from meridian.contract.catalog import ACCESS, Rpc, rpcs, served_rpcs
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.operations.access import Access
 from meridian.pipeline.access_check import AccessCheck
@@ -22,10 +22,12 @@ from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.binding import bind
 from meridian.pipeline.chain import Pipeline, Step
+from meridian.pipeline.convert_policy import ReadPolicyDocument
+from meridian.pipeline.describe_new_key import Foresee
 from meridian.pipeline.entrance import Entrance
-from meridian.pipeline.grants import FindGrants
-from meridian.pipeline.idle_days import FindIdleDays
-from meridian.pipeline.on_behalf import (
+from meridian.pipeline.find_grants import FindGrants
+from meridian.pipeline.find_idle_days import FindIdleDays
+from meridian.pipeline.peer_calls import (
     REPLICATE_KEY,
     UPDATE_PRIMARY_REGION,
     ForeseeReplica,
@@ -35,8 +37,6 @@ from meridian.pipeline.on_behalf import (
     handover_rpc,
     replica_rpc,
 )
-from meridian.pipeline.policy_document import ReadPolicyDocument
-from meridian.pipeline.prospective import Foresee
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
@@ -45,8 +45,8 @@ from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.pipeline.undisclosed import Undisclosed
 from meridian.pipeline.validate import Validate
 from meridian.ports.clock import Clock
-from meridian.replication.prepare import ReserveReplica
-from meridian.replication.succeed import AwaitRole
+from meridian.replication.await_handover import AwaitRole
+from meridian.replication.reserve_replica import ReserveReplica
 from meridian.workers.policy_files import PolicyFilesWorker
 
 PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]

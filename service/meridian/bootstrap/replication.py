@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.bootstrap.core import Core
 from meridian.domain.peers import PeerRegion
-from meridian.replication.apply import ApplyMessages
-from meridian.replication.ask import AnswerRegions, AskRegions
+from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare
-from meridian.replication.dispatch import Dispatch
-from meridian.replication.mend import MendSets
 from meridian.replication.publish import SetPublisher
+from meridian.replication.query_regions import AskRegions
+from meridian.replication.receive import ApplyMessages
+from meridian.replication.recover_sets import MendSets
 from meridian.replication.refusals import Refusals
-from meridian.replication.verify import Verify
+from meridian.replication.send import Dispatch
+from meridian.replication.verify_peer import Verify
 from meridian.transport.peer_server import ReplicationServer
-from meridian.workers.membership import CompareWorker, MembershipWorker
+from meridian.workers.compare_regions import CompareWorker
+from meridian.workers.operator_words import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
 from meridian.workers.reservations import ReservationWorker
 from meridian.workers.set_aside import SetAside

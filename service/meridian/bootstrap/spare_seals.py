@@ -10,8 +10,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.bootstrap.database import seals_of
 from meridian.engine.keyring import fault_of_seal
-from meridian.ports.store import Store
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store
 from meridian.settings import Settings
 
 NOTHING = ""

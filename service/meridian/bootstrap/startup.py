@@ -10,9 +10,9 @@ from typing import Final
 
 from meridian.adapters.store_sql.schema import SchemaError
 from meridian.audit.segments import DamagedSegmentError
-from meridian.authorization.evaluator import PolicySyntaxError
-from meridian.authorization.policy_files import PolicySetError
-from meridian.authorization.self_test import UnsoundEvaluatorError
+from meridian.authorization.language.evaluator import PolicySyntaxError
+from meridian.authorization.language.self_test import UnsoundEvaluatorError
+from meridian.authorization.sets.policy_files import PolicySetError
 from meridian.domain.fault_places import file_fault
 from meridian.engine.seals import SealError
 from meridian.engine.secret_files import FileFault

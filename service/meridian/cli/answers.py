@@ -10,9 +10,9 @@ from typing import Any
 import click
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meridian.catalog import TIMESTAMP, aws_member_name, enum_aws_value, is_listed, is_map, message_of
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
+from meridian.contract.catalog import TIMESTAMP, aws_member_name, enum_aws_value, is_listed, is_map, message_of
 
 
 def as_json(message: Any) -> dict[str, Any]:

@@ -64,8 +64,8 @@ def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[s
 
 
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
+    from meridian.administration.audit_evidence import read_evidence_of
     from meridian.audit.against_database import verify_against
-    from meridian.bootstrap.commands import read_evidence_of
 
     settings = settings_or_exit(config)
     evidence, known = run_or_exit(read_evidence_of(settings), str(config), Verdict.UNREADABLE)

@@ -27,7 +27,7 @@ def backup(config: Path, to: Path) -> None:
     Every wrapped row of the copy is opened with the Region's seal; those that do not open are named. Keep the seal elsewhere: either
     alone opens nothing. For PostgreSQL it says what to use.
     """
-    from meridian.bootstrap.backups import back_up
+    from meridian.administration.backups import back_up
 
     found = run_or_exit(back_up(settings_or_exit(config), to), "no backup was made", SETUP)
     _tell_rows(found)
@@ -44,7 +44,7 @@ def restore(config: Path, source: Path, accept_loss: bool) -> None:
     What was there is kept beside it. The Region begins a new incarnation, as `meridian region restored` says: its multi-Region keys
     serve what they have, and none acts as primary until every other Region has answered.
     """
-    from meridian.bootstrap.backups import restore as put_back
+    from meridian.administration.backups import restore as put_back
 
     done = run_or_exit(put_back(settings_or_exit(config), source, accept_loss=accept_loss), "nothing has changed", SETUP)
     _tell_rows(done.rows)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from meridian.catalog import Rpc
 from meridian.cli import answers, values
 from meridian.cli.exit_codes import SETUP, exit_code
 from meridian.cli.private_files import write_private
@@ -15,6 +14,7 @@ from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
 from meridian.cli.terminal import say, say_value
 from meridian.client import Client, Endpoint
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import Rpc
 from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meridian.adapters.clock_system import cpu_seconds_of
-from meridian.authorization.evaluator import SchemaHandle
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import PolicySetError, load_policies
-from meridian.cli.dev_files import DevFolder, free_port
+from meridian.authorization.language.evaluator import SchemaHandle
+from meridian.authorization.sets.packaged import schema_text
+from meridian.authorization.sets.policy_files import PolicySetError, load_policies
+from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.cli.dev_principals import sound_principals
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.folder_lock import FolderTakenError, alone_in

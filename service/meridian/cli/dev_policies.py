@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from meridian.authorization.packaged import policy_folder
+from meridian.authorization.sets.packaged import policy_folder
 from meridian.cli.private_files import write_private
 
 MODEL_ACCOUNT: Final = "111122223333"

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from meridian.catalog import Rpc, comment_on, rpcs
 from meridian.cli import values
 from meridian.cli.connection import CLIENT_TOKEN, CONNECTION, OUTPUT
+from meridian.contract.catalog import Rpc, comment_on, rpcs
 
 EPILOG = "Names of members in --field are AWS's: KeyMetadata.KeyId."
 

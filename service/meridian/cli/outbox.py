@@ -25,7 +25,7 @@ def outbox() -> None:
 @click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def list_entries(config: Path, output: str) -> None:
     """List deliveries that are not made yet."""
-    from meridian.bootstrap.commands import read_outbox
+    from meridian.administration.outbox import read_outbox
 
     entries = run_or_exit(read_outbox(settings_or_exit(config)), str(config), SETUP)
     rows = [{name: str(getattr(entry, name)) for name in COLUMNS} for entry in entries]

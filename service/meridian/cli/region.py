@@ -19,7 +19,7 @@ from meridian.cli.region_doctor import doctor
 from meridian.cli.terminal import say
 from meridian.domain.multi_region import OperatorWord
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 
 LOOK_SECONDS = 0.25
 WAIT = click.option("--wait", default=30.0, show_default=True, metavar="SECONDS", help="How long to wait for the Region to do it.")
@@ -37,7 +37,7 @@ region.add_command(doctor)
 @CONFIG
 def init(config: Path) -> None:
     """Make a Region's database and keyring, and print the fingerprint that its peers must be given."""
-    from meridian.bootstrap.commands import initialise
+    from meridian.administration.database import initialise
 
     say(run_or_exit(initialise(settings_or_exit(config)), "cannot initialise", SETUP))
 
@@ -46,7 +46,7 @@ def init(config: Path) -> None:
 @CONFIG
 def rotate_key_encryption_key(config: Path) -> None:
     """Make a new key-encryption key. The Region goes on serving; its rows move to the new key in the background."""
-    from meridian.adapters.keyring_change import rotate_kek
+    from meridian.administration.keyring import rotate_kek
 
     _turn(config, rotate_kek, "key-encryption key")
 
@@ -58,7 +58,7 @@ def rotate_root_key(config: Path) -> None:
 
     To add a seal, name it beside the present one and run this; to drop one, leave it out and run this again.
     """
-    from meridian.adapters.keyring_change import rotate_root
+    from meridian.administration.keyring import rotate_root
 
     _turn(config, rotate_root, "root key")
 
@@ -67,7 +67,7 @@ def rotate_root_key(config: Path) -> None:
 @CONFIG
 def rotate_audit_key(config: Path) -> None:
     """Make a new audit key, signed by the old one. The Region signs with it within five seconds; the old private half is destroyed."""
-    from meridian.adapters.audit_keys import rotate_audit_key as rotate
+    from meridian.administration.keyring import rotate_audit_key as rotate
 
     _turn(config, rotate, "audit key")
 
@@ -76,14 +76,14 @@ def rotate_audit_key(config: Path) -> None:
 @CONFIG
 def audit_keys(config: Path) -> None:
     """Print the public halves of the Region's audit keys, to be kept where nobody who can change the log can change them."""
-    from meridian.bootstrap.commands import read_audit_keys
+    from meridian.administration.audit_evidence import read_audit_keys
 
     keys = run_or_exit(read_audit_keys(settings_or_exit(config)), "there are no audit keys", SETUP)
     say(keys.to_json().decode(), nl=False)
 
 
 def _turn(config: Path, turn: Any, name: str) -> None:
-    from meridian.bootstrap.commands import turn_keyring
+    from meridian.administration.keyring import turn_keyring
 
     number = run_or_exit(turn_keyring(settings_or_exit(config), turn), f"{name} is unchanged", SETUP)
     say(f"{name} {number} is in use")
@@ -98,7 +98,7 @@ def lost(lost_region: str, successor: str, config: Path) -> None:
 
     Say it in every Region that stays, the successor too, with the same successor; then run `takeover` in the successor.
     """
-    from meridian.adapters.membership_words import declaring_lost
+    from meridian.administration.other_regions import declaring_lost
 
     settings = settings_or_exit(config)
     if successor not in {settings.region, *(peer.region for peer in settings.peers)} - {lost_region}:
@@ -117,7 +117,7 @@ def found(found_region: str, config: Path) -> None:
     It is heard again under whatever incarnation its database has, also one that this Region took for an earlier one: make sure first
     that no older copy of it runs.
     """
-    from meridian.adapters.membership_words import withdraw_lost
+    from meridian.administration.other_regions import withdraw_lost
 
     sets = _say(config, withdraw_lost, found_region)
     waited = f"{sets} sets that nobody has taken over go on as before" if sets else "no set waited to be taken over"
@@ -165,7 +165,7 @@ def rejoin(successor: str, config: Path) -> None:
     It also ends the wait of a restored Region that no other can lead to the present state. Then run `take-back` there. This Region's
     own changes to these sets since the cut are given up; its key material is not.
     """
-    from meridian.adapters.membership_words import rejoin as let_rejoin
+    from meridian.administration.other_regions import rejoin as let_rejoin
 
     sets = _say(config, let_rejoin, successor)
     say(f"{sets} sets wait for {successor} to take this Region back")
@@ -179,14 +179,14 @@ def restored(config: Path, accept_loss: bool) -> None:
 
     Its multi-Region keys serve what they have; none acts as primary until every other Region has answered.
     """
-    from meridian.bootstrap.backups import say_restored
+    from meridian.administration.backups import say_restored
 
     number = run_or_exit(say_restored(settings_or_exit(config), accept_loss=accept_loss), "nothing has changed", SETUP)
     say(f"incarnation {number}; multi-Region keys reconcile when the Region serves")
 
 
 def _say(config: Path, word: Callable[[Store, Entropy, str], Awaitable[int]], about: str) -> int:
-    from meridian.bootstrap.commands import say_word
+    from meridian.administration.other_regions import say_word
 
     settings = settings_or_exit(config)
     if about and about not in {peer.region for peer in settings.peers}:
@@ -195,11 +195,11 @@ def _say(config: Path, word: Callable[[Store, Entropy, str], Awaitable[int]], ab
 
 
 def _say_and_wait(config: Path, word: OperatorWord, about: str, wait: float) -> None:
-    from meridian.adapters import membership_words
+    from meridian.administration import other_regions
 
-    _say(config, membership_words.asking(word), about)
+    _say(config, other_regions.asking(word), about)
     for _ in range(max(1, round(wait / LOOK_SECONDS))):
-        if not _say(config, membership_words.is_still_said(word), about):
+        if not _say(config, other_regions.is_still_said(word), about):
             say("done for every set")
             return
         time.sleep(LOOK_SECONDS)

@@ -26,7 +26,7 @@ def doctor(config: Path, rows: bool, output: str) -> None:
 
     Exit code 0: nothing was found; 1: something was; 3: the settings or the database cannot be read.
     """
-    from meridian.bootstrap.doctor import examine
+    from meridian.administration.doctor import examine
 
     found = run_or_exit(examine(settings_or_exit(config), rows=rows), "cannot look", SETUP)
     if output == "json":

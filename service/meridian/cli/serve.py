@@ -30,7 +30,7 @@ def serve(config: Path, allow_file_seal: bool, verbose: bool) -> None:
 def migrate(config: Path) -> None:
     """Bring a Region's database to the schema of this release."""
     from meridian.adapters.store_sql.schema import HEAD
-    from meridian.bootstrap.commands import migrate as bring_up
+    from meridian.administration.database import migrate as bring_up
 
     run_or_exit(bring_up(settings_or_exit(config)), str(config), SETUP)
     say(f"schema {HEAD}")

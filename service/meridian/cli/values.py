@@ -11,7 +11,9 @@ from typing import Any, Final
 import click
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import (
+from meridian.cli.exit_codes import USAGE
+from meridian.cli.short_files import read_up_to
+from meridian.contract.catalog import (
     TIMESTAMP,
     aws_member_name,
     comment_on,
@@ -23,8 +25,6 @@ from meridian.catalog import (
     limits_of,
     message_of,
 )
-from meridian.cli.exit_codes import USAGE
-from meridian.cli.short_files import read_up_to
 from meridian.domain.limits import Limits
 from meridian.domain.strict_json import parse_json
 from meridian.errors import KmsError

@@ -6,10 +6,10 @@ import os
 import time
 from typing import Final
 
-from meridian.call_times import CRYPTOGRAPHY_SECONDS, seconds_of
-from meridian.catalog import CLIENT_TOKEN, Rpc
 from meridian.client.connection import Endpoint
 from meridian.client.errors import CANCELLED, UNREACHABLE
+from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, seconds_of
+from meridian.contract.catalog import CLIENT_TOKEN, Rpc
 
 CHANGE_ATTEMPTS_MAX: Final = 4
 CHANGE_BACKOFF_SECONDS: Final = 0.2

@@ -9,10 +9,10 @@ from typing import Any, Self
 
 import grpc
 
-from meridian.catalog import Rpc, served_rpcs
 from meridian.client.attempts import Attempts
 from meridian.client.connection import Endpoint
 from meridian.client.errors import error_of
+from meridian.contract.catalog import Rpc, served_rpcs
 
 _BY_METHOD = {rpc.method_name: rpc for rpc in served_rpcs().values()}
 

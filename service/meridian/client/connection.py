@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import grpc
 
-from meridian.catalog import served_rpcs
+from meridian.contract.catalog import served_rpcs
 from meridian.keepalive import KEEPALIVE
 
 READ_ATTEMPTS_MAX: Final = 5

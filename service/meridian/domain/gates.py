@@ -19,15 +19,15 @@ PATIENCE_SECONDS: Final = 0.1
 """How long the first may have waited before newcomers are refused."""
 RETRY_SECONDS: Final = 0.5
 """When a refused call may come again."""
-LATE_SECONDS: Final = 0.025
-"""How late the event loop is when it has too much to do."""
 FEWER: Final = 0.7
 MORE: Final = 4
 """How the room of a class changes with each look at the event loop: by this factor where it is late, else by so many."""
 
 
 PROMPT_MAX: Final = 50
-"""Refusals of one account within `RETRY_SECONDS` that are answered at once."""
+"""Refusals of one account within `RETRY_SECONDS` that are answered at once. Each further so many are held back for as long again."""
+HELD_TIMES_MAX: Final = 4
+"""How often `RETRY_SECONDS` a refusal is held back at most."""
 HELD_MAX: Final = 2_000
 """Refusals that are held back at once, of all accounts."""
 
@@ -69,8 +69,27 @@ WORKING_MAX: Final[dict[GateName, Callable[[int], int]]] = {
 }
 """How many calls of a class work at once, in a process with so many cores; twice as many may wait."""
 
-WORKING_LEAST: Final = 16
-"""How many work at once however late the event loop is; with so many it is always busy."""
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """When the event loop has too much to do for a class, and what is left to it then."""
+
+    late_seconds: float
+    """How late the loop is then."""
+    working_least: int
+    """How many work at once however late it is."""
+
+
+EASY: Final = Pacing(late_seconds=0.025, working_least=16)
+PACING: Final[dict[GateName, Pacing]] = {
+    GateName.SYMMETRIC: Pacing(late_seconds=0.005, working_least=8),
+    GateName.ASYMMETRIC: EASY,
+    GateName.MANAGEMENT: EASY,
+    GateName.HEAVY: EASY,
+}
+"""Calls with symmetric keys are made by the loop alone, and wait for nothing but the audit log: eight keep it busy. gRPC hands over one
+call in each turn of the loop, so the fewer are at work, the sooner the others arrive here, where they have an order and an age; until then
+they stand in a line that nobody sees, before the calls of everybody else. Calls of other classes wait for more than the loop."""
 
 
 class Standing(Enum):
@@ -96,8 +115,9 @@ class Place:
 class Gate:
     """One class of calls. Moments are monotonic seconds."""
 
-    def __init__(self, working_max: int) -> None:
+    def __init__(self, working_max: int, pacing: Pacing) -> None:
         self.working_max = working_max
+        self._pacing = pacing
         self.waiting_max = 2 * working_max
         self.room = working_max
         """How many calls work at once now."""
@@ -136,8 +156,8 @@ class Gate:
 
     def pace(self, late: float) -> None:
         """The event loop was so many seconds late."""
-        wanted = int(self.room * FEWER) if late > LATE_SECONDS else self.room + MORE
-        self.room = min(self.working_max, max(WORKING_LEAST, wanted))
+        wanted = int(self.room * FEWER) if late > self._pacing.late_seconds else self.room + MORE
+        self.room = min(self.working_max, max(self._pacing.working_least, wanted))
         self._begin_next()
 
     def leave(self, place: Place) -> None:
@@ -206,23 +226,24 @@ class Gate:
 
 class HeldRefusals:
     """Which refusals are answered late. Who does not heed the advice of a refusal is made to: a refusal costs the transport as much as an
-    answer, and a connection has a bounded number of calls under way."""
+    answer, and a connection has a bounded number of calls under way. The more refusals an account gets, the longer each is held back."""
 
     def __init__(self) -> None:
         self._window = -1
         self._counts: Counter[str] = Counter()
         self._held = 0
 
-    def begin(self, account: str, now: float) -> bool:
-        """Another call of the account is refused; whether its answer is held back. Then `end` follows."""
+    def begin(self, account: str, now: float) -> float:
+        """Another call of the account is refused; for how many seconds its answer is held back. Where it is, `end` follows."""
         window = int(now / RETRY_SECONDS)
         if window != self._window:
             self._window = window
             self._counts.clear()
         self._counts[account] += 1
-        is_held = self._counts[account] > PROMPT_MAX and self._held < HELD_MAX
-        self._held += is_held
-        return is_held
+        if self._counts[account] <= PROMPT_MAX or self._held >= HELD_MAX:
+            return 0.0
+        self._held += 1
+        return min(self._counts[account] // PROMPT_MAX, HELD_TIMES_MAX) * RETRY_SECONDS
 
     def end(self) -> None:
         """One is held back no more."""

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Final
 
 from meridian.domain.algorithms import has_public_key, is_symmetric_encryption
-from meridian.domain.call import Principal
 from meridian.domain.key import Key, KeySpec, KeyUsage
+from meridian.domain.principal import Principal
 from meridian.errors import InvalidArnException, ValidationException
 
 _ALWAYS: Final = frozenset({"CreateGrant", "RetireGrant", "DescribeKey"})

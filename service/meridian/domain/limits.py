@@ -56,7 +56,7 @@ class Limits:
     loop_lag_look_seconds: float = 0.05
     """How often the event loop is asked how late it is."""
     deadline_seconds_default: float = 5.0
-    """Of a cryptographic call whose caller names none; other kinds of work have a multiple, see `call_times.py`."""
+    """Of a cryptographic call whose caller names none; other kinds of work have a multiple, see `contract/call_times.py`."""
     deadline_seconds_max: float = 30.0
     drain_pause_seconds: float = 5.0
     """How long a process that was asked to end is unready and serves on, so that balancers send new callers elsewhere."""

@@ -1,7 +1,7 @@
 """A set of related keys: what its members agree on, and what one member keeps about it.
 
 The state of a set is a value with a stamp; within one stamp its content never changes. The rules that move it are in
-`replication/set_state.py`.
+`replication/sets/state.py`.
 
 Source: docs/spec/multi-region.md.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from meridian.domain.call import PolicyDecision
+from meridian.domain.policy_decision import PolicyDecision
 
 
 @dataclass(frozen=True, slots=True)

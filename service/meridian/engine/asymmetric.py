@@ -25,7 +25,8 @@ from meridian.engine.box import ACCESS
 from meridian.engine.commands import MaterialName, SymmetricCommands
 from meridian.errors import InvalidCiphertextException, KMSInternalException, ValidationException
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CipherUse, Decrypted, Encrypted, ReEncrypted, Work
+from meridian.ports.crypto.ciphers import CipherUse, Decrypted, Encrypted, ReEncrypted
+from meridian.ports.crypto.work import Work
 from meridian.ports.entropy import Entropy
 
 PARSED_MAX: Final = 10_000

@@ -22,8 +22,8 @@ from meridian.engine.box import ACCESS, HEDGE
 from meridian.engine.keyring import MATERIAL_KIND, Keyring, RowIdentity
 from meridian.errors import InvalidCiphertextException, KeyUnavailableException, KMSInternalException
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import Decrypted, Encrypted
-from meridian.ports.crypto_faults import WrappedRowFault
+from meridian.ports.crypto.ciphers import Decrypted, Encrypted
+from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
 
 BLOB: Final = b"meridian/v1/blob"

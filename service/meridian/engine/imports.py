@@ -23,8 +23,8 @@ from meridian.errors import (
     InvalidCiphertextException,
     InvalidImportTokenException,
 )
-from meridian.ports.crypto_engine import CheckRsa, ImportParameters, ImportToken
-from meridian.ports.crypto_faults import WrappedRowFault
+from meridian.ports.crypto.faults import WrappedRowFault
+from meridian.ports.crypto.imports import CheckRsa, ImportParameters, ImportToken
 from meridian.ports.entropy import Entropy
 
 TOKEN_ID_BYTES: Final = 16

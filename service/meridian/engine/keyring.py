@@ -20,7 +20,8 @@ from meridian.engine import box
 from meridian.engine.seals import Seal, SealError, providers_of
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.ports.store_rows import KekRow, RegionIdentity, RootRow
+from meridian.ports.store.keyring import KekRow, RootRow
+from meridian.ports.store.region import RegionIdentity
 
 FIRST: Final = 1
 MATERIAL_KIND: Final = "key-material"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from meridian.crypto import key_pairs
 from meridian.domain.algorithms import TABLE, has_public_key
 from meridian.domain.key import Key, KeySpec
-from meridian.domain.key_material import material_id
-from meridian.ports.crypto_engine import CheckRsa
+from meridian.domain.material_id import material_id
+from meridian.ports.crypto.imports import CheckRsa
 from meridian.ports.entropy import Entropy
 
 

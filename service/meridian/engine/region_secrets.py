@@ -12,7 +12,8 @@ from typing import Final
 from meridian.crypto.aead import OpenError
 from meridian.engine.keyring import Keyring, RowIdentity
 from meridian.engine.seals import SealError
-from meridian.ports.store_rows import RegionIdentity, SecretRow
+from meridian.ports.store.keyring import SecretRow
+from meridian.ports.store.region import RegionIdentity
 
 KEY_SPEC: Final = "ECC_NIST_P384"
 

@@ -11,11 +11,11 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from meridian.access.v1 import access_pb2
-from meridian.catalog import Rpc
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import Rpc
 from meridian.domain.policy_answer import Explanation, NearMiss, Told
 from meridian.errors import ValidationException
-from meridian.ports.policy_access import PolicyAccess
+from meridian.ports.policies import PolicyAccess
 
 
 class Access:

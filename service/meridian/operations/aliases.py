@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from meridian.call import Call
 from meridian.domain.algorithms import has_public_key
-from meridian.domain.call import Call
+from meridian.domain.home import Home
 from meridian.domain.identifiers import alias_arn, parse_key_reference
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import AlreadyExistsException, LimitExceededException, NotFoundException, ValidationException
 from meridian.kms.v1 import aliases_pb2, types_pb2
 from meridian.operations.change import KeyChanges
-from meridian.operations.keys import Home
 from meridian.operations.page import Page
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import AliasRow
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.aliases import AliasRow
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import DecidedBeforeError
 
 LIST_LIMIT_DEFAULT: Final = 50

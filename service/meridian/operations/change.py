@@ -7,15 +7,15 @@ from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
+from meridian.call import Call
 from meridian.domain.applicability import require_applicable
-from meridian.domain.call import Call
 from meridian.domain.key import Key
 from meridian.domain.key_state import require_state
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import DecidedBeforeError
 from meridian.replication.publish import SetPublisher
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from meridian.catalog import enum_aws_value
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.key import KeySpec
 from meridian.errors import DryRunOperationException, UnsupportedOperationException
 from meridian.kms.v1 import data_keys_pb2, types_pb2
 from meridian.operations.named_store import named_store
 from meridian.operations.new_key_pairs import NewKeyPairs
-from meridian.ports.crypto_engine import CryptoEngine, Encrypted
-from meridian.ports.store import Store
+from meridian.ports.crypto.ciphers import Encrypted
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.store import Store
 
 BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_SPEC_AES_256: 32}
 

@@ -7,14 +7,15 @@ Source: AWS KMS API Reference, Encrypt, Decrypt, ReEncrypt.
 
 from __future__ import annotations
 
-from meridian.catalog import enum_aws_value
+from meridian.call import Call
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import require_plaintext_fits
-from meridian.domain.call import Call
 from meridian.errors import DryRunOperationException, InvalidCiphertextException, ValidationException
 from meridian.kms.v1 import encryption_pb2, types_pb2
 from meridian.operations.present import set_enum
-from meridian.ports.crypto_engine import CipherUse, CryptoEngine
+from meridian.ports.crypto.ciphers import CipherUse
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.heavy_work import KeyWork
 
 SYMMETRIC_DEFAULT = types_pb2.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, account_of, require_terms
+from meridian.domain.home import Home
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
@@ -21,11 +22,10 @@ from meridian.errors import (
 )
 from meridian.kms.v1 import grants_pb2, types_pb2
 from meridian.operations.change import Answer, KeyChanges
-from meridian.operations.keys import Home
 from meridian.operations.page import Page
 from meridian.operations.present import add_enums
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import Store, UnitOfWork
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.store import Store, UnitOfWork
 
 LIST_LIMIT_DEFAULT: Final = 50
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from meridian.catalog import enum_aws_value
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.imports import (
     ImportTerms,
     ImportType,
@@ -30,11 +30,12 @@ from meridian.errors import (
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import imports_pb2
 from meridian.operations.change import KeyChanges
-from meridian.ports.crypto_engine import CryptoEngine, ImportToken
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.import_key_source import ImportKeySource
+from meridian.ports.crypto.imports import ImportToken
 from meridian.ports.heavy_work import HeavyWork, HeldWork
-from meridian.ports.import_key_source import ImportKeySource
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import ImportKeyRow
+from meridian.ports.store.import_keys import ImportKeyRow
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import require_as_decided
 from meridian.replication.publish import tell_held
 

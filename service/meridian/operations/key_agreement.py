@@ -5,11 +5,11 @@ Source: AWS KMS API Reference, DeriveSharedSecret, Encapsulate, Decapsulate.
 
 from __future__ import annotations
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.errors import DryRunOperationException
 from meridian.kms.v1 import key_agreement_pb2 as wire
 from meridian.operations.present import set_enum
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.heavy_work import KeyWork
 
 

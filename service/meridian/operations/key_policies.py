@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key
 from meridian.errors import NotFoundException
 from meridian.kms.v1 import key_policies_pb2
 from meridian.operations.change import KeyChanges
-from meridian.ports.policy_check import PolicyCheck
-from meridian.ports.store import UnitOfWork
+from meridian.ports.policies import PolicyCheck
+from meridian.ports.store.store import UnitOfWork
 
 POLICY_NAME: Final = "default"
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from meridian.catalog import enum_aws_value
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.limits import Limits
 from meridian.errors import (
     CustomKeyStoreInvalidStateException,
@@ -33,10 +33,10 @@ from meridian.kms.v1 import types_pb2
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.page import Page
 from meridian.operations.present import set_enum
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import KeyStoreRow
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.store import Store, UnitOfWork
 
 DISCONNECTED: Final = "DISCONNECTED"
 EXTERNAL: Final = "EXTERNAL_KEY_STORE"

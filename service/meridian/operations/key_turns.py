@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.domain.key import Key
 from meridian.errors import ThrottlingException

@@ -6,12 +6,13 @@ ScheduleKeyDeletion, CancelKeyDeletion.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
+from meridian.domain.home import Home
 from meridian.domain.identifiers import key_arn, key_id_of
 from meridian.domain.key import Key, KeyState, Origin
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
@@ -25,24 +26,16 @@ from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.present import key_metadata, set_enum
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.last_usage import UsageNotes
-from meridian.ports.policy_check import PolicyCheck
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.policies import PolicyCheck
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.publish import shared_materials
-from meridian.replication.set_state import found_set
+from meridian.replication.sets.state import found_set
 
 LIST_LIMIT_DEFAULT: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where new keys are made."""
-
-    partition: str
-    region: str
 
 
 class Keys:

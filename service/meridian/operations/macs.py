@@ -5,11 +5,11 @@ Source: AWS KMS API Reference, GenerateMac, VerifyMac.
 
 from __future__ import annotations
 
-from meridian.catalog import enum_aws_value
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import enum_aws_value
 from meridian.errors import DryRunOperationException, KMSInvalidMacException
 from meridian.kms.v1 import macs_pb2
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 
 
 class Macs:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key, KeyState, Origin
 from meridian.domain.multi_region import SetRow
 from meridian.domain.peer_message import PROTOCOL_VERSION, CallerOnBehalf, Prepare, PrepareHandover, Spoken
@@ -24,12 +24,12 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.replica_metadata import replica_metadata
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.publish import publish, with_view
-from meridian.replication.set_state import SetRefusal, add_member, hand_over
+from meridian.replication.sets.state import SetRefusal, add_member, hand_over
 
 ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.errors import CustomKeyStoreNotFoundException
-from meridian.ports.store import Store
-from meridian.ports.store_rows import KeyStoreRow
+from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.store import Store
 
 
 async def named_store(store: Store, call: Call, store_id: str) -> KeyStoreRow:

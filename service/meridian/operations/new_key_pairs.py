@@ -9,8 +9,8 @@ from typing import TypeVar
 from meridian.domain.algorithms import TABLE as SPECS
 from meridian.domain.key import KeySpec
 from meridian.domain.secret import Secret
+from meridian.ports.crypto.key_pair_source import KeyPairSource
 from meridian.ports.heavy_work import HeavyWork, KeyWork
-from meridian.ports.key_pair_source import KeyPairSource
 
 T = TypeVar("T")
 

@@ -16,15 +16,15 @@ from hashlib import sha256
 
 from google.protobuf.message import DecodeError, Message
 
-from meridian.catalog import CLIENT_TOKEN
-from meridian.domain.call import Call, ChangeToken
+from meridian.call import Call, ChangeToken
+from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, ValidationException
 from meridian.operations.shown_answers import shown_of
 from meridian.ports.audit import AuditTrail
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import AnswerRow
+from meridian.ports.store.answers import AnswerRow
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import require_as_decided
 from meridian.setbacks import Setbacks
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from meridian.domain.call import Call
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.call import Call
+from meridian.ports.crypto.engine import CryptoEngine
 
 T = TypeVar("T")
 

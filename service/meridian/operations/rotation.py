@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key, KeyMaterial, KeySpec, KeyState, MultiRegionKeyType, Origin
 from meridian.domain.limits import Limits
 from meridian.domain.rotation import with_on_demand_begun, with_schedule, without_schedule
@@ -17,9 +17,9 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import rotation_pb2, types_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.present import set_enum
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import Store, UnitOfWork
-from meridian.replication.set_state import is_held_by_all
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.store import Store, UnitOfWork
+from meridian.replication.sets.state import is_held_by_all
 
 LIST_LIMIT_DEFAULT: Final = 100
 

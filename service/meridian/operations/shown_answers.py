@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import TIMESTAMP, enum_aws_value, lower_camel, message_of
-from meridian.domain.audit_record import shown_time
-from meridian.domain.call import Call
+from meridian.audit.record import shown_time
+from meridian.call import Call
+from meridian.contract.catalog import TIMESTAMP, enum_aws_value, lower_camel, message_of
 
 TABLE: Final[dict[str, tuple[str, ...]]] = {
     "CreateKey": ("key_metadata",),

@@ -5,13 +5,13 @@ Source: AWS KMS API Reference, Sign, Verify, GetPublicKey.
 
 from __future__ import annotations
 
-from meridian.catalog import enum_aws_value
+from meridian.call import Call
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import algorithms
-from meridian.domain.call import Call
 from meridian.errors import DryRunOperationException, KMSInvalidSignatureException
 from meridian.kms.v1 import signing_pb2
 from meridian.operations.present import ALGORITHM_LIST, add_enums, set_enum
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.heavy_work import KeyWork
 
 

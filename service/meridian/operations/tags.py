@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.domain.tag import require_room_for_tags
 from meridian.kms.v1 import tags_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.page import Page
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import UnitOfWork
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.store import UnitOfWork
 
 LIST_LIMIT_DEFAULT: Final = 50
 

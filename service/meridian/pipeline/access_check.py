@@ -10,21 +10,20 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import Rpc
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import Rpc
 from meridian.domain.policy_answer import Explanation, PolicySetTold
 from meridian.errors import AccessDeniedException, ValidationException
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.chain import Step
-from meridian.ports.policy_access import PolicyAccess
-from meridian.ports.policy_set import LivePolicySet
+from meridian.ports.policies import LivePolicySet, PolicyAccess
 from meridian.ports.principals import Principals
 
 CIPHERTEXT: Final = "ciphertext_blob"
 
 
 class AccessCheck(PolicyAccess):
-    """Implements `ports.policy_access.PolicyAccess`."""
+    """Implements `ports.policies.PolicyAccess`."""
 
     def __init__(
         self, *, live: LivePolicySet, principals: Principals, authorize: Authorize, steps: tuple[Step, ...], rpcs: Mapping[str, Rpc]

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from meridian.catalog import enum_aws_value
+from meridian.call import Call
+from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, require_type, require_usage
-from meridian.domain.call import Call
 from meridian.domain.key import Key, Origin
 from meridian.domain.key_state import require_state
 from meridian.errors import IncorrectKeyException, KMSInvalidStateException

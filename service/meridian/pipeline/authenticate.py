@@ -12,7 +12,8 @@ from meridian.authentication.aws_signature import AwsSignatures, Claim
 from meridian.authentication.bearer_token import find_bearer_token
 from meridian.authentication.certificate_names import CertificateNames
 from meridian.authentication.client_certificate import ClientCertificates
-from meridian.domain.call import Evidence, Principal
+from meridian.call import Evidence
+from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import MissingAuthenticationTokenException, UnrecognizedClientException
 from meridian.ports.principals import Principals

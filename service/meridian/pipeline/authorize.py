@@ -11,18 +11,19 @@ from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.deciding import Deciding
-from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
-from meridian.authorization.explain import explain
-from meridian.authorization.facts import CallFacts
-from meridian.authorization.policies import KEY
-from meridian.catalog import Requirement
-from meridian.domain.call import Call, PolicyDecision, Principal
-from meridian.domain.key import Key
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.builder import Builder
+from meridian.authorization.decision.deciding import Deciding
+from meridian.authorization.decision.explain import explain
+from meridian.authorization.decision.facts import CallFacts
+from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
+from meridian.authorization.language.policies import KEY
+from meridian.call import Call
+from meridian.contract.catalog import Requirement
 from meridian.domain.policy_answer import Explanation
-from meridian.errors import AccessDeniedException, KMSInternalException, MalformedPolicyDocumentException, ThrottlingException
-from meridian.pipeline.builder import Builder
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
+from meridian.errors import AccessDeniedException, KMSInternalException, ThrottlingException
 from meridian.pipeline.denial import denial, foreign_denial
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT
 from meridian.ports.heavy_work import HeavyWork
@@ -202,37 +203,3 @@ def _as_named(call: Call, requirement: Requirement, decision: PolicyDecision) ->
 def _is_present(call: Call, field: str) -> bool:
     descriptor = call.request.DESCRIPTOR.fields_by_name[field]
     return bool(getattr(call.request, field)) if descriptor.is_repeated else bool(call.request.HasField(field))
-
-
-class KeyPolicyCheck:
-    """Implements `ports.policy_check.PolicyCheck`."""
-
-    def __init__(
-        self,
-        authorizer: Authorizer,
-        *,
-        region: str,
-        region_labels: Mapping[str, tuple[str, ...]],
-        events: SecurityEvents,
-        heavy: HeavyWork,
-    ) -> None:
-        self._authorizer = authorizer
-        self._region = region
-        self._region_labels = region_labels
-        self._events = events
-        self._heavy = heavy
-
-    async def require_acceptable(self, call: Call, future: Key, *, bypass_lockout_check: bool) -> None:
-        facts = CallFacts(call, _PUT_KEY_POLICY, self._region, self._region_labels)
-        try:
-            await self._heavy.run(
-                call.caller.account,
-                partial(self._authorizer.require_key_policy, call.caller, future, facts, bypass_lockout_check=bypass_lockout_check),
-            )
-        except MalformedPolicyDocumentException as refusal:
-            if refusal.reason:
-                self._events.report(SecurityEvent.POLICY_FAULT, subject=future.arn, action="PutKeyPolicy", fault=refusal.reason)
-            raise
-
-
-_PUT_KEY_POLICY = Requirement("PutKeyPolicy", "KEY", "key_id", ("bypassPolicyLockoutSafetyCheck",), "", False, False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from meridian.catalog import Rpc
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import Rpc
 from meridian.domain.gates import WORK
 
 Operation = Callable[[Any, Call], Awaitable[Any]]

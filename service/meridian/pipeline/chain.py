@@ -13,17 +13,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from meridian.domain.call import Call
+from meridian.audit.trail import Audit
+from meridian.call import Call
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.errors import CUTS, DependencyTimeoutException, KmsError, KMSInternalException, ThrottlingException
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import AnsweredBeforeError
-from meridian.pipeline.audit import Audit
 from meridian.pipeline.binding import Operation
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 from meridian.replication.decided import DecidedBeforeError
 
 DECISIONS_MAX: Final = 16

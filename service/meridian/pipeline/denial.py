@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from meridian.domain.call import OF_A_KEY, PolicyDecision, Principal
+from meridian.domain.policy_decision import OF_A_KEY, PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.errors import AccessDeniedException
 
 RESOURCE: Final = "a resource-based"

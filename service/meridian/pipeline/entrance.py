@@ -12,9 +12,9 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meridian.catalog import Rpc
-from meridian.domain.call import Call
-from meridian.domain.gates import RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, HeldRefusals, Place, Priority, Standing
+from meridian.call import Call
+from meridian.contract.catalog import Rpc
+from meridian.domain.gates import PACING, RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, HeldRefusals, Place, Priority, Standing
 from meridian.errors import CUTS, KmsError, ThrottlingException
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle, classes_said
@@ -46,7 +46,7 @@ class Entrance:
     ) -> None:
         self._steps = steps
         self._walk = walk
-        self._gates = {name: Gate(most(cores)) for name, most in WORKING_MAX.items()}
+        self._gates = {name: Gate(most(cores), PACING[name]) for name, most in WORKING_MAX.items()}
         self._of_rsa = {rpc.name: _of_rsa(rpc) for rpc in rpcs.values()}
         self._held = HeldRefusals()
         self._telemetry = telemetry
@@ -111,10 +111,11 @@ class Entrance:
     async def _hold_back(self, call: Call) -> None:
         """Return when a refusal may be answered; at once where the call's time is over."""
         account = "" if call.principal is None else call.principal.account
-        if not self._held.begin(account, self._clock.monotonic()):
+        seconds = self._held.begin(account, self._clock.monotonic())
+        if not seconds:
             return
         try:
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             pass  # the refusal stands, and nobody may wait for it any more
         finally:

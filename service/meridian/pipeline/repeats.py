@@ -14,11 +14,11 @@ from collections.abc import Awaitable
 from hashlib import sha256
 from typing import Any, Final
 
-from meridian.catalog import CLIENT_TOKEN
-from meridian.domain.call import Call, ChangeToken
+from meridian.call import Call, ChangeToken
+from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.errors import DependencyTimeoutException, KMSInternalException, ValidationException
 from meridian.operations.outcomes import AnsweredBeforeError, require_new
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 from meridian.setbacks import Setbacks
 
 FORM: Final = re.compile(r"[!-~]{1,64}")

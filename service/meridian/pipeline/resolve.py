@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Final
 
-from meridian.catalog import Requirement
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.catalog import Requirement
 from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
 from meridian.domain.identifiers import KeyReference, alias_arn, key_arn, parse_key_reference
 from meridian.domain.key import Key

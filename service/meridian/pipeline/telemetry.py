@@ -12,7 +12,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from meridian.catalog import Rpc, enum_of, enum_values
-from meridian.domain.call import Call
-from meridian.domain.rates import BURST_MIN, CLASS_OF, RATES, SAID_BY, class_said
+from meridian.call import Call
+from meridian.contract.catalog import Rpc, enum_of, enum_values
+from meridian.contract.rates import BURST_MIN, CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.token_bucket import Rate, TokenBucket
 from meridian.errors import ThrottlingException, UnrecognizedClientException
 from meridian.ports.clock import Clock

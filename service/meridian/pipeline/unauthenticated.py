@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from meridian.authentication.failed_attempts import FailedAttempts
+from meridian.call import Evidence
 from meridian.domain.addresses import network_of
-from meridian.domain.call import Evidence
 from meridian.errors import KmsError
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.clock import Clock

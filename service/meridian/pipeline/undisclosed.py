@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.errors import AccessDeniedException, KmsError
 from meridian.pipeline.chain import Step
 from meridian.pipeline.denial import foreign_denial

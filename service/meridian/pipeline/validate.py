@@ -6,11 +6,11 @@ once per call and used by policy, audit and cipher alike.
 
 from __future__ import annotations
 
-from meridian.domain.call import Call
+from meridian.call import Call
+from meridian.contract.cross_field import require_cross_field_rules
+from meridian.contract.field_limits import faults_of
 from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context, require_few_pairs
 from meridian.errors import ValidationException
-from meridian.pipeline.constraints import faults_of
-from meridian.pipeline.cross_field import require_cross_field_rules
 
 
 class Validate:

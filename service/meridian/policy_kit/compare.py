@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Resource
-from meridian.authorization.facts import Facts
-from meridian.authorization.policies import matches_action
-from meridian.domain.call import PolicyDecision, Principal
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import Facts
+from meridian.authorization.language.entities import Resource
+from meridian.authorization.language.policies import matches_action
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.policy_kit.domains import domains_of
 from meridian.policy_kit.fixtures import Fixtures
 from meridian.policy_kit.policy_set import PolicySet

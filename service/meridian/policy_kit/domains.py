@@ -13,10 +13,10 @@ from ipaddress import ip_network
 from itertools import combinations
 from typing import Any, Final
 
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import Est
-from meridian.authorization.group_form import GROUP
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import Est
+from meridian.authorization.language.group_form import GROUP
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
 from meridian.policy_kit.reads import Path, Reads, reads_of
 from meridian.policy_kit.rows import ACCOUNT, KINDS, RowError

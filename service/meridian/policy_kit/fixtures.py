@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from meridian.authorization.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
-from meridian.authorization.facts import PlainFacts, cedar_time
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.decision.facts import PlainFacts, cedar_time
+from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.any_case import any_case
-from meridian.domain.call import Principal
 from meridian.domain.key import Key
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
+from meridian.domain.principal import Principal
 from meridian.policy_kit.rows import Row, RowError, key_of, principal_of, surroundings_of
 
 CONTEXT_DEFAULTS: Final[dict[str, Any]] = {

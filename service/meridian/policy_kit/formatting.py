@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from meridian.authorization.evaluator import PolicySyntaxError, format_policies, parse_policies
+from meridian.authorization.language.evaluator import PolicySyntaxError, format_policies, parse_policies
 from meridian.policy_kit.texts import text_of
 
 

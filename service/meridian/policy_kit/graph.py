@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from meridian.authorization.authorizer import Authorizer
+from meridian.authorization.decision.authorizer import Authorizer
 from meridian.policy_kit.fixtures import SCOPE, Fixtures
 from meridian.policy_kit.policy_set import decide
 from meridian.policy_kit.rows import RowError

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meridian.authorization.evaluator import Est
-from meridian.authorization.expression_text import expression_text
-from meridian.authorization.policies import BUILTIN, GUARDRAIL, Policy, action_names, matches_action, uid
-from meridian.authorization.read_set import TIMELIKE
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.evaluator import Est
+from meridian.authorization.language.expression_text import expression_text
+from meridian.authorization.language.policies import BUILTIN, GUARDRAIL, Policy, action_names, matches_action, uid
+from meridian.authorization.language.read_set import TIMELIKE
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
 from meridian.policy_kit.reads import Reads, expressions, path_of, reads_of
 

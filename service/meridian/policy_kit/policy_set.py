@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle, policies_as_json
-from meridian.authorization.explain import explain
-from meridian.authorization.policies import Policy
-from meridian.authorization.policy_files import Fault, PolicySource, UnreadablePoliciesError, load_policies
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.explain import explain
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import SchemaHandle, policies_as_json
+from meridian.authorization.language.policies import Policy
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.policy_files import Fault, PolicySource, UnreadablePoliciesError, load_policies
 from meridian.domain.bounded_cache import Caches
-from meridian.domain.call import PolicyDecision
 from meridian.domain.limits import Limits
 from meridian.domain.policy_answer import Explanation
+from meridian.domain.policy_decision import PolicyDecision
 from meridian.policy_kit.fixtures import Request
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Resource, ScopeResource, Surroundings
-from meridian.authorization.evaluator import Est, PolicySyntaxError, parse_policies, validation_faults
-from meridian.authorization.group_form import group_faults
-from meridian.authorization.policies import GUARDRAIL, Policy, matches_action
-from meridian.authorization.policy_files import PolicySource
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.language.entities import Resource, ScopeResource, Surroundings
+from meridian.authorization.language.evaluator import Est, PolicySyntaxError, parse_policies, validation_faults
+from meridian.authorization.language.group_form import group_faults
+from meridian.authorization.language.policies import GUARDRAIL, Policy, matches_action
+from meridian.authorization.sets.policy_files import PolicySource
 from meridian.policy_kit.domains import ABSENT, Axis, Domains, domains_of
 from meridian.policy_kit.fixtures import Fixtures, Request
 from meridian.policy_kit.policy_set import PolicySet

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from meridian.authorization.evaluator import Est, Uid
-from meridian.authorization.policies import uid
+from meridian.authorization.language.evaluator import Est, Uid
+from meridian.authorization.language.policies import uid
 
 Path = tuple[str, ...]
 

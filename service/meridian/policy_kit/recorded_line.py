@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meridian.domain.audit_bounds import holds_cut, is_cut
+from meridian.audit.record_bounds import holds_cut, is_cut
 from meridian.domain.strict_json import JsonFault, parse_json
 from meridian.policy_kit.texts import UnreadableRecordError
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from meridian.catalog import TIMESTAMP, Rpc, enum_number, is_map, lower_camel, message_of
-from meridian.domain.audit_bounds import holds_cut, is_cut
+from meridian.audit.record_bounds import holds_cut, is_cut
+from meridian.contract.catalog import TIMESTAMP, Rpc, enum_number, is_map, lower_camel, message_of
 
 Record = Mapping[str, Any]
 

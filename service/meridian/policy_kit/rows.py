@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import PolicySyntaxError, parse_policies
-from meridian.domain.call import Principal
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
 from meridian.domain.identifiers import GROUP_NAME
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.principal import Principal
 
 Row = Mapping[str, Any]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.facts import ABSENT
-from meridian.domain.call import PolicyDecision
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import ABSENT
 from meridian.domain.policy_answer import Explanation
+from meridian.domain.policy_decision import PolicyDecision
 from meridian.policy_kit.fixtures import Request
 from meridian.policy_kit.policy_set import PolicySet, decide, open_policy_set, why
 from meridian.policy_kit.suites import Case, Suite

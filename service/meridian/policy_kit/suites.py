@@ -16,7 +16,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Final
 
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.policy_kit.fixtures import SCOPE, Fixtures, Request, fixtures_of
 from meridian.policy_kit.rows import Row, RowError, require_fields, understood
 from meridian.policy_kit.yaml_text import read_yaml

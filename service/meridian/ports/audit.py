@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key
-from meridian.ports.audit_streams import StreamHead
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.audit_streams import StreamHead
+from meridian.ports.store.store import UnitOfWork
 
 
 class AuditStream(Protocol):

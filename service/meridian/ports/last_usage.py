@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from meridian.domain.call import Call
-from meridian.ports.store_rows import KeyUse
+from meridian.call import Call
+from meridian.ports.store.key_usage import KeyUse
 
 
 class UsageNotes(Protocol):

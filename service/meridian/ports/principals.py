@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from meridian.domain.call import Principal
+from meridian.domain.principal import Principal
 
 
 @dataclass(frozen=True, slots=True, repr=False)

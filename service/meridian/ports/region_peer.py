@@ -16,7 +16,7 @@ from meridian.domain.peer_message import (
     SetDigest,
     SetShown,
 )
-from meridian.ports.crypto_engine import TransportOffer
+from meridian.ports.crypto.region_envelopes import TransportOffer
 
 
 class RegionPeer(Protocol):

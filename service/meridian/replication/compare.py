@@ -17,15 +17,15 @@ from meridian.domain.peer_message import DeliverGone, SetComparison, SetDigest
 from meridian.domain.peers import PeerRegion
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.apply import ApplyMessages
-from meridian.replication.ask import AskRegions
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.gone_on import note_gone_on
 from meridian.replication.publish import HELD, SET_STATE
+from meridian.replication.query_regions import AskRegions
+from meridian.replication.receive import ApplyMessages
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import gone_on_with, hear, is_member, is_older_than_its_word
-from meridian.replication.sets.told import NotBelieved, Rule
+from meridian.replication.sets.claims import NotBelieved, Rule
 
 DIGESTS_PER_CALL: Final = 200
 DIGESTS_PER_ROUND: Final = 400

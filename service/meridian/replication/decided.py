@@ -6,9 +6,9 @@ that is acknowledged counts for every change that is made after it: the call is 
 
 from __future__ import annotations
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.key import Key
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.store import UnitOfWork
 
 
 class DecidedBeforeError(Exception):

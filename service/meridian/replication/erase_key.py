@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.multi_region import RowStatus, SetRow
-from meridian.ports.store import UnitOfWork
+from meridian.ports.store.store import UnitOfWork
 
 DELETED: Final = "DeleteKey"
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from meridian.domain.multi_region import SetRow, ToldLost
 from meridian.domain.peer_message import SignedSetState
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 from meridian.replication.refusals import Refusals
-from meridian.replication.sets.named import split_from
-from meridian.replication.sets.told import Told
+from meridian.replication.sets.claims import Told
+from meridian.replication.sets.successors import split_from
 
 
 async def note_gone_on(store: Store, refusals: Refusals, row: SetRow, shown: ToldLost) -> None:

@@ -12,12 +12,12 @@ from meridian.domain.multi_region import MemberStatus, RowStatus, SetMaterial, S
 from meridian.domain.peer_message import SignedSetState
 from meridian.errors import KMSInternalException, KMSInvalidStateException
 from meridian.ports.audit import AuditTrail
-from meridian.ports.crypto_engine import CryptoEngine
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.codec import decode_set_state, encode_set_state
-from meridian.replication.moved import moved
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.store.region import RegionIdentity
+from meridian.ports.store.store import UnitOfWork
 from meridian.replication.sets.authority import LINKS_MAX
+from meridian.replication.sets.changed_properties import moved
+from meridian.replication.wire.set_state import decode_set_state, encode_set_state
 
 SET_STATE = "set_state"
 HELD = "held"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from meridian.domain.multi_region import ToldLost
 from meridian.errors import AccessDeniedException
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.replication.sets.told import NotBelieved
+from meridian.replication.sets.claims import NotBelieved
 
 
 class Refusals:

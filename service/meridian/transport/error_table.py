@@ -15,6 +15,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from meridian import errors as e
 from meridian.domain.foreign_text import cut_encoded
+from meridian.transport.retry_advice import wait_milliseconds
 
 DOMAIN: Final = "kms.meridian"
 S = grpc.StatusCode
@@ -120,9 +121,10 @@ def _number(code: grpc.StatusCode) -> int:
 def _advice(error: e.KmsError) -> list[error_details_pb2.BadRequest | error_details_pb2.RetryInfo]:
     if isinstance(error, e.ValidationException) and error.fields:
         return [_bad_request(error.fields)]
-    if isinstance(error, e.ThrottlingException):
+    wait = wait_milliseconds(error)
+    if wait is not None:
         delay = duration_pb2.Duration(nanos=0)
-        delay.FromNanoseconds(int(error.retry_after_seconds * 1e9))
+        delay.FromMilliseconds(wait)
         return [error_details_pb2.RetryInfo(retry_delay=delay)]
     return []
 

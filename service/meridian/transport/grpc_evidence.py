@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from meridian.catalog import CLIENT_TOKEN
+from meridian.call import Evidence
+from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
-from meridian.domain.call import Evidence
 
 HEADERS: Final = frozenset({"authorization", "user-agent", CLIENT_TOKEN})
 LOOPBACK: Final = "127.0.0.1"

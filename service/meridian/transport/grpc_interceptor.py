@@ -16,10 +16,11 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
-from meridian.call_times import seconds_of
-from meridian.catalog import Rpc
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.call_times import seconds_of
+from meridian.contract.catalog import Rpc
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock

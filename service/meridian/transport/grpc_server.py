@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import grpc
 
-from meridian.catalog import Rpc
+from meridian.contract.catalog import Rpc
 from meridian.domain.limits import Limits
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock

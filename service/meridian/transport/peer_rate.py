@@ -13,7 +13,7 @@ from meridian.domain.token_bucket import Rate, TokenBucket
 from meridian.errors import ThrottlingException
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.ports.clock import Clock
-from meridian.replication.message_bounds import entries_of
+from meridian.replication.wire.message_bounds import entries_of
 
 CALLS_PER_SECOND: Final = 500.0
 CALLS_BURST: Final = 1_000.0

@@ -27,17 +27,17 @@ from meridian.operations.present import key_metadata
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_engine import CryptoEngine
+from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store_rows import RegionIdentity
-from meridian.replication.apply import ApplyMessages
-from meridian.replication.ask import AnswerRegions
+from meridian.ports.store.region import RegionIdentity
+from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare
-from meridian.replication.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.receive import ApplyMessages
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import require_own_name
-from meridian.replication.sets.told import NotBelieved, Rule
-from meridian.replication.wire_messages import comparison_message, digest_of, links_of, shown_message
+from meridian.replication.sets.claims import NotBelieved, Rule
+from meridian.replication.wire.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.wire.messages import comparison_message, digest_of, links_of, shown_message
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import certificate_of
 from meridian.transport.grpc_server import connection_options

@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 from typing import Any, Final
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.errors import CUTS, Cut
 
 ROUNDING: Final = 0.01

@@ -11,9 +11,9 @@ from typing import Final, Protocol
 
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.errors import KmsError
-from meridian.ports.audit_streams import RegisterView
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.ports.store import Store
+from meridian.ports.store.audit_streams import RegisterView
+from meridian.ports.store.store import Store
 from meridian.workers.periodic import URGENT_SECONDS, Job
 
 HEAD_SECONDS: Final = 5.0

@@ -17,9 +17,9 @@ from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_rows import OutboxEntry
-from meridian.replication.dispatch import Dispatch, Letter, read_letter
+from meridian.ports.store.outbox import OutboxEntry
+from meridian.ports.store.store import Store, UnitOfWork
+from meridian.replication.send import Dispatch, Letter, read_letter
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 

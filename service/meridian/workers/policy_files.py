@@ -17,9 +17,9 @@ from typing import Final
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.explain import told_of
-from meridian.authorization.policy_files import Fault, PolicySetError, PolicySource, PolicyTexts, read_texts, understand
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.explain import told_of
+from meridian.authorization.sets.policy_files import Fault, PolicySetError, PolicySource, PolicyTexts, read_texts, understand
 from meridian.domain.policy_answer import PolicySetTold
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from meridian.domain.limits import Limits
-from meridian.ports.store import Store
+from meridian.ports.store.store import Store
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 LOOK_SECONDS: Final = 60.0

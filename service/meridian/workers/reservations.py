@@ -17,10 +17,10 @@ from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store import Store
-from meridian.ports.store_faults import StoreUnavailable, VersionConflict
+from meridian.ports.store.faults import StoreUnavailable, VersionConflict
+from meridian.ports.store.store import Store
 from meridian.replication.erase_key import erase_reserved_key
-from meridian.replication.set_state import release
+from meridian.replication.sets.state import release
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 

@@ -23,9 +23,9 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
-from meridian.ports.store import Store, UnitOfWork
-from meridian.ports.store_faults import StoreUnavailable, VersionConflict
-from meridian.ports.store_rows import KekRow, SecretRow
+from meridian.ports.store.faults import StoreUnavailable, VersionConflict
+from meridian.ports.store.keyring import KekRow, SecretRow
+from meridian.ports.store.store import Store, UnitOfWork
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 

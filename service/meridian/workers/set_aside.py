@@ -11,7 +11,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.ports.clock import Clock
-from meridian.ports.crypto_faults import WrappedRowFault
+from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.security_events import SecurityEvents
 
 ROWS_MAX: Final = 10_000

@@ -20,7 +20,7 @@ from tests.reported_events import ReportedEvents
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.served_account import NOBODY, served_account, serving
-from meridian.authorization.evaluator import PolicySyntaxError, policies_as_json
+from meridian.authorization.language.evaluator import PolicySyntaxError, policies_as_json
 from meridian.crypto import key_pairs
 from meridian.domain.limits import Limits
 from meridian.errors import KMSInternalException, ThrottlingException

@@ -15,7 +15,7 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import KINDS_PER_SECOND_MAX, ReportedSecurityEvents
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 
 IDENTITY = RegionIdentity("deployment", "aws", "us-east-1", 3, datetime(2026, 1, 2, tzinfo=UTC))
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.audit_logs import Keyholder, SteppingClock, open_file, record
+from tests.examples import searched
 
 from meridian.audit.against_database import Evidence, verify_against
 from meridian.audit.beyond_heads import changes_beyond
@@ -22,7 +23,7 @@ from meridian.audit.findings import Verdict
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditKeysError
 from meridian.audit.stream_files import cut_torn_tail, digests_in, segments_in
 from meridian.audit.written_since import events_since
-from meridian.ports.audit_streams import StreamRow
+from meridian.ports.store.audit_streams import StreamRow
 
 CLOCK = SteppingClock()
 
@@ -99,7 +100,7 @@ def line_of(changes: dict[str, Any], inner: dict[str, Any], sequence: int, previ
     return json.dumps(made).encode() + b"\n"
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(60, 300)
 @example({"eventName": []}, {})
 @example({"eventID": []}, {})
 @example({"eventName": "CreateKey", "resources": [1]}, {})
@@ -118,7 +119,7 @@ def test_a_line_that_is_chained_to_the_end(log: Log, changes: dict[str, Any], in
         path.write_bytes(log.tail)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(60, 300)
 @example({}, {"previousStream": []})
 @example({}, {"stream": "**"})
 @example({}, {"stream": "../[", "seq": 1})
@@ -135,7 +136,7 @@ def test_the_first_line_of_a_stream(log: Log, changes: dict[str, Any], inner: di
         path.unlink()
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(40, 200)
 @example(b"[" * 100_000)
 @given(st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_line(log: Log, line: bytes) -> None:
@@ -153,7 +154,7 @@ KEPT_FIELDS = ["lastHash", "peaks", "ended", "before"]
 ENDED = {"stream": "s1", "lastSeq": 1, "lastHash": leaf_hash(b""), "newest": "2026-01-02T03:04:05Z"}
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(80, 400)
 @example({}, {}, {"ended": [ENDED | {"lastSeq": "x"}]})
 @example({}, {}, {"ended": [ENDED | {"newest": []}]})
 @given(
@@ -188,7 +189,7 @@ def test_what_retention_ended_is_of_its_types_or_the_file_is_no_digest(log: Log,
         read_digest(path)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(40, 200)
 @example(b"[" * 200_000)
 @given(st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_the_keys_beside_it(log: Log, data: bytes) -> None:

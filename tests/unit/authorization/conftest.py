@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from tests.cache_memory import cache_memory
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.evaluator import SchemaHandle, policies_as_json
-from meridian.authorization.packaged import policy_folder, schema_text
-from meridian.authorization.policy_files import load_policies
-from meridian.domain.call import Principal
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.evaluator import SchemaHandle, policies_as_json
+from meridian.authorization.sets.packaged import policy_folder, schema_text
+from meridian.authorization.sets.policy_files import load_policies
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 
 REQUEST: dict[str, Any] = {
     "currentTime": "2026-01-01T00:00:00.000Z",

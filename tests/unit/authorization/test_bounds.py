@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from tests.cache_memory import cache_memory
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import SchemaHandle, parse_policies, policies_as_json
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.key_policies import POLICIES_MAX, KeyPolicyReader
-from meridian.authorization.policies import Policy
-from meridian.authorization.policy_bounds import HAS_PATH_MAX, NESTING_MAX, WILDCARD_WORK_MAX
-from meridian.authorization.policy_files import PolicySetError, load_policies
-from meridian.authorization.schema_model import SchemaModel
-from meridian.authorization.slices import SliceCompiler
-from meridian.domain.call import Principal
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.decision.slices import SliceCompiler
+from meridian.authorization.language.evaluator import SchemaHandle, parse_policies, policies_as_json
+from meridian.authorization.language.policies import Policy
+from meridian.authorization.language.policy_bounds import HAS_PATH_MAX, NESTING_MAX, WILDCARD_WORK_MAX
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import POLICIES_MAX, KeyPolicyReader
+from meridian.authorization.sets.policy_files import PolicySetError, load_policies
 from meridian.domain.key import Key
 from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX, Limits
+from meridian.domain.principal import Principal
 from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
 
 BYTES_MAX = 32_768
@@ -139,7 +139,7 @@ def verdict(text: str, folder: Path) -> str:
     """What becomes of the text as a key policy and as a file."""
     from datetime import UTC, datetime
 
-    from meridian.authorization.packaged import schema_text
+    from meridian.authorization.sets.packaged import schema_text
     from meridian.domain.key import KeySpec, KeyState, KeyUsage, Origin
 
     limits = Limits(key_policy_bytes=2**30)
@@ -291,7 +291,7 @@ def test_stars_outside_of_patterns_are_no_wildcards(reader: KeyPolicyReader, key
 
 def test_tags_that_key_policies_name_do_not_pile_up(schema: SchemaHandle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each name makes a schema of its own, and there is no end of names."""
-    monkeypatch.setattr("meridian.authorization.slices.COMPILED_MAX", 4)
+    monkeypatch.setattr("meridian.authorization.decision.slices.COMPILED_MAX", 4)
     compiler = SliceCompiler(SchemaModel(schema.text), cache_memory())
     for number in range(9):
         [est] = parse_policies(when(f'context.encryptionContext.hasTag("t{number}")'))

@@ -17,16 +17,17 @@ from tests.cache_memory import cache_memory
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.store_cache import CachedKeys
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import EntityHandle, PolicyHandle, SchemaHandle, parse_policies
-from meridian.authorization.facts import PlainFacts
-from meridian.authorization.schema_model import SchemaModel
+from meridian.audit.trail import Parts
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.facts import PlainFacts
+from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, parse_policies
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.crypto import key_pairs
-from meridian.domain.call import PolicyDecision, Principal
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeyMaterial
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
 from meridian.domain.weights import key_pair_bytes
-from meridian.pipeline.audit import Parts
 
 KEYS = 60
 ANYTHING = '@id("p") @layer("account") @reason("r") permit (principal, action, resource in KMS::Account::"111122223333");'

@@ -14,7 +14,7 @@ from tests.receivers import BUCKET, CREDENTIALS, collector, store
 from meridian.adapters.clock_system import SystemClock
 from meridian.bootstrap.audit_sinks import Receivers, open_receivers
 from meridian.bootstrap.startup import StartupError
-from meridian.cli.dev_files import DevFolder, free_port
+from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.cli.region_place import HOST
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.ports.audit_sinks import SinkFaultError

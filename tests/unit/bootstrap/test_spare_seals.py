@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from tests.ports import free_port
 
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.bootstrap.commands import initialise
+from meridian.administration.database import initialise
 from meridian.bootstrap.database import stored_identity
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
-from meridian.cli.dev_files import DevFolder
+from meridian.cli.dev_folder import DevFolder
 from meridian.settings import Settings, load_settings
 
 PASSPHRASE = '[[seals]]\nprovider = "passphrase"\npassphrase_file = "phrase"\ntime_cost = 3\nmemory_kib = 65536\nparallelism = 1\n'

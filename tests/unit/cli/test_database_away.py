@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from tests.ports import free_port
 from tests.unit.cli.test_every_file_option import commands
 
-from meridian.cli.dev_files import DevFolder
+from meridian.cli.dev_folder import DevFolder
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.main import main
 

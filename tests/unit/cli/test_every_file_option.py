@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.ports import free_port
 
-from meridian.catalog import is_secret, rpcs
-from meridian.cli.dev_files import DevFolder
+from meridian.cli.dev_folder import DevFolder
 from meridian.cli.exit_codes import INCOMPLETE, OTHER, SETUP, USAGE
 from meridian.cli.main import main
 from meridian.cli.values import FILE, JSON, TEXT
+from meridian.contract.catalog import is_secret, rpcs
 
 WRITTEN = {"out", "svg", "junit", "target", "to"}
 """Parameters that name what is written."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.unit.cli.test_dev_files import prepared, principals
+from tests.unit.cli.test_dev_folder import prepared, principals
 from tests.unit.cli.test_every_file_option import BYTES, TEXTS
 
-from meridian.catalog import rpcs
 from meridian.cli import envelope_files, values
 from meridian.cli.exit_codes import SETUP, USAGE
 from meridian.cli.main import main
+from meridian.contract.catalog import rpcs
 from meridian.domain.limits import Limits
 
 FIELDS = [

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from meridian.catalog import is_map, message_of, rpcs
 from meridian.cli import values
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.main import main
+from meridian.contract.catalog import is_map, message_of, rpcs
 
 PAIRS = [
     (rpc.method_name.replace("_", "-"), values.option_name(field))

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from meridian.cli.dev_files import DevFolder, free_port
+from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.settings import Settings, SettingsError, load_settings
 from meridian.settings_sections import is_loopback
 from meridian.settings_words import PATTERNS, faults_of, mistaken_types

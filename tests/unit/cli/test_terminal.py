@@ -18,10 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 import meridian
-from meridian.catalog import rpcs
 from meridian.cli import calling, terminal
 from meridian.cli.main import main
 from meridian.cli.terminal import printable, say, say_value
+from meridian.contract.catalog import rpcs
 
 SERVICE = Path(meridian.__file__).parent
 COMMANDS = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e\r\u2028\U000e0001\b"

@@ -14,11 +14,11 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from tests.ports import free_port
 
-from meridian.catalog import CLIENT_TOKEN
 from meridian.client import AsyncClient, Client, Endpoint, errors
 from meridian.client.attempts import CHANGE_ATTEMPTS_MAX, NOTHING_KNOWN
 from meridian.client.connection import READ_ATTEMPTS_MAX
 from meridian.client.errors import DOMAIN
+from meridian.contract.catalog import CLIENT_TOKEN
 
 
 @dataclass

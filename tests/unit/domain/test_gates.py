@@ -6,13 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meridian.domain.gates import (
+    EASY,
     HELD_MAX,
-    LATE_SECONDS,
+    HELD_TIMES_MAX,
+    PACING,
     PATIENCE_SECONDS,
     PROMPT_MAX,
     RETRY_SECONDS,
-    WORKING_LEAST,
+    WORKING_MAX,
     Gate,
+    GateName,
     HeldRefusals,
     Place,
     Priority,
@@ -33,21 +36,21 @@ def standings(places: list[Place]) -> list[Standing]:
 
 
 def test_so_many_work_twice_as_many_wait_and_the_newest_is_refused() -> None:
-    gate = Gate(2)
+    gate = Gate(2, EASY)
     places = entered(gate, "aaaaaaa")
     assert standings(places) == [Standing.WORKS] * 2 + [Standing.WAITS] * 4 + [Standing.REFUSED]
     assert (gate.working, gate.waiting, gate.refused) == (2, 4, 1)
 
 
 def test_the_first_in_the_queue_is_the_next_to_work() -> None:
-    gate = Gate(1)
+    gate = Gate(1, EASY)
     works, first, second = entered(gate, "aaa")
     gate.leave(works)
     assert standings([works, first, second]) == [Standing.GONE, Standing.WORKS, Standing.WAITS]
 
 
 def test_who_waits_is_told_once_what_became_of_it() -> None:
-    gate, told = Gate(1), list[str]()
+    gate, told = Gate(1, EASY), list[str]()
     works, served, newest = entered(gate, "aba")
     served.told, newest.told = lambda: told.append("served"), lambda: told.append("newest")
     (_late,) = entered(gate, "b", now=LATER)
@@ -58,7 +61,7 @@ def test_who_waits_is_told_once_what_became_of_it() -> None:
 
 
 def test_the_newest_is_refused_while_the_first_has_waited_for_too_long() -> None:
-    gate = Gate(1)
+    gate = Gate(1, EASY)
     works, old = entered(gate, "aa")
     (newest,) = entered(gate, "a", now=LATER)
     assert standings([works, old, newest]) == [Standing.WORKS, Standing.WAITS, Standing.REFUSED]
@@ -67,7 +70,7 @@ def test_the_newest_is_refused_while_the_first_has_waited_for_too_long() -> None
 
 
 def test_higher_priorities_go_first_and_are_refused_last() -> None:
-    gate = Gate(1)
+    gate = Gate(1, EASY)
     (works,) = entered(gate, "a")
     lists, encrypts = entered(gate, "a", LIST), entered(gate, "a", ENCRYPT)
     decrypts = entered(gate, "a", DECRYPT, now=LATER)
@@ -77,7 +80,7 @@ def test_higher_priorities_go_first_and_are_refused_last() -> None:
 
 
 def test_the_account_with_the_longest_queue_gives_way() -> None:
-    gate = Gate(1)
+    gate = Gate(1, EASY)
     works, first, newest = entered(gate, "aaa")
     (other,) = entered(gate, "b", now=LATER)
     assert standings([works, first, newest, other]) == [Standing.WORKS, Standing.WAITS, Standing.REFUSED, Standing.WAITS]
@@ -85,7 +88,7 @@ def test_the_account_with_the_longest_queue_gives_way() -> None:
 
 
 def test_another_accounts_call_of_a_higher_priority_takes_no_place_of_a_shorter_queue() -> None:
-    gate = Gate(1)
+    gate = Gate(1, EASY)
     entered(gate, "a")
     (lone,) = entered(gate, "b", LIST)
     flood = entered(gate, "aa", DECRYPT, now=LATER)
@@ -94,7 +97,7 @@ def test_another_accounts_call_of_a_higher_priority_takes_no_place_of_a_shorter_
 
 
 def test_an_account_alone_has_every_place_and_half_while_another_waits() -> None:
-    gate = Gate(4)
+    gate = Gate(4, EASY)
     flood = entered(gate, "aaaaaa")
     assert gate.working == 4
     others = entered(gate, "bb")
@@ -105,7 +108,7 @@ def test_an_account_alone_has_every_place_and_half_while_another_waits() -> None
 
 
 def test_accounts_take_turns() -> None:
-    gate = Gate(3)
+    gate = Gate(3, EASY)
     at_work, waiting, served = entered(gate, "xxx"), entered(gate, "aabbcc"), ""
     for place in at_work:
         gate.leave(place)
@@ -116,36 +119,36 @@ def test_accounts_take_turns() -> None:
 
 
 def test_a_late_loop_leaves_room_for_fewer_and_one_in_time_for_more_again() -> None:
-    gate = Gate(64)
+    gate = Gate(64, EASY)
     entered(gate, "a" * 64)
-    gate.pace(2 * LATE_SECONDS)
+    gate.pace(2 * EASY.late_seconds)
     assert gate.room == 44
     assert gate.working == 64, "what has begun goes on"
     for _ in range(20):
-        gate.pace(2 * LATE_SECONDS)
-    assert gate.room == WORKING_LEAST
+        gate.pace(2 * EASY.late_seconds)
+    assert gate.room == EASY.working_least
     for _ in range(20):
         gate.pace(0.0)
     assert gate.room == 64
 
 
 def test_a_late_loop_keeps_calls_waiting_and_room_that_comes_back_is_given_at_once() -> None:
-    gate = Gate(WORKING_LEAST + 4)
-    gate.pace(2 * LATE_SECONDS)
-    places = entered(gate, "a" * (WORKING_LEAST + 1))
-    assert (gate.working, gate.waiting) == (WORKING_LEAST, 1)
+    gate = Gate(EASY.working_least + 4, EASY)
+    gate.pace(2 * EASY.late_seconds)
+    places = entered(gate, "a" * (EASY.working_least + 1))
+    assert (gate.working, gate.waiting) == (EASY.working_least, 1)
     gate.pace(0.0)
     assert places[-1].standing is Standing.WORKS
 
 
 def test_a_class_that_has_little_room_keeps_it() -> None:
-    gate = Gate(4)
-    gate.pace(2 * LATE_SECONDS)
+    gate = Gate(4, EASY)
+    gate.pace(2 * EASY.late_seconds)
     assert gate.room == 4
 
 
 def test_who_gives_up_leaves_his_place_in_the_queue() -> None:
-    gate = Gate(1)
+    gate = Gate(1, EASY)
     works, gone, next_one = entered(gate, "aaa")
     gate.leave(gone)
     gate.leave(works)
@@ -154,16 +157,35 @@ def test_who_gives_up_leaves_his_place_in_the_queue() -> None:
 
 def test_who_does_not_heed_refusals_gets_them_late_and_nobody_else_does() -> None:
     held = HeldRefusals()
-    assert [held.begin("a", NOW) for _ in range(PROMPT_MAX)] == [False] * PROMPT_MAX
-    assert held.begin("a", NOW)
+    assert [held.begin("a", NOW) for _ in range(PROMPT_MAX)] == [0.0] * PROMPT_MAX
+    assert held.begin("a", NOW) == RETRY_SECONDS
     assert not held.begin("b", NOW)
     assert not held.begin("a", NOW + RETRY_SECONDS), "it counts anew"
+
+
+def test_the_more_refusals_an_account_gets_the_longer_each_is_held_back_up_to_a_bound() -> None:
+    held = HeldRefusals()
+    seconds = [held.begin("a", NOW) for _ in range(9 * PROMPT_MAX)]
+    steps = [seconds[number * PROMPT_MAX + PROMPT_MAX // 2] / RETRY_SECONDS for number in range(9)]
+    assert steps == [0, 1, 2, 3, 4, 4, 4, 4, 4]
+    assert max(seconds) == HELD_TIMES_MAX * RETRY_SECONDS
+
+
+def test_calls_that_only_the_loop_makes_are_fewer_at_work_sooner_than_those_that_wait_for_more() -> None:
+    gates = {name: Gate(WORKING_MAX[name](32), PACING[name]) for name in GateName}
+    late = (PACING[GateName.SYMMETRIC].late_seconds + EASY.late_seconds) / 2
+    for _ in range(50):
+        for gate in gates.values():
+            gate.pace(late)
+    rooms = {name: gate.room for name, gate in gates.items()}
+    assert rooms.pop(GateName.SYMMETRIC) == PACING[GateName.SYMMETRIC].working_least
+    assert rooms == {name: WORKING_MAX[name](32) for name in rooms}
 
 
 def test_no_more_refusals_are_held_back_than_the_bound() -> None:
     held = HeldRefusals()
     late = [held.begin("a", NOW) for _ in range(PROMPT_MAX + HELD_MAX + 1)]
-    assert (sum(late), late[-1]) == (HELD_MAX, False)
+    assert ([seconds > 0 for seconds in late].count(True), late[-1]) == (HELD_MAX, 0.0)
     held.end()
     assert held.begin("a", NOW)
 
@@ -175,7 +197,7 @@ ACTS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(Priority), st.
 def test_whatever_comes_the_bounds_hold_and_no_place_stays_empty_while_somebody_waits(
     most: int, acts: list[tuple[str, Priority, float, bool, int]]
 ) -> None:
-    gate, now, places = Gate(most), 0.0, list[Place]()
+    gate, now, places = Gate(most, EASY), 0.0, list[Place]()
     for account, priority, pause, comes, which in acts:
         now += pause
         if comes or not places:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.unit.engine.test_transport import HOME, key
+from tests.unit.engine.test_region_envelopes import HOME, key
 
 from meridian.crypto import key_pairs
 from meridian.domain.key import KeySpec, KeyUsage

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
-from tests.unit.engine.test_transport import NOW, key
+from tests.unit.engine.test_region_envelopes import NOW, key
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine
@@ -18,12 +18,12 @@ from meridian.crypto import ecdsa, hpke
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
 from meridian.engine.keyring import Keyring
+from meridian.engine.region_envelopes import HpkeKey, TransportKeys
 from meridian.engine.region_secrets import secret_row
-from meridian.engine.transport import HpkeKey, TransportKeys
 from meridian.errors import KMSInternalException
-from meridian.ports.crypto_faults import WrappedRowFault
+from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 from meridian.workers.set_aside import SetAside
 
 SERVICE = Path(__file__).resolve().parents[3] / "service" / "meridian"

@@ -15,7 +15,7 @@ from meridian.domain.secret import Secret, SecretAccess
 from meridian.engine.keyring import Keyring, KeyringRows, RowIdentity, create, next_kek, next_root, unlock
 from meridian.engine.seals import FileSeal, PassphraseSeal, SealError
 from meridian.ports.security_events import SecurityEvent
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.region import RegionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REGION = RegionIdentity("deployment-1", "aws", "us-east-1", 0, NOW)

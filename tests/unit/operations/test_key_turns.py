@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from meridian.catalog import rpcs
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import rpcs
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
+from meridian.domain.principal import Principal
 from meridian.errors import ThrottlingException
 from meridian.operations import key_turns
 from meridian.operations.key_turns import KeyTurns

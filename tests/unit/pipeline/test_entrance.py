@@ -11,9 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
 
-from meridian.catalog import served_rpcs
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import served_rpcs
 from meridian.domain.gates import PATIENCE_SECONDS, PROMPT_MAX, RETRY_SECONDS, WORKING_MAX, GateName
+from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.entrance import Entrance

@@ -11,14 +11,14 @@ import pytest
 from google.protobuf.descriptor import Descriptor
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.catalog import is_map, lower_camel, rpcs, served_rpcs
-from meridian.domain.audit_bounds import RECORD_BYTES_MAX
-from meridian.domain.call import Call, Evidence
+from meridian.audit.record_bounds import RECORD_BYTES_MAX
+from meridian.audit.shown_parameters import parameters_of
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import is_map, lower_camel, rpcs, served_rpcs
 from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context
 from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX, ENCRYPTION_CONTEXT_PAIRS_MAX, GRANT_CONSTRAINT_PAIRS_MAX
 from meridian.errors import ValidationException
-from meridian.pipeline import grants
-from meridian.pipeline.audit_parameters import parameters_of
+from meridian.pipeline import find_grants
 from meridian.pipeline.validate import Validate
 
 MANY = {f"{number:x}": "" for number in range(24_000)}
@@ -57,7 +57,7 @@ def test_pairs_are_counted_before_they_are_looked_at(count: int) -> None:
     with pytest.raises(ValidationException, match="too many pairs"):
         canonical_encryption_context(many)
     with pytest.raises(ValidationException, match="more than 8 pairs"):
-        grants._pairs("encryptionContextEquals", many)
+        find_grants._pairs("encryptionContextEquals", many)
 
 
 def test_no_context_that_was_accepted_is_refused_for_its_pairs() -> None:
@@ -85,6 +85,6 @@ def test_a_record_shows_no_pair_of_too_many(name: str) -> None:
 
 def test_a_grant_constraint_is_bounded_in_pairs_and_in_the_length_of_a_value() -> None:
     few = {str(number): "v" * 384 for number in range(GRANT_CONSTRAINT_PAIRS_MAX)}
-    assert grants._pairs("encryptionContextSubset", few) == few
+    assert find_grants._pairs("encryptionContextSubset", few) == few
     with pytest.raises(ValidationException, match="384 characters"):
-        grants._pairs("encryptionContextSubset", {"a": "v" * 385})
+        find_grants._pairs("encryptionContextSubset", {"a": "v" * 385})

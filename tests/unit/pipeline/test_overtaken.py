@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from meridian.catalog import rpcs
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import rpcs
+from meridian.domain.principal import Principal
 from meridian.errors import ThrottlingException
 from meridian.operations.key_turns import KeyTurns
 from meridian.pipeline import chain
 from meridian.pipeline.chain import Pipeline
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 from meridian.replication.decided import DecidedBeforeError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,17 +12,18 @@ from typing import Any
 
 import pytest
 
-from meridian.catalog import rpcs
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import rpcs
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, LimitExceededException
 from meridian.kms.v1 import keys_pb2
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
 from meridian.pipeline.chain import Pipeline
 from meridian.pipeline.repeats import Repeats
-from meridian.ports.store_faults import StoreUnavailable
-from meridian.ports.store_rows import AnswerRow
+from meridian.ports.store.answers import AnswerRow
+from meridian.ports.store.faults import StoreUnavailable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALICE = Principal("User", "111122223333", "alice", "arn:aws:iam::111122223333:user/alice")

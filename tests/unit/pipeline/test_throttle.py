@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from meridian.catalog import rpcs
-from meridian.domain.call import Call, Evidence, Principal
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import rpcs
+from meridian.domain.principal import Principal
 from meridian.errors import ThrottlingException, UnrecognizedClientException
 from meridian.pipeline.throttle import Throttle
 

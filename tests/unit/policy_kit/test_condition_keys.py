@@ -12,8 +12,8 @@ import pytest
 
 from meridian.authorization.aws_policy.condition_keys import GLOBAL_KEYS, KMS_KEYS, ConditionKey
 from meridian.authorization.aws_policy.conditions import presence_of
-from meridian.authorization.packaged import policy_folder, schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import policy_folder, schema_text
 from meridian.policy_kit.suites import Suite, load_suites
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "condition_keys.py"

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pytest
 
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.explain import explain
-from meridian.authorization.packaged import policy_folder, schema_text
-from meridian.domain.audit_bounds import cut
+from meridian.audit.record_bounds import cut
+from meridian.authorization.decision.explain import explain
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.sets.packaged import policy_folder, schema_text
 from meridian.policy_kit.audit_log import AuditLog
 from meridian.policy_kit.policy_set import PolicySet, open_policy_set
 from meridian.policy_kit.recorded_line import UnreadableRecordError, read_record

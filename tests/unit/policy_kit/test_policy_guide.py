@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from meridian.authorization.evaluator import SchemaHandle, validation_faults
-from meridian.authorization.packaged import schema_text
+from meridian.authorization.language.evaluator import SchemaHandle, validation_faults
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.main import main
 from meridian.policy_kit.lint import RULES
 from meridian.policy_kit.refusal_tables import refusal_tables

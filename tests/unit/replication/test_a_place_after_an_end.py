@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.region_in_process import KEY_ID as KEY_OF_REGIONS
 from tests.region_in_process import regions, template
-from tests.unit.replication.test_authority import (
+from tests.unit.replication.sets.test_authority import (
     ACCOUNT,
     FIRST,
     KEY_ID,
@@ -31,10 +31,10 @@ from tests.unit.replication.test_authority import (
 )
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState, Term
-from meridian.replication.set_loss import declare_lost
-from meridian.replication.set_state import adopt, release, reserve
 from meridian.replication.sets import authority
-from meridian.replication.sets.told import NotBelieved, Rule
+from meridian.replication.sets.claims import NotBelieved, Rule
+from meridian.replication.sets.loss import declare_lost
+from meridian.replication.sets.state import adopt, release, reserve
 
 AGAIN = "s-again"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

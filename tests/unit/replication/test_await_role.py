@@ -11,7 +11,7 @@ import pytest
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import Term
 from meridian.errors import KMSInvalidStateException
-from meridian.replication.succeed import AwaitRole
+from meridian.replication.await_handover import AwaitRole
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SPAN = timedelta(seconds=30)

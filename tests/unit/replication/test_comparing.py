@@ -11,15 +11,15 @@ from typing import Any, cast
 import pytest
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 
-from meridian.adapters import membership_words
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.administration import other_regions
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Stamp, Term
 from meridian.domain.peer_message import SetComparison, SetDigest, SetShown
 from meridian.replication.compare import DIGESTS_PER_CALL, DIGESTS_PER_ROUND, QUESTIONS_PER_ROUND, Compare
 from meridian.transport.peer_rate import CALLS_BURST
-from meridian.workers import membership
-from meridian.workers.membership import CompareWorker
+from meridian.workers import compare_regions
+from meridian.workers.compare_regions import CompareWorker
 
 HOME, AWAY = "us-east-1", "eu-west-1"
 UNKNOWN = Stamp(Term(0, "", 0), 0)
@@ -117,7 +117,7 @@ def test_a_generation_that_is_quoted_and_not_shown_makes_no_set_wait_for_it(
         monkeypatch.setattr(home.line, "compare", quoted)
         await home.compare.with_region(AWAY)
         assert await home.row() == before
-        assert await membership_words.rejoin(home.store, OsEntropy(), AWAY) == 0
+        assert await other_regions.rejoin(home.store, OsEntropy(), AWAY) == 0
         assert await home.row() == before
 
     run(tmp_path, empty, test)
@@ -263,5 +263,5 @@ def test_a_region_that_does_not_answer_delays_the_comparison_with_itself_alone(
         worker.wake()
         assert all(job.wake.is_set() for job in jobs.values())
 
-    monkeypatch.setattr(membership, "ROUND_SECONDS", 2.0)
+    monkeypatch.setattr(compare_regions, "ROUND_SECONDS", 2.0)
     run(tmp_path, empty, test)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.unit.replication.test_authority import FIRST, A, B, C, X, adopted, handed_to, later, refused, row_of, signed
+from tests.unit.replication.sets.test_authority import FIRST, A, B, C, X, adopted, handed_to, later, refused, row_of, signed
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState
-from meridian.replication.set_state import SetRefusal, add_member, farewell, part
-from meridian.replication.sets.told import Rule, Told
+from meridian.replication.sets.claims import Rule, Told
+from meridian.replication.sets.state import SetRefusal, add_member, farewell, part
 
 NAMED = handed_to(FIRST, C, A)
 SPOKE = later(NAMED)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from tests.region_in_process import ACCOUNT, KEY_ID, REQUEST, InProcessRegion, regions, template
 
-from meridian.adapters import membership_words as words
+from meridian.administration import other_regions as words
 from meridian.domain.multi_region import OperatorWord, SetRow, SetState
 from meridian.domain.peer_message import DeliverGone, DeliverSetState, SignedSetState
 from meridian.errors import AccessDeniedException
-from meridian.replication.codec import encode_set_state
 from meridian.replication.publish import publish
-from meridian.replication.set_state import farewell, next_term
+from meridian.replication.sets.state import farewell, next_term
+from meridian.replication.wire.set_state import encode_set_state
 
 HOME, AWAY, LIAR = "us-east-1", "eu-west-1", "ap-south-1"
 

@@ -15,10 +15,10 @@ from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, t
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetState, Term, TermLink
 from meridian.domain.peer_message import DeliverSetState, SignedSetState
 from meridian.errors import AccessDeniedException, KMSInvalidStateException
-from meridian.replication import verify
-from meridian.replication.codec import encode_set_state
-from meridian.replication.sets.told import Told
-from meridian.replication.verify import KEPT_BYTES_MAX, KeptStates, Verify
+from meridian.replication import verify_peer
+from meridian.replication.sets.claims import Told
+from meridian.replication.verify_peer import KEPT_BYTES_MAX, KeptStates, Verify
+from meridian.replication.wire.set_state import encode_set_state
 
 HOME, AWAY, EVIL = "us-east-1", "eu-west-1", "ap-south-1"
 
@@ -142,7 +142,9 @@ def test_verified_states_are_kept_for_the_next_time_within_a_bound_of_memory(
         public = evil.engine.transport_public_key()
         reads = count_reads(monkeypatch)
         one = state_of(evil, 0, 100)
-        most = KEPT_BYTES_MAX // (verify.KEPT_OVERHEAD + verify.DECODED_PER_ENTRY * 101 + verify.DECODED_PER_SIGNED * len(one))
+        most = KEPT_BYTES_MAX // (
+            verify_peer.KEPT_OVERHEAD + verify_peer.DECODED_PER_ENTRY * 101 + verify_peer.DECODED_PER_SIGNED * len(one)
+        )
         for number in [*range(most), *range(most)]:
             reading.read_of(state_of(evil, number, 100), public, ACCOUNT, KEY_ID)
         # An ECDSA signature differs each time, and so do the bytes: each is read, and the oldest make room.
@@ -152,6 +154,6 @@ def test_verified_states_are_kept_for_the_next_time_within_a_bound_of_memory(
             reading.read_of(again, public, ACCOUNT, KEY_ID)
         assert len(reads) == 2 * most + 1
         assert len(reading._kept._states) <= most + 1
-        assert sum(verify._memory_of(each) for each in reading._kept._states.values()) == reading._kept._bytes <= KEPT_BYTES_MAX
+        assert sum(verify_peer._memory_of(each) for each in reading._kept._states.values()) == reading._kept._bytes <= KEPT_BYTES_MAX
 
     run(tmp_path, empty, test)

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from meridian.authentication.aws_signature import AwsSignatures, Claim, SignedRequest
-from meridian.domain.call import Principal
+from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import (
     IncompleteSignatureException,

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from meridian.catalog import rpcs
-from meridian.domain.call import Call, Principal
+from meridian.call import Call
+from meridian.contract.catalog import rpcs
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import InvalidSignatureException, KmsError, KMSInternalException
 from meridian.transport.admin_app import AdminApp

@@ -10,8 +10,8 @@ from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.catalog import Rpc, served_rpcs
-from meridian.domain.call import Call, Evidence
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import Rpc, served_rpcs
 from meridian.domain.limits import Limits
 from meridian.transport.grpc_interceptor import CallInterceptor
 from meridian.transport.under_way import CallsUnderWay

@@ -10,7 +10,7 @@ import pytest
 from meridian.errors import ThrottlingException
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.replication.compare import DIGESTS_PER_CALL, DIGESTS_PER_ROUND
-from meridian.replication.message_bounds import entries_of
+from meridian.replication.wire.message_bounds import entries_of
 from meridian.transport.peer_rate import (
     BYTES_PER_CALL,
     CALLS_AT_ONCE,

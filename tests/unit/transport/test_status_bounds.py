@@ -29,7 +29,7 @@ def encoded(text: str) -> int:
 
 @given(TEXTS, st.lists(st.tuples(TEXTS, TEXTS), max_size=300))
 def test_the_trailers_of_any_refusal_hold(text: str, fields: list[tuple[str, str]]) -> None:
-    for error in (ValidationException(text, fields=fields), MalformedPolicyDocumentException(text), ThrottlingException()):
+    for error in (ValidationException(text, fields=fields), MalformedPolicyDocumentException(text), ThrottlingException(0.5)):
         status = status_of(error, "0" * 36)
         details = base64.b64encode(status.SerializeToString())
         assert encoded(status.message) + len(details) + OTHER_TRAILERS <= TRAILERS

@@ -12,11 +12,11 @@ from google.protobuf.descriptor import Descriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meridian.catalog import aws_member_name, enum_values, is_map, items_max, rpcs
+from meridian.contract.catalog import aws_member_name, enum_values, is_map, items_max, rpcs
+from meridian.contract.field_limits import faults_of
 from meridian.domain.limits import Limits
 from meridian.domain.strict_json import DIGITS_MAX
 from meridian.errors import SerializationException
-from meridian.pipeline.constraints import faults_of
 from meridian.transport.aws_json import codec, strict_json
 from meridian.transport.aws_json.strict_json import VALUES_MAX, parse
 

@@ -12,7 +12,7 @@ from tests.reported_events import ReportedEvents
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.security_events import SecurityEvent
 from meridian.replication.compare import Round
-from meridian.workers.membership import CompareWorker
+from meridian.workers.compare_regions import CompareWorker
 
 
 class Comparison:

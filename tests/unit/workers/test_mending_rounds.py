@@ -13,8 +13,8 @@ from tests.reported_events import ReportedEvents
 
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.errors import DependencyTimeoutException
-from meridian.replication.silence import SLOW_ANSWER_SECONDS, SLOW_SECONDS_MAX, Question, Silence
-from meridian.workers.membership import ROUND_SECONDS, SETS_AT_ONCE, MembershipWorker
+from meridian.replication.silent_regions import SLOW_ANSWER_SECONDS, SLOW_SECONDS_MAX, Question, Silence
+from meridian.workers.operator_words import ROUND_SECONDS, SETS_AT_ONCE, MembershipWorker
 from meridian.workers.periodic import PATIENT_SECONDS
 from meridian.workers.set_aside import SetAside
 

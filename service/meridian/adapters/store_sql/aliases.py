@@ -11,13 +11,13 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store_rows import AliasRow
+from meridian.ports.store.aliases import AliasRow
 
 A = t.aliases.c
 
 
 class SqlAliases:
-    """Implements `ports.store.Aliases`."""
+    """Implements `ports.store.aliases.Aliases`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, tuple_, upda
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store_rows import AnswerRow
+from meridian.ports.store.answers import AnswerRow
 
 A = t.answers.c
 SHARE: Final = 4
@@ -17,7 +17,7 @@ SHARE: Final = 4
 
 
 class SqlAnswers:
-    """Implements `ports.store_names.Answers`. The rows of an account are numbered in their order; its oldest are the lowest numbers."""
+    """Implements `ports.store.answers.Answers`. The rows of an account are numbered in their order; its oldest are the lowest numbers."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.dialects import seconds_now
-from meridian.ports.audit_events import LEASE_SECONDS, NOBODY, STEADY_SECONDS, StoredEvent
+from meridian.ports.store.audit_events import LEASE_SECONDS, NOBODY, STEADY_SECONDS, StoredEvent
 
 E = t.audit_events.c
 MICROSECONDS: Final = 1_000_000
@@ -18,7 +18,7 @@ RENEWED_SECONDS: Final = (LEASE_SECONDS + STEADY_SECONDS) / 2
 
 
 class SqlAuditEvents:
-    """Implements `ports.audit_events.AuditEvents`."""
+    """Implements `ports.store.audit_events.AuditEvents`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

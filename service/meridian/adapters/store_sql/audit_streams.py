@@ -12,15 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meridian.adapters.store_sql import tables as t
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import KeyState
-from meridian.ports.audit_streams import AuditKeyRow, KeyTrace, StreamHead, StreamRow
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.audit_streams import AuditKeyRow, KeyTrace, StreamHead, StreamRow
+from meridian.ports.store.faults import VersionConflict
 
 S, K = t.audit_streams.c, t.keys.c
 TO_BE_DELETED = (str(KeyState.PENDING_DELETION), str(KeyState.PENDING_REPLICA_DELETION))
 
 
 class SqlAuditStreams:
-    """Implements `ports.audit_streams.AuditStreams`."""
+    """Implements `ports.store.audit_streams.AuditStreams`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -16,7 +16,7 @@ G = t.grants.c
 
 
 class SqlGrants:
-    """Implements `ports.store.Grants`."""
+    """Implements `ports.store.grants.Grants`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

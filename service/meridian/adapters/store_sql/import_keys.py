@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.wrapped_rows import require_kek
-from meridian.ports.store_rows import ImportKeyRow
+from meridian.ports.store.import_keys import ImportKeyRow
 
 T = t.import_keys.c
 
 
 class SqlImportKeys:
-    """Implements `ports.store_names.ImportKeys`."""
+    """Implements `ports.store.import_keys.ImportKeys`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -9,13 +9,13 @@ from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 
 NEVER: Final = -1
 
 
 class SqlInbox:
-    """Implements `ports.store.Inbox`."""
+    """Implements `ports.store.inbox.Inbox`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -13,15 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
-from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import Rows, SetPage
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.key_sets import SetPage
+from meridian.ports.store.rows import Rows
 
 COLUMNS = tuple(t.key_sets.c)
 NOBODY = "[]"
 
 
 class SqlKeySets:
-    """Implements `ports.store.KeySets`."""
+    """Implements `ports.store.key_sets.KeySets`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -10,13 +10,13 @@ from sqlalchemy import Row, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store_rows import KeyStoreRow
+from meridian.ports.store.key_stores import KeyStoreRow
 
 S = t.key_stores.c
 
 
 class SqlKeyStores:
-    """Implements `ports.store.KeyStores`."""
+    """Implements `ports.store.key_stores.KeyStores`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

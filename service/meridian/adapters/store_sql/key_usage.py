@@ -8,14 +8,14 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store_faults import ROW_FAULTS
-from meridian.ports.store_rows import KeyUse
+from meridian.ports.store.faults import ROW_FAULTS
+from meridian.ports.store.key_usage import KeyUse
 
 U = t.key_usage.c
 
 
 class SqlKeyUsage:
-    """Implements `ports.store.KeyUsage`."""
+    """Implements `ports.store.key_usage.KeyUsage`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

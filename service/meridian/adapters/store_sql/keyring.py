@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.adapters.store_sql.wrapped_rows import kek_name, kek_of, require_kek
-from meridian.ports.store_faults import VersionConflict
-from meridian.ports.store_rows import KekRow, RootRow, Rows, SecretRow
+from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.keyring import KekRow, RootRow, SecretRow
+from meridian.ports.store.rows import Rows
 
 
 class SqlKeyringRows:
-    """Implements `ports.store.KeyringRows`."""
+    """Implements `ports.store.keyring.KeyringRows`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

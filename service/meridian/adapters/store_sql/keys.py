@@ -24,13 +24,13 @@ from meridian.domain.key import (
     RotationSchedule,
     RotationType,
 )
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 
 KEY_COLUMNS = tuple(t.keys.c)
 
 
 class SqlKeys:
-    """Implements `ports.store.Keys`."""
+    """Implements `ports.store.keys.Keys`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -12,7 +12,7 @@ from meridian.domain.multi_region import OperatorWord
 
 
 class SqlOperatorWords:
-    """Implements `ports.store.OperatorWords`."""
+    """Implements `ports.store.operator_words.OperatorWords`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

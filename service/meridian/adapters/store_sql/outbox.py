@@ -12,14 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.foreign_text import printable
-from meridian.ports.store_rows import OutboxEntry, Rows
+from meridian.ports.store.outbox import OutboxEntry
+from meridian.ports.store.rows import Rows
 
 SEQUENCE = "outbox"
 ERROR_CHARACTERS_MAX = 200
 
 
 class SqlOutbox:
-    """Implements `ports.store.Outbox`."""
+    """Implements `ports.store.outbox.Outbox`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from meridian.ports.store_faults import ROW_FAULTS
-from meridian.ports.store_rows import Rows, UnreadableRow
+from meridian.ports.store.faults import ROW_FAULTS
+from meridian.ports.store.rows import Rows, UnreadableRow
 
 T = TypeVar("T")
 

@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.dialects import seconds_now
-from meridian.ports.store_faults import FeedPruned, VersionConflict
-from meridian.ports.store_rows import Change, RegionIdentity
+from meridian.ports.store.faults import FeedPruned, VersionConflict
+from meridian.ports.store.region import Change, RegionIdentity
 
 PRUNED: Final = "changes_pruned"
 """The number of the newest row of the change feed that is there no more."""
 
 
 class SqlRegion:
-    """Implements `ports.store.Region`."""
+    """Implements `ports.store.region.Region`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -22,8 +22,8 @@ from meridian.domain.foreign_text import printable
 from meridian.engine.imports import KEY_KIND
 from meridian.engine.keyring import MATERIAL_KIND, Keyring, RowIdentity
 from meridian.engine.region_secrets import secret_identity
-from meridian.ports.store_faults import ROW_FAULTS
-from meridian.ports.store_rows import RegionIdentity
+from meridian.ports.store.faults import ROW_FAULTS
+from meridian.ports.store.region import RegionIdentity
 
 PAGE: Final = 500
 FAULTS_MAX: Final = 10_000

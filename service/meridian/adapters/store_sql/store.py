@@ -13,15 +13,15 @@ from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
 from meridian.adapters.store_sql.whole_connections import Connections
-from meridian.ports.store import UnitOfWork
-from meridian.ports.store_faults import StoreUnavailable, VersionConflict
+from meridian.ports.store.faults import StoreUnavailable, VersionConflict
+from meridian.ports.store.store import UnitOfWork
 
 FAULTS: Final = (SQLAlchemyError, OSError, TimeoutError)
 """What the databases raise, beside what the driver of each does; nothing of it crosses this file."""
 
 
 class SqlStore:
-    """Implements `ports.store.Store`."""
+    """Implements `ports.store.store.Store`."""
 
     def __init__(self, writing: AsyncEngine, reading: AsyncEngine) -> None:
         self._writing = writing

@@ -19,15 +19,25 @@ from meridian.adapters.store_sql.keys import SqlKeys
 from meridian.adapters.store_sql.operator_words import SqlOperatorWords
 from meridian.adapters.store_sql.outbox import SqlOutbox
 from meridian.adapters.store_sql.region import SqlRegion
-from meridian.ports.audit_events import AuditEvents
-from meridian.ports.audit_streams import AuditStreams
-from meridian.ports.store import KeyringRows, Keys, KeySets, Region
-from meridian.ports.store_between_regions import Inbox, OperatorWords, Outbox
-from meridian.ports.store_names import Aliases, Answers, Grants, ImportKeys, KeyStores, KeyUsage
+from meridian.ports.store.aliases import Aliases
+from meridian.ports.store.answers import Answers
+from meridian.ports.store.audit_events import AuditEvents
+from meridian.ports.store.audit_streams import AuditStreams
+from meridian.ports.store.grants import Grants
+from meridian.ports.store.import_keys import ImportKeys
+from meridian.ports.store.inbox import Inbox
+from meridian.ports.store.key_sets import KeySets
+from meridian.ports.store.key_stores import KeyStores
+from meridian.ports.store.key_usage import KeyUsage
+from meridian.ports.store.keyring import KeyringRows
+from meridian.ports.store.keys import Keys
+from meridian.ports.store.operator_words import OperatorWords
+from meridian.ports.store.outbox import Outbox
+from meridian.ports.store.region import Region
 
 
 class SqlUnitOfWork:
-    """Implements `ports.store.UnitOfWork`."""
+    """Implements `ports.store.store.UnitOfWork`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.keys: Keys = SqlKeys(connection)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from meridian.adapters.store_sql.dialects import room_of
 from meridian.adapters.store_sql.live_connections import LiveConnections
-from meridian.call_times import wait_through
+from meridian.contract.call_times import wait_through
 
 CLOSE_SECONDS: Final = 1.0
 """How long a caller who leaves waits for the statement, the commit or the closing that is under way."""

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, LargeBinary, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.ports.store_faults import VersionConflict
+from meridian.ports.store.faults import VersionConflict
 
 
 def kek_of(sealed: ColumnElement[bytes]) -> ColumnElement[bytes]:

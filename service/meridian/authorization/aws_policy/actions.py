@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
 
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 OWN_ONLY: Final = frozenset({"CheckAccess", "DescribePolicySet"})

@@ -37,8 +37,8 @@ from meridian.authorization.aws_policy.operators import (
     truth_of,
 )
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
-from meridian.authorization.cedar_text import cedar_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.cedar_text import cedar_text
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.any_case import TWICE, lower_name
 
 ALWAYS, OPTIONAL, NEVER = "always", "optional", "never"

@@ -16,10 +16,10 @@ from meridian.authorization.aws_policy.actions import actions_of, on_keys
 from meridian.authorization.aws_policy.conditions import TRUE, Condition, conditions_of
 from meridian.authorization.aws_policy.principals import Principals, principals_of
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
-from meridian.authorization.cedar_text import cedar_text
-from meridian.authorization.evaluator import PolicySyntaxError
-from meridian.authorization.policies import DELEGATES
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.cedar_text import cedar_text
+from meridian.authorization.language.evaluator import PolicySyntaxError
+from meridian.authorization.language.policies import DELEGATES
+from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.strict_json import JsonFault, parse_json
 
 CURRENT, EARLIER = "2012-10-17", "2008-10-17"

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from meridian.authorization.aws_policy.condition_keys import ADDRESS, NUMBER, TEXT, TIME, TRUTH
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
-from meridian.authorization.cedar_text import cedar_text
+from meridian.authorization.language.cedar_text import cedar_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
-from meridian.authorization.cedar_text import cedar_text
+from meridian.authorization.language.cedar_text import cedar_text
 
 ARN: Final = re.compile(r"arn:[a-z-]+:(iam|sts)::([0-9]{12}):(.+)")
 ACCOUNT: Final = re.compile(r"[0-9]{12}")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.policy_files import PolicySetError, UnreadablePoliciesError
+from meridian.authorization.sets.packaged import schema_text
+from meridian.authorization.sets.policy_files import PolicySetError, UnreadablePoliciesError
 from meridian.cli.exit_codes import OTHER, SETUP
-from meridian.cli.policy.common import EXISTING, default_policies, output_option, show
+from meridian.cli.policy.options import EXISTING, default_policies, output_option, show
 from meridian.cli.terminal import say
 from meridian.policy_kit.formatting import FormatError, formatted, policy_files
 from meridian.policy_kit.lint import WARNING, Finding, lint

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import click
 
-from meridian.authorization.entities import Surroundings
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER, SETUP
-from meridian.cli.policy.common import EXISTING, around_of, around_option, default_tests, output_option, progress, readable, show
+from meridian.cli.policy.options import EXISTING, around_of, around_option, default_tests, output_option, progress, readable, show
 from meridian.cli.terminal import say
-from meridian.domain.call import PolicyDecision
+from meridian.domain.policy_decision import PolicyDecision
 from meridian.policy_kit.audit_log import AuditLog, Recorded
 from meridian.policy_kit.compare import KINDS, Change, change_of, changes, corpus_of, enumerated
 from meridian.policy_kit.fixtures import fixtures_of

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.new_files import NewFile
-from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, readable, show
+from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, readable, show
 from meridian.cli.tables import print_table
 from meridian.policy_kit.graph import Access, access_of, svg_of
 from meridian.policy_kit.policy_set import open_policy_set

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.authorization.authorizer import Authorizer
-from meridian.authorization.evaluator import PolicySyntaxError, parse_policies
-from meridian.authorization.explain import explain as explain_request
-from meridian.authorization.packaged import schema_text
+from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.decision.explain import explain as explain_request
+from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
-from meridian.cli.policy.common import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
+from meridian.cli.policy.options import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
 from meridian.cli.terminal import say
 from meridian.domain.policy_answer import Explanation
 from meridian.policy_kit.fixtures import SCOPE, fixtures_of

@@ -9,12 +9,12 @@ import click
 
 from meridian.authorization.aws_policy.convert import Converted, KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
-from meridian.authorization.evaluator import format_policies
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.policies import DELEGATES
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.evaluator import format_policies
+from meridian.authorization.language.policies import DELEGATES
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER, SETUP
-from meridian.cli.policy.common import EXISTING, output_option, show
+from meridian.cli.policy.options import EXISTING, output_option, show
 from meridian.cli.terminal import say
 from meridian.domain.identifiers import parse_key_reference
 from meridian.domain.strict_toml import TomlFault, parse_toml

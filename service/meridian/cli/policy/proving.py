@@ -10,10 +10,10 @@ from typing import Any
 import click
 import yaml
 
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER
-from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
+from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.terminal import say
 from meridian.policy_kit.prove import Proof, as_test, plan
 from meridian.policy_kit.prove import prove as prove_invariant

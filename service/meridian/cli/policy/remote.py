@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from meridian.access.v1 import access_pb2
-from meridian.catalog import Rpc, rpcs
 from meridian.cli import values
 from meridian.cli.connection import CONNECTION
-from meridian.cli.policy.common import show
+from meridian.cli.policy.options import show
 from meridian.cli.terminal import say
+from meridian.contract.catalog import Rpc, rpcs
 
 
 def _output() -> click.Option:

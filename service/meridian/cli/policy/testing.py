@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from meridian.authorization.packaged import schema_text
-from meridian.authorization.schema_model import SchemaModel
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.new_files import NewFile
-from meridian.cli.policy.common import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
+from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
 from meridian.policy_kit.coverage import coverage as coverage_of

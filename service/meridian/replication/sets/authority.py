@@ -15,8 +15,8 @@ from typing import Final
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState, TermLink, ToldLost
 from meridian.replication.sets.chain import Path, kept_links, listed_in, own_view, reached
-from meridian.replication.sets.named import follows_the_lost, is_led_apart, joins_the_named
-from meridian.replication.sets.told import DECLARED_LOST, Answer, Believed, NotBelieved, Rule, Told
+from meridian.replication.sets.claims import DECLARED_LOST, Answer, Believed, NotBelieved, Rule, Told
+from meridian.replication.sets.successors import follows_the_lost, is_led_apart, joins_the_named
 
 LINKS_MAX: Final = 32
 """Handovers and ends of generations that a row keeps and passes on."""

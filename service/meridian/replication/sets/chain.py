@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from itertools import pairwise
 
 from meridian.domain.multi_region import SetRow, SetState, TermLink
-from meridian.replication.sets.told import SetRefusal, Told
+from meridian.replication.sets.claims import SetRefusal, Told
 
 Path = tuple[Told, ...]
 """States that follow from each other, first to last."""

@@ -19,9 +19,10 @@ from google.protobuf.message import Message
 
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
-from meridian.call_times import seconds_of
-from meridian.catalog import CLIENT_TOKEN, Rpc
-from meridian.domain.call import Call, Evidence
+from meridian.call import Call, Evidence
+from meridian.contract.call_times import seconds_of
+from meridian.contract.catalog import CLIENT_TOKEN, Rpc
+from meridian.domain.gates import RETRY_SECONDS
 from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead
 from meridian.pipeline.authenticate import Authenticate
@@ -34,6 +35,7 @@ from meridian.transport.aws_json.key_policies import shown_as_aws
 from meridian.transport.grpc_interceptor import Walk
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
+from meridian.transport.retry_advice import retry_headers
 from meridian.transport.under_way import CallsUnderWay
 
 TARGET_PREFIX: Final = "TrentService."
@@ -104,7 +106,7 @@ class AwsWire:
         if refused.fault is HttpFault.INTERNAL:
             error = e.KMSInternalException(reason="")
         elif refused.fault is HttpFault.OVERLOADED:
-            error = e.ThrottlingException()
+            error = e.ThrottlingException(retry_after_seconds=RETRY_SECONDS)
         return self._error(error, self._entropy.uuid(), status=refused.fault.status)
 
     async def _no_such_place(self, arrival: Arrival, _body: bytes, _known: Known) -> Answer:
@@ -161,7 +163,9 @@ class AwsWire:
     def _error(self, error: e.KmsError, request_id: str, *, status: int = 0) -> Answer:
         status = status or (500 if isinstance(error, SERVER_FAULTS) else 400)
         body = codec.as_json({"__type": error.code, **({"message": error.message} if error.message else {})})
-        return self._answer(status, body, request_id)
+        refusal = self._answer(status, body, request_id)
+        advice = retry_headers(error)
+        return replace(refusal, headers=(*refusal.headers, *advice)) if advice else refusal
 
     def _answer(self, status: int, body: bytes, request_id: str) -> Answer:
         headers = (("x-amzn-RequestId", request_id), ("Date", _date(int(self._clock.now().timestamp()))))

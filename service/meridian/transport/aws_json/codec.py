@@ -16,7 +16,7 @@ import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.catalog import (
+from meridian.contract.catalog import (
     TIMESTAMP,
     aws_member_name,
     enum_aws_value,

@@ -12,7 +12,8 @@ from typing import Final
 import orjson
 
 from meridian.authentication.aws_signature import SignedRequest
-from meridian.domain.call import Evidence, Principal
+from meridian.call import Evidence
+from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import KmsError
 from meridian.pipeline.authenticate import Authenticate

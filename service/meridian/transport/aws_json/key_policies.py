@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from meridian.domain.call import Call
+from meridian.call import Call
 from meridian.domain.identifiers import parse_key_reference
 
 

@@ -1,0 +1,81 @@
+"""A Region's database as operators open it: while no process serves, or beside one that does."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+from meridian.adapters.audit_segment import AuditDirectory
+from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.engine_in_process import open_engine
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.security_events import EventsOfCommand
+from meridian.adapters.store_sql.migrate import upgrade
+from meridian.adapters.store_sql.schema import require_current, require_there
+from meridian.adapters.store_sql.store import SqlStore
+from meridian.bootstrap.database import seals_of, stored_identity
+from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
+from meridian.domain.bounded_cache import Caches
+from meridian.ports.store.faults import VersionConflict
+from meridian.settings import Settings
+
+
+@contextlib.asynccontextmanager
+async def store_at(url: str) -> AsyncIterator[SqlStore]:
+    """The store of this database, whatever its schema is; closed in the end."""
+    store = SqlStore.connect(url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
+    """The Region's store, of this release's schema. Raises: StartupError, for what fails in here as well."""
+    try:
+        with naming("database"):
+            await require_current(settings.database)
+        async with store_at(settings.database) as store:
+            yield store
+    except (*FAULTS, VersionConflict) as fault:
+        raise StartupError(text_of(fault)) from fault
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the Region's database to the schema of this release. Raises: StartupError."""
+    with naming("database"):
+        require_there(settings.database)
+        await upgrade(settings.database)
+
+
+async def initialise(settings: Settings) -> str:
+    """Migrate the database and make the keyring where there is none; the answer is the Region's transport fingerprint.
+
+    Raises: StartupError.
+    """
+    with naming("database"):
+        await upgrade(settings.database)
+    async with open_store(settings) as store:
+        identity = await stored_identity(store, settings)
+        with naming("seals"):
+            engine = await open_engine(
+                store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand(), Caches(settings.limits.cache_bytes)
+            )
+        await engine.audit_signer(store, SystemClock().now())
+        return engine.transport_fingerprint()
+
+
+@contextlib.contextmanager
+def while_nobody_serves(settings: Settings) -> Iterator[None]:
+    """No process with these settings serves now, nor begins to in here. Raises: StartupError."""
+    path = settings.audit.directory
+    if not path.is_dir():
+        yield
+        return
+    try:
+        taken = AuditDirectory.take(path)
+    except OSError as fault:
+        raise StartupError(f"the Region may be serving, stop it first: {text_of(fault)}") from fault
+    with contextlib.closing(taken):
+        yield

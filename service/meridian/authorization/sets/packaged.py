@@ -1,0 +1,17 @@
+"""The policy schema and default policies that come with the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def policy_folder() -> Path:
+    """The folder of the schema, the default policies and their tests: of an installed package, or of the source tree."""
+    packaged = Path(str(files("meridian"))) / "policy"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[4] / "policy"
+
+
+def schema_text() -> str:
+    """The policy schema."""
+    return (policy_folder() / "meridian.cedarschema").read_text()

@@ -1,0 +1,202 @@
+"""One call on its walk through the pipeline, and what the transport saw of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.principal import Principal
+from meridian.errors import Cut, KMSInternalException
+
+if TYPE_CHECKING:  # policy commands read facts of calls, and start without what ciphertexts and messages of Regions are made of
+    from meridian.domain.ciphertext_blob import CiphertextBlob
+    from meridian.domain.grant import Grant
+    from meridian.domain.key import Key
+    from meridian.domain.peer_message import Prepare, PrepareHandover
+    from meridian.errors import KmsError
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeToken:
+    """The name that a caller gave to a change, with what the change is."""
+
+    text: str
+    request_digest: bytes
+    """SHA-256 of the request, before anything was made of it."""
+
+
+class Evidence:
+    """What the transport saw of the caller, before anybody judged it."""
+
+    __slots__ = (
+        "certificate_pem",
+        "client_token",
+        "headers",
+        "repeated",
+        "secure_transport",
+        "signed_request",
+        "source_ip",
+        "spiffe_id",
+        "tls_version",
+        "user_agent",
+    )
+
+    def __init__(
+        self,
+        *,
+        spiffe_id: str = "",
+        certificate_pem: bytes = b"",
+        headers: dict[str, str] | None = None,
+        source_ip: str = "127.0.0.1",
+        secure_transport: bool = True,
+        user_agent: str = "",
+        tls_version: str = "",
+        signed_request: Any = None,
+        repeated: str = "",
+        client_token: str | None = None,
+    ) -> None:
+        self.spiffe_id = spiffe_id
+        self.certificate_pem = certificate_pem
+        self.headers = headers if headers is not None else {}
+        self.source_ip = source_ip
+        self.secure_transport = secure_transport
+        self.user_agent = user_agent
+        self.tls_version = tls_version
+        self.signed_request = signed_request
+        """The whole request where it came over the AWS wire, for the check of its signature."""
+        self.repeated = repeated
+        """The name of a header that is read here and came more than once; empty where there is none."""
+        self.client_token = client_token
+        """`x-meridian-client-token` as it came; None where it did not."""
+
+
+class Call:
+    """One call. Steps of the pipeline fill it in, in their order; nothing else changes it."""
+
+    __slots__ = (
+        "absent",
+        "aliases",
+        "audit_data",
+        "blob",
+        "canonical_context",
+        "change_token",
+        "contexts",
+        "decisions",
+        "dry_run",
+        "ended_grant_id",
+        "error",
+        "event_recorded",
+        "evidence",
+        "grant",
+        "grant_ids",
+        "grants",
+        "keys",
+        "malformed",
+        "policy_document",
+        "policy_warnings",
+        "prepare",
+        "principal",
+        "prospective",
+        "received_at",
+        "refusal",
+        "repeat_of",
+        "request",
+        "request_id",
+        "response_elements",
+        "rpc",
+        "started",
+        "token_grant_ids",
+        "trailing_days_without_key_usage",
+        "why_cut",
+        "write_answer",
+    )
+
+    def __init__(self, rpc: Any, request: Any, evidence: Evidence, request_id: str, received_at: datetime) -> None:
+        self.rpc = rpc
+        """The `contract.catalog.Rpc` that is called."""
+        self.request = request
+        self.evidence = evidence
+        self.request_id = request_id
+        self.received_at = received_at
+        self.malformed = False
+        """The request's bytes are no message of its type; `request` is then empty."""
+        self.refusal: Exception | None = None
+        """Why the request cannot be read, where the transport found that out."""
+        self.started = 0.0
+        """Monotonic seconds at arrival."""
+        self.principal: Principal | None = None
+        """Who calls, once he is known. What comes after reads `caller`."""
+        self.change_token: ChangeToken | None = None
+        """The caller's token, where the call changes something and has one."""
+        self.repeat_of = ""
+        """Request id of the call whose answer this one is given again."""
+        self.dry_run = False
+        self.keys: dict[str, Key] = {}
+        """Resolved keys by the request field that names them."""
+        self.absent: dict[str, KmsError] = {}
+        """Request fields that name a key which is not here and would not be the caller's, each with the refusal that a key there would
+        meet. It is raised where a key there would be decided on, so that no other answer tells the two apart."""
+        self.prepare: Prepare | PrepareHandover | None = None
+        """What another Region asked, when this call is the destination's half of a ReplicateKey."""
+        self.prospective: Key | None = None
+        """The key that CreateKey is about to make; its key id is not drawn yet."""
+        self.aliases: dict[str, str] = {}
+        """Alias name as typed, by the request field, where the caller used one."""
+        self.grants: dict[str, tuple[Grant, ...]] = {}
+        """Grants to this caller on the key of each request field."""
+        self.grant: Grant | None = None
+        """The grant that the call creates, retires or revokes."""
+        self.token_grant_ids: frozenset[str] = frozenset()
+        """Ids of the grants that the request's grant tokens name."""
+        self.ended_grant_id = ""
+        """Id of the grant that RetireGrant or RevokeGrant names."""
+        self.grant_ids: dict[str, list[str]] = {}
+        """Ids of the grants that fit, by action; kept where the caller has grants at all."""
+        self.policy_document = ""
+        """The document of AWS that the request's policy was made of, as it was sent."""
+        self.policy_warnings: tuple[str, ...] = ()
+        """What that document names that has no effect."""
+        self.trailing_days_without_key_usage: int | None = None
+        """Whole days since the key was last used, or made; known where a policy may ask for it."""
+        self.blob: CiphertextBlob | None = None
+        """The parsed ciphertext of the request."""
+        self.contexts: dict[str, dict[str, str]] = {}
+        """Each encryption context in the request, by field; read from the message once, for policy, audit and cipher alike."""
+        self.canonical_context: dict[str, bytes] = {}
+        """Canonical bytes of each encryption context in the request, by field; made once."""
+        self.decisions: list[PolicyDecision] = []
+        self.audit_data: dict[str, Any] = {}
+        """CloudTrail's additionalEventData."""
+        self.response_elements: dict[str, Any] | None = None
+        self.error: Exception | None = None
+        self.why_cut: Callable[[], Cut] = _by_the_caller
+        """Why the call is ended, asked when its task is cancelled; the wire knows."""
+        self.write_answer: Callable[[Any], Any] = _as_it_is
+        """Makes of the answer what the wire sends; asked before the record is written, which then tells of a failure here too."""
+        self.event_recorded: dict[str, Any] | None = None
+        """The audit event that the operation's transaction stores; once committed, it is the one that is shipped."""
+
+    def begin_anew(self) -> None:
+        """Know nothing any more of keys, grants and decisions, as before they were looked for."""
+        self.keys, self.absent, self.aliases = {}, {}, {}
+        self.grants, self.grant, self.grant_ids = {}, None, {}
+        self.decisions, self.trailing_days_without_key_usage = [], None
+        self.audit_data, self.response_elements, self.event_recorded = {}, None, None
+
+    @property
+    def caller(self) -> Principal:
+        """Who calls. Raises: KMSInternalException where nobody was authenticated: nothing is ever done for nobody."""
+        if self.principal is None:
+            raise KMSInternalException(reason="no principal")
+        return self.principal
+
+
+def _by_the_caller() -> Cut:
+    return Cut.CALLER_LEFT
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer

@@ -1,0 +1,90 @@
+"""A key policy that comes as a document of AWS becomes Cedar, once the caller may put it; what was sent is kept for GetKeyPolicy.
+
+The decisions before do not read it: a key that is still to be made is judged without its policy, and a stranger's document is never read.
+A policy text that begins with `{` is a document of AWS; no Cedar text does. Over the AWS wire nothing else is taken.
+
+Source: docs/spec/policies.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from meridian.authorization.aws_policy.convert import KeyName, convert
+from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.key_policies import require_length
+from meridian.call import Call
+from meridian.domain.limits import Limits
+from meridian.errors import MalformedPolicyDocumentException
+from meridian.ports.heavy_work import HeavyWork, HeldWork
+
+MARK: Final = "{"
+CEDAR_ELSEWHERE: Final = (
+    "The policy must be a JSON document here. A key policy in Cedar is put over gRPC, for instance with `meridian kms put-key-policy`."
+)
+
+
+class ReadPolicyDocument:
+    """Turns `policy` of the named operations into Cedar.
+
+    Raises: MalformedPolicyDocumentException, LimitExceededException, ThrottlingException.
+    """
+
+    def __init__(
+        self,
+        operations: frozenset[str],
+        *,
+        partition: str,
+        region: str,
+        model: SchemaModel,
+        services: Mapping[str, str],
+        limits: Limits,
+        heavy: HeavyWork,
+        held: HeldWork,
+    ) -> None:
+        self._operations = operations
+        self._partition = partition
+        self._region = region
+        self._model = model
+        self._services = services
+        self._bytes_max = limits.key_policy_bytes
+        self._heavy = heavy
+        self._held = held
+
+    def __call__(self, call: Call) -> Awaitable[None] | None:
+        request = call.request
+        if call.rpc.name not in self._operations or not request.HasField("policy"):
+            return None
+        text: str = request.policy
+        if not text.lstrip().startswith(MARK):
+            if call.evidence.signed_request is not None:
+                raise MalformedPolicyDocumentException(CEDAR_ELSEWHERE)
+            return None
+        if request.HasField("account_delegation"):
+            raise MalformedPolicyDocumentException("The document itself says whether the policies of the account apply: leave it out.")
+        require_length(text, self._bytes_max)
+        return self._convert(call, text)
+
+    async def _convert(self, call: Call, text: str) -> None:
+        request, name = call.request, self._key_name(call)
+        work = partial(convert, text, key=name, model=self._model, services=self._services, lay_out=self._held.laid_out)
+        try:
+            converted = await self._heavy.run(call.caller.account, work)
+        except RefusedDocument as refusal:
+            raise MalformedPolicyDocumentException(f"{refusal.element}: {refusal.why}") from refusal
+        call.policy_document, call.policy_warnings = text, converted.warnings
+        request.policy, request.account_delegation = converted.cedar, converted.account_delegation
+        if call.prospective is not None:
+            made: dict[str, Any] = {"policy": converted.cedar, "policy_document": text, "account_delegation": converted.account_delegation}
+            call.prospective = replace(call.prospective, **made)
+
+    def _key_name(self, call: Call) -> KeyName:
+        key = call.keys.get("key_id")
+        if key is not None:
+            return KeyName(key.partition, key.region, key.account, key.key_id)
+        account = call.caller.account
+        return KeyName(self._partition, self._region, account)

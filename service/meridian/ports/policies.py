@@ -1,0 +1,45 @@
+"""What is asked of the policies: which are in force, what they would answer, and whether one may be stored."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from meridian.call import Call
+from meridian.domain.key import Key
+from meridian.domain.policy_answer import Explanation, PolicySetTold
+
+
+class LivePolicySet(Protocol):
+    """The policies of the Region's files, as this process uses them."""
+
+    def describe(self, account: str) -> PolicySetTold:
+        """What is in force for this account, since when, and what came of the last change."""
+        ...
+
+
+class PolicyAccess(Protocol):
+    """The policies in force, and what they would answer."""
+
+    def describe(self, account: str) -> PolicySetTold:
+        """The policies of the Region's files that concern this account."""
+        ...
+
+    async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> tuple[Explanation, ...]:
+        """Every decision that this request to this operation would need, made for this principal of the caller's account.
+
+        No key is used, and nothing about a key's state is told. Raises: ValidationException for a principal that nobody is; else what
+        the operation itself raises before its decisions, such as NotFoundException.
+        """
+        ...
+
+
+class PolicyCheck(Protocol):
+    """Judges the policy that a key would have."""
+
+    async def require_acceptable(self, call: Call, future: Key, *, bypass_lockout_check: bool) -> None:
+        """Refuse a policy that cannot be read, reaches beyond its key, or would lock its caller out.
+
+        `future` carries the policy and delegation to be stored. Raises: MalformedPolicyDocumentException, LimitExceededException,
+        ThrottlingException. Takes up to a second: not inside a transaction, which would keep others waiting.
+        """
+        ...

@@ -1,0 +1,29 @@
+"""Whether a sender is listened to about a set, before anything that it says is looked at."""
+
+from __future__ import annotations
+
+from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
+from meridian.domain.peers import PeerRegion
+from meridian.errors import KMSInvalidStateException
+from meridian.ports.store.store import UnitOfWork
+from meridian.replication.sets.authority import hear, is_member
+from meridian.replication.sets.claims import NotBelieved, Rule
+
+
+async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int | None) -> None:
+    """Raises: NotBelieved for a sender that this Region does not listen to about a set of this account."""
+    if account not in peer.accounts:
+        raise NotBelieved(Rule.ROW, "The sender may not speak for this account.")
+    lost = await uow.operator_words.regions(OperatorWord.LOST)
+    hear(row, peer.region, lost, incarnation, await uow.inbox.highest_incarnation(peer.region))
+
+
+def require_ended_here(row: SetRow | None, peer: PeerRegion, serial: str) -> SetRow:
+    """The row of a membership that has ended here, which is news for a member that still counts it.
+
+    A membership of which nothing is known was lost by a restore: whoever counts it learns that when the two Regions compare. Raises:
+    KMSInvalidStateException for everybody else.
+    """
+    if row is None or row.status is not RowStatus.GONE or row.serial != serial or not is_member(row, peer.region):
+        raise KMSInvalidStateException("No membership of this set is here.")
+    return row
