@@ -38,6 +38,7 @@ KEY = object()
 BIG = {"a": "x" * 8192}
 TPYO = "permit (principal, action, resource) when { context.tpyo };"
 STORE, HSM = {"custom_key_store_id": "cks-00000000000000000"}, "cluster-" + "a" * 12
+ABROAD = "arn:aws-cn:iam::111122223333:user/auditor"
 STRANGER = "arn:aws:iam::999988887777:user/nobody"
 IMPORT = {"key_id": KEY, "import_token": b"x", "encrypted_key_material": b"x"}
 NO_MOMENTS = [
@@ -116,6 +117,15 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("alice", "UpdateCustomKeyStore", {**STORE, "key_store_password": "kmsPswd"}, "ValidationException", "key_store_password"),
     ("alice", "UpdateCustomKeyStore", {**STORE, "cloud_hsm_cluster_id": HSM}, "ValidationException", "cloud_hsm_cluster_id"),
     ("alice", "ListRetirableGrants", {"retiring_principal": STRANGER}, "InvalidArnException", ""),
+    ("alice", "ListRetirableGrants", {"retiring_principal": ABROAD}, "InvalidArnException", ""),
+    ("alice", "CreateGrant", {"key_id": KEY, "grantee_principal": ABROAD, "operations": [1]}, "InvalidArnException", ""),
+    (
+        "alice",
+        "CreateGrant",
+        {"key_id": KEY, "grantee_principal": STRANGER, "retiring_principal": ABROAD, "operations": [1]},
+        "InvalidArnException",
+        "",
+    ),
 ]  # fmt: skip
 
 
