@@ -64,6 +64,38 @@ def test_malformed_requests(two_regions: Deployment, body: bytes, target: str | 
     assert headers["Content-Type"] == "application/x-amz-json-1.1"
 
 
+LENGTH = "Member must have length greater than or equal to 1"
+YEARS = "Member must be a time between the years 1 and 9999"
+GRANT = b'{"KeyId": "x", "GranteePrincipal": "111122223333", "Operations": []}'
+KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+IMPORT = f'"KeyId": "{KEY}", "ImportToken": "YQ==", "EncryptedKeyMaterial": "YQ=="'
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "shown", "constraint"),
+    [
+        ("TagResource", f'{{"KeyId": "{KEY}", "Tags": []}}', "'[]' at 'tags'", LENGTH),
+        ("UntagResource", f'{{"KeyId": "{KEY}", "TagKeys": []}}', "'[]' at 'tagKeys'", LENGTH),
+        ("CreateGrant", GRANT.decode(), "'[]' at 'operations'", LENGTH),
+        ("TagResource", f'{{"KeyId": "{KEY}"}}', "null at 'tags'", "Member must not be null"),
+        ("TagResource", f'{{"KeyId": "{KEY}", "Tags": null}}', "null at 'tags'", "Member must not be null"),
+        ("ImportKeyMaterial", f'{{{IMPORT}, "ValidTo": 1e300}}', "'1e+300' at 'validTo'", YEARS),
+        ("ImportKeyMaterial", f'{{{IMPORT}, "ValidTo": -1e12}}', "'-1000000000000.0' at 'validTo'", YEARS),
+        ("ImportKeyMaterial", f'{{{IMPORT}, "ValidTo": 253402300800}}', "'253402300800' at 'validTo'", YEARS),
+        ("ImportKeyMaterial", f'{{{IMPORT}, "ValidTo": "0001-01-01T00:00:00+14:00"}}', "'0001-01-01T00:00:00+14:00' at 'validTo'", YEARS),
+    ],
+)
+def test_a_broken_constraint_quotes_what_was_sent(two_regions: Deployment, operation: str, body: str, shown: str, constraint: str) -> None:
+    status, _, answer = send(two_regions, body.encode(), f"TrentService.{operation}")
+    assert (status, json.loads(answer)) == (
+        400,
+        {
+            "__type": "ValidationException",
+            "message": f"1 validation error detected: Value {shown} failed to satisfy constraint: {constraint}",
+        },
+    )
+
+
 def test_unsigned_requests_are_refused_for_every_operation(two_regions: Deployment) -> None:
     for name in rpcs():
         status, _, answer = send(two_regions, b"{}", f"TrentService.{name}", sign=False)
