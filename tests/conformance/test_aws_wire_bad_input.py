@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -11,12 +12,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.aws import access_key, url
+from tests.aws import access_key, kms, url
 from tests.conformance.raw_calls import post
 from tests.deployment import HOME, Deployment
 from tests.examples import searched
 
+from meridian.client import errors
 from meridian.contract.catalog import rpcs
+from meridian.kms.v1 import types_pb2 as t
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -94,6 +97,26 @@ def test_a_broken_constraint_quotes_what_was_sent(two_regions: Deployment, opera
             "message": f"1 validation error detected: Value {shown} failed to satisfy constraint: {constraint}",
         },
     )
+
+
+def agreement_key(client: Any, curve: str) -> Any:
+    made = client.create_key(KeySpec=curve, KeyUsage="KEY_AGREEMENT")["KeyMetadata"]["KeyId"]
+    return made, client.get_public_key(KeyId=made)["PublicKey"]
+
+
+@pytest.mark.parametrize("of", ["another curve", "no key at all"])
+def test_a_peers_key_that_does_not_fit_is_refused_without_a_text(two_regions: Deployment, of: str) -> None:
+    """As AWS KMS answers; over gRPC the field is named."""
+    client = kms(two_regions)
+    (key, _), (_, other) = agreement_key(client, "ECC_NIST_P256"), agreement_key(client, "ECC_NIST_P384")
+    peer = other if of == "another curve" else b"a"
+    fields = {"KeyId": key, "PublicKey": base64.b64encode(peer).decode(), "KeyAgreementAlgorithm": "ECDH"}
+    status, _, answer = send(two_regions, json.dumps(fields).encode(), "TrentService.DeriveSharedSecret")
+    assert (status, json.loads(answer)) == (400, {"__type": "ValidationException"})
+    algorithm = t.KEY_AGREEMENT_ALGORITHM_SPEC_ECDH
+    with two_regions.client(HOME, "developer") as developer, pytest.raises(errors.ValidationException) as refused:
+        developer.derive_shared_secret(key_id=key, public_key=peer, key_agreement_algorithm=algorithm)
+    assert [name for name, _ in refused.value.fields] == ["publicKey"]
 
 
 def test_unsigned_requests_are_refused_for_every_operation(two_regions: Deployment) -> None:
