@@ -24,8 +24,6 @@ from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import default_document
 
 CHANGES = sorted(name for name, rpc in served_rpcs().items() if not rpc.read_only)
-NEVER_DONE = {"ConnectCustomKeyStore", "DisconnectCustomKeyStore"}
-"""No custom key store connects yet."""
 
 
 def token() -> str:
@@ -88,7 +86,7 @@ def fields_of(deployment: Deployment, things: Things, name: str) -> dict[str, An
     return things.good(name)
 
 
-@pytest.mark.parametrize("name", sorted(set(CHANGES) - NEVER_DONE))
+@pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_made_once_however_often_it_is_sent(two_regions: Deployment, things: Things, name: str) -> None:
     rpc, given = served_rpcs()[name], token()
     request = rpc.request_class(**fields_of(two_regions, things, name))
@@ -116,7 +114,7 @@ def answered(things: Things, wire: str, request: Any, given: str) -> Any:
 
 
 @pytest.mark.parametrize("first", WIRES)
-@pytest.mark.parametrize("name", sorted(set(CHANGES) - NEVER_DONE))
+@pytest.mark.parametrize("name", CHANGES)
 def test_a_repeat_over_either_wire_answers_what_the_first_call_did(two_regions: Deployment, tmp_path: Path, name: str, first: str) -> None:
     """ReplicateKey without a policy is one of them: its answer on the AWS wire shows the default document."""
     rpc, given, things = served_rpcs()[name], token(), Things(two_regions, tmp_path)
