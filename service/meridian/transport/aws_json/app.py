@@ -22,6 +22,7 @@ from meridian.authentication.aws_signature import Claim, SignedRequest
 from meridian.call import Call, Evidence
 from meridian.contract.call_times import seconds_of
 from meridian.contract.catalog import CLIENT_TOKEN, Rpc
+from meridian.domain.addresses import network_of
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead
@@ -29,7 +30,7 @@ from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.ports.security_events import SecurityEvents
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import shown_as_aws
 from meridian.transport.grpc_interceptor import Walk
@@ -91,6 +92,7 @@ class AwsWire:
             return Exchange(False, partial(self._no_such_place, arrival))
         rpc = self._targets.get(head.headers.get("x-amz-target", ""))
         if rpc is None:
+            self._events.report(SecurityEvent.UNKNOWN_OPERATION, subject=network_of(head.address))
             return Exchange(False, partial(self._refuse, e.UnknownOperationException(""), arrival))
         try:
             claim = self._identify.claim_of(head, arrival.at)
