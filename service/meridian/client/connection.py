@@ -72,3 +72,13 @@ class Endpoint:
             },
         }
         return [("grpc.service_config", json.dumps({"methodConfig": [policy]})), *KEEPALIVE]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OneOfSeveral(Endpoint):
+    """A Region whose caller has others to go to, or repeats by himself: gRPC sends nothing twice, and a Region that is away is known at
+    once."""
+
+    @property
+    def options(self) -> list[tuple[str, Any]]:
+        return [("grpc.enable_retries", 0), *KEEPALIVE]
