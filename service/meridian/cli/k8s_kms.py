@@ -89,8 +89,9 @@ async def _serve(choices: Any) -> int:
     loop = asyncio.get_running_loop()
     asked, unasked = loop.create_task(ending.asked()), loop.create_task(process.ended())
     await asyncio.wait({asked, unasked}, return_when=asyncio.FIRST_COMPLETED)
+    code = OTHER if unasked.done() else OK
     if unasked.done():
         say(f"ends: {unasked.result()}", err=True)
         ending.ask()
     await process.stop()
-    return OTHER if unasked.done() else OK
+    return code

@@ -60,7 +60,7 @@ class Regions:
         Raises: RegionError of a refusal, or of the last Region that was away; BehindError where every Region that answers is behind.
         """
         loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
+        until = loop.time() + seconds - TURN_SECONDS_MIN  # so that what went wrong is told, not that the time is over
         failure: RegionError | BehindError | None = None
         while True:
             order = self._in_order()
@@ -82,9 +82,9 @@ class Regions:
                 else:
                     self._note_back(place)
                     return answer
-            if isinstance(failure, BehindError):
+            if failure is not None and (isinstance(failure, BehindError) or until - loop.time() < PAUSE_SECONDS):
                 raise failure
-            await asyncio.sleep(min(PAUSE_SECONDS, max(0.0, until - loop.time())))
+            await asyncio.sleep(PAUSE_SECONDS)
 
     def _in_order(self) -> list[Place]:
         """As they were given, those that are away last: where all are, each is tried."""
