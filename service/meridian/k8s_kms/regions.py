@@ -61,18 +61,19 @@ class Regions:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds - TURN_SECONDS_MIN  # so that what went wrong is told, not that the time is over
-        failure: RegionError | BehindError | None = None
+        failure: RegionError | None = None
         while True:
+            behind: BehindError | None = None
             order = self._in_order()
             for at, place in enumerate(order):
                 left = until - loop.time()
                 if failure is not None and left < TURN_SECONDS_MIN:
-                    raise failure
+                    break
                 # Each later Region keeps its share of the time, so that one that says nothing does not use it up.
                 try:
                     answer = await work(self.clients[place], place, max(left, TURN_SECONDS_MIN) / (len(order) - at))
-                except BehindError as behind:
-                    failure = behind
+                except BehindError as fault:
+                    behind = fault
                 except KmsServiceError as error:
                     if error.code not in AWAY:
                         self._note_back(place)
@@ -82,7 +83,9 @@ class Regions:
                 else:
                     self._note_back(place)
                     return answer
-            if failure is not None and (isinstance(failure, BehindError) or until - loop.time() < PAUSE_SECONDS):
+            if behind is not None:
+                raise behind
+            if failure is not None and until - loop.time() < PAUSE_SECONDS:
                 raise failure
             await asyncio.sleep(PAUSE_SECONDS)
 
