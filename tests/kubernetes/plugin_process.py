@@ -23,7 +23,8 @@ class PluginProcess:
     regions: Deployment
     key: str
     endpoints: Sequence[str]
-    caller: str = "app"
+    clients: Path = field(default_factory=Path)
+    """Where the files of `app` are; with the Regions, unless it is said."""
     health_port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
 
@@ -37,16 +38,18 @@ class PluginProcess:
 
     def start(self) -> str:
         """Start, and wait for its first line, which is the answer."""
-        clients = self.regions.root / "clients"
+        clients = self.clients if self.clients.is_absolute() else self.regions.root / "clients"
         command = [sys.executable, "-m", "meridian", "k8s-kms", "--socket", str(self.socket), "--key", self.key]
         command += [part for endpoint in self.endpoints for part in ("--endpoint", endpoint)]
         command += ["--health-port", str(self.health_port), "--ca", str(self.regions.root / "client-ca.crt")]
-        command += ["--certificate", str(clients / f"{self.caller}.crt"), "--private-key", str(clients / f"{self.caller}.key")]
+        command += ["--certificate", str(clients / "app.crt"), "--private-key", str(clients / "app.key")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline().strip()
-        assert line.startswith("ready"), self.log
+        if not line.startswith("ready"):
+            self.process.wait(20)
+            raise AssertionError(self.log)
         return line
 
     def stop(self, number: int = signal.SIGTERM) -> int:

@@ -163,7 +163,7 @@ def test_in_an_outage_reads_go_on_and_writes_stop_after_three_minutes(plugin: Pl
     for region in (HOME, AWAY):
         regions.stop(region)
     regions.wait_until(lambda: not server.is_healthy(), POLL_SECONDS)
-    with pytest.raises(StorageError, match="code = Unavailable.*EndpointConnectionError"):
+    with pytest.raises(StorageError, match=r"code = Unavailable.*EndpointConnectionError"):
         server.do("healthz")
     assert plugin.read("/livez") == (200, "ok\n")
     status, text = plugin.read("/healthz")
@@ -231,3 +231,12 @@ def test_it_starts_before_its_regions_and_is_used_once_they_are_there(plugin: Pl
     regions.start()
     regions.wait_until(server.is_healthy, POLL_SECONDS)
     assert server.read(PATH, server.write(PATH, SECRET)) == (SECRET, False)
+
+
+def test_answers_come_long_before_the_api_server_stops_waiting(plugin: PluginProcess, new_server: NewServer) -> None:
+    """Prints what was measured; `pytest -s` shows it."""
+    server = new_server(plugin)
+    for method, taken in server.do("measure", count=200)["milliseconds"].items():
+        at = {share: taken[int(len(taken) * share)] for share in (0.5, 0.99)}
+        print(f"{method}: p50 {at[0.5]:.1f} ms, p99 {at[0.99]:.1f} ms")
+        assert at[0.99] < 1_000, method
