@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from meridian.adapters.live_principals import LivePrincipals, read_denied
 from meridian.adapters.principals_file import FilePrincipals
@@ -21,6 +21,9 @@ from meridian.ports.clock import Clock
 from meridian.settings import ListenerSettings, Settings
 from meridian.transport.tls_files import GrpcTls, HttpTls, TlsFiles, TlsPaths, new_context, read_tls
 from meridian.workers.reloaded_files import ReloadedFiles
+
+CIPHERS: Final[dict[str, str | None]] = {"aws": None, "xks": "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"}
+"""THE table of the ciphers of TLS 1.2 of each HTTP listener: Python's choice, or those that the XKS proxy specification names."""
 
 Kind = tuple[ReloadedFiles, str]
 
@@ -56,22 +59,24 @@ class GrpcListener:
             self.on_change(files)
 
 
-class AwsListener:
-    """TLS of the AWS wire."""
+class HttpsListener:
+    """TLS of an HTTP listener: of the AWS wire, or of the XKS proxy API."""
 
-    def __init__(self, paths: TlsPaths, clock: Clock) -> None:
+    def __init__(self, name: str, paths: TlsPaths, clock: Clock) -> None:
         """Raises: FileFault."""
+        self._name = f"{name}.tls"
+        self._ciphers = CIPHERS[name]
         self._clock = clock
         self._paths = paths
-        self.files = _naming("aws.tls", lambda: read_tls(paths, clock.now()))
-        self.tls = _naming("aws.tls", lambda: HttpTls(paths))
+        self.files = _naming(self._name, lambda: read_tls(paths, clock.now()))
+        self.tls = _naming(self._name, lambda: HttpTls(paths, self._ciphers))
 
     def kind(self) -> Kind:
-        return ReloadedFiles("aws.tls", lambda: self._paths.all, self._read, self._use), self.files.digest
+        return ReloadedFiles(self._name, lambda: self._paths.all, self._read, self._use), self.files.digest
 
     def _read(self) -> tuple[str, tuple[TlsFiles, ssl.SSLContext]]:
         files = read_tls(self._paths, self._clock.now())
-        return files.digest, (files, new_context(self._paths))
+        return files.digest, (files, new_context(self._paths, self._ciphers))
 
     def _use(self, value: tuple[TlsFiles, ssl.SSLContext]) -> None:
         self.files, context = value
@@ -86,9 +91,13 @@ class Identity:
         self._settings = settings
         self.grpc = GrpcListener("grpc", settings.grpc, clock)
         self.peer = GrpcListener("peer", settings.peer, clock)
-        self.aws: AwsListener | None = None
+        self.https: dict[str, HttpsListener] = {}
+        """By the name of the listener; none for one without TLS."""
         if settings.aws is not None and settings.aws.tls is not None:
-            self.aws = AwsListener(TlsPaths(settings.aws.tls.certificate, settings.aws.tls.private_key, None), clock)
+            self.https["aws"] = HttpsListener("aws", TlsPaths(settings.aws.tls.certificate, settings.aws.tls.private_key, None), clock)
+        if settings.xks is not None:
+            tls = settings.xks.tls
+            self.https["xks"] = HttpsListener("xks", TlsPaths(tls.certificate, tls.private_key, tls.client_ca), clock)
         self._principals = _naming("principals", self._read_principals)
         denied = _naming("denied_spiffe_ids", self._read_denied)
         self._denied_digest = _digest(denied)
@@ -101,7 +110,7 @@ class Identity:
             "principals", lambda: (s.principals, *self.principals.secret_files), self._reread_principals, self.principals.use_principals
         )
         found = [self.grpc.kind(), self.peer.kind(), (principals, self._principals.digest)]
-        found += [self.aws.kind()] if self.aws is not None else []
+        found += [listener.kind() for listener in self.https.values()]
         if s.denied_spiffe_ids is not None:
             path = s.denied_spiffe_ids
             denied = ReloadedFiles("denied_spiffe_ids", lambda: (path,), self._reread_denied, self.principals.use_denied)
@@ -121,8 +130,8 @@ class Identity:
                 yield listener, file, end
 
     def _listeners(self) -> list[tuple[str, TlsFiles]]:
-        aws = [("aws", self.aws.files)] if self.aws is not None else []
-        return [("grpc", self.grpc.files), ("peer", self.peer.files), *aws]
+        https = [(name, listener.files) for name, listener in self.https.items()]
+        return [("grpc", self.grpc.files), ("peer", self.peer.files), *https]
 
     def _read_principals(self) -> FilePrincipals:
         org_units = {account: row.org_units for account, row in self._settings.accounts.items()}

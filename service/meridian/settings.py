@@ -17,9 +17,12 @@ from meridian.contract.rates import RATES
 from meridian.domain.limits import Limits
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
+from meridian.process_name import process_name
 from meridian.settings_audit import AuditSettings
-from meridian.settings_sections import FOLDER, FilePath, ListenAddress, Section, database_beside_file, is_loopback
+from meridian.settings_proxies import KeyStoreProxySettings
+from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Section, database_beside_file, is_loopback
 from meridian.settings_words import faults_of, mistaken_types
+from meridian.settings_xks import XksSettings
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 REGION_NAME: Final = r"^([a-z]+-){2,3}\d+$"
@@ -78,18 +81,6 @@ class AwsTlsSettings(Section):
 
     certificate: FilePath
     private_key: FilePath
-
-
-class HttpSettings(Section):
-    """What every HTTP listener is given. Times end a connection within a second after them."""
-
-    listen: ListenAddress
-    connections: int = Field(ge=8, le=65_536)
-    """Open at once; then a newcomer takes the place of one whose caller has not proved who he is, or that rests."""
-    head_seconds: float = Field(10.0, gt=0, le=600)
-    """For TLS and the headers of a request."""
-    idle_seconds: float = Field(75.0, gt=0, le=3600)
-    """Between an answer and the next request."""
 
 
 class AwsSettings(HttpSettings):
@@ -162,11 +153,14 @@ class Settings(Section):
     partition: Annotated[str, Field(pattern=r"^aws[a-z-]*$")] = "aws"
     region: RegionName
     replica: str = "replica-1"
+    replica_file: FilePath | None = None
+    """A file of one line, the name of this process: so several read one settings file."""
     database: DatabaseUrl
     grpc: GrpcSettings
     peer: ListenerSettings
     admin: AdminSettings
     aws: AwsSettings | None = None
+    xks: XksSettings | None = None
     development: bool = False
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings, Field(discriminator="provider")], ...]
@@ -180,6 +174,7 @@ class Settings(Section):
     accounts: dict[AccountId, AccountSettings] = Field(default_factory=dict)
     regions: dict[RegionName, RegionSettings] = Field(default_factory=dict)
     peers: tuple[PeerSettings, ...] = ()
+    key_store_proxies: KeyStoreProxySettings = KeyStoreProxySettings()
     limits: Limits = Limits()
     throttle: dict[str, float] = Field(default_factory=dict)
     """Calls per second and account, by class of `contract/rates.py`; a class that is not named keeps its default, 0 means no limit."""
@@ -189,12 +184,18 @@ class Settings(Section):
     @model_validator(mode="after")
     def _keep_development_on_this_machine(self) -> Settings:
         listeners = {"grpc": self.grpc.listen, "peer": self.peer.listen, "admin": self.admin.listen}
-        listeners |= {"aws": self.aws.listen} if self.aws is not None else {}
+        listeners |= {name: each.listen for name, each in (("aws", self.aws), ("xks", self.xks)) if each is not None}
         open_to_others = [f"{name}.listen" for name, address in listeners.items() if not is_loopback(address)]
         if self.development and open_to_others:
             raise ValueError(f"development is for loopback addresses alone: {', '.join(open_to_others)}")
         if self.grpc.bearer_tokens and not self.development:
             raise ValueError("grpc.bearer_tokens: static tokens are for development alone: give callers certificates")
+        return self
+
+    @model_validator(mode="after")
+    def _require_one_name(self) -> Settings:
+        if self.replica_file is not None and "replica" in self.model_fields_set:
+            raise ValueError("replica, replica_file: give one of them")
         return self
 
     @model_validator(mode="after")
@@ -257,4 +258,7 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError("\n".join(f"{path}: {line}" for line in mistaken))
     if not settings.seals:
         raise SettingsError(f"{path}: seals: at least one seal is needed")
-    return settings
+    try:
+        return settings.model_copy(update={"replica": process_name(settings)})
+    except ValueError as fault:
+        raise SettingsError(f"{path}: replica_file: {fault}") from fault

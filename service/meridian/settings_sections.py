@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")
 PORT_MAX: Final = 65_535
@@ -85,3 +85,15 @@ def _require_secure_url(url: str) -> str:
 ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
 SecureUrl = Annotated[str, AfterValidator(_require_secure_url)]
 """`https://host:port`, or `http://host:port` on this machine."""
+
+
+class HttpSettings(Section):
+    """What every HTTP listener is given. Times end a connection within a second after them."""
+
+    listen: ListenAddress
+    connections: int = Field(ge=8, le=65_536)
+    """Open at once; then a newcomer takes the place of one whose caller has not proved who he is, or that rests."""
+    head_seconds: float = Field(10.0, gt=0, le=600)
+    """For TLS and the headers of a request."""
+    idle_seconds: float = Field(75.0, gt=0, le=3600)
+    """Between an answer and the next request."""

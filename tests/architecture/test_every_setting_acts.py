@@ -26,6 +26,7 @@ SERVICE = ROOT / "service" / "meridian"
 ACT, RELOAD = "scenario/test_settings_act.py::", "scenario/test_identity_reload.py::"
 HOLE = "scenario/test_dev_command.py::test_a_region_refuses_to_start_on_a_hole"
 LIMIT = ACT + "test_a_limit_refuses_what_its_default_allows"
+MANAGERS = "adversary/test_hostile_key_managers.py::"
 DECLARED = "conformance/test_declared_errors.py::test_it_is_raised_on_both_wires"
 LIFE, SEALS = "scenario/test_life_of_a_key.py::", "unit/engine/test_seals_and_keyring.py::"
 TURN, AUDIT = "scenario/test_key_hierarchy_turns.py::", "contract/test_audit.py::"
@@ -36,6 +37,7 @@ LOST = "scenario/test_lost_and_restored_regions.py::"
 BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
 SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
+XKS = "scenario/test_exported_keys.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
 
 SETTINGS: dict[str, str] = {
@@ -43,6 +45,7 @@ SETTINGS: dict[str, str] = {
     "partition": "unit/engine/test_seals_and_keyring.py::test_a_keyring_moved_to_another_region_does_not_open",
     "region": "scenario/test_dev_command.py::test_a_setup_that_cannot_work_says_why_and_ends_with_its_code",
     "replica": ACT + "test_records_name_the_replica",
+    "replica_file": "unit/cli/test_name_of_a_process.py::test_the_name_is_that_of_the_file",
     "database": "scenario/test_region_on_postgresql.py::test_a_key_is_replicated_to_it_and_survives_its_restart",
     "development": "scenario/test_dev_state.py::test_a_region_that_is_not_for_development_is_not",
     "policies": HOLE,
@@ -67,6 +70,15 @@ SETTINGS: dict[str, str] = {
     "aws.listen": FILE,
     "aws.tls.certificate": RELOAD + "test_renewed_certificates_are_shown_to_new_connections_and_old_connections_go_on",
     "aws.tls.private_key": RELOAD + "test_renewed_certificates_are_shown_to_new_connections_and_old_connections_go_on",
+    "xks.listen": XKS + "test_a_key_is_disabled_and_enabled_while_it_is_served",
+    "xks.connections": XKS + "test_the_listener_has_the_bounds_of_its_settings",
+    "xks.head_seconds": XKS + "test_the_listener_has_the_bounds_of_its_settings",
+    "xks.body_seconds": XKS + "test_the_listener_has_the_bounds_of_its_settings",
+    "xks.idle_seconds": XKS + "test_the_listener_has_the_bounds_of_its_settings",
+    "xks.tls.certificate": XKS + "test_a_client_shows_a_certificate_of_the_authority_with_one_of_the_names",
+    "xks.tls.private_key": XKS + "test_a_client_shows_a_certificate_of_the_authority_with_one_of_the_names",
+    "xks.tls.client_ca": XKS + "test_a_client_shows_a_certificate_of_the_authority_with_one_of_the_names",
+    "xks.tls.client_names": XKS + "test_a_client_shows_a_certificate_of_the_authority_with_one_of_the_names",
     "seals.provider": TURN + "test_a_seal_is_added_and_the_first_one_dropped",
     "seals.path": SEALS + "test_a_careless_seal_file_is_refused",
     "seals.passphrase_file": TURN + "test_a_seal_is_added_and_the_first_one_dropped",
@@ -90,6 +102,13 @@ SETTINGS: dict[str, str] = {
     "limits.aliases_per_key": DECLARED,
     "limits.grants_per_key": DECLARED,
     "limits.key_stores_per_account": DECLARED,
+    "limits.key_store_attempt_seconds": MANAGERS + "test_a_slow_proxy_is_asked_twice_and_no_more",
+    "limits.key_store_requests_per_second": MANAGERS + "test_more_than_a_stores_share_is_refused_before_anything_is_sent",
+    "key_store_proxies.trusted_roots": MANAGERS + "test_a_certificate_is_believed_by_trusted_roots_alone_and_for_its_name",
+    "key_store_proxies.networks": MANAGERS + "test_an_address_that_is_not_allowed_is_not_dialled",
+    "key_store_proxies.hosts": MANAGERS + "test_hosts_say_where_a_proxy_is_dialled",
+    "key_store_proxies.endpoint_services.host": MANAGERS + "test_endpoint_services_lead_to_their_host_at_their_address",
+    "key_store_proxies.endpoint_services.address": MANAGERS + "test_endpoint_services_lead_to_their_host_at_their_address",
     "limits.usage_seconds": ACT + "test_the_last_use_is_written_as_often_as_usage_seconds_says",
     "limits.policy_look_seconds": ACT + "test_policies_are_looked_at_as_often_as_policy_look_seconds_says",
     "limits.cache_bytes": "scenario/test_memory_is_bounded.py::test_caches_stay_under_the_bound_of_the_settings_and_each_is_told",
@@ -221,6 +240,9 @@ CLI: dict[str, str] = {
     "region restored --accept-loss": BACKUP + "test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy",
     "region lost --successor": LOST + "*",
     "region --wait": LOST + "*",
+    **dict.fromkeys(("xks export --prefix", "xks export --allow", "xks export --id"), "contract/test_xks_proxy.py::*"),
+    "xks export --new-credential": "contract/test_xks_proxy.py::test_two_credentials_open_a_key_store_and_one_is_revoked",
+    "xks list --output": XKS + "test_what_is_exported_is_listed_without_secrets",
     "serve --allow-file-seal": HOLE,
     "serve --verbose": "scenario/test_start_steps.py::test_serve_tells_each_step_of_its_start_where_it_is_asked_to",
     "--version": "architecture/test_every_setting_acts.py::test_the_version_is_said",

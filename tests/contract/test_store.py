@@ -500,6 +500,8 @@ async def test_names_are_stored_once_and_secrets_are_listed_newest_first(store: 
     async with store.transaction() as uow:
         assert await uow.region.identity() == identity
         assert list(await uow.keyring.secrets("k")) == rows[::-1]
+        assert list(await uow.keyring.secret_names(("k", "other"))) == [("k", row.secret_id, 1, row.created_at) for row in rows]
+        assert list(await uow.keyring.secret_names(("other",))) == []
         await uow.keyring.delete_secret("k", "us-east-1", "a")
         assert list(await uow.keyring.secrets("k")) == rows[1:]
     with pytest.raises(VersionConflict):

@@ -25,6 +25,7 @@ from meridian.engine.region_envelopes import HpkeKey, TransportCommands, Transpo
 from meridian.engine.region_secrets import open_secret, secret_identity, secret_row
 from meridian.engine.seals import Seal, SealError
 from meridian.engine.serials import SerialCommands
+from meridian.engine.store_secrets import StoreSecrets
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.faults import WrappedRowFault
@@ -69,6 +70,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         self._own_keyring = keyring
         self._own_entropy = entropy
         self._events = events
+        self.store_secrets = StoreSecrets(identity, keyring, clock, entropy)
         self._seals = tuple(seals)
         self._trouble = ""
 
@@ -99,6 +101,10 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
     def trouble(self) -> str:
         """Why rows that are written now may not open here, or nothing: the seals do not open the keyring that is stored."""
         return self._trouble
+
+    def open_region_secret(self, row: SecretRow) -> bytes:
+        """What is in a secret of the Region. Raises: SealError; the keyring has reported it."""
+        return open_secret(self._identity, self._own_keyring, row)
 
     def rewrap_secret(self, row: SecretRow) -> SecretRow:
         """A secret of the Region under the active key-encryption key, opened again before anybody relies on it.

@@ -16,6 +16,7 @@ from typing import Any, Final
 from meridian.domain.identifiers import ACCOUNT, GROUP_NAME
 from meridian.domain.principal import Principal
 from meridian.domain.strict_toml import TomlFault, parse_toml
+from meridian.domain.xks import EXPORT_NAME, STORE_NAME
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.principals import AccessKey
 
@@ -25,6 +26,8 @@ KINDS = {"User": "user", "Role": "role", "Service": "service"}
 SIGNATURE = "aws_signature"
 FIELDS = {"kind", "account", "name", "groups", "tags", "spiffe_id", "token_sha256", "mfa_present"}
 FIELDS |= {"access_key_id", "secret_access_key_file", "session_token_sha256"}
+SERVICE: Final = "Service"
+RESERVED_NAMES: Final = (EXPORT_NAME, STORE_NAME)
 PRINCIPALS_MAX: Final = 20_000
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 FORMS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
@@ -156,6 +159,8 @@ def _fault_of(entry: Any) -> str:
         return "account must be twelve digits"
     if not entry.get("name"):
         return "name is missing"
+    if entry["kind"] == SERVICE and str(entry["name"]).startswith(RESERVED_NAMES):
+        return "name is one of an export to another KMS, which no other principal has"
     if not any(entry.get(name) for name in ("spiffe_id", "token_sha256", "access_key_id")):
         return "no credential: give spiffe_id, token_sha256 or access_key_id"
     wrong = [f"{name} {text}" for name, (is_right, text) in FORMS.items() if name in entry and not is_right(entry[name])]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
 
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.clock_system import SystemClock
@@ -11,13 +12,18 @@ from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import EventsOfCommand
 from meridian.adapters.store_sql.migrate import upgrade
-from meridian.adapters.store_sql.schema import require_current, require_there
+from meridian.adapters.store_sql.schema import require_current, require_made
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.bootstrap.database import seals_of, stored_identity
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.domain.bounded_cache import Caches
+from meridian.engine.seals import Seal
+from meridian.ports.entropy import Entropy
 from meridian.ports.store.faults import VersionConflict
+from meridian.ports.store.store import Store
 from meridian.settings import Settings
+
+T = TypeVar("T")
 
 
 @contextlib.asynccontextmanager
@@ -43,9 +49,9 @@ async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the Region's database to the schema of this release. Raises: StartupError."""
+    """Bring the database of a Region to the schema of this release; an empty one stays empty. Raises: StartupError."""
     with naming("database"):
-        require_there(settings.database)
+        await require_made(settings.database)
         await upgrade(settings.database)
 
 
@@ -64,6 +70,13 @@ async def initialise(settings: Settings) -> str:
             )
         await engine.audit_signer(store, SystemClock().now())
         return engine.transport_fingerprint()
+
+
+async def administer(settings: Settings, work: Callable[[Store, Sequence[Seal], Entropy], Awaitable[T]]) -> T:
+    """What comes of work on the Region's database with its seals: a level of the key hierarchy is turned, a key exported. Raises:
+    StartupError."""
+    async with open_store(settings) as store:
+        return await work(store, seals_of(settings), OsEntropy())
 
 
 @contextlib.contextmanager

@@ -6,15 +6,12 @@ Source: docs/spec/ciphertext.md §4, docs/spec/audit.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
-from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import EventsOfCommand
-from meridian.administration.database import open_store
 from meridian.audit.keys import change_message
 from meridian.audit.operator_events import record_operator_event
-from meridian.bootstrap.database import seals_of
 from meridian.crypto import ecdsa
 from meridian.engine import keyring as keyrings
 from meridian.engine.audit_keys import AUDIT_KEY, audit_key_row, names_of, newest_signer
@@ -25,13 +22,6 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.store.audit_streams import AuditKeyRow
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store, UnitOfWork
-from meridian.settings import Settings
-
-
-async def turn_keyring(settings: Settings, turn: Callable[[Store, Sequence[Seal], Entropy], Awaitable[int]]) -> int:
-    """Turn a level of the Region's key hierarchy; the answer is the number of the new key. Raises: StartupError."""
-    async with open_store(settings) as store:
-        return await turn(store, seals_of(settings), OsEntropy())
 
 
 async def rotate_kek(store: Store, seals: Sequence[Seal], entropy: Entropy) -> int:

@@ -86,6 +86,10 @@ TABLE: Final[dict[str, tuple[str, ...]]] = {
     "DeleteCustomKeyStore": ("custom_key_store_id",),
     "DescribePolicySet": (),
     "CheckAccess": ("principal",),
+    "XksGetHealthStatus": ("uri_path_prefix", "unverified_claims"),
+    "XksGetKeyMetadata": ("key_id", "external_key_id", "unverified_claims"),
+    "XksEncrypt": ("key_id", "external_key_id", "unverified_claims"),
+    "XksDecrypt": ("key_id", "external_key_id", "unverified_claims"),
     "ReplicateKey": ("key_id", "replica_region", "description", "tags", *_POLICY),
 }
 

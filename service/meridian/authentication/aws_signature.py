@@ -38,6 +38,7 @@ FORM_CHARACTERS: Final = 16
 SIGNED_ALWAYS: Final = ("host", "x-amz-date", "x-amz-target")
 SIGNED_IF_SENT: Final = ("x-amz-security-token", CLIENT_TOKEN, CALLER_REQUEST_ID)
 KEYS_MAX: Final = 4096
+OTHER_DATE: Final = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."
 MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing "
     "method. Consult the service documentation for details."
@@ -76,7 +77,7 @@ class AwsSignatures:
     def __init__(self, principals: Principals, *, region: str) -> None:
         self._principals = principals
         self._region = region
-        self._keys: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._keys = SigningKeys()
 
     def claim_of(self, head: RequestHead, now: datetime) -> Claim:
         """What the headers alone can say: the form is right, the access key is known, Region, service and time are those of here
@@ -86,9 +87,9 @@ class AwsSignatures:
         claim = read_claim(head.headers)
         if self._principals.find_by_access_key(claim.access_key_id) is None:
             raise UnrecognizedClientException(reason="unknown access key")
-        _require_fresh(claim.sent, now)
+        require_fresh(claim.sent, now)
         self._require_scope(claim)
-        _require_signed(claim, head.headers)
+        require_signed(claim, head.headers, SIGNED_ALWAYS, SIGNED_IF_SENT)
         return claim
 
     def authenticate(self, request: SignedRequest) -> Principal:
@@ -99,24 +100,35 @@ class AwsSignatures:
         known = self._principals.find_by_access_key(claim.access_key_id)
         if known is None:
             raise UnrecognizedClientException(reason="unknown access key")
-        expected = self._signature(claim, known.secret_access_key, request)
-        if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
-            raise InvalidSignatureException(MISMATCH, reason="signature")
+        self._keys.require_signature(request, known.secret_access_key)
         token = request.head.headers.get("x-amz-security-token", "")
         if not hmac.compare_digest(sha256(token.encode()).hexdigest() if token else "", known.session_token_sha256):
             raise UnrecognizedClientException(reason="the session token is not that of the access key")
         return known.principal
 
     def _require_scope(self, claim: Claim) -> None:
-        faults = []
+        faults: list[str] = []
         if claim.region != self._region:
             faults.append("Credential should be scoped to a valid region.")
         if claim.service != SERVICE:
             faults.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
         if claim.date != claim.sent[:8]:
-            faults.append("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.")
+            faults.append(OTHER_DATE)
         if faults:
             raise InvalidSignatureException(" ".join(faults), reason="the scope is another Region, service or date")
+
+
+class SigningKeys:
+    """Computes signatures. A signing key is derived once a day for each secret, Region and service; 4,096 of them are kept."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[tuple[str, str, str, str], bytes] = OrderedDict()
+
+    def require_signature(self, request: SignedRequest, secret: str) -> None:
+        """Raises: InvalidSignatureException unless the request is signed with this secret."""
+        claim = request.claim
+        if not hmac.compare_digest(self._signature(claim, secret, request).encode(), claim.signature.encode()):
+            raise InvalidSignatureException(MISMATCH, reason="signature")
 
     def _signature(self, claim: Claim, secret: str, request: SignedRequest) -> str:
         scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
@@ -125,7 +137,8 @@ class AwsSignatures:
         return hmac.new(self._signing_key(claim, secret), text.encode(), sha256).hexdigest()
 
     def _signing_key(self, claim: Claim, secret: str) -> bytes:
-        name = (secret, claim.date)  # by the secret: an access key that gets another one is signed with that at once
+        # By the secret: an access key that gets another one is signed with that at once.
+        name = (secret, claim.date, claim.region, claim.service)
         key = self._keys.get(name)
         if key is None:
             key = f"AWS4{secret}".encode()
@@ -174,7 +187,8 @@ def _moment(text: str) -> datetime:
     return datetime.strptime(text, FORM).replace(tzinfo=UTC)
 
 
-def _require_fresh(text: str, now: datetime) -> None:
+def require_fresh(text: str, now: datetime) -> None:
+    """Raises: IncompleteSignatureException for no time, InvalidSignatureException for one that is five minutes off."""
     try:
         if len(text) != FORM_CHARACTERS:
             raise ValueError(len(text))
@@ -191,8 +205,9 @@ def _require_fresh(text: str, now: datetime) -> None:
         )
 
 
-def _require_signed(claim: Claim, headers: Mapping[str, str]) -> None:
-    needed = [*SIGNED_ALWAYS, *(name for name in SIGNED_IF_SENT if name in headers)]
+def require_signed(claim: Claim, headers: Mapping[str, str], always: tuple[str, ...], if_sent: tuple[str, ...]) -> None:
+    """Raises: InvalidSignatureException unless these headers are signed, each that is signed came, and none holds what is not ASCII."""
+    needed = [*always, *(name for name in if_sent if name in headers)]
     if any(name not in claim.signed_headers for name in needed) or any(name not in headers for name in claim.signed_headers):
         raise InvalidSignatureException(MISMATCH, reason="a header that must be signed is not")
     # White space is signed as one space; beyond ASCII there is more of it than signers know.

@@ -19,6 +19,7 @@ from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engi
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.key_threads import KeyThreads
+from meridian.adapters.live_exports import LiveExports
 from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import SeparateProcesses
@@ -38,7 +39,7 @@ from meridian.bootstrap.database import require_own_release, seals_of, stored_id
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
-from meridian.contract.catalog import served_rpcs
+from meridian.contract.catalog import walked_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.audit_keys import names_of
 from meridian.identity import Identity
@@ -88,6 +89,7 @@ class Core:
     audit: Audit
     directory: CachedKeys
     usage: LastUsage
+    exports: LiveExports
     caches: Caches
 
     @property
@@ -150,6 +152,9 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
+    exports = LiveExports(store, engine, clock)
+    if settings.xks is not None:
+        await exports.look()
     done(Step.CHANGE_FEED)
     return Core(
         settings=settings,
@@ -172,6 +177,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
         audit=audit,
         directory=directory,
         usage=usage,
+        exports=exports,
         caches=caches,
     )
 
@@ -211,7 +217,7 @@ def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, cach
     authorizer = Authorizer(
         schema=schema, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches
     )
-    unknown = {r.action for rpc in served_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
+    unknown = {r.action for rpc in walked_rpcs().values() for r in rpc.requires} - set(authorizer.model.actions)
     if unknown:
         raise BindingError(f"permissions that the policy schema does not know: {', '.join(sorted(unknown))}")
     return authorizer

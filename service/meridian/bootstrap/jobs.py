@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from meridian.adapters.live_exports import LOOK_SECONDS as EXPORT_SECONDS
 from meridian.adapters.security_events import TOLD_SECONDS
 from meridian.adapters.store_cache import READING_SECONDS
 from meridian.bootstrap.core import Core
@@ -32,6 +33,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
     )
     for job in (
         Job("change feed", core.directory.read_changes, READING_SECONDS, URGENT_SECONDS),
+        *([Job("exports", core.exports.look, EXPORT_SECONDS, URGENT_SECONDS)] if core.settings.xks is not None else []),
         Job("audit shipping", core.shipping.ship, SHIPPED_SECONDS, URGENT_SECONDS),
         Job("audit log", core.stream.probe, SHIPPED_SECONDS, URGENT_SECONDS),
         Job("security events", partial(core.events.tell, core.stream.append), TOLD_SECONDS, URGENT_SECONDS),
@@ -45,6 +47,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
         *inbound.comparing.jobs(),
         cases.schedule.job(),
         rewrap.job(),
+        cases.key_stores.worker.job(),
         pipelines.policies.job(),
         PruneWorker(store=core.store, limits=limits).job(),
         files.job(),
@@ -59,7 +62,14 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
     core.supervisor.serve("wrapping keys", cases.wrapping_keys.refill())
     core.supervisor.serve("key pairs", core.work.pairs.refill())
     core.supervisor.serve("supervisor", core.supervisor.watch())
-    asides = (outbound.outbox.aside, inbound.reservations.aside, cases.schedule.aside, rewrap.aside, inbound.sets_aside)
+    asides = (
+        outbound.outbox.aside,
+        inbound.reservations.aside,
+        cases.schedule.aside,
+        rewrap.aside,
+        cases.key_stores.worker.aside,
+        inbound.sets_aside,
+    )
     core.registry.register(SetAsideMetrics(asides))
 
 

@@ -11,28 +11,36 @@ from typing import Any, Final
 import grpc
 import structlog
 
+from meridian.authentication.xks_signature import XksSignatures
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.startup import naming
 from meridian.contract.catalog import rpcs, served_rpcs
 from meridian.domain.principal import Principal
 from meridian.setbacks import Setbacks
-from meridian.settings import AwsSettings, HttpSettings, ListenerSettings, Settings
+from meridian.settings import AwsSettings, ListenerSettings, Settings
+from meridian.settings_sections import HttpSettings
+from meridian.settings_xks import XksSettings
 from meridian.transport.admin_app import AdminApp, Reasons, listening_socket
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
+from meridian.transport.caller_connections import CallerConnections
+from meridian.transport.connection_shares import LOOK_SECONDS, ConnectionShares
 from meridian.transport.draining import HeldCalls
 from meridian.transport.grpc_health import GrpcHealth
 from meridian.transport.grpc_server import listen, make_server, service_names
 from meridian.transport.http1.application import Application
+from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.metrics_text import MetricsText
 from meridian.transport.peer_certificates import PeerCertificates
-from meridian.transport.peer_connections import LOOK_SECONDS, PeerConnections
+from meridian.transport.peer_connections import PeerConnections
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
 from meridian.transport.under_way import CallsUnderWay
+from meridian.transport.xks.app import XksWire
+from meridian.transport.xks.messages import BODY_BYTES_MAX as XKS_BODY_BYTES_MAX
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 
 CUT_SECONDS: Final = 1.0
@@ -70,6 +78,8 @@ class Listeners:
         self._admin = self._open_http(admin, "admin", settings.admin, supervisor.serve_to_the_end)
         if settings.aws is not None:
             self._open_http(self._aws_wire(pipelines, settings.aws), "aws", settings.aws, supervisor.serve)
+        if settings.xks is not None:
+            self._open_http(self._xks_wire(pipelines), "xks", settings.xks, supervisor.serve)
         self._core.registry.register(HttpMetrics(self._http))
 
     async def drain(self, seconds: float) -> None:
@@ -92,6 +102,7 @@ class Listeners:
     async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer, health: GrpcHealth) -> None:
         core, settings, files = self._core, self._core.settings, self._core.files
         calls_held, peers_held = HeldCalls(), HeldCalls()
+        callers, connections = self._caller_connections(), self._peer_connections()
         server = make_server(
             served_rpcs(),
             pipelines.calls.walk,
@@ -106,15 +117,15 @@ class Listeners:
             ping_seconds_min=settings.grpc.ping_seconds_min,
             held=calls_held,
             under_way=self._under_way,
+            note_caller=callers.note,
         )
         health.add_to(server)
-        connections = self._peer_connections()
         certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events, connections)
         peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates])
         with naming("grpc.listen"):
-            listen(server, settings.grpc.listen, files.grpc.tls.credentials)
+            callers.shares.listen_on(listen(server, settings.grpc.listen, files.grpc.tls.credentials))
         with naming("peer.listen"):
-            connections.listen_on(listen(peer_server, settings.peer.listen, files.peer.tls.credentials))
+            connections.shares.listen_on(listen(peer_server, settings.peer.listen, files.peer.tls.credentials))
         self._grpc = {server: calls_held, peer_server: peers_held}
         for each in self._grpc:
             await each.start()
@@ -125,15 +136,25 @@ class Listeners:
         regions = {peer.spiffe_id: peer.region for peer in core.settings.peers}
         connections = PeerConnections(regions, self._budgets["peer"], clock=core.clock, events=core.events, wake=wake)
         core.registry.register(connections)
-        setbacks = Setbacks("looking at the connections of other Regions")
+        self._look_at("connections of other Regions", connections.shares, wake)
+        return connections
+
+    def _caller_connections(self) -> CallerConnections:
+        core, wake = self._core, Wake()
+        callers = CallerConnections(self._budgets["grpc"], clock=core.clock, events=core.events, wake=wake)
+        core.registry.register(callers)
+        self._look_at("connections of callers", callers.shares, wake)
+        return callers
+
+    def _look_at(self, what: str, shares: ConnectionShares, wake: Wake) -> None:
+        setbacks = Setbacks(f"looking at the {what}")
 
         async def look() -> bool:
             with setbacks.expected(OSError):  # no open file is left to look with
-                return await connections.look()
+                return await shares.look()
             return False
 
-        core.supervisor.run(Job("connections of other Regions", look, LOOK_SECONDS, PATIENT_SECONDS, wake))
-        return connections
+        self._core.supervisor.run(Job(what, look, LOOK_SECONDS, PATIENT_SECONDS, wake))
 
     def _aws_wire(self, pipelines: Pipelines, settings: AwsSettings) -> Application:
         core = self._core
@@ -153,23 +174,39 @@ class Listeners:
             return wire
         return WithDevState(wire, pipelines.identify, pipelines.unauthenticated, core.clock, core.entropy, self._empty)
 
+    def _xks_wire(self, pipelines: Pipelines) -> Application:
+        core = self._core
+        return XksWire(
+            pipelines.calls.walk,
+            core.exports,
+            XksSignatures(core.exports),
+            core.clock,
+            core.entropy,
+            partition=core.settings.partition,
+            unauthenticated=pipelines.unauthenticated,
+            events=core.events,
+            under_way=self._under_way,
+        )
+
     def _open_http(self, application: Application, name: str, listener: HttpSettings, run: Serve) -> HttpServer:
-        core, request_bytes = self._core, self._core.settings.limits.request_bytes
-        aws = listener if isinstance(listener, AwsSettings) else None
+        core = self._core
+        body_bytes = {"aws": core.settings.limits.request_bytes, "xks": XKS_BODY_BYTES_MAX}.get(name, 0)
         bounds = ConnectionBounds(
             connections=self._budgets[name],
             head_seconds=listener.head_seconds,
-            body_seconds=aws.body_seconds if aws is not None else listener.head_seconds,
+            body_seconds=listener.body_seconds if isinstance(listener, AwsSettings | XksSettings) else listener.head_seconds,
             idle_seconds=listener.idle_seconds,
-            body_bytes=request_bytes if aws is not None else 0,
-            arriving_bytes=max(ARRIVING_BYTES_MAX, request_bytes),
+            body_bytes=body_bytes,
+            arriving_bytes=max(ARRIVING_BYTES_MAX, body_bytes),
         )
+        https = core.files.https.get(name)
         server = HttpServer(
             application,
             name=name,
             bounds=bounds,
-            tls=core.files.aws.tls.context if aws is not None and core.files.aws is not None else None,
-            trusted_proxies=aws.trusted_proxies if aws is not None else (),
+            tls=https.tls.context if https is not None else None,
+            trusted_proxies=listener.trusted_proxies if isinstance(listener, AwsSettings) else (),
+            client_names=ClientNames(listener.tls.client_names if isinstance(listener, XksSettings) else ()),
             events=core.events,
         )
         self._http.append(server)
@@ -189,6 +226,8 @@ def _listeners(settings: Settings) -> Mapping[str, ListenerSettings | HttpSettin
     named: dict[str, ListenerSettings | HttpSettings] = {"grpc": settings.grpc, "peer": settings.peer, "admin": settings.admin}
     if settings.aws is not None:
         named["aws"] = settings.aws
+    if settings.xks is not None:
+        named["xks"] = settings.xks
     return named
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
 from meridian.bootstrap.core import Core
+from meridian.bootstrap.key_stores import KeyStorePlaces, build_key_stores
 from meridian.bootstrap.replication import Outbound
 from meridian.domain.home import Home
+from meridian.engine.export_cipher import DerivedExportCipher
 from meridian.operations.aliases import Aliases
 from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
@@ -27,6 +30,7 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
 from meridian.operations.tags import Tags
+from meridian.operations.xks import Xks
 from meridian.replication.delete_key import Leave
 from meridian.workers.key_schedule import KeyScheduleWorker
 
@@ -40,10 +44,11 @@ class UseCases:
     schedule: KeyScheduleWorker
     wrapping_keys: ImportKeyPool
     turns: KeyTurns
+    key_stores: KeyStorePlaces
 
 
-def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
-    """Every use case but Access, which asks the pipeline itself."""
+def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> UseCases:
+    """Every use case but Access, which asks the pipeline itself. `troubles`: why a call would not work now."""
     settings, limits = core.settings, core.settings.limits
     store, engine = core.store, core.engine
     check = KeyPolicyCheck(
@@ -67,6 +72,7 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
     )
     wrapping_keys = ImportKeyPool(limits.import_keys_ready, wait_seconds=limits.import_key_wait_seconds)
     key_pairs = NewKeyPairs(core.work.pairs, core.work.keys, core.work.heavy)
+    places = build_key_stores(core)
     services: dict[str, object] = {
         "keys": Keys(
             store=store,
@@ -80,14 +86,25 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
             limits=limits,
             usage=core.usage,
             key_pairs=key_pairs,
+            in_stores=places.keys,
         ),
         "aliases": Aliases(store=store, engine=engine, changes=changes, home=home, limits=limits),
         "tags": Tags(engine=engine, changes=changes, limits=limits),
         "grants": Grants(store=store, engine=engine, changes=changes, home=home, limits=limits),
-        "key_stores": KeyStores(store=store, engine=engine, outcomes=outcomes, entropy=core.entropy, limits=limits),
+        "key_stores": KeyStores(
+            store=store,
+            engine=engine,
+            outcomes=outcomes,
+            entropy=core.entropy,
+            limits=limits,
+            connections=places.external,
+            credentials=engine.store_secrets,
+            directory=core.directory,
+            wake=places.wake,
+        ),
         "key_policies": KeyPolicies(changes=changes, policy_check=check),
-        "encryption": Encryption(engine, core.work.keys),
-        "data_keys": DataKeys(engine, store, key_pairs),
+        "encryption": Encryption(engine, places.ciphers, core.work.keys),
+        "data_keys": DataKeys(engine, places.ciphers, store, key_pairs),
         "signing": Signing(engine, core.work.keys),
         "macs": Macs(engine),
         "key_agreement": KeyAgreement(engine, core.work.keys),
@@ -114,4 +131,6 @@ def build_use_cases(core: Core, outbound: Outbound) -> UseCases:
         ),
         "rotation": Rotation(store=store, engine=engine, changes=changes, limits=limits, wake_schedule=schedule.wake),
     }
-    return UseCases(services, check, schedule, wrapping_keys, turns)
+    cipher = DerivedExportCipher(engine, core.entropy)
+    services["xks"] = Xks(exports=core.exports, cipher=cipher, replica=settings.replica, troubles=troubles)
+    return UseCases(services, check, schedule, wrapping_keys, turns, places)

@@ -13,7 +13,7 @@ from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
-from meridian.contract.catalog import ACCESS, Rpc, rpcs, served_rpcs
+from meridian.contract.catalog import ACCESS, Rpc, rpcs, walked_rpcs
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.operations.access import Access
 from meridian.pipeline.access_check import AccessCheck
@@ -113,12 +113,12 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         before=(validate, repeats),
         deciding=(*found, authorize),
         after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
-        operations=bind(served_rpcs(), {**cases.services, ACCESS: Access(access, rpcs())}),
+        operations=bind(walked_rpcs(), {**cases.services, ACCESS: Access(access, rpcs())}),
     )
     entrance = Entrance(
-        steps=(Throttle(clock, settings.throttle, served_rpcs()),),
+        steps=(Throttle(clock, settings.throttle, walked_rpcs()),),
         walk=calls.walk,
-        rpcs=served_rpcs(),
+        rpcs=walked_rpcs(),
         cores=core.work.cores,
         telemetry=telemetry,
         events=core.events,

@@ -101,7 +101,7 @@ class Region:
     async def _serve(self) -> None:
         core = self._core
         outbound = build_outbound(core)
-        cases = build_use_cases(core, outbound)
+        cases = build_use_cases(core, outbound, self._troubles)
         pipelines = build_pipelines(core, cases, outbound)
         inbound = build_inbound(core, outbound, pipelines)
         register_metrics(core, outbound, pipelines.policies)

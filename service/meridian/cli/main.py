@@ -23,6 +23,7 @@ COMMANDS = {
     "region": Place("meridian.cli.region", "region", "Administer a Region."),
     "restore": Place("meridian.cli.backups", "restore", "Put a backup in a database's place."),
     "serve": Place("meridian.cli.serve", "serve", "Serve one Region until SIGTERM."),
+    "xks": Place("meridian.cli.xks", "xks", "Serve keys to another KMS (XKS)."),
 }
 
 

@@ -83,9 +83,9 @@ def audit_keys(config: Path) -> None:
 
 
 def _turn(config: Path, turn: Any, name: str) -> None:
-    from meridian.administration.keyring import turn_keyring
+    from meridian.administration.database import administer
 
-    number = run_or_exit(turn_keyring(settings_or_exit(config), turn), f"{name} is unchanged", SETUP)
+    number = run_or_exit(administer(settings_or_exit(config), turn), f"{name} is unchanged", SETUP)
     say(f"{name} {number} is in use")
 
 

@@ -44,6 +44,9 @@ TIMESTAMP: Final = "google.protobuf.Timestamp"
 ACCESS: Final = "access"
 """The calls that AWS does not have."""
 
+XKS: Final = "xks"
+"""The calls of the XKS proxy API, which another KMS makes."""
+
 CLIENT_TOKEN: Final = "x-meridian-client-token"  # noqa: S105 - a header's name
 """Metadata of gRPC and header of HTTP: a name that the caller gives to a change, so that repeating it does nothing again."""
 
@@ -221,6 +224,18 @@ def rpcs() -> dict[str, Rpc]:
 def served_rpcs() -> dict[str, Rpc]:
     """Every operation that a Region serves over gRPC: those of AWS KMS, and Meridian's own."""
     return rpcs() | {rpc.name: rpc for rpc in _rpcs_of(ACCESS, "meridian.access.v1.access_pb2")}
+
+
+@cache
+def xks_rpcs() -> dict[str, Rpc]:
+    """Every call of the XKS proxy API; it comes over a listener of its own, and never over gRPC or the AWS wire."""
+    return {rpc.name: rpc for rpc in _rpcs_of(XKS, "meridian.xks.v1.xks_pb2")}
+
+
+@cache
+def walked_rpcs() -> dict[str, Rpc]:
+    """Every operation that is walked through the pipeline, whatever it came over."""
+    return served_rpcs() | xks_rpcs()
 
 
 def _rpcs_of(noun: str, module_name: str) -> Iterator[Rpc]:

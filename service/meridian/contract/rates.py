@@ -52,6 +52,7 @@ RATES: Final[dict[str, float]] = {
     "grants": 50,
     "key_stores": 5,
     "last_usage": 5,
+    "xks": 1_800,
     "other": 5,
 }
 
@@ -105,6 +106,10 @@ CLASS_OF: Final[dict[str, str]] = {
     "RevokeGrant": "grants",
     "ListGrants": "list",
     "ListRetirableGrants": "list",
+    "XksGetHealthStatus": "xks",
+    "XksGetKeyMetadata": "xks",
+    "XksEncrypt": "xks",
+    "XksDecrypt": "xks",
     "GetKeyLastUsage": "last_usage",
     "CreateCustomKeyStore": "key_stores",
     "DescribeCustomKeyStores": "key_stores",

@@ -79,6 +79,9 @@ TABLE: Final[dict[str, str]] = {
     "UpdatePrimaryRegion": _CRYPTOGRAPHIC,
     "Verify": _CRYPTOGRAPHIC,
     "VerifyMac": _CRYPTOGRAPHIC,
+    "XksDecrypt": _CRYPTOGRAPHIC,
+    "XksEncrypt": _CRYPTOGRAPHIC,
+    "XksGetKeyMetadata": "ok ok no no no no ok",
 }
 
 _ROWS: Final = {

@@ -21,7 +21,7 @@ from meridian.audit.segments import DamagedSegmentError, lines_of, segments_in
 from meridian.authorization.decision.facts import CallFacts, Facts, cedar_time
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.call import Call, Evidence
-from meridian.contract.catalog import Requirement, Rpc, served_rpcs
+from meridian.contract.catalog import Requirement, Rpc, walked_rpcs
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.principal import Principal
@@ -195,9 +195,9 @@ def _rpc_of(record: Record) -> Rpc:
     name = record["eventName"]
     if name == "CreateKey" and "replicaRegion" in (record.get("requestParameters") or {}):
         name = "ReplicateKey"
-    if name not in served_rpcs():
+    if name not in walked_rpcs():
         raise UnreadableRecordError(f"{name} is no operation of the contract")
-    return served_rpcs()[name]
+    return walked_rpcs()[name]
 
 
 def _principal_of(record: Record) -> Principal | None:

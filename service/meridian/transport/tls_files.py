@@ -106,11 +106,12 @@ def _configuration(files: TlsFiles) -> Any:
 
 
 class HttpTls:
-    """TLS of the AWS wire. A whole new context is made of new files, and each handshake is led to the newest."""
+    """TLS of an HTTP listener. A whole new context is made of new files, and each handshake is led to the newest."""
 
-    def __init__(self, paths: TlsPaths) -> None:
-        self._current = new_context(paths)
-        self.context = new_context(paths)
+    def __init__(self, paths: TlsPaths, ciphers: str | None) -> None:
+        self._current = new_context(paths, ciphers)
+        # Whether a client must show a certificate is decided by this context, by whose authority by the one that it is led to.
+        self.context = new_context(paths, ciphers)
         self.context.sni_callback = self._lead
 
     def use(self, context: ssl.SSLContext) -> None:
@@ -121,10 +122,19 @@ class HttpTls:
         connection.context = self._current
 
 
-def new_context(paths: TlsPaths) -> ssl.SSLContext:
-    """TLS 1.2 or newer with these files. Raises: FileFault."""
+def new_context(paths: TlsPaths, ciphers: str | None) -> ssl.SSLContext:
+    """TLS 1.2 or newer with these files, its clients' certificates asked for where there is an authority. `ciphers`: those of TLS 1.2, by
+    OpenSSL's names, Python's choice where there are none; TLS 1.3 has its own, which are all sound. Raises: FileFault."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
+    if paths.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(paths.client_ca)
+        except (OSError, ValueError) as fault:
+            raise FileFault(f"{paths.client_ca}: holds no certificate, or one that cannot be read") from fault
     try:
         context.load_cert_chain(paths.certificate, paths.private_key, password=_no_passphrase)
     except (OSError, ValueError) as fault:

@@ -187,6 +187,8 @@ def test_a_deny_list_is_whole_or_refused(tmp_path: Path) -> None:
         ('access_key_id = "A"\nsecret_access_key_file = "none"\n', "none: No such file"),
         ('mfa_present = "yes"\n', "mfa_present must be"),
         (ANN.replace('"ann"', '"eve"'), "spiffe_id is given to two principals"),
+        (ANN.replace('"ann"', '"xks-export/foo"').replace('"User"', '"Service"'), "name is one of an export"),
+        (ANN.replace('"ann"', '"xks-store/foo"').replace('"User"', '"Service"'), "name is one of an export"),
     ],
 )
 def test_a_principal_with_a_fault_is_told_by_number_and_field(tmp_path: Path, more: str, told: str) -> None:

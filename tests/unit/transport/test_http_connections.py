@@ -18,6 +18,7 @@ from meridian.domain.request_head import RequestHead
 from meridian.ports.security_events import SecurityEvent
 from meridian.transport.admin_app import listening_socket
 from meridian.transport.http1.application import Answer, Exchange, Known
+from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ConnectionBounds
 from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.server import HttpServer
@@ -77,7 +78,15 @@ class Listener:
 
     def __init__(self, tls: ssl.SSLContext | None, bounds: dict[str, Any]) -> None:
         self.echo, self.heard = Echo(bounds["body_bytes"]), Heard()
-        self.server = HttpServer(self.echo, name="test", bounds=ConnectionBounds(**bounds), tls=tls, trusted_proxies=(), events=self.heard)
+        self.server = HttpServer(
+            self.echo,
+            name="test",
+            bounds=ConnectionBounds(**bounds),
+            tls=tls,
+            trusted_proxies=(),
+            client_names=ClientNames(()),
+            events=self.heard,
+        )
         listening = listening_socket(f"{HOST}:0")
         self.port = listening.getsockname()[1]
         self.server.start(listening)

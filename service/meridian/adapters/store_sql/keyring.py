@@ -13,7 +13,7 @@ from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.adapters.store_sql.wrapped_rows import kek_name, kek_of, require_kek
 from meridian.ports.store.faults import VersionConflict
-from meridian.ports.store.keyring import KekRow, RootRow, SecretRow
+from meridian.ports.store.keyring import KekRow, RootRow, SecretName, SecretRow
 from meridian.ports.store.rows import Rows
 
 
@@ -34,6 +34,18 @@ class SqlKeyringRows:
     async def secrets(self, kind: str) -> Rows[SecretRow]:
         query = select(*t.secrets.c).where(t.secrets.c.kind == kind).order_by(t.secrets.c.created_at.desc(), t.secrets.c.secret_id)
         return await read_rows(self._connection, t.secrets, query, read_secret)
+
+    async def find_secret(self, kind: str, owner: str, secret_id: str) -> SecretRow | None:
+        c = t.secrets.c
+        query = select(*c).where(c.kind == kind, c.owner == owner, c.secret_id == secret_id)
+        found = await read_rows(self._connection, t.secrets, query, read_secret)
+        return found[0] if found else None
+
+    async def secret_names(self, kinds: Sequence[str]) -> Sequence[SecretName]:
+        s = t.secrets.c
+        columns = (s.kind, s.secret_id, s.row_version, s.created_at)
+        rows = await self._connection.execute(select(*columns).where(s.kind.in_(kinds)).order_by(s.kind, s.owner, s.secret_id))
+        return [(row.kind, row.secret_id, row.row_version, row.created_at) for row in rows]
 
     async def insert_root(self, row: RootRow) -> None:
         await self._connection.execute(insert(t.roots).values(asdict(row)))

@@ -45,6 +45,10 @@ class SecretRow:
     public_bytes: bytes = b""
 
 
+SecretName = tuple[str, str, int, datetime]
+"""Kind, id and version of a secret, and when it was made: another secret, or another wrapping of it, has another name."""
+
+
 class KeyringRows(Protocol):
     """Sealed roots, key-encryption keys and the Region's own secrets."""
 
@@ -54,6 +58,14 @@ class KeyringRows(Protocol):
 
     async def secrets(self, kind: str) -> Rows[SecretRow]:
         """Secrets of a kind, newest first."""
+        ...
+
+    async def find_secret(self, kind: str, owner: str, secret_id: str) -> SecretRow | None:
+        """The one secret of this name."""
+        ...
+
+    async def secret_names(self, kinds: Sequence[str]) -> Sequence[SecretName]:
+        """Names of the secrets of these kinds, in an order that is always the same; cheap enough to be asked twice a second."""
         ...
 
     async def insert_root(self, row: RootRow) -> None: ...

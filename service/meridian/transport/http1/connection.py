@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.http1.application import Answer, Application
+from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 from meridian.transport.http1.head import Networks, Peer
 from meridian.transport.http1.reader import RequestReader, Stage
@@ -67,7 +68,9 @@ class Connections(Protocol):
     bounds: ConnectionBounds
     tls: ssl.SSLContext | None
     trusted_proxies: Networks
+    client_names: ClientNames
     events: SecurityEvents
+    refused_names: int
 
     def prove(self, connection: HttpConnection) -> None: ...
     def place(self, connection: HttpConnection, place: Place | None) -> None: ...
@@ -110,6 +113,9 @@ class HttpConnection(asyncio.Protocol):
         self._transport = transport
         if self._phase is Phase.END:
             self._transport.abort()
+        elif not self._server.client_names.admits(transport):
+            self._server.refused_names += 1
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.END or self.is_last:

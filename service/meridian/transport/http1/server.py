@@ -21,6 +21,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.http1.application import Application
+from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ConnectionBounds, HttpConnection, Place
 from meridian.transport.http1.head import Networks
 
@@ -40,6 +41,7 @@ class HttpServer:
         bounds: ConnectionBounds,
         tls: ssl.SSLContext | None,
         trusted_proxies: Networks,
+        client_names: ClientNames,
         events: SecurityEvents,
     ) -> None:
         self.application = application
@@ -47,9 +49,12 @@ class HttpServer:
         self.bounds = bounds
         self.tls = tls
         self.trusted_proxies = trusted_proxies
+        self.client_names = client_names
         self.events = events
         self.given_up = 0
         self.turned_away = 0
+        self.refused_names = 0
+        """How many clients were sent away because their certificates had other names."""
         self.overloaded = 0
         """How many requests were refused because too many bytes of bodies were arriving."""
         self._open: set[HttpConnection] = set()
@@ -185,6 +190,12 @@ class HttpMetrics:
         )
         for server in self._servers:
             refused.add_metric([server.name], server.overloaded)
+        others = CounterMetricFamily(
+            "meridian_http_clients_refused", "Clients sent away because their certificates have other names.", labels=["listener"]
+        )
+        for server in self._servers:
+            others.add_metric([server.name], server.refused_names)
         yield is_open
         yield ended
         yield refused
+        yield others
