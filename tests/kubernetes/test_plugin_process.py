@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -194,3 +195,11 @@ def test_the_page_has_every_metric_and_nothing_else() -> None:
         for row in (line.strip("|").split("|") for line in PAGE.read_text().splitlines() if line.startswith("| `meridian_k8s_kms_"))
     }
     assert written == {metric.name: metric.type for metric in Metrics().registry.collect()}
+
+
+def test_the_policy_on_the_page_is_one(tmp_path: Path) -> None:
+    (policy,) = re.findall(r'^ +@id\("cluster-one.*?};$', PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "cluster-one.cedar").write_text(textwrap.dedent(policy) + "\n")
+    command = [sys.executable, "-m", "meridian", "policy", "validate", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
