@@ -21,6 +21,8 @@ PAUSE_SECONDS: Final = 0.1
 """After each Region was asked in vain, before the first is asked again."""
 TURN_SECONDS_MIN: Final = 0.05
 """A Region that has less time is not asked any more."""
+TELL_SECONDS: Final = 0.25
+"""Kept back of the time of a call, so that what went wrong is told, not that the time is over."""
 LOOK_SECONDS: Final = 3.0
 """How often a Region that is away is asked whether it is back."""
 LOOK_TIMEOUT_SECONDS: Final = 2.0
@@ -60,7 +62,7 @@ class Regions:
         Raises: RegionError of a refusal, or of the last Region that was away; BehindError where every Region that answers is behind.
         """
         loop = asyncio.get_running_loop()
-        until = loop.time() + seconds - TURN_SECONDS_MIN  # so that what went wrong is told, not that the time is over
+        until = loop.time() + seconds - TELL_SECONDS
         failure: RegionError | None = None
         while True:
             behind: BehindError | None = None

@@ -34,6 +34,7 @@ class FakeRegion:
     async def _answer(self, call: str, timeout: float, caller: str | None) -> None:
         self.calls.append(call)
         self.callers.append(caller)
+        await asyncio.sleep(0)
         if self.hangs:
             await asyncio.sleep(timeout)
             raise error_class("DEADLINE_EXCEEDED")("DEADLINE_EXCEEDED", "", "", {}, ())

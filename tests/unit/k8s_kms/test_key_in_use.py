@@ -109,8 +109,8 @@ async def test_a_region_that_says_nothing_leaves_time_for_the_next() -> None:
     world.near.hangs = True
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    assert await world.key.name(0.6) == A
-    assert loop.time() - begun < 0.6
+    assert await world.key.name(1.0) == A
+    assert loop.time() - begun < 1.0
 
 
 async def test_where_nobody_answers_it_is_told_in_time_and_why() -> None:
@@ -118,7 +118,7 @@ async def test_where_nobody_answers_it_is_told_in_time_and_why() -> None:
     world.near.hangs = True
     world.far.says = "EndpointConnectionError"
     with pytest.raises(RegionError, match=r"EndpointConnectionError|DEADLINE_EXCEEDED"):
-        await world.key.name(0.6)
+        await world.key.name(1.0)
     assert len(world.far.calls) > 1, "within its time it tries again"
 
 
@@ -129,6 +129,9 @@ async def test_a_region_is_asked_again_once_it_is_back(monkeypatch: pytest.Monke
     closed = await world.key.close(SEED, "", SECONDS)
     looking = asyncio.create_task(world.regions.look_for_lost(world.key.look))
     try:
+        while len(world.near.calls) < 5:
+            await asyncio.sleep(0.01)
+        assert world.value("region_up", region="us-east-1", endpoint="near:1") == 0, "it was asked, and is not back"
         world.near.says = ""
         async with asyncio.timeout(5):
             while not world.value("region_up", region="us-east-1", endpoint="near:1"):
