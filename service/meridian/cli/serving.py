@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-<<<<<<< HEAD
-=======
-import logging
 import os
->>>>>>> main
 import resource
 import signal
 import sys
