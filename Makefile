@@ -145,9 +145,9 @@ faults: $(STAMP)  ## poisoned rows, databases that hang or start again
 test: $(STAMP)  ## every suite on two cores, without what makes test-deep long
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests
 
-test-deep: $(STAMP)  ## kills at every point, lost Regions, floods, hanging databases, long searches, and a short fuzz of every parser
+test-deep: $(STAMP)  ## kills at every point, lost Regions, floods, hanging databases, long searches, and a minute of fuzz of every parser
 	MERIDIAN_DEEP=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "deep or searched" tests
-	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),15)
+	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),60)
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

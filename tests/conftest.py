@@ -18,8 +18,8 @@ settings.load_profile("meridian")
 @pytest.fixture(scope="session")
 def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Two Regions that serve for the whole session. Tests share them and leave them running. Failed authentications are not delayed:
-    the tests of every operation make hundreds of them, all from one address."""
-    added = "limits.failed_authentications_per_minute = 0\n"
+    the tests of every operation make hundreds of them, all from one address; and they make more key stores than an account may have."""
+    added = "limits.failed_authentications_per_minute = 0\nlimits.key_stores_per_account = 100\n"
     deployment = Deployment(tmp_path_factory.mktemp("regions"), [HOME, AWAY], settings_added=added).prepare()
     try:
         deployment.start()

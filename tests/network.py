@@ -17,14 +17,16 @@ CHUNK = 65536
 class Relay:
     """Forwards connections to a port, in a thread of its own."""
 
-    def __init__(self, target: int | str | Callable[[], int]) -> None:
-        """`target` is a port of this machine, found anew for each connection where it is a function, or the path of a Unix socket."""
+    def __init__(self, target: int | str | Callable[[], int], source: str = HOST) -> None:
+        """`target` is a port of this machine, found anew for each connection where it is a function, or the path of a Unix socket;
+        `source` the address that connections to a port seem to come from."""
         self.port = free_port()
         self.delay = 0.0
         """Seconds that each piece of data waits."""
         self.is_cut = False
         """Whether data is swallowed, as by a network that lost its way; connections stay open."""
         self._target = target
+        self._source = source
         self._generation = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -61,7 +63,8 @@ class Relay:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self._target, str):
             return await asyncio.open_unix_connection(self._target)
-        return await asyncio.open_connection(HOST, self._target() if callable(self._target) else self._target)
+        port = self._target() if callable(self._target) else self._target
+        return await asyncio.open_connection(HOST, port, local_addr=(self._source, 0))
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, generation: int) -> None:
         while data := await reader.read(CHUNK):

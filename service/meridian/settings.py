@@ -18,6 +18,7 @@ from meridian.domain.limits import Limits
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.settings_audit import AuditSettings
+from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Section, database_beside_file, is_loopback
 from meridian.settings_words import faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
@@ -170,6 +171,7 @@ class Settings(Section):
     accounts: dict[AccountId, AccountSettings] = Field(default_factory=dict)
     regions: dict[RegionName, RegionSettings] = Field(default_factory=dict)
     peers: tuple[PeerSettings, ...] = ()
+    key_store_proxies: KeyStoreProxySettings = KeyStoreProxySettings()
     limits: Limits = Limits()
     throttle: dict[str, float] = Field(default_factory=dict)
     """Calls per second and account, by class of `contract/rates.py`; a class that is not named keeps its default, 0 means no limit."""

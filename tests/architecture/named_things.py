@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.deployment import HOME, Deployment
+from tests.standing_proxy import PROXY_HOST
 
 from meridian.contract.catalog import enum_values
 from meridian.domain.grant import operations_of_kind
@@ -31,7 +32,8 @@ def named_things(two_regions: Deployment, arn: str) -> dict[str, Any]:
     granted = {"key_id": arn, "grantee_principal": PRINCIPAL, "operations": [t.GRANT_OPERATION_DESCRIBE_KEY]}
     proxy = {
         "custom_key_store_type": t.CUSTOM_KEY_STORE_TYPE_EXTERNAL_KEY_STORE,
-        "xks_proxy_uri_path": "/kms/xks/v1",
+        "xks_proxy_uri_endpoint": f"https://{PROXY_HOST}",
+        "xks_proxy_connectivity": t.XKS_PROXY_CONNECTIVITY_TYPE_PUBLIC_ENDPOINT,
         "xks_proxy_authentication_credential": t.XksProxyAuthenticationCredentialType(
             access_key_id="ABCDEFGHIJKLMNOPQRST", raw_secret_access_key="s" * 43
         ),
@@ -40,9 +42,12 @@ def named_things(two_regions: Deployment, arn: str) -> dict[str, Any]:
         grants = [developer.create_grant(**granted).grant_id for _ in range(2)]
         developer.create_alias(alias_name="alias/matrix/old", target_key_id=arn)
         other = developer.create_key().key_metadata.arn
-        store = developer.create_custom_key_store(
-            custom_key_store_name="matrix", xks_proxy_uri_endpoint="https://one.example.com", **proxy
-        ).custom_key_store_id
+        store, ending = (
+            developer.create_custom_key_store(
+                custom_key_store_name=f"matrix-{name}", xks_proxy_uri_path=f"/matrix-{name}/kms/xks/v1", **proxy
+            ).custom_key_store_id
+            for name in ("one", "two")
+        )
     return {
         "CreateAlias": {"alias_name": "alias/matrix/new", "target_key_id": arn},
         "UpdateAlias": {"alias_name": "alias/matrix/old", "target_key_id": other},
@@ -53,8 +58,9 @@ def named_things(two_regions: Deployment, arn: str) -> dict[str, Any]:
         "RetireGrant": {"key_id": arn, "grant_id": grants[0]},
         "RevokeGrant": {"key_id": arn, "grant_id": grants[1]},
         "ListRetirableGrants": {"retiring_principal": PRINCIPAL},
-        "CreateCustomKeyStore": {"custom_key_store_name": "matrix-2", "xks_proxy_uri_endpoint": "https://two.example.com", **proxy},
+        "CreateCustomKeyStore": {"custom_key_store_name": "matrix", "xks_proxy_uri_path": "/matrix/kms/xks/v1", **proxy},
         "UpdateCustomKeyStore": {"custom_key_store_id": store, "new_custom_key_store_name": "matrix-3"},
-        **{f"{verb}CustomKeyStore": {"custom_key_store_id": store} for verb in ("Connect", "Disconnect", "Delete")},
+        **{f"{verb}CustomKeyStore": {"custom_key_store_id": store} for verb in ("Connect", "Disconnect")},
+        "DeleteCustomKeyStore": {"custom_key_store_id": ending},
         **{name: {"key_id": arn} for name in ("ListResourceTags", "ListGrants", "GetKeyLastUsage")},
     }

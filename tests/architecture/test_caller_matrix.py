@@ -31,7 +31,6 @@ ADMINISTRATORS += ("CreateCustomKeyStore", "UpdateCustomKeyStore", "DeleteCustom
 READ = ("ListResourceTags", "ListGrants", "GetKeyLastUsage")
 LISTS = ("ListAliases", "DescribeCustomKeyStores")
 DENIED, UNKNOWN, UNSUPPORTED = "AccessDeniedException", "UnrecognizedClientException", "UnsupportedOperationException"
-NOT_CONNECTED = "CustomKeyStoreInvalidStateException"
 ANONYMOUS = "MissingAuthenticationTokenException"
 
 # What each caller gets: "ok", or the name of the error. Anonymous callers and strangers get theirs everywhere.
@@ -77,8 +76,8 @@ TABLE: dict[str, dict[str, str]] = {
     "CreateGrant": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": DENIED},
     "RetireGrant": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     "RevokeGrant": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
-    "ConnectCustomKeyStore": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": DENIED, "auditor": DENIED},
-    "DisconnectCustomKeyStore": {"other_account": DENIED, "administrator": NOT_CONNECTED, "user": DENIED, "auditor": DENIED},
+    "ConnectCustomKeyStore": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
+    "DisconnectCustomKeyStore": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     **{name: {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED} for name in SPECIAL},
     "DescribePolicySet": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},

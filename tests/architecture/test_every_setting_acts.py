@@ -26,6 +26,7 @@ SERVICE = ROOT / "service" / "meridian"
 ACT, RELOAD = "scenario/test_settings_act.py::", "scenario/test_identity_reload.py::"
 HOLE = "scenario/test_dev_command.py::test_a_region_refuses_to_start_on_a_hole"
 LIMIT = ACT + "test_a_limit_refuses_what_its_default_allows"
+MANAGERS = "adversary/test_hostile_key_managers.py::"
 DECLARED = "conformance/test_declared_errors.py::test_it_is_raised_on_both_wires"
 LIFE, SEALS = "scenario/test_life_of_a_key.py::", "unit/engine/test_seals_and_keyring.py::"
 TURN, AUDIT = "scenario/test_key_hierarchy_turns.py::", "contract/test_audit.py::"
@@ -100,6 +101,13 @@ SETTINGS: dict[str, str] = {
     "limits.aliases_per_key": DECLARED,
     "limits.grants_per_key": DECLARED,
     "limits.key_stores_per_account": DECLARED,
+    "limits.key_store_attempt_seconds": MANAGERS + "test_a_slow_proxy_is_asked_twice_and_no_more",
+    "limits.key_store_requests_per_second": MANAGERS + "test_more_than_a_stores_share_is_refused_before_anything_is_sent",
+    "key_store_proxies.trusted_roots": MANAGERS + "test_a_certificate_is_believed_by_trusted_roots_alone_and_for_its_name",
+    "key_store_proxies.networks": MANAGERS + "test_an_address_that_is_not_allowed_is_not_dialled",
+    "key_store_proxies.hosts": MANAGERS + "test_hosts_say_where_a_proxy_is_dialled",
+    "key_store_proxies.endpoint_services.host": MANAGERS + "test_endpoint_services_lead_to_their_host_at_their_address",
+    "key_store_proxies.endpoint_services.address": MANAGERS + "test_endpoint_services_lead_to_their_host_at_their_address",
     "limits.usage_seconds": ACT + "test_the_last_use_is_written_as_often_as_usage_seconds_says",
     "limits.policy_look_seconds": ACT + "test_policies_are_looked_at_as_often_as_policy_look_seconds_says",
     "limits.cache_bytes": "scenario/test_memory_is_bounded.py::test_caches_stay_under_the_bound_of_the_settings_and_each_is_told",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.conformance.good_requests import KIND_OF, POLICY, Things, proxy
+from tests.conformance.good_requests import KIND_OF, POLICY, Things, in_a_store, prefix_of, proxy
 from tests.conformance.troubled_regions import KEYS_MAX, Regions
 from tests.deployment import AWAY
 from tests.openssl import parameters, random_material, wrap
+from tests.standing_proxy import PROXY_HOST, standing_proxy
 
 from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
@@ -22,8 +23,16 @@ ABSENT = "00000000-0000-4000-8000-000000000000"
 BROKEN_ARN = "arn:aws:kms:broken"
 RESERVED = [t.Tag(tag_key="aws:x", tag_value="")]
 SERVICE = "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0"
+OTHER_SERVICE = "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef1"
 SM2_KEY = {"key_spec": t.KEY_SPEC_SM2, "key_usage": t.KEY_USAGE_TYPE_SIGN_VERIFY}
 IN_A_STORE = {"origin": t.ORIGIN_TYPE_EXTERNAL_KEY_STORE, "xks_key_id": "x"}
+OF_PROXIES: dict[str, dict[str, Any]] = {
+    "XksProxyIncorrectAuthenticationCredentialException": {"error": "AuthenticationFailedException"},
+    "XksProxyInvalidConfigurationException": {"error": "InvalidUriPathException"},
+    "XksProxyInvalidResponseException": {"wire": "no_json"},
+    "XksProxyUriUnreachableException": {"error": "ThrottlingException"},
+}
+"""What a proxy does where a store of it is refused so."""
 KEY_FIELD = {"ReEncrypt": "destination_key_id", "CreateAlias": "target_key_id", "UpdateAlias": "target_key_id"}
 """The request field that names the key, where it is not `key_id`."""
 
@@ -160,10 +169,30 @@ def _other_material(things: Things) -> dict[str, Any]:
 
 def _behind_a_service(things: Things) -> dict[str, Any]:
     """A new store that shares its endpoint service with one that is there."""
-    fields = proxy(xks_proxy_connectivity=t.XKS_PROXY_CONNECTIVITY_TYPE_VPC_ENDPOINT_SERVICE, xks_proxy_vpc_endpoint_service_name=SERVICE)
+    fields = proxy(**VPC, xks_proxy_vpc_endpoint_service_name=SERVICE, xks_proxy_uri_endpoint=f"https://private.{PROXY_HOST}")
     if not any(s.xks_proxy_configuration.vpc_endpoint_service_name for s in things.client.describe_custom_key_stores().custom_key_stores):
         things.client.create_custom_key_store(**fields)
-    return {**fields, **{name: proxy()[name] for name in ("custom_key_store_name", "xks_proxy_uri_endpoint")}}
+    return {**fields, **{name: proxy()[name] for name in ("custom_key_store_name", "xks_proxy_uri_path")}}
+
+
+def _misbehaving(error: str) -> dict[str, Any]:
+    """A new store whose proxy does what is refused so."""
+    fields = proxy()
+    standing_proxy().tell(prefix_of(fields), mode=OF_PROXIES[error])
+    return fields
+
+
+def _outside(things: Things, **said: Any) -> dict[str, Any]:
+    """A new key whose external key the manager says this of."""
+    store = things.connected_store()
+    path = things.client.describe_custom_key_stores(custom_key_store_id=store).custom_key_stores[0].xks_proxy_configuration.uri_path
+    fields = in_a_store(store)
+    standing_proxy().tell(prefix_of({"xks_proxy_uri_path": path}), key=fields["xks_key_id"], values=said)
+    return fields
+
+
+def _in_a_store(things: Things) -> dict[str, Any]:
+    return {"key_id": things.client.create_key(**in_a_store(things.connected_store())).key_metadata.arn}
 
 
 def _second_store(things: Things) -> dict[str, Any]:
@@ -180,7 +209,8 @@ def _taken(things: Things, *fields: str) -> dict[str, Any]:
 
 
 PROXY = ("xks_proxy_uri_endpoint", "xks_proxy_uri_path")
-VPC = {"xks_proxy_connectivity": t.XKS_PROXY_CONNECTIVITY_TYPE_VPC_ENDPOINT_SERVICE}
+ELSEWHERE = {"xks_proxy_uri_endpoint": "https://other.example.com"}
+VPC: dict[str, Any] = {"xks_proxy_connectivity": t.XKS_PROXY_CONNECTIVITY_TYPE_VPC_ENDPOINT_SERVICE}
 OTHER_PATH = {"xks_proxy_uri_path": "/other/kms/xks/v1"}
 
 OF_PAIR: dict[tuple[str, str], Recipe] = {
@@ -192,6 +222,9 @@ OF_PAIR: dict[tuple[str, str], Recipe] = {
     ("CreateKey", "UnsupportedOperationException"): changed(**SM2_KEY),
     ("CreateKey", "CustomKeyStoreNotFoundException"): changed(custom_key_store_id="cks-00000000000000000", **IN_A_STORE),
     ("CreateKey", "CustomKeyStoreInvalidStateException"): usual(lambda r: {"custom_key_store_id": r.store, **IN_A_STORE}),
+    ("CreateKey", "XksKeyNotFoundException"): usual(lambda r: _outside(r, missing=True)),
+    ("CreateKey", "XksKeyAlreadyInUseException"): usual(lambda r: r.external),
+    ("CreateKey", "XksKeyInvalidConfigurationException"): usual(lambda r: _outside(r, spec="AES_128")),
     ("CancelKeyDeletion", "KMSInvalidStateException"): on("symmetric"),
     ("DeleteImportedKeyMaterial", "KMSInvalidStateException"): creating,
     ("PutKeyPolicy", "LimitExceededException"): changed(policy=f"{POLICY} // {'x' * 40_000}"),
@@ -213,19 +246,48 @@ OF_PAIR: dict[tuple[str, str], Recipe] = {
     ("CreateCustomKeyStore", "LimitExceededException"): _narrow(lambda n: n.store and proxy()),
     ("CreateCustomKeyStore", "CustomKeyStoreNameInUseException"): usual(lambda r: {**proxy(), **_taken(r, "custom_key_store_name")}),
     ("CreateCustomKeyStore", "XksProxyUriInUseException"): usual(lambda r: {**proxy(), **_taken(r, *PROXY)}),
-    ("CreateCustomKeyStore", "XksProxyUriEndpointInUseException"): usual(lambda r: proxy(**_taken(r, PROXY[0]), **OTHER_PATH, **VPC)),
+    ("CreateCustomKeyStore", "XksProxyUriEndpointInUseException"): usual(
+        lambda r: proxy(**_taken(r, PROXY[0]), **OTHER_PATH, **VPC, xks_proxy_vpc_endpoint_service_name=OTHER_SERVICE)
+    ),
     ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceInUseException"): usual(_behind_a_service),
     ("UpdateCustomKeyStore", "CustomKeyStoreNameInUseException"): usual(
         lambda r: {**_second_store(r), "new_custom_key_store_name": _taken(r, "custom_key_store_name")["custom_key_store_name"]}
     ),
     ("UpdateCustomKeyStore", "XksProxyUriInUseException"): usual(lambda r: {**_second_store(r), **_taken(r, *PROXY)}),
     ("UpdateCustomKeyStore", "XksProxyUriEndpointInUseException"): usual(
-        lambda r: {**_second_store(r), **_taken(r, PROXY[0]), **OTHER_PATH, **VPC}
+        lambda r: {**_second_store(r), **_taken(r, PROXY[0]), **OTHER_PATH, **VPC, "xks_proxy_vpc_endpoint_service_name": OTHER_SERVICE}
     ),
     ("UpdateCustomKeyStore", "XksProxyVpcEndpointServiceInUseException"): usual(
-        lambda r: _behind_a_service(r) and {**_second_store(r), **VPC, "xks_proxy_vpc_endpoint_service_name": SERVICE}
+        lambda r: _behind_a_service(r) and {**_second_store(r), **ELSEWHERE, **VPC, "xks_proxy_vpc_endpoint_service_name": SERVICE}
     ),
-    ("DisconnectCustomKeyStore", "CustomKeyStoreInvalidStateException"): changed(),
+    **{("CreateCustomKeyStore", error): usual(lambda r, error=error: _misbehaving(error)) for error in OF_PROXIES},
+    ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceNotFoundException"): usual(
+        lambda r: proxy(**VPC, xks_proxy_vpc_endpoint_service_name=f"{SERVICE}1", **ELSEWHERE)
+    ),
+    ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceInvalidConfigurationException"): usual(
+        lambda r: proxy(**VPC, xks_proxy_vpc_endpoint_service_name=OTHER_SERVICE, **ELSEWHERE)
+    ),
+    **{
+        ("UpdateCustomKeyStore", error): usual(
+            lambda r, error=error: {**_second_store(r), "xks_proxy_uri_path": _misbehaving(error)["xks_proxy_uri_path"]}
+        )
+        for error in OF_PROXIES
+    },
+    ("UpdateCustomKeyStore", "XksProxyVpcEndpointServiceNotFoundException"): usual(
+        lambda r: {**_second_store(r), **ELSEWHERE, **VPC, "xks_proxy_vpc_endpoint_service_name": f"{SERVICE}1"}
+    ),
+    ("UpdateCustomKeyStore", "XksProxyVpcEndpointServiceInvalidConfigurationException"): usual(
+        lambda r: {**_second_store(r), **ELSEWHERE, **VPC, "xks_proxy_vpc_endpoint_service_name": OTHER_SERVICE}
+    ),
+    ("UpdateCustomKeyStore", "CustomKeyStoreInvalidStateException"): usual(
+        lambda r: {"custom_key_store_id": r.connected_store(), "xks_proxy_uri_endpoint": "https://other.example.com"}
+    ),
+    ("DeleteCustomKeyStore", "CustomKeyStoreInvalidStateException"): usual(lambda r: {"custom_key_store_id": r.connected_store()}),
+    ("DeleteCustomKeyStore", "CustomKeyStoreHasCMKsException"): usual(lambda r: {"custom_key_store_id": r.full_store}),
+    ("ConnectCustomKeyStore", "CustomKeyStoreInvalidStateException"): usual(lambda r: {"custom_key_store_id": r.failed_store}),
+    ("GetKeyRotationStatus", "UnsupportedOperationException"): usual(_in_a_store),
+    ("ListKeyRotations", "UnsupportedOperationException"): usual(_in_a_store),
+    ("DisconnectCustomKeyStore", "CustomKeyStoreInvalidStateException"): usual(lambda r: {"custom_key_store_id": r.spare_store}),
     ("GenerateRandom", "UnsupportedOperationException"): usual(lambda r: {"number_of_bytes": 8, "custom_key_store_id": r.store}),
     ("GenerateDataKeyPair", "UnsupportedOperationException"): changed(key_pair_spec=t.DATA_KEY_PAIR_SPEC_SM2),
     ("GenerateDataKeyPairWithoutPlaintext", "UnsupportedOperationException"): changed(key_pair_spec=t.DATA_KEY_PAIR_SPEC_SM2),

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 EVERY_STATE = "the operation is allowed in every key state"
 CURRENT_MATERIAL = "a key is unavailable where older material is still missing; this operation uses the current one, which is always there"
-NO_PROXY = "no store can be connected, so no proxy is ever asked and none can be wrong"
 NO_CLUSTER = "key stores in AWS CloudHSM are not offered, so there is no cluster whose state could matter"
-ALWAYS_DISCONNECTED = "every store is DISCONNECTED, which is the state that this operation needs"
-NO_KEY_IN_STORES = "no key can be made in a store, as none can be connected"
 
-PROXY_ERRORS = (
-    "XksProxyIncorrectAuthenticationCredentialException",
-    "XksProxyInvalidConfigurationException",
-    "XksProxyInvalidResponseException",
-    "XksProxyUriUnreachableException",
-    "XksProxyVpcEndpointServiceInvalidConfigurationException",
-    "XksProxyVpcEndpointServiceNotFoundException",
-)
 USES_CURRENT_MATERIAL = (
     "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
     "Sign", "Verify", "GetPublicKey", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "Encapsulate", "Decapsulate",
@@ -35,24 +24,14 @@ CLUSTER_ERRORS = {
 UNREACHABLE: dict[tuple[str, str], str] = {
     **{(name, "KMSInvalidStateException"): EVERY_STATE for name in ALLOWED_IN_EVERY_STATE},
     **{(name, "KeyUnavailableException"): CURRENT_MATERIAL for name in USES_CURRENT_MATERIAL},
-    **{(name, error): NO_PROXY for name in ("CreateCustomKeyStore", "UpdateCustomKeyStore") for error in PROXY_ERRORS},
     **{(name, f"CloudHsmCluster{fault}Exception"): NO_CLUSTER for name, faults in CLUSTER_ERRORS.items() for fault in faults},
     ("CreateCustomKeyStore", "IncorrectTrustAnchorException"): NO_CLUSTER,
-    ("CreateKey", "XksKeyNotFoundException"): NO_KEY_IN_STORES,
-    ("CreateKey", "XksKeyAlreadyInUseException"): NO_KEY_IN_STORES,
-    ("CreateKey", "XksKeyInvalidConfigurationException"): NO_KEY_IN_STORES,
-    ("DeleteCustomKeyStore", "CustomKeyStoreHasCMKsException"): NO_KEY_IN_STORES,
-    ("UpdateCustomKeyStore", "CustomKeyStoreInvalidStateException"): ALWAYS_DISCONNECTED,
-    ("DeleteCustomKeyStore", "CustomKeyStoreInvalidStateException"): ALWAYS_DISCONNECTED,
-    ("ConnectCustomKeyStore", "CustomKeyStoreInvalidStateException"): ALWAYS_DISCONNECTED,
     ("GenerateRandom", "CustomKeyStoreInvalidStateException"): "stores of the one kind that is offered make no random bytes in any state",
     ("CreateAlias", "InvalidAliasNameException"): "names of the service's own are refused with NotAuthorizedException, as AWS refuses them",
     ("CreateKey", "InvalidArnException"): "no field of the request is an ARN",
     ("EnableKey", "LimitExceededException"): "no quota counts enabled keys",
     ("TagResource", "LimitExceededException"): "the one quota, of tags per key, answers with TagException as in AWS",
     ("PutKeyPolicy", "UnsupportedOperationException"): "AWS means its own managed keys, and there are none here",
-    ("GetKeyRotationStatus", "UnsupportedOperationException"): "keys that cannot rotate are told as not rotating, as in AWS",
-    ("ListKeyRotations", "UnsupportedOperationException"): "only keys in a store have no rotations to list, and there are none",
     ("ListRetirableGrants", "NotFoundException"): "a principal that has no grants gets an empty list; nothing else is named",
     ("GetPublicKey", "DisabledException"): "public keys of disabled keys are shown, as AWS shows them",
     (

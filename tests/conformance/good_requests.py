@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import parameters, random_material, wrap
+from tests.standing_proxy import PROXY_HOST, standing_proxy
 
 from meridian.client import Client
 from meridian.contract.catalog import rpcs
@@ -52,11 +53,22 @@ def proxy(**changed: Any) -> dict[str, Any]:
     return {
         "custom_key_store_name": name,
         "custom_key_store_type": t.CUSTOM_KEY_STORE_TYPE_EXTERNAL_KEY_STORE,
-        "xks_proxy_uri_endpoint": f"https://{name}.example.com",
-        "xks_proxy_uri_path": "/kms/xks/v1",
+        "xks_proxy_uri_endpoint": f"https://{PROXY_HOST}",
+        "xks_proxy_uri_path": f"/{name}/kms/xks/v1",
         "xks_proxy_authentication_credential": credential,
+        "xks_proxy_connectivity": t.XKS_PROXY_CONNECTIVITY_TYPE_PUBLIC_ENDPOINT,
         **changed,
     }
+
+
+def prefix_of(fields: dict[str, Any]) -> str:
+    """The manager at the standing proxy that a store of these fields reaches."""
+    return str(fields["xks_proxy_uri_path"]).removesuffix("/kms/xks/v1")
+
+
+def in_a_store(store: str) -> dict[str, Any]:
+    """Of CreateKey: a key on an external key that nobody has yet."""
+    return {"origin": t.ORIGIN_TYPE_EXTERNAL_KEY_STORE, "custom_key_store_id": store, "xks_key_id": secrets.token_hex(6)}
 
 
 class Things:
@@ -106,6 +118,60 @@ class Things:
     @cached_property
     def store(self) -> str:
         return str(self.client.create_custom_key_store(**self.store_fields).custom_key_store_id)
+
+    @cached_property
+    def spare_store(self) -> str:
+        """One that is never connected."""
+        return str(self.client.create_custom_key_store(**proxy()).custom_key_store_id)
+
+    @cached_property
+    def _second_store(self) -> str:
+        return str(self.client.create_custom_key_store(**proxy()).custom_key_store_id)
+
+    def connected_store(self) -> str:
+        """One that is connected now."""
+        return self.in_state(self._second_store, t.CONNECTION_STATE_TYPE_CONNECTED)
+
+    def in_state(self, store: str, state: int) -> str:
+        """This store, brought to a state that it reaches from wherever it is."""
+        known = self.client.describe_custom_key_stores(custom_key_store_id=store).custom_key_stores[0].connection_state
+        if known == state:
+            return store
+        if known not in (t.CONNECTION_STATE_TYPE_DISCONNECTED, t.CONNECTION_STATE_TYPE_DISCONNECTING):
+            self.client.disconnect_custom_key_store(custom_key_store_id=store)
+        self._await_store(store, t.CONNECTION_STATE_TYPE_DISCONNECTED)
+        if state != t.CONNECTION_STATE_TYPE_DISCONNECTED:
+            self.client.connect_custom_key_store(custom_key_store_id=store)
+            self._await_store(store, state)
+        return store
+
+    def _await_store(self, store: str, state: int) -> None:
+        def is_there() -> bool:
+            return self.client.describe_custom_key_stores(custom_key_store_id=store).custom_key_stores[0].connection_state == state
+
+        self.deployment.wait_until(is_there)
+
+    @cached_property
+    def external(self) -> dict[str, Any]:
+        """Of CreateKey: an external key that a KMS key has."""
+        fields = in_a_store(self.connected_store())
+        self.products[str(self.client.create_key(**fields).key_metadata.arn)] = {}
+        return fields
+
+    @cached_property
+    def full_store(self) -> str:
+        """One that is not connected, and has a key."""
+        store = str(self.client.create_custom_key_store(**proxy()).custom_key_store_id)
+        self.client.create_key(**in_a_store(self.in_state(store, t.CONNECTION_STATE_TYPE_CONNECTED)))
+        return self.in_state(store, t.CONNECTION_STATE_TYPE_DISCONNECTED)
+
+    @cached_property
+    def failed_store(self) -> str:
+        """One whose proxy was well when it was made, and is not any more."""
+        fields = proxy()
+        store = str(self.client.create_custom_key_store(**fields).custom_key_store_id)
+        standing_proxy().tell(prefix_of(fields), mode={"error": "ThrottlingException"})
+        return self.in_state(store, t.CONNECTION_STATE_TYPE_FAILED)
 
     @cached_property
     def store_fields(self) -> dict[str, Any]:
@@ -175,7 +241,9 @@ GOOD: dict[str, Make] = {
     "UpdatePrimaryRegion": _with(primary_region=AWAY),
     "CreateCustomKeyStore": lambda things, key: proxy(),
     "UpdateCustomKeyStore": lambda things, key: {"custom_key_store_id": things.store, "new_custom_key_store_name": secrets.token_hex(6)},
-    **{f"{verb}CustomKeyStore": lambda things, key: {"custom_key_store_id": things.store} for verb in ("Connect", "Disconnect", "Delete")},
+    "ConnectCustomKeyStore": lambda things, key: {"custom_key_store_id": things.store},
+    "DisconnectCustomKeyStore": lambda things, key: {"custom_key_store_id": things.connected_store()},
+    "DeleteCustomKeyStore": lambda things, key: {"custom_key_store_id": things.spare_store},
     "Encrypt": _with(plaintext=b"x"),
     "Decrypt": _with(product=True),
     "ReEncrypt": lambda things, key: {**things.products[key], "destination_key_id": things.key("symmetric")},

@@ -132,8 +132,8 @@ STORE = {
     "XksProxyConfiguration": {
         "Connectivity": "PUBLIC_ENDPOINT",
         "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
-        "UriEndpoint": text(r"https://[0-9a-f]{12}\.example\.com"),
-        "UriPath": "/kms/xks/v1",
+        "UriEndpoint": "https://xks.example.com",
+        "UriPath": text(r"/[0-9a-f]{12}/kms/xks/v1"),
     },
 }
 USE = {"Operation": "Encrypt", "Timestamp": time, "CloudTrailEventId": text(UUID), "KmsRequestId": text(UUID)}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.network import Relay
 
+from meridian.cli.region_place import HOST
 from meridian.contract.catalog import served_rpcs
 from meridian.transport import grpc_health
 from meridian.transport.grpc_health import GrpcHealth
@@ -16,22 +20,36 @@ from meridian.transport.grpc_server import service_names
 
 STATUS = health_pb2.HealthCheckResponse
 SECONDS_MAX = 20.0
+OTHER = "127.0.0.2"
 Story = Callable[[GrpcHealth, health_pb2_grpc.HealthStub, list[str]], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def served(health: GrpcHealth) -> AsyncIterator[int]:
+    """The port of a listener with it, for some seconds."""
+    server = grpc.aio.server()
+    health.add_to(server)
+    port = server.add_insecure_port(f"{HOST}:0")
+    await server.start()
+    health.look()
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            yield port
+    finally:
+        await server.stop(0)
+
+
+def new_channel(port: int) -> grpc.aio.Channel:
+    """Which has its own connection."""
+    return grpc.aio.insecure_channel(f"{HOST}:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
 
 
 def tell(story: Story) -> None:
     async def told() -> None:
         troubles: list[str] = []
-        health, server = GrpcHealth(service_names(served_rpcs()), lambda: troubles), grpc.aio.server()
-        health.add_to(server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        health.look()
-        try:
-            async with asyncio.timeout(SECONDS_MAX), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                await story(health, health_pb2_grpc.HealthStub(channel), troubles)  # type: ignore[no-untyped-call]  # generated
-        finally:
-            await server.stop(0)
+        health = GrpcHealth(service_names(served_rpcs()), lambda: troubles)
+        async with served(health) as port, new_channel(port) as channel:
+            await story(health, health_pb2_grpc.HealthStub(channel), troubles)  # type: ignore[no-untyped-call]  # generated
 
     asyncio.run(told())
 
@@ -92,3 +110,52 @@ def test_watches_are_bounded_and_checks_go_on(monkeypatch: pytest.MonkeyPatch) -
             watch.cancel()
 
     tell(story)
+
+
+class Watcher:
+    """Holds what watches it is given."""
+
+    def __init__(self, port: int) -> None:
+        self.channel = new_channel(port)
+        self.held: list[Any] = []
+
+    async def gets(self, count: int) -> int:
+        """How many of so many more."""
+        stub, got = health_pb2_grpc.HealthStub(self.channel), 0  # type: ignore[no-untyped-call]  # generated
+        for _ in range(count):
+            watch = stub.Watch(asked(""))
+            refused = False
+            try:
+                await anext(aiter(watch))
+            except grpc.aio.AioRpcError:
+                refused = True
+            if refused:
+                assert await watch.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            else:
+                self.held.append(watch)
+                got += 1
+        return got
+
+
+def test_neither_a_connection_nor_an_address_has_all_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves makes room for others of his address."""
+    monkeypatch.setattr(grpc_health, "WATCHES_PER_CONNECTION", 3)
+    monkeypatch.setattr(grpc_health, "WATCHES_PER_ADDRESS", 5)
+    health = GrpcHealth([], list)
+
+    async def told(elsewhere: Relay) -> None:
+        async with served(health) as port:
+            ports.append(port)
+            greedy = [Watcher(port) for _ in range(3)]
+            assert [await each.gets(4) for each in greedy] == [3, 2, 0]
+            honest = Watcher(elsewhere.port)
+            assert await honest.gets(1) == 1
+            await greedy[0].channel.close()
+            while not await greedy[2].gets(1):
+                await asyncio.sleep(0.01)
+            for each in (*greedy[1:], honest):
+                await each.channel.close()
+
+    ports: list[int] = []
+    with contextlib.closing(Relay(lambda: ports[0], OTHER)) as relay:
+        asyncio.run(told(relay))

@@ -20,6 +20,8 @@ from tests.reported_events import ReportedEvents
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine
 from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.xks_proxy import messages
+from meridian.adapters.xks_proxy.outcomes import ProxyFault
 from meridian.audit.shown_parameters import parameters_of
 from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
 from meridian.authentication.bearer_token import find_bearer_token
@@ -188,6 +190,15 @@ def certificate(data: bytes) -> None:
 
 def ciphertext(data: bytes) -> None:
     parse_ciphertext_blob(data)
+
+
+def proxy_answer(data: bytes) -> None:
+    """An answer of a proxy of an external key store, to whichever question."""
+    readers: list[Callable[[bytes], object]] = [
+        messages.require_health, messages.read_key, lambda body: messages.read_encrypted(body, 3, bytes(32)),
+        lambda body: messages.read_decrypted(body, 3), messages.read_fault,
+    ]  # fmt: skip
+    readers[data[0] % len(readers) if data else 0](data[1:])
 
 
 def encryption_context(data: bytes) -> None:
@@ -372,6 +383,17 @@ TARGETS: dict[str, Target] = {
     "address": Target(address, (), (b"::ffff:10.0.0.1", b"ipv6:%5B::1%5D:443", b"ipv4:127.0.0.1:5", b"unix:/a")),
     "certificate": Target(certificate, (ValueError,), (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",)),
     "ciphertext": Target(ciphertext, (KmsError,), (b"MK\x01" + bytes(200),)),
+    "proxy_answer": Target(
+        proxy_answer,
+        (ProxyFault,),
+        (
+            b'\x00{"xksProxyFleetSize":1,"xksProxyVendor":"","xksProxyModel":"","ekmVendor":"","ekmFleetDetails":[{"id":"","model":""}]}',
+            b'\x01{"keySpec":"AES_256","keyUsage":["ENCRYPT"],"keyStatus":"ENABLED"}',
+            b'\x02{"ciphertext":"AAAA","initializationVector":"","authenticationTag":"","ciphertextDataIntegrityValue":""}',
+            b'\x03{"plaintext":"AAAA"}',
+            b'\x04{"errorName":"InternalException","errorMessage":"x"}',
+        ),
+    ),
     "encryption_context": Target(encryption_context, (KmsError,), (b"a\x1fb\x1fc\x1fd", b"\xed\xa0\x80\x1fb")),
     "token": Target(token, (InvalidImportTokenException, InvalidMarkerException), (b"\x00MI\x01" + bytes(60), b"\x01QUJD", b"\x02QUJD")),
     "wrapped_material": Target(wrapped_material, (ValueError,), (b"\x00" + bytes(256), b"\x02" + bytes(296))),

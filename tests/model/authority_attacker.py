@@ -5,7 +5,7 @@ fail the same comparisons are the same to every rule, and one of each kind is en
     term        the present one, the next, the next generation, a far generation: a rule looks at "equal", "next", "other", "later"
     primary     X, or the victim; naming a third Region gives X nothing that naming the victim does not
     members     those that are, X added, or only X and the victim: a rule asks who is listed, and whether a Region is left out
-    materials   the set's, the set's and one that X made, or that alone, which is all that a stranger has to enclose
+    materials   the set's, its current one alone, the set's and one that X made, or that alone, which is all that a stranger has to enclose
 A message that lists the victim under a serial that it has not is refused by the first comparison and is left out.
 """
 
@@ -39,7 +39,8 @@ def forgeries(view: Any, victim: str, serial: int) -> frozenset[Signed]:
     own = entry(view, HOSTILE) or (HOSTILE, 0, "on")
     others = view.members - {entry(view, victim), entry(view, HOSTILE)}
     members = (others | {place}, others | {place, (*own[:2], "on")}, frozenset({place, (*own[:2], "on")}))
-    materials = ((view.materials, view.current), (view.materials | {EVIL}, EVIL), (frozenset({EVIL}), EVIL))
+    rolled_back = frozenset({view.current})
+    materials = ((view.materials, view.current), (rolled_back, view.current), (view.materials | {EVIL}, EVIL), (frozenset({EVIL}), EVIL))
     return frozenset(
         Signed(HOSTILE, 0, View(term, version, primary, HOSTILE, listed, have, current, None))
         for (term, version), primary, listed, (have, current) in product(terms, (HOSTILE, victim), members, materials)

@@ -74,11 +74,19 @@ class State(NamedTuple):
 def follows(known: Signed, told: Signed, without: str = "") -> bool:
     """A3, one step: whether the view before makes this signer the one to say this, within a generation."""
     before, view = known.view, told.view
+    if without != "material" and not keeps_material(before, view):
+        return False
     if view.term == before.term:
         return view.version > before.version and told.signer == view.primary == before.primary
     # A primary that was named and left without having heard of it has its role taken back by the Region that named it.
     heirs = {before.primary, before.by} if before.version == 0 and without != "taken back" else {before.primary}
     return bool(view.term == next_term(before) and view.version == 0 and told.signer == view.by and told.signer in heirs)
+
+
+def keeps_material(before: Any, view: Any) -> bool:
+    """A3: nothing is left out that somebody may have encrypted under, nor made pending again."""
+    permanent = before.materials - {before.pending}
+    return bool(permanent <= view.materials and view.pending not in permanent)
 
 
 @lru_cache(maxsize=200_000)
@@ -207,7 +215,8 @@ def _of_another_generation(row: Row, pool: Chain, starts: list[Signed], without:
         is_first = view.version == 0 and view.term[2] == 0 and first.signer == view.primary == view.by == view.term[1]
         if not is_first or (row.view and generation(view) == generation(row.view)):
             continue
-        if without == "A4" or (first.signer == successor and end is not None):
+        is_next = end is not None and (without == "material" or keeps_material(end[-1].view, view))
+        if without == "A4" or (first.signer == successor and is_next):
             chains |= {told: (*(end or ()), first, *path) for told, path in reached(first, pool, without).items()}
     return chains
 

@@ -21,14 +21,14 @@ def live_of(rows: Rows) -> Rows:
     return {r: x for r, x in rows.items() if x.status == "live"}
 
 
-def broken_by_the_hostile(s: State, rows: Rows, *, is_member: bool) -> str | None:
-    """What X must never bring about."""
+def broken_by_the_hostile(s: State, rows: Rows, *, is_member: bool, is_trusted: bool) -> str | None:
+    """What X must never bring about; `is_trusted` where it may be handed the role, and then say what a primary says."""
     if s.stolen & s.secret:
         return "I7: X holds material of a set that does not list it"
     live = live_of(rows).values()
     faults = {
-        "I8: X is primary": any(x.view.primary == HOSTILE for x in live),
-        "I8: material of X is planted": any(EVIL in x.materials for x in live),
+        "I8: X is primary": not is_trusted and any(x.view.primary == HOSTILE for x in live),
+        "I8: material of X is planted": not is_trusted and any(EVIL in x.materials for x in live),
         "I8: a view that no chain leads to": any(x.shown not in s.signed for x in live),
         "I8: X is a member": not is_member and any(entry(x.view, HOSTILE) for x in live),
         "I9: a Region is stale at a peer's word": any(x.stale and not x.incarnation for x in live),
@@ -56,8 +56,9 @@ def broken_among_the_honest(s: State, rows: Rows, names: set[str]) -> str | None
     if "restore" not in names and any(seen.setdefault(stamp(z.view), z.view) != z.view for z in s.signed):
         return "I2: two contents under one stamp"
     apart |= {e[0] for x in live.values() for e in x.view.members if e[2] == "back"}
+    planted = {EVIL} if "trust" in names else NONE  # a primary may say that all have what it made; it reaches them later
     for r, q in permutations(live, 2):
-        if not {r, q} & apart and not live[q].used <= live[r].materials:
+        if not {r, q} & apart and not live[q].used - planted <= live[r].materials:
             return "I3: a member cannot open what another made"
     if any(x.view.current not in x.materials for x in live.values()):
         return "I4: a current material is not in the store"

@@ -16,7 +16,7 @@ from itertools import permutations
 from typing import Any
 
 from tests.model.authority_attacker import EVIL, FORGED_SERIAL, forgeries
-from tests.model.authority_gate import HOSTILE, Chain, Row, Signed, State, believed, facts, own_past
+from tests.model.authority_gate import HOSTILE, Chain, Row, Signed, State, believed, facts, follows, own_past, reached
 from tests.model.authority_invariants import broken_among_the_honest, broken_by_the_hostile, is_settled
 from tests.model.handover_model import NONE, Model, View, entry, generation, next_term, stamp
 
@@ -98,6 +98,9 @@ class AuthorityModel(Model):  # type: ignore[misc]
             if e[0] not in (p, HOSTILE) and e[2] == "on" and "handover" in left:
                 told = view._replace(term=next_term(view), version=0, primary=e[0], by=p, materials=row.materials)
                 yield self.publish(self.spend(s, "handover"), p, told)
+            if e[0] == HOSTILE and e[2] == "on" and "trust" in left:  # handed the role in good faith, it is hostile from now on
+                told = view._replace(term=next_term(view), version=0, primary=HOSTILE, by=p, materials=row.materials)
+                yield self.publish(self.spend(s, "trust"), p, told)
             if e[0] == HOSTILE and e[2] == "on" and "detach" in left:
                 yield self.change(self.spend(s, "detach"), p, members=view.members - {e} | {(*e[:2], "off")})
         for r, x in self.each(s):
@@ -132,7 +135,8 @@ class AuthorityModel(Model):  # type: ignore[misc]
                 yield self.put(s, r, stale=True)  # a stamp is quoted that this Region never issued
             if row.stale and (self.without == "A5" or row.rejoin == HOSTILE):
                 yield from self.reconcile(s, r, self.lies(s, r, shown))
-        yield from self.take_over(s, shown)
+        if "trust" not in self.names:  # there X alone is ever lost, and who is lost is not asked
+            yield from self.take_over(s, shown)
 
     def remember(self, s: State, r: str, shown: Chain) -> Iterator[State]:
         """Its own signature makes a Region reconcile, and is kept for that: whoever showed it may hide it again."""
@@ -157,7 +161,23 @@ class AuthorityModel(Model):  # type: ignore[misc]
     def lies(self, s: State, r: str, shown: Chain) -> Chain:
         row = self.row(s, r)
         view = row.view or max((x.view for x in s.rows if x.view), key=stamp)
-        return shown | forgeries(view, r, row.serial)
+        forged = forgeries(view, r, row.serial)
+        if "trust" in self.names:  # whom a primary strikes is out of the set, by whatever right
+            regions = {e[0] for e in view.members}
+            forged = frozenset(told for told in forged if {e[0] for e in told.view.members} == regions)
+        return shown | forged
+
+    def by_right(self, s: State, told: Signed, links: Chain) -> State | None:
+        """With one word less to say, where X signs as a primary that was made one in good faith; None where it has none left, or has
+        signed another state under the stamp. What it signs without right is left to the invariants."""
+        pool = links | {told}
+        if told.signer != HOSTILE or told in s.signed or not any(told in reached(known, pool, self.without) for known in s.signed):
+            return s
+        if not any(follows(known, told, self.without) for known in s.signed):
+            return None  # that would take several words
+        if not dict(s.budget).get("speak") or any(stamp(known.view) == stamp(told.view) for known in s.signed):
+            return None
+        return self.spend(s, "speak")._replace(signed=s.signed | {told})
 
     def persuade(self, s: State, r: str, shown: Chain) -> Iterator[State]:
         """X shows all that it can to a Region, and encloses what material it has."""
@@ -165,8 +185,9 @@ class AuthorityModel(Model):  # type: ignore[misc]
         if row.status in ("reserved", "live"):
             have = row.materials | s.stolen | {EVIL}
             for told, links in believed(facts(row), r, self.lies(s, r, shown), self.without).items():
-                if told.view.materials <= have:
-                    yield from self.adopt(s, r, told, links)
+                said = self.by_right(s, told, links)
+                if said is not None and told.view.materials <= have:
+                    yield from self.adopt(said, r, told, links)
             yield from self.remember(s, r, shown)
 
     # ---- what goes on by itself, or is finished by an operator
@@ -188,6 +209,9 @@ class AuthorityModel(Model):  # type: ignore[misc]
             if lost and r not in lost and row.lost != lost and (row.status != "live" or generation(row.view) == newest):
                 status = "none" if row.status == "reserved" and row.prepared_by in lost else row.status
                 yield self.put(s, r, lost=lost, successor=named, status=status)
+            if "trust" in self.names and row.status == "live" and row.view.primary == HOSTILE and not (row.lost or row.stale):
+                first = next(q for q, x in self.each(s) if x.status == "live")
+                yield self.put(s, r, lost=frozenset({HOSTILE}), successor=first)  # the operators give it up, and agree on who goes on
         if not lost:
             yield from self.end_words(s)
         if named and self.row(s, named).status != "live":  # no member can be made one now: the operators take their words back
@@ -214,7 +238,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
             status="live",
             shown=told,
             links=links,
-            materials=row.materials | view.materials,
+            materials=view.materials,  # what is not listed any more is forgotten
             used=row.used | {view.current},
             held=NONE,
             rejoin="",
@@ -375,7 +399,9 @@ class AuthorityModel(Model):  # type: ignore[misc]
 
     def broken(self, s: State) -> str | None:
         rows = dict(self.each(s))
-        return broken_by_the_hostile(s, rows, is_member=self.is_member) or broken_among_the_honest(s, rows, self.names)
+        is_trusted = "trust" in self.names
+        hostile = broken_by_the_hostile(s, rows, is_member=self.is_member, is_trusted=is_trusted)
+        return hostile or broken_among_the_honest(s, rows, self.names)
 
     def settled(self, s: State) -> bool:
         return is_settled(dict(self.each(s)))

@@ -24,6 +24,7 @@ SCENARIOS: Final = {
     "restore1 handover1 ABCX ABC": "a handover that only the hostile member saw, before a restore",
     "restore1 rotate1 handover1 ABX AB": "a hostile member answers a restored Region",
     "lose1 restore1 ABX AB": "a restored Region among generations",
+    "trust1 speak1 rotate1 ABX AB": "a member that is handed the role in good faith and is hostile from then on",
     "restore1 rotate1 name1 ABX AB": "an operator's word about X reaches a set that another Region leads on",
 }
 
@@ -71,6 +72,7 @@ READINGS: Final = (
     LeftOut("preparer", "whoever is configured prepares where a membership has ended", "delete1 claim1 AB AB", "I9"),
     LeftOut("own signature", "a Region does not know its own signature again", "lose1 restore1 AB AB", "I6"),
     LeftOut("leads on", "the operator's `rejoin` counts also where another Region leads on", "restore1 name1 ABX AB", "I8"),
+    LeftOut("material", "a state may leave out material that the one before lists", "trust1 speak1 rotate1 ABX AB", "I3"),
     LeftOut("waits", "`rejoin` reaches every set, whatever was shown of it", "detach1 rotate1 name1 ABX AB", "I8"),
 )
 """The same rules read too widely or too narrowly by a word, and what that costs."""

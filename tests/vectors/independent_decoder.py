@@ -53,6 +53,23 @@ def open_blob(material: bytes, identity: str, context: dict[str, str], blob: byt
     return open_box(material, b"meridian/v1/blob", blob[:88], rest, blob[88:120], blob[120:])
 
 
+def open_external_blob(
+    material: bytes, external_key: bytes, identity: str, external_key_id: str, context: dict[str, str], blob: bytes
+) -> bytes:
+    """The plaintext of a blob with two locks, whose outer one binds as the specification of proxies proposes. Raises: ValueError."""
+    if blob[:8] != b"MK\x01\x02\x01" + bytes(3):
+        raise ValueError("parse")
+    rest = field(identity.encode()) + field(external_key_id.encode()) + encode_context(context)
+    tag_at = 121 + blob[120]
+    metadata_at = tag_at + 17
+    iv, tag, metadata = blob[121:tag_at], blob[tag_at : tag_at + 16], blob[metadata_at : metadata_at + blob[metadata_at - 1]]
+    binding = hashlib.sha256(blob[:88] + rest).digest()
+    cipher = AES.new(external_key, AES.MODE_GCM, nonce=iv)
+    cipher.update(field(binding) + bytes([len(metadata)]) + metadata)
+    inner = cipher.decrypt_and_verify(blob[metadata_at + len(metadata) :], tag)
+    return open_box(material, b"meridian/v1/blob", blob[:88], rest, blob[88:120], inner)
+
+
 def open_row(kek: bytes, identity: list[bytes], row: bytes) -> bytes:
     """The plaintext of a wrapped row. Raises: ValueError."""
     rest = bytes([len(identity)]) + b"".join(field(f) for f in identity)

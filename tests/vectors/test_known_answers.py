@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
+from tests.vectors import independent_decoder
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.crypto import aead
-from meridian.domain.ciphertext_blob import header_prefix, parse_ciphertext_blob
+from meridian.domain.ciphertext_blob import SEALED_AT, SUITE_OWN_MATERIAL, header_prefix, parse_ciphertext_blob, with_outer
+from meridian.domain.double_encryption import integrity_value
 from meridian.domain.encoding import length_prefixed, read_length_prefixed_tuple
 from meridian.domain.encryption_context import canonical_encryption_context
 from meridian.domain.identifiers import is_multi_region_key_id
@@ -97,7 +100,8 @@ def test_blobs_open_to_their_plaintext_and_are_made_as_written(known: dict[str, 
         blob = bytes.fromhex(case["blob"])
         assert engine.decrypt(stored, context, parse_ciphertext_blob(blob)).plaintext.hex() == case["plaintext"]
         header = bytes.fromhex(case["header"])
-        prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=material_id(key.key_id, material))
+        names = {"multi_region": key.multi_region is not None, "material_id": material_id(key.key_id, material)}
+        prefix = header_prefix(key.number, **names, suite=SUITE_OWN_MATERIAL)
         assert prefix == header[:56]
         rest = length_prefixed(key.identity.encode()) + context
         hashed = aead.transcript(header, rest)
@@ -105,6 +109,49 @@ def test_blobs_open_to_their_plaintext_and_are_made_as_written(known: dict[str, 
         commitment, sealed = aead.seal(material, BLOB, header[56:], hashed, bytes.fromhex(case["plaintext"]))
         assert header + commitment + sealed == blob
         assert len(blob) == case["length"]
+
+
+def _given(nonce: bytes, *_: bytes) -> bytes:
+    return nonce
+
+
+def test_blobs_of_external_key_stores_are_made_as_written_and_open(known: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for case in known["blobExternalStore"]:
+        external = replace(key_of(case), origin=Origin.EXTERNAL_KEY_STORE, custom_key_store_id="cks-1", xks_key_id=case["externalKeyId"])
+        engine, stored = engine_with(bytes.fromhex(case["material"]), external)
+        context = canonical_encryption_context(case["encryptionContext"])
+        monkeypatch.setattr("meridian.engine.commands.hedged_nonce", partial(_given, bytes.fromhex(case["nonce"])))
+        inner = engine.seal_inner(stored, context, bytes.fromhex(case["plaintext"]))
+        assert inner.text[SEALED_AT:].hex() == case["inner"]
+        assert inner.binding.hex() == case["aadSentToProxy"]
+        blob = parse_ciphertext_blob(bytes.fromhex(case["blob"]))
+        assert blob.outer is not None
+        assert (blob.outer.iv.hex(), blob.outer.tag.hex()) == (case["iv"], case["tag"])
+        assert (blob.outer.metadata.hex(), blob.outer.ciphertext.hex()) == (case["metadata"], case["outer"])
+        assert with_outer(inner.text, blob.outer).hex() == case["blob"]
+        shown = integrity_value(inner.binding, blob.outer.metadata, blob.outer.iv, blob.outer.ciphertext, blob.outer.tag)
+        assert shown.hex() == case["cdiv"]
+        opening = engine.opening_inner(stored, context, blob)
+        assert opening.binding == inner.binding
+        assert opening.open(bytes.fromhex(case["inner"])).plaintext.hex() == case["plaintext"]
+        decoded = independent_decoder.open_external_blob(
+            bytes.fromhex(case["material"]), bytes.fromhex(case["externalKey"]), case["identity"], case["externalKeyId"],
+            case["encryptionContext"], bytes.fromhex(case["blob"]),
+        )  # fmt: skip
+        assert decoded.hex() == case["plaintext"]
+
+
+def test_a_blob_of_suite_02_is_read_by_its_lengths_alone(known: dict[str, Any]) -> None:
+    good = bytes.fromhex(known["blobExternalStore"][0]["blob"])
+    at_metadata = SEALED_AT + 1 + 12 + 16
+    broken = [
+        good[:SEALED_AT], good[: SEALED_AT + 5], good[: at_metadata + 3], good[:-48], good[:-32], good + bytes(6144),
+        good[:4] + b"\x02" + good[5:], good[:5] + b"\x01" + good[6:], good[:3] + b"\x03" + good[4:],
+        good[:SEALED_AT] + b"\x0d" + good[SEALED_AT + 1 :], good[:at_metadata] + b"\x15" + good[at_metadata + 1 :],
+    ]  # fmt: skip
+    for data in broken:
+        with pytest.raises(InvalidCiphertextException):
+            parse_ciphertext_blob(data)
 
 
 def stage_of_failure(case: dict[str, Any], base: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ from meridian.engine.region_envelopes import HpkeKey, TransportCommands, Transpo
 from meridian.engine.region_secrets import open_secret, secret_identity, secret_row
 from meridian.engine.seals import Seal, SealError
 from meridian.engine.serials import SerialCommands
+from meridian.engine.store_secrets import StoreSecrets
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.faults import WrappedRowFault
@@ -69,6 +70,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         self._own_keyring = keyring
         self._own_entropy = entropy
         self._events = events
+        self.store_secrets = StoreSecrets(identity, keyring, clock, entropy)
         self._seals = tuple(seals)
         self._trouble = ""
 

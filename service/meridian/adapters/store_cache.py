@@ -12,6 +12,7 @@ from typing import Final
 
 from meridian.adapters.looks_abroad import KeyName, Look, LooksAbroad
 from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
+from meridian.domain.cache_entries import Owner
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 from meridian.domain.weights import deep_bytes
@@ -190,7 +191,7 @@ class CachedKeys:
     def _keep(self, key: Key | None, forgotten_before: int) -> Key | None:
         if key is not None and self._forgotten == forgotten_before:
             name = (key.account, key.key_id)
-            owners = (key_owner(*name),)
+            owners = _owners(key)
             self._keys.keep(name, key, owners, key.account)
             self._numbers.keep((key.number, key.multi_region is not None), name, owners, key.account)
         return key
@@ -198,3 +199,9 @@ class CachedKeys:
     def _require_fresh(self) -> None:
         if self._clock.monotonic() > self._good_until:
             raise KMSInternalException(reason="the change feed was not read within the staleness bound")
+
+
+def _owners(key: Key) -> tuple[Owner, ...]:
+    """A change of its store changes a key too."""
+    own = key_owner(key.account, key.key_id)
+    return (own, key_owner(key.account, key.custom_key_store_id)) if key.custom_key_store_id else (own,)

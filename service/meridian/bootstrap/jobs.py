@@ -47,6 +47,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
         *inbound.comparing.jobs(),
         cases.schedule.job(),
         rewrap.job(),
+        cases.key_stores.worker.job(),
         pipelines.policies.job(),
         PruneWorker(store=core.store, limits=limits).job(),
         files.job(),
@@ -61,7 +62,14 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
     core.supervisor.serve("wrapping keys", cases.wrapping_keys.refill())
     core.supervisor.serve("key pairs", core.work.pairs.refill())
     core.supervisor.serve("supervisor", core.supervisor.watch())
-    asides = (outbound.outbox.aside, inbound.reservations.aside, cases.schedule.aside, rewrap.aside, inbound.sets_aside)
+    asides = (
+        outbound.outbox.aside,
+        inbound.reservations.aside,
+        cases.schedule.aside,
+        rewrap.aside,
+        cases.key_stores.worker.aside,
+        inbound.sets_aside,
+    )
     core.registry.register(SetAsideMetrics(asides))
 
 

@@ -25,6 +25,8 @@ from meridian.transport.admin_app import AdminApp, Reasons, listening_socket
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
+from meridian.transport.caller_connections import CallerConnections
+from meridian.transport.connection_shares import LOOK_SECONDS, ConnectionShares
 from meridian.transport.draining import HeldCalls
 from meridian.transport.grpc_health import GrpcHealth
 from meridian.transport.grpc_server import listen, make_server, service_names
@@ -34,7 +36,7 @@ from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBo
 from meridian.transport.http1.server import HttpMetrics, HttpServer
 from meridian.transport.metrics_text import MetricsText
 from meridian.transport.peer_certificates import PeerCertificates
-from meridian.transport.peer_connections import LOOK_SECONDS, PeerConnections
+from meridian.transport.peer_connections import PeerConnections
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
 from meridian.transport.under_way import CallsUnderWay
 from meridian.transport.xks.app import XksWire
@@ -100,6 +102,7 @@ class Listeners:
     async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer, health: GrpcHealth) -> None:
         core, settings, files = self._core, self._core.settings, self._core.files
         calls_held, peers_held = HeldCalls(), HeldCalls()
+        callers, connections = self._caller_connections(), self._peer_connections()
         server = make_server(
             served_rpcs(),
             pipelines.calls.walk,
@@ -114,15 +117,15 @@ class Listeners:
             ping_seconds_min=settings.grpc.ping_seconds_min,
             held=calls_held,
             under_way=self._under_way,
+            note_caller=callers.note,
         )
         health.add_to(server)
-        connections = self._peer_connections()
         certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events, connections)
         peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates])
         with naming("grpc.listen"):
-            listen(server, settings.grpc.listen, files.grpc.tls.credentials)
+            callers.shares.listen_on(listen(server, settings.grpc.listen, files.grpc.tls.credentials))
         with naming("peer.listen"):
-            connections.listen_on(listen(peer_server, settings.peer.listen, files.peer.tls.credentials))
+            connections.shares.listen_on(listen(peer_server, settings.peer.listen, files.peer.tls.credentials))
         self._grpc = {server: calls_held, peer_server: peers_held}
         for each in self._grpc:
             await each.start()
@@ -133,15 +136,25 @@ class Listeners:
         regions = {peer.spiffe_id: peer.region for peer in core.settings.peers}
         connections = PeerConnections(regions, self._budgets["peer"], clock=core.clock, events=core.events, wake=wake)
         core.registry.register(connections)
-        setbacks = Setbacks("looking at the connections of other Regions")
+        self._look_at("connections of other Regions", connections.shares, wake)
+        return connections
+
+    def _caller_connections(self) -> CallerConnections:
+        core, wake = self._core, Wake()
+        callers = CallerConnections(self._budgets["grpc"], clock=core.clock, events=core.events, wake=wake)
+        core.registry.register(callers)
+        self._look_at("connections of callers", callers.shares, wake)
+        return callers
+
+    def _look_at(self, what: str, shares: ConnectionShares, wake: Wake) -> None:
+        setbacks = Setbacks(f"looking at the {what}")
 
         async def look() -> bool:
             with setbacks.expected(OSError):  # no open file is left to look with
-                return await connections.look()
+                return await shares.look()
             return False
 
-        core.supervisor.run(Job("connections of other Regions", look, LOOK_SECONDS, PATIENT_SECONDS, wake))
-        return connections
+        self._core.supervisor.run(Job(what, look, LOOK_SECONDS, PATIENT_SECONDS, wake))
 
     def _aws_wire(self, pipelines: Pipelines, settings: AwsSettings) -> Application:
         core = self._core

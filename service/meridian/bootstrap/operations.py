@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
 from meridian.bootstrap.core import Core
+from meridian.bootstrap.key_stores import KeyStorePlaces, build_key_stores
 from meridian.bootstrap.replication import Outbound
 from meridian.domain.home import Home
 from meridian.engine.export_cipher import DerivedExportCipher
@@ -43,6 +44,7 @@ class UseCases:
     schedule: KeyScheduleWorker
     wrapping_keys: ImportKeyPool
     turns: KeyTurns
+    key_stores: KeyStorePlaces
 
 
 def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> UseCases:
@@ -70,6 +72,7 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
     )
     wrapping_keys = ImportKeyPool(limits.import_keys_ready, wait_seconds=limits.import_key_wait_seconds)
     key_pairs = NewKeyPairs(core.work.pairs, core.work.keys, core.work.heavy)
+    places = build_key_stores(core)
     services: dict[str, object] = {
         "keys": Keys(
             store=store,
@@ -83,14 +86,25 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
             limits=limits,
             usage=core.usage,
             key_pairs=key_pairs,
+            in_stores=places.keys,
         ),
         "aliases": Aliases(store=store, engine=engine, changes=changes, home=home, limits=limits),
         "tags": Tags(engine=engine, changes=changes, limits=limits),
         "grants": Grants(store=store, engine=engine, changes=changes, home=home, limits=limits),
-        "key_stores": KeyStores(store=store, engine=engine, outcomes=outcomes, entropy=core.entropy, limits=limits),
+        "key_stores": KeyStores(
+            store=store,
+            engine=engine,
+            outcomes=outcomes,
+            entropy=core.entropy,
+            limits=limits,
+            connections=places.external,
+            credentials=engine.store_secrets,
+            directory=core.directory,
+            wake=places.wake,
+        ),
         "key_policies": KeyPolicies(changes=changes, policy_check=check),
-        "encryption": Encryption(engine, core.work.keys),
-        "data_keys": DataKeys(engine, store, key_pairs),
+        "encryption": Encryption(engine, places.ciphers, core.work.keys),
+        "data_keys": DataKeys(engine, places.ciphers, store, key_pairs),
         "signing": Signing(engine, core.work.keys),
         "macs": Macs(engine),
         "key_agreement": KeyAgreement(engine, core.work.keys),
@@ -119,4 +133,4 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
     }
     cipher = DerivedExportCipher(engine, core.entropy)
     services["xks"] = Xks(exports=core.exports, cipher=cipher, replica=settings.replica, troubles=troubles)
-    return UseCases(services, check, schedule, wrapping_keys, turns)
+    return UseCases(services, check, schedule, wrapping_keys, turns, places)

@@ -10,17 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.catalog import aws_member_name, enum_aws_value
 from meridian.domain.algorithms import TABLE as SPECS
 from meridian.domain.algorithms import algorithms
 from meridian.domain.grant import require_principal
 from meridian.domain.identifiers import ALIAS_NAME
 from meridian.domain.key import KeySpec, KeyUsage, Origin
 from meridian.domain.tag import require_tag_keys, require_tags
-from meridian.errors import FeatureNotBuiltException, NotAuthorizedException, ValidationException
+from meridian.errors import FeatureNotBuiltException, NotAuthorizedException, UnsupportedOperationException, ValidationException
 from meridian.kms.v1 import types_pb2
 
 Rule = Callable[[Any], None]
+
+IN_A_STORE: Final = ("custom_key_store_id", "xks_key_id")
+"""Fields of CreateKey that name an external key."""
+
+
+def _member(request: Any, field: str) -> str:
+    return aws_member_name(request.DESCRIPTOR.fields_by_name[field])
 
 
 def _value(request: Any, field: str) -> str:
@@ -128,11 +135,27 @@ def _key_can_be_made(request: Any) -> None:
         raise ValidationException(
             f"KeySpec {spec} is not supported for Origin EXTERNAL", fields=[("keySpec", "has material that cannot be imported")]
         )
-    if origin is Origin.EXTERNAL_KEY_STORE and request.HasField("custom_key_store_id"):
-        return  # the store itself is looked at where it is known who may
-    is_stored_elsewhere = origin not in (Origin.AWS_KMS, Origin.EXTERNAL)
-    if is_stored_elsewhere or request.HasField("custom_key_store_id") or request.HasField("xks_key_id"):
+    if origin is Origin.AWS_CLOUDHSM:
         raise FeatureNotBuiltException(f"Origin {origin} is not offered by this server.")
+    if origin is Origin.EXTERNAL_KEY_STORE:
+        _require_fit_for_a_store(request, spec)
+        return
+    for field in IN_A_STORE:
+        if request.HasField(field):
+            raise ValidationException(
+                f"{_member(request, field)} cannot be given for a key of Origin {origin}.", fields=[(field, "given without its Origin")]
+            )
+
+
+def _require_fit_for_a_store(request: Any, spec: KeySpec) -> None:
+    """What never changes of a key whose second lock is an external key."""
+    for field in IN_A_STORE:
+        if not request.HasField(field):
+            raise ValidationException(f"{_member(request, field)} is required for Origin EXTERNAL_KEY_STORE.", fields=[(field, "missing")])
+    if spec is not KeySpec.SYMMETRIC_DEFAULT:
+        raise UnsupportedOperationException(f"KeySpec {spec} is not supported for Origin EXTERNAL_KEY_STORE.")
+    if request.multi_region:
+        raise UnsupportedOperationException("A multi-Region key cannot be in a custom key store.")
 
 
 def _pair_can_be_made(request: Any) -> None:

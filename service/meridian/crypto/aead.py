@@ -63,6 +63,11 @@ def seal(key: bytes, label: bytes, nonce: bytes, transcript_hash: bytes, plainte
     return commitment, AESGCM(derived).encrypt(_IV, plaintext, transcript_hash)
 
 
+def is_committed(key: bytes, label: bytes, nonce: bytes, transcript_hash: bytes, commitment: bytes) -> bool:
+    """Whether a commitment is to this key and to everything authenticated. What was sealed has no part in it."""
+    return compare_digest(_derive_two_blocks(key, label, nonce + transcript_hash)[1], commitment)
+
+
 def open_sealed(key: bytes, label: bytes, nonce: bytes, transcript_hash: bytes, commitment: bytes, sealed: bytes) -> bytes:
     """The plaintext. Raises: OpenError; the cipher runs only after the commitment holds."""
     derived, expected = _derive_two_blocks(key, label, nonce + transcript_hash)

@@ -60,12 +60,22 @@ def _may_move(key: Key) -> KmsError | None:
     return None
 
 
+def _not_in_a_store(operation: str) -> Rule:
+    def rule(key: Key) -> KmsError | None:
+        if not key.custom_key_store_id:
+            return None
+        return UnsupportedOperationException(f"{key.arn} is in a custom key store, which is not valid for {operation}.", key_arn=key.arn)
+
+    return rule
+
+
 _IMPORTED: Final = _origin(Origin.EXTERNAL)
 
 MANAGEMENT: Final[dict[str, tuple[Rule, ...]]] = {
     "DeleteImportedKeyMaterial": (_IMPORTED,),
     "DisableKeyRotation": (_origin(Origin.AWS_KMS), _not_a_replica("DisableKeyRotation")),
     "EnableKeyRotation": (_origin(Origin.AWS_KMS), _not_a_replica("EnableKeyRotation")),
+    "GetKeyRotationStatus": (_not_in_a_store("GetKeyRotationStatus"),),
     "GetParametersForImport": (_IMPORTED,),
     "ImportKeyMaterial": (_IMPORTED,),
     "GetPublicKey": (_has_public_key,),
@@ -78,6 +88,11 @@ MANAGEMENT: Final[dict[str, tuple[Rule, ...]]] = {
 
 OF_TYPE: Final[dict[str, Rule]] = {"EnableKeyRotation": _is_symmetric, "RotateKeyOnDemand": _is_symmetric}
 """What a management operation asks of the type of a key, after the state: recorded of a disabled RSA key."""
+
+NOT_IN_STORES: Final = {
+    operation: _not_in_a_store(operation) for operation in ("GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext")
+}
+"""What a cryptographic operation asks of where the key is, after the state."""
 
 CRYPTOGRAPHIC: Final[dict[str, tuple[KeyUsage, str]]] = {
     "Encrypt": (KeyUsage.ENCRYPT_DECRYPT, "encryption_algorithm"),
@@ -120,9 +135,12 @@ def require_type(operation: str, key: Key) -> None:
 def require_usage(operation: str, key: Key, algorithm: str) -> None:
     """Refuse a cryptographic operation that the key's usage, or the algorithm, does not fit.
 
-    Operations that take no algorithm mean that of symmetric keys. Raises: InvalidKeyUsageException.
+    Operations that take no algorithm mean that of symmetric keys. Raises: InvalidKeyUsageException, UnsupportedOperationException.
     """
     usage, _ = CRYPTOGRAPHIC[operation]
+    fault = NOT_IN_STORES[operation](key) if operation in NOT_IN_STORES else None
+    if fault is not None:
+        raise fault
     if key.key_usage is not usage:
         raise InvalidKeyUsageException(f"{key.arn} key usage is {key.key_usage} which is not valid for {operation}.", key_arn=key.arn)
     if algorithm not in algorithms(key.key_spec, usage):

@@ -22,7 +22,7 @@ def with_deletion_scheduled(key: Key, window_in_days: int, now: datetime, day_se
 def with_window_begun(key: Key, now: datetime, day_seconds: float) -> Key:
     """The key with its whole waiting period from now."""
     ends = now + timedelta(seconds=key.deletion_window_in_days * day_seconds)
-    return replace(key, state=KeyState.PENDING_DELETION, deletion_at=ends)
+    return replace(key, state=KeyState.PENDING_DELETION, state_once_connected=None, deletion_at=ends)
 
 
 def with_deletion_cancelled(key: Key) -> Key:

@@ -167,6 +167,12 @@ class Key:
     aliases: tuple[str, ...] = ()
     """Alias names, sorted."""
     custom_key_store_id: str = ""
+    xks_key_id: str = ""
+    """The external key that is this key's second lock, as the proxy of its store names it."""
+    store_version: int = 0
+    """Of the row of its key store, when the key was read."""
+    state_once_connected: KeyState | None = None
+    """While `state` is Unavailable because the key's store is not connected: the state that is stored, and comes back."""
     pending_material_id: str = ""
     """Material that a rotation will make current; not associated for good yet."""
     rotation: RotationSchedule | None = None
@@ -205,11 +211,11 @@ class Key:
         return MultiRegionKeyType.PRIMARY if self.multi_region.primary_region == self.region else MultiRegionKeyType.REPLICA
 
     @property
-    def cache_identity(self) -> tuple[str, str, datetime, int]:
+    def cache_identity(self) -> tuple[str, str, datetime, int, int]:
         """Names this version of this key in caches. A replica that was deleted and made again counts its versions anew under its old
-        id, so the time at which it was made tells the two apart.
+        id, so the time at which it was made tells the two apart. What the key is depends on its store too.
         """
-        return (self.account, self.key_id, self.created_at, self.version)
+        return (self.account, self.key_id, self.created_at, self.version, self.store_version)
 
     @property
     def decided_on(self) -> tuple[object, ...]:
@@ -241,8 +247,22 @@ class Key:
                 return material
         return None
 
+    @property
+    def stored_state(self) -> KeyState:
+        """The state of the key itself, whatever its store does."""
+        return self.state if self.state_once_connected is None else self.state_once_connected
+
     def with_state(self, state: KeyState) -> Key:
+        """The key in this state; while its store is not connected, the key is in it once the store is."""
+        if self.state_once_connected is not None:
+            return replace(self, state_once_connected=state)
         return replace(self, state=state)
+
+    def in_store(self, version: int, *, is_connected: bool) -> Key:
+        """The key as it is while its store has this version and is connected, or not. What waits for its end goes on waiting."""
+        if is_connected or self.state is KeyState.PENDING_DELETION:
+            return replace(self, store_version=version)
+        return replace(self, store_version=version, state=KeyState.UNAVAILABLE, state_once_connected=self.state)
 
     def with_description(self, description: str) -> Key:
         return replace(self, description=description)

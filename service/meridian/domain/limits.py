@@ -30,6 +30,10 @@ class Limits:
     aliases_per_key: int = 50
     grants_per_key: int = 50_000
     key_stores_per_account: int = 10
+    key_store_attempt_seconds: float = 0.25
+    """How long an attempt to ask the proxy of an external key store may take; there is one more after one that took longer."""
+    key_store_requests_per_second: float = 1800.0
+    """To the proxy of one external key store, for all its keys together, in each process."""
     usage_seconds: float = 60.0
     """How often the last use of keys is written."""
     policy_look_seconds: float = 1.0

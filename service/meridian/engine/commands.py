@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from meridian.crypto.aead import OpenError, hedged_nonce, open_sealed, seal, transcript
+from meridian.crypto.aead import OpenError, hedged_nonce, is_committed, open_sealed, seal, transcript
 from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
-from meridian.domain.ciphertext_blob import CiphertextBlob, header_prefix
-from meridian.domain.encoding import length_prefixed
+from meridian.domain.ciphertext_blob import HEADER_BYTES, SUITE_EXTERNAL_KEY, SUITE_OWN_MATERIAL, CiphertextBlob, header_prefix
+from meridian.domain.double_encryption import bound_names
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
 from meridian.domain.weights import deep_bytes
@@ -25,6 +25,7 @@ from meridian.ports.clock import Clock
 from meridian.ports.crypto.ciphers import Decrypted, Encrypted
 from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
+from meridian.ports.key_store import InnerSealed
 
 BLOB: Final = b"meridian/v1/blob"
 LOADED_MAX: Final = 10_000
@@ -44,6 +45,30 @@ class Loaded:
     identity: bytes
     material_id: str
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Implements `ports.key_store.InnerOpening`; for a key of this Region alone, all there is."""
+
+    material: Secret
+    nonce: bytes
+    binding: bytes
+    commitment: bytes
+    material_id: str
+
+    def open(self, sealed_bytes: bytes) -> Decrypted:
+        """Raises: InvalidCiphertextException."""
+        try:
+            plaintext = open_sealed(self.material.reveal(ACCESS), BLOB, self.nonce, self.binding, self.commitment, sealed_bytes)
+        except OpenError as fault:
+            raise InvalidCiphertextException(reason=fault.stage) from fault
+        return Decrypted(plaintext, self.material_id)
+
+    def require_committed(self) -> None:
+        """Material, header, names and context are those of the blob, whatever was sealed. Raises: InvalidCiphertextException."""
+        if not is_committed(self.material.reveal(ACCESS), BLOB, self.nonce, self.binding, self.commitment):
+            raise InvalidCiphertextException(reason="commitment")
 
 
 def row_identity(key: Key, material_id_: str, row_version: int) -> RowIdentity:
@@ -106,13 +131,34 @@ class SymmetricCommands:
         return loaded.material.reveal(ACCESS)
 
     def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes) -> Encrypted:
+        _require_of_this_region_alone(key)
         return self._sealed(self._current(key), encryption_context, plaintext)
 
     def encrypting(self, key: Key, encryption_context: bytes) -> Callable[[bytes], Encrypted]:
         """`encrypt` for any thread: the material is found now, and a plaintext of that thread encrypted there."""
+        _require_of_this_region_alone(key)
         return partial(self._sealed, self._current(key), encryption_context)
 
     def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob) -> Decrypted:
+        _require_of_this_region_alone(key)
+        if blob.outer is not None:
+            raise InvalidCiphertextException(reason="suite")
+        return self._opening_blob(key, encryption_context, blob).open(blob.sealed_bytes)
+
+    def seal_inner(self, key: Key, encryption_context: bytes, plaintext: bytes) -> InnerSealed:
+        sealed = self._sealed(self._current(key), encryption_context, plaintext)
+        header = sealed.ciphertext_blob[:HEADER_BYTES]
+        return InnerSealed(sealed.ciphertext_blob, transcript(header, bound_names(key) + encryption_context), sealed.material_id)
+
+    def opening_inner(self, key: Key, encryption_context: bytes, blob: CiphertextBlob) -> Opening:
+        if blob.outer is None:
+            raise InvalidCiphertextException(reason="suite")
+        opening = self._opening_blob(key, encryption_context, blob)
+        opening.require_committed()
+        return opening
+
+    def _opening_blob(self, key: Key, encryption_context: bytes, blob: CiphertextBlob) -> Opening:
+        """Raises: InvalidCiphertextException, KeyUnavailableException."""
         wrapped = key.find_material(blob.material_id)
         if wrapped is None or not wrapped.is_present:
             if key.multi_region is not None and key.multi_region.is_behind:
@@ -121,16 +167,7 @@ class SymmetricCommands:
         loaded = self._load(key, wrapped)
         rest = loaded.identity + encryption_context
         # The header is authenticated with the stored key's own prefix: what the blob claims about itself is not used.
-        hashed = transcript(loaded.prefix + blob.nonce, rest)
-        try:
-            plaintext = open_sealed(loaded.material.reveal(ACCESS), BLOB, blob.nonce, hashed, blob.commitment, blob.sealed_bytes)
-        except OpenError as fault:
-            raise InvalidCiphertextException(reason=fault.stage) from fault
-        return Decrypted(plaintext, loaded.material_id)
-
-    def generate_data_key(self, key: Key, encryption_context: bytes, number_of_bytes: int) -> tuple[bytes, Encrypted]:
-        plaintext = self._entropy.random_bytes(number_of_bytes)
-        return plaintext, self.encrypt(key, encryption_context, plaintext)
+        return Opening(loaded.material, blob.nonce, transcript(loaded.prefix + blob.nonce, rest), blob.commitment, loaded.material_id)
 
     def random(self, number_of_bytes: int) -> bytes:
         return self._entropy.random_bytes(number_of_bytes)
@@ -172,6 +209,12 @@ class SymmetricCommands:
         if materials.identifier(key, material) != wrapped.material_id:
             self._keyring.tell_unreadable(row, "identifier")
             raise WrappedRowFault(reason="a material does not have the identifier of its row")
-        prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=wrapped.material_id)
-        identity = length_prefixed(key.identity.encode())
-        return Loaded(Secret(material), prefix, identity, wrapped.material_id, now + LOADED_SECONDS)
+        suite = SUITE_EXTERNAL_KEY if key.xks_key_id else SUITE_OWN_MATERIAL
+        prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=wrapped.material_id, suite=suite)
+        return Loaded(Secret(material), prefix, bound_names(key), wrapped.material_id, now + LOADED_SECONDS)
+
+
+def _require_of_this_region_alone(key: Key) -> None:
+    """A key in a store has a second lock: nothing is sealed or opened with the first alone."""
+    if key.custom_key_store_id:
+        raise KMSInternalException(reason="a key in a custom key store was used without its store")

@@ -13,8 +13,10 @@ from meridian.contract.catalog import enum_aws_value
 from meridian.domain.key import KeySpec
 from meridian.errors import DryRunOperationException, UnsupportedOperationException
 from meridian.kms.v1 import data_keys_pb2, types_pb2
+from meridian.operations.ciphers import Ciphers
 from meridian.operations.named_store import named_store
 from meridian.operations.new_key_pairs import NewKeyPairs
+from meridian.operations.present import shown_material_id
 from meridian.ports.crypto.ciphers import Encrypted
 from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.store.store import Store
@@ -25,28 +27,31 @@ BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_
 class DataKeys:
     """Fresh keys for callers to use on their own side."""
 
-    def __init__(self, engine: CryptoEngine, store: Store, key_pairs: NewKeyPairs) -> None:
+    def __init__(self, engine: CryptoEngine, ciphers: Ciphers, store: Store, key_pairs: NewKeyPairs) -> None:
         self._engine = engine
+        self._ciphers = ciphers
         self._store = store
         self._key_pairs = key_pairs
 
     async def generate_data_key(self, request: data_keys_pb2.GenerateDataKeyRequest, call: Call) -> data_keys_pb2.GenerateDataKeyResponse:
         """A data key, in the clear and encrypted. Raises: DryRunOperationException."""
-        plaintext, done = self._generate(request, call)
+        plaintext, done = await self._generate(request, call)
         return data_keys_pb2.GenerateDataKeyResponse(
             ciphertext_blob=done.ciphertext_blob,
             plaintext=plaintext,
             key_id=call.keys["key_id"].arn,
-            key_material_id=done.material_id,
+            key_material_id=shown_material_id(call.keys["key_id"], done.material_id),
         )
 
     async def generate_data_key_without_plaintext(
         self, request: data_keys_pb2.GenerateDataKeyWithoutPlaintextRequest, call: Call
     ) -> data_keys_pb2.GenerateDataKeyWithoutPlaintextResponse:
         """A data key, encrypted only. Raises: DryRunOperationException."""
-        _, done = self._generate(request, call)
+        _, done = await self._generate(request, call)
         return data_keys_pb2.GenerateDataKeyWithoutPlaintextResponse(
-            ciphertext_blob=done.ciphertext_blob, key_id=call.keys["key_id"].arn, key_material_id=done.material_id
+            ciphertext_blob=done.ciphertext_blob,
+            key_id=call.keys["key_id"].arn,
+            key_material_id=shown_material_id(call.keys["key_id"], done.material_id),
         )
 
     async def generate_data_key_pair(
@@ -96,12 +101,13 @@ class DataKeys:
         call.audit_data["keyMaterialId"] = done.material_id
         return private, public, done
 
-    def _generate(
+    async def _generate(
         self, request: data_keys_pb2.GenerateDataKeyRequest | data_keys_pb2.GenerateDataKeyWithoutPlaintextRequest, call: Call
     ) -> tuple[bytes, Encrypted]:
         if call.dry_run:
             raise DryRunOperationException
         size = BYTES_OF_SPEC[request.key_spec] if request.key_spec else request.number_of_bytes
-        plaintext, done = self._engine.generate_data_key(call.keys["key_id"], call.canonical_context["encryption_context"], size)
+        plaintext = self._engine.random(size)
+        done = await self._ciphers.encrypt(call, "", plaintext)
         call.audit_data["keyMaterialId"] = done.material_id
         return plaintext, done

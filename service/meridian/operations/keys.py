@@ -17,14 +17,14 @@ from meridian.domain.identifiers import key_arn, key_id_of
 from meridian.domain.key import Key, KeyState, Origin
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, Limits
 from meridian.domain.tag import require_room_for_tags
-from meridian.errors import CustomKeyStoreInvalidStateException, KMSInternalException, LimitExceededException, ValidationException
+from meridian.errors import KMSInternalException, LimitExceededException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import keys_pb2, types_pb2
 from meridian.operations.change import Answer, KeyChanges
-from meridian.operations.named_store import named_store
 from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.present import key_metadata, set_enum
+from meridian.operations.store_keys import KeysInStores
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
@@ -55,6 +55,7 @@ class Keys:
         limits: Limits,
         usage: UsageNotes,
         key_pairs: NewKeyPairs,
+        in_stores: KeysInStores,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -67,26 +68,27 @@ class Keys:
         self._limits = limits
         self._usage = usage
         self._key_pairs = key_pairs
+        self._in_stores = in_stores
 
     async def create_key(self, request: keys_pb2.CreateKeyRequest, call: Call) -> keys_pb2.CreateKeyResponse:
         """A new key: with material and Enabled, or of origin EXTERNAL without and PendingImport.
 
-        Raises: LimitExceededException, TagException, MalformedPolicyDocumentException; CustomKeyStoreNotFoundException and
-        CustomKeyStoreInvalidStateException for a key in a store, as no store is connected.
+        Raises: LimitExceededException, TagException, MalformedPolicyDocumentException; for a key in a store what `KeysInStores` raises.
         """
         prospective = call.prospective
         if prospective is None:
             raise KMSInternalException(reason="no prospective key")
-        if prospective.origin is Origin.EXTERNAL_KEY_STORE:
-            row = await named_store(self._store, call, request.custom_key_store_id)
-            raise CustomKeyStoreInvalidStateException(f"Custom key store {row.store_id} is {row.state}.")
+        if prospective.custom_key_store_id:
+            prospective = await self._in_stores.placed(prospective)
         if prospective.policy or not prospective.account_delegation:
             await self._policy_check.require_acceptable(call, prospective, bypass_lockout_check=request.bypass_policy_lockout_safety_check)
         require_room_for_tags(prospective.tags, self._limits)
+        if prospective.custom_key_store_id:
+            await self._in_stores.require_fit(call, prospective)
         number = self._entropy.random_bytes(16)
         key_id = key_id_of(number, multi_region=prospective.multi_region is not None)
         key = replace(prospective, key_id=key_id, created_at=self._clock.now(), state=KeyState.ENABLED)
-        if key.origin is Origin.AWS_KMS:
+        if key.origin is not Origin.EXTERNAL:
             key = key.with_material(
                 await self._key_pairs.make(key.account, key.key_spec, partial(self._engine.new_material, key)), current=True
             )
@@ -97,6 +99,8 @@ class Keys:
         async with self._store.transaction() as uow:
             await self._outcomes.begin(uow, call)
             await self._require_room(uow, key.account)
+            if key.custom_key_store_id:
+                await self._in_stores.require_as_placed(uow, key)
             try:
                 await uow.keys.insert(key)
             except VersionConflict as conflict:

@@ -59,9 +59,23 @@ def key_metadata(key: Key) -> types_pb2.KeyMetadata:
     if made and is_symmetric_encryption(key.key_spec) and key.origin in (Origin.AWS_KMS, Origin.EXTERNAL):
         metadata.current_key_material_id = key.current_material_id
     _add_end_of_life(metadata, key)
+    _add_store(metadata, key)
     if key.multi_region is not None:
         metadata.multi_region_configuration.CopyFrom(_multi_region_configuration(key))
     return metadata
+
+
+def shown_material_id(key: Key, material_id: str) -> str | None:
+    """The id of key material as answers show it; nothing of a key in a key store, whose material is half of what locks it."""
+    return None if key.custom_key_store_id else material_id
+
+
+def _add_store(metadata: types_pb2.KeyMetadata, key: Key) -> None:
+    """In which key store the key is, and under which external key there."""
+    if key.custom_key_store_id:
+        metadata.custom_key_store_id = key.custom_key_store_id
+    if key.xks_key_id:
+        metadata.xks_key_configuration.id = key.xks_key_id
 
 
 def _add_end_of_life(metadata: types_pb2.KeyMetadata, key: Key) -> None:

@@ -34,6 +34,8 @@ class Foresee:
             description=request.description,
             multi_region=MultiRegionRole(primary_region=self._region) if request.multi_region else None,
             policy=request.policy,
+            custom_key_store_id=request.custom_key_store_id,
+            xks_key_id=request.xks_key_id,
             account_delegation=request.account_delegation if request.HasField("account_delegation") else True,
             tags=tuple(sorted((tag.tag_key, tag.tag_value) for tag in request.tags)),
         )

@@ -15,6 +15,9 @@ class SecurityEvent(StrEnum):
     output, or a collector or bucket does not take the log. The subject says which."""
     AUTHENTICATION_FAILED = "AuthenticationFailed"
     """A caller could not prove who it is; the subject is its address."""
+    CALLER_CONNECTION_CLOSED = "CallerConnectionClosed"
+    """A caller of the gRPC listener had more connections than its share, or those had of whom nobody is known; the subject is the caller's
+    ARN, or the address."""
     CALLS_SHED = "CallsShed"
     """Calls of a known caller were refused because his account is over its rate, or for want of room; the subject is the caller."""
     CLOCK_STEP = "ClockStep"
@@ -27,6 +30,8 @@ class SecurityEvent(StrEnum):
     """Certificates, authorities, principals or the deny list count as the files say now; the subject is the setting that names them."""
     IDENTITY_FILES_REFUSED = "IdentityFilesRefused"
     """Changed files of that kind cannot be used, and what was in force stays so; the details say why."""
+    PEER_CHANGES_REFUSED = "PeerChangesRefused"
+    """Another Region changes sets of related keys too often; the subject is that Region, the details name a set. Told once a minute."""
     PEER_CONNECTION_CLOSED = "PeerConnectionClosed"
     """Another Region had more connections than its share, or a connection carried no call; the subject is that Region, or the address."""
     PEER_MESSAGE_REFUSED = "PeerMessageRefused"

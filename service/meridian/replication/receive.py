@@ -24,6 +24,7 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.admit_sender import require_ended_here, require_heard
+from meridian.replication.change_rate import ChangeRate
 from meridian.replication.gone_on import note_split
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
 from meridian.replication.record_news import record_news
@@ -62,6 +63,7 @@ class ApplyMessages:
         self._verify = verify
         self._refusals = refusals
         self._day_seconds = day_seconds
+        self._changes = ChangeRate(clock, refusals)
 
     # ---- a newer state of a set
 
@@ -69,7 +71,7 @@ class ApplyMessages:
         """Whether this Region has the state now, or a higher one.
 
         Raises: AccessDeniedException for a sender who may not say this; ValidationException for what cannot be read or does not
-        verify; KMSInvalidStateException for what does not fit the set.
+        verify; KMSInvalidStateException for what does not fit the set; ThrottlingException for changes that come too often.
         """
         with self._refusals.telling(peer.region, "", ""):
             # Here and below: a signature and a thousand materials are milliseconds of work, not for the event loop.
@@ -106,6 +108,7 @@ class ApplyMessages:
             shown = [*earlier, *known]
             if not await self._is_news(uow, row, peer, told, shown, message.serial):
                 return True
+            self._changes.draw(peer.region, row.account, row.key_id)
             grown = self._with_materials(peer, message, signed, key)
             adopted = self._adopt(row, told, shown, message.serial, grown)
             digest = sha256(message.signed_state + message.serial.encode()).digest()
@@ -213,17 +216,11 @@ class ApplyMessages:
                 return
             if not is_member(row, peer.region):
                 raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
-            noted = acknowledge(
-                row,
-                self._identity.region,
-                peer.region,
-                message.serial,
-                message.term,
-                message.material_ids,
-                may_lose=key.origin is Origin.EXTERNAL,
-            )
+            may_lose, held = key.origin is Origin.EXTERNAL, message.material_ids
+            noted = acknowledge(row, self._identity.region, peer.region, message.serial, message.term, held, may_lose=may_lose)
             if noted is None:
                 return
+            self._changes.draw(peer.region, row.account, row.key_id)
             await self._moved(uow, row, noted, key, message.request_id)
             reach(FaultPoint.REPLICATE_KEY_HELD_BEFORE_COMMIT)
         reach(FaultPoint.REPLICATE_KEY_HELD_AFTER_COMMIT)

@@ -29,6 +29,10 @@ class Refusals:
             SecurityEvent.SET_GONE_ON, subject=shown.region, account=account, keyId=key_id, generation=str(shown.generation)
         )
 
+    def tell_too_many_changes(self, peer: str, account: str, key_id: str, refused: int) -> None:
+        """Report that a Region changes this set, and maybe others, too often; so many changes were refused since the last time."""
+        self._events.report(SecurityEvent.PEER_CHANGES_REFUSED, subject=peer, account=account, keyId=key_id, refused=str(refused))
+
     @contextmanager
     def telling(self, peer: str, account: str, key_id: str) -> Iterator[None]:
         """A refusal inside is told, and is AccessDeniedException for whoever called."""

@@ -82,6 +82,8 @@ class Verify:
 
     def read(self, signed_bytes: bytes, public_key: bytes) -> tuple[SignedSetState, Told]:
         """A signed state and who signed it. It is not kept: whoever sent it may have no business here. Raises: NotBelieved."""
+        if sha256(public_key).hexdigest() not in self._fingerprints.values():  # a hash is cheaper than a signature
+            raise NotBelieved(Rule.ROW, "The transport key is not one that is configured here.")
         try:
             signed = decode_set_state(self._engine.verify_set_state(signed_bytes, public_key))
         except ValueError as fault:

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from meridian.domain.addresses import network_of
+from meridian.transport.grpc_evidence import peer_address
+
 ALL: Final = ""
 LOOK_SECONDS: Final = 1.0
 """How old an answer may be."""
 WATCHES_MAX: Final = 1024
+WATCHES_PER_ADDRESS: Final = 256
+"""Many callers may have one address; four that have nothing to do with each other have all there are."""
+WATCHES_PER_CONNECTION: Final = 32
+"""A client watches one service, or each of those it calls."""
 STATUS: Final = health_pb2.HealthCheckResponse
 
 
@@ -29,7 +37,8 @@ class GrpcHealth(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # a pac
         self._services = frozenset((ALL, *services))
         self._troubles = troubles
         self._status = STATUS.NOT_SERVING
-        self._watches = 0
+        self._watches: Counter[str] = Counter()
+        """In all, under "", and of each address and connection that has any."""
         self._ending = asyncio.Event()
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -58,13 +67,18 @@ class GrpcHealth(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # a pac
 
     async def Watch(self, request: Any, context: Any) -> None:
         """The present status and each that follows, until the caller leaves or the listener stops. RESOURCE_EXHAUSTED for too many."""
-        if self._watches >= WATCHES_MAX:
+        connection: str = context.peer()
+        most = {"": WATCHES_MAX, network_of(peer_address(connection)): WATCHES_PER_ADDRESS, connection: WATCHES_PER_CONNECTION}
+        if any(self._watches[whose] >= count for whose, count in most.items()):
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watches")
-        self._watches += 1
+        self._watches.update(most.keys())
         try:
             await self._watch(request.service, context)
         finally:
-            self._watches -= 1
+            self._watches.subtract(most.keys())
+            for whose in most:
+                if not self._watches[whose]:
+                    del self._watches[whose]
 
     async def _watch(self, service: str, context: Any) -> None:
         told = None

@@ -35,6 +35,8 @@ REQUEST_ID: Final = "x-amzn-requestid"
 
 Walk = Callable[[Call], Awaitable[Any]]
 Identify = Callable[[Evidence, datetime], Principal]
+NoteCaller = Callable[[str, str], None]
+"""Takes the ARN of a known caller, and the far end of his connection as gRPC writes it."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -51,7 +53,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         unauthenticated: Unauthenticated,
         events: SecurityEvents,
         under_way: CallsUnderWay,
+        note_caller: NoteCaller,
     ) -> None:
+        self._note_caller = note_caller
         self._limits = limits
         self._under_way = under_way
         self._rpcs = rpcs_by_path
@@ -104,6 +108,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         except KmsError as error:
             await self._unauthenticated.refuse(error, operation=rpc.name, evidence=evidence, request_id=request_id, started=started)
             raise
+        self._note_caller(principal.arn, context.peer())
         request, malformed = _read(rpc.request_class, await self._message(rpc, context, principal))
         call = Call(rpc, request, evidence, request_id, received_at)
         call.principal = principal

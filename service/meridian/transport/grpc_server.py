@@ -14,7 +14,7 @@ from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.draining import HeldCalls
-from meridian.transport.grpc_interceptor import CallInterceptor, Identify, Walk
+from meridian.transport.grpc_interceptor import CallInterceptor, Identify, NoteCaller, Walk
 from meridian.transport.under_way import CallsUnderWay
 
 STREAMS_PER_CONNECTION: Final = 256
@@ -84,11 +84,20 @@ def make_server(
     ping_seconds_min: float,
     held: HeldCalls,
     under_way: CallsUnderWay,
+    note_caller: NoteCaller,
 ) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
     calls = CallInterceptor(
-        by_path, clock, entropy, limits, identify=identify, unauthenticated=unauthenticated, events=events, under_way=under_way
+        by_path,
+        clock,
+        entropy,
+        limits,
+        identify=identify,
+        unauthenticated=unauthenticated,
+        events=events,
+        under_way=under_way,
+        note_caller=note_caller,
     )
     server = grpc.aio.server(
         interceptors=[held, calls],

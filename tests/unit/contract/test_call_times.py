@@ -83,6 +83,7 @@ def test_a_call_without_a_deadline_has_the_time_that_a_client_would_name(rpc: Rp
             unauthenticated=nobody,
             events=ReportedEvents(),
             under_way=CallsUnderWay(),
+            note_caller=nobody,
         )
         call = Call(rpc, rpc.request_class(), Evidence(), "", SystemClock().now())
         assert interceptor._time_of(call, NoDeadline())._seconds == seconds_of(rpc.name, rpc.work, CRYPTOGRAPHY_SECONDS)

@@ -157,3 +157,28 @@ def test_verified_states_are_kept_for_the_next_time_within_a_bound_of_memory(
         assert sum(verify_peer._memory_of(each) for each in reading._kept._states.values()) == reading._kept._bytes <= KEPT_BYTES_MAX
 
     run(tmp_path, empty, test)
+
+
+def test_what_a_configured_region_did_not_sign_is_neither_verified_nor_looked_up(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(home: InProcessRegion, evil: HostileRegion) -> None:
+        verified: list[int] = []
+        read: list[int] = []
+        verify_signature, reading = home.engine.verify_set_state, home.store.reading
+        monkeypatch.setattr(home.engine, "verify_set_state", lambda *given: (verified.append(1), verify_signature(*given))[1])
+        monkeypatch.setattr(home.store, "reading", lambda: (read.append(1), reading())[1])
+        honest = delivery(evil, "d" * 64, 0, 0)
+        made_up = honest.transport_public_key[:-1] + bytes([honest.transport_public_key[-1] ^ 1])
+        with pytest.raises(AccessDeniedException, match="not one that is configured"):
+            await home.messages.set_state(home.peers[EVIL], replace(honest, transport_public_key=made_up, issuer_public_key=made_up))
+        assert (verified, read) == ([], []), "a key that nobody here has"
+        changed = honest.signed_state[:-1] + bytes([honest.signed_state[-1] ^ 1])
+        with pytest.raises(AccessDeniedException, match="cannot be verified"):
+            await home.messages.set_state(home.peers[EVIL], replace(honest, signed_state=changed))
+        assert (verified, read) == ([1], []), "a signature that does not hold"
+        with pytest.raises(AccessDeniedException, match="no membership of this set"):
+            await home.messages.set_state(home.peers[EVIL], honest)
+        assert (verified, read) == ([1, 1], [1]), "one place is looked at, for what is signed"
+
+    run(tmp_path, empty, test)

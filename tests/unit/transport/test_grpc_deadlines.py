@@ -58,7 +58,15 @@ def test_a_call_that_hangs_ends_with_its_deadline(rpc: Rpc, remaining: float | N
     limits = Limits(deadline_seconds_default=PATIENCE_SECONDS if remaining else DEADLINE_SECONDS)
     nobody: Any = None
     edge = KnownCallers(
-        {}, SystemClock(), OsEntropy(), limits, identify=nobody, unauthenticated=nobody, events=ReportedEvents(), under_way=CallsUnderWay()
+        {},
+        SystemClock(),
+        OsEntropy(),
+        limits,
+        identify=nobody,
+        unauthenticated=nobody,
+        events=ReportedEvents(),
+        under_way=CallsUnderWay(),
+        note_caller=nobody,
     )._edge(rpc, hang)
 
     async def story() -> None:
@@ -76,7 +84,15 @@ def test_what_takes_longer_than_the_drain_is_refused_as_repeatable() -> None:
     nobody: Any = None
     under_way = CallsUnderWay()
     interceptor = KnownCallers(
-        {}, SystemClock(), OsEntropy(), Limits(), identify=nobody, unauthenticated=nobody, events=ReportedEvents(), under_way=under_way
+        {},
+        SystemClock(),
+        OsEntropy(),
+        Limits(),
+        identify=nobody,
+        unauthenticated=nobody,
+        events=ReportedEvents(),
+        under_way=under_way,
+        note_caller=nobody,
     )
     edge = interceptor._edge(served_rpcs()["CreateKey"], hang)
 

@@ -17,7 +17,7 @@ import pytest
 from tests.reported_events import ReportedEvents
 
 from meridian.ports.security_events import SecurityEvent
-from meridian.transport import peer_connections
+from meridian.transport import connection_shares, open_sockets
 from meridian.transport.open_sockets import Far, close_connections, far_end, far_ends
 from meridian.transport.peer_connections import CALL_SECONDS, PeerConnections
 
@@ -45,7 +45,7 @@ class Crowd:
         self.clock, self.events, self.woken = SteppedClock(), ReportedEvents(), 0
         clock: Any = self.clock
         self.connections = PeerConnections(REGIONS, MOST, clock=clock, events=self.events, wake=self.wake)
-        self.connections.listen_on(self.port)
+        self.connections.shares.listen_on(self.port)
 
     def wake(self) -> None:
         self.woken += 1
@@ -59,7 +59,7 @@ class Crowd:
         self.connections.note(f"spiffe://x/{name}", f"ipv4:{HOST}:{client.getsockname()[1]}")
 
     def look(self) -> bool:
-        return asyncio.run(self.connections.look())
+        return asyncio.run(self.connections.shares.look())
 
     def counts(self) -> dict[str, float]:
         return {sample.labels["region"]: sample.value for family in self.connections.collect() for sample in family.samples}
@@ -79,7 +79,7 @@ def is_open(client: socket.socket) -> bool:
 
 @pytest.fixture
 def crowd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
-    monkeypatch.setattr(peer_connections, "CROWDED_SECONDS", 0.0)
+    monkeypatch.setattr(connection_shares, "CROWDED_SECONDS", 0.0)
     with contextlib.closing(Crowd()) as made:
         yield made
 
@@ -127,7 +127,7 @@ def test_a_call_while_the_connections_are_looked_at_is_not_forgotten(crowd: Crow
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(peer_connections, "far_ends", look_before)
+        patched.setattr(connection_shares, "far_ends", look_before)
         crowd.look()
     crowd.clock.seconds += CALL_SECONDS * 2
     assert not crowd.look()
@@ -163,6 +163,75 @@ def test_looking_ends_no_lock_on_a_file(crowd: Crowd, tmp_path: Path) -> None:
         close_connections(crowd.port, far_ends(crowd.port))
         asked = subprocess.run([sys.executable, "-c", ask, str(path)], capture_output=True, check=False)
         assert b"BlockingIOError" in asked.stderr
+
+
+def given_to(monkeypatch: pytest.MonkeyPatch, other: int) -> None:
+    """What the next descriptor to be copied was looked at as is closed meanwhile, and its number given to something else."""
+    copy = os.dup
+
+    def dup(descriptor: int) -> int:
+        monkeypatch.setattr(os, "dup", copy)
+        os.dup2(other, descriptor)
+        return copy(descriptor)
+
+    monkeypatch.setattr(os, "dup", dup)
+
+
+def locked_by_us(path: Path) -> bool:
+    ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    return b"BlockingIOError" in subprocess.run([sys.executable, "-c", ask, str(path)], capture_output=True, check=False).stderr
+
+
+def test_a_number_that_a_file_takes_meanwhile_costs_no_lock_and_stays_open_no_longer_than_the_file(
+    crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = crowd.connect()
+    taken = crowd.ends[0][1].fileno()
+    path = tmp_path / "locked"
+    before = len(os.listdir("/dev/fd"))
+    with path.open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        given_to(monkeypatch, file.fileno())
+        close_connections(crowd.port, far_ends(crowd.port))
+        assert locked_by_us(path)
+        close_connections(crowd.port, set())
+        assert locked_by_us(path), "while it is open elsewhere"
+        os.dup2(client.fileno(), taken)  # who had the file under that number closes it
+    close_connections(crowd.port, set())
+    assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.parametrize("other", ["pipe", "socket"])
+def test_what_takes_a_number_meanwhile_is_neither_ended_nor_kept_open(crowd: Crowd, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    crowd.connect()
+    reading, writing = (
+        socket.socketpair() if other == "socket" else (os.fdopen(end, mode) for end, mode in zip(os.pipe(), "rw", strict=True))
+    )
+    before = len(os.listdir("/dev/fd"))
+    given_to(monkeypatch, reading.fileno())
+    close_connections(crowd.port, far_ends(crowd.port))
+    assert len(os.listdir("/dev/fd")) == before
+    os.write(writing.fileno(), b"still open")
+    assert os.read(reading.fileno(), 10) == b"still open"
+    for end in (reading, writing):
+        end.close()
+
+
+def test_copies_of_files_are_bounded(crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_sockets, "COPIES_KEPT_MAX", 2)
+    with (tmp_path / "file").open("w") as file:
+        for _ in range(2):
+            crowd.connect()
+            given_to(monkeypatch, file.fileno())
+            close_connections(crowd.port, far_ends(crowd.port))
+        honest = crowd.connect()
+        with pytest.raises(OSError, match="too many copies"):
+            close_connections(crowd.port, far_ends(crowd.port))
+        assert is_open(honest)
+        for _, end in crowd.ends[:2]:
+            end.close()
+    close_connections(crowd.port, far_ends(crowd.port))
+    assert not is_open(honest)
 
 
 @pytest.mark.parametrize(

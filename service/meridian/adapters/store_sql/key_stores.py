@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.read_rows import read_rows
+from meridian.domain.key_store import ConnectionState
+from meridian.ports.store.faults import VersionConflict
 from meridian.ports.store.key_stores import KeyStoreRow
+from meridian.ports.store.rows import Rows
 
 S = t.key_stores.c
 
@@ -23,27 +28,62 @@ class SqlKeyStores:
 
     async def find(self, account: str, store_id: str) -> KeyStoreRow | None:
         row = (await self._connection.execute(select(*S).where(S.account == account, S.store_id == store_id))).first()
-        return None if row is None else _row(row)
+        return None if row is None else read_key_store(row)
 
-    async def put(self, row: KeyStoreRow) -> None:
-        await self.delete(row.account, row.store_id)
-        values = {
-            "account": row.account,
-            "store_id": row.store_id,
-            "name": row.name,
-            "state": row.state,
-            "created_at": row.created_at,
-            "proxy": json.dumps(dict(row.proxy), sort_keys=True),
-        }
-        await self._connection.execute(insert(t.key_stores).values(values))
+    async def insert(self, row: KeyStoreRow) -> None:
+        await self._connection.execute(insert(t.key_stores).values(_values(row)))
+
+    async def update(self, row: KeyStoreRow) -> KeyStoreRow:
+        stored = replace(row, version=row.version + 1)
+        done = await self._connection.execute(
+            update(t.key_stores)
+            .where(S.account == row.account, S.store_id == row.store_id, S.version == row.version)
+            .values(_values(stored))
+        )
+        if done.rowcount != 1:
+            raise VersionConflict("the key store has another version")
+        # One row, not one for each key of the store: caches keep its keys under its name too.
+        await self._connection.execute(insert(t.changes).values(account=row.account, key_id=row.store_id))
+        return stored
 
     async def delete(self, account: str, store_id: str) -> None:
         await self._connection.execute(delete(t.key_stores).where(S.account == account, S.store_id == store_id))
 
-    async def list(self, account: str, *, after: str, limit: int) -> Sequence[KeyStoreRow]:
+    async def list(self, account: str, *, after: str, limit: int) -> Rows[KeyStoreRow]:
         query = select(*S).where(S.account == account, S.store_id > after).order_by(S.store_id).limit(limit)
-        return [_row(row) for row in await self._connection.execute(query)]
+        return await read_rows(self._connection, t.key_stores, query, read_key_store)
+
+    async def list_in(self, states: Collection[ConnectionState], *, after: tuple[str, str], limit: int) -> Rows[KeyStoreRow]:
+        query = select(*S).where(S.state.in_([str(state) for state in states]), tuple_(S.account, S.store_id) > after)
+        return await read_rows(self._connection, t.key_stores, query.order_by(S.account, S.store_id).limit(limit), read_key_store)
 
 
-def _row(row: Row[Any]) -> KeyStoreRow:
-    return KeyStoreRow(row.account, row.store_id, row.name, row.state, row.created_at, json.loads(row.proxy))
+def _values(row: KeyStoreRow) -> dict[str, Any]:
+    return {
+        "account": row.account,
+        "store_id": row.store_id,
+        "name": row.name,
+        "state": str(row.state),
+        "created_at": row.created_at,
+        "proxy": json.dumps(dict(row.proxy), sort_keys=True),
+        "kind": row.kind,
+        "error_code": row.error_code,
+        "credential_id": row.credential_id,
+        "version": row.version,
+    }
+
+
+def read_key_store(row: Row[Any]) -> KeyStoreRow:
+    """A key store as the database has it. Raises: one of ROW_FAULTS."""
+    return KeyStoreRow(
+        account=row.account,
+        store_id=row.store_id,
+        name=row.name,
+        state=ConnectionState(row.state),
+        created_at=row.created_at,
+        proxy=json.loads(row.proxy),
+        kind=row.kind,
+        error_code=row.error_code,
+        credential_id=row.credential_id,
+        version=row.version,
+    )

@@ -35,6 +35,12 @@ class SqlKeyringRows:
         query = select(*t.secrets.c).where(t.secrets.c.kind == kind).order_by(t.secrets.c.created_at.desc(), t.secrets.c.secret_id)
         return await read_rows(self._connection, t.secrets, query, read_secret)
 
+    async def find_secret(self, kind: str, owner: str, secret_id: str) -> SecretRow | None:
+        c = t.secrets.c
+        query = select(*c).where(c.kind == kind, c.owner == owner, c.secret_id == secret_id)
+        found = await read_rows(self._connection, t.secrets, query, read_secret)
+        return found[0] if found else None
+
     async def secret_names(self, kinds: Sequence[str]) -> Sequence[SecretName]:
         s = t.secrets.c
         columns = (s.kind, s.secret_id, s.row_version, s.created_at)

@@ -24,6 +24,7 @@ from meridian.domain.key import (
     RotationSchedule,
     RotationType,
 )
+from meridian.domain.key_store import ConnectionState
 from meridian.ports.store.faults import VersionConflict
 
 KEY_COLUMNS = tuple(t.keys.c)
@@ -90,6 +91,12 @@ class SqlKeys:
         found = await self._connection.execute(select(func.count()).select_from(t.keys).where(t.keys.c.account == account))
         return int(found.scalar_one())
 
+    async def find_in_store(self, account: str, store_id: str, xks_key_id: str | None) -> str | None:
+        c = t.keys.c
+        query = select(c.key_id).where(c.account == account, c.custom_key_store_id == store_id).limit(1)
+        row = (await self._connection.execute(query if xks_key_id is None else query.where(c.xks_key_id == xks_key_id))).first()
+        return None if row is None else str(row.key_id)
+
     async def list_due(self, *, now: datetime, after: tuple[str, str], limit: int) -> Sequence[tuple[str, str]]:
         keys, materials = t.keys, t.materials
         rotates = or_(~keys.c.multi_region, keys.c.primary_region == keys.c.region)
@@ -127,12 +134,22 @@ class SqlKeys:
         names = await self._connection.execute(
             select(t.aliases.c.alias_name).where(t.aliases.c.account == row.account, t.aliases.c.key_id == row.key_id)
         )
-        return read_key(
+        key = read_key(
             row,
             tuple((tag.tag_key, tag.tag_value) for tag in tags),
             tuple(sorted(name.alias_name for name in names)),
             await self._materials(row.account, row.key_id),
         )
+        return await self._in_its_store(key) if key.custom_key_store_id else key
+
+    async def _in_its_store(self, key: Key) -> Key:
+        """The key as the connection of its store lets it be; one whose store is not there is not to be had."""
+        s = t.key_stores.c
+        of_store = select(s.state, s.version).where(s.account == key.account, s.store_id == key.custom_key_store_id)
+        store = (await self._connection.execute(of_store)).first()
+        if store is None:
+            return key.in_store(0, is_connected=False)
+        return key.in_store(store.version, is_connected=store.state == ConnectionState.CONNECTED)
 
     async def _materials(self, account: str, key_id: str) -> tuple[KeyMaterial, ...]:
         rows = await self._connection.execute(
@@ -185,7 +202,7 @@ def key_values(key: Key) -> dict[str, Any]:
         "key_spec": str(key.key_spec),
         "key_usage": str(key.key_usage),
         "origin": str(key.origin),
-        "state": str(key.state),
+        "state": str(key.stored_state),
         "created_at": key.created_at,
         "version": key.version,
         "description": key.description,
@@ -197,6 +214,7 @@ def key_values(key: Key) -> dict[str, Any]:
         "policy_version": key.policy_version,
         "account_delegation": key.account_delegation,
         "custom_key_store_id": key.custom_key_store_id,
+        "xks_key_id": key.xks_key_id,
         "pending_material_id": key.pending_material_id,
         "rotation_period_in_days": key.rotation.period_in_days if key.rotation else 0,
         "next_rotation_at": key.rotation.next_at if key.rotation else None,
@@ -262,6 +280,7 @@ def read_key(row: Row[Any], tags: tuple[tuple[str, str], ...], aliases: tuple[st
         tags=tags,
         aliases=aliases,
         custom_key_store_id=row.custom_key_store_id,
+        xks_key_id=row.xks_key_id,
         pending_material_id=row.pending_material_id,
         rotation=RotationSchedule(row.rotation_period_in_days, row.next_rotation_at) if row.next_rotation_at else None,
         on_demand_started_at=row.on_demand_started_at,

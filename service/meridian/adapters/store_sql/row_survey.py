@@ -13,6 +13,7 @@ from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.dialects import READ_SECONDS, engine_for_once
 from meridian.adapters.store_sql.grants import read_grant
 from meridian.adapters.store_sql.key_sets import read_set_row
+from meridian.adapters.store_sql.key_stores import read_key_store
 from meridian.adapters.store_sql.keyring import read_secret
 from meridian.adapters.store_sql.keys import read_key, read_material
 from meridian.adapters.store_sql.outbox import read_entry
@@ -82,7 +83,7 @@ READERS: Final[Mapping[str, Read]] = {
     "incarnations": _columns_alone,
     "keks": _columns_alone,
     "key_sets": read_set_row,
-    "key_stores": _columns_alone,
+    "key_stores": read_key_store,
     "key_tags": _columns_alone,
     "key_usage": _columns_alone,
     "keys": lambda row: read_key(row, (), (), ()),

@@ -107,6 +107,7 @@ keys = Table(
     Column("policy_version", BigInteger, nullable=False),
     Column("account_delegation", Boolean, nullable=False),
     Column("custom_key_store_id", Text, nullable=False),
+    Column("xks_key_id", Text, nullable=False, server_default=""),
     Column("pending_material_id", Text, nullable=False),
     Column("rotation_period_in_days", Integer, nullable=False),
     Column("next_rotation_at", Moment),
@@ -121,6 +122,7 @@ keys = Table(
     Index("keys_on_demand", "on_demand_started_at"),
     Index("keys_deletion", "deletion_at"),
     Index("keys_updating", "updating_until"),
+    Index("keys_store", "custom_key_store_id", "xks_key_id"),
 )
 
 key_tags = Table(
@@ -182,7 +184,12 @@ key_stores = Table(
     Column("state", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("proxy", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="EXTERNAL_KEY_STORE"),
+    Column("error_code", Text, nullable=False, server_default=""),
+    Column("credential_id", Text, nullable=False, server_default=""),
+    Column("version", BigInteger, nullable=False, server_default="1"),
     Index("key_stores_name", "account", "name", unique=True),
+    Index("key_stores_state", "state"),
 )
 
 answers = Table(

@@ -74,10 +74,6 @@ class Ciphers(Protocol):
         """
         ...
 
-    def generate_data_key(self, key: Key, encryption_context: bytes, number_of_bytes: int) -> tuple[bytes, Encrypted]:
-        """Fresh random bytes, 1..1024, and the same encrypted under the key."""
-        ...
-
     def random(self, number_of_bytes: int) -> bytes:
         """Fresh random bytes, 1..1024."""
         ...

@@ -60,6 +60,10 @@ class KeyringRows(Protocol):
         """Secrets of a kind, newest first."""
         ...
 
+    async def find_secret(self, kind: str, owner: str, secret_id: str) -> SecretRow | None:
+        """The one secret of this name."""
+        ...
+
     async def secret_names(self, kinds: Sequence[str]) -> Sequence[SecretName]:
         """Names of the secrets of these kinds, in an order that is always the same; cheap enough to be asked twice a second."""
         ...

@@ -47,6 +47,10 @@ class Keys(Protocol):
         """How many keys the account has, in any state."""
         ...
 
+    async def find_in_store(self, account: str, store_id: str, xks_key_id: str | None) -> str | None:
+        """Id of a key of this custom key store, in whatever state: of the one with this external key, or of any where None is given."""
+        ...
+
     async def list_due(self, *, now: datetime, after: tuple[str, str], limit: int) -> Sequence[tuple[str, str]]:
         """(account, key id) of keys for which a time has come: deletion, rotation, expiry of a material, end of Updating. In that
         order, those greater than `after`."""

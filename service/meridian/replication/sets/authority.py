@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState, TermLink, ToldLost
-from meridian.replication.sets.chain import Path, kept_links, listed_in, own_view, reached
+from meridian.replication.sets.chain import Path, keeps_material, kept_links, listed_in, own_view, reached, speaks_next
 from meridian.replication.sets.claims import DECLARED_LOST, Answer, Believed, NotBelieved, Rule, Told
 from meridian.replication.sets.successors import follows_the_lost, is_led_apart, joins_the_named
 
@@ -129,9 +129,15 @@ def believe_state(row: SetRow, region: str, told: Told, shown: Collection[Told])
         if path is None and joins_the_named(row, told):
             return _kept(row, (told,))
         if path is None:
-            raise NotBelieved(Rule.CHAIN, "no chain of signed states leads to it from what this Region knows")
+            raise NotBelieved(Rule.CHAIN, _why_no_chain(row.view, told))
         return _kept(row, path)
     return _kept(row, _another_generation(row, pool, _past(row, pool), told))
+
+
+def _why_no_chain(view: SetState, told: Told) -> str:
+    if speaks_next(view, told) and not keeps_material(view, told.state):
+        return "the state leaves out key material of the set that this Region knows, or makes it pending again"
+    return "no chain of signed states leads to it from what this Region knows"
 
 
 def require_signer_heard(row: SetRow, sender: str, told: Told, highest: int) -> None:
@@ -170,7 +176,8 @@ def _another_generation(row: SetRow, pool: Collection[Told], starts: Collection[
     for first in pool:
         if first.state.term.reign != told.state.term.reign or first.signer != named or not first.begins_generation:
             continue
-        ends = [each for each in before if first.goes_on_from(each) and (row.rejoin or each.state.primary in row.lost)]
+        follows = [each for each in before if first.goes_on_from(each) and keeps_material(each.state, first.state)]
+        ends = [each for each in follows if row.rejoin or each.state.primary in row.lost]
         after = reached([first], pool).get(told)
         if ends and after is not None:
             return (*before[max(ends, key=lambda each: each.state.stamp)], *after)

@@ -27,6 +27,18 @@ def listed_in(state: SetState, region: str, serial: str) -> bool:
 
 
 def follows(before: SetState, told: Told) -> bool:
+    """Whether this state may come after the one before, within a generation: by who signed it, and by what it still lists."""
+    return speaks_next(before, told) and keeps_material(before, told.state)
+
+
+def keeps_material(before: SetState, state: SetState) -> bool:
+    """Whether nothing is left out that somebody may have encrypted under: all that the state before lists but for its pending material,
+    which nobody used; and what is no more pending does not become so again."""
+    permanent = before.material_ids - {before.pending}
+    return permanent <= state.material_ids and state.pending not in permanent
+
+
+def speaks_next(before: SetState, told: Told) -> bool:
     """Whether the state before makes this signer the one to say this, within a generation."""
     state = told.state
     if state.term == before.term:
@@ -46,6 +58,10 @@ def left_unheard(state: SetState, told: Told) -> bool:
     return own.serial == primary.serial and told.state.term.reign == state.term.reign and told.state.term < state.term
 
 
+def _begins_after(before: Told, told: Told) -> bool:
+    return told.goes_on_from(before) and keeps_material(before.state, told.state)
+
+
 def _taken_back(before: SetState, told: Told, pool: Collection[Told]) -> Path:
     """The steps to the term in which the Region that named this state's primary takes the role back, though the one that it named went on
     after its own farewell; nothing where it is no such term, or no farewell is shown."""
@@ -54,7 +70,7 @@ def _taken_back(before: SetState, told: Told, pool: Collection[Told]) -> Path:
     if not is_next or not told.signer == state.issuer == state.primary == before.issuer:
         return ()
     shown = next((each for each in pool if left_unheard(before, each)), None)
-    return (shown, told) if shown is not None else ()
+    return (shown, told) if shown is not None and keeps_material(before, state) else ()
 
 
 def reached(starts: Iterable[Told], pool: Collection[Told], *, across_generations: bool = False) -> dict[Told, Path]:
@@ -67,7 +83,7 @@ def reached(starts: Iterable[Told], pool: Collection[Told], *, across_generation
         for told in pool:
             if told in paths:
                 continue
-            is_next = follows(known.state, told) or (across_generations and told.goes_on_from(known))
+            is_next = follows(known.state, told) or (across_generations and _begins_after(known, told))
             steps = (told,) if is_next else _taken_back(known.state, told, pool)
             if steps:
                 paths[told] = (*paths[known], *steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -426,3 +427,57 @@ def test_a_place_is_resolved_that_was_made_here_or_is_listed() -> None:
         assert caught.value.rule is Rule.SERIAL
     with pytest.raises(NotBelieved):
         authority.require_own_serial(stale(A), X, "made here", is_own=True)
+
+
+# ---- A3: what a primary may leave out
+
+SECOND, THIRD = "b" * 64, "c" * 64
+BOTH = replace(FIRST, materials=(*MATERIALS, SetMaterial(SECOND, 1)), current=SECOND)
+ROLLED_BACK = {
+    "the newest": replace(BOTH, materials=MATERIALS, current=MATERIAL),
+    "the oldest": replace(BOTH, materials=(SetMaterial(SECOND, 0),)),
+    "all, for one of its own": replace(BOTH, materials=(SetMaterial(THIRD, 0),), current=THIRD),
+    "one, by making it pending first": replace(BOTH, current=MATERIAL, pending=SECOND),
+}
+
+
+@pytest.mark.parametrize("rolled_back", ROLLED_BACK.values(), ids=ROLLED_BACK.keys())
+@pytest.mark.parametrize("step", [later, lambda state: handed_to(state, C, A)], ids=["a version", "a handover"])
+def test_no_member_forgets_material_at_its_primary_s_word(rolled_back: SetState, step: Callable[[SetState], SetState]) -> None:
+    told = signed(step(rolled_back), A)
+    with pytest.raises(NotBelieved, match="leaves out key material") as caught:
+        adopt(row_of(B, BOTH), B, told, (), f"s-{B}", [MATERIAL, SECOND, THIRD])
+    assert caught.value.rule is Rule.CHAIN
+
+
+def test_no_member_forgets_material_that_only_a_state_on_the_way_lists() -> None:
+    on_the_way, rolled_back = signed(handed_to(BOTH, X, A), A), signed(later(handed_to(FIRST, X, A)), X)
+    with pytest.raises(NotBelieved, match="no chain"):
+        adopt(row_of(B), B, rolled_back, (on_the_way,), f"s-{B}", [MATERIAL, SECOND])
+
+
+def test_what_only_waited_to_be_current_may_be_given_up() -> None:
+    waiting = replace(BOTH, current=MATERIAL, pending=SECOND)
+    given_up = signed(later(FIRST), A)
+    found = adopt(row_of(B, waiting), B, given_up, (), f"s-{B}", [MATERIAL])
+    assert found is not None
+    assert found.view == given_up.state
+
+
+def test_the_named_successor_takes_no_material_away() -> None:
+    row = declare_lost(row_of(B, BOTH), A, C)
+    for kept, is_believed in ((BOTH, True), (replace(BOTH, materials=MATERIALS, current=MATERIAL), False)):
+        told = signed(generation_of(kept, C), C)
+        if is_believed:
+            assert adopt(row, B, told, (), f"s-{B}", [MATERIAL, SECOND]) is not None
+        else:
+            with pytest.raises(NotBelieved, match="no chain"):
+                adopt(row, B, told, (), f"s-{B}", [MATERIAL, SECOND])
+
+
+def test_an_answer_makes_a_restored_region_forget_no_material() -> None:
+    row = replace(row_of(B, BOTH), stale=True)
+    told = signed(later(replace(BOTH, materials=MATERIALS, current=MATERIAL)), A)
+    shown = Answer(A, RowStatus.LIVE, f"s-{A}", told, (), frozenset(), "", False, "", frozenset())
+    with pytest.raises(NotBelieved, match="no chain"):
+        authority.believe_answers(row, B, [shown], ())

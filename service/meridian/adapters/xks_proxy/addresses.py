@@ -1,0 +1,108 @@
+"""Where a proxy is dialled: only at addresses that the operator lets callers of this service reach.
+
+A store's endpoint is chosen by a caller, and so is what its name resolves to; the answer is looked at for every connection, and the
+connection goes to the very address that was looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+PORT: Final = 443
+ADDRESSES_MAX: Final = 8
+"""Of one name; more are not tried."""
+
+NAT64: Final = IPv6Network("64:ff9b::/96")
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointService:
+    """A private way to a proxy, by the name that AWS gives such ways."""
+
+    host: str
+    address: str
+    """`host:port`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """What the operator says about proxies."""
+
+    networks: tuple[Network, ...]
+    """Private networks whose addresses may be dialled; public ones may."""
+    hosts: Mapping[str, str]
+    """Host of an endpoint, to the `host:port` that is dialled in its place."""
+    endpoint_services: Mapping[str, EndpointService]
+
+    def target(self, host: str, service: str | None) -> tuple[str, int]:
+        """Name or address, and port."""
+        private = self.endpoint_services.get(service) if service is not None else None
+        known = private.address if private is not None else self.hosts.get(host)
+        if known is None:
+            return host, PORT
+        name, _, port = known.rpartition(":")
+        return name.strip("[]"), int(port)
+
+    def is_allowed(self, address: str) -> bool:
+        """Whether a connection may go to this address."""
+        try:
+            parsed = _plain(ip_address(address.partition("%")[0]))
+        except ValueError:
+            return False
+        return (parsed.is_global and not parsed.is_multicast) or any(parsed in network for network in self.networks)
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """An IPv4 address that is written as one of IPv6 leads where it says."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+class ForbiddenAddress(OSError):
+    """A proxy's name leads to an address that may not be dialled."""
+
+
+class CheckedResolver(AbstractResolver):
+    """Resolves one store's proxy, wherever the URL seems to lead. At most one look-up is under way: one that hangs holds one thread."""
+
+    def __init__(self, dialling: Dialling, host: str, service: str | None, threads: Executor) -> None:
+        self._dialling = dialling
+        self._name, self._port = dialling.target(host, service)
+        self._threads = threads
+        self._looking: asyncio.Future[list[str]] | None = None
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        """Raises: OSError; ForbiddenAddress where any address of the name is forbidden."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().run_in_executor(self._threads, _addresses, self._name, self._port)
+            self._looking.add_done_callback(lambda looked: looked.cancelled() or looked.exception())  # perhaps nobody waits any more
+        found = await asyncio.shield(self._looking)
+        if not found or not all(map(self._dialling.is_allowed, found)):
+            raise ForbiddenAddress("the proxy's name leads to an address that may not be dialled")
+        return [self._result(host, address) for address in found[:ADDRESSES_MAX]]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _result(self, host: str, address: str) -> ResolveResult:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return ResolveResult(hostname=host, host=address, port=self._port, family=family, proto=0, flags=flags)
+
+
+def _addresses(name: str, port: int) -> list[str]:
+    found: Sequence[tuple[object, object, object, str, tuple[object, ...]]] = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))

@@ -1,0 +1,212 @@
+"""Requests to the proxy of one store: signed, over connections that stay open, in bounded time and number.
+
+An attempt may take 250 ms, where the settings say nothing else, with everything that it needs. One that timed out, or whose kept
+connection was dead, is made once again, on a connection of its own; nothing else is.
+
+Source: AWS XKS Proxy API Specification, Time limits; AWS KMS Developer Guide, Troubleshooting external key stores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Final
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp import ClientSession, TCPConnector, TraceConfig
+from yarl import URL
+
+from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
+from meridian.adapters.xks_proxy.breaker import Breaker
+from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
+from meridian.adapters.xks_proxy.outcomes import Outcome, ProxyFault
+from meridian.adapters.xks_proxy.signature import signed_headers
+from meridian.domain.token_bucket import Rate, TokenBucket
+from meridian.errors import ThrottlingException
+from meridian.ports.clock import Clock
+from meridian.ports.key_store import RequestSigner
+
+IN_FLIGHT_MAX: Final = 128
+"""Requests to one proxy at once, each with a connection; more are refused, so that none waits for a connection while its time runs."""
+RETRY_SECONDS: Final = 0.5
+"""When a call that was refused for want of a place may come again."""
+KEEP_SECONDS: Final = 50.0
+"""How long a connection may rest."""
+HEADER_BYTES_MAX: Final = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What connections to all proxies of a Region have in common."""
+
+    region: str
+    dialling: Dialling
+    trust: ssl.SSLContext
+    clock: Clock
+    attempt_seconds: float
+    rate: Rate
+    """Of requests to one proxy."""
+    threads: Executor
+    """For look-ups of names."""
+    count: Callable[[str, str, float], None]
+    """Told of each request: what was asked, what became of it, and how many seconds it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a proxy is, in the words of its store."""
+
+    host: str
+    path: str
+    """What all its paths begin with."""
+    service: str | None
+    """Name of the VPC endpoint service that leads to it."""
+
+
+class _DeadConnection(Exception):
+    """A connection that was kept open was closed on the other side before any of the answer came."""
+
+
+class ProxyConnection:
+    """Everything that is under way to one proxy."""
+
+    def __init__(self, endpoint: Endpoint, signer: RequestSigner, around: Surroundings) -> None:
+        self._endpoint = endpoint
+        self._signer = signer
+        self._around = around
+        self._breaker = Breaker()
+        self._bucket = TokenBucket.full(around.rate, around.clock.monotonic())
+        self._in_flight = 0
+        self._has_ended = False
+        self._kept, self._fresh = self._session(stays_open=True), self._session(stays_open=False)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the proxy is asked only now and then, for it has not answered."""
+        return self._breaker.is_open
+
+    def end(self) -> None:
+        """Send nothing more."""
+        self._has_ended = True
+
+    async def close(self) -> None:
+        """End all that is under way."""
+        self.end()
+        await self._kept.close()
+        await self._fresh.close()
+
+    async def ask(self, path: str, body: bytes) -> bytes:
+        """The body of a good answer. Raises: ProxyFault for every other; ThrottlingException where the store has its share."""
+        clock = self._around.clock
+        refusal = self._breaker.refusal(clock.monotonic())
+        if refusal is not None:
+            raise ProxyFault(refusal, "not asked, for it has not answered before")
+        self._take_place()
+        began, outcome = clock.monotonic(), None
+        try:
+            return await self._attempt_twice(f"{self._endpoint.path}{path}", body)
+        except ProxyFault as fault:
+            outcome = fault.outcome
+            raise
+        finally:
+            self._in_flight -= 1
+            now = clock.monotonic()
+            if outcome is not None or not asyncio.current_task().cancelling():  # type: ignore[union-attr]  # a coroutine runs in a task
+                self._breaker.note(outcome, now)
+                self._around.count(path.rpartition("/")[2], outcome.value if outcome else "", now - began)
+
+    def _take_place(self) -> None:
+        self._bucket = self._bucket.filled(self._around.rate, self._around.clock.monotonic())
+        if self._in_flight >= IN_FLIGHT_MAX or self._bucket.lacks(1.0):
+            raise ThrottlingException(RETRY_SECONDS, reason="requests to the key store's proxy")
+        self._bucket = self._bucket.drawn(1.0)
+        self._in_flight += 1
+
+    async def _attempt_twice(self, path: str, body: bytes) -> bytes:
+        try:
+            return await self._attempt(self._kept, path, body)
+        except (TimeoutError, _DeadConnection):
+            pass
+        try:
+            return await self._attempt(self._fresh, path, body)
+        except TimeoutError as fault:
+            raise ProxyFault(Outcome.TIMED_OUT) from fault
+
+    async def _attempt(self, session: ClientSession, path: str, body: bytes) -> bytes:
+        host = self._endpoint.host
+        headers = signed_headers(self._signer, self._around.region, host, path, body, self._around.clock.now())
+        trace = SimpleNamespace(is_kept=False)
+        if self._has_ended:
+            raise ProxyFault(Outcome.UNREACHABLE, "the key store is not connected")
+        try:
+            async with asyncio.timeout(self._around.attempt_seconds):
+                url = URL(f"https://{host}{path}", encoded=True)
+                async with session.post(url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trace) as response:
+                    answer = await _bounded(response)
+                    status = response.status
+        except aiohttp.ClientSSLError as fault:
+            raise ProxyFault(Outcome.TLS, type(fault).__name__) from fault
+        except aiohttp.ClientConnectorError as fault:
+            raise ProxyFault(Outcome.UNREACHABLE, type(fault.os_error).__name__) from fault
+        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as fault:
+            raise ProxyFault(Outcome.MALFORMED, type(fault).__name__) from fault
+        except (aiohttp.ClientConnectionError, OSError) as fault:
+            if isinstance(fault, TimeoutError):
+                raise
+            if trace.is_kept and session is self._kept:
+                raise _DeadConnection from fault
+            raise ProxyFault(Outcome.UNREACHABLE, type(fault).__name__) from fault
+        except (aiohttp.ClientError, ValueError) as fault:
+            raise ProxyFault(Outcome.MALFORMED, type(fault).__name__) from fault
+        if status != 200:
+            raise read_fault(answer)
+        return answer
+
+    def _session(self, *, stays_open: bool) -> ClientSession:
+        around, endpoint = self._around, self._endpoint
+        keeping = {"keepalive_timeout": KEEP_SECONDS} if stays_open else {"force_close": True}
+        connector = TCPConnector(
+            ssl=around.trust,
+            resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.threads),
+            use_dns_cache=False,  # every connection looks again, and is looked at again
+            limit=IN_FLIGHT_MAX,
+            happy_eyeballs_delay=around.attempt_seconds / 5,
+            **keeping,
+        )
+        trace = TraceConfig()
+        trace.on_connection_reuseconn.append(_note_kept)
+        return ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None),  # each attempt has its own
+            skip_auto_headers=("User-Agent", "Accept-Encoding"),
+            max_line_size=HEADER_BYTES_MAX,
+            max_field_size=HEADER_BYTES_MAX,
+            trust_env=False,
+            trace_configs=[trace],
+        )
+
+
+async def _note_kept(session: ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams) -> None:
+    context.trace_request_ctx.is_kept = True
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body. Raises: ProxyFault for one that is longer than any answer."""
+    body = b""
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > ANSWER_BYTES_MAX:
+            raise ProxyFault(Outcome.MALFORMED, "too long")
+    return body
+
+
+def key_path(xks_key_id: str, verb: str) -> str:
+    """Below the path of the store."""
+    return f"/keys/{quote(xks_key_id, safe='')}/{verb}"

@@ -1,0 +1,116 @@
+"""Key stores outside the Region: what reaches them, and who brings them to the state that they were asked to be in."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
+from meridian.adapters.xks_proxy.connection import Surroundings
+from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
+from meridian.adapters.xks_proxy.metrics import ProxyMetrics, StoreMetrics
+from meridian.bootstrap.core import Core
+from meridian.bootstrap.startup import naming
+from meridian.domain.key import Origin
+from meridian.domain.limits import Limits
+from meridian.domain.token_bucket import Rate
+from meridian.operations.ciphers import Ciphers, OwnCiphers
+from meridian.operations.store_keys import KeysInStores
+from meridian.ports.clock import Clock
+from meridian.settings_proxies import KeyStoreProxySettings
+from meridian.workers.key_stores import KeyStoreWorker
+from meridian.workers.periodic import Wake
+
+LOOKING_UP: Final = 8
+"""Threads that look up names of proxies; each store has one at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStorePlaces:
+    """Everything about key stores that operations are made of."""
+
+    external: ExternalKeyStores
+    ciphers: Ciphers
+    keys: KeysInStores
+    worker: KeyStoreWorker
+    wake: Wake
+
+
+def build_key_stores(core: Core) -> KeyStorePlaces:
+    """Raises: what `FAULTS` has, where the authorities of proxies cannot be read."""
+    wake = Wake()
+    threads = ThreadPoolExecutor(LOOKING_UP, thread_name_prefix="proxy-names")
+    core.stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    external = ExternalKeyStores(
+        store=core.store,
+        seals=core.engine,
+        credentials=core.engine.store_secrets,
+        around=surroundings(
+            core.settings.key_store_proxies,
+            core.settings.limits,
+            region=core.settings.region,
+            clock=core.clock,
+            threads=threads,
+            count=ProxyMetrics(core.registry).count,
+        ),
+    )
+    core.registry.register(StoreMetrics(external))
+    core.stack.push_async_callback(external.close)
+    worker = KeyStoreWorker(
+        store=core.store,
+        kinds={"EXTERNAL_KEY_STORE": external},
+        directory=core.directory,
+        entropy=core.entropy,
+        clock=core.clock,
+        events=core.events,
+        release=external.close_ended,
+        wake=wake,
+    )
+    return KeyStorePlaces(
+        external=external,
+        ciphers=Ciphers(OwnCiphers(core.engine), {Origin.EXTERNAL_KEY_STORE: external}),
+        keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external}),
+        worker=worker,
+        wake=wake,
+    )
+
+
+def surroundings(
+    settings: KeyStoreProxySettings,
+    limits: Limits,
+    *,
+    region: str,
+    clock: Clock,
+    threads: Executor,
+    count: Callable[[str, str, float], None],
+) -> Surroundings:
+    """What these settings say of proxies. Raises: StartupError where their authorities cannot be read."""
+    return Surroundings(
+        region=region,
+        dialling=_dialling(settings),
+        trust=_trust(settings),
+        clock=clock,
+        attempt_seconds=limits.key_store_attempt_seconds,
+        rate=_rate(limits.key_store_requests_per_second),
+        threads=threads,
+        count=count,
+    )
+
+
+def _rate(per_second: float) -> Rate:
+    """A burst of a second, and of one request at least; a bucket that never fills lets nothing through after that."""
+    return Rate(max(per_second, sys.float_info.min), max(per_second, 1.0))
+
+
+def _dialling(settings: KeyStoreProxySettings) -> Dialling:
+    services = {name: EndpointService(each.host, each.address) for name, each in settings.endpoint_services.items()}
+    return Dialling(settings.networks, dict(settings.hosts), services)
+
+
+def _trust(settings: KeyStoreProxySettings) -> ssl.SSLContext:
+    with naming("key_store_proxies.trusted_roots"):
+        return ssl.create_default_context(cafile=settings.trusted_roots)

@@ -1,0 +1,74 @@
+"""Whose work a symmetric ciphertext is: the Region's own engine's, or that of the key's store. The one place where operations tell.
+
+What a store is asked stands in the call's record, whether the store does it or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from meridian.call import Call
+from meridian.domain.ciphertext_blob import CiphertextBlob
+from meridian.domain.key import Key, Origin
+from meridian.errors import KMSInternalException
+from meridian.ports.crypto.ciphers import Decrypted, Encrypted
+from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.key_store import AskedFor, KeyCiphers
+
+AUDITED: Final = ("customKeyStoreId", "xksKeyId", "xksProxyRequestId")
+
+
+class OwnCiphers:
+    """Implements `ports.key_store.KeyCiphers` for keys of the Region alone."""
+
+    def __init__(self, engine: CryptoEngine) -> None:
+        self._engine = engine
+
+    async def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes, asked: AskedFor) -> Encrypted:
+        return self._engine.encrypt(key, encryption_context, plaintext)
+
+    async def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob, asked: AskedFor) -> Decrypted:
+        return self._engine.decrypt(key, encryption_context, blob)
+
+
+class Ciphers:
+    """Ciphertexts of every symmetric encryption key."""
+
+    def __init__(self, own: KeyCiphers, stores: Mapping[Origin, KeyCiphers]) -> None:
+        self._own = own
+        self._stores = stores
+
+    async def encrypt(self, call: Call, field: str, plaintext: bytes) -> Encrypted:
+        """A ciphertext under the key of a request field. Raises: as the port."""
+        key = call.keys[f"{field}key_id"]
+        return await self._of(key).encrypt(
+            key, call.canonical_context[f"{field}encryption_context"], plaintext, asked_for(call, key, field)
+        )
+
+    async def decrypt(self, call: Call, field: str, blob: CiphertextBlob) -> Decrypted:
+        """The plaintext of a ciphertext of the key of a request field. Raises: as the port."""
+        key = call.keys[f"{field}key_id"]
+        return await self._of(key).decrypt(key, call.canonical_context[f"{field}encryption_context"], blob, asked_for(call, key, field))
+
+    def _of(self, key: Key) -> KeyCiphers:
+        if not key.custom_key_store_id:
+            return self._own
+        store = self._stores.get(key.origin)
+        if store is None:
+            raise KMSInternalException(reason=f"a key of origin {key.origin} is in a custom key store")
+        return store
+
+
+def asked_for(call: Call, key: Key, field: str) -> AskedFor:
+    """What the key's store is told of the call. From here on the call's record names store and external key."""
+    if key.custom_key_store_id:
+        note_store(call, key, field)
+    return AskedFor(call.request_id, call.rpc.operation, call.caller.arn)
+
+
+def note_store(call: Call, key: Key, field: str) -> None:
+    """Let the call's record name the key's store, its external key, and the id by which the proxy's log has the request."""
+    prefix = field.rstrip("_")
+    for name, value in zip(AUDITED, (key.custom_key_store_id, key.xks_key_id, call.request_id), strict=True):
+        call.audit_data[f"{prefix}{name[0].upper()}{name[1:]}" if prefix else name] = value

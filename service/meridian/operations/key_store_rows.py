@@ -1,0 +1,138 @@
+"""Custom key stores between messages and rows: what a request describes, what of it is taken already, how a store is shown.
+
+Source: AWS KMS API Reference, CreateCustomKeyStore, CustomKeyStoresListEntry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from meridian.contract.catalog import enum_aws_value
+from meridian.domain.secret import Secret
+from meridian.errors import (
+    CustomKeyStoreNameInUseException,
+    FeatureNotBuiltException,
+    ValidationException,
+    XksProxyUriEndpointInUseException,
+    XksProxyUriInUseException,
+    XksProxyVpcEndpointServiceInUseException,
+)
+from meridian.kms.v1 import key_stores_pb2 as wire
+from meridian.kms.v1 import types_pb2
+from meridian.operations.present import set_enum
+from meridian.ports.key_store import Credential
+from meridian.ports.store.key_stores import KeyStoreRow
+
+EXTERNAL: Final = "EXTERNAL_KEY_STORE"
+PUBLIC: Final = "PUBLIC_ENDPOINT"
+VPC: Final = "VPC_ENDPOINT_SERVICE"
+SERVICE: Final = "xks_proxy_vpc_endpoint_service_name"
+SERVICE_OWNER: Final = "xks_proxy_vpc_endpoint_service_owner"
+PROXY_FIELDS: Final = ("xks_proxy_uri_endpoint", "xks_proxy_uri_path", SERVICE, SERVICE_OWNER)
+CREDENTIAL: Final = "xks_proxy_authentication_credential"
+OF_CLOUD_HSM: Final = ("cloud_hsm_cluster_id", "trust_anchor_certificate", "key_store_password")
+REQUIRED: Final = ("custom_key_store_name", "xks_proxy_uri_endpoint", "xks_proxy_uri_path", CREDENTIAL)
+
+
+def require_external(request: wire.CreateCustomKeyStoreRequest) -> None:
+    """Whether a request describes an external key store whole. Raises: ValidationException, UnsupportedOperationException."""
+    kind = enum_aws_value(request.DESCRIPTOR.fields_by_name["custom_key_store_type"], request.custom_key_store_type)
+    if kind != EXTERNAL:
+        raise FeatureNotBuiltException("Key stores in AWS CloudHSM are not offered by this server.")
+    require_nothing_of_cloud_hsm(request)
+    missing = [field for field in REQUIRED if not request.HasField(field)]
+    if not request.xks_proxy_connectivity:
+        missing.append("xks_proxy_connectivity")
+    for field in missing:
+        raise ValidationException(f"{field} is required for an external key store.", fields=[(field, "missing")])
+
+
+def require_nothing_of_cloud_hsm(request: Message) -> None:
+    """What no store here can use is refused, a password above all: it is not even remembered that it was sent."""
+    for field in OF_CLOUD_HSM:
+        if field in request.DESCRIPTOR.fields_by_name and request.HasField(field):
+            raise ValidationException(f"{field} is not of an external key store.", fields=[(field, "of a key store in AWS CloudHSM")])
+
+
+def is_public(row: KeyStoreRow) -> bool:
+    """Whether the proxy is reached by its name alone."""
+    return row.proxy.get("connectivity", PUBLIC) == PUBLIC
+
+
+def require_one_way(proxy: Mapping[str, str]) -> None:
+    """A proxy is reached in public, or behind an endpoint service that has a name. Raises: ValidationException."""
+    if proxy.get("connectivity", PUBLIC) == VPC and SERVICE not in proxy:
+        raise ValidationException(f"{SERVICE} is required for connectivity {VPC}.", fields=[(SERVICE, "missing")])
+    for field in (SERVICE, SERVICE_OWNER):
+        if proxy.get("connectivity", PUBLIC) == PUBLIC and field in proxy:
+            raise ValidationException(f"{field} cannot be given for connectivity {PUBLIC}.", fields=[(field, f"given with {PUBLIC}")])
+
+
+def proxy_of(request: Any) -> dict[str, str]:
+    """How the proxy is reached, without its secret."""
+    known = {field: getattr(request, field) for field in PROXY_FIELDS if request.HasField(field)}
+    if request.HasField(CREDENTIAL):
+        known["access_key_id"] = request.xks_proxy_authentication_credential.access_key_id
+    connectivity = enum_aws_value(request.DESCRIPTOR.fields_by_name["xks_proxy_connectivity"], request.xks_proxy_connectivity)
+    return known | ({"connectivity": connectivity} if connectivity else {})
+
+
+def changed_proxy(proxy: Mapping[str, str], request: wire.UpdateCustomKeyStoreRequest) -> dict[str, str]:
+    """The proxy with what a request changes; one that is reached in public from now on has no endpoint service any more."""
+    changed = {**proxy, **proxy_of(request)}
+    if request.xks_proxy_connectivity == types_pb2.XKS_PROXY_CONNECTIVITY_TYPE_PUBLIC_ENDPOINT:
+        changed = {field: value for field, value in changed.items() if field not in (SERVICE, SERVICE_OWNER) or field in proxy_of(request)}
+    return changed
+
+
+def credential_of(request: Any) -> Credential | None:
+    """What the proxy is asked with, where the request gives it."""
+    if not request.HasField(CREDENTIAL):
+        return None
+    given = request.xks_proxy_authentication_credential
+    return Credential(given.access_key_id, Secret(given.raw_secret_access_key.encode()))
+
+
+def require_free(row: KeyStoreRow, stores: Iterable[KeyStoreRow]) -> None:
+    """Raises: what says that another store has the name, or the way to the proxy, of this one."""
+    for other in stores:
+        if other.store_id == row.store_id:
+            continue
+        if other.name == row.name:
+            raise CustomKeyStoreNameInUseException(row.name)
+        _require_proxy_free(row.proxy, other.proxy)
+
+
+def _require_proxy_free(proxy: Mapping[str, str], other: Mapping[str, str]) -> None:
+    """Stores reached in public may share an endpoint under other paths; one behind an endpoint service shares nothing."""
+    service = proxy.get(SERVICE)
+    if service is not None and service == other.get(SERVICE):
+        raise XksProxyVpcEndpointServiceInUseException(service)
+    endpoint = proxy.get("xks_proxy_uri_endpoint", "")
+    if endpoint != other.get("xks_proxy_uri_endpoint"):
+        return
+    if proxy.get("xks_proxy_uri_path") == other.get("xks_proxy_uri_path"):
+        raise XksProxyUriInUseException(endpoint)
+    if VPC in (proxy.get("connectivity"), other.get("connectivity")):
+        raise XksProxyUriEndpointInUseException(endpoint)
+
+
+def entry_of(row: KeyStoreRow) -> types_pb2.CustomKeyStoresListEntry:
+    """A store as DescribeCustomKeyStores shows it."""
+    entry = types_pb2.CustomKeyStoresListEntry(custom_key_store_id=row.store_id, custom_key_store_name=row.name)
+    entry.creation_date.FromDatetime(row.created_at)
+    set_enum(entry, "connection_state", row.state)
+    set_enum(entry, "connection_error_code", row.error_code)
+    set_enum(entry, "custom_key_store_type", row.kind)
+    proxy = entry.xks_proxy_configuration
+    set_enum(proxy, "connectivity", row.proxy.get("connectivity", PUBLIC))
+    proxy.access_key_id = row.proxy.get("access_key_id", "")
+    proxy.uri_endpoint, proxy.uri_path = row.proxy["xks_proxy_uri_endpoint"], row.proxy["xks_proxy_uri_path"]
+    if SERVICE in row.proxy:
+        proxy.vpc_endpoint_service_name = row.proxy[SERVICE]
+    if SERVICE_OWNER in row.proxy:
+        proxy.vpc_endpoint_service_owner = row.proxy[SERVICE_OWNER]
+    return entry

@@ -1,0 +1,91 @@
+"""What every place of keys promises: the Region alone, and an external key store behind its proxy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.standing_proxy import standing_proxy
+from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, own_key, said_of
+
+from meridian.domain.ciphertext_blob import parse_ciphertext_blob
+from meridian.domain.key import Key
+from meridian.errors import InvalidCiphertextException, KMSInternalException
+from meridian.operations.ciphers import OwnCiphers
+from meridian.ports.key_store import KeyCiphers
+
+OTHER_CONTEXT = b"\x00\x01\x00\x01a\x00\x01b"
+
+
+@dataclass
+class Place:
+    """One kind of place, with two keys in it."""
+
+    ciphers: KeyCiphers
+    key: Key
+    other_key: Key
+
+
+@pytest_asyncio.fixture
+async def beside(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Outside]:
+    async with outside(tmp_path, migrated_file, said_of(standing_proxy()), standing_proxy()) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(params=["the Region alone", "an external key store"])
+async def place(request: pytest.FixtureRequest, beside: Outside) -> Place:
+    if request.param == "the Region alone":
+        return Place(OwnCiphers(beside.engine), own_key(beside.engine), own_key(beside.engine))
+    return Place(beside.stores, (await beside.new_key())[1], (await beside.new_key())[1])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("size", [1, 32, 4096])
+async def test_what_it_seals_it_opens(place: Place, size: int) -> None:
+    plaintext = bytes(range(256)) * 16
+    sealed = await place.ciphers.encrypt(place.key, CONTEXT, plaintext[:size], ASKED)
+    assert plaintext[:size] not in sealed.ciphertext_blob or size == 1
+    blob = parse_ciphertext_blob(sealed.ciphertext_blob)
+    assert blob.key_id == place.key.key_id
+    opened = await place.ciphers.decrypt(place.key, CONTEXT, blob, ASKED)
+    assert (opened.plaintext, opened.material_id) == (plaintext[:size], sealed.material_id)
+    again = await place.ciphers.encrypt(place.key, CONTEXT, plaintext[:size], ASKED)
+    assert again.ciphertext_blob != sealed.ciphertext_blob
+
+
+@pytest.mark.asyncio
+async def test_it_opens_nothing_under_another_key_or_context(place: Place) -> None:
+    sealed = parse_ciphertext_blob((await place.ciphers.encrypt(place.key, CONTEXT, b"secret", ASKED)).ciphertext_blob)
+    with pytest.raises(InvalidCiphertextException):
+        await place.ciphers.decrypt(place.key, OTHER_CONTEXT, sealed, ASKED)
+    with pytest.raises(InvalidCiphertextException):
+        await place.ciphers.decrypt(place.other_key, CONTEXT, sealed, ASKED)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("at", [20, 60, 100])
+async def test_header_nonce_and_commitment_are_each_bound(place: Place, at: int) -> None:
+    data = bytearray((await place.ciphers.encrypt(place.key, CONTEXT, b"secret", ASKED)).ciphertext_blob)
+    data[at if at != 20 else 60] ^= 1
+    with pytest.raises(InvalidCiphertextException):
+        await place.ciphers.decrypt(place.key, CONTEXT, parse_ciphertext_blob(bytes(data)), ASKED)
+
+
+@pytest.mark.asyncio
+async def test_a_key_of_one_place_is_not_used_in_the_other(beside: Outside) -> None:
+    _, external = await beside.new_key()
+    own = own_key(beside.engine)
+    with pytest.raises(KMSInternalException):
+        beside.engine.encrypt(external, CONTEXT, b"secret")
+    sealed = parse_ciphertext_blob((await beside.stores.encrypt(external, CONTEXT, b"secret", ASKED)).ciphertext_blob)
+    with pytest.raises(KMSInternalException):
+        beside.engine.decrypt(external, CONTEXT, sealed)
+    # The same material and key number without the store: the blob says that it has a second lock, and the key that it has none.
+    with pytest.raises(InvalidCiphertextException):
+        beside.engine.decrypt(replace(external, custom_key_store_id="", xks_key_id=""), CONTEXT, sealed)
+    plain = parse_ciphertext_blob(beside.engine.encrypt(own, CONTEXT, b"secret").ciphertext_blob)
+    with pytest.raises(InvalidCiphertextException):
+        await beside.stores.decrypt(replace(own, custom_key_store_id="cks-0", xks_key_id="x"), CONTEXT, plain, ASKED)
