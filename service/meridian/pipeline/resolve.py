@@ -14,6 +14,8 @@ from typing import Final
 
 from meridian.call import Call
 from meridian.contract.catalog import Requirement
+from meridian.contract.fields import text_of
+from meridian.contract.operation import Operation
 from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
 from meridian.domain.identifiers import KeyReference, alias_arn, key_arn, parse_key_reference
 from meridian.domain.key import Key
@@ -23,15 +25,15 @@ from meridian.pipeline.denial import foreign_denial
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
 
-CIPHERTEXT_KEY_FIELD: Final = {"Decrypt": "key_id", "ReEncrypt": "source_key_id"}
+CIPHERTEXT_KEY_FIELD: Final = {Operation.DECRYPT: "key_id", Operation.RE_ENCRYPT: "source_key_id"}
 """Operations whose key may be named by the ciphertext alone, and the field that may name it too."""
 
-ALGORITHM: Final = {"Decrypt": "encryption_algorithm", "ReEncrypt": "source_encryption_algorithm"}
+ALGORITHM: Final = {Operation.DECRYPT: "encryption_algorithm", Operation.RE_ENCRYPT: "source_encryption_algorithm"}
 NAMES_ITS_KEY: Final = (0, ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT)
 """The ciphertext of a symmetric key names its key; that of an RSA key is bare."""
 
 ALIAS_FIELD: Final = "alias_name"
-ALIAS_OPERATIONS: Final = frozenset({"UpdateAlias", "DeleteAlias"})
+ALIAS_OPERATIONS: Final = frozenset({Operation.UPDATE_ALIAS, Operation.DELETE_ALIAS})
 """Operations on an alias that must be there; the key behind it is decided on too."""
 ALIAS_MARK: Final = "alias/"
 
@@ -57,7 +59,7 @@ class Resolve:
             and call.request.HasField("ciphertext_blob")
             and getattr(call.request, ALGORITHM[call.rpc.name]) in NAMES_ITS_KEY
         ):
-            call.blob = parse_ciphertext_blob(call.request.ciphertext_blob)
+            call.blob = parse_ciphertext_blob(getattr(call.request, "ciphertext_blob"))  # noqa: B009 - of two operations
         if call.rpc.name in ALIAS_OPERATIONS:
             return self._with_alias_target(call)
         for number, (field, alias_allowed) in enumerate(call.rpc.key_fields):
@@ -85,7 +87,7 @@ class Resolve:
 
     async def _with_alias_target(self, call: Call) -> None:
         """The key that the named alias points at now, then the keys that the request names."""
-        account, name = call.caller.account, call.request.alias_name
+        account, name = call.caller.account, text_of(call.request, "alias_name")
         key = await self._directory.find_by_alias(account, name)
         if key is None:
             raise self._no_alias(account, name)

@@ -22,6 +22,7 @@ from meridian.authorization.decision.facts import CallFacts, Facts, cedar_time
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import Requirement, Rpc, walked_rpcs
+from meridian.contract.fields import text_of
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.principal import Principal
@@ -120,7 +121,7 @@ class AuditLog:
         if requirement.resource == "SCOPE":
             return ScopeResource(account, region)
         if requirement.resource == "ALIAS":
-            return AliasResource(account, region, call.request.alias_name)
+            return AliasResource(account, region, text_of(call.request, "alias_name"))
         if requirement.resource == "KEY_STORE":
             return KeyStoreResource(account, region, made["resource"])
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:

@@ -12,10 +12,15 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from meridian.call import Call
-from meridian.contract.catalog import Requirement, enum_aws_value
+from meridian.contract.catalog import Requirement
+from meridian.contract.fields import enum_text_of, tags_of, text_of
+from meridian.contract.operation import Operation
 from meridian.domain.any_case import any_case
 from meridian.domain.grant import Grant, covers, holds, is_grantee, is_retiring
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
+from meridian.kms.v1.imports_pb2 import ImportKeyMaterialRequest
+from meridian.kms.v1.multi_region_pb2 import ReplicateKeyRequest, UpdatePrimaryRegionRequest
+from meridian.kms.v1.tags_pb2 import UntagResourceRequest
 
 ABSENT: Final = object()
 KEY_FIELD: Final = "key_id"
@@ -85,32 +90,27 @@ class CallFacts:
         return self._call.aliases.get(self._requirement.resource_field, ABSENT)
 
     def _encryption_algorithm(self) -> str:
-        request, field = self._call.request, f"{self._prefix}encryption_algorithm"
-        descriptor = request.DESCRIPTOR.fields_by_name.get(field)
-        if descriptor is None:
-            return "SYMMETRIC_DEFAULT"
-        return enum_aws_value(descriptor, getattr(request, field)) or "SYMMETRIC_DEFAULT"
+        return enum_text_of(self._call.request, f"{self._prefix}encryption_algorithm") or "SYMMETRIC_DEFAULT"
 
     def _named(self, field: str, default: str = "") -> str:
-        request = self._call.request
-        return enum_aws_value(request.DESCRIPTOR.fields_by_name[field], getattr(request, field)) or default
+        return enum_text_of(self._call.request, field) or default
 
     def _valid_to(self) -> Any:
-        request = self._call.request
+        request = self._call.asks(ImportKeyMaterialRequest)
         return cedar_time(request.valid_to.ToDatetime(UTC)) if request.HasField("valid_to") else ABSENT
 
     def _primary_region_labels(self) -> list[str]:
-        return sorted(self._region_labels.get(self._call.request.primary_region, ()))
+        return sorted(self._region_labels.get(self._call.asks(UpdatePrimaryRegionRequest).primary_region, ()))
 
     def _request_tags(self) -> dict[str, str]:
-        return {tag.tag_key: tag.tag_value for tag in self._call.request.tags}
+        return {tag.tag_key: tag.tag_value for tag in tags_of(self._call.request)}
 
     def _same_key(self) -> bool:
         keys = list(self._call.keys.values())
         return len(keys) == 2 and keys[0].arn == keys[1].arn
 
     def _replica_region_labels(self) -> list[str]:
-        return sorted(self._region_labels.get(self._call.request.replica_region, ()))
+        return sorted(self._region_labels.get(self._call.asks(ReplicateKeyRequest).replica_region, ()))
 
     def _grants(self) -> list[str]:
         """Grants to the caller that admit what is asked."""
@@ -136,7 +136,7 @@ class CallFacts:
 
     def _tag_keys(self) -> list[str]:
         request = self._call.request
-        return sorted(request.tag_keys) if "tag_keys" in request.DESCRIPTOR.fields_by_name else sorted(self._request_tags())
+        return sorted(request.tag_keys if isinstance(request, UntagResourceRequest) else self._request_tags())
 
     def _idle_days(self) -> Any:
         days = self._call.trailing_days_without_key_usage
@@ -174,9 +174,9 @@ _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "requestTags": CallFacts._request_tags,
     "requestTagsAnyCase": lambda facts: any_case(facts._request_tags()),
     "tagKeys": CallFacts._tag_keys,
-    "aliasName": lambda facts: facts._call.request.alias_name,
+    "aliasName": lambda facts: text_of(facts._call.request, "alias_name"),
     "granteePrincipal": lambda facts: facts._of_grant("grantee_principal"),
-    "retiringPrincipal": lambda facts: facts._call.request.retiring_principal or ABSENT,
+    "retiringPrincipal": lambda facts: text_of(facts._call.request, "retiring_principal") or ABSENT,
     "granteeServicePrincipal": lambda facts: ABSENT,  # service principals do not exist here; a request with one is refused
     "retiringServicePrincipal": lambda facts: ABSENT,
     "grantOperations": lambda facts: sorted(facts._call.grant.operations) if facts._call.grant is not None else [],
@@ -185,10 +185,10 @@ _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "grantIsForService": lambda facts: False,
     "callerIsRetiringPrincipal": lambda facts: facts._is_grants(is_retiring),
     "callerIsGrantee": lambda facts: facts._is_grants(is_grantee),
-    "replication": lambda facts: facts._call.rpc.name == "ReplicateKey",
-    "replicaRegion": lambda facts: facts._call.request.replica_region,
+    "replication": lambda facts: facts._call.rpc.name == Operation.REPLICATE_KEY,
+    "replicaRegion": lambda facts: facts._call.asks(ReplicateKeyRequest).replica_region,
     "replicaRegionLabels": CallFacts._replica_region_labels,
-    "primaryRegion": lambda facts: facts._call.request.primary_region,
+    "primaryRegion": lambda facts: facts._call.asks(UpdatePrimaryRegionRequest).primary_region,
     "primaryRegionLabels": CallFacts._primary_region_labels,
     "rotationPeriodInDays": lambda facts: facts._value("rotation_period_in_days", ROTATION_PERIOD_IN_DAYS_DEFAULT),
     "scheduleKeyDeletionPendingWindowInDays": lambda facts: facts._value("pending_window_in_days", DELETION_WINDOW_IN_DAYS_DEFAULT),
