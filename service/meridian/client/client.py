@@ -79,7 +79,7 @@ class AsyncClient:
         self._channel = grpc.aio.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
         self._methods: dict[str, Any] = {}
 
-    async def call(self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None) -> Any:
+    async def call(self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None) -> Any:  # noqa: ASYNC109 - the name that the client has always had; gRPC keeps the deadline
         """Send a request as it is."""
         attempts = Attempts(self._endpoint, rpc, timeout, client_token)
         method = self._methods.get(rpc.path)

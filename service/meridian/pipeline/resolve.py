@@ -63,11 +63,11 @@ class Resolve:
         if call.rpc.name in ALIAS_OPERATIONS:
             return self._with_alias_target(call)
         for number, (field, alias_allowed) in enumerate(call.rpc.key_fields):
-            if not self._from_memory(call, field, alias_allowed, blob_field):
+            if not self._from_memory(call, field, blob_field, alias_allowed=alias_allowed):
                 return self._from_store(call, number, blob_field)
         return None
 
-    def _from_memory(self, call: Call, field: str, alias_allowed: bool, blob_field: str | None) -> bool:
+    def _from_memory(self, call: Call, field: str, blob_field: str | None, *, alias_allowed: bool) -> bool:
         if call.request.HasField(field):
             text = getattr(call.request, field)
             is_alias = ALIAS_MARK in text
@@ -97,7 +97,8 @@ class Resolve:
     async def _from_store(self, call: Call, first: int, blob_field: str | None) -> None:
         for field, alias_allowed in call.rpc.key_fields[first:]:
             if call.request.HasField(field):
-                key = await self._named(call, field, getattr(call.request, field), alias_allowed, field == blob_field)
+                text = text_of(call.request, field)
+                key = await self._named(call, field, text, alias_allowed=alias_allowed, may_be_foreign=field == blob_field)
             elif field == blob_field and call.blob is not None:
                 key = await self._by_blob(call, call.blob)
                 if key is None:
@@ -120,11 +121,11 @@ class Resolve:
             self._events.report_fault(fault, during="a look for a key of another account")
             return None
 
-    async def _named(self, call: Call, field: str, text: str, alias_allowed: bool, may_be_foreign: bool) -> Key | None:
+    async def _named(self, call: Call, field: str, text: str, *, alias_allowed: bool, may_be_foreign: bool) -> Key | None:
         reference = parse_key_reference(text, alias_allowed=alias_allowed)
         caller = call.caller.account
         if reference.is_arn and (reference.region != self._region or reference.partition != self._partition):
-            raise _elsewhere(reference, may_be_foreign)
+            raise _elsewhere(reference, names_ciphertext_key=may_be_foreign)
         account = reference.account or caller
         if reference.alias:
             call.aliases[field] = reference.alias
@@ -156,7 +157,7 @@ class Resolve:
         return NotFoundException(f"Key '{key_arn(self._partition, self._region, account, reference.key_id)}' does not exist")
 
 
-def _elsewhere(reference: KeyReference, names_ciphertext_key: bool) -> KmsError:
+def _elsewhere(reference: KeyReference, *, names_ciphertext_key: bool) -> KmsError:
     if names_ciphertext_key:
         return IncorrectKeyException(reason="key ARN of another Region")
     return NotFoundException(f"Invalid arn {reference.region}")

@@ -179,10 +179,10 @@ class _RecordedFacts(CallFacts):
     def request_attribute(self, name: str) -> Any:
         own = self._record["meridian"].get("request", {})
         if name == "grants":
-            return own.get("grantIds", {}).get(self._requirement.action, [])
+            return own.get("grantIds", {}).get(self.requirement.action, [])
         if name == "secureTransport":
             return own.get("secureTransport", True)
-        return cedar_time(self._call.received_at) if name == "currentTime" else super().request_attribute(name)
+        return cedar_time(self.call.received_at) if name == "currentTime" else super().request_attribute(name)
 
 
 def _somebody(call: Call) -> Principal:

@@ -88,7 +88,7 @@ class SqlStore:
         if not has_lost_its_way:
             try:
                 await asyncio.wait_for(asyncio.shield(connection.close()), CLOSE_SECONDS)
-                return
+                return  # noqa: TRY300 - an else would come after the close, not be a part of it
             except self._faults:
                 pass  # a connection that cannot be closed has lost its way
         for each in self._live.values():
