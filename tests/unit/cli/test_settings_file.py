@@ -47,17 +47,17 @@ CASES = [
     ("[audit]\n", '[audit]\notlp.endpoint = "https://collector.example"\n', "audit.otlp.endpoint: must be host:port"),
     ("[audit]\n", '[audit]\ns3.bucket = "Not_A_Bucket"\n', "audit.s3.bucket: must be the name of a bucket"),
     ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.prefix = "no-slash"\n', "audit.s3.prefix: must be names of letters"),
-    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.timeout_seconds = 121\n', "audit.s3.timeout_seconds: must be less than"),
-    ("limits.import", "limits.day_seconds = nan\nlimits.import", "limits: must be numbers from 0: day_seconds"),
+    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.timeout_seconds = 121\n', "audit.s3.timeout_seconds: must be 120 or less"),
+    ("limits.import", "limits.day_seconds = nan\nlimits.import", "limits.day_seconds: must be from 0.01 to 86,400"),
     ("limits.import", "limits.misspelt = 1\nlimits.import", "limits.misspelt: is no setting"),
-    ("rsa = 0", "rsa = -1", "throttle: must be numbers from 0: rsa"),
+    ("rsa = 0", "rsa = -1", "throttle.rsa: must be from 0 to 1,000,000,000"),
     (
         "limits.import",
         "limits.drain_pause_second = 1\nlimits.import",
         "limits.drain_pause_second: is no setting; did you mean drain_pause_seconds?",
     ),
     ("[audit]\n", "[audit]\ndirectori = 1\n", "audit.directori: is no setting; did you mean directory?"),
-    ('provider = "', 'pasphrase_file = "x"\nprovider = "', "seals.0.file.pasphrase_file: is no setting"),
+    ('provider = "', 'pasphrase_file = "x"\nprovider = "', "seals.0.pasphrase_file: is no setting"),
     ("[audit]\n", '[audit]\nmax_batch = "16"\n', "audit.max_batch: must be a number, without quotes"),
     ("[audit]\n", "[audit]\nreserve_bytes = true\n", "audit.reserve_bytes: must be a number"),
     ("[audit]\n", "[audit]\nstdout = 1\n", "audit.stdout: must be true or false"),
@@ -102,6 +102,9 @@ BAD_DATABASES = {
     "mysql://kms:secret@db/kms": "must be sqlite:///path or postgresql://user@host/name",
     "postgresql://kms:secret@db:port/kms": "is no URL",
     "postgresql://db/kms?password=secret&sslmode=require": "has parameters that are not known here: password, sslmode",
+    "postgresql://kms:secret@db/kms?password_file=/run/secret": "has a password and a password_file: give one of them",
+    "postgresql://kms@db/kms?password_file=secret": "password_file must be one path from the root",
+    "postgresql://kms@db/kms?password_file=/a&password_file=/b": "password_file must be one path from the root",
     "sqlite://": "names no file",
     "sqlite:///": "names no file",
     "sqlite:///:memory:": "names no file",
@@ -120,7 +123,9 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(settings
     assert "secret" not in str(refused.value).replace(str(settings), "")
 
 
-@pytest.mark.parametrize("url", ["sqlite:///kms.sqlite3", "postgresql://kms@db/kms", "postgresql:///kms?host=/run/pg&ssl=require"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:///kms.sqlite3", "postgresql://kms@db/kms", "postgresql:///kms?host=/run/pg&ssl=require&password_file=/run/p"]
+)
 def test_a_database_that_can_be_used(settings: Path, url: str) -> None:
     text = settings.read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("database = ")]
@@ -168,6 +173,14 @@ denied_spiffe_ids = "denied"
 [aws.tls]
 certificate = "aws.crt"
 private_key = "aws.key"
+[xks]
+listen = "127.0.0.1:7701"
+[xks.tls]
+certificate = "xks.crt"
+private_key = "xks.key"
+client_ca = "xks.pem"
+[key_store_proxies]
+trusted_roots = "roots.pem"
 [audit.otlp]
 endpoint = "https://collector.example:4317"
 ca = "collector.pem"
@@ -182,7 +195,8 @@ def test_every_relative_path_begins_at_the_folder_of_the_file(
     settings: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, rest = EVERY_PATH.strip().split("\n", 1)
-    text = f"{first}\n{settings.read_text()}\n{rest}"
+    (settings.parent / "name").write_text("meridian-0")
+    text = f'{first}\nreplica_file = "name"\n{settings.read_text()}\n{rest}'
     settings.write_text(text.replace(f"{settings.parent}/", "").replace(f"{tmp_path}/", "../"))
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     monkeypatch.chdir(settings.parents[1])
