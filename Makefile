@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
+.PHONY: fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,20 @@ hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they w
 
 demo: $(STAMP)  ## the main job on two real Regions, step by step
 	$(BIN)/python scripts/demo.py
+
+fix: $(STAMP)  ## mend what mends itself: rules, formats, and every generated file and page
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+	$(BIN)/buf format -w
+	$(MAKE) --no-print-directory gen
+	$(BIN)/meridian policy fmt policy/policies policy/tests/library
+	$(MAKE) --no-print-directory operations condition-keys
+
+watch: $(STAMP)  ## rerun the quick tests of a room when a file of it changes
+	$(BIN)/python scripts/watch.py
+
+release-notes: $(STAMP)  ## print what CHANGELOG.md says of VERSION
+	@$(BIN)/python scripts/release_notes.py "$(VERSION)"
 
 lint: $(STAMP)  ## ruff, rules and format
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Generate the Python stubs from the protos, or with --check fail when the committed ones differ.
 
 Stubs lie where their proto path says, so that they import each other unchanged. Stubs have no comments, so those of operations and of their
-requests' fields, the texts of help, lie beside them.
+requests' fields, the texts of help, lie beside them. The names of operations are an enum of the contract.
 """
 
 from __future__ import annotations
@@ -23,6 +23,20 @@ ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 SERVICE = ROOT / "service"
 COMMENTS = Path("meridian/kms/v1/comments.json")
+OPERATIONS = Path("meridian/contract/operation.py")
+WALKED = ("meridian.kms.v1", "meridian.access.v1", "meridian.xks.v1")
+"""Packages whose methods are operations; what Regions ask each other is none."""
+ENUM = '''"""Every operation of the contract. Generated from the protos by `make gen`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """The name of an operation, as its RPC has it."""
+
+'''
 MESSAGE, SERVICES, INNER = FileDescriptorProto.MESSAGE_TYPE_FIELD_NUMBER, FileDescriptorProto.SERVICE_FIELD_NUMBER, 2
 """Steps of a path in a file's source information; fields of messages and methods of services both are number 2."""
 
@@ -38,13 +52,25 @@ def generate(target: Path) -> list[Path]:
     outputs += [f"--{kind}_out={target}" for kind in ("python", "mypy", "grpc_python", "mypy_grpc")]
     if protoc.main(["protoc", *includes, *outputs, *sources]) != 0:
         sys.exit("protoc failed")
-    comments = dict(_comments(FileDescriptorSet.FromString(described.read_bytes())))
+    read = FileDescriptorSet.FromString(described.read_bytes())
+    comments = dict(_comments(read))
+    (target / OPERATIONS).parent.mkdir(parents=True)
+    (target / OPERATIONS).write_text(ENUM + "".join(f'    {_constant(name)} = "{name}"\n' for name in _operations(read)))
     (target / COMMENTS).write_text(json.dumps(comments, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    return [*_stubs_in(target), target / COMMENTS]
+    return [*_stubs_in(target), target / COMMENTS, target / OPERATIONS]
 
 
 def _stubs_in(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*_pb2*") if p.suffix in (".py", ".pyi"))
+
+
+def _operations(described: FileDescriptorSet) -> list[str]:
+    return [method.name for file in described.file if file.package in WALKED for service in file.service for method in service.method]
+
+
+def _constant(name: str) -> str:
+    """`GenerateDataKey` → `GENERATE_DATA_KEY`."""
+    return "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_")
 
 
 def _comments(described: FileDescriptorSet) -> Iterator[tuple[str, str]]:
@@ -66,7 +92,7 @@ def main() -> int:
     """Write the stubs, or compare them."""
     with tempfile.TemporaryDirectory() as folder:
         fresh = {p.relative_to(folder): p for p in generate(Path(folder))}
-        stored = {p.relative_to(SERVICE) for p in _stubs_in(SERVICE)} | {COMMENTS}
+        stored = {p.relative_to(SERVICE) for p in _stubs_in(SERVICE)} | {COMMENTS, OPERATIONS}
         if "--check" in sys.argv:
             differing = [str(n) for n, p in fresh.items() if not (SERVICE / n).exists() or not filecmp.cmp(p, SERVICE / n, shallow=False)]
             differing += [f"{n} (no proto)" for n in sorted(stored - set(fresh))]

@@ -164,7 +164,7 @@ class Deployment:
             with self.client(region) as client:
                 try:
                     metadata = client.describe_key(key_id=key_id).key_metadata
-                except Exception:
+                except Exception:  # noqa: BLE001 - asked again until the time is over
                     metadata = None
             if metadata is not None and metadata.key_state == state:
                 return metadata

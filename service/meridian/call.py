@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 from meridian.errors import Cut, KMSInternalException
 
 if TYPE_CHECKING:  # policy commands read facts of calls, and start without what ciphertexts and messages of Regions are made of
+    from google.protobuf.message import Message
+
+    from meridian.contract.catalog import Rpc
     from meridian.domain.ciphertext_blob import CiphertextBlob
     from meridian.domain.grant import Grant
     from meridian.domain.key import Key
     from meridian.domain.peer_message import Prepare, PrepareHandover
     from meridian.errors import KmsError
+
+
+M = TypeVar("M", bound="Message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +124,10 @@ class Call:
         "write_answer",
     )
 
-    def __init__(self, rpc: Any, request: Any, evidence: Evidence, request_id: str, received_at: datetime) -> None:
+    def __init__(self, rpc: Rpc, request: Message, evidence: Evidence, request_id: str, received_at: datetime) -> None:
         self.rpc = rpc
-        """The `contract.catalog.Rpc` that is called."""
         self.request = request
+        """Of the type that `rpc` takes. Steps that know it say so with `asks`; others read through `contract.fields`."""
         self.evidence = evidence
         self.request_id = request_id
         self.received_at = received_at
@@ -196,6 +202,12 @@ class Call:
         if self.principal is None:
             raise KMSInternalException(reason="no principal")
         return self.principal
+
+    def asks(self, kind: type[M]) -> M:
+        """The request, for a step that knows of which type it is. Raises: KMSInternalException where it is of another."""
+        if not isinstance(self.request, kind):
+            raise KMSInternalException(reason="a request of another type")
+        return self.request
 
 
 def _by_the_caller() -> Cut:

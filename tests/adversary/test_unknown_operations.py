@@ -41,7 +41,8 @@ def call(region: Deployment, way: str, name: str) -> None:
     if way == "gRPC":
         endpoint = region.endpoint(HOME, "developer")
         with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel, pytest.raises(grpc.RpcError) as refused:
-            channel.unary_unary(f"/meridian.kms.v1.KeysService/{name}")(body, timeout=10)
+            unary: Any = channel.unary_unary(f"/meridian.kms.v1.KeysService/{name}")
+            unary(body, timeout=10)
         answer: Any = refused.value
         assert answer.code() is grpc.StatusCode.UNIMPLEMENTED
         return

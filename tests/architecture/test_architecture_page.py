@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -41,6 +42,46 @@ def test_the_figures_have_the_layers_of_the_contracts() -> None:
         assert "exhaustive_ignores" not in contract
         assert "ignore_imports" not in contract
         assert layers_of(PAGE, f"layers{room.removeprefix('meridian').replace('.', ' of ')}") == contract["layers"]
+
+
+def sentences() -> dict[str, str]:
+    """What the page says of each room: by its folder from the root, or its module."""
+    found: dict[str, str] = {}
+    for heading, figure in re.findall(r"```layers(.*?)\n(.*?)```", PAGE, re.DOTALL):
+        within = SERVICE / heading.removeprefix(" of ")
+        for line in figure.splitlines():
+            rooms, _, said = line.partition("  ")
+            names, texts = re.split(r" [|:] ", rooms), [each.strip() for each in said.split(" | ")]
+            assert len(texts) in (1, len(names)), f"a sentence for each of {rooms}"
+            assert len(texts) == len(names) or ":" in rooms, f"only what is generated shares a sentence: {rooms}"
+            found |= {str((within / name).relative_to(ROOT)): text for name, text in zip(names, itertools.cycle(texts), strict=False)}
+    for room, text in rows_of(PAGE, "room"):
+        folder = next(base / room.strip("`/") for base in (SERVICE, ROOT) if (base / room.strip("`/")).is_dir())
+        found[str(folder.relative_to(ROOT))] = text
+    return found
+
+
+def rooms() -> list[Path]:
+    """Every room: the folders at the root, those of the tests, and the packages of the service that are written by hand."""
+    ignored = (ROOT / ".gitignore").read_text().replace("/", "").split()
+    top = [each for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".") and each.name not in (*ignored, "tests")]
+    tests = [each for each in (ROOT / "tests").iterdir() if any(each.glob("*.py"))]
+    packages = [each.parent for each in SERVICE.rglob("__init__.py")]
+    written = [each for each in packages if each != SERVICE and not {"v1", "migrations"} & set(each.parts)]
+    return sorted(each.relative_to(ROOT) for each in (*top, *tests, *written))
+
+
+@pytest.mark.parametrize("room", rooms(), ids=str)
+def test_every_room_has_its_one_sentence(room: Path) -> None:
+    said = sentences()
+    text = said.get(str(room), "")
+    assert 0 < len(text) < 120, f"{room} has no sentence in docs/architecture.md"
+    assert not text.endswith("."), "one sentence"
+
+
+def test_no_sentence_is_of_a_room_that_is_gone() -> None:
+    for room, text in sentences().items():
+        assert (ROOT / room).is_dir() or (ROOT / f"{room}.py").is_file(), f"{room}: {text}"
 
 
 class Walks(ast.NodeVisitor):

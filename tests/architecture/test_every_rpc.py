@@ -15,6 +15,7 @@ from meridian.authorization.decision.facts import _READERS, _REQUEST_READERS
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.contract.catalog import ACCESS, XKS, enum_of, enum_values, rpcs, walked_rpcs
+from meridian.contract.operation import Operation
 from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.applicability import CRYPTOGRAPHIC
 from meridian.domain.gates import WORK, WORKING_MAX
@@ -43,6 +44,11 @@ def test_a_built_operation_has_its_rows(name: str) -> None:
         assert name in CRYPTOGRAPHIC or rpc.noun == "grants", "the usage it needs"
     module = (ROOT / "service" / "meridian" / "operations" / f"{rpc.noun}.py").read_text()
     assert f"async def {rpc.method_name}(" in module, "its method, in the module of its noun"
+
+
+def test_the_enum_of_operations_has_every_rpc_and_no_other() -> None:
+    assert {each.value: each.name for each in Operation} == {name: rpc.method_name.upper() for name, rpc in walked_rpcs().items()}
+    assert all(rpc.name is Operation(name) for name, rpc in walked_rpcs().items())
 
 
 def test_every_operation_on_a_key_has_a_row_of_states() -> None:

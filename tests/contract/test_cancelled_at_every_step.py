@@ -44,7 +44,7 @@ class LeavesAt:
                 task.cancel()
             try:
                 step, value = steps.send, (yield waited)
-            except BaseException as fault:
+            except BaseException as fault:  # noqa: BLE001 - it is thrown on, into the step
                 step, value = steps.throw, fault
 
 

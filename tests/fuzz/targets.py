@@ -140,7 +140,7 @@ def _chosen(data: bytes) -> tuple[Rpc, bytes]:
 
 def _checked(rpc: Rpc, message: Any) -> None:
     """What happens to every request once it can be read."""
-    parameters_of(rpc.operation, message)
+    parameters_of(rpc.name, message)
     if faults_of(message):
         return
     for field in message.DESCRIPTOR.fields:

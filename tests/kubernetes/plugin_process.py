@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.deployment import HOME, HOST, Deployment
+from tests.deployment import HOME, Deployment
 from tests.ports import free_port
+
+from meridian.cli.region_place import HOST
 
 
 @dataclass

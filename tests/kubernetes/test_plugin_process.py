@@ -14,11 +14,12 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tests.deployment import HOME, HOST, Deployment
+from tests.deployment import HOME, Deployment
 from tests.kubernetes.plugin_process import PluginProcess, endpoint
 from tests.ports import free_port
 
 from meridian.cli.exit_codes import SETUP, USAGE
+from meridian.cli.region_place import HOST
 from meridian.k8s_kms.health_port import HEAD_BYTES_MAX
 from meridian.k8s_kms.metrics import Metrics
 from meridian.k8s_kms.v2 import api_pb2, api_pb2_grpc

@@ -112,7 +112,7 @@ class AskedFacts:
         name = "ReEncrypt" if asked.action.startswith("ReEncrypt") else asked.action
         rpc = rpcs()[name]
         requirement = next(r for r in rpc.requires if r.action == asked.action)
-        call = Call(rpc, None, Evidence(), "", datetime.min)  # noqa: DTZ901 - no reader asks for this time
+        call = Call(rpc, rpc.request_class(), Evidence(), "", datetime.min)  # noqa: DTZ901 - no reader asks for this time
         call.principal = asked.principal
         call.grants = {requirement.resource_field: asked.grants}
         prefix = {"ReEncryptFrom": "source_", "ReEncryptTo": "destination_"}.get(asked.action, "")

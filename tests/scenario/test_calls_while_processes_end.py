@@ -109,7 +109,7 @@ class Load:
             try:
                 each(number)
                 self.done += 1
-            except Exception as fault:
+            except Exception as fault:  # noqa: BLE001 - kept, and asserted to be none
                 self.faults.append(f"{time.strftime('%X')}, call {number} of one of them: {type(fault).__name__}: {fault}")
 
     def over_grpc(self, client: Client) -> Callable[[int], None]:

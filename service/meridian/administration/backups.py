@@ -65,7 +65,7 @@ async def back_up(settings: Settings, to: Path) -> Survey:
     """
     with _telling():
         path = _database_file(settings)
-        if to.exists():
+        if to.exists():  # noqa: ASYNC240 - a command, with nobody else on its loop
             raise CopyError(f"{to} is there, and a backup overwrites nothing: give another name")
         require_database_of_log(settings)
         with naming("database"):

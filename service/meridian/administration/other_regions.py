@@ -123,7 +123,7 @@ OPPOSITES: Final = {OperatorWord.DETACH: OperatorWord.TAKE_BACK, OperatorWord.TA
 def is_still_said(word: OperatorWord) -> Word:
     """1 while the word is not done, else 0."""
 
-    async def ask(store: Store, entropy: Entropy, region: str) -> int:
+    async def ask(store: Store, _entropy: Entropy, region: str) -> int:
         async with store.reading() as uow:
             return int(region in await uow.operator_words.regions(word))
 
@@ -142,7 +142,9 @@ async def _release_key(uow: UnitOfWork, events: OperatorEvents, row: SetRow, reg
         await erase_reserved_key(uow, events, row)
     except ROW_FAULTS as fault:  # the word is said about every other set all the same
         log = structlog.get_logger("meridian.membership")
-        log.error("key cannot be read, and its place stays", account=row.account, key_id=row.key_id, fault=type(fault).__name__)
+        log.error(  # noqa: TRY400 - a traceback could show what the row holds
+            "key cannot be read, and its place stays", account=row.account, key_id=row.key_id, fault=type(fault).__name__
+        )
 
 
 async def _rows(uow: UnitOfWork) -> list[SetRow]:

@@ -17,80 +17,81 @@ from meridian.audit.record import shown_time
 from meridian.audit.record_bounds import CUT, RECORD_BYTES_MAX, cut, shown
 from meridian.contract.catalog import TIMESTAMP, enum_aws_value, is_map, is_secret, lower_camel, message_of
 from meridian.contract.field_limits import is_moment
+from meridian.contract.operation import Operation
 
 ITEMS_SHOWN_MAX: Final = 256
 """Of a list or map; longer lists are cut to a digest of the field as protobuf writes it."""
 
 _POLICY = ("policy", "account_delegation", "bypass_policy_lockout_safety_check")
 
-TABLE: Final[dict[str, tuple[str, ...]]] = {
-    "CreateKey": ("description", "key_usage", "key_spec", "customer_master_key_spec", "origin", "multi_region", "tags", *_POLICY),
-    "DescribeKey": ("key_id",),
-    "ListKeys": ("limit", "resource_owners"),
-    "EnableKey": ("key_id",),
-    "DisableKey": ("key_id",),
-    "UpdateKeyDescription": ("key_id", "description"),
-    "Encrypt": ("key_id", "encryption_algorithm"),
-    "Decrypt": ("key_id", "encryption_algorithm"),
-    "ReEncrypt": (
+TABLE: Final[dict[Operation, tuple[str, ...]]] = {
+    Operation.CREATE_KEY: ("description", "key_usage", "key_spec", "customer_master_key_spec", "origin", "multi_region", "tags", *_POLICY),
+    Operation.DESCRIBE_KEY: ("key_id",),
+    Operation.LIST_KEYS: ("limit", "resource_owners"),
+    Operation.ENABLE_KEY: ("key_id",),
+    Operation.DISABLE_KEY: ("key_id",),
+    Operation.UPDATE_KEY_DESCRIPTION: ("key_id", "description"),
+    Operation.ENCRYPT: ("key_id", "encryption_algorithm"),
+    Operation.DECRYPT: ("key_id", "encryption_algorithm"),
+    Operation.RE_ENCRYPT: (
         "source_key_id",
         "source_encryption_algorithm",
         "destination_key_id",
         "destination_encryption_algorithm",
     ),
-    "GenerateDataKey": ("key_id", "key_spec", "number_of_bytes"),
-    "GenerateDataKeyWithoutPlaintext": ("key_id", "key_spec", "number_of_bytes"),
-    "GenerateDataKeyPair": ("key_id", "key_pair_spec"),
-    "GenerateDataKeyPairWithoutPlaintext": ("key_id", "key_pair_spec"),
-    "Sign": ("key_id", "message_type", "signing_algorithm"),
-    "Verify": ("key_id", "message_type", "signing_algorithm"),
-    "GetPublicKey": ("key_id",),
-    "GenerateMac": ("key_id", "mac_algorithm"),
-    "VerifyMac": ("key_id", "mac_algorithm"),
-    "DeriveSharedSecret": ("key_id", "key_agreement_algorithm"),
-    "Encapsulate": ("key_id", "encapsulation_algorithm"),
-    "Decapsulate": ("key_id", "encapsulation_algorithm"),
-    "GenerateRandom": ("number_of_bytes",),
-    "PutKeyPolicy": ("key_id", "policy_name", *_POLICY),
-    "GetKeyPolicy": ("key_id", "policy_name", "cedar"),
-    "ListKeyPolicies": ("key_id",),
-    "ScheduleKeyDeletion": ("key_id", "pending_window_in_days"),
-    "CancelKeyDeletion": ("key_id",),
-    "EnableKeyRotation": ("key_id", "rotation_period_in_days"),
-    "DisableKeyRotation": ("key_id",),
-    "GetKeyRotationStatus": ("key_id",),
-    "ListKeyRotations": ("key_id", "include_key_material", "limit"),
-    "RotateKeyOnDemand": ("key_id",),
-    "GetParametersForImport": ("key_id", "wrapping_algorithm", "wrapping_key_spec"),
-    "ImportKeyMaterial": ("key_id", "valid_to", "expiration_model", "import_type", "key_material_description", "key_material_id"),
-    "DeleteImportedKeyMaterial": ("key_id", "key_material_id"),
-    "UpdatePrimaryRegion": ("key_id", "primary_region"),
-    "CreateAlias": ("alias_name", "target_key_id"),
-    "UpdateAlias": ("alias_name", "target_key_id"),
-    "DeleteAlias": ("alias_name",),
-    "ListAliases": ("key_id", "limit"),
-    "TagResource": ("key_id", "tags"),
-    "UntagResource": ("key_id", "tag_keys"),
-    "ListResourceTags": ("key_id", "limit"),
-    "CreateGrant": ("key_id", "grantee_principal", "retiring_principal", "operations", "constraints", "name"),
-    "ListGrants": ("key_id", "grant_id", "grantee_principal", "limit"),
-    "ListRetirableGrants": ("retiring_principal", "limit"),
-    "RetireGrant": ("key_id", "grant_id"),
-    "RevokeGrant": ("key_id", "grant_id"),
-    "GetKeyLastUsage": ("key_id",),
-    "CreateCustomKeyStore": ("custom_key_store_name", "custom_key_store_type", "xks_proxy_uri_endpoint", "xks_proxy_uri_path"),
-    "DescribeCustomKeyStores": ("custom_key_store_id", "custom_key_store_name", "limit"),
-    "UpdateCustomKeyStore": ("custom_key_store_id", "new_custom_key_store_name", "xks_proxy_uri_endpoint", "xks_proxy_uri_path"),
-    "ConnectCustomKeyStore": ("custom_key_store_id",),
-    "DisconnectCustomKeyStore": ("custom_key_store_id",),
-    "DeleteCustomKeyStore": ("custom_key_store_id",),
-    "DescribePolicySet": (),
-    "CheckAccess": ("principal",),
-    "XksGetHealthStatus": ("uri_path_prefix", "unverified_claims"),
-    "XksGetKeyMetadata": ("key_id", "external_key_id", "unverified_claims"),
-    "XksEncrypt": ("key_id", "external_key_id", "unverified_claims"),
-    "XksDecrypt": ("key_id", "external_key_id", "unverified_claims"),
-    "ReplicateKey": ("key_id", "replica_region", "description", "tags", *_POLICY),
+    Operation.GENERATE_DATA_KEY: ("key_id", "key_spec", "number_of_bytes"),
+    Operation.GENERATE_DATA_KEY_WITHOUT_PLAINTEXT: ("key_id", "key_spec", "number_of_bytes"),
+    Operation.GENERATE_DATA_KEY_PAIR: ("key_id", "key_pair_spec"),
+    Operation.GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT: ("key_id", "key_pair_spec"),
+    Operation.SIGN: ("key_id", "message_type", "signing_algorithm"),
+    Operation.VERIFY: ("key_id", "message_type", "signing_algorithm"),
+    Operation.GET_PUBLIC_KEY: ("key_id",),
+    Operation.GENERATE_MAC: ("key_id", "mac_algorithm"),
+    Operation.VERIFY_MAC: ("key_id", "mac_algorithm"),
+    Operation.DERIVE_SHARED_SECRET: ("key_id", "key_agreement_algorithm"),
+    Operation.ENCAPSULATE: ("key_id", "encapsulation_algorithm"),
+    Operation.DECAPSULATE: ("key_id", "encapsulation_algorithm"),
+    Operation.GENERATE_RANDOM: ("number_of_bytes",),
+    Operation.PUT_KEY_POLICY: ("key_id", "policy_name", *_POLICY),
+    Operation.GET_KEY_POLICY: ("key_id", "policy_name", "cedar"),
+    Operation.LIST_KEY_POLICIES: ("key_id",),
+    Operation.SCHEDULE_KEY_DELETION: ("key_id", "pending_window_in_days"),
+    Operation.CANCEL_KEY_DELETION: ("key_id",),
+    Operation.ENABLE_KEY_ROTATION: ("key_id", "rotation_period_in_days"),
+    Operation.DISABLE_KEY_ROTATION: ("key_id",),
+    Operation.GET_KEY_ROTATION_STATUS: ("key_id",),
+    Operation.LIST_KEY_ROTATIONS: ("key_id", "include_key_material", "limit"),
+    Operation.ROTATE_KEY_ON_DEMAND: ("key_id",),
+    Operation.GET_PARAMETERS_FOR_IMPORT: ("key_id", "wrapping_algorithm", "wrapping_key_spec"),
+    Operation.IMPORT_KEY_MATERIAL: ("key_id", "valid_to", "expiration_model", "import_type", "key_material_description", "key_material_id"),
+    Operation.DELETE_IMPORTED_KEY_MATERIAL: ("key_id", "key_material_id"),
+    Operation.UPDATE_PRIMARY_REGION: ("key_id", "primary_region"),
+    Operation.CREATE_ALIAS: ("alias_name", "target_key_id"),
+    Operation.UPDATE_ALIAS: ("alias_name", "target_key_id"),
+    Operation.DELETE_ALIAS: ("alias_name",),
+    Operation.LIST_ALIASES: ("key_id", "limit"),
+    Operation.TAG_RESOURCE: ("key_id", "tags"),
+    Operation.UNTAG_RESOURCE: ("key_id", "tag_keys"),
+    Operation.LIST_RESOURCE_TAGS: ("key_id", "limit"),
+    Operation.CREATE_GRANT: ("key_id", "grantee_principal", "retiring_principal", "operations", "constraints", "name"),
+    Operation.LIST_GRANTS: ("key_id", "grant_id", "grantee_principal", "limit"),
+    Operation.LIST_RETIRABLE_GRANTS: ("retiring_principal", "limit"),
+    Operation.RETIRE_GRANT: ("key_id", "grant_id"),
+    Operation.REVOKE_GRANT: ("key_id", "grant_id"),
+    Operation.GET_KEY_LAST_USAGE: ("key_id",),
+    Operation.CREATE_CUSTOM_KEY_STORE: ("custom_key_store_name", "custom_key_store_type", "xks_proxy_uri_endpoint", "xks_proxy_uri_path"),
+    Operation.DESCRIBE_CUSTOM_KEY_STORES: ("custom_key_store_id", "custom_key_store_name", "limit"),
+    Operation.UPDATE_CUSTOM_KEY_STORE: ("custom_key_store_id", "new_custom_key_store_name", "xks_proxy_uri_endpoint", "xks_proxy_uri_path"),
+    Operation.CONNECT_CUSTOM_KEY_STORE: ("custom_key_store_id",),
+    Operation.DISCONNECT_CUSTOM_KEY_STORE: ("custom_key_store_id",),
+    Operation.DELETE_CUSTOM_KEY_STORE: ("custom_key_store_id",),
+    Operation.DESCRIBE_POLICY_SET: (),
+    Operation.CHECK_ACCESS: ("principal",),
+    Operation.XKS_GET_HEALTH_STATUS: ("uri_path_prefix", "unverified_claims"),
+    Operation.XKS_GET_KEY_METADATA: ("key_id", "external_key_id", "unverified_claims"),
+    Operation.XKS_ENCRYPT: ("key_id", "external_key_id", "unverified_claims"),
+    Operation.XKS_DECRYPT: ("key_id", "external_key_id", "unverified_claims"),
+    Operation.REPLICATE_KEY: ("key_id", "replica_region", "description", "tags", *_POLICY),
 }
 
 
@@ -98,16 +99,16 @@ Reader = Callable[[Any], Any]
 
 
 @cache
-def _readers(operation: str, message: Descriptor) -> tuple[tuple[str, Reader], ...]:
+def _readers(operation: Operation, message: Descriptor) -> tuple[tuple[str, Reader], ...]:
     return tuple((lower_camel(name), _reader(message.fields_by_name[name])) for name in TABLE.get(operation, ()))
 
 
-def parameters_of(operation: str, request: Any) -> dict[str, Any]:
+def parameters_of(operation: Operation, request: Any) -> dict[str, Any]:
     """The shown fields of a request that are present, under CloudTrail's names."""
     return {name: value for name, read in _readers(operation, request.DESCRIPTOR) if (value := read(request)) is not None}
 
 
-def marked_parameters_of(operation: str, request: Any) -> dict[str, Any]:
+def marked_parameters_of(operation: Operation, request: Any) -> dict[str, Any]:
     """As `parameters_of`, with a mark for a field that cannot be shown. Raises: nothing, whatever the fields hold."""
     marked = {name: shown(partial(read, request)) for name, read in _readers(operation, request.DESCRIPTOR)}
     return {name: value for name, value in marked.items() if value is not None}

@@ -98,7 +98,7 @@ class DirectoryCheck:
         if not streams and not report.findings:
             report.add(Verdict.UNREADABLE, self._directory, "there are no audit streams")
             return report
-        keys = self._keys(bool(digests))
+        keys = self._keys(are_needed=bool(digests))
         sound = check_digests(report, digests, keys)
         report.digests = [digest.extent.stream for digest in sound]
         report.ended = check_ended(report, sound)
@@ -135,7 +135,7 @@ class DirectoryCheck:
             if not is_own and not path.name.startswith("."):
                 self._report.add(Verdict.TAMPERED, path, "this is no file of the audit log")
 
-    def _keys(self, are_needed: bool) -> AuditKeys | None:
+    def _keys(self, *, are_needed: bool) -> AuditKeys | None:
         """The keys that signatures are checked with: the ones that are pinned, and those beside the log that follow on them."""
         report, pinned, path = self._report, self._expected.keys, self._directory / KEYS_FILE
         beside: AuditKeys | None = None

@@ -84,7 +84,12 @@ class AsyncClient:
         self._methods: dict[str, Any] = {}
 
     async def call(
-        self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None, caller_request_id: str | None = None
+        self,
+        rpc: Rpc,
+        request: Any,
+        timeout: float | None = None,  # noqa: ASYNC109 - the name that the client has always had; gRPC keeps the deadline
+        client_token: str | None = None,
+        caller_request_id: str | None = None,
     ) -> Any:
         """Send a request as it is."""
         attempts = Attempts(self._endpoint, rpc, timeout, client_token, caller_request_id)

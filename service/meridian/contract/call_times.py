@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 from typing import Any, Final
 
+from meridian.contract.operation import Operation
+
 CRYPTOGRAPHY_SECONDS: Final = 5.0
 """Unless the settings say otherwise."""
 
@@ -27,7 +29,7 @@ TIMES: Final = {
     "HEAVY": SLOW,
 }
 """How many times as long as a cryptographic call each kind of the contract's option `work` may take."""
-MAKES_KEYS: Final = "CreateKey"
+MAKES_KEYS: Final = Operation.CREATE_KEY
 """It is management for all kinds of keys but those that are searched for, and has the time for them."""
 
 

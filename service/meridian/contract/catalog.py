@@ -17,6 +17,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, EnumValueDesc
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from meridian.contract.operation import Operation
 from meridian.options.v1 import options_pb2
 
 NOUNS: Final = (
@@ -70,7 +71,7 @@ class Requirement:
 class Rpc:
     """One operation of the contract."""
 
-    name: str
+    name: Operation
     noun: str
     path: str
     """Full gRPC path, `/package.Service/Method`."""
@@ -255,7 +256,7 @@ def _rpc(noun: str, service: str, method: MethodDescriptor) -> Rpc:
     options = method.GetOptions().Extensions
     fields = method.input_type.fields
     return Rpc(
-        name=method.name,
+        name=Operation(method.name),
         noun=noun,
         path=f"/{service}/{method.name}",
         request_class=GetMessageClass(method.input_type),

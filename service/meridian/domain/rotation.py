@@ -47,11 +47,11 @@ def with_on_demand_begun(key: Key, now: datetime, limits: Limits, *, is_held_eve
     if key.rotation is not None and key.rotation.next_at <= near:
         raise ConflictException(f"An automatic rotation of {key.arn} is under way or about to begin.")
     if key.origin is Origin.EXTERNAL:
-        _require_pending(key, now, is_held_everywhere)
+        _require_pending(key, now, is_held_everywhere=is_held_everywhere)
     return replace(key, on_demand_started_at=now, on_demand_rotations=key.on_demand_rotations + 1)
 
 
-def _require_pending(key: Key, now: datetime, is_held_everywhere: bool) -> None:
+def _require_pending(key: Key, now: datetime, *, is_held_everywhere: bool) -> None:
     pending = key.find_material(key.pending_material_id)
     if pending is None or not pending.is_present or (pending.expires_at is not None and pending.expires_at <= now):
         raise KMSInvalidStateException(f"No available key material pending rotation for the key: {key.arn}.", key_arn=key.arn)

@@ -58,10 +58,10 @@ class FileSeal:
     path: Path
     provider: str = "file"
 
-    def new_parameters(self, entropy: Entropy) -> bytes:
+    def new_parameters(self, entropy: Entropy) -> bytes:  # noqa: ARG002 - the signature of every seal
         return b""
 
-    def key(self, parameters: bytes) -> Secret:
+    def key(self, parameters: bytes) -> Secret:  # noqa: ARG002 - the signature of every seal
         try:
             value = read_secret(self.path)
         except FileFault as fault:

@@ -63,7 +63,9 @@ class Plugin(api_pb2_grpc.KeyManagementServiceServicer):
         self._log = structlog.get_logger("meridian.k8s_kms")
 
     async def Status(
-        self, request: api_pb2.StatusRequest, context: grpc.aio.ServicerContext[api_pb2.StatusRequest, api_pb2.StatusResponse]
+        self,
+        request: api_pb2.StatusRequest,  # noqa: ARG002 - it asks nothing
+        context: grpc.aio.ServicerContext[api_pb2.StatusRequest, api_pb2.StatusResponse],
     ) -> api_pb2.StatusResponse:
         """Ends with an error where the key cannot be used. An answer with a key_id would let the API server write on without end, whatever
         it said of health."""
@@ -119,7 +121,7 @@ class Plugin(api_pb2_grpc.KeyManagementServiceServicer):
         raise AssertionError("abort has ended the call")
 
 
-def _require(holds: bool, text: str) -> None:
+def _require(holds: object, text: str) -> None:
     if not holds:
         raise BadRequestError(text)
 

@@ -8,8 +8,8 @@ Source: AWS KMS API Reference, Encrypt, Decrypt, ReEncrypt.
 from __future__ import annotations
 
 from meridian.call import Call
-from meridian.contract.catalog import enum_aws_value
 from meridian.contract.cross_field import ignores_ciphertext
+from meridian.contract.fields import enum_text_of
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import require_plaintext_fits
 from meridian.domain.key import Key
@@ -147,7 +147,7 @@ def _show_material_id(response: encryption_pb2.ReEncryptResponse, field: str, ke
 def _use(call: Call, prefix: str) -> CipherUse:
     """The key, algorithm and context that the fields with this prefix name. Raises: ValidationException."""
     field = f"{prefix}encryption_algorithm"
-    algorithm = enum_aws_value(call.request.DESCRIPTOR.fields_by_name[field], getattr(call.request, field)) or SYMMETRIC
+    algorithm = enum_text_of(call.request, field) or SYMMETRIC
     if algorithm != SYMMETRIC and getattr(call.request, f"{prefix}encryption_context"):
         raise ValidationException(
             "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.",

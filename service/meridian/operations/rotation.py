@@ -113,7 +113,7 @@ class Rotation:
         async with self._store.reading() as uow:
             is_everywhere = await _is_held_everywhere(uow, key)
         response = rotation_pb2.ListKeyRotationsResponse(truncated=len(rest) > limit)
-        response.rotations.extend(_entry(key, material, is_everywhere) for material in page)
+        response.rotations.extend(_entry(key, material, is_everywhere=is_everywhere) for material in page)
         if response.truncated:
             response.next_marker = self._engine.page_marker(scope, str(page[-1].rotation_number))
         return response
@@ -127,9 +127,9 @@ async def _is_held_everywhere(uow: UnitOfWork, key: Key) -> bool:
     return row is not None and is_held_by_all(row, key.pending_material_id)
 
 
-def _entry(key: Key, material: KeyMaterial, is_everywhere: bool) -> types_pb2.RotationsListEntry:
+def _entry(key: Key, material: KeyMaterial, *, is_everywhere: bool) -> types_pb2.RotationsListEntry:
     entry = types_pb2.RotationsListEntry(key_id=key.arn, key_material_id=material.material_id)
-    set_enum(entry, "key_material_state", _state(key, material, is_everywhere))
+    set_enum(entry, "key_material_state", _state(key, material, is_everywhere=is_everywhere))
     if material.rotated_at is not None:
         entry.rotation_date.FromDatetime(material.rotated_at)
         set_enum(entry, "rotation_type", material.rotation_type or "")
@@ -138,7 +138,7 @@ def _entry(key: Key, material: KeyMaterial, is_everywhere: bool) -> types_pb2.Ro
     return entry
 
 
-def _state(key: Key, material: KeyMaterial, is_everywhere: bool) -> str:
+def _state(key: Key, material: KeyMaterial, *, is_everywhere: bool) -> str:
     if material.material_id == key.current_material_id:
         return "CURRENT"
     if material.material_id != key.pending_material_id:

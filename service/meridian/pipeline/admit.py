@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from meridian.call import Call
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.fields import enum_text_of
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, require_type, require_usage
 from meridian.domain.key import Key, Origin
@@ -62,7 +62,4 @@ def _require_named_by_ciphertext(call: Call, key: Key) -> None:
 
 def _algorithm(call: Call, field: str) -> str:
     name = ALGORITHM_FIELD.get((call.rpc.name, field))
-    number = getattr(call.request, name) if name is not None else 0
-    if name is None or number == 0:
-        return SYMMETRIC
-    return enum_aws_value(call.request.DESCRIPTOR.fields_by_name[name], number)
+    return (enum_text_of(call.request, name) if name is not None else "") or SYMMETRIC

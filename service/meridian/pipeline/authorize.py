@@ -20,6 +20,7 @@ from meridian.authorization.language.entities import AliasResource, KeyStoreReso
 from meridian.authorization.language.policies import KEY
 from meridian.call import Call
 from meridian.contract.catalog import Requirement
+from meridian.contract.fields import is_given, text_of
 from meridian.domain.policy_answer import Explanation
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
@@ -153,9 +154,9 @@ class Authorize:
         if requirement.resource in ("KEY", "ALIAS_TARGET", "GRANT_KEY"):
             return call.keys.get(requirement.resource_field)
         if requirement.resource == "ALIAS":
-            return AliasResource(call.caller.account, self._region, call.request.alias_name)
+            return AliasResource(call.caller.account, self._region, text_of(call.request, "alias_name"))
         if requirement.resource == "KEY_STORE":
-            return KeyStoreResource(call.caller.account, self._region, call.request.custom_key_store_id)
+            return KeyStoreResource(call.caller.account, self._region, text_of(call.request, "custom_key_store_id"))
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
             # The policy that a new key will have says nothing yet about who may make it.
             return replace(call.prospective, policy="", policy_document="", account_delegation=True)
@@ -167,7 +168,7 @@ class Authorize:
 def _asked(call: Call) -> Iterator[Requirement]:
     """The requirements that this Region decides for this request."""
     for requirement in call.rpc.requires:
-        if not requirement.by_peer and (not requirement.when or _is_present(call, requirement.when)):
+        if not requirement.by_peer and (not requirement.when or is_given(call.request, requirement.when)):
             yield requirement
 
 
@@ -197,9 +198,4 @@ def _hidden(refusal: AccessDeniedException, reason: str) -> AccessDeniedExceptio
 def _as_named(call: Call, requirement: Requirement, decision: PolicyDecision) -> str:
     """The resource as the caller named it: where he knows an alias, a refusal does not tell him the key behind it."""
     field = requirement.resource_field
-    return call.aliases.get(field) or (str(call.request.alias_name) if field == "alias_name" else decision.resource)
-
-
-def _is_present(call: Call, field: str) -> bool:
-    descriptor = call.request.DESCRIPTOR.fields_by_name[field]
-    return bool(getattr(call.request, field)) if descriptor.is_repeated else bool(call.request.HasField(field))
+    return call.aliases.get(field) or (text_of(call.request, "alias_name") if field == "alias_name" else decision.resource)

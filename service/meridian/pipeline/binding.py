@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
+from meridian.contract.operation import Operation
 from meridian.domain.gates import WORK
 
-Operation = Callable[[Any, Call], Awaitable[Any]]
+Bound = Callable[[Any, Call], Awaitable[Any]]
 
 
-WITHOUT_PERMISSION: Final = frozenset({"XksGetHealthStatus"})
+WITHOUT_PERMISSION: Final = frozenset({Operation.XKS_GET_HEALTH_STATUS})
 """Operations that no policy decides: the XKS proxy specification exempts this one, which is about no key, from every authorization but the
 signature."""
 
@@ -21,13 +22,13 @@ class BindingError(Exception):
     """The contract and the operations do not fit; the message names every hole."""
 
 
-def bind(rpcs: Mapping[str, Rpc], services: Mapping[str, object]) -> dict[str, Operation]:
+def bind(rpcs: Mapping[str, Rpc], services: Mapping[str, object]) -> dict[str, Bound]:
     """The operation of each RPC, by RPC name; `services` holds one object per noun.
 
     Raises: BindingError for an RPC without permission, without kind of work, or without operation.
     """
     holes: list[str] = []
-    bound: dict[str, Operation] = {}
+    bound: dict[str, Bound] = {}
     for rpc in rpcs.values():
         method = getattr(services.get(rpc.noun), rpc.method_name, None)
         if not rpc.requires and rpc.name not in WITHOUT_PERMISSION:

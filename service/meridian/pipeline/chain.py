@@ -19,7 +19,7 @@ from meridian.domain.gates import RETRY_SECONDS
 from meridian.errors import CUTS, DependencyTimeoutException, KmsError, KMSInternalException, ThrottlingException
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import AnsweredBeforeError
-from meridian.pipeline.binding import Operation
+from meridian.pipeline.binding import Bound
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.security_events import SecurityEvents
@@ -52,7 +52,7 @@ class Pipeline:
         after: tuple[Step, ...],
         forget: Callable[[str, str], None],
         turns: KeyTurns,
-        operations: Mapping[str, Operation],
+        operations: Mapping[str, Bound],
     ) -> None:
         self._turns = turns
         self._repeats = repeats

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
@@ -21,9 +21,12 @@ from meridian.call import Call
 from meridian.domain.limits import Limits
 from meridian.domain.peer_message import Prepare
 from meridian.errors import MalformedPolicyDocumentException
+from meridian.kms.v1.key_policies_pb2 import PutKeyPolicyRequest
+from meridian.kms.v1.keys_pb2 import CreateKeyRequest
+from meridian.kms.v1.multi_region_pb2 import ReplicateKeyRequest
 from meridian.ports.heavy_work import HeavyWork, HeldWork
 
-POLICY: Final = "policy"
+PolicyRequest = CreateKeyRequest | PutKeyPolicyRequest | ReplicateKeyRequest
 MARK: Final = "{"
 CEDAR_ELSEWHERE: Final = (
     "The policy must be a JSON document here. A key policy in Cedar is put over gRPC, for instance with `meridian kms put-key-policy`."
@@ -59,9 +62,9 @@ class ReadPolicyDocument:
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         request = call.request
-        if POLICY not in request.DESCRIPTOR.fields_by_name or not request.HasField(POLICY):
+        if not isinstance(request, PolicyRequest) or not request.HasField("policy"):
             return None
-        text: str = request.policy
+        text = request.policy
         if not text.lstrip().startswith(MARK):
             if call.evidence.signed_request is not None:  # asked of every policy: another Region, which reads it, does not know the wire
                 raise MalformedPolicyDocumentException(CEDAR_ELSEWHERE)
@@ -71,10 +74,10 @@ class ReadPolicyDocument:
         if request.HasField("account_delegation"):
             raise MalformedPolicyDocumentException("The document itself says whether the policies of the account apply: leave it out.")
         require_length(text, self._bytes_max)
-        return self._convert(call, text)
+        return self._convert(call, request, text)
 
-    async def _convert(self, call: Call, text: str) -> None:
-        request, name = call.request, self._key_name(call)
+    async def _convert(self, call: Call, request: PolicyRequest, text: str) -> None:
+        name = self._key_name(call)
         work = partial(convert, text, key=name, model=self._model, services=self._services, lay_out=self._held.laid_out)
         try:
             converted = await self._heavy.run(call.caller.account, work)
@@ -83,8 +86,8 @@ class ReadPolicyDocument:
         call.policy_document, call.policy_warnings = text, converted.warnings
         request.policy, request.account_delegation = converted.cedar, converted.account_delegation
         if call.prospective is not None:
-            made: dict[str, Any] = {"policy": converted.cedar, "policy_document": text, "account_delegation": converted.account_delegation}
-            call.prospective = replace(call.prospective, **made)
+            delegated = converted.account_delegation
+            call.prospective = replace(call.prospective, policy=converted.cedar, policy_document=text, account_delegation=delegated)
 
     def _key_name(self, call: Call) -> KeyName:
         key = call.keys.get("key_id")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from meridian.call import Call
 from meridian.contract.cross_field import requested_key_spec, requested_key_usage, requested_origin
+from meridian.contract.operation import Operation
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeyState, MultiRegionRole
+from meridian.kms.v1.keys_pb2 import CreateKeyRequest
 
 
 class Foresee:
@@ -17,10 +17,10 @@ class Foresee:
         self._region = region
 
     def __call__(self, call: Call) -> None:
-        if call.rpc.name == "CreateKey":
-            call.prospective = self._from_create_key(call.request, call, call.caller.account)
+        if call.rpc.name == Operation.CREATE_KEY:
+            call.prospective = self._from_create_key(call.asks(CreateKeyRequest), call, call.caller.account)
 
-    def _from_create_key(self, request: Any, call: Call, account: str) -> Key:
+    def _from_create_key(self, request: CreateKeyRequest, call: Call, account: str) -> Key:
         return Key(
             partition=self._partition,
             region=self._region,

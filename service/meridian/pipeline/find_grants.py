@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
+from meridian.contract.fields import text_of
+from meridian.contract.operation import Operation
 from meridian.domain.grant import (
     EQUALS,
     GRANT_TOKEN,
@@ -36,6 +38,7 @@ from meridian.errors import (
     NotFoundException,
     ValidationException,
 )
+from meridian.kms.v1.grants_pb2 import CreateGrantRequest, RetireGrantRequest
 from meridian.pipeline.denial import foreign_denial
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.engine import CryptoEngine
@@ -66,21 +69,21 @@ class FindGrants:
         tokens = getattr(request, "grant_tokens", ())
         if tokens:
             call.token_grant_ids = frozenset(map(self._grant_id_of, tokens))
-        if name == "CreateGrant":
-            _require_wanted(request, call.caller.partition)
-        elif name == "ListRetirableGrants":
-            require_own_partition(request.retiring_principal, call.caller.partition)
-        elif name in ("RetireGrant", "RevokeGrant"):
+        if name == Operation.CREATE_GRANT:
+            _require_wanted(call.asks(CreateGrantRequest), call.caller.partition)
+        elif name == Operation.LIST_RETIRABLE_GRANTS:
+            require_own_partition(text_of(request, "retiring_principal"), call.caller.partition)
+        elif name in (Operation.RETIRE_GRANT, Operation.REVOKE_GRANT):
             call.ended_grant_id = self._named_end(call)
             _require_grant_id(call.ended_grant_id)
-        elif name == "ListGrants" and request.HasField("grant_id"):
-            _require_grant_id(request.grant_id)
+        elif name == Operation.LIST_GRANTS and request.HasField("grant_id"):
+            _require_grant_id(text_of(request, "grant_id"))
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         name = call.rpc.name
-        if name in ("RetireGrant", "RevokeGrant"):
+        if name in (Operation.RETIRE_GRANT, Operation.REVOKE_GRANT):
             return self._find_ended(call)
-        if name == "CreateGrant" and "key_id" in call.keys:
+        if name == Operation.CREATE_GRANT and "key_id" in call.keys:
             call.grant = self._wanted(call)
         for field, key in call.keys.items():
             known = self._directory.find_cached_grants(key, call.caller.arn)
@@ -113,7 +116,7 @@ class FindGrants:
     # ---- a grant that is to be
 
     def _wanted(self, call: Call) -> Grant:
-        request, key = call.request, call.keys["key_id"]
+        request, key = call.asks(CreateGrantRequest), call.keys["key_id"]
         kind, pairs = _constraint(request)
         operations = request.DESCRIPTOR.fields_by_name["operations"]
         return Grant(
@@ -140,7 +143,7 @@ class FindGrants:
         key = call.keys.get("key_id")
         if "key_id" in call.absent:
             raise call.absent["key_id"]
-        account, retires = call.caller.account, call.rpc.name == "RetireGrant"
+        account, retires = call.caller.account, call.rpc.name == Operation.RETIRE_GRANT
         matches = grant is not None and (key is None or (key.account, key.key_id) == (grant.account, grant.key_id))
         may_end = grant is not None and (not retires or _may_retire(grant, call.caller))
         if key is not None and key.account != account and not (matches and may_end):
@@ -155,11 +158,10 @@ class FindGrants:
             call.grants["grant_id"] = (grant,)
 
     def _named_end(self, call: Call) -> str:
-        request = call.request
-        named = request.grant_id if request.HasField("grant_id") else ""
-        return self._named_by_retirement(request, named) if call.rpc.name == "RetireGrant" else named
+        named = text_of(call.request, "grant_id")
+        return self._named_by_retirement(call.asks(RetireGrantRequest), named) if call.rpc.name == Operation.RETIRE_GRANT else named
 
-    def _named_by_retirement(self, request: Any, named: str) -> str:
+    def _named_by_retirement(self, request: RetireGrantRequest, named: str) -> str:
         if request.HasField("grant_token"):
             of_token = self._grant_id_of(request.grant_token)
             if named and named != of_token:
@@ -176,7 +178,7 @@ class FindGrants:
         return key
 
 
-def _require_wanted(request: Any, partition: str) -> None:
+def _require_wanted(request: CreateGrantRequest, partition: str) -> None:
     if request.HasField("grantee_service_principal") or request.HasField("retiring_service_principal"):
         raise ValidationException("Service principals do not exist here.", fields=[("granteeServicePrincipal", "no such principal")])
     if not request.HasField("grantee_principal"):
@@ -200,7 +202,7 @@ def _may_retire(grant: Grant, principal: Principal) -> bool:
     return principal.account == grant.issuing_account
 
 
-def _constraint(request: Any) -> tuple[str, dict[str, str]]:
+def _constraint(request: CreateGrantRequest) -> tuple[str, dict[str, str]]:
     constraints = request.constraints
     equals = _pairs("encryptionContextEquals", constraints.encryption_context_equals)
     subset = _pairs("encryptionContextSubset", constraints.encryption_context_subset)

@@ -9,10 +9,11 @@ from collections.abc import Awaitable
 from typing import Final
 
 from meridian.call import Call
+from meridian.contract.operation import Operation
 from meridian.domain.key import Key
 from meridian.ports.last_usage import UsageNotes
 
-ASKED_BY: Final = frozenset({"DisableKey", "ScheduleKeyDeletion"})
+ASKED_BY: Final = frozenset({Operation.DISABLE_KEY, Operation.SCHEDULE_KEY_DELETION})
 
 
 class FindIdleDays:

@@ -15,18 +15,20 @@ from google.protobuf.message import DecodeError
 
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import Rpc
+from meridian.contract.operation import Operation
 from meridian.domain.identifiers import is_multi_region_key_id
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, ValidationException
+from meridian.kms.v1.multi_region_pb2 import ReplicateKeyRequest
 from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.principals import Principals
 
-REPLICATE_KEY: Final = "ReplicateKey"
-UPDATE_PRIMARY_REGION: Final = "UpdatePrimaryRegion"
-CREATE_KEY: Final = "CreateKey"
+REPLICATE_KEY: Final = Operation.REPLICATE_KEY
+UPDATE_PRIMARY_REGION: Final = Operation.UPDATE_PRIMARY_REGION
+CREATE_KEY: Final = Operation.CREATE_KEY
 
 
 def replica_rpc(rpcs: Mapping[str, Rpc]) -> Rpc:
@@ -110,9 +112,10 @@ class ForeseeReplica:
         self._region = region
 
     def __call__(self, call: Call) -> None:
-        message, request = call.prepare, call.request
+        message = call.prepare
         if not isinstance(message, Prepare):
             return
+        request = call.asks(ReplicateKeyRequest)
         if request.replica_region != self._region or not is_multi_region_key_id(message.key_id):
             raise ValidationException("The replica is not one of this Region.", fields=[("replicaRegion", "another Region")])
         try:

@@ -15,6 +15,8 @@ from typing import Final
 from meridian.call import Call
 from meridian.contract.catalog import Requirement
 from meridian.contract.cross_field import ignores_ciphertext
+from meridian.contract.fields import text_of
+from meridian.contract.operation import Operation
 from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
 from meridian.domain.identifiers import KeyReference, alias_arn, key_arn, parse_key_reference
 from meridian.domain.key import Key
@@ -24,15 +26,15 @@ from meridian.pipeline.denial import foreign_denial
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
 
-CIPHERTEXT_KEY_FIELD: Final = {"Decrypt": "key_id", "ReEncrypt": "source_key_id"}
+CIPHERTEXT_KEY_FIELD: Final = {Operation.DECRYPT: "key_id", Operation.RE_ENCRYPT: "source_key_id"}
 """Operations whose key may be named by the ciphertext alone, and the field that may name it too."""
 
-ALGORITHM: Final = {"Decrypt": "encryption_algorithm", "ReEncrypt": "source_encryption_algorithm"}
+ALGORITHM: Final = {Operation.DECRYPT: "encryption_algorithm", Operation.RE_ENCRYPT: "source_encryption_algorithm"}
 NAMES_ITS_KEY: Final = (0, ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT)
 """The ciphertext of a symmetric key names its key; that of an RSA key is bare."""
 
 ALIAS_FIELD: Final = "alias_name"
-ALIAS_OPERATIONS: Final = frozenset({"UpdateAlias", "DeleteAlias"})
+ALIAS_OPERATIONS: Final = frozenset({Operation.UPDATE_ALIAS, Operation.DELETE_ALIAS})
 """Operations on an alias that must be there; the key behind it is decided on too."""
 ALIAS_MARK: Final = "alias/"
 
@@ -59,15 +61,15 @@ class Resolve:
             and not ignores_ciphertext(call.request)
             and getattr(call.request, ALGORITHM[call.rpc.name]) in NAMES_ITS_KEY
         ):
-            call.blob = parse_ciphertext_blob(call.request.ciphertext_blob)
+            call.blob = parse_ciphertext_blob(getattr(call.request, "ciphertext_blob"))  # noqa: B009 - of two operations
         if call.rpc.name in ALIAS_OPERATIONS:
             return self._with_alias_target(call)
         for number, (field, alias_allowed) in enumerate(call.rpc.key_fields):
-            if not self._from_memory(call, field, alias_allowed, blob_field):
+            if not self._from_memory(call, field, blob_field, alias_allowed=alias_allowed):
                 return self._from_store(call, number, blob_field)
         return None
 
-    def _from_memory(self, call: Call, field: str, alias_allowed: bool, blob_field: str | None) -> bool:
+    def _from_memory(self, call: Call, field: str, blob_field: str | None, *, alias_allowed: bool) -> bool:
         if call.request.HasField(field):
             text = getattr(call.request, field)
             is_alias = ALIAS_MARK in text
@@ -87,7 +89,7 @@ class Resolve:
 
     async def _with_alias_target(self, call: Call) -> None:
         """The key that the named alias points at now, then the keys that the request names."""
-        account, name = call.caller.account, call.request.alias_name
+        account, name = call.caller.account, text_of(call.request, "alias_name")
         key = await self._directory.find_by_alias(account, name)
         if key is None:
             raise self._no_alias(account, name)
@@ -97,7 +99,8 @@ class Resolve:
     async def _from_store(self, call: Call, first: int, blob_field: str | None) -> None:
         for field, alias_allowed in call.rpc.key_fields[first:]:
             if call.request.HasField(field):
-                key = await self._named(call, field, getattr(call.request, field), alias_allowed, field == blob_field)
+                text = text_of(call.request, field)
+                key = await self._named(call, field, text, alias_allowed=alias_allowed, may_be_foreign=field == blob_field)
             elif field == blob_field and call.blob is not None:
                 key = await self._by_blob(call, call.blob)
                 if key is None:
@@ -120,11 +123,11 @@ class Resolve:
             self._events.report_fault(fault, during="a look for a key of another account")
             return None
 
-    async def _named(self, call: Call, field: str, text: str, alias_allowed: bool, may_be_foreign: bool) -> Key | None:
+    async def _named(self, call: Call, field: str, text: str, *, alias_allowed: bool, may_be_foreign: bool) -> Key | None:
         reference = parse_key_reference(text, alias_allowed=alias_allowed)
         caller = call.caller.account
         if reference.is_arn and (reference.region != self._region or reference.partition != self._partition):
-            raise _elsewhere(reference, may_be_foreign)
+            raise _elsewhere(reference, names_ciphertext_key=may_be_foreign)
         account = reference.account or caller
         if reference.alias:
             call.aliases[field] = reference.alias
@@ -156,7 +159,7 @@ class Resolve:
         return NotFoundException(f"Key '{key_arn(self._partition, self._region, account, reference.key_id)}' does not exist")
 
 
-def _elsewhere(reference: KeyReference, names_ciphertext_key: bool) -> KmsError:
+def _elsewhere(reference: KeyReference, *, names_ciphertext_key: bool) -> KmsError:
     if names_ciphertext_key:
         return IncorrectKeyException(reason="key ARN of another Region")
     return NotFoundException(f"Invalid arn {reference.region}")

@@ -38,7 +38,7 @@ class Validate:
             require_few_pairs(pairs)
             context = call.contexts[field] = dict(pairs)
             call.canonical_context[field] = canonical_encryption_context(context)
-        call.dry_run = call.rpc.has_dry_run and request.dry_run
+        call.dry_run = call.rpc.has_dry_run and bool(getattr(request, "dry_run"))  # noqa: B009 - of each operation that has it
 
     def _fields_of(self, call: Call) -> tuple[str, ...]:
         name = call.rpc.name

@@ -22,6 +22,7 @@ from meridian.authorization.decision.facts import CallFacts, Facts, cedar_time
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import Requirement, Rpc, walked_rpcs
+from meridian.contract.fields import text_of
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.principal import Principal
@@ -120,7 +121,7 @@ class AuditLog:
         if requirement.resource == "SCOPE":
             return ScopeResource(account, region)
         if requirement.resource == "ALIAS":
-            return AliasResource(account, region, call.request.alias_name)
+            return AliasResource(account, region, text_of(call.request, "alias_name"))
         if requirement.resource == "KEY_STORE":
             return KeyStoreResource(account, region, made["resource"])
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
@@ -178,10 +179,10 @@ class _RecordedFacts(CallFacts):
     def request_attribute(self, name: str) -> Any:
         own = self._record["meridian"].get("request", {})
         if name == "grants":
-            return own.get("grantIds", {}).get(self._requirement.action, [])
+            return own.get("grantIds", {}).get(self.requirement.action, [])
         if name == "secureTransport":
             return own.get("secureTransport", True)
-        return cedar_time(self._call.received_at) if name == "currentTime" else super().request_attribute(name)
+        return cedar_time(self.call.received_at) if name == "currentTime" else super().request_attribute(name)
 
 
 def _somebody(call: Call) -> Principal:

@@ -175,7 +175,7 @@ class _Builder:
                 fact = REGION_FACTS.get(name, name)
                 axes.append(Axis(f"context.{fact}", self._regions()))
             elif self._kinds[name] != "Attestation":
-                axes.append(Axis(f"context.{name}", self._values(("context", name), self._kinds[name], name in self._optional)))
+                axes.append(Axis(f"context.{name}", self._values(("context", name), self._kinds[name], optional=name in self._optional)))
         for derived, source in DERIVED.items():
             if derived in read:
                 axes += self._map_axes(source)
@@ -195,13 +195,13 @@ class _Builder:
         axes = []
         for name in sorted(read - {"currentTime"}):
             kind, optional = self._request_kinds[name]
-            values = self._regions() if name in REGIONAL else self._values(("context", "request", name), kind, optional)
+            values = self._regions() if name in REGIONAL else self._values(("context", "request", name), kind, optional=optional)
             axes.append(Axis(f"request.{name}", values))
         return axes
 
     # ---- values
 
-    def _values(self, path: Path, kind: str, optional: bool) -> tuple[Any, ...]:
+    def _values(self, path: Path, kind: str, *, optional: bool) -> tuple[Any, ...]:
         made: Sequence[Any] = VALUES.get(kind, _no_values)(sorted(self._reads.literals.get(path, ()), key=str))
         if kind == "String":
             made = self._texts(path)
@@ -259,11 +259,11 @@ def _sets(literals: Sequence[Any]) -> tuple[list[str], ...]:
     return ([], *([member] for member in members), *([members] if len(members) > 1 else []), [*members, OTHER])
 
 
-def _times(literals: Sequence[Any]) -> tuple[str, ...]:
+def _times(_literals: Sequence[Any]) -> tuple[str, ...]:
     return ("2026-01-01T00:00:00.000Z", "2026-01-31T00:00:00.000Z", "2027-01-01T00:00:00.000Z")
 
 
-def _no_values(literals: Sequence[Any]) -> tuple[Any, ...]:
+def _no_values(_literals: Sequence[Any]) -> tuple[Any, ...]:
     return ()
 
 

@@ -84,7 +84,7 @@ class _Once(yaml.SafeLoader):
             seen.add(value)
         return node
 
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - the signature that PyYAML calls
         if node.tag in NUMBERS and len(node.value) > NUMBER_CHARACTERS_MAX:
             raise _fault(f"a number has more than {NUMBER_CHARACTERS_MAX} characters", node.start_mark)
         try:

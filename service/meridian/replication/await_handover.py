@@ -46,7 +46,7 @@ class AwaitRole:
         self._updating_seconds = updating_seconds
         self._asked: OrderedDict[tuple[str, str], Asked] = OrderedDict()
 
-    async def await_role(self, request: Any, call: Call) -> Key:
+    async def await_role(self, request: Any, call: Call) -> Key:  # noqa: ARG002 - the signature of every operation
         """The key in state Updating, for half a minute at most. Raises: what its state refuses with."""
         resolved = call.keys["key_id"]
         async with self._store.transaction() as uow:

@@ -118,7 +118,7 @@ class HttpTls:
         """From the next connection on."""
         self._current = context
 
-    def _lead(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+    def _lead(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:  # noqa: ARG002 - the signature that ssl calls
         connection.context = self._current
 
 

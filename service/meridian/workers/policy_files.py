@@ -89,7 +89,7 @@ class PolicyFilesWorker:
 
     async def _look_and_release(self) -> None:
         await self.look()
-        while self._authorizer.release(RELEASED_AT_ONCE):
+        while self._authorizer.release(RELEASED_AT_ONCE):  # noqa: ASYNC110 - pauses between pieces of work, no waiting
             await asyncio.sleep(RELEASE_PAUSE_SECONDS)
 
     def reload(self) -> None:

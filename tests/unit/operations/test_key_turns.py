@@ -12,6 +12,7 @@ from meridian.contract.catalog import rpcs
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.principal import Principal
 from meridian.errors import ThrottlingException
+from meridian.kms.v1.tags_pb2 import TagResourceRequest
 from meridian.operations import key_turns
 from meridian.operations.key_turns import KeyTurns
 
@@ -53,7 +54,7 @@ class Story:
         return asyncio.create_task(self._change(name, caller, keys))
 
     async def _change(self, name: str, caller: str, keys: list[Key]) -> None:
-        call = Call(rpcs()["TagResource"], None, Evidence(), name, NOW)
+        call = Call(rpcs()["TagResource"], TagResourceRequest(), Evidence(), name, NOW)
         call.principal = Principal("User", ACCOUNT, caller, f"arn:aws:iam::{ACCOUNT}:user/{caller}")
         async with self.turns.taken(call, keys), self.turns.taken(call, keys):
             self.order.append(name)

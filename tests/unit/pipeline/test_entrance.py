@@ -32,6 +32,9 @@ FLOOD, OTHER = "111122223333", "444455556666"
 class SteppedClock:
     seconds = 100.0
 
+    def now(self) -> datetime:
+        return datetime(2026, 11, 26, tzinfo=UTC)
+
     def monotonic(self) -> float:
         return self.seconds
 
@@ -48,7 +51,7 @@ class Stage:
     """An entrance before a walk that lasts until it is opened."""
 
     def __init__(self, rates: dict[str, float]) -> None:
-        self.clock: Any = SteppedClock()
+        self.clock = SteppedClock()
         self.events, self.registry = ReportedEvents(), CollectorRegistry()
         self.opened, self.walked = asyncio.Event(), list[Call]()
         self.entrance = Entrance(

@@ -80,7 +80,7 @@ def test_a_record_shows_no_pair_of_too_many(name: str) -> None:
             with pytest.raises(ValidationException):
                 Validate()(call)
             assert call.contexts == {}
-        assert len(orjson.dumps(parameters_of(name, request))) < RECORD_BYTES_MAX
+        assert len(orjson.dumps(parameters_of(rpc.name, request))) < RECORD_BYTES_MAX
 
 
 def test_a_grant_constraint_is_bounded_in_pairs_and_in_the_length_of_a_value() -> None:

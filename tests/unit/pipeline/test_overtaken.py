@@ -12,6 +12,7 @@ from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
 from meridian.domain.principal import Principal
 from meridian.errors import ThrottlingException
+from meridian.kms.v1.tags_pb2 import TagResourceRequest
 from meridian.operations.key_turns import KeyTurns
 from meridian.pipeline import chain
 from meridian.pipeline.chain import Pipeline
@@ -63,7 +64,7 @@ class Walks:
             turns=self.turns,
             operations={"TagResource": self.operate},
         )
-        call = Call(rpcs()["TagResource"], None, Evidence(), "call", NOW)
+        call = Call(rpcs()["TagResource"], TagResourceRequest(), Evidence(), "call", NOW)
         call.principal = Principal("User", "1" * 12, "a", f"arn:aws:iam::{'1' * 12}:user/a")
         return await pipeline.walk(call)
 

@@ -54,7 +54,7 @@ class LiveConnections:
     def _on_connect(self, adapted: Any, record: Any) -> None:
         self._idle[record] = adapted.driver_connection
         # asyncpg offers no other way to its socket.
-        transport = adapted.driver_connection._transport
+        transport = adapted.driver_connection._transport  # noqa: SLF001 - asyncpg shows its transport nowhere else
         found = transport.get_extra_info("socket") if transport is not None else None
         if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
             _keep_alive(found)

@@ -84,7 +84,7 @@ class CheckedResolver(AbstractResolver):
         self._threads = threads
         self._looking: asyncio.Future[list[str]] | None = None
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:  # noqa: ARG002 - the signature that aiohttp calls
         """Raises: OSError; ForbiddenAddress where any address of the name is forbidden."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().run_in_executor(self._threads, _addresses, self._name, self._port)

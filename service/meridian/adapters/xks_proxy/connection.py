@@ -193,7 +193,7 @@ class ProxyConnection:
         )
 
 
-async def _note_kept(session: ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams) -> None:
+async def _note_kept(session: ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams) -> None:  # noqa: ARG001 - the signature that aiohttp calls
     context.trace_request_ctx.is_kept = True
 
 

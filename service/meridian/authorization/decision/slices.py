@@ -127,7 +127,7 @@ class SliceCompiler:
         return known
 
 
-def _slice_bytes(name: SliceName, made: CompiledSlice) -> int:
+def _slice_bytes(_name: SliceName, made: CompiledSlice) -> int:
     """Without the schema and a key's policies, which are counted where they are kept, and the policies of the files, which all share."""
     held = deep_bytes(made.policies, made.attributes, made.request_attributes, made.tags)
     return SLICE_BYTES + held + REFERENCE_BYTES * len(made.members)

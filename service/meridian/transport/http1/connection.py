@@ -138,7 +138,7 @@ class HttpConnection(asyncio.Protocol):
                 self._server.keep(self, self._reader.kept_bytes)
                 self._go_on(had_head=had_head)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature that asyncio calls
         if self._phase is Phase.ANSWER and self._is_known and self._task is not None:
             self._task.cancel()  # nobody waits for the answer any more
         self._phase = Phase.END

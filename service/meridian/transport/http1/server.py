@@ -88,7 +88,7 @@ class HttpServer:
             connection.finish()
         loop = asyncio.get_running_loop()
         until = loop.time() + grace_seconds
-        while self._open and loop.time() < until:
+        while self._open and loop.time() < until:  # noqa: ASYNC110 - a look now and then, bounded in time, costs connections nothing while they work
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
         for connection in tuple(self._open):
             connection.abort()

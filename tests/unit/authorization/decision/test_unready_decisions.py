@@ -30,7 +30,7 @@ class Refuses:
     """Implements `ports.heavy_work.HeavyWork`: there is never a place."""
 
     async def run(self, account: str, work: Callable[[], Any]) -> Any:
-        raise ThrottlingException
+        raise ThrottlingException(retry_after_seconds=1.0)
 
 
 class Waits:
