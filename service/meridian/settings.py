@@ -20,6 +20,7 @@ from meridian.keepalive import PING_SECONDS_MIN
 from meridian.settings_audit import AuditSettings
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Section, database_beside_file, is_loopback
+from meridian.settings_tokens import TokenSealSettings
 from meridian.settings_words import faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
 
@@ -160,7 +161,7 @@ class Settings(Section):
     xks: XksSettings | None = None
     development: bool = False
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
-    seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings, Field(discriminator="provider")], ...]
+    seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings | TokenSealSettings, Field(discriminator="provider")], ...]
     audit: AuditSettings
     policies: FilePath
     principals: FilePath
