@@ -21,7 +21,7 @@ from meridian.process_name import process_name
 from meridian.settings_audit import AuditSettings
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Section, database_beside_file, is_loopback
-from meridian.settings_tokens import TokenSealSettings
+from meridian.settings_tokens import ClusterId, KeyStoreTokenSettings, TokenSealSettings
 from meridian.settings_words import faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
 
@@ -176,6 +176,8 @@ class Settings(Section):
     regions: dict[RegionName, RegionSettings] = Field(default_factory=dict)
     peers: tuple[PeerSettings, ...] = ()
     key_store_proxies: KeyStoreProxySettings = KeyStoreProxySettings()
+    key_store_tokens: dict[ClusterId, KeyStoreTokenSettings] = Field(default_factory=dict)
+    """Hardware tokens of key stores, by what callers give as CloudHsmClusterId."""
     limits: Limits = Limits()
     throttle: dict[str, float] = Field(default_factory=dict)
     """Calls per second and account, by class of `contract/rates.py`; a class that is not named keeps its default, 0 means no limit."""
@@ -210,6 +212,17 @@ class Settings(Section):
                 first = seen.setdefault((name, getattr(peer, name)), at)
                 if first != at:
                     raise ValueError(f"peers.{at}.{name}: peers.{first} has the same one")
+        return self
+
+    @model_validator(mode="after")
+    def _require_tokens_of_one_purpose(self) -> Settings:
+        """A token's login counts for all of a process: whoever shared one would be in with another's PIN."""
+        seen = {(seal.module, seal.token): f"seals.{at}" for at, seal in enumerate(self.seals) if isinstance(seal, TokenSealSettings)}
+        for cluster, each in self.key_store_tokens.items():
+            name = f"key_store_tokens.{cluster}"
+            first = seen.setdefault((each.module, each.token), name)
+            if first != name:
+                raise ValueError(f"{name}.token: {first} has the same one")
         return self
 
     @field_validator("limits")

@@ -31,3 +31,16 @@ class TokenSealSettings(Section):
     key: Annotated[str, Field(min_length=1, max_length=64)]
     """Label of the sealing key; it is made where the token has none."""
     pin_file: FilePath
+
+
+ClusterId = Annotated[str, Field(pattern=r"^cluster-[2-7a-zA-Z]{11,16}$")]
+
+
+class KeyStoreTokenSettings(Section):
+    """A hardware token that may be the cluster of a key store of one account."""
+
+    module: FilePath
+    token: TokenLabel
+    trust_anchor: FilePath
+    """PEM; the text that CreateCustomKeyStore must be given as TrustAnchorCertificate."""
+    account: Annotated[str, Field(pattern=r"^[0-9]{12}$")]

@@ -20,6 +20,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^([\w.-]+/)*$": "must be names of letters, digits, `_`, `.` and `-`, each with a slash behind it",
     r"^[A-Za-z0-9*_.-]{1,253}$": "must be a name out of a certificate: at most 253 letters, digits and `*_.-`",
     r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service, as AWS writes it",
+    r"^cluster-[2-7a-zA-Z]{11,16}$": "must be cluster- and 11 to 16 letters and digits from 2 to 7",
     r"^[a-z0-9-]{1,64}$": "must be at most 64 small letters, digits and hyphens",
 }
 """What a text must be that does not match this pattern."""

@@ -56,6 +56,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "adapters/audit_waiting.py GivenChanges._waiting": Ours("records that the stream has been given; what waits has a bound"),
     "adapters/heavy_workers.py HeavyWorkers._running": Ours("accounts of principals, while something of theirs runs"),
     "adapters/looks_abroad.py LooksAbroad._into": Bounded("LOOKS_MAX", 2 * ARN, "counted over all accounts"),
+    "adapters/pkcs11/key_store.py TokenKeyStores._open": Bounded("LINKS_MAX", 64, "ids of key stores"),
     "adapters/pkcs11/library.py TokenSession.keys": Bounded("KEYS_MAX", 16, "ids of keys that are found in the token"),
     "adapters/pkcs11/library.py binding": Ours("nothing names it"),
     "adapters/pkcs11/library.py library": Ours("libraries of the settings"),

@@ -26,6 +26,7 @@ KEYS_MAX: Final = 10_000
 MADE_WITHOUT: Final = ("EXTRACTABLE", "MODIFIABLE", "WRAP", "UNWRAP", "SIGN", "VERIFY", "DERIVE")
 """Attributes that a key of ours is made without: it encrypts and decrypts, and nothing else."""
 MADE_WITH: Final = ("SENSITIVE", "PRIVATE")
+PROBE: Final = b"meridian"
 NEVER: Final = ("EXTRACTABLE", "WRAP", "DERIVE")
 """What no key that is used may have, whoever made it."""
 ALWAYS: Final = ("SENSITIVE", "NEVER_EXTRACTABLE", "ENCRYPT", "DECRYPT")
@@ -134,7 +135,6 @@ class TokenSession:
     def generate(self, key_id: bytes, label: str) -> None:
         """A new AES key of 256 bits that never leaves the token. Raises: TokenFault."""
         p = binding()
-        template = {p.Attribute[name]: has for names, has in ((MADE_WITHOUT, False), (MADE_WITH, True)) for name in names}
         with _told():
             made = self.bound.generate_key(
                 p.KeyType.AES,
@@ -143,7 +143,7 @@ class TokenSession:
                 label=label,
                 store=True,
                 capabilities=p.MechanismFlag.ENCRYPT | p.MechanismFlag.DECRYPT,
-                template=template,
+                template=_template(),
             )
         try:
             self.require_sound(made)
@@ -197,6 +197,28 @@ class TokenSession:
             if binding().Mechanism.AES_GCM not in self.bound.token.slot.get_mechanisms():
                 raise TokenFault(Outcome.NO_MECHANISM, "AES_GCM")
 
+    def require_there(self) -> None:
+        """The token answers, and is where it was. Raises: TokenFault."""
+        with _told():
+            library(self.place.module).bound.get_token(token_label=self.place.label)
+        self.random(IV_BYTES)
+
+    def require_works(self, key_id: bytes | None) -> None:
+        """What a key encrypts, it decrypts; for None, a key of this session alone. Raises: TokenFault."""
+        p = binding()
+        param = p.GCMParams(self.random(IV_BYTES), b"", 8 * TAG_BYTES)
+        key = self.key(key_id) if key_id is not None else self._passing_key()
+        with _told():
+            sealed = key.encrypt(PROBE, mechanism=p.Mechanism.AES_GCM, mechanism_param=param)
+            if key.decrypt(sealed, mechanism=p.Mechanism.AES_GCM, mechanism_param=param) != PROBE:
+                raise TokenFault(Outcome.REFUSED, "what was encrypted is not decrypted")
+
+    def _passing_key(self) -> Any:
+        p = binding()
+        use = p.MechanismFlag.ENCRYPT | p.MechanismFlag.DECRYPT
+        with _told():
+            return self.bound.generate_key(p.KeyType.AES, KEY_BITS, store=False, capabilities=use, template=_template())
+
     def require_sound(self, key: Any) -> None:
         """Raises: TokenFault for a key that the token would give out, or that was outside of it, or that can do more than it should."""
         p = binding()
@@ -239,6 +261,23 @@ class TokenSession:
         if len(found) > 1:
             raise TokenFault(Outcome.NO_KEY, "there are two of this name")
         return found[0] if found else None
+
+
+def _template() -> dict[Any, bool]:
+    p = binding()
+    return {p.Attribute[name]: has for names, has in ((MADE_WITHOUT, False), (MADE_WITH, True)) for name in names}
+
+
+def token_is_there(place: TokenPlace) -> None:
+    """The library shows the token. Raises: TokenFault."""
+    at = library(place.module)
+    try:
+        with _told():
+            at.bound.get_token(token_label=place.label)
+    except TokenFault:
+        at.restart()
+        with _told():
+            at.bound.get_token(token_label=place.label)
 
 
 def open_session(place: TokenPlace, pin: Secret) -> TokenSession:
