@@ -17,10 +17,12 @@ from tests.tokens_in_process import InToken, in_token
 from tests.xks_in_process import ASKED, CONTEXT, outside, own_key, said_of
 
 from meridian.adapters.pkcs11 import key_store
+from meridian.adapters.store_sql.migrate import upgrade
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
+from meridian.domain.key import Key
 from meridian.errors import KMSInvalidStateException, ThrottlingException
 
-AT_ONCE = 32
+AT_ONCE = 16
 OTHER_PROCESS = """
 import sys, time
 from pathlib import Path
@@ -38,31 +40,48 @@ print(done)
 """
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, to be copied."""
+    path = tmp_path_factory.mktemp("empty") / "region.sqlite3"
+    asyncio.run(upgrade(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
 def token(tmp_path: Path) -> Token:
     return new_token(tmp_path / "hsm", "hsm-a")
 
 
 @pytest_asyncio.fixture
-async def held(tmp_path: Path, migrated_file: Path, token: Token) -> AsyncIterator[InToken]:
-    async with outside(tmp_path, migrated_file, said_of(standing_proxy()), standing_proxy()) as beside:
+async def held(tmp_path: Path, empty: Path, token: Token) -> AsyncIterator[InToken]:
+    async with outside(tmp_path, empty, said_of(standing_proxy()), standing_proxy()) as beside:
         async with in_token(token, beside.store, beside.engine) as made:
             yield made
 
 
-async def churn(held: InToken, until: float) -> int:
-    """Keys are made, used and removed, and what was encrypted is decrypted to what it was."""
+async def use(held: InToken, key: Key, until: float) -> int:
+    """What was encrypted is decrypted to what it was."""
     done = 0
     while time.monotonic() < until:
-        key = await held.new_key()
         for size in (1, 32, 4096):
             plaintext = key.number[:1] * size
             sealed = await held.stores.encrypt(key, CONTEXT, plaintext, ASKED)
             opened = await held.stores.decrypt(key, CONTEXT, parse_ciphertext_blob(sealed.ciphertext_blob), ASKED)
             assert opened.plaintext == plaintext
             assert len(await held.stores.random(held.row, 16, ASKED)) == 16
-            done += 1
+        done += 1
+    return done
+
+
+async def make_and_erase(held: InToken, until: float) -> int:
+    """Keys come and go meanwhile."""
+    done = 0
+    while time.monotonic() < until:
+        key = await held.new_key()
+        await held.stores.encrypt(key, CONTEXT, b"x", ASKED)
         await held.stores.erase(key, ASKED)
+        done += 1
     return done
 
 
@@ -70,12 +89,13 @@ async def churn(held: InToken, until: float) -> int:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seconds", [2.0, pytest.param(60.0, marks=pytest.mark.deep)])
 async def test_many_callers_and_another_process_each_get_their_own_answer(held: InToken, token: Token, seconds: float) -> None:
+    keys = [await held.new_key() for _ in range(AT_ONCE)]
     command = [sys.executable, "-c", OTHER_PROCESS, str(token.module), token.label, str(seconds)]
     other = await asyncio.to_thread(subprocess.Popen, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         told = asyncio.create_task(asyncio.to_thread(other.communicate, PIN, timeout=seconds + 60))
         until = time.monotonic() + seconds
-        done = await asyncio.gather(*(churn(held, until) for _ in range(AT_ONCE)))
+        done = await asyncio.gather(make_and_erase(held, until), *(use(held, key, until) for key in keys))
         assert min(done) > 0
         printed, _ = await told
         assert other.returncode == 0
@@ -83,7 +103,7 @@ async def test_many_callers_and_another_process_each_get_their_own_answer(held: 
     finally:
         other.kill()
         other.wait()
-    assert token.key_files == 1  # that of the other process
+    assert token.key_files == AT_ONCE + 1  # and that of the other process
     assert not token.was_called_by_another_thread
 
 

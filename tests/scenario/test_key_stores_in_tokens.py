@@ -30,7 +30,7 @@ ANCHOR = "-----BEGIN CERTIFICATE-----\nMIIBtest\n-----END CERTIFICATE-----\n"
 CLOUD_HSM = t.CUSTOM_KEY_STORE_TYPE_AWS_CLOUDHSM
 ORIGIN = t.ORIGIN_TYPE_AWS_CLOUDHSM
 ACCOUNT = "111122223333"
-DAYS = "limits.day_seconds = 0.2\nlimits.deletion_window_in_days_min = 1\n"
+DAYS = "limits.day_seconds = 0.1\n"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_the_life_of_a_key_store_in_a_token(region: Deployment, alice: Client, t
         connect(region, alice, store)
         assert app.decrypt(ciphertext_blob=blob, encryption_context={"a": "b"}).plaintext == b"secret"
         _the_token_is_lost_and_found(region, app, token, blob)
-    alice.schedule_key_deletion(key_id=made.key_id, pending_window_in_days=1)
+    alice.schedule_key_deletion(key_id=made.key_id, pending_window_in_days=30)
     region.wait_until(lambda: token.key_files == before)
     disconnect(region, alice, store)
     region.wait_until(lambda: deleted(alice, store))
