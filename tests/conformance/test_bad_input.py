@@ -112,9 +112,9 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("alice", "ReplicateKey", {"key_id": KEY, "replica_region": "Mars"}, "ValidationException", "replicaRegion"),
     ("alice", "ReplicateKey", {"key_id": KEY}, "ValidationException", "replicaRegion"),
     *[("alice", "ImportKeyMaterial", {**IMPORT, "valid_to": moment}, "ValidationException", "validTo") for moment in NO_MOMENTS],
-    ("alice", "CreateCustomKeyStore", {**proxy(), "key_store_password": "kmsPswd"}, "ValidationException", "key_store_password"),
+    ("alice", "CreateCustomKeyStore", {**proxy(), "key_store_password": "kmsPswd"}, "CustomKeyStoreNotFoundException", ""),
     ("alice", "UpdateCustomKeyStore", {**STORE, "key_store_password": "kmsPswd"}, "ValidationException", "key_store_password"),
-    ("alice", "UpdateCustomKeyStore", {**STORE, "cloud_hsm_cluster_id": HSM}, "ValidationException", "cloud_hsm_cluster_id"),
+    ("alice", "UpdateCustomKeyStore", {**STORE, "cloud_hsm_cluster_id": HSM}, "CustomKeyStoreNotFoundException", ""),
     ("alice", "ListRetirableGrants", {"retiring_principal": STRANGER}, "InvalidArnException", ""),
 ]  # fmt: skip
 

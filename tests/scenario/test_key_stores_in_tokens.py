@@ -174,6 +174,8 @@ def test_what_does_not_fit_is_refused_by_its_name(region: Deployment, alice: Cli
     finally:
         token.put_back()
     store = create(alice)
+    with pytest.raises(ValidationException, match="xks_proxy_uri_path"):
+        alice.update_custom_key_store(custom_key_store_id=store, xks_proxy_uri_path="/kms/xks/v1")
     with pytest.raises(CloudHsmClusterInUseException):
         create(alice, custom_key_store_name="another")
     connect(region, alice, store)
