@@ -111,6 +111,7 @@ class Call:
         "token_grant_ids",
         "trailing_days_without_key_usage",
         "why_cut",
+        "write_answer",
     )
 
     def __init__(self, rpc: Any, request: Any, evidence: Evidence, request_id: str, received_at: datetime) -> None:
@@ -173,6 +174,8 @@ class Call:
         self.error: Exception | None = None
         self.why_cut: Callable[[], Cut] = _by_the_caller
         """Why the call is ended, asked when its task is cancelled; the wire knows."""
+        self.write_answer: Callable[[Any], Any] = _as_it_is
+        """Makes of the answer what the wire sends; asked before the record is written, which then tells of a failure here too."""
         self.event_recorded: dict[str, Any] | None = None
         """The audit event that the operation's transaction stores; once committed, it is the one that is shipped."""
 
@@ -193,3 +196,7 @@ class Call:
 
 def _by_the_caller() -> Cut:
     return Cut.CALLER_LEFT
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer
