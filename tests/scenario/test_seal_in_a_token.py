@@ -168,6 +168,6 @@ def test_a_library_that_is_not_installed_is_told_with_its_name(region: Deploymen
         seal_with(region, "".join(line + "\n" for line in table.splitlines() if not line.startswith(f"{name} =")))
         refused = run(region, "region", "rotate-root")
         assert refused.returncode == SETUP
-        assert f"seals.0.pkcs11.{name}" in refused.stderr, refused.stderr
+        assert f"seals.0.{name}" in refused.stderr, refused.stderr
     seal_with(region, table.replace('token = "hsm-a"', f'token = "{"x" * 33}"'))
     assert "must be the label of a token: 1 to 32 bytes of text" in run(region, "region", "rotate-root").stderr

@@ -145,8 +145,8 @@ def paths_in(value: object, name: str) -> Iterator[tuple[str, Path]]:
     elif isinstance(value, BaseModel):
         for inner in type(value).model_fields:
             yield from paths_in(getattr(value, inner), f"{name}.{inner}".lstrip("."))
-    elif isinstance(value, tuple):
-        for each in value:
+    elif isinstance(value, tuple | dict):
+        for each in value.values() if isinstance(value, dict) else value:
             yield from paths_in(each, name)
 
 
@@ -188,6 +188,17 @@ headers_file = "headers"
 [[seals]]
 provider = "passphrase"
 passphrase_file = "phrase"
+[[seals]]
+provider = "pkcs11"
+module = "tokens.so"
+token = "hsm-a"
+key = "meridian-seal"
+pin_file = "pin"
+[key_store_tokens.cluster-abcdefghijk]
+module = "tokens.so"
+token = "hsm-b"
+trust_anchor = "anchor.pem"
+account = "111122223333"
 """
 
 
