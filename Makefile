@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
+.PHONY: fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ bench-commands: $(STAMP)  ## CPU of commands that need no Region
 
 bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys, on DATABASE (sqlite or postgresql)
 	$(BIN)/python scripts/bench_scale.py --database $(or $(DATABASE),sqlite)
+
+bench-tokens: $(STAMP)  ## Encrypt with a key in a hardware token ÷ Encrypt with a key of the Region alone
+	$(BIN)/python scripts/bench_tokens.py
 
 bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
 	$(BIN)/python scripts/bench_rivals.py

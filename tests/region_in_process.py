@@ -27,6 +27,7 @@ from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.domain.peers import PeerRegion
 from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
+from meridian.operations.store_keys import KeysInStores
 from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store.region import RegionIdentity
 from meridian.replication.answer_regions import AnswerRegions
@@ -168,6 +169,7 @@ class InProcessRegion:
             limits=Limits(),
             clock=clock,
             events=self.events,
+            in_stores=KeysInStores(store, {}, {}),
         )
         self.reservations = ReservationWorker(
             store=store,

@@ -20,6 +20,7 @@ from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_readable import readable
 from meridian.settings_rules import faults_between
 from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Network, Section, database_beside_file
+from meridian.settings_tokens import ClusterId, KeyStoreTokenSettings, TokenSealSettings
 from meridian.settings_words import FAULTS_MAX, faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
 
@@ -162,7 +163,7 @@ class Settings(Section):
     xks: XksSettings | None = None
     development: bool = False
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
-    seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings, Field(discriminator="provider")], ...]
+    seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings | TokenSealSettings, Field(discriminator="provider")], ...]
     audit: AuditSettings
     policies: FilePath
     principals: FilePath
@@ -174,6 +175,8 @@ class Settings(Section):
     regions: dict[RegionName, RegionSettings] = Field(default_factory=dict)
     peers: tuple[PeerSettings, ...] = ()
     key_store_proxies: KeyStoreProxySettings = KeyStoreProxySettings()
+    key_store_tokens: dict[ClusterId, KeyStoreTokenSettings] = Field(default_factory=dict)
+    """Hardware tokens of key stores, by what callers give as CloudHsmClusterId."""
     limits: Limits = Limits()
     throttle: dict[str, float] = Field(default_factory=dict)
     """Calls per second and account, by class of `contract/rates.py`; a class that is not named keeps its default, 0 means no limit."""

@@ -111,4 +111,17 @@ def _seals(settings: object) -> Iterator[str]:
         yield "seals: at least one seal is needed"
 
 
-RULES: Final[tuple[Rule, ...]] = (_development, _plaintext, _ports, _other_regions, _one_name, _seals, _limits, _rates)
+def _tokens(settings: object) -> Iterator[str]:
+    """A token is of one purpose: its login counts for all of a process, and whoever shared it would be in with another's PIN."""
+    seals, named = _at(settings, "seals"), _at(settings, "key_store_tokens")
+    tables = [(f"seals.{at}", seal) for at, seal in enumerate(seals if isinstance(seals, Sequence) else ())]
+    tables += [(f"key_store_tokens.{name}", each) for name, each in (named.items() if isinstance(named, Mapping) else ())]
+    seen: dict[tuple[object, object], str] = {}
+    for place, table in tables:
+        module, token = getattr(table, "module", None), getattr(table, "token", None)
+        first = place if module is None or token is None else seen.setdefault((module, token), place)
+        if first != place:
+            yield f"{place}.token: {first} has the same one"
+
+
+RULES: Final[tuple[Rule, ...]] = (_development, _plaintext, _ports, _other_regions, _one_name, _seals, _tokens, _limits, _rates)

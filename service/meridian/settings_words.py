@@ -24,6 +24,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[0-9]{12}/[^/\s]\S{0,255}$": "must be a service here: the 12 digits of its account, `/` and its name",
     r"^[A-Za-z0-9*_.-]{1,253}$": "must be a name in certificates: letters, digits, `*`, `_`, `.` and `-`",
     r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service",
+    r"^cluster-[2-7a-zA-Z]{11,16}$": "must be cluster- and 11 to 16 letters and digits from 2 to 7",
     r"^[a-z0-9-]{1,64}$": "must be at most 64 small letters, digits and hyphens",
 }
 """What a text must be that does not match this pattern."""

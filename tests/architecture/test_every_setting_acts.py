@@ -37,6 +37,8 @@ LOST = "scenario/test_lost_and_restored_regions.py::"
 BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
 SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
+TOKENS = "scenario/test_key_stores_in_tokens.py::"
+TOKEN_SEAL = "scenario/test_seal_in_a_token.py::"
 XKS = "scenario/test_exported_keys.py::"
 PLUGIN = "kubernetes/test_plugin_process.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
@@ -86,6 +88,14 @@ SETTINGS: dict[str, str] = {
     "seals.time_cost": SEALS + "test_a_cheap_passphrase_is_refused",
     "seals.memory_kib": SEALS + "test_a_cheap_passphrase_is_refused",
     "seals.parallelism": SEALS + "test_lowered_parameters_in_the_database_do_not_open_the_root",
+    "seals.module": TOKEN_SEAL + "test_a_library_that_is_not_installed_is_told_with_its_name",
+    "seals.token": TOKEN_SEAL + "test_a_library_that_is_not_installed_is_told_with_its_name",
+    "seals.key": TOKEN_SEAL + "test_a_library_that_is_not_installed_is_told_with_its_name",
+    "seals.pin_file": TOKEN_SEAL + "test_a_library_that_is_not_installed_is_told_with_its_name",
+    "key_store_tokens.module": TOKENS + "test_the_life_of_a_key_store_in_a_token",
+    "key_store_tokens.token": TOKENS + "test_what_does_not_fit_is_refused_by_its_name",
+    "key_store_tokens.trust_anchor": TOKENS + "test_what_does_not_fit_is_refused_by_its_name",
+    "key_store_tokens.account": TOKENS + "test_what_does_not_fit_is_refused_by_its_name",
     "audit.directory": ACT + "test_a_fault_at_start_names_the_setting_and_the_place",
     "audit.max_wait_seconds": AUDIT + "test_a_lone_caller_is_never_delayed_by_a_timer",
     "audit.max_batch": AUDIT + "test_a_batch_is_no_larger_than_max_batch",

@@ -19,6 +19,7 @@ ELSEWHERE = {
     "authorization/language/evaluator.py evaluate": "the same",
     "adapters/separate_process.py answer_to": "the fault is the answer, raised again where it was asked for",
     "workers/own_thread.py _call": "the same",
+    "adapters/pkcs11/thread.py _run": "the same",
     "authorization/decision/authorizer.py decide_anew": "the same as _side",
     "authorization/decision/explain.py explain": "the explanation carries it, and pipeline/authorize.py reports it",
     "authorization/decision/question.py _ask": "the same as evaluate",

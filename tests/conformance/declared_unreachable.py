@@ -4,7 +4,7 @@ from __future__ import annotations
 
 EVERY_STATE = "the operation is allowed in every key state"
 CURRENT_MATERIAL = "a key is unavailable where older material is still missing; this operation uses the current one, which is always there"
-NO_CLUSTER = "key stores in AWS CloudHSM are not offered, so there is no cluster whose state could matter"
+NO_CLUSTER = "of hardware tokens, which these Regions have none of: scenario/test_key_stores_in_tokens.py raises what can be raised"
 
 USES_CURRENT_MATERIAL = (
     "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
@@ -26,7 +26,7 @@ UNREACHABLE: dict[tuple[str, str], str] = {
     **{(name, "KeyUnavailableException"): CURRENT_MATERIAL for name in USES_CURRENT_MATERIAL},
     **{(name, f"CloudHsmCluster{fault}Exception"): NO_CLUSTER for name, faults in CLUSTER_ERRORS.items() for fault in faults},
     ("CreateCustomKeyStore", "IncorrectTrustAnchorException"): NO_CLUSTER,
-    ("GenerateRandom", "CustomKeyStoreInvalidStateException"): "stores of the one kind that is offered make no random bytes in any state",
+    ("GenerateRandom", "CustomKeyStoreInvalidStateException"): NO_CLUSTER,
     ("CreateAlias", "InvalidAliasNameException"): "names of the service's own are refused with NotAuthorizedException, as AWS refuses them",
     ("CreateKey", "InvalidArnException"): "no field of the request is an ARN",
     ("EnableKey", "LimitExceededException"): "no quota counts enabled keys",

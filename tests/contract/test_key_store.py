@@ -1,4 +1,4 @@
-"""What every place of keys promises: the Region alone, and an external key store behind its proxy."""
+"""What every place of keys promises: the Region alone, an external key store behind its proxy, and a hardware token."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.standing_proxy import standing_proxy
+from tests.tokens import new_token
+from tests.tokens_in_process import folder_of_token, in_token
 from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, own_key, said_of
 
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
@@ -35,11 +37,15 @@ async def beside(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Outside]:
         yield made
 
 
-@pytest_asyncio.fixture(params=["the Region alone", "an external key store"])
-async def place(request: pytest.FixtureRequest, beside: Outside) -> Place:
+@pytest_asyncio.fixture(params=["the Region alone", "an external key store", "a hardware token"])
+async def place(request: pytest.FixtureRequest, beside: Outside, tmp_path: Path) -> AsyncIterator[Place]:
     if request.param == "the Region alone":
-        return Place(OwnCiphers(beside.engine), own_key(beside.engine), own_key(beside.engine))
-    return Place(beside.stores, (await beside.new_key())[1], (await beside.new_key())[1])
+        yield Place(OwnCiphers(beside.engine), own_key(beside.engine), own_key(beside.engine))
+    elif request.param == "an external key store":
+        yield Place(beside.stores, (await beside.new_key())[1], (await beside.new_key())[1])
+    else:
+        async with in_token(new_token(folder_of_token(tmp_path), "hsm"), beside.store, beside.engine) as made:
+            yield Place(made.stores, await made.new_key(), await made.new_key())
 
 
 @pytest.mark.asyncio
@@ -89,3 +95,18 @@ async def test_a_key_of_one_place_is_not_used_in_the_other(beside: Outside) -> N
     plain = parse_ciphertext_blob(beside.engine.encrypt(own, CONTEXT, b"secret").ciphertext_blob)
     with pytest.raises(InvalidCiphertextException):
         await beside.stores.decrypt(replace(own, custom_key_store_id="cks-0", xks_key_id="x"), CONTEXT, plain, ASKED)
+
+
+@pytest.mark.asyncio
+async def test_the_two_kinds_of_stores_open_nothing_of_each_other(beside: Outside, tmp_path: Path) -> None:
+    _, external = await beside.new_key()
+    async with in_token(new_token(folder_of_token(tmp_path), "hsm"), beside.store, beside.engine) as made:
+        key = await made.new_key()
+        of_token = parse_ciphertext_blob((await made.stores.encrypt(key, CONTEXT, b"secret", ASKED)).ciphertext_blob)
+        assert of_token.suite == 3
+        of_proxy = parse_ciphertext_blob((await beside.stores.encrypt(external, CONTEXT, b"secret", ASKED)).ciphertext_blob)
+        for opener, wrong, blob in ((made.stores, key, of_proxy), (beside.stores, external, of_token)):
+            with pytest.raises(InvalidCiphertextException):
+                await opener.decrypt(wrong, CONTEXT, blob, ASKED)
+        with pytest.raises(KMSInternalException):
+            beside.engine.decrypt(key, CONTEXT, of_token)

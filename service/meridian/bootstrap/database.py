@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.pkcs11.library import TokenPlace
+from meridian.adapters.pkcs11.seal import TokenSeal
 from meridian.adapters.security_events import log_event
 from meridian.adapters.store_sql.dialects import database_name
 from meridian.adapters.store_sql.schema import DatabaseAheadError, require_current
@@ -10,15 +12,23 @@ from meridian.adapters.store_sql.store import SqlStore
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal
 from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store.region import RegionIdentity
-from meridian.settings import FileSealSettings, Settings
+from meridian.settings import FileSealSettings, PassphraseSealSettings, Settings
+from meridian.settings_tokens import TokenSealSettings
 
 
 def seals_of(settings: Settings) -> list[Seal]:
     """The configured seals of the root key."""
-    return [
-        FileSeal(s.path) if isinstance(s, FileSealSettings) else PassphraseSeal(s.passphrase_file, s.time_cost, s.memory_kib, s.parallelism)
-        for s in settings.seals
-    ]
+    return [_seal_of(each) for each in settings.seals]
+
+
+def _seal_of(settings: FileSealSettings | PassphraseSealSettings | TokenSealSettings) -> Seal:
+    match settings:
+        case FileSealSettings():
+            return FileSeal(settings.path)
+        case PassphraseSealSettings():
+            return PassphraseSeal(settings.passphrase_file, settings.time_cost, settings.memory_kib, settings.parallelism)
+        case TokenSealSettings():
+            return TokenSeal(TokenPlace(settings.module, settings.token), settings.key, settings.pin_file)
 
 
 async def require_own_release(database: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from meridian.adapters.pkcs11.key_store import NamedToken, TokenKeyStores
+from meridian.adapters.pkcs11.library import TokenPlace
+from meridian.adapters.pkcs11.thread import token_thread
 from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
 from meridian.adapters.xks_proxy.connection import Surroundings
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
@@ -18,10 +21,14 @@ from meridian.bootstrap.startup import naming
 from meridian.domain.key import Origin
 from meridian.domain.limits import Limits
 from meridian.domain.token_bucket import Rate
+from meridian.engine.secret_files import read_trusted
 from meridian.operations.ciphers import Ciphers, OwnCiphers
 from meridian.operations.store_keys import KeysInStores
+from meridian.operations.store_kinds import ConnectionsByKind
 from meridian.ports.clock import Clock
+from meridian.ports.key_store import KeyStoreConnections
 from meridian.settings_proxies import KeyStoreProxySettings
+from meridian.settings_tokens import KeyStoreTokenSettings
 from meridian.workers.key_stores import KeyStoreWorker
 from meridian.workers.periodic import Wake
 
@@ -33,7 +40,8 @@ LOOKING_UP: Final = 8
 class KeyStorePlaces:
     """Everything about key stores that operations are made of."""
 
-    external: ExternalKeyStores
+    connections: KeyStoreConnections
+    tokens: TokenKeyStores
     ciphers: Ciphers
     keys: KeysInStores
     worker: KeyStoreWorker
@@ -60,23 +68,55 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
     )
     core.registry.register(StoreMetrics(external))
     core.stack.push_async_callback(external.close)
+    tokens = _tokens(core)
+    core.stack.push_async_callback(tokens.close)
+    kinds: dict[str, KeyStoreConnections] = {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}
+
+    async def release() -> None:
+        await external.close_ended()
+        await tokens.close_ended()
+
     worker = KeyStoreWorker(
         store=core.store,
-        kinds={"EXTERNAL_KEY_STORE": external},
+        kinds=kinds,
         directory=core.directory,
         entropy=core.entropy,
         clock=core.clock,
         events=core.events,
-        release=external.close_ended,
+        release=release,
         wake=wake,
     )
     return KeyStorePlaces(
-        external=external,
-        ciphers=Ciphers(OwnCiphers(core.engine), {Origin.EXTERNAL_KEY_STORE: external}),
-        keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external}),
+        connections=ConnectionsByKind(kinds),
+        tokens=tokens,
+        ciphers=Ciphers(OwnCiphers(core.engine), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
+        keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}, {Origin.AWS_CLOUDHSM: tokens}),
         worker=worker,
         wake=wake,
     )
+
+
+def _tokens(core: Core) -> TokenKeyStores:
+    """Raises: StartupError where a trust anchor cannot be read."""
+    return TokenKeyStores(
+        store=core.store,
+        seals=core.engine,
+        credentials=core.engine.store_secrets,
+        tokens=named_tokens(core.settings.key_store_tokens),
+        thread=token_thread,
+        clock=core.clock,
+        entropy=core.entropy,
+    )
+
+
+def named_tokens(settings: Mapping[str, KeyStoreTokenSettings]) -> dict[str, NamedToken]:
+    """The tokens of the settings. Raises: StartupError where a trust anchor cannot be read."""
+    named = {}
+    for cluster, each in settings.items():
+        with naming(f"key_store_tokens.{cluster}.trust_anchor"):
+            anchor = read_trusted(each.trust_anchor).decode("ascii")
+        named[cluster] = NamedToken(TokenPlace(each.module, each.token), each.account, anchor)
+    return named
 
 
 def surroundings(

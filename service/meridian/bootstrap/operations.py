@@ -58,6 +58,7 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
     outcomes = Outcomes(store, core.audit, limits)
     turns = KeyTurns()
     changes = KeyChanges(store, core.directory, outcomes, outbound.publisher, turns)
+    places = build_key_stores(core)
     schedule = KeyScheduleWorker(
         store=store,
         engine=engine,
@@ -69,10 +70,10 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
         limits=limits,
         clock=core.clock,
         events=core.events,
+        in_stores=places.keys,
     )
     wrapping_keys = ImportKeyPool(limits.import_keys_ready, wait_seconds=limits.import_key_wait_seconds)
     key_pairs = NewKeyPairs(core.work.pairs, core.work.keys, core.work.heavy)
-    places = build_key_stores(core)
     services: dict[str, object] = {
         "keys": Keys(
             store=store,
@@ -97,14 +98,14 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
             outcomes=outcomes,
             entropy=core.entropy,
             limits=limits,
-            connections=places.external,
+            connections=places.connections,
             credentials=engine.store_secrets,
             directory=core.directory,
             wake=places.wake,
         ),
         "key_policies": KeyPolicies(changes=changes, policy_check=check),
         "encryption": Encryption(engine, places.ciphers, core.work.keys),
-        "data_keys": DataKeys(engine, places.ciphers, store, key_pairs),
+        "data_keys": DataKeys(engine, places.ciphers, store, key_pairs, {"AWS_CLOUDHSM": places.tokens}),
         "signing": Signing(engine, core.work.keys),
         "macs": Macs(engine),
         "key_agreement": KeyAgreement(engine, core.work.keys),

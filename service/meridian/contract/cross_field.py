@@ -37,6 +37,8 @@ Rule = Callable[[Any], None]
 
 IN_A_STORE: Final = ("custom_key_store_id", "xks_key_id")
 """Fields of CreateKey that name an external key."""
+NEEDED_OF_A_STORE: Final = {Origin.EXTERNAL_KEY_STORE: IN_A_STORE, Origin.AWS_CLOUDHSM: ("custom_key_store_id",)}
+"""Fields that a key of an origin in a key store needs."""
 
 
 def _member(request: Message, field: str) -> str:
@@ -148,25 +150,25 @@ def _key_can_be_made(request: CreateKeyRequest) -> None:
         raise ValidationException(
             f"KeySpec {spec} is not supported for Origin EXTERNAL", fields=[("keySpec", "has material that cannot be imported")]
         )
-    if origin is Origin.AWS_CLOUDHSM:
-        raise FeatureNotBuiltException(f"Origin {origin} is not offered by this server.")
-    if origin is Origin.EXTERNAL_KEY_STORE:
-        _require_fit_for_a_store(request, spec)
-        return
+    needed = NEEDED_OF_A_STORE.get(origin, ())
+    if needed:
+        _require_fit_for_a_store(request, spec, origin, needed)
     for field in IN_A_STORE:
+        if field in needed:
+            continue
         if request.HasField(field):
             raise ValidationException(
                 f"{_member(request, field)} cannot be given for a key of Origin {origin}.", fields=[(field, "given without its Origin")]
             )
 
 
-def _require_fit_for_a_store(request: CreateKeyRequest, spec: KeySpec) -> None:
-    """What never changes of a key whose second lock is an external key."""
-    for field in IN_A_STORE:
-        if not request.HasField(field):
-            raise ValidationException(f"{_member(request, field)} is required for Origin EXTERNAL_KEY_STORE.", fields=[(field, "missing")])
+def _require_fit_for_a_store(request: CreateKeyRequest, spec: KeySpec, origin: Origin, needed: tuple[str, ...]) -> None:
+    """What never changes of a key whose second lock is in a key store."""
+    for field in needed:
+        if not is_given(request, field):
+            raise ValidationException(f"{_member(request, field)} is required for Origin {origin}.", fields=[(field, "missing")])
     if spec is not KeySpec.SYMMETRIC_DEFAULT:
-        raise UnsupportedOperationException(f"KeySpec {spec} is not supported for Origin EXTERNAL_KEY_STORE.")
+        raise UnsupportedOperationException(f"KeySpec {spec} is not supported for Origin {origin}.")
     if request.multi_region:
         raise UnsupportedOperationException("A multi-Region key cannot be in a custom key store.")
 

@@ -3,8 +3,9 @@
 `MK ‖ version ‖ suite ‖ scope ‖ 3 zero bytes ‖ key number (16) ‖ material id (32) ‖ nonce (32) ‖ commitment (32) ‖ ciphertext ‖
 tag (16)`: 136 bytes more than the plaintext.
 
-In suite 02 an external key has encrypted ciphertext and tag once more. In their place stand `u8 length ‖ IV (12 or 16) ‖ outer tag (16) ‖
-u8 length ‖ metadata (0-20) ‖ outer ciphertext`: 166 to 190 bytes more than the plaintext.
+In suites 02 and 03 an external key, or a key of a hardware token, has encrypted ciphertext and tag once more. In their place stand
+`u8 length ‖ IV (12 or 16) ‖ outer tag (16) ‖ u8 length ‖ metadata (0-20) ‖ outer ciphertext`: 166 to 190 bytes more than the plaintext. In
+suite 03 the IV has 12 bytes and the metadata none.
 
 Source: docs/spec/ciphertext.md §2.
 """
@@ -22,6 +23,7 @@ MAGIC: Final = b"MK"
 VERSION: Final = 1
 SUITE_OWN_MATERIAL: Final = 1
 SUITE_EXTERNAL_KEY: Final = 2
+SUITE_TOKEN_KEY: Final = 3
 SCOPE_SINGLE_REGION: Final = 1
 SCOPE_MULTI_REGION: Final = 2
 
@@ -38,6 +40,7 @@ _PREFIX_OF_SCOPE: Final = {
     MAGIC + bytes([VERSION, SUITE_OWN_MATERIAL, SCOPE_MULTI_REGION, 0, 0, 0]): True,
 }
 _PREFIX_OF_EXTERNAL: Final = MAGIC + bytes([VERSION, SUITE_EXTERNAL_KEY, SCOPE_SINGLE_REGION, 0, 0, 0])
+_PREFIX_OF_TOKEN: Final = MAGIC + bytes([VERSION, SUITE_TOKEN_KEY, SCOPE_SINGLE_REGION, 0, 0, 0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class CiphertextBlob:
     header: bytes
     """The first 88 bytes."""
     outer: OuterText | None = None
-    """In suite 02, what the external key has to open first."""
+    """In suites 02 and 03, what the other lock has to open first."""
 
     @property
     def key_id(self) -> str:
@@ -75,7 +78,7 @@ class CiphertextBlob:
 
     @property
     def suite(self) -> int:
-        """Whether an external key has sealed it too."""
+        """Whether another lock, and of which kind, has sealed it too."""
         return self.header[3]
 
     def opened_outside(self, sealed_bytes: bytes) -> CiphertextBlob:
@@ -100,6 +103,10 @@ def parse_ciphertext_blob(data: bytes) -> CiphertextBlob:
     multi_region, outer = _PREFIX_OF_SCOPE.get(data[:8]), None
     if data[:8] == _PREFIX_OF_EXTERNAL:
         multi_region, outer = False, _read_outer(data)
+    elif data[:8] == _PREFIX_OF_TOKEN:
+        multi_region, outer = False, _read_outer(data)
+        if len(outer.iv) != IV_BYTES[0] or outer.metadata:
+            raise InvalidCiphertextException(reason="parse")
     if multi_region is None or not OVERHEAD_BYTES < len(data) <= CIPHERTEXT_BYTES_MAX:
         raise InvalidCiphertextException(reason="parse")
     return CiphertextBlob(

@@ -170,6 +170,8 @@ class Key:
     xks_key_id: str = ""
     """The external key that is this key's second lock, as the proxy of its store names it."""
     store_version: int = 0
+    cloud_hsm_cluster_id: str = ""
+    """Of the key store, where its keys are in a hardware token."""
     """Of the row of its key store, when the key was read."""
     state_once_connected: KeyState | None = None
     """While `state` is Unavailable because the key's store is not connected: the state that is stored, and comes back."""

@@ -47,6 +47,7 @@ TABLE: Final[dict[str, str]] = {
     "UpdateCustomKeyStore": "yes no yes no no",
     "DeleteCustomKeyStore": "yes no no no no",
     "CreateKey": "no no yes no no",
+    "GenerateRandom": "no no yes no no",
 }
 """UpdateCustomKeyStore changes less of a store that is connected: `WHILE_CONNECTED`."""
 

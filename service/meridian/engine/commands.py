@@ -12,9 +12,16 @@ from typing import Final
 
 from meridian.crypto.aead import OpenError, hedged_nonce, is_committed, open_sealed, seal, transcript
 from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
-from meridian.domain.ciphertext_blob import HEADER_BYTES, SUITE_EXTERNAL_KEY, SUITE_OWN_MATERIAL, CiphertextBlob, header_prefix
+from meridian.domain.ciphertext_blob import (
+    HEADER_BYTES,
+    SUITE_EXTERNAL_KEY,
+    SUITE_OWN_MATERIAL,
+    SUITE_TOKEN_KEY,
+    CiphertextBlob,
+    header_prefix,
+)
 from meridian.domain.double_encryption import bound_names
-from meridian.domain.key import Key, KeyMaterial
+from meridian.domain.key import Key, KeyMaterial, Origin
 from meridian.domain.secret import Secret
 from meridian.domain.weights import deep_bytes
 from meridian.engine import materials
@@ -28,6 +35,8 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.key_store import InnerSealed
 
 BLOB: Final = b"meridian/v1/blob"
+SUITE_OF: Final = {Origin.EXTERNAL_KEY_STORE: SUITE_EXTERNAL_KEY, Origin.AWS_CLOUDHSM: SUITE_TOKEN_KEY}
+"""For keys with another lock."""
 LOADED_MAX: Final = 10_000
 LOADED_SECONDS: Final = 300.0
 FIRST_ROW_VERSION: Final = 1
@@ -209,7 +218,7 @@ class SymmetricCommands:
         if materials.identifier(key, material) != wrapped.material_id:
             self._keyring.tell_unreadable(row, "identifier")
             raise WrappedRowFault(reason="a material does not have the identifier of its row")
-        suite = SUITE_EXTERNAL_KEY if key.xks_key_id else SUITE_OWN_MATERIAL
+        suite = SUITE_OF.get(key.origin, SUITE_OWN_MATERIAL)
         prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=wrapped.material_id, suite=suite)
         return Loaded(Secret(material), prefix, bound_names(key), wrapped.material_id, now + LOADED_SECONDS)
 

@@ -227,7 +227,7 @@ def _open_root(identity: RegionIdentity, roots: Sequence[RootRow], seals: Sequen
         try:
             return Secret(box.open_box(box.ROOT, seal.key(row.parameters), rest, row.sealed_bytes))
         except OpenError:
-            faults.append(f"{seal.path}: the {row.provider} seal does not open the root key of this Region")
+            faults.append(f"{seal.place}: the {row.provider} seal does not open the root key of this Region")
         except SealError as fault:
             faults.append(str(fault))
     raise SealError("; ".join(faults) or f"no seal for any of {', '.join(providers)}")

@@ -38,12 +38,12 @@ class Seal(Protocol):
         ...
 
     @property
-    def path(self) -> Path:
-        """The file that it is."""
+    def place(self) -> str:
+        """The file or the token that it is, as operators read it."""
         ...
 
     def new_parameters(self, entropy: Entropy) -> bytes:
-        """Public parameters for a new sealed root."""
+        """Public parameters for a new sealed root. Raises: SealError."""
         ...
 
     def key(self, parameters: bytes) -> Secret:
@@ -57,6 +57,10 @@ class FileSeal:
 
     path: Path
     provider: str = "file"
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
 
     def new_parameters(self, entropy: Entropy) -> bytes:  # noqa: ARG002 - the signature of every seal
         return b""
@@ -80,6 +84,10 @@ class PassphraseSeal:
     memory_kib: int = 256 * 1024
     parallelism: int = 4
     provider: str = "passphrase"
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
 
     def new_parameters(self, entropy: Entropy) -> bytes:
         _require_cost(self.time_cost, self.memory_kib, self.parallelism)

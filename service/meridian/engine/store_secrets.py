@@ -40,11 +40,14 @@ class StoreSecrets:
         row = SecretRow(STORE_CREDENTIAL, store_id, name, SPEC, 1, self._clock.now(), b"")
         return replace(row, sealed_bytes=self._keyring.wrap(secret_identity(self._identity, row), credential.secret.reveal(ACCESS)))
 
-    def signer(self, row: SecretRow, access_key_id: str) -> ProxySigner:
+    def open(self, row: SecretRow) -> Secret:
         try:
-            return ProxySigner(access_key_id, Secret(open_secret(self._identity, self._keyring, row)))
+            return Secret(open_secret(self._identity, self._keyring, row))
         except SealError as fault:
             raise WrappedRowFault(reason=f"the credential of {row.owner} does not open") from fault
+
+    def signer(self, row: SecretRow, access_key_id: str) -> ProxySigner:
+        return ProxySigner(access_key_id, self.open(row))
 
     def signer_of(self, credential: Credential) -> ProxySigner:
         return ProxySigner(credential.name, credential.secret)

@@ -5,12 +5,14 @@ Source: AWS KMS API Reference, GenerateDataKey, GenerateDataKeyWithoutPlaintext,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
 from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
 from meridian.domain.key import KeySpec
+from meridian.domain.key_store import require_connection_state
 from meridian.errors import DryRunOperationException, UnsupportedOperationException
 from meridian.kms.v1 import data_keys_pb2, types_pb2
 from meridian.operations.ciphers import Ciphers
@@ -19,6 +21,7 @@ from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.present import shown_material_id
 from meridian.ports.crypto.ciphers import Encrypted
 from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.key_store import AskedFor, RandomBytes
 from meridian.ports.store.store import Store
 
 BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_SPEC_AES_256: 32}
@@ -27,11 +30,14 @@ BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_
 class DataKeys:
     """Fresh keys for callers to use on their own side."""
 
-    def __init__(self, engine: CryptoEngine, ciphers: Ciphers, store: Store, key_pairs: NewKeyPairs) -> None:
+    def __init__(
+        self, engine: CryptoEngine, ciphers: Ciphers, store: Store, key_pairs: NewKeyPairs, random_of: Mapping[str, RandomBytes]
+    ) -> None:
         self._engine = engine
         self._ciphers = ciphers
         self._store = store
         self._key_pairs = key_pairs
+        self._random_of = random_of
 
     async def generate_data_key(self, request: data_keys_pb2.GenerateDataKeyRequest, call: Call) -> data_keys_pb2.GenerateDataKeyResponse:
         """A data key, in the clear and encrypted. Raises: DryRunOperationException."""
@@ -82,9 +88,16 @@ class DataKeys:
         )
 
     async def generate_random(self, request: data_keys_pb2.GenerateRandomRequest, call: Call) -> data_keys_pb2.GenerateRandomResponse:
-        """Random bytes. Raises: CustomKeyStoreNotFoundException, UnsupportedOperationException where they should come from a store."""
+        """Random bytes, of a token where one is named. Raises: CustomKeyStoreNotFoundException, CustomKeyStoreInvalidStateException,
+        UnsupportedOperationException of an external key store."""
         if request.HasField("custom_key_store_id"):
             row = await named_store(self._store, call, request.custom_key_store_id)
+            source = self._random_of.get(row.kind)
+            if source is not None:
+                require_connection_state("GenerateRandom", row.store_id, row.state)
+                call.audit_data["customKeyStoreId"] = row.store_id
+                asked = AskedFor(call.request_id, call.rpc.operation, call.caller.arn)
+                return data_keys_pb2.GenerateRandomResponse(plaintext=await source.random(row, request.number_of_bytes, asked))
             raise UnsupportedOperationException(f"Custom key store {row.store_id} is an external key store and makes no random bytes.")
         return data_keys_pb2.GenerateRandomResponse(plaintext=self._engine.random(request.number_of_bytes))
 

@@ -13,8 +13,8 @@ from google.protobuf.message import Message
 from meridian.contract.catalog import enum_aws_value
 from meridian.domain.secret import Secret
 from meridian.errors import (
+    CloudHsmClusterInUseException,
     CustomKeyStoreNameInUseException,
-    FeatureNotBuiltException,
     ValidationException,
     XksProxyUriEndpointInUseException,
     XksProxyUriInUseException,
@@ -34,14 +34,39 @@ SERVICE_OWNER: Final = "xks_proxy_vpc_endpoint_service_owner"
 PROXY_FIELDS: Final = ("xks_proxy_uri_endpoint", "xks_proxy_uri_path", SERVICE, SERVICE_OWNER)
 CREDENTIAL: Final = "xks_proxy_authentication_credential"
 OF_CLOUD_HSM: Final = ("cloud_hsm_cluster_id", "trust_anchor_certificate", "key_store_password")
+CLOUD_HSM: Final = "AWS_CLOUDHSM"
+CLUSTER: Final = "cloud_hsm_cluster_id"
+TRUST_ANCHOR: Final = "trust_anchor_certificate"
+PIN: Final = "key_store_password"
+OF_PROXY: Final = (*PROXY_FIELDS, CREDENTIAL, "xks_proxy_connectivity")
+REQUIRED_OF_CLUSTER: Final = ("custom_key_store_name", CLUSTER, TRUST_ANCHOR, PIN)
 REQUIRED: Final = ("custom_key_store_name", "xks_proxy_uri_endpoint", "xks_proxy_uri_path", CREDENTIAL)
 
 
-def require_external(request: wire.CreateCustomKeyStoreRequest) -> None:
-    """Whether a request describes an external key store whole. Raises: ValidationException, UnsupportedOperationException."""
-    kind = enum_aws_value(request.DESCRIPTOR.fields_by_name["custom_key_store_type"], request.custom_key_store_type)
-    if kind != EXTERNAL:
-        raise FeatureNotBuiltException("Key stores in AWS CloudHSM are not offered by this server.")
+def require_whole(request: wire.CreateCustomKeyStoreRequest) -> str:
+    """The type of the key store, which the request describes whole; in AWS CloudHSM where it says nothing, as in AWS. Raises:
+    ValidationException."""
+    kind = enum_aws_value(request.DESCRIPTOR.fields_by_name["custom_key_store_type"], request.custom_key_store_type) or CLOUD_HSM
+    if kind == EXTERNAL:
+        _require_external(request)
+        return kind
+    require_nothing_of_proxies(request)
+    for field in REQUIRED_OF_CLUSTER:
+        if not request.HasField(field):
+            raise ValidationException(f"{field} is required for a key store in AWS CloudHSM.", fields=[(field, "missing")])
+    return kind
+
+
+def require_nothing_of_proxies(request: Message) -> None:
+    """Raises: ValidationException for what only an external key store has."""
+    for field, _ in request.ListFields():
+        if field.name in OF_PROXY:
+            raise ValidationException(
+                f"{field.name} is not of a key store in AWS CloudHSM.", fields=[(field.name, "of an external key store")]
+            )
+
+
+def _require_external(request: wire.CreateCustomKeyStoreRequest) -> None:
     require_nothing_of_cloud_hsm(request)
     missing = [field for field in REQUIRED if not request.HasField(field)]
     if not request.xks_proxy_connectivity:
@@ -72,8 +97,9 @@ def require_one_way(proxy: Mapping[str, str]) -> None:
 
 
 def proxy_of(request: Any) -> dict[str, str]:
-    """How the proxy is reached, without its secret."""
-    known = {field: getattr(request, field) for field in PROXY_FIELDS if request.HasField(field)}
+    """How the proxy, or the cluster, is reached, without its secret."""
+    fields = [field for field in (*PROXY_FIELDS, CLUSTER, TRUST_ANCHOR) if field in request.DESCRIPTOR.fields_by_name]
+    known = {field: getattr(request, field) for field in fields if request.HasField(field)}
     if request.HasField(CREDENTIAL):
         known["access_key_id"] = request.xks_proxy_authentication_credential.access_key_id
     connectivity = enum_aws_value(request.DESCRIPTOR.fields_by_name["xks_proxy_connectivity"], request.xks_proxy_connectivity)
@@ -89,7 +115,9 @@ def changed_proxy(proxy: Mapping[str, str], request: wire.UpdateCustomKeyStoreRe
 
 
 def credential_of(request: Any) -> Credential | None:
-    """What the proxy is asked with, where the request gives it."""
+    """What the store is opened with, where the request gives it."""
+    if PIN in request.DESCRIPTOR.fields_by_name and request.HasField(PIN):
+        return Credential("", Secret(request.key_store_password.encode()))
     if not request.HasField(CREDENTIAL):
         return None
     given = request.xks_proxy_authentication_credential
@@ -103,7 +131,11 @@ def require_free(row: KeyStoreRow, stores: Iterable[KeyStoreRow]) -> None:
             continue
         if other.name == row.name:
             raise CustomKeyStoreNameInUseException(row.name)
-        _require_proxy_free(row.proxy, other.proxy)
+        if row.kind == other.kind == CLOUD_HSM:
+            if row.proxy[CLUSTER] == other.proxy[CLUSTER]:
+                raise CloudHsmClusterInUseException(f"Cluster {row.proxy[CLUSTER]} is used by another custom key store.")
+        elif row.kind == other.kind:
+            _require_proxy_free(row.proxy, other.proxy)
 
 
 def _require_proxy_free(proxy: Mapping[str, str], other: Mapping[str, str]) -> None:
@@ -127,6 +159,9 @@ def entry_of(row: KeyStoreRow) -> types_pb2.CustomKeyStoresListEntry:
     set_enum(entry, "connection_state", row.state)
     set_enum(entry, "connection_error_code", row.error_code)
     set_enum(entry, "custom_key_store_type", row.kind)
+    if row.kind == CLOUD_HSM:
+        entry.cloud_hsm_cluster_id, entry.trust_anchor_certificate = row.proxy[CLUSTER], row.proxy[TRUST_ANCHOR]
+        return entry
     proxy = entry.xks_proxy_configuration
     set_enum(proxy, "connectivity", row.proxy.get("connectivity", PUBLIC))
     proxy.access_key_id = row.proxy.get("access_key_id", "")

@@ -45,9 +45,10 @@ CHANGES_THE_WAY: Final = frozenset(
         "xks_proxy_vpc_endpoint_service_owner",
         "xks_proxy_authentication_credential",
         "xks_proxy_connectivity",
+        "cloud_hsm_cluster_id",
     }
 )
-"""Fields of UpdateCustomKeyStore after which the proxy is tried out."""
+"""Fields of UpdateCustomKeyStore after which the proxy, or the cluster, is tried out."""
 
 
 class KeyStores:
@@ -81,8 +82,8 @@ class KeyStores:
 
         Raises: ValidationException, LimitExceededException; those of names and proxies in use; those of proxies that do not answer well.
         """
-        rows.require_external(request)
-        row, credential = self._described(request, call), rows.credential_of(request)
+        kind = rows.require_whole(request)
+        row, credential = self._described(request, call, kind), rows.credential_of(request)
         rows.require_one_way(row.proxy)
         async with self._store.reading() as uow:
             await self._require_room(uow, row)
@@ -118,7 +119,6 @@ class KeyStores:
     async def update_custom_key_store(self, request: wire.UpdateCustomKeyStoreRequest, call: Call) -> wire.UpdateCustomKeyStoreResponse:
         """The store has the new name or proxy, which has answered. Raises: as CreateCustomKeyStore; CustomKeyStoreNotFoundException,
         CustomKeyStoreInvalidStateException."""
-        rows.require_nothing_of_cloud_hsm(request)
         credential, answer = rows.credential_of(request), wire.UpdateCustomKeyStoreResponse()
         for _ in range(TRIES_MAX):
             async with self._store.reading() as uow:
@@ -187,7 +187,7 @@ class KeyStores:
             raise CustomKeyStoreNotFoundException(request.custom_key_store_id)
         return row
 
-    def _described(self, request: wire.CreateCustomKeyStoreRequest, call: Call) -> KeyStoreRow:
+    def _described(self, request: wire.CreateCustomKeyStoreRequest, call: Call, kind: str) -> KeyStoreRow:
         return KeyStoreRow(
             account=call.caller.account,
             store_id=f"cks-{self._entropy.random_bytes(9).hex()[:17]}",
@@ -195,7 +195,7 @@ class KeyStores:
             state=ConnectionState.DISCONNECTED,
             created_at=call.received_at,
             proxy=rows.proxy_of(request),
-            kind=rows.EXTERNAL,
+            kind=kind,
             error_code="",
             credential_id="",
             version=1,
@@ -229,6 +229,7 @@ def _asked(call: Call) -> AskedFor:
 
 def _changed(row: KeyStoreRow, request: wire.UpdateCustomKeyStoreRequest) -> KeyStoreRow:
     """The row with what the request changes. Raises: CustomKeyStoreInvalidStateException, ValidationException."""
+    (rows.require_nothing_of_cloud_hsm if row.kind == rows.EXTERNAL else rows.require_nothing_of_proxies)(request)
     require_connection_state("UpdateCustomKeyStore", row.store_id, row.state)
     given = {field.name for field, _ in request.ListFields()}
     if row.state is ConnectionState.CONNECTED and not given <= WHILE_CONNECTED:

@@ -96,7 +96,7 @@ class Keys:
             key = key.with_state(KeyState.PENDING_IMPORT)
         reach(FaultPoint.CREATE_KEY_MATERIAL_GENERATED)
         answer = keys_pb2.CreateKeyResponse(key_metadata=key_metadata(key))
-        async with self._store.transaction() as uow:
+        async with self._in_stores.made(call, key), self._store.transaction() as uow:
             await self._outcomes.begin(uow, call)
             await self._require_room(uow, key.account)
             if key.custom_key_store_id:

@@ -74,6 +74,8 @@ def _add_store(metadata: types_pb2.KeyMetadata, key: Key) -> None:
     """In which key store the key is, and under which external key there."""
     if key.custom_key_store_id:
         metadata.custom_key_store_id = key.custom_key_store_id
+    if key.cloud_hsm_cluster_id:
+        metadata.cloud_hsm_cluster_id = key.cloud_hsm_cluster_id
     if key.xks_key_id:
         metadata.xks_key_configuration.id = key.xks_key_id
 

@@ -8,8 +8,11 @@ Source: AWS KMS Developer Guide, Create a KMS key in external key stores, Requir
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Final
 
 from meridian.call import Call
 from meridian.domain.key import Key, Origin
@@ -22,16 +25,20 @@ from meridian.errors import (
     XksKeyAlreadyInUseException,
 )
 from meridian.operations.ciphers import asked_for
-from meridian.ports.key_store import KeyStoreKeys
+from meridian.ports.key_store import AskedFor, KeyMaking, KeyStoreKeys
 from meridian.ports.store.store import Store, UnitOfWork
+
+DELETION: Final = "DeleteKey"
+"""What a store is told that is asked to remove a key whose waiting period is over."""
 
 
 class KeysInStores:
     """Raises what CreateKey raises of key stores."""
 
-    def __init__(self, store: Store, kinds: Mapping[Origin, KeyStoreKeys]) -> None:
+    def __init__(self, store: Store, kinds: Mapping[Origin, KeyStoreKeys], makers: Mapping[Origin, KeyMaking]) -> None:
         self._store = store
         self._kinds = kinds
+        self._makers = makers
 
     async def placed(self, key: Key) -> Key:
         """The key in its store, which is there, of its kind and CONNECTED, and where nobody has its external key."""
@@ -44,6 +51,27 @@ class KeysInStores:
         if kind is None:
             raise KMSInternalException(reason=f"no key stores for origin {key.origin}")
         await kind.require_fit(key, asked_for(call, key, ""))
+
+    @asynccontextmanager
+    async def made(self, call: Call, key: Key) -> AsyncIterator[None]:
+        """The key's half in the store is there, where the store makes it; it is removed again where what is done in here fails."""
+        maker = self._makers.get(key.origin)
+        if maker is None:
+            yield
+            return
+        asked = asked_for(call, key, "")
+        try:
+            await maker.make(key, asked)
+            yield
+        except BaseException:
+            await asyncio.shield(maker.erase(key, asked))
+            raise
+
+    async def erase(self, key: Key, request_id: str) -> None:
+        """The half of a deleted key that its store made is removed."""
+        maker = self._makers.get(key.origin)
+        if maker is not None:
+            await maker.erase(key, AskedFor(request_id, DELETION, ""))
 
     async def require_as_placed(self, uow: UnitOfWork, key: Key) -> None:
         """The store is the one that was asked, and nobody has taken the external key meanwhile."""
@@ -60,6 +88,6 @@ class KeysInStores:
             field = ("custom_key_store_id", f"is of type {row.kind}")
             raise ValidationException(f"Origin {key.origin} does not fit a custom key store of type {row.kind}.", fields=[field])
         require_connection_state("CreateKey", row.store_id, row.state)
-        if await uow.keys.find_in_store(key.account, row.store_id, key.xks_key_id) is not None:
+        if key.xks_key_id and await uow.keys.find_in_store(key.account, row.store_id, key.xks_key_id) is not None:
             raise XksKeyAlreadyInUseException(f"External key {key.xks_key_id} is used by a KMS key of custom key store {row.store_id}.")
-        return replace(key, store_version=row.version)
+        return replace(key, store_version=row.version, cloud_hsm_cluster_id=row.proxy.get("cloud_hsm_cluster_id", ""))

@@ -52,6 +52,28 @@ class KeyStoreKeys(Protocol):
         ...
 
 
+class KeyMaking(Protocol):
+    """Keys of stores that make them: half of the key is made with it, and goes with it."""
+
+    async def make(self, key: Key, asked: AskedFor) -> None:
+        """Return when the key's half in the store is there. Raises: CustomKeyStoreInvalidStateException,
+        CloudHsmClusterInvalidConfigurationException."""
+        ...
+
+    async def erase(self, key: Key, asked: AskedFor) -> None:
+        """Remove the key's half from the store. One that cannot be removed now is told to the operators, and stays: without the half here
+        it opens nothing."""
+        ...
+
+
+class RandomBytes(Protocol):
+    """Random bytes of a store's own."""
+
+    async def random(self, row: KeyStoreRow, number_of_bytes: int, asked: AskedFor) -> bytes:
+        """Raises: CustomKeyStoreInvalidStateException where the store does not give them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What a store is opened with: a name that may be shown, and what belongs to it."""
@@ -134,6 +156,10 @@ class StoreCredentials(Protocol):
 
     def seal(self, store_id: str, credential: Credential) -> SecretRow:
         """A new row, bound to the store."""
+        ...
+
+    def open(self, row: SecretRow) -> Secret:
+        """The secret itself, for a store that cannot be opened otherwise. Raises: KMSInternalException for a row that does not open."""
         ...
 
     def signer(self, row: SecretRow, access_key_id: str) -> RequestSigner:

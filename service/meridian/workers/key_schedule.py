@@ -6,8 +6,9 @@ once. Time is the database's.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -38,6 +39,14 @@ TOLD_SECONDS: Final = 60.0
 FIRST: Final = ("", "")
 
 
+class KeysOfStores(Protocol):
+    """What key stores hold of keys."""
+
+    async def erase(self, key: Key, request_id: str) -> None:
+        """Remove it, after the key is gone; what cannot be removed is told to the operators."""
+        ...
+
+
 class KeyScheduleWorker:
     """One per process."""
 
@@ -54,6 +63,7 @@ class KeyScheduleWorker:
         limits: Limits,
         clock: Clock,
         events: SecurityEvents,
+        in_stores: KeysOfStores,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -63,6 +73,7 @@ class KeyScheduleWorker:
         self._leave = leave
         self._entropy = entropy
         self._limits = limits
+        self._in_stores = in_stores
         self._clock = clock
         self._after = FIRST
         self._tell_at = clock.monotonic()
@@ -120,16 +131,24 @@ class KeyScheduleWorker:
                 return True
             now = await uow.region.now()
             request_id = self._entropy.uuid()
-            if is_deletion_due(key, now):
-                return await self._leave.erase(uow, key, request_id=request_id, now=now)
-            settled = key.with_updating_ended() if key.updating_until is not None and key.updating_until <= now else key
-            changed = await self._rotated(uow, await self._expired(uow, settled, request_id), request_id)
-            if changed != key:
-                await uow.keys.update(changed)
-                await self._publisher.key_changed(uow, key, changed, request_id=request_id, now=now)
-                reach(FaultPoint.SCHEDULE_BEFORE_COMMIT)
-        reach(FaultPoint.SCHEDULE_AFTER_COMMIT)
+            is_over = is_deletion_due(key, now)
+            if not is_over:
+                await self._settle_changes(uow, key, request_id, now)
+            elif not await self._leave.erase(uow, key, request_id=request_id, now=now):
+                return False
+        if is_over:
+            await self._in_stores.erase(key, request_id)
+        else:
+            reach(FaultPoint.SCHEDULE_AFTER_COMMIT)
         return True
+
+    async def _settle_changes(self, uow: UnitOfWork, key: Key, request_id: str, now: datetime) -> None:
+        settled = key.with_updating_ended() if key.updating_until is not None and key.updating_until <= now else key
+        changed = await self._rotated(uow, await self._expired(uow, settled, request_id), request_id)
+        if changed != key:
+            await uow.keys.update(changed)
+            await self._publisher.key_changed(uow, key, changed, request_id=request_id, now=now)
+            reach(FaultPoint.SCHEDULE_BEFORE_COMMIT)
 
     async def _expired(self, uow: UnitOfWork, key: Key, request_id: str) -> Key:
         now = await uow.region.now()

@@ -145,8 +145,8 @@ def paths_in(value: object, name: str) -> Iterator[tuple[str, Path]]:
     elif isinstance(value, BaseModel):
         for inner in type(value).model_fields:
             yield from paths_in(getattr(value, inner), f"{name}.{inner}".lstrip("."))
-    elif isinstance(value, tuple):
-        for each in value:
+    elif isinstance(value, tuple | dict):
+        for each in value.values() if isinstance(value, dict) else value:
             yield from paths_in(each, name)
 
 
@@ -188,6 +188,17 @@ headers_file = "headers"
 [[seals]]
 provider = "passphrase"
 passphrase_file = "phrase"
+[[seals]]
+provider = "pkcs11"
+module = "tokens.so"
+token = "hsm-a"
+key = "meridian-seal"
+pin_file = "pin"
+[key_store_tokens.cluster-abcdefghijk]
+module = "tokens.so"
+token = "hsm-b"
+trust_anchor = "anchor.pem"
+account = "111122223333"
 """
 
 
@@ -307,3 +318,17 @@ def test_each_peer_is_another_region(settings: Path, change: dict[str, str], tol
     assert faults(sound | {"peers": peers}) == [told]
     third = {"region": "ap-south-1", "spiffe_id": "spiffe://d/third"}  # before the Regions are made, fingerprints are alike
     assert faults(sound | {"peers": [PEER, PEER | third]}) == []
+
+
+def test_a_token_is_of_one_purpose() -> None:
+    from types import SimpleNamespace
+
+    from meridian.settings_rules import faults_between
+
+    one = SimpleNamespace(module="/lib/p11.so", token="hsm-a")
+    other = SimpleNamespace(module="/lib/p11.so", token="hsm-b")
+    assert faults_between(SimpleNamespace(seals=(one,), key_store_tokens={"cluster-b": other})) == []
+    assert faults_between(SimpleNamespace(seals=(one,), key_store_tokens={"cluster-a": one})) == [
+        "key_store_tokens.cluster-a.token: seals.0 has the same one"
+    ]
+    assert faults_between(SimpleNamespace(seals=(one, one), key_store_tokens={})) == ["seals.1.token: seals.0 has the same one"]

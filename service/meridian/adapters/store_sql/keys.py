@@ -145,10 +145,11 @@ class SqlKeys:
     async def _in_its_store(self, key: Key) -> Key:
         """The key as the connection of its store lets it be; one whose store is not there is not to be had."""
         s = t.key_stores.c
-        of_store = select(s.state, s.version).where(s.account == key.account, s.store_id == key.custom_key_store_id)
+        of_store = select(s.state, s.version, s.proxy).where(s.account == key.account, s.store_id == key.custom_key_store_id)
         store = (await self._connection.execute(of_store)).first()
         if store is None:
             return key.in_store(0, is_connected=False)
+        key = replace(key, cloud_hsm_cluster_id=json.loads(store.proxy).get("cloud_hsm_cluster_id", ""))
         return key.in_store(store.version, is_connected=store.state == ConnectionState.CONNECTED)
 
     async def _materials(self, account: str, key_id: str) -> tuple[KeyMaterial, ...]:
