@@ -150,6 +150,7 @@ def test_a_revoked_export_closes_the_data_and_a_new_one_of_the_same_key_and_id_o
         assert app.decrypt(ciphertext_blob=sealed).plaintext == b"secret"
         # Another key under the same id has other bytes: it opens nothing.
         assert meridian_xks(manager.deployment, "revoke", name).returncode == 0
+        manager.deployment.wait_until(lambda: first.metadata(name).status == 404)
         manager.export(manager.new_key(), prefix, name)
         manager.deployment.wait_until(lambda: first.metadata(name).status == 200)
         code, text = refusal(app.decrypt, ciphertext_blob=sealed)

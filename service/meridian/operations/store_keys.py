@@ -43,7 +43,7 @@ class KeysInStores:
         kind = self._kinds.get(key.origin)
         if kind is None:
             raise KMSInternalException(reason=f"no key stores for origin {key.origin}")
-        await kind.require_fit(key, asked_for(call, key, ""))
+        await kind.require_fit(key, await asked_for(call, key, ""))
 
     async def require_as_placed(self, uow: UnitOfWork, key: Key) -> None:
         """The store is the one that was asked, and nobody has taken the external key meanwhile."""
