@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
+.PHONY: deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,8 @@ lint: $(STAMP)  ## ruff, rules and format
 lock:  ## renew the lock files from pyproject.toml and requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade --group pyproject.toml:dev --all-extras pyproject.toml --generate-hashes --no-header --no-emit-index-url \
 	  --universal --python-version 3.11 -o requirements.lock
+	$(BIN)/uv pip compile --quiet --all-extras pyproject.toml --constraint requirements.lock --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  --universal --python-version 3.11 -o deploy/image/requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade $(CLI)/requirements.in --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  --universal --python-version 3.11 -o $(CLI)/requirements.lock
 
@@ -109,6 +111,21 @@ conformance: $(STAMP)  ## the contract, its errors and its callers
 
 migrate-check: $(STAMP)  ## migrations lead to the schema of the code, on both databases
 	$(BIN)/pytest -q tests/contract/test_migrations.py
+
+deploy: $(STAMP)  ## make deploy/base, components, Regions and the schema of the values from the chart and the code
+	$(BIN)/python scripts/deploy.py
+
+deploy-tools: $(STAMP)  ## bring the tools of deploy-check into .tools/
+	$(BIN)/python scripts/deploy_tools.py
+
+deploy-check: $(STAMP)  ## lint, render, judge and scan everything in deploy/, offline
+	$(BIN)/python scripts/deploy_check.py
+
+image-inputs: $(STAMP)  ## build/wheels for the image: Meridian's wheel, built twice and compared, the locked ones, the SBOM
+	$(BIN)/python scripts/deploy_image.py
+
+image-check: $(STAMP)  ## the same, and build and run the image without a daemon; BASE_IMAGE names a base
+	$(BIN)/python scripts/deploy_image.py --build
 
 fuzz: $(STAMP)  ## every parser of foreign bytes, SECONDS (60) each, guided by coverage
 	$(BIN)/python scripts/fuzz.py $(or $(SECONDS),60)

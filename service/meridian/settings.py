@@ -17,6 +17,7 @@ from meridian.contract.rates import RATES
 from meridian.domain.limits import Limits
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
+from meridian.process_name import process_name
 from meridian.settings_audit import AuditSettings
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Section, database_beside_file, is_loopback
@@ -152,6 +153,8 @@ class Settings(Section):
     partition: Annotated[str, Field(pattern=r"^aws[a-z-]*$")] = "aws"
     region: RegionName
     replica: str = "replica-1"
+    replica_file: FilePath | None = None
+    """A file of one line, the name of this process: so several read one settings file."""
     database: DatabaseUrl
     grpc: GrpcSettings
     peer: ListenerSettings
@@ -187,6 +190,12 @@ class Settings(Section):
             raise ValueError(f"development is for loopback addresses alone: {', '.join(open_to_others)}")
         if self.grpc.bearer_tokens and not self.development:
             raise ValueError("grpc.bearer_tokens: static tokens are for development alone: give callers certificates")
+        return self
+
+    @model_validator(mode="after")
+    def _require_one_name(self) -> Settings:
+        if self.replica_file is not None and "replica" in self.model_fields_set:
+            raise ValueError("replica, replica_file: give one of them")
         return self
 
     @model_validator(mode="after")
@@ -249,4 +258,7 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError("\n".join(f"{path}: {line}" for line in mistaken))
     if not settings.seals:
         raise SettingsError(f"{path}: seals: at least one seal is needed")
-    return settings
+    try:
+        return settings.model_copy(update={"replica": process_name(settings)})
+    except ValueError as fault:
+        raise SettingsError(f"{path}: replica_file: {fault}") from fault

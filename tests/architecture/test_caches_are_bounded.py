@@ -186,7 +186,7 @@ def driven() -> dict[str, tuple[Callable[[str], object], Callable[[], Sized | An
         "domain/addresses.py _plain": (_addresses, addresses._plain.cache_info),
         "domain/addresses.py _network": (_addresses, addresses._network.cache_info),
         "authentication/aws_signature.py _moment": (
-            _refused(lambda text: aws_signature._require_fresh(text, now)),
+            _refused(lambda text: aws_signature.require_fresh(text, now)),
             aws_signature._moment.cache_info,
         ),
         "authentication/failed_attempts.py FailedAttempts._buckets": (_failed(attempts), lambda: attempts._buckets),

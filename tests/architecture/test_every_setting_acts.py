@@ -45,6 +45,7 @@ SETTINGS: dict[str, str] = {
     "partition": "unit/engine/test_seals_and_keyring.py::test_a_keyring_moved_to_another_region_does_not_open",
     "region": "scenario/test_dev_command.py::test_a_setup_that_cannot_work_says_why_and_ends_with_its_code",
     "replica": ACT + "test_records_name_the_replica",
+    "replica_file": "unit/cli/test_name_of_a_process.py::test_the_name_is_that_of_the_file",
     "database": "scenario/test_region_on_postgresql.py::test_a_key_is_replicated_to_it_and_survives_its_restart",
     "development": "scenario/test_dev_state.py::test_a_region_that_is_not_for_development_is_not",
     "policies": HOLE,

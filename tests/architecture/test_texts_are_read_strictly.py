@@ -25,6 +25,7 @@ PARSES = {
     "adapters/store_sql/key_sets.py": "a column",
     "adapters/store_sql/key_stores.py": "a column",
     "adapters/store_sql/keys.py": "a column",
+    "engine/xks_rows.py": "a row that this Region sealed",
     "audit/beyond_heads.py": "a line that its chain of hashes vouches for",
     "audit/digest.py": "a digest that its signature vouches for",
     "audit/line.py": "a line that its chain of hashes vouches for",

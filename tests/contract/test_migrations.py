@@ -37,5 +37,5 @@ def test_migrated_tables_equal_the_code(database_url: str) -> None:
 
 def test_a_database_without_a_schema_is_refused(tmp_path: Any) -> None:
     (tmp_path / "empty.sqlite3").touch()
-    with pytest.raises(SchemaError, match="meridian migrate"):
+    with pytest.raises(SchemaError, match="meridian region init"):
         asyncio.run(require_current(f"sqlite:///{tmp_path}/empty.sqlite3"))

@@ -82,6 +82,7 @@ REFUSED: dict[str, tuple[Callable[[OtherKms], Reply], tuple[int, str]]] = {
     "03 health without metadata": (lambda kms: bare(kms, "health"), DENIED),
     "04 health of a stranger": (lambda kms: stranger(kms).health(), UNSIGNED),
     "05 health with another secret": (lambda kms: liar(kms).health(), UNSIGNED),
+    "a Region with a name longer than any": (lambda kms: kms.with_(region="r" * 65).health(), UNSIGNED),
     "06 health under another path": (lambda kms: astray(kms).health(), NO_PATH),
     "09 metadata of nothing": (lambda kms: without(kms, "foo/metadata"), DENIED),
     "10 metadata without metadata": (lambda kms: bare(kms, "foo/metadata"), DENIED),
@@ -105,7 +106,7 @@ REFUSED: dict[str, tuple[Callable[[OtherKms], Reply], tuple[int, str]]] = {
         for at, (aad, cdiv) in enumerate(((AAD, False), (None, False), (AAD, True), (None, True)))
     },
 }
-"""Calls of the test client that are refused, by their numbers there."""
+"""Calls of the test client that are refused, by their numbers there; and one that it does not make."""
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -146,7 +146,7 @@ def test_what_is_exported_is_listed_without_secrets(served: Served) -> None:
     assert "listed" in [each["id"] for each in found["exports"]]
     assert kms.access_key_id in [each["access_key_id"] for each in found["credentials"]]
     for output in ("json", "table"):
-        shown = meridian_xks(served.deployment, "list", "-o", output)
+        shown = meridian_xks(served.deployment, "list", "--output", output)
         assert kms.secret not in shown.stdout + shown.stderr
     log = (served.deployment.place(HOME).folder / "log").read_text()
     database = b"".join(path.read_bytes() for path in served.deployment.place(HOME).folder.glob("region.sqlite3*"))

@@ -12,7 +12,7 @@ from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import EventsOfCommand
 from meridian.adapters.store_sql.migrate import upgrade
-from meridian.adapters.store_sql.schema import require_current, require_there
+from meridian.adapters.store_sql.schema import require_current, require_made
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.bootstrap.database import seals_of, stored_identity
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
@@ -49,9 +49,9 @@ async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the Region's database to the schema of this release. Raises: StartupError."""
+    """Bring the database of a Region to the schema of this release; an empty one stays empty. Raises: StartupError."""
     with naming("database"):
-        require_there(settings.database)
+        await require_made(settings.database)
         await upgrade(settings.database)
 
 

@@ -17,6 +17,8 @@ from meridian.ports.xks import Exports
 
 SERVICE: Final = "kms-xks-proxy"
 SIGNED_ALWAYS: Final = ("host", "x-amz-date")
+REGION_CHARACTERS_MAX: Final = 64
+"""Of the caller's Region, any of which may be named: signing keys are kept by it."""
 METHOD: Final = "xks_signature"
 """Of principals that were authenticated here."""
 
@@ -38,6 +40,8 @@ class XksSignatures:
         require_fresh(claim.sent, now)
         if claim.service != SERVICE:
             raise InvalidSignatureException(f"Credential should be scoped to correct service: '{SERVICE}'.", reason="another service")
+        if len(claim.region) > REGION_CHARACTERS_MAX:
+            raise InvalidSignatureException("Credential should be scoped to a valid region.", reason="a Region with too long a name")
         if claim.date != claim.sent[:8]:
             raise InvalidSignatureException(OTHER_DATE, reason="another date")
         require_signed(claim, head.headers, SIGNED_ALWAYS, ())

@@ -62,7 +62,7 @@ def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(tmp_path: Path, 
         with sqlite3.connect(file) as other:
             other.execute("CREATE TABLE alembic_version (version_num TEXT)")
             other.execute("INSERT INTO alembic_version VALUES ('ffff')")
-    may_work = path in (("region", "init"), ("migrate",)) and state in ("absent", "empty")
+    may_work = path == ("region", "init") and state in ("absent", "empty")
     done = CliRunner().invoke(main, arguments_of(path, place.settings))
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     if may_work and done.exit_code == 0:

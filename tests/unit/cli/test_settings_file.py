@@ -102,6 +102,9 @@ BAD_DATABASES = {
     "mysql://kms:secret@db/kms": "must be sqlite:///path or postgresql://user@host/name",
     "postgresql://kms:secret@db:port/kms": "is no URL",
     "postgresql://db/kms?password=secret&sslmode=require": "has parameters that are not known here: password, sslmode",
+    "postgresql://kms:secret@db/kms?password_file=/run/secret": "has a password and a password_file: give one of them",
+    "postgresql://kms@db/kms?password_file=secret": "password_file must be one path from the root",
+    "postgresql://kms@db/kms?password_file=/a&password_file=/b": "password_file must be one path from the root",
     "sqlite://": "names no file",
     "sqlite:///": "names no file",
     "sqlite:///:memory:": "names no file",
@@ -120,7 +123,9 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(settings
     assert "secret" not in str(refused.value).replace(str(settings), "")
 
 
-@pytest.mark.parametrize("url", ["sqlite:///kms.sqlite3", "postgresql://kms@db/kms", "postgresql:///kms?host=/run/pg&ssl=require"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:///kms.sqlite3", "postgresql://kms@db/kms", "postgresql:///kms?host=/run/pg&ssl=require&password_file=/run/p"]
+)
 def test_a_database_that_can_be_used(settings: Path, url: str) -> None:
     text = settings.read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("database = ")]
@@ -182,7 +187,8 @@ def test_every_relative_path_begins_at_the_folder_of_the_file(
     settings: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, rest = EVERY_PATH.strip().split("\n", 1)
-    text = f"{first}\n{settings.read_text()}\n{rest}"
+    (settings.parent / "name").write_text("meridian-0")
+    text = f'{first}\nreplica_file = "name"\n{settings.read_text()}\n{rest}'
     settings.write_text(text.replace(f"{settings.parent}/", "").replace(f"{tmp_path}/", "../"))
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     monkeypatch.chdir(settings.parents[1])

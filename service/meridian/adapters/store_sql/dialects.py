@@ -15,6 +15,8 @@ from sqlalchemy import URL, ColumnElement, Connection, Dialect, event, extract, 
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from meridian.adapters.store_sql.password_file import PASSWORD_FILE, require_one_password, without_password_file
+
 BUSY_TIMEOUT_MS: Final = 5000
 STATEMENT_TIMEOUT_MS: Final = 10_000
 CONNECT_SECONDS: Final = 2.0
@@ -34,6 +36,7 @@ PARAMETERS: Final = frozenset(
         "host",
         "krbsrvname",
         "passfile",
+        PASSWORD_FILE,
         "port",
         "prepared_statement_cache_size",
         "service",
@@ -42,7 +45,8 @@ PARAMETERS: Final = frozenset(
         "target_session_attrs",
     }
 )
-"""What may stand behind `?` in a URL of PostgreSQL: its driver takes it as a text, and it is not set here. A password there is shown."""
+"""What may stand behind `?` in a URL of PostgreSQL: its driver takes it as a text, and it is not set here; `password_file` is read here.
+A password there is shown."""
 WHOLE_COPY: Final = 0x4D4B4D53
 """The application id in the header of a SQLite file that is a whole copy; a database that is in use has none."""
 
@@ -68,6 +72,7 @@ def require_usable(url: str) -> None:
     unknown = sorted(set(parsed.query) - (set() if is_file else PARAMETERS))
     if unknown:
         raise ValueError(f"has parameters that are not known here: {', '.join(unknown)}; known are {', '.join(sorted(PARAMETERS))}")
+    require_one_password(parsed)
 
 
 def database_name(url: str) -> str:
@@ -123,7 +128,8 @@ def engine_for_once(url: str, statement_seconds: float | None) -> AsyncEngine:
     parsed = async_url(url)
     if parsed.get_backend_name() == "sqlite":
         return create_async_engine(parsed)
-    return create_async_engine(parsed, connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_seconds})
+    plain, password = without_password_file(parsed)
+    return create_async_engine(plain, connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_seconds, **password})
 
 
 def driver_faults(dialect: Dialect) -> tuple[type[Exception], ...]:
@@ -164,8 +170,9 @@ def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
 
 def _postgresql(url: URL, statement_seconds: float) -> AsyncEngine:
     settings = {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "timezone": "UTC"}
-    arguments = {"server_settings": settings, "timeout": CONNECT_SECONDS, "command_timeout": statement_seconds}
-    return create_async_engine(url, pool_size=POOL, max_overflow=POOL, pool_timeout=CHECKOUT_SECONDS, connect_args=arguments)
+    plain, password = without_password_file(url)
+    arguments = {"server_settings": settings, "timeout": CONNECT_SECONDS, "command_timeout": statement_seconds, **password}
+    return create_async_engine(plain, pool_size=POOL, max_overflow=POOL, pool_timeout=CHECKOUT_SECONDS, connect_args=arguments)
 
 
 def _take_writer_lock(connection: Connection) -> None:

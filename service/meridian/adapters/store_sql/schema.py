@@ -41,13 +41,21 @@ async def current(url: str) -> str:
         return await connection.run_sync(revision_of)
 
 
+async def require_made(url: str) -> None:
+    """Refuse a database that is not there, or empty: what is brought to a new schema must be a Region's. Raises: SchemaError."""
+    require_there(url)
+    if not await current(url):
+        raise SchemaError("the database is empty: run `meridian region init`, or name the right one")
+
+
 async def require_current(url: str) -> None:
     """Refuse a database that is not there, or of another release. Raises: SchemaError."""
     require_there(url)
     found = await current(url)
     require_known(found)
     if found != HEAD:
-        raise SchemaError(f"the database is at revision {found or 'none'}, this release needs {HEAD}: run `meridian migrate`")
+        command = "migrate" if found else "region init"
+        raise SchemaError(f"the database is at revision {found or 'none'}, this release needs {HEAD}: run `meridian {command}`")
 
 
 def revision_of(connection: Connection) -> str:

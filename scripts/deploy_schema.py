@@ -1,0 +1,118 @@
+"""values.schema.json: the shape of values.yaml, and under `settings` that of the settings file: Helm refuses what a Region would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import yaml
+from deploy_objects import CHART
+
+from meridian.settings import Settings
+
+JSON: Final = "http://json-schema.org/draft-07/schema#"
+CHOICES: Final[dict[str, list[str]]] = {
+    "workload": ["Deployment", "StatefulSet"],
+    "database.kind": ["postgresql", "sqlite"],
+    "audit.volume": ["claim", "emptyDir"],
+    "tls.source": ["secret", "certManager", "csi"],
+    "migration.command": ["auto", "init", "migrate", "restored"],
+    "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
+    "service.type": ["ClusterIP", "LoadBalancer", "NodePort"],
+    "service.peerType": ["ClusterIP", "LoadBalancer", "NodePort"],
+}
+OPEN: Final = frozenset(
+    {
+        "policies", "nodeSelector", "affinity", "podAnnotations", "podLabels", "serviceAccount.annotations", "service.annotations",
+        "service.peerAnnotations", "monitoring.labels", "resources.requests", "resources.limits",
+    }
+)  # fmt: skip
+"""Maps whose keys are the user's."""
+LEAST: Final = {
+    "replicas": 1,
+    "autoscaling.minReplicas": 1,
+    "autoscaling.maxReplicas": 1,
+    "preStopSeconds": 1,
+    "terminationGracePeriodSeconds": 31,
+    "startupSeconds": 10,
+}
+LISTED: Final = ("PeerSettings", "FileSealSettings", "PassphraseSealSettings", "OtlpSettings", "S3Settings")
+"""Tables that the chart derives nothing for: what they need, values must have."""
+DROPPED: Final = ("default", "title", "discriminator", "description", "format")
+SEAL: Final = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["provider", "secret", "key"],
+    "properties": {
+        "provider": {"enum": ["file", "passphrase"]},
+        "secret": {"type": "string", "minLength": 1},
+        "key": {"type": "string", "minLength": 1},
+        "costs": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {name: {"type": "integer", "minimum": 1} for name in ("time_cost", "memory_kib", "parallelism")},
+        },
+    },
+}
+
+
+def values_schema() -> str:
+    """The text of the file."""
+    settings, definitions = _settings()
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    properties = {name: _shape(name, value) for name, value in values.items()}
+    properties |= {"settings": settings, "global": {"type": "object"}}
+    properties["seals"] = {"type": "array", "minItems": 1, "items": SEAL}
+    schema = {
+        "$schema": JSON,
+        "title": "Values of the chart of Meridian",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "$defs": definitions,
+    }
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+
+
+def _shape(path: str, value: object) -> dict[str, Any]:
+    """Of a value of which the default is known."""
+    if path in CHOICES:
+        return {"enum": CHOICES[path]}
+    if isinstance(value, dict):
+        if path in OPEN:
+            return {"type": "object"}
+        inner = {name: _shape(f"{path}.{name}", each) for name, each in value.items()}
+        return {"type": "object", "additionalProperties": False, "properties": inner}
+    if isinstance(value, bool):
+        return {"type": "boolean"}
+    if isinstance(value, int):
+        # A share of the pods, such as "25%", will do for a budget.
+        return {"type": ["integer", "string"]} if path.endswith("maxUnavailable") else {"type": "integer", "minimum": LEAST.get(path, 0)}
+    return {"type": "array"} if isinstance(value, list) else {"type": "string"}
+
+
+def _settings() -> tuple[dict[str, Any], dict[str, Any]]:
+    """(schema of the settings, its definitions): that of the code, where nothing is needed that the chart derives."""
+    schema = _plain(Settings.model_json_schema())
+    definitions = schema.pop("$defs")
+    for name, each in [("", schema), *definitions.items()]:
+        if name not in LISTED:
+            each.pop("required", None)
+    schema["required"] = ["deployment", "region"]
+    return schema, definitions
+
+
+def _plain(value: Any) -> Any:
+    """Without what says nothing about a shape; properties may have any name."""
+    if isinstance(value, dict):
+        return dict(_kept(value))
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def _kept(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, each in value.items():
+        if name == "properties":
+            yield name, {inner: _plain(shape) for inner, shape in each.items()}
+        elif name not in DROPPED:
+            yield name, _plain(each)

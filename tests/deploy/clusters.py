@@ -1,0 +1,55 @@
+"""What a cluster gives to pods of the chart: Secrets with keys and certificates of the names that the manifests ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from deploy_objects import Name, Object
+from tests.deploy.pods import HOST
+
+from meridian.adapters.clock_system import SystemClock
+from meridian.client import Client, Endpoint
+from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
+
+
+@dataclass
+class Cluster:
+    """Authorities that several Regions share, and a folder for the files of callers."""
+
+    folder: Path
+
+    @cached_property
+    def authorities(self) -> dict[str, CertificateFiles]:
+        now = SystemClock().now()
+        return {name: new_authority(name, now) for name in ("meridian-clients", "meridian-regions")}
+
+    def secrets(self, objects: Mapping[Name, Object]) -> dict[str, dict[str, bytes]]:
+        """Every Secret, and ConfigMap of others, that the chart expects by its default values."""
+        made = {each["spec"]["secretName"]: self._issued(each) for (kind, _), each in objects.items() if kind == "Certificate"}
+        made["meridian-seal"] = {"seal": os.urandom(32)}
+        made["meridian-database"] = {"password": b"not asked for\n"}
+        made["meridian-database-ca"] = {"ca.crt": self.authorities["meridian-clients"].certificate}
+        return made
+
+    def _issued(self, certificate: Object) -> dict[str, bytes]:
+        """What cert-manager makes of a Certificate; the address of this machine besides."""
+        spec = certificate["spec"]
+        authority = self.authorities[spec["issuerRef"]["name"]]
+        names = {"spiffe_id": spec["uris"][0]} if "uris" in spec else {"addresses": [HOST]}
+        leaf = new_leaf(authority, certificate["metadata"]["name"], SystemClock().now(), dns_names=spec["dnsNames"], **names)
+        return {"tls.crt": leaf.certificate, "tls.key": leaf.private_key, "ca.crt": authority.certificate}
+
+    def client(self, port: int, spiffe_id: str) -> Client:
+        """A caller with a certificate of this name."""
+        authority = self.authorities["meridian-clients"]
+        leaf = new_leaf(authority, "caller", SystemClock().now(), spiffe_id=spiffe_id)
+        files = {"ca": authority.certificate, "certificate": leaf.certificate, "key": leaf.private_key}
+        paths = {name: self.folder / f"{spiffe_id.rpartition('/')[2]}.{name}" for name in files}
+        for name, path in paths.items():
+            path.touch(mode=0o600)
+            path.write_bytes(files[name])
+        return Client(Endpoint(f"{HOST}:{port}", paths["ca"], paths["certificate"], paths["key"], ""))

@@ -1,0 +1,240 @@
+"""What the chart makes: every setting can be reached, no pod is looser than restricted, what cannot work is refused, all is current."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from deploy_objects import CHART, DEPLOY, ROOT, Object, ToolFault, by_name, installed, objects_in, rendered, run, tool
+from tests.architecture.test_every_setting_acts import sections_in, settings_names
+from tests.deploy.pods import chart
+
+from meridian.domain.limits import Limits
+from meridian.settings import Settings
+
+VARIANTS = {
+    "default": (),
+    **{path.stem: ("--values", str(path)) for path in (CHART / "ci").glob("*.yaml")},
+    **{path.parent.name: ("--values", str(path)) for path in (DEPLOY / "regions").glob("*/values.yaml")},
+}
+LISTS = {"seals", "peers"}
+"""Settings that are lists of tables."""
+MAPS = {"accounts": "111122223333", "regions": "eu-west-1"}
+"""Settings that are tables of tables, with a name of one."""
+
+
+def other_than(annotation: Any) -> object:
+    """A value that a schema takes and no default is: of texts with a form, one of that form."""
+    kinds = [annotation, *get_args(annotation), *(inner for each in get_args(annotation) for inner in get_args(each))]
+    text = str(annotation)
+    if "dict" in text:
+        return {"other": "other"}
+    for kind, value in ((bool, True), (int, 4097), (float, 97.5)):
+        if kind in kinds:
+            return value
+    return ["other"] if "tuple" in text else "other"
+
+
+FORMED = {
+    "region": "ca-west-1",
+    "partition": "aws-other",
+    "peers.region": "eu-west-1",
+    "peers.transport_fingerprint": "a" * 64,
+    "peers.accounts": ["444455556666"],
+    "audit.s3.bucket": "other-bucket",
+    "audit.s3.prefix": "other/",
+    "seals.provider": "passphrase",
+    "limits.import_keys_ready": {"RSA_2048": 97},
+    "throttle": {"rsa": 97},
+    "audit.max_batch": 97,
+    "audit.segment_bytes": 131_072,
+    "aws.trusted_proxies": ["10.0.0.0/8"],
+}
+"""Settings whose value must have a form, or lie within bounds."""
+BESIDES = {
+    "seals": [
+        {"provider": "file", "path": "p"},
+        {"provider": "passphrase", "passphrase_file": "p"},
+    ],
+    "peers": [{"region": "eu-west-1", "address": "a:1", "spiffe_id": "s", "transport_fingerprint": "0" * 64}],
+}
+"""What a table of a list needs besides."""
+
+
+def declared(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, field in model.model_fields.items():
+        inner = sections_in(field.annotation)
+        for section in inner:
+            yield from declared(section, f"{prefix}{name}.")
+        if field.annotation is Limits:
+            yield from ((f"{prefix}{name}.{limit.name}", type(getattr(Limits(), limit.name))) for limit in dataclasses.fields(Limits))
+        elif not inner:
+            yield prefix + name, field.annotation
+
+
+def place_of(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    """The table in which a setting of this dotted name stands, made where there is none."""
+    steps = name.split(".")
+    table = settings
+    for step in steps[:-1]:
+        if step in LISTS:
+            rows = table.setdefault(step, [dict(row) for row in BESIDES[step]])
+            provider = "passphrase" if steps[-1] in ("passphrase_file", "time_cost", "memory_kib", "parallelism", "provider") else "file"
+            table = next((row for row in rows if row.get("provider") == provider), rows[0])
+        else:
+            table = table.setdefault(step, {})
+            table = table.setdefault(MAPS[step], {}) if step in MAPS else table
+    return table
+
+
+def every_setting() -> tuple[dict[str, Any], dict[str, object]]:
+    """(values of `settings` in which every setting has a value that is no default, each by its name)."""
+    settings: dict[str, Any] = {}
+    expected: dict[str, object] = {}
+    for name, annotation in declared(Settings, ""):
+        value = FORMED.get(name, other_than(annotation))
+        place_of(settings, name)[name.rpartition(".")[2]] = value
+        expected[name] = value
+    return settings, expected
+
+
+def settings_of(objects: dict[tuple[str, str], Object], name: str = "meridian-settings") -> dict[str, Any]:
+    return tomllib.loads(objects["ConfigMap", name]["data"]["region.toml"])
+
+
+def test_every_setting_can_be_reached_from_the_values(tmp_path: Path) -> None:
+    values, expected = every_setting()
+    assert set(expected) == set(settings_names(Settings)), "a setting that this walk does not know"
+    del values["replica"]  # with `replica_file` it is refused; it has a walk of its own
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump({"settings": values}))
+    objects = chart("--values", str(path), "--set", "terminationGracePeriodSeconds=600")
+    for name in ("meridian-settings", "meridian-migrate"):
+        found = settings_of(objects, name)
+        wrong = {
+            each: value
+            for each, value in expected.items()
+            if each != "replica" and place_of(found, each).get(each.rpartition(".")[2]) != value
+        }
+        assert wrong == {}
+        numbers = {type(value) for value in found["limits"].values() if not isinstance(value, dict)}
+        assert numbers == {int, float}, "whole numbers stay whole"
+
+
+def test_a_replica_may_be_named_in_the_settings() -> None:
+    found = settings_of(chart("--set", "settings.replica=only"))
+    assert (found["replica"], "replica_file" in found) == ("only", False)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["settings.limits.drain_pause_second=1"], "drain_pause_second"),
+        (["settings.grpc.bearer_tokens=perhaps"], "bearer_tokens"),
+        (["settings.region=Frankfurt"], "region"),
+        (["setting.region=eu-west-1"], "setting"),
+        (["workload=DaemonSet"], "workload"),
+        (["database.kind=sqlite"], "workload"),
+        (["audit.volume=emptyDir"], "audit.volume"),
+        (["preStopSeconds=30"], "terminationGracePeriodSeconds"),
+        (["settings.limits.drain_pause_seconds=20"], "terminationGracePeriodSeconds"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_applied(options: list[str], named: str) -> None:
+    with pytest.raises(ToolFault, match=named):
+        chart(*(word for option in options for word in ("--set", option)))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_pod_is_restricted(variant: str) -> None:
+    """Pod Security Standards, `restricted`, and beyond them a root that nobody writes to."""
+    objects = chart(*VARIANTS[variant])
+    specs = [each["spec"] for each in objects.values() if each["kind"] == "Pod"]
+    specs += [each["spec"]["template"]["spec"] for each in objects.values() if each["kind"] in ("Deployment", "StatefulSet", "Job")]
+    assert len(specs) >= 2
+    for spec in specs:
+        assert spec["automountServiceAccountToken"] is False
+        pod = spec["securityContext"]
+        assert (pod["runAsNonRoot"], pod["runAsUser"], pod["seccompProfile"]) == (True, 65532, {"type": "RuntimeDefault"})
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+        assert not [each for each in spec["volumes"] if "hostPath" in each]
+        assert {each["secret"]["defaultMode"] for each in spec["volumes"] if "secret" in each} <= {0o400}
+        for container in [*spec["containers"], *spec.get("initContainers", [])]:
+            own = container["securityContext"]
+            assert (own["allowPrivilegeEscalation"], own["readOnlyRootFilesystem"]) == (False, True)
+            assert own["capabilities"] == {"drop": ["ALL"]}
+            assert container["resources"]["limits"] == {"memory": "1Gi"}
+            written = [each["name"] for each in container["volumeMounts"] if not each.get("readOnly")]
+            assert set(written) <= {"tmp", "audit", "data"}
+            names = {each["name"] for each in spec["volumes"]} | {"audit", "data"}
+            assert {each["name"] for each in container["volumeMounts"]} <= names
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_secret_is_in_an_object_or_an_environment(variant: str) -> None:
+    objects = chart(*VARIANTS[variant])
+    assert "Secret" not in {kind for kind, _ in objects}
+    text = json.dumps(list(objects.values()))
+    assert "secretKeyRef" not in text
+    assert not re.search(r"postgresql://[^@/\"]*:[^@/\"]*@", text)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_selected_is_there_and_every_port_has_a_name_that_a_container_has(variant: str) -> None:
+    objects = chart(*VARIANTS[variant])
+    (workload,) = [each for each in objects.values() if each["kind"] in ("Deployment", "StatefulSet")]
+    template = workload["spec"]["template"]
+    ports = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
+    for (kind, name), each in objects.items():
+        if kind == "Service":
+            assert each["spec"]["selector"].items() <= template["metadata"]["labels"].items(), name
+            assert {port["targetPort"]: port["port"] for port in each["spec"]["ports"]}.items() <= ports.items(), name
+    policy = objects["NetworkPolicy", "meridian"]["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    opened = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
+    assert opened <= set(ports.values())
+    assert all(rule.get("from") for rule in policy["ingress"]), "no rule is for everybody"
+    assert (ports["peer"] in opened) is variant.endswith("-1"), "the peer port is for other Regions alone"
+    claims = {each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", [])}
+    volumes = {each["name"] for each in template["spec"]["volumes"]} | claims
+    assert {each["name"] for each in template["spec"]["containers"][0]["volumeMounts"]} <= volumes
+
+
+def test_a_changed_setting_is_a_rollout_and_a_changed_policy_or_principal_is_none() -> None:
+    def template(*options: str) -> Object:
+        found: Object = chart(*options)["Deployment", "meridian"]["spec"]["template"]
+        return found
+
+    assert template("--set", "settings.uvloop=false") != template()
+    assert template("--set-json", 'deniedSpiffeIds=["spiffe://a/b"]') == template()
+    assert template("--set-json", 'policies={"a.cedar":"// none"}') == template()
+
+
+def test_what_is_made_from_the_chart_and_the_code_is_current() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "deploy.py", "--check"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("folder", ["base", "regions/us-east-1", "regions/eu-west-1"])
+def test_kustomize_makes_the_objects_of_the_chart(folder: str) -> None:
+    kubectl = tool("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is absent: make deploy-tools")
+    region = folder.rpartition("/")[2]
+    namespace = "meridian" if region == "base" else f"meridian-{region}"
+    built = by_name(objects_in(run([kubectl, "kustomize", DEPLOY / folder], ROOT)))
+    built.pop(("Namespace", namespace), None)
+    made = by_name(installed(objects_in(rendered(*VARIANTS.get(region, ()), namespace=namespace))))
+    assert set(built) == set(made)
+    assert {name for name in built if built[name] != made[name]} == set()
