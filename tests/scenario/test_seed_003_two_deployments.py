@@ -5,15 +5,18 @@ Source: AWS KMS Developer Guide, Create a KMS key in external key stores; docs/e
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.deployment import HOME, PATIENT
 from tests.scenario.two_kms import TwoKms, two_kms
 from tests.scenario.xks import CONNECTED, DISCONNECTED, new_prefix
 from tests.xks import meridian_xks
 
+from meridian.cli.main import main
 from meridian.client.errors import KmsServiceError
 from meridian.kms.v1 import types_pb2 as t
 
@@ -186,3 +189,39 @@ def test_a_credential_is_changed_while_the_store_is_connected(both: TwoKms) -> N
         assert failed.connection_error_code == t.CONNECTION_ERROR_CODE_TYPE_INVALID_CREDENTIALS
         both.disconnect(alice, store)
         assert both.wait_for(alice, store, DISCONNECTED).connection_state == DISCONNECTED
+
+
+def described(both: TwoKms, caller: str, arn: str) -> Any:
+    """`meridian kms describe-key --xks`, as it ended."""
+    endpoint = both.region.endpoint(HOME, caller)
+    environment = {
+        "MERIDIAN_ENDPOINT": endpoint.target,
+        "MERIDIAN_CA": str(endpoint.ca),
+        "MERIDIAN_CERTIFICATE": str(endpoint.certificate),
+        "MERIDIAN_PRIVATE_KEY": str(endpoint.private_key),
+    }
+    return CliRunner().invoke(main, ["kms", "describe-key", "--key-id", arn, "--xks"], env=environment)
+
+
+def test_the_command_line_tells_how_the_external_key_is(both: TwoKms) -> None:
+    prefix, manager = new_prefix(), both.manager
+    external, name = manager.new_key(), f"looked-at{prefix[1:]}"
+    with manager.deployment.client() as operator, both.region.client(caller="developer") as alice:
+        arn = both.key_on(alice, external, prefix, name)
+        store = alice.describe_key(key_id=arn).key_metadata.custom_key_store_id
+        told = {"KeyId": arn, "CustomKeyStoreId": store, "XksKeyId": name, "KeySpec": "AES_256", "KeyUsage": ["ENCRYPT", "DECRYPT"]}
+        ran = described(both, "auditor", arn)
+        assert (ran.exit_code, json.loads(ran.stdout)) == (0, {**told, "KeyStatus": "ENABLED"})
+        operator.disable_key(key_id=external)
+        assert json.loads(described(both, "developer", arn).stdout) == {**told, "KeyStatus": "DISABLED"}
+        alice.disable_key(key_id=arn)
+        assert described(both, "developer", arn).exit_code == 0, "a disabled key can be looked at as well"
+        (heard,) = [each for each in manager.deployment.events_of(HOME, external) if each["eventName"] == "XksGetKeyMetadata"][-1:]
+        record = both.region.wait_for_event(HOME, "DescribeExternalKey", arn)
+        assert record["additionalEventData"]["xksKeyId"] == name
+        assert heard["requestParameters"]["unverifiedClaims"]["kmsOperation"] == "DescribeKey"
+        both.disconnect(alice, store)
+        refused = described(both, "developer", arn)
+        assert (refused.exit_code, refused.stderr.split(":")[0]) == (6, "KMSInvalidStateException")
+        local = alice.create_key().key_metadata.arn
+        assert described(both, "developer", local).stderr.split(":")[0] == "UnsupportedOperationException"

@@ -86,6 +86,7 @@ TABLE: Final[dict[str, tuple[str, ...]]] = {
     "DeleteCustomKeyStore": ("custom_key_store_id",),
     "DescribePolicySet": (),
     "CheckAccess": ("principal",),
+    "DescribeExternalKey": ("key_id",),
     "XksGetHealthStatus": ("uri_path_prefix", "unverified_claims"),
     "XksGetKeyMetadata": ("key_id", "external_key_id", "unverified_claims"),
     "XksEncrypt": ("key_id", "external_key_id", "unverified_claims"),

@@ -119,6 +119,7 @@ CLASS_OF: Final[dict[str, str]] = {
     "DeleteCustomKeyStore": "key_stores",
     "DescribePolicySet": "policy_read",
     "CheckAccess": "policy_read",
+    "DescribeExternalKey": "describe",
 }
 
 """Class of an operation, where its request says nothing of the kind of key; where it must and does not, it is refused all the same."""

@@ -24,7 +24,7 @@ from meridian.domain.key import Key
 from meridian.domain.key_store import ConnectionState
 from meridian.errors import InvalidCiphertextException, KmsError, ValidationException, XksKeyInvalidConfigurationException
 from meridian.ports.crypto.ciphers import Decrypted, Encrypted
-from meridian.ports.key_store import AskedFor, Credential, InnerSeals, RequestSigner, StoreCredentials
+from meridian.ports.key_store import AskedFor, Credential, ExternalKey, InnerSeals, RequestSigner, StoreCredentials
 from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.store import Store
 
@@ -43,7 +43,7 @@ class Link:
 
 
 class ExternalKeyStores:
-    """Implements `KeyCiphers`, `KeyStoreKeys` and `KeyStoreConnections` of `ports.key_store`."""
+    """Implements `KeyCiphers`, `KeyStoreKeys`, `ExternalKeys` and `KeyStoreConnections` of `ports.key_store`."""
 
     def __init__(self, *, store: Store, seals: InnerSeals, credentials: StoreCredentials, around: Surroundings) -> None:
         self._store = store
@@ -96,7 +96,13 @@ class ExternalKeyStores:
         if misfit:
             raise XksKeyInvalidConfigurationException(misfit)
 
-    async def _look_at(self, key: Key, asked: AskedFor) -> messages.ExternalKey:
+    async def look_at(self, key: Key, asked: AskedFor) -> ExternalKey:
+        try:
+            return await self._look_at(key, asked)
+        except ProxyFault as fault:
+            raise self._told(fault, key, asked).of_use(key) from fault
+
+    async def _look_at(self, key: Key, asked: AskedFor) -> ExternalKey:
         link = await self._link_of(key)
         answer = await link.connection.ask(key_path(key.xks_key_id, "metadata"), messages.metadata_request(asked, ""))
         return messages.read_key(answer)
