@@ -18,6 +18,8 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^aws[a-z-]*$": "must be aws, or begin with it, in small letters and hyphens",
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "must be the name of a bucket: 3 to 63 small letters, digits, dots and hyphens",
     r"^([\w.-]+/)*$": "must be names of letters, digits, `_`, `.` and `-`, each with a slash behind it",
+    r"^[A-Za-z0-9*_.-]{1,253}$": "must be a name out of a certificate: at most 253 letters, digits and `*_.-`",
+    r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service, as AWS writes it",
     r"^[a-z0-9-]{1,64}$": "must be at most 64 small letters, digits and hyphens",
 }
 """What a text must be that does not match this pattern."""

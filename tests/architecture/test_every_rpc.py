@@ -129,6 +129,7 @@ def test_files_are_short() -> None:
         "test_seed_003_external_key_stores.py": "one story, sentence by sentence",
         "declared_recipes.py": "one recipe for each declared error",
         "key.py": "the record that everything is about, with each change of it",
+        "test_settings_file.py": "one case for each way in which settings can be wrong",
         "test_settings_act.py": "one case for each setting that acts at the start",
     }
     generated = re.compile(r"_pb2|/versions/")

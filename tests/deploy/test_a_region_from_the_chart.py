@@ -36,7 +36,7 @@ QUICK = (
     f"principals={json.dumps(PRINCIPALS)}",
 )
 
-pytestmark = pytest.mark.timeout(900)  # a job on an empty database, twice, on a machine that others use, too
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(900)]  # a job on an empty database, twice, on a machine that others use, too
 
 
 @dataclass

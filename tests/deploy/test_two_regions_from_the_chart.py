@@ -14,7 +14,7 @@ from tests.deploy.pods import HOST, Pod, chart, initial, pod_of
 
 from meridian.kms.v1 import types_pb2 as t
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(900)]
 REGIONS = ("us-east-1", "eu-west-1")
 SECONDS = 30
 ALICE, APP = "spiffe://meridian.example/ns/operators/sa/alice", "spiffe://meridian.example/ns/shop/sa/app"

@@ -15,7 +15,13 @@ from meridian.cli.dev_folder import DevFolder
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.main import main
 
-ABOUT = {"lost": ["eu-west-1", "--successor", "us-east-1"], "serve": ["--allow-file-seal"], "verify": ["--against-db"]}
+ABOUT = {
+    "lost": ["eu-west-1", "--successor", "us-east-1"],
+    "serve": ["--allow-file-seal"],
+    "verify": ["--against-db"],
+    "export": [f"arn:aws:kms:us-east-1:111122223333:key/{'0' * 8}-0000-0000-0000-{'0' * 12}", "--prefix", "/store", "--allow", "encrypt"],
+    "revoke": ["one"],
+}
 OTHERWISE = {
     ("restore",): "what is in the database's place may be unsound: the reason to restore one",
     ("region", "doctor"): "it finds what is wrong with a database, which is no failure of its own",
@@ -74,5 +80,5 @@ def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(tmp_path: Path, 
 
 
 def test_every_command_with_settings_is_walked() -> None:
-    assert {path[0] for path in with_settings()} == {"audit", "backup", "migrate", "outbox", "region", "serve"}
+    assert {path[0] for path in with_settings()} == {"audit", "backup", "migrate", "outbox", "region", "serve", "xks"}
     assert all(isinstance(command, click.Command) for _, command in commands(main))

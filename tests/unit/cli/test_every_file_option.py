@@ -104,6 +104,8 @@ def sound_value(path: tuple[str, ...], parameter: click.Parameter, world: World)
         "fixtures": str(world.root / "suite.yaml"),
         "old": str(world.root / "dev" / "policies"),
         "new": str(world.root / "dev" / "policies"),
+        "allow": "encrypt",
+        "prefix": "/store",
     }
     if parameter.name in known:
         return known[str(parameter.name)]

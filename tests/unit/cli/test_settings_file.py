@@ -173,6 +173,14 @@ denied_spiffe_ids = "denied"
 [aws.tls]
 certificate = "aws.crt"
 private_key = "aws.key"
+[xks]
+listen = "127.0.0.1:7443"
+[xks.tls]
+certificate = "xks.crt"
+private_key = "xks.key"
+client_ca = "xks-ca.pem"
+[key_store_proxies]
+trusted_roots = "proxies.pem"
 [audit.otlp]
 endpoint = "https://collector.example:4317"
 ca = "collector.pem"
