@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
+.PHONY: deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they w
 
 demo: $(STAMP)  ## the main job on two real Regions, step by step
 	$(BIN)/python scripts/demo.py
+
+demo-xks: $(STAMP)  ## two locks: one deployment as KMS, another as its external key manager
+	$(BIN)/python scripts/demo_xks.py
 
 lint: $(STAMP)  ## ruff, rules and format
 	$(BIN)/ruff check .

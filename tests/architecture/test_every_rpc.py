@@ -128,6 +128,7 @@ def test_files_are_short() -> None:
         "xks_proxy.py": "a proxy, with all that it may do wrong",
         "test_seed_003_external_key_stores.py": "one story, sentence by sentence",
         "declared_recipes.py": "one recipe for each declared error",
+        "test_every_worker_meets_a_poisoned_row.py": "one poison for each job",
         "key.py": "the record that everything is about, with each change of it",
         "test_settings_file.py": "one case for each way in which settings can be wrong",
         "test_settings_act.py": "one case for each setting that acts at the start",
