@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_kinds
 import bench_reload
+import bench_xks
 from bench_process import GENERATOR, Call, measure, pin, report
 from tests.deployment import HOME, Deployment
 
@@ -224,6 +225,12 @@ def report_reloads(server: Server, key_id: str, count: int) -> None:
     report("longest call while 1,000 policies are taken (ms)", changing, 50)
 
 
+def report_external(folder: Path, count: int, calls: int) -> None:
+    folder.mkdir()
+    for name, values in bench_xks.rounds(folder, count, calls).items():
+        report(name, values, bench_xks.LIMITS.get(name) or bench_xks.LEAST.get(name), at_least=name in bench_xks.LEAST)
+
+
 async def many_keys(server: Server, count: int) -> None:
     async with AsyncClient(server.deployment.endpoint(HOME, "alice")) as alice:
         numbers = iter(range(count))
@@ -264,10 +271,16 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=4000)
     parser.add_argument("--keys", type=int, default=10_000, help="keys of the large Region; 0 leaves it out")
     parser.add_argument("--reloads", action="store_true", help="measure changes of the policies alone")
+    parser.add_argument("--external", action="store_true", help="measure keys in an external key store alone")
     options = parser.parse_args()
-    os.sched_setaffinity(0, {GENERATOR})
+    if not options.external:
+        os.sched_setaffinity(0, {GENERATOR})
     with tempfile.TemporaryDirectory(prefix="meridian-bench-") as folder:
         root = Path(folder)
+        if options.external:
+            print("| measured | median [min-max] | limit |\n|---|---|---|")
+            report_external(root / "external", options.rounds, options.calls)
+            return
         small = Server(root / "small")
         servers = [small]
         try:
@@ -281,6 +294,9 @@ def main() -> None:
                 report(name, values, limit)
             for name, values in asyncio.run(other_kinds(small, options.rounds, options.calls)).items():
                 report(name, values, 2.3 if "raw" in name else 1.1 if "grant" in name else None)
+            os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the proxy shares the cores
+            report_external(root / "external", options.rounds, options.calls)
+            os.sched_setaffinity(0, {GENERATOR})
             immediate = Server(root / "immediate", audit="max_wait_seconds = 0.0\nmax_batch = 1\n")
             servers.append(immediate)
             rates = asyncio.run(lone_rates(small, immediate, (key, new_key(immediate)), options.rounds, options.calls))
