@@ -37,6 +37,7 @@ LOST = "scenario/test_lost_and_restored_regions.py::"
 BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
 SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
+SHOWN = "scenario/test_client_certificates_towards_proxies.py::test_a_proxy_is_shown_the_certificate_of_the_settings"
 XKS = "scenario/test_exported_keys.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
 
@@ -105,6 +106,7 @@ SETTINGS: dict[str, str] = {
     "limits.key_store_attempt_seconds": MANAGERS + "test_a_slow_proxy_is_asked_twice_and_no_more",
     "limits.key_store_requests_per_second": MANAGERS + "test_more_than_a_stores_share_is_refused_before_anything_is_sent",
     "key_store_proxies.trusted_roots": MANAGERS + "test_a_certificate_is_believed_by_trusted_roots_alone_and_for_its_name",
+    **dict.fromkeys(("key_store_proxies.client_certificate", "key_store_proxies.client_private_key"), SHOWN),
     "key_store_proxies.networks": MANAGERS + "test_an_address_that_is_not_allowed_is_not_dialled",
     "key_store_proxies.hosts": MANAGERS + "test_hosts_say_where_a_proxy_is_dialled",
     "key_store_proxies.endpoint_services.host": MANAGERS + "test_endpoint_services_lead_to_their_host_at_their_address",

@@ -293,6 +293,7 @@ JOBS: dict[str, Callable[[Crowd], None] | str] = {
     "audit log": NO_ROWS,
     "security events": NO_ROWS,
     "connections of other Regions": NO_ROWS,
+    "key store health": NO_ROWS,
     "policy files": NO_ROWS,
     "identity files": NO_ROWS,
     "certificate expiry": NO_ROWS,

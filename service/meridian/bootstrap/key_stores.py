@@ -113,4 +113,8 @@ def _dialling(settings: KeyStoreProxySettings) -> Dialling:
 
 def _trust(settings: KeyStoreProxySettings) -> ssl.SSLContext:
     with naming("key_store_proxies.trusted_roots"):
-        return ssl.create_default_context(cafile=settings.trusted_roots)
+        context = ssl.create_default_context(cafile=settings.trusted_roots)
+    if settings.client_certificate is not None:
+        with naming("key_store_proxies.client_certificate"):
+            context.load_cert_chain(settings.client_certificate, settings.client_private_key)
+    return context

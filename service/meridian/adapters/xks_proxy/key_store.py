@@ -22,7 +22,13 @@ from meridian.adapters.xks_proxy.outcomes import TABLE, Outcome, ProxyFault
 from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, with_outer
 from meridian.domain.key import Key
 from meridian.domain.key_store import ConnectionState
-from meridian.errors import InvalidCiphertextException, KmsError, ValidationException, XksKeyInvalidConfigurationException
+from meridian.errors import (
+    InvalidCiphertextException,
+    KmsError,
+    ThrottlingException,
+    ValidationException,
+    XksKeyInvalidConfigurationException,
+)
 from meridian.ports.crypto.ciphers import Decrypted, Encrypted
 from meridian.ports.key_store import AskedFor, Credential, ExternalKey, InnerSeals, RequestSigner, StoreCredentials
 from meridian.ports.store.key_stores import KeyStoreRow
@@ -30,6 +36,8 @@ from meridian.ports.store.store import Store
 
 CONNECTIONS_MAX: Final = 1000
 """Stores that are connected to at once; the one that was asked longest ago gives way."""
+CHECKED_AT_ONCE: Final = 32
+"""Stores that are asked for their health at once."""
 CREDENTIAL_KIND: Final = "key-store-credential"
 VPC: Final = "VPC_ENDPOINT_SERVICE"
 
@@ -53,6 +61,8 @@ class ExternalKeyStores:
         self._links: OrderedDict[tuple[str, str], Link] = OrderedDict()
         self._loading = asyncio.Lock()
         self._ended: list[ProxyConnection] = []
+        self.unwell = 0
+        """How many stores were not well when they were asked last."""
         self._log = structlog.get_logger("meridian.key_stores")
 
     # ---- ciphertexts
@@ -151,6 +161,23 @@ class ExternalKeyStores:
         for account, store_id in list(self._links):
             self.disconnect(account, store_id)
         await self.close_ended()
+
+    async def check_health(self, asked: AskedFor) -> None:
+        """Implements `workers.key_store_health.HealthOfStores`."""
+        links, asking = list(self._links.values()), asyncio.Semaphore(CHECKED_AT_ONCE)
+
+        async def is_unwell(link: Link) -> bool:
+            try:
+                async with asking:
+                    messages.require_health(await link.connection.ask("/health", messages.health_request(asked)))
+            except ProxyFault as fault:
+                self._log.warning("key store proxy", store=link.row.store_id, asked_for=asked.operation, reason=fault.reason)
+                return True
+            except ThrottlingException:
+                pass  # it has its share of requests: so it answers
+            return False
+
+        self.unwell = sum(await asyncio.gather(*map(is_unwell, links)))
 
     @property
     def broken(self) -> int:
