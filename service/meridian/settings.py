@@ -5,28 +5,32 @@ Secrets never stand in the file; it names the files that hold them, from its own
 
 from __future__ import annotations
 
-import math
-from dataclasses import fields
-from ipaddress import IPv4Network, IPv6Network
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from meridian.contract.rates import RATES
 from meridian.domain.limits import Limits
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.process_name import process_name
 from meridian.settings_audit import AuditSettings
 from meridian.settings_proxies import KeyStoreProxySettings
-from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Section, database_beside_file, is_loopback
-from meridian.settings_words import faults_of, mistaken_types
+from meridian.settings_readable import readable
+from meridian.settings_rules import faults_between
+from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Network, Section, database_beside_file
+from meridian.settings_words import FAULTS_MAX, faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 REGION_NAME: Final = r"^([a-z]+-){2,3}\d+$"
 RegionName = Annotated[str, Field(pattern=REGION_NAME)]
+Label = Annotated[str, Field(min_length=1, max_length=256)]
+ServiceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,254}$")]
+ServiceHere = Annotated[str, Field(pattern=r"^[0-9]{12}/[^/\s]\S{0,255}$")]
+HOURS_MAX: Final = 87_600.0
+"""Ten years."""
 
 
 BYTES_MAX: Final = 4 * 1024 * 1024
@@ -61,7 +65,7 @@ class ListenerSettings(Section):
 
     listen: ListenAddress
     tls: TlsSettings
-    client_certificate_hours_max: float | None = Field(None, gt=0)
+    client_certificate_hours_max: float | None = Field(None, gt=0, le=HOURS_MAX)
     """The longest life of a client's certificate, from its `notBefore` to its `notAfter`; none where it is not given."""
     connections: int = Field(4096, ge=8, le=65_536)
     """Open at once."""
@@ -89,15 +93,9 @@ class AwsSettings(HttpSettings):
     connections: int = Field(2048, ge=8, le=65_536)
     body_seconds: float = Field(10.0, gt=0, le=600)
     """For the body of a request."""
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     """Whose X-Forwarded-For names the client; nobody's else."""
     tls: AwsTlsSettings | None = None
-
-    @model_validator(mode="after")
-    def _require_tls_or_loopback(self) -> AwsSettings:
-        if self.tls is None and not is_loopback(self.listen):
-            raise ValueError("plaintext is for loopback addresses alone: give tls")
-        return self
 
 
 class AdminSettings(HttpSettings):
@@ -118,17 +116,18 @@ class PassphraseSealSettings(Section):
 
     provider: Literal["passphrase"]
     passphrase_file: FilePath
-    time_cost: int = 4
-    memory_kib: int = 262144
-    parallelism: int = 4
+    time_cost: int = Field(4, ge=3, le=1000)
+    memory_kib: int = Field(262144, ge=65_536, le=64 * 1024 * 1024)
+    """64 GiB at most."""
+    parallelism: int = Field(4, ge=1, le=255)
 
 
 class PeerSettings(Section):
     """Another Region of this deployment: nothing about it is learned on first use."""
 
     region: RegionName
-    address: str
-    spiffe_id: str
+    address: ListenAddress
+    spiffe_id: Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)+$", max_length=2048)]
     transport_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     accounts: tuple[AccountId, ...] = ()
     """Accounts that this peer may speak for."""
@@ -137,13 +136,13 @@ class PeerSettings(Section):
 class AccountSettings(Section):
     """An account: the organisational units it is in, nearest first."""
 
-    org_units: tuple[str, ...] = ()
+    org_units: tuple[Label, ...] = ()
 
 
 class RegionSettings(Section):
     """What policies may say about a Region."""
 
-    labels: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
 
 
 class Settings(Section):
@@ -152,7 +151,7 @@ class Settings(Section):
     deployment: Annotated[str, Field(min_length=1, max_length=64)]
     partition: Annotated[str, Field(pattern=r"^aws[a-z-]*$")] = "aws"
     region: RegionName
-    replica: str = "replica-1"
+    replica: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")] = "replica-1"
     replica_file: FilePath | None = None
     """A file of one line, the name of this process: so several read one settings file."""
     database: DatabaseUrl
@@ -169,7 +168,7 @@ class Settings(Section):
     principals: FilePath
     denied_spiffe_ids: FilePath | None = None
     """A file of SPIFFE ids, one a line, that are refused whatever their certificates say."""
-    services: dict[str, str] = Field(default_factory=dict)
+    services: dict[ServiceName, ServiceHere] = Field(default_factory=dict)
     """Service names of AWS, as key policies of AWS name them, by the service here that is meant: `account/name`."""
     accounts: dict[AccountId, AccountSettings] = Field(default_factory=dict)
     regions: dict[RegionName, RegionSettings] = Field(default_factory=dict)
@@ -182,61 +181,11 @@ class Settings(Section):
     uvloop: bool = True
 
     @model_validator(mode="after")
-    def _keep_development_on_this_machine(self) -> Settings:
-        listeners = {"grpc": self.grpc.listen, "peer": self.peer.listen, "admin": self.admin.listen}
-        listeners |= {name: each.listen for name, each in (("aws", self.aws), ("xks", self.xks)) if each is not None}
-        open_to_others = [f"{name}.listen" for name, address in listeners.items() if not is_loopback(address)]
-        if self.development and open_to_others:
-            raise ValueError(f"development is for loopback addresses alone: {', '.join(open_to_others)}")
-        if self.grpc.bearer_tokens and not self.development:
-            raise ValueError("grpc.bearer_tokens: static tokens are for development alone: give callers certificates")
+    def _require_what_settings_must_be_together(self) -> Settings:
+        faults = faults_between(self)
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
-
-    @model_validator(mode="after")
-    def _require_one_name(self) -> Settings:
-        if self.replica_file is not None and "replica" in self.model_fields_set:
-            raise ValueError("replica, replica_file: give one of them")
-        return self
-
-    @model_validator(mode="after")
-    def _require_other_regions(self) -> Settings:
-        """Every peer is another Region than this one and than any other peer."""
-        seen: dict[tuple[str, str], int] = {}
-        for at, peer in enumerate(self.peers):
-            if peer.region == self.region:
-                raise ValueError(f"peers.{at}.region: {peer.region} is this Region itself")
-            for name in ("region", "spiffe_id"):
-                first = seen.setdefault((name, getattr(peer, name)), at)
-                if first != at:
-                    raise ValueError(f"peers.{at}.{name}: peers.{first} has the same one")
-        return self
-
-    @field_validator("limits")
-    @classmethod
-    def _require_sound_limits(cls, value: Limits) -> Limits:
-        unsound = [field.name for field in fields(value) for number in _numbers(getattr(value, field.name)) if not _is_sound(number)]
-        if unsound:
-            raise ValueError(f"must be numbers from 0: {', '.join(dict.fromkeys(unsound))}")
-        return value
-
-    @field_validator("throttle")
-    @classmethod
-    def _require_known_classes(cls, value: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(value) - set(RATES))
-        if unknown:
-            raise ValueError(f"no such class: {', '.join(unknown)}")
-        unsound = sorted(name for name, rate in value.items() if not _is_sound(rate))
-        if unsound:
-            raise ValueError(f"must be numbers from 0: {', '.join(unsound)}")
-        return value
-
-
-def _numbers(value: Any) -> list[float]:
-    return list(value.values()) if isinstance(value, dict) else [value]
-
-
-def _is_sound(number: float) -> bool:
-    return math.isfinite(number) and number >= 0
 
 
 def load_settings(path: Path) -> Settings:
@@ -249,16 +198,22 @@ def load_settings(path: Path) -> Settings:
         document = parse_toml(data)
     except (OSError, TomlFault) as fault:
         raise SettingsError(f"{path}: {fault}") from fault
-    try:
-        settings = Settings.model_validate(document, context={FOLDER: path.absolute().parent})
-    except ValidationError as fault:
-        raise SettingsError("\n".join(f"{path}: {line}" for line in faults_of(fault, Settings))) from fault
-    mistaken = mistaken_types(document, settings)
-    if mistaken:
-        raise SettingsError("\n".join(f"{path}: {line}" for line in mistaken))
-    if not settings.seals:
-        raise SettingsError(f"{path}: seals: at least one seal is needed")
+    faults, settings = read_settings(document, path.absolute().parent)
+    if settings is None or faults:
+        raise SettingsError("\n".join(f"{path}: {line}" for line in faults))
     try:
         return settings.model_copy(update={"replica": process_name(settings)})
     except ValueError as fault:
         raise SettingsError(f"{path}: replica_file: {fault}") from fault
+
+
+def read_settings(document: Mapping[str, object], folder: Path) -> tuple[list[str], Settings | None]:
+    """(a line for every fault, the settings where each value can be read); paths in the document begin at the folder."""
+    context = {FOLDER: folder}
+    try:
+        settings = Settings.model_validate(document, context=context)
+    except ValidationError as fault:
+        read = readable(Settings, document, context)
+        lines = [*faults_of(fault, Settings), *faults_between(read), *mistaken_types(document, read)]
+        return list(dict.fromkeys(lines))[:FAULTS_MAX], None
+    return mistaken_types(document, settings), settings

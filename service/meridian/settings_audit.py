@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from meridian.settings_sections import FilePath, Section, SecureUrl
 
+BYTES_MAX: Final = 1 << 50
+SECONDS_MAX: Final = 100 * 365 * 86_400.0
+"""A hundred years."""
 SinkSeconds = Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)]
 """How long one piece may take; below the time after which a job counts as late."""
 
@@ -40,17 +43,17 @@ class AuditSettings(Section):
     """Where the audit stream goes, and how long a full batch may take before calls are refused."""
 
     directory: FilePath
-    max_wait_seconds: float = Field(0.005, ge=0, allow_inf_nan=False)
+    max_wait_seconds: float = Field(0.005, ge=0, le=1)
     max_batch: int = Field(256, ge=1, le=4096)
-    sink_timeout_seconds: float = Field(0.5, gt=0, allow_inf_nan=False)
-    reserve_bytes: int = Field(64 * 1024 * 1024, ge=0)
-    segment_bytes: int = Field(64 * 1024 * 1024, ge=64 * 1024)
+    sink_timeout_seconds: float = Field(0.5, gt=0, le=60)
+    reserve_bytes: int = Field(64 * 1024 * 1024, ge=0, le=BYTES_MAX)
+    segment_bytes: int = Field(64 * 1024 * 1024, ge=64 * 1024, le=BYTES_MAX)
     """How long a file of the stream grows before the next begins."""
-    segment_seconds: float = Field(300.0, ge=1.0)
+    segment_seconds: float = Field(300.0, ge=1.0, le=86_400)
     """How old it grows. As often a digest is signed, also of an interval without records."""
-    keep_seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
+    keep_seconds: float = Field(0.0, ge=0, le=SECONDS_MAX)
     """How long closed files are kept; 0 for ever. Digests always are."""
-    keep_bytes: int = Field(0, ge=0)
+    keep_bytes: int = Field(0, ge=0, le=BYTES_MAX)
     """How much of them is kept; 0 for all."""
     stdout: bool = False
     """Whether every record is copied to standard output, too."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from meridian.settings_sections import HOST_NAME, FilePath, ListenAddress, Section
+from meridian.settings_sections import HOST_NAME, FilePath, ListenAddress, Network, Section
 
 
 def _require_host_name(text: str) -> str:
@@ -36,7 +35,7 @@ class KeyStoreProxySettings(Section):
     client_certificate: FilePath | None = None
     """What proxies are shown that want to see a certificate; PEM, as its key."""
     client_private_key: FilePath | None = None
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    networks: tuple[Network, ...] = ()
     """Private networks whose addresses may be dialled, whatever a store's endpoint resolves to."""
     hosts: dict[HostName, ListenAddress] = Field(default_factory=dict)
     """Where a host of an endpoint is dialled instead of at its own name and port 443."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")
 PORT_MAX: Final = 65_535
@@ -82,6 +82,14 @@ def _require_secure_url(url: str) -> str:
     return url
 
 
+def _network(text: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text if isinstance(text, str) else "")
+    except ValueError as fault:
+        raise ValueError("must be a network such as 10.0.0.0/8, without bits behind its length") from fault
+
+
+Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network, json_schema_input_type=str)]
 ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
 SecureUrl = Annotated[str, AfterValidator(_require_secure_url)]
 """`https://host:port`, or `http://host:port` on this machine."""

@@ -18,8 +18,12 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^aws[a-z-]*$": "must be aws, or begin with it, in small letters and hyphens",
     r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": "must be the name of a bucket: 3 to 63 small letters, digits, dots and hyphens",
     r"^([\w.-]+/)*$": "must be names of letters, digits, `_`, `.` and `-`, each with a slash behind it",
-    r"^[A-Za-z0-9*_.-]{1,253}$": "must be a name out of a certificate: at most 253 letters, digits and `*_.-`",
-    r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service, as AWS writes it",
+    r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$": "must be at most 253 letters, digits, dots, hyphens and underscores",
+    r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)+$": "must be a SPIFFE ID: spiffe://trust.domain/path",
+    r"^[a-z0-9][a-z0-9.-]{0,254}$": "must be the name of a service of AWS, such as s3.amazonaws.com",
+    r"^[0-9]{12}/[^/\s]\S{0,255}$": "must be a service here: the 12 digits of its account, `/` and its name",
+    r"^[A-Za-z0-9*_.-]{1,253}$": "must be a name in certificates: letters, digits, `*`, `_`, `.` and `-`",
+    r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service",
     r"^[a-z0-9-]{1,64}$": "must be at most 64 small letters, digits and hyphens",
 }
 """What a text must be that does not match this pattern."""
@@ -44,15 +48,28 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """What a value must be, by the kind of fault that the check of types names."""
 
+BOUND_WORDS: Final[Mapping[str, str]] = {
+    "greater_than": "must be greater than {bound:,.10g}",
+    "greater_than_equal": "must be {bound:,.10g} or more",
+    "less_than": "must be less than {bound:,.10g}",
+    "less_than_equal": "must be {bound:,.10g} or less",
+    "string_too_short": "must have {bound} characters or more",
+    "string_too_long": "must have {bound} characters or fewer",
+}
+"""What a number or a text must be that is out of its bounds."""
+
 Loc = tuple[int | str, ...]
+SEAL_KIND_AT: Final = 2
+"""Behind `seals` and the number of the seal."""
 
 
 def faults_of(fault: ValidationError, settings: type[BaseModel]) -> list[str]:
     """A line for each fault: the setting as it stands in the file, and what is wrong with it."""
-    return [_line(each["loc"], _words(each, settings)) for each in fault.errors()[:FAULTS_MAX]]
+    lines = [_line(_setting(each), text) for each in fault.errors() for text in _words(each, settings).splitlines()]
+    return lines[:FAULTS_MAX]
 
 
-def mistaken_types(document: Mapping[str, object], settings: BaseModel) -> list[str]:
+def mistaken_types(document: Mapping[str, object], settings: object) -> list[str]:
     """Texts, numbers and truth values that stand for one of another of these kinds: quotes around a number are a mistake."""
     found = (f"{place}: {words}" for place, words in _mistaken("", document, settings))
     return [line for line, _ in zip(found, range(FAULTS_MAX), strict=False)]
@@ -60,6 +77,14 @@ def mistaken_types(document: Mapping[str, object], settings: BaseModel) -> list[
 
 def _line(loc: Loc, words: str) -> str:
     return ": ".join([*([".".join(map(str, loc))] if loc else []), words])
+
+
+def _setting(fault: Any) -> Loc:
+    """Where the fault is, without what only the checker of types knows: the kind of a seal, and that a name is meant, not its value."""
+    loc: Loc = fault["loc"]
+    if loc[:1] == ("seals",) and len(loc) > SEAL_KIND_AT:
+        loc = loc[:SEAL_KIND_AT] + loc[SEAL_KIND_AT + 1 :]
+    return loc[:-1] if loc[-1:] == ("[key]",) else loc
 
 
 def _words(fault: Any, settings: type[BaseModel]) -> str:
@@ -73,6 +98,9 @@ def _words(fault: Any, settings: type[BaseModel]) -> str:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tags = context.get("expected_tags") or "'file', 'passphrase'"
         return f"{str(context['discriminator']).strip(chr(39))} must be one of {str(tags).replace(chr(39), '')}"
+    if kind in BOUND_WORDS:
+        ((_, bound),) = context.items()
+        return BOUND_WORDS[kind].format(bound=bound)
     return KINDS.get(kind) or _sentence(fault["msg"])
 
 

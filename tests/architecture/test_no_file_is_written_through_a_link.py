@@ -19,11 +19,9 @@ WRITERS = {
     "adapters/audit_segment.py": "O_EXCL: a segment is never there before",
     "adapters/store_sql/dialects.py": "the database's own name in the settings, which may be a link",
     "audit/stream_files.py": "O_NOFOLLOW: cuts a torn tail",
-    "cli/private_files.py": "a target that an operator names: a pipe, or a file that grows",
-    "cli/envelope_files.py": "a target that a caller names",
-    "cli/policy/drawing.py": "a target that an operator names",
-    "cli/policy/testing.py": "a target that an operator names",
-    "cli/policy/checking.py": "policies that an operator names, in place",
+    "cli/private_files.py": "a file that grows",
+    "cli/output.py": "what stands for a standard output that takes nothing",
+    "cli/whole_files.py": "a target that an operator names: every file that a command writes, and the only place where one is",
 }
 """THE table of files that open something to write, and why a link cannot lead them astray."""
 

@@ -292,6 +292,7 @@ JOBS: dict[str, Callable[[Crowd], None] | str] = {
     "audit shipping": "an event that is no record is told and passed over; tests/contract/test_audit_shipping.py",
     "audit log": NO_ROWS,
     "security events": NO_ROWS,
+    "connections of callers": NO_ROWS,
     "connections of other Regions": NO_ROWS,
     "key store health": NO_ROWS,
     "policy files": NO_ROWS,

@@ -30,6 +30,7 @@ from meridian.administration.other_regions import note_restored
 from meridian.audit.beyond_heads import Beyond, changes_beyond
 from meridian.audit.segments import DamagedSegmentError
 from meridian.bootstrap.database import require_names, seals_of
+from meridian.bootstrap.own_log import require_database_of_log
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import Keyring
@@ -66,6 +67,7 @@ async def back_up(settings: Settings, to: Path) -> Survey:
         path = _database_file(settings)
         if to.exists():
             raise CopyError(f"{to} is there, and a backup overwrites nothing: give another name")
+        require_database_of_log(settings)
         with naming("database"):
             await require_current(settings.database)
         with private_copy(path, to) as partial:
@@ -101,6 +103,7 @@ async def restore(settings: Settings, source: Path, *, accept_loss: bool) -> Res
 async def say_restored(settings: Settings, *, accept_loss: bool) -> int:
     """The database that is in its place now comes from a backup; the answer is the new incarnation. Raises: StartupError."""
     with _telling(), while_nobody_serves(settings):
+        require_database_of_log(settings)
         with naming("database"):
             await require_current(settings.database)
         path = sqlite_path(settings.database)

@@ -15,6 +15,7 @@ from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.schema import require_current, require_made
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.bootstrap.database import seals_of, stored_identity
+from meridian.bootstrap.own_log import require_database_of_log, require_no_log_of_another, require_own_log
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.seals import Seal
@@ -40,6 +41,7 @@ async def store_at(url: str) -> AsyncIterator[SqlStore]:
 async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
     """The Region's store, of this release's schema. Raises: StartupError, for what fails in here as well."""
     try:
+        require_database_of_log(settings)
         with naming("database"):
             await require_current(settings.database)
         async with store_at(settings.database) as store:
@@ -50,6 +52,7 @@ async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
 
 async def migrate(settings: Settings) -> None:
     """Bring the database of a Region to the schema of this release; an empty one stays empty. Raises: StartupError."""
+    require_database_of_log(settings)
     with naming("database"):
         await require_made(settings.database)
         await upgrade(settings.database)
@@ -61,6 +64,7 @@ async def initialise(settings: Settings) -> str:
     Raises: StartupError.
     """
     with naming("database"):
+        await require_no_log_of_another(settings)
         await upgrade(settings.database)
     async with open_store(settings) as store:
         identity = await stored_identity(store, settings)
@@ -69,6 +73,7 @@ async def initialise(settings: Settings) -> str:
                 store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand(), Caches(settings.limits.cache_bytes)
             )
         await engine.audit_signer(store, SystemClock().now())
+        require_own_log(settings.audit.directory, await engine.audit_keys(store))
         return engine.transport_fingerprint()
 
 

@@ -23,6 +23,7 @@ from meridian.administration.database import store_at
 from meridian.administration.row_remedies import OF_TABLE
 from meridian.audit.stream_files import head_of, segments_in
 from meridian.bootstrap.database import require_names, seals_of
+from meridian.bootstrap.own_log import require_database_of_log
 from meridian.bootstrap.startup import FAULTS, StartupError, text_of
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import Keyring
@@ -61,6 +62,7 @@ async def examine(settings: Settings, *, rows: bool) -> list[Finding]:
 
     Raises: StartupError where the database cannot be reached.
     """
+    require_database_of_log(settings)
     try:
         require_there(settings.database)
         revision = await current(settings.database)

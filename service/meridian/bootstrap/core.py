@@ -36,6 +36,7 @@ from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
+from meridian.bootstrap.own_log import require_database_of_log, require_own_log
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
@@ -101,6 +102,7 @@ class Core:
 async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: AsyncExitStack, done: Done) -> Core:
     """Nothing of it listens. What must be released again is left to the stack. Raises: StartupError, or one of its `FAULTS`."""
     clock, entropy, registry = SystemClock(), OsEntropy(), CollectorRegistry()
+    require_database_of_log(settings)
     with naming("database"):
         await require_own_release(settings.database)
     store = SqlStore.connect(settings.database)
@@ -125,6 +127,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     receivers = open_receivers(settings, clock)
     with naming("audit.directory"), writing_to(settings.audit.directory):
         signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
+        require_own_log(audit_directory.path, keys)
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())
         stream = _stream(settings.audit, AuditFile.open(audit_directory, opening, _rules(settings.audit), signer, clock), events)

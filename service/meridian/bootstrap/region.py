@@ -118,7 +118,8 @@ class Region:
         core = self._core
         starting = "" if self._ready else "not started, or stopping"
         certificates = certificate_troubles(core.files.certificate_ends(), core.clock.now())
-        told = (starting, core.directory.trouble(), core.stream.trouble(), core.engine.trouble())
+        database = core.store.trouble()
+        told = (starting, database and f"database: {database}", core.directory.trouble(), core.stream.trouble(), core.engine.trouble())
         return [*filter(None, told), *certificates, *core.supervisor.troubles()]
 
     async def _write_usage(self) -> None:

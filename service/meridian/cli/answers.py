@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,10 +79,10 @@ def member(message: Any, path: Sequence[FieldDescriptor], *, as_base64: bool) ->
     return f"{shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)}\n".encode()
 
 
-def print_answer(message: Any, output: str) -> None:
-    """Print an answer as JSON, or as tables: one of its members, one for each list with a row for each item."""
+def print_answer(message: Any, output: str | None) -> None:
+    """Print an answer as JSON, or as tables: one of its members, one for each list with a row for each item. Raises: OutputError."""
     shown = as_json(message)
-    if output == "json":
+    if (output or output_here()) == "json":
         say(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     lists = {name: value for name, value in shown.items() if isinstance(value, list) and value and isinstance(value[0], dict)}
@@ -92,6 +93,11 @@ def print_answer(message: Any, output: str) -> None:
     rest = _rows({name: value for name, value in shown.items() if name not in lists})
     if rest:
         print_table(["name", "value"], rest, show_header=False)
+
+
+def output_here() -> str:
+    """How an answer is printed when nobody says how: a table on a terminal."""
+    return "table" if sys.stdout is not None and sys.stdout.isatty() else "json"
 
 
 def _rows(shown: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
+
+import click
 
 from meridian.cli import answers, values
 from meridian.cli.exit_codes import SETUP, exit_code
-from meridian.cli.private_files import write_private
+from meridian.cli.output import after, require_standard_output, write_output
 from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
 from meridian.cli.terminal import say, say_value
 from meridian.client import Client, Endpoint
 from meridian.client.errors import KmsServiceError
 from meridian.contract.catalog import Rpc
 from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
+
+CALLED: Final = "the call has been made"
 
 
 def endpoint_of(options: dict[str, Any]) -> Endpoint:
@@ -70,19 +74,24 @@ def run(rpc: Rpc, options: dict[str, Any]) -> None:
     """Make the call that the options say, and print its answer; a refusal ends with its exit code."""
     request: Any = rpc.request_class()
     descriptor: Any = rpc.response_class.DESCRIPTOR
-    path = answers.path_of(descriptor, options["field"]) if options["field"] else None
+    if options["out"] and options["field"] is None:
+        raise click.UsageError("--out writes one member of the answer: give --field")
+    path = answers.path_of(descriptor, options["field"]) if options["field"] is not None else None
     for field in request.DESCRIPTOR.fields:
         values.set_field(request, field, options.get(field.name), base64_input=options["base64"])
+    if not options["out"]:
+        require_standard_output()
     try:
         with Client(endpoint_of(options)) as client:
             answer = client.call(rpc, request, options["timeout"], options.get("client_token"))
     except KmsServiceError as error:
         fail(error)
-    if path is None:
-        answers.print_answer(answer, options["output"] or ("table" if sys.stdout.isatty() else "json"))
-        return
-    data = answers.member(answer, path, as_base64=options["base64"])
-    if options["out"]:
-        write_private(options["out"], data)
-    else:
-        say_value(data)
+    with after(CALLED):
+        if path is None:
+            answers.print_answer(answer, options["output"])
+            return
+        data = answers.member(answer, path, as_base64=options["base64"])
+        if options["out"]:
+            write_output(options["out"], data, "--out", private=True)
+        else:
+            say_value(data)

@@ -5,9 +5,27 @@ from __future__ import annotations
 import click
 
 from meridian.cli.new_files import NewFile
+from meridian.cli.numbers import SECONDS
+
+
+class Target(click.ParamType[str]):
+    """`host:port` of a Region."""
+
+    name = "host:port"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        # Not above: help needs nothing that calls.
+        from meridian.client.connection import require_target
+
+        try:
+            require_target(value)
+        except ValueError as fault:
+            self.fail(str(fault), param, ctx)
+        return value
+
 
 CONNECTION = (
-    click.Option(["--endpoint"], envvar="MERIDIAN_ENDPOINT", help="host:port of a Region."),
+    click.Option(["--endpoint"], envvar="MERIDIAN_ENDPOINT", type=Target(), help="host:port of a Region."),
     click.Option(["--ca"], envvar="MERIDIAN_CA", type=click.Path(), help="Authority of the Region's certificate, PEM."),
     click.Option(["--certificate"], envvar="MERIDIAN_CERTIFICATE", type=click.Path(), help="Client certificate, PEM."),
     click.Option(["--private-key"], envvar="MERIDIAN_PRIVATE_KEY", type=click.Path(), help="Its private key, PEM."),
@@ -18,6 +36,6 @@ OUTPUT = (
     click.Option(["--field"], help="Print one member of the answer alone: bytes raw, texts as they are, what has a structure as JSON."),
     click.Option(["--out"], type=NewFile(), help="Write --field to this file, for its owner alone."),
     click.Option(["--base64"], is_flag=True, help="Bytes are base64, in and out."),
-    click.Option(["--timeout"], type=float, help="Seconds to wait."),
+    click.Option(["--timeout"], type=SECONDS, help="Seconds to wait, more than 0."),
 )
 CLIENT_TOKEN = click.Option(["--client-token"], help="Repeat the change that was made under this token; a new one by default.")

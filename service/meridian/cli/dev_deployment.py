@@ -88,7 +88,6 @@ class Deployment:
                 return OTHER
             self._print_table()
             say("ready")
-            sys.stdout.flush()
             await self._until_the_end(self._watch())
         except (StartError, FileFault, OSError) as fault:
             say(str(fault), err=True)
@@ -184,7 +183,6 @@ class Deployment:
             for region, process in list(self._processes.items()):
                 if process.returncode is not None:
                     say(f"{region} has stopped ({process.returncode})")
-                    sys.stdout.flush()
                     del self._processes[region]
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -215,7 +213,6 @@ class Deployment:
                     say(f"{place.region} serves again")
                 except (StartError, OSError) as fault:
                     say(str(fault), err=True)
-        sys.stdout.flush()
 
     async def _stop_all(self) -> None:
         running = [p for p in self._processes.values() if p.returncode is None]

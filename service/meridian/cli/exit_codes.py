@@ -1,13 +1,14 @@
 """THE table of exit codes.
 
-0 ok · 1 other failure · 2 usage · 3 setup · 4 denied · 5 not found · 6 key state · 7 throttled · 8 unavailable · 9 incomplete
+0 ok · 1 other failure · 2 usage · 3 setup · 4 denied · 5 not found · 6 key state · 7 throttled · 8 unavailable · 9 incomplete ·
+10 output not written
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-OK, OTHER, USAGE, SETUP, DENIED, NOT_FOUND, KEY_STATE, THROTTLED, UNAVAILABLE, INCOMPLETE = range(10)
+OK, OTHER, USAGE, SETUP, DENIED, NOT_FOUND, KEY_STATE, THROTTLED, UNAVAILABLE, INCOMPLETE, OUTPUT = range(11)
 
 OF_ERROR: Final = {
     "AccessDeniedException": DENIED,

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from meridian.cli.output import helping
 from meridian.cli.resting_collector import resting_collector
 from meridian.cli.terminal import printable
 
@@ -41,10 +42,15 @@ class LazyGroup(click.Group):
             command: click.Command = getattr(importlib.import_module(place.module), place.attribute)
         return command
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with helping():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """A message of click may quote a file, or a file's name."""
         try:
-            return super().invoke(ctx)
+            with helping():
+                return super().invoke(ctx)
         except click.ClickException as fault:
             fault.message = printable(fault.message) if sys.stderr.isatty() else fault.message  # type: ignore[misc]  # no other way in
             raise

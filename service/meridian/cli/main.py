@@ -8,7 +8,8 @@ from meridian.cli.lazy_group import LazyGroup, Place
 
 EXIT_CODES = """\b
 Exit codes: 0 ok, 1 other failure, 2 usage, 3 setup, 4 denied, 5 not found,
-6 key state, 7 throttled, 8 unavailable, 9 incomplete (audit verify)."""
+6 key state, 7 throttled, 8 unavailable, 9 incomplete (audit verify),
+10 output not written."""
 
 COMMANDS = {
     "audit": Place("meridian.cli.audit", "audit", "Verify audit logs."),

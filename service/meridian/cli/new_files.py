@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from meridian.cli.whole_files import require_writable
+
 
 class NewFile(click.Path):
     """A file that can be written: what is in its way is said before anything is done."""
@@ -16,11 +18,8 @@ class NewFile(click.Path):
 
     def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = Path(value)
-        if path.is_dir():
-            self.fail(f"{path} is a folder", param, ctx)
-        above = next(each for each in path.absolute().parents if each.exists())
-        if not above.is_dir():
-            self.fail(f"{path}: {above} is no folder", param, ctx)
-        if not os.access(path if path.exists() else above, os.W_OK):
-            self.fail(f"{path} may not be written", param, ctx)
+        try:
+            require_writable(path)
+        except OSError as fault:
+            self.fail(f"{path}: {fault.strerror}", param, ctx)
         return path

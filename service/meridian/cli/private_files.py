@@ -1,24 +1,18 @@
-"""Files that only their owner may read: whatever Meridian writes that is, or may be, a secret."""
+"""Files of Meridian's own folders that only their owner may read: whatever is written there is, or may be, a secret."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from meridian.fresh_file import OWNER_ALONE, open_fresh
+from meridian.cli.whole_files import write_whole
+from meridian.fresh_file import OWNER_ALONE
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600, whole or not at all. What is no regular file (a pipe, `/dev/stdout`) is written into."""
+    """Write a file of mode 0600, whole or not at all, in a folder that is made where there is none. Raises: OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-        return
-    target = path.resolve()
-    partial = target.with_name(f".{target.name}.partial")
-    with os.fdopen(open_fresh(partial), "wb") as file:
-        file.write(data)
-    partial.replace(target)
+    write_whole(path, data, private=True)
 
 
 def append_private(path: Path) -> int:

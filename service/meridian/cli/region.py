@@ -14,15 +14,24 @@ from typing import Any
 import click
 
 from meridian.cli.exit_codes import OTHER, SETUP
+from meridian.cli.numbers import FiniteRange
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.region_doctor import doctor
 from meridian.cli.terminal import say
+from meridian.contract.call_times import SECONDS_MAX
 from meridian.domain.multi_region import OperatorWord
 from meridian.ports.entropy import Entropy
 from meridian.ports.store.store import Store
 
 LOOK_SECONDS = 0.25
-WAIT = click.option("--wait", default=30.0, show_default=True, metavar="SECONDS", help="How long to wait for the Region to do it.")
+WAIT = click.option(
+    "--wait",
+    type=FiniteRange(0, SECONDS_MAX),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the Region to do it.",
+)
 
 
 @click.group()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
@@ -15,11 +16,13 @@ from typing import NoReturn
 
 import structlog
 
+from meridian import fault_points
 from meridian.adapters.clock_system import process_age
 from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.one_region import settings_or_exit
+from meridian.cli.output import OutputError
 from meridian.cli.resting_collector import resting_collector
 from meridian.cli.terminal import say
 from meridian.process_memory import protect_memory
@@ -59,6 +62,9 @@ def serve_region(config: Path, *, allow_file_seal: bool, verbose: bool) -> NoRet
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
         say("seals: a file seal needs --allow-file-seal", err=True)
         sys.exit(SETUP)
+    if fault_points.VARIABLE in os.environ and not settings.development:
+        say(f"{fault_points.VARIABLE}: ends the process in tests; it is for `development = true` alone", err=True)
+        sys.exit(SETUP)
     protect_memory()
     _raise_open_files()
     if settings.uvloop:
@@ -91,8 +97,10 @@ async def _serve(settings: Settings, done: Done) -> int:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, region.reload)
     done(Step.READY)
-    say(f"ready {settings.region}")
-    sys.stdout.flush()
+    try:
+        say(f"ready {settings.region}")
+    except OutputError as fault:
+        say(f"serves, but cannot say so: {fault.message}", err=True)
     asked = loop.create_task(ending.asked())
     unasked = loop.create_task(region.ended())
     await asyncio.wait({asked, unasked}, return_when=asyncio.FIRST_COMPLETED)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
+
+from meridian.cli.output import printing
 
 CELL_CHARACTERS_MAX: Final = 65_536
 WIDTH_OF_A_FILE: Final = 160
@@ -12,7 +16,10 @@ WIDTH_OF_A_FILE: Final = 160
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, show_lines: bool = False, show_header: bool = True) -> None:
-    """Print rows of texts under the names of their columns; lines of a cell stay lines, other characters that draw fall away."""
+    """Print rows of texts under the names of their columns; lines of a cell stay lines, other characters that draw fall away.
+
+    Raises: OutputError.
+    """
     # Not above: a command that prints no table need not wait for what draws them.
     from rich.console import Console
     from rich.table import Column, Table
@@ -21,7 +28,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, show_l
     table = Table(*(Column(header=Text(_cell(name))) for name in columns), show_lines=show_lines, show_header=show_header)
     for row in rows:
         table.add_row(*(Text(_cell(text)) for text in row))
-    Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)
+
+    class Telling(Console):
+        """What rich would end the process for, without a word."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    with printing("stdout"):
+        Telling(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)
 
 
 def _cell(text: str) -> str:

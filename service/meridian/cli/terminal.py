@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 import click
+
+from meridian.cli.output import OutputError, printing
 
 DRAWN: Final = frozenset("\n\t")
 """Besides what is printable: the ends of lines, and what stands between columns."""
@@ -17,17 +21,29 @@ def printable(text: str) -> str:
 
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print a text: as it is into a pipe or a file, and printable on a terminal."""
-    stream = sys.stderr if err else sys.stdout
-    click.echo(printable(text) if stream.isatty() else text, err=err, nl=nl, color=True)  # as it is: click would take colours out
+    """Print a text: as it is into a pipe or a file, and printable on a terminal. Raises: OutputError, for what is no error."""
+    with _unheard() if err else printing("stdout"):
+        stream = sys.stderr if err else sys.stdout
+        click.echo(printable(text) if stream.isatty() else text, err=err, nl=nl, color=True)  # as it is: click would take colours out
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Who closed standard error hears nothing there; the exit code stays what it would have been."""
+    with contextlib.suppress(OutputError), printing("stderr"):
+        yield
 
 
 def say_value(data: bytes) -> None:
-    """Print bytes: as they are into a pipe or a file, and on a terminal as text, printable, what is no UTF-8 in hexadecimal."""
-    if sys.stdout.isatty():
-        click.echo(printable(data.decode(errors="backslashreplace")), nl=False)
-    else:
-        sys.stdout.buffer.write(data)
+    """Print bytes: as they are into a pipe or a file, and on a terminal as text, printable, what is no UTF-8 in hexadecimal.
+
+    Raises: OutputError.
+    """
+    with printing("stdout"):
+        if sys.stdout.isatty():
+            click.echo(printable(data.decode(errors="backslashreplace")), nl=False)
+        else:
+            sys.stdout.buffer.write(data)
 
 
 def _escaped(character: str) -> str:

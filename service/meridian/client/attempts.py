@@ -8,7 +8,7 @@ from typing import Final
 
 from meridian.client.connection import Endpoint
 from meridian.client.errors import CANCELLED, UNREACHABLE
-from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, seconds_of
+from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, SECONDS_MAX, seconds_of
 from meridian.contract.catalog import CLIENT_TOKEN, Rpc
 
 CHANGE_ATTEMPTS_MAX: Final = 4
@@ -25,6 +25,9 @@ class Attempts:
     """
 
     def __init__(self, endpoint: Endpoint, rpc: Rpc, timeout: float | None, client_token: str | None) -> None:
+        """Raises: ValueError."""
+        if timeout is not None and not 0 < timeout <= SECONDS_MAX:
+            raise ValueError(f"timeout: must be seconds, more than 0 and {SECONDS_MAX:,.0f} at most")
         self.metadata = endpoint.metadata
         if rpc.takes_token:
             self.metadata += ((CLIENT_TOKEN, client_token or os.urandom(16).hex()),)

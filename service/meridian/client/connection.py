@@ -17,6 +17,21 @@ READ_ATTEMPTS_MAX: Final = 5
 """The most that gRPC allows."""
 
 
+PORT_MAX: Final = 65_535
+RESOLVERS: Final = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:", "xds:")
+"""Names that gRPC looks up in its own way."""
+
+
+def require_target(target: str) -> None:
+    """gRPC takes whatever stands behind the colon for a number of 16 bits. Raises: ValueError."""
+    if target.startswith(RESOLVERS):
+        return
+    host, _, port = target.rpartition(":")
+    is_bare = ":" not in host or (host.startswith("[") and host.endswith("]"))
+    if not host or not is_bare or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) <= PORT_MAX:
+        raise ValueError(f"{target} is no host:port, an IPv6 address in brackets, the port from 1 to {PORT_MAX}")
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One Region's address and what proves the caller to it."""
@@ -27,6 +42,10 @@ class Endpoint:
     private_key: Path
     token: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises: ValueError."""
+        require_target(self.target)
+
     def __repr__(self) -> str:
         return f"Endpoint({self.target})"
 
@@ -34,7 +53,7 @@ class Endpoint:
     def from_environment(cls, environment: Mapping[str, str]) -> Endpoint:
         """From MERIDIAN_ENDPOINT, MERIDIAN_CA, MERIDIAN_CERTIFICATE, MERIDIAN_PRIVATE_KEY and MERIDIAN_TOKEN_FILE.
 
-        Raises: ValueError naming what is missing.
+        Raises: ValueError naming what is missing or wrong.
         """
         names = ("MERIDIAN_ENDPOINT", "MERIDIAN_CA", "MERIDIAN_CERTIFICATE", "MERIDIAN_PRIVATE_KEY")
         missing = [name for name in names if not environment.get(name)]

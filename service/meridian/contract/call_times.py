@@ -10,6 +10,9 @@ from typing import Any, Final
 CRYPTOGRAPHY_SECONDS: Final = 5.0
 """Unless the settings say otherwise."""
 
+SECONDS_MAX: Final = 86_400.0
+"""The longest that a caller may say he waits."""
+
 CRYPTOGRAPHY: Final = 1
 MANAGEMENT: Final = 2
 """Transactions, and questions to other Regions."""

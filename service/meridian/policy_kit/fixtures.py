@@ -14,6 +14,7 @@ from meridian.domain.any_case import any_case
 from meridian.domain.key import Key
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
 from meridian.domain.principal import Principal
+from meridian.policy_kit.attributes import require_some_actions
 from meridian.policy_kit.rows import Row, RowError, key_of, principal_of, surroundings_of
 
 CONTEXT_DEFAULTS: Final[dict[str, Any]] = {
@@ -83,6 +84,7 @@ class Fixtures:
         """What a policy may ask of a request to this action; attributes of other actions are left out."""
         if action not in model.actions:
             raise RowError(f"{action} is no action of the schema")
+        require_some_actions(context, request, model)
         values = {**CONTEXT_DEFAULTS, **context}
         for name, source in KEYS_OF.items():
             values.setdefault(name, sorted(values[source]))

@@ -68,7 +68,8 @@ def understood(place: str) -> Iterator[None]:
     except RowError:
         raise
     except (AttributeError, TypeError, ValueError, LookupError, OverflowError) as fault:
-        raise RowError(f"{place}: a value is not of the kind that is read there: {fault}") from fault
+        why = f": {fault}" if isinstance(fault, ValueError) else ""  # of the others Python speaks of its own types
+        raise RowError(f"{place}: a value is not of the kind that is read there{why}") from fault
 
 
 def require_fields(row: Any, allowed: frozenset[str], place: str, needed: tuple[str, ...] = ()) -> Row:

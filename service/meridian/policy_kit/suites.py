@@ -24,6 +24,12 @@ from meridian.policy_kit.yaml_text import read_yaml
 DOCUMENT: Final = frozenset(
     {"policies", "now", "region", "regionLabels", "orgUnits", "principals", "keys", "contexts", "tests", "matrices", "invariants"}
 )
+DOCUMENT_KINDS: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("policies", "region"), str),
+    **dict.fromkeys(("regionLabels", "orgUnits", "principals", "keys", "contexts"), Mapping),
+    **dict.fromkeys(("tests", "matrices", "invariants"), list),
+}
+KINDS_IN_WORDS: Final[Mapping[type, str]] = {str: "text", list: "a list", Mapping: "names with values"}
 AXES: Final = ("principal", "action", "key")
 CASE: Final = frozenset({"name", "context", "request", "use", "expect", "by", *AXES, *(f"{axis}s" for axis in AXES)})
 MATRIX: Final = frozenset({"name", "context", "request", "use", "allow", *(f"{axis}s" for axis in AXES)})
@@ -83,6 +89,7 @@ def load_suite(path: Path, model: SchemaModel) -> Suite:
     """Raises: RowError naming file, place and field; TextFault."""
     document = read_yaml(path)
     require_fields(document, DOCUMENT, str(path))
+    _require_kinds(document, str(path))
     with understood(str(path)):
         fixtures = fixtures_of(document, path.name)
         tests = (case for row in document.get("tests") or () for case in _cases(path.name, row, fixtures, model))
@@ -91,6 +98,14 @@ def load_suite(path: Path, model: SchemaModel) -> Suite:
         invariants = tuple(_invariant(path.name, row) for row in document.get("invariants") or ())
         folder = path.parent / document["policies"] if "policies" in document else None
     return Suite(path, folder, fixtures, cases, invariants)
+
+
+def _require_kinds(document: Row, place: str) -> None:
+    """Raises: RowError."""
+    for name, kind in DOCUMENT_KINDS.items():
+        value = document.get(name)
+        if name in document and not isinstance(value, kind) and not (value is None and kind is list):
+            raise RowError(f"{place}: {name} must be {KINDS_IN_WORDS[kind]}")
 
 
 def _require_few(axes: list[list[str]], place: str) -> None:

@@ -69,6 +69,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
                 (holder / f"x.{ending}").write_bytes((root / what).read_bytes())
         mistakes[f"a folder of {what}"] = holder
     outputs = {"a folder": root / "a-folder", "below a file": root / "garbage" / "x", "far below a file": root / "garbage" / "x" / "y"}
+    outputs |= {"where no file can be": Path("/proc/x"), "in a folder that is absent": root / "absent" / "x"}
     return World(root, folder.places[0].settings, mistakes, outputs)
 
 

@@ -47,17 +47,17 @@ CASES = [
     ("[audit]\n", '[audit]\notlp.endpoint = "https://collector.example"\n', "audit.otlp.endpoint: must be host:port"),
     ("[audit]\n", '[audit]\ns3.bucket = "Not_A_Bucket"\n', "audit.s3.bucket: must be the name of a bucket"),
     ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.prefix = "no-slash"\n', "audit.s3.prefix: must be names of letters"),
-    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.timeout_seconds = 121\n', "audit.s3.timeout_seconds: must be less than"),
-    ("limits.import", "limits.day_seconds = nan\nlimits.import", "limits: must be numbers from 0: day_seconds"),
+    ("[audit]\n", '[audit]\ns3.bucket = "logs"\ns3.timeout_seconds = 121\n', "audit.s3.timeout_seconds: must be 120 or less"),
+    ("limits.import", "limits.day_seconds = nan\nlimits.import", "limits.day_seconds: must be from 0.01 to 86,400"),
     ("limits.import", "limits.misspelt = 1\nlimits.import", "limits.misspelt: is no setting"),
-    ("rsa = 0", "rsa = -1", "throttle: must be numbers from 0: rsa"),
+    ("rsa = 0", "rsa = -1", "throttle.rsa: must be from 0 to 1,000,000,000"),
     (
         "limits.import",
         "limits.drain_pause_second = 1\nlimits.import",
         "limits.drain_pause_second: is no setting; did you mean drain_pause_seconds?",
     ),
     ("[audit]\n", "[audit]\ndirectori = 1\n", "audit.directori: is no setting; did you mean directory?"),
-    ('provider = "', 'pasphrase_file = "x"\nprovider = "', "seals.0.file.pasphrase_file: is no setting"),
+    ('provider = "', 'pasphrase_file = "x"\nprovider = "', "seals.0.pasphrase_file: is no setting"),
     ("[audit]\n", '[audit]\nmax_batch = "16"\n', "audit.max_batch: must be a number, without quotes"),
     ("[audit]\n", "[audit]\nreserve_bytes = true\n", "audit.reserve_bytes: must be a number"),
     ("[audit]\n", "[audit]\nstdout = 1\n", "audit.stdout: must be true or false"),
@@ -174,13 +174,13 @@ denied_spiffe_ids = "denied"
 certificate = "aws.crt"
 private_key = "aws.key"
 [xks]
-listen = "127.0.0.1:7443"
+listen = "127.0.0.1:7701"
 [xks.tls]
 certificate = "xks.crt"
 private_key = "xks.key"
-client_ca = "xks-ca.pem"
+client_ca = "xks.pem"
 [key_store_proxies]
-trusted_roots = "proxies.pem"
+trusted_roots = "roots.pem"
 [audit.otlp]
 endpoint = "https://collector.example:4317"
 ca = "collector.pem"

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from meridian.adapters.store_sql.database_file import MovedDatabaseError, file_of
 from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
@@ -27,6 +28,10 @@ class SqlStore:
     """Implements `ports.store.store.Store`."""
 
     def __init__(self, writing: AsyncEngine, reading: AsyncEngine) -> None:
+        self._file = file_of(writing.url)
+        if self._file is not None:
+            self._file.watch(writing)
+            self._file.watch(reading)
         self._writing = writing
         self._reading = reading
         self._faults: tuple[type[Exception], ...] = (*FAULTS, *driver_faults(writing.dialect))
@@ -49,6 +54,15 @@ class SqlStore:
         """Connections to PostgreSQL that were ended because the other side did not answer."""
         return sum(live.lost for live in self._live.values())
 
+    def trouble(self) -> str:
+        """Why nothing can be kept now, although the database answers; empty where all is well."""
+        try:
+            if self._file is not None:
+                self._file.require_in_place()
+        except MovedDatabaseError as fault:
+            return _kind(fault)
+        return ""
+
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._unit(self._writing)
 
@@ -65,11 +79,15 @@ class SqlStore:
         connection = None
         has_lost_its_way = False
         try:
+            if self._file is not None:
+                self._file.require_in_place()
             connection = await engine.connect()
             await connection.begin()
             yield SqlUnitOfWork(connection)
             # A commit that was begun is awaited to its end, so that a cancelled caller leaves all or nothing.
             await _to_its_end(connection.commit())
+            if self._file is not None and engine is self._writing:
+                self._file.require_kept()  # nobody is told of a change that is in a file without a name
         except IntegrityError as fault:
             raise VersionConflict("a row of this name exists") from fault
         except self._faults as fault:
@@ -112,6 +130,8 @@ async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
 
 def _kind(fault: BaseException) -> str:
     """What failed, without statement or parameters."""
+    if isinstance(fault, MovedDatabaseError):
+        return f"{fault.filename} {fault.strerror}"
     if isinstance(fault, DBAPIError) and fault.orig is not None:
         return type(fault.orig).__name__
     return type(fault).__name__

@@ -11,6 +11,7 @@ import click
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import PolicySetError, UnreadablePoliciesError
 from meridian.cli.exit_codes import OTHER, SETUP
+from meridian.cli.output import write_output
 from meridian.cli.policy.options import EXISTING, default_policies, output_option, show
 from meridian.cli.terminal import say
 from meridian.policy_kit.formatting import FormatError, formatted, policy_files
@@ -68,7 +69,7 @@ def fmt(paths: tuple[Path, ...], check: bool, output: str) -> None:
             if text != made:
                 changed.append(str(file))
                 if not check:
-                    file.write_text(made)
+                    write_output(file, made.encode(), "fmt", private=False)
     except (FormatError, TextFault, OSError) as fault:
         say(str(fault), err=True)
         sys.exit(SETUP)

@@ -14,9 +14,20 @@ from meridian.authorization.language.entities import Surroundings
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER, SETUP
-from meridian.cli.policy.options import EXISTING, around_of, around_option, default_tests, output_option, progress, readable, show
+from meridian.cli.policy.options import (
+    EXISTING,
+    GIVE_AROUND,
+    around_of,
+    around_option,
+    default_tests,
+    output_option,
+    progress,
+    readable,
+    show,
+)
 from meridian.cli.terminal import say
 from meridian.domain.policy_decision import PolicyDecision
+from meridian.policy_kit.asked_surroundings import AskedSurroundings
 from meridian.policy_kit.audit_log import AuditLog, Recorded
 from meridian.policy_kit.compare import KINDS, Change, change_of, changes, corpus_of, enumerated
 from meridian.policy_kit.fixtures import fixtures_of
@@ -70,11 +81,17 @@ def replay(log: tuple[Path, ...], policies: Path, exit_code: bool, around: Path 
     """
     with readable():
         surroundings = around_of(around)
-        authorizer = open_policy_set(policies, schema_text()).within(surroundings)
+        opened = open_policy_set(policies, schema_text())
+        authorizer = opened.within(surroundings)
+        unknown = AskedSurroundings(opened) if around is None else None
     found: list[Change] = []
     skipped: list[str] = []
     asked = 0
     for recorded in _recorded(log, surroundings, skipped):
+        missing = unknown.unknown_of(recorded.principal, recorded.action, recorded.resource) if unknown is not None else ""
+        if missing:
+            skipped.append(f"{recorded.event_id}: {recorded.action}: the policies ask for {missing}, which no record holds: {GIVE_AROUND}")
+            continue
         asked += 1
         before = PolicyDecision(recorded.action, recorded.resource.arn, recorded.allowed, recorded.policy_ids)
         kind, after = change_of(before, authorizer.decide(recorded.principal, recorded.action, recorded.resource, recorded.facts))
@@ -114,7 +131,7 @@ def _report(found: list[Change], asked: int, skipped: list[str], output: str) ->
     say(
         f"{asked} decisions: "
         + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
-        + (f", {len(skipped)} records not replayed" if skipped else "")
+        + (f", {len(skipped)} not replayed" if skipped else "")
     )
 
 

@@ -10,6 +10,7 @@ import click
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.new_files import NewFile
+from meridian.cli.output import write_output
 from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, readable, show
 from meridian.cli.tables import print_table
 from meridian.policy_kit.graph import Access, access_of, svg_of
@@ -55,8 +56,7 @@ def graph(
             opened.within(named.around), named, principals or tuple(named.principals), actions or ACTIONS, keys or tuple(named.keys)
         )
     if svg is not None:
-        svg.parent.mkdir(parents=True, exist_ok=True)
-        svg.write_bytes(svg_of(cells, f"Who can do what: {suite.path.name}"))
+        write_output(svg, svg_of(cells, f"Who can do what: {suite.path.name}"), "--svg", private=False)
     if output == "json":
         show([dataclasses.asdict(cell) for cell in cells])
     else:

@@ -15,9 +15,21 @@ from meridian.authorization.decision.explain import explain as explain_request
 from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
 from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import NOT_FOUND, SETUP
-from meridian.cli.policy.options import EXISTING, around_of, around_option, default_policies, output_option, policies_option, readable, show
+from meridian.cli.policy.options import (
+    EXISTING,
+    GIVE_AROUND,
+    around_of,
+    around_option,
+    default_policies,
+    output_option,
+    policies_option,
+    readable,
+    show,
+)
 from meridian.cli.terminal import say
 from meridian.domain.policy_answer import Explanation
+from meridian.policy_kit.asked_surroundings import AskedSurroundings
+from meridian.policy_kit.attributes import require_attributes
 from meridian.policy_kit.fixtures import SCOPE, fixtures_of
 from meridian.policy_kit.policy_set import PolicySet, open_policy_set, why
 from meridian.policy_kit.rows import Row, RowError, require_fields, understood
@@ -59,7 +71,8 @@ def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, a
             from meridian.policy_kit.audit_log import AuditLog
 
             surroundings = around_of(around)
-            told = list(_from_log(AuditLog.read(audit, surroundings), event, authorizer_of.within(surroundings)))
+            unknown = AskedSurroundings(authorizer_of) if around is None else None
+            told = list(_from_log(AuditLog.read(audit, surroundings), event, authorizer_of.within(surroundings), unknown))
         else:
             from meridian.policy_kit.yaml_text import read_yaml
 
@@ -73,7 +86,7 @@ def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, a
             say(f"  {line}")
 
 
-def _from_log(log: AuditLog, event: str, authorizer: Authorizer) -> Iterator[Asked]:
+def _from_log(log: AuditLog, event: str, authorizer: Authorizer, unknown: AskedSurroundings | None) -> Iterator[Asked]:
     record = log.find(event)
     if record is None:
         say(f"no record of the log has the id {event}", err=True)
@@ -81,6 +94,9 @@ def _from_log(log: AuditLog, event: str, authorizer: Authorizer) -> Iterator[Ask
     try:
         for made in log.decisions(record):
             label = f"{made.principal.arn} {made.action} {made.resource.arn}"
+            asked = unknown.unknown_of(made.principal, made.action, made.resource) if unknown is not None else ""
+            if asked:
+                raise UnreadableRecordError(f"{made.action}: the policies ask for {asked}, which no record holds: {GIVE_AROUND}")
             yield label, explain_request(authorizer, made.principal, made.action, made.resource, made.facts)
     except UnreadableRecordError as fault:
         say(str(fault), err=True)
@@ -102,6 +118,8 @@ def _decided(row: Row, policies: PolicySet, around: Path | None) -> Asked:
     surroundings = fixtures.around if around is None else around_of(around)
     fixtures = dataclasses.replace(fixtures, around=surroundings)
     resource = "key" if "key" in row else SCOPE
+    if row["action"] in policies.model.actions:
+        require_attributes(row["action"], row.get("context") or {}, row.get("request") or {}, policies.model)
     request = fixtures.request("principal", row["action"], resource, row.get("context") or {}, row.get("request") or {}, policies.model)
     return f"{request.principal.arn} {request.action} {request.resource.arn}", why(policies.within(surroundings), request)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from meridian.authorization.aws_policy.convert import Converted, KeyName, convert
-from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.language.evaluator import format_policies
 from meridian.authorization.language.policies import DELEGATES
 from meridian.authorization.language.schema_model import SchemaModel
@@ -30,8 +30,8 @@ from meridian.policy_kit.texts import TextFault, text_of
 def import_aws(document: Path, key_arn: str, services: Path | None, output: str) -> None:
     """Convert DOCUMENT, the JSON key policy of an AWS key, to Cedar on standard output.
 
-    What cannot be said is refused as a whole, with the element named; exit code 1. Notes go to standard error, and warnings, about names
-    that have no effect.
+    What cannot be said is refused as a whole, with the element named; exit code 1, or 3 where it is no JSON. Notes go to standard error,
+    and warnings, about names that have no effect.
     """
     try:
         key, text = _key_name(key_arn), text_of(document)
@@ -46,7 +46,7 @@ def import_aws(document: Path, key_arn: str, services: Path | None, output: str)
             show({"converted": False, "element": refusal.element, "why": refusal.why})
         else:
             say(f"{document}: {refusal}", err=True)
-        sys.exit(OTHER)
+        sys.exit(SETUP if refusal.reason is Why.NO_JSON else OTHER)
     _print(made, output)
 
 

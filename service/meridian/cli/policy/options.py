@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -69,6 +69,8 @@ def show(value: Any) -> None:
     say(json.dumps(value, indent=1, ensure_ascii=False))
 
 
+GIVE_AROUND: Final = "give --around, with regionLabels and orgUnits as the settings of the Regions have them"
+"""What helps where a decision depends on what an operator says about accounts and Regions."""
 around_option = click.option(
     "--around", type=EXISTING, help="File that says which labels Regions have and which units accounts are in; a test file will do."
 )

@@ -14,6 +14,8 @@ from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.new_files import NewFile
+from meridian.cli.numbers import PERCENT
+from meridian.cli.output import write_output
 from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
@@ -56,8 +58,7 @@ def _run(tests: Path, policies: Path) -> list[CaseResult]:
 
 def _report(results: list[CaseResult], output: str, junit: Path | None) -> None:
     if junit is not None:
-        junit.parent.mkdir(parents=True, exist_ok=True)
-        junit.write_bytes(junit_xml(results))
+        write_output(junit, junit_xml(results), "--junit", private=False)
     if output == "json":
         show([dataclasses.asdict(result) for result in results])
         return
@@ -85,7 +86,7 @@ def _changes(*places: Path) -> Iterator[None]:
 @click.command()
 @click.argument("tests", type=EXISTING, required=False)
 @policies_option
-@click.option("--fail-under", type=float, default=0.0, metavar="PERCENT", help="Exit code 1 when fewer policies were ever a reason.")
+@click.option("--fail-under", type=PERCENT, default=0.0, metavar="PERCENT", help="Exit code 1 when fewer policies were ever a reason.")
 @output_option
 def coverage(tests: Path | None, policies: Path | None, fail_under: float, output: str) -> None:
     """Say for each policy in how many cells of TESTS it was satisfied, decisive, and the only reason."""
