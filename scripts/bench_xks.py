@@ -8,6 +8,7 @@ two. The signed call is made by the same client, so that the ratio is what the s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import statistics
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from bench_process import cpu_seconds
 from tests.deployment import HOME
 from tests.scenario.xks import Outside, new_prefix, outside
 from tests.xks_proxy import ACCESS_KEY_ID, HOST, SECRET
@@ -36,7 +38,11 @@ IN_FLIGHT = 64
 HANGING = 64
 PAUSE_SECONDS = 0.1
 """Between two calls of one caller of the store that hangs, as clients pause before they try again."""
-LIMITS = {"Encrypt on an external key ÷ one signed call": 2.0, "p99 of local Encrypts beside a store that hangs ÷ without": 1.5}
+LIMITS = {
+    "the same, CPU": 2.0,
+    "Encrypt on an external key ÷ one signed call": 2.0,
+    "p99 of local Encrypts beside a store that hangs ÷ without": 1.5,
+}
 LEAST = {"Encrypts on external keys per second, 64 in flight": 1800.0}
 
 
@@ -86,12 +92,12 @@ class Load:
         assert b"MK\x01\x01" in await self._encrypt(self._requests[0])
 
     async def own_at_last(self) -> None:
-        """As a client does it: a refusal for want of room is tried again, and its time counts."""
+        """As a client does it: a refusal for want of room or time is tried again, and its time counts."""
         while True:
             try:
                 return await self.own()
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                if error.code() not in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE):
                     raise
             await asyncio.sleep(PAUSE_SECONDS)
 
@@ -99,11 +105,9 @@ class Load:
         assert b"MK\x01\x02" in await self._encrypt(self._requests[1])
 
     async def hang(self) -> None:
-        try:
+        """However it ends: it is there to be in the way."""
+        with contextlib.suppress(grpc.aio.AioRpcError):
             await self._encrypt(self._requests[2], timeout=20)
-        except grpc.aio.AioRpcError as error:
-            if error.code().name not in ("FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"):
-                raise
         await asyncio.sleep(PAUSE_SECONDS)
 
     async def signed_call(self) -> None:
@@ -120,6 +124,17 @@ async def seconds_of(call: Callable[[], Awaitable[None]], count: int) -> list[fl
         await call()
         found.append(time.perf_counter() - began)
     return found
+
+
+async def cpu_ratio(world: Outside, load: Load, calls: int) -> float:
+    """CPU of the Region's process for an Encrypt on an external key ÷ that of this process for a signed call: what a busy machine leaves
+    as it is."""
+    pid = world.region.processes[HOME].pid
+    began = cpu_seconds(pid)
+    await per_second(load.external, calls)
+    whole, own = cpu_seconds(pid) - began, time.process_time()
+    await per_second(load.signed_call, calls)
+    return whole / (time.process_time() - own)
 
 
 async def per_second(call: Callable[[], Awaitable[None]], count: int) -> float:
@@ -149,9 +164,11 @@ async def beside_a_hanging_store(load: Load, calls: int) -> float:
 
     hanging = [asyncio.create_task(caller()) for _ in range(HANGING)]
     await asyncio.sleep(1.0)
-    beside = await seconds_of(load.own_at_last, calls)
-    is_over.set()
-    await asyncio.gather(*hanging)
+    try:
+        beside = await seconds_of(load.own_at_last, calls)
+    finally:
+        is_over.set()
+        await asyncio.gather(*hanging)
     return p99(beside) / p99(quiet)
 
 
@@ -168,6 +185,7 @@ async def _rounds(world: Outside, arns: tuple[str, str, str], count: int, calls:
                 after = await seconds_of(load.signed_call, calls // 8)
                 row = {
                     "Encrypt on an external key ÷ one signed call": statistics.median(whole) / statistics.median(before + after),
+                    "the same, CPU": await cpu_ratio(world, load, calls),
                     "Encrypts on external keys per second, 64 in flight": await per_second(load.external, calls),
                     "signed calls per second, 64 in flight, without the service": await per_second(load.signed_call, calls),
                     "p99 of local Encrypts beside a store that hangs ÷ without": await beside_a_hanging_store(load, calls // 4),
