@@ -39,8 +39,8 @@ HANGING = 64
 PAUSE_SECONDS = 0.1
 """Between two calls of one caller of the store that hangs, as clients pause before they try again."""
 LIMITS = {
-    "the same, CPU": 2.0,
     "Encrypt on an external key ÷ one signed call": 2.0,
+    "the same, CPU": 2.0,
     "p99 of local Encrypts beside a store that hangs ÷ without": 1.5,
 }
 LEAST = {"Encrypts on external keys per second, 64 in flight": 1800.0}

@@ -112,6 +112,7 @@ class Call:
         "trailing_days_without_key_usage",
         "wait_outside",
         "why_cut",
+        "write_answer",
     )
 
     def __init__(self, rpc: Any, request: Any, evidence: Evidence, request_id: str, received_at: datetime) -> None:
@@ -177,6 +178,8 @@ class Call:
         self.wait_outside: Callable[[], Awaitable[None]] = _with_no_place
         """Awaited before the call waits for a key store outside the Region: from then on it holds no place of those that need none. Raises:
         ThrottlingException where too many wait there."""
+        self.write_answer: Callable[[Any], Any] = _as_it_is
+        """Makes of the answer what the wire sends; asked before the record is written, which then tells of a failure here too."""
         self.event_recorded: dict[str, Any] | None = None
         """The audit event that the operation's transaction stores; once committed, it is the one that is shipped."""
 
@@ -201,3 +204,7 @@ def _by_the_caller() -> Cut:
 
 async def _with_no_place() -> None:
     """Of a call that came through no entrance."""
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer

@@ -67,6 +67,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "adapters/store_cache.py CachedKeys._spellings": Measured("spellings", "ENTRIES_MAX * SPELLINGS_PER_KEY", KEY_NAME),
     "adapters/store_cache.py CachedKeys._grants": Measured("grants", "GRANTS_MAX", ARN),
     "adapters/store_sql/live_connections.py LiveConnections._busy": Ours("connections to the database, which have a bound"),
+    "adapters/store_sql/whole_connections.py Connections._tasks": Ours("openings and closings, no more than there are connections"),
     "adapters/store_sql/live_connections.py LiveConnections._idle": Ours("connections to the database, which have a bound"),
     "adapters/xks_proxy/key_store.py ExternalKeyStores._links": Bounded("CONNECTIONS_MAX", 64, "ids of account and store"),
     "adapters/waiting_accounts.py WaitingAccounts._queues": Ours("accounts of principals; what waits has a bound"),

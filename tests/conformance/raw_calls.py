@@ -28,15 +28,17 @@ def post(deployment: Deployment, body: bytes, headers: dict[str, str], method: s
         connection.close()
 
 
-def signed(deployment: Deployment, name: str, body: bytes, *, region: str = HOME, caller: str = "developer", scope: str = "") -> Any:
+def signed(
+    deployment: Deployment, name: str, body: bytes, *, region: str = HOME, caller: str = "developer", scope: str = "", **added: str
+) -> Any:
     """(status, headers, body) of the answer to an operation, its body as it is; `scope` is the Region that is signed for."""
-    headers = {"Content-Type": CONTENT_TYPE, "X-Amz-Target": f"TrentService.{name}"}
+    headers = {"Content-Type": CONTENT_TYPE, "X-Amz-Target": f"TrentService.{name}", **added}
     request = AWSRequest("POST", url(deployment, region) + "/", headers=headers, data=body)
     SigV4Auth(Credentials(*access_key(deployment, caller)), "kms", scope or region).add_auth(request)
     return post(deployment, body, dict(request.headers.items()), region=region)
 
 
-def call(deployment: Deployment, request: Any, *, region: str = HOME, caller: str = "developer") -> Any:
+def call(deployment: Deployment, request: Any, *, region: str = HOME, caller: str = "developer", **added: str) -> Any:
     """The same for a request message."""
     name = request.DESCRIPTOR.name.removesuffix("Request")
-    return signed(deployment, name, codec.write(request), region=region, caller=caller)
+    return signed(deployment, name, codec.write(request), region=region, caller=caller, **added)

@@ -15,6 +15,7 @@ from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.cli.main import main
 from meridian.client import Client, errors
+from meridian.contract.catalog import served_rpcs
 from meridian.kms.v1.types_pb2 import SIGNING_ALGORITHM_SPEC_ECDSA_SHA_256
 
 APP = "arn:aws:iam::111122223333:service/app"
@@ -225,6 +226,51 @@ def test_a_document_over_the_limit_is_refused(developer: Any) -> None:
 def test_the_own_arn_of_the_key_is_a_resource(developer: Any) -> None:
     made = developer.create_key()["KeyMetadata"]
     developer.put_key_policy(KeyId=made["KeyId"], Policy=document({**ADMINISTRATION, "Resource": made["Arn"]}))
+
+
+def put(client: Any, policy: str) -> None:
+    client.put_key_policy(KeyId=client.create_key()["KeyMetadata"]["KeyId"], Policy=policy)
+
+
+def replicate(client: Any, policy: str) -> None:
+    client.replicate_key(KeyId=client.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"], ReplicaRegion=AWAY, Policy=policy)
+
+
+WAYS = {"CreateKey": lambda client, policy: client.create_key(Policy=policy), "PutKeyPolicy": put, "ReplicateKey": replicate}
+"""THE table of operations that take a key policy."""
+
+
+def test_the_ways_to_put_a_policy_are_those_of_the_contract() -> None:
+    assert set(WAYS) == {name for name, rpc in served_rpcs().items() if "policy" in rpc.request_class.DESCRIPTOR.fields_by_name}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("policy", "element"),
+    [
+        ("permit (principal, action, resource);", "The policy must be a JSON document here"),
+        (document({**ADMINISTRATION, "Resource": "arn:aws:kms:us-east-1:111122223333:key/another"}), "Statement[0].Resource"),
+        (document({**ADMINISTRATION, "Principal": {"AWS": "arn:aws-cn:iam::111122223333:root"}}), "Statement[0].Principal.AWS"),
+        (document(use(StringEquals={"kms:EncryptionContext:stage": "test"})), "will not allow you to update the key policy"),
+    ],
+    ids=["Cedar", "another resource", "another partition", "locked out"],
+)
+def test_every_operation_that_takes_a_policy_has_the_same_rules(developer: Any, way: str, policy: str, element: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        WAYS[way](developer, policy)
+    assert caught.value.response["Error"]["Code"] == "MalformedPolicyDocumentException"
+    assert element in caught.value.response["Error"]["Message"]
+
+
+def test_the_own_arn_of_a_replica_is_a_resource_where_it_is_made_and_where_it_is_there(two_regions: Deployment, developer: Any) -> None:
+    primary = developer.create_key(MultiRegion=True)["KeyMetadata"]
+    own = document({**ADMINISTRATION, "Resource": primary["Arn"].replace(HOME, AWAY)})
+    made = developer.replicate_key(KeyId=primary["KeyId"], ReplicaRegion=AWAY, Policy=own)
+    assert made["ReplicaPolicy"] == own
+    there = kms(two_regions, AWAY)
+    two_regions.wait_until(lambda: there.describe_key(KeyId=primary["KeyId"])["KeyMetadata"]["KeyState"] == "Enabled")
+    assert there.get_key_policy(KeyId=primary["KeyId"])["Policy"] == own
+    there.put_key_policy(KeyId=primary["KeyId"], Policy=own)
 
 
 def test_the_command_converts_a_file_or_names_the_element(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -11,12 +12,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.aws import access_key, url
+from tests.aws import access_key, kms, url
 from tests.conformance.raw_calls import post
 from tests.deployment import HOME, Deployment
 from tests.examples import searched
 
+from meridian.client import errors
 from meridian.contract.catalog import rpcs
+from meridian.kms.v1 import types_pb2 as t
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -62,6 +65,58 @@ def test_malformed_requests(two_regions: Deployment, body: bytes, target: str | 
     assert headers["x-amzn-RequestId"]
     assert headers["Date"]
     assert headers["Content-Type"] == "application/x-amz-json-1.1"
+
+
+LENGTH = "Member must have length greater than or equal to 1"
+YEARS = "Member must be a time between the years 1 and 9999"
+GRANT = b'{"KeyId": "x", "GranteePrincipal": "111122223333", "Operations": []}'
+KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+IMPORT = f'"KeyId": "{KEY}", "ImportToken": "YQ==", "EncryptedKeyMaterial": "YQ=="'
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "shown", "constraint"),
+    [
+        ("TagResource", f'{{"KeyId": "{KEY}", "Tags": []}}', "'[]' at 'tags'", LENGTH),
+        ("UntagResource", f'{{"KeyId": "{KEY}", "TagKeys": []}}', "'[]' at 'tagKeys'", LENGTH),
+        ("CreateGrant", GRANT.decode(), "'[]' at 'operations'", LENGTH),
+        ("TagResource", f'{{"KeyId": "{KEY}"}}', "null at 'tags'", "Member must not be null"),
+        ("TagResource", f'{{"KeyId": "{KEY}", "Tags": null}}', "null at 'tags'", "Member must not be null"),
+        ("ImportKeyMaterial", f'{{{IMPORT}, "ValidTo": 1e300}}', "'1e+300' at 'validTo'", YEARS),
+        ("ImportKeyMaterial", f'{{{IMPORT}, "ValidTo": -1e12}}', "'-1000000000000.0' at 'validTo'", YEARS),
+        ("ImportKeyMaterial", f'{{{IMPORT}, "ValidTo": 253402300800}}', "'253402300800' at 'validTo'", YEARS),
+        ("ImportKeyMaterial", f'{{{IMPORT}, "ValidTo": "0001-01-01T00:00:00+14:00"}}', "'0001-01-01T00:00:00+14:00' at 'validTo'", YEARS),
+    ],
+)
+def test_a_broken_constraint_quotes_what_was_sent(two_regions: Deployment, operation: str, body: str, shown: str, constraint: str) -> None:
+    status, _, answer = send(two_regions, body.encode(), f"TrentService.{operation}")
+    assert (status, json.loads(answer)) == (
+        400,
+        {
+            "__type": "ValidationException",
+            "message": f"1 validation error detected: Value {shown} failed to satisfy constraint: {constraint}",
+        },
+    )
+
+
+def agreement_key(client: Any, curve: str) -> Any:
+    made = client.create_key(KeySpec=curve, KeyUsage="KEY_AGREEMENT")["KeyMetadata"]["KeyId"]
+    return made, client.get_public_key(KeyId=made)["PublicKey"]
+
+
+@pytest.mark.parametrize("of", ["another curve", "no key at all"])
+def test_a_peers_key_that_does_not_fit_is_refused_without_a_text(two_regions: Deployment, of: str) -> None:
+    """As AWS KMS answers; over gRPC the field is named."""
+    client = kms(two_regions)
+    (key, _), (_, other) = agreement_key(client, "ECC_NIST_P256"), agreement_key(client, "ECC_NIST_P384")
+    peer = other if of == "another curve" else b"a"
+    fields = {"KeyId": key, "PublicKey": base64.b64encode(peer).decode(), "KeyAgreementAlgorithm": "ECDH"}
+    status, _, answer = send(two_regions, json.dumps(fields).encode(), "TrentService.DeriveSharedSecret")
+    assert (status, json.loads(answer)) == (400, {"__type": "ValidationException"})
+    algorithm = t.KEY_AGREEMENT_ALGORITHM_SPEC_ECDH
+    with two_regions.client(HOME, "developer") as developer, pytest.raises(errors.ValidationException) as refused:
+        developer.derive_shared_secret(key_id=key, public_key=peer, key_agreement_algorithm=algorithm)
+    assert [name for name, _ in refused.value.fields] == ["publicKey"]
 
 
 def test_unsigned_requests_are_refused_for_every_operation(two_regions: Deployment) -> None:

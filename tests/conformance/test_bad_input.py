@@ -38,8 +38,11 @@ KEY = object()
 BIG = {"a": "x" * 8192}
 TPYO = "permit (principal, action, resource) when { context.tpyo };"
 STORE, HSM = {"custom_key_store_id": "cks-00000000000000000"}, "cluster-" + "a" * 12
+ABROAD = "arn:aws-cn:iam::111122223333:user/auditor"
 STRANGER = "arn:aws:iam::999988887777:user/nobody"
 IMPORT = {"key_id": KEY, "import_token": b"x", "encrypted_key_material": b"x"}
+CONTROLS = ["\n", "\r", "\t", "\x0b", "\x1c", "\x1f", "\x7f", "\x85", "\u200b", "\u0301"]
+"""Characters that AWS's pattern of tags has not; `\\s` of Python has some."""
 NO_MOMENTS = [
     Timestamp(seconds=2**60),
     Timestamp(seconds=253_402_300_800),
@@ -96,6 +99,9 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("alice", "CreateKey", {"tags": [t.Tag(tag_key="a", tag_value=""), t.Tag(tag_key="a", tag_value="")]}, "TagException", ""),
     ("alice", "CreateKey", {"tags": [t.Tag(tag_key=str(n), tag_value="") for n in range(51)]}, "TagException", ""),
     ("alice", "CreateKey", {"tags": [t.Tag(tag_key="a&b", tag_value="")]}, "TagException", ""),
+    *[("alice", "CreateKey", {"tags": [t.Tag(tag_key=f"a{each}", tag_value="")]}, "TagException", "") for each in CONTROLS],
+    *[("alice", "TagResource", {"key_id": KEY, "tags": [t.Tag(tag_key="a", tag_value=each)]}, "TagException", "") for each in CONTROLS],
+    *[("alice", "UntagResource", {"key_id": KEY, "tag_keys": [each]}, "TagException", "") for each in CONTROLS],
     ("alice", "CreateKey", {"tags": [t.Tag(tag_key="a" * 129, tag_value="")]}, "ValidationException", "tags.1.member.tagKey"),
     ("alice", "CreateKey", {"tags": [t.Tag(tag_key="a")]}, "ValidationException", "tags.1.member.tagValue"),
     ("alice", "CreateKey", {"policy": "this is no policy"}, "MalformedPolicyDocumentException", ""),
@@ -116,6 +122,15 @@ CASES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("alice", "UpdateCustomKeyStore", {**STORE, "key_store_password": "kmsPswd"}, "ValidationException", "key_store_password"),
     ("alice", "UpdateCustomKeyStore", {**STORE, "cloud_hsm_cluster_id": HSM}, "ValidationException", "cloud_hsm_cluster_id"),
     ("alice", "ListRetirableGrants", {"retiring_principal": STRANGER}, "InvalidArnException", ""),
+    ("alice", "ListRetirableGrants", {"retiring_principal": ABROAD}, "InvalidArnException", ""),
+    ("alice", "CreateGrant", {"key_id": KEY, "grantee_principal": ABROAD, "operations": [1]}, "InvalidArnException", ""),
+    (
+        "alice",
+        "CreateGrant",
+        {"key_id": KEY, "grantee_principal": STRANGER, "retiring_principal": ABROAD, "operations": [1]},
+        "InvalidArnException",
+        "",
+    ),
 ]  # fmt: skip
 
 
@@ -190,6 +205,28 @@ def test_a_dry_run_tells_the_real_error_first(two_regions: Deployment, key: str)
     ignoring = {"key_id": key, "dry_run": True, "dry_run_modifiers": [t.DRY_RUN_MODIFIER_TYPE_IGNORE_CIPHERTEXT]}
     assert refuse(two_regions, "app", "Decrypt", ignoring).code == "DryRunOperationException"
     assert refuse(two_regions, "alice", "Decrypt", ignoring).code == "AccessDeniedException"
+
+
+IGNORED = ["none", "no ciphertext", "of this key", "of another key", "of another context"]
+
+
+@pytest.mark.parametrize("name", ["Decrypt", "ReEncrypt"])
+@pytest.mark.parametrize("sent", IGNORED)
+def test_a_dry_run_that_ignores_the_ciphertext_looks_at_none(two_regions: Deployment, key: str, name: str, sent: str) -> None:
+    with two_regions.client() as alice, two_regions.client(HOME, "app") as app:
+        other = alice.create_key().key_metadata.key_id
+        blobs = {
+            "no ciphertext": b"a",
+            "of this key": app.encrypt(key_id=key, plaintext=b"x").ciphertext_blob,
+            "of another key": app.encrypt(key_id=other, plaintext=b"x").ciphertext_blob,
+            "of another context": app.encrypt(key_id=key, plaintext=b"x", encryption_context={"a": "b"}).ciphertext_blob,
+        }
+    named = {"key_id": key} if name == "Decrypt" else {"source_key_id": key, "destination_key_id": other}
+    fields = {**named, **({"ciphertext_blob": blobs[sent]} if sent in blobs else {})}
+    ignoring = {**fields, "dry_run": True, "dry_run_modifiers": [t.DRY_RUN_MODIFIER_TYPE_IGNORE_CIPHERTEXT]}
+    assert refuse(two_regions, "app", name, ignoring).code == "DryRunOperationException"
+    wrong_use = {"encryption_algorithm": 2} if name == "Decrypt" else {"source_encryption_algorithm": 2}
+    assert refuse(two_regions, "app", name, {**ignoring, **wrong_use}).code == "InvalidKeyUsageException"
 
 
 def test_disabled_keys_refuse_cryptography_and_answer_reads(two_regions: Deployment) -> None:

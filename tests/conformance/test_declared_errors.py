@@ -92,6 +92,19 @@ def test_it_is_raised_on_both_wires(regions: Regions, name: str, error: str) -> 
     assert headers["x-amzn-RequestId"]
 
 
+DRY = [(name, error) for name, error in PAIRS if rpcs()[name].has_dry_run and error not in {*SERVER_FAULTS, "DryRunOperationException"}]
+
+
+@pytest.mark.parametrize(("name", "error"), DRY, ids=lambda value: value)
+def test_a_dry_run_is_refused_as_the_call_itself_would_be(regions: Regions, name: str, error: str) -> None:
+    """A full quota among them: where it does not count, the dry run promises what the call does not keep."""
+    known = recipe(name, error)
+    assert known is not None
+    things, fields = known(regions, name)
+    _, message, info = over_grpc(things, name, rpcs()[name].request_class(**{**fields, "dry_run": True}))
+    assert info.reason == error, message
+
+
 def test_reasons_are_given_for_declared_errors_alone_and_not_beside_a_recipe() -> None:
     assert set(UNREACHABLE) <= set(declared())
     assert set(OF_PAIR) <= set(declared())

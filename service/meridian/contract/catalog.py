@@ -143,6 +143,12 @@ def is_map(field: FieldDescriptor) -> bool:
 SENT_EMPTY: Final = frozenset({"MultiRegionConfiguration.replica_keys", "ReplicateKeyResponse.replica_tags"})
 
 
+def is_required(field: FieldDescriptor) -> bool:
+    """Whether a request must have the field."""
+    limits = limits_of(field)
+    return limits is not None and limits.required
+
+
 def is_listed(field: FieldDescriptor) -> bool:
     """Whether the list is sent also where it is empty, as AWS does: those of answers in pages, and `SENT_EMPTY`."""
     answer = field.containing_type

@@ -54,7 +54,8 @@ def _number_of_bytes(request: Any) -> None:
         raise ValidationException("NumberOfBytes is required.", fields=[("numberOfBytes", "missing")])
 
 
-def _ignores_ciphertext(request: Any) -> bool:
+def ignores_ciphertext(request: Any) -> bool:
+    """Whether a dry run of Decrypt or ReEncrypt leaves out the ciphertext, also one that is sent; then the request names the key."""
     return types_pb2.DRY_RUN_MODIFIER_TYPE_IGNORE_CIPHERTEXT in request.dry_run_modifiers
 
 
@@ -64,7 +65,7 @@ def _ciphertext_present(key_field: str) -> Rule:
             raise ValidationException(
                 "DryRunModifiers can be specified only when DryRun is true.", fields=[("dryRunModifiers", "given without dryRun")]
             )
-        if _ignores_ciphertext(request):
+        if ignores_ciphertext(request):
             if not request.HasField(key_field):
                 raise ValidationException("KeyId must not be null", fields=[(key_field, "missing")])
         elif not request.HasField("ciphertext_blob"):

@@ -25,6 +25,7 @@ NUL: Final = "\0"
 SECONDS: Final = range(-62_135_596_800, 253_402_300_800)
 """Since 1970, of the moments that a Timestamp may name: the years 1 to 9999. Beyond them it is no moment, and nobody can write it."""
 NANOS: Final = range(1_000_000_000)
+A_MOMENT: Final = "Member must be a time between the years 1 and 9999"
 
 
 @cache
@@ -41,7 +42,8 @@ def faults_of(message: Message, prefix: str = "") -> list[Fault]:
     return faults
 
 
-def _sentence(path: str, shown: str, constraint: str) -> Fault:
+def sentence(path: str, shown: str, constraint: str) -> Fault:
+    """The broken constraint of a field; `shown` is its value, in quotes after a blank, or empty where it is not shown."""
     return path, f"Value{shown} at '{path}' failed to satisfy constraint: {constraint}"
 
 
@@ -78,7 +80,7 @@ def _scalar_check(field: FieldDescriptor) -> Check | None:
             if value_check is not None:
                 value_check(getattr(message, name), prefix + path, faults)
         elif required:
-            faults.append(_sentence(prefix + path, " null", "Member must not be null"))
+            faults.append(sentence(prefix + path, " null", "Member must not be null"))
 
     return check
 
@@ -97,21 +99,21 @@ def _value_check(field: FieldDescriptor, limits: options_pb2.Limits | None) -> C
     def check(value: Any, path: str, faults: list[Fault]) -> None:
         size = len(value) if measured else value
         if high is not None and size > high:
-            faults.append(_sentence(path, _shown(field, value), f"Member must have {what} less than or equal to {high}"))
+            faults.append(sentence(path, _shown(field, value), f"Member must have {what} less than or equal to {high}"))
         if low is not None and size < low:
-            faults.append(_sentence(path, _shown(field, value), f"Member must have {what} greater than or equal to {low}"))
+            faults.append(sentence(path, _shown(field, value), f"Member must have {what} greater than or equal to {low}"))
         if is_text and NUL in value:  # no database keeps it, and no name or description needs it
-            faults.append(_sentence(path, "", "Member must not contain the character U+0000"))
+            faults.append(sentence(path, "", "Member must not contain the character U+0000"))
         elif pattern is not None and pattern.fullmatch(value) is None and size:
             constraint = f"Member must satisfy regular expression pattern: {pattern.pattern}"
-            faults.append(_sentence(path, _shown(field, value), constraint))
+            faults.append(sentence(path, _shown(field, value), constraint))
 
     return check
 
 
 def _enum_fault(field: FieldDescriptor, number: int, path: str) -> Fault:
     members = ", ".join(enum_values(enum_of(field)).values())
-    return _sentence(path, f" '{number}'", f"Member must satisfy enum value set: [{members}]")
+    return sentence(path, f" '{number}'", f"Member must satisfy enum value set: [{members}]")
 
 
 def _enum_check(field: FieldDescriptor) -> Check:
@@ -125,7 +127,7 @@ def _enum_check(field: FieldDescriptor) -> Check:
         if number not in known:
             faults.append(_enum_fault(field, number, prefix + path))
         elif required and number == 0:
-            faults.append(_sentence(prefix + path, " null", "Member must not be null"))
+            faults.append(sentence(prefix + path, " null", "Member must not be null"))
 
     return check
 
@@ -143,7 +145,7 @@ def _inner_check(field: FieldDescriptor) -> Check:
     def check(moment: Any, place: str, faults: list[Fault]) -> None:
         if not is_moment(moment):
             shown = f" '{moment.seconds}s {moment.nanos}ns'"
-            faults.append(_sentence(place, shown, "Member must be a time between the years 1 and 9999"))
+            faults.append(sentence(place, shown, A_MOMENT))
 
     return check
 
@@ -158,7 +160,7 @@ def _message_check(field: FieldDescriptor) -> Check:
         if message.HasField(name):
             inner_check(getattr(message, name), prefix + path, faults)
         elif required:
-            faults.append(_sentence(prefix + path, " null", "Member must not be null"))
+            faults.append(sentence(prefix + path, " null", "Member must not be null"))
 
     return check
 
@@ -178,13 +180,13 @@ def _list_check(field: FieldDescriptor) -> Check:
         values = getattr(message, name)
         if not values:
             if required:
-                faults.append(_sentence(prefix + path, " null", "Member must not be null"))
+                faults.append(sentence(prefix + path, " null", "Member must not be null"))
             return
         if len(values) > high:
-            faults.append(_sentence(prefix + path, "", f"Member must have length less than or equal to {high}"))
+            faults.append(sentence(prefix + path, "", f"Member must have length less than or equal to {high}"))
             return  # its members are not looked at: a message holds a hundred thousand of them
         if low is not None and len(values) < low:
-            faults.append(_sentence(prefix + path, "", f"Member must have length greater than or equal to {low}"))
+            faults.append(sentence(prefix + path, "", f"Member must have length greater than or equal to {low}"))
         for number, value in enumerate(values, 1):
             place = f"{prefix}{path}.{number}.member"
             if known is not None and value not in known:

@@ -55,6 +55,13 @@ def require_principal(text: str) -> None:
         raise InvalidArnException(f"ARN is not valid: {text}")
 
 
+def require_own_partition(text: str, partition: str) -> None:
+    """Refuse a principal that `require_principal` lets pass and that is of another partition: its account is not the one of this number
+    here. Raises: InvalidArnException."""
+    if ":" in text and text.split(":", 2)[1] != partition:
+        raise InvalidArnException(f"ARN is not valid: {text}")
+
+
 def account_of(principal: str) -> str:
     """The account of a principal that `require_principal` lets pass."""
     return principal.split(":")[4] if ":" in principal else principal
@@ -141,14 +148,12 @@ def is_retiring(grant: Grant, principal: Principal) -> bool:
 def _is_meant(named: str, principal: Principal, account: str) -> bool:
     if named == principal.arn:
         return True
-    is_account = named == principal.account or (named.endswith(f"::{principal.account}:root") and named.startswith("arn:"))
-    return is_account and principal.account != account
+    return named in principals_meant(principal) and principal.account != account
 
 
 def principals_meant(principal: Principal) -> tuple[str, ...]:
     """Every way to name this caller in a grant."""
-    partition = principal.arn.split(":", 2)[1]
-    return principal.arn, principal.account, f"arn:{partition}:iam::{principal.account}:root"
+    return principal.arn, principal.account, f"arn:{principal.partition}:iam::{principal.account}:root"
 
 
 def holds(grant: Grant, operation: str, encryption_context: Mapping[str, str]) -> bool:

@@ -35,6 +35,10 @@ class Principal:
         return f"{self.account}/{self.name}"
 
     @property
+    def partition(self) -> str:
+        return self.arn.split(":", 2)[1]
+
+    @property
     def group_ids(self) -> tuple[str, ...]:
         """Entity ids of the groups; like every principal's id, each begins with the account, which is the caller's own."""
         return tuple(f"{self.account}/{group}" for group in self.groups)

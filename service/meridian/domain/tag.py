@@ -5,13 +5,16 @@ Source: AWS KMS Developer Guide, Tagging keys; recorded answers for the texts.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from meridian.domain.limits import TAG_KEY_PREFIX_RESERVED, Limits
 from meridian.errors import TagException
 
-ALLOWED = re.compile(r"[\w\s_.:/=+\-@]*", re.UNICODE)
+PUNCTUATION: Final = frozenset("_.:/=+-@")
+CATEGORIES: Final = frozenset("LZN")
+"""Of Unicode: letters, separators and numbers, and so no control characters, a line's end among them."""
 
 
 def require_room_for_tags(tags: Sequence[tuple[str, str]], limits: Limits) -> None:
@@ -26,7 +29,7 @@ def require_tags(tags: Sequence[tuple[str, str]]) -> None:
     if len(set(keys)) != len(keys):
         raise TagException("Duplicate tag keys")
     require_tag_keys(keys)
-    if not all(ALLOWED.fullmatch(value) for _, value in tags):
+    if not all(_is_of_tags(value) for _, value in tags):
         raise TagException("Invalid tag")
 
 
@@ -35,5 +38,10 @@ def require_tag_keys(keys: Iterable[str]) -> None:
     for key in keys:
         if key.lower().startswith(TAG_KEY_PREFIX_RESERVED):
             raise TagException("Tags beginning with aws: are reserved")
-        if not ALLOWED.fullmatch(key):
+        if not _is_of_tags(key):
             raise TagException("Invalid tag")
+
+
+def _is_of_tags(text: str) -> bool:
+    r"""AWS's pattern `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`."""
+    return all(each in PUNCTUATION or unicodedata.category(each)[0] in CATEGORIES for each in text)

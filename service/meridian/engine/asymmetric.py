@@ -157,8 +157,8 @@ def _derive(private: Any, public_key: bytes) -> bytes:
     try:
         return shared_secrets.derive(private, public_key)
     except ValueError as fault:
-        message = "The public key is not a valid public key of the key's curve."
-        raise ValidationException(message, fields=[("publicKey", "does not fit the key")]) from fault
+        # Without a text, as AWS KMS answers; the field is named where errors have fields.
+        raise ValidationException("", fields=[("publicKey", "does not fit the key")]) from fault
 
 
 def _decapsulate(private: Any, ciphertext: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
+from meridian.contract.cross_field import ignores_ciphertext
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import require_plaintext_fits
 from meridian.domain.key import Key
@@ -46,8 +47,9 @@ class Encryption:
     async def decrypt(self, request: encryption_pb2.DecryptRequest, call: Call) -> encryption_pb2.DecryptResponse:
         """The plaintext. Raises: InvalidCiphertextException for every cause in the request; DryRunOperationException."""
         key = call.keys["key_id"]
-        if not request.HasField("ciphertext_blob"):
-            raise DryRunOperationException  # only a dry run that ignores the ciphertext comes here without one
+        if ignores_ciphertext(request):
+            _use(call, "")
+            raise DryRunOperationException
         if request.encryption_algorithm not in (0, SYMMETRIC_DEFAULT):
             return await self._rsa_decrypt(request, call)
         if call.blob is None:
@@ -69,9 +71,9 @@ class Encryption:
 
         Raises: as Decrypt for the source, as Encrypt for the destination.
         """
-        if not request.HasField("ciphertext_blob"):
-            raise DryRunOperationException
         source, destination = _use(call, "source_"), _use(call, "destination_")
+        if ignores_ciphertext(request):
+            raise DryRunOperationException
         if source.key.custom_key_store_id or destination.key.custom_key_store_id:
             done = await self._through_a_store(request, call, source, destination)
         else:

@@ -50,25 +50,35 @@ class Grants:
             raise KMSInternalException(reason="no grant to create")
         require_terms(call.keys["key_id"], wanted)
         if call.dry_run:
+            async with self._store.reading() as uow:
+                await self._same_or_room(uow, wanted)
             raise DryRunOperationException
         made = wanted
 
         async def change(uow: UnitOfWork, key: Key) -> Key:
             nonlocal made
-            same = [g for g in await uow.grants.of_principals(key.account, key.key_id, [wanted.grantee_principal]) if g.is_same(wanted)]
-            if same:
-                made = same[0]
-                return key
-            quota, current = self._limits.grants_per_key, await uow.grants.count(key.account, key.key_id)
-            if current >= quota:
-                raise LimitExceededException(f"Grants per key quota is {quota}, current usage is {current}.")
-            await uow.grants.insert(wanted)
+            same = await self._same_or_room(uow, wanted)
+            if same is None:
+                await uow.grants.insert(wanted)
+            else:
+                made = same
             return key
 
         def answer(_: Key) -> grants_pb2.CreateGrantResponse:
             return grants_pb2.CreateGrantResponse(grant_token=self._engine.page_marker(GRANT_TOKEN, made.grant_id), grant_id=made.grant_id)
 
         return await self._changes.apply(call, call.keys["key_id"], change, answer)
+
+    async def _same_or_room(self, uow: UnitOfWork, wanted: Grant) -> Grant | None:
+        """The grant that is there and says the same; None where there is room for the wanted one. Raises: LimitExceededException."""
+        there = await uow.grants.of_principals(wanted.account, wanted.key_id, [wanted.grantee_principal])
+        same = next((grant for grant in there if grant.is_same(wanted)), None)
+        if same is not None:
+            return same
+        quota, current = self._limits.grants_per_key, await uow.grants.count(wanted.account, wanted.key_id)
+        if current >= quota:
+            raise LimitExceededException(f"Grants per key quota is {quota}, current usage is {current}.")
+        return None
 
     async def list_grants(self, request: grants_pb2.ListGrantsRequest, call: Call) -> grants_pb2.ListGrantsResponse:
         """The key's grants by id. Raises: InvalidMarkerException."""

@@ -66,19 +66,12 @@ class Pipeline:
         self._operations = operations
 
     async def walk(self, call: Call) -> Any:
-        """The answer of the operation, once its audit record is durable. Raises: KmsError, and nothing else."""
+        """The answer of the operation as its wire sends it, once its audit record is durable. Raises: KmsError, and nothing else."""
         answer = None
         try:
-            for step in (*self._before, *self._deciding, *self._after):
-                waiting = step(call)
-                if waiting is not None:
-                    await waiting
-            answer = await self._operate(call)
-        except AnsweredBeforeError as before:
-            answer = self._repeats.given_again(call, before)
-        except KmsError as error:
-            call.error = error
-            answer = await self._repeats.after_failure(call)
+            answer = await self._answered(call)
+            if call.error is None:
+                answer = call.write_answer(answer)
         except TimeoutError:
             call.error = DependencyTimeoutException("The request timed out.", reason="something that the call needs did not answer")
         except asyncio.CancelledError:
@@ -97,6 +90,20 @@ class Pipeline:
         if call.error is not None:
             raise call.error
         return answer
+
+    async def _answered(self, call: Call) -> Any:
+        """What the operation answers, or answered before; None where the call has an error. Raises: whatever a step raises but KmsError."""
+        try:
+            for step in (*self._before, *self._deciding, *self._after):
+                waiting = step(call)
+                if waiting is not None:
+                    await waiting
+            return await self._operate(call)
+        except AnsweredBeforeError as before:
+            return self._repeats.given_again(call, before)
+        except KmsError as error:
+            call.error = error
+            return await self._repeats.after_failure(call)
 
     async def _operate(self, call: Call) -> Any:
         """What the operation answers. Raises: what it raises; ThrottlingException where its decision was overtaken again and again."""

@@ -19,9 +19,11 @@ from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import require_length
 from meridian.call import Call
 from meridian.domain.limits import Limits
+from meridian.domain.peer_message import Prepare
 from meridian.errors import MalformedPolicyDocumentException
 from meridian.ports.heavy_work import HeavyWork, HeldWork
 
+POLICY: Final = "policy"
 MARK: Final = "{"
 CEDAR_ELSEWHERE: Final = (
     "The policy must be a JSON document here. A key policy in Cedar is put over gRPC, for instance with `meridian kms put-key-policy`."
@@ -29,7 +31,7 @@ CEDAR_ELSEWHERE: Final = (
 
 
 class ReadPolicyDocument:
-    """Turns `policy` of the named operations into Cedar.
+    """Turns `policy` of the named operations into Cedar; that of another operation is read elsewhere.
 
     Raises: MalformedPolicyDocumentException, LimitExceededException, ThrottlingException.
     """
@@ -57,12 +59,14 @@ class ReadPolicyDocument:
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         request = call.request
-        if call.rpc.name not in self._operations or not request.HasField("policy"):
+        if POLICY not in request.DESCRIPTOR.fields_by_name or not request.HasField(POLICY):
             return None
         text: str = request.policy
         if not text.lstrip().startswith(MARK):
-            if call.evidence.signed_request is not None:
+            if call.evidence.signed_request is not None:  # asked of every policy: another Region, which reads it, does not know the wire
                 raise MalformedPolicyDocumentException(CEDAR_ELSEWHERE)
+            return None
+        if call.rpc.name not in self._operations:
             return None
         if request.HasField("account_delegation"):
             raise MalformedPolicyDocumentException("The document itself says whether the policies of the account apply: leave it out.")
@@ -86,5 +90,5 @@ class ReadPolicyDocument:
         key = call.keys.get("key_id")
         if key is not None:
             return KeyName(key.partition, key.region, key.account, key.key_id)
-        account = call.caller.account
-        return KeyName(self._partition, self._region, account)
+        own_id = call.prepare.key_id if isinstance(call.prepare, Prepare) else ""  # a replica has its primary's, before there is one
+        return KeyName(self._partition, self._region, call.caller.account, own_id)

@@ -14,7 +14,17 @@ from typing import Any, Final
 
 from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
-from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, is_grantee, is_retiring, principals_meant, require_principal
+from meridian.domain.grant import (
+    EQUALS,
+    GRANT_TOKEN,
+    SUBSET,
+    Grant,
+    is_grantee,
+    is_retiring,
+    principals_meant,
+    require_own_partition,
+    require_principal,
+)
 from meridian.domain.key import Key
 from meridian.domain.limits import GRANT_CONSTRAINT_PAIRS_MAX, GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX
 from meridian.domain.principal import Principal
@@ -57,7 +67,9 @@ class FindGrants:
         if tokens:
             call.token_grant_ids = frozenset(map(self._grant_id_of, tokens))
         if name == "CreateGrant":
-            _require_wanted(request)
+            _require_wanted(request, call.caller.partition)
+        elif name == "ListRetirableGrants":
+            require_own_partition(request.retiring_principal, call.caller.partition)
         elif name in ("RetireGrant", "RevokeGrant"):
             call.ended_grant_id = self._named_end(call)
             _require_grant_id(call.ended_grant_id)
@@ -164,7 +176,7 @@ class FindGrants:
         return key
 
 
-def _require_wanted(request: Any) -> None:
+def _require_wanted(request: Any, partition: str) -> None:
     if request.HasField("grantee_service_principal") or request.HasField("retiring_service_principal"):
         raise ValidationException("Service principals do not exist here.", fields=[("granteeServicePrincipal", "no such principal")])
     if not request.HasField("grantee_principal"):
@@ -172,6 +184,7 @@ def _require_wanted(request: Any) -> None:
     for field in ("grantee_principal", "retiring_principal"):
         if request.HasField(field):
             require_principal(getattr(request, field))
+            require_own_partition(getattr(request, field), partition)
     _constraint(request)
 
 

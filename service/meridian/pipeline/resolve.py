@@ -14,6 +14,7 @@ from typing import Final
 
 from meridian.call import Call
 from meridian.contract.catalog import Requirement
+from meridian.contract.cross_field import ignores_ciphertext
 from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
 from meridian.domain.identifiers import KeyReference, alias_arn, key_arn, parse_key_reference
 from meridian.domain.key import Key
@@ -55,6 +56,7 @@ class Resolve:
         if (
             blob_field is not None
             and call.request.HasField("ciphertext_blob")
+            and not ignores_ciphertext(call.request)
             and getattr(call.request, ALGORITHM[call.rpc.name]) in NAMES_ITS_KEY
         ):
             call.blob = parse_ciphertext_blob(call.request.ciphertext_blob)

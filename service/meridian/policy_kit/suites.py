@@ -36,6 +36,8 @@ MATRIX: Final = frozenset({"name", "context", "request", "use", "allow", *(f"{ax
 ALLOWED: Final = frozenset({"by", *AXES, *(f"{axis}s" for axis in AXES)})
 INVARIANT: Final = frozenset({"name", "forall", "where", "never", "always"})
 EFFECTS: Final = ("allow", "deny")
+PARTS: Final = ("tests", "matrices", "invariants")
+"""What a file may test by."""
 CELLS_MAX: Final = 100_000
 """Of one file: what its cases and matrices multiply to."""
 
@@ -90,6 +92,7 @@ def load_suite(path: Path, model: SchemaModel) -> Suite:
     document = read_yaml(path)
     require_fields(document, DOCUMENT, str(path))
     _require_kinds(document, str(path))
+    _require_something(document, str(path))
     with understood(str(path)):
         fixtures = fixtures_of(document, path.name)
         tests = (case for row in document.get("tests") or () for case in _cases(path.name, row, fixtures, model))
@@ -106,6 +109,13 @@ def _require_kinds(document: Row, place: str) -> None:
         value = document.get(name)
         if name in document and not isinstance(value, kind) and not (value is None and kind is list):
             raise RowError(f"{place}: {name} must be {KINDS_IN_WORDS[kind]}")
+
+
+def _require_something(document: Row, place: str) -> None:
+    """What is to be tested and is empty passes whatever the policies say. Raises: RowError."""
+    for part in PARTS:
+        if part in document and not document[part]:
+            raise RowError(f"{place}: {part} is empty and tests nothing")
 
 
 def _require_few(axes: list[list[str]], place: str) -> None:
@@ -207,4 +217,6 @@ def _many(row: Row, axis: str, place: str) -> list[str]:
     value = row[f"{axis}s"] if f"{axis}s" in row else row.get(axis, SCOPE if axis == "key" else None)
     if value is None:
         raise RowError(f"{place}: {axis} is missing")
+    if value == []:
+        raise RowError(f"{place}: {axis}s is empty and names nothing to test")
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]

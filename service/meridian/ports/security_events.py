@@ -44,6 +44,8 @@ class SecurityEvent(StrEnum):
     """Signed states have shown that a set of related keys goes on without this Region; the subject is the Region that leads it on."""
     UNFORESEEN_FAULT = "UnforeseenFault"
     """An exception that no code expects; the call was refused for it. The details name type and place."""
+    UNKNOWN_OPERATION = "UnknownOperation"
+    """Somebody called what is no operation, and was refused before it was known who he is; the subject is his address."""
     WRAPPED_ROW_UNREADABLE = "WrappedRowUnreadable"
     """Wrapped bytes in the database do not open as what their row says they are."""
 

@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 from meridian.call import Call, Evidence
 from meridian.contract.call_times import seconds_of
 from meridian.contract.catalog import Rpc
+from meridian.domain.addresses import network_of
 from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
@@ -66,6 +67,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._events = events
         self._unread = UnreadMessages(limits.deadline_seconds_default)
         self._wrapped: dict[str, Any] = {}
+        self._unknown: Any = grpc.stream_unary_rpc_method_handler(self._refuse_unknown)
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails
@@ -76,11 +78,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return known
         handler = await continuation(handler_call_details)
         rpc = self._rpcs.get(path)
-        if handler is None or rpc is None:
+        if handler is None:
+            return self._unknown
+        if rpc is None:
             return handler
         wrapped: Any = grpc.stream_unary_rpc_method_handler(self._edge(rpc, handler.unary_unary))
         self._wrapped[path] = wrapped
         return wrapped
+
+    async def _refuse_unknown(self, _messages: Any, context: Any) -> NoReturn:
+        """What gRPC answers by itself where there is no method, and told of: nothing of the call is read."""
+        self._events.report(SecurityEvent.UNKNOWN_OPERATION, subject=network_of(evidence_of(context).source_ip))
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        raise AssertionError("abort returned")
 
     def _edge(self, rpc: Rpc, walk: Walk) -> Callable[[Any, Any], Awaitable[bytes]]:
         async def edge(_messages: Any, context: Any) -> bytes:

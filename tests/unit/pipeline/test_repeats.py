@@ -16,7 +16,7 @@ from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
 from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
-from meridian.errors import DependencyTimeoutException, KmsError, LimitExceededException
+from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, LimitExceededException
 from meridian.kms.v1 import keys_pb2
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
@@ -79,10 +79,13 @@ class Rows:
 class Trail:
     """Audit of nothing: what a walk and an outcome ask of it."""
 
+    closed_with: Exception | None = None
+
     async def record(self, uow: Any, call: Call) -> None:
         call.event_recorded = {}
 
-    async def close(self, call: Call) -> None: ...
+    async def close(self, call: Call) -> None:
+        self.closed_with = call.error
 
     def withdraw(self, call: Call) -> None: ...
 
@@ -93,9 +96,9 @@ def call_of(number: int) -> Call:
     return call
 
 
-def walk(rows: Rows, call: Call, operation: Operation) -> Any:
+def walk(rows: Rows, call: Call, operation: Operation, trail: Any = None) -> Any:
     store: Any = rows
-    trail: Any = Trail()
+    trail = trail or Trail()
     nothing: Any = SimpleNamespace(finish=lambda _: None, report_fault=lambda *_, **__: None)
     repeats = Repeats(store)
     made = Pipeline(
@@ -221,3 +224,34 @@ def test_a_claim_becomes_the_answer() -> None:
 
     walk(rows, call_of(1), claim)
     assert rows.kept["t"].answer == ANSWER.SerializeToString()
+
+
+def test_an_answer_that_its_wire_cannot_write_is_told_of_by_the_record() -> None:
+    async def made(_: Any, call: Call) -> Any:
+        return ANSWER
+
+    def fails(_: Any) -> Any:
+        raise LookupError("no such key")
+
+    call, trail = call_of(1), Trail()
+    call.write_answer = fails
+    with pytest.raises(KMSInternalException):
+        walk(Rows(), call, made, trail)
+    assert isinstance(trail.closed_with, KMSInternalException)
+
+
+def test_a_repeat_is_written_as_the_first_answer_is() -> None:
+    rows = Rows()
+
+    async def made(_: Any, call: Call) -> Any:
+        async with rows.transaction() as uow:
+            made_by = outcomes(rows)
+            await made_by.record(uow, call, ANSWER)
+        return ANSWER
+
+    def written_of(number: int) -> Any:
+        call = call_of(number)
+        call.write_answer = lambda answer: answer.SerializeToString()
+        return walk(rows, call, made)
+
+    assert written_of(1) == written_of(2) == ANSWER.SerializeToString()

@@ -77,6 +77,18 @@ def test_junit_tells_each_cell(policies: Any, tests_file: Any, policy: Callable[
         ("matrices: [{name: m, principals: [ann], actions: [Encrypt], allow: [{principal: eve}]}]", "no cell of the matrix"),
         ("invariants: [{name: i, forall: {action: [Encrypt]}}]", "either never or always"),
         ("kees: {}", "kees is unknown"),
+        ("tests: [{name: n, principal: ann, actions: [], key: single, expect: deny}]", "n: actions is empty"),
+        ("tests: [{name: n, principals: [], action: Encrypt, key: single, expect: deny}]", "n: principals is empty"),
+        ("tests: [{name: n, principal: ann, action: [], key: single, expect: deny}]", "n: actions is empty"),
+        ("tests: [{name: n, principal: ann, action: Encrypt, keys: [], expect: deny}]", "n: keys is empty"),
+        ("matrices: [{name: m, principals: [ann], actions: [], allow: []}]", "m: actions is empty"),
+        ("matrices: [{name: m, principals: [ann], actions: [Encrypt], allow: [{principals: []}]}]", "m: principals is empty"),
+        ("tests: []", "tests is empty and tests nothing"),
+        ("tests:", "tests is empty and tests nothing"),
+        ("matrices: []", "matrices is empty and tests nothing"),
+        ("invariants: []", "invariants is empty and tests nothing"),
+        ("contexts: {c: {}}", "has no case and no matrix"),
+        ("invariants: [{name: i, never: allow}]", "has no case and no matrix"),
     ],
 )
 def test_a_slip_of_the_pen_is_named_with_its_place(

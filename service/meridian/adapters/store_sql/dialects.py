@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import URL, ColumnElement, Connection, Dialect, event, extract, func, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from meridian.adapters.store_sql.password_file import PASSWORD_FILE, require_one_password, without_password_file
 
@@ -120,6 +121,12 @@ def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     writing, reading = _postgresql(parsed, WRITE_SECONDS), _postgresql(parsed, READ_SECONDS)
     event.listen(writing.sync_engine, "begin", _take_writer_lock)
     return writing, reading.execution_options(isolation_level="REPEATABLE READ")
+
+
+def room_of(engine: AsyncEngine) -> tuple[int, float]:
+    """(how many connections an engine of `engines` opens, how many seconds a caller waits for one)."""
+    pool = cast(QueuePool, engine.pool)
+    return pool.size() + (0 if engine.dialect.name == "sqlite" else POOL), pool.timeout()
 
 
 def engine_for_once(url: str, statement_seconds: float | None) -> AsyncEngine:

@@ -45,6 +45,7 @@ ALWAYS, OPTIONAL, NEVER = "always", "optional", "never"
 OPTIONAL_OF_KEY: Final = frozenset({"multiRegionKeyType", "primaryRegion", "customKeyStoreId"})
 VARIABLE: Final = "${aws:PrincipalTag/"
 IF_EXISTS: Final = "IfExists"
+NULL: Final = "Null"
 FOR_ALL, FOR_ANY = "ForAllValues:", "ForAnyValue:"
 TRUE: Final = "true"
 ARN_PARTS: Final = 6
@@ -90,6 +91,8 @@ def conditions_of(block: Any, place: str, *, denies: bool, variables: bool, serv
     for operator, keys in block.items():
         if not isinstance(keys, Mapping):
             raise RefusedDocument(f"{place}.{operator}", Why.CONDITION_KEYS)
+        if not keys:
+            _require_operator(operator, f"{place}.{operator}")
         found += [
             _condition(operator, name, values, f'{place}.{operator}["{name}"]', denies=denies, variables=variables, services=services)
             for name, values in keys.items()
@@ -146,16 +149,11 @@ def _condition(
     listed = values if isinstance(values, list) else [values]
     if not listed:
         raise RefusedDocument(place, Why.NO_VALUE)
-    if operator == "Null":
+    if operator == NULL:
         if key.name in ALWAYS_KNOWN:
             raise RefusedDocument(place, Why.ALWAYS_KNOWN)
         return Condition(key, member, False, "", asks_presence=not truth_of(only(listed, place), place))
-    prefix = next((p for p in (FOR_ALL, FOR_ANY) if operator.startswith(p)), "")
-    base = operator.removeprefix(prefix)
-    lenient = base.endswith(IF_EXISTS)
-    known = OPERATORS.get(base.removesuffix(IF_EXISTS))
-    if known is None:
-        raise RefusedDocument(place, Why.NO_OPERATOR, operator=operator)
+    prefix, known, lenient = _known_operator(operator, place)
     if key.kind == TEXTS:
         return _on_set(key, known, prefix, listed, place, lenient=lenient)
     if prefix:
@@ -168,6 +166,22 @@ def _condition(
     if key.owner == TAG:
         test = once(key, member, test, denies=denies)
     return Condition(key, member, known.negated or lenient, test)
+
+
+def _known_operator(operator: str, place: str) -> tuple[str, Operator, bool]:
+    """(how many values it asks of a set, the operator itself, whether it holds where the key is absent). Raises: RefusedDocument."""
+    prefix = next((p for p in (FOR_ALL, FOR_ANY) if operator.startswith(p)), "")
+    base = operator.removeprefix(prefix)
+    known = OPERATORS.get(base.removesuffix(IF_EXISTS))
+    if known is None:
+        raise RefusedDocument(place, Why.NO_OPERATOR, operator=operator)
+    return prefix, known, base.endswith(IF_EXISTS)
+
+
+def _require_operator(operator: str, place: str) -> None:
+    """One without any key asks nothing, and is an operator all the same. Raises: RefusedDocument."""
+    if operator != NULL:
+        _known_operator(operator, place)
 
 
 def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[Any], place: str, *, lenient: bool) -> Condition:

@@ -108,11 +108,17 @@ def _read(text: str) -> Mapping[str, Any]:
     for name in document:
         if name not in DOCUMENT:
             raise RefusedDocument(name, Why.NO_ELEMENT)
+    _require_text(document, "Id", "Id")
     if document.get("Version", EARLIER) not in (CURRENT, EARLIER):
         raise RefusedDocument("Version", Why.VERSION)
     if not document.get("Statement"):
         raise RefusedDocument("Statement", Why.NO_STATEMENT)
     return document
+
+
+def _require_text(holder: Mapping[str, Any], name: str, place: str) -> None:
+    if name in holder and not isinstance(holder[name], str):
+        raise RefusedDocument(place, Why.NAME_NO_TEXT)
 
 
 def _fraction(text: str) -> float:
@@ -133,6 +139,7 @@ def _convert(statement: Any, place: str, number: int, work: _Work) -> None:
     for name in statement:
         if name not in STATEMENT:
             raise RefusedDocument(f"{place}.{name}", Why.STATEMENT_NO_ELEMENT)
+    _require_text(statement, "Sid", f"{place}.Sid")
     effect = statement.get("Effect")
     if effect not in ("Allow", "Deny"):
         raise RefusedDocument(f"{place}.Effect", Why.EFFECT)
@@ -190,11 +197,11 @@ def _who(statement: Mapping[str, Any], place: str, work: _Work, effect: str) -> 
     if ("Principal" in statement) == ("NotPrincipal" in statement):
         raise RefusedDocument(place, Why.ONE_OF_PRINCIPALS)
     if "Principal" in statement:
-        return principals_of(statement["Principal"], f"{place}.Principal", work.key.account, work.services), ""
+        return principals_of(statement["Principal"], f"{place}.Principal", work.key.partition, work.key.account, work.services), ""
     where = f"{place}.NotPrincipal"
     if effect != "Deny":
         raise RefusedDocument(where, Why.EXCEPTION_ALLOWED)
-    left_out = principals_of(statement["NotPrincipal"], where, work.key.account, work.services)
+    left_out = principals_of(statement["NotPrincipal"], where, work.key.partition, work.key.account, work.services)
     if left_out.everybody or not left_out.entities:
         raise RefusedDocument(where, Why.NOBODY_LEFT_OUT)
     if not left_out.own_root or not all(f'"{work.key.account}/' in entity for entity in left_out.entities):
@@ -220,7 +227,7 @@ def _policies(
         if None not in parts:
             groups.setdefault(tuple(part for part in parts if part and part != TRUE), []).append(action)
     for number, (parts_of_group, named) in enumerate(groups.items(), 1):
-        own = label if len(groups) == 1 else f"{label}-{number}"
+        own = label if len(groups) == 1 else _free(f"{label}-{number}", work)
         scope = "action" if len(named) == len(work.actions) else _action_scope(named)
         tests = [part for part in (who.condition(), *parts_of_group) if part]
         yield "\n".join(
@@ -249,11 +256,16 @@ def _require_own_key(statement: Mapping[str, Any], place: str, key: KeyName) -> 
 
 
 def _label(sid: Any, number: int, work: _Work) -> str:
-    base = UNLABELLED.sub("-", sid).strip("-") if isinstance(sid, str) else ""
-    label, again = base or f"statement-{number + 1}", 1
+    own = UNLABELLED.sub("-", sid).strip("-") if isinstance(sid, str) else ""
+    return _free(own or f"statement-{number + 1}", work)
+
+
+def _free(wanted: str, work: _Work) -> str:
+    """The label, or one after it that nothing else in the text has; it is taken from now on."""
+    label, again = wanted, 1
     while label in work.labels:
         again += 1
-        label = f"{base or f'statement-{number + 1}'}.{again}"
+        label = f"{wanted}.{again}"
     work.labels.add(label)
     return label
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.language.cedar_text import cedar_text
 
-ARN: Final = re.compile(r"arn:[a-z-]+:(iam|sts)::([0-9]{12}):(.+)")
+ARN: Final = re.compile(r"arn:([a-z-]+):(iam|sts)::([0-9]{12}):(.+)")
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
 KINDS: Final = {"user": "User", "role": "Role", "service": "Service"}
 
@@ -42,8 +42,8 @@ class Principals:
         return " || ".join(f"principal {_relation(entity)} {entity}" for entity in self.entities)
 
 
-def principals_of(element: Any, place: str, account: str, services: Mapping[str, str]) -> Principals:
-    """Raises: RefusedDocument."""
+def principals_of(element: Any, place: str, partition: str, account: str, services: Mapping[str, str]) -> Principals:
+    """Those whom a policy of a key of this partition and account names. Raises: RefusedDocument."""
     if element == "*":
         return Principals((), everybody=True)
     if not isinstance(element, Mapping) or not element:
@@ -59,6 +59,7 @@ def principals_of(element: Any, place: str, account: str, services: Mapping[str,
             where = f"{place}.{kind}[{number}]" if isinstance(names, list) else f"{place}.{kind}"
             if not isinstance(name, str):
                 raise RefusedDocument(where, Why.PRINCIPAL_NO_TEXT)
+            _require_partition(name, where, partition)
             if kind == "Service":
                 entities.append(_service(name, where, services))
             elif name == "*":
@@ -74,12 +75,19 @@ def _relation(entity: str) -> str:
     return "in" if entity.startswith("KMS::Account") else "=="
 
 
+def _require_partition(name: str, place: str, partition: str) -> None:
+    """Accounts of two partitions may have one number, and are strangers."""
+    match = ARN.fullmatch(name)
+    if match is not None and match[1] != partition:
+        raise RefusedDocument(place, Why.PARTITION, partition=partition)
+
+
 def _account(name: str) -> str:
     """The account that a name means as a whole; empty where it means one principal."""
     if ACCOUNT.fullmatch(name):
         return name
     match = ARN.fullmatch(name)
-    return match[2] if match is not None and match[1] == "iam" and match[3] == "root" else ""
+    return match[3] if match is not None and match[2] == "iam" and match[4] == "root" else ""
 
 
 def _entity(name: str, place: str) -> str:
@@ -89,7 +97,7 @@ def _entity(name: str, place: str) -> str:
     match = ARN.fullmatch(name)
     if match is None:
         raise RefusedDocument(place, Why.PRINCIPAL_NO_ARN)
-    service, account, rest = match.groups()
+    _, service, account, rest = match.groups()
     kind, _, own = rest.partition("/")
     if service == "sts":
         raise RefusedDocument(place, Why.SESSION)

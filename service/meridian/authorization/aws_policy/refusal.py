@@ -18,6 +18,7 @@ class Why(Enum):
     NO_CEDAR = ("Statement", "has no form in Cedar: {fault}")
     STATEMENT_NO_OBJECT = ("Statement", "must be an object or a list of them")
     STATEMENT_NO_ELEMENT = ("Statement", "is no element of a statement")
+    NAME_NO_TEXT = ("Id, Sid", "must be text")
     EFFECT = ("Effect", "must be Allow or Deny")
 
     ONE_OF_PRINCIPALS = ("Statement", "needs either Principal or NotPrincipal")
@@ -27,6 +28,7 @@ class Why(Enum):
     PRINCIPAL_NO_TEXT = ("Principal", "must be text")
     PRINCIPAL_NO_ARN = ("Principal", "is no ARN of a principal; an id of a deleted principal means nobody")
     SESSION = ("Principal", "a session is not named here; name its role")
+    PARTITION = ("Principal, NotPrincipal", "names a principal of another partition than the key's, {partition}")
     NOT_A_PRINCIPAL = ("Principal", "is not the ARN of a user, a role or a service")
     ACCOUNT_DENIED = ("Principal", "the account itself is allowed to decide, never denied; name its principals")
     ACCOUNT_CONDITION = (

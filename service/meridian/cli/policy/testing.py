@@ -22,6 +22,7 @@ from meridian.cli.terminal import say
 from meridian.policy_kit.coverage import coverage as coverage_of
 from meridian.policy_kit.coverage import percent_decisive
 from meridian.policy_kit.junit import junit_xml
+from meridian.policy_kit.rows import RowError
 from meridian.policy_kit.run import CaseResult, PolicyFolders, run_suites
 from meridian.policy_kit.suites import load_suites
 
@@ -52,6 +53,8 @@ def test(tests: Path | None, policies: Path | None, output: str, junit: Path | N
 
 def _run(tests: Path, policies: Path) -> list[CaseResult]:
     suites = load_suites(tests, SchemaModel(schema_text()))
+    if not any(suite.cases for suite in suites):
+        raise RowError(f"{tests}: has no case and no matrix, and tests nothing")
     with progress("cells", sum(len(suite.cases) for suite in suites)) as advance:
         return list(run_suites(suites, PolicyFolders(policies, schema_text()), advance))
 

@@ -15,11 +15,14 @@ from email.utils import format_datetime
 from functools import lru_cache, partial
 from typing import Final
 
+from google.protobuf.message import Message
+
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
 from meridian.call import Call, Evidence
 from meridian.contract.call_times import seconds_of
 from meridian.contract.catalog import CLIENT_TOKEN, Rpc
+from meridian.domain.addresses import network_of
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead
@@ -27,7 +30,7 @@ from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.ports.security_events import SecurityEvents
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import shown_as_aws
 from meridian.transport.grpc_interceptor import Walk
@@ -89,6 +92,7 @@ class AwsWire:
             return Exchange(False, partial(self._no_such_place, arrival))
         rpc = self._targets.get(head.headers.get("x-amz-target", ""))
         if rpc is None:
+            self._events.report(SecurityEvent.UNKNOWN_OPERATION, subject=network_of(head.address))
             return Exchange(False, partial(self._refuse, e.UnknownOperationException(""), arrival))
         try:
             claim = self._identify.claim_of(head, arrival.at)
@@ -137,16 +141,17 @@ class AwsWire:
         known()
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
+        call.write_answer = partial(_written, call)
         try:
             seconds = seconds_of(rpc.name, rpc.work, self._limits.deadline_seconds_default)
             with self._under_way.within(call, min(seconds, self._limits.deadline_seconds_max), e.Cut.SERVICE_BOUND):
-                answer = await self._walk(call)
+                written: bytes = await self._walk(call)
         except e.KmsError as error:
             return self._error(error, arrival.request_id)
         except Exception as fault:
             self._events.report_fault(fault, during=rpc.name)
             return self._error(e.KMSInternalException(reason=type(fault).__name__), arrival.request_id)
-        return self._answer(200, codec.write(shown_as_aws(answer, call)), arrival.request_id)
+        return self._answer(200, written, arrival.request_id)
 
     def _evidence(self, head: RequestHead, signed: SignedRequest | None = None) -> Evidence:
         return Evidence(
@@ -179,6 +184,11 @@ def _read(rpc: Rpc, evidence: Evidence, arrival: Arrival, body: bytes) -> Call:
     call = Call(rpc, message, evidence, arrival.request_id, arrival.at)
     call.refusal, call.started = refusal, arrival.started
     return call
+
+
+def _written(call: Call, answer: Message) -> bytes:
+    """The body of the answer."""
+    return codec.write(shown_as_aws(answer, call))
 
 
 @lru_cache(maxsize=4)

@@ -24,18 +24,18 @@ from meridian.contract.catalog import (
     enum_values,
     is_listed,
     is_map,
+    is_required,
     items_max,
     lower_camel,
     message_of,
 )
+from meridian.contract.field_limits import A_MOMENT, sentence
 from meridian.errors import SerializationException, ValidationException
 from meridian.transport.aws_json.strict_json import parse
 
 OURS: Final = frozenset({"account_delegation"})
 """Fields that the contract has beside AWS's; the AWS wire does not show them."""
 
-NO_MOMENT: Final = 2**62
-"""Seconds that no calendar has; what lies beyond the years is read as these, and refused where every field is looked at."""
 INT32: Final = range(-(2**31), 2**31)
 
 
@@ -82,6 +82,8 @@ def _fill_map(target: Any, value: Any, place: str) -> None:
 def _fill_list(target: Any, field: FieldDescriptor, value: Any, place: str) -> None:
     if not isinstance(value, list):
         raise SerializationException(f"{place} is not a list.")
+    if not value and is_required(field):  # a message cannot tell it from a list that was not sent
+        raise ValidationException.of_constraints([sentence(place, " '[]'", "Member must have length greater than or equal to 1")])
     for number, item in enumerate(value[: items_max(field) + 1], 1):
         if field.type == FieldDescriptor.TYPE_MESSAGE:
             _fill(target.add(), item, f"{place}.{number}.member.")
@@ -95,28 +97,24 @@ def _fill_message(target: Any, field: FieldDescriptor, value: Any, place: str) -
         _fill(target, value, f"{place}.")
         return
     try:
-        if isinstance(value, str):
-            _fill_time(target, datetime.fromisoformat(value))
-        else:
-            _fill_seconds(target, value)
+        target.FromDatetime(datetime.fromisoformat(value) if isinstance(value, str) else _moment(value, place))
+    except OverflowError as fault:  # its offset leads out of the years that there are
+        raise _no_moment(value, place) from fault
     except (ValueError, TypeError) as fault:
         raise SerializationException(f"{place} is not a time.") from fault
 
 
-def _fill_time(target: Any, moment: datetime) -> None:
-    try:
-        target.FromDatetime(moment)
-    except OverflowError:  # its offset leads out of the years that there are
-        target.seconds = NO_MOMENT
-
-
-def _fill_seconds(target: Any, value: Any) -> None:
+def _moment(value: Any, place: str) -> datetime:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("no number")
     try:
-        target.FromDatetime(datetime.fromtimestamp(value, UTC))
-    except (ValueError, OverflowError, OSError):  # OSError: beyond what the machine's calendar knows
-        target.seconds = int(max(-NO_MOMENT, min(NO_MOMENT, value)))
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError) as fault:  # OSError: beyond what the machine's calendar knows
+        raise _no_moment(value, place) from fault
+
+
+def _no_moment(value: Any, place: str) -> ValidationException:
+    return ValidationException.of_constraints([sentence(place, f" '{value}'", A_MOMENT)])
 
 
 def _scalar(field: FieldDescriptor, value: Any, place: str) -> Any:
@@ -148,8 +146,8 @@ def _enum_number(field: FieldDescriptor, value: Any, place: str) -> int:
     values = enum_values(enum_of(field))
     number = next((n for n, name in values.items() if name == value), None)
     if number is None:
-        sentence = f"Value '{value}' at '{place}' failed to satisfy constraint: Member must satisfy enum value set: "
-        raise ValidationException.of_constraints([(place, f"{sentence}[{', '.join(values.values())}]")])
+        constraint = f"Member must satisfy enum value set: [{', '.join(values.values())}]"
+        raise ValidationException.of_constraints([sentence(place, f" '{value}'", constraint)])
     return number
 
 

@@ -1,5 +1,7 @@
 """The default key policy on the AWS wire: AWS KMS shows a document where here no policy stands at all.
 
+A repeat is answered before any key is looked for: what a change answers is shown by what its answer says alone.
+
 Source: AWS KMS Developer Guide, Default key policy.
 """
 
@@ -9,6 +11,7 @@ import json
 from typing import Any
 
 from meridian.call import Call
+from meridian.domain.identifiers import parse_key_reference
 
 
 def shown_as_aws(response: Any, call: Call) -> Any:
@@ -17,8 +20,8 @@ def shown_as_aws(response: Any, call: Call) -> Any:
         key = call.keys["key_id"]
         response.policy = default_document(key.partition, key.account)
     elif response.DESCRIPTOR.name == "ReplicateKeyResponse" and not response.replica_policy:
-        key = call.keys["key_id"]
-        response.replica_policy = default_document(key.partition, key.account)
+        replica = parse_key_reference(response.replica_key_metadata.arn, alias_allowed=False)
+        response.replica_policy = default_document(replica.partition, replica.account)
     return response
 
 

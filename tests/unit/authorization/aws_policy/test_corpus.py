@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,23 @@ def test_sids_become_ids_that_are_told_once() -> None:
     cedar = converted(document({**ENCRYPT, "Sid": "a b"}, {**ENCRYPT, "Sid": "a b"}, ENCRYPT)).cedar
     for label in ("a-b", "a-b.2", "statement-3"):
         assert f'@id("{label}")' in cedar
+
+
+IN_PARTS = {"Condition": {"StringEqualsIfExists": {"kms:EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}}, "Action": ["kms:Encrypt", "kms:Sign"]}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_statement_in_parts_takes_no_id_of_another(order: tuple[int, ...]) -> None:
+    """Whatever the others are called, and whichever comes first."""
+    parts = [
+        {**ENCRYPT, **IN_PARTS, "Sid": "a"},
+        {**ENCRYPT, "Sid": "a-1"},
+        {**ENCRYPT, **IN_PARTS, "Sid": "a"},
+        {**ENCRYPT, "Sid": "a-2.2"},
+    ]
+    cedar = converted(document(*(parts[each] for each in order))).cedar
+    ids = re.findall(r'@id\("([^"]+)"\)', cedar)
+    assert len(ids) == len(set(ids)) == 6
 
 
 def test_hundreds_of_values_are_one_set() -> None:

@@ -34,6 +34,15 @@ REFUSED = [
     (statement(Principal={"AWS": "arn:aws:sts::111122223333:assumed-role/a/b"}), "Statement[0].Principal.AWS"),
     (statement(Principal={"AWS": "arn:aws:iam::111122223333:role/*"}), "Statement[0].Principal.AWS"),
     (statement(Principal={"AWS": "arn:aws:iam::111122223333:group/g"}), "Statement[0].Principal.AWS"),
+    (statement(Principal={"AWS": "arn:aws-cn:iam::111122223333:root"}), "Statement[0].Principal.AWS"),
+    (statement(Principal={"AWS": ["111122223333", "arn:aws-us-gov:iam::111122223333:user/ann"]}), "Statement[0].Principal.AWS[1]"),
+    (statement(Principal={"AWS": "arn:aws-cn:iam::444455556666:root"}, Effect="Deny"), "Statement[0].Principal.AWS"),
+    (
+        statement(
+            Principal=None, NotPrincipal={"AWS": ["arn:aws:iam::111122223333:root", "arn:aws-cn:iam::111122223333:user/a"]}, Effect="Deny"
+        ),
+        "Statement[0].NotPrincipal.AWS[1]",
+    ),
     (statement(Principal="*"), "Statement[0].Principal"),
     (condition("StringEquals", "kms:KeySpec", "x", Principal="*"), "Statement[0].Principal"),
     (condition("StringNotEquals", "kms:CallerAccount", "x", Principal="*"), "Statement[0].Principal"),
@@ -121,6 +130,14 @@ REFUSED = [
     (condition("StringEquals", "kms:KeySpec", "a-${aws:PrincipalTag/x}"), f'{C}StringEquals["kms:KeySpec"]'),
     (condition("StringNotEquals", "kms:KeySpec", "${aws:PrincipalTag/x}"), f'{C}StringNotEquals["kms:KeySpec"]'),
     (condition("StringEquals", "aws:ResourceTag/", "x"), f'{C}StringEquals["aws:ResourceTag/"]'),
+    (statement(Condition={"StringEqualz": {}}), f"{C}StringEqualz"),
+    (statement(Condition={"StringEquals": {"kms:KeySpec": "x"}, "StringEqualsIgnoreCase": {}}), f"{C}StringEqualsIgnoreCase"),
+    (statement(Condition={"BinaryEquals": {}}, Effect="Deny"), f"{C}BinaryEquals"),
+    (statement(Condition={"ForSomeValues:StringEquals": {}}), f"{C}ForSomeValues:StringEquals"),
+    (statement(Condition={"NullIfExists": {}}), f"{C}NullIfExists"),
+    (statement(Sid=7), "Statement[0].Sid"),
+    (statement(Sid=["a"]), "Statement[0].Sid"),
+    (statement(Sid={"a": "b"}, Effect="Deny"), "Statement[0].Sid"),
     (statement(Condition=[]), "Statement[0].Condition"),
     (statement(Condition={"StringEquals": "x"}), "Statement[0].Condition.StringEquals"),
 ]
@@ -169,6 +186,8 @@ NO_DOCUMENTS = [
     (json.dumps({"Version": "2012-10-17", "Statement": [GOOD], "More": 1}), "More"),
     ("[" * 100_000, "the document"),
     (json.dumps({"Version": "2012-10-17", "Statement": ["x"]}), "Statement[0]"),
+    *((json.dumps({"Version": "2012-10-17", "Id": each, "Statement": [GOOD]}), "Id") for each in (7, None, ["a"], {"x": 1})),
+    (json.dumps({"Version": "2012-10-17", "Statement": [{**GOOD, "Sid": None}]}), "Statement[0].Sid"),
     (json.dumps({"Version": "2012-10-17", "Statement": [{**GOOD, "Sid": "\ud800"}]}), "the document"),
     ('{"Version": "2012-10-17", "Statement": [1.00000000000000000001]}', "the document"),
     ('{"Version": "2012-10-17", "Statement": [1e-99999999999999999999]}', "the document"),
@@ -213,6 +232,11 @@ def test_what_a_refusal_quotes_it_quotes_whole(given: dict[str, Any], quoted: st
     with pytest.raises(RefusedDocument) as caught:
         converted(document(given))
     assert quoted in str(caught.value)
+
+
+@pytest.mark.parametrize("operator", ["StringEquals", "ForAnyValue:StringLikeIfExists", "Null", "NumericLessThan"])
+def test_an_operator_without_a_key_asks_nothing(operator: str) -> None:
+    assert converted(document(statement(Condition={operator: {}}))) == converted(document(GOOD))
 
 
 def test_variables_need_the_version_that_has_them() -> None:
