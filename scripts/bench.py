@@ -225,12 +225,6 @@ def report_reloads(server: Server, key_id: str, count: int) -> None:
     report("longest call while 1,000 policies are taken (ms)", changing, 50)
 
 
-def report_external(folder: Path, count: int, calls: int) -> None:
-    folder.mkdir()
-    for name, values in bench_xks.rounds(folder, count, calls).items():
-        report(name, values, bench_xks.LIMITS.get(name) or bench_xks.LEAST.get(name), at_least=name in bench_xks.LEAST)
-
-
 async def many_keys(server: Server, count: int) -> None:
     async with AsyncClient(server.deployment.endpoint(HOME, "alice")) as alice:
         numbers = iter(range(count))
@@ -279,7 +273,7 @@ def main() -> None:
         root = Path(folder)
         if options.external:
             print("| measured | median [min-max] | limit |\n|---|---|---|")
-            report_external(root / "external", options.rounds, options.calls)
+            bench_xks.report_rounds(root / "external", options.rounds, options.calls)
             return
         small = Server(root / "small")
         servers = [small]
@@ -295,7 +289,7 @@ def main() -> None:
             for name, values in asyncio.run(other_kinds(small, options.rounds, options.calls)).items():
                 report(name, values, 2.3 if "raw" in name else 1.1 if "grant" in name else None)
             os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the proxy shares the cores
-            report_external(root / "external", options.rounds, options.calls)
+            bench_xks.report_rounds(root / "external", options.rounds, options.calls)
             os.sched_setaffinity(0, {GENERATOR})
             immediate = Server(root / "immediate", audit="max_wait_seconds = 0.0\nmax_batch = 1\n")
             servers.append(immediate)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from bench_process import cpu_seconds
+from bench_process import cpu_seconds, report
 from tests.deployment import HOME
 from tests.scenario.xks import Outside, new_prefix, outside
 from tests.xks_proxy import ACCESS_KEY_ID, HOST, SECRET
@@ -206,3 +206,10 @@ def rounds(folder: Path, count: int, calls: int) -> dict[str, list[float]]:
         hanging = world.key(alice, world.connected(alice, away), "hangs").arn
         world.proxy.tell(away, mode={"sleep": 60.0})
         return asyncio.run(_rounds(world, (own, external, hanging), count, calls))
+
+
+def report_rounds(folder: Path, count: int, calls: int) -> None:
+    """Print a row for each figure."""
+    folder.mkdir()
+    for name, values in rounds(folder, count, calls).items():
+        report(name, values, LIMITS.get(name) or LEAST.get(name), at_least=name in LEAST)
