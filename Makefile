@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-commands bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
+.PHONY: deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-commands bench-xks bench-reload bench-rivals bench-scale overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,10 @@ setup: $(STAMP)  ## make .venv from the lock file
 
 bench: $(STAMP)  ## ratios to a no-op, measured in one run
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_xks.py
+
+bench-xks: $(STAMP)  ## keys in an external key store alone: beside the signed call that they need, and beside a store that hangs
+	$(BIN)/python scripts/bench_xks.py
 
 bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new policies
 	$(BIN)/python scripts/bench.py --reloads

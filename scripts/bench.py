@@ -21,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_kinds
 import bench_reload
-import bench_xks
 from bench_process import GENERATOR, Call, measure, pin, report
 from tests.deployment import HOME, Deployment
 
@@ -265,16 +264,10 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=4000)
     parser.add_argument("--keys", type=int, default=10_000, help="keys of the large Region; 0 leaves it out")
     parser.add_argument("--reloads", action="store_true", help="measure changes of the policies alone")
-    parser.add_argument("--external", action="store_true", help="measure keys in an external key store alone")
     options = parser.parse_args()
-    if not options.external:
-        os.sched_setaffinity(0, {GENERATOR})
+    os.sched_setaffinity(0, {GENERATOR})
     with tempfile.TemporaryDirectory(prefix="meridian-bench-") as folder:
         root = Path(folder)
-        if options.external:
-            print("| measured | median [min-max] | limit |\n|---|---|---|")
-            bench_xks.report_rounds(root / "external", options.rounds, options.calls)
-            return
         small = Server(root / "small")
         servers = [small]
         try:
@@ -288,9 +281,6 @@ def main() -> None:
                 report(name, values, limit)
             for name, values in asyncio.run(other_kinds(small, options.rounds, options.calls)).items():
                 report(name, values, 2.3 if "raw" in name else 1.1 if "grant" in name else None)
-            os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the proxy shares the cores
-            bench_xks.report_rounds(root / "external", options.rounds, options.calls)
-            os.sched_setaffinity(0, {GENERATOR})
             immediate = Server(root / "immediate", audit="max_wait_seconds = 0.0\nmax_batch = 1\n")
             servers.append(immediate)
             rates = asyncio.run(lone_rates(small, immediate, (key, new_key(immediate)), options.rounds, options.calls))

@@ -7,10 +7,13 @@ two. The signed call is made by the same client, so that the ratio is what the s
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import hmac
 import statistics
+import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from bench_process import cpu_seconds, report
 from tests.deployment import HOME
 from tests.scenario.xks import Outside, new_prefix, outside
@@ -208,8 +214,16 @@ def rounds(folder: Path, count: int, calls: int) -> dict[str, list[float]]:
         return asyncio.run(_rounds(world, (own, external, hanging), count, calls))
 
 
-def report_rounds(folder: Path, count: int, calls: int) -> None:
-    """Print a row for each figure."""
-    folder.mkdir()
-    for name, values in rounds(folder, count, calls).items():
-        report(name, values, LIMITS.get(name) or LEAST.get(name), at_least=name in LEAST)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--calls", type=int, default=2000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="meridian-bench-") as folder:
+        print("| measured | median [min-max] | limit |\n|---|---|---|")
+        for name, values in rounds(Path(folder), options.rounds, options.calls).items():
+            report(name, values, LIMITS.get(name) or LEAST.get(name), at_least=name in LEAST)
+
+
+if __name__ == "__main__":
+    main()
