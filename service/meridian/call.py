@@ -32,6 +32,7 @@ class Evidence:
     """What the transport saw of the caller, before anybody judged it."""
 
     __slots__ = (
+        "caller_request_id",
         "certificate_pem",
         "client_token",
         "headers",
@@ -57,6 +58,7 @@ class Evidence:
         signed_request: Any = None,
         repeated: str = "",
         client_token: str | None = None,
+        caller_request_id: str | None = None,
     ) -> None:
         self.spiffe_id = spiffe_id
         self.certificate_pem = certificate_pem
@@ -71,6 +73,8 @@ class Evidence:
         """The name of a header that is read here and came more than once; empty where there is none."""
         self.client_token = client_token
         """`x-meridian-client-token` as it came; None where it did not."""
+        self.caller_request_id = caller_request_id
+        """`x-meridian-caller-request-id` as it came; None where it did not."""
 
 
 class Call:

@@ -126,6 +126,8 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "engine/commands.py SymmetricCommands._loaded": Measured("material", "LOADED_MAX", 256),
     "engine/keyring.py Keyring._keks": Ours("keys of the keyring"),
     "identity.py Identity.https": Ours("the listeners of the settings"),
+    "k8s_kms/metrics.py Metrics.rotations": Ours("a count without labels"),
+    "k8s_kms/regions.py Regions._away": Ours("endpoints of the command line"),
     "operations/key_turns.py KeyTurns._lines": Ours("keys that are being changed"),
     "operations/key_turns.py KeyTurns._taken": Ours("calls that change a key now"),
     "operations/key_turns.py Line._waiting": Ours("calls that wait to change one key; a caller has `WAITING_MAX` of them"),

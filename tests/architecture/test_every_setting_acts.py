@@ -39,6 +39,7 @@ CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/t
 SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
 SHOWN = "scenario/test_client_certificates_towards_proxies.py::test_a_proxy_is_shown_the_certificate_of_the_settings"
 XKS = "scenario/test_exported_keys.py::"
+PLUGIN = "kubernetes/test_plugin_process.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
 
 SETTINGS: dict[str, str] = {
@@ -207,6 +208,10 @@ CLI: dict[str, str] = {
     "dev --principals": COMMANDS + "test_dev_runs_the_regions_and_principals_it_is_given_and_keeps_nothing",
     "dev --policies": "scenario/test_dev_own_principals.py::test_a_principal_of_a_new_account_works_and_own_policies_are_followed",
     "dev --ephemeral": COMMANDS + "test_dev_runs_the_regions_and_principals_it_is_given_and_keeps_nothing",
+    "k8s-kms --socket": PLUGIN + "test_what_keeps_it_from_starting_is_one_sentence",
+    "k8s-kms --key": PLUGIN + "test_what_keeps_it_from_starting_is_one_sentence",
+    "k8s-kms --endpoint": PLUGIN + "test_what_keeps_it_from_starting_is_one_sentence",
+    "k8s-kms --health-port": PLUGIN + "test_the_port_has_health_and_metrics_and_nothing_else",
     "envelope encrypt --key-id": ENVELOPE,
     "envelope encrypt --encryption-context": ENVELOPE,
     "envelope decrypt --encryption-context": ENVELOPE,

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from meridian.audit.recorded_facts import grant_facts, key_facts
 from meridian.call import Call
+from meridian.contract.caller_request_id import is_caller_request_id
 from meridian.domain.key import Key
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
@@ -148,6 +149,9 @@ def _of_request(call: Call) -> Record:
     data: Record = {}
     if call.dry_run:
         data["dryRun"] = True
+    named = call.evidence.caller_request_id
+    if named is not None and is_caller_request_id(named):
+        data["callerRequestId"] = named
     if call.policy_warnings:
         shown, more = call.policy_warnings[:WARNINGS_SHOWN_MAX], len(call.policy_warnings) - WARNINGS_SHOWN_MAX
         data["policyWarnings"] = [*shown, f"and {more} more"] if more > 0 else list(shown)

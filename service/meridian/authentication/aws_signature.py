@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
+from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
@@ -35,7 +36,7 @@ WINDOW: Final = timedelta(minutes=5)
 FORM: Final = "%Y%m%dT%H%M%SZ"
 FORM_CHARACTERS: Final = 16
 SIGNED_ALWAYS: Final = ("host", "x-amz-date", "x-amz-target")
-SIGNED_IF_SENT: Final = ("x-amz-security-token", CLIENT_TOKEN)
+SIGNED_IF_SENT: Final = ("x-amz-security-token", CLIENT_TOKEN, CALLER_REQUEST_ID)
 KEYS_MAX: Final = 4096
 OTHER_DATE: Final = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."
 MISMATCH: Final = (

@@ -16,6 +16,7 @@ COMMANDS = {
     "backup": Place("meridian.cli.backups", "backup", "Copy a Region's database into a new file."),
     "dev": Place("meridian.cli.dev", "dev", "Run Regions on this machine, with everything made for you."),
     "envelope": Place("meridian.cli.envelope", "envelope", "Encrypt files under data keys."),
+    "k8s-kms": Place("meridian.cli.k8s_kms", "k8s_kms", "Encrypt what a Kubernetes cluster stores."),
     "kms": Place("meridian.cli.kms", "kms", "Call a Region: one command per operation."),
     "migrate": Place("meridian.cli.serve", "migrate", "Bring a database to this release."),
     "outbox": Place("meridian.cli.outbox", "outbox", "Look at deliveries between Regions."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import resource
 import signal
@@ -21,6 +20,7 @@ from meridian.adapters.clock_system import process_age
 from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.cli.json_log import log_as_json
 from meridian.cli.one_region import settings_or_exit
 from meridian.cli.output import OutputError
 from meridian.cli.resting_collector import resting_collector
@@ -41,21 +41,9 @@ def _raise_open_files() -> None:
     structlog.get_logger("meridian.cli").info("open files", limit=hard, was=soft)
 
 
-def _log_as_json() -> None:
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )
-
-
 def serve_region(config: Path, *, allow_file_seal: bool, verbose: bool) -> NoReturn:
     """Serve until the end of the process."""
-    _log_as_json()
+    log_as_json()
     done = StartSteps(process_age(), time.process_time).done if verbose else untold
     settings = settings_or_exit(config)
     done(Step.SETTINGS)

@@ -9,6 +9,7 @@ from typing import Final
 from meridian.client.connection import Endpoint
 from meridian.client.errors import CANCELLED, UNREACHABLE
 from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, SECONDS_MAX, seconds_of
+from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.catalog import CLIENT_TOKEN, Rpc
 
 CHANGE_ATTEMPTS_MAX: Final = 4
@@ -24,11 +25,15 @@ class Attempts:
     A change is sent again under its token where nothing is known of the try before. What the Region answers is never sent again by itself.
     """
 
-    def __init__(self, endpoint: Endpoint, rpc: Rpc, timeout: float | None, client_token: str | None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, rpc: Rpc, timeout: float | None, client_token: str | None, caller_request_id: str | None = None
+    ) -> None:
         """Raises: ValueError."""
         if timeout is not None and not 0 < timeout <= SECONDS_MAX:
             raise ValueError(f"timeout: must be seconds, more than 0 and {SECONDS_MAX:,.0f} at most")
         self.metadata = endpoint.metadata
+        if caller_request_id:
+            self.metadata += ((CALLER_REQUEST_ID, caller_request_id),)
         if rpc.takes_token:
             self.metadata += ((CLIENT_TOKEN, client_token or os.urandom(16).hex()),)
         self._tries_left = CHANGE_ATTEMPTS_MAX if rpc.takes_token else 1

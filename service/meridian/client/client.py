@@ -26,7 +26,7 @@ class Client:
 
     `timeout=` seconds overrides the default deadline of a call: 5 for cryptographic calls, 30 for those that make or import keys, 10 for
     others. Each change has a fresh client token, under which it is sent again where the connection was lost; `client_token=` names that of
-    an earlier call, to repeat it.
+    an earlier call, to repeat it. `caller_request_id=` is shown in the call's audit record, for whoever looks for it there.
     Raises: the exceptions of `meridian.client.errors`.
     """
 
@@ -35,9 +35,11 @@ class Client:
         self._is_closed = False
         self._channel = grpc.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
 
-    def call(self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None) -> Any:
+    def call(
+        self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None, caller_request_id: str | None = None
+    ) -> Any:
         """Send a request as it is."""
-        attempts = Attempts(self._endpoint, rpc, timeout, client_token)
+        attempts = Attempts(self._endpoint, rpc, timeout, client_token, caller_request_id)
         method = self._channel.unary_unary(
             rpc.path, request_serializer=rpc.request_class.SerializeToString, response_deserializer=rpc.response_class.FromString
         )
@@ -57,7 +59,9 @@ class Client:
         rpc = _BY_METHOD.get(name)
         if rpc is None:
             raise AttributeError(name)
-        return lambda timeout=None, client_token=None, **fields: self.call(rpc, _request(rpc, fields), timeout, client_token)
+        return lambda timeout=None, client_token=None, caller_request_id=None, **fields: self.call(
+            rpc, _request(rpc, fields), timeout, client_token, caller_request_id
+        )
 
     def close(self) -> None:
         self._is_closed = True
@@ -79,9 +83,11 @@ class AsyncClient:
         self._channel = grpc.aio.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
         self._methods: dict[str, Any] = {}
 
-    async def call(self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None) -> Any:
+    async def call(
+        self, rpc: Rpc, request: Any, timeout: float | None = None, client_token: str | None = None, caller_request_id: str | None = None
+    ) -> Any:
         """Send a request as it is."""
-        attempts = Attempts(self._endpoint, rpc, timeout, client_token)
+        attempts = Attempts(self._endpoint, rpc, timeout, client_token, caller_request_id)
         method = self._methods.get(rpc.path)
         if method is None:
             method = self._methods[rpc.path] = self._channel.unary_unary(
@@ -103,7 +109,9 @@ class AsyncClient:
         rpc = _BY_METHOD.get(name)
         if rpc is None:
             raise AttributeError(name)
-        return lambda timeout=None, client_token=None, **fields: self.call(rpc, _request(rpc, fields), timeout, client_token)
+        return lambda timeout=None, client_token=None, caller_request_id=None, **fields: self.call(
+            rpc, _request(rpc, fields), timeout, client_token, caller_request_id
+        )
 
     async def close(self) -> None:
         self._is_closed = True

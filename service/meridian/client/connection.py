@@ -16,6 +16,13 @@ from meridian.keepalive import KEEPALIVE
 READ_ATTEMPTS_MAX: Final = 5
 """The most that gRPC allows."""
 
+RECONNECT: Final = (
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.min_reconnect_backoff_ms", 2_500),
+    ("grpc.max_reconnect_backoff_ms", 2_500),
+)
+"""By itself gRPC waits up to two minutes before it tries to connect again."""
+
 
 PORT_MAX: Final = 65_535
 RESOLVERS: Final = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:", "xds:")
@@ -91,3 +98,13 @@ class Endpoint:
             },
         }
         return [("grpc.service_config", json.dumps({"methodConfig": [policy]})), *KEEPALIVE]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OneOfSeveral(Endpoint):
+    """A Region whose caller has others to go to, or repeats by himself: gRPC sends nothing twice, so that a Region that is away is known at
+    once, and tries to connect every few seconds, so that one that is back is."""
+
+    @property
+    def options(self) -> list[tuple[str, Any]]:
+        return [("grpc.enable_retries", 0), *RECONNECT, *KEEPALIVE]

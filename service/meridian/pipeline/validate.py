@@ -7,6 +7,7 @@ once per call and used by policy, audit and cipher alike.
 from __future__ import annotations
 
 from meridian.call import Call
+from meridian.contract.caller_request_id import CALLER_REQUEST_ID, WRONG_FORM, is_caller_request_id
 from meridian.contract.cross_field import require_cross_field_rules
 from meridian.contract.field_limits import faults_of
 from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context, require_few_pairs
@@ -25,6 +26,9 @@ class Validate:
             raise call.refusal
         if call.malformed:
             raise ValidationException("The request is not a message of its type.", fields=[("request", "cannot be read")])
+        named = call.evidence.caller_request_id
+        if named is not None and not is_caller_request_id(named):
+            raise ValidationException(f"{CALLER_REQUEST_ID} {WRONG_FORM}.", fields=[(CALLER_REQUEST_ID, WRONG_FORM)])
         faults = faults_of(request)
         if faults:
             raise ValidationException.of_constraints(faults)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from meridian.call import Evidence
+from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.catalog import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
 
-HEADERS: Final = frozenset({"authorization", "user-agent", CLIENT_TOKEN})
+HEADERS: Final = frozenset({"authorization", "user-agent", CLIENT_TOKEN, CALLER_REQUEST_ID})
 LOOPBACK: Final = "127.0.0.1"
 
 
@@ -35,6 +36,7 @@ def evidence_of(context: Any) -> Evidence:
         tls_version=tls[0].decode() if tls else "",
         repeated=repeated,
         client_token=headers.get(CLIENT_TOKEN),
+        caller_request_id=headers.get(CALLER_REQUEST_ID),
     )
 
 

@@ -20,7 +20,7 @@ from meridian.cli.main import main
 from meridian.cli.values import FILE, JSON, TEXT
 from meridian.contract.catalog import is_secret, rpcs
 
-WRITTEN = {"out", "svg", "junit", "target", "to"}
+WRITTEN = {"out", "socket", "svg", "junit", "target", "to"}
 """Parameters that name what is written."""
 MADE = {("dev", "data")}
 """Folders that are made where there is none: what stands in their place is a mistake."""
@@ -96,6 +96,9 @@ def sound_value(path: tuple[str, ...], parameter: click.Parameter, world: World)
         "certificate": str(clients / "alice.crt"),
         "private_key": str(clients / "alice.key"),
         "endpoint": "127.0.0.1:1",
+        "endpoints": "127.0.0.1:1",
+        "key": "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "socket": str(world.root / "kms.sock"),
         "source": str(world.settings),
         "target": str(world.root / "target"),
         "config": str(world.settings),

@@ -62,3 +62,10 @@ def test_the_client_token_is_what_came_and_comes_once() -> None:
     assert evidence_of(Shown([("x-meridian-client-token", "")])).client_token == ""
     shown = evidence_of(Shown([("x-meridian-client-token", "a"), ("x-meridian-client-token", "b")]))
     assert shown.repeated == "x-meridian-client-token"
+
+
+def test_the_callers_own_request_id_is_what_came_and_comes_once() -> None:
+    assert evidence_of(Shown([])).caller_request_id is None
+    assert evidence_of(Shown([("x-meridian-caller-request-id", "a")])).caller_request_id == "a"
+    shown = evidence_of(Shown([("x-meridian-caller-request-id", "a"), ("x-meridian-caller-request-id", "b")]))
+    assert shown.repeated == "x-meridian-caller-request-id"

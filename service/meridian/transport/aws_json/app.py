@@ -21,6 +21,7 @@ from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
 from meridian.call import Call, Evidence
 from meridian.contract.call_times import seconds_of
+from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.catalog import CLIENT_TOKEN, Rpc
 from meridian.domain.addresses import network_of
 from meridian.domain.gates import RETRY_SECONDS
@@ -160,6 +161,7 @@ class AwsWire:
             user_agent=head.headers.get("user-agent", ""),
             signed_request=signed,
             client_token=head.headers.get(CLIENT_TOKEN),
+            caller_request_id=head.headers.get(CALLER_REQUEST_ID),
         )
 
     def _error(self, error: e.KmsError, request_id: str, *, status: int = 0) -> Answer:
