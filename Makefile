@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo bench bench-commands bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-xks bench-commands bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,10 @@ setup: $(STAMP)  ## make .venv from the lock file
 
 bench: $(STAMP)  ## ratios to a no-op, measured in one run
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_xks.py
+
+bench-xks: $(STAMP)  ## keys in an external key store alone: beside the signed call that they need, and beside a store that hangs
+	$(BIN)/python scripts/bench_xks.py
 
 bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new policies
 	$(BIN)/python scripts/bench.py --reloads
@@ -49,6 +53,9 @@ hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they w
 
 demo: $(STAMP)  ## the main job on two real Regions, step by step
 	$(BIN)/python scripts/demo.py
+
+demo-xks: $(STAMP)  ## two locks: one deployment as KMS, another as its external key manager
+	$(BIN)/python scripts/demo_xks.py
 
 fix: $(STAMP)  ## mend what mends itself: rules, formats, and every generated file and page
 	$(BIN)/ruff check --fix-only --quiet .
@@ -107,7 +114,8 @@ imports: $(STAMP)  ## the layers of the architecture
 policy: $(STAMP)  ## validate, test, cover and prove the policies with the service's own evaluator
 	$(BIN)/meridian policy validate policy/policies
 	$(BIN)/meridian policy validate policy/tests/library
-	$(BIN)/meridian policy fmt --check policy/policies policy/tests/library
+	$(BIN)/meridian policy validate policy/tests/exports
+	$(BIN)/meridian policy fmt --check policy/policies policy/tests/library policy/tests/exports
 	$(BIN)/meridian policy test policy/tests --policies policy/policies
 	$(BIN)/meridian policy coverage policy/tests --policies policy/policies --fail-under 100
 	$(BIN)/meridian policy prove policy/tests --policies policy/policies

@@ -2,7 +2,7 @@
 
     python scripts/fuzz.py SECONDS [TARGET…]
 
-Each target runs in a process of its own, which ends at its time, two at once: twenty-two targets of 60 s take eleven minutes and their
+Each target runs in a process of its own, which ends at its time, two at once: twenty-four targets of 60 s take eleven minutes and their
 starts, of the ninety that CI has. New inputs are kept for the run alone; one that finds something is
 written to `tests/fuzz/found/TARGET`, to be moved into the corpus with the mending.
 """

@@ -37,16 +37,19 @@ listen = "{host}:{port}"
 {more}
 
 [xks.tls]
-certificate = "{folder}/server.crt"
-private_key = "{folder}/server.key"
+certificate = "{certificate}"
+private_key = "{private_key}"
 {tls}
 """
 
 
-def serve_xks(deployment: Deployment, region: str = HOME, *, more: str = "", tls: str = "") -> int:
-    """Let a Region that is prepared and not started serve the API; the answer is its port."""
+def serve_xks(
+    deployment: Deployment, region: str = HOME, *, more: str = "", tls: str = "", certificate: tuple[Path, Path] | None = None
+) -> int:
+    """Let a Region that is prepared and not started serve the API, under its own certificate or another; the answer is its port."""
     place, port = deployment.place(region), free_port()
-    text = ADDED.format(host=HOST, port=port, more=more, tls=tls, folder=place.folder)
+    shown, private = certificate or (place.folder / "server.crt", place.folder / "server.key")
+    text = ADDED.format(host=HOST, port=port, more=more, tls=tls, certificate=shown, private_key=private)
     place.settings.write_text(f"{place.settings.read_text()}\n{text}")
     return port
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -120,6 +120,7 @@ class Call:
         "started",
         "token_grant_ids",
         "trailing_days_without_key_usage",
+        "wait_outside",
         "why_cut",
         "write_answer",
     )
@@ -184,6 +185,9 @@ class Call:
         self.error: Exception | None = None
         self.why_cut: Callable[[], Cut] = _by_the_caller
         """Why the call is ended, asked when its task is cancelled; the wire knows."""
+        self.wait_outside: Callable[[], Awaitable[None]] = _with_no_place
+        """Awaited before the call waits for a key store outside the Region: from then on it holds no place of those that need none. Raises:
+        ThrottlingException where too many wait there."""
         self.write_answer: Callable[[Any], Any] = _as_it_is
         """Makes of the answer what the wire sends; asked before the record is written, which then tells of a failure here too."""
         self.event_recorded: dict[str, Any] | None = None
@@ -212,6 +216,10 @@ class Call:
 
 def _by_the_caller() -> Cut:
     return Cut.CALLER_LEFT
+
+
+async def _with_no_place() -> None:
+    """Of a call that came through no entrance."""
 
 
 def _as_it_is(answer: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from meridian.settings_sections import HOST_NAME, FilePath, ListenAddress, Network, Section
 
@@ -32,8 +32,17 @@ class KeyStoreProxySettings(Section):
 
     trusted_roots: FilePath | None = None
     """Authorities of proxies' certificates, PEM; the system's are not believed then."""
+    client_certificate: FilePath | None = None
+    """What proxies are shown that want to see a certificate; PEM, as its key."""
+    client_private_key: FilePath | None = None
     networks: tuple[Network, ...] = ()
     """Private networks whose addresses may be dialled, whatever a store's endpoint resolves to."""
     hosts: dict[HostName, ListenAddress] = Field(default_factory=dict)
     """Where a host of an endpoint is dialled instead of at its own name and port 443."""
     endpoint_services: dict[ServiceName, EndpointServiceSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _require_certificate_with_its_key(self) -> KeyStoreProxySettings:
+        if (self.client_certificate is None) != (self.client_private_key is None):
+            raise ValueError("client_certificate and client_private_key are given together, or neither")
+        return self

@@ -80,6 +80,7 @@ TABLE: dict[str, dict[str, str]] = {
     "DisconnectCustomKeyStore": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     **{name: {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED} for name in SPECIAL},
     "DescribePolicySet": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "DescribeExternalKey": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": UNSUPPORTED, "auditor": UNSUPPORTED},
     "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
 }
 GRANTABLE = {"DescribeKey", "GetPublicKey", "CreateGrant", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", *SPECIAL}
@@ -157,7 +158,7 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
         **special,
         **named,
         **{name: {"key_id": arn} for name in ("EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "ListKeyRotations")},
-        **{name: {"key_id": arn} for name in ("DescribeKey", "EnableKey", "GetKeyPolicy", "ListKeyPolicies")},
+        **{name: {"key_id": arn} for name in ("DescribeKey", "DescribeExternalKey", "EnableKey", "GetKeyPolicy", "ListKeyPolicies")},
     }
 
 
@@ -186,6 +187,8 @@ def expected(name: str, caller: str) -> str:
         return ANONYMOUS
     if caller == "stranger":
         return UNKNOWN
+    if caller == "grantee" and name == "DescribeExternalKey":
+        return UNSUPPORTED  # allowed by the grant for DescribeKey; the key is in no store
     if caller == "grantee":
         return "ok" if name in GRANTABLE else DENIED
     return TABLE[name][caller]

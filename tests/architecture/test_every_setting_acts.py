@@ -39,6 +39,7 @@ CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/t
 SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
 TOKENS = "scenario/test_key_stores_in_tokens.py::"
 TOKEN_SEAL = "scenario/test_seal_in_a_token.py::"
+SHOWN = "scenario/test_client_certificates_towards_proxies.py::test_a_proxy_is_shown_the_certificate_of_the_settings"
 XKS = "scenario/test_exported_keys.py::"
 PLUGIN = "kubernetes/test_plugin_process.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
@@ -116,6 +117,7 @@ SETTINGS: dict[str, str] = {
     "limits.key_store_attempt_seconds": MANAGERS + "test_a_slow_proxy_is_asked_twice_and_no_more",
     "limits.key_store_requests_per_second": MANAGERS + "test_more_than_a_stores_share_is_refused_before_anything_is_sent",
     "key_store_proxies.trusted_roots": MANAGERS + "test_a_certificate_is_believed_by_trusted_roots_alone_and_for_its_name",
+    **dict.fromkeys(("key_store_proxies.client_certificate", "key_store_proxies.client_private_key"), SHOWN),
     "key_store_proxies.networks": MANAGERS + "test_an_address_that_is_not_allowed_is_not_dialled",
     "key_store_proxies.hosts": MANAGERS + "test_hosts_say_where_a_proxy_is_dialled",
     "key_store_proxies.endpoint_services.host": MANAGERS + "test_endpoint_services_lead_to_their_host_at_their_address",
@@ -201,6 +203,7 @@ CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file
 CLI: dict[str, str] = {
     **dict.fromkeys(CALLING, CONNECTION),
     **dict.fromkeys(("kms --output", "kms --field", "kms --out", "kms --base64", "kms --timeout"), ANSWER),
+    "kms describe-key --xks": "scenario/test_seed_003_two_deployments.py::test_the_command_line_tells_how_the_external_key_is",
     "kms --client-token": COMMANDS + "test_a_change_is_repeated_under_its_token",
     "--config": "scenario/test_dev_command.py::*",
     "audit verify --output": COMMANDS + "test_an_audit_log_is_judged_in_both_forms",

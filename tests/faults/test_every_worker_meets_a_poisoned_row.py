@@ -242,6 +242,27 @@ def _turn(crowd: Crowd, command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def key_stores(crowd: Crowd) -> None:
+    """A hundred stores that are to be disconnected, and one that no release wrote among them."""
+    known = '{"xks_proxy_uri_endpoint": "https://xks.example.com", "xks_proxy_uri_path": "/kms/xks/v1", "access_key_id": "A"}'
+    columns = "account, store_id, name, state, created_at, proxy, kind, error_code, credential_id, version"
+    account = "111122223333"
+    for number in range(HUNDRED):
+        store = f"cks-{number:017}"
+        crowd.change(
+            HOME,
+            f"insert into key_stores ({columns}) values (?, ?, ?, 'DISCONNECTED', (select max(created_at) from keys), ?, ?, '', '', 1)",
+            account, store, store, known, "EXTERNAL_KEY_STORE",
+        )  # fmt: skip
+    crowd.change(HOME, "update key_stores set proxy = '{' where store_id = ?", f"cks-{3:017}")
+    crowd.change(HOME, "update key_stores set state = 'DISCONNECTING'")
+    left = "select store_id from key_stores where state = 'DISCONNECTING'"
+    crowd.regions.wait_until(lambda: crowd.read(HOME, left) == [(f"cks-{3:017}",)], seconds=60)
+    crowd.regions.wait_until(lambda: crowd.set_aside(HOME, "key stores") == 1)
+    assert crowd.job_is_well(HOME, "key stores")
+    crowd.change(HOME, "delete from key_stores")
+
+
 def pruning(crowd: Crowd) -> None:
     """It is due once a minute, and at the start."""
     crowd.regions.stop(AWAY)
@@ -266,11 +287,14 @@ JOBS: dict[str, Callable[[Crowd], None] | str] = {
     "last usage": last_usage,
     "key schedule": key_schedule,
     "rewrap": rewrap,
+    "key stores": key_stores,
     "pruning": pruning,
     "audit shipping": "an event that is no record is told and passed over; tests/contract/test_audit_shipping.py",
     "audit log": NO_ROWS,
     "security events": NO_ROWS,
+    "connections of callers": NO_ROWS,
     "connections of other Regions": NO_ROWS,
+    "key store health": NO_ROWS,
     "policy files": NO_ROWS,
     "identity files": NO_ROWS,
     "certificate expiry": NO_ROWS,

@@ -35,6 +35,7 @@ from meridian.authorization.sets.packaged import schema_text
 from meridian.contract.catalog import Rpc, is_map, rpcs
 from meridian.contract.cross_field import require_cross_field_rules
 from meridian.contract.field_limits import faults_of
+from meridian.contract.operation import Operation
 from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
 from meridian.crypto.certificate_uris import certificate_uris
 from meridian.domain import addresses
@@ -48,6 +49,7 @@ from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.domain.secret import Secret
+from meridian.domain.xks import API_PATH, Export, ExternalUse, XksCall, place_of
 from meridian.engine import region_envelopes
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys, decode_meta
@@ -63,6 +65,7 @@ from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.head import Peer
 from meridian.transport.http1.reader import RequestReader
+from meridian.transport.xks import messages as xks_messages
 
 SEPARATOR = b"\x1f"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -199,6 +202,24 @@ def proxy_answer(data: bytes) -> None:
         lambda body: messages.read_decrypted(body, 3), messages.read_fault,
     ]  # fmt: skip
     readers[data[0] % len(readers) if data else 0](data[1:])
+
+
+def xks_path(data: bytes) -> None:
+    """The path of a request of another KMS. What is taken has one spelling."""
+    text = data.decode("latin-1")
+    place = place_of(text)
+    if place is not None:
+        subject = f"keys/{place.export_id}/{place.call}" if place.export_id else place.call
+        assert text == f"{place.prefix}{API_PATH}/{subject}"
+
+
+def xks_request(data: bytes) -> None:
+    """The body of a request of another KMS, to whichever call."""
+    calls = list(XksCall)
+    call = calls[data[0] % len(calls) if data else 0]
+    export = None if call is XksCall.HEALTH else Export("key", "/store", "111122223333", KEY.key_id, tuple(ExternalUse), NOW)
+    message = xks_messages.read_request(call, data[1:], xks_messages.Target("/store", "" if export is None else "key", export))
+    parameters_of(Operation(message.DESCRIPTOR.name.removesuffix("Request")), message)
 
 
 def encryption_context(data: bytes) -> None:
@@ -392,6 +413,19 @@ TARGETS: dict[str, Target] = {
             b'\x02{"ciphertext":"AAAA","initializationVector":"","authenticationTag":"","ciphertextDataIntegrityValue":""}',
             b'\x03{"plaintext":"AAAA"}',
             b'\x04{"errorName":"InternalException","errorMessage":"x"}',
+        ),
+    ),
+    "xks_path": Target(xks_path, (), (b"/kms/xks/v1/health", b"/a/b/kms/xks/v1/keys/key-0001/metadata", b"/kms/xks/v1/keys/a/encrypt")),
+    "xks_request": Target(
+        xks_request,
+        (KmsError,),
+        (
+            b'\x00{"requestMetadata":{"kmsRequestId":"r","kmsOperation":"KmsHealthCheck"}}',
+            b'\x01{"requestMetadata":{"kmsRequestId":"r","kmsOperation":"CreateKey","awsPrincipalArn":"a"}}',
+            b'\x02{"requestMetadata":{"kmsRequestId":"r","kmsOperation":"Encrypt","awsPrincipalArn":"a","kmsKeyArn":"k"},"plaintext":"AAAA",'
+            b'"encryptionAlgorithm":"AES_GCM","additionalAuthenticatedData":"AA==","ciphertextDataIntegrityValueAlgorithm":"SHA_256"}',
+            b'\x03{"requestMetadata":{"kmsRequestId":"r","kmsOperation":"Decrypt","awsPrincipalArn":"a","kmsKeyArn":"k"},"ciphertext":"AAAA",'
+            b'"encryptionAlgorithm":"AES_GCM","initializationVector":"AAAAAAAAAAAAAAAA","authenticationTag":"AAAAAAAAAAAAAAAAAAAAAA=="}',
         ),
     ),
     "encryption_context": Target(encryption_context, (KmsError,), (b"a\x1fb\x1fc\x1fd", b"\xed\xa0\x80\x1fb")),

@@ -24,8 +24,33 @@ CONNECTED, DISCONNECTED, FAILED = (
 )
 
 
+class CustomKeyStores:
+    """What is done with stores of a Region, whatever key manager they lead to."""
+
+    region: Deployment
+
+    def wait_for(self, client: Client, store: str, state: int) -> t.CustomKeyStoresListEntry:
+        """The store, once it is in this state."""
+        found: list[t.CustomKeyStoresListEntry] = []
+
+        def is_there() -> bool:
+            found[:] = client.describe_custom_key_stores(custom_key_store_id=store).custom_key_stores
+            return found[0].connection_state == state
+
+        self.region.wait_until(is_there)
+        return found[0]
+
+    def disconnect(self, client: Client, store: str) -> None:
+        client.disconnect_custom_key_store(custom_key_store_id=store)
+        self.wait_for(client, store, DISCONNECTED)
+
+    def key(self, client: Client, store: str, name: str) -> Any:
+        """Metadata of a new key on an external key."""
+        return client.create_key(origin=t.ORIGIN_TYPE_EXTERNAL_KEY_STORE, custom_key_store_id=store, xks_key_id=name).key_metadata
+
+
 @dataclass
-class Outside:
+class Outside(CustomKeyStores):
     """A Region and a key manager."""
 
     region: Deployment
@@ -43,31 +68,12 @@ class Outside:
             **changed,
         }
 
-    def wait_for(self, client: Client, store: str, state: int) -> t.CustomKeyStoresListEntry:
-        """The store, once it is in this state."""
-        found: list[t.CustomKeyStoresListEntry] = []
-
-        def is_there() -> bool:
-            found[:] = client.describe_custom_key_stores(custom_key_store_id=store).custom_key_stores
-            return found[0].connection_state == state
-
-        self.region.wait_until(is_there)
-        return found[0]
-
     def connected(self, client: Client, prefix: str) -> str:
         """A new store of this manager, connected."""
         store = client.create_custom_key_store(**self.fields(prefix)).custom_key_store_id
         client.connect_custom_key_store(custom_key_store_id=store)
         self.wait_for(client, store, CONNECTED)
         return str(store)
-
-    def disconnect(self, client: Client, store: str) -> None:
-        client.disconnect_custom_key_store(custom_key_store_id=store)
-        self.wait_for(client, store, DISCONNECTED)
-
-    def key(self, client: Client, store: str, name: str) -> Any:
-        """Metadata of a new key on an external key."""
-        return client.create_key(origin=t.ORIGIN_TYPE_EXTERNAL_KEY_STORE, custom_key_store_id=store, xks_key_id=name).key_metadata
 
 
 def credential(secret: str = SECRET, access_key_id: str = ACCESS_KEY_ID) -> t.XksProxyAuthenticationCredentialType:

@@ -14,6 +14,7 @@ from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.replication import Inbound, Outbound
 from meridian.workers.certificate_expiry import CertificateExpiry
 from meridian.workers.clock_watch import ClockWatch
+from meridian.workers.key_store_health import KeyStoreHealth
 from meridian.workers.loop_lag import LoopLag
 from meridian.workers.periodic import PATIENT_SECONDS, URGENT_SECONDS, Job
 from meridian.workers.pruning import PruneWorker
@@ -48,6 +49,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
         cases.schedule.job(),
         rewrap.job(),
         cases.key_stores.worker.job(),
+        KeyStoreHealth(cases.key_stores.external, core.entropy).job(),
         pipelines.policies.job(),
         PruneWorker(store=core.store, limits=limits).job(),
         files.job(),

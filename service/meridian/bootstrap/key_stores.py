@@ -41,6 +41,7 @@ class KeyStorePlaces:
     """Everything about key stores that operations are made of."""
 
     connections: KeyStoreConnections
+    external: ExternalKeyStores
     tokens: TokenKeyStores
     ciphers: Ciphers
     keys: KeysInStores
@@ -88,6 +89,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
     )
     return KeyStorePlaces(
         connections=ConnectionsByKind(kinds),
+        external=external,
         tokens=tokens,
         ciphers=Ciphers(OwnCiphers(core.engine), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
         keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}, {Origin.AWS_CLOUDHSM: tokens}),
@@ -153,4 +155,8 @@ def _dialling(settings: KeyStoreProxySettings) -> Dialling:
 
 def _trust(settings: KeyStoreProxySettings) -> ssl.SSLContext:
     with naming("key_store_proxies.trusted_roots"):
-        return ssl.create_default_context(cafile=settings.trusted_roots)
+        context = ssl.create_default_context(cafile=settings.trusted_roots)
+    if settings.client_certificate is not None:
+        with naming("key_store_proxies.client_certificate"):
+            context.load_cert_chain(settings.client_certificate, settings.client_private_key)
+    return context

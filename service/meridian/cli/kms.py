@@ -8,9 +8,12 @@ import click
 
 from meridian.cli import values
 from meridian.cli.connection import CLIENT_TOKEN, CONNECTION, OUTPUT
-from meridian.contract.catalog import Rpc, comment_on, rpcs
+from meridian.contract.catalog import Rpc, comment_on, rpcs, served_rpcs
 
 EPILOG = "Names of members in --field are AWS's: KeyMetadata.KeyId."
+OUTSIDE = {"DescribeKey": "DescribeExternalKey"}
+"""Operations that, with --xks, become one of Meridian's own: it takes what they take, and asks the external key store proxy."""
+XKS = click.Option(["--xks"], is_flag=True, help="Ask the external key store proxy for status and usage of the external key instead.")
 
 
 def _command(rpc: Rpc) -> click.Command:
@@ -21,10 +24,10 @@ def _command(rpc: Rpc) -> click.Command:
         # Not above: help needs nothing that calls.
         from meridian.cli.calling import run
 
-        run(rpc, options)
+        run(served_rpcs()[OUTSIDE[rpc.name]] if options.pop("xks", False) else rpc, options)
 
     name = rpc.method_name.replace("_", "-")
-    own = [*CONNECTION, *OUTPUT, *([CLIENT_TOKEN] if rpc.takes_token else [])]
+    own = [*CONNECTION, *OUTPUT, *([CLIENT_TOKEN] if rpc.takes_token else []), *([XKS] if rpc.name in OUTSIDE else [])]
     return click.Command(name, params=[*fields, *own], callback=callback, help=comment_on(rpc), epilog=EPILOG)
 
 

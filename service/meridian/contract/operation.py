@@ -10,6 +10,7 @@ class Operation(StrEnum):
 
     DESCRIBE_POLICY_SET = "DescribePolicySet"
     CHECK_ACCESS = "CheckAccess"
+    DESCRIBE_EXTERNAL_KEY = "DescribeExternalKey"
     CREATE_ALIAS = "CreateAlias"
     UPDATE_ALIAS = "UpdateAlias"
     DELETE_ALIAS = "DeleteAlias"

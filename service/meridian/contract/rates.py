@@ -121,6 +121,7 @@ CLASS_OF: Final[dict[Operation, str]] = {
     Operation.DELETE_CUSTOM_KEY_STORE: "key_stores",
     Operation.DESCRIBE_POLICY_SET: "policy_read",
     Operation.CHECK_ACCESS: "policy_read",
+    Operation.DESCRIBE_EXTERNAL_KEY: "describe",
 }
 
 """Class of an operation, where its request says nothing of the kind of key; where it must and does not, it is refused all the same."""

@@ -69,10 +69,17 @@ def _not_in_a_store(operation: str) -> Rule:
     return rule
 
 
+def _in_an_external_store(key: Key) -> KmsError | None:
+    if key.origin is Origin.EXTERNAL_KEY_STORE:
+        return None
+    return UnsupportedOperationException(f"{key.arn} is in no external key store.", key_arn=key.arn)
+
+
 _IMPORTED: Final = _origin(Origin.EXTERNAL)
 
 MANAGEMENT: Final[dict[str, tuple[Rule, ...]]] = {
     "DeleteImportedKeyMaterial": (_IMPORTED,),
+    "DescribeExternalKey": (_in_an_external_store,),
     "DisableKeyRotation": (_origin(Origin.AWS_KMS), _not_a_replica("DisableKeyRotation")),
     "EnableKeyRotation": (_origin(Origin.AWS_KMS), _not_a_replica("EnableKeyRotation")),
     "GetKeyRotationStatus": (_not_in_a_store("GetKeyRotationStatus"),),

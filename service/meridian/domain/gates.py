@@ -5,6 +5,9 @@ others wait. Where more wait than may, or the first has waited for too long, the
 calls, and of those one of the lowest priority.
 
 Of what the event loop does itself, fewer work at once while it is late: begun sooner they would not be done sooner.
+
+What a call needs is not always known where it enters: one that comes to a key store outside the Region goes over to the class of those that
+wait there, so that a store that hangs takes no place from a key that needs none.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
+from math import inf
 from typing import Final
 
 PATIENCE_SECONDS: Final = 0.1
@@ -39,6 +43,7 @@ class GateName(StrEnum):
     ASYMMETRIC = "asymmetric"
     MANAGEMENT = "management"
     HEAVY = "heavy"
+    OUTSIDE = "outside"
 
 
 class Priority(IntEnum):
@@ -66,8 +71,10 @@ WORKING_MAX: Final[dict[GateName, Callable[[int], int]]] = {
     GateName.ASYMMETRIC: lambda cores: 2 * cores,
     GateName.MANAGEMENT: lambda cores: 64,
     GateName.HEAVY: lambda cores: 16,
+    GateName.OUTSIDE: lambda cores: 512,
 }
-"""How many calls of a class work at once, in a process with so many cores; twice as many may wait."""
+"""How many calls of a class work at once, in a process with so many cores; twice as many may wait. No kind of work enters with OUTSIDE:
+calls go over to it; as many as four stores take that hang, and one account has no more than half while others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +93,12 @@ PACING: Final[dict[GateName, Pacing]] = {
     GateName.ASYMMETRIC: EASY,
     GateName.MANAGEMENT: EASY,
     GateName.HEAVY: EASY,
+    GateName.OUTSIDE: Pacing(late_seconds=inf, working_least=0),
 }
 """Calls with symmetric keys are made by the loop alone, and wait for nothing but the audit log: eight keep it busy. gRPC hands over one
 call in each turn of the loop, so the fewer are at work, the sooner the others arrive here, where they have an order and an age; until then
-they stand in a line that nobody sees, before the calls of everybody else. Calls of other classes wait for more than the loop."""
+they stand in a line that nobody sees, before the calls of everybody else. Calls of other classes wait for more than the loop, and those
+outside for something else alone: a lateness that they have not made must not shut them out."""
 
 
 class Standing(Enum):

@@ -41,6 +41,7 @@ TABLE: Final[dict[str, str]] = {
     "DeleteAlias": _READ,
     "DeleteImportedKeyMaterial": "ok ok ok ok ok no no",
     "DeriveSharedSecret": _CRYPTOGRAPHIC,
+    "DescribeExternalKey": "ok ok ok no no no no",
     "DescribeKey": _READ,
     "DisableKey": "ok ok no no ok no no",
     "DisableKeyRotation": "ok no no ok ok no ok",

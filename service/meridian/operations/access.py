@@ -1,12 +1,13 @@
-"""Questions about policies: which are in force, and what they would answer to whom.
+"""Questions that AWS KMS has no call for: which policies are in force, what they would answer to whom, and how an external key is.
 
-Source: docs/spec/policies.md.
+Source: docs/spec/policies.md; AWS XKS Proxy API Specification, GetKeyMetadata.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
@@ -15,14 +16,20 @@ from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.policy_answer import Explanation, NearMiss, Told
 from meridian.errors import ValidationException
+from meridian.operations.ciphers import asked_for
+from meridian.ports.key_store import ExternalKeys
 from meridian.ports.policies import PolicyAccess
+
+KNOWN_TO_PROXIES: Final = "DescribeKey"
+"""What a proxy is told that its answer is asked for: it knows the operations of AWS KMS."""
 
 
 class Access:
     """The AccessService."""
 
-    def __init__(self, policies: PolicyAccess, operations: Mapping[str, Rpc]) -> None:
+    def __init__(self, policies: PolicyAccess, operations: Mapping[str, Rpc], external_keys: ExternalKeys) -> None:
         self._policies = policies
+        self._external_keys = external_keys
         self._by_message = {rpc.request_class.DESCRIPTOR.full_name: rpc for rpc in operations.values()}
 
     async def describe_policy_set(self, request: access_pb2.DescribePolicySetRequest, call: Call) -> access_pb2.DescribePolicySetResponse:
@@ -48,6 +55,22 @@ class Access:
         allowed = bool(told) and all(each.decision.allowed for each in told)
         call.audit_data = {"operation": rpc.operation, "allowed": allowed}
         return access_pb2.CheckAccessResponse(allowed=allowed, decisions=map(_decision, told))
+
+    async def describe_external_key(
+        self, request: access_pb2.DescribeExternalKeyRequest, call: Call
+    ) -> access_pb2.DescribeExternalKeyResponse:
+        """What the proxy says of the external key. Raises: KMSInvalidStateException, ThrottlingException."""
+        key = call.keys["key_id"]
+        asked = replace(await asked_for(call, key, ""), operation=KNOWN_TO_PROXIES)
+        told = await self._external_keys.look_at(key, asked)
+        return access_pb2.DescribeExternalKeyResponse(
+            key_id=key.arn,
+            custom_key_store_id=key.custom_key_store_id,
+            xks_key_id=key.xks_key_id,
+            key_spec=told.key_spec,
+            key_usage=told.key_usage,
+            key_status=told.key_status,
+        )
 
 
 def _refused(why: str) -> ValidationException:

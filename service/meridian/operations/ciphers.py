@@ -42,14 +42,14 @@ class Ciphers:
     async def encrypt(self, call: Call, field: str, plaintext: bytes) -> Encrypted:
         """A ciphertext under the key of a request field. Raises: as the port."""
         key = call.keys[f"{field}key_id"]
-        return await self._of(key).encrypt(
-            key, call.canonical_context[f"{field}encryption_context"], plaintext, asked_for(call, key, field)
-        )
+        asked = await asked_for(call, key, field)
+        return await self._of(key).encrypt(key, call.canonical_context[f"{field}encryption_context"], plaintext, asked)
 
     async def decrypt(self, call: Call, field: str, blob: CiphertextBlob) -> Decrypted:
         """The plaintext of a ciphertext of the key of a request field. Raises: as the port."""
         key = call.keys[f"{field}key_id"]
-        return await self._of(key).decrypt(key, call.canonical_context[f"{field}encryption_context"], blob, asked_for(call, key, field))
+        asked = await asked_for(call, key, field)
+        return await self._of(key).decrypt(key, call.canonical_context[f"{field}encryption_context"], blob, asked)
 
     def _of(self, key: Key) -> KeyCiphers:
         if not key.custom_key_store_id:
@@ -60,10 +60,22 @@ class Ciphers:
         return store
 
 
-def asked_for(call: Call, key: Key, field: str) -> AskedFor:
-    """What the key's store is told of the call. From here on the call's record names store and external key."""
-    if key.custom_key_store_id:
-        note_store(call, key, field)
+async def asked_for(call: Call, key: Key, field: str) -> AskedFor:
+    """What the key's store is told of the call, once it may wait there. From here on the call's record names store and external key.
+    Raises: ThrottlingException where too many wait."""
+    if not key.custom_key_store_id:
+        return _asked(call)
+    note_store(call, key, field)
+    return await asked_outside(call)
+
+
+async def asked_outside(call: Call) -> AskedFor:
+    """What any store is told of the call, once it may wait there. Raises: ThrottlingException where too many wait."""
+    await call.wait_outside()
+    return _asked(call)
+
+
+def _asked(call: Call) -> AskedFor:
     return AskedFor(call.request_id, call.rpc.operation, call.caller.arn)
 
 

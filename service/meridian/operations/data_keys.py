@@ -15,13 +15,13 @@ from meridian.domain.key import KeySpec
 from meridian.domain.key_store import require_connection_state
 from meridian.errors import DryRunOperationException, UnsupportedOperationException
 from meridian.kms.v1 import data_keys_pb2, types_pb2
-from meridian.operations.ciphers import Ciphers
+from meridian.operations.ciphers import Ciphers, asked_outside
 from meridian.operations.named_store import named_store
 from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.present import shown_material_id
 from meridian.ports.crypto.ciphers import Encrypted
 from meridian.ports.crypto.engine import CryptoEngine
-from meridian.ports.key_store import AskedFor, RandomBytes
+from meridian.ports.key_store import RandomBytes
 from meridian.ports.store.store import Store
 
 BYTES_OF_SPEC: Final = {types_pb2.DATA_KEY_SPEC_AES_128: 16, types_pb2.DATA_KEY_SPEC_AES_256: 32}
@@ -96,7 +96,7 @@ class DataKeys:
             if source is not None:
                 require_connection_state("GenerateRandom", row.store_id, row.state)
                 call.audit_data["customKeyStoreId"] = row.store_id
-                asked = AskedFor(call.request_id, call.rpc.operation, call.caller.arn)
+                asked = await asked_outside(call)
                 return data_keys_pb2.GenerateRandomResponse(plaintext=await source.random(row, request.number_of_bytes, asked))
             raise UnsupportedOperationException(f"Custom key store {row.store_id} is an external key store and makes no random bytes.")
         return data_keys_pb2.GenerateRandomResponse(plaintext=self._engine.random(request.number_of_bytes))

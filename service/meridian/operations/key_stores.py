@@ -23,12 +23,13 @@ from meridian.errors import (
 )
 from meridian.kms.v1 import key_stores_pb2 as wire
 from meridian.operations import key_store_rows as rows
+from meridian.operations.ciphers import asked_outside
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.page import Page
 from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
-from meridian.ports.key_store import AskedFor, Credential, KeyStoreConnections, StoreCredentials
+from meridian.ports.key_store import Credential, KeyStoreConnections, StoreCredentials
 from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.store import Store, UnitOfWork
 
@@ -89,7 +90,7 @@ class KeyStores:
             await self._require_room(uow, row)
         self._connections.require_known(row)
         if rows.is_public(row):
-            await self._connections.try_out(row, credential, _asked(call))
+            await self._connections.try_out(row, credential, await asked_outside(call))
         answer = wire.CreateCustomKeyStoreResponse(custom_key_store_id=row.store_id)
         async with self._store.transaction() as uow:
             await self._outcomes.begin(uow, call)
@@ -211,7 +212,7 @@ class KeyStores:
     async def _require_reachable(self, row: KeyStoreRow, credential: Credential | None, call: Call) -> None:
         self._connections.require_known(row)
         if rows.is_public(row) or row.state is ConnectionState.CONNECTED:
-            await self._connections.try_out(row, credential, _asked(call))
+            await self._connections.try_out(row, credential, await asked_outside(call))
 
     async def _with_credential(self, uow: UnitOfWork, row: KeyStoreRow, credential: Credential | None) -> KeyStoreRow:
         """The row with a credential that is sealed in this transaction, and the one before erased; with the one that it has, for None."""
@@ -221,10 +222,6 @@ class KeyStores:
         await uow.keyring.delete_secret(CREDENTIAL_KIND, row.store_id, row.credential_id)
         await uow.keyring.insert_secret(secret)
         return replace(row, credential_id=secret.secret_id)
-
-
-def _asked(call: Call) -> AskedFor:
-    return AskedFor(call.request_id, call.rpc.operation, call.caller.arn)
 
 
 def _changed(row: KeyStoreRow, request: wire.UpdateCustomKeyStoreRequest) -> KeyStoreRow:

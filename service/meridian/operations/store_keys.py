@@ -50,7 +50,7 @@ class KeysInStores:
         kind = self._kinds.get(key.origin)
         if kind is None:
             raise KMSInternalException(reason=f"no key stores for origin {key.origin}")
-        await kind.require_fit(key, asked_for(call, key, ""))
+        await kind.require_fit(key, await asked_for(call, key, ""))
 
     @asynccontextmanager
     async def made(self, call: Call, key: Key) -> AsyncIterator[None]:
@@ -59,7 +59,7 @@ class KeysInStores:
         if maker is None:
             yield
             return
-        asked = asked_for(call, key, "")
+        asked = await asked_for(call, key, "")
         try:
             await maker.make(key, asked)
             yield

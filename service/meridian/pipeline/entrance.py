@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -26,6 +28,14 @@ Walk = Callable[[Call], Awaitable[Any]]
 LOOK_SECONDS: Final = 0.05
 RSA: Final = "rsa"
 OF_ALGORITHM: Final = "encryption_algorithm"
+
+
+@dataclass(slots=True)
+class _Held:
+    """The place that a call has now."""
+
+    gate: Gate
+    place: Place
 
 
 class Entrance:
@@ -68,10 +78,12 @@ class Entrance:
             self._tell(call, refusal)
             await self._hold_back(call)
             raise
+        held = _Held(gate, place)
+        call.wait_outside = partial(self._go_outside, held, call)
         try:
             return await self._walk(call)
         finally:
-            gate.leave(place)
+            held.gate.leave(held.place)
 
     async def watch(self) -> None:
         """Look how late the event loop is, until cancelled."""
@@ -81,6 +93,16 @@ class Entrance:
             late = self._clock.monotonic() - began - LOOK_SECONDS
             for gate in self._gates.values():
                 gate.pace(late)
+
+    async def _go_outside(self, held: _Held, call: Call) -> None:
+        """Return when the call may wait for a key store; once it may, it may again."""
+        outside = self._gates[GateName.OUTSIDE]
+        if held.gate is outside:
+            return
+        held.gate.leave(held.place)
+        held.gate, held.place = outside, outside.enter(held.place.account, held.place.priority, self._clock.monotonic())
+        if held.place.standing is not Standing.WORKS:
+            await self._turn(outside, held.place, call)
 
     def _work_of(self, call: Call) -> tuple[GateName, Priority]:
         name, priority = WORK[call.rpc.work]

@@ -75,6 +75,23 @@ class RandomBytes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalKey:
+    """What a proxy says of an external key; texts as it wrote them, cut to what may be shown."""
+
+    key_spec: str
+    key_usage: tuple[str, ...]
+    key_status: str
+
+
+class ExternalKeys(Protocol):
+    """Keys outside that KMS keys are made with."""
+
+    async def look_at(self, key: Key, asked: AskedFor) -> ExternalKey:
+        """The external key of a KMS key, as it is now. Raises: KMSInvalidStateException, ThrottlingException, as `KeyCiphers`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """What a store is opened with: a name that may be shown, and what belongs to it."""
 

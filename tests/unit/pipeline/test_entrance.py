@@ -237,3 +237,45 @@ def test_a_call_that_fails_leaves_its_place() -> None:
         assert stage.counted("meridian_calls_working", GateName.ASYMMETRIC) == 0
 
     on_stage(story, {})
+
+
+def test_a_call_that_waits_for_a_key_store_holds_no_place_of_those_that_need_none() -> None:
+    async def story(stage: Stage) -> None:
+        room = WORKING_MAX[GateName.SYMMETRIC](CORES)
+        outside = [call_of("Encrypt", account) for account in (FLOOD, OTHER) for _ in range(room // 2)]
+        tasks = await stage.begin(*outside)
+        assert stage.counted("meridian_calls_working", GateName.SYMMETRIC) == room
+        for call in (*outside, *outside):  # ReEncrypt comes to two stores
+            await call.wait_outside()
+        assert stage.counted("meridian_calls_working", GateName.SYMMETRIC) == 0
+        assert stage.counted("meridian_calls_working", GateName.OUTSIDE) == room
+        tasks += await stage.begin(call_of("Encrypt"))
+        assert len(stage.walked) == room + 1, "as if nobody waited"
+        stage.opened.set()
+        await asyncio.gather(*tasks)
+        assert [stage.counted("meridian_calls_working", name) for name in GateName] == [0.0] * len(GateName)
+
+    on_stage(story, {})
+
+
+def test_of_calls_that_wait_for_key_stores_there_is_a_bound_too() -> None:
+    async def story(stage: Stage) -> None:
+        most = WORKING_MAX[GateName.OUTSIDE](CORES)
+        calls = [call_of("CreateCustomKeyStore", f"{number:012}") for number in range(most + 1)]
+        tasks: list[asyncio.Task[Any]] = []
+        for call in calls:  # one by one, for they enter among calls of management
+            tasks += await stage.begin(call)
+            if len(tasks) <= most:
+                await call.wait_outside()
+        waiting = asyncio.create_task(calls[most].wait_outside())
+        await asyncio.sleep(0)
+        assert stage.counted("meridian_calls_waiting", GateName.OUTSIDE) == 1
+        stage.clock.seconds += 1.01 * PATIENCE_SECONDS
+        (late,) = await stage.begin(call_of("Encrypt"))
+        with pytest.raises(ThrottlingException):
+            await stage.walked[-1].wait_outside()
+        stage.opened.set()
+        await asyncio.gather(*tasks, waiting, late)
+        assert [stage.counted("meridian_calls_working", name) for name in GateName] == [0.0] * len(GateName)
+
+    on_stage(story, {})

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AccessServiceStub:
-    """Questions about policies.
+    """Questions that AWS KMS has no call for.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,15 @@ class AccessServiceStub:
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.SerializeToString,
                 response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.FromString,
                 _registered_method=True)
+        self.DescribeExternalKey = channel.unary_unary(
+                '/meridian.access.v1.AccessService/DescribeExternalKey',
+                request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyRequest.SerializeToString,
+                response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyResponse.FromString,
+                _registered_method=True)
 
 
 class AccessServiceServicer:
-    """Questions about policies.
+    """Questions that AWS KMS has no call for.
     """
 
     def DescribePolicySet(self, request, context):
@@ -69,6 +74,14 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DescribeExternalKey(self, request, context):
+        """Asks the external key store proxy of a KMS key for status and usage of its
+        external key. Who may describe the KMS key may ask.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccessServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -82,6 +95,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.FromString,
                     response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.SerializeToString,
             ),
+            'DescribeExternalKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeExternalKey,
+                    request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyRequest.FromString,
+                    response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'meridian.access.v1.AccessService', rpc_method_handlers)
@@ -91,7 +109,7 @@ def add_AccessServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccessService:
-    """Questions about policies.
+    """Questions that AWS KMS has no call for.
     """
 
     @staticmethod
@@ -138,6 +156,33 @@ class AccessService:
             '/meridian.access.v1.AccessService/CheckAccess',
             meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.SerializeToString,
             meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeExternalKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.access.v1.AccessService/DescribeExternalKey',
+            meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyRequest.SerializeToString,
+            meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,14 +22,22 @@ from meridian.adapters.xks_proxy.outcomes import TABLE, Outcome, ProxyFault
 from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, with_outer
 from meridian.domain.key import Key
 from meridian.domain.key_store import ConnectionState
-from meridian.errors import InvalidCiphertextException, KmsError, ValidationException, XksKeyInvalidConfigurationException
+from meridian.errors import (
+    InvalidCiphertextException,
+    KmsError,
+    ThrottlingException,
+    ValidationException,
+    XksKeyInvalidConfigurationException,
+)
 from meridian.ports.crypto.ciphers import Decrypted, Encrypted
-from meridian.ports.key_store import AskedFor, Credential, InnerSeals, RequestSigner, StoreCredentials
+from meridian.ports.key_store import AskedFor, Credential, ExternalKey, InnerSeals, RequestSigner, StoreCredentials
 from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.store import Store
 
 CONNECTIONS_MAX: Final = 1000
 """Stores that are connected to at once; the one that was asked longest ago gives way."""
+CHECKED_AT_ONCE: Final = 32
+"""Stores that are asked for their health at once."""
 CREDENTIAL_KIND: Final = "key-store-credential"
 VPC: Final = "VPC_ENDPOINT_SERVICE"
 
@@ -43,7 +51,7 @@ class Link:
 
 
 class ExternalKeyStores:
-    """Implements `KeyCiphers`, `KeyStoreKeys` and `KeyStoreConnections` of `ports.key_store`."""
+    """Implements `KeyCiphers`, `KeyStoreKeys`, `ExternalKeys` and `KeyStoreConnections` of `ports.key_store`."""
 
     def __init__(self, *, store: Store, seals: InnerSeals, credentials: StoreCredentials, around: Surroundings) -> None:
         self._store = store
@@ -53,6 +61,8 @@ class ExternalKeyStores:
         self._links: OrderedDict[tuple[str, str], Link] = OrderedDict()
         self._loading = asyncio.Lock()
         self._ended: list[ProxyConnection] = []
+        self.unwell = 0
+        """How many stores were not well when they were asked last."""
         self._log = structlog.get_logger("meridian.key_stores")
 
     # ---- ciphertexts
@@ -96,7 +106,13 @@ class ExternalKeyStores:
         if misfit:
             raise XksKeyInvalidConfigurationException(misfit)
 
-    async def _look_at(self, key: Key, asked: AskedFor) -> messages.ExternalKey:
+    async def look_at(self, key: Key, asked: AskedFor) -> ExternalKey:
+        try:
+            return await self._look_at(key, asked)
+        except ProxyFault as fault:
+            raise self._told(fault, key, asked).of_use(key) from fault
+
+    async def _look_at(self, key: Key, asked: AskedFor) -> ExternalKey:
         link = await self._link_of(key)
         answer = await link.connection.ask(key_path(key.xks_key_id, "metadata"), messages.metadata_request(asked, ""))
         return messages.read_key(answer)
@@ -145,6 +161,23 @@ class ExternalKeyStores:
         for account, store_id in list(self._links):
             self.disconnect(account, store_id)
         await self.close_ended()
+
+    async def check_health(self, asked: AskedFor) -> None:
+        """Implements `workers.key_store_health.HealthOfStores`."""
+        links, asking = list(self._links.values()), asyncio.Semaphore(CHECKED_AT_ONCE)
+
+        async def is_unwell(link: Link) -> bool:
+            try:
+                async with asking:
+                    messages.require_health(await link.connection.ask("/health", messages.health_request(asked)))
+            except ProxyFault as fault:
+                self._log.warning("key store proxy", store=link.row.store_id, asked_for=asked.operation, reason=fault.reason)
+                return True
+            except ThrottlingException:
+                pass  # it has its share of requests: so it answers
+            return False
+
+        self.unwell = sum(await asyncio.gather(*map(is_unwell, links)))
 
     @property
     def broken(self) -> int:

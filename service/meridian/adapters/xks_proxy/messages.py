@@ -6,7 +6,6 @@ Source: AWS XKS Proxy API Specification, GetHealthStatus, GetKeyMetadata, Encryp
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from meridian.domain.ciphertext_blob import IV_BYTES, METADATA_BYTES_MAX, TAG_BY
 from meridian.domain.double_encryption import integrity_value
 from meridian.domain.foreign_text import printable
 from meridian.domain.strict_json import JsonFault, parse_json
-from meridian.ports.key_store import AskedFor
+from meridian.ports.key_store import AskedFor, ExternalKey
 
 ANSWER_BYTES_MAX: Final = 16 * 1024
 """The longest useful answer, an encrypted 4,112 bytes in Base64, is under 6 KiB."""
@@ -28,15 +27,6 @@ TEXT_CHARACTERS_MAX: Final = 64
 ALGORITHM: Final = "AES_GCM"
 HEALTHY: Final = ("ACTIVE", "DEGRADED")
 KEY_SPEC, KEY_STATUS, KEY_USAGE = "AES_256", "ENABLED", ("ENCRYPT", "DECRYPT")
-
-
-@dataclass(frozen=True, slots=True)
-class ExternalKey:
-    """What a proxy says of an external key; texts as it wrote them, cut to what may be shown."""
-
-    key_spec: str
-    key_usage: tuple[str, ...]
-    key_status: str
 
 
 def health_request(asked: AskedFor) -> bytes:

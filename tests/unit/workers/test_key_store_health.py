@@ -1,0 +1,50 @@
+"""Proxies of connected stores are asked whether they are well; what they answer is counted, and changes no store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.standing_proxy import standing_proxy
+from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, said_of
+
+from meridian.adapters.entropy_os import OsEntropy
+from meridian.adapters.store_sql.migrate import upgrade
+from meridian.domain.key_store import ConnectionState
+from meridian.workers.key_store_health import KeyStoreHealth
+
+
+@pytest_asyncio.fixture
+async def beside(tmp_path: Path) -> AsyncIterator[Outside]:
+    path = tmp_path / "empty.sqlite3"
+    await asyncio.to_thread(lambda: asyncio.run(upgrade(f"sqlite:///{path}")))
+    async with outside(tmp_path, path, said_of(standing_proxy()), standing_proxy()) as made:
+        yield made
+
+
+@pytest.mark.asyncio
+async def test_each_connected_store_is_asked_and_one_that_is_not_well_is_counted(beside: Outside) -> None:
+    well, ill, degraded = [await beside.new_key() for _ in range(3)]
+    health = KeyStoreHealth(beside.stores, OsEntropy())
+    assert await health.look() is False
+    assert beside.stores.unwell == 0, "nobody is connected yet"
+    for _, key in (well, ill, degraded):
+        await beside.stores.encrypt(key, CONTEXT, b"x", ASKED)
+    managers = [{"id": "one", "model": "m", "healthStatus": status} for status in ("UNAVAILABLE", "DEGRADED")]
+    beside.proxy.tell(ill[0], mode={"verbs": ["health"], "lies": {"ekmFleetDetails": managers[:1]}})
+    beside.proxy.tell(degraded[0], mode={"verbs": ["health"], "lies": {"ekmFleetDetails": managers[1:]}})
+    await health.look()
+    assert beside.stores.unwell == 1
+    asked = beside.proxy.tell(well[0])["seen"][-1]
+    assert (asked["verb"], "KmsHealthCheck" in asked["body"]) == ("health", True)
+    async with beside.store.reading() as uow:
+        row = await uow.key_stores.find(ill[1].account, ill[1].custom_key_store_id)
+    assert row is not None
+    assert row.state is ConnectionState.CONNECTED
+    await beside.stores.encrypt(ill[1], CONTEXT, b"x", ASKED)
+    beside.proxy.tell(ill[0], mode={})
+    await health.look()
+    assert beside.stores.unwell == 0
