@@ -37,7 +37,15 @@ LEAST: Final = {
     "terminationGracePeriodSeconds": 31,
     "startupSeconds": 10,
 }
-LISTED: Final = ("PeerSettings", "FileSealSettings", "PassphraseSealSettings", "OtlpSettings", "S3Settings")
+LISTED: Final = (
+    "PeerSettings",
+    "FileSealSettings",
+    "PassphraseSealSettings",
+    "TokenSealSettings",
+    "KeyStoreTokenSettings",
+    "OtlpSettings",
+    "S3Settings",
+)
 """Tables that the chart derives nothing for: what they need, values must have."""
 DROPPED: Final = ("default", "title", "discriminator", "description", "format")
 SEAL: Final = {

@@ -28,8 +28,15 @@ VARIANTS = {
 }
 LISTS = {"seals", "peers"}
 """Settings that are lists of tables."""
-MAPS = {"accounts": "111122223333", "regions": "eu-west-1"}
+MAPS = {"accounts": "111122223333", "regions": "eu-west-1", "key_store_tokens": f"cluster-{'a' * 12}"}
 """Settings that are tables of tables, with a name of one."""
+
+
+PROVIDER_OF = {
+    **dict.fromkeys(("passphrase_file", "time_cost", "memory_kib", "parallelism", "provider"), "passphrase"),
+    **dict.fromkeys(("module", "token", "key", "pin_file"), "pkcs11"),
+}
+"""Of seals: which kind has a setting of this name."""
 
 
 def other_than(annotation: Any) -> object:
@@ -53,6 +60,14 @@ FORMED = {
     "audit.s3.bucket": "other-bucket",
     "audit.s3.prefix": "other/",
     "seals.provider": "passphrase",
+    "seals.time_cost": 97,
+    "seals.memory_kib": 131_072,
+    "seals.parallelism": 97,
+    "services": {"other.amazonaws.com": "111122223333/other"},
+    "audit.max_wait_seconds": 0.5,
+    "audit.sink_timeout_seconds": 9.5,
+    "peers.spiffe_id": "spiffe://other.example/other",
+    "key_store_tokens.account": "444455556666",
     "limits.import_keys_ready": {"RSA_2048": 97},
     "throttle": {"rsa": 97},
     "audit.max_batch": 97,
@@ -64,8 +79,9 @@ BESIDES = {
     "seals": [
         {"provider": "file", "path": "p"},
         {"provider": "passphrase", "passphrase_file": "p"},
+        {"provider": "pkcs11", "module": "m", "token": "t", "key": "k", "pin_file": "p"},
     ],
-    "peers": [{"region": "eu-west-1", "address": "a:1", "spiffe_id": "s", "transport_fingerprint": "0" * 64}],
+    "peers": [{"region": "eu-west-1", "address": "a:1", "spiffe_id": "spiffe://a.example/b", "transport_fingerprint": "0" * 64}],
 }
 """What a table of a list needs besides."""
 
@@ -88,8 +104,7 @@ def place_of(settings: dict[str, Any], name: str) -> dict[str, Any]:
     for step in steps[:-1]:
         if step in LISTS:
             rows = table.setdefault(step, [dict(row) for row in BESIDES[step]])
-            provider = "passphrase" if steps[-1] in ("passphrase_file", "time_cost", "memory_kib", "parallelism", "provider") else "file"
-            table = next((row for row in rows if row.get("provider") == provider), rows[0])
+            table = next((row for row in rows if row.get("provider") == PROVIDER_OF.get(steps[-1], "file")), rows[0])
         else:
             table = table.setdefault(step, {})
             table = table.setdefault(MAPS[step], {}) if step in MAPS else table
