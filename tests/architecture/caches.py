@@ -74,6 +74,10 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "adapters/store_sql/live_connections.py LiveConnections._busy": Ours("connections to the database, which have a bound"),
     "adapters/store_sql/whole_connections.py Connections._tasks": Ours("openings and closings, no more than there are connections"),
     "adapters/store_sql/live_connections.py LiveConnections._idle": Ours("connections to the database, which have a bound"),
+    **dict.fromkeys(
+        (f"adapters/xks_proxy/metrics.py ProxyMetrics.{name}" for name in ("_seconds", "_durations", "_requests")),
+        Ours("what proxies are asked, and what may become of it"),
+    ),
     "adapters/xks_proxy/key_store.py ExternalKeyStores._links": Bounded("CONNECTIONS_MAX", 64, "ids of account and store"),
     "adapters/waiting_accounts.py WaitingAccounts._queues": Ours("accounts of principals; what waits has a bound"),
     "adapters/live_exports.py _Known.exports": Ours("what the operator exports"),

@@ -67,7 +67,7 @@ def rooms() -> list[Path]:
     top = [each for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".") and each.name not in (*ignored, "tests")]
     tests = [each for each in (ROOT / "tests").iterdir() if any(each.glob("*.py"))]
     packages = [each.parent for each in SERVICE.rglob("__init__.py")]
-    written = [each for each in packages if each != SERVICE and not {"v1", "migrations"} & set(each.parts)]
+    written = [each for each in packages if each != SERVICE and not {"v1", "v2", "migrations"} & set(each.parts)]
     return sorted(each.relative_to(ROOT) for each in (*top, *tests, *written))
 
 

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meridian.contract.catalog import Rpc, aws_member_name, enum_values, is_secret, limits_of, rpcs, served_rpcs
+from meridian.contract.catalog import Rpc, aws_member_name, enum_values, is_secret, limits_of, rpcs, served_rpcs, xks_rpcs
 
 SCHEMA = Path(__file__).parents[2] / "policy" / "meridian.cedarschema"
 
@@ -140,7 +140,7 @@ def schema_actions() -> set[str]:
 
 
 def test_every_permission_is_an_action_of_the_policy_schema_and_the_reverse() -> None:
-    required = {r.action for rpc in served_rpcs().values() for r in rpc.requires}
+    required = {r.action for rpc in {**served_rpcs(), **xks_rpcs()}.values() for r in rpc.requires}
     internal = {"SynchronizeMultiRegionKey"}
     assert required == schema_actions() - internal
 

@@ -61,6 +61,8 @@ def prepared(things: Things, name: str) -> dict[str, Any]:
             things.client.tag_resource(**things.good("TagResource", key))
         case "RetireGrant" | "RevokeGrant":
             return {"key_id": key, "grant_id": things.client.create_grant(**things.good("CreateGrant", key)).grant_id}
+        case "ListRetirableGrants":
+            return {"retiring_principal": "arn:aws:iam::111122223333:user/retires-nothing"}
         case "ListKeys":
             return {"limit": 1}
         case "DescribeCustomKeyStores":

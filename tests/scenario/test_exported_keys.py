@@ -280,6 +280,7 @@ def test_the_rate_of_the_class_is_the_accounts(tmp_path: Path) -> None:
             arn = alice.create_key().key_metadata.arn
             kms = export(deployment, port, arn, PREFIX, "rated", "encrypt")
             assert kms is not None
+            deployment.wait_until(lambda: kms.encrypt("rated", b"x").status != 404, 10)
             answers = [kms.encrypt("rated", b"x").error for _ in range(40)]
             assert (429, "ThrottlingException") in answers
             alice.describe_key(key_id=arn)  # the account's own callers draw on other classes

@@ -142,5 +142,5 @@ def test_a_request_that_names_another_kind_than_its_key_has_is_counted_as_it_say
 def test_a_rate_of_a_class_that_does_not_exist_is_refused(slow: Deployment) -> None:
     settings = slow.place(HOME).settings
     settings.write_text(settings.read_text().replace("[throttle]", "[throttle]\nmisspelt = 5"))
-    with pytest.raises(SettingsError, match="no such class: misspelt"):
+    with pytest.raises(SettingsError, match=r"throttle\.misspelt: is no class of rates"):
         load_settings(settings)

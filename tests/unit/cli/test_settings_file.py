@@ -181,6 +181,8 @@ private_key = "xks.key"
 client_ca = "xks.pem"
 [key_store_proxies]
 trusted_roots = "roots.pem"
+client_certificate = "proxies.crt"
+client_private_key = "proxies.key"
 [audit.otlp]
 endpoint = "https://collector.example:4317"
 ca = "collector.pem"

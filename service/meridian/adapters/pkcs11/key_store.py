@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 import structlog
 
 from meridian.adapters.pkcs11.library import IV_BYTES, TAG_BYTES, TokenPlace, TokenSession, token_is_there
-from meridian.adapters.pkcs11.link import TokenLink
+from meridian.adapters.pkcs11.link import TokenLink, look_over
 from meridian.adapters.pkcs11.outcomes import TABLE, Outcome, TokenFault
 from meridian.adapters.pkcs11.thread import TokenThread
 from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, OuterText, with_outer
@@ -174,7 +174,7 @@ class TokenKeyStores:
         await self.close_ended()
         try:
             link = await self._new_link(store)
-            await self._thread().run(partial(_look_over, link), CONNECT_SECONDS)
+            await self._thread().run(partial(look_over, link), CONNECT_SECONDS)
         except TokenFault as fault:
             code = TABLE[fault.outcome].connection
             self._log.warning("key store not connected", store=store.store_id, code=code, reason=fault.reason)
@@ -286,19 +286,6 @@ def _opened(session: TokenSession, key_id: bytes, outer: OuterText, binding: byt
         session.require_there()
         session.require_works(key_id)
         return None
-
-
-def _look_over(link: TokenLink) -> None:
-    """Log in and see that the token works, and leave. Raises: TokenFault."""
-    try:
-        link.use(_require_ready)
-    finally:
-        link.close()
-
-
-def _require_ready(session: TokenSession) -> None:
-    session.require_mechanism()
-    session.require_works(None)
 
 
 def _text(fault: TokenFault) -> str:

@@ -86,3 +86,16 @@ class TokenLink:
         except TokenFault:
             return True
         return False
+
+
+def look_over(link: TokenLink) -> None:
+    """Log in and see that the token works, and leave. Raises: TokenFault."""
+    try:
+        link.use(_require_ready)
+    finally:
+        link.close()
+
+
+def _require_ready(session: TokenSession) -> None:
+    session.require_mechanism()
+    session.require_works(None)
