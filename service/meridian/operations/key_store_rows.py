@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.catalog import aws_member_name, enum_aws_value
 from meridian.domain.secret import Secret
 from meridian.errors import (
     CloudHsmClusterInUseException,
@@ -53,7 +53,7 @@ def require_whole(request: wire.CreateCustomKeyStoreRequest) -> str:
     require_nothing_of_proxies(request)
     for field in REQUIRED_OF_CLUSTER:
         if not request.HasField(field):
-            raise ValidationException(f"{field} is required for a key store in AWS CloudHSM.", fields=[(field, "missing")])
+            raise ValidationException(f"{_word(field)} is required for a key store in AWS CloudHSM.", fields=[(field, "missing")])
     return kind
 
 
@@ -62,7 +62,7 @@ def require_nothing_of_proxies(request: Message) -> None:
     for field, _ in request.ListFields():
         if field.name in OF_PROXY:
             raise ValidationException(
-                f"{field.name} is not of a key store in AWS CloudHSM.", fields=[(field.name, "of an external key store")]
+                f"{_word(field.name)} is not of a key store in AWS CloudHSM.", fields=[(field.name, "of an external key store")]
             )
 
 
@@ -72,14 +72,16 @@ def _require_external(request: wire.CreateCustomKeyStoreRequest) -> None:
     if not request.xks_proxy_connectivity:
         missing.append("xks_proxy_connectivity")
     for field in missing:
-        raise ValidationException(f"{field} is required for an external key store.", fields=[(field, "missing")])
+        raise ValidationException(f"{_word(field)} is required for an external key store.", fields=[(field, "missing")])
 
 
 def require_nothing_of_cloud_hsm(request: Message) -> None:
     """What no store here can use is refused, a password above all: it is not even remembered that it was sent."""
     for field in OF_CLOUD_HSM:
         if field in request.DESCRIPTOR.fields_by_name and request.HasField(field):
-            raise ValidationException(f"{field} is not of an external key store.", fields=[(field, "of a key store in AWS CloudHSM")])
+            raise ValidationException(
+                f"{_word(field)} is not of an external key store.", fields=[(field, "of a key store in AWS CloudHSM")]
+            )
 
 
 def is_public(row: KeyStoreRow) -> bool:
@@ -90,10 +92,12 @@ def is_public(row: KeyStoreRow) -> bool:
 def require_one_way(proxy: Mapping[str, str]) -> None:
     """A proxy is reached in public, or behind an endpoint service that has a name. Raises: ValidationException."""
     if proxy.get("connectivity", PUBLIC) == VPC and SERVICE not in proxy:
-        raise ValidationException(f"{SERVICE} is required for connectivity {VPC}.", fields=[(SERVICE, "missing")])
+        raise ValidationException(f"{_word(SERVICE)} is required for connectivity {VPC}.", fields=[(SERVICE, "missing")])
     for field in (SERVICE, SERVICE_OWNER):
         if proxy.get("connectivity", PUBLIC) == PUBLIC and field in proxy:
-            raise ValidationException(f"{field} cannot be given for connectivity {PUBLIC}.", fields=[(field, f"given with {PUBLIC}")])
+            raise ValidationException(
+                f"{_word(field)} cannot be given for connectivity {PUBLIC}.", fields=[(field, f"given with {PUBLIC}")]
+            )
 
 
 def proxy_of(request: Any) -> dict[str, str]:
@@ -171,3 +175,8 @@ def entry_of(row: KeyStoreRow) -> types_pb2.CustomKeyStoresListEntry:
     if SERVICE_OWNER in row.proxy:
         proxy.vpc_endpoint_service_owner = row.proxy[SERVICE_OWNER]
     return entry
+
+
+def _word(field: str) -> str:
+    """The field in AWS's words."""
+    return aws_member_name(wire.CreateCustomKeyStoreRequest.DESCRIPTOR.fields_by_name[field])
