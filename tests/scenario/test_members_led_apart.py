@@ -3,6 +3,7 @@ is one again."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
@@ -172,10 +173,11 @@ def test_the_operators_words_bring_members_together_that_a_hostile_primary_led_a
 
         back = replace(handed, term=handed.term._replace(number=handed.term.number + 1), version=0, primary=HOME, issuer=LIAR)
         far = replace(back, version=0, primary=LIAR)
-        with world.held_up(HOME):
-            world.tell(AWAY, far)
-            world.tell(AWAY, replace(far, version=1_000))
-        with world.held_up(AWAY):
+        with contextlib.ExitStack() as held:
+            with world.held_up(HOME):
+                world.tell(AWAY, far)
+                world.tell(AWAY, replace(far, version=1_000))
+                held.enter_context(world.held_up(AWAY))  # before the other one hears again: it must not hear of this first
             world.tell(HOME, back)
         assert (world.view(HOME)["primary"], world.view(HOME)["version"]) == (HOME, 1)
         time.sleep(3)  # they compare, many times

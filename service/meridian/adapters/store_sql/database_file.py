@@ -27,6 +27,8 @@ class DatabaseFile:
     def __init__(self, path: str) -> None:
         """Raises: OSError where it is not there."""
         self.path = path
+        self._journal_path = f"{os.path.realpath(path)}{JOURNAL}"
+        """SQLite follows a symbolic link, and keeps the journal beside the file itself."""
         self._identity = _identity(path)
         self._journal: Identity | None = None
         self._has_journal = False
@@ -57,11 +59,10 @@ class DatabaseFile:
         self.require_in_place()
         if not self._has_journal:
             return
-        journal = f"{self.path}{JOURNAL}"
-        found = _found(journal)
+        found = _found(self._journal_path)
         self._journal = self._journal or found
         if found is None or found != self._journal:
-            raise MovedDatabaseError(errno.ESTALE, NOT_IN_PLACE, journal)
+            raise MovedDatabaseError(errno.ESTALE, NOT_IN_PLACE, self._journal_path)
 
 
 def file_of(url: URL) -> DatabaseFile | None:
