@@ -15,6 +15,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import urlopen
 
 from demo import COMMAND_SECONDS, MERIDIAN, STOP_SECONDS, DemoError, say
 
@@ -64,6 +65,12 @@ class Side:
         assert self.process.stdout is not None
         if not self.process.stdout.readline().startswith("ready"):
             raise DemoError(f"{self.name} did not start: {(self.place.folder / 'log').read_text()[-500:]}")
+
+    def policies(self) -> str:
+        """Which policies count now, as the Region's metrics name them."""
+        with urlopen(f"http://{HOST}:{self.place.admin_port}/metrics", timeout=5) as page:
+            lines: list[str] = page.read().decode().splitlines()
+        return next(line for line in lines if line.startswith("meridian_policy_set_info"))
 
     def stop(self) -> int:
         """End the process, whatever became of it; the answer is its exit code."""
@@ -148,8 +155,14 @@ class Demo:
         service = f'KMS::Service::"111122223333/xks-export/{XKS_KEY}"'
         named = f'KMS::Key::"111122223333/{manager.place.region}/{external.rpartition("/")[2]}"'
         text = f'permit (principal == {service}, action in KMS::Action::"ServeExternalKey", resource == {named});'
+        before = manager.policies()
         policy.write_text(f'@id("account.111122223333.xks") @layer("account") @reason("exports are served")\n{text}\n')
         print(f"    {text}")
+        until = time.monotonic() + WAIT_SECONDS
+        while manager.policies() == before:
+            if time.monotonic() > until:
+                raise DemoError("the manager's Region has not read the policy")
+            time.sleep(0.2)
 
         say("3. The KMS makes a key store of it, connects it, and makes a key whose second lock is the manager's key")
         path = export["XksProxyUriPath"]
