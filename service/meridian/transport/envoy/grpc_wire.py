@@ -1,0 +1,105 @@
+"""gRPC over ASGI: one request is one call. What is decided of a call is decided where the grpcio front has it decided."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from google.rpc import code_pb2
+
+from meridian.call import Call
+from meridian.contract.catalog import Rpc
+from meridian.domain.addresses import network_of
+from meridian.errors import KmsError
+from meridian.ports.clock import Clock
+from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.transport.call_edge import CallEdge, Walk
+from meridian.transport.envoy.arrival import Arrival, Scope, arrival_of
+from meridian.transport.envoy.departures import Departures
+from meridian.transport.envoy.grpc_answers import ACCEPTS, Send, answer, refuse, refuse_call, refuse_http
+from meridian.transport.envoy.grpc_frames import FrameFault, encoding_of, is_grpc, timeout_of
+from meridian.transport.envoy.grpc_message import Receive, UnaryMessage
+
+Service = Callable[[Arrival, Receive, Send], Awaitable[None]]
+"""A method that is no operation: of health, or of reflection."""
+
+HTTP_2: Final = "2"
+NO_METHOD: Final = "Method not found!"
+
+
+class GrpcWire:
+    """Every method by its path."""
+
+    def __init__(
+        self,
+        rpcs_by_path: Mapping[str, Rpc],
+        walk: Walk,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        edge: CallEdge,
+        request_bytes_max: int,
+        events: SecurityEvents,
+        departures: Departures,
+        services: Mapping[str, Service],
+    ) -> None:
+        self._rpcs = rpcs_by_path
+        self._walk = walk
+        self._clock = clock
+        self._entropy = entropy
+        self._edge = edge
+        self._request_bytes_max = request_bytes_max
+        self._events = events
+        self._departures = departures
+        self._services = services
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a method."""
+        return path in self._rpcs or path in self._services
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever it is."""
+        started = self._clock.monotonic()
+        arrival = arrival_of(scope)
+        if not is_grpc(arrival.headers.get("content-type", "")):
+            return await refuse_http(send, 415, "A method of gRPC has content-type: application/grpc.")
+        if scope["http_version"] != HTTP_2 or scope["method"] != "POST":
+            return await refuse_http(send, 400, "gRPC is POST over HTTP/2.")
+        if arrival.headers.get("te") != "trailers":
+            # Without it a proxy on the way may have dropped trailers, and Envoy sends none.
+            return await refuse(send, code_pb2.INTERNAL, "The request has no header te: trailers")
+        rpc = self._rpcs.get(arrival.path)
+        if rpc is not None:
+            return await self._call(rpc, arrival, receive, send, started)
+        service = self._services.get(arrival.path)
+        if service is not None:
+            return await service(arrival, receive, send)
+        self._events.report(SecurityEvent.UNKNOWN_OPERATION, subject=network_of(arrival.evidence.source_ip))
+        return await refuse(send, code_pb2.UNIMPLEMENTED, NO_METHOD)
+
+    async def _call(self, rpc: Rpc, arrival: Arrival, receive: Receive, send: Send, started: float) -> None:
+        request_id = self._entropy.uuid()
+        try:
+            call = await self._known_call(rpc, arrival, receive, request_id, started)
+            with self._edge.time_of(call, self._time_left(arrival, started)), self._departures.while_waiting(receive):
+                answered = await self._walk(call)
+            return await answer(send, answered.SerializeToString(), request_id)
+        except FrameFault as fault:
+            return await refuse(send, fault.code, fault.text, ACCEPTS)
+        except KmsError as error:
+            failure = error
+        except BaseException as fault:
+            failure = self._edge.refusal_of(fault, rpc)
+        return await refuse_call(send, failure, request_id)
+
+    async def _known_call(self, rpc: Rpc, arrival: Arrival, receive: Receive, request_id: str, started: float) -> Call:
+        """Raises: FrameFault, and what `CallEdge.known_call` raises."""
+        encoding = encoding_of(arrival.headers.get("grpc-encoding", ""))
+        message = UnaryMessage(receive, encoding, self._request_bytes_max)
+        return await self._edge.known_call(rpc, arrival.evidence, arrival.peer, message, request_id, started)
+
+    def _time_left(self, arrival: Arrival, started: float) -> float | None:
+        """Of the caller's deadline, which began before he was known."""
+        seconds = timeout_of(arrival.headers.get("grpc-timeout", ""))
+        return None if seconds is None else max(0.0, seconds - (self._clock.monotonic() - started))
