@@ -87,10 +87,12 @@ def _unpacked(data: bytes, window: int, most: int) -> bytes:
     return message
 
 
-def timeout_of(text: str) -> float | None:
-    """Seconds of a `grpc-timeout`; None for one that is no timeout, which says nothing."""
+def timeout_of(text: str) -> float:
+    """Seconds of a `grpc-timeout`. Raises: FrameFault."""
     found = TIMEOUT.fullmatch(text)
-    return int(found[1]) * SECONDS[found[2]] if found else None
+    if found is None:
+        raise FrameFault(code_pb2.INTERNAL, "Error parsing 'grpc-timeout' metadata")
+    return int(found[1]) * SECONDS[found[2]]
 
 
 def message_text(text: str) -> bytes:

@@ -7,7 +7,6 @@ from typing import Final
 
 from google.rpc import code_pb2
 
-from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.addresses import network_of
 from meridian.errors import KmsError
@@ -81,8 +80,12 @@ class GrpcWire:
     async def _call(self, rpc: Rpc, arrival: Arrival, receive: Receive, send: Send, started: float) -> None:
         request_id = self._entropy.uuid()
         try:
-            call = await self._known_call(rpc, arrival, receive, request_id, started)
-            with self._edge.time_of(call, self._time_left(arrival, started)), self._departures.while_waiting(receive):
+            until = _deadline(arrival, started)
+            encoding = encoding_of(arrival.headers.get("grpc-encoding", ""))
+            message = UnaryMessage(receive, encoding, self._request_bytes_max)
+            call = await self._edge.known_call(rpc, arrival.evidence, arrival.peer, message, request_id, started)
+            remaining = None if until is None else max(0.0, until - self._clock.monotonic())
+            with self._edge.time_of(call, remaining), self._departures.while_waiting(receive):
                 answered = await self._walk(call)
             return await answer(send, answered.SerializeToString(), request_id)
         except FrameFault as fault:
@@ -93,13 +96,8 @@ class GrpcWire:
             failure = self._edge.refusal_of(fault, rpc)
         return await refuse_call(send, failure, request_id)
 
-    async def _known_call(self, rpc: Rpc, arrival: Arrival, receive: Receive, request_id: str, started: float) -> Call:
-        """Raises: FrameFault, and what `CallEdge.known_call` raises."""
-        encoding = encoding_of(arrival.headers.get("grpc-encoding", ""))
-        message = UnaryMessage(receive, encoding, self._request_bytes_max)
-        return await self._edge.known_call(rpc, arrival.evidence, arrival.peer, message, request_id, started)
 
-    def _time_left(self, arrival: Arrival, started: float) -> float | None:
-        """Of the caller's deadline, which began before he was known."""
-        seconds = timeout_of(arrival.headers.get("grpc-timeout", ""))
-        return None if seconds is None else max(0.0, seconds - (self._clock.monotonic() - started))
+def _deadline(arrival: Arrival, started: float) -> float | None:
+    """Monotonic seconds at which the caller gives up; None where he says nothing. Raises: FrameFault."""
+    said = arrival.headers.get("grpc-timeout")
+    return None if said is None else started + timeout_of(said)
