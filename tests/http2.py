@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import h2.config
 import h2.connection
@@ -85,6 +86,14 @@ class Http2:
             continue
         return answered
 
+    def begin(self, headers: list[tuple[str, str]], part: bytes) -> None:
+        """Send what begins a request, and no end of it."""
+        stream = self._http2.get_next_available_stream_id()
+        self._http2.send_headers(stream, headers)
+        if part:
+            self._http2.send_data(stream, part)
+        self._send()
+
     def _hear(self, stream: int, answered: Answered) -> bool:
         """Whether the answer is whole."""
         data = self._socket.recv(65_536)
@@ -97,12 +106,12 @@ class Http2:
             if getattr(event, "stream_id", None) != stream:
                 continue
             if isinstance(event, h2.events.ResponseReceived):
-                answered.headers = dict(event.headers)
+                answered.headers = _texts(event.headers)
             elif isinstance(event, h2.events.DataReceived):
                 answered.body += event.data
                 self._http2.acknowledge_received_data(event.flow_controlled_length, stream)
             elif isinstance(event, h2.events.TrailersReceived):
-                answered.trailers = dict(event.headers)
+                answered.trailers = _texts(event.headers)
             elif isinstance(event, h2.events.StreamReset):
                 answered.reset = event.error_code
                 is_whole = True
@@ -113,6 +122,11 @@ class Http2:
 
     def _send(self) -> None:
         self._socket.sendall(self._http2.data_to_send())
+
+
+def _texts(headers: Iterable[Any]) -> dict[str, str]:
+    """The decoded headers, which h2 says may also be bytes."""
+    return {str(name): str(value) for name, value in headers}
 
 
 def grpc_head(path: str, **changed: str) -> list[tuple[str, str]]:

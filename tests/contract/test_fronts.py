@@ -106,7 +106,8 @@ def test_an_answer_is_a_message_and_trailers(front: Front) -> None:
     assert answered.trailers["grpc-status"] == "0"
     assert re.fullmatch(r"[0-9a-f-]{36}", answered.trailers["x-amzn-requestid"])
     assert answered.body[:5] == b"\0" + (len(answered.body) - 5).to_bytes(4, "big")
-    assert len(RANDOM.response_class.FromString(answered.body[5:]).plaintext) == 32
+    response: Any = RANDOM.response_class.FromString(answered.body[5:])
+    assert len(response.plaintext) == 32
 
 
 def test_a_refusal_is_a_status_with_its_details_and_no_message(front: Front) -> None:
@@ -143,7 +144,7 @@ FRAMES: dict[str, tuple[Callable[[], bytes], dict[str, str], int, int]] = {
     ),
     "two messages, of which grpcio reads one": (lambda: framed(random()) * 2, {}, OK, INTERNAL),
     "a timeout that is none": (lambda: framed(random()), {"grpc-timeout": "soon"}, INTERNAL, INTERNAL),
-    "a timeout of too many digits": (lambda: framed(random()), {"grpc-timeout": "123456789S"}, INTERNAL, INTERNAL),
+    "a timeout of too many digits": (lambda: framed(random()), {"grpc-timeout": "123456789S"}, OK, INTERNAL),
     "a long timeout": (lambda: framed(random()), {"grpc-timeout": "99999999H"}, OK, OK),
     "no te": (lambda: framed(random()), {"te": ""}, RESET, INTERNAL),
 }
@@ -223,7 +224,7 @@ def test_a_bearer_token_needs_no_certificate_behind_envoy(front: Front) -> None:
 def stub_of(front: Front) -> tuple[grpc.Channel, Any]:
     endpoint = front.deployment.endpoint(HOME, "alice")
     channel = grpc.secure_channel(endpoint.target, endpoint.credentials)
-    return channel, health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]  # generated
+    return channel, health_pb2_grpc.HealthStub(channel)
 
 
 def test_health_is_told_and_watched(front: Front) -> None:
@@ -236,7 +237,7 @@ def test_health_is_told_and_watched(front: Front) -> None:
         watch.cancel()
         with pytest.raises(grpc.RpcError) as refused:
             stub.Check(health_pb2.HealthCheckRequest(service="nothing"), timeout=20)
-        assert refused.value.code() == grpc.StatusCode.NOT_FOUND  # type: ignore[attr-defined]
+        assert refused.value.code() == grpc.StatusCode.NOT_FOUND
 
 
 def refusal_of(watch: Any) -> grpc.StatusCode | None:
@@ -244,7 +245,7 @@ def refusal_of(watch: Any) -> grpc.StatusCode | None:
     try:
         next(watch)
     except grpc.RpcError as refused:
-        return refused.code()  # type: ignore[attr-defined,no-any-return]
+        return refused.code()
     watch.cancel()
     return None
 

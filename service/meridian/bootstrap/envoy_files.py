@@ -6,17 +6,18 @@ import os
 import shutil
 import socket
 import tempfile
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import orjson
 
+from meridian.adapters.clock_system import SystemClock
 from meridian.bootstrap.startup import StartupError, naming
 from meridian.fresh_file import open_fresh
 from meridian.settings import Settings
 from meridian.settings_sections import host_of
 from meridian.transport.envoy.configuration import (
+    ADMIN_SOCKET,
     AUTHORITY,
     BOOTSTRAP,
     CERTIFICATE,
@@ -31,6 +32,8 @@ from meridian.transport.tls_files import TlsFiles, TlsPaths, read_tls
 
 FOLDER: Final = "meridian-front-"
 """What the name of the folder begins with, where temporary files lie."""
+SOCKET_PATH_BYTES_MAX: Final = 103
+"""Of a path that every system takes for a socket."""
 
 
 class FrontFiles:
@@ -52,12 +55,12 @@ class FrontFiles:
         _write(self._places.secret(AUTHORITY), authority_secret(files.client_ca))
 
 
-def prepare_front(settings: Settings, places: FrontPlaces, *, connections: int, now: datetime) -> Path:
+def prepare_front(settings: Settings, places: FrontPlaces, *, connections: int) -> Path:
     """Write everything that Envoy starts with; the answer is its configuration. Raises: StartupError."""
     tls = settings.grpc.tls
     files = FrontFiles(places, tls.private_key)
     with naming("grpc.tls"):
-        files.write_tls(read_tls(TlsPaths(tls.certificate, tls.private_key, tls.client_ca), now))
+        files.write_tls(read_tls(TlsPaths(tls.certificate, tls.private_key, tls.client_ca), SystemClock().now()))
     with naming("grpc.listen"):
         address, port = _address(settings.grpc.listen)
     values = FrontValues(
@@ -73,8 +76,10 @@ def prepare_front(settings: Settings, places: FrontPlaces, *, connections: int, 
 
 
 def new_folder() -> Path:
-    """A folder of mode 0700. Raises: StartupError."""
+    """A folder of mode 0700, where the machine keeps temporary files. Raises: StartupError."""
     with naming("front"):
+        if len(os.fsencode(Path(tempfile.gettempdir(), f"{FOLDER}12345678", ADMIN_SOCKET))) > SOCKET_PATH_BYTES_MAX:
+            raise StartupError(f"front: {tempfile.gettempdir()} is too long for the path of a socket; set TMPDIR to a shorter one")
         return Path(tempfile.mkdtemp(prefix=FOLDER))
 
 

@@ -10,11 +10,9 @@ import json
 import os
 import platform
 import sys
-from datetime import UTC
 from pathlib import Path
 from typing import Final, NoReturn
 
-from meridian.adapters.clock_system import SystemClock
 from meridian.bootstrap.envoy_files import new_folder, prepare_front, remove_folder
 from meridian.bootstrap.listeners import connection_budgets
 from meridian.bootstrap.startup import StartupError
@@ -46,7 +44,7 @@ def become_envoy(config: Path, settings: Settings, *, verbose: bool) -> NoReturn
         folder = new_folder()
         places = FrontPlaces(folder, module, APPLICATION)
         budget = connection_budgets(settings)["grpc"]
-        bootstrap = prepare_front(settings, places, connections=budget, now=SystemClock().now().astimezone(UTC))
+        bootstrap = prepare_front(settings, places, connections=budget)
         environment = _environment(preload, config, places, verbose=verbose)
         sys.stdout.flush()
         block_signals()
