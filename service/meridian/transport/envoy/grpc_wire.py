@@ -86,14 +86,15 @@ class GrpcWire:
             call = await self._edge.known_call(rpc, arrival.evidence, arrival.peer, message, request_id, started)
             remaining = None if until is None else max(0.0, until - self._clock.monotonic())
             with self._edge.time_of(call, remaining), self._departures.while_waiting(receive):
-                answered = await self._walk(call)
-            return await answer(send, answered.SerializeToString(), request_id)
+                written = (await self._walk(call)).SerializeToString()
         except FrameFault as fault:
             return await refuse(send, fault.code, fault.text, ACCEPTS)
         except KmsError as error:
             failure = error
         except BaseException as fault:
             failure = self._edge.refusal_of(fault, rpc)
+        else:
+            return await answer(send, written, request_id)
         return await refuse_call(send, failure, request_id)
 
 
