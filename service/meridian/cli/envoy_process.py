@@ -22,7 +22,7 @@ from meridian.cli.terminal import say
 from meridian.settings import Settings
 from meridian.transport.envoy.configuration import FrontPlaces
 
-HANDED_OVER: Final = "MERIDIAN_FRONT"
+HANDED_OVER: Final = "FRONT_OF_MERIDIAN"
 """The environment variable by which the process tells itself what it was: a JSON object without secrets."""
 APPLICATION: Final = "meridian.cli.in_envoy:application"
 NEEDS: Final = ("pyvoy", "envoy", "find_libpython")

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 from grpc_health.v1 import health_pb2
 
-from meridian.errors import KmsError
+from meridian.errors import CallerLeft
 from meridian.transport.envoy.arrival import Arrival
 from meridian.transport.envoy.grpc_answers import BEGIN, Send, end_well, refuse
 from meridian.transport.envoy.grpc_frames import FrameFault, encoding_of, framed
@@ -78,7 +78,7 @@ class EnvoyHealth:
             answer = await self._health.Check(await _question(arrival, receive), context)
         except (_Aborted, FrameFault) as fault:
             return await refuse(send, fault.code, fault.text)
-        except KmsError:
+        except CallerLeft:
             return None
         await context.begin()
         await send({"type": "http.response.body", "body": framed(answer.SerializeToString())})
@@ -90,7 +90,7 @@ class EnvoyHealth:
             await self._health.Watch(await _question(arrival, receive), context)
         except (_Aborted, FrameFault) as fault:
             return await refuse(send, fault.code, fault.text)
-        except KmsError:
+        except CallerLeft:
             return None
         await context.begin()
         await send({"type": "http.response.body", "body": b""})
