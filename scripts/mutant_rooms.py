@@ -47,4 +47,4 @@ AT_IMPORT: Final = frozenset(
         "meridian.domain.strict_json._decoder",
     }
 )
-"""Functions that make the rows of tables. They have run, when their module was read, before a fault of theirs is there; no test can see it."""
+"""Functions that make the rows of tables. They have run, when their module was read, before a fault of theirs is there."""

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.unit.domain.made_keys import ACCOUNT, OTHER_ACCOUNT
+from tests.reported_events import ReportedEvents
+from tests.unit.domain.made_keys import ACCOUNT, HOME, OTHER_ACCOUNT
 
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import served_rpcs
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 from meridian.domain.principal import Principal
+from meridian.pipeline.authorize import Authorize
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALICE = Principal("User", ACCOUNT, "alice", f"arn:aws:iam::{ACCOUNT}:user/alice", ("g",))
@@ -90,3 +92,24 @@ class Directory:
         self.cached[account, text] = key
 
     def forget(self, account: str, key_id: str) -> None: ...
+
+
+class AtOnce:
+    """Implements `ports.heavy_work.HeavyWork`: whatever comes is done here."""
+
+    def __init__(self) -> None:
+        self.accounts: list[str] = []
+
+    async def run(self, account: str, work: Callable[[], Any]) -> Any:
+        self.accounts.append(account)
+        return work()
+
+
+def authorize(judge: Any, events: ReportedEvents | None = None, heavy: Any = None) -> Authorize:
+    return Authorize(judge, region=HOME, region_labels={}, events=events or ReportedEvents(), heavy=heavy or AtOnce())
+
+
+def with_keys(operation: str, keys: dict[str, Any], **fields: Any) -> Call:
+    call = call_of(operation, **fields)
+    call.keys = keys
+    return call
