@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.unit.domain.made_keys import (
@@ -144,7 +145,7 @@ def test_caches_tell_versions_of_a_key_and_of_its_store_apart() -> None:
 
 
 def test_what_policies_read_of_a_key_is_what_decisions_are_kept_by() -> None:
-    changes = (
+    changes: tuple[dict[str, Any], ...] = (
         {},
         {"policy": "x"},
         {"account_delegation": False},

@@ -41,6 +41,7 @@ def test_a_text_is_cut_where_its_encoded_form_would_not_fit(text: str, most: int
         ("::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1"),
         ("2001:DB8::1", "2001:db8::1", "2001:db8::/64"),
         ("2001:db8:0:0:ffff::1%eth0", "2001:db8::ffff:0:0:1", "2001:db8::/64"),
+        ("fe80::1%" + "z" * 60, "fe80::1", "fe80::/64"),
         ("no address at all", "no address at all", "no address"),
         ("", "", "no address"),
         ("2001:db8::1" + "0" * 40, "2001:db8::1" + "0" * 40, "no address"),

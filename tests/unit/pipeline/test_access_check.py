@@ -36,7 +36,8 @@ def check(step: Any, judge: Any, principal_arn: str, call: Call | None = None, *
     live: Any = SimpleNamespace(describe=lambda account: f"of {account}")
     known: Any = Known(ALICE, BOB, CAROL)
     access = AccessCheck(live=live, principals=known, authorize=judge, steps=step, rpcs=rpcs())
-    assert access.describe(ACCOUNT) == f"of {ACCOUNT}"
+    told: Any = access.describe(ACCOUNT)
+    assert told == f"of {ACCOUNT}"
     request = rpcs()["Encrypt"].request_class(**fields)
     return asyncio.run(access.check(call or call_of("CheckAccess"), principal_arn, "Encrypt", request))
 

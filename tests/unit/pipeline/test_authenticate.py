@@ -89,4 +89,5 @@ def test_everything_else_names_nobody(evidence: dict[str, Any], fault: type[KmsE
 
 def test_what_a_request_claims_is_read_by_the_signatures() -> None:
     head: Any = "head"
-    assert made(Doors()).claim_of(head, NOW) == ("head", NOW)
+    claim: Any = made(Doors()).claim_of(head, NOW)
+    assert claim == ("head", NOW)

@@ -79,8 +79,9 @@ def test_each_encryption_context_is_read_once_for_all_who_ask() -> None:
 
 
 def test_one_step_checks_requests_of_every_operation() -> None:
-    step = Validate()
-    for operation, fields in (("DescribeKey", {}), ("Encrypt", {"plaintext": b"x", "encryption_context": {"a": "b"}}), ("DescribeKey", {})):
+    step, plain = Validate(), dict[str, Any]()
+    encrypt: dict[str, Any] = {"plaintext": b"x", "encryption_context": {"a": "b"}}
+    for operation, fields in (("DescribeKey", plain), ("Encrypt", encrypt), ("DescribeKey", plain)):
         call = call_of(operation, key_id=KEY_ID, **fields)
         step(call)
         assert list(call.contexts) == list(call.canonical_context) == (["encryption_context"] if fields else [])

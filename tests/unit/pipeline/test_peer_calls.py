@@ -17,12 +17,13 @@ from meridian.domain.peer_message import CallerOnBehalf, Prepare, PrepareHandove
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, ValidationException
 from meridian.kms.v1.multi_region_pb2 import ReplicateKeyRequest, UpdatePrimaryRegionRequest
+from meridian.kms.v1.types_pb2 import Tag
 from meridian.pipeline.peer_calls import ForeseeReplica, OnBehalf, OwnMember, call_of, handover_rpc, replica_rpc
 
 CALLER = CallerOnBehalf("client_certificate", "spiffe://alice", "192.0.2.1", "agent")
 REQUEST = ReplicateKeyRequest(
     key_id=MULTI_KEY_ID, replica_region=HOME, description="d", policy="p", account_delegation=False,
-    tags=[{"tag_key": "b", "tag_value": "2"}, {"tag_key": "a", "tag_value": "1"}],
+    tags=[Tag(tag_key="b", tag_value="2"), Tag(tag_key="a", tag_value="1")],
 )  # fmt: skip
 PREPARE = Prepare(
     ACCOUNT, MULTI_KEY_ID, "s1", "request", CALLER, REQUEST.SerializeToString(),

@@ -90,7 +90,7 @@ def test_over_the_wire_of_aws_a_policy_is_a_document() -> None:
 def test_what_another_region_reads_is_left_to_it() -> None:
     step = ReadPolicyDocument(
         frozenset({"CreateKey"}), partition="aws", region=HOME, model=model(), services={}, limits=Limits(), heavy=AtOnce(),
-        held=SimpleNamespace(laid_out=format_policies),  # type: ignore[arg-type]
+        held=SimpleNamespace(laid_out=format_policies),
     )  # fmt: skip
     assert not done(step, put(policy=document()))
 

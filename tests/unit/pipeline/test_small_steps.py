@@ -16,6 +16,7 @@ from tests.unit.pipeline.steps import ALICE, NOW, call_of, done
 
 from meridian.call import Evidence
 from meridian.contract.catalog import rpcs
+from meridian.contract.operation import Operation
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.errors import DisabledException, KMSInternalException, UnrecognizedClientException
@@ -191,12 +192,13 @@ def test_calls_are_counted_by_outcome_and_timed_by_operation() -> None:
 
 
 def test_every_rpc_has_its_method_and_what_lacks_something_is_named() -> None:
-    encrypt = rpcs()["Encrypt"]
-    health = replace(encrypt, name="XksGetHealthState", requires=())
-    services: dict[str, object] = {encrypt.noun: SimpleNamespace(encrypt=len)}
-    assert bind({"Encrypt": encrypt}, services) == {"Encrypt": len}
+    encrypt, services = rpcs()["Encrypt"], {rpcs()["Encrypt"].noun: SimpleNamespace(encrypt=len)}
+    bound: Any = bind({"Encrypt": encrypt}, services)
+    assert bound == {"Encrypt": len}
     with pytest.raises(BindingError) as refused:
         bind({"a": replace(encrypt, requires=(), work="NAPS"), "b": replace(encrypt, noun="nothing")}, services)
     assert str(refused.value) == "Encrypt declares no permission; Encrypt declares no kind of work; Encrypt has no operation"
-    with pytest.raises(BindingError, match="has no operation"):
+    health = replace(encrypt, name=Operation.XKS_GET_HEALTH_STATUS, requires=())
+    with pytest.raises(BindingError) as hole:
         bind({"a": health}, {})
+    assert str(hole.value) == "XksGetHealthStatus has no operation"

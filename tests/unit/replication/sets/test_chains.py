@@ -15,6 +15,7 @@ from tests.unit.replication.sets.made_sets import (
     generation_of,
     handed_to,
     later,
+    lost,
     row_of,
     signed,
 )  # fmt: skip

@@ -50,7 +50,7 @@ def test_a_region_is_given_up_and_what_it_prepared_is_free() -> None:
     assert declare_lost(row, A, C) == replace(row, lost=frozenset({A, X}), successor=C)
     place = reserve(None, ACCOUNT, KEY_ID, "s1", A, "request", NOW)
     freed = declare_lost(place, A, C)
-    assert (freed.status, freed.prepared_by, freed.reserved_at, freed.lost) == (RowStatus.NONE, "", None, {A})
+    assert (freed.status, freed.prepared_by, freed.reserved_at, freed.lost) == (RowStatus.NONE, "", None, frozenset({A}))
     assert declare_lost(place, C, B).status is RowStatus.RESERVED
 
 

@@ -125,7 +125,7 @@ def taken(row: SetRow, state: SetState, stored: Any = (MATERIAL,)) -> SetRow:
 def test_a_later_version_of_the_term_leaves_what_the_operator_said_and_what_is_held() -> None:
     row = replace(row_of(B), held=HELD, lost=frozenset({X}), successor=X, told_lost=frozenset({ToldLost(X, 9)}))
     after = taken(row, later(FIRST))
-    assert (after.held, after.lost, after.successor, after.told_lost) == (HELD, {X}, X, {ToldLost(X, 9)})
+    assert (after.held, after.lost, after.successor, after.told_lost) == (HELD, frozenset({X}), X, frozenset({ToldLost(X, 9)}))
     assert taken(row, handed_to(FIRST, C, A)).held == frozenset(), "in another term it is acknowledged anew"
 
 
