@@ -123,19 +123,17 @@ def test_an_id_of_a_grant_has_its_form(operation: str) -> None:
 
 
 def test_a_grant_to_be_retired_is_named_by_its_token_or_by_key_and_id() -> None:
-    for fields in (
-        {"grant_token": f"token of {ID}"},
-        {"grant_token": f"token of {ID}", "grant_id": ID},
-        {"key_id": KEY_ID, "grant_id": ID},
-    ):
+    token: dict[str, Any] = {"grant_token": f"token of {ID}"}
+    named: dict[str, Any] = {"key_id": KEY_ID, "grant_id": ID}
+    for fields in (token, {**token, "grant_id": ID}, named):
         call = call_of("RetireGrant", **fields)
         Stand(Directory()).step.require_forms(call)
         assert call.ended_grant_id == ID
     wrong: tuple[tuple[dict[str, str], str], ...] = (
         ({"grant_token": f"token of {ID}", "grant_id": NEW}, "grantId"), ({"grant_id": ID}, "grantToken"), ({"key_id": ARN}, "grantToken"),
     )  # fmt: skip
-    for named, field in wrong:
-        fault = refusal_of_form("RetireGrant", **named)
+    for faulty, field in wrong:
+        fault = refusal_of_form("RetireGrant", **faulty)
         assert isinstance(fault, ValidationException)
         assert [name for name, _ in fault.fields] == [field]
 
