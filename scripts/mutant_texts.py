@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,57 +21,61 @@ class Mutant:
     name: str
     """As mutmut calls it: the path of its function, and a number."""
     function: str
-    place: str
-    """File and line of the function's first changed line, in the tree as it is."""
-    change: str
-    """The lines that differ."""
-    is_text_only: bool
+    file: Path
+    lines: tuple[str, ...]
+    """Of the file as it is."""
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    """Of the function."""
+
+    @property
+    def change(self) -> str:
+        """The lines that differ."""
+        return " / ".join(f"{_joined(self.before[a:b])} → {_joined(self.after[c:d])}" for a, b, c, d in self._changes)
+
+    @property
+    def place(self) -> str:
+        """File and line of the first change, in the tree as it is."""
+        length = len(self.before)
+        begins = next((at + 1 for at in range(len(self.lines)) if self.lines[at : at + length] == self.before), 1)
+        return f"{self.file}:{begins + self._changes[0][0]}"
+
+    @property
+    def is_text_only(self) -> bool:
+        """Whether it changes nothing but sentences that people read."""
+        old, new = (ast.parse(textwrap.dedent("\n".join(lines))) for lines in (self.before, self.after))
+        parts = list(_differing(old, new))
+        return bool(parts) and all(_is_sentence(part) for part in parts)
+
+    @property
+    def _changes(self) -> list[tuple[int, int, int, int]]:
+        matcher = difflib.SequenceMatcher(a=self.before, b=self.after, autojunk=False)
+        return [code[1:] for code in matcher.get_opcodes() if code[0] != "equal"]
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
     """The faults of a file, which is named from the folder that mutmut's settings are in."""
     source = path.read_text()
     made = mutate_file_contents(str(path), source)
-    written, lines = made.code.splitlines(), source.splitlines()
+    written, lines = made.code.splitlines(), tuple(source.splitlines())
     module = ".".join(path.with_suffix("").parts[1:]).removesuffix(".__init__")
 
-    def text_of(function: str, bare: str) -> list[str]:
+    def text_of(function: str, bare: str) -> tuple[str, ...]:
         """A function as mutmut writes it, under its own name."""
         span = made.line_span_by_function_name[function]
         text = [line.replace(function, bare) for line in written[span.start - 1 : span.end]]
-        return text[next(number for number, line in enumerate(text) if line.strip()) :]
+        return tuple(text[next(number for number, line in enumerate(text) if line.strip()) :])
 
     for name in made.mutant_names:
         function, _, _ = name.partition(MARK)
         path_in_module = function.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
         bare = path_in_module.rpartition(".")[2]
         before, after = text_of(f"{function}{MARK}orig", bare), text_of(name, bare)
-        at, change = _difference(before, after)
-        place = f"{path}:{_line(lines, before) + at}"
-        yield Mutant(f"{module}.{name}", f"{module}.{path_in_module}", place, change, _is_text_only(before, after))
+        yield Mutant(f"{module}.{name}", f"{module}.{path_in_module}", path, lines, before, after)
 
 
-def _difference(before: list[str], after: list[str]) -> tuple[int, str]:
-    """The number of the first line that differs, and all that do."""
-    matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
-    changes = [(a, before[a:b], after[c:d]) for kind, a, b, c, d in matcher.get_opcodes() if kind != "equal"]
-    shown = " / ".join(f"{_joined(old)} → {_joined(new)}" for _, old, new in changes)
-    return (changes[0][0] if changes else 0), shown
-
-
-def _joined(lines: list[str]) -> str:
+def _joined(lines: Iterable[str]) -> str:
     return " ".join(line.strip() for line in lines)
-
-
-def _line(lines: list[str], function: list[str]) -> int:
-    """Where a function begins in its file."""
-    return next((number + 1 for number in range(len(lines)) if lines[number : number + len(function)] == function), 1)
-
-
-def _is_text_only(before: list[str], after: list[str]) -> bool:
-    old, new = (ast.parse(textwrap.dedent("\n".join(lines))) for lines in (before, after))
-    pairs = list(_differing(old, new))
-    return bool(pairs) and all(_is_sentence(one) for one in pairs)
 
 
 def _differing(old: ast.AST, new: ast.AST) -> Iterator[ast.AST]:

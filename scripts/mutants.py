@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -66,8 +67,10 @@ def stage_of(name: str, room: Room) -> Path:
         "pytest_add_cli_args_test_selection": selected,
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "--hypothesis-seed=0", f"--timeout={MUTANT_SECONDS}"],
         "process_isolation": ["forkserver"],
-        "timeout_multiplier": ["3.0"],
-        "timeout_constant": ["2.0"],
+        "timeout_multiplier": ["2.0"],
+        "timeout_constant": [
+            f"{MUTANT_SECONDS}.0"
+        ],  # a fault that makes a test wait is found by pytest; this is for what pytest cannot end
         "use_git_change_detection": ["false"],
     }
     lines = [f"{key} = {values[0]}" if len(values) == 1 else "\n    ".join([f"{key} =", *values]) for key, values in settings.items()]
@@ -75,16 +78,20 @@ def stage_of(name: str, room: Room) -> Path:
     return stage
 
 
-def planted_in(name: str, stage: Path) -> list[Mutant]:
-    """Every fault of a room that is worth planting. Raises: SystemExit where a row of `EQUAL` fits none."""
+def faults_of(name: str, stage: Path) -> list[Mutant]:
+    """Every fault of a room. Raises: SystemExit where a row of `EQUAL` fits none."""
     os.chdir(stage)  # mutmut reads its settings where it stands
     every = [each for path in sorted((stage / "src" / "meridian" / name).rglob("*.py")) for each in mutants_of(path.relative_to(stage))]
-    known = {(each.function, each.change) for each in every}
-    stale = [row for row in EQUAL if row[0].startswith(f"meridian.{name.replace('/', '.')}.") and row not in known]
+    listed = {row for row in EQUAL if row[0].startswith(f"meridian.{name.replace('/', '.')}.")}
+    named = {function for function, _ in listed}
+    stale = listed - {(each.function, each.change) for each in every if each.function in named}
     if stale:
-        sys.exit("no such fault any more, so drop the row:\n" + "\n".join(map(str, stale)))
-    planted = (each for each in every if not each.is_text_only and each.function not in AT_IMPORT)
-    return [each for each in planted if (each.function, each.change) not in EQUAL]
+        sys.exit("no such fault any more, so drop the row:\n" + "\n".join(map(str, sorted(stale))))
+    return [each for each in every if each.function not in AT_IMPORT]
+
+
+def is_worth_planting(mutant: Mutant) -> bool:
+    return not mutant.is_text_only and (mutant.function, mutant.change) not in EQUAL
 
 
 def outcomes_of(stage: Path, chosen: list[Mutant]) -> dict[str, str]:
@@ -104,13 +111,14 @@ def shares_of(every: dict[str, list[Mutant]], sample: int) -> Iterator[tuple[str
     """So many of each room as its size asks for, drawn alike in every run."""
     total = sum(map(len, every.values()))
     for name, mutants in every.items():
-        count = min(len(mutants), round(sample * len(mutants) / total)) if sample else len(mutants)
-        yield name, sorted(random.Random(SEED).sample(mutants, count), key=lambda each: each.name)  # noqa: S311 - a draw of tests
+        drawn = random.Random(SEED).sample(mutants, len(mutants))  # noqa: S311 - a draw of tests
+        count = round(sample * len(mutants) / total) if sample else len(mutants)
+        yield name, sorted(islice(filter(is_worth_planting, drawn), count), key=lambda each: each.name)
 
 
 def main(sample: int, rooms: list[str]) -> int:
     stages = {name: stage_of(name, ROOMS[name]) for name in rooms}
-    every = {name: planted_in(name, stage) for name, stage in stages.items()}
+    every = {name: faults_of(name, stage) for name, stage in stages.items()}
     is_enough = True
     for name, chosen in shares_of(every, sample):
         outcomes = outcomes_of(stages[name], chosen)
@@ -118,7 +126,7 @@ def main(sample: int, rooms: list[str]) -> int:
         found = 100.0 * (counts[KILLED] + counts[TIMED_OUT]) / max(1, len(chosen))
         is_enough = is_enough and found >= KILLED_LEAST and len(outcomes) == len(chosen)
         told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        print(f"{name}: {found:.1f} % of {len(chosen)} found ({told}), of {len(every[name])} that could be planted", flush=True)
+        print(f"{name}: {found:.1f} % of {len(chosen)} found ({told}), of {len(every[name])} that mutmut makes", flush=True)
         for each in chosen:
             if outcomes.get(each.name) in (None, SURVIVED):
                 print(f"  {each.place} {each.function.rpartition('.')[2]}\n    {each.change}", flush=True)

@@ -62,9 +62,7 @@ def test_a_moment_is_told_to_the_millisecond() -> None:
 
 
 def test_names_of_tags_are_sorted_and_compare_in_any_case() -> None:
-    call = call_of(
-        "CreateKey", tags=[{"tag_key": "b", "tag_value": "1"}, {"tag_key": "A", "tag_value": "2"}, {"tag_key": "a", "tag_value": "3"}]
-    )
+    call = call_of("CreateKey", tags=[{"tag_key": name, "tag_value": value} for name, value in ("b1", "A2", "a3")])
     facts = facts_of(call)
     assert facts.attribute("tagKeys") == ["A", "a", "b"]
     assert facts.attribute("requestTags") == {"b": "1", "A": "2", "a": "3"}
@@ -72,7 +70,7 @@ def test_names_of_tags_are_sorted_and_compare_in_any_case() -> None:
 
 
 def test_regions_have_the_labels_that_operators_gave_them() -> None:
-    labels = {"eu-west-1": ("z", "a")}
+    labels: dict[str, tuple[str, ...]] = {"eu-west-1": ("z", "a")}
     assert facts_of(call_of("ReplicateKey", replica_region="eu-west-1"), labels).attribute("replicaRegionLabels") == ["a", "z"]
     assert facts_of(call_of("UpdatePrimaryRegion", primary_region="eu-west-1"), labels).attribute("primaryRegionLabels") == ["a", "z"]
 
