@@ -68,9 +68,7 @@ def stage_of(name: str, room: Room) -> Path:
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "--hypothesis-seed=0", f"--timeout={MUTANT_SECONDS}"],
         "process_isolation": ["forkserver"],
         "timeout_multiplier": ["2.0"],
-        "timeout_constant": [
-            f"{MUTANT_SECONDS}.0"
-        ],  # a fault that makes a test wait is found by pytest; this is for what pytest cannot end
+        "timeout_constant": [f"{MUTANT_SECONDS}.0"],  # for what pytest cannot end
         "use_git_change_detection": ["false"],
     }
     lines = [f"{key} = {values[0]}" if len(values) == 1 else "\n    ".join([f"{key} =", *values]) for key, values in settings.items()]
