@@ -75,7 +75,7 @@ def test_a_farewell_gives_the_role_to_nobody_but_the_region_that_it_came_from() 
 
 def test_a_farewell_is_no_state_of_the_set() -> None:
     assert refused(row_of(B, replace(FIRST, version=1)), B, WORD) is Rule.CHAIN
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="does not act as primary"):
         add_member(row_of(C, WORD.state), C, X, "s")
 
 

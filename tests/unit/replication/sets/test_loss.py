@@ -66,8 +66,11 @@ def test_a_member_is_detached_by_the_primary_and_what_it_held_counts_no_more() -
     assert detach(row, A, B) == replace(row, view=with_status(FIRST, B, MemberStatus.OFF), held=OF_C)
     assert forget_held(row, B) == replace(row, held=OF_C)
     off = replace(row, view=with_status(FIRST, B, MemberStatus.OFF))
-    for refused, region, member in ((row, A, A), (row, A, X), (off, A, B), (row, B, C), (replace(row, stale=True), A, B)):
-        with pytest.raises(SetRefusal):
+    for refused, region, member, why in (
+        (row, A, A, "is counted"), (row, A, X, "is counted"), (off, A, B, "is counted"), (row, B, C, "does not act"),
+        (replace(row, stale=True), A, B, "does not act"),
+    ):  # fmt: skip
+        with pytest.raises(SetRefusal, match=why):
             detach(refused, region, member)
 
 

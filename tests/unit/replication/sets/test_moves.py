@@ -83,7 +83,7 @@ def test_a_place_is_reserved_where_none_is() -> None:
 
 @pytest.mark.parametrize("status", [RowStatus.LIVE, RowStatus.RESERVED])
 def test_a_place_that_is_taken_is_reserved_for_nobody(status: RowStatus) -> None:
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="a member or a reserved place"):
         reserve(replace(row_of(B), status=status), ACCOUNT, KEY_ID, "s1", A, "request", NOW)
 
 
@@ -145,19 +145,19 @@ def test_a_reserved_place_becomes_a_member_that_owes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "state", "serial", "stored"),
+    ("changes", "state", "serial", "stored", "why"),
     [
-        ({"stale": True}, later(FIRST), f"s-{B}", (MATERIAL,)),
-        ({"status": RowStatus.GONE}, later(FIRST), f"s-{B}", (MATERIAL,)),
-        ({}, later(FIRST), "other", (MATERIAL,)),
-        ({"serial": "other"}, later(FIRST), "other", (MATERIAL,)),
-        ({}, later(FIRST.without_member(B)), f"s-{B}", (MATERIAL,)),
-        ({}, later(FIRST), f"s-{B}", (SECOND,)),
-        ({}, replace(later(FIRST), materials=(*MATERIALS, SetMaterial(SECOND, 1))), f"s-{B}", (MATERIAL,)),
+        ({"stale": True}, later(FIRST), f"s-{B}", (MATERIAL,), "has not reconciled"),
+        ({"status": RowStatus.GONE}, later(FIRST), f"s-{B}", (MATERIAL,), "no membership with this serial"),
+        ({}, later(FIRST), "other", (MATERIAL,), "no membership with this serial"),
+        ({"serial": "other"}, later(FIRST), "other", (MATERIAL,), "does not list this membership"),
+        ({}, later(FIRST.without_member(B)), f"s-{B}", (MATERIAL,), "does not list this membership"),
+        ({}, later(FIRST), f"s-{B}", (SECOND,), "neither stored nor enclosed"),
+        ({}, replace(later(FIRST), materials=(*MATERIALS, SetMaterial(SECOND, 1))), f"s-{B}", (MATERIAL,), "neither stored nor enclosed"),
     ],
 )
-def test_a_state_that_does_not_fit_the_place_changes_nothing(changes: Any, state: SetState, serial: str, stored: Any) -> None:
-    with pytest.raises(SetRefusal):
+def test_a_state_that_does_not_fit_the_place_changes_nothing(changes: Any, state: SetState, serial: str, stored: Any, why: str) -> None:
+    with pytest.raises(SetRefusal, match=why):
         adopt(replace(row_of(B), **changes), B, signed(state, A), (), serial, stored)
 
 
@@ -177,8 +177,11 @@ def test_a_role_is_handed_to_a_full_member_and_nothing_is_held_in_the_new_term()
     after = hand_over(row, A, C)
     assert after == replace(row, view=handed_to(FIRST, C, A), held=frozenset())
     new = replace(row, view=FIRST.with_member(Member(C, f"s-{C}", MemberStatus.NEW)))
-    for refused, region, successor in ((row, B, C), (row, A, X), (new, A, C), (replace(row, stale=True), A, C)):
-        with pytest.raises(SetRefusal):
+    for refused, region, successor, why in (
+        (row, B, C, "does not act"), (row, A, X, "not a full member"), (new, A, C, "not a full member"),
+        (replace(row, stale=True), A, C, "does not act"),
+    ):  # fmt: skip
+        with pytest.raises(SetRefusal, match=why):
             hand_over(refused, region, successor)
 
 
@@ -188,7 +191,7 @@ def test_the_region_that_is_named_takes_the_role_with_the_first_version() -> Non
     assert take_role(named) == replace(named, view=replace(handed_to(FIRST, C, A), version=1), held=frozenset())
     for row, region in ((named, B), (take_role(named), C), (row_of(A, generation_of(FIRST, A)), A), (replace(named, view=None), C)):
         assert not takes_role(row, region)
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="no state"):
         take_role(replace(named, view=None))
 
 
