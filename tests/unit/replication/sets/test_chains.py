@@ -126,3 +126,13 @@ def test_chains_reach_as_far_as_each_state_names_the_next_signer() -> None:
     new = signed(generation_of(FIRST, C), C)
     assert new not in reached([start], {new})
     assert reached([start], {new}, across_generations=True)[new] == (start, new)
+
+
+def test_a_role_is_taken_back_from_one_that_went_on_after_its_own_farewell_and_no_material_with_it() -> None:
+    words, went_on = farewell(row_of(C), C), signed(later(handed_to(FIRST, C, A)), C)
+    assert words is not None
+    bye, back = signed(words, C), signed(handed_to(went_on.state.without_member(C), A, A), A)
+    assert reached([went_on], {bye, back})[back] == (went_on, bye, back)
+    rolled_back = signed(replace(back.state, materials=(SECOND,)), A)
+    for told, pool in ((back, {back}), (rolled_back, {bye, rolled_back}), (signed(back.state, C), {bye, signed(back.state, C)})):
+        assert told not in reached([went_on], pool)

@@ -145,6 +145,7 @@ def test_a_takeover_begins_a_generation_that_knows_no_word_any_more() -> None:
     assert state is not None
     assert (state.term, state.version, state.primary, state.issuer) == (Term(1, B, 0), 0, B, B)
     assert (state.materials, state.current) == (MATERIALS, MATERIAL)
+    assert state.find_member(B) == Member(B, f"s-{B}", MemberStatus.ON)
     assert found == replace(
         row, view=state, held=frozenset(), lost=frozenset(), successor="", told_lost=frozenset(), rejoin="",
         links=(TermLink(row.signed_view, row.signed_key),),

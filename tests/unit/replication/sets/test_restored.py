@@ -13,6 +13,7 @@ from tests.unit.replication.sets.made_sets import (
     B,
     C,
     X,
+    answer,
     believed_of,
     generation_of,
     handed_to,
@@ -21,8 +22,9 @@ from tests.unit.replication.sets.made_sets import (
     signed,
 )  # fmt: skip
 
-from meridian.domain.multi_region import Held, Member, MemberStatus, SetRow, TermLink, ToldLost
-from meridian.replication.sets.claims import SetRefusal
+from meridian.domain.multi_region import Held, Member, MemberStatus, SetRow, Term, TermLink, ToldLost
+from meridian.replication.sets.authority import believe_answers
+from meridian.replication.sets.claims import Rule, SetRefusal
 from meridian.replication.sets.loss import reconcile
 
 HELD = frozenset(Held(region, f"s-{region}", MATERIAL) for region in (B, C))
@@ -64,3 +66,13 @@ def test_a_set_that_went_on_without_it_stays_closed() -> None:
     for newest in (FIRST.without_member(B), FIRST.with_member(Member(B, "other", MemberStatus.ON))):
         with pytest.raises(SetRefusal, match="does not list this membership"):
             reconcile(row, B, believed_of(row, newest=newest))
+
+
+def test_what_a_restored_region_signed_itself_needs_no_chain_and_what_others_sign_does() -> None:
+    row = stale(B, rejoin="", lost=frozenset(), successor="")
+    far = replace(FIRST, term=Term(0, A, 5), version=2, primary=B, issuer=A)
+    assert believe_answers(row, B, [answer(C, signed(far, B))], ()).newest == far
+    by_x = replace(far, primary=X)
+    believed = believe_answers(row, B, [answer(X, signed(by_x, X))], ())
+    assert believed.newest == FIRST
+    assert [(region, refusal.rule) for region, refusal in believed.refused] == [(X, Rule.ANSWERS)]
