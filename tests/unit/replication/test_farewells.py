@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.unit.replication.sets.test_authority import FIRST, A, B, C, X, adopted, handed_to, later, refused, row_of, signed
+from tests.unit.replication.sets.made_sets import FIRST, A, B, C, X, adopted, handed_to, later, refused, row_of, signed
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState
 from meridian.replication.sets.claims import Rule, Told
