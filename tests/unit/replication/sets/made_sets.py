@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term
-from meridian.replication.sets.claims import Answer, Believed, Told
+from meridian.replication.sets.claims import Answer, Believed, NotBelieved, Rule, Told
 from meridian.replication.sets.loss import declare_lost
+from meridian.replication.sets.state import adopt
 
 ACCOUNT, KEY_ID = "111122223333", "mrk-" + "0" * 32
 A, B, C, X = "us-east-1", "eu-west-1", "ap-south-1", "ca-central-1"
@@ -44,9 +47,26 @@ def generation_of(state: SetState, region: str) -> SetState:
     return replace(state, term=Term(state.term.generation + 1, region, 0), version=0, primary=region, issuer=region)
 
 
+NEW = generation_of(later(FIRST), C)
+"""Begun by C."""
+
+
 def row_of(region: str, view: SetState = FIRST, signer: str = A) -> SetRow:
     own = signed(view, signer)
     return SetRow(ACCOUNT, KEY_ID, RowStatus.LIVE, f"s-{region}", view, own.signed, own.public_key)
+
+
+def adopted(row: SetRow, region: str, told: Told, *earlier: Told) -> SetRow:
+    found = adopt(row, region, told, earlier, row.serial, [MATERIAL])
+    assert found is not None
+    assert found.view == told.state
+    return found
+
+
+def refused(row: SetRow, region: str, told: Told, *earlier: Told) -> Rule:
+    with pytest.raises(NotBelieved) as caught:
+        adopt(row, region, told, earlier, row.serial, [MATERIAL])
+    return caught.value.rule
 
 
 def answer(region: str, told: Told | None, *earlier: Told, **said: object) -> Answer:

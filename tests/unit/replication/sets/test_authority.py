@@ -12,39 +12,28 @@ from tests.unit.replication.sets.made_sets import (
     KEY_ID,
     MATERIAL,
     MATERIALS,
+    NEW,
     NOW,
     A,
     B,
     C,
     X,
+    adopted,
     answer,
     generation_of,
     handed_to,
     later,
     members,
+    refused,
     row_of,
     signed,
-)  # fmt: skip
+)
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
 from meridian.replication.sets import authority
 from meridian.replication.sets.claims import Answer, NotBelieved, Rule, SetRefusal, Told
 from meridian.replication.sets.loss import declare_lost, reconcile, take_over
 from meridian.replication.sets.state import adopt, reserve
-
-
-def adopted(row: SetRow, region: str, told: Told, *earlier: Told) -> SetRow:
-    found = adopt(row, region, told, earlier, row.serial, [MATERIAL])
-    assert found is not None
-    assert found.view == told.state
-    return found
-
-
-def refused(row: SetRow, region: str, told: Told, *earlier: Told) -> Rule:
-    with pytest.raises(NotBelieved) as caught:
-        adopt(row, region, told, earlier, row.serial, [MATERIAL])
-    return caught.value.rule
-
 
 # ---- A1: who is heard
 
@@ -163,7 +152,6 @@ def test_the_newest_state_is_not_from_before_its_signer_was_restored() -> None:
 
 TO_C = handed_to(FIRST, C, A)
 AFTER_C = generation_of(TO_C, A)
-NEW = generation_of(later(FIRST), C)
 CAME_ALONG = (signed(later(FIRST), A), signed(NEW, C))
 
 
