@@ -95,7 +95,7 @@ def test_every_changed_byte_is_refused() -> None:
     for at in range(len(ENVELOPE)):
         changed = bytearray(ENVELOPE)
         changed[at] ^= 0x01
-        with pytest.raises(ValueError, match="signature does not verify|version or suite is unknown|envelope cannot be read"):
+        with pytest.raises(ValueError, match=r"signature does not verify|version or suite is unknown|envelope cannot be read"):
             AWAY.open_from_region(bytes(changed), HOME.transport_public_key(), META, key("eu-west-1"))
 
 
