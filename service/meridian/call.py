@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # policy commands read facts of calls, and start without what
     from meridian.domain.ciphertext_blob import CiphertextBlob
     from meridian.domain.grant import Grant
     from meridian.domain.key import Key
+    from meridian.domain.key_store import KeyStoreType
     from meridian.domain.peer_message import Prepare, PrepareHandover
     from meridian.errors import KmsError
 
@@ -103,6 +104,7 @@ class Call:
         "grant",
         "grant_ids",
         "grants",
+        "key_store_type",
         "keys",
         "malformed",
         "policy_document",
@@ -147,6 +149,8 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
+        self.key_store_type: KeyStoreType | None = None
+        """Of the custom key store that the request is about, as its row says; None where it is about none."""
         self.absent: dict[str, KmsError] = {}
         """Request fields that name a key which is not here and would not be the caller's, each with the refusal that a key there would
         meet. It is raised where a key there would be decided on, so that no other answer tells the two apart."""
@@ -195,7 +199,7 @@ class Call:
 
     def begin_anew(self) -> None:
         """Know nothing any more of keys, grants and decisions, as before they were looked for."""
-        self.keys, self.absent, self.aliases = {}, {}, {}
+        self.keys, self.key_store_type, self.absent, self.aliases = {}, None, {}, {}
         self.grants, self.grant, self.grant_ids = {}, None, {}
         self.decisions, self.trailing_days_without_key_usage = [], None
         self.audit_data, self.response_elements, self.event_recorded = {}, None, None
