@@ -8,7 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { INITIALIZE = 0, TOKEN_INFO = 6, LOGIN = 18, FIND = 27, ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34, FUNCTIONS = 68 };
+enum { INITIALIZE = 0, TOKEN_INFO = 6, LOGIN = 18, FIND = 27, ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34 };
+enum { GENERATE_RANDOM = 64, FUNCTIONS = 68 };
 enum { OK = 0, PIN_INCORRECT = 0xA0, PIN_LOCKED = 0xA4, DEVICE_REMOVED = 0x32, TRIES = 3 };
 
 typedef unsigned long rv;
@@ -75,6 +76,7 @@ WATCHED(encrypt_init, ENCRYPT_INIT, (unsigned long s, void *m, unsigned long k),
 WATCHED(decrypt_init, DECRYPT_INIT, (unsigned long s, void *m, unsigned long k), (s, m, k))
 WATCHED(encrypt, ENCRYPT, (unsigned long s, void *d, unsigned long n, void *o, void *l), (s, d, n, o, l))
 WATCHED(decrypt, DECRYPT, (unsigned long s, void *d, unsigned long n, void *o, void *l), (s, d, n, o, l))
+WATCHED(draw, GENERATE_RANDOM, (unsigned long s, unsigned char *o, unsigned long n), (s, o, n))
 
 rv C_GetFunctionList(function_list **list) {
   Dl_info here;
@@ -93,6 +95,7 @@ rv C_GetFunctionList(function_list **list) {
   own.functions[DECRYPT_INIT] = decrypt_init;
   own.functions[ENCRYPT] = encrypt;
   own.functions[DECRYPT] = decrypt;
+  own.functions[GENERATE_RANDOM] = draw;
   *list = &own;
   return OK;
 }

@@ -155,6 +155,41 @@ def _the_token_is_lost_and_found(region: Deployment, app: Client, token: Token, 
         assert app.decrypt(ciphertext_blob=blob, encryption_context={"a": "b"}).plaintext == b"secret"
 
 
+def test_operators_see_tokens_beside_proxies_and_no_store_by_its_name(region: Deployment, alice: Client, token: Token) -> None:
+    kind = 'type="AWS_CLOUDHSM"'
+
+    def asked(request: str, outcome: str = "") -> float:
+        return region.metrics(HOME).get(f'meridian_key_store_requests_total{{outcome="{outcome}",request="{request}",{kind}}}', 0.0)
+
+    connections, drawn, lost = asked("connect"), asked("random"), asked("random", "removed")
+    store = create(alice)
+    connect(region, alice, store)
+    with region.client(caller="app") as app:
+        app.generate_random(number_of_bytes=32, custom_key_store_id=store)
+        assert (asked("connect"), asked("random")) == (connections + 2, drawn + 1)
+        told = region.metrics(HOME)
+        assert (told[f"meridian_key_stores_connected{{{kind}}}"], told[f"meridian_key_stores_broken{{{kind}}}"]) == (1, 0)
+        token.say("removed")
+        try:
+            for _ in range(2):  # the first one finds out, and looks for the token in vain
+                with pytest.raises(CustomKeyStoreInvalidStateException):
+                    app.generate_random(number_of_bytes=32, custom_key_store_id=store)
+            told = region.metrics(HOME)
+            assert told[f"meridian_key_stores_broken{{{kind}}}"] == 1
+            assert sum(value for name, value in told.items() if "key_store_requests" in name and kind in name and 'outcome=""' not in name)
+        finally:
+            token.unsay("removed")
+        time.sleep(1.1)  # it is looked for once in a second
+        app.generate_random(number_of_bytes=32, custom_key_store_id=store)
+    told = region.metrics(HOME)
+    assert told[f"meridian_key_stores_broken{{{kind}}}"] == 0
+    assert lost <= asked("random", "removed")
+    assert not any(store in name for name in told)
+    disconnect(region, alice, store)
+    assert region.metrics(HOME)[f"meridian_key_stores_connected{{{kind}}}"] == 0
+    alice.delete_custom_key_store(custom_key_store_id=store)
+
+
 def test_what_does_not_fit_is_refused_by_its_name(region: Deployment, alice: Client, token: Token) -> None:
     for field in ("cloud_hsm_cluster_id", "key_store_password", "trust_anchor_certificate"):
         with pytest.raises(ValidationException, match=field.title().replace("_", "")):

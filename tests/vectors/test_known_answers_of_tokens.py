@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.vectors import independent_decoder
 from tests.vectors.test_known_answers import FixedEntropy, engine_with, key_of
 
-from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.pkcs11.key_store import TokenKeyStores
 from meridian.domain.ciphertext_blob import SEALED_AT, parse_ciphertext_blob
 from meridian.domain.encryption_context import canonical_encryption_context
@@ -42,23 +40,19 @@ class KnownToken:
         return self._key.decrypt(iv, sealed, aad)
 
 
-class AtOnce:
-    """Stands for the thread that calls tokens."""
+class Links:
+    """Every store leads to this token."""
 
-    async def run(self, do: Any, seconds: float) -> Any:
-        return do()
+    def __init__(self, session: KnownToken) -> None:
+        self._session = session
+
+    async def use(self, at: Any, request: str, work: Any, seconds: float) -> Any:
+        return work(self._session)
 
 
-def stores_of(engine: Any, session: KnownToken, iv: bytes, monkeypatch: pytest.MonkeyPatch) -> TokenKeyStores:
-    async def opened(*_: Any) -> Any:
-        return SimpleNamespace(link=SimpleNamespace(use=lambda work: work(session)))
-
-    monkeypatch.setattr(TokenKeyStores, "_open_of", opened)
-    nobody: Any = None
-    thread: Any = AtOnce
-    return TokenKeyStores(
-        store=nobody, seals=engine, credentials=nobody, tokens={}, thread=thread, clock=SystemClock(), entropy=FixedEntropy(iv)
-    )
+def stores_of(engine: Any, session: KnownToken, iv: bytes) -> TokenKeyStores:
+    links: Any = Links(session)
+    return TokenKeyStores(links, engine, FixedEntropy(iv))
 
 
 @pytest.mark.asyncio
@@ -69,7 +63,7 @@ async def test_blobs_of_keys_in_tokens_are_made_as_written_and_open(known: dict[
         engine, stored = engine_with(bytes.fromhex(case["material"]), key)
         context, plaintext = canonical_encryption_context(case["encryptionContext"]), bytes.fromhex(case["plaintext"])
         session = KnownToken(key.number, bytes.fromhex(case["tokenKey"]))
-        stores = stores_of(engine, session, bytes.fromhex(case["iv"]), monkeypatch)
+        stores = stores_of(engine, session, bytes.fromhex(case["iv"]))
         monkeypatch.setattr("meridian.engine.commands.hedged_nonce", partial(_given, bytes.fromhex(case["nonce"])))
         assert engine.seal_inner(stored, context, plaintext).text[SEALED_AT:].hex() == case["inner"]
         made = await stores.encrypt(stored, context, plaintext, ASKED)

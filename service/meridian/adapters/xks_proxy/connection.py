@@ -21,6 +21,7 @@ import aiohttp
 from aiohttp import ClientSession, TCPConnector, TraceConfig
 from yarl import URL
 
+from meridian.adapters.key_store_metrics import Count
 from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
 from meridian.adapters.xks_proxy.breaker import Breaker
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
@@ -46,15 +47,15 @@ class Surroundings:
 
     region: str
     dialling: Dialling
-    trust: ssl.SSLContext
+    trust: Callable[[], ssl.SSLContext]
+    """What a request is made under, whatever its connection pool holds: one that was made under another is not taken again."""
     clock: Clock
     attempt_seconds: float
     rate: Rate
     """Of requests to one proxy."""
     threads: Executor
     """For look-ups of names."""
-    count: Callable[[str, str, float], None]
-    """Told of each request: what was asked, what became of it, and how many seconds it took."""
+    count: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,10 @@ class ProxyConnection:
         try:
             async with asyncio.timeout(self._around.attempt_seconds):
                 url = URL(f"https://{host}{path}", encoded=True)
-                async with session.post(url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trace) as response:
+                asked = session.post(
+                    url, data=body, headers=headers, ssl=self._around.trust(), allow_redirects=False, trace_request_ctx=trace
+                )
+                async with asked as response:
                     answer = await _bounded(response)
                     status = response.status
         except aiohttp.ClientSSLError as fault:
@@ -171,7 +175,6 @@ class ProxyConnection:
         around, endpoint = self._around, self._endpoint
         keeping = {"keepalive_timeout": KEEP_SECONDS} if stays_open else {"force_close": True}
         connector = TCPConnector(
-            ssl=around.trust,
             resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.threads),
             use_dns_cache=False,  # every connection looks again, and is looked at again
             limit=IN_FLIGHT_MAX,
