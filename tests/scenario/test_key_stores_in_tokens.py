@@ -20,6 +20,7 @@ from meridian.client.errors import (
     IncorrectTrustAnchorException,
     InvalidCiphertextException,
     KMSInvalidStateException,
+    KmsServiceError,
     UnsupportedOperationException,
     ValidationException,
 )
@@ -188,6 +189,31 @@ def test_operators_see_tokens_beside_proxies_and_no_store_by_its_name(region: De
     disconnect(region, alice, store)
     assert region.metrics(HOME)[f"meridian_key_stores_connected{{{kind}}}"] == 0
     alice.delete_custom_key_store(custom_key_store_id=store)
+
+
+def test_a_key_that_a_killed_process_left_in_the_token_is_told(region: Deployment, token: Token) -> None:
+    with region.client() as alice:
+        store = create(alice)
+        connect(region, alice, store)
+    before = token.key_files
+    region.stop(HOME)
+    region.start(environment={"MERIDIAN_TEST_KILL_AT": "create_key.before_commit"})
+    with region.client() as alice, pytest.raises(KmsServiceError):
+        alice.create_key(origin=ORIGIN, custom_key_store_id=store, timeout=10)
+    region.wait_dead(HOME)
+    region.start()
+    assert token.key_files == before + 1
+    region.wait_until(lambda: region.metrics(HOME)["meridian_token_keys_left"] == 1, seconds=15)
+    log = (region.place(HOME).folder / "log").read_text()
+    assert "key in a token that no KMS key has" in log
+    with region.client() as alice:
+        kept = alice.create_key(origin=ORIGIN, custom_key_store_id=store).key_metadata.key_id
+        assert kept not in log
+        assert region.metrics(HOME)["meridian_token_keys_left"] == 1
+        alice.schedule_key_deletion(key_id=kept, pending_window_in_days=30)
+        region.wait_until(lambda: token.key_files == before + 1)
+        disconnect(region, alice, store)
+        region.wait_until(lambda: deleted(alice, store))
 
 
 def test_what_does_not_fit_is_refused_by_its_name(region: Deployment, alice: Client, token: Token) -> None:

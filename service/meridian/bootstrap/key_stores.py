@@ -9,6 +9,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from prometheus_client import Gauge
+
 from meridian.adapters.key_store_metrics import Count, StoreMetrics, StoreRequestMetrics
 from meridian.adapters.pkcs11.key_store import TokenKeyStores
 from meridian.adapters.pkcs11.library import TokenPlace
@@ -32,6 +34,7 @@ from meridian.ports.key_store import KeyStoreConnections
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_tokens import KeyStoreTokenSettings
 from meridian.workers.key_stores import KeyStoreWorker
+from meridian.workers.left_keys import LeftKeys
 from meridian.workers.periodic import Wake
 
 LOOKING_UP: Final = 8
@@ -46,6 +49,7 @@ class KeyStorePlaces:
     external: ExternalKeyStores
     tokens: TokenKeyStores
     token_links: TokenLinks
+    left_keys: LeftKeys
     ciphers: Ciphers
     keys: KeysInStores
     worker: KeyStoreWorker
@@ -77,6 +81,9 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
     core.stack.push_async_callback(links.close)
     tokens = TokenKeyStores(links, core.engine, core.entropy)
     core.registry.register(StoreMetrics({KeyStoreType.EXTERNAL_KEY_STORE: external, KeyStoreType.AWS_CLOUDHSM: links}))
+    left = LeftKeys(core.store, links, core.settings.limits.day_seconds)
+    text = "Keys in tokens that no KMS key has, as of the last look."
+    Gauge("meridian_token_keys_left", text, registry=core.registry).set_function(lambda: left.count)
     kinds: dict[str, KeyStoreConnections] = {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}
 
     async def release() -> None:
@@ -98,6 +105,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         external=external,
         tokens=tokens,
         token_links=links,
+        left_keys=left,
         ciphers=Ciphers(OwnCiphers(core.engine), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
         keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}, {Origin.AWS_CLOUDHSM: tokens}),
         worker=worker,

@@ -14,13 +14,14 @@ import structlog
 from meridian.adapters.key_store_metrics import Count
 from meridian.adapters.pkcs11.library import TokenPlace, TokenSession, token_is_there
 from meridian.adapters.pkcs11.link import TokenLink, look_over
+from meridian.adapters.pkcs11.listing import Listing
 from meridian.adapters.pkcs11.outcomes import Outcome, TokenFault
 from meridian.adapters.pkcs11.thread import TokenThread
 from meridian.domain.key import Key
 from meridian.domain.key_store import ConnectionState
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
-from meridian.ports.key_store import AskedFor, StoreCredentials
+from meridian.ports.key_store import AskedFor, HeldKey, StoreCredentials
 from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.store import Store
 
@@ -31,6 +32,8 @@ LINKS_MAX: Final = 1000
 USE_SECONDS: Final = 2.0
 """For a use of a key. A token behind a network takes some milliseconds."""
 CONNECT_SECONDS: Final = 20.0
+HELD_MAX: Final = 10_000
+"""Keys of one token that are looked at when it is asked what it holds."""
 CREDENTIAL_KIND: Final = "key-store-credential"
 
 
@@ -169,6 +172,26 @@ class TokenLinks:
                 unwell += fault.outcome is not Outcome.BUSY
                 self._log.warning("token", store=held.row.store_id, asked_for=asked.operation, reason=fault.reason)
         self.unwell = unwell
+
+    async def held(self, row: KeyStoreRow) -> list[HeldKey] | None:
+        """Implements `workers.left_keys.KeysHeld`."""
+        at, found = StoreAt.of_row(row), list[HeldKey]()
+        try:
+            listing = await self.use(at, "list", Listing, USE_SECONDS)
+            try:
+                while len(found) < HELD_MAX and (some := await self._listed(listing)) is not None:
+                    found += some
+            finally:
+                await self._thread().run(listing.close, USE_SECONDS)
+        except TokenFault as fault:
+            self._log.warning("keys of a token not listed", store=row.store_id, reason=fault.reason)
+            return None
+        if len(found) >= HELD_MAX:
+            self._log.warning("a token has more keys than are looked at", store=row.store_id, looked_at=len(found))
+        return found
+
+    async def _listed(self, listing: Listing) -> list[HeldKey] | None:
+        return await self._counted("list", lambda: self._thread().run(listing.some, USE_SECONDS))
 
     async def _counted(self, request: str, ask: Callable[[], Awaitable[T]]) -> T:
         began, outcome = self._clock.monotonic(), ""
