@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # policy commands read facts of calls, and start without what
     from meridian.domain.ciphertext_blob import CiphertextBlob
     from meridian.domain.grant import Grant
     from meridian.domain.key import Key
-    from meridian.domain.key_store import KeyStoreType
     from meridian.domain.peer_message import Prepare, PrepareHandover
     from meridian.errors import KmsError
 
@@ -149,8 +148,8 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
-        self.key_store_type: KeyStoreType | None = None
-        """Of the custom key store that the request is about, as its row says; None where it is about none."""
+        self.key_store_type: str | None = None
+        """`KeyStoreType` of the custom key store that the request is about, as its row says, or `NO_STORE`; None where it is about none."""
         self.absent: dict[str, KmsError] = {}
         """Request fields that name a key which is not here and would not be the caller's, each with the refusal that a key there would
         meet. It is raised where a key there would be decided on, so that no other answer tells the two apart."""

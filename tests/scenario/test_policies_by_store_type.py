@@ -28,6 +28,11 @@ forbid (principal, action == KMS::Action::"CreateCustomKeyStore", resource) when
 @id("guardrail.stores-kept") @layer("guardrail") @reason("no such stores")
 forbid (principal, action in KMS::Action::"Stores", resource is KMS::KeyStore) when {{ resource.storeType == "{kind}" }};
 """
+ONLY_KNOWN = """
+@id("guardrail.known-stores") @layer("guardrail") @reason("stores of a type")
+forbid (principal, action in KMS::Action::"Stores", resource is KMS::KeyStore)
+unless { ["AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"].contains(resource.storeType) };
+"""
 ON_STORES: dict[str, Callable[[str], dict[str, Any]]] = {
     "UpdateCustomKeyStore": lambda store: {"custom_key_store_id": store, "new_custom_key_store_name": f"new-{store}"},
     "ConnectCustomKeyStore": lambda store: {"custom_key_store_id": store},
@@ -126,10 +131,16 @@ def _the_log_says_the_same(region: Deployment, kinds: dict[str, KeyStoreType]) -
     assert [change for change in told["changes"] if change["label"].partition(":")[0] in here] == []
 
 
-def test_a_store_that_is_not_there_is_not_found_before_any_policy_is_asked(region: Deployment) -> None:
+def test_a_store_that_is_not_there_is_of_no_type_and_shown_to_nobody_who_may_do_nothing_to_it(region: Deployment) -> None:
+    absent, policy = "cks-00000000000000000", region.root / "policies" / "kinds.cedar"
     with region.client() as alice, region.client(caller="auditor") as auditor:
         for operation, fields in ON_STORES.items():
-            assert code(alice, operation, **fields("cks-00000000000000000")) == "CustomKeyStoreNotFoundException"
-            with pytest.raises(KmsServiceError) as caught:
-                is_told_allowed(auditor, operation, fields("cks-00000000000000000"))
-            assert caught.value.code == "CustomKeyStoreNotFoundException"
+            assert code(alice, operation, **fields(absent)) == "CustomKeyStoreNotFoundException"
+            assert code(auditor, operation, **fields(absent)) == "AccessDeniedException"
+        try:
+            policy.write_text(ONLY_KNOWN)
+            region.wait_until(lambda: code(alice, "ConnectCustomKeyStore", custom_key_store_id=absent) == "AccessDeniedException", 5)
+        finally:
+            policy.unlink()
+    (record, *_) = [r for r in region.audit(HOME) if (r.get("requestParameters") or {}).get("customKeyStoreId") == absent]
+    assert record["meridian"]["request"]["keyStoreType"] == ""

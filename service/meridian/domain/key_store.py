@@ -20,6 +20,10 @@ class KeyStoreType(StrEnum):
     EXTERNAL_KEY_STORE = "EXTERNAL_KEY_STORE"
 
 
+NO_STORE: Final = ""
+"""What stands for the type of a store that is not there: no policy that asks for a type allows anything on it."""
+
+
 class ConnectionState(StrEnum):
     """ConnectionState of the AWS KMS API."""
 

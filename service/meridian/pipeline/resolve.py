@@ -20,14 +20,8 @@ from meridian.contract.operation import Operation
 from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
 from meridian.domain.identifiers import KeyReference, alias_arn, key_arn, parse_key_reference
 from meridian.domain.key import Key
-from meridian.domain.key_store import KeyStoreType
-from meridian.errors import (
-    AccessDeniedException,
-    CustomKeyStoreNotFoundException,
-    IncorrectKeyException,
-    KmsError,
-    NotFoundException,
-)
+from meridian.domain.key_store import NO_STORE, KeyStoreType
+from meridian.errors import AccessDeniedException, IncorrectKeyException, KmsError, NotFoundException
 from meridian.kms.v1.types_pb2 import ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
 from meridian.pipeline.denial import foreign_denial
 from meridian.ports.key_directory import KeyDirectory
@@ -46,7 +40,7 @@ ALIAS_OPERATIONS: Final = frozenset({Operation.UPDATE_ALIAS, Operation.DELETE_AL
 """Operations on an alias that must be there; the key behind it is decided on too."""
 ALIAS_MARK: Final = "alias/"
 STORE_OPERATIONS: Final = frozenset(name for name, rpc in rpcs().items() if any(each.resource == "KEY_STORE" for each in rpc.requires))
-"""Operations on a custom key store that must be there."""
+"""Operations on one custom key store."""
 
 UNUSABLE_CIPHERTEXT: Final = (
     "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
@@ -55,7 +49,7 @@ UNUSABLE_CIPHERTEXT: Final = (
 
 class Resolve:
     """Fills `call.keys`, `call.absent` for keys that would be another account's, and `call.key_store_type`. Raises:
-    InvalidCiphertextException, NotFoundException, InvalidArnException, IncorrectKeyException, CustomKeyStoreNotFoundException."""
+    InvalidCiphertextException, NotFoundException, InvalidArnException, IncorrectKeyException."""
 
     def __init__(self, directory: KeyDirectory, store: Store, events: SecurityEvents, *, partition: str, region: str) -> None:
         self._directory = directory
@@ -101,13 +95,11 @@ class Resolve:
         return True
 
     async def _key_store(self, call: Call) -> None:
-        """The type of a store never changes: what is decided on it holds until the operation."""
-        store_id = text_of(call.request, "custom_key_store_id")
+        """The type of a store never changes: what is decided on it holds until the operation, which refuses one that is not there. Who may
+        not do it learns nothing of whether it is."""
         async with self._store.reading() as uow:
-            row = await uow.key_stores.find(call.caller.account, store_id)
-        if row is None:
-            raise CustomKeyStoreNotFoundException(store_id)
-        call.key_store_type = KeyStoreType(row.kind)
+            row = await uow.key_stores.find(call.caller.account, text_of(call.request, "custom_key_store_id"))
+        call.key_store_type = NO_STORE if row is None else KeyStoreType(row.kind)
 
     async def _with_alias_target(self, call: Call) -> None:
         """The key that the named alias points at now, then the keys that the request names."""

@@ -25,7 +25,7 @@ from meridian.contract.catalog import Requirement, Rpc, walked_rpcs
 from meridian.contract.fields import text_of
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
-from meridian.domain.key_store import KeyStoreType
+from meridian.domain.key_store import NO_STORE, KeyStoreType
 from meridian.domain.principal import Principal
 from meridian.policy_kit.recorded_line import Record, read_record, require_decided
 from meridian.policy_kit.recorded_request import request_of
@@ -116,7 +116,8 @@ class AuditLog:
         call.aliases = own.get("aliases", {})
         call.grant = _grant_of(own["grant"], record) if "grant" in own else None
         call.prospective = self._key(own["prospectiveKey"]) if "prospectiveKey" in own else None
-        call.key_store_type = KeyStoreType(own.get("keyStoreType", ASKED_ABOUT_EVERY_STORE))
+        told = own.get("keyStoreType", ASKED_ABOUT_EVERY_STORE)
+        call.key_store_type = KeyStoreType(told) if told else NO_STORE
         call.trailing_days_without_key_usage = own.get("trailingDaysWithoutKeyUsage")
         return call
 
