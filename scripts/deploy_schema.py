@@ -21,11 +21,12 @@ CHOICES: Final[dict[str, list[str]]] = {
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "service.type": ["ClusterIP", "LoadBalancer", "NodePort"],
     "service.peerType": ["ClusterIP", "LoadBalancer", "NodePort"],
+    "service.xksType": ["ClusterIP", "LoadBalancer", "NodePort"],
 }
 OPEN: Final = frozenset(
     {
         "policies", "nodeSelector", "affinity", "podAnnotations", "podLabels", "serviceAccount.annotations", "service.annotations",
-        "service.peerAnnotations", "monitoring.labels", "resources.requests", "resources.limits",
+        "service.peerAnnotations", "service.xksAnnotations", "monitoring.labels", "resources.requests", "resources.limits",
     }
 )  # fmt: skip
 """Maps whose keys are the user's."""

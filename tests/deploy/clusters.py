@@ -25,7 +25,7 @@ class Cluster:
     @cached_property
     def authorities(self) -> dict[str, CertificateFiles]:
         now = SystemClock().now()
-        return {name: new_authority(name, now) for name in ("meridian-clients", "meridian-regions")}
+        return {name: new_authority(name, now) for name in ("meridian-clients", "meridian-regions", "meridian-public")}
 
     def secrets(self, objects: Mapping[Name, Object]) -> dict[str, dict[str, bytes]]:
         """Every Secret, and ConfigMap of others, that the chart expects by its default values."""

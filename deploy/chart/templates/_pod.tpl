@@ -98,13 +98,17 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 - name: access-keys
   secret: {secretName: {{ . }}, defaultMode: 0400}
 {{- end }}
-{{- range $listener := list "grpc" "peer" }}
+{{- range $listener := include "meridian.tlsListeners" . | fromYamlArray }}
 - name: tls-{{ $listener }}
 {{- if eq $.Values.tls.source "csi" }}
 {{ include "meridian.csi" (dict "root" $ "listener" $listener) | indent 2 }}
 {{- else }}
   secret: {secretName: {{ (get $.Values.tls $listener).secret }}, defaultMode: 0400}
 {{- end }}
+{{- end }}
+{{- if include "meridian.xksAuthority" . }}
+- name: xks-clients
+  configMap: {name: {{ .Values.xks.clientAuthority.configMap }}}
 {{- end }}
 {{- if eq .Values.workload "Deployment" }}
 - name: audit
@@ -129,8 +133,12 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 {{- if .Values.accessKeys.secret }}
 - {name: access-keys, mountPath: /etc/meridian/access-keys, readOnly: true}
 {{- end }}
-- {name: tls-grpc, mountPath: /etc/meridian/tls/grpc, readOnly: true}
-- {name: tls-peer, mountPath: /etc/meridian/tls/peer, readOnly: true}
+{{- range $listener := include "meridian.tlsListeners" . | fromYamlArray }}
+- {name: tls-{{ $listener }}, mountPath: /etc/meridian/tls/{{ $listener }}, readOnly: true}
+{{- end }}
+{{- if include "meridian.xksAuthority" . }}
+- {name: xks-clients, mountPath: /etc/meridian/xks-clients, readOnly: true}
+{{- end }}
 {{- if and (eq .Values.workload "Deployment") (eq .Values.audit.volume "claim") }}
 - {name: audit, mountPath: /var/lib/meridian/audit, subPathExpr: $(POD_NAME)}
 {{- else }}
