@@ -166,6 +166,8 @@ def test_a_replica_may_be_named_in_the_settings() -> None:
         (["settings.limits.drain_pause_seconds=20"], "terminationGracePeriodSeconds"),
         (["settings.xks.tls.certificate=c", "settings.xks.tls.private_key=k"], "xks.enabled"),
         (["aws.enabled=false", "settings.aws.connections=64"], "aws.enabled"),
+        (["seals[0].provider=pkcs11", "seals[0].secret=s", "seals[0].key=pin"], "keyLabel"),
+        (["seals[0].provider=file", "seals[0].secret=s", "seals[0].key=seal", "seals[0].token=t"], "token"),
         (["xks.enabled=true"], "tls.xks.dnsNames"),
         (["xks.enabled=true", "tls.source=csi"], "tls.xks.dnsNames"),
         (["xks.enabled=true", "tls.source=secret", "xks.clientNames={cks.example.com}"], "xks.clientAuthority"),
@@ -262,6 +264,24 @@ def test_the_listener_for_another_kms_is_off_unless_it_is_wanted() -> None:
     service = objects["Service", "meridian-xks"]["spec"]
     assert (service["type"], service["loadBalancerSourceRanges"]) == ("LoadBalancer", ["10.20.0.0/16"])
     assert "xks" not in {port["name"] for port in objects["Service", "meridian"]["spec"]["ports"]}, "callers get to no such port"
+
+
+def test_a_token_is_reached_where_pods_serve_and_where_a_migration_opens_the_seal() -> None:
+    objects = chart("--values", str(CHART / "ci" / "token-values.yaml"))
+    for kind, name in (("Deployment", "meridian"), ("Job", "meridian-migrate")):
+        spec = objects[kind, name]["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        assert {"name": "TOKEN_CONF", "value": "/etc/token/token.conf"} in container["env"]
+        assert {"/opt/token", "/etc/token"} <= {each["mountPath"] for each in container["volumeMounts"]}
+        assert {"token-library", "token-settings"} <= {each["name"] for each in spec["volumes"]}
+        ports = {port["port"] for rule in objects["NetworkPolicy", name]["spec"]["egress"] for port in rule["ports"]}
+        assert 1792 in ports
+        settings = settings_of(objects, "meridian-settings" if kind == "Deployment" else name)
+        assert settings["seals"][0] == {
+            "provider": "pkcs11", "module": "/opt/token/libtoken.so", "token": "hsm-a", "key": "meridian-seal",
+            "pin_file": "/etc/meridian/seals/0/pin",
+        }  # fmt: skip
+    assert "--allow-file-seal" not in objects["Deployment", "meridian"]["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 def test_a_changed_setting_is_a_rollout_and_a_changed_policy_or_principal_is_none() -> None:

@@ -40,6 +40,9 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 {{- if and (not (include "meridian.sqlite" .)) .Values.database.ca.configMap }}
 - {name: PGSSLROOTCERT, value: /etc/meridian/database-ca/{{ .Values.database.ca.key }}}
 {{- end }}
+{{- with .Values.tokens.env }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/* What `region init` and `migrate` need; `serve` needs more. (dict "root" $ "settings" name of the ConfigMap) */}}
@@ -63,6 +66,9 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
   configMap: {name: {{ . }}}
 {{- end }}
 {{- end }}
+{{- with .root.Values.tokens.volumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "meridian.migrationMounts" -}}
@@ -79,6 +85,9 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 {{- if .Values.database.ca.configMap }}
 - {name: database-ca, mountPath: /etc/meridian/database-ca, readOnly: true}
 {{- end }}
+{{- end }}
+{{- with .Values.tokens.volumeMounts }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
@@ -185,6 +194,9 @@ spec:
     - name: migrate
       args: {{ include "meridian.migrationArgs" . }}
 {{ include "meridian.container" . | indent 6 }}
+{{- with .Values.tokens.env }}
+      env: {{ toYaml . | nindent 8 }}
+{{- end }}
       volumeMounts: {{ include "meridian.migrationMounts" . | nindent 8 }}
 {{- end }}
   containers:

@@ -41,7 +41,14 @@ audit:
 seals:
 {{- range $at, $seal := .Values.seals }}
   - provider: {{ $seal.provider }}
+{{- if eq $seal.provider "pkcs11" }}
+    module: {{ $seal.module | quote }}
+    token: {{ $seal.token | quote }}
+    key: {{ $seal.keyLabel | quote }}
+    pin_file: /etc/meridian/seals/{{ $at }}/{{ $seal.key }}
+{{- else }}
     {{ eq $seal.provider "file" | ternary "path" "passphrase_file" }}: /etc/meridian/seals/{{ $at }}/{{ $seal.key }}
+{{- end }}
 {{- with $seal.costs }}
 {{ toYaml . | indent 4 }}
 {{- end }}
