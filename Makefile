@@ -154,7 +154,7 @@ image-check: $(STAMP)  ## the same, build the image without a daemon, and serve 
 	$(BIN)/pytest -q tests/deploy/test_the_image_serves_a_region.py
 
 kubernetes: $(STAMP)  ## build etcd and kube-apiserver in at most SECONDS (1200), apply the chart to them, encrypt their Secrets
-	$(BIN)/python scripts/kubernetes.py $(or $(SECONDS),1200)
+	$(BIN)/python scripts/kubernetes_programs.py $(or $(SECONDS),1200)
 	$(BIN)/pytest -q -s tests/kubernetes/test_building.py tests/kubernetes/test_control_plane.py tests/kubernetes/test_secrets_in_etcd.py tests/kubernetes/test_from_a_clone.py
 
 fuzz: $(STAMP)  ## every parser of foreign bytes, SECONDS (60) each, guided by coverage

@@ -9,13 +9,18 @@ import sys
 
 import pytest
 from deploy_objects import ROOT
+from kubernetes_programs import MODULE, RELEASE
 
-PROGRAM = ROOT / "scripts" / "kubernetes.py"
+PROGRAM = ROOT / "scripts" / "kubernetes_programs.py"
 
 
 def built_within(seconds: str, path: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": path}
     return subprocess.run([sys.executable, PROGRAM, seconds], env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_version_that_the_api_server_states_is_that_of_its_module() -> None:
+    assert f"\tk8s.io/kubernetes {RELEASE}\n" in (MODULE / "go.mod").read_text()
 
 
 def test_without_go_it_says_so() -> None:

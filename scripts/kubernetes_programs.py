@@ -1,10 +1,11 @@
 """Builds etcd and kube-apiserver from their Go modules into .tools/bin, for `make kubernetes`; what cannot be built is said.
 
-`kubernetes.py SECONDS` bounds both together. What was compiled before a time limit is kept in Go's cache: another run goes on from there.
+`kubernetes_programs.py SECONDS` bounds both together. What was compiled by then is kept in Go's cache: another run goes on from there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -28,6 +29,8 @@ PROGRAMS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """The name of a program, by its package and what its linker is given besides."""
 ERROR_CHARACTERS_MAX: Final = 1500
+END_SECONDS: Final = 15.0
+"""For compilers to remove their temporary files."""
 
 
 def main() -> int:
@@ -64,8 +67,11 @@ def _within(command: Sequence[str], name: str, until: float) -> None:
     try:
         _, error = process.communicate(timeout=max(0.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.communicate()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=END_SECONDS)
+                break
         raise ToolFault(f"{name} was not built within the time given; what was compiled is kept, and another run goes on") from None
     if process.returncode != 0:
         raise ToolFault(f"go build of {name}: {error.strip()[-ERROR_CHARACTERS_MAX:]}")
