@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,17 @@ class Machine:
             raise
 
     def _look(self, namespace: str) -> None:
+        acts: Mapping[str, Callable[..., None]] = {
+            "Certificate": self._issue,
+            "Job": self._complete,
+            "Deployment": self._roll_out,
+            "Pod": self._test,
+        }
         text = self.cluster.kubectl("get", KINDS, "--namespace", namespace, "--output=json")
         objects = {name_of(each): each for each in json.loads(text)["items"]}
         secrets = {name: _data(each) for (kind, name), each in objects.items() if kind == "Secret"}
         for (kind, _), each in objects.items():
-            act = {"Certificate": self._issue, "Job": self._complete, "Deployment": self._roll_out, "Pod": self._test}.get(kind)
+            act = acts.get(kind)
             mark = f"{each['metadata']['uid']} {each['metadata'].get('generation', '')}"
             if act is None or mark in self._seen or not _is_complete(each, objects):
                 continue
