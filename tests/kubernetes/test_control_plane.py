@@ -16,7 +16,7 @@ from tests.deploy.pods import pod_of
 from tests.kubernetes.control_plane import CommandFault, ControlPlane, require_programs
 from tests.kubernetes.custom_resources import definitions
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(600)]
 FOLDERS = ("base", "regions/us-east-1", "regions/eu-west-1")
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 HOOK_SECONDS = 120.0

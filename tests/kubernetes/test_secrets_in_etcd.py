@@ -16,7 +16,7 @@ from tests.kubernetes.plugin_process import PluginProcess, endpoint
 from meridian.k8s_kms.v2 import api_pb2, api_pb2_grpc
 from meridian.kms.v1 import types_pb2 as t
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(600)]
 SECRET, OPEN = "what-no-reader-of-etcd-may-see", "what-anybody-may-see"
 ROTATION_SECONDS = 90.0
 """The plug-in sees a rotation within ten seconds, and the API server asks it within a minute."""
