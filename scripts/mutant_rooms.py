@@ -33,7 +33,17 @@ ROOMS: Final = {
     "replication/sets": Room(("tests/unit/replication/sets", "tests/property/test_set_of_related_keys.py")),
 }
 
-EQUAL: Final[dict[tuple[str, str], str]] = {}
+EQUAL: Final[dict[tuple[str, str], str]] = {
+    (
+        "meridian.pipeline.find_grants.FindGrants.require_forms",
+        'tokens = getattr(request, "grant_tokens", ()) → tokens = getattr(request, "grant_tokens", None)',
+    ): "asked for its truth alone",
+    (
+        "meridian.pipeline.authorize.Authorize._decide",
+        "return _hidden(_refusal(call, principal, undecided, abroad=True, account_counts=True), type(unready).__name__) → "
+        "return _hidden(_refusal(call, principal, undecided, abroad=True, account_counts=None), type(unready).__name__)",
+    ): "a refusal abroad does not read it",
+}
 """Faults that change nothing that anybody could see, with the reason. By function and change, as `make mutants` prints them."""
 
 AT_IMPORT: Final = frozenset(

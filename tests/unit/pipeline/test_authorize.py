@@ -14,6 +14,7 @@ from tests.unit.pipeline.steps import ALICE, NOW, authorize, call_of, with_keys
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, ScopeResource
 from meridian.call import Call
 from meridian.domain.grant import Grant
+from meridian.domain.key_store import KeyStoreType
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.errors import AccessDeniedException, KmsError, KMSInternalException, ThrottlingException
 from meridian.pipeline.denial import denial, foreign_denial
@@ -67,7 +68,9 @@ def test_every_permission_is_asked_on_its_resource() -> None:
     alias = AliasResource(ACCOUNT, HOME, ALIAS)
     assert asked_of(moved, Judge()) == [("UpdateAlias", alias), ("UpdateAlias", OWN), ("UpdateAlias", other)]
     store = call_of("DeleteCustomKeyStore", custom_key_store_id="cks-1")
-    assert asked_of(store, Judge()) == [("DeleteCustomKeyStore", KeyStoreResource(ACCOUNT, HOME, "cks-1"))]
+    store.key_store_type = KeyStoreType.AWS_CLOUDHSM
+    asked = KeyStoreResource(ACCOUNT, HOME, "cks-1", KeyStoreType.AWS_CLOUDHSM)
+    assert asked_of(store, Judge()) == [("DeleteCustomKeyStore", asked)]
     assert asked_of(call_of("ListKeys"), Judge()) == [("ListKeys", ScopeResource(ACCOUNT, HOME))]
     retired = with_keys("RetireGrant", {"grant_id": OWN})
     assert asked_of(retired, Judge()) == [("RetireGrant", OWN)]
@@ -91,7 +94,7 @@ def test_what_another_region_decides_is_not_asked_here() -> None:
 
 
 def test_nothing_is_allowed_where_there_is_nothing_to_ask_about() -> None:
-    for call in (call_of("DescribeKey"), call_of("CreateKey")):
+    for call in (call_of("DescribeKey"), call_of("CreateKey"), call_of("DeleteCustomKeyStore", custom_key_store_id="cks-1")):
         fault = refused(call, Judge())
         assert (type(fault), fault.reason) == (KMSInternalException, f"nothing to decide {call.rpc.name} on")
     nobody = with_keys("DescribeKey", {"key_id": OWN})

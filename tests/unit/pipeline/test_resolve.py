@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.reported_events import ReportedEvents
 from tests.unit.domain.made_keys import ACCOUNT, ARN, HOME, KEY_ID, MULTI_KEY_ID, OTHER_ACCOUNT, PRIMARY, key_of
-from tests.unit.pipeline.steps import ALICE, Directory, call_of, done
+from tests.unit.pipeline.steps import ALICE, BOB, Directory, call_of, done
 
 from meridian.domain.ciphertext_blob import header_prefix
 from meridian.domain.key import Key
+from meridian.domain.key_store import KeyStoreType
 from meridian.errors import (
     AccessDeniedException,
     IncorrectKeyException,
@@ -36,8 +40,20 @@ def blob_of(key: Key) -> bytes:
     return header_prefix(key.number, multi_region=key.multi_region is not None, material_id="a" * 64, suite=1) + b"x" * 100
 
 
+class Stores:
+    """A store of key stores alone: one of this account, in a token."""
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Any]:
+        async def find(account: str, store_id: str) -> Any:
+            return SimpleNamespace(kind="AWS_CLOUDHSM") if (account, store_id) == (ACCOUNT, "cks-1") else None
+
+        yield SimpleNamespace(key_stores=SimpleNamespace(find=find))
+
+
 def resolve(directory: Directory, events: ReportedEvents | None = None) -> Resolve:
-    return Resolve(directory, events or ReportedEvents(), partition="aws", region=HOME)
+    stores: Any = Stores()
+    return Resolve(directory, stores, events or ReportedEvents(), partition="aws", region=HOME)
 
 
 def refused(operation: str, directory: Directory, **fields: Any) -> KmsError:
@@ -207,3 +223,15 @@ def test_a_call_that_names_no_key_looks_for_none() -> None:
     assert (call.keys, directory.asked) == ({}, [])
     assert not isinstance(foreign_denial(ALICE, "x"), NotFoundException)
     assert isinstance(foreign_denial(ALICE, "x"), AccessDeniedException)
+
+
+@pytest.mark.parametrize(
+    ("store_id", "principal", "kind"), [("cks-1", ALICE, KeyStoreType.AWS_CLOUDHSM), ("cks-2", ALICE, ""), ("cks-1", BOB, "")]
+)
+def test_a_key_store_has_the_type_it_was_made_with_and_one_that_is_not_there_has_none(store_id: str, principal: Any, kind: str) -> None:
+    call = call_of("DeleteCustomKeyStore", principal, custom_key_store_id=store_id)
+    assert done(resolve(Directory(OWN)), call)
+    assert (call.key_store_type, call.keys) == (kind, {})
+    other = call_of("ListKeys")
+    done(resolve(Directory(OWN)), other)
+    assert other.key_store_type is None
