@@ -36,7 +36,7 @@ class BatchRecords:
         go = self._ready[item] = asyncio.get_running_loop().create_future()
         self._go_if_all_are_ready()
         try:
-            await go
+            await (asyncio.sleep(0) if go.done() else go)  # the last one wakes the others, and goes with them
         except asyncio.CancelledError:
             self.leave(item)  # what it did is done: its record is written, and its answer stands
 
