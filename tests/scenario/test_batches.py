@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,6 +19,7 @@ from meridian.contract.batches import BYTES_MAX, batch_of, item_rpcs
 from meridian.contract.catalog import batch_rpcs, rpcs
 from meridian.kms.v1 import types_pb2 as t
 
+PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
 MOST = 100
 CONTEXT = {"tenant": "a"}
 NOBODY = "MissingAuthenticationTokenException"
@@ -158,6 +161,17 @@ def test_a_batch_asks_once_who_calls(two_regions: Deployment, key: str) -> None:
     with two_regions.client(HOME, "transport") as nobody:
         assert codes(nobody.encrypt_batch([{"key_id": key, "plaintext": b"x"}] * MOST)) == [NOBODY] * MOST
     assert two_regions.metrics(HOME)[metric] - before == 1
+
+
+def test_the_example_of_the_page_runs_as_printed(
+    two_regions: Deployment, app: Client, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    given: dict[str, Any] = {"kms": app, "key": key, "other_key": new_key(two_regions), "texts": [b"a", b"", b"c"]}
+    exec(example, given)  # noqa: S102 - a page of ours
+    assert capsys.readouterr().out == "1 ValidationException\n"
+    opened = app.decrypt_batch([{"ciphertext_blob": each.ciphertext_blob, "encryption_context": {"table": "t"}} for each in given["moved"]])
+    assert [(each.plaintext, each.key_id) for each in opened] == [(b"a", given["other_key"]), (b"c", given["other_key"])]
 
 
 def test_the_audit_log_with_batches_in_it_is_clean(two_regions: Deployment) -> None:
