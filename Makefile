@@ -170,8 +170,8 @@ convergence: $(STAMP)  ## how long related keys differ after restarts and lost m
 faults: $(STAMP)  ## poisoned rows, databases that hang or start again
 	$(BIN)/pytest -q tests/faults
 
-test: $(STAMP)  ## every suite on two cores, without what makes test-deep long
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests
+test: $(STAMP)  ## every suite on two cores, a third in hand while tests wait, without what makes test-deep long
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not deep" tests
 
 test-deep: $(STAMP)  ## kills at every point, lost Regions, floods, hanging databases, long searches, and a minute of fuzz of every parser
 	MERIDIAN_DEEP=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "deep or searched" tests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,7 +17,7 @@ from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.audit.chain import NO_HASH
 from meridian.audit.keys import KEYS_FILE, AuditKey, AuditKeys, AuditSigner, RegionNames, change_message
-from meridian.audit.segments import lines_of, segments_in
+from meridian.audit.segments import COMPRESSED, lines_of, segments_in
 from meridian.audit.stream_files import segment_name
 from meridian.crypto import ecdsa
 from meridian.ports.store.audit_streams import StreamHead
@@ -99,6 +100,48 @@ def open_stream(
 def records_in(directory: Path) -> list[dict[str, Any]]:
     """Every record of a directory, in the order of its files' names."""
     return [orjson.loads(line) for path in segments_in(directory, "*") for line in lines_of(path)]
+
+
+class GrowingLog:
+    """The log of a Region that serves: of a segment that was read before, what came since is read."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._read: dict[Path, tuple[int, int, bytes, list[dict[str, Any]]]] = {}
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every whole record, in the order of the segments' names. Callers leave them as they are."""
+        return [each for path in segments_in(self._directory, "*") for each in self._records_of(path)]
+
+    def _records_of(self, path: Path) -> list[dict[str, Any]]:
+        try:
+            return self._whole(path) if path.suffix == COMPRESSED else self._growing(path)
+        except FileNotFoundError:  # it was compressed since it was listed
+            return self._whole(path.with_name(path.name + COMPRESSED))
+
+    def _whole(self, path: Path) -> list[dict[str, Any]]:
+        inode = path.stat().st_ino
+        known, _, _, records = self._read.get(path, (None, 0, b"", []))
+        if known != inode:
+            records = [orjson.loads(line) for line in lines_of(path)]
+            self._read[path] = (inode, 0, b"", records)
+        return records
+
+    def _growing(self, path: Path) -> list[dict[str, Any]]:
+        with path.open("rb") as file:
+            inode = os.fstat(file.fileno()).st_ino
+            known, end, last, records = self._read.get(path, (inode, 0, b"", []))
+            file.seek(end - len(last))
+            if known != inode or file.read(len(last)) != last:  # it was cut, or is another file
+                end, last, records = 0, b"", []
+                file.seek(0)
+            lines = file.read().splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):
+            lines.pop()
+        if lines:
+            records += map(orjson.loads, lines)
+            self._read[path] = (inode, end + sum(map(len, lines)), lines[-1], records)
+        return records
 
 
 def record(number: int, name: str = "Encrypt", **fields: Any) -> dict[str, Any]:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import tempfile
 import uuid
+from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+
+from meridian.adapters.store_sql.migrate import upgrade
 
 
 async def new_database(server_url: str, template: str = "template1") -> str:
@@ -23,3 +30,13 @@ async def new_database(server_url: str, template: str = "template1") -> str:
 def name_of(url: str) -> str:
     """The name of the database that a URL names."""
     return urlsplit(url).path.removeprefix("/")
+
+
+@cache
+def migrated_sqlite() -> Path:
+    """An empty, migrated database of SQLite, made once in a process, to be copied."""
+    folder = tempfile.TemporaryDirectory(prefix="meridian-migrated-")
+    atexit.register(folder.cleanup)
+    path = Path(folder.name) / "region.sqlite3"
+    asyncio.run(upgrade(f"sqlite:///{path}"))
+    return path

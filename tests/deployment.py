@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from tests.audit_logs import records_in
+from tests.audit_logs import GrowingLog
+from tests.databases import migrated_sqlite
 from tests.ports import free_port, free_ports
 from tests.standing_proxy import standing_proxy
 
@@ -29,13 +31,14 @@ from meridian.cli.region_place import HOST, RegionPlace
 from meridian.client import Client, Endpoint
 from meridian.settings import load_settings
 
-START_SECONDS = 40.0
+STOP_SECONDS = 20.0
 METRICS_SECONDS = 1.05
 HOME, AWAY = "us-east-1", "eu-west-1"
+DATABASE = "region.sqlite3"
 PATIENT = "limits.key_store_attempt_seconds = 5.0\n"
 """A proxy that shares a busy machine with its tests is given its time; tests of the time itself give their own."""
-ONE_LARGE_KEY_READY = "limits.import_keys_ready = { RSA_2048 = 2, RSA_3072 = 1, RSA_4096 = 1 }"
-"""Few tests take one, and each costs up to a second."""
+NO_KEYS_READY = "limits.import_keys_ready = { RSA_2048 = 0, RSA_3072 = 0, RSA_4096 = 0 }"
+"""Few tests take one, and each costs up to a second of every Region's start."""
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Deployment:
     folder: DevFolder = field(init=False)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _metrics_read: dict[str, float] = field(default_factory=dict, init=False)
+    _logs: dict[str, GrowingLog] = field(default_factory=dict, init=False)
 
     def prepare(self) -> Deployment:
         first = free_ports(2 * len(self.regions))
@@ -56,10 +60,12 @@ class Deployment:
         )
         self.folder.prepare(None)
         self.folder.write_settings({})
+        for place in self.folder.places:
+            shutil.copy(migrated_sqlite(), place.folder / DATABASE)
         fingerprints = {p.region: asyncio.run(initialise(load_settings(p.settings))) for p in self.folder.places}
         self.folder.write_settings(fingerprints)
         for place in self.folder.places:
-            text = place.settings.read_text().replace(KEYS_READY, ONE_LARGE_KEY_READY)
+            text = place.settings.read_text().replace(KEYS_READY, NO_KEYS_READY)
             proxies = "" if "key_store_proxies" in self.settings_added else f"{standing_proxy().settings(place.region)}{PATIENT}"
             place.settings.write_text(f"{proxies}{self.settings_added}\n{text}")
         return self
@@ -91,7 +97,7 @@ class Deployment:
         process = self.processes.pop(region)
         if process.poll() is None:
             process.send_signal(number)
-        code = process.wait(timeout=20)
+        code = process.wait(timeout=STOP_SECONDS)
         if process.stdout is not None:
             process.stdout.close()
         return code
@@ -102,9 +108,19 @@ class Deployment:
         return process.wait(timeout=seconds)
 
     def stop_all(self) -> None:
-        for region in list(self.processes):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.stop(region)
+        """End every Region's process, all at once, and whatever state it is in."""
+        ending = list(self.processes.values())
+        self.processes.clear()
+        for process in ending:
+            process.terminate()
+        for process in ending:
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
     def endpoint(self, region: str, caller: str, token: str = "") -> Endpoint:
         clients = self.root / "clients"
@@ -118,7 +134,7 @@ class Deployment:
 
     def audit(self, region: str) -> list[dict[str, Any]]:
         """Every audit record of a Region, oldest first."""
-        return records_in(self.place(region).folder / "audit")
+        return self._logs.setdefault(region, GrowingLog(self.place(region).folder / "audit")).records()
 
     def verify_audit(self, region: str) -> subprocess.CompletedProcess[str]:
         """`meridian audit verify` of a Region's log, against its database."""

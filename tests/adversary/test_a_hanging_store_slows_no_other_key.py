@@ -87,6 +87,7 @@ async def ratio(world: Outside, own: str, external: list[str]) -> float:
     return beside / quiet
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(240)
 def test_local_keys_are_as_quick_beside_stores_that_hang(world: Outside) -> None:
     found = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.databases import name_of, new_database
+from tests.databases import migrated_sqlite, name_of, new_database
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
@@ -21,11 +21,9 @@ KEK = 7
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_file() -> Path:
     """An empty, migrated SQLite database, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "region.sqlite3"
-    asyncio.run(upgrade(f"sqlite:///{path}"))
-    return path
+    return migrated_sqlite()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,9 @@ from tests.deployment import AWAY, Deployment
 from meridian.client import Client
 from meridian.kms.v1 import types_pb2 as t
 
+SETTING_UP_SECONDS = 30.0
+"""What comes before the load is not hurried, on any machine."""
+
 
 class Callers:
     """So many threads that call until they are stopped."""
@@ -36,7 +39,7 @@ def related_keys(deployment: Deployment, client: Client, count: int) -> list[str
     """Ids of new keys whose primary is at home and whose replica is enabled."""
     made = [client.create_key(multi_region=True).key_metadata.key_id for _ in range(count)]
     for key_id in made:
-        client.replicate_key(key_id=key_id, replica_region=AWAY)
+        client.replicate_key(key_id=key_id, replica_region=AWAY, timeout=SETTING_UP_SECONDS)
     for key_id in made:
         deployment.wait_for_state(AWAY, key_id, t.KEY_STATE_ENABLED)
     return made

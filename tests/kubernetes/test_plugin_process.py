@@ -137,6 +137,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(two_regions: Deployment, fo
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.deep
 def test_renewed_credentials_are_used_and_unsound_ones_are_not(plugin: PluginProcess) -> None:
     regions, key = plugin.regions, plugin.key
 

@@ -163,6 +163,7 @@ def test_another_region_answers_and_nothing_becomes_stale(plugin: PluginProcess,
     assert asked_of_the_other(plugin) == asked, "the nearest Region is asked again"
 
 
+@pytest.mark.deep
 def test_in_an_outage_reads_go_on_and_writes_stop_after_three_minutes(plugin: PluginProcess, new_server: NewServer) -> None:
     regions, server = plugin.regions, new_server(plugin)
     stored = server.write(PATH, SECRET)
@@ -184,6 +185,7 @@ def test_in_an_outage_reads_go_on_and_writes_stop_after_three_minutes(plugin: Pl
     assert server.read(PATH, server.write(PATH, SECRET)) == (SECRET, False)
 
 
+@pytest.mark.deep
 def test_a_disabled_key_stops_writes_and_no_other_region_is_asked(plugin: PluginProcess, new_server: NewServer) -> None:
     regions, server = plugin.regions, new_server(plugin)
     asked = asked_of_the_other(plugin)
@@ -226,6 +228,7 @@ def test_a_backup_of_etcd_is_restored_where_another_region_is(
         assert elsewhere.stop() == 0
 
 
+@pytest.mark.deep
 def test_it_starts_before_its_regions_and_is_used_once_they_are_there(plugin: PluginProcess, new_server: NewServer) -> None:
     regions = plugin.regions
     plugin.stop()

@@ -242,6 +242,7 @@ STAGES = (
 """What is sent before nothing comes any more: nothing, half a head, half a body, a whole request."""
 
 
+@pytest.mark.deep
 def test_the_listener_has_the_bounds_of_its_settings(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path, [HOME]).prepare()
     try:

@@ -136,6 +136,7 @@ def test_a_spare_token_that_is_gone_is_told_and_the_region_starts(region: Deploy
     assert region.metrics(HOME)['meridian_seal_opens{provider="pkcs11:hsm-a"}'] == 0.0
 
 
+@pytest.mark.deep
 def test_a_token_that_is_removed_while_the_region_serves_is_missed_when_the_hierarchy_turns_and_not_before(
     region: Deployment, token: Token
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_token_that_is_removed_while_the_region_serves_is_missed_when_the_hier
     assert os.listdir(token.folder / "tokens")
 
 
+@pytest.mark.deep
 def test_a_library_that_is_not_installed_is_told_with_its_name(region: Deployment, token: Token) -> None:
     """module, token, key and pin_file are each needed."""
     table = token.seal_table(SEAL)

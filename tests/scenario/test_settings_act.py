@@ -19,7 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.aws import kms
-from tests.deployment import AWAY, HOME, Deployment
+from tests.deployment import AWAY, HOME, NO_KEYS_READY, Deployment
 from tests.openssl import bring, random_material
 
 from meridian.client import Client, errors
@@ -40,7 +40,7 @@ services = { "s3.amazonaws.com" = "111122223333/storage" }
 """
 HASTY = "limits.deadline_seconds_default = 0.0\nlimits.deadline_seconds_max = 20.0\nlimits.import_key_wait_seconds = 0.0\n"
 
-READY = "import_keys_ready = { RSA_2048 = 2, RSA_3072 = 1, RSA_4096 = 1 }"
+READY = NO_KEYS_READY.removeprefix("limits.")
 CHANGED = {
     HOME: [("[grpc]", "[grpc]\nping_seconds_min = 3600.0")],
     AWAY: [("reflection = true", "reflection = false"), (READY, "import_keys_ready = { RSA_4096 = 1 }")],

@@ -1,4 +1,6 @@
-"""Wrapping keys kept ready: an RSA key takes up to a second to make, and no caller should wait for that, nor the event loop."""
+"""Wrapping keys kept ready: an RSA key takes up to a second to make, and no caller should wait for that, nor the event loop.
+
+Of a spec of which none is to be kept, one is made for each call that waits."""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ class ImportKeyPool:
     """Implements `ports.crypto.import_key_source.ImportKeySource`."""
 
     def __init__(self, ready: Mapping[str, int], *, wait_seconds: float) -> None:
-        self._shelves = {spec: _Shelf(max(1, ready.get(spec, 1))) for spec in WRAPPING_KEY_BITS}
+        self._shelves = {spec: _Shelf(ready.get(spec, 1)) for spec in WRAPPING_KEY_BITS}
         self._wait_seconds = wait_seconds
 
     async def take(self, account: str, wrapping_key_spec: str) -> Secret:
@@ -49,31 +51,40 @@ class _Shelf:
         self._ready: deque[Secret] = deque()
         self._queue: WaitingAccounts[Secret] = WaitingAccounts(WAITING_MAX)
         self.has_room = asyncio.Event()
-        self.has_room.set()
+        self._settle()
 
     async def take(self, account: str) -> Secret:
         """Raises: ThrottlingException where too many wait."""
         if self._ready:
-            self.has_room.set()
-            return self._ready.popleft()
+            key = self._ready.popleft()
+            self._settle()
+            return key
         turn = self._queue.enter(account)
+        self._settle()
         try:
-            key = await turn
+            came = await turn
         except BaseException:
             self._queue.leave(account, turn)
+            self._settle()
             if turn.done() and not turn.cancelled() and (left := turn.result()) is not None:
                 self.put(left)  # it came when nobody waited for it any more
             raise
-        if key is None:
+        if came is None:
             raise self._queue.refusal()
-        return key
+        return came
 
     def put(self, key: Secret) -> None:
         """To the account whose turn it is, or on the shelf."""
         first = self._queue.next(lambda account: True)
         if first is not None:
             first[1].set_result(key)
-            return
-        self._ready.append(key)
-        if len(self._ready) >= self._most:
+        else:
+            self._ready.append(key)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Another key is made where fewer are ready than are wanted, or somebody waits for one."""
+        if len(self._ready) < max(self._most, min(1, len(self._queue))):
+            self.has_room.set()
+        else:
             self.has_room.clear()

@@ -76,7 +76,7 @@ class MembershipWorker:
         What waits for a silent or a slow Region keeps nothing else waiting; all of it waits once. Raises: KmsError if the store fails.
         """
         async with self._store.reading() as uow:
-            words = {word: await uow.operator_words.regions(word) for word in OperatorWord}
+            words = await uow.operator_words.said()
         turn = Turn(Silence(self._clock), self._clock.monotonic() + ROUND_SECONDS)
         unsettled = await self._rows(unsettled=True)
         stale = [row for row in unsettled if row.stale]

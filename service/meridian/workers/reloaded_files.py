@@ -80,7 +80,10 @@ class ReloadedFilesWorker:
 
     async def look(self) -> None:
         """Take what has changed. Never raises: whatever is wrong with the files, what was in force stays so."""
-        await asyncio.gather(*[self._look(state) for state in self._states])
+        still = await asyncio.to_thread(lambda: [_lies_still(state) for state in self._states])
+        now = self._clock.monotonic()
+        moved = [each for each, is_still in zip(self._states, still, strict=True) if not is_still or (each.fault and now >= each.retry_at)]
+        await asyncio.gather(*[self._look(state) for state in moved])
 
     async def _look(self, state: _State) -> None:
         seen = state.seen
@@ -132,6 +135,14 @@ class ReloadedFilesWorker:
             refused.add_metric([state.files.name], 1 if state.fault else 0)
         yield reloads
         yield refused
+
+
+def _lies_still(state: _State) -> bool:
+    """Whether the files are what they were; what cannot be told is looked at again."""
+    try:
+        return _look_at(state.files.paths()) == state.seen
+    except Exception:  # `_look` meets it again, and reports it
+        return False
 
 
 def _look_at(paths: Sequence[Path]) -> Look:

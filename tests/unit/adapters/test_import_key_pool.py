@@ -110,3 +110,25 @@ def test_the_shelf_is_filled_and_filled_again(monkeypatch: pytest.MonkeyPatch) -
         filling.cancel()
 
     asyncio.run(story())
+
+
+def test_where_none_is_kept_ready_one_is_made_for_each_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def new_private_key(bits: int) -> bytes:
+        made.append(bits)
+        return b"a key"
+
+    monkeypatch.setattr(import_key_pool, "new_private_key", new_private_key)
+
+    async def story() -> None:
+        keys = pool(ready=0)
+        refilling = asyncio.create_task(keys._refill(SPEC, keys._shelves[SPEC]))
+        await asyncio.sleep(0.05)
+        assert made == []
+        await asyncio.gather(*(keys.take("one", SPEC) for _ in range(3)))
+        await asyncio.sleep(0.05)
+        assert made == [2048] * 3
+        refilling.cancel()
+
+    asyncio.run(story())

@@ -66,8 +66,8 @@ class Sets:
     async def reading(self) -> Any:
         yield self
 
-    async def regions(self, word: OperatorWord) -> frozenset[str]:
-        return frozenset()
+    async def said(self) -> dict[OperatorWord, frozenset[str]]:
+        return {word: frozenset() for word in OperatorWord}
 
     async def list_members(self, *, after: Any, limit: int, unsettled: bool) -> Any:
         names = sorted(set(self.waits_for) - set(self.mended))

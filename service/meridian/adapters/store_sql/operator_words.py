@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
@@ -20,6 +21,10 @@ class SqlOperatorWords:
     async def regions(self, word: OperatorWord) -> frozenset[str]:
         rows = await self._connection.execute(select(t.operator_words.c.region).where(t.operator_words.c.word == str(word)))
         return frozenset(row.region for row in rows)
+
+    async def said(self) -> Mapping[OperatorWord, frozenset[str]]:
+        rows = list(await self._connection.execute(select(t.operator_words.c.word, t.operator_words.c.region)))
+        return {word: frozenset(row.region for row in rows if row.word == str(word)) for word in OperatorWord}
 
     async def successor(self) -> str:
         words = t.operator_words.c

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +14,10 @@ class OperatorWords(Protocol):
 
     async def regions(self, word: OperatorWord) -> frozenset[str]:
         """The Regions of which he has said this."""
+        ...
+
+    async def said(self) -> Mapping[OperatorWord, frozenset[str]]:
+        """All that he has said, and of which Regions."""
         ...
 
     async def successor(self) -> str:
