@@ -123,6 +123,7 @@ class Call:
         "grant_ids",
         "grants",
         "item",
+        "key_store_type",
         "keys",
         "malformed",
         "policy_document",
@@ -169,6 +170,8 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
+        self.key_store_type: str | None = None
+        """`KeyStoreType` of the custom key store that the request is about, as its row says, or `NO_STORE`; None where it is about none."""
         self.absent: dict[str, KmsError] = {}
         """Request fields that name a key which is not here and would not be the caller's, each with the refusal that a key there would
         meet. It is raised where a key there would be decided on, so that no other answer tells the two apart."""
@@ -217,7 +220,7 @@ class Call:
 
     def begin_anew(self) -> None:
         """Know nothing any more of keys, grants and decisions, as before they were looked for."""
-        self.keys, self.absent, self.aliases = {}, {}, {}
+        self.keys, self.key_store_type, self.absent, self.aliases = {}, None, {}, {}
         self.grants, self.grant, self.grant_ids = {}, None, {}
         self.decisions, self.trailing_days_without_key_usage = [], None
         self.audit_data, self.response_elements, self.event_recorded = {}, None, None

@@ -20,6 +20,7 @@ from tests.deploy.pods import chart
 
 from meridian.domain.limits import Limits
 from meridian.settings import Settings
+from meridian.settings_rules import LISTENERS
 
 VARIANTS = {
     "default": (),
@@ -132,7 +133,8 @@ def test_every_setting_can_be_reached_from_the_values(tmp_path: Path) -> None:
     del values["replica"]  # with `replica_file` it is refused; it has a walk of its own
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump({"settings": values}))
-    objects = chart("--values", str(path), "--set", "terminationGracePeriodSeconds=600")
+    listening = ("--set", "xks.enabled=true", "--set", "tls.xks.dnsNames={xks.example.com}")
+    objects = chart("--values", str(path), "--set", "terminationGracePeriodSeconds=600", *listening)
     for name in ("meridian-settings", "meridian-migrate"):
         found = settings_of(objects, name)
         wrong = {
@@ -162,6 +164,13 @@ def test_a_replica_may_be_named_in_the_settings() -> None:
         (["audit.volume=emptyDir"], "audit.volume"),
         (["preStopSeconds=30"], "terminationGracePeriodSeconds"),
         (["settings.limits.drain_pause_seconds=20"], "terminationGracePeriodSeconds"),
+        (["settings.xks.tls.certificate=c", "settings.xks.tls.private_key=k"], "xks.enabled"),
+        (["aws.enabled=false", "settings.aws.connections=64"], "aws.enabled"),
+        (["seals[0].provider=pkcs11", "seals[0].secret=s", "seals[0].key=pin"], "keyLabel"),
+        (["seals[0].provider=file", "seals[0].secret=s", "seals[0].key=seal", "seals[0].token=t"], "token"),
+        (["xks.enabled=true"], "tls.xks.dnsNames"),
+        (["xks.enabled=true", "tls.source=csi"], "tls.xks.dnsNames"),
+        (["xks.enabled=true", "tls.source=secret", "xks.clientNames={cks.example.com}"], "xks.clientAuthority"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_applied(options: list[str], named: str) -> None:
@@ -209,10 +218,12 @@ def test_what_is_selected_is_there_and_every_port_has_a_name_that_a_container_ha
     (workload,) = [each for each in objects.values() if each["kind"] in ("Deployment", "StatefulSet")]
     template = workload["spec"]["template"]
     ports = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
+    shown = {**ports, "xks": 443}  # the one port that AWS KMS connects to
     for (kind, name), each in objects.items():
         if kind == "Service":
             assert each["spec"]["selector"].items() <= template["metadata"]["labels"].items(), name
-            assert {port["targetPort"]: port["port"] for port in each["spec"]["ports"]}.items() <= ports.items(), name
+            assert {port["targetPort"]: port["port"] for port in each["spec"]["ports"]}.items() <= shown.items(), name
+            assert {port["targetPort"] for port in each["spec"]["ports"]} <= set(ports), name
     policy = objects["NetworkPolicy", "meridian"]["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     opened = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
@@ -222,6 +233,55 @@ def test_what_is_selected_is_there_and_every_port_has_a_name_that_a_container_ha
     claims = {each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", [])}
     volumes = {each["name"] for each in template["spec"]["volumes"]} | claims
     assert {each["name"] for each in template["spec"]["containers"][0]["volumeMounts"]} <= volumes
+
+
+LISTENING = {
+    "xks": ("--values", str(CHART / "ci" / "xks-values.yaml")),
+    "peer": ("--values", str(DEPLOY / "regions" / "us-east-1" / "values.yaml")),
+}
+"""Of listeners that nobody gets to by the default values: values by which somebody does."""
+
+
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_every_listener_has_a_service_and_lets_somebody_in(listener: str) -> None:
+    objects = chart(*LISTENING.get(listener, ()))
+    (workload,) = [each for each in objects.values() if each["kind"] == "Deployment"]
+    ports = {each["name"]: each["containerPort"] for each in workload["spec"]["template"]["spec"]["containers"][0]["ports"]}
+    listened = settings_of(objects)[listener]["listen"]
+    assert listened == f"0.0.0.0:{ports[listener]}"
+    services = [each for (kind, _), each in objects.items() if kind == "Service"]
+    assert listener in {port["targetPort"] for each in services for port in each["spec"]["ports"]}
+    rules = objects["NetworkPolicy", "meridian"]["spec"]["ingress"]
+    assert ports[listener] in {port["port"] for rule in rules for port in rule["ports"]}
+
+
+def test_the_listener_for_another_kms_is_off_unless_it_is_wanted() -> None:
+    assert "xks" not in json.dumps(list(chart().values()))
+    objects = chart(*LISTENING["xks"])
+    rules = objects["NetworkPolicy", "meridian"]["spec"]["ingress"]
+    (rule,) = [each for each in rules if each["ports"] == [{"protocol": "TCP", "port": 8446}]]
+    assert rule["from"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
+    service = objects["Service", "meridian-xks"]["spec"]
+    assert (service["type"], service["loadBalancerSourceRanges"]) == ("LoadBalancer", ["10.20.0.0/16"])
+    assert "xks" not in {port["name"] for port in objects["Service", "meridian"]["spec"]["ports"]}, "callers get to no such port"
+
+
+def test_a_token_is_reached_where_pods_serve_and_where_a_migration_opens_the_seal() -> None:
+    objects = chart("--values", str(CHART / "ci" / "token-values.yaml"))
+    for kind, name in (("Deployment", "meridian"), ("Job", "meridian-migrate")):
+        spec = objects[kind, name]["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        assert {"name": "TOKEN_CONF", "value": "/etc/token/token.conf"} in container["env"]
+        assert {"/opt/token", "/etc/token"} <= {each["mountPath"] for each in container["volumeMounts"]}
+        assert {"token-library", "token-settings"} <= {each["name"] for each in spec["volumes"]}
+        ports = {port["port"] for rule in objects["NetworkPolicy", name]["spec"]["egress"] for port in rule["ports"]}
+        assert 1792 in ports
+        settings = settings_of(objects, "meridian-settings" if kind == "Deployment" else name)
+        assert settings["seals"][0] == {
+            "provider": "pkcs11", "module": "/opt/token/libtoken.so", "token": "hsm-a", "key": "meridian-seal",
+            "pin_file": "/etc/meridian/seals/0/pin",
+        }  # fmt: skip
+    assert "--allow-file-seal" not in objects["Deployment", "meridian"]["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 def test_a_changed_setting_is_a_rollout_and_a_changed_policy_or_principal_is_none() -> None:

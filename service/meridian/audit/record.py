@@ -171,6 +171,8 @@ def changing_facts(call: Call) -> Record:
         facts["grant"] = grant_facts(call.grant)
     if call.prospective is not None:
         facts["prospectiveKey"] = key_facts(call.prospective)
+    if call.key_store_type is not None:
+        facts["keyStoreType"] = str(call.key_store_type)
     if not call.evidence.secure_transport:
         facts["secureTransport"] = False
     if call.trailing_days_without_key_usage is not None:

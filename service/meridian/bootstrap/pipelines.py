@@ -97,7 +97,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     repeats = Repeats(core.store)
     found: tuple[Step, ...] = (
         find_grants.require_forms,
-        Resolve(core.directory, core.events, partition=partition, region=region),
+        Resolve(core.directory, core.store, core.events, partition=partition, region=region),
         Undisclosed(find_grants, core.events),
         Foresee(partition=partition, region=region),
         Undisclosed(FindIdleDays(core.usage, limits.day_seconds), core.events),

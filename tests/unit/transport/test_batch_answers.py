@@ -55,6 +55,7 @@ def test_outcomes_stand_in_their_places_with_all_that_a_single_call_says(name: s
 
 @pytest.mark.parametrize("name", batch_rpcs())
 def test_no_answer_is_longer_than_a_client_takes(name: str) -> None:
-    batch = batch_rpcs()[name]
-    assert items_most(batch) * longest(item_rpcs()[name].response_class.DESCRIPTOR) < CLIENTS_TAKE
+    batch, answered = batch_rpcs()[name], item_rpcs()[name].response_class
+    descriptor: Any = answered.DESCRIPTOR
+    assert items_most(batch) * longest(descriptor) < CLIENTS_TAKE
     assert answer_of(call_of(name), LONGEST[:1] * items_most(batch)).ByteSize() < CLIENTS_TAKE
