@@ -149,6 +149,8 @@ def _of_request(call: Call) -> Record:
     data: Record = {}
     if call.dry_run:
         data["dryRun"] = True
+    if call.item is not None:
+        data["batchItem"] = call.item.index
     named = call.evidence.caller_request_id
     if named is not None and is_caller_request_id(named):
         data["callerRequestId"] = named
