@@ -280,7 +280,7 @@ def main() -> None:
                 limit = LIMITS.get(name) or (1.15 if "÷ Encrypt" in name else 0.2 if "fdatasyncs" in name else None)
                 report(name, values, limit)
             for name, values in asyncio.run(other_kinds(small, options.rounds, options.calls)).items():
-                report(name, values, 2.3 if "raw" in name else 1.1 if "grant" in name else None)
+                report(name, values, 2.3 if "raw" in name else 1.1 if "grant" in name else 0.35 if "batch" in name else None)
             immediate = Server(root / "immediate", audit="max_wait_seconds = 0.0\nmax_batch = 1\n")
             servers.append(immediate)
             rates = asyncio.run(lone_rates(small, immediate, (key, new_key(immediate)), options.rounds, options.calls))

@@ -17,10 +17,12 @@ from tests.aws import access_key
 from tests.deployment import HOME, Deployment
 
 from meridian.client import Client
+from meridian.contract.batches import batch_of
 from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
 IN_FLIGHT = 16
+IN_BATCH = 100
 AUDITOR = "arn:aws:iam::111122223333:user/auditor"
 MESSAGE = b"0123456789abcdef0123456789abcdef"
 Call = Callable[[], Awaitable[None]]
@@ -104,6 +106,8 @@ async def rounds(deployment: Deployment, measure: Measure, count: int, calls: in
             key_id = client.create_key().key_metadata.key_id
         encrypt_request = rpcs()["Encrypt"].request_class(key_id=key_id, plaintext=b"\0\0\0", encryption_context={"a": "b"})
         encrypt = calling(rpcs()["Encrypt"].path, encrypt_request.SerializeToString())
+        batch = batch_of()["Encrypt"]
+        encrypt_many = calling(batch.path, batch.request_class(items=[encrypt_request] * IN_BATCH).SerializeToString())
         for call in (no_op, encrypt, aws.encrypt):
             await measure(call, calls // 8)
         for _ in range(count):
@@ -114,6 +118,8 @@ async def rounds(deployment: Deployment, measure: Measure, count: int, calls: in
                 if "RSA" in name:
                     found.setdefault("Sign RSA_2048 ÷ the raw signature", []).append(cost / raw_rsa_microseconds())
             over_grpc = await measure(encrypt, calls)
+            many = await measure(encrypt_many, max(1, calls // IN_BATCH)) / IN_BATCH
+            found.setdefault("an Encrypt in a batch of 100 ÷ one alone", []).append(many / over_grpc)
             found.setdefault("Encrypt over the AWS wire ÷ over gRPC", []).append(await measure(aws.encrypt, calls // 2) / over_grpc)
     return found
 

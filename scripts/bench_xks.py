@@ -35,6 +35,7 @@ from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, ke
 from meridian.bootstrap.key_stores import surroundings
 from meridian.contract.catalog import rpcs
 from meridian.domain.limits import Limits
+from meridian.identity import ProxyTls
 from meridian.ports.key_store import AskedFor
 from meridian.settings_proxies import KeyStoreProxySettings
 
@@ -83,7 +84,10 @@ class Load:
             hosts={world.proxy.host: f"{HOST}:{world.proxy.port}"},
         )
         limits = Limits(key_store_attempt_seconds=5.0, key_store_requests_per_second=1e6)
-        around = surroundings(settings, limits, region=HOME, clock=SystemClock(), threads=threads, count=lambda *_: None)
+        trust = ProxyTls(settings, SystemClock()).context
+        around = surroundings(
+            settings, limits, region=HOME, clock=SystemClock(), threads=threads, trust=lambda: trust, count=lambda *_: None
+        )
         self.proxy = ProxyConnection(Endpoint(world.proxy.host, f"{new_prefix()}/kms/xks/v1", None), Signer(), around)
 
     @staticmethod

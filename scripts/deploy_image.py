@@ -22,6 +22,10 @@ LOCK: Final = DEPLOY / "image" / "requirements.lock"
 SOURCE_DATE_EPOCH: Final = "1764547200"
 """The time in every file of the wheel, the same for each build of one source."""
 IMAGE: Final = "localhost/meridian:check"
+ROOTFS: Final = ROOT / "build" / "rootfs"
+"""The root file system of the image that was built last, which tests enter."""
+RUNTIME_FOLDERS: Final = ("proc", "dev", "etc/meridian")
+"""What a container runtime makes where it mounts."""
 BUILDAH: Final = ("buildah", "--storage-driver", "vfs")
 AUTHORITIES: Final = "import ssl; print(len(ssl.create_default_context().get_ca_certs()))"
 SECONDS: Final = 1200
@@ -144,11 +148,20 @@ def _judged(container: str) -> str:
     able = [str(path) for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o6000]
     if shells or able:
         raise ToolFault(f"the image has {shells or able}")
+    _leave(root)
     config = json.loads(_buildah("inspect", "--type", "image", IMAGE))["OCIv1"]["config"]
     if config["User"] != "65532:65532":
         raise ToolFault(f"the image runs as {config['User']}")
     size = sum(path.lstat().st_size for path in root.rglob("*")) // 2**20
     return f"{version}, {size} MiB, user 65532, {authorities} authorities, no shell, no setuid file"
+
+
+def _leave(root: Path) -> None:
+    """For `tests/deploy/test_the_image_serves_a_region.py`."""
+    shutil.rmtree(ROOTFS, ignore_errors=True)
+    run(["cp", "--archive", root, ROOTFS], ROOT)
+    for name in RUNTIME_FOLDERS:
+        (ROOTFS / name).mkdir(parents=True, exist_ok=True)
 
 
 def _buildah(*words: str) -> str:

@@ -21,11 +21,12 @@ CHOICES: Final[dict[str, list[str]]] = {
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "service.type": ["ClusterIP", "LoadBalancer", "NodePort"],
     "service.peerType": ["ClusterIP", "LoadBalancer", "NodePort"],
+    "service.xksType": ["ClusterIP", "LoadBalancer", "NodePort"],
 }
 OPEN: Final = frozenset(
     {
         "policies", "nodeSelector", "affinity", "podAnnotations", "podLabels", "serviceAccount.annotations", "service.annotations",
-        "service.peerAnnotations", "monitoring.labels", "resources.requests", "resources.limits",
+        "service.peerAnnotations", "service.xksAnnotations", "monitoring.labels", "resources.requests", "resources.limits",
     }
 )  # fmt: skip
 """Maps whose keys are the user's."""
@@ -48,21 +49,32 @@ LISTED: Final = (
 )
 """Tables that the chart derives nothing for: what they need, values must have."""
 DROPPED: Final = ("default", "title", "discriminator", "description", "format")
-SEAL: Final = {
+TEXT: Final = {"type": "string", "minLength": 1}
+COSTS: Final = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["provider", "secret", "key"],
-    "properties": {
-        "provider": {"enum": ["file", "passphrase"]},
-        "secret": {"type": "string", "minLength": 1},
-        "key": {"type": "string", "minLength": 1},
-        "costs": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {name: {"type": "integer", "minimum": 1} for name in ("time_cost", "memory_kib", "parallelism")},
-        },
-    },
+    "properties": {name: {"type": "integer", "minimum": 1} for name in ("time_cost", "memory_kib", "parallelism")},
 }
+SEALS: Final[dict[str, dict[str, Any]]] = {
+    "file": {},
+    "passphrase": {"costs": COSTS},
+    "pkcs11": {"module": {"type": "string", "pattern": "^/"}, "token": TEXT, "keyLabel": TEXT},
+}
+"""What a seal has besides the key of a Secret, by its provider."""
+OPTIONAL: Final = ("costs",)
+
+
+def _seal() -> dict[str, Any]:
+    """One shape for each provider, so that what is missing is named."""
+    shapes = [
+        {"if": {"properties": {"provider": {"const": provider}}}, "then": _seal_of(provider, more)} for provider, more in SEALS.items()
+    ]
+    return {"type": "object", "required": ["provider"], "properties": {"provider": {"enum": [*SEALS]}}, "allOf": shapes}
+
+
+def _seal_of(provider: str, more: dict[str, Any]) -> dict[str, Any]:
+    properties = {"provider": {"const": provider}, "secret": TEXT, "key": TEXT, **more}
+    return {"additionalProperties": False, "required": [name for name in properties if name not in OPTIONAL], "properties": properties}
 
 
 def values_schema() -> str:
@@ -71,7 +83,7 @@ def values_schema() -> str:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     properties = {name: _shape(name, value) for name, value in values.items()}
     properties |= {"settings": settings, "global": {"type": "object"}}
-    properties["seals"] = {"type": "array", "minItems": 1, "items": SEAL}
+    properties["seals"] = {"type": "array", "minItems": 1, "items": _seal()}
     schema = {
         "$schema": JSON,
         "title": "Values of the chart of Meridian",

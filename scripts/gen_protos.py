@@ -24,7 +24,7 @@ PROTOS = ROOT / "protos"
 SERVICE = ROOT / "service"
 COMMENTS = Path("meridian/kms/v1/comments.json")
 OPERATIONS = Path("meridian/contract/operation.py")
-WALKED = ("meridian.kms.v1", "meridian.access.v1", "meridian.xks.v1")
+WALKED = ("meridian.kms.v1", "meridian.access.v1", "meridian.batch.v1", "meridian.xks.v1")
 """Packages whose methods are operations; what Regions ask each other is none."""
 ENUM = '''"""Every operation of the contract. Generated from the protos by `make gen`."""
 
@@ -44,7 +44,7 @@ MESSAGE, SERVICES, INNER = FileDescriptorProto.MESSAGE_TYPE_FIELD_NUMBER, FileDe
 def generate(target: Path) -> list[Path]:
     """Generate every stub below `target`; the answer names the files."""
     bin_folder = Path(sys.executable).parent
-    sources = sorted(str(p.relative_to(PROTOS)) for p in PROTOS.rglob("*.proto"))
+    sources = sorted(str(p.relative_to(PROTOS)) for p in (PROTOS / "meridian").rglob("*.proto"))
     os.environ["PATH"] = f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"
     includes = [f"-I{PROTOS}", f"-I{Path(grpc_tools.__file__).parent / '_proto'}"]
     described = target / "described"

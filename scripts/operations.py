@@ -59,7 +59,7 @@ def own_line(rpc: Rpc) -> str:
 def _names(rpc: Rpc) -> str:
     permissions = ", ".join(dict.fromkeys(f"{r.action}{_place(r.resource)}{' there' if r.by_peer else ''}" for r in rpc.requires))
     service = rpc.path.split("/")[1].rsplit(".", 1)[1]
-    return f"{rpc.operation} | {permissions} | {service}"
+    return f"{rpc.operation} | {permissions or 'none; each item needs its own'} | {service}"
 
 
 def _first(tests: list[str]) -> str:

@@ -8,7 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { INITIALIZE = 0, TOKEN_INFO = 6, LOGIN = 18, FIND = 27, ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34, FUNCTIONS = 68 };
+enum { AES_ECB = 0x1081, AES_GCM = 0x1087, MECHANISMS = 7 };
+enum { INITIALIZE = 0, TOKEN_INFO = 6, LOGIN = 18, FIND = 27, ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34 };
+enum { GENERATE_RANDOM = 64, FUNCTIONS = 68 };
 enum { OK = 0, PIN_INCORRECT = 0xA0, PIN_LOCKED = 0xA4, DEVICE_REMOVED = 0x32, TRIES = 3 };
 
 typedef unsigned long rv;
@@ -75,6 +77,16 @@ WATCHED(encrypt_init, ENCRYPT_INIT, (unsigned long s, void *m, unsigned long k),
 WATCHED(decrypt_init, DECRYPT_INIT, (unsigned long s, void *m, unsigned long k), (s, m, k))
 WATCHED(encrypt, ENCRYPT, (unsigned long s, void *d, unsigned long n, void *o, void *l), (s, d, n, o, l))
 WATCHED(decrypt, DECRYPT, (unsigned long s, void *d, unsigned long n, void *o, void *l), (s, d, n, o, l))
+WATCHED(token_info, TOKEN_INFO, (unsigned long s, void *i), (s, i))
+WATCHED(draw, GENERATE_RANDOM, (unsigned long s, unsigned char *o, unsigned long n), (s, o, n))
+
+/* A token that lost AES-GCM, as by a firmware or a policy, while the file "no-gcm" is there. */
+static rv mechanisms(unsigned long slot, unsigned long *list, unsigned long *count) {
+  rv answer = ((rv(*)(unsigned long, unsigned long *, unsigned long *))real->functions[MECHANISMS])(slot, list, count);
+  for (unsigned long at = 0; answer == OK && list && is_there("no-gcm") && at < *count; at++)
+    if (list[at] == AES_GCM) list[at] = AES_ECB;
+  return answer;
+}
 
 rv C_GetFunctionList(function_list **list) {
   Dl_info here;
@@ -93,6 +105,9 @@ rv C_GetFunctionList(function_list **list) {
   own.functions[DECRYPT_INIT] = decrypt_init;
   own.functions[ENCRYPT] = encrypt;
   own.functions[DECRYPT] = decrypt;
+  own.functions[GENERATE_RANDOM] = draw;
+  own.functions[TOKEN_INFO] = token_info;
+  own.functions[MECHANISMS] = mechanisms;
   *list = &own;
   return OK;
 }

@@ -14,8 +14,9 @@ from tests.xks_in_process import ACCOUNT, ASKED, REGION
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.pkcs11.key_store import NamedToken, TokenKeyStores
+from meridian.adapters.pkcs11.key_store import TokenKeyStores
 from meridian.adapters.pkcs11.library import TokenPlace
+from meridian.adapters.pkcs11.links import NamedToken, TokenLinks
 from meridian.adapters.pkcs11.thread import token_thread
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.domain.identifiers import key_id_of
@@ -35,7 +36,10 @@ class InToken:
     store: SqlStore
     engine: InProcessCryptoEngine
     stores: TokenKeyStores
+    links: TokenLinks
     row: KeyStoreRow
+    counted: list[tuple[str, str, float]]
+    """What was asked of the token, what became of it, and how long it took."""
 
     async def new_key(self) -> Key:
         bare = Key(
@@ -52,15 +56,16 @@ class InToken:
 async def in_token(token: Token, store: SqlStore, engine: InProcessCryptoEngine) -> AsyncIterator[InToken]:
     """A connected key store in this token."""
     named = {CLUSTER: NamedToken(TokenPlace(token.module, token.label), ACCOUNT, ANCHOR)}
-    stores = TokenKeyStores(
+    counted: list[tuple[str, str, float]] = []
+    links = TokenLinks(
         store=store,
-        seals=engine,
         credentials=engine.store_secrets,
         tokens=named,
         thread=token_thread,
         clock=SystemClock(),
-        entropy=OsEntropy(),
+        count=lambda *told: counted.append(told),
     )
+    stores = TokenKeyStores(links, engine, OsEntropy())
     known = {"cloud_hsm_cluster_id": CLUSTER, "trust_anchor_certificate": ANCHOR}
     store_id = f"cks-{secrets.token_hex(9)[:17]}"
     bare = KeyStoreRow(ACCOUNT, store_id, store_id, ConnectionState.CONNECTED, SystemClock().now(), known, "AWS_CLOUDHSM", "", "", 1)
@@ -70,9 +75,9 @@ async def in_token(token: Token, store: SqlStore, engine: InProcessCryptoEngine)
         await uow.keyring.insert_secret(sealed)
         await uow.key_stores.insert(row)
     try:
-        yield InToken(store, engine, stores, row)
+        yield InToken(store, engine, stores, links, row, counted)
     finally:
-        await stores.close()
+        await links.close()
 
 
 def folder_of_token(tmp_path: Path) -> Path:

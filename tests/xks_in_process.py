@@ -28,6 +28,7 @@ from meridian.domain.key_store import ConnectionState
 from meridian.domain.limits import Limits
 from meridian.domain.secret import Secret
 from meridian.engine.seals import FileSeal
+from meridian.identity import ProxyTls
 from meridian.ports.key_store import AskedFor, Credential
 from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.region import RegionIdentity
@@ -124,12 +125,14 @@ async def outside(folder: Path, empty: Path, settings: KeyStoreProxySettings, pr
     engine = await open_engine(store, identity, [FileSeal(place / "seal")], clock, entropy, ReportedEvents(), cache_memory())
     counted: list[tuple[str, str, float]] = []
     threads = ThreadPoolExecutor(2)
+    tls = ProxyTls(settings, clock)
     around = surroundings(
         settings,
         replace(Limits(key_store_attempt_seconds=PATIENT_SECONDS), **limits),  # type: ignore[arg-type]  # limits are numbers
         region=REGION,
         clock=clock,
         threads=threads,
+        trust=lambda: tls.context,
         count=lambda *told: counted.append(told),
     )
     stores = ExternalKeyStores(store=store, seals=engine, credentials=engine.store_secrets, around=around)

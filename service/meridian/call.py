@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
@@ -32,6 +32,25 @@ class ChangeToken:
     text: str
     request_digest: bytes
     """SHA-256 of the request, before anything was made of it."""
+
+
+class BatchItem(Protocol):
+    """The place of a call in the batch that it came in."""
+
+    @property
+    def index(self) -> int:
+        """Which item it is, from 0."""
+        ...
+
+    def when_done(self, leave_place: Callable[[], None]) -> None:
+        """What gives up the place that the call works in; asked once its record alone is to be written."""
+
+    def leave(self) -> None:
+        """The call waits for something that the batch's other calls do not wait for: their records go without its own."""
+
+    async def gathered(self) -> None:
+        """Return when the record of every other call of the batch is there to be written too, but for those that have left; at once where
+        the call is cut: what it did is done."""
 
 
 class Evidence:
@@ -107,6 +126,8 @@ class Call:
         "grant",
         "grant_ids",
         "grants",
+        "item",
+        "key_store_type",
         "keys",
         "malformed",
         "policy_document",
@@ -136,6 +157,8 @@ class Call:
         self.evidence = evidence
         self.request_id = request_id
         self.received_at = received_at
+        self.item: BatchItem | None = None
+        """Its place in a batch; None where it came alone."""
         self.malformed = False
         """The request's bytes are no message of its type; `request` is then empty."""
         self.refusal: Exception | None = None
@@ -151,6 +174,8 @@ class Call:
         self.dry_run = False
         self.keys: dict[str, Key] = {}
         """Resolved keys by the request field that names them."""
+        self.key_store_type: str | None = None
+        """`KeyStoreType` of the custom key store that the request is about, as its row says, or `NO_STORE`; None where it is about none."""
         self.absent: dict[str, KmsError] = {}
         """Request fields that name a key which is not here and would not be the caller's, each with the refusal that a key there would
         meet. It is raised where a key there would be decided on, so that no other answer tells the two apart."""
@@ -199,7 +224,7 @@ class Call:
 
     def begin_anew(self) -> None:
         """Know nothing any more of keys, grants and decisions, as before they were looked for."""
-        self.keys, self.absent, self.aliases = {}, {}, {}
+        self.keys, self.key_store_type, self.absent, self.aliases = {}, None, {}, {}
         self.grants, self.grant, self.grant_ids = {}, None, {}
         self.decisions, self.trailing_days_without_key_usage = [], None
         self.audit_data, self.response_elements, self.event_recorded = {}, None, None

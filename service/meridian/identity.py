@@ -19,12 +19,15 @@ from meridian.crypto.certificate_life import CertificateLife
 from meridian.engine.secret_files import FileFault
 from meridian.ports.clock import Clock
 from meridian.settings import ListenerSettings, Settings
+from meridian.settings_proxies import KeyStoreProxySettings
+from meridian.transport.proxy_tls import ProxyFiles, ProxyPaths, read_proxy_files
 from meridian.transport.tls_files import GrpcTls, HttpTls, TlsFiles, TlsPaths, new_context, read_tls
 from meridian.workers.reloaded_files import ReloadedFiles
 
 CIPHERS: Final[dict[str, str | None]] = {"aws": None, "xks": "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"}
 """THE table of the ciphers of TLS 1.2 of each HTTP listener: Python's choice, or those that the XKS proxy specification names."""
 
+PROXIES: Final = "key_store_proxies"
 Kind = tuple[ReloadedFiles, str]
 
 
@@ -83,6 +86,39 @@ class HttpsListener:
         self.tls.use(context)
 
 
+class ProxyTls:
+    """TLS towards proxies of external key stores."""
+
+    def __init__(self, settings: KeyStoreProxySettings, clock: Clock) -> None:
+        """Raises: FileFault."""
+        self._paths = ProxyPaths(settings.trusted_roots, settings.client_certificate, settings.client_private_key)
+        self._clock = clock
+        self.files: ProxyFiles = _naming(PROXIES, self._read_files)
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What a request is made under from now on."""
+        return self.files.context
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the settings name any; without them what the system believes is read at the start."""
+        return bool(self._paths.all)
+
+    def kind(self) -> Kind:
+        return ReloadedFiles(PROXIES, lambda: self._paths.all, self._read, self._use), self.files.digest
+
+    def _read_files(self) -> ProxyFiles:
+        return read_proxy_files(self._paths, self._clock.now())
+
+    def _read(self) -> tuple[str, ProxyFiles]:
+        files = self._read_files()
+        return files.digest, files
+
+    def _use(self, files: ProxyFiles) -> None:
+        self.files = files
+
+
 class Identity:
     """Everything of a Region that its identity files decide."""
 
@@ -98,6 +134,7 @@ class Identity:
         if settings.xks is not None:
             tls = settings.xks.tls
             self.https["xks"] = HttpsListener("xks", TlsPaths(tls.certificate, tls.private_key, tls.client_ca), clock)
+        self.proxies = ProxyTls(settings.key_store_proxies, clock)
         self._principals = _naming("principals", self._read_principals)
         denied = _naming("denied_spiffe_ids", self._read_denied)
         self._denied_digest = _digest(denied)
@@ -111,6 +148,8 @@ class Identity:
         )
         found = [self.grpc.kind(), self.peer.kind(), (principals, self._principals.digest)]
         found += [listener.kind() for listener in self.https.values()]
+        if self.proxies.has_files:
+            found.append(self.proxies.kind())
         if s.denied_spiffe_ids is not None:
             path = s.denied_spiffe_ids
             denied = ReloadedFiles("denied_spiffe_ids", lambda: (path,), self._reread_denied, self.principals.use_denied)
@@ -118,10 +157,12 @@ class Identity:
         return found
 
     def certificates(self) -> Iterator[tuple[str, str, CertificateLife]]:
-        """(listener, file, life) of each certificate in force."""
+        """(listener, or the table of proxies, file, life) of each certificate in force."""
         for listener, files in self._listeners():
             for file, life in files.lives:
                 yield listener, file, life
+        for file, life in self.proxies.files.lives:
+            yield PROXIES, file, life
 
     def certificate_ends(self) -> Iterator[tuple[str, str, datetime]]:
         """(listener, file, when it is of no use any more) of each file of certificates in force."""

@@ -25,7 +25,8 @@ from meridian.domain.gates import RETRY_SECONDS, WORKING_MAX, GateName
 ROUNDS, STORES, OF_EACH = 3, 3, 100
 SLOWER_MOST = 1.5
 CALLS = 80
-HANG = "limits.key_store_attempt_seconds = 6.0\nlimits.deadline_seconds_default = 30\n"
+# A call hangs for one attempt: once others got no answer either, it is not made again.
+HANG = "limits.key_store_attempt_seconds = 12.0\nlimits.deadline_seconds_default = 30\n"
 PATIENT_SECONDS = 29.0
 ALL_PLACES = WORKING_MAX[GateName.SYMMETRIC](2)
 WORKING = 'meridian_calls_working{class="outside"}'

@@ -10,7 +10,7 @@ import secrets
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -19,7 +19,8 @@ from tests.conformance.good_requests import PRINCIPAL, Things
 from tests.deployment import HOME, Deployment
 
 from meridian.client import Client
-from meridian.client.errors import KmsServiceError
+from meridian.client.errors import KmsServiceError, error_of_status
+from meridian.contract.batches import batch_of
 from meridian.contract.catalog import Rpc, rpcs, served_rpcs
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD
@@ -77,7 +78,11 @@ def over_grpc(own: Things, rpc: Rpc, request: Any) -> Any:
     try:
         return own.client.call(rpc, request)
     except KmsServiceError as error:
-        return error.code, error.message, error.fields, {k: v for k, v in error.metadata.items() if k != "request_id"}
+        return _told(error)
+
+
+def _told(error: KmsServiceError) -> Any:
+    return error.code, error.message, error.fields, {k: v for k, v in error.metadata.items() if k != "request_id"}
 
 
 def over_http(own: Things, rpc: Rpc, request: Any) -> Any:
@@ -85,12 +90,22 @@ def over_http(own: Things, rpc: Rpc, request: Any) -> Any:
     return post(own.deployment, signed_headers(own.deployment, rpc.operation, body, OURS), body)
 
 
-WIRES: dict[str, Callable[[Things, Rpc, Any], Any]] = {"gRPC": over_grpc, "AWS": over_http}
+def in_a_batch(own: Things, rpc: Rpc, request: Any) -> Any:
+    """As `over_grpc`, as the second item of two."""
+    batch = batch_of()[rpc.name]
+    answer = own.client.call(batch, batch.request_class(items=[request, request]))
+    outcomes = [error_of_status(item.error) if item.WhichOneof("outcome") == "error" else item.answer for item in answer.items]
+    return _told(outcomes[1]) if isinstance(outcomes[1], KmsServiceError) else outcomes[1]
+
+
+WIRES: dict[str, Callable[[Things, Rpc, Any], Any]] = {"gRPC": over_grpc, "AWS": over_http, "batch": in_a_batch}
+WAYS: dict[str, Mapping[str, Any]] = {"gRPC": served_rpcs(), "AWS": rpcs(), "batch": batch_of()}
+"""The operations of each wire."""
 
 
 def answers(own: Things, rpc: Rpc, request: Any, shown: str) -> dict[str, str]:
     """The answer on each wire, with the name that was asked for left out."""
-    asked = {wire: ask for wire, ask in WIRES.items() if rpc.name in rpcs() or wire == "gRPC"}
+    asked = {wire: ask for wire, ask in WIRES.items() if rpc.name in WAYS[wire]}
     return {wire: _settled(lambda ask=ask: repr(ask(own, rpc, request)).replace(shown, "<name>")) for wire, ask in asked.items()}
 
 
@@ -118,6 +133,7 @@ def test_what_is_closed_and_what_is_absent_are_answered_alike(
         asked = [name for kind, name in [*closed.items(), *ABSENT.items()] if (kind == "alias") is names_alias]
         told = [answers(own, rpc, request_naming(own, rpc, field, name), name) for name in asked]
         assert all(each == told[0] for each in told), dict(zip(asked, told, strict=True))
+        assert all(each.get("batch", each["gRPC"]) == each["gRPC"] for each in told), "an item is answered as the single call"
         assert ("AccessDenied" in told[0]["gRPC"]) is (alias_allowed or not names_alias)
 
 

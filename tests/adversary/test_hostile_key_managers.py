@@ -21,7 +21,9 @@ from tests.xks_in_process import ASKED, CONTEXT, SERVICE, Outside, outside, own_
 
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.xks_proxy import outcomes
+from meridian.adapters.xks_proxy.attempt import HANDSHAKES_MAX
 from meridian.adapters.xks_proxy.breaker import FAILURES
+from meridian.adapters.xks_proxy.connection import IN_FLIGHT_MAX
 from meridian.adapters.xks_proxy.outcomes import TABLE, Outcome
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.key_store import ConnectionState
@@ -309,6 +311,54 @@ async def test_a_proxy_that_does_not_answer_is_left_alone_and_tried_again(hasty:
     await asyncio.sleep(1.1)
     await hasty.stores.encrypt(key, CONTEXT, b"secret", ASKED)
     assert hasty.stores.broken == 0
+
+
+class Silent:
+    """Takes connections, and answers no handshake."""
+
+    def __init__(self) -> None:
+        self.open = self.most = self.all = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open, self.all = self.open + 1, self.all + 1
+        self.most = max(self.most, self.open)
+        try:
+            while await reader.read(4096):
+                pass
+        except ConnectionError:
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+
+@pytest.mark.asyncio
+async def test_a_proxy_that_hangs_meets_few_handshakes_and_every_call_is_told_soon(tmp_path: Path, empty: Path) -> None:
+    proxy, silent = standing_proxy(), Silent()
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        hosts = {"hangs.example.com": f"127.0.0.1:{server.sockets[0].getsockname()[1]}"}
+        async with outside(tmp_path, empty, said_of(proxy, hosts=hosts), proxy, key_store_attempt_seconds=0.25) as beside:
+            key = beside.key(await beside.written(beside.row("/hangs", xks_proxy_uri_endpoint="https://hangs.example.com")))
+            began = time.monotonic()
+            calls = [beside.stores.encrypt(key, CONTEXT, b"x", ASKED) for _ in range(IN_FLIGHT_MAX)]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            took = time.monotonic() - began
+            assert {(type(each), str(each)) for each in answers} == {(KMSInvalidStateException, TABLE[Outcome.TIMED_OUT].text)}
+            assert 0 < silent.most <= HANDSHAKES_MAX
+            assert silent.all <= HANDSHAKES_MAX + FAILURES, "once it was found out, nobody tries again"
+            assert took < 2.0, "one attempt and what 128 calls cost, not one after the other"
+            assert beside.stores.broken == 1
+
+
+@pytest.mark.asyncio
+async def test_many_calls_at_once_share_the_places_for_handshakes_and_are_all_answered(beside: Outside) -> None:
+    prefix, key = await beside.new_key()
+    before = beside.proxy.tell(prefix)["connections"]
+    answers = await asyncio.gather(*(beside.stores.encrypt(key, CONTEXT, b"x", ASKED) for _ in range(IN_FLIGHT_MAX)))
+    assert len(answers) == IN_FLIGHT_MAX
+    assert before <= beside.proxy.tell(prefix)["connections"] <= before + IN_FLIGHT_MAX
+    again = await asyncio.gather(*(beside.stores.encrypt(key, CONTEXT, b"x", ASKED) for _ in range(IN_FLIGHT_MAX)))
+    assert len(again) == IN_FLIGHT_MAX
 
 
 @pytest.mark.asyncio

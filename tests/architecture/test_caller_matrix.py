@@ -15,8 +15,9 @@ from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.cli.main import main
 from meridian.client import Client, Endpoint, errors
-from meridian.client.errors import KmsServiceError
-from meridian.contract.catalog import served_rpcs
+from meridian.client.errors import KmsServiceError, error_of_status
+from meridian.contract.batches import batch_of, is_batch
+from meridian.contract.catalog import rpcs, served_rpcs
 from meridian.kms.v1 import types_pb2 as t
 from meridian.settings import load_settings
 
@@ -83,8 +84,11 @@ TABLE: dict[str, dict[str, str]] = {
     "DescribeExternalKey": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": UNSUPPORTED, "auditor": UNSUPPORTED},
     "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
 }
+SINGLE = {batch.name: operation for operation, batch in batch_of().items()}
+TABLE |= {batch: TABLE[operation] for batch, operation in SINGLE.items()}
+"""A batch of one item, which each caller gets what he gets for the single call."""
 GRANTABLE = {"DescribeKey", "GetPublicKey", "CreateGrant", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", *SPECIAL}
-GRANTABLE |= {"GenerateDataKeyWithoutPlaintext"}
+GRANTABLE |= {"GenerateDataKeyWithoutPlaintext", *SINGLE}
 """What the grantee, to whom no policy allows anything here, may do: all that grants can give, and nothing else."""
 IDENTITY = {"grantee": "tenant-a", "other_account": "bob", "administrator": "alice", "user": "app", "auditor": "auditor"}
 
@@ -123,7 +127,7 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
         special = special_keys(alice, app)
         named = named_things(two_regions, arn)
         grant_everything(two_regions, {arn, *(request["key_id"] for request in special.values())})
-    return {
+    singles: dict[str, Any] = {
         "CreateKey": {},
         "ListKeys": {},
         "GenerateRandom": {"number_of_bytes": 8},
@@ -160,6 +164,7 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
         **{name: {"key_id": arn} for name in ("EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "ListKeyRotations")},
         **{name: {"key_id": arn} for name in ("DescribeKey", "DescribeExternalKey", "EnableKey", "GetKeyPolicy", "ListKeyPolicies")},
     }
+    return singles | {batch: {"items": [rpcs()[operation].request_class(**singles[operation])]} for batch, operation in SINGLE.items()}
 
 
 def _packed(arn: str) -> AnyMessage:
@@ -176,10 +181,11 @@ def alice_key(two_regions: Deployment) -> str:
 def answer(client: Client, name: str, fields: dict[str, Any]) -> str:
     rpc = served_rpcs()[name]
     try:
-        client.call(rpc, rpc.request_class(**fields))
+        answered = client.call(rpc, rpc.request_class(**fields))
     except KmsServiceError as error:
         return error.code
-    return "ok"
+    failed = [item.error for item in answered.items if item.HasField("error")] if is_batch(rpc) else []
+    return error_of_status(failed[0]).code if failed else "ok"
 
 
 def expected(name: str, caller: str) -> str:

@@ -14,7 +14,8 @@ from meridian.audit.shown_parameters import TABLE as AUDITED
 from meridian.authorization.decision.facts import _READERS, _REQUEST_READERS
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
-from meridian.contract.catalog import ACCESS, XKS, enum_of, enum_values, rpcs, walked_rpcs
+from meridian.contract.batches import item_rpcs, items_most
+from meridian.contract.catalog import ACCESS, XKS, batch_rpcs, enum_of, enum_values, message_of, rpcs, served_rpcs, walked_rpcs
 from meridian.contract.operation import Operation
 from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.applicability import CRYPTOGRAPHIC
@@ -25,6 +26,7 @@ from meridian.transport.error_table import TABLE as ERRORS
 
 ROOT = Path(__file__).parents[2]
 BUILT = set(walked_rpcs())
+DECLARED = walked_rpcs() | batch_rpcs()
 
 
 def test_every_operation_of_the_contract_is_built() -> None:
@@ -47,8 +49,24 @@ def test_a_built_operation_has_its_rows(name: str) -> None:
 
 
 def test_the_enum_of_operations_has_every_rpc_and_no_other() -> None:
-    assert {each.value: each.name for each in Operation} == {name: rpc.method_name.upper() for name, rpc in walked_rpcs().items()}
-    assert all(rpc.name is Operation(name) for name, rpc in walked_rpcs().items())
+    assert {each.value: each.name for each in Operation} == {name: rpc.method_name.upper() for name, rpc in DECLARED.items()}
+    assert all(rpc.name is Operation(name) for name, rpc in DECLARED.items())
+
+
+@pytest.mark.parametrize("name", sorted(batch_rpcs()))
+def test_a_batch_is_made_of_one_single_call_and_asks_for_nothing_itself(name: str) -> None:
+    """What it is refused for as a whole is counted and recorded as itself; everything else is its items'."""
+    batch, item = batch_rpcs()[name], item_rpcs()[name]
+    assert f"{item.name}Batch" == name
+    assert (batch.requires, batch.read_only, batch.work) == ((), item.read_only, item.work)
+    assert CLASS_OF[name] == CLASS_OF[item.name]
+    assert AUDITED[name] == ()
+    outcome = {field.name: field for field in message_of(batch.response_class.DESCRIPTOR.fields_by_name["items"]).fields}
+    assert message_of(outcome["answer"]) is item.response_class.DESCRIPTOR
+    assert message_of(outcome["error"]).full_name == "google.rpc.Status"
+    assert items_most(batch) == 100
+    assert name not in BUILT, "its items are walked"
+    assert name in served_rpcs()
 
 
 def test_every_operation_on_a_key_has_a_row_of_states() -> None:
@@ -84,7 +102,7 @@ def test_every_error_has_exactly_one_row_on_the_wire() -> None:
 
 
 def test_every_declared_error_exists_by_its_name() -> None:
-    declared = {name for rpc in walked_rpcs().values() for name in rpc.errors}
+    declared = {name for rpc in DECLARED.values() for name in rpc.errors}
     assert {name for name in declared if not hasattr(errors, name)} == set()
 
 
@@ -103,7 +121,7 @@ def test_no_secret_field_is_ever_audited() -> None:
     from meridian.contract.catalog import is_secret
 
     for name, fields in AUDITED.items():
-        descriptor = walked_rpcs()[name].request_class.DESCRIPTOR
+        descriptor = DECLARED[name].request_class.DESCRIPTOR
         shown = [descriptor.fields_by_name[field] for field in fields]
         assert not [f.name for f in shown if is_secret(f) or f.type == f.TYPE_BYTES], name
 

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "audit/record_bounds.py shown": "the record carries the mark, and audit/trail.py has reported what led to it",
     "pipeline/undisclosed.py __call__": "_hide raises it or reports it",
     "pipeline/undisclosed.py _finish": "the same; the end of a call's time is no fault",
+    "workers/reloaded_files.py _lies_still": "the same files are looked at again at once by _look, which reports it",
     "workers/rewrap.py _moved": "_move_key raises it again, once the other materials of the key have moved",
     "authorization/decision/builder.py _attempt": "what was built, or why it was not, goes to whoever waits for it",
 }

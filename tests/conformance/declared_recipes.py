@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.conformance.good_requests import KIND_OF, POLICY, Things, in_a_store, prefix_of, proxy
+from tests.conformance.token_recipes import OF_TOKENS
 from tests.conformance.troubled_regions import KEYS_MAX, Regions
 from tests.deployment import AWAY
 from tests.openssl import parameters, random_material, wrap
@@ -214,6 +215,7 @@ VPC: dict[str, Any] = {"xks_proxy_connectivity": t.XKS_PROXY_CONNECTIVITY_TYPE_V
 OTHER_PATH = {"xks_proxy_uri_path": "/other/kms/xks/v1"}
 
 OF_PAIR: dict[tuple[str, str], Recipe] = {
+    **OF_TOKENS,
     ("CreateAlias", "AlreadyExistsException"): usual(lambda r: {"alias_name": r.alias, "target_key_id": r.key("symmetric")}),
     ("CreateAlias", "LimitExceededException"): _narrow(lambda n: {"alias_name": f"{n.alias}/2", "target_key_id": n.key("symmetric")}),
     ("UpdateAlias", "LimitExceededException"): _narrow(_alias_on_a_full_key),

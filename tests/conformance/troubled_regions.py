@@ -9,9 +9,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.conformance.good_requests import Things
 from tests.deployment import AWAY, HOME, Deployment
@@ -20,6 +21,7 @@ from tests.openssl import bring, random_material
 from meridian.client.errors import KmsServiceError
 from meridian.kms.v1 import types_pb2 as t
 
+Beside = TypeVar("Beside")
 TABLES = ("keys", "aliases", "grants", "key_stores")
 KEYS_MAX = 8
 NARROW = f"""
@@ -39,6 +41,7 @@ class Regions:
     def __init__(self, shared: Deployment, folder: Path) -> None:
         self._shared, self._folder = shared, folder
         self._own: list[Deployment] = []
+        self._beside: list[Any] = []
 
     def stop(self) -> None:
         for deployment in self._own:
@@ -51,6 +54,15 @@ class Regions:
 
     def _things(self, deployment: Deployment, region: str = HOME) -> Things:
         return Things(deployment, self._folder, region)
+
+    def beside_tokens(self, make: Callable[[Path, Deployment], Beside]) -> Beside:
+        """A Region whose settings name hardware tokens, as `make` makes it."""
+        if not self._beside:
+            folder = self._folder / "hsms"
+            folder.mkdir()
+            self._beside.append(make(folder, self._new("tokens", [HOME])))
+        made: Beside = self._beside[0]
+        return made
 
     @cached_property
     def usual(self) -> Things:

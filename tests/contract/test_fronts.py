@@ -100,6 +100,13 @@ def test_both_clients_do_their_work(front: Front) -> None:
     assert over_aws.decrypt(CiphertextBlob=over_aws.encrypt(KeyId=key_id, Plaintext=b"back")["CiphertextBlob"])["Plaintext"] == b"back"
 
 
+def test_a_batch_is_answered_item_by_item(front: Front) -> None:
+    with front.deployment.client() as alice, front.deployment.client(caller="app") as app:
+        key_id = alice.create_key().key_metadata.key_id
+        outcomes = app.encrypt_batch([{"key_id": each, "plaintext": b"x"} for each in (key_id, "alias/nothing", key_id)])
+        assert [isinstance(each, Exception) for each in outcomes] == [False, True, False]
+
+
 def test_an_answer_is_a_message_and_trailers(front: Front) -> None:
     answered = front.ask(framed(random(32)))
     assert (answered.status, answered.headers["content-type"], answered.code) == (200, "application/grpc", OK)

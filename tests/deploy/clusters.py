@@ -25,17 +25,17 @@ class Cluster:
     @cached_property
     def authorities(self) -> dict[str, CertificateFiles]:
         now = SystemClock().now()
-        return {name: new_authority(name, now) for name in ("meridian-clients", "meridian-regions")}
+        return {name: new_authority(name, now) for name in ("meridian-clients", "meridian-regions", "meridian-public")}
 
     def secrets(self, objects: Mapping[Name, Object]) -> dict[str, dict[str, bytes]]:
         """Every Secret, and ConfigMap of others, that the chart expects by its default values."""
-        made = {each["spec"]["secretName"]: self._issued(each) for (kind, _), each in objects.items() if kind == "Certificate"}
+        made = {each["spec"]["secretName"]: self.issued(each) for (kind, _), each in objects.items() if kind == "Certificate"}
         made["meridian-seal"] = {"seal": os.urandom(32)}
         made["meridian-database"] = {"password": b"not asked for\n"}
         made["meridian-database-ca"] = {"ca.crt": self.authorities["meridian-clients"].certificate}
         return made
 
-    def _issued(self, certificate: Object) -> dict[str, bytes]:
+    def issued(self, certificate: Object) -> dict[str, bytes]:
         """What cert-manager makes of a Certificate; the address of this machine besides."""
         spec = certificate["spec"]
         authority = self.authorities[spec["issuerRef"]["name"]]
@@ -45,11 +45,16 @@ class Cluster:
 
     def client(self, port: int, spiffe_id: str) -> Client:
         """A caller with a certificate of this name."""
-        authority = self.authorities["meridian-clients"]
-        leaf = new_leaf(authority, "caller", SystemClock().now(), spiffe_id=spiffe_id)
-        files = {"ca": authority.certificate, "certificate": leaf.certificate, "key": leaf.private_key}
-        paths = {name: self.folder / f"{spiffe_id.rpartition('/')[2]}.{name}" for name in files}
-        for name, path in paths.items():
+        name = spiffe_id.rpartition("/")[2]
+        self.caller(name, spiffe_id)
+        authority = self.folder / f"{name}.ca"
+        authority.write_bytes(self.authorities["meridian-clients"].certificate)
+        return Client(Endpoint(f"{HOST}:{port}", authority, self.folder / f"{name}.crt", self.folder / f"{name}.key", ""))
+
+    def caller(self, name: str, spiffe_id: str) -> None:
+        """NAME.crt and NAME.key in the folder."""
+        leaf = new_leaf(self.authorities["meridian-clients"], "caller", SystemClock().now(), spiffe_id=spiffe_id)
+        for ending, data in (("crt", leaf.certificate), ("key", leaf.private_key)):
+            path = self.folder / f"{name}.{ending}"
             path.touch(mode=0o600)
-            path.write_bytes(files[name])
-        return Client(Endpoint(f"{HOST}:{port}", paths["ca"], paths["certificate"], paths["key"], ""))
+            path.write_bytes(data)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -82,11 +83,13 @@ class Pod:
         elif "downwardAPI" in volume:
             self.project(path, {each["path"]: self.name.encode() for each in volume["downwardAPI"]["items"]}, CONFIG)
         else:  # a claim, which the next pod finds again; a template of claims has no volume
-            expression = mount.get("subPathExpr", "").replace("$(POD_NAME)", self.name)
-            kept = self.claims / name / expression
-            kept.mkdir(parents=True, exist_ok=True)
-            path.rmdir()
-            path.symlink_to(kept)
+            self.lay_claim(path, self.claims / name / mount.get("subPathExpr", "").replace("$(POD_NAME)", self.name))
+
+    def lay_claim(self, path: Path, kept: Path) -> None:
+        """What is kept outlives the pod and is found at the path."""
+        kept.mkdir(parents=True, exist_ok=True)
+        path.rmdir()
+        path.symlink_to(kept)
 
     def _config(self, name: str) -> dict[str, bytes]:
         if ("ConfigMap", name) not in self.objects:
@@ -182,3 +185,8 @@ def pod_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
 def initial(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The same pod with its initial container alone."""
     return {**spec, "containers": spec["initContainers"]}
+
+
+def settings_of(objects: Mapping[Name, Object], name: str = "meridian-settings") -> dict[str, Any]:
+    """The settings file in a ConfigMap of what was rendered."""
+    return tomllib.loads(objects["ConfigMap", name]["data"]["region.toml"])

@@ -1,153 +1,23 @@
-"""What the chart makes: every setting can be reached, no pod is looser than restricted, what cannot work is refused, all is current."""
+"""What the chart makes: no pod is looser than restricted, what cannot work is refused, all is current."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, get_args
 
 import pytest
-import yaml
 from deploy_objects import CHART, DEPLOY, ROOT, Object, ToolFault, by_name, installed, objects_in, rendered, run, tool
-from tests.architecture.test_every_setting_acts import sections_in, settings_names
-from tests.deploy.pods import chart
+from tests.deploy.pods import chart, settings_of
 
-from meridian.domain.limits import Limits
-from meridian.settings import Settings
+from meridian.settings_rules import LISTENERS
 
 VARIANTS = {
     "default": (),
     **{path.stem: ("--values", str(path)) for path in (CHART / "ci").glob("*.yaml")},
     **{path.parent.name: ("--values", str(path)) for path in (DEPLOY / "regions").glob("*/values.yaml")},
 }
-LISTS = {"seals", "peers"}
-"""Settings that are lists of tables."""
-MAPS = {"accounts": "111122223333", "regions": "eu-west-1", "key_store_tokens": f"cluster-{'a' * 12}"}
-"""Settings that are tables of tables, with a name of one."""
-
-
-PROVIDER_OF = {
-    **dict.fromkeys(("passphrase_file", "time_cost", "memory_kib", "parallelism", "provider"), "passphrase"),
-    **dict.fromkeys(("module", "token", "key", "pin_file"), "pkcs11"),
-}
-"""Of seals: which kind has a setting of this name."""
-
-
-def other_than(annotation: Any) -> object:
-    """A value that a schema takes and no default is: of texts with a form, one of that form."""
-    kinds = [annotation, *get_args(annotation), *(inner for each in get_args(annotation) for inner in get_args(each))]
-    text = str(annotation)
-    if "dict" in text:
-        return {"other": "other"}
-    for kind, value in ((bool, True), (int, 4097), (float, 97.5)):
-        if kind in kinds:
-            return value
-    return ["other"] if "tuple" in text else "other"
-
-
-FORMED = {
-    "region": "ca-west-1",
-    "partition": "aws-other",
-    "peers.region": "eu-west-1",
-    "peers.transport_fingerprint": "a" * 64,
-    "peers.accounts": ["444455556666"],
-    "audit.s3.bucket": "other-bucket",
-    "audit.s3.prefix": "other/",
-    "seals.provider": "passphrase",
-    "seals.time_cost": 97,
-    "seals.memory_kib": 131_072,
-    "seals.parallelism": 97,
-    "services": {"other.amazonaws.com": "111122223333/other"},
-    "audit.max_wait_seconds": 0.5,
-    "audit.sink_timeout_seconds": 9.5,
-    "peers.spiffe_id": "spiffe://other.example/other",
-    "key_store_tokens.account": "444455556666",
-    "limits.import_keys_ready": {"RSA_2048": 97},
-    "throttle": {"rsa": 97},
-    "audit.max_batch": 97,
-    "audit.segment_bytes": 131_072,
-    "aws.trusted_proxies": ["10.0.0.0/8"],
-}
-"""Settings whose value must have a form, or lie within bounds."""
-BESIDES = {
-    "seals": [
-        {"provider": "file", "path": "p"},
-        {"provider": "passphrase", "passphrase_file": "p"},
-        {"provider": "pkcs11", "module": "m", "token": "t", "key": "k", "pin_file": "p"},
-    ],
-    "peers": [{"region": "eu-west-1", "address": "a:1", "spiffe_id": "spiffe://a.example/b", "transport_fingerprint": "0" * 64}],
-}
-"""What a table of a list needs besides."""
-
-
-def declared(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, field in model.model_fields.items():
-        inner = sections_in(field.annotation)
-        for section in inner:
-            yield from declared(section, f"{prefix}{name}.")
-        if field.annotation is Limits:
-            yield from ((f"{prefix}{name}.{limit.name}", type(getattr(Limits(), limit.name))) for limit in dataclasses.fields(Limits))
-        elif not inner:
-            yield prefix + name, field.annotation
-
-
-def place_of(settings: dict[str, Any], name: str) -> dict[str, Any]:
-    """The table in which a setting of this dotted name stands, made where there is none."""
-    steps = name.split(".")
-    table = settings
-    for step in steps[:-1]:
-        if step in LISTS:
-            rows = table.setdefault(step, [dict(row) for row in BESIDES[step]])
-            table = next((row for row in rows if row.get("provider") == PROVIDER_OF.get(steps[-1], "file")), rows[0])
-        else:
-            table = table.setdefault(step, {})
-            table = table.setdefault(MAPS[step], {}) if step in MAPS else table
-    return table
-
-
-def every_setting() -> tuple[dict[str, Any], dict[str, object]]:
-    """(values of `settings` in which every setting has a value that is no default, each by its name)."""
-    settings: dict[str, Any] = {}
-    expected: dict[str, object] = {}
-    for name, annotation in declared(Settings, ""):
-        value = FORMED.get(name, other_than(annotation))
-        place_of(settings, name)[name.rpartition(".")[2]] = value
-        expected[name] = value
-    return settings, expected
-
-
-def settings_of(objects: dict[tuple[str, str], Object], name: str = "meridian-settings") -> dict[str, Any]:
-    return tomllib.loads(objects["ConfigMap", name]["data"]["region.toml"])
-
-
-def test_every_setting_can_be_reached_from_the_values(tmp_path: Path) -> None:
-    values, expected = every_setting()
-    assert set(expected) == set(settings_names(Settings)), "a setting that this walk does not know"
-    del values["replica"]  # with `replica_file` it is refused; it has a walk of its own
-    path = tmp_path / "values.yaml"
-    path.write_text(yaml.safe_dump({"settings": values}))
-    objects = chart("--values", str(path), "--set", "terminationGracePeriodSeconds=600")
-    for name in ("meridian-settings", "meridian-migrate"):
-        found = settings_of(objects, name)
-        wrong = {
-            each: value
-            for each, value in expected.items()
-            if each != "replica" and place_of(found, each).get(each.rpartition(".")[2]) != value
-        }
-        assert wrong == {}
-        numbers = {type(value) for value in found["limits"].values() if not isinstance(value, dict)}
-        assert numbers == {int, float}, "whole numbers stay whole"
-
-
-def test_a_replica_may_be_named_in_the_settings() -> None:
-    found = settings_of(chart("--set", "settings.replica=only"))
-    assert (found["replica"], "replica_file" in found) == ("only", False)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +32,13 @@ def test_a_replica_may_be_named_in_the_settings() -> None:
         (["audit.volume=emptyDir"], "audit.volume"),
         (["preStopSeconds=30"], "terminationGracePeriodSeconds"),
         (["settings.limits.drain_pause_seconds=20"], "terminationGracePeriodSeconds"),
+        (["settings.xks.tls.certificate=c", "settings.xks.tls.private_key=k"], "xks.enabled"),
+        (["aws.enabled=false", "settings.aws.connections=64"], "aws.enabled"),
+        (["seals[0].provider=pkcs11", "seals[0].secret=s", "seals[0].key=pin"], "keyLabel"),
+        (["seals[0].provider=file", "seals[0].secret=s", "seals[0].key=seal", "seals[0].token=t"], "token"),
+        (["xks.enabled=true"], "tls.xks.dnsNames"),
+        (["xks.enabled=true", "tls.source=csi"], "tls.xks.dnsNames"),
+        (["xks.enabled=true", "tls.source=secret", "xks.clientNames={cks.example.com}"], "xks.clientAuthority"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_applied(options: list[str], named: str) -> None:
@@ -209,10 +86,12 @@ def test_what_is_selected_is_there_and_every_port_has_a_name_that_a_container_ha
     (workload,) = [each for each in objects.values() if each["kind"] in ("Deployment", "StatefulSet")]
     template = workload["spec"]["template"]
     ports = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
+    shown = {**ports, "xks": 443}  # the one port that AWS KMS connects to
     for (kind, name), each in objects.items():
         if kind == "Service":
             assert each["spec"]["selector"].items() <= template["metadata"]["labels"].items(), name
-            assert {port["targetPort"]: port["port"] for port in each["spec"]["ports"]}.items() <= ports.items(), name
+            assert {port["targetPort"]: port["port"] for port in each["spec"]["ports"]}.items() <= shown.items(), name
+            assert {port["targetPort"] for port in each["spec"]["ports"]} <= set(ports), name
     policy = objects["NetworkPolicy", "meridian"]["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     opened = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
@@ -222,6 +101,55 @@ def test_what_is_selected_is_there_and_every_port_has_a_name_that_a_container_ha
     claims = {each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", [])}
     volumes = {each["name"] for each in template["spec"]["volumes"]} | claims
     assert {each["name"] for each in template["spec"]["containers"][0]["volumeMounts"]} <= volumes
+
+
+LISTENING = {
+    "xks": ("--values", str(CHART / "ci" / "xks-values.yaml")),
+    "peer": ("--values", str(DEPLOY / "regions" / "us-east-1" / "values.yaml")),
+}
+"""Of listeners that nobody gets to by the default values: values by which somebody does."""
+
+
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_every_listener_has_a_service_and_lets_somebody_in(listener: str) -> None:
+    objects = chart(*LISTENING.get(listener, ()))
+    (workload,) = [each for each in objects.values() if each["kind"] == "Deployment"]
+    ports = {each["name"]: each["containerPort"] for each in workload["spec"]["template"]["spec"]["containers"][0]["ports"]}
+    listened = settings_of(objects)[listener]["listen"]
+    assert listened == f"0.0.0.0:{ports[listener]}"
+    services = [each for (kind, _), each in objects.items() if kind == "Service"]
+    assert listener in {port["targetPort"] for each in services for port in each["spec"]["ports"]}
+    rules = objects["NetworkPolicy", "meridian"]["spec"]["ingress"]
+    assert ports[listener] in {port["port"] for rule in rules for port in rule["ports"]}
+
+
+def test_the_listener_for_another_kms_is_off_unless_it_is_wanted() -> None:
+    assert "xks" not in json.dumps(list(chart().values()))
+    objects = chart(*LISTENING["xks"])
+    rules = objects["NetworkPolicy", "meridian"]["spec"]["ingress"]
+    (rule,) = [each for each in rules if each["ports"] == [{"protocol": "TCP", "port": 8446}]]
+    assert rule["from"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
+    service = objects["Service", "meridian-xks"]["spec"]
+    assert (service["type"], service["loadBalancerSourceRanges"]) == ("LoadBalancer", ["10.20.0.0/16"])
+    assert "xks" not in {port["name"] for port in objects["Service", "meridian"]["spec"]["ports"]}, "callers get to no such port"
+
+
+def test_a_token_is_reached_where_pods_serve_and_where_a_migration_opens_the_seal() -> None:
+    objects = chart("--values", str(CHART / "ci" / "token-values.yaml"))
+    for kind, name in (("Deployment", "meridian"), ("Job", "meridian-migrate")):
+        spec = objects[kind, name]["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        assert {"name": "TOKEN_CONF", "value": "/etc/token/token.conf"} in container["env"]
+        assert {"/opt/token", "/etc/token"} <= {each["mountPath"] for each in container["volumeMounts"]}
+        assert {"token-library", "token-settings"} <= {each["name"] for each in spec["volumes"]}
+        ports = {port["port"] for rule in objects["NetworkPolicy", name]["spec"]["egress"] for port in rule["ports"]}
+        assert 1792 in ports
+        settings = settings_of(objects, "meridian-settings" if kind == "Deployment" else name)
+        assert settings["seals"][0] == {
+            "provider": "pkcs11", "module": "/opt/token/libtoken.so", "token": "hsm-a", "key": "meridian-seal",
+            "pin_file": "/etc/meridian/seals/0/pin",
+        }  # fmt: skip
+    assert "--allow-file-seal" not in objects["Deployment", "meridian"]["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 def test_a_changed_setting_is_a_rollout_and_a_changed_policy_or_principal_is_none() -> None:

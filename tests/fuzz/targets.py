@@ -32,7 +32,8 @@ from meridian.authorization.language.evaluator import SchemaHandle, format_polic
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.packaged import schema_text
-from meridian.contract.catalog import Rpc, is_map, rpcs
+from meridian.contract.batches import batch_faults, item_rpcs, items_of
+from meridian.contract.catalog import Rpc, batch_rpcs, is_map, rpcs
 from meridian.contract.cross_field import require_cross_field_rules
 from meridian.contract.field_limits import faults_of
 from meridian.contract.operation import Operation
@@ -163,6 +164,14 @@ def protobuf_body(data: bytes) -> None:
     rpc, body = _chosen(data)
     message: Any = rpc.request_class.FromString(body)
     _checked(rpc, message)
+
+
+def batch_body(data: bytes) -> None:
+    batch = tuple(batch_rpcs().values())[(data[0] if data else 0) % len(batch_rpcs())]
+    message = batch.request_class.FromString(data[1:])
+    if not batch_faults(batch, message):
+        for item in items_of(message):
+            _checked(item_rpcs()[batch.name], item)
 
 
 # ---- names
@@ -394,6 +403,11 @@ TARGETS: dict[str, Target] = {
         protobuf_body,
         (KmsError, DecodeError),
         (b"Encrypt\x1f\x0a\x07alias/a\x1a\x04\x0a\x00\x12\x00", b"CreateGrant\x1f\x0a\x01k"),
+    ),
+    "batch_body": Target(
+        batch_body,
+        (KmsError, DecodeError),
+        (b"\x00\x0a\x11\x0a\x07alias/a\x1a\x06\x0a\x01a\x12\x01b", b"\x01\x0a\x05\x0a\x03abc" * 3),
     ),
     "key_reference": Target(
         key_reference,

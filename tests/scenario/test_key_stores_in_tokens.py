@@ -20,6 +20,7 @@ from meridian.client.errors import (
     IncorrectTrustAnchorException,
     InvalidCiphertextException,
     KMSInvalidStateException,
+    KmsServiceError,
     UnsupportedOperationException,
     ValidationException,
 )
@@ -153,6 +154,66 @@ def _the_token_is_lost_and_found(region: Deployment, app: Client, token: Token, 
         find()
         time.sleep(1.1)  # it is looked for once in a second
         assert app.decrypt(ciphertext_blob=blob, encryption_context={"a": "b"}).plaintext == b"secret"
+
+
+def test_operators_see_tokens_beside_proxies_and_no_store_by_its_name(region: Deployment, alice: Client, token: Token) -> None:
+    kind = 'type="AWS_CLOUDHSM"'
+
+    def asked(request: str, outcome: str = "") -> float:
+        return region.metrics(HOME).get(f'meridian_key_store_requests_total{{outcome="{outcome}",request="{request}",{kind}}}', 0.0)
+
+    connections, drawn, lost = asked("connect"), asked("random"), asked("random", "removed")
+    store = create(alice)
+    connect(region, alice, store)
+    with region.client(caller="app") as app:
+        app.generate_random(number_of_bytes=32, custom_key_store_id=store)
+        assert (asked("connect"), asked("random")) == (connections + 2, drawn + 1)
+        told = region.metrics(HOME)
+        assert (told[f"meridian_key_stores_connected{{{kind}}}"], told[f"meridian_key_stores_broken{{{kind}}}"]) == (1, 0)
+        token.say("removed")
+        try:
+            for _ in range(2):  # the first one finds out, and looks for the token in vain
+                with pytest.raises(CustomKeyStoreInvalidStateException):
+                    app.generate_random(number_of_bytes=32, custom_key_store_id=store)
+            told = region.metrics(HOME)
+            assert told[f"meridian_key_stores_broken{{{kind}}}"] == 1
+            assert sum(value for name, value in told.items() if "key_store_requests" in name and kind in name and 'outcome=""' not in name)
+        finally:
+            token.unsay("removed")
+        time.sleep(1.1)  # it is looked for once in a second
+        app.generate_random(number_of_bytes=32, custom_key_store_id=store)
+    told = region.metrics(HOME)
+    assert told[f"meridian_key_stores_broken{{{kind}}}"] == 0
+    assert lost <= asked("random", "removed")
+    assert not any(store in name for name in told)
+    disconnect(region, alice, store)
+    assert region.metrics(HOME)[f"meridian_key_stores_connected{{{kind}}}"] == 0
+    alice.delete_custom_key_store(custom_key_store_id=store)
+
+
+def test_a_key_that_a_killed_process_left_in_the_token_is_told(region: Deployment, token: Token) -> None:
+    with region.client() as alice:
+        store = create(alice)
+        connect(region, alice, store)
+    before = token.key_files
+    region.stop(HOME)
+    region.start(environment={"MERIDIAN_TEST_KILL_AT": "create_key.before_commit"})
+    with region.client() as alice, pytest.raises(KmsServiceError):
+        alice.create_key(origin=ORIGIN, custom_key_store_id=store, timeout=10)
+    region.wait_dead(HOME)
+    region.start()
+    assert token.key_files == before + 1
+    region.wait_until(lambda: region.metrics(HOME)["meridian_token_keys_left"] == 1, seconds=15)
+    log = (region.place(HOME).folder / "log").read_text()
+    assert "key in a token that no KMS key has" in log
+    with region.client() as alice:
+        kept = alice.create_key(origin=ORIGIN, custom_key_store_id=store).key_metadata.key_id
+        assert kept not in log
+        assert region.metrics(HOME)["meridian_token_keys_left"] == 1
+        alice.schedule_key_deletion(key_id=kept, pending_window_in_days=30)
+        region.wait_until(lambda: token.key_files == before + 1)
+        disconnect(region, alice, store)
+        region.wait_until(lambda: deleted(alice, store))
 
 
 def test_what_does_not_fit_is_refused_by_its_name(region: Deployment, alice: Client, token: Token) -> None:

@@ -70,6 +70,17 @@ def open_external_blob(
     return open_box(material, b"meridian/v1/blob", blob[:88], rest, blob[88:120], inner)
 
 
+def open_token_blob(material: bytes, token_key: bytes, identity: str, context: dict[str, str], blob: bytes) -> bytes:
+    """The plaintext of a blob whose second lock is a key of a hardware token, which is given here. Raises: ValueError."""
+    if blob[:8] != b"MK\x01\x03\x01" + bytes(3) or blob[120] != 12 or blob[149] != 0:
+        raise ValueError("parse")
+    rest = field(identity.encode()) + encode_context(context)
+    cipher = AES.new(token_key, AES.MODE_GCM, nonce=blob[121:133])
+    cipher.update(hashlib.sha256(blob[:88] + rest).digest())
+    inner = cipher.decrypt_and_verify(blob[150:], blob[133:149])
+    return open_box(material, b"meridian/v1/blob", blob[:88], rest, blob[88:120], inner)
+
+
 def open_row(kek: bytes, identity: list[bytes], row: bytes) -> bytes:
     """The plaintext of a wrapped row. Raises: ValueError."""
     rest = bytes([len(identity)]) + b"".join(field(f) for f in identity)

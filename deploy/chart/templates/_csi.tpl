@@ -14,6 +14,8 @@ csi:
 {{- if eq .listener "peer" }}
     csi.cert-manager.io/dns-names: {{ .root.Values.settings.region }}.region.meridian.internal
     csi.cert-manager.io/uri-sans: {{ include "meridian.spiffeId" .root }}
+{{- else if eq .listener "xks" }}
+    csi.cert-manager.io/dns-names: {{ $tls.xks.dnsNames | join "," | quote }}
 {{- else }}
     csi.cert-manager.io/dns-names: {{ include "meridian.dnsNames" .root | fromYamlArray | join "," | quote }}
 {{- end }}

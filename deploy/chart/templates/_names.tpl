@@ -33,12 +33,25 @@ grpc: 8443
 aws: 8444
 peer: 8445
 admin: 8081
+{{- if .Values.xks.enabled }}
+xks: 8446
+{{- end }}
+{{- end -}}
+
+{{/* Listeners that have a certificate of their own. */}}
+{{- define "meridian.tlsListeners" -}}
+- grpc
+- peer
+{{- if .Values.xks.enabled }}
+- xks
+{{- end }}
 {{- end -}}
 
 {{- define "meridian.spiffeId" -}}
 spiffe://{{ .Values.tls.trustDomain }}/region/{{ .Values.settings.region }}
 {{- end -}}
 
+{{/* Of the listeners for callers. */}}
 {{- define "meridian.dnsNames" -}}
 {{- $name := include "meridian.name" . -}}
 {{- range list $name (printf "%s-headless" $name) }}

@@ -40,6 +40,9 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 {{- if and (not (include "meridian.sqlite" .)) .Values.database.ca.configMap }}
 - {name: PGSSLROOTCERT, value: /etc/meridian/database-ca/{{ .Values.database.ca.key }}}
 {{- end }}
+{{- with .Values.tokens.env }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/* What `region init` and `migrate` need; `serve` needs more. (dict "root" $ "settings" name of the ConfigMap) */}}
@@ -63,6 +66,9 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
   configMap: {name: {{ . }}}
 {{- end }}
 {{- end }}
+{{- with .root.Values.tokens.volumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "meridian.migrationMounts" -}}
@@ -79,6 +85,9 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 {{- if .Values.database.ca.configMap }}
 - {name: database-ca, mountPath: /etc/meridian/database-ca, readOnly: true}
 {{- end }}
+{{- end }}
+{{- with .Values.tokens.volumeMounts }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
@@ -98,13 +107,17 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 - name: access-keys
   secret: {secretName: {{ . }}, defaultMode: 0400}
 {{- end }}
-{{- range $listener := list "grpc" "peer" }}
+{{- range $listener := include "meridian.tlsListeners" . | fromYamlArray }}
 - name: tls-{{ $listener }}
 {{- if eq $.Values.tls.source "csi" }}
 {{ include "meridian.csi" (dict "root" $ "listener" $listener) | indent 2 }}
 {{- else }}
   secret: {secretName: {{ (get $.Values.tls $listener).secret }}, defaultMode: 0400}
 {{- end }}
+{{- end }}
+{{- if include "meridian.xksAuthority" . }}
+- name: xks-clients
+  configMap: {name: {{ .Values.xks.clientAuthority.configMap }}}
 {{- end }}
 {{- if eq .Values.workload "Deployment" }}
 - name: audit
@@ -129,8 +142,12 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 {{- if .Values.accessKeys.secret }}
 - {name: access-keys, mountPath: /etc/meridian/access-keys, readOnly: true}
 {{- end }}
-- {name: tls-grpc, mountPath: /etc/meridian/tls/grpc, readOnly: true}
-- {name: tls-peer, mountPath: /etc/meridian/tls/peer, readOnly: true}
+{{- range $listener := include "meridian.tlsListeners" . | fromYamlArray }}
+- {name: tls-{{ $listener }}, mountPath: /etc/meridian/tls/{{ $listener }}, readOnly: true}
+{{- end }}
+{{- if include "meridian.xksAuthority" . }}
+- {name: xks-clients, mountPath: /etc/meridian/xks-clients, readOnly: true}
+{{- end }}
 {{- if and (eq .Values.workload "Deployment") (eq .Values.audit.volume "claim") }}
 - {name: audit, mountPath: /var/lib/meridian/audit, subPathExpr: $(POD_NAME)}
 {{- else }}
@@ -177,6 +194,9 @@ spec:
     - name: migrate
       args: {{ include "meridian.migrationArgs" . }}
 {{ include "meridian.container" . | indent 6 }}
+{{- with .Values.tokens.env }}
+      env: {{ toYaml . | nindent 8 }}
+{{- end }}
       volumeMounts: {{ include "meridian.migrationMounts" . | nindent 8 }}
 {{- end }}
   containers:

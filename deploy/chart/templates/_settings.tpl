@@ -23,17 +23,40 @@ aws:
   listen: 0.0.0.0:{{ $ports.aws }}
   tls: {certificate: /etc/meridian/tls/grpc/tls.crt, private_key: /etc/meridian/tls/grpc/tls.key}
 {{- end }}
+{{- if .Values.xks.enabled }}
+xks:
+  listen: 0.0.0.0:{{ $ports.xks }}
+  tls:
+    certificate: /etc/meridian/tls/xks/tls.crt
+    private_key: /etc/meridian/tls/xks/tls.key
+{{- if include "meridian.xksAuthority" . }}
+    client_ca: /etc/meridian/xks-clients/{{ .Values.xks.clientAuthority.key }}
+{{- with .Values.xks.clientNames }}
+    client_names: {{ toJson . }}
+{{- end }}
+{{- end }}
+{{- end }}
 audit:
   directory: /var/lib/meridian/audit/log
 seals:
 {{- range $at, $seal := .Values.seals }}
   - provider: {{ $seal.provider }}
+{{- if eq $seal.provider "pkcs11" }}
+    module: {{ $seal.module | quote }}
+    token: {{ $seal.token | quote }}
+    key: {{ $seal.keyLabel | quote }}
+    pin_file: /etc/meridian/seals/{{ $at }}/{{ $seal.key }}
+{{- else }}
     {{ eq $seal.provider "file" | ternary "path" "passphrase_file" }}: /etc/meridian/seals/{{ $at }}/{{ $seal.key }}
+{{- end }}
 {{- with $seal.costs }}
 {{ toYaml . | indent 4 }}
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/* Whether clients of the listener for another KMS must show a certificate. */}}
+{{- define "meridian.xksAuthority" -}}{{ if and .Values.xks.enabled .Values.xks.clientAuthority.configMap }}yes{{ end }}{{- end -}}
 
 {{- define "meridian.settings" -}}
 {{- $all := mergeOverwrite (include "meridian.derived" . | fromYaml) (deepCopy .Values.settings) -}}
@@ -89,6 +112,10 @@ seals:
 {{- if and (include "meridian.sqlite" .) (ne .Values.workload "StatefulSet") }}{{ fail "database.kind sqlite: one process owns the file: set workload to StatefulSet" }}{{ end -}}
 {{- if eq .Values.audit.volume "emptyDir" }}{{ $audit := .Values.settings.audit | default dict }}
 {{- if not (or $audit.stdout $audit.otlp $audit.s3) }}{{ fail "audit.volume emptyDir: the log would be gone with the pod: ship it by settings.audit.stdout, otlp or s3, or use a claim" }}{{ end }}{{ end -}}
+{{- if and .Values.settings.aws (not .Values.aws.enabled) }}{{ fail "settings.aws: the listener would have no Service and no rule that lets anybody in: set aws.enabled" }}{{ end -}}
+{{- if and .Values.settings.xks (not .Values.xks.enabled) }}{{ fail "settings.xks: the listener would have no Service and no rule that lets anybody in: set xks.enabled" }}{{ end -}}
+{{- if and .Values.xks.enabled (ne .Values.tls.source "secret") (not .Values.tls.xks.dnsNames) }}{{ fail "tls.xks.dnsNames: the other KMS checks the name of the host in the certificate: give it" }}{{ end -}}
+{{- if and .Values.xks.clientNames (not .Values.xks.clientAuthority.configMap) }}{{ fail "xks.clientNames: names are read in certificates of xks.clientAuthority: give its configMap" }}{{ end -}}
 {{- $pause := dig "limits" "drain_pause_seconds" 5 .Values.settings | float64 -}}
 {{- if lt (float64 .Values.terminationGracePeriodSeconds) (addf $pause .Values.preStopSeconds 25) }}{{ fail "terminationGracePeriodSeconds: must be at least preStopSeconds + settings.limits.drain_pause_seconds + 25" }}{{ end -}}
 {{- end -}}

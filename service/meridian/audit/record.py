@@ -149,6 +149,8 @@ def _of_request(call: Call) -> Record:
     data: Record = {}
     if call.dry_run:
         data["dryRun"] = True
+    if call.item is not None:
+        data["batchItem"] = call.item.index
     named = call.evidence.caller_request_id
     if named is not None and is_caller_request_id(named):
         data["callerRequestId"] = named
@@ -169,6 +171,8 @@ def changing_facts(call: Call) -> Record:
         facts["grant"] = grant_facts(call.grant)
     if call.prospective is not None:
         facts["prospectiveKey"] = key_facts(call.prospective)
+    if call.key_store_type is not None:
+        facts["keyStoreType"] = str(call.key_store_type)
     if not call.evidence.secure_transport:
         facts["secureTransport"] = False
     if call.trailing_days_without_key_usage is not None:

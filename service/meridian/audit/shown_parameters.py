@@ -93,6 +93,10 @@ TABLE: Final[dict[Operation, tuple[str, ...]]] = {
     Operation.XKS_ENCRYPT: ("key_id", "external_key_id", "unverified_claims"),
     Operation.XKS_DECRYPT: ("key_id", "external_key_id", "unverified_claims"),
     Operation.REPLICATE_KEY: ("key_id", "replica_region", "description", "tags", *_POLICY),
+    Operation.ENCRYPT_BATCH: (),
+    Operation.DECRYPT_BATCH: (),
+    Operation.GENERATE_DATA_KEY_BATCH: (),
+    Operation.RE_ENCRYPT_BATCH: (),
 }
 
 

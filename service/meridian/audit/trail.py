@@ -194,6 +194,8 @@ class Audit:
         stored = call.event_recorded
         try:
             event, is_change = await self._what_stands(call)
+            if call.item is not None:
+                await call.item.gathered()
             await (self._shipping.write(event) if is_change else self._stream.append(event))
             reach(FaultPoint.AUDIT_DURABLE)
             if call.error is None:

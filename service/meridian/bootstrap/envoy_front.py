@@ -57,6 +57,7 @@ class EnvoyFront:
         grpc = GrpcWire(
             {rpc.path: rpc for rpc in served_rpcs().values()},
             pipelines.calls.walk,
+            pipelines.batches.walk,
             core.clock,
             core.entropy,
             edge=edge,

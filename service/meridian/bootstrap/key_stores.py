@@ -9,16 +9,20 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from meridian.adapters.pkcs11.key_store import NamedToken, TokenKeyStores
+from prometheus_client import Gauge
+
+from meridian.adapters.key_store_metrics import Count, StoreMetrics, StoreRequestMetrics
+from meridian.adapters.pkcs11.key_store import TokenKeyStores
 from meridian.adapters.pkcs11.library import TokenPlace
+from meridian.adapters.pkcs11.links import NamedToken, TokenLinks
 from meridian.adapters.pkcs11.thread import token_thread
 from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
 from meridian.adapters.xks_proxy.connection import Surroundings
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
-from meridian.adapters.xks_proxy.metrics import ProxyMetrics, StoreMetrics
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.startup import naming
 from meridian.domain.key import Origin
+from meridian.domain.key_store import KeyStoreType
 from meridian.domain.limits import Limits
 from meridian.domain.token_bucket import Rate
 from meridian.engine.secret_files import read_trusted
@@ -30,6 +34,7 @@ from meridian.ports.key_store import KeyStoreConnections
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_tokens import KeyStoreTokenSettings
 from meridian.workers.key_stores import KeyStoreWorker
+from meridian.workers.left_keys import LeftKeys
 from meridian.workers.periodic import Wake
 
 LOOKING_UP: Final = 8
@@ -43,6 +48,8 @@ class KeyStorePlaces:
     connections: KeyStoreConnections
     external: ExternalKeyStores
     tokens: TokenKeyStores
+    token_links: TokenLinks
+    left_keys: LeftKeys
     ciphers: Ciphers
     keys: KeysInStores
     worker: KeyStoreWorker
@@ -50,10 +57,11 @@ class KeyStorePlaces:
 
 
 def build_key_stores(core: Core) -> KeyStorePlaces:
-    """Raises: what `FAULTS` has, where the authorities of proxies cannot be read."""
+    """Raises: StartupError where a trust anchor of a token cannot be read."""
     wake = Wake()
     threads = ThreadPoolExecutor(LOOKING_UP, thread_name_prefix="proxy-names")
     core.stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    requests = StoreRequestMetrics(core.registry)
     external = ExternalKeyStores(
         store=core.store,
         seals=core.engine,
@@ -64,18 +72,23 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
             region=core.settings.region,
             clock=core.clock,
             threads=threads,
-            count=ProxyMetrics(core.registry).count,
+            trust=lambda: core.files.proxies.context,
+            count=requests.of(KeyStoreType.EXTERNAL_KEY_STORE),
         ),
     )
-    core.registry.register(StoreMetrics(external))
     core.stack.push_async_callback(external.close)
-    tokens = _tokens(core)
-    core.stack.push_async_callback(tokens.close)
+    links = _token_links(core, requests.of(KeyStoreType.AWS_CLOUDHSM))
+    core.stack.push_async_callback(links.close)
+    tokens = TokenKeyStores(links, core.engine, core.entropy)
+    core.registry.register(StoreMetrics({KeyStoreType.EXTERNAL_KEY_STORE: external, KeyStoreType.AWS_CLOUDHSM: links}))
+    left = LeftKeys(core.store, links, core.settings.limits.day_seconds)
+    text = "Keys in tokens that no KMS key has, as of the last look."
+    Gauge("meridian_token_keys_left", text, registry=core.registry).set_function(lambda: left.count)
     kinds: dict[str, KeyStoreConnections] = {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}
 
     async def release() -> None:
         await external.close_ended()
-        await tokens.close_ended()
+        await links.close_ended()
 
     worker = KeyStoreWorker(
         store=core.store,
@@ -91,6 +104,8 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         connections=ConnectionsByKind(kinds),
         external=external,
         tokens=tokens,
+        token_links=links,
+        left_keys=left,
         ciphers=Ciphers(OwnCiphers(core.engine), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
         keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}, {Origin.AWS_CLOUDHSM: tokens}),
         worker=worker,
@@ -98,16 +113,15 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
     )
 
 
-def _tokens(core: Core) -> TokenKeyStores:
+def _token_links(core: Core, count: Count) -> TokenLinks:
     """Raises: StartupError where a trust anchor cannot be read."""
-    return TokenKeyStores(
+    return TokenLinks(
         store=core.store,
-        seals=core.engine,
         credentials=core.engine.store_secrets,
         tokens=named_tokens(core.settings.key_store_tokens),
         thread=token_thread,
         clock=core.clock,
-        entropy=core.entropy,
+        count=count,
     )
 
 
@@ -128,13 +142,14 @@ def surroundings(
     region: str,
     clock: Clock,
     threads: Executor,
-    count: Callable[[str, str, float], None],
+    trust: Callable[[], ssl.SSLContext],
+    count: Count,
 ) -> Surroundings:
-    """What these settings say of proxies. Raises: StartupError where their authorities cannot be read."""
+    """What these settings say of proxies."""
     return Surroundings(
         region=region,
         dialling=_dialling(settings),
-        trust=_trust(settings),
+        trust=trust,
         clock=clock,
         attempt_seconds=limits.key_store_attempt_seconds,
         rate=_rate(limits.key_store_requests_per_second),
@@ -151,12 +166,3 @@ def _rate(per_second: float) -> Rate:
 def _dialling(settings: KeyStoreProxySettings) -> Dialling:
     services = {name: EndpointService(each.host, each.address) for name, each in settings.endpoint_services.items()}
     return Dialling(settings.networks, dict(settings.hosts), services)
-
-
-def _trust(settings: KeyStoreProxySettings) -> ssl.SSLContext:
-    with naming("key_store_proxies.trusted_roots"):
-        context = ssl.create_default_context(cafile=settings.trusted_roots)
-    if settings.client_certificate is not None:
-        with naming("key_store_proxies.client_certificate"):
-            context.load_cert_chain(settings.client_certificate, settings.client_private_key)
-    return context

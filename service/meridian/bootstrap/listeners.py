@@ -130,6 +130,7 @@ class Listeners:
         server = make_server(
             served_rpcs(),
             pipelines.calls.walk,
+            pipelines.batches.walk,
             core.clock,
             core.entropy,
             limits=settings.limits,

@@ -13,13 +13,14 @@ from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
-from meridian.contract.catalog import ACCESS, Rpc, rpcs, walked_rpcs
+from meridian.contract.catalog import ACCESS, Rpc, batch_rpcs, rpcs, walked_rpcs
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.operations.access import Access
 from meridian.pipeline.access_check import AccessCheck
 from meridian.pipeline.admit import Admit
 from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize
+from meridian.pipeline.batches import Batches
 from meridian.pipeline.binding import bind
 from meridian.pipeline.chain import Pipeline, Step
 from meridian.pipeline.convert_policy import ReadPolicyDocument
@@ -54,9 +55,11 @@ PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Pipelines:
-    """`calls` for callers; `prepare` and `prepare_handover` for other Regions; who calls, and what becomes of nobody."""
+    """`calls` for callers, `batches` for many of theirs at once; `prepare` and `prepare_handover` for other Regions; who calls, and what
+    becomes of nobody."""
 
     calls: Entrance
+    batches: Batches
     prepare: PreparedWalk
     prepare_handover: PreparedWalk
     identify: Authenticate
@@ -94,7 +97,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     repeats = Repeats(core.store)
     found: tuple[Step, ...] = (
         find_grants.require_forms,
-        Resolve(core.directory, core.events, partition=partition, region=region),
+        Resolve(core.directory, core.store, core.events, partition=partition, region=region),
         Undisclosed(find_grants, core.events),
         Foresee(partition=partition, region=region),
         Undisclosed(FindIdleDays(core.usage, limits.day_seconds), core.events),
@@ -118,7 +121,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     entrance = Entrance(
         steps=(Throttle(clock, settings.throttle, walked_rpcs()),),
         walk=calls.walk,
-        rpcs=walked_rpcs(),
+        rpcs=walked_rpcs() | batch_rpcs(),
         cores=core.work.cores,
         telemetry=telemetry,
         events=core.events,
@@ -151,6 +154,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,
+        batches=Batches(entrance, telemetry, core.events),
         prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock),
         prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock),
         identify=Authenticate(principals, ClientCertificates(principals, core.files.grpc.check), AwsSignatures(principals, region=region)),

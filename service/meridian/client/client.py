@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 
 from meridian.client.attempts import Attempts
+from meridian.client.batches import Batching, Item
 from meridian.client.connection import Endpoint
-from meridian.client.errors import error_of
+from meridian.client.errors import KmsServiceError, error_of
+from meridian.contract.batches import is_batch
 from meridian.contract.catalog import Rpc, served_rpcs
 
 _BY_METHOD = {rpc.method_name: rpc for rpc in served_rpcs().values()}
@@ -28,6 +32,9 @@ class Client:
     others. Each change has a fresh client token, under which it is sent again where the connection was lost; `client_token=` names that of
     an earlier call, to repeat it. `caller_request_id=` is shown in the call's audit record, for whoever looks for it there.
     Raises: the exceptions of `meridian.client.errors`.
+
+    `client.encrypt_batch([{"key_id": …, "plaintext": …}, …])`, and so for decrypt, generate_data_key and re_encrypt, makes many calls in
+    few messages. It answers a list, of each item its answer or its `KmsServiceError`, and raises none of them; `timeout=` is for all items.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -55,10 +62,24 @@ class Client:
             if self._is_closed:
                 raise error
 
+    def _call_many(self, rpc: Rpc, items: Sequence[Item], timeout: float | None = None, caller_request_id: str | None = None) -> list[Any]:
+        batching = Batching(rpc, items, timeout)
+        while (chunk := batching.next_chunk()) is not None:
+            time.sleep(chunk.pause)
+            if self._is_closed:
+                break
+            try:
+                batching.answered(chunk, self.call(rpc, chunk.request, batching.seconds_left, None, caller_request_id))
+            except KmsServiceError as error:
+                batching.failed(chunk, error)
+        return batching.outcomes()
+
     def __getattr__(self, name: str) -> Any:
         rpc = _BY_METHOD.get(name)
         if rpc is None:
             raise AttributeError(name)
+        if is_batch(rpc):
+            return partial(self._call_many, rpc)
         return lambda timeout=None, client_token=None, caller_request_id=None, **fields: self.call(
             rpc, _request(rpc, fields), timeout, client_token, caller_request_id
         )
@@ -110,10 +131,30 @@ class AsyncClient:
             if self._is_closed:
                 raise error
 
+    async def _call_many(
+        self,
+        rpc: Rpc,
+        items: Sequence[Item],
+        timeout: float | None = None,  # noqa: ASYNC109 - as of a single call
+        caller_request_id: str | None = None,
+    ) -> list[Any]:
+        batching = Batching(rpc, items, timeout)
+        while (chunk := batching.next_chunk()) is not None:
+            await asyncio.sleep(chunk.pause)
+            if self._is_closed:
+                break
+            try:
+                batching.answered(chunk, await self.call(rpc, chunk.request, batching.seconds_left, None, caller_request_id))
+            except KmsServiceError as error:
+                batching.failed(chunk, error)
+        return batching.outcomes()
+
     def __getattr__(self, name: str) -> Any:
         rpc = _BY_METHOD.get(name)
         if rpc is None:
             raise AttributeError(name)
+        if is_batch(rpc):
+            return partial(self._call_many, rpc)
         return lambda timeout=None, client_token=None, caller_request_id=None, **fields: self.call(
             rpc, _request(rpc, fields), timeout, client_token, caller_request_id
         )

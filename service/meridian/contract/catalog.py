@@ -44,6 +44,8 @@ TIMESTAMP: Final = "google.protobuf.Timestamp"
 """The full name of the type of the contract's moments."""
 ACCESS: Final = "access"
 """The calls that AWS does not have."""
+BATCH: Final = "batch"
+"""Many calls in one message: `contract/batches.py`."""
 
 XKS: Final = "xks"
 """The calls of the XKS proxy API, which another KMS makes."""
@@ -230,7 +232,13 @@ def rpcs() -> dict[str, Rpc]:
 @cache
 def served_rpcs() -> dict[str, Rpc]:
     """Every operation that a Region serves over gRPC: those of AWS KMS, and Meridian's own."""
-    return rpcs() | {rpc.name: rpc for rpc in _rpcs_of(ACCESS, "meridian.access.v1.access_pb2")}
+    return rpcs() | _access_rpcs() | batch_rpcs()
+
+
+@cache
+def batch_rpcs() -> dict[str, Rpc]:
+    """Every batch. It is no walk of its own: each of its items is."""
+    return {rpc.name: rpc for rpc in _rpcs_of(BATCH, "meridian.batch.v1.batch_pb2")}
 
 
 @cache
@@ -242,7 +250,11 @@ def xks_rpcs() -> dict[str, Rpc]:
 @cache
 def walked_rpcs() -> dict[str, Rpc]:
     """Every operation that is walked through the pipeline, whatever it came over."""
-    return served_rpcs() | xks_rpcs()
+    return rpcs() | _access_rpcs() | xks_rpcs()
+
+
+def _access_rpcs() -> dict[str, Rpc]:
+    return {rpc.name: rpc for rpc in _rpcs_of(ACCESS, "meridian.access.v1.access_pb2")}
 
 
 def _rpcs_of(noun: str, module_name: str) -> Iterator[Rpc]:

@@ -20,6 +20,7 @@ from meridian.domain.algorithms import algorithms
 from meridian.domain.grant import require_principal
 from meridian.domain.identifiers import ALIAS_NAME
 from meridian.domain.key import KeySpec, KeyUsage, Origin
+from meridian.domain.key_store import KeyStoreType
 from meridian.domain.tag import require_tag_keys, require_tags
 from meridian.errors import FeatureNotBuiltException, NotAuthorizedException, UnsupportedOperationException, ValidationException
 from meridian.kms.v1 import types_pb2
@@ -128,6 +129,12 @@ def requested_origin(request: CreateKeyRequest) -> Origin:
     """The origin that a CreateKey request asks for."""
     value = enum_text_of(request, "origin")
     return Origin(value) if value else Origin.AWS_KMS
+
+
+def requested_store_type(request: Message) -> KeyStoreType:
+    """The type that a CreateCustomKeyStore request asks for; where it is silent a store in AWS CloudHSM, as in AWS."""
+    value = enum_text_of(request, "custom_key_store_type")
+    return KeyStoreType(value) if value else KeyStoreType.AWS_CLOUDHSM
 
 
 def _usage_fits_spec(request: CreateKeyRequest) -> None:

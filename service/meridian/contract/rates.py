@@ -122,9 +122,14 @@ CLASS_OF: Final[dict[Operation, str]] = {
     Operation.DESCRIBE_POLICY_SET: "policy_read",
     Operation.CHECK_ACCESS: "policy_read",
     Operation.DESCRIBE_EXTERNAL_KEY: "describe",
+    Operation.ENCRYPT_BATCH: "symmetric",
+    Operation.DECRYPT_BATCH: "symmetric",
+    Operation.GENERATE_DATA_KEY_BATCH: "symmetric",
+    Operation.RE_ENCRYPT_BATCH: "symmetric",
 }
 
-"""Class of an operation, where its request says nothing of the kind of key; where it must and does not, it is refused all the same."""
+"""Class of an operation, where its request says nothing of the kind of key; where it must and does not, it is refused all the same. A
+batch draws on its class where it is refused as a whole; otherwise each of its items does, as a call."""
 
 SAID_BY: Final[dict[Operation, tuple[str, ...]]] = {
     Operation.ENCRYPT: ("encryption_algorithm",),

@@ -13,6 +13,17 @@ from typing import Final
 from meridian.errors import CustomKeyStoreInvalidStateException
 
 
+class KeyStoreType(StrEnum):
+    """CustomKeyStoreType of the AWS KMS API. A store keeps the one that it was made with."""
+
+    AWS_CLOUDHSM = "AWS_CLOUDHSM"
+    EXTERNAL_KEY_STORE = "EXTERNAL_KEY_STORE"
+
+
+NO_STORE: Final = ""
+"""What stands for the type of a store that is not there: no policy that asks for a type allows anything on it."""
+
+
 class ConnectionState(StrEnum):
     """ConnectionState of the AWS KMS API."""
 

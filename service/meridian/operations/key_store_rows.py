@@ -11,6 +11,8 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from meridian.contract.catalog import aws_member_name, enum_aws_value
+from meridian.contract.cross_field import requested_store_type
+from meridian.domain.key_store import KeyStoreType
 from meridian.domain.secret import Secret
 from meridian.errors import (
     CloudHsmClusterInUseException,
@@ -26,7 +28,7 @@ from meridian.operations.present import set_enum
 from meridian.ports.key_store import Credential
 from meridian.ports.store.key_stores import KeyStoreRow
 
-EXTERNAL: Final = "EXTERNAL_KEY_STORE"
+EXTERNAL: Final = KeyStoreType.EXTERNAL_KEY_STORE
 PUBLIC: Final = "PUBLIC_ENDPOINT"
 VPC: Final = "VPC_ENDPOINT_SERVICE"
 SERVICE: Final = "xks_proxy_vpc_endpoint_service_name"
@@ -34,7 +36,7 @@ SERVICE_OWNER: Final = "xks_proxy_vpc_endpoint_service_owner"
 PROXY_FIELDS: Final = ("xks_proxy_uri_endpoint", "xks_proxy_uri_path", SERVICE, SERVICE_OWNER)
 CREDENTIAL: Final = "xks_proxy_authentication_credential"
 OF_CLOUD_HSM: Final = ("cloud_hsm_cluster_id", "trust_anchor_certificate", "key_store_password")
-CLOUD_HSM: Final = "AWS_CLOUDHSM"
+CLOUD_HSM: Final = KeyStoreType.AWS_CLOUDHSM
 CLUSTER: Final = "cloud_hsm_cluster_id"
 TRUST_ANCHOR: Final = "trust_anchor_certificate"
 PIN: Final = "key_store_password"
@@ -43,10 +45,9 @@ REQUIRED_OF_CLUSTER: Final = ("custom_key_store_name", CLUSTER, TRUST_ANCHOR, PI
 REQUIRED: Final = ("custom_key_store_name", "xks_proxy_uri_endpoint", "xks_proxy_uri_path", CREDENTIAL)
 
 
-def require_whole(request: wire.CreateCustomKeyStoreRequest) -> str:
-    """The type of the key store, which the request describes whole; in AWS CloudHSM where it says nothing, as in AWS. Raises:
-    ValidationException."""
-    kind = enum_aws_value(request.DESCRIPTOR.fields_by_name["custom_key_store_type"], request.custom_key_store_type) or CLOUD_HSM
+def require_whole(request: wire.CreateCustomKeyStoreRequest) -> KeyStoreType:
+    """The type of the key store, which the request describes whole. Raises: ValidationException."""
+    kind = requested_store_type(request)
     if kind == EXTERNAL:
         _require_external(request)
         return kind

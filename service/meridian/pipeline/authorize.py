@@ -155,8 +155,8 @@ class Authorize:
             return call.keys.get(requirement.resource_field)
         if requirement.resource == "ALIAS":
             return AliasResource(call.caller.account, self._region, text_of(call.request, "alias_name"))
-        if requirement.resource == "KEY_STORE":
-            return KeyStoreResource(call.caller.account, self._region, text_of(call.request, "custom_key_store_id"))
+        if requirement.resource == "KEY_STORE" and call.key_store_type is not None:
+            return KeyStoreResource(call.caller.account, self._region, text_of(call.request, "custom_key_store_id"), call.key_store_type)
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
             # The policy that a new key will have says nothing yet about who may make it.
             return replace(call.prospective, policy="", policy_document="", account_delegation=True)

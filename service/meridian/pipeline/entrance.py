@@ -37,6 +37,10 @@ class _Held:
     gate: Gate
     place: Place
 
+    def leave(self) -> None:
+        """It holds none any more; leaving twice is leaving once."""
+        self.gate.leave(self.place)
+
 
 class Entrance:
     """Lets calls in. Raises: ThrottlingException, for a rate or for want of room; what `CUTS` has where the call is cut before its turn
@@ -75,15 +79,28 @@ class Entrance:
             if place.standing is not Standing.WORKS:
                 await self._turn(gate, place, call)
         except KmsError as refusal:
-            self._tell(call, refusal)
-            await self._hold_back(call)
+            await self.refuse(call, refusal)
             raise
         held = _Held(gate, place)
         call.wait_outside = partial(self._go_outside, held, call)
+        if call.item is not None:
+            call.item.when_done(held.leave)
         try:
             return await self._walk(call)
         finally:
-            held.gate.leave(held.place)
+            held.leave()
+
+    async def refuse(self, call: Call, refusal: KmsError) -> None:
+        """Tell that the call is not let in; return when its caller may hear of it."""
+        self.tell(call, refusal)
+        await self._hold_back(call)
+
+    def tell(self, call: Call, refusal: KmsError) -> None:
+        """Count a call that is not let in, and tell it together with others."""
+        call.error = refusal
+        self._telemetry.finish(call)
+        subject = "" if call.principal is None else call.principal.arn
+        self._events.report(SecurityEvent.CALLS_SHED, subject=subject, operation=call.rpc.name, code=refusal.code)
 
     async def watch(self) -> None:
         """Look how late the event loop is, until cancelled."""
@@ -99,7 +116,9 @@ class Entrance:
         outside = self._gates[GateName.OUTSIDE]
         if held.gate is outside:
             return
-        held.gate.leave(held.place)
+        if call.item is not None:
+            call.item.leave()
+        held.leave()
         held.gate, held.place = outside, outside.enter(held.place.account, held.place.priority, self._clock.monotonic())
         if held.place.standing is not Standing.WORKS:
             await self._turn(outside, held.place, call)
@@ -123,12 +142,6 @@ class Entrance:
                 raise CUTS[call.why_cut()]() from cut
         if place.standing is Standing.REFUSED:
             raise ThrottlingException(retry_after_seconds=RETRY_SECONDS)
-
-    def _tell(self, call: Call, refusal: KmsError) -> None:
-        call.error = refusal
-        self._telemetry.finish(call)
-        subject = "" if call.principal is None else call.principal.arn
-        self._events.report(SecurityEvent.CALLS_SHED, subject=subject, operation=call.rpc.name, code=refusal.code)
 
     async def _hold_back(self, call: Call) -> None:
         """Return when a refusal may be answered; at once where the call's time is over."""

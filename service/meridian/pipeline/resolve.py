@@ -1,4 +1,4 @@
-"""Which keys is the call about.
+"""Which keys, or which custom key store, is the call about.
 
 Keys come from memory; a key that is not there is one read of the store, the only wait before the audit record. A caller of
 another account learns nothing here: what does not exist is noted and refused later, where a key that he may not see would be, with the
@@ -13,18 +13,20 @@ from collections.abc import Awaitable
 from typing import Final
 
 from meridian.call import Call
-from meridian.contract.catalog import Requirement
+from meridian.contract.catalog import Requirement, rpcs
 from meridian.contract.cross_field import ignores_ciphertext
 from meridian.contract.fields import text_of
 from meridian.contract.operation import Operation
 from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
 from meridian.domain.identifiers import KeyReference, alias_arn, key_arn, parse_key_reference
 from meridian.domain.key import Key
+from meridian.domain.key_store import NO_STORE, KeyStoreType
 from meridian.errors import AccessDeniedException, IncorrectKeyException, KmsError, NotFoundException
 from meridian.kms.v1.types_pb2 import ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
 from meridian.pipeline.denial import foreign_denial
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
+from meridian.ports.store.store import Store
 
 CIPHERTEXT_KEY_FIELD: Final = {Operation.DECRYPT: "key_id", Operation.RE_ENCRYPT: "source_key_id"}
 """Operations whose key may be named by the ciphertext alone, and the field that may name it too."""
@@ -37,6 +39,8 @@ ALIAS_FIELD: Final = "alias_name"
 ALIAS_OPERATIONS: Final = frozenset({Operation.UPDATE_ALIAS, Operation.DELETE_ALIAS})
 """Operations on an alias that must be there; the key behind it is decided on too."""
 ALIAS_MARK: Final = "alias/"
+STORE_OPERATIONS: Final = frozenset(name for name, rpc in rpcs().items() if any(each.resource == "KEY_STORE" for each in rpc.requires))
+"""Operations on one custom key store."""
 
 UNUSABLE_CIPHERTEXT: Final = (
     "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
@@ -44,11 +48,12 @@ UNUSABLE_CIPHERTEXT: Final = (
 
 
 class Resolve:
-    """Fills `call.keys`, and `call.absent` for keys that would be another account's. Raises: InvalidCiphertextException,
-    NotFoundException, InvalidArnException, IncorrectKeyException."""
+    """Fills `call.keys`, `call.absent` for keys that would be another account's, and `call.key_store_type`. Raises:
+    InvalidCiphertextException, NotFoundException, InvalidArnException, IncorrectKeyException."""
 
-    def __init__(self, directory: KeyDirectory, events: SecurityEvents, *, partition: str, region: str) -> None:
+    def __init__(self, directory: KeyDirectory, store: Store, events: SecurityEvents, *, partition: str, region: str) -> None:
         self._directory = directory
+        self._store = store
         self._events = events
         self._partition = partition
         self._region = region
@@ -64,6 +69,8 @@ class Resolve:
             call.blob = parse_ciphertext_blob(getattr(call.request, "ciphertext_blob"))  # noqa: B009 - of two operations
         if call.rpc.name in ALIAS_OPERATIONS:
             return self._with_alias_target(call)
+        if call.rpc.name in STORE_OPERATIONS:
+            return self._key_store(call)
         for number, (field, alias_allowed) in enumerate(call.rpc.key_fields):
             if not self._from_memory(call, field, blob_field, alias_allowed=alias_allowed):
                 return self._from_store(call, number, blob_field)
@@ -86,6 +93,13 @@ class Resolve:
             return False  # a key of another account is looked for as one that may not be there
         call.keys[field] = key
         return True
+
+    async def _key_store(self, call: Call) -> None:
+        """The type of a store never changes: what is decided on it holds until the operation, which refuses one that is not there. Who may
+        not do it learns nothing of whether it is."""
+        async with self._store.reading() as uow:
+            row = await uow.key_stores.find(call.caller.account, text_of(call.request, "custom_key_store_id"))
+        call.key_store_type = NO_STORE if row is None else KeyStoreType(row.kind)
 
     async def _with_alias_target(self, call: Call) -> None:
         """The key that the named alias points at now, then the keys that the request names."""

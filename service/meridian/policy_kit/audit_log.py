@@ -25,11 +25,14 @@ from meridian.contract.catalog import Requirement, Rpc, walked_rpcs
 from meridian.contract.fields import text_of
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.key_store import NO_STORE, KeyStoreType
 from meridian.domain.principal import Principal
 from meridian.policy_kit.recorded_line import Record, read_record, require_decided
 from meridian.policy_kit.recorded_request import request_of
 from meridian.policy_kit.texts import UnreadableRecordError
 
+ASKED_ABOUT_EVERY_STORE: Final = KeyStoreType.EXTERNAL_KEY_STORE
+"""What policies were told of every custom key store before records had its type."""
 PUTS_A_POLICY: Final = frozenset({"CreateKey", "PutKeyPolicy", "ReplicateKey"})
 
 
@@ -113,6 +116,8 @@ class AuditLog:
         call.aliases = own.get("aliases", {})
         call.grant = _grant_of(own["grant"], record) if "grant" in own else None
         call.prospective = self._key(own["prospectiveKey"]) if "prospectiveKey" in own else None
+        told = own.get("keyStoreType", ASKED_ABOUT_EVERY_STORE)
+        call.key_store_type = KeyStoreType(told) if told else NO_STORE
         call.trailing_days_without_key_usage = own.get("trailingDaysWithoutKeyUsage")
         return call
 
@@ -122,8 +127,8 @@ class AuditLog:
             return ScopeResource(account, region)
         if requirement.resource == "ALIAS":
             return AliasResource(account, region, text_of(call.request, "alias_name"))
-        if requirement.resource == "KEY_STORE":
-            return KeyStoreResource(account, region, made["resource"])
+        if requirement.resource == "KEY_STORE" and call.key_store_type is not None:
+            return KeyStoreResource(account, region, made["resource"], call.key_store_type)
         if requirement.resource == "PROSPECTIVE_KEY" and call.prospective is not None:
             # The policy that a new key will have says nothing about who may make it.
             return replace(call.prospective, policy="", account_delegation=True)

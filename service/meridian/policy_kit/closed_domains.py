@@ -21,6 +21,7 @@ CLOSED_DOMAINS: Final[dict[Path, tuple[str, ...]]] = {
     ("resource", "keyState"): _values("KeyState"),
     ("resource", "multiRegionKeyType"): _values("MultiRegionKeyType"),
     ("resource", "storeType"): _values("CustomKeyStoreType"),
+    ("context", "storeType"): _values("CustomKeyStoreType"),
     ("context", "encryptionAlgorithm"): _values("EncryptionAlgorithmSpec"),
     ("context", "signingAlgorithm"): _values("SigningAlgorithmSpec"),
     ("context", "macAlgorithm"): _values("MacAlgorithmSpec"),

@@ -19,7 +19,7 @@ from meridian.authorization.language.group_form import GROUP
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
 from meridian.policy_kit.reads import Path, Reads, reads_of
-from meridian.policy_kit.rows import ACCOUNT, KINDS, RowError
+from meridian.policy_kit.rows import ACCOUNT, KINDS, STORE_TYPE, RowError
 
 ABSENT: Final = "(absent)"
 OTHER: Final = "other"
@@ -94,7 +94,7 @@ class _Builder:
         self._optional = {name.rstrip("?") for name in model.context_attributes(action) if name.endswith("?")}
         self._request_kinds = {name.rstrip("?"): (kind, name.endswith("?")) for name, kind in model.types["Request"].items()}
         self._policies = policies
-        self._on_key = "Key" in model.actions[action].resources
+        self._resources = model.actions[action].resource_types
         self.capped: list[str] = []
         if reads.computed_tags:
             self.capped.append("tags whose names are computed")
@@ -104,7 +104,7 @@ class _Builder:
     def parts(self) -> dict[str, tuple[Axis, ...]]:
         return {
             "principal": tuple(self._principal()),
-            "key": tuple(self._key()) if self._on_key else (),
+            "key": tuple(self._key() if "Key" in self._resources else self._store() if "KeyStore" in self._resources else ()),
             "context": tuple(self._context()),
             "request": tuple(self._request()),
         }
@@ -157,6 +157,9 @@ class _Builder:
         if paths or names:
             axes.append(Axis("key.aliases", ((), *(((f"{path}/x"),) for path in paths), *((name,) for name in names))))
         return axes + self._tag_axes("resource", "key")
+
+    def _store(self) -> list[Axis]:
+        return [Axis(f"key.{STORE_TYPE}", CLOSED_DOMAINS["resource", STORE_TYPE])]
 
     def _roles(self) -> Iterable[dict[str, Any]]:
         yield {"multiRegion": False}

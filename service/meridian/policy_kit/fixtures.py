@@ -12,10 +12,11 @@ from meridian.authorization.language.entities import AliasResource, KeyStoreReso
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.any_case import any_case
 from meridian.domain.key import Key
+from meridian.domain.key_store import KeyStoreType
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
 from meridian.domain.principal import Principal
 from meridian.policy_kit.attributes import require_some_actions
-from meridian.policy_kit.rows import Row, RowError, key_of, principal_of, surroundings_of
+from meridian.policy_kit.rows import Row, RowError, of_caller, principal_of, resource_of, surroundings_of
 
 CONTEXT_DEFAULTS: Final[dict[str, Any]] = {
     "encryptionAlgorithm": "SYMMETRIC_DEFAULT",
@@ -32,6 +33,7 @@ CONTEXT_DEFAULTS: Final[dict[str, Any]] = {
     "callerIsRetiringPrincipal": False,
     "callerIsGrantee": False,
     "grantOperations": [],
+    "storeType": KeyStoreType.AWS_CLOUDHSM.value,
 }
 """What the service fills in where a request is silent."""
 
@@ -71,7 +73,8 @@ class Fixtures:
     """As Cedar reads a time."""
     around: Surroundings
     principals: Mapping[str, Principal]
-    keys: Mapping[str, Key]
+    keys: Mapping[str, Key | KeyStoreResource]
+    """Keys, and custom key stores; a store is always the caller's."""
     contexts: Mapping[str, Row]
 
     def request(self, principal: str, action: str, resource: str, context: Row, request: Row, model: SchemaModel) -> Request:
@@ -102,9 +105,9 @@ class Fixtures:
         if name.startswith("alias/"):
             return AliasResource(principal.account, self.region, name)
         if name.startswith("cks-"):
-            return KeyStoreResource(principal.account, self.region, name)
-        key: Key = _named(self.keys, name, "key")
-        return key
+            return KeyStoreResource(principal.account, self.region, name, KeyStoreType.EXTERNAL_KEY_STORE)
+        found: Key | KeyStoreResource = _named(self.keys, name, "key")
+        return of_caller(found, principal)
 
 
 def fixtures_of(document: Row, place: str) -> Fixtures:
@@ -120,7 +123,7 @@ def fixtures_of(document: Row, place: str) -> Fixtures:
             name: principal_of(name, row or {}, f"{place}: principals.{name}") for name, row in document.get("principals", {}).items()
         },
         keys={
-            name: key_of(row or {}, region=region, version=version, place=f"{place}: keys.{name}")
+            name: resource_of(row or {}, region=region, version=version, place=f"{place}: keys.{name}")
             for version, (name, row) in enumerate(rows, 1)
         },
         contexts=document.get("contexts", {}),

@@ -8,6 +8,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from meridian.authorization.decision.authorizer import Authorizer
+from meridian.authorization.language.entities import KeyStoreResource
 from meridian.policy_kit.fixtures import SCOPE, Fixtures
 from meridian.policy_kit.policy_set import decide
 from meridian.policy_kit.rows import RowError
@@ -38,13 +39,19 @@ def access_of(
         raise RowError(f"more than {CELLS_MAX:,} cells; choose among principals, actions or keys")
     found = []
     for action in actions:
-        on_keys = "Key" in authorizer.model.actions[action].resources if action in authorizer.model.actions else True
+        row = authorizer.model.actions.get(action)
+        types = frozenset({"Key"}) if row is None else row.resource_types
+        fitting = [key for key in keys if _type_of(fixtures, key) in types]
         for principal in principals:
-            for key in keys if on_keys else (SCOPE,):
+            for key in fitting if types & {"Key", "KeyStore"} else (SCOPE,):
                 request = fixtures.request(principal, action, key, {}, {}, authorizer.model)
                 decided = decide(authorizer, request)
                 found.append(Access(principal, action, key, decided.allowed, decided.policy_ids, decided.errors))
     return tuple(found)
+
+
+def _type_of(fixtures: Fixtures, key: str) -> str:
+    return "KeyStore" if isinstance(fixtures.keys.get(key), KeyStoreResource) else "Key"
 
 
 def svg_of(cells: Sequence[Access], title: str) -> bytes:

@@ -13,15 +13,16 @@ from itertools import product
 from typing import Any, Final
 
 from meridian.authorization.decision.authorizer import Authorizer
-from meridian.authorization.language.entities import Resource, ScopeResource, Surroundings
+from meridian.authorization.language.entities import KeyStoreResource, ScopeResource, Surroundings
 from meridian.authorization.language.evaluator import Est, PolicySyntaxError, parse_policies, validation_faults
 from meridian.authorization.language.group_form import group_faults
 from meridian.authorization.language.policies import GUARDRAIL, Policy, matches_action
 from meridian.authorization.sets.policy_files import PolicySource
+from meridian.domain.key import Key
 from meridian.policy_kit.domains import ABSENT, Axis, Domains, domains_of
 from meridian.policy_kit.fixtures import Fixtures, Request
 from meridian.policy_kit.policy_set import PolicySet
-from meridian.policy_kit.rows import RowError, key_of, principal_of, understood
+from meridian.policy_kit.rows import RowError, of_caller, principal_of, resource_of, understood
 from meridian.policy_kit.suites import Invariant
 
 WHERE: Final = "(where)"
@@ -115,7 +116,7 @@ def cells_of(
         ]
         resources = _resources(domains, fixtures)
     for (key_row, resource), (row, principal) in product(resources, principals):
-        about = resource if resource is not None else ScopeResource(principal.account, fixtures.region)
+        about = of_caller(resource, principal) if resource is not None else ScopeResource(principal.account, fixtures.region)
         for context, request, facts in contexts:
             yield (row, action, key_row, context, request), Request(principal, action, about, facts, action)
 
@@ -139,11 +140,11 @@ def _row(part: str, chosen: Iterator[tuple[Axis, Any]] | Any) -> Row:
     return row
 
 
-def _resources(domains: Domains, fixtures: Fixtures) -> list[tuple[Row | None, Resource | None]]:
+def _resources(domains: Domains, fixtures: Fixtures) -> list[tuple[Row | None, Key | KeyStoreResource | None]]:
     if not domains.key:
         return [(None, None)]
     rows = rows_of("key", domains.key)
-    return [(row, key_of(row, region=fixtures.region, version=number, place="forall")) for number, row in enumerate(rows, 1)]
+    return [(row, resource_of(row, region=fixtures.region, version=number, place="forall")) for number, row in enumerate(rows, 1)]
 
 
 def _actions(invariant: Invariant, policies: PolicySet) -> list[str]:

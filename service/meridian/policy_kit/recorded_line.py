@@ -96,6 +96,7 @@ REQUEST: Final = Fields(
         "grantIds": by_name(TEXTS),
         "grant": GRANT,
         "prospectiveKey": KEY,
+        "keyStoreType": text,
         "secureTransport": flag,
         "trailingDaysWithoutKeyUsage": number,
     },

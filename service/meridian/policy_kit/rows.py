@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from meridian.authorization.language.entities import Surroundings
+from meridian.authorization.language.entities import KeyStoreResource, Surroundings
 from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
 from meridian.domain.identifiers import GROUP_NAME
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
+from meridian.domain.key_store import KeyStoreType
 from meridian.domain.principal import Principal
 
 Row = Mapping[str, Any]
@@ -22,6 +24,10 @@ KINDS: Final = {"User": "user", "Role": "role", "Service": "service"}
 ACCOUNT: Final = "111122223333"
 KEY_ID: Final = "1234abcd-12ab-34cd-56ef-1234567890ab"
 MULTI_REGION_KEY_ID: Final = "mrk-1234abcd12ab34cd56ef1234567890ab"
+
+STORE_ID: Final = "cks-1234567890abcdef0"
+STORE_TYPE: Final = "storeType"
+STORE_FIELDS: Final = frozenset({STORE_TYPE})
 
 PRINCIPAL_FIELDS: Final = frozenset({"account", "kind", "name", "groups", "tags"})
 KEY_FIELDS: Final = frozenset(
@@ -103,6 +109,21 @@ def principal_of(name: str, row: Row, place: str) -> Principal:
         groups=groups,
         tags=_pairs(row.get("tags", {})),
     )
+
+
+def resource_of(row: Row, *, region: str, version: int, place: str) -> Key | KeyStoreResource:
+    """A custom key store where the row has a storeType, a key otherwise. Raises: RowError."""
+    if not (isinstance(row, Mapping) and STORE_TYPE in row):
+        return key_of(row, region=region, version=version, place=place)
+    require_fields(row, STORE_FIELDS, place)
+    if row[STORE_TYPE] not in list(KeyStoreType):
+        raise RowError(f"{place}: {STORE_TYPE} is one of {', '.join(KeyStoreType)}")
+    return KeyStoreResource(ACCOUNT, region, STORE_ID, row[STORE_TYPE])
+
+
+def of_caller(resource: Key | KeyStoreResource, principal: Principal) -> Key | KeyStoreResource:
+    """The resource as this caller can name it: a custom key store is of his account."""
+    return resource if isinstance(resource, Key) else replace(resource, account=principal.account)
 
 
 def key_of(row: Row, *, region: str, version: int, place: str) -> Key:

@@ -66,6 +66,14 @@ class KeyMaking(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key that a store holds: the number of a KMS key, and the key id that stands on it."""
+
+    number: bytes
+    key_id: str
+
+
 class RandomBytes(Protocol):
     """Random bytes of a store's own."""
 

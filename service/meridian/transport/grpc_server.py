@@ -7,12 +7,14 @@ from typing import Any, Final
 
 import grpc
 
+from meridian.contract.batches import is_batch
 from meridian.contract.catalog import Rpc
 from meridian.domain.limits import Limits
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
+from meridian.transport.batch_answers import BatchWalk, answering
 from meridian.transport.call_edge import Identify, NoteCaller, Walk
 from meridian.transport.draining import HeldCalls
 from meridian.transport.grpc_interceptor import CallInterceptor
@@ -36,11 +38,12 @@ class ListenError(Exception):
 
 
 class KmsHandlers(grpc.GenericRpcHandler):
-    """One table from path to handler; each handler is the walk of the pipeline."""
+    """One table from path to handler; each handler is the walk of the pipeline, or that of a batch of calls through it."""
 
-    def __init__(self, rpcs_by_path: Mapping[str, Rpc], walk: Walk) -> None:
-        handler: Any = grpc.unary_unary_rpc_method_handler(walk)
-        self._handlers = dict.fromkeys(rpcs_by_path, handler)
+    def __init__(self, rpcs_by_path: Mapping[str, Rpc], walk: Walk, walk_batch: BatchWalk) -> None:
+        one: Any = grpc.unary_unary_rpc_method_handler(walk)
+        many: Any = grpc.unary_unary_rpc_method_handler(answering(walk_batch))
+        self._handlers = {path: many if is_batch(rpc) else one for path, rpc in rpcs_by_path.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._handlers.get(handler_call_details.method)
@@ -73,6 +76,7 @@ def service_names(rpcs: Mapping[str, Rpc]) -> list[str]:
 def make_server(
     rpcs: Mapping[str, Rpc],
     walk: Walk,
+    walk_batch: BatchWalk,
     clock: Clock,
     entropy: Entropy,
     *,
@@ -107,7 +111,7 @@ def make_server(
             *connection_options(connections, STREAMS_PER_CONNECTION, ping_seconds_min),
         ],
     )
-    server.add_generic_rpc_handlers((KmsHandlers(by_path, walk),))
+    server.add_generic_rpc_handlers((KmsHandlers(by_path, walk, walk_batch),))
     if reflected:
         from grpc_reflection.v1alpha import reflection  # here: a Region without it does not wait for it
 

@@ -53,11 +53,11 @@ def read_tls(paths: TlsPaths, now: datetime) -> TlsFiles:
     """Raises: FileFault where a file cannot be used, the key is not that of the certificate, or a certificate is not valid now."""
     certificate, private_key = read_trusted(paths.certificate), read_secret(paths.private_key)
     client_ca = read_trusted(paths.client_ca) if paths.client_ca is not None else b""
-    chain = _valid_lives(paths.certificate, certificate, now, all)
-    lives, usable_until = [("certificate", _first(chain))], [("certificate", _first(chain).not_after)]
+    chain = valid_lives(paths.certificate, certificate, now, all)
+    lives, usable_until = [("certificate", first_of(chain))], [("certificate", first_of(chain).not_after)]
     if paths.client_ca is not None:
-        bundle = _valid_lives(paths.client_ca, client_ca, now, any)
-        lives.append(("client_ca", _first(bundle)))
+        bundle = valid_lives(paths.client_ca, client_ca, now, any)
+        lives.append(("client_ca", first_of(bundle)))
         usable_until.append(("client_ca", max(life.not_after for life in bundle)))
     try:
         require_key_of(certificate, private_key)
@@ -66,11 +66,12 @@ def read_tls(paths: TlsPaths, now: datetime) -> TlsFiles:
     return TlsFiles(certificate, private_key, client_ca, tuple(lives), tuple(usable_until))
 
 
-def _first(lives: tuple[CertificateLife, ...]) -> CertificateLife:
+def first_of(lives: tuple[CertificateLife, ...]) -> CertificateLife:
+    """The one that ends first."""
     return min(lives, key=lambda life: life.not_after)
 
 
-def _valid_lives(path: Path, pem: bytes, now: datetime, enough: Callable[[list[bool]], bool]) -> tuple[CertificateLife, ...]:
+def valid_lives(path: Path, pem: bytes, now: datetime, enough: Callable[[list[bool]], bool]) -> tuple[CertificateLife, ...]:
     """The lives of the file's certificates. `enough`: whether `all` must be valid now, or `any`. Raises: FileFault."""
     try:
         lives = certificate_lives(pem)
@@ -136,11 +137,12 @@ def new_context(paths: TlsPaths, ciphers: str | None) -> ssl.SSLContext:
         except (OSError, ValueError) as fault:
             raise FileFault(f"{paths.client_ca}: holds no certificate, or one that cannot be read") from fault
     try:
-        context.load_cert_chain(paths.certificate, paths.private_key, password=_no_passphrase)
+        context.load_cert_chain(paths.certificate, paths.private_key, password=no_passphrase)
     except (OSError, ValueError) as fault:
         raise FileFault(f"{paths.certificate}: cannot be used with {paths.private_key}") from fault
     return context
 
 
-def _no_passphrase() -> str:
+def no_passphrase() -> str:
+    """Asked where a private key is under a passphrase. Raises: ValueError."""
     raise ValueError("a private key under a passphrase")  # else OpenSSL would ask on the terminal

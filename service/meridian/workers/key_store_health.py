@@ -1,4 +1,4 @@
-"""Asks the proxies of stores that this process has connections to whether they are well, every two minutes.
+"""Asks proxies and tokens of stores that this process has connections to whether they are well, every two minutes.
 
 What they answer changes no state of a store: operators see it, and nobody else.
 
@@ -7,6 +7,8 @@ Source: AWS KMS External Key Store (XKS) Proxy API Specification, GetHealthStatu
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from meridian.ports.entropy import Entropy
@@ -22,15 +24,15 @@ class HealthOfStores(Protocol):
     """Stores that can be asked."""
 
     async def check_health(self, asked: AskedFor) -> None:
-        """Ask each; nothing is raised for what a proxy does."""
+        """Ask each; nothing is raised for what a proxy or a token does."""
         ...
 
 
 class KeyStoreHealth:
     """The job."""
 
-    def __init__(self, stores: HealthOfStores, entropy: Entropy) -> None:
-        self._stores = stores
+    def __init__(self, kinds: Sequence[HealthOfStores], entropy: Entropy) -> None:
+        self._kinds = kinds
         self._entropy = entropy
 
     def job(self) -> Job:
@@ -38,5 +40,5 @@ class KeyStoreHealth:
 
     async def look(self) -> bool:
         """One round; there is never more to do at once."""
-        await self._stores.check_health(AskedFor(self._entropy.uuid(), HEALTH_CHECK, ""))
+        await asyncio.gather(*(kind.check_health(AskedFor(self._entropy.uuid(), HEALTH_CHECK, "")) for kind in self._kinds))
         return False

@@ -1,4 +1,4 @@
-"""Files that are read again while the Region serves: certificates, authorities, principals, the deny list.
+"""Files that are read again while the Region serves: certificates, authorities, principals, the deny list, TLS towards proxies.
 
 New files are read and checked as a whole before they count, and the old ones stay in force on any fault. Files of one kind are never
 taken half: they count only if nothing moved while they were read. A folder that Kubernetes mounts changes by a switch of links; what the

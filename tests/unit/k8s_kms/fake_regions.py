@@ -37,9 +37,9 @@ class FakeRegion:
         await asyncio.sleep(0)
         if self.hangs:
             await asyncio.sleep(timeout)
-            raise error_class("DEADLINE_EXCEEDED")("DEADLINE_EXCEEDED", "", "", {}, ())
+            raise error_class("DEADLINE_EXCEEDED")("DEADLINE_EXCEEDED", "", "", {}, (), None)
         if self.says:
-            raise error_class(self.says)(self.says, "what the Region says", "request-1", {}, ())
+            raise error_class(self.says)(self.says, "what the Region says", "request-1", {}, (), None)
 
     async def encrypt(
         self, *, key_id: str, plaintext: bytes, encryption_context: dict[str, str], timeout: float, caller_request_id: str
@@ -56,7 +56,7 @@ class FakeRegion:
         await self._answer("decrypt", timeout, caller_request_id)
         key, name, value, material, plaintext = ciphertext_blob.split(b"|", 4)
         if (key.decode(), {name.decode(): value.decode()}) != (key_id.partition("/")[2], encryption_context):
-            raise error_class("InvalidCiphertextException")("InvalidCiphertextException", "", "request-2", {}, ())
+            raise error_class("InvalidCiphertextException")("InvalidCiphertextException", "", "request-2", {}, (), None)
         return encryption_pb2.DecryptResponse(plaintext=b"?" if self.spoils else plaintext, key_material_id=material.decode())
 
 

@@ -53,7 +53,7 @@ def test_every_context_attribute_of_the_schema_is_a_condition_key_or_our_own() -
     known = {key.attribute.removeprefix("context.") for key in KMS_KEYS if key.attribute} | {"requestTags", "tagKeys"}
     own = {"replicaRegionLabels", "primaryRegionLabels", "replication", "callerIsRetiringPrincipal", "callerIsGrantee", "aliasName"}
     own |= {"encapsulationAlgorithm", "recipientAttestation", "granteeServicePrincipal", "retiringServicePrincipal"}
-    own |= {"encryptionContextAnyCase", "requestTagsAnyCase"}
+    own |= {"encryptionContextAnyCase", "requestTagsAnyCase", "storeType"}
     assert attributes - known == own
 
 

@@ -76,6 +76,9 @@ RECORDS: Final = {
         "key_id",
     ),
     "ImportKeyMaterial": record("ImportKeyMaterial", {"keyId": ARN, "validTo": "Jan 1, 2027, 12:00:00 AM"}, {}, ARN, "key_id"),
+    "ConnectCustomKeyStore": record(
+        "ConnectCustomKeyStore", {"customKeyStoreId": "cks-1"}, {"keyStoreType": "AWS_CLOUDHSM"}, "cks-1", "custom_key_store_id"
+    ),
     "CreateAlias": record("CreateAlias", {"aliasName": "alias/b", "targetKeyId": ARN}, {}, ARN, "target_key_id"),
 }
 

@@ -8,22 +8,16 @@ Source: docs/spec/ciphertext.md, suite 3; PKCS#11 v2.40.
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from typing import Final, TypeVar
 
 import structlog
 
-from meridian.adapters.pkcs11.library import IV_BYTES, TAG_BYTES, TokenPlace, TokenSession, token_is_there
-from meridian.adapters.pkcs11.link import TokenLink, look_over
+from meridian.adapters.pkcs11.library import IV_BYTES, TAG_BYTES, TokenSession
+from meridian.adapters.pkcs11.links import USE_SECONDS, StoreAt, TokenLinks
 from meridian.adapters.pkcs11.outcomes import TABLE, Outcome, TokenFault
-from meridian.adapters.pkcs11.thread import TokenThread
 from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, OuterText, with_outer
 from meridian.domain.key import Key
-from meridian.domain.key_store import ConnectionState
 from meridian.errors import (
     CloudHsmClusterInvalidConfigurationException,
     CloudHsmClusterNotActiveException,
@@ -36,69 +30,25 @@ from meridian.errors import (
     KMSInvalidStateException,
     ThrottlingException,
 )
-from meridian.ports.clock import Clock
 from meridian.ports.crypto.ciphers import Decrypted, Encrypted
 from meridian.ports.entropy import Entropy
-from meridian.ports.key_store import AskedFor, Credential, InnerSeals, StoreCredentials
+from meridian.ports.key_store import AskedFor, Credential, InnerSeals
 from meridian.ports.store.key_stores import KeyStoreRow
-from meridian.ports.store.store import Store
 
 T = TypeVar("T")
 
-LINKS_MAX: Final = 1000
-"""Stores that are open at once; the one that was asked longest ago gives way."""
-USE_SECONDS: Final = 2.0
-"""For a use of a key. A token behind a network takes some milliseconds."""
-CONNECT_SECONDS: Final = 20.0
 MAKE_SECONDS: Final = 5.0
 BUSY_SECONDS: Final = 0.1
 """After which a call that found too many waiting may be repeated."""
-CREDENTIAL_KIND: Final = "key-store-credential"
-
-
-@dataclass(frozen=True, slots=True)
-class NamedToken:
-    """A token as the operator lets callers name it."""
-
-    place: TokenPlace
-    account: str
-    """Whose key store may be in it."""
-    trust_anchor: str
-    """PEM; what CreateCustomKeyStore must be given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A link, and the row that it was made of."""
-
-    row: KeyStoreRow
-    link: TokenLink
 
 
 class TokenKeyStores:
     """Implements `KeyCiphers`, `KeyStoreKeys`, `KeyMaking`, `KeyStoreConnections` and `RandomBytes` of `ports.key_store`."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        seals: InnerSeals,
-        credentials: StoreCredentials,
-        tokens: Mapping[str, NamedToken],
-        thread: Callable[[], TokenThread],
-        clock: Clock,
-        entropy: Entropy,
-    ) -> None:
-        self._store = store
+    def __init__(self, links: TokenLinks, seals: InnerSeals, entropy: Entropy) -> None:
+        self._links = links
         self._seals = seals
-        self._credentials = credentials
-        self._tokens = tokens
-        self._thread = thread
-        self._clock = clock
         self._entropy = entropy
-        self._open: OrderedDict[tuple[str, str], Open] = OrderedDict()
-        self._loading = asyncio.Lock()
-        self._ended: list[TokenLink] = []
         self._log = structlog.get_logger("meridian.key_stores")
 
     # ---- ciphertexts
@@ -106,7 +56,7 @@ class TokenKeyStores:
     async def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes, asked: AskedFor) -> Encrypted:
         inner = self._seals.seal_inner(key, encryption_context, plaintext)
         iv, text = self._entropy.random_bytes(IV_BYTES), inner.text[SEALED_AT:]
-        done = await self._used(key, asked, lambda session: session.encrypt(key.number, iv, inner.binding, text))
+        done = await self._used(key, "encrypt", asked, lambda session: session.encrypt(key.number, iv, inner.binding, text))
         outer = OuterText(iv, done[-TAG_BYTES:], b"", done[:-TAG_BYTES])
         return Encrypted(with_outer(inner.text, outer), inner.material_id)
 
@@ -115,7 +65,7 @@ class TokenKeyStores:
         outer = blob.outer
         if outer is None:
             raise InvalidCiphertextException(reason="suite")
-        sealed = await self._used(key, asked, lambda session: _opened(session, key.number, outer, opening.binding))
+        sealed = await self._used(key, "decrypt", asked, lambda session: _opened(session, key.number, outer, opening.binding))
         if sealed is None:
             raise InvalidCiphertextException(reason="token")
         return opening.open(sealed)
@@ -124,15 +74,14 @@ class TokenKeyStores:
 
     async def require_fit(self, key: Key, asked: AskedFor) -> None:
         """The token can make a key. Raises: CloudHsmClusterInvalidConfigurationException, CustomKeyStoreInvalidStateException."""
-        await self._for_new_key(key, asked, lambda session: session.require_mechanism())
+        await self._for_new_key(key, "mechanism", asked, lambda session: session.require_mechanism())
 
     async def make(self, key: Key, asked: AskedFor) -> None:
-        await self._for_new_key(key, asked, lambda session: session.generate(key.number, key.key_id))
+        await self._for_new_key(key, "generate", asked, lambda session: session.generate(key.number, key.key_id))
 
     async def erase(self, key: Key, asked: AskedFor) -> None:  # noqa: ARG002 - the port tells other kinds for whom
         try:
-            held = await self._open_of(key.account, key.custom_key_store_id, key.store_version)
-            await self._thread().run(partial(held.link.use, lambda session: session.destroy(key.number)), MAKE_SECONDS)
+            await self._links.use(StoreAt.of_key(key), "destroy", lambda session: session.destroy(key.number), MAKE_SECONDS)
         except TokenFault as fault:
             self._log.warning(
                 "key left in its token", store=key.custom_key_store_id, key_id=key.key_id, cka_id=key.number.hex(), reason=fault.reason
@@ -140,8 +89,7 @@ class TokenKeyStores:
 
     async def random(self, row: KeyStoreRow, number_of_bytes: int, asked: AskedFor) -> bytes:
         try:
-            held = await self._open_of(row.account, row.store_id, row.version)
-            return await self._thread().run(partial(held.link.use, lambda session: session.random(number_of_bytes)), USE_SECONDS)
+            return await self._links.use(StoreAt.of_row(row), "random", lambda session: session.random(number_of_bytes), USE_SECONDS)
         except TokenFault as fault:
             self._tell(fault, row.store_id, asked)
             raise CustomKeyStoreInvalidStateException(_text(fault), reason=fault.reason) from fault
@@ -151,9 +99,10 @@ class TokenKeyStores:
     def require_known(self, store: KeyStoreRow) -> None:
         """Raises: CloudHsmClusterNotFoundException, IncorrectTrustAnchorException, CloudHsmClusterNotRelatedException."""
         cluster = store.proxy["cloud_hsm_cluster_id"]
-        token = self._tokens.get(cluster)
-        if token is None or token.account != store.account:
-            raise CloudHsmClusterNotFoundException(f"Cluster {cluster} is not known here.", reason="not in key_store_tokens")
+        try:
+            token = self._links.named(store)
+        except TokenFault as fault:
+            raise CloudHsmClusterNotFoundException(f"Cluster {cluster} is not known here.", reason="not in key_store_tokens") from fault
         if _bare(store.proxy["trust_anchor_certificate"]) != _bare(token.trust_anchor):
             if store.version > 1 or store.credential_id:
                 raise CloudHsmClusterNotRelatedException(f"Cluster {cluster} has another trust anchor certificate.")
@@ -162,19 +111,15 @@ class TokenKeyStores:
     async def try_out(self, store: KeyStoreRow, credential: Credential | None, asked: AskedFor) -> None:  # noqa: ARG002 - the PIN is not tried
         """The token is there; the PIN is tried by ConnectCustomKeyStore alone. Raises: as AWS of clusters."""
         try:
-            place = self._tokens[store.proxy["cloud_hsm_cluster_id"]].place
-            await self._thread().run(partial(token_is_there, place), CONNECT_SECONDS)
+            await self._links.require_token(store)
         except TokenFault as fault:
             self._tell(fault, store.store_id, asked)
             kind = OF_CLUSTER.get(fault.outcome, CloudHsmClusterNotActiveException)
             raise kind(_text(fault), reason=fault.reason) from fault
 
     async def connect(self, store: KeyStoreRow, asked: AskedFor) -> str:  # noqa: ARG002 - the port tells other kinds for whom
-        self.disconnect(store.account, store.store_id)
-        await self.close_ended()
         try:
-            link = await self._new_link(store)
-            await self._thread().run(partial(look_over, link), CONNECT_SECONDS)
+            await self._links.connect(store)
         except TokenFault as fault:
             code = TABLE[fault.outcome].connection
             self._log.warning("key store not connected", store=store.store_id, code=code, reason=fault.reason)
@@ -182,82 +127,26 @@ class TokenKeyStores:
         return ""
 
     def disconnect(self, account: str, store_id: str) -> None:
-        held = self._open.pop((account, store_id), None)
-        if held is not None:
-            self._ended.append(held.link)
-
-    async def close_ended(self) -> None:
-        """End the sessions of stores that were disconnected."""
-        while self._ended:
-            link = self._ended.pop()
-            try:
-                await self._thread().run(link.close, USE_SECONDS)
-            except TokenFault as fault:
-                self._log.warning("session with a token not ended", reason=fault.reason)
-
-    async def close(self) -> None:
-        """Disconnect from all."""
-        for account, store_id in list(self._open):
-            self.disconnect(account, store_id)
-        await self.close_ended()
+        self._links.disconnect(account, store_id)
 
     # ---- inside
 
-    async def _used(self, key: Key, asked: AskedFor, work: Callable[[TokenSession], T]) -> T:
+    async def _used(self, key: Key, request: str, asked: AskedFor, work: Callable[[TokenSession], T]) -> T:
         try:
-            held = await self._open_of(key.account, key.custom_key_store_id, key.store_version)
-            return await self._thread().run(partial(held.link.use, work), USE_SECONDS)
+            return await self._links.use(StoreAt.of_key(key), request, work, USE_SECONDS)
         except TokenFault as fault:
             self._tell(fault, key.custom_key_store_id, asked)
             if fault.outcome is Outcome.BUSY:
                 raise ThrottlingException(BUSY_SECONDS, reason=fault.reason) from fault
             raise KMSInvalidStateException(_text(fault), key_arn=key.arn, reason=fault.reason) from fault
 
-    async def _for_new_key(self, key: Key, asked: AskedFor, work: Callable[[TokenSession], None]) -> None:
+    async def _for_new_key(self, key: Key, request: str, asked: AskedFor, work: Callable[[TokenSession], None]) -> None:
         try:
-            held = await self._open_of(key.account, key.custom_key_store_id, key.store_version)
-            await self._thread().run(partial(held.link.use, work), MAKE_SECONDS)
+            await self._links.use(StoreAt.of_key(key), request, work, MAKE_SECONDS)
         except TokenFault as fault:
             self._tell(fault, key.custom_key_store_id, asked)
             kind = OF_NEW_KEY.get(fault.outcome, CustomKeyStoreInvalidStateException)
             raise kind(_text(fault), reason=fault.reason) from fault
-
-    async def _open_of(self, account: str, store_id: str, version: int) -> Open:
-        """The open link of a store as it was at this version. Raises: TokenFault."""
-        name = (account, store_id)
-        held = self._open.get(name)
-        if held is None or held.row.version < version:
-            async with self._loading:
-                held = self._open.get(name)
-                if held is None or held.row.version < version:
-                    held = await self._load(name)
-        self._open.move_to_end(name)
-        return held
-
-    async def _load(self, name: tuple[str, str]) -> Open:
-        async with self._store.reading() as uow:
-            row = await uow.key_stores.find(*name)
-        if row is None or row.state is not ConnectionState.CONNECTED:
-            raise TokenFault(Outcome.REMOVED, "the key store is not connected")
-        self.disconnect(*name)
-        await self.close_ended()
-        held = self._open[name] = Open(row, await self._new_link(row))
-        if len(self._open) > LINKS_MAX:
-            self.disconnect(*next(iter(self._open)))
-        return held
-
-    async def _new_link(self, row: KeyStoreRow) -> TokenLink:
-        token = self._tokens.get(row.proxy["cloud_hsm_cluster_id"])
-        if token is None or token.account != row.account:
-            raise TokenFault(Outcome.ABSENT, "the settings name no such token for this account")
-        async with self._store.reading() as uow:
-            secret = await uow.keyring.find_secret(CREDENTIAL_KIND, row.store_id, row.credential_id)
-        if secret is None:
-            raise TokenFault(Outcome.NO_PIN, "the store has no PIN; UpdateCustomKeyStore gives it one")
-        try:
-            return TokenLink(token.place, self._credentials.open(secret), self._clock)
-        except KmsError as fault:
-            raise TokenFault(Outcome.NO_PIN, fault.reason) from fault
 
     def _tell(self, fault: TokenFault, store_id: str, asked: AskedFor) -> None:
         self._log.warning("token", store=store_id, asked_for=asked.operation, request_id=asked.request_id, reason=fault.reason)

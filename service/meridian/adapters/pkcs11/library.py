@@ -55,7 +55,7 @@ class Library:
 
     def restart(self) -> None:
         """End every session and look for tokens anew. Raises: TokenFault."""
-        with _told():
+        with told():
             self.starts += 1
             if self.bound.initialized:
                 with contextlib.suppress(binding().PKCS11Error):
@@ -78,18 +78,18 @@ def library(module: Path) -> Library:
     """A library, loaded once. The settings name each, so they are few. Raises: TokenFault."""
     if not module.is_file():
         raise TokenFault(Outcome.NO_LIBRARY, f"{module} is no file")
-    with _told(Outcome.NO_LIBRARY):
+    with told(Outcome.NO_LIBRARY):
         return Library(module, binding().lib(str(module)))
 
 
 @contextlib.contextmanager
-def _told(otherwise: Outcome = Outcome.REFUSED) -> Iterator[None]:
+def told(otherwise: Outcome = Outcome.REFUSED) -> Iterator[None]:
     """What the binding raises in here, as a `TokenFault`."""
     try:
         yield
     except binding().PKCS11Error as fault:
-        told = fault_of(fault)
-        raise (TokenFault(otherwise, told.reason) if told.outcome is Outcome.REFUSED else told) from None  # its text may be anything
+        found = fault_of(fault)
+        raise (TokenFault(otherwise, found.reason) if found.outcome is Outcome.REFUSED else found) from None  # its text may be anything
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ class TokenSession:
 
     def id_of(self, key: Any) -> bytes:
         """The id of a key. Raises: TokenFault where it has none."""
-        with _told():
+        with told():
             key_id = bytes(key[binding().Attribute.ID])
         if not key_id:
             raise TokenFault(Outcome.NO_KEY, "the key has no CKA_ID")
@@ -136,7 +136,7 @@ class TokenSession:
     def generate(self, key_id: bytes, label: str) -> None:
         """A new AES key of 256 bits that never leaves the token. Raises: TokenFault."""
         p = binding()
-        with _told():
+        with told():
             made = self.bound.generate_key(
                 p.KeyType.AES,
                 KEY_BITS,
@@ -149,7 +149,7 @@ class TokenSession:
         try:
             self.require_sound(made)
         except TokenFault:
-            with _told():
+            with told():
                 made.destroy()
             raise
 
@@ -158,7 +158,7 @@ class TokenSession:
         self.keys.pop(key_id, None)
         found = self._only({binding().Attribute.ID: key_id})
         if found is not None:
-            with _told():
+            with told():
                 found.destroy()
 
     def encrypt(self, key_id: bytes, iv: bytes, aad: bytes, plaintext: bytes) -> bytes:
@@ -183,7 +183,7 @@ class TokenSession:
 
     def random(self, number_of_bytes: int) -> bytes:
         """Bytes of the token's own generator. Raises: TokenFault."""
-        with _told():
+        with told():
             try:
                 drawn = bytes(self.bound.generate_random(8 * number_of_bytes))
             except ValueError as fault:  # of a token that answers with nothing
@@ -194,13 +194,13 @@ class TokenSession:
 
     def require_mechanism(self) -> None:
         """Raises: TokenFault where the token does not do AES-GCM."""
-        with _told():
+        with told():
             if binding().Mechanism.AES_GCM not in self.bound.token.slot.get_mechanisms():
                 raise TokenFault(Outcome.NO_MECHANISM, "AES_GCM")
 
     def require_there(self) -> None:
         """The token answers, and is where it was. Raises: TokenFault."""
-        with _told():
+        with told():
             library(self.place.module).bound.get_token(token_label=self.place.label)
         self.random(IV_BYTES)
 
@@ -209,7 +209,7 @@ class TokenSession:
         p = binding()
         param = p.GCMParams(self.random(IV_BYTES), b"", 8 * TAG_BYTES)
         key = self.key(key_id) if key_id is not None else self._passing_key()
-        with _told():
+        with told():
             sealed = key.encrypt(PROBE, mechanism=p.Mechanism.AES_GCM, mechanism_param=param)
             if key.decrypt(sealed, mechanism=p.Mechanism.AES_GCM, mechanism_param=param) != PROBE:
                 raise TokenFault(Outcome.REFUSED, "what was encrypted is not decrypted")
@@ -217,7 +217,7 @@ class TokenSession:
     def _passing_key(self) -> Any:
         p = binding()
         use = p.MechanismFlag.ENCRYPT | p.MechanismFlag.DECRYPT
-        with _told():
+        with told():
             return self.bound.generate_key(p.KeyType.AES, KEY_BITS, store=False, capabilities=use, template=_template())
 
     def require_sound(self, key: Any) -> None:
@@ -226,7 +226,7 @@ class TokenSession:
         for names, wanted in ((ALWAYS, True), (NEVER, False)):
             for name in names:
                 try:
-                    with _told():
+                    with told():
                         has = key[p.Attribute[name]]
                 except TokenFault as fault:
                     if fault.reason.endswith("AttributeTypeInvalid"):
@@ -246,18 +246,18 @@ class TokenSession:
         """What comes of the key. One whose handle no longer holds is looked for once more: somebody may have made it anew."""
         was_kept = key_id in self.keys
         try:
-            with _told():
+            with told():
                 return use(self.key(key_id))
         except TokenFault as fault:
             self.keys.pop(key_id, None)
             if fault.outcome is not Outcome.NO_KEY or not was_kept:
                 raise
-        with _told():
+        with told():
             return use(self.key(key_id))
 
     def _only(self, attributes: dict[Any, Any]) -> Any | None:
         p = binding()
-        with _told():
+        with told():
             found = list(self.bound.get_objects({p.Attribute.CLASS: p.ObjectClass.SECRET_KEY, **attributes}))
         if len(found) > 1:
             raise TokenFault(Outcome.NO_KEY, "there are two of this name")
@@ -273,11 +273,11 @@ def token_is_there(place: TokenPlace) -> None:
     """The library shows the token. Raises: TokenFault."""
     at = library(place.module)
     try:
-        with _told():
+        with told():
             at.bound.get_token(token_label=place.label)
     except TokenFault:
         at.restart()
-        with _told():
+        with told():
             at.bound.get_token(token_label=place.label)
 
 
@@ -288,7 +288,7 @@ def open_session(place: TokenPlace, pin: Secret) -> TokenSession:
         text = pin.reveal(ACCESS).decode()
     except UnicodeDecodeError:
         raise TokenFault(Outcome.PIN_REFUSED, "the PIN is not text") from None
-    with _told():
+    with told():
         try:
             token = from_library.bound.get_token(token_label=place.label)
         except p.MultipleTokensReturned as fault:

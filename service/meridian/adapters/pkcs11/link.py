@@ -33,6 +33,11 @@ class TokenLink:
         self._fault: TokenFault | None = None
         self._again_at = -inf
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the token could not be opened when that was tried last."""
+        return self._fault is not None
+
     def use(self, work: Callable[[TokenSession], T]) -> T:
         """What comes of work with the token. Raises: TokenFault."""
         session = self._opened()

@@ -34,7 +34,7 @@ class Breaker:
         return None
 
     def note(self, outcome: Outcome | None, now: float) -> None:
-        """A request was answered, with an error too, or failed on its way."""
+        """An attempt was answered, with an error too, or failed on its way."""
         if outcome not in OF_THE_WAY:
             self.is_open = False
             self._failed_at.clear()

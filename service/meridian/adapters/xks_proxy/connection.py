@@ -1,7 +1,8 @@
 """Requests to the proxy of one store: signed, over connections that stay open, in bounded time and number.
 
 An attempt may take 250 ms, where the settings say nothing else, with everything that it needs. One that timed out, or whose kept
-connection was dead, is made once again, on a connection of its own; nothing else is.
+connection was dead, is made once again, on a connection of its own; nothing else is, and none of a proxy that was found not to answer
+meanwhile.
 
 Source: AWS XKS Proxy API Specification, Time limits; AWS KMS Developer Guide, Troubleshooting external key stores.
 """
@@ -13,15 +14,16 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Final
 from urllib.parse import quote
 
 import aiohttp
-from aiohttp import ClientSession, TCPConnector, TraceConfig
+from aiohttp import ClientSession, TCPConnector
 from yarl import URL
 
+from meridian.adapters.key_store_metrics import Count
 from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
+from meridian.adapters.xks_proxy.attempt import HANDSHAKES_MAX, Attempt, tracing
 from meridian.adapters.xks_proxy.breaker import Breaker
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
 from meridian.adapters.xks_proxy.outcomes import Outcome, ProxyFault
@@ -46,15 +48,15 @@ class Surroundings:
 
     region: str
     dialling: Dialling
-    trust: ssl.SSLContext
+    trust: Callable[[], ssl.SSLContext]
+    """What a request is made under, whatever its connection pool holds: one that was made under another is not taken again."""
     clock: Clock
     attempt_seconds: float
     rate: Rate
     """Of requests to one proxy."""
     threads: Executor
     """For look-ups of names."""
-    count: Callable[[str, str, float], None]
-    """Told of each request: what was asked, what became of it, and how many seconds it took."""
+    count: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class ProxyConnection:
         self._breaker = Breaker()
         self._bucket = TokenBucket.full(around.rate, around.clock.monotonic())
         self._in_flight = 0
+        self._making = asyncio.Semaphore(HANDSHAKES_MAX)
         self._has_ended = False
         self._kept, self._fresh = self._session(stays_open=True), self._session(stays_open=False)
 
@@ -107,9 +110,9 @@ class ProxyConnection:
         if refusal is not None:
             raise ProxyFault(refusal, "not asked, for it has not answered before")
         self._take_place()
-        began, outcome = clock.monotonic(), None
+        began, outcome, is_probe = clock.monotonic(), None, self.is_broken
         try:
-            return await self._attempt_twice(f"{self._endpoint.path}{path}", body)
+            return await self._attempt_twice(f"{self._endpoint.path}{path}", body, is_probe=is_probe)
         except ProxyFault as fault:
             outcome = fault.outcome
             raise
@@ -127,26 +130,41 @@ class ProxyConnection:
         self._bucket = self._bucket.drawn(1.0)
         self._in_flight += 1
 
-    async def _attempt_twice(self, path: str, body: bytes) -> bytes:
+    async def _attempt_twice(self, path: str, body: bytes, *, is_probe: bool) -> bytes:
+        def is_vain() -> bool:
+            return self.is_broken and not is_probe
+
+        first, session = Attempt(self._making, is_vain), self._fresh
         try:
-            return await self._attempt(self._kept, path, body)
-        except (TimeoutError, _DeadConnection):
+            return await self._attempt(self._kept, first, path, body)
+        except _DeadConnection:
             pass
+        except TimeoutError as fault:
+            if first.is_waiting:
+                session = self._kept  # it had no connection: one may be free by now
+            else:
+                self._breaker.note(Outcome.TIMED_OUT, self._around.clock.monotonic())
+            if is_vain():
+                raise ProxyFault(Outcome.TIMED_OUT, "not asked again, for others got no answer either") from fault
         try:
-            return await self._attempt(self._fresh, path, body)
+            return await self._attempt(session, Attempt(self._making, is_vain), path, body)
         except TimeoutError as fault:
             raise ProxyFault(Outcome.TIMED_OUT) from fault
+        except _DeadConnection as fault:
+            raise ProxyFault(Outcome.UNREACHABLE, "a kept connection was dead") from fault
 
-    async def _attempt(self, session: ClientSession, path: str, body: bytes) -> bytes:
+    async def _attempt(self, session: ClientSession, attempt: Attempt, path: str, body: bytes) -> bytes:
         host = self._endpoint.host
         headers = signed_headers(self._signer, self._around.region, host, path, body, self._around.clock.now())
-        trace = SimpleNamespace(is_kept=False)
         if self._has_ended:
             raise ProxyFault(Outcome.UNREACHABLE, "the key store is not connected")
         try:
             async with asyncio.timeout(self._around.attempt_seconds):
                 url = URL(f"https://{host}{path}", encoded=True)
-                async with session.post(url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trace) as response:
+                asked = session.post(
+                    url, data=body, headers=headers, ssl=self._around.trust(), allow_redirects=False, trace_request_ctx=attempt
+                )
+                async with asked as response:
                     answer = await _bounded(response)
                     status = response.status
         except aiohttp.ClientSSLError as fault:
@@ -158,11 +176,13 @@ class ProxyConnection:
         except (aiohttp.ClientConnectionError, OSError) as fault:
             if isinstance(fault, TimeoutError):
                 raise
-            if trace.is_kept and session is self._kept:
+            if attempt.is_kept and session is self._kept:
                 raise _DeadConnection from fault
             raise ProxyFault(Outcome.UNREACHABLE, type(fault).__name__) from fault
         except (aiohttp.ClientError, ValueError) as fault:
             raise ProxyFault(Outcome.MALFORMED, type(fault).__name__) from fault
+        finally:
+            attempt.end_connection()
         if status != 200:
             raise read_fault(answer)
         return answer
@@ -171,15 +191,12 @@ class ProxyConnection:
         around, endpoint = self._around, self._endpoint
         keeping = {"keepalive_timeout": KEEP_SECONDS} if stays_open else {"force_close": True}
         connector = TCPConnector(
-            ssl=around.trust,
             resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.threads),
             use_dns_cache=False,  # every connection looks again, and is looked at again
             limit=IN_FLIGHT_MAX,
             happy_eyeballs_delay=around.attempt_seconds / 5,
             **keeping,
         )
-        trace = TraceConfig()
-        trace.on_connection_reuseconn.append(_note_kept)
         return ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -189,12 +206,8 @@ class ProxyConnection:
             max_line_size=HEADER_BYTES_MAX,
             max_field_size=HEADER_BYTES_MAX,
             trust_env=False,
-            trace_configs=[trace],
+            trace_configs=[tracing()],
         )
-
-
-async def _note_kept(session: ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams) -> None:  # noqa: ARG001 - the signature that aiohttp calls
-    context.trace_request_ctx.is_kept = True
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -44,7 +44,7 @@ class Actions:
 def on_keys(model: SchemaModel) -> tuple[str, ...]:
     """Every action that a key policy can speak of."""
     rows = model.actions.values()
-    return tuple(row.name for row in rows if "Key" in re.findall(r"\w+", row.resources) and row.name not in ACCOUNT_ONLY)
+    return tuple(row.name for row in rows if "Key" in row.resource_types and row.name not in ACCOUNT_ONLY)
 
 
 def actions_of(statement: Mapping[str, Any], place: str, model: SchemaModel) -> Actions:

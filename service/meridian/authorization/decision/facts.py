@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from meridian.call import Call
 from meridian.contract.catalog import Requirement
+from meridian.contract.cross_field import requested_store_type
 from meridian.contract.fields import enum_text_of, tags_of, text_of
 from meridian.contract.operation import Operation
 from meridian.domain.any_case import any_case
@@ -203,6 +204,7 @@ _READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {
     "expirationModel": lambda facts: facts.named("expiration_model", "KEY_MATERIAL_EXPIRES"),
     "validTo": CallFacts.valid_to,
     "trailingDaysWithoutKeyUsage": CallFacts.idle_days,
+    "storeType": lambda facts: str(requested_store_type(facts.call.request)),
 }
 
 _REQUEST_READERS: Final[dict[str, Callable[[CallFacts], Any]]] = {

@@ -50,6 +50,8 @@ class KeyStoreResource:
     account: str
     region: str
     store_id: str
+    store_type: str
+    """CustomKeyStoreType of the AWS KMS API."""
 
     @property
     def arn(self) -> str:
@@ -130,7 +132,7 @@ def resource_entities(resource: Resource, around: Surroundings) -> list[Entity]:
         own = {"name": resource.name, "account": resource.account, "region": resource.region}
         made += [entity(resource_uid(resource), (scope, leaf), own), *_alias_paths(resource.account, (resource.name,))]
     elif isinstance(resource, KeyStoreResource):
-        described = {"account": resource.account, "region": resource.region, "storeType": "EXTERNAL_KEY_STORE"}
+        described = {"account": resource.account, "region": resource.region, "storeType": resource.store_type}
         made.append(entity(resource_uid(resource), (scope,), described))
     return made
 

@@ -33,6 +33,11 @@ class ActionRow:
     resources: str = ""
     context: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def resource_types(self) -> frozenset[str]:
+        """Names of the entity types that it is done to: "Key", "KeyStore" …; none for a group."""
+        return frozenset(each.strip() for each in self.resources.split(",")) - {""}
+
 
 class SchemaModel:
     """The schema text, taken apart."""

@@ -41,7 +41,7 @@ class KeyPolicyReader:
     def __init__(self, schema: SchemaHandle, model: SchemaModel, limits: Limits, as_json: Callable[[str], str]) -> None:
         self._schema = schema
         self._as_json = as_json
-        self._on_keys = {name for name, row in model.actions.items() if "Key" in [r.strip() for r in row.resources.split(",")]}
+        self._on_keys = {name for name, row in model.actions.items() if "Key" in row.resource_types}
         self._groups = {name for name, row in model.actions.items() if not row.resources}
         self._bytes_max = limits.key_policy_bytes
 

@@ -7,12 +7,14 @@ from typing import Final
 
 from google.rpc import code_pb2
 
+from meridian.contract.batches import is_batch
 from meridian.contract.catalog import Rpc
 from meridian.domain.addresses import network_of
 from meridian.errors import KmsError
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.transport.batch_answers import BatchWalk, answering
 from meridian.transport.call_edge import CallEdge, Walk
 from meridian.transport.envoy.arrival import Arrival, Scope, arrival_of
 from meridian.transport.envoy.departures import Departures
@@ -34,6 +36,7 @@ class GrpcWire:
         self,
         rpcs_by_path: Mapping[str, Rpc],
         walk: Walk,
+        walk_batch: BatchWalk,
         clock: Clock,
         entropy: Entropy,
         *,
@@ -43,8 +46,8 @@ class GrpcWire:
         departures: Departures,
         services: Mapping[str, Service],
     ) -> None:
-        self._rpcs = rpcs_by_path
-        self._walk = walk
+        many = answering(walk_batch)
+        self._methods = {path: (rpc, many if is_batch(rpc) else walk) for path, rpc in rpcs_by_path.items()}
         self._clock = clock
         self._entropy = entropy
         self._edge = edge
@@ -55,7 +58,7 @@ class GrpcWire:
 
     def has(self, path: str) -> bool:
         """Whether there is such a method."""
-        return path in self._rpcs or path in self._services
+        return path in self._methods or path in self._services
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever it is."""
@@ -68,16 +71,16 @@ class GrpcWire:
         if arrival.headers.get("te") != "trailers":
             # Without it a proxy on the way may have dropped trailers, and Envoy sends none.
             return await refuse(send, code_pb2.INTERNAL, "The request has no header te: trailers")
-        rpc = self._rpcs.get(arrival.path)
-        if rpc is not None:
-            return await self._call(rpc, arrival, receive, send, started)
+        method = self._methods.get(arrival.path)
+        if method is not None:
+            return await self._call(*method, arrival, receive, send, started)
         service = self._services.get(arrival.path)
         if service is not None:
             return await service(arrival, receive, send)
         self._events.report(SecurityEvent.UNKNOWN_OPERATION, subject=network_of(arrival.evidence.source_ip))
         return await refuse(send, code_pb2.UNIMPLEMENTED, NO_METHOD)
 
-    async def _call(self, rpc: Rpc, arrival: Arrival, receive: Receive, send: Send, started: float) -> None:
+    async def _call(self, rpc: Rpc, walk: Walk, arrival: Arrival, receive: Receive, send: Send, started: float) -> None:
         request_id = self._entropy.uuid()
         try:
             until = _deadline(arrival, started)
@@ -86,7 +89,7 @@ class GrpcWire:
             call = await self._edge.known_call(rpc, arrival.evidence, arrival.peer, message, request_id, started)
             remaining = None if until is None else max(0.0, until - self._clock.monotonic())
             with self._edge.time_of(call, remaining), self._departures.while_waiting(receive):
-                written = (await self._walk(call)).SerializeToString()
+                written = (await walk(call)).SerializeToString()
         except FrameFault as fault:
             return await refuse(send, fault.code, fault.text, ACCEPTS)
         except KmsError as error:

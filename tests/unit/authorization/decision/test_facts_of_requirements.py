@@ -175,6 +175,7 @@ EXPECTED: dict[str, Callable[[Call, Requirement], Any]] = {
             "encapsulationAlgorithm": "encapsulation_algorithm",
             "dataKeyPairSpec": "key_pair_spec",
             "expirationModel": "expiration_model",
+            "storeType": "custom_key_store_type",
         }.items()
     },
     "request.currentTime": says("2026-01-01T00:00:00.000Z"),

@@ -1,0 +1,125 @@
+"""Many items as batches: cut into messages that a Region takes, put together again in their order, and what was throttled sent again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from meridian.client.errors import KmsServiceError, error_of_status, passed_deadline
+from meridian.contract.batches import BYTES_MAX, item_rpcs, items_most, items_of
+from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, SECONDS_MAX, seconds_of
+from meridian.contract.catalog import Rpc
+
+Item = Mapping[str, Any] | Message
+"""The fields of a single call, or its request."""
+ITEM_FRAME_BYTES: Final = 6
+"""What surrounds an item in a message, at most."""
+THROTTLED: Final = "ThrottlingException"
+LEFT_SECONDS_MIN: Final = 0.001
+"""A message that is sent has so much of the time that is left, at least."""
+AGAIN_SECONDS: Final = 0.05
+AGAIN_SECONDS_MAX: Final = 2.0
+"""Between two rounds of what was throttled, at least: twice as long after each, and as long as the Region says in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Items that are sent in one message."""
+
+    numbers: Sequence[int]
+    """Their places among all items."""
+    request: Message
+    pause: float
+    """Seconds to wait before it is sent."""
+
+
+class Batching:
+    """One call of a client with many items: which chunk comes next, and what became of each item."""
+
+    def __init__(self, rpc: Rpc, items: Sequence[Item], timeout: float | None) -> None:
+        """Raises: ValueError."""
+        if timeout is not None and not 0 < timeout <= SECONDS_MAX:
+            raise ValueError(f"timeout: must be seconds, more than 0 and {SECONDS_MAX:,.0f} at most")
+        self._rpc = rpc
+        self._most = items_most(rpc)
+        self._requests = [_request(item_rpcs()[rpc.name], item) for item in items]
+        self._sizes = [request.ByteSize() + ITEM_FRAME_BYTES for request in self._requests]
+        for number, size in enumerate(self._sizes):
+            if size > BYTES_MAX:
+                raise ValueError(f"items[{number}]: is longer than a batch may be, {BYTES_MAX:,} bytes")
+        self._outcomes: list[Any] = [None] * len(self._requests)
+        self._waiting = list(range(len(self._requests)))
+        self._throttled: dict[int, float] = {}
+        """Items that are sent again, each with the moment from which on."""
+        self._pause = AGAIN_SECONDS
+        self._until = time.monotonic() + (timeout or seconds_of(rpc.name, rpc.work, CRYPTOGRAPHY_SECONDS))
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the time of all items."""
+        return max(LEFT_SECONDS_MIN, self._until - time.monotonic())
+
+    def next_chunk(self) -> Chunk | None:
+        """What is sent next; None where nothing is left, or no time."""
+        if not self._waiting:
+            self._begin_round()
+        if not self._waiting or time.monotonic() >= self._until:
+            return None
+        numbers = self._fitting()
+        self._waiting = self._waiting[len(numbers) :]
+        request = self._rpc.request_class()
+        items: Any = items_of(request)
+        items.extend(self._requests[number] for number in numbers)
+        due = max((self._throttled.pop(number, 0.0) for number in numbers), default=0.0)
+        return Chunk(numbers, request, max(0.0, due - time.monotonic()))
+
+    def answered(self, chunk: Chunk, answer: Message) -> None:
+        """Keep what the Region answers to each item; what it throttles is sent again where there is time."""
+        for number, item in zip(chunk.numbers, items_of(answer), strict=True):
+            self._settle(number, error_of_status(item.error) if item.WhichOneof("outcome") == "error" else item.answer)
+
+    def failed(self, chunk: Chunk, error: KmsServiceError) -> None:
+        """The error of a whole chunk is that of each of its items."""
+        for number in chunk.numbers:
+            self._settle(number, error)
+
+    def outcomes(self) -> list[Any]:
+        """Of each item its answer, or the KmsServiceError that it met last."""
+        return [passed_deadline() if outcome is None else outcome for outcome in self._outcomes]
+
+    def _settle(self, number: int, outcome: Any) -> None:
+        self._outcomes[number] = outcome
+        if isinstance(outcome, KmsServiceError) and outcome.code == THROTTLED:
+            wait = max(outcome.retry_after_seconds or 0.0, self._pause)
+            due = time.monotonic() + wait * (1 + os.urandom(1)[0] / 1024)  # up to a quarter more, so that callers do not come back together
+            if due < self._until:
+                self._throttled[number] = due
+
+    def _begin_round(self) -> None:
+        """What was throttled waits now, the first that may be sent again first."""
+        self._waiting = sorted(self._throttled, key=self._throttled.__getitem__)
+        self._pause = min(2 * self._pause, AGAIN_SECONDS_MAX)
+
+    def _fitting(self) -> list[int]:
+        """The next items, as many as a message holds."""
+        numbers, size = [], 0
+        for number in self._waiting[: self._most]:
+            size += self._sizes[number]
+            if size > BYTES_MAX:
+                break
+            numbers.append(number)
+        return numbers
+
+
+def _request(rpc: Rpc, item: Item) -> Message:
+    """Raises: TypeError for the request of another call; ValueError for a field that it does not have."""
+    if isinstance(item, Message):
+        if not isinstance(item, rpc.request_class):
+            raise TypeError(f"an item of {rpc.name} is a {rpc.request_class.DESCRIPTOR.name}, not a {item.DESCRIPTOR.name}")
+        return item
+    return rpc.request_class(**{name: value for name, value in item.items() if value is not None})

@@ -1,0 +1,116 @@
+"""docs/kubernetes.md, "From a clone to two Regions": its commands as they are printed, on a real API server.
+
+`kubectl logs` and `kubectl exec` need a kubelet: they are answered here from the processes that stand for pods. The image is another
+matter: pods run this checkout, and `make image-check` the image.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deploy_objects import ROOT, tool
+from tests.databases import new_database
+from tests.deploy.clusters import Cluster
+from tests.deploy.pods import HOST
+from tests.kubernetes.control_plane import ControlPlane, require_programs
+from tests.kubernetes.custom_resources import definitions
+from tests.kubernetes.machine import Machine
+
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(900)]
+PAGE = ROOT / "docs" / "kubernetes.md"
+NAMESPACES = ("meridian-us-east-1", "meridian-eu-west-1")
+DATABASE = "postgresql://meridian@postgresql:5432/meridian?ssl=verify-full"
+"""As the chart's values name it."""
+CALLERS = {"alice": "spiffe://meridian.example/ns/operators/sa/alice", "app": "spiffe://meridian.example/ns/shop/sa/app"}
+SCRIPT_SECONDS = 600
+KUBECTL = """#!/bin/bash
+case "$3" in
+  logs) exec cat "{folder}/$2.log" ;;
+  exec) there="$2"; shift 5; shift; exec {python} -m meridian "${{@//\\/etc\\/meridian/{folder}/$there/etc/meridian}}" ;;
+  *) exec {kubectl} "$@" ;;
+esac
+"""
+"""`kubectl -n NAMESPACE logs …` and `… exec deploy/meridian -- meridian …` without a kubelet; the rest is kubectl's."""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[ControlPlane]:
+    require_programs("helm")
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    made = ControlPlane(folder)
+    try:
+        made.start()
+        made.apply(definitions(), "default")
+        made.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def machine(cluster: ControlPlane, tmp_path: Path, postgresql_server: str) -> Iterator[Machine]:
+    databases = {each: (DATABASE, asyncio.run(new_database(postgresql_server)).replace("postgres:@", "postgres@")) for each in NAMESPACES}
+    folder = tmp_path / "node"
+    folder.mkdir()
+    made = Machine(cluster, Cluster(tmp_path), folder, databases).start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_two_regions_as_the_page_says(cluster: ControlPlane, machine: Machine, tmp_path: Path) -> None:
+    script = "\n".join(re.sub(r"^ {3}", "", block, flags=re.MULTILINE) for block in _blocks())
+    for namespace in NAMESPACES:
+        there = f"meridian.{namespace}.svc:8443"
+        assert there in script
+        script = script.replace(there, f"{HOST}:{machine.ports[namespace][8443]}")
+    _reader_has(machine, tmp_path)
+    begun = time.monotonic()
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "KUBECONFIG": str(cluster.kubeconfig)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        timeout=SCRIPT_SECONDS, check=False,
+    )  # fmt: skip
+    assert (done.returncode, machine.fault) == (0, None), done.stdout + done.stderr
+    assert done.stdout.endswith("meet me in Dublin\n")
+    assert done.stdout.count("successfully rolled out") == 2
+    assert re.findall(r"^Phase:\s+(\w+)", done.stdout, re.MULTILINE) == ["Succeeded"] * 4, "helm test: in both a pod and its policy"
+    print(f"two Regions, joined, and a key in both: {time.monotonic() - begun:.0f} s")
+
+
+def _blocks() -> list[str]:
+    (section,) = re.findall(r"^## From a clone to two Regions\n(.*?)^## ", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    numbered = re.findall(r"^\d\. ", section, re.MULTILINE)
+    blocks = re.findall(r"^ {3}```sh cluster\n(.*?)^ {3}```$", section, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == len(numbered) - 1, "each step but the image's, which make image-check builds"
+    return blocks
+
+
+def _reader_has(machine: Machine, folder: Path) -> None:
+    """What the section says that its reader has: the checkout, the tools, the database's files, certificates of two callers."""
+    kubectl, helm = tool("kubectl"), tool("helm")
+    assert kubectl is not None
+    assert helm is not None
+    (folder / "bin").mkdir()
+    stand_in = folder / "bin" / "kubectl"
+    stand_in.write_text(KUBECTL.format(folder=machine.folder, python=sys.executable, kubectl=kubectl))
+    stand_in.chmod(0o755)
+    (folder / "bin" / "helm").symlink_to(helm)
+    (folder / "bin" / "meridian").symlink_to(Path(sys.executable).parent / "meridian")
+    (folder / "deploy").symlink_to(ROOT / "deploy")
+    authority = machine.authorities.authorities["meridian-clients"]
+    (folder / "password").write_bytes(b"not asked for here\n")
+    (folder / "database-ca.crt").write_bytes(authority.certificate)
+    (folder / "ca.crt").write_bytes(authority.certificate)
+    for name, spiffe_id in CALLERS.items():
+        machine.authorities.caller(name, spiffe_id)

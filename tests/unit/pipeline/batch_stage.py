@@ -1,0 +1,125 @@
+"""Batches before a walk that tests hold up, for tests of how their items begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from tests.reported_events import ReportedEvents
+from tests.unit.pipeline.test_entrance import CORES, FLOOD, SteppedClock
+
+from meridian.call import Call, Evidence
+from meridian.contract.batches import batch_of
+from meridian.contract.catalog import served_rpcs
+from meridian.domain.gates import GateName
+from meridian.domain.principal import Principal
+from meridian.errors import CUTS, AccessDeniedException, KmsError
+from meridian.pipeline.batches import Batches
+from meridian.pipeline.entrance import Entrance
+from meridian.pipeline.telemetry import Telemetry
+from meridian.pipeline.throttle import Throttle
+from meridian.pipeline.validate import Validate
+
+MOST = 100
+WAIT_SECONDS = 20.0
+
+
+def batch_call(operation: str, items: Sequence[dict[str, Any]], account: str = FLOOD) -> Call:
+    rpc = batch_of()[operation]
+    single = served_rpcs()[operation].request_class
+    call = Call(rpc, rpc.request_class(items=[single(**each) for each in items]), Evidence(), "r", datetime(2026, 11, 26, tzinfo=UTC))
+    call.principal = Principal("User", account, "a", f"arn:aws:iam::{account}:user/a")
+    call.started = 100.0
+    return call
+
+
+class Log:
+    """Stands for the walk of single calls: an item is worked on, then its record waits for those of the others."""
+
+    def __init__(self) -> None:
+        self.begun: list[Call] = []
+        self.written: list[list[int]] = []
+        """Items by the turn of the loop in which their records were given to the log."""
+        self.slow: dict[str, asyncio.Event] = {}
+        """Items that wait for something, by the name of their key."""
+        self._turn = -1
+
+    async def walk(self, call: Call) -> Any:
+        assert call.item is not None or not served_rpcs()[call.rpc.name].requires
+        if call.item is None:
+            Validate()(call)
+        name = call.request.key_id  # type: ignore[attr-defined]
+        self.begun.append(call)
+        try:
+            if name in self.slow:
+                if name.startswith("outside"):
+                    await call.wait_outside()
+                await self.slow[name].wait()
+        except asyncio.CancelledError:
+            raise CUTS[call.why_cut()]() from None
+        if name == "denied":
+            raise AccessDeniedException("no")
+        assert call.item is not None
+        await call.item.gathered()
+        self._write(call.item.index)
+        return name
+
+    def _write(self, index: int) -> None:
+        if self._turn < 0:
+            self._turn = 0
+            self.written.append([])
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        self.written[-1].append(index)
+
+    def _end_turn(self) -> None:
+        self._turn = -1
+
+
+class Stage:
+    def __init__(self, rates: dict[str, float]) -> None:
+        self.clock, self.events, self.registry = SteppedClock(), ReportedEvents(), CollectorRegistry()
+        self.log = Log()
+        telemetry = Telemetry(self.clock, self.registry)
+        self.entrance = Entrance(
+            steps=(Throttle(self.clock, rates, served_rpcs()),),
+            walk=self.log.walk,
+            rpcs=served_rpcs(),
+            cores=CORES,
+            telemetry=telemetry,
+            events=self.events,
+            clock=self.clock,
+            registry=self.registry,
+        )
+        self.batches = Batches(self.entrance, telemetry, self.events)
+
+    def begin(self, call: Call) -> asyncio.Task[Any]:
+        return asyncio.create_task(self.batches.walk(call))
+
+    def working(self, gate: GateName) -> float | None:
+        return self.registry.get_sample_value("meridian_calls_working", {"class": gate})
+
+    def outcomes(self, operation: str, outcome: str) -> float | None:
+        return self.registry.get_sample_value("meridian_calls_total", {"operation": operation, "outcome": outcome})
+
+
+def on_stage(story: Callable[[Stage], Any], **rates: float) -> None:
+    async def told() -> None:
+        await asyncio.wait_for(story(Stage(rates)), WAIT_SECONDS)
+
+    asyncio.run(told())
+
+
+def codes(outcomes: Sequence[Any]) -> list[str]:
+    return [outcome.code if isinstance(outcome, KmsError) else "ok" for outcome in outcomes]
+
+
+async def reached(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0)
+
+
+def named(*names: str) -> list[dict[str, Any]]:
+    return [{"key_id": name} for name in names]
