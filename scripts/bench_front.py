@@ -23,7 +23,7 @@ from bench_process import Call, measure, report
 FRONTS = ("grpcio", "envoy")
 IN_FLIGHT = {16: 0.75, 64: 0.75, 1: None}
 """Calls at once, and the most that Envoy may cost beside grpcio."""
-ROUNDS, CALLS, WARM_CALLS, TRIES = 7, 1500, 200, 5
+ROUNDS, CALLS, WARM_CALLS, TRIES = 7, 1500, 200, 20
 
 
 async def cost_of(pid: int, call: Call, calls: int, in_flight: int) -> float:

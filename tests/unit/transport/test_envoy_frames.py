@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -81,6 +82,17 @@ def test_a_compressed_message_is_read_within_its_bound(encoding: str, pack: Any)
         with pytest.raises(FrameFault) as refused:
             message_in(b"\1" + b"\0" * 4 + bad, encoding, MOST)
         assert refused.value.code == code
+
+
+def test_a_small_message_that_would_become_huge_takes_no_memory() -> None:
+    bomb = b"\1" + b"\0" * 4 + gzip.compress(b"x" * 20_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FrameFault):
+            message_in(bomb, "gzip", MOST)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_encoding_that_is_not_read_is_not_implemented() -> None:
