@@ -179,6 +179,34 @@ def test_no_call_is_lost_when_it_ends_under_load(deployment: Deployment) -> None
     assert deployment.verify_audit(HOME).returncode == 0
 
 
+def test_a_call_that_arrives_when_it_ends_is_answered_while_its_port_is_closed(deployment: Deployment) -> None:
+    deployment.start()
+    endpoint, port, go_on = deployment.endpoint(HOME, "app"), deployment.place(HOME).grpc_port, threading.Event()
+
+    def late() -> Iterator[bytes]:
+        go_on.wait(20)
+        yield RANDOM.request_class(number_of_bytes=8).SerializeToString()
+
+    with grpc.secure_channel(endpoint.target, endpoint.credentials, options=[("grpc.enable_retries", 0)]) as channel:
+        call: Any = channel.stream_unary(RANDOM.path)
+        asked = call.future(late(), timeout=20)
+        deployment.wait_until(lambda: deployment.metrics(HOME)['meridian_grpc_connections{caller="known"}'] == 1)
+        deployment.processes[HOME].send_signal(signal.SIGTERM)
+        deployment.wait_until(lambda: not takes_connections(port), 3)
+        assert deployment.processes[HOME].poll() is None, "it waits for the call"
+        go_on.set()
+        assert RANDOM.response_class.FromString(asked.result(timeout=20)).ByteSize()
+    assert deployment.wait_dead(HOME) == OK
+
+
+def takes_connections(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
 def shown(deployment: Deployment) -> bytes:
     """The certificate that a new connection sees, DER."""
     context = ssl.create_default_context(cafile=str(deployment.endpoint(HOME, "alice").ca))

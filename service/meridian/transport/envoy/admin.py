@@ -9,7 +9,8 @@ from typing import Final
 
 ANSWER_SECONDS: Final = 2.0
 ANSWER_BYTES_MAX: Final = 256 * 1024
-DRAIN: Final = "POST", "/drain_listeners?graceful&skip_exit"
+SAY_GOODBYE: Final = "POST", "/drain_listeners?graceful&skip_exit"
+CLOSE_PORT: Final = "POST", "/drain_listeners"
 ACTIVE: Final = "GET", "/stats?filter=^http\\.front\\.downstream_(rq|cx)_active$"
 NUMBER: Final = re.compile(r"http\.front\.downstream_rq_active: (\d+)")
 
@@ -22,7 +23,8 @@ class EnvoyAdmin:
 
     async def drain(self) -> None:
         """Take no new connection; with each answer from now on, tell its client that the connection ends."""
-        await self._ask(*DRAIN)
+        await self._ask(*SAY_GOODBYE)  # by itself this leaves the port open for the time that Envoy drains
+        await self._ask(*CLOSE_PORT)
 
     async def active(self) -> int:
         """How many requests are not answered as a whole."""
