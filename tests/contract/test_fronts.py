@@ -20,6 +20,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.aws import kms
 from tests.deployment import HOME, Deployment
 from tests.http2 import Answered, Http2, grpc_head
@@ -245,6 +246,21 @@ def test_health_is_told_and_watched(front: Front) -> None:
         with pytest.raises(grpc.RpcError) as refused:
             stub.Check(health_pb2.HealthCheckRequest(service="nothing"), timeout=20)
         assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_reflection_answers_question_after_question(front: Front) -> None:
+    endpoint = front.deployment.endpoint(HOME, "alice")
+    with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[no-untyped-call]  # generated
+        questions = [
+            reflection_pb2.ServerReflectionRequest(list_services=""),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol="meridian.kms.v1.KeysService"),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol="nothing.Here"),
+        ]
+        named, file, missing = stub.ServerReflectionInfo(iter(questions), timeout=20)
+    assert "meridian.kms.v1.KeysService" in {each.name for each in named.list_services_response.service}
+    assert any(b"KeysService" in each for each in file.file_descriptor_response.file_descriptor_proto)
+    assert missing.error_response.error_code == NOT_FOUND
 
 
 def refusal_of(watch: Any) -> grpc.StatusCode | None:
