@@ -251,7 +251,7 @@ def test_health_is_told_and_watched(front: Front) -> None:
 def test_reflection_answers_question_after_question(front: Front) -> None:
     endpoint = front.deployment.endpoint(HOME, "alice")
     with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[no-untyped-call]  # generated
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         questions = [
             reflection_pb2.ServerReflectionRequest(list_services=""),
             reflection_pb2.ServerReflectionRequest(file_containing_symbol="meridian.kms.v1.KeysService"),
