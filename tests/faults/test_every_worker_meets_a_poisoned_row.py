@@ -263,6 +263,21 @@ def key_stores(crowd: Crowd) -> None:
     crowd.change(HOME, "delete from key_stores")
 
 
+def left_keys(crowd: Crowd) -> None:
+    """A store that says of no token, and one whose row no release wrote: neither keeps the tokens of others from being asked."""
+    columns = "account, store_id, name, state, created_at, proxy, kind, error_code, credential_id, version"
+    for number, proxy in enumerate(("{}", "{")):
+        store = f"cks-{number:017}"
+        crowd.change(
+            HOME,
+            f"insert into key_stores ({columns}) values (?, ?, ?, 'CONNECTED', (select max(created_at) from keys), ?, ?, '', '', 1)",
+            "111122223333", store, store, proxy, "AWS_CLOUDHSM",
+        )  # fmt: skip
+    assert crowd.job_is_well(HOME, "keys left in tokens")
+    assert crowd.set_aside(HOME, "keys left in tokens") == 2
+    crowd.change(HOME, "delete from key_stores")
+
+
 def pruning(crowd: Crowd) -> None:
     """It is due once a minute, and at the start."""
     crowd.regions.stop(AWAY)
@@ -288,6 +303,7 @@ JOBS: dict[str, Callable[[Crowd], None] | str] = {
     "key schedule": key_schedule,
     "rewrap": rewrap,
     "key stores": key_stores,
+    "keys left in tokens": left_keys,
     "pruning": pruning,
     "audit shipping": "an event that is no record is told and passed over; tests/contract/test_audit_shipping.py",
     "audit log": NO_ROWS,

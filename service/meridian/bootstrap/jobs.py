@@ -71,6 +71,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
         cases.schedule.aside,
         rewrap.aside,
         cases.key_stores.worker.aside,
+        cases.key_stores.left_keys.aside,
         inbound.sets_aside,
     )
     core.registry.register(SetAsideMetrics(asides))

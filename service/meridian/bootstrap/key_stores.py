@@ -34,8 +34,9 @@ from meridian.ports.key_store import KeyStoreConnections
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_tokens import KeyStoreTokenSettings
 from meridian.workers.key_stores import KeyStoreWorker
-from meridian.workers.left_keys import LeftKeys
+from meridian.workers.left_keys import LEFT_KEYS, LeftKeys
 from meridian.workers.periodic import Wake
+from meridian.workers.set_aside import SetAside
 
 LOOKING_UP: Final = 8
 """Threads that look up names of proxies; each store has one at most."""
@@ -81,7 +82,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
     core.stack.push_async_callback(links.close)
     tokens = TokenKeyStores(links, core.engine, core.entropy)
     core.registry.register(StoreMetrics({KeyStoreType.EXTERNAL_KEY_STORE: external, KeyStoreType.AWS_CLOUDHSM: links}))
-    left = LeftKeys(core.store, links, core.settings.limits.day_seconds)
+    left = LeftKeys(core.store, links, core.settings.limits.day_seconds, SetAside(LEFT_KEYS, clock=core.clock, events=core.events))
     text = "Keys in tokens that no KMS key has, as of the last look."
     Gauge("meridian_token_keys_left", text, registry=core.registry).set_function(lambda: left.count)
     kinds: dict[str, KeyStoreConnections] = {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}

@@ -16,10 +16,13 @@ from meridian.ports.key_store import HeldKey
 from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.store import Store
 from meridian.workers.periodic import PATIENT_SECONDS, Job
+from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOKS_A_DAY: Final = 24
 SECONDS_MIN: Final = 1.0
 STORES_MAX: Final = 1000
+LEFT_KEYS: Final = "keys left in tokens"
+"""What the job is called."""
 TOLD_MAX: Final = 100
 """Keys of one look that the log names; how many there are is counted all the same."""
 
@@ -38,7 +41,8 @@ class KeysHeld(Protocol):
 class LeftKeys:
     """The job."""
 
-    def __init__(self, store: Store, tokens: KeysHeld, day_seconds: float) -> None:
+    def __init__(self, store: Store, tokens: KeysHeld, day_seconds: float, aside: SetAside) -> None:
+        self.aside = aside
         self._store = store
         self._tokens = tokens
         self._seconds = max(day_seconds / LOOKS_A_DAY, SECONDS_MIN)
@@ -52,7 +56,7 @@ class LeftKeys:
         return len(self._told)
 
     def job(self) -> Job:
-        return Job("keys left in tokens", self.look, self._seconds, PATIENT_SECONDS)
+        return Job(LEFT_KEYS, self.look, self._seconds, PATIENT_SECONDS)
 
     async def look(self) -> bool:
         """One round; there is never more to do at once. Raises: KmsError if the database fails."""
@@ -60,9 +64,11 @@ class LeftKeys:
             rows = await uow.key_stores.list_in({ConnectionState.CONNECTED}, after=("", ""), limit=STORES_MAX)
         found: dict[Left, HeldKey] = {}
         silent: set[str] = set()
+        for unreadable in rows.unreadable:
+            self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))
         for row in rows:
             if row.kind == KeyStoreType.AWS_CLOUDHSM:
-                held = await self._tokens.held(row)
+                held = await self._held(row)
                 if held is None:
                     silent.add(row.store_id)
                 else:
@@ -75,6 +81,16 @@ class LeftKeys:
         self._told = known | {left for left in self._told if left[0] in silent}
         self._suspected = frozenset(found) | {left for left in self._suspected if left[0] in silent}
         return False
+
+    async def _held(self, row: KeyStoreRow) -> Sequence[HeldKey] | None:
+        """What the token of this store holds. A store that no code foresaw is set aside, and keeps no other from being asked."""
+        try:
+            held = await self._tokens.held(row)
+        except Exception as fault:
+            self.aside.set_aside_once((row.account, row.store_id), fault)
+            return None
+        self.aside.release((row.account, row.store_id))
+        return held
 
     async def _without_row(self, held: Sequence[HeldKey]) -> list[HeldKey]:
         async with self._store.reading() as uow:

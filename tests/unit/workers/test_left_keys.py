@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import structlog
+from tests.reported_events import ReportedEvents
 from tests.standing_proxy import standing_proxy
 from tests.tokens import Token, new_token
 from tests.tokens_in_process import InToken, folder_of_token, in_token
 from tests.xks_in_process import ASKED, CONTEXT, outside, said_of
 
+from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.pkcs11.links import USE_SECONDS, StoreAt
 from meridian.adapters.pkcs11.listing import AT_ONCE
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.domain.key import Key
-from meridian.workers.left_keys import LeftKeys
+from meridian.workers.left_keys import LEFT_KEYS, LeftKeys
+from meridian.workers.set_aside import SetAside
 
 DAY = 86400.0
 
@@ -48,6 +51,10 @@ async def with_row(made: InToken) -> Key:
     return key
 
 
+def looking(made: InToken) -> LeftKeys:
+    return LeftKeys(made.store, made.links, DAY, SetAside(LEFT_KEYS, clock=SystemClock(), events=ReportedEvents()))
+
+
 async def looked(left: LeftKeys) -> list[tuple[str, str]]:
     """What one look tells: label and id of each key."""
     with structlog.testing.capture_logs() as told:
@@ -62,7 +69,7 @@ async def test_a_key_without_a_row_is_told_at_the_second_look_and_once(made: InT
         StoreAt.of_row(made.row), "generate", lambda session: session.generate(secrets.token_bytes(16), "another's"), USE_SECONDS
     )
     keys = token.key_files
-    left = LeftKeys(made.store, made.links, DAY)
+    left = looking(made)
     assert (await looked(left), left.count) == ([], 0), "it may be in the making"
     assert (await looked(left), left.count) == ([(lost.key_id, lost.number.hex())], 1)
     assert (await looked(left), left.count) == ([], 1), "told once, counted as long as it is there"
@@ -74,7 +81,7 @@ async def test_a_key_without_a_row_is_told_at_the_second_look_and_once(made: InT
 
 @pytest.mark.asyncio
 async def test_a_key_whose_row_comes_between_two_looks_is_never_told(made: InToken) -> None:
-    late, left = await made.new_key(), LeftKeys(made.store, made.links, DAY)
+    late, left = await made.new_key(), looking(made)
     await looked(left)
     async with made.store.transaction() as uow:
         await uow.keys.insert(late)
@@ -100,7 +107,7 @@ async def test_keys_are_read_a_few_at_a_time_and_uses_pass_between(made: InToken
 
 @pytest.mark.asyncio
 async def test_a_token_that_does_not_tell_changes_nothing_that_was_known(made: InToken, token: Token) -> None:
-    lost, left = await made.new_key(), LeftKeys(made.store, made.links, DAY)
+    lost, left = await made.new_key(), looking(made)
     await looked(left)
     token.say("removed")
     assert await looked(left) == []
