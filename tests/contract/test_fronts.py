@@ -11,8 +11,6 @@ import ssl
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,49 +20,21 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.aws import kms
+from tests.contract.fronts import DESCRIBE, RANDOM, Front, framed, random, request_of
 from tests.deployment import HOME, Deployment
-from tests.http2 import Answered, Http2, grpc_head
+from tests.http2 import grpc_head
 
 from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint, errors
-from meridian.contract.catalog import served_rpcs
 from meridian.transport.grpc_health import WATCHES_PER_CONNECTION
 
 pytestmark = pytest.mark.timeout(180)
 
 OK, INVALID, DEADLINE, NOT_FOUND, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAUTHENTICATED = 0, 3, 4, 5, 8, 12, 13, 16
-DESCRIBE, RANDOM = served_rpcs()["DescribeKey"], served_rpcs()["GenerateRandom"]
 RESET = -1
 """No status: grpcio ends such a stream."""
 TOO_LONG = 256 * 1024 + 1
 FORGED = {"x-forwarded-for": "203.0.113.9", "x-forwarded-client-cert": "URI=spiffe://x/y", "x-real-ip": "203.0.113.9"}
-
-
-@dataclass
-class Front:
-    """A Region behind one of the fronts."""
-
-    kind: str
-    deployment: Deployment
-
-    @property
-    def port(self) -> int:
-        return self.deployment.place(HOME).grpc_port
-
-    def http2(self, caller: str | None = "app") -> Http2:
-        root = self.deployment.root
-        return Http2(self.port, self.authority, root / "clients" / caller if caller is not None else None)
-
-    @property
-    def authority(self) -> Path:
-        return self.deployment.endpoint(HOME, "alice").ca
-
-    def one_of(self, grpcio: int, envoy: int) -> int:
-        return grpcio if self.kind == "grpcio" else envoy
-
-    def ask(self, body: bytes, path: str = RANDOM.path, caller: str | None = "app", **changed: str) -> Answered:
-        with self.http2(caller) as connection:
-            return connection.ask(grpc_head(path, **changed), body)
 
 
 @pytest.fixture(scope="module", params=["grpcio", "envoy"])
@@ -76,18 +46,6 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Front(request.param, deployment)
     finally:
         deployment.stop_all()
-
-
-def framed(message: bytes, flag: int = 0, length: int | None = None) -> bytes:
-    return bytes([flag]) + (len(message) if length is None else length).to_bytes(4, "big") + message
-
-
-def random(count: int = 8) -> bytes:
-    return bytes(RANDOM.request_class(number_of_bytes=count).SerializeToString())
-
-
-def request_of(key_id: str) -> bytes:
-    return bytes(DESCRIBE.request_class(key_id=key_id).SerializeToString())
 
 
 def test_both_clients_do_their_work(front: Front) -> None:
