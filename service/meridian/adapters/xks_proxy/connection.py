@@ -18,12 +18,13 @@ from typing import Final
 from urllib.parse import quote
 
 import aiohttp
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientSession
 from yarl import URL
 
 from meridian.adapters.key_store_metrics import Count
 from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
 from meridian.adapters.xks_proxy.attempt import HANDSHAKES_MAX, Attempt, tracing
+from meridian.adapters.xks_proxy.bounded_answers import HEADER_BYTES_MAX, BoundedConnector
 from meridian.adapters.xks_proxy.breaker import Breaker
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
 from meridian.adapters.xks_proxy.outcomes import Outcome, ProxyFault
@@ -39,7 +40,6 @@ RETRY_SECONDS: Final = 0.5
 """When a call that was refused for want of a place may come again."""
 KEEP_SECONDS: Final = 50.0
 """How long a connection may rest."""
-HEADER_BYTES_MAX: Final = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class ProxyConnection:
     def _session(self, *, stays_open: bool) -> ClientSession:
         around, endpoint = self._around, self._endpoint
         keeping = {"keepalive_timeout": KEEP_SECONDS} if stays_open else {"force_close": True}
-        connector = TCPConnector(
+        connector = BoundedConnector(
             resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.threads),
             use_dns_cache=False,  # every connection looks again, and is looked at again
             limit=IN_FLIGHT_MAX,
