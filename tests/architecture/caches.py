@@ -78,6 +78,8 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
         (f"adapters/key_store_metrics.py StoreRequestMetrics.{name}" for name in ("_seconds", "_durations", "_requests")),
         Ours("what key stores are asked, and what may become of it"),
     ),
+    "adapters/xks_proxy/lookups.py Lookups._of_account": Ours("accounts of key stores, while a look-up of theirs runs"),
+    "adapters/xks_proxy/lookups.py Lookups._running": Ours("look-ups of proxies that have a thread, of which there are a few"),
     "adapters/xks_proxy/key_store.py ExternalKeyStores._links": Bounded("CONNECTIONS_MAX", 64, "ids of account and store"),
     "adapters/waiting_accounts.py WaitingAccounts._queues": Ours("accounts of principals; what waits has a bound"),
     "adapters/live_exports.py _Known.exports": Ours("what the operator exports"),

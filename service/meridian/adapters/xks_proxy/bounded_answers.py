@@ -53,7 +53,7 @@ class BoundedAnswers(ResponseHandler):
                 return
             super().data_received(data[at : at + PIECE_BYTES])
 
-    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], *size: int) -> None:
         """The head of an answer was parsed."""
         self._answers += 1
         if 100 <= data[0].code <= 199:
@@ -61,7 +61,7 @@ class BoundedAnswers(ResponseHandler):
         elif self._answers > 1:
             self._refuse("a second answer")
         else:
-            super().feed_data(data, size)
+            super().feed_data(data, *size)
 
     def close(self) -> None:
         """At once: a farewell of TLS would go on reading from whoever goes on sending."""

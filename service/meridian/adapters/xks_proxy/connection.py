@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -26,6 +25,7 @@ from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
 from meridian.adapters.xks_proxy.attempt import HANDSHAKES_MAX, Attempt, tracing
 from meridian.adapters.xks_proxy.bounded_answers import HEADER_BYTES_MAX, BoundedConnector
 from meridian.adapters.xks_proxy.breaker import Breaker
+from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
 from meridian.adapters.xks_proxy.outcomes import Outcome, ProxyFault
 from meridian.adapters.xks_proxy.signature import signed_headers
@@ -54,8 +54,7 @@ class Surroundings:
     attempt_seconds: float
     rate: Rate
     """Of requests to one proxy."""
-    threads: Executor
-    """For look-ups of names."""
+    lookups: Lookups
     count: Count
 
 
@@ -63,6 +62,8 @@ class Surroundings:
 class Endpoint:
     """Where a proxy is, in the words of its store."""
 
+    account: str
+    """Of the store."""
     host: str
     path: str
     """What all its paths begin with."""
@@ -191,7 +192,7 @@ class ProxyConnection:
         around, endpoint = self._around, self._endpoint
         keeping = {"keepalive_timeout": KEEP_SECONDS} if stays_open else {"force_close": True}
         connector = BoundedConnector(
-            resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.threads),
+            resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.lookups, endpoint.account),
             use_dns_cache=False,  # every connection looks again, and is looked at again
             limit=IN_FLIGHT_MAX,
             happy_eyeballs_delay=around.attempt_seconds / 5,

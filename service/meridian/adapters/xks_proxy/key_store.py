@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
 
 import structlog
 
 from meridian.adapters.xks_proxy import messages
+from meridian.adapters.xks_proxy.addresses import is_literal
 from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, Surroundings, key_path
 from meridian.adapters.xks_proxy.outcomes import TABLE, Outcome, ProxyFault
 from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, with_outer
@@ -235,7 +234,7 @@ class ExternalKeyStores:
 
     def _connection(self, store: KeyStoreRow, signer: RequestSigner) -> ProxyConnection:
         proxy = store.proxy
-        endpoint = Endpoint(_host(proxy), proxy["xks_proxy_uri_path"], proxy.get("xks_proxy_vpc_endpoint_service_name"))
+        endpoint = Endpoint(store.account, _host(proxy), proxy["xks_proxy_uri_path"], proxy.get("xks_proxy_vpc_endpoint_service_name"))
         return ProxyConnection(endpoint, signer, self._around)
 
     def _service_fault(self, store: KeyStoreRow) -> ProxyFault | None:
@@ -261,12 +260,9 @@ def _host(proxy: Mapping[str, str]) -> str:
 
 def _require_name(proxy: Mapping[str, str]) -> None:
     """A proxy is reached by a name, which its certificate has too. Raises: ValidationException."""
-    host, is_address = _host(proxy), False
-    with suppress(ValueError):
-        ip_address(host)
-        is_address = True
+    host = _host(proxy)
     labels = host.split(".")
-    if is_address or not all(label and len(label) <= 63 and not label.startswith("-") for label in labels) or labels[-1].isdigit():
+    if is_literal(host) or not all(label and len(label) <= 63 and not label.startswith("-") for label in labels) or labels[-1].isdigit():
         raise ValidationException(
             "XksProxyUriEndpoint must be https:// and the DNS name of the external key store proxy.",
             fields=[("xks_proxy_uri_endpoint", "not a DNS name")],
