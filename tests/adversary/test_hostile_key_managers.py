@@ -406,7 +406,9 @@ async def test_an_address_that_is_not_allowed_is_not_dialled(tmp_path: Path, emp
 
 
 @pytest.mark.asyncio
-async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed(beside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first connection is to the address that is allowed; by the second, the name has another, of this machine too."""
     answered = []
 
@@ -416,11 +418,14 @@ async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed(besid
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
-    prefix, key = await beside.new_key()
-    await beside.stores.encrypt(key, CONTEXT, b"x", ASKED)
-    beside.proxy.tell(prefix, mode={"wire": "nothing", "times": 1})  # the kept connection dies
-    with pytest.raises(KMSInvalidStateException, match="cannot be reached"):
+    proxy = standing_proxy()
+    hosts = {proxy.host: f"rebinds.example.com:{proxy.port}"}
+    async with outside(tmp_path, empty, said_of(proxy, hosts=hosts), proxy) as beside:
+        prefix, key = await beside.new_key()
         await beside.stores.encrypt(key, CONTEXT, b"x", ASKED)
+        beside.proxy.tell(prefix, mode={"wire": "nothing", "times": 1})  # the kept connection dies
+        with pytest.raises(KMSInvalidStateException, match="cannot be reached"):
+            await beside.stores.encrypt(key, CONTEXT, b"x", ASKED)
     assert len(answered) == 2
 
 

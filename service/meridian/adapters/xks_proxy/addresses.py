@@ -9,18 +9,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from meridian.adapters.xks_proxy.lookups import Lookups
+from meridian.adapters.xks_proxy.special_addresses import is_public, plain
 
 PORT: Final = 443
 ADDRESSES_MAX: Final = 8
 """Of one name; more are not tried."""
-
-NAT64: Final = IPv6Network("64:ff9b::/96")
 
 Network = IPv4Network | IPv6Network
 
@@ -56,19 +55,10 @@ class Dialling:
     def is_allowed(self, address: str) -> bool:
         """Whether a connection may go to this address."""
         try:
-            parsed = _plain(ip_address(address.partition("%")[0]))
+            parsed = plain(ip_address(address.partition("%")[0]))
         except ValueError:
             return False
-        return (parsed.is_global and not parsed.is_multicast) or any(parsed in network for network in self.networks)
-
-
-def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """An IPv4 address that is written as one of IPv6 leads where it says."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+        return is_public(parsed) or any(parsed in network for network in self.networks)
 
 
 class ForbiddenAddress(OSError):
