@@ -96,6 +96,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         release=release,
         wake=wake,
     )
+    core.stack.push_async_callback(worker.close)
     return KeyStorePlaces(
         connections=ConnectionsByKind(kinds),
         external=external,
