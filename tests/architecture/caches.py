@@ -205,6 +205,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "transport/unread_messages.py UnreadMessages._callers": Ours("principals, while a message of theirs is arriving"),
     "transport/unread_messages.py UnreadMessages._ended": Ours("calls whose message is waited for no more, until they end"),
     "transport/unread_messages.py UnreadMessages._since": Ours("calls whose message is arriving; one has to go beyond `ALL_MAX`"),
+    "workers/key_stores.py KeyStoreWorker._attempts": Bounded("AT_ONCE", 64, "ids of account and store"),
     "workers/certificate_expiry.py CertificateExpiry._warned": Ours("our certificates"),
     "workers/operator_words.py MembershipWorker._left_at": Ours("words of the operator, about Regions of the settings"),
     "workers/outbox.py OutboxWorker._out_of_reach": REGIONS,

@@ -20,7 +20,7 @@ from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, Su
 from meridian.adapters.xks_proxy.outcomes import TABLE, Outcome, ProxyFault
 from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, with_outer
 from meridian.domain.key import Key
-from meridian.domain.key_store import ConnectionState
+from meridian.domain.key_store import ConnectionState, dialled_host
 from meridian.errors import (
     InvalidCiphertextException,
     KmsError,
@@ -234,7 +234,12 @@ class ExternalKeyStores:
 
     def _connection(self, store: KeyStoreRow, signer: RequestSigner) -> ProxyConnection:
         proxy = store.proxy
-        endpoint = Endpoint(store.account, _host(proxy), proxy["xks_proxy_uri_path"], proxy.get("xks_proxy_vpc_endpoint_service_name"))
+        endpoint = Endpoint(
+            store.account,
+            dialled_host(proxy["xks_proxy_uri_endpoint"]),
+            proxy["xks_proxy_uri_path"],
+            proxy.get("xks_proxy_vpc_endpoint_service_name"),
+        )
         return ProxyConnection(endpoint, signer, self._around)
 
     def _service_fault(self, store: KeyStoreRow) -> ProxyFault | None:
@@ -245,7 +250,7 @@ class ExternalKeyStores:
         service = self._around.dialling.endpoint_services.get(name)
         if service is None:
             return ProxyFault(Outcome.NO_SERVICE)
-        return None if service.host == _host(store.proxy) else ProxyFault(Outcome.OTHER_SERVICE)
+        return None if service.host == dialled_host(store.proxy["xks_proxy_uri_endpoint"]) else ProxyFault(Outcome.OTHER_SERVICE)
 
     def _told(self, fault: ProxyFault, key: Key, asked: AskedFor) -> ProxyFault:
         self._log.warning(
@@ -254,13 +259,9 @@ class ExternalKeyStores:
         return fault
 
 
-def _host(proxy: Mapping[str, str]) -> str:
-    return proxy["xks_proxy_uri_endpoint"].removeprefix("https://").rstrip(".").lower()
-
-
 def _require_name(proxy: Mapping[str, str]) -> None:
     """A proxy is reached by a name, which its certificate has too. Raises: ValidationException."""
-    host = _host(proxy)
+    host = dialled_host(proxy["xks_proxy_uri_endpoint"])
     labels = host.split(".")
     if is_literal(host) or not all(label and len(label) <= 63 and not label.startswith("-") for label in labels) or labels[-1].isdigit():
         raise ValidationException(
