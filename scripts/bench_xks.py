@@ -89,7 +89,9 @@ class Load:
         around = surroundings(
             settings, limits, region=HOME, clock=SystemClock(), lookups=lookups, trust=lambda: trust, count=lambda *_: None
         )
-        self.proxy = ProxyConnection(Endpoint("111122223333", world.proxy.host, f"{new_prefix()}/kms/xks/v1", None), Signer(), around)
+        self.proxy = ProxyConnection(
+            Endpoint("111122223333", "cks-0", world.proxy.host, f"{new_prefix()}/kms/xks/v1", None), Signer(), around
+        )
 
     @staticmethod
     def _request(arn: str) -> bytes:

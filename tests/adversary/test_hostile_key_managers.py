@@ -534,3 +534,22 @@ async def test_a_disconnected_store_is_sent_nothing(beside: Outside) -> None:
 
 def test_a_credential_is_not_shown() -> None:
     assert "hidden" not in repr(Credential("AKID", Secret(b"hidden")))
+
+
+@pytest.mark.asyncio
+async def test_a_proxy_that_is_left_alone_is_told_of_once_and_counted(hasty: Outside) -> None:
+    prefix, key = await hasty.new_key()
+    await hasty.stores.encrypt(key, CONTEXT, b"secret", ASKED)
+    hasty.proxy.tell(prefix, mode={"sleep": 1.5})
+    with structlog.testing.capture_logs() as lines:
+        await asyncio.gather(*(hasty.stores.encrypt(key, CONTEXT, b"x", ASKED) for _ in range(FAILURES)), return_exceptions=True)
+        told, hasty.counted[:] = len(lines), []
+        for _ in range(50):
+            await asyncio.gather(hasty.stores.encrypt(key, CONTEXT, b"x", ASKED), return_exceptions=True)
+        assert len(lines) == told, "a call that is refused at once has no line"
+        assert hasty.counted == [("encrypt", "not asked", 0.0)] * 50
+        hasty.proxy.tell(prefix, mode={})
+        await asyncio.sleep(1.1)
+        await hasty.stores.encrypt(key, CONTEXT, b"secret", ASKED)
+    events = [line["event"] for line in lines]
+    assert events.count("key store proxy is left alone") == events.count("key store proxy answers again") == 1

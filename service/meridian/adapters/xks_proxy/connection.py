@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import quote
 
 import aiohttp
+import structlog
 from aiohttp import ClientSession
 from yarl import URL
 
@@ -27,7 +28,7 @@ from meridian.adapters.xks_proxy.bounded_answers import HEADER_BYTES_MAX, Bounde
 from meridian.adapters.xks_proxy.breaker import Breaker
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
-from meridian.adapters.xks_proxy.outcomes import Outcome, ProxyFault
+from meridian.adapters.xks_proxy.outcomes import NotAsked, Outcome, ProxyFault
 from meridian.adapters.xks_proxy.signature import signed_headers
 from meridian.domain.token_bucket import Rate, TokenBucket
 from meridian.errors import ThrottlingException
@@ -38,6 +39,8 @@ IN_FLIGHT_MAX: Final = 128
 """Requests to one proxy at once, each with a connection; more are refused, so that none waits for a connection while its time runs."""
 RETRY_SECONDS: Final = 0.5
 """When a call that was refused for want of a place may come again."""
+NOT_ASKED: Final = "not asked"
+"""How a request is counted that was refused at once, for the proxy has not answered before."""
 KEEP_SECONDS: Final = 50.0
 """How long a connection may rest."""
 
@@ -64,6 +67,7 @@ class Endpoint:
 
     account: str
     """Of the store."""
+    store_id: str
     host: str
     path: str
     """What all its paths begin with."""
@@ -87,6 +91,7 @@ class ProxyConnection:
         self._in_flight = 0
         self._making = asyncio.Semaphore(HANDSHAKES_MAX)
         self._has_ended = False
+        self._log = structlog.get_logger("meridian.key_stores")
         self._kept, self._fresh = self._session(stays_open=True), self._session(stays_open=False)
 
     @property
@@ -109,7 +114,8 @@ class ProxyConnection:
         clock = self._around.clock
         refusal = self._breaker.refusal(clock.monotonic())
         if refusal is not None:
-            raise ProxyFault(refusal, "not asked, for it has not answered before")
+            self._around.count(path.rpartition("/")[2], NOT_ASKED, 0.0)
+            raise NotAsked(refusal)
         self._take_place()
         began, outcome, is_probe = clock.monotonic(), None, self.is_broken
         try:
@@ -121,8 +127,17 @@ class ProxyConnection:
             self._in_flight -= 1
             now = clock.monotonic()
             if outcome is not None or not asyncio.current_task().cancelling():  # type: ignore[union-attr]  # a coroutine runs in a task
-                self._breaker.note(outcome, now)
+                self._note(outcome, now)
                 self._around.count(path.rpartition("/")[2], outcome.value if outcome else "", now - began)
+
+    def _note(self, outcome: Outcome | None, now: float) -> None:
+        was_broken = self.is_broken
+        self._breaker.note(outcome, now)
+        if self.is_broken and not was_broken:
+            reason = outcome.value if outcome is not None else ""
+            self._log.warning("key store proxy is left alone", store=self._endpoint.store_id, account=self._endpoint.account, reason=reason)
+        elif was_broken and not self.is_broken:
+            self._log.info("key store proxy answers again", store=self._endpoint.store_id, account=self._endpoint.account)
 
     def _take_place(self) -> None:
         self._bucket = self._bucket.filled(self._around.rate, self._around.clock.monotonic())
@@ -144,7 +159,7 @@ class ProxyConnection:
             if first.is_waiting:
                 session = self._kept  # it had no connection: one may be free by now
             else:
-                self._breaker.note(Outcome.TIMED_OUT, self._around.clock.monotonic())
+                self._note(Outcome.TIMED_OUT, self._around.clock.monotonic())
             if is_vain():
                 raise ProxyFault(Outcome.TIMED_OUT, "not asked again, for others got no answer either") from fault
         try:

@@ -17,7 +17,7 @@ import structlog
 from meridian.adapters.xks_proxy import messages
 from meridian.adapters.xks_proxy.addresses import is_literal
 from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, Surroundings, key_path
-from meridian.adapters.xks_proxy.outcomes import TABLE, Outcome, ProxyFault
+from meridian.adapters.xks_proxy.outcomes import TABLE, NotAsked, Outcome, ProxyFault
 from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, with_outer
 from meridian.domain.key import Key
 from meridian.domain.key_store import ConnectionState, dialled_host
@@ -234,12 +234,8 @@ class ExternalKeyStores:
 
     def _connection(self, store: KeyStoreRow, signer: RequestSigner) -> ProxyConnection:
         proxy = store.proxy
-        endpoint = Endpoint(
-            store.account,
-            dialled_host(proxy["xks_proxy_uri_endpoint"]),
-            proxy["xks_proxy_uri_path"],
-            proxy.get("xks_proxy_vpc_endpoint_service_name"),
-        )
+        host, service = dialled_host(proxy["xks_proxy_uri_endpoint"]), proxy.get("xks_proxy_vpc_endpoint_service_name")
+        endpoint = Endpoint(store.account, store.store_id, host, proxy["xks_proxy_uri_path"], service)
         return ProxyConnection(endpoint, signer, self._around)
 
     def _service_fault(self, store: KeyStoreRow) -> ProxyFault | None:
@@ -253,9 +249,15 @@ class ExternalKeyStores:
         return None if service.host == dialled_host(store.proxy["xks_proxy_uri_endpoint"]) else ProxyFault(Outcome.OTHER_SERVICE)
 
     def _told(self, fault: ProxyFault, key: Key, asked: AskedFor) -> ProxyFault:
-        self._log.warning(
-            "key store proxy", store=key.custom_key_store_id, asked_for=asked.operation, request_id=asked.request_id, reason=fault.reason
-        )
+        """What was not even asked is counted and not told: a line says when that began, and one when it ends."""
+        if not isinstance(fault, NotAsked):
+            self._log.warning(
+                "key store proxy",
+                store=key.custom_key_store_id,
+                asked_for=asked.operation,
+                request_id=asked.request_id,
+                reason=fault.reason,
+            )
         return fault
 
 
