@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from meridian.administration.exports import WantedExport, _require_form
-from meridian.contract.operation import Operation
 from meridian.contract.cross_field import require_cross_field_rules
+from meridian.contract.operation import Operation
 from meridian.domain.xks import ExternalUse
 from meridian.errors import ValidationException
 from meridian.kms.v1 import types_pb2
