@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from tests.xks_proxy import ACCESS_KEY_ID, HOST, SECRET
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.xks_proxy import messages
 from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, key_path
+from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.key_stores import surroundings
 from meridian.contract.catalog import rpcs
 from meridian.domain.limits import Limits
@@ -73,7 +74,7 @@ class Signer:
 class Load:
     """Calls to a Region and to its proxy."""
 
-    def __init__(self, world: Outside, own: str, external: str, hanging: str, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, world: Outside, own: str, external: str, hanging: str, lookups: Lookups) -> None:
         endpoint = world.region.endpoint(HOME, "app")
         self._channel = grpc.aio.secure_channel(endpoint.target, endpoint.credentials)
         self._encrypt: Any = self._channel.unary_unary(rpcs()["Encrypt"].path)
@@ -86,9 +87,11 @@ class Load:
         limits = Limits(key_store_attempt_seconds=5.0, key_store_requests_per_second=1e6)
         trust = ProxyTls(settings, SystemClock()).context
         around = surroundings(
-            settings, limits, region=HOME, clock=SystemClock(), threads=threads, trust=lambda: trust, count=lambda *_: None
+            settings, limits, region=HOME, clock=SystemClock(), lookups=lookups, trust=lambda: trust, count=lambda *_: None
         )
-        self.proxy = ProxyConnection(Endpoint(world.proxy.host, f"{new_prefix()}/kms/xks/v1", None), Signer(), around)
+        self.proxy = ProxyConnection(
+            Endpoint("111122223333", "cks-0", world.proxy.host, f"{new_prefix()}/kms/xks/v1", None), Signer(), around
+        )
 
     @staticmethod
     def _request(arn: str) -> bytes:
@@ -184,8 +187,8 @@ async def beside_a_hanging_store(load: Load, calls: int) -> float:
 
 async def _rounds(world: Outside, arns: tuple[str, str, str], count: int, calls: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
-    with ThreadPoolExecutor(2) as threads:
-        load = Load(world, *arns, threads)
+    with closing(Lookups()) as lookups:
+        load = Load(world, *arns, lookups)
         try:
             for call in (load.own, load.external, load.signed_call):
                 await seconds_of(call, calls // 8)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import shutil
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engi
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
+from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.key_stores import surroundings
 from meridian.domain.identifiers import key_id_of
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
@@ -124,14 +123,14 @@ async def outside(folder: Path, empty: Path, settings: KeyStoreProxySettings, pr
         await uow.region.initialise(identity)
     engine = await open_engine(store, identity, [FileSeal(place / "seal")], clock, entropy, ReportedEvents(), cache_memory())
     counted: list[tuple[str, str, float]] = []
-    threads = ThreadPoolExecutor(2)
+    lookups = Lookups()
     tls = ProxyTls(settings, clock)
     around = surroundings(
         settings,
         replace(Limits(key_store_attempt_seconds=PATIENT_SECONDS), **limits),  # type: ignore[arg-type]  # limits are numbers
         region=REGION,
         clock=clock,
-        threads=threads,
+        lookups=lookups,
         trust=lambda: tls.context,
         count=lambda *told: counted.append(told),
     )
@@ -141,4 +140,4 @@ async def outside(folder: Path, empty: Path, settings: KeyStoreProxySettings, pr
     finally:
         await stores.close()
         await store.close()
-        await asyncio.to_thread(threads.shutdown)
+        lookups.close()

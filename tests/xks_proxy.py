@@ -34,6 +34,19 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 HOST = "127.0.0.1"
 ACCESS_KEY_ID, SECRET = "ABCDEFGHIJKLMNOPQRST", "s" * 43
+FLOODS = {
+    "interim": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
+    "hints": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" * 1000),
+    "headers": (b"HTTP/1.1 200 OK\r\nA: b\r\n", b"".join(b"X%d: %s\r\n" % (n, b"a" * 20) for n in range(2000))),
+    "long_headers": (b"HTTP/1.1 200 OK\r\nA: b\r\n", (b"X: " + b"a" * 8000 + b"\r\n") * 8),
+    "folded": (b"HTTP/1.1 200 OK\r\nA: b\r\n", b" a\r\n" * 10_000),
+    "chunk_extension": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"a" * 60_000),
+    "small_chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 8000),
+    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: a\r\n" * 8000),
+    "answers": (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" * 1000),
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n", b"a" * 65536),
+}
+"""What comes first, and what comes again and again as fast as it is taken."""
 STATUS_OF = {
     "ValidationException": 400, "InvalidStateException": 400, "InvalidCiphertextException": 400, "InvalidKeyUsageException": 400,
     "AuthenticationFailedException": 401, "AccessDeniedException": 403, "KeyNotFoundException": 404, "InvalidUriPathException": 404,
@@ -180,6 +193,10 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "huge":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
             manager.written += self._write_until_closed(b"a" * 65536, 700)
+        elif kind in FLOODS:
+            first, piece = FLOODS[kind]
+            self.wfile.write(first)
+            manager.written += self._write_until_closed(piece, 2000)
         elif kind == "endless":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             self._write_until_closed(b"1\r\na\r\n", 200, pause=0.02)

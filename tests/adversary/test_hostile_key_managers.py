@@ -406,7 +406,9 @@ async def test_an_address_that_is_not_allowed_is_not_dialled(tmp_path: Path, emp
 
 
 @pytest.mark.asyncio
-async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed(beside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed(
+    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first connection is to the address that is allowed; by the second, the name has another, of this machine too."""
     answered = []
 
@@ -416,11 +418,14 @@ async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed(besid
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
-    prefix, key = await beside.new_key()
-    await beside.stores.encrypt(key, CONTEXT, b"x", ASKED)
-    beside.proxy.tell(prefix, mode={"wire": "nothing", "times": 1})  # the kept connection dies
-    with pytest.raises(KMSInvalidStateException, match="cannot be reached"):
+    proxy = standing_proxy()
+    hosts = {proxy.host: f"rebinds.example.com:{proxy.port}"}
+    async with outside(tmp_path, empty, said_of(proxy, hosts=hosts), proxy) as beside:
+        prefix, key = await beside.new_key()
         await beside.stores.encrypt(key, CONTEXT, b"x", ASKED)
+        beside.proxy.tell(prefix, mode={"wire": "nothing", "times": 1})  # the kept connection dies
+        with pytest.raises(KMSInvalidStateException, match="cannot be reached"):
+            await beside.stores.encrypt(key, CONTEXT, b"x", ASKED)
     assert len(answered) == 2
 
 
@@ -529,3 +534,22 @@ async def test_a_disconnected_store_is_sent_nothing(beside: Outside) -> None:
 
 def test_a_credential_is_not_shown() -> None:
     assert "hidden" not in repr(Credential("AKID", Secret(b"hidden")))
+
+
+@pytest.mark.asyncio
+async def test_a_proxy_that_is_left_alone_is_told_of_once_and_counted(hasty: Outside) -> None:
+    prefix, key = await hasty.new_key()
+    await hasty.stores.encrypt(key, CONTEXT, b"secret", ASKED)
+    hasty.proxy.tell(prefix, mode={"sleep": 1.5})
+    with structlog.testing.capture_logs() as lines:
+        await asyncio.gather(*(hasty.stores.encrypt(key, CONTEXT, b"x", ASKED) for _ in range(FAILURES)), return_exceptions=True)
+        told, hasty.counted[:] = len(lines), []
+        for _ in range(50):
+            await asyncio.gather(hasty.stores.encrypt(key, CONTEXT, b"x", ASKED), return_exceptions=True)
+        assert len(lines) == told, "a call that is refused at once has no line"
+        assert hasty.counted == [("encrypt", "not asked", 0.0)] * 50
+        hasty.proxy.tell(prefix, mode={})
+        await asyncio.sleep(1.1)
+        await hasty.stores.encrypt(key, CONTEXT, b"secret", ASKED)
+    events = [line["event"] for line in lines]
+    assert events.count("key store proxy is left alone") == events.count("key store proxy answers again") == 1

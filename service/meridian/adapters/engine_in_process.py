@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+import structlog
+
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.crypto import ecdsa, hpke
 from meridian.crypto.aead import OpenError
@@ -23,7 +25,7 @@ from meridian.engine.keyring import Keyring
 from meridian.engine.page_markers import MarkerCommands
 from meridian.engine.region_envelopes import HpkeKey, TransportCommands, TransportKeys
 from meridian.engine.region_secrets import open_secret, secret_identity, secret_row
-from meridian.engine.seals import Seal, SealError
+from meridian.engine.seals import NoSealError, Seal, SealError
 from meridian.engine.serials import SerialCommands
 from meridian.engine.store_secrets import StoreSecrets
 from meridian.errors import KMSInternalException
@@ -73,6 +75,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         self.store_secrets = StoreSecrets(identity, keyring, clock, entropy)
         self._seals = tuple(seals)
         self._trouble = ""
+        self._log = structlog.get_logger("meridian.engine")
 
     def __repr__(self) -> str:
         return f"InProcessCryptoEngine({self._identity.region})"
@@ -92,11 +95,20 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         try:
             newer = await asyncio.to_thread(keyrings.unlock, self._identity, roots, keks, self._seals, self._own_entropy, self._events)
         except SealError as fault:
-            self._trouble = f"seals: {fault}"
-            self._events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject="keyring", kind="keyring", why=str(fault))
+            self._tell(fault)
             raise KMSInternalException(reason=f"the keyring cannot be read: {fault}") from fault
         self._own_keyring.take_over(newer)
         self._trouble = ""
+
+    def _tell(self, fault: SealError) -> None:
+        """Once, and not in every round that finds it so; readiness says it until it is over."""
+        before, self._trouble = self._trouble, f"seals: {fault}"
+        if self._trouble == before:
+            return
+        if isinstance(fault, NoSealError):  # nobody has touched a row: the operators have changed the seals
+            self._log.error("keyring under other seals", why=str(fault))
+        else:
+            self._events.report(SecurityEvent.WRAPPED_ROW_UNREADABLE, subject="keyring", kind="keyring", why=str(fault))
 
     def trouble(self) -> str:
         """Why rows that are written now may not open here, or nothing: the seals do not open the keyring that is stored."""

@@ -27,7 +27,7 @@ from meridian.bootstrap.own_log import require_database_of_log
 from meridian.bootstrap.startup import FAULTS, StartupError, text_of
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import Keyring
-from meridian.engine.seals import SealError
+from meridian.engine.seals import NO_SEAL, SealError
 from meridian.ports.store.audit_events import NOBODY
 from meridian.ports.store.faults import ROW_FAULTS
 from meridian.ports.store.outbox import OutboxEntry
@@ -251,6 +251,8 @@ def _remedy(trouble: str) -> str:
     """What ends such a trouble of a running process."""
     if trouble.startswith("audit log: ") and any(words in trouble for words in GONE):
         return "put it back as it was; if it is lost, restart the process: it begins a new stream, and `audit verify` names what is missing"
+    if trouble.startswith(f"seals: {NO_SEAL}"):
+        return "its settings name seals that the Region has no longer: start the process again with its settings of now"
     return "its log says more; what heals is ready again by itself"
 
 

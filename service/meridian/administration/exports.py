@@ -25,6 +25,7 @@ from meridian.domain.xks import (
     Export,
     ExternalUse,
     is_prefix,
+    is_step,
 )
 from meridian.engine import keyring as keyrings
 from meridian.engine.keyring import Keyring
@@ -180,8 +181,8 @@ def _require_form(wanted: WantedExport) -> None:
             f"the prefix {wanted.prefix!r} must be empty, or begin with a slash and end without one: letters, digits, - and _ between"
             " slashes, at most 117 characters, without /kms/xks/v1"
         )
-    if wanted.export_id and EXPORT_ID.fullmatch(wanted.export_id) is None:
-        raise ValueError(f"the id {wanted.export_id!r} must have 1 to 128 letters, digits, '.', '-' and '_'")
+    if wanted.export_id and (EXPORT_ID.fullmatch(wanted.export_id) is None or is_step(wanted.export_id)):
+        raise ValueError(f"the id {wanted.export_id!r} must have 1 to 128 letters, digits, '.', '-' and '_', and be neither '.' nor '..'")
 
 
 def _require_room(export: Export, known: Exported) -> None:

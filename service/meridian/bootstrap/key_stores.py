@@ -5,9 +5,7 @@ from __future__ import annotations
 import ssl
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 
 from prometheus_client import Gauge
 
@@ -19,6 +17,7 @@ from meridian.adapters.pkcs11.thread import token_thread
 from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
 from meridian.adapters.xks_proxy.connection import Surroundings
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
+from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.startup import naming
 from meridian.domain.key import Origin
@@ -37,9 +36,6 @@ from meridian.workers.key_stores import KeyStoreWorker
 from meridian.workers.left_keys import LEFT_KEYS, LeftKeys
 from meridian.workers.periodic import Wake
 from meridian.workers.set_aside import SetAside
-
-LOOKING_UP: Final = 8
-"""Threads that look up names of proxies; each store has one at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,8 @@ class KeyStorePlaces:
 def build_key_stores(core: Core) -> KeyStorePlaces:
     """Raises: StartupError where a trust anchor of a token cannot be read."""
     wake = Wake()
-    threads = ThreadPoolExecutor(LOOKING_UP, thread_name_prefix="proxy-names")
-    core.stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    lookups = Lookups()
+    core.stack.callback(lookups.close)
     requests = StoreRequestMetrics(core.registry)
     external = ExternalKeyStores(
         store=core.store,
@@ -72,7 +68,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
             core.settings.limits,
             region=core.settings.region,
             clock=core.clock,
-            threads=threads,
+            lookups=lookups,
             trust=lambda: core.files.proxies.context,
             count=requests.of(KeyStoreType.EXTERNAL_KEY_STORE),
         ),
@@ -101,6 +97,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         release=release,
         wake=wake,
     )
+    core.stack.push_async_callback(worker.close)
     return KeyStorePlaces(
         connections=ConnectionsByKind(kinds),
         external=external,
@@ -142,7 +139,7 @@ def surroundings(
     *,
     region: str,
     clock: Clock,
-    threads: Executor,
+    lookups: Lookups,
     trust: Callable[[], ssl.SSLContext],
     count: Count,
 ) -> Surroundings:
@@ -154,7 +151,7 @@ def surroundings(
         clock=clock,
         attempt_seconds=limits.key_store_attempt_seconds,
         rate=_rate(limits.key_store_requests_per_second),
-        threads=threads,
+        lookups=lookups,
         count=count,
     )
 

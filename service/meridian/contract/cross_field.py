@@ -22,6 +22,7 @@ from meridian.domain.identifiers import ALIAS_NAME
 from meridian.domain.key import KeySpec, KeyUsage, Origin
 from meridian.domain.key_store import KeyStoreType
 from meridian.domain.tag import require_tag_keys, require_tags
+from meridian.domain.xks import is_step
 from meridian.errors import FeatureNotBuiltException, NotAuthorizedException, UnsupportedOperationException, ValidationException
 from meridian.kms.v1 import types_pb2
 from meridian.kms.v1.aliases_pb2 import CreateAliasRequest, DeleteAliasRequest, UpdateAliasRequest
@@ -174,6 +175,8 @@ def _require_fit_for_a_store(request: CreateKeyRequest, spec: KeySpec, origin: O
     for field in needed:
         if not is_given(request, field):
             raise ValidationException(f"{_member(request, field)} is required for Origin {origin}.", fields=[(field, "missing")])
+    if is_step(request.xks_key_id):
+        raise ValidationException("XksKeyId must be neither '.' nor '..'.", fields=[("xks_key_id", "a step in a path")])
     if spec is not KeySpec.SYMMETRIC_DEFAULT:
         raise UnsupportedOperationException(f"KeySpec {spec} is not supported for Origin {origin}.")
     if request.multi_region:

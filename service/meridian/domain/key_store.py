@@ -76,3 +76,8 @@ def require_connection_state(operation: str, store_id: str, state: ConnectionSta
     if answer is Answer.NO:
         raise CustomKeyStoreInvalidStateException(f"Custom key store {store_id} is {state}, which is not valid for {operation}.")
     return answer
+
+
+def dialled_host(endpoint: str) -> str:
+    """The host that an XksProxyUriEndpoint leads to: endpoints that differ in case, a last dot or the port that is meant anyway are one."""
+    return endpoint.lower().removeprefix("https://").removesuffix(":443").rstrip(".")

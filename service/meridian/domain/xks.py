@@ -100,3 +100,8 @@ def place_of(path: str) -> Place | None:
     if found is None or not is_prefix(found["prefix"]):
         return None
     return Place(XksCall(found["health"] or found["call"]), found["prefix"], found["id"] or "")
+
+
+def is_step(key_id: str) -> bool:
+    """Whether an external key id is a step in a path: what stands on the way of a request would take it for one, and ask elsewhere."""
+    return key_id in (".", "..")

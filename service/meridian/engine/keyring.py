@@ -17,7 +17,7 @@ from meridian.crypto.aead import KEY_BYTES, OpenError
 from meridian.domain.encoding import length_prefixed_tuple, u32, u64
 from meridian.domain.secret import Secret
 from meridian.engine import box
-from meridian.engine.seals import Seal, SealError, providers_of
+from meridian.engine.seals import NO_SEAL, NoSealError, Seal, SealError, providers_of
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store.keyring import KekRow, RootRow
@@ -230,7 +230,9 @@ def _open_root(identity: RegionIdentity, roots: Sequence[RootRow], seals: Sequen
             faults.append(f"{seal.place}: the {row.provider} seal does not open the root key of this Region")
         except SealError as fault:
             faults.append(str(fault))
-    raise SealError("; ".join(faults) or f"no seal for any of {', '.join(providers)}")
+    if not faults:
+        raise NoSealError(f"{NO_SEAL} {', '.join(providers)}")
+    raise SealError("; ".join(faults))
 
 
 def fault_of_seal(identity: RegionIdentity, roots: Sequence[RootRow], seal: Seal) -> str:

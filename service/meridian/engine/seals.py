@@ -25,8 +25,16 @@ PARALLELISM_MAX: Final = 255
 SALT_BYTES: Final = 16
 
 
+NO_SEAL: Final = "no seal for any of"
+"""How the reason of a `NoSealError` begins; the doctor knows it by it."""
+
+
 class SealError(Exception):
     """A seal cannot be used, or opens nothing. The process must not start."""
+
+
+class NoSealError(SealError):
+    """None of the seals that are configured is one that the Region's root key lies under: the settings are others, and no row is spoilt."""
 
 
 class Seal(Protocol):

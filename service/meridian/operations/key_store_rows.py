@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from meridian.contract.catalog import aws_member_name, enum_aws_value
 from meridian.contract.cross_field import requested_store_type
-from meridian.domain.key_store import KeyStoreType
+from meridian.domain.key_store import KeyStoreType, dialled_host
 from meridian.domain.secret import Secret
 from meridian.errors import (
     CloudHsmClusterInUseException,
@@ -144,12 +144,13 @@ def require_free(row: KeyStoreRow, stores: Iterable[KeyStoreRow]) -> None:
 
 
 def _require_proxy_free(proxy: Mapping[str, str], other: Mapping[str, str]) -> None:
-    """Stores reached in public may share an endpoint under other paths; one behind an endpoint service shares nothing."""
+    """Stores reached in public may share an endpoint under other paths; one behind an endpoint service shares nothing. Endpoints are one
+    where they are dialled as one, however they are written."""
     service = proxy.get(SERVICE)
-    if service is not None and service == other.get(SERVICE):
+    if service is not None and service.lower() == other.get(SERVICE, "").lower():
         raise XksProxyVpcEndpointServiceInUseException(service)
     endpoint = proxy.get("xks_proxy_uri_endpoint", "")
-    if endpoint != other.get("xks_proxy_uri_endpoint"):
+    if dialled_host(endpoint) != dialled_host(other.get("xks_proxy_uri_endpoint", "")):
         return
     if proxy.get("xks_proxy_uri_path") == other.get("xks_proxy_uri_path"):
         raise XksProxyUriInUseException(endpoint)

@@ -2,14 +2,18 @@
 
 An attempt counts while the store is as it was when the attempt began: whoever disconnects meanwhile wins. Every process of the Region
 makes the attempts that it finds, so a process that dies leaves none behind; the first result counts.
+
+A round waits for no attempt: a proxy that dawdles and a token that hangs hold up neither each other nor another account.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain, zip_longest
 from typing import Final
 
 import structlog
@@ -28,6 +32,11 @@ from meridian.workers.set_aside import SetAside, UnreadableRowError
 
 LOOK_SECONDS: Final = 1.0
 AT_ONCE: Final = 32
+"""Attempts to connect, and disconnections."""
+OF_ONE_ACCOUNT: Final = 4
+"""Attempts to connect at once."""
+LISTED: Final = 256
+"""Stores between two states that one round looks at; the next round looks at those that follow."""
 BETWEEN: Final = frozenset({ConnectionState.CONNECTING, ConnectionState.DISCONNECTING})
 CONNECT: Final = "ConnectCustomKeyStore"
 """What a proxy is told that it is asked for."""
@@ -55,22 +64,69 @@ class KeyStoreWorker:
         self._release = release
         self._wake = wake
         self._log = structlog.get_logger("meridian.key_stores")
+        self._after = ("", "")
+        self._attempts: dict[tuple[str, str], asyncio.Task[bool]] = {}
         self.aside = SetAside("key stores", clock=clock, events=events)
 
     def job(self) -> Job:
         return Job("key stores", self.settle, LOOK_SECONDS, PATIENT_SECONDS, self._wake)
 
     async def settle(self) -> bool:
-        """Settle the stores that wait, some at once; true where there may be more. Raises: KmsError if the database fails."""
+        """Disconnect the stores that wait for it, and begin to connect others; true where there may be more. Raises: KmsError if the
+        database fails."""
         await self._release()
+        under_way = frozenset(self._attempts)  # before the rows are read: one that ends meanwhile is read as it was
         async with self._store.reading() as uow:
-            limit = AT_ONCE + len(self.aside)
-            rows = await uow.key_stores.list_in(BETWEEN, after=("", ""), limit=limit)
+            limit = LISTED + len(self.aside)
+            rows = await uow.key_stores.list_in(BETWEEN, after=self._after, limit=limit)
         for unreadable in rows.unreadable:
             self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))
         due = [row for row in rows if not self.aside.is_waiting((row.account, row.store_id))]
-        await asyncio.gather(*map(self._settle, due))
-        return len(rows) == limit
+        is_full = len(rows) + len(rows.unreadable) >= limit
+        self._after = (rows[-1].account, rows[-1].store_id) if is_full and rows else ("", "")
+        leaving = [row for row in due if row.state is ConnectionState.DISCONNECTING]
+        begun = self._begin(
+            [row for row in due if row.state is not ConnectionState.DISCONNECTING and (row.account, row.store_id) not in under_way]
+        )
+        for at in range(0, len(leaving), AT_ONCE):
+            await asyncio.gather(*map(self._settle, leaving[at : at + AT_ONCE]))
+        return is_full and bool(begun or leaving)
+
+    async def close(self) -> None:
+        """End every attempt."""
+        tasks = list(self._attempts.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, rows: Sequence[KeyStoreRow]) -> int:
+        """Begin attempts, accounts in turn, those with the fewest under way first. How many were begun."""
+        under_way, begun = Counter(account for account, _ in self._attempts), 0
+        for row in _in_turn(rows, under_way):
+            if len(self._attempts) >= AT_ONCE:
+                break
+            if under_way[row.account] < OF_ONE_ACCOUNT:
+                under_way[row.account] += 1
+                begun += 1
+                name = (row.account, row.store_id)
+                task = self._attempts[name] = asyncio.get_running_loop().create_task(self._attempt(row), name=f"connect {row.store_id}")
+                task.add_done_callback(partial(self._ended, name))
+        return begun
+
+    async def _attempt(self, row: KeyStoreRow) -> bool:
+        """Whether the database took what came of it."""
+        try:
+            await self._settle(row)
+        except StoreUnavailable as away:
+            self._log.warning("key store not settled", store=row.store_id, reason=away.reason)
+            return False
+        return True
+
+    def _ended(self, name: tuple[str, str], task: asyncio.Task[bool]) -> None:
+        """A place is free: others may wait for it."""
+        del self._attempts[name]
+        if not task.cancelled() and task.result():
+            self._wake()
 
     async def _settle(self, row: KeyStoreRow) -> None:
         try:
@@ -97,3 +153,12 @@ class KeyStoreWorker:
     async def _connected(self, row: KeyStoreRow) -> KeyStoreRow:
         code = await self._kinds[row.kind].connect(row, AskedFor(self._entropy.uuid(), CONNECT, ""))
         return replace(row, state=ConnectionState.FAILED if code else ConnectionState.CONNECTED, error_code=code)
+
+
+def _in_turn(rows: Sequence[KeyStoreRow], under_way: Mapping[str, int]) -> Iterator[KeyStoreRow]:
+    """One of each account, then another of each."""
+    of_account: dict[str, list[KeyStoreRow]] = {}
+    for row in rows:
+        of_account.setdefault(row.account, []).append(row)
+    queues = [of_account[account] for account in sorted(of_account, key=lambda account: under_way.get(account, 0))]
+    return (row for row in chain.from_iterable(zip_longest(*queues)) if row is not None)

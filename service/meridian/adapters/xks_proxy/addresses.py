@@ -6,21 +6,20 @@ connection goes to the very address that was looked at.
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from meridian.adapters.xks_proxy.lookups import Lookups
+from meridian.adapters.xks_proxy.special_addresses import is_public, plain
+
 PORT: Final = 443
 ADDRESSES_MAX: Final = 8
 """Of one name; more are not tried."""
-
-NAT64: Final = IPv6Network("64:ff9b::/96")
 
 Network = IPv4Network | IPv6Network
 
@@ -56,19 +55,10 @@ class Dialling:
     def is_allowed(self, address: str) -> bool:
         """Whether a connection may go to this address."""
         try:
-            parsed = _plain(ip_address(address.partition("%")[0]))
+            parsed = plain(ip_address(address.partition("%")[0]))
         except ValueError:
             return False
-        return (parsed.is_global and not parsed.is_multicast) or any(parsed in network for network in self.networks)
-
-
-def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """An IPv4 address that is written as one of IPv6 leads where it says."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+        return is_public(parsed) or any(parsed in network for network in self.networks)
 
 
 class ForbiddenAddress(OSError):
@@ -76,20 +66,18 @@ class ForbiddenAddress(OSError):
 
 
 class CheckedResolver(AbstractResolver):
-    """Resolves one store's proxy, wherever the URL seems to lead. At most one look-up is under way: one that hangs holds one thread."""
+    """Resolves one store's proxy, wherever the URL seems to lead. Where the operator has given an address, nothing is looked up."""
 
-    def __init__(self, dialling: Dialling, host: str, service: str | None, threads: Executor) -> None:
+    def __init__(self, dialling: Dialling, host: str, service: str | None, lookups: Lookups, account: str) -> None:
+        """`account`: of the store, whose share of look-ups it takes."""
         self._dialling = dialling
         self._name, self._port = dialling.target(host, service)
-        self._threads = threads
-        self._looking: asyncio.Future[list[str]] | None = None
+        self._lookups = lookups
+        self._account = account
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:  # noqa: ARG002 - the signature that aiohttp calls
-        """Raises: OSError; ForbiddenAddress where any address of the name is forbidden."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().run_in_executor(self._threads, _addresses, self._name, self._port)
-            self._looking.add_done_callback(lambda looked: looked.cancelled() or looked.exception())  # perhaps nobody waits any more
-        found = await asyncio.shield(self._looking)
+        """Raises: OSError; ForbiddenAddress where any address of the name is forbidden; TimeoutError where too much of it waits."""
+        found = [self._name] if is_literal(self._name) else await self._lookups.addresses(self._account, self._name, self._port)
         if not found or not all(map(self._dialling.is_allowed, found)):
             raise ForbiddenAddress("the proxy's name leads to an address that may not be dialled")
         return [self._result(host, address) for address in found[:ADDRESSES_MAX]]
@@ -103,6 +91,10 @@ class CheckedResolver(AbstractResolver):
         return ResolveResult(hostname=host, host=address, port=self._port, family=family, proto=0, flags=flags)
 
 
-def _addresses(name: str, port: int) -> list[str]:
-    found: Sequence[tuple[object, object, object, str, tuple[object, ...]]] = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
+def is_literal(host: str) -> bool:
+    """Whether this is an address already."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

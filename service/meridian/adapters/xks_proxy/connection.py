@@ -12,21 +12,23 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 import aiohttp
-from aiohttp import ClientSession, TCPConnector
+import structlog
+from aiohttp import ClientSession
 from yarl import URL
 
 from meridian.adapters.key_store_metrics import Count
 from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
 from meridian.adapters.xks_proxy.attempt import HANDSHAKES_MAX, Attempt, tracing
+from meridian.adapters.xks_proxy.bounded_answers import HEADER_BYTES_MAX, BoundedConnector
 from meridian.adapters.xks_proxy.breaker import Breaker
+from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
-from meridian.adapters.xks_proxy.outcomes import Outcome, ProxyFault
+from meridian.adapters.xks_proxy.outcomes import NotAsked, Outcome, ProxyFault
 from meridian.adapters.xks_proxy.signature import signed_headers
 from meridian.domain.token_bucket import Rate, TokenBucket
 from meridian.errors import ThrottlingException
@@ -37,9 +39,10 @@ IN_FLIGHT_MAX: Final = 128
 """Requests to one proxy at once, each with a connection; more are refused, so that none waits for a connection while its time runs."""
 RETRY_SECONDS: Final = 0.5
 """When a call that was refused for want of a place may come again."""
+NOT_ASKED: Final = "not asked"
+"""How a request is counted that was refused at once, for the proxy has not answered before."""
 KEEP_SECONDS: Final = 50.0
 """How long a connection may rest."""
-HEADER_BYTES_MAX: Final = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,7 @@ class Surroundings:
     attempt_seconds: float
     rate: Rate
     """Of requests to one proxy."""
-    threads: Executor
-    """For look-ups of names."""
+    lookups: Lookups
     count: Count
 
 
@@ -63,6 +65,9 @@ class Surroundings:
 class Endpoint:
     """Where a proxy is, in the words of its store."""
 
+    account: str
+    """Of the store."""
+    store_id: str
     host: str
     path: str
     """What all its paths begin with."""
@@ -86,6 +91,7 @@ class ProxyConnection:
         self._in_flight = 0
         self._making = asyncio.Semaphore(HANDSHAKES_MAX)
         self._has_ended = False
+        self._log = structlog.get_logger("meridian.key_stores")
         self._kept, self._fresh = self._session(stays_open=True), self._session(stays_open=False)
 
     @property
@@ -108,7 +114,8 @@ class ProxyConnection:
         clock = self._around.clock
         refusal = self._breaker.refusal(clock.monotonic())
         if refusal is not None:
-            raise ProxyFault(refusal, "not asked, for it has not answered before")
+            self._around.count(path.rpartition("/")[2], NOT_ASKED, 0.0)
+            raise NotAsked(refusal)
         self._take_place()
         began, outcome, is_probe = clock.monotonic(), None, self.is_broken
         try:
@@ -120,8 +127,17 @@ class ProxyConnection:
             self._in_flight -= 1
             now = clock.monotonic()
             if outcome is not None or not asyncio.current_task().cancelling():  # type: ignore[union-attr]  # a coroutine runs in a task
-                self._breaker.note(outcome, now)
+                self._note(outcome, now)
                 self._around.count(path.rpartition("/")[2], outcome.value if outcome else "", now - began)
+
+    def _note(self, outcome: Outcome | None, now: float) -> None:
+        was_broken = self.is_broken
+        self._breaker.note(outcome, now)
+        if self.is_broken and not was_broken:
+            reason = outcome.value if outcome is not None else ""
+            self._log.warning("key store proxy is left alone", store=self._endpoint.store_id, account=self._endpoint.account, reason=reason)
+        elif was_broken and not self.is_broken:
+            self._log.info("key store proxy answers again", store=self._endpoint.store_id, account=self._endpoint.account)
 
     def _take_place(self) -> None:
         self._bucket = self._bucket.filled(self._around.rate, self._around.clock.monotonic())
@@ -143,7 +159,7 @@ class ProxyConnection:
             if first.is_waiting:
                 session = self._kept  # it had no connection: one may be free by now
             else:
-                self._breaker.note(Outcome.TIMED_OUT, self._around.clock.monotonic())
+                self._note(Outcome.TIMED_OUT, self._around.clock.monotonic())
             if is_vain():
                 raise ProxyFault(Outcome.TIMED_OUT, "not asked again, for others got no answer either") from fault
         try:
@@ -190,8 +206,8 @@ class ProxyConnection:
     def _session(self, *, stays_open: bool) -> ClientSession:
         around, endpoint = self._around, self._endpoint
         keeping = {"keepalive_timeout": KEEP_SECONDS} if stays_open else {"force_close": True}
-        connector = TCPConnector(
-            resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.threads),
+        connector = BoundedConnector(
+            resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.lookups, endpoint.account),
             use_dns_cache=False,  # every connection looks again, and is looked at again
             limit=IN_FLIGHT_MAX,
             happy_eyeballs_delay=around.attempt_seconds / 5,

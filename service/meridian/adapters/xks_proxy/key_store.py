@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
 
 import structlog
 
 from meridian.adapters.xks_proxy import messages
+from meridian.adapters.xks_proxy.addresses import is_literal
 from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, Surroundings, key_path
-from meridian.adapters.xks_proxy.outcomes import TABLE, Outcome, ProxyFault
+from meridian.adapters.xks_proxy.outcomes import TABLE, NotAsked, Outcome, ProxyFault
 from meridian.domain.ciphertext_blob import SEALED_AT, CiphertextBlob, with_outer
 from meridian.domain.key import Key
-from meridian.domain.key_store import ConnectionState
+from meridian.domain.key_store import ConnectionState, dialled_host
 from meridian.errors import (
     InvalidCiphertextException,
     KmsError,
@@ -235,7 +234,8 @@ class ExternalKeyStores:
 
     def _connection(self, store: KeyStoreRow, signer: RequestSigner) -> ProxyConnection:
         proxy = store.proxy
-        endpoint = Endpoint(_host(proxy), proxy["xks_proxy_uri_path"], proxy.get("xks_proxy_vpc_endpoint_service_name"))
+        host, service = dialled_host(proxy["xks_proxy_uri_endpoint"]), proxy.get("xks_proxy_vpc_endpoint_service_name")
+        endpoint = Endpoint(store.account, store.store_id, host, proxy["xks_proxy_uri_path"], service)
         return ProxyConnection(endpoint, signer, self._around)
 
     def _service_fault(self, store: KeyStoreRow) -> ProxyFault | None:
@@ -246,27 +246,26 @@ class ExternalKeyStores:
         service = self._around.dialling.endpoint_services.get(name)
         if service is None:
             return ProxyFault(Outcome.NO_SERVICE)
-        return None if service.host == _host(store.proxy) else ProxyFault(Outcome.OTHER_SERVICE)
+        return None if service.host == dialled_host(store.proxy["xks_proxy_uri_endpoint"]) else ProxyFault(Outcome.OTHER_SERVICE)
 
     def _told(self, fault: ProxyFault, key: Key, asked: AskedFor) -> ProxyFault:
-        self._log.warning(
-            "key store proxy", store=key.custom_key_store_id, asked_for=asked.operation, request_id=asked.request_id, reason=fault.reason
-        )
+        """What was not even asked is counted and not told: a line says when that began, and one when it ends."""
+        if not isinstance(fault, NotAsked):
+            self._log.warning(
+                "key store proxy",
+                store=key.custom_key_store_id,
+                asked_for=asked.operation,
+                request_id=asked.request_id,
+                reason=fault.reason,
+            )
         return fault
-
-
-def _host(proxy: Mapping[str, str]) -> str:
-    return proxy["xks_proxy_uri_endpoint"].removeprefix("https://").rstrip(".").lower()
 
 
 def _require_name(proxy: Mapping[str, str]) -> None:
     """A proxy is reached by a name, which its certificate has too. Raises: ValidationException."""
-    host, is_address = _host(proxy), False
-    with suppress(ValueError):
-        ip_address(host)
-        is_address = True
+    host = dialled_host(proxy["xks_proxy_uri_endpoint"])
     labels = host.split(".")
-    if is_address or not all(label and len(label) <= 63 and not label.startswith("-") for label in labels) or labels[-1].isdigit():
+    if is_literal(host) or not all(label and len(label) <= 63 and not label.startswith("-") for label in labels) or labels[-1].isdigit():
         raise ValidationException(
             "XksProxyUriEndpoint must be https:// and the DNS name of the external key store proxy.",
             fields=[("xks_proxy_uri_endpoint", "not a DNS name")],

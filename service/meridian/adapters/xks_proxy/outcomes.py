@@ -193,3 +193,10 @@ class ProxyFault(Exception):
     def of_use(self, key: Key) -> KmsError:
         """What every cryptographic operation answers."""
         return KMSInvalidStateException(TABLE[self.outcome].text, key_arn=key.arn, reason=self.reason)
+
+
+class NotAsked(ProxyFault):
+    """Nothing was sent, for the proxy has not answered before; the outcome is that of the last request."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome, "not asked, for it has not answered before")

@@ -1,0 +1,36 @@
+"""Every line of the log is JSON, whoever writes it: the service, a library, or asyncio about a task that nobody waits for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+SAYS = """
+import asyncio, gc, logging
+import structlog
+from meridian.cli.json_log import log_as_json
+log_as_json()
+structlog.get_logger("own").warning("own line", count=1)
+logging.getLogger("library").warning("says %s\\nin two lines", "this")
+logging.getLogger("library").info("not told")
+async def fails():
+    raise ValueError("of a task\\nin two lines" + "x" * 100_000)
+async def main():
+    task = asyncio.create_task(fails())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    del task
+    gc.collect()
+asyncio.run(main())
+"""
+
+
+def test_every_line_is_json() -> None:
+    ran = subprocess.run([sys.executable, "-c", SAYS], capture_output=True, text=True, timeout=60, check=True)
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert [line["event"].splitlines()[0] for line in lines] == ["own line", "says this", "Task exception was never retrieved"]
+    assert [line["level"] for line in lines] == ["warning", "warning", "error"]
+    assert all(line["timestamp"] for line in lines)
+    assert [line.get("logger") for line in lines[1:]] == ["library", "asyncio"]
+    assert len(ran.stderr) < 20_000
