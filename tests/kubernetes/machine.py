@@ -104,7 +104,7 @@ class Machine:
         self._say(namespace, "job", name, startTime=now, completionTime=now, succeeded=1, conditions=conditions)
 
     def _roll_out(self, namespace: str, deployment: Object, objects: Mapping[Name, Object], secrets: Any) -> None:
-        """The pod of the newest template takes the place of the one before; it is one, however many are asked for, and none where none is."""
+        """The pod of the newest template takes the place of the one before; one, however many are asked for, and none for none."""
         generation = deployment["metadata"]["generation"]
         if namespace in self.pods:
             self.pods.pop(namespace).end()
