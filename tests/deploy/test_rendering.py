@@ -40,6 +40,7 @@ VARIANTS = {
         (["xks.enabled=true"], "tls.xks.dnsNames"),
         (["xks.enabled=true", "tls.source=csi"], "tls.xks.dnsNames"),
         (["xks.enabled=true", "tls.source=secret", "xks.clientNames={cks.example.com}"], "xks.clientAuthority"),
+        (["workload=StatefulSet", "database.kind=sqlite", "migration.command=restored"], "migration.command restored"),
         (["autoscaling.minReplicas=12"], "autoscaling.minReplicas"),
         (["autoscaling.cpuPercent=0"], "cpuPercent"),
         (["autoscaling.cpuPercent=101"], "cpuPercent"),

@@ -127,6 +127,7 @@ seals:
 {{- if and .Values.xks.clientNames (not .Values.xks.clientAuthority.configMap) }}{{ fail "xks.clientNames: names are read in certificates of xks.clientAuthority: give its configMap" }}{{ end -}}
 {{- if and .Values.audit.existingClaim (ne .Values.workload "Deployment") }}{{ fail "audit.existingClaim: each pod of a StatefulSet has a claim of its own: leave it out, or set workload to Deployment" }}{{ end -}}
 {{- if and .Values.audit.existingClaim (ne .Values.audit.volume "claim") }}{{ fail "audit.existingClaim: is for audit.volume claim" }}{{ end -}}
+{{- if and (include "meridian.sqlite" .) (eq .Values.migration.command "restored") }}{{ fail "migration.command restored: runs at each start of a pod on SQLite, and meridian restore has said it: leave it out" }}{{ end -}}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}{{ fail "autoscaling.minReplicas: must not be above autoscaling.maxReplicas" }}{{ end -}}
 {{- if and (hasKey .Values.settings "replica") (not (include "meridian.sqlite" .)) }}{{ fail "settings.replica: every pod would have this one name: each has its own, leave it out" }}{{ end -}}
 {{- if and (hasKey .Values.settings "replica_file") (ne (toString .Values.settings.replica_file) "/etc/meridian/pod/name") }}{{ fail "settings.replica_file: the chart writes each pod's name into /etc/meridian/pod/name: leave it out" }}{{ end -}}
