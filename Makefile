@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-xks bench-commands bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-front bench-xks bench-commands bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ bench: $(STAMP)  ## ratios to a no-op, measured in one run
 
 bench-xks: $(STAMP)  ## keys in an external key store alone: beside the signed call that they need, and beside a store that hangs
 	$(BIN)/python scripts/bench_xks.py
+
+bench-front: $(STAMP)  ## the CPU of a call behind Envoy ÷ behind grpcio, in one run
+	$(BIN)/python scripts/bench_front.py
 
 bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new policies
 	$(BIN)/python scripts/bench.py --reloads
@@ -168,6 +171,9 @@ adversary: $(STAMP)  ## hostile callers, hostile Regions, floods, forged logs, o
 
 kills: $(STAMP)  ## kill Regions KILLS (200) times under load; what was acknowledged, lost, without a story
 	$(BIN)/python scripts/kills.py $(or $(KILLS),200)
+
+churn: $(STAMP)  ## MINUTES (2) of connections cut, calls given up, garbage and new certificates before Envoy, beside honest callers
+	MERIDIAN_CHURN_MINUTES=$(or $(MINUTES),2) $(BIN)/pytest -q tests/scenario/test_envoy_churn.py
 
 soak: $(STAMP)  ## MINUTES (60) of steady load with a fault every five; what went wrong, what grew
 	$(BIN)/python scripts/soak.py $(or $(MINUTES),60)

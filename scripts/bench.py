@@ -48,8 +48,8 @@ LIMITS = {
 class Server:
     """A Region on a core of its own."""
 
-    def __init__(self, root: Path, audit: str = "", policies: int = 0, principals: int = 0) -> None:
-        self.deployment = Deployment(root, [HOME]).prepare()
+    def __init__(self, root: Path, audit: str = "", policies: int = 0, principals: int = 0, settings_added: str = "") -> None:
+        self.deployment = Deployment(root, [HOME], settings_added=settings_added).prepare()
         settings = self.deployment.place(HOME).settings
         settings.write_text(settings.read_text().replace("[audit]\n", f"[audit]\n{audit}"))
         for number in range(policies):

@@ -63,6 +63,7 @@ class Evidence:
         "headers",
         "repeated",
         "secure_transport",
+        "shows_no_certificate",
         "signed_request",
         "source_ip",
         "spiffe_id",
@@ -75,6 +76,7 @@ class Evidence:
         *,
         spiffe_id: str = "",
         certificate_pem: bytes = b"",
+        shows_no_certificate: bool = False,
         headers: dict[str, str] | None = None,
         source_ip: str = "127.0.0.1",
         secure_transport: bool = True,
@@ -87,6 +89,8 @@ class Evidence:
     ) -> None:
         self.spiffe_id = spiffe_id
         self.certificate_pem = certificate_pem
+        self.shows_no_certificate = shows_no_certificate
+        """The listener asks for a certificate and the connection showed none. Where a front requires one, this is never so."""
         self.headers = headers if headers is not None else {}
         self.source_ip = source_ip
         self.secure_transport = secure_transport

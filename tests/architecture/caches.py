@@ -192,6 +192,8 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "transport/connection_shares.py ConnectionShares._closed": CONNECTIONS,
     "transport/connection_shares.py ConnectionShares._counts": Ours("shares of open connections, one to two each"),
     "transport/connection_shares.py ConnectionShares._owned": CONNECTIONS,
+    "transport/envoy/arrival.py _read": Bounded("CERTIFICATES_KEPT", 16 * 1024, "a client certificate as Envoy shows it"),
+    "transport/envoy/departures.py Departures._open": Ours("calls that are answered now"),
     "transport/grpc_health.py GrpcHealth._watches": Ours("watches that are open, `WATCHES_MAX` of them"),
     "transport/grpc_interceptor.py CallInterceptor._wrapped": CONTRACT,
     "transport/http1/head.py HeadLines._headers": Ours("one head, whose size is bounded"),

@@ -58,6 +58,7 @@ SETTINGS: dict[str, str] = {
     "services": ACT + "test_a_service_of_aws_is_the_one_that_services_names",
     "reflection": ACT + "test_reflection_is_there_where_it_is_switched_on",
     "uvloop": ACT + "test_uvloop_is_loaded_where_it_is_wanted",
+    "front.kind": "contract/test_fronts.py::test_a_bearer_token_needs_no_certificate_behind_envoy",
     "grpc.listen": FILE,
     "grpc.tls.certificate": RELOAD + "test_renewed_certificates_are_shown_to_new_connections_and_old_connections_go_on",
     "grpc.tls.private_key": "unit/identity/test_files.py::test_certificate_key_and_authority_are_checked_as_a_whole",

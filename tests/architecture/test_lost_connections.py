@@ -28,8 +28,11 @@ TABLE = {
     "adapters/audit_otlp.py": ("contract/test_audit_sinks.py", "test_a_connection_that_lost_its_way_is_left_within_two_tries"),
     "adapters/audit_s3.py": ("contract/test_audit_sinks.py", "test_a_connection_that_lost_its_way_is_left_within_two_tries"),
 }
-TABLE_OF_ONCE = {"administration/admin_look.py": ("scenario/test_region_doctor.py", "test_")}
-"""One question of a command, with its time-out."""
+TABLE_OF_ONCE = {
+    "administration/admin_look.py": ("scenario/test_region_doctor.py", "test_"),
+    "cli/in_envoy.py": ("scenario/test_envoy_front.py", "test_a_taken_port_is_told_as_behind_grpcio"),
+}
+"""One question, with its time-out: of a command, and of a process to its own port at its start."""
 
 
 def openers() -> set[str]:

@@ -14,6 +14,7 @@ PARSES = {
     "domain/strict_json.py": "THE reader of JSON that people write",
     "domain/strict_toml.py": "THE reader of TOML, which refuses a name given twice by itself",
     "policy_kit/yaml_text.py": "THE reader of YAML",
+    "cli/in_envoy.py": "what this process told itself before it became Envoy",
     "contract/catalog.py": "of this package",
     "authorization/language/evaluator.py": "Cedar's own form, from the binding",
     "audit/record_bounds.py": "a record that this process has just written",

@@ -11,6 +11,9 @@ from meridian.errors import UnrecognizedClientException
 CERTIFICATES_MAX: Final = 4096
 PEM_BYTES_MAX: Final = 16 * 1024
 """Of one certificate; a longer one is remembered nowhere, whoever signed it."""
+SPIFFE: Final = "spiffe://"
+SPIFFE_ID_CHARACTERS_MAX: Final = 2048
+TRUST_DOMAIN_CHARACTERS_MAX: Final = 255
 
 
 class CertificateNames:
@@ -29,6 +32,21 @@ class CertificateNames:
             if len(self._known) > CERTIFICATES_MAX:
                 self._known.popitem(last=False)
         return names
+
+
+def spiffe_id_in(pem: bytes) -> str:
+    """The SPIFFE id of a certificate, where that is its one name; empty for any other. Source: SPIFFE-ID and X.509-SVID specifications."""
+    try:
+        names = certificate_uris(pem)
+    except ValueError:
+        return ""
+    return names[0] if len(names) == 1 and _is_spiffe_id(names[0]) else ""
+
+
+def _is_spiffe_id(name: str) -> bool:
+    domain, _, path = name.removeprefix(SPIFFE).partition("/")
+    is_bounded = len(name) <= SPIFFE_ID_CHARACTERS_MAX and len(domain) <= TRUST_DOMAIN_CHARACTERS_MAX
+    return name.startswith(SPIFFE) and is_bounded and bool(path.partition("/")[0])
 
 
 def require_bounded(pem: bytes) -> None:

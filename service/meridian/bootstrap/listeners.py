@@ -13,6 +13,7 @@ import structlog
 
 from meridian.authentication.xks_signature import XksSignatures
 from meridian.bootstrap.core import Core
+from meridian.bootstrap.envoy_front import EnvoyFront
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.startup import naming
 from meridian.contract.catalog import rpcs, served_rpcs
@@ -28,6 +29,7 @@ from meridian.transport.budgets import fitting
 from meridian.transport.caller_connections import CallerConnections
 from meridian.transport.connection_shares import LOOK_SECONDS, ConnectionShares
 from meridian.transport.draining import HeldCalls
+from meridian.transport.envoy.configuration import FrontPlaces
 from meridian.transport.grpc_health import GrpcHealth
 from meridian.transport.grpc_server import listen, make_server, service_names
 from meridian.transport.http1.application import Application
@@ -60,11 +62,15 @@ def require_free_addresses(settings: Settings) -> None:
 class Listeners:
     """What listens, from `open` until `close`."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, places: FrontPlaces | None) -> None:
+        """`places`: of the Envoy that this process is, None where it is not."""
         self._core = core
-        self._budgets = _budgets(core.settings)
+        self._places = places
+        self._budgets = connection_budgets(core.settings)
         self._under_way = CallsUnderWay()
         self._grpc: dict[grpc.aio.Server, HeldCalls] = {}
+        self.front: EnvoyFront | None = None
+        """What answers callers where Envoy does not do so through grpcio."""
         self._http: list[HttpServer] = []
         self._admin: HttpServer | None = None
         self._health: GrpcHealth | None = None
@@ -77,7 +83,7 @@ class Listeners:
         admin = AdminApp(MetricsText(self._core.registry, self._core.clock), troubles, deaths)
         self._admin = self._open_http(admin, "admin", settings.admin, supervisor.serve_to_the_end)
         if settings.aws is not None:
-            self._open_http(self._aws_wire(pipelines, settings.aws), "aws", settings.aws, supervisor.serve)
+            self._open_http(self._aws_wire(pipelines, is_secure=settings.aws.tls is not None), "aws", settings.aws, supervisor.serve)
         if settings.xks is not None:
             self._open_http(self._xks_wire(pipelines), "xks", settings.xks, supervisor.serve)
         self._core.registry.register(HttpMetrics(self._http))
@@ -89,8 +95,9 @@ class Listeners:
         grace = seconds + CUT_SECONDS
         if self._health is not None:
             self._health.end_watches()
+        front_ends = [self.front.stop(grace)] if self.front is not None else []
         grpc_ends = [held.stop(server, grace) for server, held in self._grpc.items()]
-        await asyncio.gather(*grpc_ends, *[server.stop(grace) for server in self._http if server is not self._admin])
+        await asyncio.gather(*front_ends, *grpc_ends, *[server.stop(grace) for server in self._http if server is not self._admin])
         cutting.cancel()
         await self._under_way.none_left(CUT_SECONDS)
 
@@ -101,8 +108,25 @@ class Listeners:
 
     async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer, health: GrpcHealth) -> None:
         core, settings, files = self._core, self._core.settings, self._core.files
-        calls_held, peers_held = HeldCalls(), HeldCalls()
-        callers, connections = self._caller_connections(), self._peer_connections()
+        callers, connections, peers_held = self._caller_connections(), self._peer_connections(), HeldCalls()
+        if self._places is None:
+            await self._open_calls(pipelines, health, callers)
+        else:
+            callers.shares.listen_on(int(settings.grpc.listen.rpartition(":")[2]))
+            aws = self._aws_wire(pipelines, is_secure=True)
+            with naming("front"):
+                self.front = EnvoyFront(core, pipelines, self._places, health, aws, under_way=self._under_way, note_caller=callers.note)
+        certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events, connections)
+        peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates])
+        with naming("peer.listen"):
+            connections.shares.listen_on(listen(peer_server, settings.peer.listen, files.peer.tls.credentials))
+        self._grpc[peer_server] = peers_held
+        for each in self._grpc:
+            await each.start()
+        core.supervisor.serve("gRPC health", health.follow())
+
+    async def _open_calls(self, pipelines: Pipelines, health: GrpcHealth, callers: CallerConnections) -> None:
+        core, settings, held = self._core, self._core.settings, HeldCalls()
         server = make_server(
             served_rpcs(),
             pipelines.calls.walk,
@@ -116,21 +140,14 @@ class Listeners:
             events=core.events,
             connections=self._budgets["grpc"],
             ping_seconds_min=settings.grpc.ping_seconds_min,
-            held=calls_held,
+            held=held,
             under_way=self._under_way,
             note_caller=callers.note,
         )
         health.add_to(server)
-        certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events, connections)
-        peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates])
         with naming("grpc.listen"):
-            callers.shares.listen_on(listen(server, settings.grpc.listen, files.grpc.tls.credentials))
-        with naming("peer.listen"):
-            connections.shares.listen_on(listen(peer_server, settings.peer.listen, files.peer.tls.credentials))
-        self._grpc = {server: calls_held, peer_server: peers_held}
-        for each in self._grpc:
-            await each.start()
-        core.supervisor.serve("gRPC health", health.follow())
+            callers.shares.listen_on(listen(server, settings.grpc.listen, core.files.grpc.tls.credentials))
+        self._grpc[server] = held
 
     def _peer_connections(self) -> PeerConnections:
         core, wake = self._core, Wake()
@@ -157,7 +174,7 @@ class Listeners:
 
         self._core.supervisor.run(Job(what, look, LOOK_SECONDS, PATIENT_SECONDS, wake))
 
-    def _aws_wire(self, pipelines: Pipelines, settings: AwsSettings) -> Application:
+    def _aws_wire(self, pipelines: Pipelines, *, is_secure: bool) -> Application:
         core = self._core
         wire = AwsWire(
             rpcs(),
@@ -165,7 +182,7 @@ class Listeners:
             core.clock,
             core.entropy,
             limits=core.settings.limits,
-            is_secure=settings.tls is not None,
+            is_secure=is_secure,
             identify=pipelines.identify,
             unauthenticated=pipelines.unauthenticated,
             events=core.events,
@@ -232,7 +249,7 @@ def _listeners(settings: Settings) -> Mapping[str, ListenerSettings | HttpSettin
     return named
 
 
-def _budgets(settings: Settings) -> dict[str, int]:
+def connection_budgets(settings: Settings) -> dict[str, int]:
     """Connections per listener; the operator hears of it where they are fewer than he asked for."""
     wanted = {name: listener.connections for name, listener in _listeners(settings).items()}
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -23,6 +23,8 @@ from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of, wr
 from meridian.errors import KmsError
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
+from meridian.transport.envoy.application import FrontApplication
+from meridian.transport.envoy.configuration import FrontPlaces
 from meridian.workers.certificate_expiry import certificate_troubles
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 
@@ -33,15 +35,16 @@ NOW: Final = EndTimes(pause=0.0, calls=0.0, stop=6.0, rest=0.0)
 class Region:
     """Built by `start` alone."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, places: FrontPlaces | None) -> None:
         self._core = core
-        self._listeners = Listeners(core)
+        self._listeners = Listeners(core, places)
         self._ready = False
         self._reloaded: list[Callable[[], None]] = []
 
     @classmethod
-    async def start(cls, settings: Settings, done: Done) -> Region:
-        """A Region that serves; `done` hears of each step. Raises: StartupError."""
+    async def start(cls, settings: Settings, done: Done, places: FrontPlaces | None) -> Region:
+        """A Region that serves; `done` hears of each step. `places`: of the Envoy that this process is, None where it is not. Raises:
+        StartupError."""
         stack = contextlib.AsyncExitStack()
         try:
             # First of all: a second process on the same settings touches nothing.
@@ -50,7 +53,7 @@ class Region:
             stack.callback(audit_directory.close)
             require_free_addresses(settings)
             done(Step.LOCKS)
-            region = cls(await open_core(settings, audit_directory, stack, done))
+            region = cls(await open_core(settings, audit_directory, stack, done), places)
         except (*FAULTS, StartupError) as fault:
             await stack.aclose()
             raise StartupError(text_of(fault)) from fault
@@ -61,6 +64,11 @@ class Region:
             await region.stop(NOW)
             raise StartupError(text_of(fault)) from fault
         return region
+
+    @property
+    def front(self) -> FrontApplication | None:
+        """What answers behind Envoy; None where grpcio answers."""
+        return self._listeners.front.application if self._listeners.front is not None else None
 
     def reload(self) -> None:
         """Read certificates, authorities, principals, the deny list and the policies again now."""

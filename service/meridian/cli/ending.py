@@ -9,6 +9,7 @@ import signal
 from typing import Final
 
 from meridian.cli.exit_codes import OTHER
+from meridian.cli.signals import Signals
 
 SAME_WORD_SECONDS: Final = 1.0
 """Signals this close are one word: the kernel repeats the one that a parent's end sends for each thread of that parent."""
@@ -17,14 +18,14 @@ SAME_WORD_SECONDS: Final = 1.0
 class Ending:
     """The end of this process, once somebody asks for it. Made in the running loop."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, signals: Signals) -> None:
         """From the first word on, the process has `seconds` to end; then it ends whatever hangs, and tells where each thread was."""
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._asked = asyncio.Event()
         self._asked_at = 0.0
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self.ask)
+            signals.hear(number, self.ask)
 
     def ask(self) -> None:
         """Say the word. Said again later, it is meant: nothing is awaited any more."""

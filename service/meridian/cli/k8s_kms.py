@@ -88,9 +88,10 @@ def serve(choices: Any) -> int:
 
 async def _serve(choices: Any) -> int:
     from meridian.cli.ending import Ending
+    from meridian.cli.signals import LoopSignals
     from meridian.k8s_kms.process import Process, StartError
 
-    ending = Ending(END_SECONDS)
+    ending = Ending(END_SECONDS, LoopSignals())
     try:
         process = Process(choices)
         fault = await process.start()

@@ -1,15 +1,12 @@
-"""One Region in this process, from its start to its end."""
+"""`meridian serve`: what the process is made ready with, and which front it gets."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import resource
-import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,18 +14,16 @@ import structlog
 
 from meridian import fault_points
 from meridian.adapters.clock_system import process_age
-from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
+from meridian.bootstrap.start_steps import StartSteps, Step, untold
 from meridian.cli.ending import Ending
-from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.cli.exit_codes import SETUP
 from meridian.cli.json_log import log_as_json
 from meridian.cli.one_region import settings_or_exit
-from meridian.cli.output import OutputError
-from meridian.cli.resting_collector import resting_collector
+from meridian.cli.running_region import run_region
+from meridian.cli.signals import LoopSignals
 from meridian.cli.terminal import say
 from meridian.process_memory import protect_memory
-from meridian.settings import FileSealSettings, Settings
-
-GC_ALLOCATIONS = 10_000
+from meridian.settings import FileSealSettings
 
 
 def _raise_open_files() -> None:
@@ -53,51 +48,20 @@ def serve_region(config: Path, *, allow_file_seal: bool, verbose: bool) -> NoRet
     if fault_points.VARIABLE in os.environ and not settings.development:
         say(f"{fault_points.VARIABLE}: ends the process in tests; it is for `development = true` alone", err=True)
         sys.exit(SETUP)
-    protect_memory()
     _raise_open_files()
+    if settings.front.kind == "envoy":
+        from meridian.cli.envoy_process import become_envoy
+
+        become_envoy(config, settings, verbose=verbose)
+    protect_memory()
+    serving = run_region(settings, done, LoopSignals(), places=None, opened=_at_once)
     if settings.uvloop:
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            sys.exit(runner.run(_serve(settings, done)))
-    sys.exit(asyncio.run(_serve(settings, done)))
+            sys.exit(runner.run(serving))
+    sys.exit(asyncio.run(serving))
 
 
-async def _serve(settings: Settings, done: Done) -> int:
-    from meridian.bootstrap.end_times import end_times
-
-    times = end_times(settings)
-    ending = Ending(times.total)
-    with resting_collector():
-        from meridian.bootstrap.region import Region
-        from meridian.bootstrap.startup import StartupError
-
-        done(Step.IMPORTS)
-        try:
-            region = await Region.start(settings, done)
-        except StartupError as fault:
-            say(f"cannot start: {fault}", err=True)
-            return SETUP
-        # What was built at start lives as long as the process; the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_ALLOCATIONS, 20, 50)
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, region.reload)
-    done(Step.READY)
-    try:
-        say(f"ready {settings.region}")
-    except OutputError as fault:
-        say(f"serves, but cannot say so: {fault.message}", err=True)
-    asked = loop.create_task(ending.asked())
-    unasked = loop.create_task(region.ended())
-    await asyncio.wait({asked, unasked}, return_when=asyncio.FIRST_COMPLETED)
-    if unasked.done():
-        say(f"ends: {unasked.result()}", err=True)
-        ending.ask()
-        times = replace(times, pause=0.0)  # a Region that cannot go on serves nobody meanwhile
-    await asyncio.wait_for(region.stop(times), times.in_order)
-    left = region.left_undone()
-    if left:
-        say(f"ended, but {left}", err=True)
-    return OTHER if left or unasked.done() else OK
+async def _at_once(_region: object, _ending: Ending) -> None:
+    """Its listeners are open when the Region answers."""

@@ -23,9 +23,9 @@ class Authenticate:
     """Turns evidence into a principal.
 
     Exactly one credential counts: a certificate whose one name is a SPIFFE id, or a bearer token on a connection whose certificate
-    names nobody; on the AWS wire, the signature. Raises: MissingAuthenticationTokenException without a credential;
-    UnrecognizedClientException for one that names no principal, has expired, or comes with another; and what
-    `AwsSignatures.authenticate` raises.
+    names nobody, or that shows none where the front lets it; on the AWS wire, the signature. Raises:
+    MissingAuthenticationTokenException without a credential; UnrecognizedClientException for one that names no principal, has expired,
+    or comes with another; and what `AwsSignatures.authenticate` raises.
     """
 
     def __init__(self, principals: Principals, certificates: ClientCertificates, signatures: AwsSignatures) -> None:
@@ -51,7 +51,8 @@ class Authenticate:
             return self._certificates.authenticate(evidence, now)
         if not shown:
             raise MissingAuthenticationTokenException(reason="no credential")
-        self._certificates.require_good(evidence, now)
+        if not evidence.shows_no_certificate:
+            self._certificates.require_good(evidence, now)
         return self._by_token(find_bearer_token(evidence.headers))
 
     def claim_of(self, head: RequestHead, now: datetime) -> Claim:

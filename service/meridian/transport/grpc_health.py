@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -28,6 +28,18 @@ WATCHES_PER_ADDRESS: Final = 256
 WATCHES_PER_CONNECTION: Final = 32
 """A client watches one service, or each of those it calls."""
 STATUS: Final = health_pb2.HealthCheckResponse
+
+
+async def has_left(context: Any) -> bool:
+    """Whether the caller of a watch is gone. grpcio ends such a watch itself; a front that does not is asked."""
+    return isinstance(context, AskedContext) and await context.has_left()
+
+
+@runtime_checkable
+class AskedContext(Protocol):
+    """The context of a front that does not end calls whose caller is gone."""
+
+    async def has_left(self) -> bool: ...
 
 
 class GrpcHealth(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # a package without types
@@ -82,7 +94,7 @@ class GrpcHealth(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # a pac
 
     async def _watch(self, service: str, context: Any) -> None:
         told = None
-        while not self._ending.is_set():
+        while not (self._ending.is_set() or await has_left(context)):
             status = self._status if service in self._services else STATUS.SERVICE_UNKNOWN
             if status != told:
                 await context.write(STATUS(status=status))

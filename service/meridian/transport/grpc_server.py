@@ -15,8 +15,9 @@ from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.batch_answers import BatchWalk, answering
+from meridian.transport.call_edge import Identify, NoteCaller, Walk
 from meridian.transport.draining import HeldCalls
-from meridian.transport.grpc_interceptor import CallInterceptor, Identify, NoteCaller, Walk
+from meridian.transport.grpc_interceptor import CallInterceptor
 from meridian.transport.under_way import CallsUnderWay
 
 STREAMS_PER_CONNECTION: Final = 256

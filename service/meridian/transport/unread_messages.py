@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.errors import ThrottlingException
@@ -26,6 +26,12 @@ ALL_MAX: Final = 2_048
 
 HELD_MAX: Final = 4_096
 """Refusals that are answered late."""
+
+
+class Unread(Protocol):
+    """A call whose message has perhaps not come yet."""
+
+    async def read(self) -> Any: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +53,7 @@ class UnreadMessages:
         self._held = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def read(self, context: Any, name: str) -> Any:
+    async def read(self, message: Unread, name: str) -> Any:
         """The message of a call of this caller, or gRPC's EOF. Raises: TimeoutError if it does not come in time, give or take a second;
         ThrottlingException where too many do not come."""
         loop = asyncio.get_running_loop()
@@ -65,7 +71,7 @@ class UnreadMessages:
             self._timer = loop.call_later(LOOK_SECONDS, self._look)
         try:
             async with caller.turns:
-                return await context.read()
+                return await message.read()
         except asyncio.CancelledError as end:
             reason = self._ended.get(task)
             if reason is None:

@@ -19,9 +19,10 @@ KUBERNETES_SECONDS = 30.0
 HANGS = """
 import asyncio, sys
 from meridian.cli.ending import Ending
+from meridian.cli.signals import LoopSignals
 
 async def main(seconds):
-    ending = Ending(seconds)
+    ending = Ending(seconds, LoopSignals())
     print("ready", flush=True)
     await ending.asked()
     print("asked", flush=True)

@@ -34,7 +34,7 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import shown_as_aws
-from meridian.transport.grpc_interceptor import Walk
+from meridian.transport.call_edge import Walk
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 from meridian.transport.retry_advice import retry_headers

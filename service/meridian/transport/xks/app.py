@@ -26,7 +26,7 @@ from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.xks import Exports, KeyStorePlace
-from meridian.transport.grpc_interceptor import Walk
+from meridian.transport.call_edge import Walk
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 from meridian.transport.under_way import CallsUnderWay

@@ -1,0 +1,77 @@
+"""What a call costs behind Envoy ÷ behind grpcio: two Regions with the same settings but for the front, in one run, rounds interleaved.
+
+CPU is user and system time of the server's process, Envoy's thread with it. Both servers have one core, and the generator, a grpc.aio
+client over mutual TLS, another; every answer is checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import grpc
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench import Load, Server, new_key
+from bench_process import Call, measure, report
+
+FRONTS = ("grpcio", "envoy")
+IN_FLIGHT = {16: 0.75, 64: 0.75, 1: None}
+"""Calls at once, and the most that Envoy may cost beside grpcio."""
+ROUNDS, CALLS, WARM_CALLS, TRIES = 7, 1500, 200, 20
+
+
+async def cost_of(pid: int, call: Call, calls: int, in_flight: int) -> float:
+    """CPU microseconds of a call. A round in which a busy machine made the server refuse one is measured again."""
+    for _ in range(TRIES):
+        try:
+            return (await measure(pid, call, calls, in_flight))[0]
+        except grpc.aio.AioRpcError as refused:
+            print(f"|   measured again: {refused.details()} | |", flush=True)
+            await asyncio.sleep(1.0)
+    raise SystemExit("the machine is too busy to measure anything")
+
+
+async def compare(loads: dict[str, Load], servers: dict[str, Server]) -> None:
+    for name in ("Encrypt", "Decrypt", "no-op"):
+        for in_flight, limit in IN_FLIGHT.items():
+            ratios: list[float] = []
+            costs: dict[str, list[float]] = {kind: [] for kind in FRONTS}
+            for number in range(ROUNDS):
+                order = FRONTS if number % 2 else FRONTS[::-1]
+                for kind in order:
+                    load = loads[kind]
+                    call: Call = {"Encrypt": load.encrypt, "Decrypt": load.decrypt, "no-op": load.no_op}[name]
+                    costs[kind].append(await cost_of(servers[kind].pid, call, CALLS if in_flight > 1 else CALLS // 3, in_flight))
+                ratios.append(costs["envoy"][-1] / costs["grpcio"][-1])
+            report(f"{name}, {in_flight} in flight, behind Envoy ÷ behind grpcio", ratios, limit if name == "Encrypt" else None)
+            medians = ", ".join(f"{kind} {statistics.median(found):.0f} µs" for kind, found in costs.items())
+            print(f"|   medians: {medians} | |", flush=True)
+
+
+async def run(servers: dict[str, Server], keys: dict[str, str]) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        loads = {kind: await stack.enter_async_context(Load(server, keys[kind])) for kind, server in servers.items()}
+        for kind, load in loads.items():
+            for call in (load.encrypt, load.decrypt, load.no_op):
+                await cost_of(servers[kind].pid, call, WARM_CALLS, 16)
+        await compare(loads, servers)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        servers: dict[str, Server] = {}
+        for kind in FRONTS:
+            servers[kind] = Server(Path(folder) / kind, settings_added=f'front.kind = "{kind}"\n')
+            stack.callback(servers[kind].close)
+        keys = {kind: new_key(server) for kind, server in servers.items()}
+        asyncio.run(run(servers, keys))
+
+
+if __name__ == "__main__":
+    main()

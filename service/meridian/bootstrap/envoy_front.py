@@ -1,0 +1,101 @@
+"""What answers behind Envoy: the same walk as behind grpcio, and how that listener ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from meridian.bootstrap.core import Core
+from meridian.bootstrap.envoy_files import FrontFiles
+from meridian.bootstrap.pipelines import Pipelines
+from meridian.contract.catalog import served_rpcs
+from meridian.transport.call_edge import CallEdge, NoteCaller
+from meridian.transport.envoy.admin import EnvoyAdmin
+from meridian.transport.envoy.application import FrontApplication
+from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.departures import Departures
+from meridian.transport.envoy.grpc_wire import GrpcWire, Service
+from meridian.transport.envoy.health import EnvoyHealth
+from meridian.transport.envoy.http_wire import HttpWire
+from meridian.transport.grpc_health import GrpcHealth
+from meridian.transport.http1.application import Application
+from meridian.transport.under_way import CallsUnderWay
+
+LOOK_SECONDS: Final = 0.02
+WRITTEN_SECONDS: Final = 1.0
+"""Until the last answers have left Envoy."""
+
+
+class EnvoyFront:
+    """From the moment when the Region answers until its listener ends."""
+
+    def __init__(
+        self,
+        core: Core,
+        pipelines: Pipelines,
+        places: FrontPlaces,
+        health: GrpcHealth,
+        aws: Application,
+        *,
+        under_way: CallsUnderWay,
+        note_caller: NoteCaller,
+    ) -> None:
+        self._core = core
+        self._admin = EnvoyAdmin(places.admin_socket)
+        departures = Departures()
+        limits = core.settings.limits
+        edge = CallEdge(
+            core.clock,
+            limits,
+            identify=pipelines.identify,
+            unauthenticated=pipelines.unauthenticated,
+            events=core.events,
+            under_way=under_way,
+            note_caller=note_caller,
+        )
+        grpc = GrpcWire(
+            {rpc.path: rpc for rpc in served_rpcs().values()},
+            pipelines.calls.walk,
+            pipelines.batches.walk,
+            core.clock,
+            core.entropy,
+            edge=edge,
+            request_bytes_max=limits.request_bytes,
+            events=core.events,
+            departures=departures,
+            services=_services(health, reflected=core.settings.reflection),
+        )
+        http = HttpWire(aws, body_bytes_max=limits.request_bytes, events=core.events, departures=departures)
+        self.application = FrontApplication(grpc, http, core.events)
+        files = FrontFiles(places, core.settings.grpc.tls.private_key)
+        files.write_tls(core.files.grpc.files)  # as they are now: they may have changed since Envoy was started
+        core.files.grpc.on_change = files.write_tls
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take no new connection, tell every client that his ends, and return when every request is answered, down to its last byte."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace_seconds
+        try:
+            await self._admin.drain()
+        except (OSError, TimeoutError) as fault:
+            self._core.events.report_fault(fault, during="the end of Envoy's listener")
+        await self.application.ended(max(0.0, until - loop.time()))
+        await self._written(until + WRITTEN_SECONDS)
+
+    async def _written(self, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while loop.time() < until and await self._admin.active():  # noqa: ASYNC110 - Envoy tells nobody when it is done; bounded in time
+                await asyncio.sleep(LOOK_SECONDS)
+        except (OSError, TimeoutError) as fault:
+            self._core.events.report_fault(fault, during="the last answers of Envoy's listener")
+
+
+def _services(health: GrpcHealth, *, reflected: bool) -> Mapping[str, Service]:
+    services: dict[str, Service] = dict(EnvoyHealth(health).services)
+    if reflected:
+        from meridian.transport.envoy.reflection import Reflection  # here: a Region without it does not wait for it
+
+        services |= Reflection(served_rpcs()).services
+    return services

@@ -1,0 +1,123 @@
+"""What Envoy loads: the ASGI application, whose start is that of the Region and whose end is that of the process.
+
+The end is not left to Envoy, which would close every connection at once. Signals reach this module alone; the Region is stopped as behind
+grpcio, while Envoy goes on, and when nothing is left to be said the process ends with its exit code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from meridian.adapters.clock_system import process_age
+from meridian.bootstrap.envoy_files import remove_folder
+from meridian.bootstrap.start_steps import Done, StartSteps, untold
+from meridian.cli.envoy_process import APPLICATION, HANDED_OVER
+from meridian.cli.exit_codes import OTHER
+from meridian.cli.json_log import log_as_json
+from meridian.cli.one_region import settings_or_exit
+from meridian.cli.running_region import run_region
+from meridian.cli.signals import BlockedSignals
+from meridian.cli.terminal import say
+from meridian.process_memory import protect_memory
+from meridian.settings import Settings
+from meridian.settings_sections import host_of
+from meridian.transport.envoy.configuration import FrontPlaces
+
+if TYPE_CHECKING:
+    from meridian.bootstrap.region import Region
+    from meridian.cli.ending import Ending
+
+LISTEN_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.01
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Application:
+    """One Region."""
+
+    def __init__(self, handed_over: str) -> None:
+        told = json.loads(handed_over)
+        sys.executable = told["executable"]  # Envoy's is none that runs Python
+        for name, value in told["environment"].items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        protect_memory()
+        log_as_json()
+        self._done: Done = StartSteps(process_age(), time.process_time).done if told["verbose"] else untold
+        self._signals = BlockedSignals()
+        self._config = Path(told["config"])
+        self._places = FrontPlaces(Path(told["folder"]), told["module"], APPLICATION)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        raise AssertionError("Envoy sends no request before the Region answers")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        code = OTHER
+        try:
+            await receive()
+            settings = settings_or_exit(self._config)
+
+            async def opened(region: Region, ending: Ending) -> None:
+                assert region.front is not None  # noqa: S101 - it was given the places of this Envoy
+                self._serve = region.front.serve  # type: ignore[method-assign]
+                await send({"type": "lifespan.startup.complete"})
+                await _listening(settings)
+                self._ended = asyncio.ensure_future(_ask_with(receive, ending))
+
+            code = await run_region(settings, self._done, self._signals, places=self._places, opened=opened)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else OTHER
+        except BaseException as fault:
+            say(f"ends: {type(fault).__name__}", err=True)
+            sys.excepthook(type(fault), fault, fault.__traceback__)
+        finally:
+            self._end(code)
+
+    def _end(self, code: int) -> NoReturn:
+        """At once: everything is stopped, and what Envoy would still do is to tear down what nobody uses."""
+        remove_folder(self._places.folder)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                continue  # whoever read it is gone
+        os._exit(code)
+
+
+async def _ask_with(receive: Receive, ending: Ending) -> None:
+    """Envoy was told to end by somebody else than us."""
+    await receive()
+    ending.ask()
+
+
+async def _listening(settings: Settings) -> None:
+    """Return when the port takes connections: Envoy opens it once the application has started. Raises: TimeoutError."""
+    host, port = host_of(settings.grpc.listen), int(settings.grpc.listen.rpartition(":")[2])
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared with
+    async with asyncio.timeout(LISTEN_SECONDS):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(reached, port)
+            except OSError:
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                writer.close()
+                return
+
+
+application = Application(os.environ.pop(HANDED_OVER))

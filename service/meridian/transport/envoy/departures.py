@@ -1,0 +1,88 @@
+"""Callers who leave before they are answered: Envoy tells so when it is asked, and not by itself.
+
+A question costs two changes of threads, and nearly every call is answered within milliseconds. So a call is asked about when it takes
+longer, at lengthening intervals, and one timer looks at all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final
+
+from meridian.transport.envoy.grpc_message import DISCONNECTED, Receive
+
+LOOK_SECONDS: Final = 0.1
+LOOKS_PAUSE_SECONDS_MAX: Final = 1.0
+"""Between two questions about one call."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A call that is being answered."""
+
+    task: asyncio.Task[Any]
+    receive: Receive
+    pause: float
+    next_look: float
+    question: asyncio.Task[None] | None = None
+
+
+class Staying:
+    """As a context manager: the current task is cancelled where the caller leaves meanwhile."""
+
+    __slots__ = ("_departures", "_receive", "_waiting")
+
+    def __init__(self, departures: Departures, receive: Receive) -> None:
+        self._departures = departures
+        self._receive = receive
+
+    def __enter__(self) -> None:
+        self._waiting = self._departures.watch(self._receive)
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        self._departures.forget(self._waiting)
+
+
+class Departures:
+    """Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._open: dict[Waiting, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def while_waiting(self, receive: Receive) -> Staying:
+        """For a request that has arrived as a whole."""
+        return Staying(self, receive)
+
+    def watch(self, receive: Receive) -> Waiting:
+        """Cancel the current task when its caller has left, until `forget`."""
+        loop = asyncio.get_running_loop()
+        task: asyncio.Task[Any] | None = asyncio.current_task()
+        assert task is not None  # noqa: S101 - the server answers each request in a task
+        waiting = Waiting(task, receive, LOOK_SECONDS, loop.time() + LOOK_SECONDS)
+        self._open[waiting] = None
+        if self._timer is None:
+            self._timer = loop.call_later(LOOK_SECONDS, self._look)
+        return waiting
+
+    def forget(self, waiting: Waiting) -> None:
+        self._open.pop(waiting, None)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for waiting in self._open:
+            if waiting.next_look <= now and waiting.question is None:
+                waiting.pause = min(2 * waiting.pause, LOOKS_PAUSE_SECONDS_MAX)
+                waiting.next_look = now + waiting.pause
+                waiting.question = loop.create_task(self._ask(waiting))
+        self._timer = loop.call_later(LOOK_SECONDS, self._look) if self._open else None
+
+    async def _ask(self, waiting: Waiting) -> None:
+        event = await waiting.receive()
+        waiting.question = None
+        if event["type"] == DISCONNECTED and waiting in self._open:
+            self.forget(waiting)
+            waiting.task.cancel()

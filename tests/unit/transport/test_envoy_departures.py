@@ -1,0 +1,78 @@
+"""Callers who leave before their answer: asked about late, and seldom."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from meridian.transport.envoy import departures
+from meridian.transport.envoy.departures import Departures
+
+
+class Caller:
+    """One who says, when he is asked, whether he is still there."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.has_left = False
+
+    async def receive(self) -> dict[str, Any]:
+        self.asked += 1
+        return {"type": "http.disconnect"} if self.has_left else {"type": "http.request", "body": b"", "more_body": False}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(departures, "LOOK_SECONDS", 0.01)
+
+
+async def answer(watched: Departures, caller: Caller, seconds: float) -> str:
+    try:
+        with watched.while_waiting(caller.receive):
+            await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        return "cut"
+    return "answered"
+
+
+def test_who_leaves_is_cut_and_nobody_else() -> None:
+    async def story() -> None:
+        watched, gone, here = Departures(), Caller(), Caller()
+        answers = [asyncio.create_task(answer(watched, gone, 60.0)), asyncio.create_task(answer(watched, here, 0.3))]
+        await asyncio.sleep(0.05)
+        gone.has_left = True
+        assert await asyncio.wait_for(asyncio.gather(*answers), 20) == ["cut", "answered"]
+        assert not watched._open
+
+    asyncio.run(story())
+
+
+def test_a_quick_answer_costs_no_question_and_a_slow_one_few() -> None:
+    async def story() -> None:
+        watched, quick_one, slow_one = Departures(), Caller(), Caller()
+        assert await answer(watched, quick_one, 0.0) == "answered"
+        assert await answer(watched, slow_one, 0.4) == "answered"
+        assert quick_one.asked == 0
+        assert 1 <= slow_one.asked <= 6, "at doubling pauses"
+
+    asyncio.run(story())
+
+
+def test_a_departure_that_is_heard_of_late_cuts_nothing_that_came_after() -> None:
+    async def story() -> None:
+        watched, caller, heard = Departures(), Caller(), asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            caller.asked += 1
+            await heard.wait()
+            return {"type": "http.disconnect"}
+
+        with watched.while_waiting(receive):
+            while not caller.asked:
+                await asyncio.sleep(0.005)
+        heard.set()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(story())
