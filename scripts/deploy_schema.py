@@ -25,8 +25,8 @@ CHOICES: Final[dict[str, list[str]]] = {
 }
 OPEN: Final = frozenset(
     {
-        "policies", "nodeSelector", "affinity", "podAnnotations", "podLabels", "serviceAccount.annotations", "service.annotations",
-        "service.peerAnnotations", "service.xksAnnotations", "monitoring.labels", "resources.requests", "resources.limits",
+        "nodeSelector", "affinity", "podAnnotations", "podLabels", "serviceAccount.annotations", "service.annotations",
+        "service.peerAnnotations", "service.xksAnnotations", "monitoring.labels",
     }
 )  # fmt: skip
 """Maps whose keys are the user's."""
@@ -34,10 +34,48 @@ LEAST: Final = {
     "replicas": 1,
     "autoscaling.minReplicas": 1,
     "autoscaling.maxReplicas": 1,
+    "autoscaling.cpuPercent": 1,
+    "networkPolicy.database.port": 1,
     "preStopSeconds": 1,
     "terminationGracePeriodSeconds": 31,
     "startupSeconds": 10,
 }
+MOST: Final = {"autoscaling.cpuPercent": 100, "networkPolicy.database.port": 65_535}
+QUANTITY: Final = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$"}
+AMOUNTS: Final = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number"], "pattern": "^[0-9]+(\\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?$"},
+}
+NETWORKS: Final = {
+    "type": "array",
+    "items": {
+        "type": "string",
+        "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}/([12]?[0-9]|3[0-2])|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/([0-9]{1,2}|1[01][0-9]|12[0-8]))$",
+    },
+}
+PEERS: Final = {"type": "array", "items": {"type": "object", "minProperties": 1}}
+FILES: Final = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,251}\\.cedar$"},
+    "additionalProperties": {"type": "string"},
+}
+FORMS: Final[dict[str, dict[str, Any]]] = {
+    "podDisruptionBudget.maxUnavailable": {
+        "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^([1-9][0-9]?|100)%$"}]
+    },
+    "policies": FILES,
+    "audit.size": QUANTITY,
+    "data.size": QUANTITY,
+    "resources.requests": AMOUNTS,
+    "resources.limits": AMOUNTS,
+    "service.peerSourceRanges": NETWORKS,
+    "service.xksSourceRanges": NETWORKS,
+    "networkPolicy.kubelet": NETWORKS,
+    **{f"networkPolicy.{name}": PEERS for name in ("clients", "peers", "xks", "prometheus", "dns", "tokens", "egress")},
+    "networkPolicy.database.to": {**PEERS, "minItems": 1},
+    "deniedSpiffeIds": {"type": "array", "items": {"type": "string", "pattern": "^spiffe://[^\\s\u2028\u2029\u0085]+$"}},
+}
+"""What is more than its kind: forms that Kubernetes refuses only when the release is half there."""
 LISTED: Final = (
     "PeerSettings",
     "FileSealSettings",
@@ -99,6 +137,8 @@ def _shape(path: str, value: object) -> dict[str, Any]:
     """Of a value of which the default is known."""
     if path in CHOICES:
         return {"enum": CHOICES[path]}
+    if path in FORMS:
+        return FORMS[path]
     if isinstance(value, dict):
         if path in OPEN:
             return {"type": "object"}
@@ -107,8 +147,8 @@ def _shape(path: str, value: object) -> dict[str, Any]:
     if isinstance(value, bool):
         return {"type": "boolean"}
     if isinstance(value, int):
-        # A share of the pods, such as "25%", will do for a budget.
-        return {"type": ["integer", "string"]} if path.endswith("maxUnavailable") else {"type": "integer", "minimum": LEAST.get(path, 0)}
+        most = {"maximum": MOST[path]} if path in MOST else {}
+        return {"type": "integer", "minimum": LEAST.get(path, 0), **most}
     return {"type": "array"} if isinstance(value, list) else {"type": "string"}
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final, Protocol
 
+from meridian.domain.replica_name import NAME
 from meridian.regular_file import read_regular
 
-NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 BYTES_MAX: Final = 4096
 
 

@@ -43,6 +43,8 @@ class AuditSettings(Section):
     """Where the audit stream goes, and how long a full batch may take before calls are refused."""
 
     directory: FilePath
+    replicas: FilePath | None = None
+    """A folder with a folder for each replica, in which its `directory` lies: what those that ended left unshipped is shipped by others."""
     max_wait_seconds: float = Field(0.005, ge=0, le=1)
     max_batch: int = Field(256, ge=1, le=4096)
     sink_timeout_seconds: float = Field(0.5, gt=0, le=60)

@@ -51,6 +51,7 @@ KEY_NAME = 2048
 ARN = 2048
 
 CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
+    "adapters/audit_ended_replicas.py EndedReplicas._done": Ours("folders that are there, forgotten with them"),
     "adapters/audit_reader.py LogReader._later": FILES,
     "adapters/audit_ship_files.py FileShipper._later": FILES,
     "adapters/audit_waiting.py GivenChanges._waiting": Ours("records that the stream has been given; what waits has a bound"),
@@ -140,7 +141,9 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "engine/commands.py SymmetricCommands._loaded": Measured("material", "LOADED_MAX", 256),
     "engine/keyring.py Keyring._keks": Ours("keys of the keyring"),
     "identity.py Identity.https": Ours("the listeners of the settings"),
+    "k8s_kms/health_port.py HealthPort._connections": CONNECTIONS,
     "k8s_kms/metrics.py Metrics.rotations": Ours("a count without labels"),
+    "k8s_kms/regions.py Regions._answered_at": Ours("endpoints of the command line"),
     "k8s_kms/regions.py Regions._away": Ours("endpoints of the command line"),
     "operations/key_turns.py KeyTurns._lines": Ours("keys that are being changed"),
     "operations/key_turns.py KeyTurns._taken": Ours("calls that change a key now"),

@@ -98,6 +98,7 @@ SETTINGS: dict[str, str] = {
     "key_store_tokens.token": TOKENS + "test_what_does_not_fit_is_refused_by_its_name",
     "key_store_tokens.trust_anchor": TOKENS + "test_what_does_not_fit_is_refused_by_its_name",
     "key_store_tokens.account": TOKENS + "test_what_does_not_fit_is_refused_by_its_name",
+    "audit.replicas": "scenario/test_audit_of_ended_replicas.py::test_what_an_ended_replica_left_is_shipped_by_another",
     "audit.directory": ACT + "test_a_fault_at_start_names_the_setting_and_the_place",
     "audit.max_wait_seconds": AUDIT + "test_a_lone_caller_is_never_delayed_by_a_timer",
     "audit.max_batch": AUDIT + "test_a_batch_is_no_larger_than_max_batch",

@@ -57,7 +57,8 @@ def test_the_rules_fire_and_rest_as_their_tests_say(tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is absent: Debian's package prometheus")
-    shutil.copy(CHART / "files" / "alerts.yaml", tmp_path)
+    rules = (CHART / "files" / "alerts.yaml").read_text()
+    (tmp_path / "alerts.yaml").write_text(rules.replace("REGION", "us-east-1"))
     shutil.copy(Path(__file__).with_name("alerts_test.yaml"), tmp_path)
     done = subprocess.run(
         [promtool, "test", "rules", "alerts_test.yaml"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False

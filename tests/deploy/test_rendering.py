@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from deploy_objects import CHART, DEPLOY, ROOT, Object, ToolFault, by_name, installed, objects_in, rendered, run, tool
@@ -39,11 +40,81 @@ VARIANTS = {
         (["xks.enabled=true"], "tls.xks.dnsNames"),
         (["xks.enabled=true", "tls.source=csi"], "tls.xks.dnsNames"),
         (["xks.enabled=true", "tls.source=secret", "xks.clientNames={cks.example.com}"], "xks.clientAuthority"),
+        (["workload=StatefulSet", "database.kind=sqlite", "migration.command=restored"], "migration.command restored"),
+        (["autoscaling.minReplicas=12"], "autoscaling.minReplicas"),
+        (["autoscaling.cpuPercent=0"], "cpuPercent"),
+        (["autoscaling.cpuPercent=101"], "cpuPercent"),
+        (["podDisruptionBudget.maxUnavailable=0"], "maxUnavailable"),
+        (["podDisruptionBudget.maxUnavailable=half"], "maxUnavailable"),
+        (["audit.size=20 Gi"], "size"),
+        (["resources.limits.memory=1 GB"], "memory"),
+        (["networkPolicy.kubelet={10.0.0.0}"], "kubelet"),
+        (["service.peerSourceRanges={everywhere}"], "peerSourceRanges"),
+        (["policies.a/b=x"], "a/b"),
+        (["policies.a\\.txt=x"], "a.txt"),
+        (["deniedSpiffeIds={a b}"], "deniedSpiffeIds"),
+        (["settings.grpc.listen=0.0.0.0:9443"], "settings.grpc.listen"),
+        (["settings.admin.listen=127.0.0.1:8081"], "settings.admin.listen"),
+        (["settings.replica=one"], "settings.replica"),
+        (["settings.replica_file=/tmp/name"], "settings.replica_file"),
+        (["workload=StatefulSet", "audit.existingClaim=mine"], "audit.existingClaim"),
+        (["database.url=postgresql://meridian:sesame@postgresql/meridian"], "database.url"),
+        (["database.url=postgresql://meridian@postgresql/meridian?password=sesame"], "database.url"),
+        (["settings.database=postgresql://meridian:sesame@postgresql/meridian"], "settings.database"),
+        (["networkPolicy.egress[0].ports[0].port=443"], "networkPolicy.egress"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_applied(options: list[str], named: str) -> None:
     with pytest.raises(ToolFault, match=named):
         chart(*(word for option in options for word in ("--set", option)))
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ('networkPolicy={"database":{"to":[]}}', "database"),
+        ('networkPolicy={"database":{"to":[{}]}}', "database"),
+        ('networkPolicy={"clients":[{}]}', "clients"),
+        ('networkPolicy={"egress":[{"to":[],"ports":[{"port":443}]}]}', "networkPolicy.egress"),
+    ],
+)
+def test_a_rule_for_everybody_is_refused(values: str, named: str) -> None:
+    with pytest.raises(ToolFault, match=named):
+        chart("--set-json", values)
+
+
+def test_policies_that_no_config_map_holds_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "values.json"
+    file.write_text(json.dumps({"policies": {f"{number}.cedar": "// " + "x" * 400_000 for number in range(3)}}))
+    with pytest.raises(ToolFault, match="policies: are more than"):
+        chart("--values", str(file))
+
+
+def test_texts_of_the_values_arrive_as_they_are(tmp_path: Path) -> None:
+    texts = {"a.cedar": "  // indented\n\t// a tab\n// \u2028 a separator\n", "b.cedar": "\n\n// late", "0.cedar": "// a number's name"}
+    denied = ["spiffe://a.example/'x", 'spiffe://a.example/"#y']
+    file = tmp_path / "values.json"
+    file.write_text(json.dumps({"policies": texts, "deniedSpiffeIds": denied}))
+    objects = chart("--values", str(file))
+    assert objects["ConfigMap", "meridian-policies"]["data"] == texts
+    lines = objects["ConfigMap", "meridian-identities"]["data"]["denied-spiffe-ids"].splitlines()
+    assert [line for line in lines if not line.startswith("#") and line] == denied
+
+
+def test_pods_ship_for_ended_ones_where_their_logs_share_a_volume() -> None:
+    shipped = ("--set", "settings.audit.s3.bucket=example-audit")
+    for options, expected in ((shipped, "/var/lib/meridian/replicas"), ((), None), ((*shipped, "--set", "workload=StatefulSet"), None)):
+        objects = chart(*options)
+        (workload,) = [each for each in objects.values() if each["kind"] in ("Deployment", "StatefulSet")]
+        mounts = workload["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+        assert settings_of(objects)["audit"].get("replicas") == expected
+        assert ("/var/lib/meridian/replicas" in {each["mountPath"] for each in mounts}) is (expected is not None)
+
+
+def test_what_makes_a_region_on_sqlite_sees_the_log_of_an_earlier_one() -> None:
+    objects = chart("--values", str(CHART / "ci" / "sqlite-values.yaml"))
+    (made,) = objects["StatefulSet", "meridian"]["spec"]["template"]["spec"]["initContainers"]
+    assert {"name": "audit", "mountPath": "/var/lib/meridian/audit"} in made["volumeMounts"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
+from deploy_objects import CHART
 from tests.architecture.test_every_setting_acts import sections_in, settings_names
 from tests.deploy.pods import chart, settings_of
 
@@ -40,6 +41,9 @@ def other_than(annotation: Any) -> object:
 
 
 FORMED = {
+    **{f"{name}.listen": f"[::]:{port}" for name, port in {"grpc": 8443, "aws": 8444, "peer": 8445, "admin": 8081, "xks": 8446}.items()},
+    "database": "postgresql://other@elsewhere/region",
+    "replica_file": "/etc/meridian/pod/name",
     "region": "ca-west-1",
     "partition": "aws-other",
     "peers.region": "eu-west-1",
@@ -131,5 +135,5 @@ def test_every_setting_can_be_reached_from_the_values(tmp_path: Path) -> None:
 
 
 def test_a_replica_may_be_named_in_the_settings() -> None:
-    found = settings_of(chart("--set", "settings.replica=only"))
+    found = settings_of(chart("--values", str(CHART / "ci" / "sqlite-values.yaml"), "--set", "settings.replica=only"))
     assert (found["replica"], "replica_file" in found) == ("only", False)

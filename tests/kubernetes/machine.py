@@ -104,17 +104,22 @@ class Machine:
         self._say(namespace, "job", name, startTime=now, completionTime=now, succeeded=1, conditions=conditions)
 
     def _roll_out(self, namespace: str, deployment: Object, objects: Mapping[Name, Object], secrets: Any) -> None:
-        """The pod of the newest template takes the place of the one before; no controller scales up, so it is one."""
+        """The pod of the newest template takes the place of the one before; one, however many are asked for, and none for none."""
         generation = deployment["metadata"]["generation"]
         if namespace in self.pods:
-            self.pods[namespace].end()
+            self.pods.pop(namespace).end()
+        if not deployment["spec"]["replicas"]:
+            none = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 0)
+            self._say(namespace, "deployment", "meridian", observedGeneration=generation, **none)
+            return
         pod = self._pod(namespace, f"meridian-{generation}", deployment, objects, secrets)
         self.pods[namespace] = pod
         pod.mount().start()
         link = self.folder / namespace
         link.unlink(missing_ok=True)
         link.symlink_to(pod.root)
-        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+        wanted = deployment["spec"]["replicas"]
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), wanted)
         self._say(namespace, "deployment", "meridian", observedGeneration=generation, **counts)
 
     def _test(self, namespace: str, pod: Object, *_: Any) -> None:

@@ -69,18 +69,14 @@ def machine(cluster: ControlPlane, tmp_path: Path, postgresql_server: str) -> It
 
 
 def test_two_regions_as_the_page_says(cluster: ControlPlane, machine: Machine, tmp_path: Path) -> None:
-    script = "\n".join(re.sub(r"^ {3}", "", block, flags=re.MULTILINE) for block in _blocks())
+    script = "\n".join(_blocks())
     for namespace in NAMESPACES:
         there = f"meridian.{namespace}.svc:8443"
         assert there in script
         script = script.replace(there, f"{HOST}:{machine.ports[namespace][8443]}")
     _reader_has(machine, tmp_path)
     begun = time.monotonic()
-    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "KUBECONFIG": str(cluster.kubeconfig)}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True,
-        timeout=SCRIPT_SECONDS, check=False,
-    )  # fmt: skip
+    done = _run(script, cluster, tmp_path)
     assert (done.returncode, machine.fault) == (0, None), done.stdout + done.stderr
     assert done.stdout.endswith("meet me in Dublin\n")
     assert done.stdout.count("successfully rolled out") == 2
@@ -88,12 +84,49 @@ def test_two_regions_as_the_page_says(cluster: ControlPlane, machine: Machine, t
     print(f"two Regions, joined, and a key in both: {time.monotonic() - begun:.0f} s")
 
 
+def test_a_region_is_restored_as_the_page_says(cluster: ControlPlane, machine: Machine, tmp_path: Path) -> None:
+    """With autoscaling, whose controller leaves 0 alone: pods that no command of the page brings back do not come back."""
+    _reader_has(machine, tmp_path)
+    make = _blocks()[0:3]
+    namespace, values = NAMESPACES[0], "deploy/regions/us-east-1/values.yaml"
+    before, after = _printed("Restore", "restore")
+    assert _run("\n".join(make), cluster, tmp_path).returncode == 0
+    stopped = _run(f"NS={namespace} VALUES={values}\n{before}", cluster, tmp_path)
+    assert (stopped.returncode, stopped.stderr) == (0, ""), stopped.stderr
+    assert namespace not in machine.pods
+    done = _run(f"NS={namespace} VALUES={values}\n{after}", cluster, tmp_path)
+    assert (done.returncode, machine.fault) == (0, None), done.stdout + done.stderr
+    deployment, scaler = (cluster.get(kind, "meridian", namespace) for kind in ("deployment", "horizontalpodautoscaler"))
+    assert deployment["spec"]["replicas"] >= scaler["spec"]["minReplicas"]
+    job = cluster.get("job", "meridian-migrate", namespace)
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"][:2] == ["region", "restored"]
+    assert machine.pods[namespace].process is not None
+
+
+def _run(script: str, cluster: ControlPlane, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "KUBECONFIG": str(cluster.kubeconfig)}
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=SCRIPT_SECONDS, check=False,
+    )  # fmt: skip
+
+
 def _blocks() -> list[str]:
-    (section,) = re.findall(r"^## From a clone to two Regions\n(.*?)^## ", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    numbered = re.findall(r"^\d\. ", section, re.MULTILINE)
-    blocks = re.findall(r"^ {3}```sh cluster\n(.*?)^ {3}```$", section, re.MULTILINE | re.DOTALL)
+    blocks = _printed("From a clone to two Regions", "cluster")
+    numbered = re.findall(r"^\d\. ", _section("From a clone to two Regions"), re.MULTILINE)
     assert len(blocks) == len(numbered) - 1, "each step but the image's, which make image-check builds"
     return blocks
+
+
+def _printed(title: str, kind: str) -> list[str]:
+    """The section's commands of this kind, as they are printed."""
+    found = re.findall(rf"^ {{3}}```sh {kind}\n(.*?)^ {{3}}```$", _section(title), re.MULTILINE | re.DOTALL)
+    return [re.sub(r"^ {3}", "", block, flags=re.MULTILINE) for block in found]
+
+
+def _section(title: str) -> str:
+    (section,) = re.findall(rf"^## {title}\n(.*?)^## ", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return str(section)
 
 
 def _reader_has(machine: Machine, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shutil
 import socket
@@ -11,6 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -171,6 +173,19 @@ def test_the_port_has_health_and_metrics_and_nothing_else(plugin: PluginProcess)
             assert raw.recv(64).partition(b"\r\n")[0] in (b"HTTP/1.1 405 Method Not Allowed", b"")
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.2", plugin.health_port), timeout=2)
+
+
+def test_what_is_no_protobuf_is_one_line_of_json(plugin: PluginProcess) -> None:
+    with grpc.insecure_channel(f"unix:{plugin.socket}") as channel:
+        call: Any = channel.unary_unary("/v2.KeyManagementService/Encrypt")
+        with pytest.raises(grpc.RpcError):
+            call(b"\xff\xff\xff-not-a-protobuf", timeout=5)
+    assert status(plugin).healthz == "ok"
+    lines = plugin.log.splitlines()
+    assert [line for line in lines if json.loads(line)["level"] == "error"], "and told"
+    assert "Traceback" not in plugin.log
+    assert "not-a-protobuf" not in plugin.log
+    assert plugin.metric("meridian_k8s_kms_certificate_expires_seconds") > 0
 
 
 def test_a_second_one_leaves_the_first_in_its_place(plugin: PluginProcess) -> None:

@@ -153,6 +153,9 @@ resources: {{ toYaml .Values.resources | nindent 2 }}
 {{- else }}
 - {name: audit, mountPath: /var/lib/meridian/audit}
 {{- end }}
+{{- if include "meridian.replicas" . }}
+- {name: audit, mountPath: /var/lib/meridian/replicas}
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -198,6 +201,8 @@ spec:
       env: {{ toYaml . | nindent 8 }}
 {{- end }}
       volumeMounts: {{ include "meridian.migrationMounts" . | nindent 8 }}
+        # It refuses to make a Region where a log of another lies.
+        - {name: audit, mountPath: /var/lib/meridian/audit}
 {{- end }}
   containers:
     - name: meridian

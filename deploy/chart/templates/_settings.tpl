@@ -38,6 +38,9 @@ xks:
 {{- end }}
 audit:
   directory: /var/lib/meridian/audit/log
+{{- if include "meridian.replicas" . }}
+  replicas: /var/lib/meridian/replicas
+{{- end }}
 seals:
 {{- range $at, $seal := .Values.seals }}
   - provider: {{ $seal.provider }}
@@ -57,6 +60,12 @@ seals:
 
 {{/* Whether clients of the listener for another KMS must show a certificate. */}}
 {{- define "meridian.xksAuthority" -}}{{ if and .Values.xks.enabled .Values.xks.clientAuthority.configMap }}yes{{ end }}{{- end -}}
+
+{{/* Whether pods ship what others that ended left on the one volume of the audit log. */}}
+{{- define "meridian.replicas" -}}
+{{- $audit := .Values.settings.audit | default dict -}}
+{{- if and (eq .Values.workload "Deployment") (eq .Values.audit.volume "claim") (or $audit.otlp $audit.s3) }}yes{{ end -}}
+{{- end -}}
 
 {{- define "meridian.settings" -}}
 {{- $all := mergeOverwrite (include "meridian.derived" . | fromYaml) (deepCopy .Values.settings) -}}
@@ -116,6 +125,27 @@ seals:
 {{- if and .Values.settings.xks (not .Values.xks.enabled) }}{{ fail "settings.xks: the listener would have no Service and no rule that lets anybody in: set xks.enabled" }}{{ end -}}
 {{- if and .Values.xks.enabled (ne .Values.tls.source "secret") (not .Values.tls.xks.dnsNames) }}{{ fail "tls.xks.dnsNames: the other KMS checks the name of the host in the certificate: give it" }}{{ end -}}
 {{- if and .Values.xks.clientNames (not .Values.xks.clientAuthority.configMap) }}{{ fail "xks.clientNames: names are read in certificates of xks.clientAuthority: give its configMap" }}{{ end -}}
+{{- if and .Values.audit.existingClaim (ne .Values.workload "Deployment") }}{{ fail "audit.existingClaim: each pod of a StatefulSet has a claim of its own: leave it out, or set workload to Deployment" }}{{ end -}}
+{{- if and .Values.audit.existingClaim (ne .Values.audit.volume "claim") }}{{ fail "audit.existingClaim: is for audit.volume claim" }}{{ end -}}
+{{- if and (include "meridian.sqlite" .) (eq .Values.migration.command "restored") }}{{ fail "migration.command restored: runs at each start of a pod on SQLite, and meridian restore has said it: leave it out" }}{{ end -}}
+{{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}{{ fail "autoscaling.minReplicas: must not be above autoscaling.maxReplicas" }}{{ end -}}
+{{- if and (hasKey .Values.settings "replica") (not (include "meridian.sqlite" .)) }}{{ fail "settings.replica: every pod would have this one name: each has its own, leave it out" }}{{ end -}}
+{{- if and (hasKey .Values.settings "replica_file") (ne (toString .Values.settings.replica_file) "/etc/meridian/pod/name") }}{{ fail "settings.replica_file: the chart writes each pod's name into /etc/meridian/pod/name: leave it out" }}{{ end -}}
+{{- $ports := include "meridian.ports" . | fromYaml -}}
+{{- range $listener, $port := $ports }}
+{{- $listen := toString (dig $listener "listen" "" $.Values.settings) -}}
+{{- if and $listen (not (has $listen (list (printf "0.0.0.0:%v" $port) (printf "[::]:%v" $port)))) }}{{ fail (printf "settings.%s.listen: Services, probes and network policies go to port %v of every address: leave it out, or give [::]:%v" $listener $port $port) }}{{ end -}}
+{{- end }}
+{{- range $where, $url := dict "database.url" .Values.database.url "settings.database" (.Values.settings.database | default "") }}
+{{- if or (regexMatch "^[^/?]*//[^/?@]*:[^/?]*@" $url) (regexMatch "[?&](password|passwd|sslpassword)=" $url) }}{{ fail (printf "%s: a password would stand in a ConfigMap: leave it out, and name its Secret in database.password" $where) }}{{ end -}}
+{{- end }}
+{{- $size := 0 }}{{ range $file, $text := .Values.policies }}{{ $size = add $size (len $file) (len $text) }}{{ end -}}
+{{- if gt (int $size) 1000000 }}{{ fail "policies: are more than 1,000,000 bytes, and a ConfigMap holds 1 MiB: put them into ConfigMaps of your own, or fewer in all" }}{{ end -}}
+{{- range $name, $rules := .Values.networkPolicy }}{{ if kindIs "slice" $rules }}{{ range $rule := $rules }}
+{{- if kindIs "map" $rule }}{{ if or (not $rule) (and (has $name (list "egress" "tokens")) (not $rule.to)) }}{{ fail (printf "networkPolicy.%s: an empty rule, or one without `to`, is for everybody: name who is meant" $name) }}{{ end }}{{ end -}}
+{{- end }}{{ end }}{{ end -}}
+{{- if and .Values.networkPolicy.enabled (not (include "meridian.sqlite" .)) (not .Values.networkPolicy.database.to) }}{{ fail "networkPolicy.database.to: an empty list is for everybody: name where the database is" }}{{ end -}}
+{{- range .Values.networkPolicy.database.to }}{{ if not . }}{{ fail "networkPolicy.database.to: an empty peer is for everybody: name where the database is" }}{{ end }}{{ end -}}
 {{- $pause := dig "limits" "drain_pause_seconds" 5 .Values.settings | float64 -}}
 {{- if lt (float64 .Values.terminationGracePeriodSeconds) (addf $pause .Values.preStopSeconds 25) }}{{ fail "terminationGracePeriodSeconds: must be at least preStopSeconds + settings.limits.drain_pause_seconds + 25" }}{{ end -}}
 {{- end -}}

@@ -33,7 +33,7 @@ class RecordShipper:
         self.name = name
         self._log = log
         self._receiver = receiver
-        self._position = PositionFile(_position_path(log.directory, name), is_synced=True)
+        self._position = PositionFile(position_path(log.directory, name), is_synced=True)
         noted = self._position.load()
         self._reader = LogReader(log, place_in(noted), from_oldest=noted is not None)
         self._position.save(self._reader.place._asdict())  # whoever dies before the first record begins here again
@@ -59,5 +59,6 @@ class RecordShipper:
         self._receiver.close()
 
 
-def _position_path(directory: Path, name: str) -> Path:
+def position_path(directory: Path, name: str) -> Path:
+    """Where a sink of this name notes how far it has come."""
     return directory / f".{name}.position"

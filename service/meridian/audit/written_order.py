@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from meridian.audit.segments import plain_name
-from meridian.audit.stream_files import digests_in, head_of, segments_in, stem_of, stream_named
+from meridian.audit.stream_files import digests_in, head_of, newest_stream, segments_in, stem_of, stream_named, streams_of
+
+ENDED: Final = "00000000T000000Z-ended"
+"""In place of the beginning of a running stream's names, where none runs: every stream of the directory has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,20 @@ def runs_before(directory: Path, own: str, since: str) -> list[Run]:
     segments, digests = _by_stem(segments_in(directory)), _by_stem(digests_in(directory))
     runs = {stream_named(stem): Run(stem, segments.get(stem, ()), digests.get(stem, ())) for stem in sorted({*segments, *digests})}
     found: list[Run] = []
-    at = runs.pop(stream_named(own), None)
+    at = _newest(directory, runs) if own == ENDED else runs.pop(stream_named(own), None)
+    found += [at] if own == ENDED and at is not None else []
     while at is not None and at.stem != since:
         at = _run_before(directory, at, runs)
         found += [at] if at is not None else []
     found.reverse()
     return found if at is not None else [*runs.values(), *found]
+
+
+def _newest(directory: Path, runs: dict[str, Run]) -> Run | None:
+    """Take the stream that no other follows on out of `runs`."""
+    heads = [head for run in runs.values() if run.segments and (head := head_of(directory / run.segments[0])) is not None]
+    newest = newest_stream(streams_of(heads))
+    return runs.pop(newest[0].stream, None) if newest else None
 
 
 def _by_stem(paths: Iterable[Path]) -> dict[str, tuple[str, ...]]:

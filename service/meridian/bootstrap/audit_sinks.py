@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from meridian.adapters.audit_ended_replicas import EndedReplicas
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_ship_files import FileReceiver, FileShipper
-from meridian.adapters.audit_ship_records import RecordReceiver, RecordShipper
+from meridian.adapters.audit_ship_records import RecordReceiver, RecordShipper, position_path
 from meridian.adapters.audit_stdout import StdoutCopy
 from meridian.adapters.clock_system import SystemClock
 from meridian.bootstrap.startup import naming
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
-from meridian.ports.audit_sinks import SinkStanding
+from meridian.ports.audit_sinks import AuditSink, SinkStanding
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.settings import Settings
 from meridian.settings_audit import OtlpSettings, S3Settings
@@ -23,6 +24,8 @@ from meridian.workers.audit_sinks import SinkWorker
 from meridian.workers.periodic import Job
 
 STDOUT: Final = 1
+OTLP: Final = "otlp"
+S3: Final = "s3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,9 @@ def open_receivers(settings: Settings, clock: SystemClock) -> Receivers:
     """Raises: StartupError, also where the client of a sink is not installed."""
     otlp, s3 = settings.audit.otlp, settings.audit.s3
     with naming("audit.otlp"):
-        records = _collector(otlp, settings, clock) if otlp is not None else None
+        records = _collector(otlp, settings, clock, settings.replica) if otlp is not None else None
     with naming("audit.s3"):
-        files = _bucket(s3, settings) if s3 is not None else None
+        files = _bucket(s3, settings, settings.replica) if s3 is not None else None
     return Receivers(records, files)
 
 
@@ -76,10 +79,12 @@ def open_sinks(settings: Settings, receivers: Receivers, log: WrittenLog, clock:
     workers = []
     if settings.audit.otlp is not None and receivers.otlp is not None:
         with naming("audit.otlp"):
-            workers.append(SinkWorker(RecordShipper("otlp", log, receivers.otlp), settings.audit.otlp.timeout_seconds, clock, events))
+            workers.append(SinkWorker(RecordShipper(OTLP, log, receivers.otlp), settings.audit.otlp.timeout_seconds, clock, events))
     if settings.audit.s3 is not None and receivers.s3 is not None:
         with naming("audit.s3"):
-            workers.append(SinkWorker(FileShipper("s3", log, receivers.s3), settings.audit.s3.timeout_seconds, clock, events))
+            workers.append(SinkWorker(FileShipper(S3, log, receivers.s3), settings.audit.s3.timeout_seconds, clock, events))
+    with naming("audit.replicas"):
+        workers += _ended(settings, clock, events)
     stdout = StdoutCopy(log, STDOUT, clock, _tell_of("stdout", events)) if settings.audit.stdout else None
     return Sinks(tuple(workers), stdout)
 
@@ -88,7 +93,29 @@ def _tell_of(name: str, events: SecurityEvents) -> Callable[[OSError], None]:
     return lambda fault: events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=name, fault=fault.strerror or str(fault))
 
 
-def _collector(otlp: OtlpSettings, settings: Settings, clock: SystemClock) -> RecordReceiver:
+def _ended(settings: Settings, clock: SystemClock, events: SecurityEvents) -> list[SinkWorker]:
+    """What ships the logs of replicas that ended, each sink apart."""
+    audit, made = settings.audit, []
+    if audit.replicas is None:
+        return []
+    otlp, s3 = audit.otlp, audit.s3
+
+    def records(replica: str, log: WrittenLog) -> AuditSink | None:
+        """A replica notes at its start where it begins: one without a note had no collector."""
+        is_noted = otlp is not None and position_path(log.directory, OTLP).exists()
+        return RecordShipper(OTLP, log, _collector(otlp, settings, clock, replica)) if otlp is not None and is_noted else None
+
+    def files(replica: str, log: WrittenLog) -> AuditSink | None:
+        return FileShipper(S3, log, _bucket(s3, settings, replica)) if s3 is not None else None
+
+    for name, sink, open_sink in ((OTLP, otlp, records), (S3, s3, files)):
+        if sink is not None:
+            of_all = EndedReplicas(f"{name} of ended replicas", audit.replicas, audit.directory, open_sink, audit.segment_seconds, clock)
+            made.append(SinkWorker(of_all, sink.timeout_seconds, clock, events))
+    return made
+
+
+def _collector(otlp: OtlpSettings, settings: Settings, clock: SystemClock, replica: str) -> RecordReceiver:
     try:
         from meridian.adapters.audit_otlp import OtlpCollector, OtlpLogs
     except ModuleNotFoundError as fault:
@@ -103,7 +130,7 @@ def _collector(otlp: OtlpSettings, settings: Settings, clock: SystemClock) -> Re
     resource = {
         "service.name": "meridian",
         "service.namespace": settings.deployment,
-        "service.instance.id": settings.replica,
+        "service.instance.id": replica,
         "cloud.region": settings.region,
     }
     return OtlpLogs(collector, resource, clock)
@@ -122,7 +149,7 @@ def _headers(otlp: OtlpSettings) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _bucket(s3: S3Settings, settings: Settings) -> FileReceiver:
+def _bucket(s3: S3Settings, settings: Settings, replica: str) -> FileReceiver:
     try:
         from meridian.adapters.audit_s3 import S3Bucket, S3Place
     except ModuleNotFoundError as fault:
@@ -130,7 +157,7 @@ def _bucket(s3: S3Settings, settings: Settings) -> FileReceiver:
     return S3Bucket(
         S3Place(
             bucket=s3.bucket,
-            prefix=f"{s3.prefix}{settings.region}/{settings.replica}/",
+            prefix=f"{s3.prefix}{settings.region}/{replica}/",
             endpoint=s3.endpoint,
             region=s3.storage_region,
             timeout_seconds=s3.timeout_seconds,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import Final
 
 import structlog
 from structlog.typing import EventDict
 
 TEXT_CHARACTERS: Final = 4096
-"""Of what a library says, or of its traceback."""
+"""Of what a library says."""
 
 
 def log_as_json() -> None:
@@ -29,20 +31,31 @@ def log_as_json() -> None:
 
 
 def _of_libraries() -> structlog.stdlib.ProcessorFormatter:
-    """A line of JSON for what a library or asyncio says; a traceback is a member of it."""
+    """A line of JSON for what a library or asyncio says."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _without_texts,
         ],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _cut, structlog.processors.JSONRenderer(default=repr)],
     )
 
 
+def _without_texts(logger: object, method: str, event: EventDict) -> EventDict:  # noqa: ARG001 - the signature that structlog calls
+    """Of an exception its type and place: its text, or a line of a traceback, may show what was sent."""
+    fault = event.pop("exc_info", None)
+    if isinstance(fault, tuple) and fault[0] is not None:
+        event["fault"] = fault[0].__name__
+        if frames := traceback.extract_tb(fault[2]):
+            event["place"] = f"{Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}"
+    if event["logger"] == "asyncio":  # its further lines show tasks, with their faults
+        event["event"] = str(event["event"]).partition("\n")[0]
+    return event
+
+
 def _cut(logger: object, method: str, event: EventDict) -> EventDict:  # noqa: ARG001 - the signature that structlog calls
-    for name in ("event", "exception"):
-        if isinstance(event.get(name), str):
-            event[name] = event[name][:TEXT_CHARACTERS]
+    if isinstance(event.get("event"), str):
+        event["event"] = event["event"][:TEXT_CHARACTERS]
     return event

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,8 +60,20 @@ def k8s_kms(socket: Path, endpoints: tuple[str, ...], key: str, health_port: int
         raise click.BadParameter(str(fault), param_hint="--endpoint") from fault
     sound = endpoint_of({**options, "endpoint": places[0].target})
     token = Path(options["token_file"]) if options.get("token_file") else None
-    files = CredentialFiles(sound.ca, sound.certificate, sound.private_key, token)
-    sys.exit(serve(Choices(socket.absolute(), health_port, name, places, files)))
+    files = CredentialFiles(sound.ca, sound.certificate, sound.private_key, token, _life_of)
+    sys.exit(serve(Choices(socket.absolute(), health_port, name, places, files, _now)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a client has no ports
+
+
+def _life_of(pem: bytes) -> tuple[datetime, datetime]:
+    """Raises: ValueError."""
+    from meridian.crypto.certificate_life import certificate_life
+
+    life = certificate_life(pem)
+    return life.not_before, life.not_after
 
 
 def serve(choices: Any) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,11 @@ from meridian.k8s_kms.regions import Regions
 from meridian.regular_file import read_regular
 
 LOOK_SECONDS: Final = 5.0
+WARN_SHARE: Final = 3
+"""Less than a third of its life is left: whatever renews it has not."""
+WARN_AGAIN: Final = timedelta(days=1)
+Life = tuple[datetime, datetime]
+Now = Callable[[], datetime]
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 CALLS_END_SECONDS: Final = 5.0
 """Calls that were under way with the old credentials have ended by then."""
@@ -33,6 +39,12 @@ class CredentialFiles:
     certificate: Path
     private_key: Path
     token: Path | None
+    life_of: Callable[[bytes], Life]
+    """Reads a certificate. Raises: ValueError."""
+
+    def life(self) -> Life:
+        """From when to when the certificate is valid. Raises: OSError, ValueError."""
+        return self.life_of(read_regular(self.certificate, FILE_BYTES_MAX))
 
     def digest(self) -> bytes:
         """Of what the files hold now. Raises: OSError."""
@@ -65,20 +77,54 @@ def _no_passphrase() -> str:
     raise ValueError("the private key is under a passphrase")
 
 
+class CertificateEnd:
+    """Until when the certificate that is in use lasts: for Prometheus, and a warning once a day while there is time to renew it."""
+
+    def __init__(self, life: Life, now: Now, metrics: Metrics) -> None:
+        self.life = life
+        self._now = now
+        self._warned_at: datetime | None = None
+        self._log = structlog.get_logger("meridian.k8s_kms")
+        metrics.certificate_ends.set_function(lambda: (self.life[1] - now()).total_seconds())
+
+    def renew(self, life: Life) -> None:
+        """Another certificate is in use."""
+        self.life, self._warned_at = life, None
+
+    def look(self) -> None:
+        """Warn of an end that is near, or past."""
+        now = self._now()
+        begins, ends = self.life
+        is_told = self._warned_at is not None and now - self._warned_at < WARN_AGAIN
+        if ends - now >= (ends - begins) / WARN_SHARE or is_told:
+            return
+        self._warned_at = now
+        self._log.warning("certificate ends soon" if ends > now else "certificate has ended", not_after=ends.isoformat())
+
+    def fault(self) -> str:
+        """A sentence where it has ended, or is not valid yet; empty otherwise."""
+        now, (begins, ends) = self._now(), self.life
+        if now >= ends:
+            return f"the certificate ended at {ends:%Y-%m-%dT%H:%M:%SZ}"
+        return f"the certificate is not valid before {begins:%Y-%m-%dT%H:%M:%SZ}" if now < begins else ""
+
+
 class CredentialReload:
     """New clients whenever the files have changed and are sound; until then the old ones stay."""
 
-    def __init__(self, files: CredentialFiles, in_use: bytes, metrics: Metrics) -> None:
+    def __init__(self, files: CredentialFiles, in_use: bytes, end: CertificateEnd, metrics: Metrics) -> None:
         """`in_use` is the digest of the files that the clients were made of."""
         self._files = files
         self._in_use = in_use
         self._refused = b""
+        self._end = end
         self._metrics = metrics
         self._log = structlog.get_logger("meridian.k8s_kms")
 
     async def run(self, regions: Regions) -> None:
         """For as long as this process lives."""
         while True:
+            self._end.look()
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 digest = await asyncio.to_thread(self._changed)
@@ -99,6 +145,7 @@ class CredentialReload:
     async def _exchange(self, regions: Regions, digest: bytes) -> None:
         try:
             clients = self._files.clients(list(regions.clients))
+            life = self._files.life()
             is_whole = self._files.digest() == digest
         except (OSError, ValueError) as fault:
             self._refuse(fault)
@@ -108,6 +155,7 @@ class CredentialReload:
             return
         old, regions.clients = regions.clients, clients
         self._in_use, self._refused = digest, b""
+        self._end.renew(life)
         self._metrics.reloads.labels("taken").inc()
         self._log.info("credentials were read again")
         await asyncio.sleep(CALLS_END_SECONDS)

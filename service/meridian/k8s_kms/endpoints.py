@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,6 +10,8 @@ from typing import Final
 from meridian.k8s_kms.key_name import KeyName
 
 ENDPOINTS_MAX: Final = 8
+REGION: Final = re.compile(r"([a-z]+-){2,3}[0-9]+")
+HOST: Final = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ def _read(text: str, key: KeyName) -> Place:
     named, separator, target = text.rpartition("=")
     region = named if separator else key.region
     host, _, port = target.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+    if not HOST.fullmatch(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
         raise ValueError(f"{text} is neither host:port nor REGION=host:port")
+    if separator and not REGION.fullmatch(region):
+        raise ValueError(f"{text}: {region} is no name of a Region, such as us-east-1")
     if region != key.region and not key.is_multi_region:
         raise ValueError(f"{text} is in another Region than the key, which is no multi-Region key")
     return Place(region, target, key.arn_in(region))

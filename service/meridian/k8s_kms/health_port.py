@@ -28,7 +28,8 @@ class HealthPort:
     def __init__(self, registry: CollectorRegistry, health: Health) -> None:
         self._registry = registry
         self._health = health
-        self._connections = 0
+        self._connections: dict[asyncio.StreamWriter, None] = {}
+        """Those that are open, the longest first."""
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int) -> None:
@@ -40,17 +41,21 @@ class HealthPort:
             self._server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
+        """Answer one request. Where too many are open the longest is ended for this one: who holds connections keeps nobody out."""
+        if len(self._connections) >= CONNECTIONS_MAX:
+            longest = next(iter(self._connections))
+            del self._connections[longest]
+            longest.transport.abort()
+        self._connections[writer] = None
         try:
-            if self._connections <= CONNECTIONS_MAX:
-                async with asyncio.timeout(REQUEST_SECONDS):
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(await self._answer(head))
-                    await writer.drain()
+            async with asyncio.timeout(REQUEST_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+                writer.write(await self._answer(head))
+                await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             pass  # who says nothing, too much or goes away gets no answer
         finally:
-            self._connections -= 1
+            self._connections.pop(writer, None)
             writer.close()
 
     async def _answer(self, head: bytes) -> bytes:

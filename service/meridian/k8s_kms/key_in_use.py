@@ -18,7 +18,7 @@ from meridian.k8s_kms.endpoints import Place
 from meridian.k8s_kms.key_name import KeyName
 from meridian.k8s_kms.materials import Materials, Standing
 from meridian.k8s_kms.metrics import Metrics
-from meridian.k8s_kms.regions import BehindError, Regions
+from meridian.k8s_kms.regions import AnswerError, BehindError, Regions
 
 CONTEXT: Final = "k8s-kms-key-id"
 """The one pair of every encryption context: the name under which the API server stores the ciphertext, which opens under no other."""
@@ -33,8 +33,8 @@ ROTATIONS_MAX: Final = 3
 """So often a seed is closed anew, because the key was rotated meanwhile."""
 
 
-class NotReadBackError(Exception):
-    """A Region opened its own ciphertext to something else, or does not say with what."""
+class NotReadBackError(AnswerError):
+    """A Region opened its own ciphertext to something else, or names another key, or no material."""
 
 
 class UnreadableError(Exception):
@@ -64,15 +64,14 @@ class KeyInUse:
     async def name(self, seconds: float) -> str:
         """What the API server calls the key now, known to encrypt and decrypt. Many who ask at once are one look.
 
+        Where every Region that answers is behind nothing can be encrypted, and so there is no name: the API server keeps what it was told.
+
         Raises: RegionError, BehindError, NotReadBackError, TimeoutError.
         """
         async with asyncio.timeout(seconds), self._looking:
             if self._used_at is None or self._now() - self._used_at >= FRESH_SECONDS:
                 try:
                     await self._regions.ask(self.look, seconds)
-                except BehindError:
-                    if not self._materials.is_held(self._now()):
-                        raise
                 except BaseException:
                     self._metrics.healthy.set(0)
                     raise
@@ -90,7 +89,11 @@ class KeyInUse:
                 async def work(client: AsyncClient, place: Place, share: float, name: str = name) -> bytes:
                     return await self._close(client, place, share, plaintext, name, uid)
 
-                ciphertext = await self._regions.ask(work, seconds)
+                try:
+                    ciphertext = await self._regions.ask(work, seconds)
+                except BaseException:
+                    self._used_at = None  # what fails here is looked at before the next status says that all is well
+                    raise
                 if self._key.name_of(self._materials.current) == name:
                     return Closed(FORMAT + ciphertext, name)
             raise TimeoutError
@@ -108,6 +111,7 @@ class KeyInUse:
                 timeout=share,
                 caller_request_id=uid,
             )
+            _require_key(answer.key_id, place)
             return bytes(answer.plaintext)
 
         async with asyncio.timeout(seconds):
@@ -123,6 +127,7 @@ class KeyInUse:
         made = await client.encrypt(
             key_id=place.arn, plaintext=plaintext, encryption_context=context, timeout=seconds, caller_request_id=uid
         )
+        _require_key(made.key_id, place)
         read = await client.decrypt(
             ciphertext_blob=made.ciphertext_blob,
             key_id=place.arn,
@@ -130,6 +135,7 @@ class KeyInUse:
             timeout=max(until - self._now(), 0.001),
             caller_request_id=uid,
         )
+        _require_key(read.key_id, place)
         if not hmac.compare_digest(read.plaintext, plaintext):
             raise NotReadBackError(f"{place.region}: what was encrypted came back as something else")
         if not read.key_material_id:
@@ -152,3 +158,9 @@ class KeyInUse:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _require_key(named: str, place: Place) -> None:
+    """Raises: NotReadBackError: nothing may be stored under a key that was not asked for."""
+    if named != place.arn:
+        raise NotReadBackError(f"{place.region}: answers with another key than the one that was asked for")

@@ -6,12 +6,11 @@ is still behind must not undo what another has told already.
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
 from typing import Final
 
-BEFORE_MAX: Final = 16
-"""So many materials before the current one are known as such."""
+KNOWN_MAX: Final = 17
+"""So many materials are known in their order, the newest of all among them."""
 HOLD_SECONDS: Final = 120.0
 """How long a Region that is behind is not followed, counted from when another was last seen with the newer material. Then it is: cut off
 from its relatives, it may stay so for days, and an API server that starts has to write. Less than the API server goes on without a new
@@ -30,23 +29,21 @@ class Materials:
 
     def __init__(self) -> None:
         self.current = ""
-        """Id of the newest; empty before any was seen."""
+        """Id of the one that is followed; empty before any was seen."""
         self._seen_at = 0.0
-        self._before: deque[str] = deque(maxlen=BEFORE_MAX)
+        self._known: list[str] = []
+        """Oldest first, by when each was first seen; that order stays, also while an older one is followed."""
 
     def see(self, material_id: str, now: float) -> Standing:
         """Take note that a Region encrypts with this, at this monotonic second."""
-        if material_id in self._before and now - self._seen_at < HOLD_SECONDS:
+        if material_id not in self._known:
+            self._known = [*self._known, material_id][-KNOWN_MAX:]
+        elif self._is_older(material_id) and now - self._seen_at < HOLD_SECONDS:
             return Standing.BEHIND
-        if material_id != self.current:
-            if material_id in self._before:
-                self._before.remove(material_id)
-            if self.current:
-                self._before.append(self.current)
-            self.current = material_id
+        self.current = material_id
         self._seen_at = now
         return Standing.CURRENT
 
-    def is_held(self, now: float) -> bool:
-        """Whether what is current still counts although only Regions that are behind answer."""
-        return bool(self.current) and now - self._seen_at < HOLD_SECONDS
+    def _is_older(self, material_id: str) -> bool:
+        """Than the one that is followed, which may have been forgotten as the oldest."""
+        return self.current in self._known and self._known.index(material_id) < self._known.index(self.current)

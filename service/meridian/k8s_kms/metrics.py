@@ -32,4 +32,7 @@ class Metrics:
             "meridian_k8s_kms_behind", "Answers of a Region that had not rotated as another had.", ["region"], registry=self.registry
         )
         self.healthy = Gauge("meridian_k8s_kms_healthy", "1 where the last look could encrypt and decrypt.", registry=self.registry)
+        self.certificate_ends = Gauge(
+            "meridian_k8s_kms_certificate_expires_seconds", "Seconds until the certificate of the plug-in ends.", registry=self.registry
+        )
         self.reloads = Counter("meridian_k8s_kms_credential_reloads", "Credentials read again.", ["outcome"], registry=self.registry)

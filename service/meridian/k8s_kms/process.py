@@ -10,7 +10,7 @@ from typing import Final
 
 import grpc
 
-from meridian.k8s_kms.credentials import CredentialFiles, CredentialReload
+from meridian.k8s_kms.credentials import CertificateEnd, CredentialFiles, CredentialReload, Now
 from meridian.k8s_kms.endpoints import Place
 from meridian.k8s_kms.health_port import HealthPort
 from meridian.k8s_kms.key_in_use import KeyInUse, NotReadBackError
@@ -42,6 +42,7 @@ class Choices:
     key: KeyName
     places: tuple[Place, ...]
     files: CredentialFiles
+    now: Now
 
 
 class Process:
@@ -55,11 +56,12 @@ class Process:
             in_use = choices.files.digest()
             choices.files.require_sound()
             clients = choices.files.clients(choices.places)
+            self._end = CertificateEnd(choices.files.life(), choices.now, self._metrics)
         except (OSError, ValueError) as fault:
             raise StartError(f"credentials: {fault}") from fault
         self._regions = Regions(choices.places, clients, self._metrics)
         self._key = KeyInUse(choices.key, self._regions, self._metrics)
-        self._reload = CredentialReload(choices.files, in_use, self._metrics)
+        self._reload = CredentialReload(choices.files, in_use, self._end, self._metrics)
         self._health = HealthPort(self._metrics.registry, self.fault)
         self._server = grpc.aio.server(
             maximum_concurrent_rpcs=CALLS_MAX,
@@ -95,10 +97,15 @@ class Process:
         try:
             await self._key.name(CALL_SECONDS)
         except (RegionError, BehindError, NotReadBackError) as fault:
-            return str(fault)
+            return self._with_end(str(fault))
         except TimeoutError:
-            return f"no Region answered within {CALL_SECONDS} s"
+            return self._with_end(f"no Region answered within {CALL_SECONDS} s")
         return ""
+
+    def _with_end(self, fault: str) -> str:
+        """A Region that lets nobody in with an ended certificate cannot say so."""
+        ended = self._end.fault()
+        return f"{ended}; {fault}" if ended else fault
 
     async def ended(self) -> str:
         """Wait for work that ends by itself, which it never should; the answer says which, and why."""

@@ -26,12 +26,18 @@ TELL_SECONDS: Final = 0.25
 LOOK_SECONDS: Final = 3.0
 """How often a Region that is away is asked whether it is back."""
 LOOK_TIMEOUT_SECONDS: Final = 2.0
+LOOK_AT_ALL_SECONDS: Final = 60.0
+"""How often one is asked that no call went to meanwhile: a Region that is to answer for another is known before it has to."""
 
 Work = Callable[[AsyncClient, Place, float], Awaitable[T]]
 """Calls of one Region, within so many seconds. Raises: KmsServiceError, BehindError."""
 
 
-class BehindError(Exception):
+class AnswerError(Exception):
+    """A Region answered, and its answer cannot be used."""
+
+
+class BehindError(AnswerError):
     """The Region still encrypts with a material that another Region has replaced."""
 
 
@@ -51,10 +57,12 @@ class Regions:
         self._places = tuple(places)
         self.clients = clients
         self._away: set[Place] = set()
+        self._answered_at: dict[Place, float] = {}
+        """Monotonic seconds of the last answer; none of an endpoint that never gave one."""
         self._metrics = metrics
         self._log = structlog.get_logger("meridian.k8s_kms")
         for place in self._places:
-            metrics.region_up.labels(place.region, place.target).set(1)
+            metrics.region_up.labels(place.region, place.target).set(0)
 
     async def ask(self, work: Work[T], seconds: float) -> T:
         """What the first Region answers that can, within this time.
@@ -75,6 +83,7 @@ class Regions:
                 try:
                     answer = await work(self.clients[place], place, max(left, TURN_SECONDS_MIN) / (len(order) - at))
                 except BehindError as fault:
+                    self._note_back(place)
                     behind = fault
                 except KmsServiceError as error:
                     if error.code not in AWAY:
@@ -103,21 +112,28 @@ class Regions:
             self._log.warning("region is away", region=place.region, endpoint=place.target, code=error.code, fault=error.message)
 
     def _note_back(self, place: Place) -> None:
+        self._answered_at[place] = asyncio.get_running_loop().time()
+        self._metrics.region_up.labels(place.region, place.target).set(1)
         if place in self._away:
             self._away.discard(place)
-            self._metrics.region_up.labels(place.region, place.target).set(1)
             self._log.info("region is back", region=place.region, endpoint=place.target)
 
     async def look_for_lost(self, work: Work[object]) -> None:
-        """Ask Regions that are away whether they are back, for as long as this process lives; calls never wait for that."""
+        """Ask Regions that are away whether they are back, and others now and then, for as long as this process lives; calls never wait
+        for that."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            for place in [place for place in self._places if place in self._away]:
+            for place in [place for place in self._places if self._needs_a_look(place)]:
                 try:
                     await work(self.clients[place], place, LOOK_TIMEOUT_SECONDS)
                 except KmsServiceError as error:
                     if error.code in AWAY:
+                        self._note_away(place, error)
                         continue
-                except BehindError:
+                except AnswerError:
                     pass  # it answers
                 self._note_back(place)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _needs_a_look(self, place: Place) -> bool:
+        at = self._answered_at.get(place)
+        return place in self._away or at is None or asyncio.get_running_loop().time() - at >= LOOK_AT_ALL_SECONDS

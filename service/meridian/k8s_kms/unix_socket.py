@@ -11,10 +11,12 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 PATH_BYTES_MAX: Final = 107
 """Of a socket's path, in Linux."""
 OWNER_ALONE: Final = 0o600
+OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 ASK_SECONDS: Final = 2.0
 
 
@@ -34,7 +36,7 @@ def bind_socket(path: Path, bind: Callable[[str], object]) -> None:
         _make_room(path)
         before = os.umask(0o777 & ~OWNER_ALONE)
         try:
-            bind(f"unix:{path}")
+            bind(f"unix:{quote(os.fspath(path))}")
         except (OSError, RuntimeError) as fault:
             raise SocketError(f"{path}: cannot listen there: {fault}") from fault
         finally:
@@ -55,8 +57,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
         found = os.fstat(descriptor)
         if found.st_uid not in (0, os.geteuid()):
             raise SocketError(f"{folder} belongs to another user, who could put another socket there")
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+        if found.st_mode & OTHERS_WRITE:
             raise SocketError(f"{folder} may be written by others, who could put another socket there; chmod go-w")
+        _require_kept(folder)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
@@ -64,6 +67,16 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _require_kept(folder: Path) -> None:
+    """Nobody else can put another folder in this one's place. Raises: SocketError."""
+    for above in folder.resolve().parents:
+        found = above.stat()
+        if found.st_uid not in (0, os.geteuid()):
+            raise SocketError(f"{above} belongs to another user, who could put another folder in the place of {folder}")
+        if found.st_mode & OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
+            raise SocketError(f"{above} may be written by others, who could put another folder in the place of {folder}; chmod go-w")
 
 
 def _make_room(path: Path) -> None:
@@ -85,4 +98,7 @@ def _make_room(path: Path) -> None:
                 raise SocketError(f"{path}: cannot tell whether a process listens there: {fault.strerror or fault}") from fault
         else:
             raise SocketError(f"{path}: another process listens there")
-    path.unlink()
+    try:
+        path.unlink()
+    except OSError as fault:
+        raise SocketError(f"{path}: cannot be removed: {fault.strerror}") from fault

@@ -69,9 +69,15 @@ class CertificateExpiry:
             log.warning("certificate ends soon", listener=listener, file=file, not_after=life.not_after.isoformat(), days_left=days)
 
     def collect(self) -> Iterator[Metric]:
-        """Seconds that are left; below zero where the end is past."""
+        """Seconds that are left, below zero where the end is past; and of the whole life, so that a share of it can be asked for."""
         text = "Seconds until the certificate ends; of a bundle, the one that ends first."
         family = GaugeMetricFamily("meridian_certificate_expires_seconds", text, labels=["listener", "file"])
         for listener, file, life in self._certificates():
             family.add_metric([listener, file], (life.not_after - self._clock.now()).total_seconds())
         yield family
+        lives = GaugeMetricFamily(
+            "meridian_certificate_life_seconds", "Seconds from its beginning to its end.", labels=["listener", "file"]
+        )
+        for listener, file, life in self._certificates():
+            lives.add_metric([listener, file], life.length.total_seconds())
+        yield lives

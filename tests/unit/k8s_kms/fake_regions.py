@@ -30,6 +30,8 @@ class FakeRegion:
     callers: list[str | None] = field(default_factory=list)
     before_encrypt: Callable[[], None] = lambda: None
     spoils: bool = False
+    names: str = ""
+    """The key that its answers name; the one that was asked for, unless it is said."""
 
     async def _answer(self, call: str, timeout: float, caller: str | None) -> None:
         self.calls.append(call)
@@ -48,7 +50,7 @@ class FakeRegion:
         await self._answer("encrypt", timeout, caller_request_id)
         (pair,) = encryption_context.items()
         blob = "|".join((key_id.partition("/")[2], *pair, self.material)).encode() + b"|" + plaintext
-        return encryption_pb2.EncryptResponse(ciphertext_blob=blob)
+        return encryption_pb2.EncryptResponse(ciphertext_blob=blob, key_id=self.names or key_id)
 
     async def decrypt(
         self, *, ciphertext_blob: bytes, key_id: str, encryption_context: dict[str, str], timeout: float, caller_request_id: str
@@ -57,7 +59,9 @@ class FakeRegion:
         key, name, value, material, plaintext = ciphertext_blob.split(b"|", 4)
         if (key.decode(), {name.decode(): value.decode()}) != (key_id.partition("/")[2], encryption_context):
             raise error_class("InvalidCiphertextException")("InvalidCiphertextException", "", "request-2", {}, (), None)
-        return encryption_pb2.DecryptResponse(plaintext=b"?" if self.spoils else plaintext, key_material_id=material.decode())
+        return encryption_pb2.DecryptResponse(
+            key_id=self.names or key_id, plaintext=b"?" if self.spoils else plaintext, key_material_id=material.decode()
+        )
 
 
 @dataclass

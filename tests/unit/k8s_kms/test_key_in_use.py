@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from tests.unit.k8s_kms.fake_regions import KEY, World
 
 from meridian import errors
 from meridian.k8s_kms import key_in_use, regions
+from meridian.k8s_kms.endpoints import read_places
 from meridian.k8s_kms.key_in_use import NotReadBackError, UnreadableError
+from meridian.k8s_kms.materials import HOLD_SECONDS
 from meridian.k8s_kms.regions import AWAY, BehindError, RegionError
 from meridian.transport.error_table import TABLE
 
@@ -157,9 +160,10 @@ class TestARegionThatIsBehind:
     async def test_it_does_not_undo_a_rotation_and_nothing_is_closed_there(self) -> None:
         world = await self.after_a_rotation()
         world.near.says = "EndpointConnectionError"
-        assert await world.key.name(SECONDS) == B
-        with pytest.raises(BehindError, match="eu-west-1 has not rotated"):
-            await world.key.close(SEED, "", SECONDS)
+        for asked in (world.key.name(SECONDS), world.key.close(SEED, "", SECONDS)):
+            with pytest.raises(BehindError, match="eu-west-1 has not rotated"):
+                await asked
+        assert world.value("healthy") == 0, "nothing can be encrypted, and nobody says that it can"
         assert world.value("behind_total", region="eu-west-1") == 2
         world.far.material = "b"
         assert (await world.key.close(SEED, "", SECONDS)).key_id == B
@@ -176,6 +180,77 @@ class TestARegionThatIsBehind:
         await world.key.name(SECONDS)
         world.near.says = "EndpointConnectionError"
         assert await world.key.open(closed.ciphertext, closed.key_id, "", SECONDS) == SEED
+
+
+async def test_a_status_after_an_encrypt_that_failed_looks_again() -> None:
+    world = World()
+    await world.key.name(SECONDS)
+    world.near.says = "AccessDeniedException"
+    with pytest.raises(RegionError):
+        await world.key.close(SEED, "", SECONDS)
+    with pytest.raises(RegionError):
+        await world.key.name(SECONDS)
+
+
+@pytest.mark.usefixtures("always_looks")
+async def test_both_regions_encrypt_again_once_the_newer_material_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that rotated first is cut off, the other is followed, and then has rotated too."""
+    world, clock = World(), [1000.0]
+    monkeypatch.setattr(key_in_use.KeyInUse, "_now", staticmethod(lambda: clock[0]))
+    await world.key.name(SECONDS)
+    world.near.material = "b"
+    await world.key.name(SECONDS)
+    world.near.says = "EndpointConnectionError"
+    clock[0] += HOLD_SECONDS
+    assert await world.key.name(SECONDS) == A
+    world.near.says, world.far.material = "", "b"
+    clock[0] += 5
+    assert await world.key.name(SECONDS) == B
+    assert (await world.key.close(SEED, "", SECONDS)).key_id == B
+
+
+@pytest.mark.parametrize("call", ["encrypt", "decrypt"])
+async def test_an_answer_of_another_key_is_not_taken(call: str) -> None:
+    world = World()
+    closed = await world.key.close(SEED, "", SECONDS)
+    world.near.names = f"{KEY.arn_in('us-east-1')}0"
+    with pytest.raises(NotReadBackError, match="us-east-1: answers with another key"):
+        await (world.key.close(SEED, "", SECONDS) if call == "encrypt" else world.key.open(closed.ciphertext, closed.key_id, "", SECONDS))
+
+
+async def test_an_endpoint_counts_as_up_once_it_has_answered_and_every_one_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def ups() -> list[float]:
+        return [world.value("region_up", region=place.region, endpoint=place.target) for place in world.places]
+
+    assert ups() == [0, 0]
+    await world.key.name(SECONDS)
+    assert ups() == [1, 0], "nobody has asked the other"
+    monkeypatch.setattr(regions, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(regions, "LOOK_AT_ALL_SECONDS", 0.05)
+    looking = asyncio.create_task(world.regions.look_for_lost(world.key.look))
+    try:
+        async with asyncio.timeout(5):
+            while ups() != [1, 1]:
+                await asyncio.sleep(0.01)
+            world.far.says = "EndpointConnectionError"
+            while ups() != [1, 0]:
+                await asyncio.sleep(0.01)
+    finally:
+        looking.cancel()
+
+
+@pytest.mark.parametrize(
+    "text", ["EU WEST=h:1", "=h:1", "eu=h:1", "https://h:1", "a b:1", "h:\u0661", "u@h:1", "eu-west-1=h:70000", "eu-west-1=::1:7402"]
+)
+async def test_what_is_no_endpoint_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        read_places([text], KEY)
+
+
+async def test_endpoints_of_ipv6_are_taken() -> None:
+    assert read_places(["eu-west-1=[::1]:7402"], KEY)[0].target == "[::1]:7402"
 
 
 @pytest.mark.parametrize("foreign", [b"", b"\x02rest", b"k8s:enc"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meridian.k8s_kms.materials import BEFORE_MAX, HOLD_SECONDS, Materials, Standing
+from meridian.k8s_kms.materials import HOLD_SECONDS, KNOWN_MAX, Materials, Standing
 
 
 def test_a_new_material_is_current_at_once() -> None:
@@ -17,26 +17,29 @@ def test_a_region_that_is_behind_changes_nothing() -> None:
     seen.see("b", 1.0)
     assert seen.see("a", HOLD_SECONDS) is Standing.BEHIND
     assert seen.current == "b"
-    assert seen.is_held(HOLD_SECONDS)
 
 
 def test_where_no_other_is_seen_any_more_it_is_followed() -> None:
     seen = Materials()
     seen.see("a", 0.0)
     seen.see("b", 1.0)
-    assert not seen.is_held(1.0 + HOLD_SECONDS)
     assert seen.see("a", 1.0 + HOLD_SECONDS) is Standing.CURRENT
     assert seen.current == "a"
-    assert seen.see("b", 2.0 + HOLD_SECONDS) is Standing.BEHIND, "and not left again for whoever comes next"
 
 
-def test_nothing_is_held_before_anything_was_seen() -> None:
-    assert not Materials().is_held(0.0)
+def test_a_material_that_is_known_to_be_newer_is_never_behind() -> None:
+    seen = Materials()
+    seen.see("a", 0.0)
+    seen.see("b", 1.0)
+    seen.see("a", 1.0 + HOLD_SECONDS)
+    assert seen.see("b", 2.0 + HOLD_SECONDS) is Standing.CURRENT, "the Region that was cut off is back, or the other has rotated"
+    assert seen.current == "b"
+    assert seen.see("a", 3.0 + HOLD_SECONDS) is Standing.BEHIND, "and is not left again for whoever comes next"
 
 
 def test_what_is_remembered_is_bounded() -> None:
     seen = Materials()
-    for number in range(BEFORE_MAX + 2):
+    for number in range(KNOWN_MAX + 1):
         seen.see(str(number), 0.0)
     assert seen.see("1", 0.0) is Standing.BEHIND
     assert seen.see("0", 0.0) is Standing.CURRENT, "the oldest was forgotten"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -9,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from meridian.k8s_kms.unix_socket import PATH_BYTES_MAX, SocketError, bind_socket
@@ -83,7 +85,38 @@ def test_a_folder_that_others_can_change_is_refused(path: Path, sockets: list[so
     path.parent.chmod(0o777)
     assert "may be written by others" in refused(path, sockets)
     path.parent.chmod(0o1777)
+    assert "may be written by others" in refused(path, sockets), "another's stale socket would be in the way there"
+
+
+def test_a_folder_that_others_can_replace_is_refused(path: Path, sockets: list[socket.socket]) -> None:
+    within = path.parent / "in"
+    within.mkdir(mode=0o700)
+    path.parent.chmod(0o777)
+    assert f"{path.parent} may be written by others" in refused(within / "kms.sock", sockets)
+    path.parent.chmod(0o1777)
+    bind_socket(within / "kms.sock", binds(sockets))  # type: ignore[arg-type]
+
+
+@pytest.mark.asyncio
+async def test_a_name_with_any_character_is_the_name_of_the_socket(path: Path) -> None:
+    odd = path.with_name("a %41 b?c#d")
+    server = grpc.aio.server()
+    bind_socket(odd, server.add_insecure_port)
+    assert [each.name for each in path.parent.iterdir()] == [odd.name]
+    await server.stop(None)
+
+
+def test_a_stale_socket_that_cannot_be_removed_is_one_sentence(
+    path: Path, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
     bind_socket(path, binds(sockets))  # type: ignore[arg-type]
+    sockets.pop().close()
+
+    def refuse(_: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert refused(path, sockets) == f"{path}: cannot be removed: Operation not permitted"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="folders of other users are made by root alone")
