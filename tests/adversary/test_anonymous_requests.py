@@ -7,7 +7,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +69,28 @@ def test_no_header_is_read_from_two(two_regions: Deployment, key_id: str, name: 
             assert answer["__type"] == "SerializationException"
 
 
+OF_GRPC = {"content-type", "grpc-encoding", "grpc-timeout", "te"}
+"""What the front behind Envoy reads of calls over gRPC; Envoy joins those that come twice, and joined they are of no form that is taken."""
+OF_ENVOY = {
+    "x-envoy-external-address", "x-envoy-internal", "x-envoy-original-path", "x-forwarded-client-cert", "x-forwarded-host",
+    "x-forwarded-port", "x-forwarded-prefix", "x-real-ip",
+}  # fmt: skip
+"""What Envoy removes of what callers send, or says itself: `contract/test_fronts.py` forges them."""
+
+
+def headers_asked(files: Iterable[Path]) -> set[str]:
+    source = "".join(path.read_text() for path in files)
+    return set(re.findall(r"""headers(?:\.get\(|\[)["']([a-z0-9-]+)["']""", source)) | set(re.findall(r'"(x-[a-z0-9-]+)"', source))
+
+
 def test_every_header_that_is_read_is_known_here() -> None:
     package = Path(meridian.__file__).parent
-    source = "".join(path.read_text() for room in ("transport", "authentication", "pipeline") for path in (package / room).rglob("*.py"))
-    asked = set(re.findall(r"""headers(?:\.get\(|\[)["']([a-z0-9-]+)["']""", source)) | set(re.findall(r'"(x-[a-z0-9-]+)"', source))
+    files = [path for room in ("transport", "authentication", "pipeline") for path in (package / room).rglob("*.py")]
+    behind_envoy = [path for path in files if path.parent.name == "envoy"]
+    asked = headers_asked(set(files) - set(behind_envoy))
     assert {"authorization", "x-amz-target", "x-amz-date", "user-agent"} <= asked
     assert asked - {"x-amzn-requestid", "x-amz-retry-after"} <= set(READ), "but for those of answers"
+    assert headers_asked(behind_envoy) - set(READ) == OF_GRPC | OF_ENVOY
 
 
 def test_nobody_says_from_where_he_calls(two_regions: Deployment, key_id: str) -> None:
