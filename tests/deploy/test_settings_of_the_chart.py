@@ -45,6 +45,7 @@ FORMED = {
     "database": "postgresql://other@elsewhere/region",
     "replica_file": "/etc/meridian/pod/name",
     "region": "ca-west-1",
+    "front.kind": "envoy",
     "partition": "aws-other",
     "peers.region": "eu-west-1",
     "peers.transport_fingerprint": "a" * 64,
