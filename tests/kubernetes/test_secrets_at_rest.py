@@ -188,6 +188,7 @@ def test_in_an_outage_reads_go_on_and_writes_stop_after_three_minutes(plugin: Pl
 @pytest.mark.deep
 def test_a_disabled_key_stops_writes_and_no_other_region_is_asked(plugin: PluginProcess, new_server: NewServer) -> None:
     regions, server = plugin.regions, new_server(plugin)
+    regions.wait_until(lambda: plugin.metric("meridian_k8s_kms_region_up") == 2)  # both were looked at, and are again in a minute
     asked = asked_of_the_other(plugin)
     with regions.client() as alice:
         alice.disable_key(key_id=plugin.key)
