@@ -198,7 +198,7 @@ class Demo:
         say("7. Both audit logs tell the same call: who asked here, and what was asked there")
         here, there = kms.audit_of("Decrypt")[-1], manager.audit_of("XksDecrypt")[-1]
         claims = there["requestParameters"]["unverifiedClaims"]  # type: ignore[index]  # a record is JSON
-        print(f"    kms:     requestID {here['requestID']}, by {here['userIdentity']['arn']}")  # type: ignore[index]
+        print(f"    kms:     requestID {here['requestID']}, by {here['userIdentity']['arn']}")  # type: ignore[index]  # a record is JSON
         print(f"    manager: kmsRequestId {claims['kmsRequestId']}, who says {claims['awsPrincipalArn']}")
         self.require(claims["kmsRequestId"] == here["requestID"], "the same id in both")
         for side in (kms, manager):

@@ -14,6 +14,7 @@ from typing import Final
 from meridian.adapters.audit_batch import Place
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_segment import AuditDirectory
+from meridian.audit.segments import DamagedSegmentError
 from meridian.audit.stream_files import cut_torn_tail, digests_in, segment_name, segments_in
 from meridian.audit.written_order import ENDED
 from meridian.domain.replica_name import NAME
@@ -30,6 +31,10 @@ FOLDERS_MAX: Final = 10_000
 
 OpenSink = Callable[[str, WrittenLog], AuditSink | None]
 """(name of a replica, its log): what ships it; None where the replica never shipped it there."""
+Tell = Callable[[str, Exception], None]
+"""Takes the name of a replica, and why its folder cannot be shipped from."""
+FOLDER_FAULTS: Final = (OSError, ValueError, DamagedSegmentError)
+"""What a folder that is not as a replica left it comes to."""
 
 
 def ended_log(directory: Path) -> WrittenLog:
@@ -42,14 +47,16 @@ def ended_log(directory: Path) -> WrittenLog:
 class EndedReplicas:
     """Implements `ports.audit_sinks.AuditSink` for one sink and the folders of all replicas that ended beside this one."""
 
-    def __init__(self, name: str, folder: Path, own: Path, open_sink: OpenSink, segment_seconds: float, clock: Clock) -> None:
-        """`folder` holds a folder for each replica; its log is there under the name that `own`, this replica's log, has."""
+    def __init__(self, name: str, folder: Path, own: Path, open_sink: OpenSink, segment_seconds: float, clock: Clock, tell: Tell) -> None:
+        """`folder` holds a folder for each replica; its log is there under the name that `own`, this replica's log, has. A folder that
+        cannot be read is told at each look, and keeps no other from being shipped."""
         self.name = name
         self._folder = folder
         self._log_name = own.name
         self._open_sink = open_sink
         self._quiet_seconds = max(QUIET_SECONDS_MIN, QUIET_DIGESTS * segment_seconds)
         self._clock = clock
+        self._tell = tell
         self._look_at = clock.monotonic()
         self._waiting: list[str] = []
         self._done: dict[str, float] = {}
@@ -64,6 +71,9 @@ class EndedReplicas:
         try:
             if self._sink is not None and self._sink.ship():
                 return True
+        except DamagedSegmentError as fault:
+            self._pass_over(fault)
+            return bool(self._waiting)
         except BaseException:
             self._release()
             raise
@@ -88,10 +98,19 @@ class EndedReplicas:
             self._look_at = self._clock.monotonic() + LOOK_SECONDS
             self._waiting = self._quiet_folders()
         while self._waiting:
-            if self._take(self._waiting[0]):
-                return True
-            self._waiting.pop(0)
+            try:
+                if self._take(self._waiting[0]):
+                    return True
+            except FOLDER_FAULTS as fault:
+                self._pass_over(fault)
+            else:
+                self._waiting.pop(0)
         return False
+
+    def _pass_over(self, fault: Exception) -> None:
+        """This folder is not as it was left: the next look tries again."""
+        self._tell(self._waiting.pop(0), fault)
+        self._release()
 
     def _take(self, replica: str) -> bool:
         directory = self._folder / replica / self._log_name
@@ -115,7 +134,11 @@ class EndedReplicas:
                 log = self._folder / entry.name / self._log_name
                 if not NAME.fullmatch(entry.name) or not entry.is_dir(follow_symlinks=False) or not log.is_dir():
                     continue
-                newest = _newest(log)
+                try:
+                    newest = _newest(log)
+                except OSError as fault:
+                    self._tell(entry.name, fault)
+                    continue
                 if self._done.get(entry.name) == newest:
                     done[entry.name] = newest
                 elif newest and self._is_quiet(newest):

@@ -93,6 +93,14 @@ def _tell_of(name: str, events: SecurityEvents) -> Callable[[OSError], None]:
     return lambda fault: events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=name, fault=fault.strerror or str(fault))
 
 
+def _tell_of_replica(name: str, events: SecurityEvents) -> Callable[[str, Exception], None]:
+    def tell(replica: str, fault: Exception) -> None:
+        why = fault.strerror if isinstance(fault, OSError) else None
+        events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=f"{name}: {replica}", fault=why or str(fault))
+
+    return tell
+
+
 def _ended(settings: Settings, clock: SystemClock, events: SecurityEvents) -> list[SinkWorker]:
     """What ships the logs of replicas that ended, each sink apart."""
     audit, made = settings.audit, []
@@ -110,7 +118,10 @@ def _ended(settings: Settings, clock: SystemClock, events: SecurityEvents) -> li
 
     for name, sink, open_sink in ((OTLP, otlp, records), (S3, s3, files)):
         if sink is not None:
-            of_all = EndedReplicas(f"{name} of ended replicas", audit.replicas, audit.directory, open_sink, audit.segment_seconds, clock)
+            label = f"{name} of ended replicas"
+            of_all = EndedReplicas(
+                label, audit.replicas, audit.directory, open_sink, audit.segment_seconds, clock, _tell_of_replica(label, events)
+            )
             made.append(SinkWorker(of_all, sink.timeout_seconds, clock, events))
     return made
 
