@@ -164,7 +164,7 @@ def in_full(principal: Principal, action: str, key: Key, values: dict[str, Any],
 SEEN: dict[bool, int] = {True: 0, False: 0}
 
 
-@searched(400, 3_000)
+@searched(800, 3_000)
 @given(principal=principals, action=st.sampled_from(ACTIONS), key=keys, data=st.data())
 def test_slice_and_full_set_agree_in_decision_ids_and_errors(principal: Principal, action: str, key: Key, data: st.DataObject) -> None:
     values = attributes(data)

@@ -171,7 +171,7 @@ def _carriers(name: str) -> tuple[str, ...]:
     return ACTIONS if name.startswith("aws:ResourceTag/") else CARRIED.get(name, CARRIED["kms:EncryptionContext:t"])
 
 
-@searched(100, 800)
+@searched(300, 800)
 @given(statements=st.lists(statement(), min_size=1, max_size=3), requests=st.lists(request(), min_size=4, max_size=4))
 def test_the_converted_policy_and_iam_agree(allowed: Callable[..., bool], statements: list[dict[str, Any]], requests: list[Any]) -> None:
     made = converted(document(*statements))
