@@ -23,6 +23,7 @@ from meridian.domain.key import Key
 from meridian.errors import KMSInvalidStateException, ThrottlingException
 
 AT_ONCE = 16
+PATIENCE_SECONDS = 20.0
 OTHER_PROCESS = """
 import sys, time
 from pathlib import Path
@@ -113,23 +114,19 @@ async def test_a_token_that_hangs_holds_up_its_own_calls_for_so_long_and_no_loca
 ) -> None:
     key, local = await held.new_key(), own_key(held.engine)
     monkeypatch.setattr(key_store, "USE_SECONDS", 0.5)
-    token.say("hang")
+    token.say("hang")  # until it is unsaid: a local call or a refusal that waited for it would never end
     try:
         waiting = [asyncio.create_task(held.stores.encrypt(key, CONTEXT, b"x", ASKED)) for _ in range(200)]
-        longest, until = 0.0, time.monotonic() + 0.4
-        while time.monotonic() < until:
-            began = time.monotonic()
+        for _ in range(100):
             held.engine.encrypt(local, CONTEXT, b"x")
             await asyncio.sleep(0)
-            longest = max(longest, time.monotonic() - began)
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(each) for each in answers} == {KMSInvalidStateException}
         assert {str(each) for each in answers} == {"The token of the key store did not answer in time."}
-        began = time.monotonic()
-        with pytest.raises(KMSInvalidStateException, match="did not answer in time"):
-            await held.stores.encrypt(key, CONTEXT, b"x", ASKED)
-        assert time.monotonic() - began < 0.4, "refused at once"
-        assert longest < 0.3
+        monkeypatch.setattr(key_store, "USE_SECONDS", 10 * PATIENCE_SECONDS)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(KMSInvalidStateException, match="did not answer in time"):
+                await held.stores.encrypt(key, CONTEXT, b"x", ASKED)
     finally:
         token.unsay("hang")
     await asyncio.to_thread(wait_for_token_thread)

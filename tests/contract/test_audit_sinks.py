@@ -266,7 +266,7 @@ def test_one_that_never_answers_ends_at_its_time_out(tmp_path: Path, name: str, 
         began = SystemClock().monotonic()
         with pytest.raises(SinkFaultError, match=r"DEADLINE_EXCEEDED|ReadTimeoutError"):
             sink.ship()
-        assert SystemClock().monotonic() - began < 3
+        assert SystemClock().monotonic() - began < 20
     file.close()
 
 

@@ -62,7 +62,7 @@ def test_it_takes_a_signature_and_leaves_a_record(own_regions: Deployment) -> No
     for headers in ({}, signed(own_regions, "another secret"), other_path):
         assert delete_state(own_regions, headers) == 403
     assert len(client.list_keys()["Keys"]) == 1
-    own_regions.wait_until(lambda: [r for r in own_regions.audit(HOME) if r["eventName"] == "AuthenticationFailed"], seconds=5)
+    own_regions.wait_until(lambda: [r for r in own_regions.audit(HOME) if r["eventName"] == "AuthenticationFailed"])
     assert delete_state(own_regions, signed(own_regions)) == 204
     (record,) = [r for r in own_regions.audit(HOME) if r["eventName"] == "DeleteDevelopmentState"]
     assert record["userIdentity"]["arn"] == "arn:aws:iam::111122223333:user/developer"
