@@ -66,6 +66,7 @@ def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[s
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
     from meridian.administration.audit_evidence import read_evidence_of
     from meridian.audit.against_database import verify_against
+    from meridian.audit.directories import log_directories
 
     settings = settings_or_exit(config)
     evidence, known = run_or_exit(read_evidence_of(settings), str(config), Verdict.UNREADABLE)
@@ -81,7 +82,7 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
         if name != trusted.names.region:
             say(f"the database is of {trusted.names.region}, not of {name}", err=True)
             sys.exit(Verdict.TAMPERED)
-    return verify_against(list(paths) or [settings.audit.directory], evidence, trusted)
+    return verify_against(list(paths) or log_directories(settings.audit.directory), evidence, trusted)
 
 
 def _keys(path: Path) -> AuditKeys:

@@ -17,6 +17,7 @@ import structlog
 
 from meridian import fault_points
 from meridian.adapters.clock_system import process_age
+from meridian.bootstrap.seat import ALONE, Seat
 from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
@@ -44,26 +45,41 @@ def _raise_open_files() -> None:
 def serve_region(config: Path, *, allow_file_seal: bool, verbose: bool) -> NoReturn:
     """Serve until the end of the process."""
     log_as_json()
-    done = StartSteps(process_age(), time.process_time).done if verbose else untold
+    done = steps(verbose=verbose)
     settings = settings_or_exit(config)
-    done(Step.SETTINGS)
+    require_allowed(settings, allow_file_seal=allow_file_seal)
+    serve_settings(settings, ALONE, done)
+
+
+def steps(*, verbose: bool) -> Done:
+    """Who hears of each step of this process's start."""
+    return StartSteps(process_age(), time.process_time).done if verbose else untold
+
+
+def require_allowed(settings: Settings, *, allow_file_seal: bool) -> None:
+    """What settings ask for is allowed on the command line and in the environment, or the process ends."""
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
         say("seals: a file seal needs --allow-file-seal", err=True)
         sys.exit(SETUP)
     if fault_points.VARIABLE in os.environ and not settings.development:
         say(f"{fault_points.VARIABLE}: ends the process in tests; it is for `development = true` alone", err=True)
         sys.exit(SETUP)
+
+
+def serve_settings(settings: Settings, seat: Seat, done: Done) -> NoReturn:
+    """Serve until the end of the process, alone or as one of several."""
+    done(Step.SETTINGS)
     protect_memory()
     _raise_open_files()
     if settings.uvloop:
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            sys.exit(runner.run(_serve(settings, done)))
-    sys.exit(asyncio.run(_serve(settings, done)))
+            sys.exit(runner.run(_serve(settings, seat, done)))
+    sys.exit(asyncio.run(_serve(settings, seat, done)))
 
 
-async def _serve(settings: Settings, done: Done) -> int:
+async def _serve(settings: Settings, seat: Seat, done: Done) -> int:
     from meridian.bootstrap.end_times import end_times
 
     times = end_times(settings)
@@ -74,9 +90,11 @@ async def _serve(settings: Settings, done: Done) -> int:
 
         done(Step.IMPORTS)
         try:
-            region = await Region.start(settings, done)
+            region = await Region.start(settings, seat, done)
         except StartupError as fault:
             say(f"cannot start: {fault}", err=True)
+            if seat.is_shared:
+                say(f"cannot start: {fault}")  # the parent hears it here
             return SETUP
         # What was built at start lives as long as the process; the collector need not look at it again and again.
         gc.collect()
