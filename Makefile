@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-xks bench-commands bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-xks bench-commands bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -122,8 +122,11 @@ policy: $(STAMP)  ## validate, test, cover and prove the policies with the servi
 
 check: policy gen-check operations-check condition-keys-check lint types imports proto migrate-check  ## what a change must pass, with test
 
-unit: $(STAMP)  ## unit tests, under a minute
-	$(BIN)/pytest -q tests/unit tests/vectors tests/property
+unit: $(STAMP)  ## the quick tests of every room, under a minute on two cores
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests/unit tests/vectors tests/property
+
+mutants: $(STAMP)  ## small faults in four rooms that their quick tests must find: SAMPLE (400) of them, drawn alike each time; 0 plants all
+	$(BIN)/python scripts/mutants.py --sample $(or $(SAMPLE),400)
 
 contract: $(STAMP)  ## one suite per port, against every adapter; PostgreSQL included
 	$(BIN)/pytest -q tests/contract

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -184,3 +185,8 @@ def pod_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
 def initial(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The same pod with its initial container alone."""
     return {**spec, "containers": spec["initContainers"]}
+
+
+def settings_of(objects: Mapping[Name, Object], name: str = "meridian-settings") -> dict[str, Any]:
+    """The settings file in a ConfigMap of what was rendered."""
+    return tomllib.loads(objects["ConfigMap", name]["data"]["region.toml"])

@@ -10,8 +10,9 @@ import orjson
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import searched
 from tests.property.test_record_bounds import NOW, PRINCIPAL, audit_of
 from tests.reported_events import ReportedEvents
 
@@ -83,7 +84,7 @@ def name_of(case: Any) -> str:
 
 
 @pytest.mark.parametrize(("rpc", "way"), FIELDS, ids=name_of)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@searched(4, 24)
 @given(draw=st.data())
 def test_a_field_is_refused_by_a_rule_and_the_call_has_its_record(rpc: Rpc, way: Way, draw: st.DataObject) -> None:
     request = rpc.request_class()
@@ -99,7 +100,7 @@ def test_a_field_is_refused_by_a_rule_and_the_call_has_its_record(rpc: Rpc, way:
 
 
 @pytest.mark.parametrize(("rpc", "way"), MOMENTS, ids=name_of)
-@settings(max_examples=200, deadline=None)
+@searched(60, 400)
 @given(moment=TIMES)
 def test_what_is_no_moment_is_refused_by_its_name(rpc: Rpc, way: Way, moment: Timestamp) -> None:
     request: Any = rpc.request_class()

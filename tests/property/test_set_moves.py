@@ -250,5 +250,5 @@ class MovingSet(RuleBasedStateMachine):
         assert {m.region for m in views[0].members} == set(live)
 
 
-MovingSet.TestCase.settings = examples(100, 600, stateful_step_count=40)
+MovingSet.TestCase.settings = examples(40, 600, stateful_step_count=40)
 TestMovingSet = pytest.mark.searched(MovingSet.TestCase)

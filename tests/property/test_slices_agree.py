@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.cache_memory import cache_memory
-from tests.examples import searched
+from tests.examples import IS_DEEP, searched
 
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
@@ -164,7 +164,7 @@ def in_full(principal: Principal, action: str, key: Key, values: dict[str, Any],
 SEEN: dict[bool, int] = {True: 0, False: 0}
 
 
-@searched(400, 3_000)
+@searched(100, 3_000)
 @given(principal=principals, action=st.sampled_from(ACTIONS), key=keys, data=st.data())
 def test_slice_and_full_set_agree_in_decision_ids_and_errors(principal: Principal, action: str, key: Key, data: st.DataObject) -> None:
     values = attributes(data)
@@ -187,4 +187,4 @@ def test_slice_and_full_set_agree_in_decision_ids_and_errors(principal: Principa
 
 @pytest.mark.searched
 def test_both_answers_were_seen_often() -> None:
-    assert min(SEEN.values()) > 100
+    assert min(SEEN.values()) > (100 if IS_DEEP else 25)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.examples import examples
 from tests.histories.linearizable import Change, Operation, Sight, State, find_story
 
 OFF: State = (("on", False), ("text", ""))
@@ -86,3 +91,50 @@ def test_many_unknown_changes_cost_no_more_than_their_number() -> None:
     assert find_story([*unknown, *certain], first) is not None
     nowhere = Sight(1_000, 1_001, tuple((f"tag{number}", "never") for number in range(4)))
     assert find_story([*unknown, *certain, nowhere], first) is None
+
+
+def is_told_by_some_order(history: list[Operation]) -> bool:
+    """The same question, answered by trying every order of every choice of the unknown calls."""
+    certain = [each for each in history if each.ended < math.inf]
+    unknown = [each for each in history if each.ended == math.inf]
+    for count in range(len(unknown) + 1):
+        for happened in itertools.combinations(unknown, count):
+            for order in itertools.permutations([*certain, *happened]):
+                in_time = all(early.began <= late.ended for early, late in itertools.combinations(order, 2))
+                if in_time and explains(order):
+                    return True
+    return False
+
+
+def explains(order: Sequence[Operation]) -> bool:
+    state = dict(OFF)
+    for each in order:
+        if isinstance(each, Change):
+            state[each.name] = each.value
+        elif tuple(sorted(state.items())) != each.shown:
+            return False
+    return True
+
+
+changes = st.tuples(st.just("on"), st.booleans()) | st.tuples(st.just("text"), st.sampled_from(["a", "b"]))
+sights = st.tuples(st.booleans(), st.sampled_from(["", "a", "b"])).map(lambda seen: (("on", seen[0]), ("text", seen[1])))
+
+
+@st.composite
+def operation(draw: st.DrawFn) -> Operation:
+    began = draw(st.integers(0, 6))
+    ended = began + draw(st.integers(0, 4))
+    if draw(st.booleans()):
+        return Sight(began, ended, draw(sights))
+    name, value = draw(changes)
+    return Change(began, draw(st.sampled_from([ended, math.inf])), name, value)
+
+
+@examples(300, 5_000)
+@given(st.lists(operation(), max_size=6))
+def test_it_finds_a_story_exactly_where_some_order_of_the_calls_is_one(history: list[Operation]) -> None:
+    story = find_story(history, OFF)
+    assert (story is not None) == is_told_by_some_order(history)
+    if story is not None:
+        assert explains(story)
+        assert all(early.began <= late.ended for early, late in itertools.combinations(story, 2))

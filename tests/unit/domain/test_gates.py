@@ -155,6 +155,18 @@ def test_who_gives_up_leaves_his_place_in_the_queue() -> None:
     assert next_one.standing is Standing.WORKS
 
 
+def test_who_gives_up_in_the_midst_of_his_account_s_queue_leaves_the_others_in_their_order() -> None:
+    gate = Gate(1, EASY)
+    gate.waiting_max = 9
+    works, *waiting = entered(gate, "aaaaa")
+    for gone in (waiting[1], waiting[3]):
+        gate.leave(gone)
+    gate.leave(works)
+    assert standings(waiting) == [Standing.WORKS, Standing.GONE, Standing.WAITS, Standing.GONE]
+    gate.leave(waiting[0])
+    assert standings(waiting[2:]) == [Standing.WORKS, Standing.GONE]
+
+
 def test_who_does_not_heed_refusals_gets_them_late_and_nobody_else_does() -> None:
     held = HeldRefusals()
     assert [held.begin("a", NOW) for _ in range(PROMPT_MAX)] == [0.0] * PROMPT_MAX

@@ -47,6 +47,13 @@ def test_toml_that_cannot_be_used(text: bytes, fault: str) -> None:
     assert str(caught.value) == fault
 
 
+def half(text: str) -> float:
+    return float(text) / 2
+
+
 def test_what_can_be_used_is_read() -> None:
     assert parse_json('{"a": [1, 2.5, "\\ud83d\\udd11"], "b": {"a": null}}') == {"a": [1, 2.5, "🔑"], "b": {"a": None}}
+    assert parse_json("[0.1, 1]", parse_float=half) == [0.05, 1]
+    with pytest.raises(JsonFault):
+        parse_json('{"a": 1, "a": 1}', parse_float=half)
     assert parse_toml(b"[a]\nb = 1\n") == {"a": {"b": 1}}

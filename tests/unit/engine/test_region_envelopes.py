@@ -95,7 +95,7 @@ def test_every_changed_byte_is_refused() -> None:
     for at in range(len(ENVELOPE)):
         changed = bytearray(ENVELOPE)
         changed[at] ^= 0x01
-        with pytest.raises(ValueError, match=r".*"):
+        with pytest.raises(ValueError, match=r"signature does not verify|version or suite is unknown|envelope cannot be read"):
             AWAY.open_from_region(bytes(changed), HOME.transport_public_key(), META, key("eu-west-1"))
 
 
@@ -115,7 +115,7 @@ def test_an_offer_is_believed_only_from_its_signer() -> None:
 def test_a_set_state_is_believed_only_from_its_signer_and_unchanged() -> None:
     signed = HOME.sign_set_state(b"the state")
     assert AWAY.verify_set_state(signed, HOME.transport_public_key()) == b"the state"
-    with pytest.raises(ValueError, match=r".*"):
+    with pytest.raises(ValueError, match="does not verify"):
         AWAY.verify_set_state(signed.replace(b"state", b"other"), HOME.transport_public_key())
     with pytest.raises(ValueError, match="does not verify"):
         AWAY.verify_set_state(signed, OTHER.transport_public_key())

@@ -10,6 +10,7 @@ from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
 from meridian.domain.principal import Principal
 from meridian.errors import ThrottlingException, UnrecognizedClientException
+from meridian.kms.v1 import types_pb2
 from meridian.pipeline.throttle import Throttle
 
 
@@ -48,3 +49,35 @@ def test_each_account_has_a_burst_and_a_rate_of_its_own() -> None:
     throttle(one)
     with pytest.raises(ThrottlingException):
         throttle(one)
+
+
+RSA, SYMMETRIC = "ENCRYPTION_ALGORITHM_SPEC_RSAES_OAEP_SHA_256", "ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT"
+
+
+def named(operation: str, **fields: str) -> Call:
+    rpc = rpcs()[operation]
+    request = rpc.request_class(**{name: getattr(types_pb2, value) for name, value in fields.items()})
+    call = Call(rpc, request, Evidence(), "r", datetime(2026, 11, 25, tzinfo=UTC))
+    call.principal = Principal("User", "1" * 12, "a", f"arn:aws:iam::{'1' * 12}:user/a")
+    return call
+
+
+def refused_after(throttle: Throttle, call: Call) -> bool:
+    try:
+        throttle(call)
+    except ThrottlingException:
+        return True
+    return False
+
+
+def test_work_is_counted_in_the_class_of_its_algorithm_and_one_class_takes_nothing_from_another() -> None:
+    throttle = Throttle(SteppedClock(), {"rsa": 0.001}, rpcs())  # type: ignore[arg-type]
+    with_rsa = named("Encrypt", encryption_algorithm=RSA)
+    while not refused_after(throttle, with_rsa):
+        pass
+    assert not refused_after(throttle, named("Encrypt", encryption_algorithm=SYMMETRIC))
+    assert not refused_after(throttle, named("Encrypt"))
+    assert refused_after(throttle, named("Decrypt", encryption_algorithm=RSA))
+    for side in ("source_encryption_algorithm", "destination_encryption_algorithm"):
+        assert refused_after(throttle, named("ReEncrypt", **{side: RSA}))
+    assert not refused_after(throttle, named("ReEncrypt"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.region_in_process import KEY_ID as KEY_OF_REGIONS
 from tests.region_in_process import regions, template
-from tests.unit.replication.sets.test_authority import (
+from tests.unit.replication.sets.made_sets import (
     ACCOUNT,
     FIRST,
     KEY_ID,

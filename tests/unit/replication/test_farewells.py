@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.unit.replication.sets.test_authority import FIRST, A, B, C, X, adopted, handed_to, later, refused, row_of, signed
+from tests.unit.replication.sets.made_sets import FIRST, A, B, C, X, adopted, handed_to, later, refused, row_of, signed
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState
 from meridian.replication.sets.claims import Rule, Told
@@ -75,7 +75,7 @@ def test_a_farewell_gives_the_role_to_nobody_but_the_region_that_it_came_from() 
 
 def test_a_farewell_is_no_state_of_the_set() -> None:
     assert refused(row_of(B, replace(FIRST, version=1)), B, WORD) is Rule.CHAIN
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="does not act as primary"):
         add_member(row_of(C, WORD.state), C, X, "s")
 
 

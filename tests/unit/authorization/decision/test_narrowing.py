@@ -7,6 +7,7 @@ import pytest
 from meridian.authorization.decision.narrowing import Caller, narrowed
 from meridian.authorization.language.evaluator import parse_policies
 from meridian.authorization.language.policies import Policy
+from meridian.authorization.sets.policy_files import NOT_DELEGATED
 from meridian.domain.principal import Principal
 
 ANN = Principal("User", "111122223333", "ann", "arn:aws:iam::111122223333:user/ann", ("team",), (("tenant", "a"),))
@@ -48,6 +49,19 @@ def test_a_scope_that_cannot_match_is_left_out(scope: str, applies: bool) -> Non
         ('when { "444455556666" == principal.account }', False),
         ('when { principal in KMS::Group::"111122223333/crew" }', False),
         ("when { principal is KMS::Service }", False),
+        ('when { principal.hasTag("tenant") && (principal.hasTag("tenant") && principal.hasTag("other")) && context.x }', False),
+        ('when { (context.x && principal.hasTag("tenant")) && principal.hasTag("other") }', True),
+        ('when { "111122223333" == principal.account && principal.account == "444455556666" }', False),
+        ('when { principal is KMS::User && principal.hasTag("other") }', False),
+        ('when { principal is KMS::User in KMS::Group::"111122223333/crew" }', True),
+        ('when { principal in KMS::Group::"111122223333/team" && principal.hasTag("other") }', False),
+        ('when { principal in [KMS::Group::"111122223333/crew"] }', True),
+        ('when { resource in KMS::Group::"111122223333/crew" }', True),
+        ("when { resource is KMS::Service }", True),
+        ('when { resource.hasTag("other") }', True),
+        ("when { principal.hasTag(context.x) }", True),
+        ('when { principal.name == "444455556666" }', True),
+        ('when { resource.account == "444455556666" }', True),
         ('when { context.x && principal.hasTag("other") }', True),
         ('unless { principal.hasTag("tenant") }', True),
         ('when { context.x } when { principal.hasTag("other") }', True),
@@ -63,3 +77,16 @@ def test_only_leading_parts_about_the_caller_leave_a_policy_out(condition: str, 
 def test_the_grant_gate_is_left_out_only_without_grants() -> None:
     assert not kept(f"permit (principal, action, resource) {GATE};")
     assert kept(f"permit (principal, action, resource) {GATE};", has_grants=True)
+
+
+def test_what_asks_whether_the_account_counts_first_is_looked_through() -> None:
+    (asks,) = parse_policies("permit (principal, action, resource) when { context.y };")
+    caller = Caller(ANN, ("KMS::User", "111122223333/ann"), WITHIN, has_grants=False)
+    for body, applies in (('principal.hasTag("other")', False), ('principal.hasTag("tenant")', True)):
+        (est,) = parse_policies(f"permit (principal, action, resource) when {{ {body} }};")
+        behind = {**est, "conditions": [NOT_DELEGATED, *est["conditions"]]}
+        assert bool(narrowed([Policy("p", "account", behind)], caller)) is applies
+        another = {**est, "conditions": [*asks["conditions"], *est["conditions"]]}
+        assert narrowed([Policy("p", "account", another)], caller)
+    alone = {**asks, "conditions": [NOT_DELEGATED]}
+    assert narrowed([Policy("p", "account", alone)], caller)

@@ -20,6 +20,7 @@ from meridian.errors import AccessDeniedException, KeyUnavailableException, NotF
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.chain import Step
 from meridian.pipeline.denial import foreign_denial
+from meridian.pipeline.resolve import UNUSABLE_CIPHERTEXT
 from meridian.pipeline.undisclosed import Undisclosed
 
 PERMIT = '@id("p") @layer("account") @reason("r") permit (principal, action, resource in KMS::Account::"111122223333");\n'
@@ -141,3 +142,12 @@ def test_the_end_of_a_calls_time_tells_nothing_either(call: Call, key: Key) -> N
     call.keys = {"key_id": replace(key, account="444455556666")}
     asyncio.run(story())
     assert (call.keys, list(call.absent), events.reported) == ({}, ["key_id"], [])
+
+
+def test_a_key_that_only_a_ciphertext_named_is_absent_in_the_words_for_that(alice: Principal, key: Key) -> None:
+    rpc, (fail, _) = rpcs()["Decrypt"], steps_that_fail(ValueError("a row that nobody can read"))
+    for fields, words in (({}, UNUSABLE_CIPHERTEXT), ({"key_id": "x"}, foreign_denial(alice, "Decrypt").message)):
+        call = Call(rpc, rpc.request_class(**fields), Evidence(), "request", datetime(2026, 1, 1, tzinfo=UTC))
+        call.principal, call.keys = alice, {"key_id": replace(key, account="444455556666")}
+        finish(Undisclosed(fail, ReportedEvents()), call)
+        assert call.absent["key_id"].message == words

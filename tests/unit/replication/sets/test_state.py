@@ -37,19 +37,19 @@ def test_a_new_member_raises_the_version_and_is_counted_as_new() -> None:
 
 
 def test_a_second_member_in_one_region_is_refused() -> None:
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="has a member in that Region"):
         add_member(add_member(primary(), HOME, AWAY, "s1"), HOME, AWAY, "s2")
 
 
 def test_a_region_that_is_not_primary_adds_nobody() -> None:
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="does not act as primary"):
         add_member(primary(), AWAY, "ap-south-1", "s1")
 
 
 def test_a_place_refused_on_resolve_is_never_committed() -> None:
     row, committed = resolve(primary(), AWAY, "s1")
     assert not committed
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="was refused before"):
         add_member(row, HOME, AWAY, "s1")
 
 
@@ -61,7 +61,7 @@ def test_a_committed_place_resolves_as_committed() -> None:
 def test_a_reserved_member_becomes_live_only_with_every_material() -> None:
     view = add_member(primary(), HOME, AWAY, "s1").view
     assert view is not None
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="neither stored nor enclosed"):
         adopt(reserved(), AWAY, told(view), [], "s1", stored=())
     row = adopt(reserved(), AWAY, told(view), [], "s1", stored=(MATERIAL,))
     assert row is not None
@@ -79,7 +79,7 @@ def test_the_same_or_an_older_state_changes_nothing() -> None:
 def test_a_state_for_another_membership_is_refused() -> None:
     view = add_member(primary(), HOME, AWAY, "s2").view
     assert view is not None
-    with pytest.raises(SetRefusal):
+    with pytest.raises(SetRefusal, match="does not list this membership"):
         adopt(reserved(), AWAY, told(view), [], "s1", stored=(MATERIAL,))
 
 
