@@ -27,7 +27,7 @@ class Several:
     processes: int
 
     def start(self) -> None:
-        self.deployment.start(HOME, added=["--processes", str(self.processes)])
+        self.deployment.start(HOME, added=["--processes", str(self.processes)] if self.processes > 1 else [])
 
     @property
     def parent(self) -> int:

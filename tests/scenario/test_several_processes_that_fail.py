@@ -18,6 +18,7 @@ from tests.several import BACK_SECONDS, Several, wait_gone
 
 from meridian.cli.exit_codes import SETUP, USAGE
 from meridian.cli.region_place import HOST
+from meridian.parent.all_processes import SILENT_SECONDS
 
 END_SECONDS = 30.0
 
@@ -88,15 +89,16 @@ def test_a_process_that_cannot_start_is_tried_again_ever_later_while_the_other_s
     assert all(later == 2 * earlier for earlier, later in pairwise(pauses))
     prepared.directory(2).unlink()
     prepared.wait_ready(2)
-    os.kill(prepared.pids()["replica-1-1"], signal.SIGSTOP)
-    os.kill(prepared.pids()["replica-1-2"], signal.SIGSTOP)
-    try:
-        said = prepared.deployment.wait_until(lambda: unready(prepared))
-        assert {line.partition(":")[0] for line in said} == {"replica-1-1", "replica-1-2"}, "each cause with its name"
-    finally:
-        for pid in prepared.pids().values():
-            os.kill(pid, signal.SIGCONT)
+    silent = prepared.pids()
+    for pid in silent.values():
+        os.kill(pid, signal.SIGSTOP)
+    said = prepared.deployment.wait_until(lambda: unready(prepared))
+    assert {line.partition(":")[0] for line in said} == {"replica-1-1", "replica-1-2"}, "each cause with its name"
+    os.kill(silent["replica-1-1"], signal.SIGCONT)
     prepared.deployment.wait_until(lambda: not unready(prepared))
+    prepared.deployment.wait_until(lambda: prepared.lines("a process does not answer, and is killed"), 2 * SILENT_SECONDS)
+    prepared.wait_ready(2)
+    assert prepared.pids()["replica-1-1"] == silent["replica-1-1"], "who answers again in time stays"
     pids = list(prepared.pids().values())
     os.kill(prepared.parent, signal.SIGKILL)
     prepared.deployment.wait_dead(HOME)

@@ -16,7 +16,12 @@ def has_log(directory: Path) -> bool:
 
 
 def log_directories(directory: Path) -> list[Path]:
-    """Every directory with a log, in the order of their names after the given one, which counts as one where no other does. Raises:
-    OSError."""
-    inner = sorted(path for path in directory.iterdir() if path.is_dir() and has_log(path))[:DIRECTORIES_MAX] if directory.is_dir() else []
+    """Every directory with a log, in the order of their names after the given one, which counts as one where no other does.
+
+    One that cannot be looked into is answered as it is: whoever reads it finds out why.
+    """
+    try:
+        inner = sorted(path for path in directory.iterdir() if path.is_dir() and has_log(path))[:DIRECTORIES_MAX]
+    except OSError:
+        return [directory]
     return [directory, *inner] if has_log(directory) or not inner else inner

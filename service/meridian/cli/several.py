@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -18,7 +18,7 @@ from meridian.adapters.security_events import EventsOfCommand
 from meridian.bootstrap.end_times import end_times
 from meridian.bootstrap.held_place import held_place
 from meridian.bootstrap.seat import faults_of_sharing, name_in
-from meridian.bootstrap.startup import StartupError
+from meridian.bootstrap.startup import StartupError, naming, text_of
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.json_log import log_as_json
@@ -62,13 +62,26 @@ def serve_by_several(config: Path, processes: int, *, allow_file_seal: bool, ver
     given = ["--config", str(config.absolute()), "--of", str(processes), "--parent", str(os.getpid())]
     given += ["--allow-file-seal"] * allow_file_seal + ["--verbose"] * verbose
     try:
-        with held_place(settings), tempfile.TemporaryDirectory(prefix="meridian-") as folder:
-            several = [_one(settings, text, number, given, Path(folder)) for number in range(1, processes + 1)]
+        with held_place(settings), _own_folder() as folder:
+            several = [_one(settings, text, number, given, folder) for number in range(1, processes + 1)]
             code = asyncio.run(_serve(settings, several))
     except StartupError as fault:
         say(f"cannot start: {fault}", err=True)
         code = SETUP
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _own_folder() -> Iterator[Path]:
+    """A folder that nobody else can look into, for the admin sockets of the processes. Raises: StartupError."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="meridian-")
+    except OSError as fault:
+        raise StartupError(
+            f"--processes: no folder for sockets can be made: {text_of(fault)}; set TMPDIR to one that can be written"
+        ) from fault
+    with folder as name:
+        yield Path(name)
 
 
 def _one(settings: Settings, text: bytes, number: int, given: Sequence[str], folder: Path) -> OneProcess:
@@ -83,7 +96,8 @@ async def _serve(settings: Settings, several: Sequence[OneProcess]) -> int:
     ending = Ending(times.total + KILL_SECONDS + REST_SECONDS)
     processes = AllProcesses(several)
     admin = _admin(settings.admin, processes)
-    admin.start(listening_socket(settings.admin.listen, is_shared=False))
+    with naming("admin.listen"):
+        admin.start(listening_socket(settings.admin.listen, is_shared=False))
     loop.add_signal_handler(signal.SIGHUP, processes.send, signal.SIGHUP)
     kept = [loop.create_task(each.keep()) for each in several]
     beside = [loop.create_task(processes.look()), loop.create_task(_announce(settings, processes))]
@@ -124,11 +138,14 @@ async def _until_the_end(asked: asyncio.Task[None], beside: Sequence[asyncio.Tas
 async def _announce(settings: Settings, processes: AllProcesses) -> None:
     """Say that the Region serves, once each process has tried. Raises: StartupError where none could."""
     if not await processes.have_tried():
-        raise StartupError("no process of the Region could: " + "; ".join(processes.faults()))
-    for line in processes.faults():
+        raise StartupError("no process of the Region could: " + "; ".join(processes.first_faults()))
+    for line in processes.first_faults():
         structlog.get_logger("meridian.parent").warning("serves without a process", why=line)
-    with contextlib.suppress(OutputError):
+    await processes.look_now()  # who hears that it is ready finds it so
+    try:
         say(f"ready {settings.region}")
+    except OutputError as fault:
+        say(f"serves, but cannot say so: {fault.message}", err=True)
 
 
 def _admin(settings: HttpSettings, processes: AllProcesses) -> HttpServer:

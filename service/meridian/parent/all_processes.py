@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.parent.merged_metrics import MergedMetrics, Shown
@@ -15,6 +16,8 @@ from meridian.parent.private_admin import OK, Said, ask
 from meridian.transport.metrics_text import KEPT_SECONDS, written
 
 LOOK_SECONDS: Final = 0.5
+SILENT_SECONDS: Final = 30.0
+"""A process that has not answered for so long has its part of the callers wait for nothing: it is killed, and started again."""
 KILL_SECONDS: Final = 5.0
 """A process that has not ended so long after all its time is killed."""
 
@@ -26,19 +29,22 @@ class AllProcesses:
         self._processes = processes
         self._unready = {each.name: "starts" for each in processes}
         self._dead = {each.name: "" for each in processes}
+        self._heard_at: dict[str, float] = {}
+        """By the loop's clock: when each answered last, or was not expected to."""
         self._is_stopping = False
         self._merged = MergedMetrics()
         self._text, self._until = b"", 0.0
         self._one_at_a_time = asyncio.Lock()
+        self._log = structlog.get_logger("meridian.parent")
 
     async def have_tried(self) -> bool:
         """Wait until each has once become ready or failed to; whether one is ready."""
         await asyncio.gather(*[each.tried.wait() for each in self._processes])
-        return any(each.says_ready for each in self._processes)
+        return not all(each.first_fault for each in self._processes)
 
-    def faults(self) -> list[str]:
-        """Why processes do not serve, a line each, with their names."""
-        return [f"{each.name}: {each.why_not}" for each in self._processes if each.why_not]
+    def first_faults(self) -> list[str]:
+        """Why first starts led to nothing, a line each, with the names of the processes."""
+        return [f"{each.name}: {each.first_fault}" for each in self._processes if each.first_fault]
 
     def troubles(self) -> list[str]:
         """Why no call would work now; none where one process is ready."""
@@ -53,8 +59,12 @@ class AllProcesses:
     async def look(self) -> None:
         """See how each is, as long as they serve."""
         while True:
-            await asyncio.gather(*[self._look_at(each) for each in self._processes])
+            await self.look_now()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def look_now(self) -> None:
+        """See how each is."""
+        await asyncio.gather(*[self._look_at(each) for each in self._processes])
 
     async def read(self) -> bytes:
         """The metrics of all, at most a second old."""
@@ -88,14 +98,20 @@ class AllProcesses:
         return [f"{name}: {why}" for name, why in told.items()] if all(told.values()) else []
 
     async def _look_at(self, process: OneProcess) -> None:
+        now, start = asyncio.get_running_loop().time(), process.starts
         if process.why_not:
             self._unready[process.name] = self._dead[process.name] = process.why_not
+            self._heard_at[process.name] = now
             return
         try:
             live, ready = await asyncio.gather(ask(process.admin, "/livez"), ask(process.admin, "/readyz"))
         except OSError as fault:
             self._unready[process.name] = self._dead[process.name] = f"does not answer: {fault.strerror or type(fault).__name__}"
+            if now - self._heard_at.get(process.name, now) > SILENT_SECONDS and process.starts == start and not self._is_stopping:
+                self._log.error("a process does not answer, and is killed", process=process.name)
+                process.send(signal.SIGKILL)
             return
+        self._heard_at[process.name] = now
         self._unready[process.name], self._dead[process.name] = _why(ready), _why(live)
 
     async def _shown(self, process: OneProcess) -> Shown | None:

@@ -40,6 +40,8 @@ class OneProcess:
         """Why it does not serve, where it does not."""
         self.tried = asyncio.Event()
         """Its first start has led somewhere."""
+        self.first_fault = ""
+        """Why that led to nothing, where it did."""
         self._command = command
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
@@ -57,7 +59,9 @@ class OneProcess:
         failures = 0
         while True:
             began, code = loop.time(), await self._live()
-            self.tried.set()
+            if not self.tried.is_set():
+                self.first_fault = self.why_not
+                self.tried.set()
             if self._stopping.is_set():
                 return code
             failures = 1 if self.says_ready and loop.time() - began > STEADY_SECONDS else failures + 1
