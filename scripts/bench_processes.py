@@ -25,7 +25,7 @@ from tests.several import Several
 
 from meridian.contract.catalog import rpcs
 
-ROUNDS, CALLS, CONNECTIONS = 7, 4000, 16
+ROUNDS, CALLS, CONNECTIONS = 5, 2500, 16
 GOAL = 1.05
 MEASURE_SECONDS = 120
 PATIENT = "[audit]\nsink_timeout_seconds = 30\n"

@@ -94,7 +94,8 @@ class OneProcess:
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C reaches the parent, which then stops all in order
+                # Ctrl-C reaches the parent, which then stops all in order. No session of its own: Linux shares its time between sessions.
+                process_group=0,
                 limit=LINE_BYTES_MAX,
             )
         except OSError as fault:
@@ -109,7 +110,7 @@ class OneProcess:
         heard.cancel()
         said = heard.result() if heard.done() and not heard.cancelled() else ""
         self.why_not = said or f"ended with {_end(code)}" + ("" if self.says_ready else " before it was ready")
-        return 0 if not self.says_ready and code == -signal.SIGTERM else code
+        return code if self.says_ready else 0  # what has not served leaves nothing undone
 
     async def _hear(self, process: asyncio.subprocess.Process) -> str:
         """Give it its settings, and hear what it says until it closes its output: that it is ready, or why it cannot start."""
