@@ -21,15 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_process import cpu_seconds, report
 from tests.deployment import HOME, Deployment
-from tests.several import Several
+from tests.several import PATIENT, Several
 
 from meridian.contract.catalog import rpcs
 
 ROUNDS, CALLS, CONNECTIONS = 5, 2500, 16
 GOAL = 1.05
 MEASURE_SECONDS = 120
-PATIENT = "[audit]\nsink_timeout_seconds = 30\n"
-"""A disk that others use, too, is slow at times, and what is measured here is not that."""
 OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 
 
