@@ -201,13 +201,25 @@ class Settings(Section):
 
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file; its relative paths begin at its folder. Raises: SettingsError with every fault."""
+    return settings_from(read_file(path), path)
+
+
+def read_file(path: Path) -> bytes:
+    """A settings file, unread. Raises: SettingsError."""
     try:
         with path.open("rb") as file:
-            data = file.read(BYTES_MAX + 1)
-        if len(data) > BYTES_MAX:
-            raise SettingsError(f"{path}: is longer than {BYTES_MAX:,} bytes")
+            return file.read(BYTES_MAX + 1)
+    except OSError as fault:
+        raise SettingsError(f"{path}: {fault}") from fault
+
+
+def settings_from(data: bytes, path: Path) -> Settings:
+    """What stands in the file of this path; its relative paths begin at its folder. Raises: SettingsError with every fault."""
+    if len(data) > BYTES_MAX:
+        raise SettingsError(f"{path}: is longer than {BYTES_MAX:,} bytes")
+    try:
         document = parse_toml(data)
-    except (OSError, TomlFault) as fault:
+    except TomlFault as fault:
         raise SettingsError(f"{path}: {fault}") from fault
     faults, settings = read_settings(document, path.absolute().parent)
     if settings is None or faults:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from meridian.adapters.clock_system import process_age
 from meridian.bootstrap.envoy_files import remove_folder
+from meridian.bootstrap.seat import ALONE
 from meridian.bootstrap.start_steps import Done, StartSteps, untold
 from meridian.cli.envoy_process import APPLICATION, HANDED_OVER
 from meridian.cli.exit_codes import OTHER
@@ -79,7 +80,7 @@ class Application:
                 await _listening(settings)
                 self._ended = asyncio.ensure_future(_ask_with(receive, ending))
 
-            code = await run_region(settings, self._done, self._signals, places=self._places, opened=opened)
+            code = await run_region(settings, ALONE, self._done, self._signals, places=self._places, opened=opened)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else OTHER
         except BaseException as fault:
