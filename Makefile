@@ -57,8 +57,8 @@ overload: $(STAMP)  ## ten times what a Region can do: goodput, waiting and byst
 hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they wait
 	$(BIN)/python scripts/hostile.py
 
-demo: $(STAMP)  ## the main job on two real Regions, step by step
-	$(BIN)/python scripts/demo.py
+demo: $(STAMP)  ## the main job on two real Regions, step by step, behind FRONT (grpcio or envoy)
+	$(BIN)/python scripts/demo.py --front $(or $(FRONT),grpcio)
 
 demo-xks: $(STAMP)  ## two locks: one deployment as KMS, another as its external key manager
 	$(BIN)/python scripts/demo_xks.py

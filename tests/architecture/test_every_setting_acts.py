@@ -219,6 +219,7 @@ CLI: dict[str, str] = {
     "dev --admin-port": "scenario/test_dev_command.py::test_it_serves_ends_at_ctrl_c_and_has_every_key_when_it_comes_back",
     "dev --principals": COMMANDS + "test_dev_runs_the_regions_and_principals_it_is_given_and_keeps_nothing",
     "dev --policies": "scenario/test_dev_own_principals.py::test_a_principal_of_a_new_account_works_and_own_policies_are_followed",
+    "dev --front": "scenario/test_readme.py::test_the_demonstration_tells_its_story_to_the_end",
     "dev --ephemeral": COMMANDS + "test_dev_runs_the_regions_and_principals_it_is_given_and_keeps_nothing",
     "k8s-kms --socket": PLUGIN + "test_what_keeps_it_from_starting_is_one_sentence",
     "k8s-kms --key": PLUGIN + "test_what_keeps_it_from_starting_is_one_sentence",
