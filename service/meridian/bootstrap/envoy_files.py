@@ -16,18 +16,8 @@ from meridian.bootstrap.startup import StartupError, naming
 from meridian.fresh_file import open_fresh
 from meridian.settings import Settings
 from meridian.settings_sections import host_of
-from meridian.transport.envoy.configuration import (
-    ADMIN_SOCKET,
-    AUTHORITY,
-    BOOTSTRAP,
-    CERTIFICATE,
-    FrontPlaces,
-    FrontValues,
-    Json,
-    authority_secret,
-    bootstrap_of,
-    certificate_secret,
-)
+from meridian.transport.envoy.configuration import AUTHORITY, CERTIFICATE, authority_secret, bootstrap_of, certificate_secret
+from meridian.transport.envoy.front_values import ADMIN_SOCKET, BOOTSTRAP, FrontPlaces, FrontValues, Json
 from meridian.transport.tls_files import TlsFiles, TlsPaths, read_tls
 
 FOLDER: Final = "meridian-front-"

@@ -13,8 +13,8 @@ from meridian.contract.catalog import served_rpcs
 from meridian.transport.call_edge import CallEdge, NoteCaller
 from meridian.transport.envoy.admin import EnvoyAdmin
 from meridian.transport.envoy.application import FrontApplication
-from meridian.transport.envoy.configuration import FrontPlaces
 from meridian.transport.envoy.departures import Departures
+from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.transport.envoy.grpc_wire import GrpcWire, Service
 from meridian.transport.envoy.health import EnvoyHealth
 from meridian.transport.envoy.http_wire import HttpWire

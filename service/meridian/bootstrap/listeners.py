@@ -31,7 +31,7 @@ from meridian.transport.budgets import fitting
 from meridian.transport.caller_connections import CallerConnections
 from meridian.transport.connection_shares import LOOK_SECONDS, ConnectionShares
 from meridian.transport.draining import HeldCalls
-from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.transport.grpc_health import GrpcHealth
 from meridian.transport.grpc_server import listen, make_server, service_names
 from meridian.transport.http1.application import Application

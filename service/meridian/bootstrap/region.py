@@ -25,7 +25,7 @@ from meridian.errors import KmsError
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
 from meridian.transport.envoy.application import FrontApplication
-from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.workers.certificate_expiry import certificate_troubles
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 

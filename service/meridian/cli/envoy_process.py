@@ -20,7 +20,7 @@ from meridian.cli.exit_codes import SETUP
 from meridian.cli.signals import block_signals
 from meridian.cli.terminal import say
 from meridian.settings import Settings
-from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.front_values import FrontPlaces
 
 HANDED_OVER: Final = "FRONT_OF_MERIDIAN"
 """The environment variable by which the process tells itself what it was: a JSON object without secrets."""

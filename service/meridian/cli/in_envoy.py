@@ -29,7 +29,7 @@ from meridian.cli.terminal import say
 from meridian.process_memory import protect_memory
 from meridian.settings import Settings
 from meridian.settings_sections import host_of
-from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.front_values import FrontPlaces
 
 if TYPE_CHECKING:
     from meridian.bootstrap.region import Region

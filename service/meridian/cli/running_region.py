@@ -21,7 +21,7 @@ from meridian.settings import Settings
 
 if TYPE_CHECKING:
     from meridian.bootstrap.region import Region
-    from meridian.transport.envoy.configuration import FrontPlaces
+    from meridian.transport.envoy.front_values import FrontPlaces
 
 GC_ALLOCATIONS: Final = 10_000
 Opened = Callable[["Region", Ending], Awaitable[None]]
