@@ -59,6 +59,8 @@ SETTINGS: dict[str, str] = {
     "reflection": ACT + "test_reflection_is_there_where_it_is_switched_on",
     "uvloop": ACT + "test_uvloop_is_loaded_where_it_is_wanted",
     "front.kind": "contract/test_fronts.py::test_a_bearer_token_needs_no_certificate_behind_envoy",
+    "front.grpc_web_origins": "scenario/test_envoy_web_and_http3.py::test_a_browser_is_told_whose_pages_may_call",
+    "front.http3": "scenario/test_envoy_web_and_http3.py::test_a_signed_call_comes_over_http3",
     "grpc.listen": FILE,
     "grpc.tls.certificate": RELOAD + "test_renewed_certificates_are_shown_to_new_connections_and_old_connections_go_on",
     "grpc.tls.private_key": "unit/identity/test_files.py::test_certificate_key_and_authority_are_checked_as_a_whole",

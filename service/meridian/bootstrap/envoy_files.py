@@ -18,6 +18,7 @@ from meridian.settings import Settings
 from meridian.settings_sections import host_of
 from meridian.transport.envoy.configuration import AUTHORITY, CERTIFICATE, authority_secret, bootstrap_of, certificate_secret
 from meridian.transport.envoy.front_values import ADMIN_SOCKET, BOOTSTRAP, FrontPlaces, FrontValues, Json
+from meridian.transport.listening import require_free_datagrams
 from meridian.transport.tls_files import TlsFiles, TlsPaths, read_tls
 
 FOLDER: Final = "meridian-front-"
@@ -60,7 +61,12 @@ def prepare_front(settings: Settings, places: FrontPlaces, *, connections: int) 
         request_bytes=settings.limits.request_bytes,
         reuse_port=False,
         loop="uvloop" if settings.uvloop else "asyncio",
+        web_origins=settings.front.grpc_web_origins,
+        http3=settings.front.http3,
     )
+    if values.http3:
+        with naming("front.http3"):
+            require_free_datagrams(settings.grpc.listen)
     with naming("front"):
         return files.write_bootstrap(values)
 

@@ -25,6 +25,7 @@ from meridian.transport.envoy.front_values import FrontPlaces
 HANDED_OVER: Final = "FRONT_OF_MERIDIAN"
 """The environment variable by which the process tells itself what it was: a JSON object without secrets."""
 APPLICATION: Final = "meridian.cli.in_envoy:application"
+HTTP3_APPLICATION: Final = "meridian.cli.in_envoy:http3_application"
 NEEDS: Final = ("pyvoy", "envoy", "find_libpython")
 """Modules of the extra `envoy`."""
 EMBEDDING: Final = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONHOME", "PYTHONPATH")
@@ -42,7 +43,7 @@ def become_envoy(config: Path, settings: Settings, *, verbose: bool) -> NoReturn
     try:
         executable, module, preload = _found()
         folder = new_folder()
-        places = FrontPlaces(folder, module, APPLICATION)
+        places = FrontPlaces(folder, module, APPLICATION, HTTP3_APPLICATION)
         budget = connection_budgets(settings)["grpc"]
         bootstrap = prepare_front(settings, places, connections=budget)
         environment = _environment(preload, config, places, verbose=verbose)

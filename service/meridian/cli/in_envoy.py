@@ -19,7 +19,7 @@ from meridian.adapters.clock_system import process_age
 from meridian.bootstrap.envoy_files import remove_folder
 from meridian.bootstrap.seat import ALONE
 from meridian.bootstrap.start_steps import Done, StartSteps, untold
-from meridian.cli.envoy_process import APPLICATION, HANDED_OVER
+from meridian.cli.envoy_process import APPLICATION, HANDED_OVER, HTTP3_APPLICATION
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.json_log import log_as_json
 from meridian.cli.one_region import settings_or_exit
@@ -30,6 +30,7 @@ from meridian.process_memory import protect_memory
 from meridian.settings import Settings
 from meridian.settings_sections import host_of
 from meridian.transport.envoy.front_values import FrontPlaces
+from meridian.transport.envoy.other_loop import OtherLoop
 
 if TYPE_CHECKING:
     from meridian.bootstrap.region import Region
@@ -56,7 +57,7 @@ class Application:
         self._done: Done = StartSteps(process_age(), time.process_time).done if told["verbose"] else untold
         self._signals = BlockedSignals()
         self._config = Path(told["config"])
-        self._places = FrontPlaces(Path(told["folder"]), told["module"], APPLICATION)
+        self._places = FrontPlaces(Path(told["folder"]), told["module"], APPLICATION, HTTP3_APPLICATION)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -76,6 +77,7 @@ class Application:
             async def opened(region: Region, ending: Ending) -> None:
                 assert region.front is not None  # noqa: S101 - it was given the places of this Envoy
                 self._serve = region.front.serve  # type: ignore[method-assign]
+                http3_application.serve_by(region.front.serve)
                 await send({"type": "lifespan.startup.complete"})
                 await _listening(settings)
                 self._ended = asyncio.ensure_future(_ask_with(receive, ending))
@@ -121,4 +123,5 @@ async def _listening(settings: Settings) -> None:
                 return
 
 
+http3_application = OtherLoop()
 application = Application(os.environ.pop(HANDED_OVER))

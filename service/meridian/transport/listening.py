@@ -40,6 +40,17 @@ def bound_socket(address: str, *, is_shared: bool) -> socket.socket:
     return bound
 
 
+def require_free_datagrams(address: str) -> None:
+    """Nobody has this port of UDP. Raises: OSError."""
+    host, _, port = address.rpartition(":")
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(place)
+    except OSError as fault:
+        raise OSError(f"cannot receive UDP on {address}: {fault.strerror or fault}") from fault
+
+
 def private_socket(path: Path) -> socket.socket:
     """A socket that listens in the file system, in place of what an ended process left there. Raises: OSError."""
     path.unlink(missing_ok=True)

@@ -8,10 +8,12 @@ proxy".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from meridian.transport.envoy.front_values import TYPE, FrontPlaces, FrontValues, Json, seconds
+from meridian.transport.envoy.http3 import quic_listener
 from meridian.transport.envoy.http_manager import http_manager
 
 HANDSHAKE_SECONDS: Final = 10
@@ -31,7 +33,7 @@ def bootstrap_of(values: FrontValues, places: FrontPlaces) -> Json:
         "node": {"id": "meridian", "cluster": "meridian"},
         # A socket that only this user opens: Meridian asks there for the end of the listener, and nobody else asks for anything.
         "admin": {"address": {"pipe": {"path": str(places.admin_socket), "mode": 0o600}}},
-        "static_resources": {"listeners": [_listener(values, places)]},
+        "static_resources": {"listeners": _listeners(values, places)},
         "overload_manager": {"resource_monitors": [_connection_budget(values.connections)]},
         # Counters cost memory per name; these are asked for when the process ends.
         "stats_config": {
@@ -65,43 +67,56 @@ def _connection_budget(connections: int) -> Json:
     }
 
 
-def _listener(values: FrontValues, places: FrontPlaces) -> Json:
+def _listeners(values: FrontValues, places: FrontPlaces) -> list[Json]:
+    address: Json = {
+        "address": values.address,
+        "port_value": values.port,
+        # As the grpcio front listens on `[::]`: for IPv4 too.
+        **({"ipv4_compat": True} if values.address == EVERY_ADDRESS else {}),
+    }
+    buffer_bytes = values.request_bytes + BUFFER_BESIDES_BYTES
+    found = [_listener(values, places, address, buffer_bytes)]
+    if values.http3:
+        tls = _tls(common={"tls_certificate_sds_secret_configs": [_renewed(places, CERTIFICATE)]})
+        found.append(quic_listener(values, places, address, tls=tls, handshake_seconds=HANDSHAKE_SECONDS, buffer_bytes=buffer_bytes))
+    return found
+
+
+def _listener(values: FrontValues, places: FrontPlaces, address: Json, buffer_bytes: int) -> Json:
+    common = {
+        "alpn_protocols": list(TLS_ALPN),
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "tls_certificate_sds_secret_configs": [_renewed(places, CERTIFICATE)],
+        "validation_context_sds_secret_config": _renewed(places, AUTHORITY),
+    }
     return {
         "name": "front",
-        "address": {
-            "socket_address": {
-                "address": values.address,
-                "port_value": values.port,
-                # As the grpcio front listens on `[::]`: for IPv4 too.
-                **({"ipv4_compat": True} if values.address == EVERY_ADDRESS else {}),
-            }
-        },
+        "address": {"socket_address": address},
         "enable_reuse_port": values.reuse_port,
-        "per_connection_buffer_limit_bytes": values.request_bytes + BUFFER_BESIDES_BYTES,
+        "per_connection_buffer_limit_bytes": buffer_bytes,
         "filter_chains": [
             {
                 "transport_socket_connect_timeout": seconds(HANDSHAKE_SECONDS),
-                "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": _tls(places)},
-                "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": http_manager(values, places)}],
+                "transport_socket": {
+                    "name": "envoy.transport_sockets.tls",
+                    "typed_config": {"@type": f"{TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext", **_tls(common)},
+                },
+                "filters": [
+                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": http_manager(values, places, "AUTO")}
+                ],
             }
         ],
     }
 
 
-def _tls(places: FrontPlaces) -> Json:
+def _tls(common: Mapping[str, object]) -> Json:
     return {
-        "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         # A bearer token and a signature need no certificate. One that is shown is verified.
         "require_client_certificate": False,
         # A resumed session would bring a certificate that this handshake did not see.
         "disable_stateless_session_resumption": True,
         "disable_stateful_session_resumption": True,
-        "common_tls_context": {
-            "alpn_protocols": list(TLS_ALPN),
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-            "tls_certificate_sds_secret_configs": [_renewed(places, CERTIFICATE)],
-            "validation_context_sds_secret_config": _renewed(places, AUTHORITY),
-        },
+        "common_tls_context": common,
     }
 
 

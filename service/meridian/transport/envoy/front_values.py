@@ -28,6 +28,9 @@ class FrontValues:
     """Whether several processes may listen on the port together. Else a second one hears that it is taken."""
     loop: str
     """`uvloop` or `asyncio`."""
+    web_origins: tuple[str, ...]
+    """Whose pages may call by gRPC-Web; without one it is not spoken."""
+    http3: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class FrontPlaces:
     """The library that embeds Python."""
     application: str
     """`module:name` of the ASGI application."""
+    http3_application: str
+    """That of what comes over HTTP/3."""
 
     def secret(self, name: str) -> Path:
         return self.folder / f"{name}.json"

@@ -9,6 +9,7 @@ import json
 from typing import Final
 
 from meridian.transport.envoy.front_values import TYPE, FrontPlaces, FrontValues, Json, seconds
+from meridian.transport.envoy.grpc_web import SENT_TYPE, pages, web_filters
 
 HEADERS_KIB_MAX: Final = 16
 """Of a request's headers together: as much as the grpcio front takes, and what the AWS wire's head may be. More gets 431."""
@@ -46,15 +47,21 @@ FORGED: Final = (
     "x-envoy-external-address",
     "x-envoy-internal",
     "x-envoy-original-path",
+    SENT_TYPE,
 )
 """What a proxy would say of a client. This is no proxy's back: whoever sends them speaks of himself, and nothing here may read them."""
+HTTP3: Final = "HTTP3"
+"""Its name as a codec."""
+KNOWN_SECONDS: Final = 24 * 60 * 60
+"""For how long a client may go on to use HTTP/3 without being told of it again."""
 
 
-def http_manager(values: FrontValues, places: FrontPlaces) -> Json:
+def http_manager(values: FrontValues, places: FrontPlaces, codec: str) -> Json:
+    """What is done with each request of a listener. `codec`: `AUTO`, or `HTTP3`."""
     return {
         "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "front",
-        "codec_type": "AUTO",
+        "codec_type": codec,
         # The client is the other end of the connection, whatever headers say.
         "use_remote_address": True,
         "xff_num_trusted_hops": 0,
@@ -87,8 +94,16 @@ def http_manager(values: FrontValues, places: FrontPlaces) -> Json:
             "initial_stream_window_size": STREAM_WINDOW_BYTES,
             "initial_connection_window_size": CONNECTION_WINDOW_BYTES,
         },
-        "route_config": {"virtual_hosts": [{"name": "front", "domains": ["*"]}]},
-        "http_filters": [_known_paths(), _without_forged_headers(), _python(values, places)],
+        "route_config": {
+            "virtual_hosts": [{"name": "front", "domains": ["*"], **(pages(values.web_origins) if values.web_origins else {})}]
+        },
+        "http_filters": [
+            _known_paths(),
+            _without_forged_headers(),
+            *(web_filters() if values.web_origins else []),
+            *([_advertised(values.port)] if values.http3 else []),
+            _python(values, places, codec),
+        ],
         # What the filter of paths forbids is simply not there: 404, which gRPC knows as UNIMPLEMENTED.
         "local_reply_config": {"mappers": [_not_found()]},
     }
@@ -125,9 +140,29 @@ def _without_forged_headers() -> Json:
     }
 
 
-def _python(values: FrontValues, places: FrontPlaces) -> Json:
-    # One loop for everything, as on the grpcio front; without a start of the application there is nothing to serve.
-    application = {"app": places.application, "interface": "asgi", "lifespan": True, "worker_threads": 1, "loop": values.loop}
+def _advertised(port: int) -> Json:
+    """Tell who came over TCP that HTTP/3 is there."""
+    value = {"header": {"key": "alt-svc", "value": f'h3=":{port}"; ma={KNOWN_SECONDS}'}}
+    return {
+        "name": "meridian.http3",
+        "typed_config": {
+            "@type": f"{TYPE}.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": {"response_mutations": [{"append": value}]},
+        },
+    }
+
+
+def _python(values: FrontValues, places: FrontPlaces, codec: str) -> Json:
+    # One loop for everything, as on the grpcio front; without a start of the application there is nothing to serve. Each listener has a
+    # loop of its own: that of the second one only hands over to that of the first.
+    is_first = codec != HTTP3
+    application = {
+        "app": places.application if is_first else places.http3_application,
+        "interface": "asgi",
+        "lifespan": is_first,
+        "worker_threads": 1,
+        "loop": values.loop,
+    }
     return {
         "name": "meridian",
         "typed_config": {
