@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,15 +25,31 @@ from meridian.cli.exit_codes import SETUP
 from meridian.cli.region_place import HOST
 
 TRIES = 60
+FOLDER = f"{tempfile.gettempdir()}/meridian-"
 CALLERS = 6
 UNDER_LOAD_SECONDS = 3.0
 THINKING_SECONDS = 0.05
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 
 
-@pytest.fixture(scope="module")
-def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
-    yield from served(tmp_path_factory.mktemp("several"), 2)
+@pytest.fixture(scope="module", params=["grpcio", pytest.param("envoy", marks=pytest.mark.deep)])
+def several(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
+    yield from served(tmp_path_factory.mktemp("several"), 2, f'front.kind = "{request.param}"\n')
+
+
+def is_behind_envoy(several: Several) -> bool:
+    return 'kind = "envoy"' in several.deployment.settings_added
+
+
+def aws(several: Several, **changed: Any) -> Any:
+    """A client of the AWS wire: on the port of gRPC where Envoy has both there."""
+    deployment = several.deployment
+    if is_behind_envoy(several):
+        changed |= {
+            "endpoint_url": f"https://{HOST}:{deployment.place(HOME).grpc_port}",
+            "verify": str(deployment.endpoint(HOME, "alice").ca),
+        }
+    return kms(deployment, **changed)
 
 
 def processes_of(several: Several, name: str) -> set[int]:
@@ -42,7 +61,7 @@ def test_each_process_answers_on_the_one_port_of_each_wire(several: Several) -> 
     for _ in range(TRIES):
         with several.deployment.client(HOME, "developer") as client:
             client.list_keys()
-        kms(several.deployment).list_aliases()
+        aws(several).list_aliases()
         if processes_of(several, "ListKeys") == processes_of(several, "ListAliases") == {1, 2}:
             break
     assert processes_of(several, "ListKeys") == {1, 2}
@@ -93,7 +112,7 @@ class Caller(threading.Thread):
 
     def __init__(self, several: Several, ended: threading.Event) -> None:
         super().__init__()
-        self._kms = kms(several.deployment, config=ONCE)
+        self._kms = aws(several, config=ONCE)
         self._ended = ended
         self.key_id: str = self._kms.create_key()["KeyMetadata"]["KeyId"]
         self.answers = 0
@@ -176,7 +195,26 @@ def test_a_process_that_is_killed_costs_its_own_calls_and_comes_back(several: Se
     assert after[name] >= before[name], "what the killed process had counted is not gone"
 
 
+def folder_of(pid: int) -> Path:
+    """Where the parent of this process has its sockets."""
+    (named, *_) = [each for each in Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") if each.startswith(FOLDER)]
+    return Path(*Path(named).parts[: len(Path(FOLDER).parts)])
+
+
+def test_files_of_processes_lie_with_the_parent_alone_and_tell_nothing(several: Several) -> None:
+    """After one was killed and started again, too."""
+    several.wait_ready(2)
+    for name in several.pids():
+        kept = folder_of(several.pids()[name])
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+        fronts = {f"meridian-front-{number}" for number in (1, 2)} if is_behind_envoy(several) else set()
+        assert {path.name for path in kept.iterdir()} == {"1", "2"} | fronts
+        process = Path(f"/proc/{several.pids()[name]}")
+        assert b"sqlite:" not in (process / "environ").read_bytes() + (process / "cmdline").read_bytes(), "settings may have a secret"
+
+
 def test_sigterm_loses_no_call_and_the_whole_log_is_clean(several: Several) -> None:
+    kept = folder_of(several.pids()["replica-1-1"])
     ended = threading.Event()
     callers = [Caller(several, ended) for _ in range(CALLERS)]
     changers = [Changer(several, ended) for _ in range(2)]
@@ -191,6 +229,7 @@ def test_sigterm_loses_no_call_and_the_whole_log_is_clean(several: Several) -> N
         each.join(60)
         assert each.faults == []
     assert not any(is_there(pid) for pid in pids)
+    assert not kept.exists()
     told = {
         name for number in (1, 2) for record in several.records(number) if record["eventName"] == "CreateKey" for name in names_of(record)
     }

@@ -72,6 +72,18 @@ class EnvoyFront:
         files.write_tls(core.files.grpc.files)  # as they are now: they may have changed since Envoy was started
         core.files.grpc.on_change = files.write_tls
 
+    async def listening(self, seconds: float) -> None:
+        """Return when the port takes connections: Envoy opens it once the application has started. Raises: TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not await self._listens():  # noqa: ASYNC110 - Envoy tells nobody; bounded in time
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _listens(self) -> bool:
+        try:
+            return await self._admin.listens()
+        except (OSError, TimeoutError):
+            return False  # it does not answer yet
+
     async def stop(self, grace_seconds: float) -> None:
         """Take no new connection, tell every client that his ends, and return when every request is answered, down to its last byte."""
         loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ import structlog
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.bootstrap.core import Core, open_core
 from meridian.bootstrap.end_times import EndTimes
+from meridian.bootstrap.envoy_front import EnvoyFront
 from meridian.bootstrap.jobs import run_jobs
 from meridian.bootstrap.listeners import Listeners, require_free_addresses
 from meridian.bootstrap.metrics import register_metrics
@@ -24,7 +25,6 @@ from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of, wr
 from meridian.errors import KmsError
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
-from meridian.transport.envoy.application import FrontApplication
 from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.workers.certificate_expiry import certificate_troubles
 from meridian.workers.reloaded_files import ReloadedFilesWorker
@@ -69,9 +69,9 @@ class Region:
         return region
 
     @property
-    def front(self) -> FrontApplication | None:
+    def front(self) -> EnvoyFront | None:
         """What answers behind Envoy; None where grpcio answers."""
-        return self._listeners.front.application if self._listeners.front is not None else None
+        return self._listeners.front
 
     def reload(self) -> None:
         """Read certificates, authorities, principals, the deny list and the policies again now."""

@@ -35,8 +35,8 @@ def faults_of_sharing(settings: Settings, processes: int) -> list[str]:
     found = []
     if settings.audit.stdout:
         found.append("audit.stdout: lines of several processes would run into each other; ship by [audit.otlp], or serve by one process")
-    if settings.front.kind == "envoy":
-        found.append('front.kind: several processes listen with "grpcio" alone; use that, or serve by one process')
+    if settings.front.http3:
+        found.append("front.http3: packets of a connection would reach another process after one has started again; switch it off")
     if not NAME.fullmatch(name_in(settings, processes)):
         found.append("replica: is too long to be followed by the number of a process")
     return found

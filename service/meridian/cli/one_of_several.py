@@ -13,7 +13,8 @@ from meridian.bootstrap.seat import Seat, name_in
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.cli.json_log import log_as_json, log_with_name
 from meridian.cli.one_region import CONFIG
-from meridian.cli.serving import require_allowed, serve_settings, steps
+from meridian.cli.serving import require_allowed, serve, steps
+from meridian.cli.start import Start
 from meridian.cli.terminal import say
 from meridian.process_memory import be_asked_to_end_with_parent
 from meridian.settings import BYTES_MAX, SettingsError, settings_from
@@ -35,14 +36,15 @@ def one_of_several(config: Path, number: int, of: int, admin: Path, parent: int,
         sys.exit(OTHER)
     log_as_json()
     done = steps(verbose=verbose)
+    text = sys.stdin.buffer.read(BYTES_MAX + 1)
     try:
-        settings = settings_from(sys.stdin.buffer.read(BYTES_MAX + 1), config)
+        settings = settings_from(text, config)
     except SettingsError as fault:
         say(str(fault))
         sys.exit(SETUP)
     log_with_name(name_in(settings, number))
     require_allowed(settings, allow_file_seal=allow_file_seal)
-    serve_settings(config, settings, Seat(number, of, admin), done, verbose=verbose)
+    serve(Start(config, settings, text, Seat(number, of, admin), verbose), done)
 
 
 if __name__ == "__main__":

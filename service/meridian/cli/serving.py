@@ -14,7 +14,7 @@ import structlog
 
 from meridian import fault_points
 from meridian.adapters.clock_system import process_age
-from meridian.bootstrap.seat import ALONE, Seat
+from meridian.bootstrap.seat import ALONE
 from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import SETUP
@@ -22,6 +22,7 @@ from meridian.cli.json_log import log_as_json
 from meridian.cli.one_region import settings_or_exit
 from meridian.cli.running_region import run_region
 from meridian.cli.signals import LoopSignals
+from meridian.cli.start import Start
 from meridian.cli.terminal import say
 from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings
@@ -43,7 +44,7 @@ def serve_region(config: Path, *, allow_file_seal: bool, verbose: bool) -> NoRet
     done = steps(verbose=verbose)
     settings = settings_or_exit(config)
     require_allowed(settings, allow_file_seal=allow_file_seal)
-    serve_settings(config, settings, ALONE, done, verbose=verbose)
+    serve(Start(config, settings, b"", ALONE, verbose), done)
 
 
 def steps(*, verbose: bool) -> Done:
@@ -61,17 +62,17 @@ def require_allowed(settings: Settings, *, allow_file_seal: bool) -> None:
         sys.exit(SETUP)
 
 
-def serve_settings(config: Path, settings: Settings, seat: Seat, done: Done, *, verbose: bool) -> NoReturn:
-    """Serve until the end of the process, alone or as one of several. `config`: the file of the settings."""
+def serve(start: Start, done: Done) -> NoReturn:
+    """Serve until the end of the process, alone or as one of several."""
     done(Step.SETTINGS)
     _raise_open_files()
-    if settings.front.kind == "envoy":
+    if start.settings.front.kind == "envoy":
         from meridian.cli.envoy_process import become_envoy
 
-        become_envoy(config, settings, verbose=verbose)
+        become_envoy(start)
     protect_memory()
-    serving = run_region(settings, seat, done, LoopSignals(), places=None, opened=_at_once)
-    if settings.uvloop:
+    serving = run_region(start.settings, start.seat, done, LoopSignals(), places=None, opened=_at_once)
+    if start.settings.uvloop:
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

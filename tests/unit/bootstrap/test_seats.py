@@ -53,7 +53,7 @@ def test_what_is_kept_without_end_stays_so(path: Path) -> None:
     ("audit", "top", "named"),
     [
         ("stdout = true\n", "", "audit.stdout: "),
-        ("", 'front.kind = "envoy"\n', "front.kind: "),
+        ("", 'front = { kind = "envoy", http3 = true }\n', "front.http3: "),
         ("", f'replica = "{"a" * 252}"\n', "replica: "),
     ],
 )
