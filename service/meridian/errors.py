@@ -81,8 +81,8 @@ def _json_name(path: str) -> str:
 
 
 class ValidationException(KmsError):
-    """The request breaks a rule of shape, or a rule between its fields. `fields` names the fields at fault, in lowerCamelCase as JSON has them,
-    however they are spelled here."""
+    """The request breaks a rule of shape, or a rule between its fields. `fields` names the fields at fault, in lowerCamelCase as JSON has
+    them, however they are spelled here."""
 
     def __init__(self, message: str, *, fields: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)

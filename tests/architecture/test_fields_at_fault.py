@@ -7,9 +7,9 @@ from pathlib import Path
 
 from google.protobuf.descriptor import Descriptor
 
+from meridian.access.v1 import access_pb2
 from meridian.contract.catalog import rpcs
 from meridian.errors import ValidationException
-from meridian.access.v1 import access_pb2
 from meridian.peer.v1 import replication_pb2
 
 SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
