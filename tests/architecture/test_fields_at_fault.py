@@ -41,7 +41,9 @@ def _told() -> dict[str, str]:
     found = {}
     for path in SERVICE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            for word in node.keywords if isinstance(node, ast.Call) else ():
+            if not isinstance(node, ast.Call):
+                continue
+            for word in node.keywords:
                 if word.arg == "fields" and isinstance(word.value, ast.List):
                     for pair in word.value.elts:
                         if isinstance(pair, ast.Tuple) and isinstance(pair.elts[0], ast.Constant):
