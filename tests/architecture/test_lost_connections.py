@@ -31,7 +31,7 @@ TABLE = {
 TABLE_OF_ONCE = {
     "administration/admin_look.py": ("scenario/test_region_doctor.py", "test_"),
 }
-"""One question, with its time-out: of a command, and of a process to its own port at its start."""
+"""One question, with its time-out: of a command."""
 
 
 def openers() -> set[str]:
