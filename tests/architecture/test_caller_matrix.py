@@ -15,7 +15,8 @@ from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.cli.main import main
 from meridian.client import Client, Endpoint, errors
-from meridian.client.errors import KmsServiceError, error_of_status
+from meridian.client.errors import KmsServiceError
+from meridian.client.statuses import error_of_status
 from meridian.contract.batches import batch_of, is_batch
 from meridian.contract.catalog import rpcs, served_rpcs
 from meridian.kms.v1 import types_pb2 as t

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import grpc
 
-from meridian.contract.catalog import served_rpcs
+from meridian.client.methods import ALL
 from meridian.keepalive import KEEPALIVE
 
 READ_ATTEMPTS_MAX: Final = 5
@@ -72,6 +72,11 @@ class Endpoint:
         return cls(target, Path(ca), Path(certificate), Path(private_key), token)
 
     @property
+    def repeats_throttled(self) -> bool:
+        """Whether a call that was throttled is sent again within its time, when the Region says that there may be room."""
+        return True
+
+    @property
     def credentials(self) -> grpc.ChannelCredentials:
         return grpc.ssl_channel_credentials(self.ca.read_bytes(), self.private_key.read_bytes(), self.certificate.read_bytes())
 
@@ -86,9 +91,7 @@ class Endpoint:
         cancels itself is repeated too: a server that ends does so with calls that reach it as its connections are told to go away. Nobody
         else cancels a call but its caller, whom gRPC does not ask then. Changes are repeated under their tokens, see `Attempts`."""
         policy = {
-            "name": [
-                dict(zip(("service", "method"), rpc.path.split("/")[1:], strict=True)) for rpc in served_rpcs().values() if rpc.read_only
-            ],
+            "name": [dict(zip(("service", "method"), each.path.split("/")[1:], strict=True)) for each in ALL if not each.takes_token],
             "retryPolicy": {
                 "maxAttempts": READ_ATTEMPTS_MAX,
                 "initialBackoff": "0.1s",
@@ -104,6 +107,10 @@ class Endpoint:
 class OneOfSeveral(Endpoint):
     """A Region whose caller has others to go to, or repeats by himself: gRPC sends nothing twice, so that a Region that is away is known at
     once, and tries to connect every few seconds, so that one that is back is."""
+
+    @property
+    def repeats_throttled(self) -> bool:
+        return False
 
     @property
     def options(self) -> list[tuple[str, Any]]:

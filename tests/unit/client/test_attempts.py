@@ -17,8 +17,8 @@ from tests.ports import free_port
 from meridian.client import AsyncClient, Client, Endpoint, errors
 from meridian.client.attempts import CHANGE_ATTEMPTS_MAX, NOTHING_KNOWN
 from meridian.client.connection import READ_ATTEMPTS_MAX
-from meridian.client.errors import DOMAIN
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.client.statuses import DOMAIN
+from meridian.contract.client_token import CLIENT_TOKEN
 
 
 @dataclass
