@@ -41,8 +41,8 @@ def test_a_strict_type_checker_finds_each_of_ten_mistakes_and_nothing_else(tmp_p
     assert len(expected) == MISTAKES
     mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache"), "foreign.py"]
     done = subprocess.run(mypy, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    found = re.findall(r"^foreign.py:(\d+): error: .*\[([a-z-]+)\]$", done.stdout, re.MULTILINE)
-    assert {int(number): code for number, code in found} == expected, done.stdout + done.stderr
+    seen = re.findall(r"^foreign.py:(\d+): error: .*\[([a-z-]+)\]$", done.stdout, re.MULTILINE)
+    assert {int(number): code for number, code in seen} == expected, done.stdout + done.stderr
 
 
 WRONG: list[tuple[Callable[[Any], object], type[Exception], str]] = [
@@ -63,7 +63,7 @@ WRONG: list[tuple[Callable[[Any], object], type[Exception], str]] = [
     (lambda kms: kms.encrypt_batch([None]), TypeError, "an item of EncryptBatch is a EncryptRequest"),
     (lambda kms: kms.check_access(principal="p", request={"key_id": "k"}), TypeError, "a request's message is needed"),
     (lambda kms: kms.list_keys(timeout=0), ValueError, "timeout: must be seconds"),
-    (lambda _: errors.DisabledExeptionTypo, AttributeError, "has no exception DisabledExeptionTypo; did you mean DisabledException?"),  # type: ignore[attr-defined]
+    (lambda _: errors.DisabledExeptionTypo, AttributeError, "has no exception DisabledExeptionTypo; did you mean DisabledException?"),
 ]
 """What a program does wrong, and what it is told before anything is sent."""
 
