@@ -153,8 +153,9 @@ def docstring(text: str, by: int) -> str:
     return "\n".join(lines) + ('"""' if len(lines) == 1 else "\n" + " " * by + '"""')
 
 
-def client_source(name: str, base: str, module: str, style: Style, text: str) -> str:
-    """One of the clients."""
+def client_source(name: str, base: str, module: str, style: Style) -> str:
+    """The methods of one of the clients."""
+    text = "A method for each operation of the contract."
     served = list(served_rpcs().values())
     modules = {module_of(kind) for rpc in served for kind in (request_of(rpc), answer_of(rpc))} - {"batch_pb2"}
     lines = [
@@ -180,8 +181,8 @@ def sources() -> dict[str, str]:
         "fields.py": fields_source(),
         "methods.py": methods_source(),
         "errors.py": errors_source(),
-        "client.py": client_source("Client", "BlockingCalls", "blocking_calls", BLOCKING, "A blocking client of one Region."),
-        "async_client.py": client_source("AsyncClient", "AsyncioCalls", "asyncio_calls", ASYNCIO, "A client of one Region for asyncio."),
+        "blocking_operations.py": client_source("BlockingOperations", "BlockingCalls", "blocking_calls", BLOCKING),
+        "asyncio_operations.py": client_source("AsyncioOperations", "AsyncioCalls", "asyncio_calls", ASYNCIO),
     }
 
 

@@ -15,7 +15,7 @@ ALLOWED = {
     ("client/asyncio_calls.py", "call", "timeout"): "None: the same",
 }
 """Defaults that carry no rule of the service, each with its reason."""
-GENERATED = ("client/client.py", "client/async_client.py")
+GENERATED = ("client/blocking_operations.py", "client/asyncio_operations.py")
 """Methods with the fields of the contract: each default is None, so that the Region's own rule counts."""
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,11 @@ WRONG: list[tuple[Callable[[Any], object], type[Exception], str]] = [
     (lambda kms: kms.encrypt_batch([None]), TypeError, "an item of EncryptBatch is a EncryptRequest"),
     (lambda kms: kms.check_access(principal="p", request={"key_id": "k"}), TypeError, "a request's message is needed"),
     (lambda kms: kms.list_keys(timeout=0), ValueError, "timeout: must be seconds"),
-    (lambda _: errors.DisabledExeptionTypo, AttributeError, "has no exception DisabledExeptionTypo; did you mean DisabledException?"),
+    (
+        lambda _: import_module(errors.__name__).DisabledExeptionTypo,
+        AttributeError,
+        "has no exception DisabledExeptionTypo; did you mean DisabledException?",
+    ),
 ]
 """What a program does wrong, and what it is told before anything is sent."""
 
@@ -78,7 +83,7 @@ def test_a_program_that_nobody_checks_is_told(kms: Any, mistake: Callable[[Any],
 def test_what_is_wrong_is_told_without_the_value() -> None:
     given: Any = {"access_key_id": "id", "raw_secret_access_key": b"0123"}
     with pytest.raises(TypeError) as told:
-        values.message(types_pb2.Tag, types_pb2.XksProxyAuthenticationCredentialType(raw_secret_access_key="s3cret"))  # type: ignore[type-var]
+        values.message(types_pb2.Tag, types_pb2.XksProxyAuthenticationCredentialType(raw_secret_access_key="s3cret"))
     assert "s3cret" not in str(told.value)
     with pytest.raises(TypeError) as told:
         values.messages(types_pb2.Tag, given)
