@@ -11,7 +11,7 @@ from typing import BinaryIO
 from meridian.client.async_client import AsyncClient
 from meridian.client.data_keys import DataKey, DataKeyCache, name_of
 from meridian.client.envelope_error import EnvelopeError
-from meridian.client.envelope_files import whole_file
+from meridian.client.envelope_files import open_source, whole_file
 from meridian.client.envelope_header import header_of
 from meridian.client.opening import Opening
 from meridian.client.region_clients import AsyncRegions
@@ -40,12 +40,12 @@ class AsyncEnvelope:
 
     async def encrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
         """Seal a file into another one, which is whole or as it was. Raises: OSError."""
-        with source.open("rb") as opened, whole_file(target) as file:
+        with open_source(source) as opened, whole_file(target) as file:
             await _write(file, self.encrypt_pieces(_read(opened), encryption_context=encryption_context))
 
     async def decrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
         """Open a file into another one for its owner alone, which is whole or as it was. Raises: OSError."""
-        with source.open("rb") as opened, whole_file(target) as file:
+        with open_source(source) as opened, whole_file(target) as file:
             await _write(file, self.decrypt_pieces(_read(opened), encryption_context=encryption_context))
 
     def encrypt_pieces(self, pieces: AsyncIterable[bytes], *, encryption_context: Context) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from meridian.client.client import Client
 from meridian.client.data_keys import DataKey, DataKeyCache, name_of
 from meridian.client.envelope_error import EnvelopeError
-from meridian.client.envelope_files import pieces_of, whole_file
+from meridian.client.envelope_files import open_source, pieces_of, whole_file
 from meridian.client.envelope_header import header_of
 from meridian.client.opening import Opening
 from meridian.client.region_clients import Regions
@@ -58,12 +58,12 @@ class Envelope:
 
     def encrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
         """Seal a file into another one, which is whole or as it was. Raises: OSError."""
-        with source.open("rb") as opened, whole_file(target) as file:
+        with open_source(source) as opened, whole_file(target) as file:
             self.encrypt_stream(opened, file, encryption_context=encryption_context)
 
     def decrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
         """Open a file into another one for its owner alone, which is whole or as it was. Raises: OSError."""
-        with source.open("rb") as opened, whole_file(target) as file:
+        with open_source(source) as opened, whole_file(target) as file:
             self.decrypt_stream(opened, file, encryption_context=encryption_context)
 
     def encrypt_pieces(self, pieces: Iterable[bytes], *, encryption_context: Context) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,12 @@ from typing import BinaryIO
 
 from meridian.client.tink_streaming import SEGMENT_BYTES
 from meridian.fresh_file import open_fresh
+from meridian.regular_file import open_regular
+
+
+def open_source(path: Path) -> BinaryIO:
+    """A regular file, to be read once. Raises: OSError."""
+    return io.BufferedReader(open_regular(path))
 
 
 def pieces_of(source: BinaryIO) -> Iterator[bytes]:

@@ -39,7 +39,9 @@ class ThrottlingException(KmsServiceError):
 
 
 class ValidationException(KmsServiceError):
-    """The request breaks a rule of shape, or a rule between its fields. `fields` names the fields at fault."""
+    """The request breaks a rule of shape, or a rule between its fields. `fields` names the fields at fault, in lowerCamelCase as JSON
+    has them, however they are spelled here.
+    """
 
 
 class AccessDeniedException(KmsServiceError):
