@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-
-from google.protobuf.descriptor import Descriptor
+from typing import Any
 
 from meridian.access.v1 import access_pb2
 from meridian.contract.catalog import rpcs
@@ -17,7 +16,7 @@ WHOLE = "request"
 """A fault of a message as a whole."""
 
 
-def _names_in(message: Descriptor, found: set[str]) -> set[str]:
+def _names_in(message: Any, found: set[str]) -> set[str]:
     for field in message.fields:
         if field.json_name not in found or field.message_type is not None:
             found.add(field.json_name)
