@@ -42,7 +42,8 @@ class PlainEndpoint(Endpoint):
 
     @property
     def credentials(self) -> Any:
-        return grpc.experimental.insecure_channel_credentials()
+        credentials: Any = grpc.experimental
+        return credentials.insecure_channel_credentials()
 
 
 def serve() -> None:
