@@ -10,6 +10,7 @@ from typing import Any
 from meridian.authentication.aws_signature import AwsSignatures
 from meridian.authentication.client_certificate import ClientCertificates
 from meridian.authentication.failed_attempts import FailedAttempts
+from meridian.authentication.identity_tokens import IdentityTokens
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
@@ -157,7 +158,12 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         batches=Batches(entrance, telemetry, core.events),
         prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock),
         prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock),
-        identify=Authenticate(principals, ClientCertificates(principals, core.files.grpc.check), AwsSignatures(principals, region=region)),
+        identify=Authenticate(
+            principals,
+            ClientCertificates(principals, core.files.grpc.check),
+            AwsSignatures(principals, region=region),
+            IdentityTokens(principals, core.key_sets),
+        ),
         unauthenticated=Unauthenticated(events=core.events, attempts=attempts, telemetry=telemetry, clock=clock),
         policies=policies,
     )
