@@ -16,8 +16,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from tests.deployment import Deployment
+
+from meridian.cli.private_files import write_private
 
 AUDIENCE = "meridian"
+ACCOUNT = "111122223333"
 ISSUER = "https://idp.example.com/realms/team"
 Key = RSAKey | ECKey | OKPKey
 
@@ -92,6 +96,21 @@ class Issuer:
         secret = HMAC(self.signer.key.as_pem(private=False), SHA256())
         secret.update(head.encode())
         return f"{head}.{part(secret.finalize())}"
+
+
+def believe(deployment: Deployment, *issuers: Issuer, added: str = "") -> None:
+    """Let every Region of the deployment believe these issuers, by key sets in files, and name `{user}` of `sub` a user of key users."""
+    path = deployment.root / "principals.toml"
+    text = path.read_text()
+    for number, issuer in enumerate(issuers):
+        keys = deployment.root / f"issuer-{number}.json"
+        write_private(keys, issuer.key_set())
+        text += (
+            f'\n[[issuers]]\nissuer = "{issuer.issuer}"\naudiences = ["{AUDIENCE}"]\nalgorithms = ["{issuer.algorithm}"]\n'
+            f'key_set_file = "{keys}"\n[[token_rules]]\nissuer = "{issuer.issuer}"\nclaims.sub = "{{user}}"\nkind = "User"\n'
+            f'account = "{ACCOUNT}"\nname = "{{user}}"\ngroups = ["key-users"]\n'
+        )
+    write_private(path, f"{text}{added}".encode())
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from tests.identity_tokens import Issuer, Published, Signer, publishing
 
-from meridian.adapters import fetched_document, live_key_sets
+from meridian.adapters import fetched_document
 from meridian.adapters.live_key_sets import AGAIN_SECONDS, FIRST_AGAIN_SECONDS, FRESH_SECONDS, USABLE_SECONDS, LiveKeySets
 from meridian.crypto.signed_tokens import read_key_set
 from meridian.errors import DependencyTimeoutException, KmsError, UnrecognizedClientException
@@ -46,7 +46,7 @@ class Stage:
         self.woken = 0
         published.documents = {DISCOVERY: self.discovery(), KEYS: IDP.key_set()}
         self.source = KeySetSource(published.url, "", "", "", None)
-        self.sources = (self.source,)
+        self.sources: tuple[KeySetSource, ...] = (self.source,)
         self.sets = LiveKeySets(lambda: self.sources, self.clock, self.wake)
 
     def wake(self) -> None:
@@ -286,7 +286,7 @@ def test_tls_is_by_the_authorities_that_are_given(stage: Stage, monkeypatch: pyt
         made.append(cadata)
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-    monkeypatch.setattr(live_key_sets.ssl, "create_default_context", context)
+    monkeypatch.setattr("meridian.adapters.live_key_sets.ssl.create_default_context", context)
     stage.sources = (KeySetSource(stage.published.url, "", "PEM", "", None),)
     run(stage.sets.look)
     stage.sources = (stage.source,)

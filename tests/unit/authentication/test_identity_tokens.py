@@ -93,7 +93,8 @@ def test_a_good_token_names_its_holder(case: str) -> None:
 
 
 def at(**moments: float) -> Callable[[], str]:
-    return lambda: IDP.token(**{name: int(NOW.timestamp() + seconds) for name, seconds in moments.items()})
+    changed: Any = {name: int(NOW.timestamp() + seconds) for name, seconds in moments.items()}
+    return lambda: IDP.token(**changed)
 
 
 def changed(position: int) -> Callable[[], str]:
@@ -198,8 +199,8 @@ def headed(header: bytes) -> str:
 
 
 def pod(**changes: Any) -> str:
-    told = {name: value for name, value in {**POD, **changes}.items() if value is not None}
-    return IDP.token(iss=CLUSTER, sub=ACCOUNT, **{"kubernetes.io": told})
+    told: Any = {"kubernetes.io": {name: value for name, value in {**POD, **changes}.items() if value is not None}}
+    return IDP.token(iss=CLUSTER, sub=ACCOUNT, **told)
 
 
 @pytest.mark.parametrize("case", BAD)
