@@ -24,9 +24,10 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.xks_proxy import messages
 from meridian.adapters.xks_proxy.outcomes import ProxyFault
 from meridian.audit.shown_parameters import parameters_of
-from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
+from meridian.authentication.aws_signature import KMS, AwsSignatures, SignedRequest
 from meridian.authentication.bearer_token import find_bearer_token
 from meridian.authentication.identity_tokens import IdentityTokens
+from meridian.authentication.session_keys import SessionKeys
 from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.decision.slices import SliceCompiler
@@ -105,7 +106,7 @@ class _Known:
 @cache
 def _signatures() -> AwsSignatures:
     known: Any = _Known()
-    return AwsSignatures(known, region="us-east-1")
+    return AwsSignatures(known, SessionKeys(known, _engine()[0]), region="us-east-1", service=KMS)
 
 
 def signed_headers(data: bytes) -> None:
@@ -113,7 +114,7 @@ def signed_headers(data: bytes) -> None:
     headers = dict(zip(names, texts_of(data, "latin-1"), strict=False))
     head = RequestHead("POST", "/", (), headers, "127.0.0.1", len(data))
     claim = _signatures().claim_of(head, NOW)
-    _signatures().authenticate(SignedRequest(head, claim, data))
+    _signatures().authenticate(SignedRequest(head, claim, data), NOW)
 
 
 async def _no_answer(_body: bytes, _known: Known) -> Answer:

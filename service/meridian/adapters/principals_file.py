@@ -17,6 +17,8 @@ from typing import Any, Final
 from meridian.adapters.token_rules_file import TABLES, TokenTablesReader
 from meridian.domain.identifiers import ACCOUNT, GROUP_NAME
 from meridian.domain.principal import Principal
+from meridian.domain.session import METHOD as SESSION
+from meridian.domain.session import principal_of_session
 from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.domain.token_rules import METHOD as IDENTITY_TOKEN
 from meridian.domain.token_rules import NO_TOKENS
@@ -144,6 +146,8 @@ class FilePrincipals:
             return self._by_certificate.get(subject)
         if method == IDENTITY_TOKEN:
             return self.mapping.principal_of_subject(subject)
+        if method == SESSION:
+            return principal_of_session(subject, self.mapping)
         return next((p for p in self._by_token.values() if p.subject == subject), None) if method == TOKEN else None
 
 

@@ -38,7 +38,7 @@ class Authenticate:
 
     def __call__(self, evidence: Evidence, now: datetime) -> Principal:
         if evidence.signed_request is not None:
-            return self._signatures.authenticate(evidence.signed_request)
+            return self._signatures.authenticate(evidence.signed_request, now)
         if evidence.repeated:
             raise UnrecognizedClientException(reason=f"{evidence.repeated} is given more than once")
         names = self._names.of(evidence.certificate_pem)

@@ -16,7 +16,7 @@ from tests.identity_tokens import Issuer, Published, Signer, publishing
 from meridian.adapters import fetched_document
 from meridian.adapters.live_key_sets import AGAIN_SECONDS, FIRST_AGAIN_SECONDS, FRESH_SECONDS, USABLE_SECONDS, LiveKeySets
 from meridian.crypto.signed_tokens import read_key_set
-from meridian.errors import DependencyTimeoutException, KmsError, UnrecognizedClientException
+from meridian.errors import DependencyTimeoutException, UnrecognizedClientException
 from meridian.ports.key_sets import KeySetSource
 
 DISCOVERY, KEYS = "/.well-known/openid-configuration", "/keys"
@@ -292,13 +292,3 @@ def test_tls_is_by_the_authorities_that_are_given(stage: Stage, monkeypatch: pyt
     stage.sources = (stage.source,)
     run(stage.sets.look)
     assert made == ["PEM", None]
-
-
-def test_no_error_of_a_missing_key_shows_what_the_token_named(stage: Stage) -> None:
-    async def story() -> None:
-        await stage.sets.look()
-        with pytest.raises(KmsError) as refused:
-            stage.sets.find(stage.published.url, "<script>", "ES256")
-        assert "script" not in f"{refused.value.reason}{refused.value.message}"
-
-    run(story)
