@@ -37,14 +37,13 @@ NOUNS: Final = (
 """One proto file, one service and one operations module each."""
 
 LIST_ITEMS_MAX: Final = 256
-"""Of a list for which the model of AWS says no maximum."""
+"""Of a list for which AWS says no maximum."""
 TIMESTAMP: Final = "google.protobuf.Timestamp"
 """The full name of the type of the contract's moments."""
 ACCESS: Final = "access"
 """What policies are in force, and what they would answer."""
 BATCH: Final = "batch"
 """Many calls in one message: `contract/batches.py`."""
-
 XKS: Final = "xks"
 """The calls of the XKS proxy API, which another KMS makes."""
 

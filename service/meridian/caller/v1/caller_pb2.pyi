@@ -53,14 +53,21 @@ class CallerTag(_message.Message):
     def __init__(
         self,
         *,
-        key: _builtins.str = ...,
-        value: _builtins.str = ...,
+        key: _builtins.str | None = ...,
+        value: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_value", b"_value", "key", b"key", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_value", b"_value", "key", b"key", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
+    _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__key) -> _WhichOneofReturnType__key | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
 
 Global___CallerTag: _TypeAlias = CallerTag  # noqa: Y015
 
@@ -116,22 +123,53 @@ class WhoAmIResponse(_message.Message):
     def __init__(
         self,
         *,
-        arn: _builtins.str = ...,
-        account: _builtins.str = ...,
-        kind: _builtins.str = ...,
-        name: _builtins.str = ...,
+        arn: _builtins.str | None = ...,
+        account: _builtins.str | None = ...,
+        kind: _builtins.str | None = ...,
+        name: _builtins.str | None = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
         tags: _abc.Iterable[Global___CallerTag] | None = ...,
-        method: _builtins.str = ...,
-        subject: _builtins.str = ...,
-        session_name: _builtins.str = ...,
+        method: _builtins.str | None = ...,
+        subject: _builtins.str | None = ...,
+        session_name: _builtins.str | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
-        region: _builtins.str = ...,
+        region: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_account", b"_account", "_arn", b"_arn", "_kind", b"_kind", "_method", b"_method", "_name", b"_name", "_region", b"_region", "_session_name", b"_session_name", "_subject", b"_subject", "account", b"account", "arn", b"arn", "expires_at", b"expires_at", "kind", b"kind", "method", b"method", "name", b"name", "region", b"region", "session_name", b"session_name", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "arn", b"arn", "expires_at", b"expires_at", "groups", b"groups", "kind", b"kind", "method", b"method", "name", b"name", "region", b"region", "session_name", b"session_name", "subject", b"subject", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account", b"_account", "_arn", b"_arn", "_kind", b"_kind", "_method", b"_method", "_name", b"_name", "_region", b"_region", "_session_name", b"_session_name", "_subject", b"_subject", "account", b"account", "arn", b"arn", "expires_at", b"expires_at", "groups", b"groups", "kind", b"kind", "method", b"method", "name", b"name", "region", b"region", "session_name", b"session_name", "subject", b"subject", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__account: _TypeAlias = _typing.Literal["account"]  # noqa: Y015
+    _WhichOneofArgType__account: _TypeAlias = _typing.Literal["_account", b"_account"]  # noqa: Y015
+    _WhichOneofReturnType__arn: _TypeAlias = _typing.Literal["arn"]  # noqa: Y015
+    _WhichOneofArgType__arn: _TypeAlias = _typing.Literal["_arn", b"_arn"]  # noqa: Y015
+    _WhichOneofReturnType__kind: _TypeAlias = _typing.Literal["kind"]  # noqa: Y015
+    _WhichOneofArgType__kind: _TypeAlias = _typing.Literal["_kind", b"_kind"]  # noqa: Y015
+    _WhichOneofReturnType__method: _TypeAlias = _typing.Literal["method"]  # noqa: Y015
+    _WhichOneofArgType__method: _TypeAlias = _typing.Literal["_method", b"_method"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__region: _TypeAlias = _typing.Literal["region"]  # noqa: Y015
+    _WhichOneofArgType__region: _TypeAlias = _typing.Literal["_region", b"_region"]  # noqa: Y015
+    _WhichOneofReturnType__session_name: _TypeAlias = _typing.Literal["session_name"]  # noqa: Y015
+    _WhichOneofArgType__session_name: _TypeAlias = _typing.Literal["_session_name", b"_session_name"]  # noqa: Y015
+    _WhichOneofReturnType__subject: _TypeAlias = _typing.Literal["subject"]  # noqa: Y015
+    _WhichOneofArgType__subject: _TypeAlias = _typing.Literal["_subject", b"_subject"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__account) -> _WhichOneofReturnType__account | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__arn) -> _WhichOneofReturnType__arn | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__kind) -> _WhichOneofReturnType__kind | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__method) -> _WhichOneofReturnType__method | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__region) -> _WhichOneofReturnType__region | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__session_name) -> _WhichOneofReturnType__session_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__subject) -> _WhichOneofReturnType__subject | None: ...
 
 Global___WhoAmIResponse: _TypeAlias = WhoAmIResponse  # noqa: Y015
