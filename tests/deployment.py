@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -73,10 +73,10 @@ class Deployment:
     def place(self, region: str) -> RegionPlace:
         return next(p for p in self.folder.places if p.region == region)
 
-    def start(self, *regions: str, environment: dict[str, str] | None = None) -> None:
+    def start(self, *regions: str, environment: dict[str, str] | None = None, added: Sequence[str] = ()) -> None:
         """Start Regions and wait until they serve."""
         for region in regions or self.regions:
-            command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.place(region).settings), "--allow-file-seal"]
+            command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.place(region).settings), "--allow-file-seal", *added]
             log = (self.place(region).folder / "log").open("ab")
             self.processes[region] = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **(environment or {})}

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.timeout(120)
 IMPORT = b'{"KeyId": "x", "ImportToken": "eA==", "EncryptedKeyMaterial": "eA==", "ValidTo": %b}'
 TAGS = json.dumps({"Tags": [{"TagKey": f"k{number:05d}", "TagValue": "v"} for number in range(7000)]}, separators=(",", ":")).encode()
 READ = (
-    "authorization", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding", "upgrade", "user-agent", "x-amz-date",
-    "x-amz-security-token", "x-amz-target", "x-forwarded-for",
+    "authorization", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding", "upgrade", "user-agent",
+    "x-amz-date", "x-amz-security-token", "x-amz-target", "x-forwarded-for",
 )  # fmt: skip
 """Headers that something in the service reads; `test_every_header_that_is_read_is_known_here` finds one that is missing."""
 

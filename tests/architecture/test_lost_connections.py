@@ -30,9 +30,8 @@ TABLE = {
 }
 TABLE_OF_ONCE = {
     "administration/admin_look.py": ("scenario/test_region_doctor.py", "test_"),
-    "cli/in_envoy.py": ("scenario/test_envoy_front.py", "test_a_taken_port_is_told_as_behind_grpcio"),
 }
-"""One question, with its time-out: of a command, and of a process to its own port at its start."""
+"""One question, with its time-out: of a command."""
 
 
 def openers() -> set[str]:

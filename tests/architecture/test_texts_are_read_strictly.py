@@ -56,6 +56,7 @@ OPENS = {
     "cli/dev_environment.py": "of a development deployment",
     "cli/dev_policies.py": "of a development deployment",
     "cli/dev_folder.py": "of a development deployment",
+    "cli/start.py": "standard input, as a parent or this process itself has given it",
     "client/connection.py": "what the environment names",
 }
 """THE table of files that open something to read, and why no pipe or device stands there."""
