@@ -92,11 +92,13 @@ lock:  ## renew the lock files from pyproject.toml and requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade $(CLI)/requirements.in --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  --universal --python-version 3.11 -o $(CLI)/requirements.lock
 
-gen: $(STAMP)  ## regenerate the stubs from the protos
+gen: $(STAMP)  ## regenerate the stubs and the client's source from the protos
 	$(BIN)/python scripts/gen_protos.py
+	$(BIN)/python scripts/gen_client.py
 
-gen-check: $(STAMP)  ## fail where the committed stubs differ from the protos
+gen-check: $(STAMP)  ## fail where the committed stubs, or the client's source, differ from the protos
 	$(BIN)/python scripts/gen_protos.py --check 2>/dev/null
+	$(BIN)/python scripts/gen_client.py --check
 
 operations: $(STAMP)  ## regenerate docs/operations.md from the protos and the tests
 	$(BIN)/python scripts/operations.py

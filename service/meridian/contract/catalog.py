@@ -46,14 +46,10 @@ BATCH: Final = "batch"
 """Many calls in one message: `contract/batches.py`."""
 XKS: Final = "xks"
 """The calls of the XKS proxy API, which another KMS makes."""
-
 CALLER: Final = "caller"
 """What a caller may know of himself."""
 STS: Final = "sts"
 """Operations of AWS STS; over the AWS wire alone, in its own protocol."""
-
-CLIENT_TOKEN: Final = "x-meridian-client-token"  # noqa: S105 - a header's name
-"""Metadata of gRPC and header of HTTP: a name that the caller gives to a change, so that repeating it does nothing again."""
 
 
 @dataclass(frozen=True, slots=True)

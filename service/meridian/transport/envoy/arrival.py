@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from meridian.authentication.certificate_names import spiffe_id_in
 from meridian.call import Evidence
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
 from meridian.transport.envoy.grpc_web import SENT_TYPE
 from meridian.transport.grpc_evidence import HEADERS, LOOPBACK
