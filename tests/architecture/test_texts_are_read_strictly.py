@@ -15,7 +15,7 @@ PARSES = {
     "domain/strict_toml.py": "THE reader of TOML, which refuses a name given twice by itself",
     "policy_kit/yaml_text.py": "THE reader of YAML",
     "cli/in_envoy.py": "what this process told itself before it became Envoy",
-    "contract/catalog.py": "of this package",
+    "contract/comments.py": "of this package",
     "authorization/language/evaluator.py": "Cedar's own form, from the binding",
     "audit/record_bounds.py": "a record that this process has just written",
     "audit/trail.py": "a record that this process has just written",
@@ -26,6 +26,7 @@ PARSES = {
     "adapters/store_sql/key_sets.py": "a column",
     "adapters/store_sql/key_stores.py": "a column",
     "adapters/store_sql/keys.py": "a column",
+    "engine/session_tokens.py": "a token that this Region sealed",
     "engine/xks_rows.py": "a row that this Region sealed",
     "audit/beyond_heads.py": "a line that its chain of hashes vouches for",
     "audit/digest.py": "a digest that its signature vouches for",
@@ -42,7 +43,7 @@ OPENS = {
     "cli/short_files.py": "a file or pipe that an option names, up to a length",
     "settings.py": "a file or pipe that an option names, up to a length",
     "authorization/sets/packaged.py": "of this package",
-    "contract/catalog.py": "of this package",
+    "contract/comments.py": "of this package",
     "adapters/clock_system.py": "of the kernel",
     "adapters/audit_compression.py": "a segment of this process",
     "adapters/audit_position.py": "a position that this process keeps",
@@ -58,6 +59,7 @@ OPENS = {
     "cli/dev_folder.py": "of a development deployment",
     "cli/start.py": "standard input, as a parent or this process itself has given it",
     "client/connection.py": "what the environment names",
+    "testing/running_region.py": "of a development deployment",
 }
 """THE table of files that open something to read, and why no pipe or device stands there."""
 
