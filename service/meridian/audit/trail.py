@@ -32,7 +32,8 @@ from meridian.audit.ship_events import AuditShipping
 from meridian.audit.shown_parameters import message_as_record, parameters_of
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
-from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, key_owner, nobody
+from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import key_owner
 from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key

@@ -41,6 +41,9 @@ class Judge:
         return PolicyDecision(action, resource.arn, action not in self.denied, ("key/1",), self.errors)
         yield
 
+    def layer_of(self, decision: PolicyDecision) -> str:
+        return "key" if decision.policy_ids else ""
+
     def account_counts(self, resource: Any, action: str) -> bool:
         return False
 
@@ -184,3 +187,18 @@ def test_a_decision_that_is_not_ready_is_told_in_the_own_account_alone() -> None
     assert (fault.message, fault.reason) == (foreign_denial(ALICE, "DescribeKey").message, "ThrottlingException")
     ended = refused(with_keys("Decrypt", {"key_id": FOREIGN}), Judge(unready=asyncio.CancelledError()))
     assert (ended.message, ended.reason) == (UNUSABLE_CIPHERTEXT, "CancelledError")
+
+
+def test_decisions_are_counted_by_effect_and_layer() -> None:
+    judge, call = Judge(denied={"Encrypt"}), with_keys("DescribeKey", {"key_id": OWN})
+    step = authorize(judge)
+    for _ in range(2):
+        step(call)
+    with pytest.raises(AccessDeniedException):
+        step(with_keys("Encrypt", {"key_id": OWN}, key_id="k", plaintext=b"x"))
+    judge.errors, judge.denied = 1, {"DescribeKey"}
+    with pytest.raises(KMSInternalException):
+        step(call)
+    (family,) = step.collect()
+    counted = {(sample.labels["effect"], sample.labels["layer"]): sample.value for sample in family.samples}
+    assert counted == {("allow", "key"): 2, ("deny", "key"): 1, ("deny", "fault"): 1}

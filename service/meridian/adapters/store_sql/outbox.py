@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.foreign_text import printable
-from meridian.ports.store.outbox import OutboxEntry
+from meridian.ports.store.outbox import Backlog, OutboxEntry
 from meridian.ports.store.rows import Rows
 
 SEQUENCE = "outbox"
@@ -84,6 +84,12 @@ class SqlOutbox:
         regions = sorted(row.target_region for row in found)
         await self._connection.execute(delete(t.outbox).where(others))
         return regions
+
+    async def backlogs(self) -> Sequence[Backlog]:
+        c = t.outbox.c
+        entries, oldest = func.count().label("entries"), func.min(c.created_at).label("oldest")
+        rows = await self._connection.execute(select(c.target_region, entries, oldest).group_by(c.target_region))
+        return [Backlog(row.target_region, row.entries, row.oldest) for row in rows]
 
     async def list(self, *, limit: int) -> Rows[OutboxEntry]:
         query = select(*t.outbox.c).order_by(t.outbox.c.sequence).limit(limit)
