@@ -9,6 +9,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from dashboard import dashboard
 from tests.deployment import HOME, HOST, Deployment
 
 from meridian.ports.security_events import SecurityEvent
@@ -97,6 +98,17 @@ def test_the_page_has_what_a_region_shows(two_regions: Deployment) -> None:
     assert {name: names - {"le"} for name, names in labels.items()} == {name: set(re.findall(r"\w+", METRICS[name][2])) for name in labels}
 
 
+def test_the_dashboard_asks_for_what_there_is() -> None:
+    """By the names of Prometheus's text; with their labels it is asked by Prometheus itself in test-deep."""
+    asked = dashboard()
+    assert (ROOT / "deploy" / "monitoring" / "dashboard.json").read_text() == asked, "make deploy"
+    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
+    known = {f"{name}{suffix}" for name, row in METRICS.items() for suffix in suffixes[row[1]]}
+    named = set(re.findall(r"\b(?:meridian|process)_[a-z_]+", asked))
+    assert len(named) > 30
+    assert named <= known
+
+
 def test_no_label_names_anybody(two_regions: Deployment) -> None:
     """Whoever reads /metrics is asked for nothing; and a label for each key would have no bound."""
     labels = {label for row in METRICS.values() for label in re.findall(r"\w+", row[2])}
@@ -146,7 +158,7 @@ def test_every_security_event_is_reported_by_somebody() -> None:
 
 
 def test_what_operators_are_told_of_events_names_events_and_metrics_that_exist() -> None:
-    for page in ("operate.md", "metrics.md", "security-events.md"):
+    for page in ("operate.md", "metrics.md", "monitoring.md", "security-events.md"):
         text = (ROOT / "docs" / page).read_text()
         names = {re.sub(r"_total$", "", name) for name in NAME.findall(text)}
         assert names - set(METRICS) == set(), page

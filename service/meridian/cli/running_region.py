@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
@@ -41,6 +43,7 @@ async def run_region(settings: Settings, done: Done, signals: Signals, *, places
         try:
             region = await Region.start(settings, done, places)
         except StartupError as fault:
+            structlog.get_logger("meridian.cli").critical("cannot start", region=settings.region, reason=str(fault))
             say(f"cannot start: {fault}", err=True)
             return SETUP
         # What was built at start lives as long as the process; the collector need not look at it again and again.
@@ -51,6 +54,7 @@ async def run_region(settings: Settings, done: Done, signals: Signals, *, places
     signals.hear(signal.SIGHUP, region.reload)
     await opened(region, ending)
     done(Step.READY)
+    structlog.get_logger("meridian.cli").info("ready", region=settings.region)
     try:
         say(f"ready {settings.region}")
     except OutputError as fault:
