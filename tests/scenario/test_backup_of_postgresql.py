@@ -112,8 +112,21 @@ def test_what_cannot_be_restored_changes_nothing(region: Deployment, postgresql_
         assert alice.describe_key(key_id=key_id).key_metadata.enabled
 
 
+def test_a_database_that_is_away_is_told_without_its_password(region: Deployment, tmp_path: Path) -> None:
+    settings = region.place(HOME).settings
+    lines = settings.read_text().splitlines()
+    away = 'database = "postgresql://a:hunter2@127.0.0.1:1/d"'
+    settings.write_text("\n".join(away if line.startswith("database") else line for line in lines))
+    region.stop(HOME)
+    for words in (("backup", "--to", str(tmp_path / "b")), ("restore", "--from", str(settings))):
+        told = meridian(region, *words, code=SETUP)
+        assert "database" in told
+        assert "hunter2" not in told
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_program_is_told_the_password(tmp_path: Path) -> None:
-    secret = "hunter2:with\\slashes"  # noqa: S105 - of this test
+    secret = "hunter2:with\\slashes"
     with _environment("postgresql://meridian:hunter2%3Awith%5Cslashes@db.example:5433/kms?ssl=require") as environment:
         assert secret not in "".join(environment.values())
         file = Path(environment["PGPASSFILE"])
