@@ -255,6 +255,7 @@ CLI: dict[str, str] = {
     "backup --to": BACKUP + "test_a_backup_is_one_private_file_that_overwrites_nothing",
     "restore --from": BACKUP + "test_another_file_is_refused_and_nothing_changes",
     "restore --accept-loss": BACKUP + "test_what_was_there_is_kept_beside_it_and_can_be_restored_itself",
+    "region init --sample": "scenario/test_from_nothing_to_a_region.py::test_a_sample_is_complete_private_and_overwrites_nothing",
     "region doctor --rows": DOCTOR + "test_rows_that_do_not_open_or_cannot_be_read_are_named_with_what_to_do",
     "region doctor --output": DOCTOR + "test_a_sound_region_that_serves_has_nothing",
     "region restored --accept-loss": BACKUP + "test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy",
