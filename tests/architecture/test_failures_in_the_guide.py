@@ -11,7 +11,7 @@ from meridian.ports.security_events import SecurityEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "operate.md").read_text().split("## When something fails\n", 1)[1]
-SECTIONS = dict(re.findall(r"^### (.*)\n\n(.*?)(?=^### |\Z)", GUIDE, re.MULTILINE | re.DOTALL))
+SECTIONS = {section.partition("\n")[0]: section.partition("\n")[2] for section in GUIDE.split("\n### ")[1:]}
 PARTS = ("Callers", "You see", "Heals", "Do")
 ALERTS = {
     rule["alert"]: rule["annotations"]["runbook_url"]
