@@ -204,8 +204,9 @@ CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file
 
 CLI: dict[str, str] = {
     **dict.fromkeys(CALLING, CONNECTION),
-    **dict.fromkeys(("kms --output", "kms --field", "kms --out", "kms --base64", "kms --timeout"), ANSWER),
+    **dict.fromkeys(("kms --output", "kms --query", "kms --field", "kms --out", "kms --base64", "kms --timeout", "kms --debug"), ANSWER),
     "kms describe-key --xks": "scenario/test_seed_003_two_deployments.py::test_the_command_line_tells_how_the_external_key_is",
+    "kms --yes": "unit/cli/test_forms_and_questions.py::test_every_danger_is_an_operation_that_has_the_option",
     "kms --client-token": COMMANDS + "test_a_change_is_repeated_under_its_token",
     "--config": "scenario/test_dev_command.py::*",
     "audit verify --output": COMMANDS + "test_an_audit_log_is_judged_in_both_forms",

@@ -55,7 +55,7 @@ def test_each_part_of_a_connection_is_needed_and_used(two_regions: Deployment, t
 
 
 def test_each_form_of_an_answer(two_regions: Deployment, key_id: str, tmp_path: Path) -> None:
-    """--output, --field, --out, --base64 and --timeout."""
+    """--output, --query, --field, --out, --base64, --timeout and --debug."""
     options = flat(connection(two_regions))
     describe = ["kms", "describe-key", "--key-id", key_id, *options]
     assert json.loads(run(*describe, "--output", "json"))["KeyMetadata"]["KeyId"] == key_id
@@ -66,6 +66,13 @@ def test_each_form_of_an_answer(two_regions: Deployment, key_id: str, tmp_path: 
     assert len(base64.b64decode(run(*random, "--base64"))) == 9
     assert run(*random, "--out", tmp_path / "out") == b""
     assert len((tmp_path / "out").read_bytes()) == 9
+    assert run(*describe, "--query", "KeyMetadata.KeyId", "--output", "text") == f"{key_id}\n".encode()
+    (tmp_path / "secret").write_bytes(b"canary-of-debug")
+    encrypt = ["kms", "encrypt", "--key-id", key_id, "--plaintext", str(tmp_path / "secret"), "--debug", *options]
+    debug = subprocess.run([sys.executable, "-m", "meridian", *encrypt], capture_output=True, text=True, check=True, timeout=60).stderr
+    assert [line.split()[1] for line in debug.splitlines()] == ["Encrypt", "sends", "was"]
+    assert '"Plaintext": "(15 bytes)"' in debug
+    assert "canary" not in debug.replace(str(tmp_path), "")
     assert run(*describe, "--timeout", "20")
     run(*describe, "--timeout", "0.000001", code=8)
 

@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.ports import free_ports
 
+from meridian.cli.exit_codes import OK
+from meridian.cli.main import main
 from meridian.cli.sample import SampleError, write_sample
 from meridian.settings import load_settings
 
@@ -50,7 +53,9 @@ def test_the_recipe_leads_to_a_region_that_serves(tmp_path: Path) -> None:
 
 def test_a_sample_is_complete_private_and_overwrites_nothing(tmp_path: Path) -> None:
     path = tmp_path / "new" / "region.toml"
-    made = write_sample(path)
+    written = CliRunner().invoke(main, ["region", "init", "--sample", "--config", str(path)])
+    assert written.exit_code == OK, written.output
+    made = [Path(line) for line in written.stdout.splitlines()]
     assert {each.relative_to(path.parent).as_posix() for each in made} >= {
         "region.toml",
         "principals.toml",

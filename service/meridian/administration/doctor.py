@@ -198,8 +198,10 @@ async def _clock(uow: UnitOfWork) -> list[Finding]:
 
 async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
     """Whether the newest stream that this process registered is in its directory."""
-    row = await uow.audit_streams.newest(settings.replica)
-    if row is None or row.head.sequence < 0 or not settings.audit.directory.is_dir():
+    row, path = await uow.audit_streams.newest(settings.replica), settings.audit.directory
+    if row is not None and not path.is_dir():
+        return [Finding("audit directory", str(path), "is not there", "mount it or move it back")]
+    if row is None or row.head.sequence < 0:
         return []
     if any(first is not None and first.stream == row.head.stream for first in map(head_of, segments_in(settings.audit.directory))):
         return []
@@ -217,7 +219,7 @@ async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
 def _audit_directory(settings: Settings) -> list[Finding]:
     path = settings.audit.directory
     if not path.is_dir():
-        return [Finding("audit directory", str(path), "is not there", "mount it or move it back; a new Region makes it when it starts")]
+        return []  # a new Region makes it; whether one was there the database tells
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         return [Finding("audit directory", str(path), "this user cannot write there", "give it to the user of the process")]
     disk = os.statvfs(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.cli.forms import FORMS, WRITERS
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
@@ -20,7 +20,7 @@ COLUMNS = ("verdict", "what", "subject", "why", "do")
 @click.command()
 @CONFIG
 @click.option("--rows", is_flag=True, help="Also read every row of the database, and open every wrapped one.")
-@click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--output", "-o", type=click.Choice(FORMS), default="table", show_default=True)
 def doctor(config: Path, rows: bool, output: str) -> None:
     """Look at everything that a Region needs, while it serves or not: a verdict for each, and what can be done. Nothing is changed, no
     secret is shown.
@@ -32,8 +32,8 @@ def doctor(config: Path, rows: bool, output: str) -> None:
 
     said = run_or_exit(examine(settings_or_exit(config), rows=rows), "cannot look", SETUP)
     lines = [asdict(each) for each in said]
-    if output == "json":
-        say(json.dumps(lines, indent=2))
+    if output in WRITERS:
+        say(WRITERS[output](lines))
     else:
         print_table(COLUMNS, [list(line.values()) for line in lines], show_lines=any(each.do for each in said))
     sys.exit(OTHER if any(each.verdict == WRONG for each in said) else OK)
