@@ -1,5 +1,5 @@
-"""Keys in an external key store: an Encrypt ÷ the signed call of its proxy that it needs, how many a second, and what a store that hangs
-costs the Region's own keys.
+"""Keys in an external key store: an Encrypt ÷ the signed call of its proxy that it needs, ÷ that and an Encrypt on an own key together, how
+many a second, and what a store that hangs costs the Region's own keys.
 
 The proxy is the tests' own, a process on this machine that speaks HTTPS; it shares the cores with the Region, and is the slower of the
 two. The signed call is made by the same client, so that the ratio is what the service adds.
@@ -139,15 +139,17 @@ async def seconds_of(call: Callable[[], Awaitable[None]], count: int) -> list[fl
     return found
 
 
-async def cpu_ratio(world: Outside, load: Load, calls: int) -> float:
-    """CPU of the Region's process for an Encrypt on an external key ÷ that of this process for a signed call: what a busy machine leaves
-    as it is."""
+async def cpu_of(world: Outside, load: Load, calls: int) -> tuple[float, float, float]:
+    """CPU seconds of the Region's process for Encrypts on an external key and on an own one, and of this process for as many signed calls:
+    what a busy machine leaves as it is."""
     pid = world.region.processes[HOME].pid
     began = cpu_seconds(pid)
     await per_second(load.external, calls)
-    whole, own = cpu_seconds(pid) - began, time.process_time()
+    between = cpu_seconds(pid)
+    await per_second(load.own, calls)
+    after, mine = cpu_seconds(pid), time.process_time()
     await per_second(load.signed_call, calls)
-    return whole / (time.process_time() - own)
+    return between - began, after - between, time.process_time() - mine
 
 
 async def per_second(call: Callable[[], Awaitable[None]], count: int) -> float:
@@ -195,11 +197,19 @@ async def _rounds(world: Outside, arns: tuple[str, str, str], count: int, calls:
             for _ in range(count):
                 before = await seconds_of(load.signed_call, calls // 8)
                 whole = await seconds_of(load.external, calls // 4)
+                own = await seconds_of(load.own, calls // 4)
                 after = await seconds_of(load.signed_call, calls // 8)
+                signed, local = statistics.median(before + after), statistics.median(own)
+                cpu_whole, cpu_local, cpu_signed = await cpu_of(world, load, calls)
                 row = {
-                    "Encrypt on an external key ÷ one signed call": statistics.median(whole) / statistics.median(before + after),
-                    "the same, CPU": await cpu_ratio(world, load, calls),
+                    "Encrypt on an external key ÷ one signed call": statistics.median(whole) / signed,
+                    "the same, CPU": cpu_whole / cpu_signed,
+                    "Encrypt on an own key ÷ one signed call": local / signed,
+                    "the same, CPU, own": cpu_local / cpu_signed,
+                    "Encrypt on an external key ÷ one on an own key and one signed call": statistics.median(whole) / (local + signed),
+                    "the same, CPU, both": cpu_whole / (cpu_local + cpu_signed),
                     "Encrypts on external keys per second, 64 in flight": await per_second(load.external, calls),
+                    "Encrypts on own keys per second, 64 in flight": await per_second(load.own, calls),
                     "signed calls per second, 64 in flight, without the service": await per_second(load.signed_call, calls),
                     "p99 of local Encrypts beside a store that hangs ÷ without": await beside_a_hanging_store(load, calls // 4),
                 }

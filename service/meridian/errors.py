@@ -75,12 +75,18 @@ class ThrottlingException(KmsError):
         self.retry_after_seconds = retry_after_seconds
 
 
+def _json_name(path: str) -> str:
+    head, *rest = path.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
 class ValidationException(KmsError):
-    """The request breaks a rule of shape, or a rule between its fields. `fields` names the fields at fault."""
+    """The request breaks a rule of shape, or a rule between its fields. `fields` names the fields at fault, in lowerCamelCase as JSON has
+    them, however they are spelled here."""
 
     def __init__(self, message: str, *, fields: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
-        self.fields = tuple(fields)
+        self.fields = tuple((_json_name(name), fault) for name, fault in fields)
 
     @classmethod
     def of_constraints(cls, faults: Sequence[tuple[str, str]]) -> ValidationException:

@@ -1,7 +1,7 @@
 """Every call leaves a record, and no answer leaves before its record is durable.
 
 A change is told by an event that its own transaction stores; once the change is committed, that very event is what the stream
-receives. What becomes of an event whose process died in between is `audit_shipping`'s.
+receives. What becomes of an event whose process died in between is told in `audit/ship_events.py`.
 """
 
 from __future__ import annotations

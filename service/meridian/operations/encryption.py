@@ -38,8 +38,7 @@ class Encryption:
             return self._rsa_encrypt(request, call)
         key = call.keys["key_id"]
         require_plaintext_fits(key, SYMMETRIC, request.plaintext)
-        if call.dry_run:
-            raise DryRunOperationException
+        _require_no_question_to_a_store(call, key)
         done = await self._ciphers.encrypt(call, "", request.plaintext)
         call.audit_data["keyMaterialId"] = done.material_id
         return encryption_pb2.EncryptResponse(ciphertext_blob=done.ciphertext_blob, key_id=key.arn, encryption_algorithm=SYMMETRIC_DEFAULT)
@@ -57,8 +56,6 @@ class Encryption:
         _require_no_question_to_a_store(call, key)
         done = await self._ciphers.decrypt(call, "", call.blob)
         call.audit_data["keyMaterialId"] = done.material_id
-        if call.dry_run:
-            raise DryRunOperationException
         return encryption_pb2.DecryptResponse(
             key_id=key.arn,
             plaintext=done.plaintext,
@@ -92,8 +89,6 @@ class Encryption:
             if material_id:
                 call.audit_data[f"{side}KeyMaterialId"] = material_id
                 _show_material_id(response, f"{side}_key_material_id", key, material_id)
-        if call.dry_run:
-            raise DryRunOperationException
         return response
 
     async def _through_a_store(
@@ -118,8 +113,6 @@ class Encryption:
     def _rsa_encrypt(self, request: encryption_pb2.EncryptRequest, call: Call) -> encryption_pb2.EncryptResponse:
         use = _use(call, "")
         ciphertext = self._engine.rsa_encrypt(use.key, use.algorithm, request.plaintext)
-        if call.dry_run:
-            raise DryRunOperationException
         return encryption_pb2.EncryptResponse(
             ciphertext_blob=ciphertext, key_id=use.key.arn, encryption_algorithm=request.encryption_algorithm
         )
@@ -127,8 +120,6 @@ class Encryption:
     async def _rsa_decrypt(self, request: encryption_pb2.DecryptRequest, call: Call) -> encryption_pb2.DecryptResponse:
         use = _use(call, "")
         plaintext = await self._work.run(use.key.key_spec, self._engine.rsa_decrypt(use.key, use.algorithm, request.ciphertext_blob))
-        if call.dry_run:
-            raise DryRunOperationException
         return encryption_pb2.DecryptResponse(key_id=use.key.arn, plaintext=plaintext, encryption_algorithm=request.encryption_algorithm)
 
 

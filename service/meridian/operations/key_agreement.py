@@ -6,7 +6,6 @@ Source: AWS KMS API Reference, DeriveSharedSecret, Encapsulate, Decapsulate.
 from __future__ import annotations
 
 from meridian.call import Call
-from meridian.errors import DryRunOperationException
 from meridian.kms.v1 import key_agreement_pb2 as wire
 from meridian.operations.present import set_enum
 from meridian.ports.crypto.engine import CryptoEngine
@@ -24,8 +23,6 @@ class KeyAgreement:
         """The raw ECDH secret with this public key. Raises: ValidationException, DryRunOperationException."""
         key = call.keys["key_id"]
         secret = await self._work.run(key.key_spec, self._engine.derive_shared_secret(key, request.public_key))
-        if call.dry_run:
-            raise DryRunOperationException
         response = wire.DeriveSharedSecretResponse(
             key_id=key.arn, shared_secret=secret, key_agreement_algorithm=request.key_agreement_algorithm
         )
@@ -34,8 +31,6 @@ class KeyAgreement:
 
     async def encapsulate(self, request: wire.EncapsulateRequest, call: Call) -> wire.EncapsulateResponse:
         """A fresh shared secret, in the clear and for the key to open. Raises: DryRunOperationException."""
-        if call.dry_run:
-            raise DryRunOperationException
         key = call.keys["key_id"]
         secret, ciphertext = self._engine.encapsulate(key)
         return wire.EncapsulateResponse(
@@ -49,6 +44,4 @@ class KeyAgreement:
         """The shared secret inside. Raises: InvalidCiphertextException, DryRunOperationException."""
         key = call.keys["key_id"]
         secret = await self._work.run(key.key_spec, self._engine.decapsulate(key, request.shared_secret_ciphertext_blob))
-        if call.dry_run:
-            raise DryRunOperationException
         return wire.DecapsulateResponse(key_id=key.arn, shared_secret=secret, encapsulation_algorithm=request.encapsulation_algorithm)

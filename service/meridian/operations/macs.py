@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
-from meridian.errors import DryRunOperationException, KMSInvalidMacException
+from meridian.errors import KMSInvalidMacException
 from meridian.kms.v1 import macs_pb2
 from meridian.ports.crypto.engine import CryptoEngine
 
@@ -22,8 +22,6 @@ class Macs:
         """The message's code. Raises: ValidationException, DryRunOperationException."""
         key = call.keys["key_id"]
         mac = self._engine.mac(key, _algorithm(request), request.message)
-        if call.dry_run:
-            raise DryRunOperationException
         return macs_pb2.GenerateMacResponse(mac=mac, mac_algorithm=request.mac_algorithm, key_id=key.arn)
 
     async def verify_mac(self, request: macs_pb2.VerifyMacRequest, call: Call) -> macs_pb2.VerifyMacResponse:
@@ -31,8 +29,6 @@ class Macs:
         key = call.keys["key_id"]
         if not self._engine.verify_mac(key, _algorithm(request), request.message, request.mac):
             raise KMSInvalidMacException
-        if call.dry_run:
-            raise DryRunOperationException
         return macs_pb2.VerifyMacResponse(key_id=key.arn, mac_valid=True, mac_algorithm=request.mac_algorithm)
 
 

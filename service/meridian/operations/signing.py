@@ -8,7 +8,7 @@ from __future__ import annotations
 from meridian.call import Call
 from meridian.contract.catalog import enum_aws_value
 from meridian.domain.algorithms import algorithms
-from meridian.errors import DryRunOperationException, KMSInvalidSignatureException
+from meridian.errors import KMSInvalidSignatureException
 from meridian.kms.v1 import signing_pb2
 from meridian.operations.present import ALGORITHM_LIST, add_enums, set_enum
 from meridian.ports.crypto.engine import CryptoEngine
@@ -27,8 +27,6 @@ class Signing:
         key = call.keys["key_id"]
         algorithm, message_type = _algorithm(request), _message_type(request)
         signature = await self._work.run(key.key_spec, self._engine.sign(key, algorithm, message_type, request.message))
-        if call.dry_run:
-            raise DryRunOperationException
         return signing_pb2.SignResponse(key_id=key.arn, signature=signature, signing_algorithm=request.signing_algorithm)
 
     async def verify(self, request: signing_pb2.VerifyRequest, call: Call) -> signing_pb2.VerifyResponse:
@@ -37,8 +35,6 @@ class Signing:
         verify = self._engine.verify(key, _algorithm(request), _message_type(request), request.message, request.signature)
         if not await self._work.run(key.key_spec, verify):
             raise KMSInvalidSignatureException
-        if call.dry_run:
-            raise DryRunOperationException
         return signing_pb2.VerifyResponse(key_id=key.arn, signature_valid=True, signing_algorithm=request.signing_algorithm)
 
     async def get_public_key(self, request: signing_pb2.GetPublicKeyRequest, call: Call) -> signing_pb2.GetPublicKeyResponse:

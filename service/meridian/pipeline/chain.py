@@ -16,7 +16,7 @@ from typing import Any, Final
 from meridian.audit.trail import Audit
 from meridian.call import Call
 from meridian.domain.gates import RETRY_SECONDS
-from meridian.errors import CUTS, DependencyTimeoutException, KmsError, KMSInternalException, ThrottlingException
+from meridian.errors import CUTS, DependencyTimeoutException, DryRunOperationException, KmsError, KMSInternalException, ThrottlingException
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import AnsweredBeforeError
 from meridian.pipeline.binding import Bound
@@ -110,14 +110,14 @@ class Pipeline:
         operation, keys = self._operations[call.rpc.name], call.keys.values()
         if call.rpc.read_only or not self._turns.are_taken(keys):
             try:
-                return await operation(call.request, call)
+                return await _done(operation, call)
             except OVERTAKEN:
                 pass
         async with self._turns.taken(call, keys):
             for decisions in range(1, DECISIONS_MAX):
                 await self._decide_anew(call)
                 try:
-                    return await operation(call.request, call)
+                    return await _done(operation, call)
                 except OVERTAKEN:
                     await asyncio.sleep(_pause(call, decisions))
         raise ThrottlingException(retry_after_seconds=RETRY_SECONDS, reason="what the call was decided on changed again and again")
@@ -131,6 +131,14 @@ class Pipeline:
             waiting = step(call)
             if waiting is not None:
                 await waiting
+
+
+async def _done(operation: Bound, call: Call) -> Any:
+    """What the operation answers; for a dry run, that it would have. Raises: DryRunOperationException, and what the operation raises."""
+    answer = await operation(call.request, call)
+    if call.dry_run:
+        raise DryRunOperationException
+    return answer
 
 
 def _pause(call: Call, decisions: int) -> float:

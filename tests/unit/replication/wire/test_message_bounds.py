@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.peer.v1 import replication_pb2 as wire
+from meridian.replication.sets.authority import LINKS_MAX
 from meridian.replication.wire.message_bounds import LENGTHS, LISTS, NUMBERS, OutOfBounds, require_bounds
 from meridian.replication.wire.set_state import decode_set_state
 
@@ -99,3 +100,7 @@ def test_a_signed_state_has_room_for_all_members_and_materials_and_no_more() -> 
     require_bounds(largest)
     frame_and_signature = 256
     assert 0 < LENGTHS["signed_state"] - largest.ByteSize() - frame_and_signature < 16_384
+
+
+def test_a_message_holds_as_many_links_as_a_set_keeps() -> None:
+    assert LISTS["links"] == LINKS_MAX
