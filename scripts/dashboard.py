@@ -142,7 +142,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
             ),
             Panel("Disk of the audit log", "bytes", (_now("meridian_audit_disk_free_bytes"),)),
             Panel("Age of the last digest", "s", (_now("meridian_audit_digest_age_seconds"),)),
-            Panel("Places of the audit log are behind", "s", (_now("meridian_audit_sink_seconds_behind", "{{pod}} {{sink}}"),)),
+            Panel("Places of the audit log are behind", "s", (_now("meridian_audit_sink_behind_seconds", "{{pod}} {{sink}}"),)),
         ),
     ),
     (

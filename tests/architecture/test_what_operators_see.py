@@ -113,7 +113,7 @@ def test_no_label_names_anybody(two_regions: Deployment) -> None:
     """Whoever reads /metrics is asked for nothing; and a label for each key would have no bound."""
     labels = {label for row in METRICS.values() for label in re.findall(r"\w+", row[2])}
     assert labels == LABELS
-    with two_regions.client() as client:
+    with two_regions.client(caller="developer") as client:
         key = client.create_key().key_metadata.key_id
         client.encrypt(key_id=key, plaintext=b"x")
     shown = [name for name in two_regions.metrics(HOME) if NAMES_SOMEBODY.search(name)]

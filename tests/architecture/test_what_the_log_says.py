@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.deployment import HOME, HOST, Deployment
+from tests.deployment import HOME, Deployment
 
 from meridian.bootstrap.told_settings import told_settings
+from meridian.cli.region_place import HOST
 from meridian.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]

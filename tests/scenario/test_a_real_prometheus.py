@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 import yaml
 from dashboard import dashboard
-from tests.deployment import AWAY, HOME, HOST, Deployment
+from tests.deployment import AWAY, HOME, Deployment
 from tests.ports import free_port
 from tests.receivers import Collector, collector
 
+from meridian.cli.region_place import HOST
 from meridian.client import errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,7 +102,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, regions: Deployment) ->
 
 def call(regions: Deployment) -> None:
     """Something of each kind: what is answered, what is refused, over both Regions."""
-    with regions.client() as client, regions.client(AWAY) as away:
+    with regions.client(caller="developer") as client, regions.client(AWAY) as away:
         key = client.create_key().key_metadata.key_id
         blob = client.encrypt(key_id=key, plaintext=b"x").ciphertext_blob
         for _ in range(8):

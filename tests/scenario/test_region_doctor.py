@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.deployment import AWAY, HOME, HOST, Deployment
+from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.administration.finding import AREAS
 from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.cli.region_place import HOST
 from meridian.crypto.certificates import CertificateFiles, new_leaf
 
 SPOILT = "sealed_bytes = cast(substr(sealed_bytes, 1, 40) || zeroblob(40) as blob)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from meridian.cli import danger
 from meridian.cli.answers import print_answer
 from meridian.cli.danger import DANGERS, require_meant
 from meridian.cli.debug_lines import masked
@@ -89,10 +89,10 @@ def test_a_misspelt_name_is_told_with_what_may_be_meant(words: tuple[str, ...], 
 
 def test_what_cannot_be_taken_back_asks_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(danger.click, "confirm", lambda text, **_: asked.append(text))
+    monkeypatch.setattr(click, "confirm", lambda text, **_: asked.append(text))
     request = keys_pb2.ScheduleKeyDeletionRequest(key_id="the key")
     for terminal, is_said in ((False, False), (True, True), (True, False)):
-        monkeypatch.setattr(danger.sys, "stdin", SimpleNamespace(isatty=lambda is_one=terminal: is_one))
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda is_one=terminal: is_one))
         require_meant("ScheduleKeyDeletion", request, is_said=is_said)
         require_meant("DescribeKey", request, is_said=is_said)
     (text,) = asked
