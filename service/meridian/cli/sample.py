@@ -7,13 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from meridian.adapters.entropy_os import OsEntropy
+from meridian.administration.new_seal import new_file_seal
 from meridian.authorization.sets.packaged import policy_folder
 from meridian.cli.private_files import write_private
 
 OTHER_ACCOUNT: Final = "account-444455556666.cedar"
 """Of the default policies: for trying calls between accounts."""
-SEAL_BYTES: Final = 32
 
 
 class SampleError(Exception):
@@ -40,6 +39,6 @@ def _files(settings: Path) -> Mapping[Path, bytes]:
     return {
         settings: (samples / "region.toml").read_bytes(),
         folder / "principals.toml": (samples / "principals.toml").read_bytes(),
-        folder / "seal": OsEntropy().random_bytes(SEAL_BYTES),
+        folder / "seal": new_file_seal(),
         **{folder / "policies" / path.name: path.read_bytes() for path in policies},
     }
