@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-
-from google.protobuf.descriptor import Descriptor
+from typing import Any
 
 from meridian.access.v1 import access_pb2
 from meridian.contract.catalog import rpcs
@@ -17,7 +16,7 @@ WHOLE = "request"
 """A fault of a message as a whole."""
 
 
-def _names_in(message: Descriptor, found: set[str]) -> set[str]:
+def _names_in(message: Any, found: set[str]) -> set[str]:
     for field in message.fields:
         if field.json_name not in found or field.message_type is not None:
             found.add(field.json_name)
@@ -41,7 +40,9 @@ def _told() -> dict[str, str]:
     found = {}
     for path in SERVICE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            for word in node.keywords if isinstance(node, ast.Call) else ():
+            if not isinstance(node, ast.Call):
+                continue
+            for word in node.keywords:
                 if word.arg == "fields" and isinstance(word.value, ast.List):
                     for pair in word.value.elts:
                         if isinstance(pair, ast.Tuple) and isinstance(pair.elts[0], ast.Constant):
