@@ -32,10 +32,10 @@ def faults(text: str, folder: Path) -> list[str]:
         ),
         (ONE + '\nwhen { resource.keyOrign == "X" };', "p.cedar:5:17: a: there is no resource.keyOrign: did you mean resource.keyOrigin?"),
         (
-            ONE + "\nwhen { context has encryptionContxt };",
-            "p.cedar:5:20: a: there is no context.encryptionContxt for Encrypt: did you mean context.encryptionContext",
+            ONE + "\nwhen { context.encryptionContxt };",
+            "p.cedar:5:16: a: there is no context.encryptionContxt for Encrypt: did you mean context.encryptionContext",
         ),
-        (SCOPE.format('action == KMS::Action::"Encrpyt"') + ";", 'p.cedar:4:47: a: there is no action "Encrpyt": did you mean Encrypt'),
+        (SCOPE.format('action == KMS::Action::"Encrpyt"') + ";", 'p.cedar:4:44: a: there is no action "Encrpyt": did you mean Encrypt'),
         (
             ONE.replace("principal,", 'principal in KMS::Groop::"111122223333/x",') + ";",
             "p.cedar:4:27: a: there is no entity type KMS::Groop: did you mean KMS::Group?",
