@@ -41,6 +41,7 @@ class OutboxBacklog:
         for region in self._regions:
             found = self._found.get(region)
             entries.add_metric([region], found.entries if found is not None else 0)
-            oldest.add_metric([region], max(0.0, (now - found.oldest).total_seconds()) if found is not None else 0.0)
+            since = found.oldest if found is not None else None
+            oldest.add_metric([region], max(0.0, (now - since).total_seconds()) if since is not None else 0.0)
         yield entries
         yield oldest

@@ -36,8 +36,8 @@ class Backlog:
 
     target_region: str
     entries: int
-    oldest: datetime
-    """When the oldest of them was put there."""
+    oldest: datetime | None
+    """When the oldest of them was put there; None where no row says it in a way that can be read."""
 
 
 class Outbox(Protocol):
