@@ -250,6 +250,7 @@ CLI: dict[str, str] = {
     "policy import-aws --key": AWS_POLICIES,
     "policy import-aws --services": AWS_POLICIES,
     "policy replay --exit-code": TOLD + "test_replay_finds_the_real_calls_that_another_set_would_answer_otherwise",
+    "policy schema --suites": "unit/policy_kit/test_suite_schema.py::test_every_suite_that_is_shipped_fits_the_schema",
     "policy test --junit": KIT + "test_suites.py::test_junit_tells_each_cell",
     "policy test --watch": KIT + "test_suites.py::test_watch_runs_again_after_a_change_until_it_is_ended",
     "policy validate --notes": OPTIONS + "test_validate_tells_notes_where_they_are_wanted",
