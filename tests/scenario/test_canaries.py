@@ -37,8 +37,8 @@ FILES_OF_SECRETS = {"env", "seal"}
 
 
 IN_DATABASES = (".grant_token", ".access_key_id")
-"""A grant token serves nobody but the grantee: it is kept with the answer that a repeated CreateGrant gets again. The name of an access key is
-shown by DescribeCustomKeyStores. Neither may be anywhere else."""
+"""A grant token serves nobody but the grantee: it is kept with the answer that a repeated CreateGrant gets again. The name of an access
+key is shown by DescribeCustomKeyStores. Neither may be anywhere else."""
 
 
 def is_database(path: Path) -> bool:
@@ -71,7 +71,7 @@ class Secrets:
 
     def found_in(self, data: bytes) -> list[str]:
         """What of them is there, as it is or in a form that somebody may have written it in."""
-        return [what for value, what in self.known.items() for form in _forms(value) if form in data]
+        return [what for value, what in self.known.items() if any(form in data for form in _forms(value))]
 
 
 def _forms(value: bytes) -> Iterator[bytes]:
