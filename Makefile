@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-front bench-xks bench-commands bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,8 +33,14 @@ bench-xks: $(STAMP)  ## keys in an external key store alone: beside the signed c
 bench-front: $(STAMP)  ## the CPU of a call behind Envoy ÷ behind grpcio, in one run
 	$(BIN)/python scripts/bench_front.py
 
+bench-gate: $(STAMP)  ## fail where an Encrypt costs 1.3 times what was recorded, beside a no-op, on either front; half a minute
+	$(BIN)/python scripts/bench_gate.py
+
 bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new policies
 	$(BIN)/python scripts/bench.py --reloads
+
+bench-processes: $(STAMP)  ## CPU of an Encrypt on two processes under one parent ÷ on one
+	$(BIN)/python scripts/bench_processes.py
 
 bench-commands: $(STAMP)  ## CPU of commands that need no Region
 	$(BIN)/python scripts/bench_commands.py
@@ -54,8 +60,8 @@ overload: $(STAMP)  ## ten times what a Region can do: goodput, waiting and byst
 hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they wait
 	$(BIN)/python scripts/hostile.py
 
-demo: $(STAMP)  ## the main job on two real Regions, step by step
-	$(BIN)/python scripts/demo.py
+demo: $(STAMP)  ## the main job on two real Regions, step by step, behind FRONT (grpcio or envoy)
+	$(BIN)/python scripts/demo.py --front $(or $(FRONT),grpcio)
 
 demo-xks: $(STAMP)  ## two locks: one deployment as KMS, another as its external key manager
 	$(BIN)/python scripts/demo_xks.py
@@ -86,11 +92,13 @@ lock:  ## renew the lock files from pyproject.toml and requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade $(CLI)/requirements.in --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  --universal --python-version 3.11 -o $(CLI)/requirements.lock
 
-gen: $(STAMP)  ## regenerate the stubs from the protos
+gen: $(STAMP)  ## regenerate the stubs and the client's source from the protos
 	$(BIN)/python scripts/gen_protos.py
+	$(BIN)/python scripts/gen_client.py
 
-gen-check: $(STAMP)  ## fail where the committed stubs differ from the protos
+gen-check: $(STAMP)  ## fail where the committed stubs, or the client's source, differ from the protos
 	$(BIN)/python scripts/gen_protos.py --check 2>/dev/null
+	$(BIN)/python scripts/gen_client.py --check
 
 operations: $(STAMP)  ## regenerate docs/operations.md from the protos and the tests
 	$(BIN)/python scripts/operations.py

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from tests.aws import access_key
 from tests.deployment import HOME, Deployment
 
-from meridian.client import Client
+from meridian.client import Client, words
 from meridian.contract.batches import batch_of
 from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
@@ -33,7 +33,7 @@ def requests(deployment: Deployment) -> dict[str, tuple[str, bytes]]:
     """RPC and serialised request of each thing that is measured; each has been answered once."""
     with Client(deployment.endpoint(HOME, "developer")) as client:
 
-        def made(spec: int, usage: int) -> str:
+        def made(spec: words.KeySpec, usage: words.KeyUsageType) -> str:
             return str(client.create_key(key_spec=spec, key_usage=usage).key_metadata.key_id)
 
         sign, mac = t.KEY_USAGE_TYPE_SIGN_VERIFY, t.KEY_USAGE_TYPE_GENERATE_VERIFY_MAC

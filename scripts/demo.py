@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 
 from meridian.audit.segments import lines_of, segments_in
+from meridian.cli.dev import FRONTS
 from meridian.cli.dev_folder import free_port
 from meridian.cli.region_place import HOST
 
@@ -50,8 +52,10 @@ def free_ports() -> tuple[int, int]:
 class Demo:
     """One run."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, front: str) -> None:
+        """`front`: what answers callers, grpcio or envoy."""
         self.root = root
+        self.front = front
         self.data = root / "regions"
         self.environment = dict(os.environ)
         self.process: subprocess.Popen[str] | None = None
@@ -79,7 +83,7 @@ class Demo:
     def start(self) -> None:
         """Two Regions on loopback; `meridian dev` itself gives up when they move no more."""
         grpc_port, admin_port = free_ports()
-        command = ["dev", "--data", str(self.data), "--grpc-port", str(grpc_port), "--admin-port", str(admin_port)]
+        command = ["dev", "--data", str(self.data), "--front", self.front, "--grpc-port", str(grpc_port), "--admin-port", str(admin_port)]
         print("  (the long step: ten seconds, half a minute or more on a busy machine)")
         print(f"  $ meridian {shlex.join(command)}", flush=True)
         self.process = subprocess.Popen([str(MERIDIAN), *command], stdout=subprocess.PIPE, text=True)
@@ -181,8 +185,11 @@ class Demo:
 
 def main() -> int:
     """Run the story; the answer is the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--front", choices=FRONTS, default=FRONTS[0], help="what answers callers")
+    front = parser.parse_args().front
     with tempfile.TemporaryDirectory(prefix="meridian-demo-") as folder:
-        demo = Demo(Path(folder))
+        demo = Demo(Path(folder), front)
         say("0. Two Regions on this machine: two processes, two databases, two root keys, one certificate authority each way")
         try:
             demo.start()

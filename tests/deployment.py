@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -39,6 +39,15 @@ PATIENT = "limits.key_store_attempt_seconds = 5.0\n"
 """A proxy that shares a busy machine with its tests is given its time; tests of the time itself give their own."""
 NO_KEYS_READY = "limits.import_keys_ready = { RSA_2048 = 0, RSA_3072 = 0, RSA_4096 = 0 }"
 """Few tests take one, and each costs up to a second of every Region's start."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AsAnswered(Endpoint):
+    """A Region whose tests look at each refusal: what is throttled is not sent again."""
+
+    @property
+    def repeats_throttled(self) -> bool:
+        return False
 
 
 @dataclass
@@ -73,10 +82,10 @@ class Deployment:
     def place(self, region: str) -> RegionPlace:
         return next(p for p in self.folder.places if p.region == region)
 
-    def start(self, *regions: str, environment: dict[str, str] | None = None) -> None:
+    def start(self, *regions: str, environment: dict[str, str] | None = None, added: Sequence[str] = ()) -> None:
         """Start Regions and wait until they serve."""
         for region in regions or self.regions:
-            command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.place(region).settings), "--allow-file-seal"]
+            command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.place(region).settings), "--allow-file-seal", *added]
             log = (self.place(region).folder / "log").open("ab")
             self.processes[region] = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **(environment or {})}
@@ -125,7 +134,7 @@ class Deployment:
     def endpoint(self, region: str, caller: str, token: str = "") -> Endpoint:
         clients = self.root / "clients"
         certificate, key = clients / f"{caller}.crt", clients / f"{caller}.key"
-        return Endpoint(f"{HOST}:{self.place(region).grpc_port}", self.root / "client-ca.crt", certificate, key, token)
+        return AsAnswered(f"{HOST}:{self.place(region).grpc_port}", self.root / "client-ca.crt", certificate, key, token)
 
     @contextlib.contextmanager
     def client(self, region: str = HOME, caller: str = "alice") -> Iterator[Client]:

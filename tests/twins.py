@@ -7,7 +7,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.ports import free_ports
 
 from meridian.administration.database import initialise
 from meridian.cli.region_place import HOST
-from meridian.client import Client, Endpoint
+from meridian.client import Client
 from meridian.settings import load_settings
 
 
@@ -50,7 +50,7 @@ class Twins:
     @contextlib.contextmanager
     def second(self, caller: str) -> Iterator[Client]:
         own = self.deployment.endpoint(HOME, caller)
-        with Client(Endpoint(f"{HOST}:{self.port}", own.ca, own.certificate, own.private_key)) as client:
+        with Client(replace(own, target=f"{HOST}:{self.port}")) as client:
             yield client
 
     def records(self) -> list[dict[str, Any]]:

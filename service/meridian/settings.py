@@ -19,7 +19,7 @@ from meridian.settings_audit import AuditSettings
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_readable import readable
 from meridian.settings_rules import faults_between
-from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Network, Section, database_beside_file
+from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Network, Origin, Section, database_beside_file
 from meridian.settings_tokens import ClusterId, KeyStoreTokenSettings, TokenSealSettings
 from meridian.settings_words import FAULTS_MAX, faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
@@ -30,6 +30,7 @@ RegionName = Annotated[str, Field(pattern=REGION_NAME)]
 Label = Annotated[str, Field(min_length=1, max_length=256)]
 ServiceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,254}$")]
 ServiceHere = Annotated[str, Field(pattern=r"^[0-9]{12}/[^/\s]\S{0,255}$")]
+ORIGINS_MAX: Final = 64
 HOURS_MAX: Final = 87_600.0
 """Ten years."""
 
@@ -86,6 +87,10 @@ class FrontSettings(Section):
 
     kind: Literal["grpcio", "envoy"] = "grpcio"
     """`envoy`: Envoy in this process, for gRPC and the AWS wire on the one port; needs the extra `envoy`."""
+    grpc_web_origins: Annotated[tuple[Origin, ...], Field(max_length=ORIGINS_MAX)] = ()
+    """Whose pages may call by gRPC-Web, as browsers write them: `https://host`. Without one nobody may, browser or not."""
+    http3: bool = False
+    """Whether HTTP/3 is spoken too, on the same port of UDP. It shows no client certificates."""
 
 
 class AwsTlsSettings(Section):
@@ -201,13 +206,25 @@ class Settings(Section):
 
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file; its relative paths begin at its folder. Raises: SettingsError with every fault."""
+    return settings_from(read_file(path), path)
+
+
+def read_file(path: Path) -> bytes:
+    """A settings file, unread. Raises: SettingsError."""
     try:
         with path.open("rb") as file:
-            data = file.read(BYTES_MAX + 1)
-        if len(data) > BYTES_MAX:
-            raise SettingsError(f"{path}: is longer than {BYTES_MAX:,} bytes")
+            return file.read(BYTES_MAX + 1)
+    except OSError as fault:
+        raise SettingsError(f"{path}: {fault}") from fault
+
+
+def settings_from(data: bytes, path: Path) -> Settings:
+    """What stands in the file of this path; its relative paths begin at its folder. Raises: SettingsError with every fault."""
+    if len(data) > BYTES_MAX:
+        raise SettingsError(f"{path}: is longer than {BYTES_MAX:,} bytes")
+    try:
         document = parse_toml(data)
-    except (OSError, TomlFault) as fault:
+    except TomlFault as fault:
         raise SettingsError(f"{path}: {fault}") from fault
     faults, settings = read_settings(document, path.absolute().parent)
     if settings is None or faults:

@@ -124,4 +124,13 @@ def _tokens(settings: object) -> Iterator[str]:
             yield f"{place}.token: {first} has the same one"
 
 
-RULES: Final[tuple[Rule, ...]] = (_development, _plaintext, _ports, _other_regions, _one_name, _seals, _tokens, _limits, _rates)
+def _front(settings: object) -> Iterator[str]:
+    """What Envoy alone speaks."""
+    if _at(settings, "front.kind") != "grpcio":
+        return
+    for name in ("grpc_web_origins", "http3"):
+        if _at(settings, f"front.{name}"):
+            yield f'front.{name}: needs front.kind = "envoy"'
+
+
+RULES: Final[tuple[Rule, ...]] = (_front, _development, _plaintext, _ports, _other_regions, _one_name, _seals, _tokens, _limits, _rates)

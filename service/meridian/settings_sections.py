@@ -89,7 +89,21 @@ def _network(text: object) -> IPv4Network | IPv6Network:
         raise ValueError("must be a network such as 10.0.0.0/8, without bits behind its length") from fault
 
 
+def _require_origin(origin: str) -> str:
+    host, _, port = address_in(origin).partition(":")
+    has_form = (
+        HOST_NAME.fullmatch(host) and not host.endswith(".") and origin == origin.lower() and (port.isdecimal() or origin.count(":") == 1)
+    )
+    if not has_form or port == "443" or not origin.startswith((TLS_SCHEME, PLAINTEXT_SCHEME)):
+        raise ValueError("must be as a browser writes it: https://host, small letters, with its port where that is not 443, and no path")
+    if origin.startswith(PLAINTEXT_SCHEME) and not is_loopback(f"{host}:0"):
+        raise ValueError("plaintext is for loopback addresses alone: https://host")
+    return origin
+
+
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network, json_schema_input_type=str)]
+Origin = Annotated[str, AfterValidator(_require_origin)]
+"""Where a page came from: the Origin of its requests."""
 ListenAddress = Annotated[str, AfterValidator(_require_host_and_port)]
 SecureUrl = Annotated[str, AfterValidator(_require_secure_url)]
 """`https://host:port`, or `http://host:port` on this machine."""

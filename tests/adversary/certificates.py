@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -47,4 +48,4 @@ def odd_certificate(
     certificate, private_key = folder / "odd.crt", folder / "odd.key"
     certificate.write_bytes(builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     private_key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    return Endpoint(own.target, own.ca, certificate, private_key, token)
+    return replace(own, certificate=certificate, private_key=private_key, token=token)

@@ -19,7 +19,8 @@ from tests.conformance.good_requests import PRINCIPAL, Things
 from tests.deployment import HOME, Deployment
 
 from meridian.client import Client
-from meridian.client.errors import KmsServiceError, error_of_status
+from meridian.client.errors import KmsServiceError
+from meridian.client.statuses import error_of_status
 from meridian.contract.batches import batch_of
 from meridian.contract.catalog import Rpc, rpcs, served_rpcs
 from meridian.kms.v1 import types_pb2 as t

@@ -16,7 +16,7 @@ import pytest
 from tests.adversary.hostile_region import ACCOUNT, SERIAL, HostileRegion
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.client.errors import error_of
+from meridian.client.statuses import error_of
 from meridian.domain.multi_region import Member, MemberStatus, Term
 from meridian.kms.v1 import multi_region_pb2
 from meridian.kms.v1 import types_pb2 as t

@@ -13,7 +13,8 @@ from tests.adversary.certificates import odd_certificate
 from tests.deployment import HOME, Deployment
 
 from meridian.client import Client, Endpoint
-from meridian.client.errors import KmsServiceError, error_of
+from meridian.client.errors import KmsServiceError
+from meridian.client.statuses import error_of
 from meridian.contract.catalog import served_rpcs
 
 pytestmark = pytest.mark.timeout(120)

@@ -163,6 +163,6 @@ def test_a_replica_is_made_with_no_more_tags_than_the_quota_there(own_regions: D
     with own_regions.client() as alice:
         key_id = alice.create_key(multi_region=True).key_metadata.key_id
         tags = [t.Tag(tag_key=f"k{number}", tag_value="") for number in range(QUOTA + 1)]
-        fields = {"key_id": key_id, "replica_region": own_regions.regions[1]}
+        fields: dict[str, Any] = {"key_id": key_id, "replica_region": own_regions.regions[1]}
         assert answers([alice], lambda client, number: client.replicate_key(**fields, tags=tags), 1) == {"TagException": 1}
         assert alice.replicate_key(**fields, tags=tags[:QUOTA]).replica_tags == tags[:QUOTA]

@@ -45,6 +45,7 @@ CONTRACT = Ours("what the contract has")
 CALL = Ours("one call, with its request, whose size is bounded")
 CONNECTIONS = Ours("open connections, which have a budget")
 VERIFIED = Ours("one verification of a log, in a process of its own that ends")
+PROCESSES = Ours("processes of the command line, and what each counts")
 FILES = Ours("names of files in the audit directory when the process begins")
 KEY_NAME = 2048
 """The longest reference to a key that the contract takes."""
@@ -170,6 +171,9 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "contract/catalog.py walked_rpcs": CONTRACT,
     "contract/catalog.py xks_rpcs": CONTRACT,
     "contract/field_limits.py checks_of": CONTRACT,
+    "parent/all_processes.py AllProcesses._heard_at": PROCESSES,
+    "parent/merged_metrics.py MergedMetrics._ended": PROCESSES,
+    "parent/merged_metrics.py MergedMetrics._last": PROCESSES,
     "pipeline/batch_records.py BatchRecords._expected": Ours("items of one batch, of which there is a bound"),
     "pipeline/batch_records.py BatchRecords._ready": Ours("items of one batch, of which there is a bound"),
     "pipeline/batch_turns.py BatchTurns._accounts": Ours("accounts of principals, of which each has one of `BATCHES_MAX` batches"),

@@ -7,7 +7,6 @@ from typing import Any
 from tests.deployment import HOME, Deployment
 from tests.standing_proxy import PROXY_HOST
 
-from meridian.contract.catalog import enum_values
 from meridian.domain.grant import operations_of_kind
 from meridian.domain.key import KeySpec, KeyUsage
 from meridian.kms.v1 import types_pb2 as t
@@ -17,20 +16,19 @@ PRINCIPAL = "arn:aws:iam::111122223333:service/tenant-a"
 
 def grant_everything(two_regions: Deployment, arns: set[str]) -> None:
     """Give the grantee every operation that a grant can allow on each of these keys."""
-    numbers = {name: number for number, name in enum_values(t.DESCRIPTOR.enum_types_by_name["GrantOperation"]).items()}
     with two_regions.client(HOME, "developer") as developer:
         for arn in arns:
             metadata = developer.describe_key(key_id=arn).key_metadata
             usage = KeyUsage(t.KeyUsageType.Name(metadata.key_usage).removeprefix("KEY_USAGE_TYPE_"))
             spec = KeySpec(t.KeySpec.Name(metadata.key_spec).removeprefix("KEY_SPEC_"))
-            possible = operations_of_kind(spec, usage) - {"RetireGrant"}
-            developer.create_grant(key_id=arn, grantee_principal=PRINCIPAL, operations=[numbers[name] for name in sorted(possible)])
+            possible: Any = sorted(operations_of_kind(spec, usage) - {"RetireGrant"})
+            developer.create_grant(key_id=arn, grantee_principal=PRINCIPAL, operations=possible)
 
 
 def named_things(two_regions: Deployment, arn: str) -> dict[str, Any]:
     """One request per operation; what they name has been made by a developer of the key's account."""
-    granted = {"key_id": arn, "grantee_principal": PRINCIPAL, "operations": [t.GRANT_OPERATION_DESCRIBE_KEY]}
-    proxy = {
+    granted: dict[str, Any] = {"key_id": arn, "grantee_principal": PRINCIPAL, "operations": [t.GRANT_OPERATION_DESCRIBE_KEY]}
+    proxy: dict[str, Any] = {
         "custom_key_store_type": t.CUSTOM_KEY_STORE_TYPE_EXTERNAL_KEY_STORE,
         "xks_proxy_uri_endpoint": f"https://{PROXY_HOST}",
         "xks_proxy_connectivity": t.XKS_PROXY_CONNECTIVITY_TYPE_PUBLIC_ENDPOINT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.cli.main import main
 from meridian.client import Client, Endpoint, errors
-from meridian.client.errors import KmsServiceError, error_of_status
+from meridian.client.errors import KmsServiceError
+from meridian.client.statuses import error_of_status
 from meridian.contract.batches import batch_of, is_batch
 from meridian.contract.catalog import rpcs, served_rpcs
 from meridian.kms.v1 import types_pb2 as t
@@ -105,7 +107,7 @@ def stranger(two_regions: Deployment, tmp_path_factory: pytest.TempPathFactory) 
     for name, data in (("crt", made.certificate), ("key", made.private_key)):
         (folder / f"stranger.{name}").write_bytes(data)
     own = two_regions.endpoint(HOME, "alice")
-    return Endpoint(own.target, own.ca, folder / "stranger.crt", folder / "stranger.key")
+    return replace(own, certificate=folder / "stranger.crt", private_key=folder / "stranger.key")
 
 
 def endpoint(two_regions: Deployment, caller: str, stranger: Endpoint) -> Endpoint:
@@ -246,7 +248,7 @@ def test_an_expired_certificate_is_refused(two_regions: Deployment, tmp_path: Pa
     (tmp_path / "a.crt").write_bytes(made.certificate)
     (tmp_path / "a.key").write_bytes(made.private_key)
     own = two_regions.endpoint(HOME, "alice")
-    with Client(Endpoint(own.target, own.ca, tmp_path / "a.crt", tmp_path / "a.key")) as client:
+    with Client(replace(own, certificate=tmp_path / "a.crt", private_key=tmp_path / "a.key")) as client:
         with pytest.raises(KmsServiceError) as caught:
             client.list_keys(timeout=3)
     assert caught.value.code in ("EndpointConnectionError", "UnrecognizedClientException", "DEADLINE_EXCEEDED")

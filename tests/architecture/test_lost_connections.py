@@ -22,7 +22,8 @@ OPENS = {
 }
 """Names of what opens a connection, in the libraries that are used; `client` is boto3's."""
 TABLE = {
-    "client/client.py": ("scenario/test_slow_and_silent_networks.py", "test_a_client_leaves_a_connection_that_lost_its_way"),
+    "client/blocking_calls.py": ("scenario/test_slow_and_silent_networks.py", "test_a_client_leaves_a_connection_that_lost_its_way"),
+    "client/asyncio_calls.py": ("scenario/test_slow_and_silent_networks.py", "test_a_client_leaves_a_connection_that_lost_its_way"),
     "adapters/region_peer_grpc.py": ("faults/test_convergence.py", "test_after_each_kind_of_fault_all_regions_agree"),
     "adapters/store_sql/dialects.py": ("faults/test_database_that_hangs.py", "test_connections_that_lost_their_way_are_replaced"),
     "adapters/audit_otlp.py": ("contract/test_audit_sinks.py", "test_a_connection_that_lost_its_way_is_left_within_two_tries"),
@@ -30,9 +31,8 @@ TABLE = {
 }
 TABLE_OF_ONCE = {
     "administration/admin_look.py": ("scenario/test_region_doctor.py", "test_"),
-    "cli/in_envoy.py": ("scenario/test_envoy_front.py", "test_a_taken_port_is_told_as_behind_grpcio"),
 }
-"""One question, with its time-out: of a command, and of a process to its own port at its start."""
+"""One question, with its time-out: of a command."""
 
 
 def openers() -> set[str]:

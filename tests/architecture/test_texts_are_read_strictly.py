@@ -32,6 +32,7 @@ PARSES = {
     "audit/line.py": "a line that its chain of hashes vouches for",
     "audit/written_since.py": "a line that its chain of hashes vouches for",
     "administration/doctor.py": "an event out of the database",
+    "client/credential_chain.py": "the caller's own profiles, in TOML, which refuses a name given twice by itself",
 }
 """THE table of files that parse a text, and whose text it is."""
 
@@ -55,6 +56,7 @@ OPENS = {
     "cli/dev_environment.py": "of a development deployment",
     "cli/dev_policies.py": "of a development deployment",
     "cli/dev_folder.py": "of a development deployment",
+    "cli/start.py": "standard input, as a parent or this process itself has given it",
     "client/connection.py": "what the environment names",
 }
 """THE table of files that open something to read, and why no pipe or device stands there."""

@@ -12,6 +12,7 @@ from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.client import errors
 from meridian.client.errors import KmsServiceError
+from meridian.client.statuses import error_of
 from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
@@ -166,7 +167,7 @@ def test_bytes_that_are_no_message_are_refused(two_regions: Deployment) -> None:
     endpoint = two_regions.endpoint(HOME, "app")
     with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary(rpcs()["Encrypt"].path)(b"\xff\xff\xff", timeout=5)
-    assert errors.error_of(caught.value).code == "ValidationException"
+    assert error_of(caught.value).code == "ValidationException"
 
 
 def test_a_message_over_the_size_of_the_wire_is_refused(two_regions: Deployment, key: str) -> None:
@@ -246,7 +247,7 @@ def test_what_is_not_offered_says_so_with_its_status(two_regions: Deployment) ->
         request = rpc.request_class(key_spec=t.KEY_SPEC_SM2, key_usage=t.KEY_USAGE_TYPE_SIGN_VERIFY)
         channel.unary_unary(rpc.path)(request.SerializeToString(), timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert errors.error_of(caught.value).code == "UnsupportedOperationException"
+    assert error_of(caught.value).code == "UnsupportedOperationException"
 
 
 def test_a_key_policy_opens_a_key_and_can_be_read_back(two_regions: Deployment) -> None:

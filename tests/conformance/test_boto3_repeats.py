@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tests.aws import kms
 from tests.deployment import HOME, Deployment
 
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 
 
 def with_token(deployment: Deployment, token: str, caller: str = "developer", event: str = "before-call.kms") -> Any:

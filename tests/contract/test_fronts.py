@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import socket
 import ssl
 import zlib
 from base64 import b64decode
@@ -143,6 +144,12 @@ def test_what_is_not_named_grpc_is_no_call(front: Front, content_type: str) -> N
         pytest.skip("grpcio takes whatever comes to its port for gRPC")
     answered = front.ask(framed(random()), content_type=content_type)
     assert (answered.status, answered.code) == (415, -1)
+
+
+def test_nobody_speaks_http3_unless_the_settings_say_so(front: Front) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((HOST, front.port))
+    assert "alt-svc" not in front.ask(framed(random())).headers
 
 
 def test_metadata_and_deadlines_of_clients_arrive(front: Front) -> None:

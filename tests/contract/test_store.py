@@ -32,6 +32,7 @@ from meridian.domain.key import (
 from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
 from meridian.ports.store.answers import AnswerRow
+from meridian.ports.store.audit_events import NOBODY
 from meridian.ports.store.faults import FeedPruned, VersionConflict
 from meridian.ports.store.import_keys import ImportKeyRow
 from meridian.ports.store.keyring import KekRow, SecretRow
@@ -194,12 +195,19 @@ async def test_what_is_due_is_found_and_nothing_else(store: SqlStore) -> None:
         replace(plain[4], deletion_at=later, rotation=RotationSchedule(90, later)),
         replace(plain[5], rotation=RotationSchedule(90, NOW), state=KeyState.DISABLED),
     ]
-    for each in due + not_due:
+    async with store.reading() as uow:
+        assert await uow.keys.next_due() is None
+    await insert(store, not_due[0])
+    await insert(store, not_due[1])
+    async with store.reading() as uow:
+        assert await uow.keys.next_due() == later
+    for each in due:
         await insert(store, each)
     async with store.reading() as uow:
         assert await uow.keys.list_due(now=NOW, after=("", ""), limit=10) == [(ACCOUNT, name) for name in ids[:4]]
         assert await uow.keys.list_due(now=NOW, after=(ACCOUNT, ids[0]), limit=2) == [(ACCOUNT, name) for name in ids[1:3]]
         assert await uow.keys.list_due(now=NOW - timedelta(seconds=1), after=("", ""), limit=10) == []
+        assert await uow.keys.next_due() == NOW
 
 
 @pytest.mark.asyncio
@@ -383,6 +391,7 @@ async def test_what_waits_for_regions_that_are_left_out_is_not_counted_and_can_b
         assert not await uow.outbox.is_empty_for(ACCOUNT, MULTI, left_out=())
         assert not await uow.outbox.is_empty_for(ACCOUNT, MULTI, left_out={TARGET})
         assert await uow.outbox.is_empty_for(ACCOUNT, MULTI, left_out={TARGET, "ap-south-1"})
+        assert [await uow.outbox.has_for(region) for region in (TARGET, "ap-south-1", "us-east-1")] == [True, True, False]
         assert await uow.outbox.drop_all_but([TARGET, "us-east-1"]) == ["ap-south-1"]
         assert [entry.target_region for entry in await uow.outbox.list(limit=9)] == [TARGET]
         assert await uow.outbox.drop_all_but([]) == [TARGET]
@@ -636,3 +645,36 @@ async def test_expired_answers_are_pruned_a_few_at_a_time(store: SqlStore) -> No
         assert await uow.answers.prune(now=NOW, limit=2) == 2
         assert await uow.answers.prune(now=NOW, limit=2) == 1
     assert await answers_of(store, "0", "1", "2", "lasting", hours=-9) == [b""]
+
+
+def _tells(database_url: str) -> bool:
+    return database_url.startswith("sqlite")
+
+
+@pytest.mark.asyncio
+async def test_every_commit_is_told_by_another_number_and_nothing_else(store: SqlStore, other_store: SqlStore, database_url: str) -> None:
+    assert (store.commits() is not None) == _tells(database_url)
+    for each in (store, other_store):
+        seen = store.commits()
+        async with each.reading() as uow:
+            await uow.region.last_change()
+        async with each.transaction() as uow:
+            assert not await uow.outbox.claim_due("nowhere", now=NOW, lease_owner="o", lease_seconds=1, limit=1)
+        assert store.commits() == seen
+        async with each.transaction() as uow:
+            await uow.audit_events.insert(f"{id(each)}", b"{}", owner=NOBODY)
+            assert store.commits() == seen, "not before it is committed"
+        assert (store.commits() != seen) == _tells(database_url)
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_is_not_where_it_was_tells_no_number(store: SqlStore, database_url: str, tmp_path: Path) -> None:
+    if not _tells(database_url):
+        assert store.commits() is None
+        return
+    file = tmp_path / "region.sqlite3"
+    assert store.commits() is not None
+    file.rename(tmp_path / "moved")
+    assert store.commits() is None
+    (tmp_path / "moved").rename(file)
+    assert store.commits() is not None

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -14,11 +14,14 @@ from google.protobuf.message import Message
 from tests.deployment import HOME, Deployment
 
 from meridian.client import Client, errors
-from meridian.client.errors import KmsServiceError, error_of
+from meridian.client.errors import KmsServiceError
+from meridian.client.fields import EncryptFields, ReEncryptFields
+from meridian.client.statuses import error_of
 from meridian.contract.batches import BYTES_MAX, batch_of, item_rpcs
 from meridian.contract.catalog import batch_rpcs, rpcs
-from meridian.kms.v1 import types_pb2 as t
+from meridian.kms.v1 import encryption_pb2
 
+A = TypeVar("A", bound=Message)
 PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
 MOST = 100
 CONTEXT = {"tenant": "a"}
@@ -56,19 +59,26 @@ def codes(outcomes: Sequence[Any]) -> list[str]:
     return [outcome.code if isinstance(outcome, KmsServiceError) else "ok" for outcome in outcomes]
 
 
+def answers(outcomes: Sequence[A | KmsServiceError]) -> list[A]:
+    """What became of items of which none was refused."""
+    assert codes(outcomes) == ["ok"] * len(outcomes)
+    return [outcome for outcome in outcomes if not isinstance(outcome, KmsServiceError)]
+
+
 def test_what_a_batch_encrypts_a_batch_moves_and_opens(two_regions: Deployment, app: Client, key: str) -> None:
     other, texts = new_key(two_regions), [f"text {number}".encode() for number in range(MOST + 1)]
-    made = app.encrypt_batch([{"key_id": key, "plaintext": text, "encryption_context": CONTEXT} for text in texts])
+    made = answers(app.encrypt_batch([{"key_id": key, "plaintext": text, "encryption_context": CONTEXT} for text in texts]))
+    moves: list[ReEncryptFields]
     moves = [{"source_encryption_context": CONTEXT, "destination_key_id": other, "ciphertext_blob": each.ciphertext_blob} for each in made]
-    opened = app.decrypt_batch([{"ciphertext_blob": each.ciphertext_blob} for each in app.re_encrypt_batch(moves)])
+    opened = answers(app.decrypt_batch([{"ciphertext_blob": each.ciphertext_blob} for each in answers(app.re_encrypt_batch(moves))]))
     assert [each.plaintext for each in opened] == texts
     assert {each.key_id for each in opened} == {other}
-    keys = app.generate_data_key_batch([{"key_id": key, "key_spec": t.DATA_KEY_SPEC_AES_256}] * MOST)
+    keys = answers(app.generate_data_key_batch([{"key_id": key, "key_spec": "AES_256"}] * MOST))
     assert len({each.plaintext for each in keys}) == MOST
 
 
 def test_a_hundred_items_wait_for_the_log_once_or_twice(two_regions: Deployment, app: Client, key: str) -> None:
-    items = [{"key_id": key, "plaintext": b"x"}] * MOST
+    items: list[EncryptFields] = [{"key_id": key, "plaintext": b"x"}] * MOST
     app.encrypt_batch(items)
     before = two_regions.metrics(HOME)
     made = app.encrypt_batch(items)
@@ -83,8 +93,8 @@ def test_each_item_has_the_error_of_the_single_call(two_regions: Deployment, app
     with two_regions.client() as alice:
         disabled = str(alice.create_key().key_metadata.arn)
         alice.disable_key(key_id=disabled)
-    good = {"key_id": key, "plaintext": b"x"}
-    bad: list[dict[str, Any]] = [
+    good: EncryptFields = {"key_id": key, "plaintext": b"x"}
+    bad: list[Any] = [
         {"key_id": key},
         {"key_id": disabled, "plaintext": b"x"},
         {"key_id": key.replace("1111", "9999"), "plaintext": b"x"},
@@ -96,11 +106,12 @@ def test_each_item_has_the_error_of_the_single_call(two_regions: Deployment, app
     alone = []
     for fields in bad:
         with pytest.raises(KmsServiceError) as refused:
-            app.encrypt(**fields)
+            app.call(rpcs()["Encrypt"], encryption_pb2.EncryptRequest(**fields))
         alone.append(refused.value)
     assert codes(outcomes)[0] == codes(outcomes)[-1] == "ok"
-    assert [(e.code, e.message, e.fields) for e in outcomes[1:-1]] == [(e.code, e.message, e.fields) for e in alone]
-    assert len({e.request_id for e in outcomes[1:-1]}) == 1
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, KmsServiceError)]
+    assert [(e.code, e.message, e.fields) for e in refusals] == [(e.code, e.message, e.fields) for e in alone]
+    assert len({e.request_id for e in refusals}) == 1
     assert "DryRunOperationException" in codes(outcomes)
 
 
@@ -113,8 +124,12 @@ def test_a_caller_who_may_not_use_one_of_the_keys_is_denied_that_item_alone(two_
 
 def test_each_item_has_a_record_with_its_place_and_the_batch_has_none(two_regions: Deployment, app: Client, key: str) -> None:
     name = secrets.token_hex(8)
-    items = [{"key_id": key, "plaintext": b"x"}, {"key_id": key}, {"key_id": key, "plaintext": b"x", "encryption_context": CONTEXT}]
-    outcomes = app.encrypt_batch(items, caller_request_id=name)
+    items: list[Any] = [
+        {"key_id": key, "plaintext": b"x"},
+        {"key_id": key},
+        {"key_id": key, "plaintext": b"x", "encryption_context": CONTEXT},
+    ]
+    outcomes: list[Any] = list(app.encrypt_batch(items, caller_request_id=name))
     records = records_of(two_regions, name)
     assert [r["additionalEventData"]["batchItem"] for r in records] == [0, 1, 2]
     assert [r["eventName"] for r in records] == ["Encrypt"] * 3
@@ -170,7 +185,9 @@ def test_the_example_of_the_page_runs_as_printed(
     given: dict[str, Any] = {"kms": app, "key": key, "other_key": new_key(two_regions), "texts": [b"a", b"", b"c"]}
     exec(example, given)  # noqa: S102 - a page of ours
     assert capsys.readouterr().out == "1 ValidationException\n"
-    opened = app.decrypt_batch([{"ciphertext_blob": each.ciphertext_blob, "encryption_context": {"table": "t"}} for each in given["moved"]])
+    opened = answers(
+        app.decrypt_batch([{"ciphertext_blob": each.ciphertext_blob, "encryption_context": {"table": "t"}} for each in given["moved"]])
+    )
     assert [(each.plaintext, each.key_id) for each in opened] == [(b"a", given["other_key"]), (b"c", given["other_key"])]
 
 

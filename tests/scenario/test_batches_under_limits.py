@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
 from tests.deployment import HOME
+from tests.scenario.test_batches import answers, codes
 from tests.scenario.xks import Outside, new_prefix, outside
 
-from meridian.client.errors import KmsServiceError
 from meridian.contract.batches import batch_of
 
 BURST = 40
@@ -55,10 +55,6 @@ def hanging_key(world: Outside) -> str:
     return str(arn)
 
 
-def codes(outcomes: Sequence[Any]) -> list[str]:
-    return [outcome.code if isinstance(outcome, KmsServiceError) else "ok" for outcome in outcomes]
-
-
 def test_what_is_over_the_rate_is_throttled_by_item_and_the_client_sends_it_again(slow: Outside) -> None:
     key = own_key(slow)
     with slow.region.client(caller="app") as app:
@@ -72,8 +68,8 @@ def test_what_is_over_the_rate_is_throttled_by_item_and_the_client_sends_it_agai
         made = app.encrypt_batch([{"key_id": key, "plaintext": text} for text in texts], timeout=20)
         assert codes(made) == ["ok"] * MOST
         assert time.monotonic() - began >= (MOST - BURST) / BURST * 0.9
-        opened = app.decrypt_batch([{"ciphertext_blob": each.ciphertext_blob} for each in made], timeout=20)
-        assert [each.plaintext for each in opened] == texts
+        opened = app.decrypt_batch([{"ciphertext_blob": each.ciphertext_blob} for each in answers(made)], timeout=20)
+        assert [each.plaintext for each in answers(opened)] == texts
 
 
 def test_where_the_service_ends_a_batch_what_is_done_is_answered(world: Outside) -> None:

@@ -23,7 +23,7 @@ from tests.twins import Twins, two_processes
 
 from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 
 pytestmark = pytest.mark.deep
 

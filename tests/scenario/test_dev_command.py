@@ -81,7 +81,19 @@ def test_it_serves_ends_at_ctrl_c_and_has_every_key_when_it_comes_back(tmp_path:
         out = tmp_path / "key"
         out.write_text("open to all")
         out.chmod(0o666)
-        generate = [MERIDIAN, "kms", "generate-data-key", "--key-id", key_id, "--key-spec", "AES_256", "--field", "Plaintext", "--out", out]
+        generate = [
+            MERIDIAN,
+            "kms",
+            "generate-data-key",
+            "--key-id",
+            key_id,
+            "--key-spec",
+            "AES_256",
+            "--field",
+            "Plaintext",
+            "--out",
+            str(out),
+        ]
         app = {"MERIDIAN_CERTIFICATE": f"{data}/clients/developer.crt", "MERIDIAN_PRIVATE_KEY": f"{data}/clients/developer.key"}
         subprocess.run(generate, env={**os.environ, **environment(data), **app}, check=True, timeout=30)
         assert (out.stat().st_size, stat.S_IMODE(out.stat().st_mode)) == (32, 0o600)

@@ -36,7 +36,7 @@ MESSAGE = b"a message to sign"
 LEGACY = hashes.SHA1()  # noqa: S303 - what RSAES_OAEP_SHA_1 is made of
 
 
-def number(enum: str, value: str) -> int:
+def number(enum: str, value: str) -> Any:
     return {name: n for n, name in enum_values(t.DESCRIPTOR.enum_types_by_name[enum]).items()}[value]
 
 
@@ -55,11 +55,11 @@ def app(two_regions: Deployment) -> Iterator[Client]:
 
 
 def made(alice: Client, spec: str, usage: str, **fields: Any) -> str:
-    request = {"key_spec": number("KeySpec", spec), "key_usage": number("KeyUsageType", usage), **fields}
+    request: dict[str, Any] = {"key_spec": number("KeySpec", spec), "key_usage": number("KeyUsageType", usage), **fields}
     return str(alice.create_key(**request).key_metadata.key_id)
 
 
-def algorithm(name: str) -> int:
+def algorithm(name: str) -> Any:
     return number("SigningAlgorithmSpec", name)
 
 
@@ -75,7 +75,7 @@ def test_what_a_key_signs_verifies_here_and_elsewhere(
         kinds = {"ED25519_SHA_512": ["RAW"], "ED25519_PH_SHA_512": ["DIGEST"], "ML_DSA_SHAKE_256": ["RAW", "EXTERNAL_MU"]}
         for kind in kinds.get(name, ["RAW", "DIGEST"]):
             message = sent(name, kind, public.public_key)
-            fields = {
+            fields: dict[str, Any] = {
                 "key_id": key_id,
                 "signing_algorithm": algorithm(name),
                 "message_type": number("MessageType", kind),
@@ -132,7 +132,7 @@ def verify_elsewhere(public_key: bytes, name: str, signature: bytes, folder: Pat
 
 def test_message_types_and_lengths_that_do_not_fit_are_refused(alice: Client, app: Client) -> None:
     def refused(key_id: str, name: str, kind: str, message: bytes) -> str:
-        fields = {"signing_algorithm": algorithm(name), "message_type": number("MessageType", kind), "message": message}
+        fields: dict[str, Any] = {"signing_algorithm": algorithm(name), "message_type": number("MessageType", kind), "message": message}
         with pytest.raises(errors.ValidationException) as caught:
             app.sign(key_id=key_id, **fields)
         return str(caught.value)
@@ -153,7 +153,7 @@ def test_rsa_keys_encrypt_and_decrypt(alice: Client, app: Client, spec: str, mos
     key_id = made(alice, spec, "ENCRYPT_DECRYPT")
     public: Any = serialization.load_der_public_key(app.get_public_key(key_id=key_id).public_key)
     for name, digest, limit in zip(("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"), (LEGACY, hashes.SHA256()), most, strict=True):
-        fields = {"key_id": key_id, "encryption_algorithm": number("EncryptionAlgorithmSpec", name)}
+        fields: dict[str, Any] = {"key_id": key_id, "encryption_algorithm": number("EncryptionAlgorithmSpec", name)}
         longest = os.urandom(limit)
         opened = app.decrypt(ciphertext_blob=app.encrypt(plaintext=longest, **fields).ciphertext_blob, **fields)
         assert opened.plaintext == longest
@@ -190,7 +190,7 @@ def test_re_encrypt_goes_between_rsa_and_symmetric_keys(alice: Client, app: Clie
 @pytest.mark.parametrize("bits", [224, 256, 384, 512])
 def test_macs(alice: Client, app: Client, bits: int) -> None:
     key_id = made(alice, f"HMAC_{bits}", "GENERATE_VERIFY_MAC")
-    fields = {"key_id": key_id, "mac_algorithm": number("MacAlgorithmSpec", f"HMAC_SHA_{bits}"), "message": MESSAGE}
+    fields: dict[str, Any] = {"key_id": key_id, "mac_algorithm": number("MacAlgorithmSpec", f"HMAC_SHA_{bits}"), "message": MESSAGE}
     mac = app.generate_mac(**fields).mac
     assert len(mac) == bits // 8
     assert app.verify_mac(mac=mac, **fields).mac_valid
@@ -242,7 +242,7 @@ def test_an_encapsulated_secret_is_opened(alice: Client, app: Client, size: int)
 @pytest.mark.parametrize("spec", ["RSA_2048", "ECC_NIST_P256", "ECC_SECG_P256K1", "ECC_NIST_EDWARDS25519", "ML_KEM_768"])
 def test_data_key_pairs_fit_together(alice: Client, app: Client, spec: str) -> None:
     key_id = alice.create_key().key_metadata.key_id
-    fields = {"key_id": key_id, "key_pair_spec": number("DataKeyPairSpec", spec), "encryption_context": {"for": "a device"}}
+    fields: dict[str, Any] = {"key_id": key_id, "key_pair_spec": number("DataKeyPairSpec", spec), "encryption_context": {"for": "a device"}}
     pair = app.generate_data_key_pair(**fields)
     private: Any = serialization.load_der_private_key(pair.private_key_plaintext, None)
     der, spki = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

@@ -240,13 +240,14 @@ def test_what_does_not_fit_is_refused_by_its_name(region: Deployment, alice: Cli
     with pytest.raises(CloudHsmClusterInUseException):
         create(alice, custom_key_store_name="another")
     connect(region, alice, store)
-    for refused, given in (
+    kinds: list[tuple[type[KmsServiceError], dict[str, Any]]] = [
         (UnsupportedOperationException, {"multi_region": True}),
         (UnsupportedOperationException, {"key_spec": t.KEY_SPEC_RSA_2048, "key_usage": t.KEY_USAGE_TYPE_SIGN_VERIFY}),
         (ValidationException, {"xks_key_id": "x"}),
         (ValidationException, {"custom_key_store_id": None}),
         (ValidationException, {"origin": t.ORIGIN_TYPE_EXTERNAL}),
-    ):
+    ]
+    for refused, given in kinds:
         with pytest.raises(refused):
             alice.create_key(**{"origin": ORIGIN, "custom_key_store_id": store, **given})
     with pytest.raises(CustomKeyStoreInvalidStateException):

@@ -23,7 +23,7 @@ from tests.adversary.hostile_region import ACCOUNT, HostileRegion
 from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.cli.dev_folder import HOST
-from meridian.client.errors import error_of
+from meridian.client.statuses import error_of
 from meridian.domain.multi_region import SetState
 from meridian.kms.v1 import types_pb2 as t
 from meridian.peer.v1 import replication_pb2 as wire

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.aws import kms
 from tests.deployment import HOME, Deployment
 
-from meridian.client import Client, errors
+from meridian.client import Client, errors, words
 from meridian.kms.v1 import types_pb2 as t
 from meridian.settings import SettingsError, load_settings
 
@@ -40,7 +40,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 
 def keys(client: Client) -> dict[str, str]:
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "symmetric": {},
         "rsa signing": {"key_spec": t.KEY_SPEC_RSA_2048, "key_usage": SIGN},
         "rsa": {"key_spec": t.KEY_SPEC_RSA_2048, "key_usage": ENCRYPT},
@@ -56,13 +56,13 @@ def uses(client: Client) -> dict[str, list[Use]]:
     """Calls that succeed, by the class that each draws on."""
     key = keys(client)
 
-    def sign(name: str, algorithm: int) -> Use:
+    def sign(name: str, algorithm: words.SigningAlgorithmSpec) -> Use:
         return lambda: client.sign(key_id=key[name], message=b"x", signing_algorithm=algorithm)
 
-    def encrypt(name: str, algorithm: int | None) -> Use:
+    def encrypt(name: str, algorithm: words.EncryptionAlgorithmSpec | None) -> Use:
         return lambda: client.encrypt(key_id=key[name], plaintext=b"x", encryption_algorithm=algorithm)
 
-    def pair(spec: int) -> Use:
+    def pair(spec: words.DataKeyPairSpec) -> Use:
         return lambda: client.generate_data_key_pair(key_id=key["symmetric"], key_pair_spec=spec)
 
     def encapsulate() -> Any:

@@ -15,7 +15,8 @@ from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.client import Client, errors
 from meridian.client.errors import KmsServiceError
-from meridian.contract.catalog import CLIENT_TOKEN, is_secret, message_of, rpcs, served_rpcs
+from meridian.contract.catalog import is_secret, message_of, rpcs, served_rpcs
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.fault_points import VARIABLE, FaultPoint
 from meridian.kms.v1 import types_pb2 as t
 

@@ -12,7 +12,8 @@ from tests.conformance.raw_calls import call
 from tests.deployment import Deployment
 from tests.scenario.test_repeated_changes import CHANGES, events, fields_of, token
 
-from meridian.contract.catalog import CLIENT_TOKEN, served_rpcs
+from meridian.contract.catalog import served_rpcs
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import default_document
 

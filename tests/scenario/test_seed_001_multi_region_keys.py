@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from typing import Any
 
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
@@ -12,7 +13,7 @@ from meridian.client import errors
 from meridian.kms.v1 import types_pb2 as t
 
 
-def create(two_regions: Deployment, **fields: object) -> str:
+def create(two_regions: Deployment, **fields: Any) -> str:
     with two_regions.client() as alice:
         key_id: str = alice.create_key(multi_region=True, **fields).key_metadata.key_id
         return key_id

@@ -182,7 +182,7 @@ def test_every_symmetric_operation_works_and_the_others_are_refused(world: Outsi
 
         # "you cannot use symmetric encryption KMS keys in a custom key store to generate asymmetric data key pairs"
         pair = {"key_id": key, "key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256}
-        refused = [
+        refused: list[tuple[Any, dict[str, Any]]] = [
             (alice.generate_data_key_pair, pair), (alice.generate_data_key_pair_without_plaintext, pair),
             (alice.enable_key_rotation, {"key_id": key}), (alice.disable_key_rotation, {"key_id": key}),
             (alice.get_key_rotation_status, {"key_id": key}), (alice.rotate_key_on_demand, {"key_id": key}),
@@ -275,7 +275,7 @@ def test_a_failed_connection_tells_why_and_is_disconnected_first(world: Outside)
         assert entry.connection_error_code == t.CONNECTION_ERROR_CODE_TYPE_INVALID_CREDENTIALS
         assert code_of(alice.connect_custom_key_store, custom_key_store_id=store_id)[0] == "CustomKeyStoreInvalidStateException"
         world.disconnect(alice, store_id)
-        wrong = {"custom_key_store_id": store_id, "xks_proxy_authentication_credential": credential("w" * 43)}
+        wrong: dict[str, Any] = {"custom_key_store_id": store_id, "xks_proxy_authentication_credential": credential("w" * 43)}
         assert code_of(alice.update_custom_key_store, **wrong)[0] == "XksProxyIncorrectAuthenticationCredentialException"
         right = {**wrong, "xks_proxy_authentication_credential": credential("t" * 43, "Q" * 20)}
         alice.update_custom_key_store(**right)

@@ -11,7 +11,7 @@ from tests.deployment import AWAY, HOME, Deployment
 from meridian.adapters.clock_system import SystemClock
 from meridian.cli.dev_folder import region_spiffe_id
 from meridian.cli.region_place import HOST
-from meridian.client.errors import error_of
+from meridian.client.statuses import error_of
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.domain.peers import region_server_name
 from meridian.peer.v1 import replication_pb2 as wire

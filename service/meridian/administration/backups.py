@@ -30,6 +30,7 @@ from meridian.adapters.store_sql.sqlite_copies import (
 from meridian.administration.database import store_at, while_nobody_serves
 from meridian.administration.other_regions import note_restored
 from meridian.audit.beyond_heads import Beyond, changes_beyond
+from meridian.audit.directories import log_directories
 from meridian.audit.segments import DamagedSegmentError
 from meridian.bootstrap.database import require_names, seals_of
 from meridian.bootstrap.own_log import require_database_of_log
@@ -156,7 +157,7 @@ async def _open_keyring(uow: UnitOfWork, settings: Settings) -> tuple[RegionIden
 
 
 async def _lost_with(uow: UnitOfWork, settings: Settings) -> Beyond:
-    """What the audit log of this process tells of, and this database does not know."""
+    """What the audit log of these settings tells of, and this database does not know."""
     heads: dict[str, int] = {}
     after = 0
     while page := await uow.audit_streams.list(after=after, limit=STREAMS_PER_READING):
@@ -167,7 +168,8 @@ async def _lost_with(uow: UnitOfWork, settings: Settings) -> Beyond:
 
 def _beyond(directory: Path, heads: Mapping[str, int]) -> Beyond:
     try:
-        return changes_beyond(directory, heads) if directory.is_dir() else Beyond(0, "")
+        found = [changes_beyond(each, heads) for each in log_directories(directory) if each.is_dir()]
+        return Beyond(sum(each.changes for each in found), max((each.newest for each in found), default=""))
     except DamagedSegmentError as fault:
         raise CopyError(
             f"{directory}: {fault}, so the changes that are lost cannot be counted: bring the file back from where the log is kept as "

@@ -14,6 +14,7 @@ from meridian.adapters.security_events import EventsOfCommand
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.schema import require_current, require_made
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.audit.directories import log_directories
 from meridian.bootstrap.database import seals_of, stored_identity
 from meridian.bootstrap.own_log import require_database_of_log, require_no_log_of_another, require_own_log
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
@@ -73,7 +74,8 @@ async def initialise(settings: Settings) -> str:
                 store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand(), Caches(settings.limits.cache_bytes)
             )
         await engine.audit_signer(store, SystemClock().now())
-        require_own_log(settings.audit.directory, await engine.audit_keys(store))
+        for directory in log_directories(settings.audit.directory):
+            require_own_log(directory, await engine.audit_keys(store))
         return engine.transport_fingerprint()
 
 
@@ -91,9 +93,10 @@ def while_nobody_serves(settings: Settings) -> Iterator[None]:
     if not path.is_dir():
         yield
         return
-    try:
-        taken = AuditDirectory.take(path)
-    except OSError as fault:
-        raise StartupError(f"the Region may be serving, stop it first: {text_of(fault)}") from fault
-    with contextlib.closing(taken):
+    with contextlib.ExitStack() as taken:
+        try:
+            for directory in dict.fromkeys((path, *log_directories(path))):
+                taken.callback(AuditDirectory.take(directory).close)
+        except OSError as fault:
+            raise StartupError(f"the Region may be serving, stop it first: {text_of(fault)}") from fault
         yield

@@ -22,6 +22,7 @@ from meridian.administration.database import store_at
 from meridian.administration.doctor_start import look_at_start
 from meridian.administration.finding import NEEDS_SCHEMA, Finding, Verdict, verdicts
 from meridian.administration.row_remedies import OF_TABLE
+from meridian.audit.directories import log_directories
 from meridian.audit.stream_files import head_of, segments_in
 from meridian.bootstrap.database import require_names, seals_of
 from meridian.bootstrap.own_log import require_database_of_log
@@ -39,6 +40,9 @@ from meridian.settings import Settings
 
 LATE: Final = timedelta(seconds=60)
 """What waits for less is under way."""
+BRING_BACK: Final = (
+    "bring it back; if it is lost, restart the process, which begins a new one; `meridian audit verify --against-db` tells more"
+)
 CLOCK_STEP: Final = timedelta(seconds=2)
 LOOKED_AT_MAX: Final = 1000
 """Entries of a kind that are looked at; where there are more, that is told."""
@@ -197,23 +201,21 @@ async def _clock(uow: UnitOfWork) -> list[Finding]:
 
 
 async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
-    """Whether the newest stream that this process registered is in its directory."""
-    row, path = await uow.audit_streams.newest(settings.replica), settings.audit.directory
-    if row is not None and not path.is_dir():
-        return [Finding("audit directory", str(path), "is not there", "mount it or move it back")]
-    if row is None or row.head.sequence < 0:
-        return []
-    if any(first is not None and first.stream == row.head.stream for first in map(head_of, segments_in(settings.audit.directory))):
-        return []
-    why = f"stream {row.head.stream} of {row.replica} is not there"
-    return [
-        Finding(
-            "audit directory",
-            str(settings.audit.directory),
-            why,
-            "bring it back; if it is lost, restart the process, which begins a new one; `meridian audit verify --against-db` tells more",
-        )
-    ]
+    """Whether the newest stream that each process of these settings registered is in its directory."""
+    path = settings.audit.directory
+    if not path.is_dir():
+        is_new = await uow.audit_streams.last() is None
+        return [] if is_new else [Finding("audit directory", str(path), "is not there", "mount it or move it back")]
+    found = []
+    for directory in log_directories(settings.audit.directory):
+        row = await uow.audit_streams.newest(settings.replica if directory == settings.audit.directory else directory.name)
+        if row is None or row.head.sequence < 0:
+            continue
+        if any(first is not None and first.stream == row.head.stream for first in map(head_of, segments_in(directory))):
+            continue
+        why = f"stream {row.head.stream} of {row.replica} is not there"
+        found.append(Finding("audit directory", str(directory), why, BRING_BACK))
+    return found
 
 
 def _audit_directory(settings: Settings) -> list[Finding]:

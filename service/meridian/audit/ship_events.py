@@ -52,6 +52,7 @@ class AuditShipping:
         self._unreadable: dict[str, None] = {}
         """Events that are no record: told once, and left where they are. They hold up no other."""
         self._registered: StreamHead | None = None
+        self._is_idle = False
         self._one_at_a_time = asyncio.Lock()
 
     # ---- the event of a call
@@ -97,6 +98,10 @@ class AuditShipping:
 
     # ---- in the background
 
+    def is_idle(self) -> bool:
+        """Whether, as the last round left it, nothing is held that waits for its writer, its stream or its removal."""
+        return self._is_idle and not self._under_way and not self._durable
+
     async def ship(self) -> bool:
         """Forget what stands in the stream, and write what nobody else writes; True if there may be more. Raises: KmsError."""
         async with self._one_at_a_time:
@@ -105,9 +110,11 @@ class AuditShipping:
     async def _ship(self) -> bool:
         if self._stream.trouble():
             await self._settle(None)
+            self._is_idle = False
             return False  # leases are not renewed meanwhile: a process whose log works takes over
         began = self._clock.monotonic()
         held = await self._settle(PER_ROUND)
+        self._is_idle = not held
         for event_id in held:
             if event_id in self._under_way:
                 self._under_way[event_id] = max(self._under_way[event_id], began + STEADY_SECONDS)

@@ -17,6 +17,7 @@ from meridian.audit.check_ended import check_ended
 from meridian.audit.check_stream import Pin, StreamCheck, Visit, Vouchers
 from meridian.audit.digest import SUFFIX as DIGEST_SUFFIX
 from meridian.audit.digest import Digest, read_digest
+from meridian.audit.directories import has_log
 from meridian.audit.ended import is_ended
 from meridian.audit.findings import Report, StreamReport, Verdict
 from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError, RegionNames
@@ -131,7 +132,9 @@ class DirectoryCheck:
 
     def _foreign_files(self) -> None:
         for path in sorted(self._directory.iterdir()):
-            is_own = plain_name(path).endswith(SUFFIX) or path.suffix == DIGEST_SUFFIX or path.name in (KEYS_FILE, "lost+found")
+            is_own = (
+                plain_name(path).endswith(SUFFIX) or path.suffix == DIGEST_SUFFIX or path.name in (KEYS_FILE, "lost+found") or has_log(path)
+            )
             if not is_own and not path.name.startswith("."):
                 self._report.add(Verdict.TAMPERED, path, "this is no file of the audit log")
 

@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import quote
 
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import (

@@ -37,6 +37,7 @@ from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.own_log import require_database_of_log, require_own_log
+from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
@@ -99,7 +100,7 @@ class Core:
         return _labels(self.settings)
 
 
-async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: AsyncExitStack, done: Done) -> Core:
+async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirectory, stack: AsyncExitStack, done: Done) -> Core:
     """Nothing of it listens. What must be released again is left to the stack. Raises: StartupError, or one of its `FAULTS`."""
     clock, entropy, registry = SystemClock(), OsEntropy(), CollectorRegistry()
     require_database_of_log(settings)
@@ -110,7 +111,7 @@ async def open_core(settings: Settings, audit_directory: AuditDirectory, stack: 
     identity = await stored_identity(store, settings)
     done(Step.SCHEMA)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
-    work = _workplaces(settings, events, registry, stack)
+    work = _workplaces(settings, seat, events, registry, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
     done(Step.IDENTITY)
@@ -189,7 +190,9 @@ def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
 
 
-def _workplaces(settings: Settings, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack) -> Workplaces:
+def _workplaces(
+    settings: Settings, seat: Seat, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack
+) -> Workplaces:
     limits, turns = settings.limits, ShortTurns()
     held = SeparateProcesses(
         events,
@@ -199,6 +202,7 @@ def _workplaces(settings: Settings, events: ReportedSecurityEvents, registry: Co
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = max(1, cores // seat.of)
     keys = KeyThreads(threads=cores, turns=turns)
     maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
     for each in (heavy, held, keys, maker):

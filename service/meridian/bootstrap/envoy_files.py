@@ -12,22 +12,14 @@ from typing import Final
 import orjson
 
 from meridian.adapters.clock_system import SystemClock
+from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.startup import StartupError, naming
 from meridian.fresh_file import open_fresh
 from meridian.settings import Settings
 from meridian.settings_sections import host_of
-from meridian.transport.envoy.configuration import (
-    ADMIN_SOCKET,
-    AUTHORITY,
-    BOOTSTRAP,
-    CERTIFICATE,
-    FrontPlaces,
-    FrontValues,
-    Json,
-    authority_secret,
-    bootstrap_of,
-    certificate_secret,
-)
+from meridian.transport.envoy.configuration import AUTHORITY, CERTIFICATE, authority_secret, bootstrap_of, certificate_secret
+from meridian.transport.envoy.front_values import ADMIN_SOCKET, BOOTSTRAP, FrontPlaces, FrontValues, Json
+from meridian.transport.listening import require_free_datagrams
 from meridian.transport.tls_files import TlsFiles, TlsPaths, read_tls
 
 FOLDER: Final = "meridian-front-"
@@ -55,7 +47,7 @@ class FrontFiles:
         _write(self._places.secret(AUTHORITY), authority_secret(files.client_ca))
 
 
-def prepare_front(settings: Settings, places: FrontPlaces, *, connections: int) -> Path:
+def prepare_front(settings: Settings, places: FrontPlaces, *, connections: int, is_shared: bool) -> Path:
     """Write everything that Envoy starts with; the answer is its configuration. Raises: StartupError."""
     tls = settings.grpc.tls
     files = FrontFiles(places, tls.private_key)
@@ -68,19 +60,31 @@ def prepare_front(settings: Settings, places: FrontPlaces, *, connections: int) 
         port=port,
         connections=connections,
         request_bytes=settings.limits.request_bytes,
-        reuse_port=False,
+        reuse_port=is_shared,
         loop="uvloop" if settings.uvloop else "asyncio",
+        web_origins=settings.front.grpc_web_origins,
+        http3=settings.front.http3,
     )
+    if values.http3:
+        with naming("front.http3"):
+            require_free_datagrams(settings.grpc.listen)
     with naming("front"):
         return files.write_bootstrap(values)
 
 
-def new_folder() -> Path:
-    """A folder of mode 0700, where the machine keeps temporary files. Raises: StartupError."""
+def new_folder(seat: Seat) -> Path:
+    """A folder of mode 0700, where the machine keeps temporary files, or in that of a parent, in place of what an ended process left there.
+    Raises: StartupError."""
     with naming("front"):
-        if len(os.fsencode(Path(tempfile.gettempdir(), f"{FOLDER}12345678", ADMIN_SOCKET))) > SOCKET_PATH_BYTES_MAX:
-            raise StartupError(f"front: {tempfile.gettempdir()} is too long for the path of a socket; set TMPDIR to a shorter one")
-        return Path(tempfile.mkdtemp(prefix=FOLDER))
+        parent = Path(tempfile.gettempdir()) if seat.admin is None else seat.admin.parent
+        if len(os.fsencode(parent / f"{FOLDER}12345678" / ADMIN_SOCKET)) > SOCKET_PATH_BYTES_MAX:
+            raise StartupError(f"front: {parent} is too long for the path of a socket; set TMPDIR to a shorter one")
+        if seat.admin is None:
+            return Path(tempfile.mkdtemp(prefix=FOLDER))
+        folder = parent / f"{FOLDER}{seat.number}"
+        remove_folder(folder)
+        folder.mkdir(mode=0o700)
+        return folder
 
 
 def remove_folder(folder: Path) -> None:

@@ -13,8 +13,8 @@ from meridian.contract.catalog import served_rpcs
 from meridian.transport.call_edge import CallEdge, NoteCaller
 from meridian.transport.envoy.admin import EnvoyAdmin
 from meridian.transport.envoy.application import FrontApplication
-from meridian.transport.envoy.configuration import FrontPlaces
 from meridian.transport.envoy.departures import Departures
+from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.transport.envoy.grpc_wire import GrpcWire, Service
 from meridian.transport.envoy.health import EnvoyHealth
 from meridian.transport.envoy.http_wire import HttpWire
@@ -71,6 +71,18 @@ class EnvoyFront:
         files = FrontFiles(places, core.settings.grpc.tls.private_key)
         files.write_tls(core.files.grpc.files)  # as they are now: they may have changed since Envoy was started
         core.files.grpc.on_change = files.write_tls
+
+    async def listening(self, seconds: float) -> None:
+        """Return when the port takes connections: Envoy opens it once the application has started. Raises: TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not await self._listens():  # noqa: ASYNC110 - Envoy tells nobody; bounded in time
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _listens(self) -> bool:
+        try:
+            return await self._admin.listens()
+        except (OSError, TimeoutError):
+            return False  # it does not answer yet
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no new connection, tell every client that his ends, and return when every request is answered, down to its last byte."""

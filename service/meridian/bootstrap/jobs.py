@@ -22,6 +22,7 @@ from meridian.workers.pruning import PruneWorker
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 from meridian.workers.rewrap import RewrapWorker
 from meridian.workers.set_aside import SetAsideMetrics
+from meridian.workers.unless_still import UnlessStill, rests_where
 
 TRANSPORT_KEY_SECONDS: Final = 3600.0
 SHIPPED_SECONDS: Final = 1.0
@@ -35,10 +36,11 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
     )
     backlog = OutboxBacklog(core.store, core.clock, outbound.peers)
     core.registry.register(backlog)
+    shipping = UnlessStill(core.shipping.ship, core.store, core.clock, rests_where(core.shipping.is_idle))
     for job in (
         Job("change feed", core.directory.read_changes, READING_SECONDS, URGENT_SECONDS),
         *([Job("exports", core.exports.look, EXPORT_SECONDS, URGENT_SECONDS)] if core.settings.xks is not None else []),
-        Job("audit shipping", core.shipping.ship, SHIPPED_SECONDS, URGENT_SECONDS),
+        Job("audit shipping", shipping, SHIPPED_SECONDS, URGENT_SECONDS),
         Job("audit log", core.stream.probe, SHIPPED_SECONDS, URGENT_SECONDS),
         Job("security events", partial(core.events.tell, core.stream.append), TOLD_SECONDS, URGENT_SECONDS),
         Job("transport keys", partial(_renew_transport_keys, core), TRANSPORT_KEY_SECONDS, PATIENT_SECONDS),

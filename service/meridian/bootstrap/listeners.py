@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import socket
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from meridian.authentication.xks_signature import XksSignatures
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.envoy_front import EnvoyFront
 from meridian.bootstrap.pipelines import Pipelines
+from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.startup import naming
 from meridian.contract.catalog import rpcs, served_rpcs
 from meridian.domain.principal import Principal
@@ -22,20 +24,21 @@ from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, ListenerSettings, Settings
 from meridian.settings_sections import HttpSettings
 from meridian.settings_xks import XksSettings
-from meridian.transport.admin_app import AdminApp, Reasons, listening_socket
+from meridian.transport.admin_app import AdminApp, Reasons
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
 from meridian.transport.caller_connections import CallerConnections
 from meridian.transport.connection_shares import LOOK_SECONDS, ConnectionShares
 from meridian.transport.draining import HeldCalls
-from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.transport.grpc_health import GrpcHealth
 from meridian.transport.grpc_server import listen, make_server, service_names
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
+from meridian.transport.listening import listening_socket, private_socket
 from meridian.transport.metrics_text import MetricsText
 from meridian.transport.peer_certificates import PeerCertificates
 from meridian.transport.peer_connections import PeerConnections
@@ -52,19 +55,27 @@ Serve = Callable[[str, Coroutine[Any, Any, None]], None]
 
 
 def require_free_addresses(settings: Settings) -> None:
-    """Bind every address once, all together, so that a start that cannot listen leaves nothing behind. Raises: StartupError."""
+    """Bind every address once, all together, so that a start that cannot listen leaves nothing behind. Raises: StartupError.
+
+    Whoever listens there, shared or not, is found: nothing here shares."""
     with contextlib.ExitStack() as bound:
-        for name, listener in _listeners(settings).items():
+        for name, address in listen_addresses(settings).items():
             with naming(f"{name}.listen"):
-                bound.enter_context(listening_socket(listener.listen))
+                bound.enter_context(listening_socket(address, is_shared=False))
+
+
+def listen_addresses(settings: Settings) -> Mapping[str, str]:
+    """`host:port` of every listener, by its table in the settings."""
+    return {name: listener.listen for name, listener in _listeners(settings).items()}
 
 
 class Listeners:
     """What listens, from `open` until `close`."""
 
-    def __init__(self, core: Core, places: FrontPlaces | None) -> None:
+    def __init__(self, core: Core, seat: Seat, places: FrontPlaces | None) -> None:
         """`places`: of the Envoy that this process is, None where it is not."""
         self._core = core
+        self._seat = seat
         self._places = places
         self._budgets = connection_budgets(core.settings)
         self._under_way = CallsUnderWay()
@@ -120,7 +131,7 @@ class Listeners:
             with naming("front"):
                 self.front = EnvoyFront(core, pipelines, self._places, health, aws, under_way=self._under_way, note_caller=callers.note)
         certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events, connections)
-        peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates])
+        peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates], is_shared=self._seat.is_shared)
         with naming("peer.listen"):
             connections.shares.listen_on(listen(peer_server, settings.peer.listen, files.peer.tls.credentials))
         self._grpc[peer_server] = peers_held
@@ -146,6 +157,7 @@ class Listeners:
             held=held,
             under_way=self._under_way,
             note_caller=callers.note,
+            is_shared=self._seat.is_shared,
         )
         health.add_to(server)
         with naming("grpc.listen"):
@@ -232,9 +244,14 @@ class Listeners:
         )
         self._http.append(server)
         with naming(f"{name}.listen"):
-            listening = listening_socket(listener.listen)
+            listening = self._listening(name, listener.listen)
         run(f"{name} listener", server.serve(listening))
         return server
+
+    def _listening(self, name: str, address: str) -> socket.socket:
+        if name == "admin" and self._seat.admin is not None:
+            return private_socket(self._seat.admin)
+        return listening_socket(address, is_shared=self._seat.is_shared)
 
     async def _empty(self, principal: Principal, address: str) -> None:
         await self._core.audit.record_dev_state_deletion(principal, address)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from meridian.adapters.store_sql.dialects import missing_file
 from meridian.adapters.store_sql.schema import current
+from meridian.audit.directories import has_log, log_directories
 from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError
 from meridian.bootstrap.startup import StartupError
 from meridian.regular_file import read_regular
@@ -43,4 +44,4 @@ def require_own_log(directory: Path, own: AuditKeys) -> None:
 
 
 def _has_log(directory: Path) -> bool:
-    return (directory / KEYS_FILE).exists()
+    return any(map(has_log, log_directories(directory)))

@@ -13,20 +13,21 @@ import structlog
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.bootstrap.core import Core, open_core
 from meridian.bootstrap.end_times import EndTimes
+from meridian.bootstrap.envoy_front import EnvoyFront
 from meridian.bootstrap.jobs import run_jobs
 from meridian.bootstrap.listeners import Listeners, require_free_addresses
 from meridian.bootstrap.metrics import register_metrics
 from meridian.bootstrap.operations import build_use_cases
 from meridian.bootstrap.pipelines import build_pipelines
 from meridian.bootstrap.replication import build_inbound, build_outbound
+from meridian.bootstrap.seat import Seat, settings_in
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of, writing_to
 from meridian.bootstrap.told_settings import told_settings
 from meridian.errors import KmsError
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
-from meridian.transport.envoy.application import FrontApplication
-from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.workers.certificate_expiry import certificate_troubles
 from meridian.workers.reloaded_files import ReloadedFilesWorker
 
@@ -37,16 +38,17 @@ NOW: Final = EndTimes(pause=0.0, calls=0.0, stop=6.0, rest=0.0)
 class Region:
     """Built by `start` alone."""
 
-    def __init__(self, core: Core, places: FrontPlaces | None) -> None:
+    def __init__(self, core: Core, seat: Seat, places: FrontPlaces | None) -> None:
         self._core = core
-        self._listeners = Listeners(core, places)
+        self._listeners = Listeners(core, seat, places)
         self._ready = False
         self._reloaded: list[Callable[[], None]] = []
 
     @classmethod
-    async def start(cls, settings: Settings, done: Done, places: FrontPlaces | None) -> Region:
-        """A Region that serves; `done` hears of each step. `places`: of the Envoy that this process is, None where it is not. Raises:
-        StartupError."""
+    async def start(cls, settings: Settings, seat: Seat, done: Done, places: FrontPlaces | None) -> Region:
+        """A Region that serves, or one of its processes; `done` hears of each step. `places`: of the Envoy that this process is, None
+        where it is not. Raises: StartupError."""
+        settings = settings_in(settings, seat)
         log = structlog.get_logger("meridian.bootstrap")
         log.info("starts", release=version("meridian"), region=settings.region, replica=settings.replica, settings=told_settings(settings))
         stack = contextlib.AsyncExitStack()
@@ -55,9 +57,10 @@ class Region:
             with naming("audit.directory"), writing_to(settings.audit.directory):
                 audit_directory = AuditDirectory.take(settings.audit.directory)
             stack.callback(audit_directory.close)
-            require_free_addresses(settings)
+            if not seat.is_shared:  # those that are shared, the parent has seen to be free, and holds
+                require_free_addresses(settings)
             done(Step.LOCKS)
-            region = cls(await open_core(settings, audit_directory, stack, done), places)
+            region = cls(await open_core(settings, seat, audit_directory, stack, done), seat, places)
         except (*FAULTS, StartupError) as fault:
             await stack.aclose()
             raise StartupError(text_of(fault)) from fault
@@ -70,9 +73,9 @@ class Region:
         return region
 
     @property
-    def front(self) -> FrontApplication | None:
+    def front(self) -> EnvoyFront | None:
         """What answers behind Envoy; None where grpcio answers."""
-        return self._listeners.front.application if self._listeners.front is not None else None
+        return self._listeners.front
 
     def reload(self) -> None:
         """Read certificates, authorities, principals, the deny list and the policies again now."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from meridian.audit.directories import log_directories
 from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, word
 from meridian.audit.keys import KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directories, verify_file
@@ -59,8 +61,14 @@ def verify(
 
 def _from_files(paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
     expected = [Expected(keys[at] if keys else None, regions[at] if regions else "") for at in range(len(paths))]
-    together = iter(verify_directories([(path, said) for path, said in zip(paths, expected, strict=True) if path.is_dir()]))
-    return [next(together) if path.is_dir() else verify_file(path) for path in paths]
+    given = [(each, said) for path, said in zip(paths, expected, strict=True) for each in _with_inner([path])]
+    together = iter(verify_directories([(path, said) for path, said in given if path.is_dir()]))
+    return [next(together) if path.is_dir() else verify_file(path) for path, _ in given]
+
+
+def _with_inner(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are, and each directory with those in it that processes of one parent have written."""
+    return [each for path in paths for each in log_directories(path)]
 
 
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
@@ -81,7 +89,7 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
         if name != trusted.names.region:
             say(f"the database is of {trusted.names.region}, not of {name}", err=True)
             sys.exit(Verdict.TAMPERED)
-    return verify_against(list(paths) or [settings.audit.directory], evidence, trusted)
+    return verify_against(_with_inner(list(paths) or [settings.audit.directory]), evidence, trusted)
 
 
 def _keys(path: Path) -> AuditKeys:

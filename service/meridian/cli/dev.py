@@ -7,11 +7,13 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from meridian.cli.numbers import PORT, PORT_MAX
+
+FRONTS: Final = ("grpcio", "envoy")
 
 
 @click.command()
@@ -26,8 +28,11 @@ from meridian.cli.numbers import PORT, PORT_MAX
     type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
     help="Folder of policies that the Regions follow instead of DIR/policies; nothing in it is changed.",
 )
+@click.option(
+    "--front", type=click.Choice(FRONTS), default=FRONTS[0], show_default=True, help="What answers callers; envoy needs meridian[envoy]."
+)
 @click.option("--ephemeral", is_flag=True, help="Keep nothing: use a temporary folder that is removed at the end.")
-def dev(data: Path | None, regions: str, principals: Path | None, policies: Path | None, ephemeral: bool, **ports: Any) -> None:
+def dev(data: Path | None, regions: str, principals: Path | None, policies: Path | None, front: str, ephemeral: bool, **ports: Any) -> None:
     """Run Regions on loopback until Ctrl-C. SIGHUP starts stopped Regions again; the others read their files again."""
     # Not above: help needs nothing that makes Regions.
     from meridian.cli.dev_deployment import run_deployment
@@ -42,10 +47,10 @@ def dev(data: Path | None, regions: str, principals: Path | None, policies: Path
     _require_ports(len(names), ports)
     if ephemeral:
         with tempfile.TemporaryDirectory(prefix="meridian-") as folder:
-            sys.exit(run_deployment(Path(folder), names, principals, policies, **ports))
+            sys.exit(run_deployment(Path(folder), names, principals, policies, front, **ports))
     if data is None:
         raise click.UsageError("give --data DIR, or --ephemeral")
-    sys.exit(run_deployment(data.resolve(), names, principals, policies, **ports))
+    sys.exit(run_deployment(data.resolve(), names, principals, policies, front, **ports))
 
 
 def _require_ports(regions: int, ports: Mapping[str, int | None]) -> None:

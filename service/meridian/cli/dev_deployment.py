@@ -37,7 +37,7 @@ TAIL_LINES, TAIL_BYTES = 8, 65_536
 PORT_TAKEN = os.strerror(errno.EADDRINUSE)
 
 
-def run_deployment(root: Path, names: list[str], principals: Path | None, policies: Path | None, **ports: Any) -> int:
+def run_deployment(root: Path, names: list[str], principals: Path | None, policies: Path | None, front: str, **ports: Any) -> int:
     """Run the Regions of a folder until the end is asked for. The answer is the exit code."""
     try:
         given = None if principals is None else sound_principals(principals, root)
@@ -57,6 +57,7 @@ def run_deployment(root: Path, names: list[str], principals: Path | None, polici
             folder.prepare(given)
             if policies is not None:
                 folder.follow_policies(policies)
+            folder.answer_by(front)
             folder.write_settings({})
             return asyncio.run(Deployment(folder).run())
     except FolderTakenError as fault:

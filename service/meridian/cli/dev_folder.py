@@ -70,6 +70,7 @@ class DevFolder:
         self._find_port = find_port
         self._clock = SystemClock()
         self._policies = root / "policies"
+        self._first_lines = ""
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         in_a_row = {} if aws_port is None else {region: aws_port + at for at, region in enumerate(regions)}
         peers, aws = self._kept_ports("peer", regions, {}), self._kept_ports("aws", regions, in_a_row)
@@ -101,6 +102,10 @@ class DevFolder:
         """Let the Regions follow this folder, in which nothing is made, from their next settings on."""
         self._policies = folder
 
+    def answer_by(self, front: str) -> None:
+        """Let this answer callers, `grpcio` or `envoy`, from the next settings on."""
+        self._first_lines = f'front.kind = "{front}"\n'
+
     def entries(self) -> list[dict[str, Any]]:
         """The principals of the deployment, as a Region would read them now. Raises: FileFault."""
         return entries_of(self.root / "principals.toml")
@@ -110,7 +115,7 @@ class DevFolder:
         accounts = sorted({entry["account"] for entry in self.entries()})
         for place in self.places:
             text = _settings_text(place, self.root, self._policies, accounts, [p for p in self.places if p is not place], fingerprints)
-            write_private(place.settings, text.encode())
+            write_private(place.settings, f"{self._first_lines}{text}".encode())
 
     def _kept_ports(self, kind: str, regions: list[str], given: dict[str, int]) -> dict[str, int]:
         path = self.root / f"{kind}-ports.json"

@@ -13,16 +13,21 @@ from meridian.cli.exit_codes import OTHER
 from meridian.cli.output import after, write_output
 from meridian.cli.terminal import say
 from meridian.client import Client
-from meridian.client.envelope import BYTES_MAX, SEALED_BYTES_MAX, EnvelopeError, seal, unseal
+from meridian.client.envelope import Envelope
+from meridian.client.envelope_error import EnvelopeError
 from meridian.client.errors import KmsServiceError
 
 TARGET: Final = "TARGET"
+BYTES_MAX: Final = 1 << 30
+"""Of a file: it is in memory, and so is its envelope."""
+SEALED_BYTES_MAX: Final = BYTES_MAX + (1 << 16)
+"""Of an envelope: the longest file, and everything around it and between its segments."""
 
 
 def seal_file(key_id: str, source: str, target: Path, context: dict[str, str], options: dict[str, Any]) -> None:
     """Encrypt a file under a new data key of a key. Raises: click.BadParameter, OutputError."""
     data = values.read_bytes(source, "SOURCE", BYTES_MAX)
-    sealed = _through_client(options, lambda client: seal(client, key_id, data, context))
+    sealed = _through_client(options, lambda client: Envelope(client, key_id).encrypt(data, encryption_context=context))
     with after(CALLED):
         write_output(target, sealed, TARGET, private=False)
 
@@ -30,7 +35,7 @@ def seal_file(key_id: str, source: str, target: Path, context: dict[str, str], o
 def unseal_file(source: str, target: Path, context: dict[str, str], options: dict[str, Any]) -> None:
     """Decrypt an envelope into a file for its owner alone. Raises: click.BadParameter, OutputError."""
     data = values.read_bytes(source, "SOURCE", SEALED_BYTES_MAX)
-    opened = _through_client(options, lambda client: unseal(client, data, context))
+    opened = _through_client(options, lambda client: Envelope(client, "").decrypt(data, encryption_context=context))
     with after(CALLED):
         write_output(target, opened, TARGET, private=True)
 

@@ -15,52 +15,59 @@ from typing import Final, NoReturn
 
 from meridian.bootstrap.envoy_files import new_folder, prepare_front, remove_folder
 from meridian.bootstrap.listeners import connection_budgets
+from meridian.bootstrap.seat import settings_in
 from meridian.bootstrap.startup import StartupError
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.signals import block_signals
+from meridian.cli.start import Start
 from meridian.cli.terminal import say
-from meridian.settings import Settings
-from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.front_values import FrontPlaces
 
 HANDED_OVER: Final = "FRONT_OF_MERIDIAN"
 """The environment variable by which the process tells itself what it was: a JSON object without secrets."""
 APPLICATION: Final = "meridian.cli.in_envoy:application"
+HTTP3_APPLICATION: Final = "meridian.cli.in_envoy:http3_application"
 NEEDS: Final = ("pyvoy", "envoy", "find_libpython")
 """Modules of the extra `envoy`."""
 EMBEDDING: Final = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONHOME", "PYTHONPATH")
 """What Envoy's environment needs so that it can load this interpreter, and no child of it may inherit."""
-LOG_LINE: Final = '{"event":"%j","logger":"envoy.%n","level":"%l","timestamp":"%Y-%m-%dT%T.%fZ"}'
+LOG_LINE: Final = '{"process":"NAME","event":"%j","logger":"envoy.%n","level":"%l","timestamp":"%Y-%m-%dT%T.%fZ"}'
 
 
 class FrontMissing(Exception):
     """Envoy cannot run here; the message says why."""
 
 
-def become_envoy(config: Path, settings: Settings, *, verbose: bool) -> NoReturn:
+def become_envoy(start: Start) -> NoReturn:
     """Never returns: this process is Envoy from here on, or ends with the exit code of a set-up that cannot work."""
     folder: Path | None = None
     try:
         executable, module, preload = _found()
-        folder = new_folder()
-        places = FrontPlaces(folder, module, APPLICATION)
+        folder = new_folder(start.seat)
+        places = FrontPlaces(folder, module, APPLICATION, HTTP3_APPLICATION)
+        settings = settings_in(start.settings, start.seat)
         budget = connection_budgets(settings)["grpc"]
-        bootstrap = prepare_front(settings, places, connections=budget)
-        environment = _environment(preload, config, places, verbose=verbose)
+        bootstrap = prepare_front(settings, places, connections=budget, is_shared=start.seat.is_shared)
+        environment = _environment(preload, start, places)
+        start.give_settings()
         sys.stdout.flush()
         block_signals()
-        os.execve(executable, _arguments(executable, bootstrap), environment)  # noqa: S606 - Envoy of the installed package
+        os.execve(executable, _arguments(executable, bootstrap, settings.replica), environment)  # noqa: S606 - Envoy of the installed package
     except FrontMissing as fault:
-        say(f"cannot start: front.kind: {fault}", err=True)
+        reason = f"front.kind: {fault}"
     except StartupError as fault:
-        say(f"cannot start: {fault}", err=True)
+        reason = str(fault)
     except OSError as fault:
-        say(f"cannot start: front.kind: Envoy does not run here: {fault.strerror or fault}", err=True)
+        reason = f"front.kind: Envoy does not run here: {fault.strerror or fault}"
+    say(f"cannot start: {reason}", err=True)
+    if start.seat.is_shared:
+        say(f"cannot start: {reason}")  # the parent hears it here
     if folder is not None:
         remove_folder(folder)
     sys.exit(SETUP)
 
 
-def _arguments(executable: str, bootstrap: Path) -> list[str]:
+def _arguments(executable: str, bootstrap: Path, name: str) -> list[str]:
     return [
         executable,
         "--config-path",
@@ -75,7 +82,7 @@ def _arguments(executable: str, bootstrap: Path) -> list[str]:
         "--log-level",
         "warning",
         "--log-format",
-        LOG_LINE,
+        LOG_LINE.replace("NAME", name),
     ]
 
 
@@ -104,10 +111,13 @@ def _shared_python() -> str:
     raise FrontMissing('this Python has no shared libpython for Envoy to load; use one that has, or kind = "grpcio"')
 
 
-def _environment(preload: str, config: Path, places: FrontPlaces, *, verbose: bool) -> dict[str, str]:
+def _environment(preload: str, start: Start, places: FrontPlaces) -> dict[str, str]:
     handed_over = {
-        "config": str(config.absolute()),
-        "verbose": verbose,
+        "config": str(start.config.absolute()),
+        "verbose": start.verbose,
+        "number": start.seat.number,
+        "of": start.seat.of,
+        "admin": None if start.seat.admin is None else str(start.seat.admin),
         "executable": sys.executable,
         "folder": str(places.folder),
         "module": places.module,

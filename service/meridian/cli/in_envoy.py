@@ -17,25 +17,24 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from meridian.adapters.clock_system import process_age
 from meridian.bootstrap.envoy_files import remove_folder
+from meridian.bootstrap.seat import Seat, name_in
 from meridian.bootstrap.start_steps import Done, StartSteps, untold
-from meridian.cli.envoy_process import APPLICATION, HANDED_OVER
+from meridian.cli.envoy_process import APPLICATION, HANDED_OVER, HTTP3_APPLICATION
 from meridian.cli.exit_codes import OTHER
-from meridian.cli.json_log import log_as_json
-from meridian.cli.one_region import settings_or_exit
+from meridian.cli.json_log import log_as_json, log_with_name
 from meridian.cli.running_region import run_region
 from meridian.cli.signals import BlockedSignals
+from meridian.cli.start import given_settings
 from meridian.cli.terminal import say
 from meridian.process_memory import protect_memory
-from meridian.settings import Settings
-from meridian.settings_sections import host_of
-from meridian.transport.envoy.configuration import FrontPlaces
+from meridian.transport.envoy.front_values import FrontPlaces
+from meridian.transport.envoy.other_loop import OtherLoop
 
 if TYPE_CHECKING:
     from meridian.bootstrap.region import Region
     from meridian.cli.ending import Ending
 
 LISTEN_SECONDS: Final = 10.0
-LOOK_SECONDS: Final = 0.01
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -52,10 +51,11 @@ class Application:
                 os.environ[name] = value
         protect_memory()
         log_as_json()
+        self._seat = Seat(told["number"], told["of"], None if told["admin"] is None else Path(told["admin"]))
         self._done: Done = StartSteps(process_age(), time.process_time).done if told["verbose"] else untold
         self._signals = BlockedSignals()
         self._config = Path(told["config"])
-        self._places = FrontPlaces(Path(told["folder"]), told["module"], APPLICATION)
+        self._places = FrontPlaces(Path(told["folder"]), told["module"], APPLICATION, HTTP3_APPLICATION)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -70,16 +70,20 @@ class Application:
         code = OTHER
         try:
             await receive()
-            settings = settings_or_exit(self._config)
+            settings = given_settings(self._config, self._seat)
+            if self._seat.is_shared:
+                log_with_name(name_in(settings, self._seat.number))
 
             async def opened(region: Region, ending: Ending) -> None:
-                assert region.front is not None  # noqa: S101 - it was given the places of this Envoy
-                self._serve = region.front.serve  # type: ignore[method-assign]
+                front = region.front
+                assert front is not None  # noqa: S101 - it was given the places of this Envoy
+                self._serve = front.application.serve  # type: ignore[method-assign]
+                http3_application.serve_by(front.application.serve)
                 await send({"type": "lifespan.startup.complete"})
-                await _listening(settings)
+                await front.listening(LISTEN_SECONDS)
                 self._ended = asyncio.ensure_future(_ask_with(receive, ending))
 
-            code = await run_region(settings, self._done, self._signals, places=self._places, opened=opened)
+            code = await run_region(settings, self._seat, self._done, self._signals, places=self._places, opened=opened)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else OTHER
         except BaseException as fault:
@@ -105,19 +109,5 @@ async def _ask_with(receive: Receive, ending: Ending) -> None:
     ending.ask()
 
 
-async def _listening(settings: Settings) -> None:
-    """Return when the port takes connections: Envoy opens it once the application has started. Raises: TimeoutError."""
-    host, port = host_of(settings.grpc.listen), int(settings.grpc.listen.rpartition(":")[2])
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared with
-    async with asyncio.timeout(LISTEN_SECONDS):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(reached, port)
-            except OSError:
-                await asyncio.sleep(LOOK_SECONDS)
-            else:
-                writer.close()
-                return
-
-
+http3_application = OtherLoop()
 application = Application(os.environ.pop(HANDED_OVER))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import OK, OTHER, SETUP
@@ -22,14 +23,14 @@ from meridian.settings import Settings
 
 if TYPE_CHECKING:
     from meridian.bootstrap.region import Region
-    from meridian.transport.envoy.configuration import FrontPlaces
+    from meridian.transport.envoy.front_values import FrontPlaces
 
 GC_ALLOCATIONS: Final = 10_000
 Opened = Callable[["Region", Ending], Awaitable[None]]
 """Awaited when the Region answers; returns when its callers can reach it."""
 
 
-async def run_region(settings: Settings, done: Done, signals: Signals, *, places: FrontPlaces | None, opened: Opened) -> int:
+async def run_region(settings: Settings, seat: Seat, done: Done, signals: Signals, *, places: FrontPlaces | None, opened: Opened) -> int:
     """Serve until the process is told to end; the answer is its exit code."""
     from meridian.bootstrap.end_times import end_times
 
@@ -41,10 +42,12 @@ async def run_region(settings: Settings, done: Done, signals: Signals, *, places
 
         done(Step.IMPORTS)
         try:
-            region = await Region.start(settings, done, places)
+            region = await Region.start(settings, seat, done, places)
         except StartupError as fault:
             structlog.get_logger("meridian.cli").critical("cannot start", region=settings.region, reason=str(fault))
             say(f"cannot start: {fault}", err=True)
+            if seat.is_shared:
+                say(f"cannot start: {fault}")  # the parent hears it here
             return SETUP
         # What was built at start lives as long as the process; the collector need not look at it again and again.
         gc.collect()

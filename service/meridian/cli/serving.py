@@ -14,16 +14,18 @@ import structlog
 
 from meridian import fault_points
 from meridian.adapters.clock_system import process_age
-from meridian.bootstrap.start_steps import StartSteps, Step, untold
+from meridian.bootstrap.seat import ALONE
+from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.json_log import log_as_json
 from meridian.cli.one_region import settings_or_exit
 from meridian.cli.running_region import run_region
 from meridian.cli.signals import LoopSignals
+from meridian.cli.start import Start
 from meridian.cli.terminal import say
 from meridian.process_memory import protect_memory
-from meridian.settings import FileSealSettings
+from meridian.settings import FileSealSettings, Settings
 
 
 def _raise_open_files() -> None:
@@ -39,23 +41,38 @@ def _raise_open_files() -> None:
 def serve_region(config: Path, *, allow_file_seal: bool, verbose: bool) -> NoReturn:
     """Serve until the end of the process."""
     log_as_json()
-    done = StartSteps(process_age(), time.process_time).done if verbose else untold
+    done = steps(verbose=verbose)
     settings = settings_or_exit(config)
-    done(Step.SETTINGS)
+    require_allowed(settings, allow_file_seal=allow_file_seal)
+    serve(Start(config, settings, b"", ALONE, verbose), done)
+
+
+def steps(*, verbose: bool) -> Done:
+    """Who hears of each step of this process's start."""
+    return StartSteps(process_age(), time.process_time).done if verbose else untold
+
+
+def require_allowed(settings: Settings, *, allow_file_seal: bool) -> None:
+    """What settings ask for is allowed on the command line and in the environment, or the process ends."""
     if not allow_file_seal and any(isinstance(s, FileSealSettings) for s in settings.seals):
         say("seals: a file seal needs --allow-file-seal", err=True)
         sys.exit(SETUP)
     if fault_points.VARIABLE in os.environ and not settings.development:
         say(f"{fault_points.VARIABLE}: ends the process in tests; it is for `development = true` alone", err=True)
         sys.exit(SETUP)
+
+
+def serve(start: Start, done: Done) -> NoReturn:
+    """Serve until the end of the process, alone or as one of several."""
+    done(Step.SETTINGS)
     _raise_open_files()
-    if settings.front.kind == "envoy":
+    if start.settings.front.kind == "envoy":
         from meridian.cli.envoy_process import become_envoy
 
-        become_envoy(config, settings, verbose=verbose)
+        become_envoy(start)
     protect_memory()
-    serving = run_region(settings, done, LoopSignals(), places=None, opened=_at_once)
-    if settings.uvloop:
+    serving = run_region(start.settings, start.seat, done, LoopSignals(), places=None, opened=_at_once)
+    if start.settings.uvloop:
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -4,49 +4,75 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Final
+from typing import Any, Final
 
 from meridian.client.connection import Endpoint
-from meridian.client.errors import CANCELLED, UNREACHABLE
-from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, SECONDS_MAX, seconds_of
+from meridian.client.method import Method
+from meridian.client.service_error import KmsServiceError
+from meridian.client.statuses import CANCELLED, THROTTLED, UNREACHABLE
+from meridian.contract.call_times import SECONDS_MAX
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
-from meridian.contract.catalog import CLIENT_TOKEN, Rpc
+from meridian.contract.client_token import CLIENT_TOKEN
 
 CHANGE_ATTEMPTS_MAX: Final = 4
 CHANGE_BACKOFF_SECONDS: Final = 0.2
+THROTTLED_PAUSE_SECONDS_MAX: Final = 2.0
+"""Between two tries of what was throttled; longer where the Region says so."""
 NOTHING_KNOWN: Final = frozenset({UNREACHABLE, CANCELLED})
 """Ends of a try after which nothing is known of it: the connection was refused or lost, or gRPC cancelled the call as its connection was
 told to go away."""
 
 
+def require_seconds(timeout: float | None) -> None:
+    """Raises: ValueError."""
+    if timeout is not None and not 0 < timeout <= SECONDS_MAX:
+        raise ValueError(f"timeout: must be seconds, more than 0 and {SECONDS_MAX:,.0f} at most")
+
+
 class Attempts:
     """One call: its metadata, and whether it is sent once more.
 
-    A change is sent again under its token where nothing is known of the try before. What the Region answers is never sent again by itself.
+    A change is sent again under its token where nothing is known of the try before. What was throttled was not done, and is sent again when
+    the Region says that there may be room, where the endpoint repeats. What else the Region answers is never sent again by itself.
     """
 
+    __slots__ = ("_pause", "_repeats_throttled", "_tries_left", "_until", "metadata")
+
     def __init__(
-        self, endpoint: Endpoint, rpc: Rpc, timeout: float | None, client_token: str | None, caller_request_id: str | None = None
+        self, endpoint: Endpoint, method: Method[Any, Any], timeout: float | None, client_token: str | None, caller_request_id: str | None
     ) -> None:
         """Raises: ValueError."""
-        if timeout is not None and not 0 < timeout <= SECONDS_MAX:
-            raise ValueError(f"timeout: must be seconds, more than 0 and {SECONDS_MAX:,.0f} at most")
+        require_seconds(timeout)
         self.metadata = endpoint.metadata
         if caller_request_id:
             self.metadata += ((CALLER_REQUEST_ID, caller_request_id),)
-        if rpc.takes_token:
+        if method.takes_token:
             self.metadata += ((CLIENT_TOKEN, client_token or os.urandom(16).hex()),)
-        self._tries_left = CHANGE_ATTEMPTS_MAX if rpc.takes_token else 1
+        self._tries_left = CHANGE_ATTEMPTS_MAX if method.takes_token else 1
+        self._repeats_throttled = endpoint.repeats_throttled
         self._pause = CHANGE_BACKOFF_SECONDS
-        self._until = time.monotonic() + (timeout or seconds_of(rpc.name, rpc.work, CRYPTOGRAPHY_SECONDS))
+        self._until = time.monotonic() + (timeout or method.seconds)
 
     @property
     def seconds_left(self) -> float:
         return max(0.0, self._until - time.monotonic())
 
-    def pause_after(self, code: str) -> float | None:
+    def pause_after(self, error: KmsServiceError) -> float | None:
         """Seconds to wait before the call is sent again; None where it has failed for good."""
+        if error.code == THROTTLED and self._repeats_throttled:
+            return self._within(_spread(max(error.retry_after_seconds or 0.0, self._next_pause())))
         self._tries_left -= 1
-        pause = self._pause * (1 + os.urandom(1)[0] / 255) / 2  # from the half on, so that callers do not come back together
-        self._pause *= 2
-        return pause if code in NOTHING_KNOWN and self._tries_left > 0 and pause < self.seconds_left else None
+        pause = self._next_pause() * (1 + os.urandom(1)[0] / 255) / 2  # from the half on, so that callers do not come back together
+        return self._within(pause) if error.code in NOTHING_KNOWN and self._tries_left > 0 else None
+
+    def _next_pause(self) -> float:
+        pause, self._pause = self._pause, min(2 * self._pause, THROTTLED_PAUSE_SECONDS_MAX)
+        return pause
+
+    def _within(self, pause: float) -> float | None:
+        return pause if pause < self.seconds_left else None
+
+
+def _spread(seconds: float) -> float:
+    """So long at least, and up to a quarter more, so that callers do not come back together."""
+    return seconds * (1 + os.urandom(1)[0] / 1024)

@@ -10,16 +10,17 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from meridian.client.errors import KmsServiceError, error_of_status, passed_deadline
-from meridian.contract.batches import BYTES_MAX, item_rpcs, items_most, items_of
-from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, SECONDS_MAX, seconds_of
-from meridian.contract.catalog import Rpc
+from meridian.client.attempts import require_seconds
+from meridian.client.method import Method
+from meridian.client.methods import BATCH_BYTES_MAX, BATCHES
+from meridian.client.service_error import KmsServiceError
+from meridian.client.statuses import THROTTLED, error_of_status, passed_deadline
+from meridian.client.values import message
 
-Item = Mapping[str, Any] | Message
+Item = Mapping[str, object] | Message
 """The fields of a single call, or its request."""
 ITEM_FRAME_BYTES: Final = 6
 """What surrounds an item in a message, at most."""
-THROTTLED: Final = "ThrottlingException"
 LEFT_SECONDS_MIN: Final = 0.001
 """A message that is sent has so much of the time that is left, at least."""
 AGAIN_SECONDS: Final = 0.05
@@ -41,23 +42,23 @@ class Chunk:
 class Batching:
     """One call of a client with many items: which chunk comes next, and what became of each item."""
 
-    def __init__(self, rpc: Rpc, items: Sequence[Item], timeout: float | None) -> None:
-        """Raises: ValueError."""
-        if timeout is not None and not 0 < timeout <= SECONDS_MAX:
-            raise ValueError(f"timeout: must be seconds, more than 0 and {SECONDS_MAX:,.0f} at most")
-        self._rpc = rpc
-        self._most = items_most(rpc)
-        self._requests = [_request(item_rpcs()[rpc.name], item) for item in items]
+    def __init__(self, method: Method[Any, Any], items: Sequence[Item], timeout: float | None) -> None:
+        """Raises: ValueError; TypeError for what is no item."""
+        require_seconds(timeout)
+        self._method = method
+        batch = BATCHES[method.name]
+        self._most = batch.items_max
+        self._requests = [_request(method.name, batch.request_class, item) for item in items]
         self._sizes = [request.ByteSize() + ITEM_FRAME_BYTES for request in self._requests]
         for number, size in enumerate(self._sizes):
-            if size > BYTES_MAX:
-                raise ValueError(f"items[{number}]: is longer than a batch may be, {BYTES_MAX:,} bytes")
+            if size > BATCH_BYTES_MAX:
+                raise ValueError(f"items[{number}]: is longer than a batch may be, {BATCH_BYTES_MAX:,} bytes")
         self._outcomes: list[Any] = [None] * len(self._requests)
         self._waiting = list(range(len(self._requests)))
         self._throttled: dict[int, float] = {}
         """Items that are sent again, each with the moment from which on."""
         self._pause = AGAIN_SECONDS
-        self._until = time.monotonic() + (timeout or seconds_of(rpc.name, rpc.work, CRYPTOGRAPHY_SECONDS))
+        self._until = time.monotonic() + (timeout or method.seconds)
 
     @property
     def seconds_left(self) -> float:
@@ -72,15 +73,13 @@ class Batching:
             return None
         numbers = self._fitting()
         self._waiting = self._waiting[len(numbers) :]
-        request = self._rpc.request_class()
-        items: Any = items_of(request)
-        items.extend(self._requests[number] for number in numbers)
+        request = self._method.request_class(items=[self._requests[number] for number in numbers])
         due = max((self._throttled.pop(number, 0.0) for number in numbers), default=0.0)
         return Chunk(numbers, request, max(0.0, due - time.monotonic()))
 
-    def answered(self, chunk: Chunk, answer: Message) -> None:
+    def answered(self, chunk: Chunk, answer: Any) -> None:
         """Keep what the Region answers to each item; what it throttles is sent again where there is time."""
-        for number, item in zip(chunk.numbers, items_of(answer), strict=True):
+        for number, item in zip(chunk.numbers, answer.items, strict=True):
             self._settle(number, error_of_status(item.error) if item.WhichOneof("outcome") == "error" else item.answer)
 
     def failed(self, chunk: Chunk, error: KmsServiceError) -> None:
@@ -110,16 +109,17 @@ class Batching:
         numbers, size = [], 0
         for number in self._waiting[: self._most]:
             size += self._sizes[number]
-            if size > BYTES_MAX:
+            if size > BATCH_BYTES_MAX:
                 break
             numbers.append(number)
         return numbers
 
 
-def _request(rpc: Rpc, item: Item) -> Message:
-    """Raises: TypeError for the request of another call; ValueError for a field that it does not have."""
-    if isinstance(item, Message):
-        if not isinstance(item, rpc.request_class):
-            raise TypeError(f"an item of {rpc.name} is a {rpc.request_class.DESCRIPTOR.name}, not a {item.DESCRIPTOR.name}")
-        return item
-    return rpc.request_class(**{name: value for name, value in item.items() if value is not None})
+def _request(batch: str, kind: type[Message], item: Item) -> Message:
+    """Raises: TypeError for the request of another call, or a field that it does not have; ValueError for a word that is none."""
+    if isinstance(item, Message) and not isinstance(item, kind):
+        raise TypeError(f"an item of {batch} is a {kind.DESCRIPTOR.name}, not a {item.DESCRIPTOR.name}")
+    made = message(kind, item)
+    if made is None:
+        raise TypeError(f"an item of {batch} is a {kind.DESCRIPTOR.name} or its fields, not None")
+    return made

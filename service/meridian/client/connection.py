@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import grpc
 
-from meridian.contract.catalog import served_rpcs
+from meridian.client.credential_chain import (
+    CA,
+    CERTIFICATE,
+    ENDPOINT,
+    NAMES,
+    PRIVATE_KEY,
+    TOKEN_FILE,
+    find_values,
+    missing_variables,
+    variable,
+)
+from meridian.client.methods import ALL
+from meridian.client.token_file import TokenFile
 from meridian.keepalive import KEEPALIVE
 
 READ_ATTEMPTS_MAX: Final = 5
@@ -41,35 +54,77 @@ def require_target(target: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One Region's address and what proves the caller to it."""
+    """One Region's address and what proves the caller to it: a certificate, and on one that names nobody a bearer token."""
 
     target: str
+    """`host:port`."""
     ca: Path
+    """Authority of the Region's certificate, PEM."""
     certificate: Path
+    """The caller's, PEM."""
     private_key: Path
     token: str = ""
+    token_file: Path | None = None
+    """A file with the token instead of the token itself; it is read again whenever it has changed."""
+    _tokens: TokenFile | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Raises: ValueError."""
         require_target(self.target)
+        if self.token and self.token_file:
+            raise ValueError("token and token_file: give one of them")
+        if self.token_file:
+            object.__setattr__(self, "_tokens", TokenFile(self.token_file))
 
     def __repr__(self) -> str:
         return f"Endpoint({self.target})"
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Endpoint:
-        """From MERIDIAN_ENDPOINT, MERIDIAN_CA, MERIDIAN_CERTIFICATE, MERIDIAN_PRIVATE_KEY and MERIDIAN_TOKEN_FILE.
+    def find(
+        cls,
+        *,
+        target: str | None = None,
+        ca: Path | str | None = None,
+        certificate: Path | str | None = None,
+        private_key: Path | str | None = None,
+        token_file: Path | str | None = None,
+        profile: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Self:
+        """What is given here counts first; what is not comes from the environment (`MERIDIAN_ENDPOINT`, `MERIDIAN_CA`,
+        `MERIDIAN_CERTIFICATE`, `MERIDIAN_PRIVATE_KEY`, `MERIDIAN_TOKEN_FILE`), from the profile that is named here or by
+        `MERIDIAN_PROFILE`, `default` otherwise, in `$XDG_CONFIG_HOME/meridian/profiles.toml`, and last from the workload's own files:
+        `ca.crt`, `tls.crt`, `tls.key` and `token` in `/var/run/secrets/meridian`, or in `MERIDIAN_WORKLOAD_FOLDER`. A certificate and its
+        key come from one place.
+
+        Args:
+            environment: Instead of the process's own.
+
+        Raises: ValueError that says what is missing, or which file has which fault.
+        """
+        files = {CA: ca, CERTIFICATE: certificate, PRIVATE_KEY: private_key, TOKEN_FILE: token_file}
+        given = {ENDPOINT: target, **{name: str(path) if path else None for name, path in files.items()}}
+        return cls._of(find_values(given, profile, os.environ if environment is None else environment))
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """From the environment alone: MERIDIAN_ENDPOINT, MERIDIAN_CA, MERIDIAN_CERTIFICATE, MERIDIAN_PRIVATE_KEY, MERIDIAN_TOKEN_FILE.
 
         Raises: ValueError naming what is missing or wrong.
         """
-        names = ("MERIDIAN_ENDPOINT", "MERIDIAN_CA", "MERIDIAN_CERTIFICATE", "MERIDIAN_PRIVATE_KEY")
-        missing = [name for name in names if not environment.get(name)]
-        if missing:
+        if missing := missing_variables(environment):
             raise ValueError(f"not set: {', '.join(missing)}")
-        token_file = environment.get("MERIDIAN_TOKEN_FILE", "")
-        token = Path(token_file).read_text().strip() if token_file else ""
-        target, ca, certificate, private_key = (environment[name] for name in names)
-        return cls(target, Path(ca), Path(certificate), Path(private_key), token)
+        return cls._of({name: value for name in NAMES if (value := environment.get(variable(name)))})
+
+    @classmethod
+    def _of(cls, values: Mapping[str, str]) -> Self:
+        token_file = Path(values[TOKEN_FILE]) if TOKEN_FILE in values else None
+        return cls(values[ENDPOINT], Path(values[CA]), Path(values[CERTIFICATE]), Path(values[PRIVATE_KEY]), token_file=token_file)
+
+    @property
+    def repeats_throttled(self) -> bool:
+        """Whether a call that was throttled is sent again within its time, when the Region says that there may be room."""
+        return True
 
     @property
     def credentials(self) -> grpc.ChannelCredentials:
@@ -77,8 +132,9 @@ class Endpoint:
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Metadata of every call."""
-        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        """Metadata of every call. Raises: OSError and ValueError for a file that has no token."""
+        token = self._tokens.token() if self._tokens is not None else self.token
+        return (("authorization", f"Bearer {token}"),) if token else ()
 
     @property
     def options(self) -> list[tuple[str, Any]]:
@@ -86,9 +142,7 @@ class Endpoint:
         cancels itself is repeated too: a server that ends does so with calls that reach it as its connections are told to go away. Nobody
         else cancels a call but its caller, whom gRPC does not ask then. Changes are repeated under their tokens, see `Attempts`."""
         policy = {
-            "name": [
-                dict(zip(("service", "method"), rpc.path.split("/")[1:], strict=True)) for rpc in served_rpcs().values() if rpc.read_only
-            ],
+            "name": [dict(zip(("service", "method"), each.path.split("/")[1:], strict=True)) for each in ALL if not each.takes_token],
             "retryPolicy": {
                 "maxAttempts": READ_ATTEMPTS_MAX,
                 "initialBackoff": "0.1s",
@@ -104,6 +158,10 @@ class Endpoint:
 class OneOfSeveral(Endpoint):
     """A Region whose caller has others to go to, or repeats by himself: gRPC sends nothing twice, so that a Region that is away is known at
     once, and tries to connect every few seconds, so that one that is back is."""
+
+    @property
+    def repeats_throttled(self) -> bool:
+        return False
 
     @property
     def options(self) -> list[tuple[str, Any]]:

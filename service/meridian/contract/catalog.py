@@ -50,9 +50,6 @@ BATCH: Final = "batch"
 XKS: Final = "xks"
 """The calls of the XKS proxy API, which another KMS makes."""
 
-CLIENT_TOKEN: Final = "x-meridian-client-token"  # noqa: S105 - a header's name
-"""Metadata of gRPC and header of HTTP: a name that the caller gives to a change, so that repeating it does nothing again."""
-
 
 @dataclass(frozen=True, slots=True)
 class Requirement:

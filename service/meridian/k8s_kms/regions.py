@@ -9,7 +9,8 @@ from typing import Final, TypeVar
 import structlog
 
 from meridian.client import AsyncClient
-from meridian.client.errors import CANCELLED, UNREACHABLE, KmsServiceError
+from meridian.client.errors import KmsServiceError
+from meridian.client.statuses import CANCELLED, UNREACHABLE
 from meridian.k8s_kms.endpoints import Place
 from meridian.k8s_kms.metrics import Metrics
 

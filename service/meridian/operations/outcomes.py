@@ -17,7 +17,7 @@ from hashlib import sha256
 from google.protobuf.message import DecodeError, Message
 
 from meridian.call import Call, ChangeToken
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, ValidationException

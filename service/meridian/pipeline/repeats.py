@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from meridian.call import Call, ChangeToken
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.errors import DependencyTimeoutException, KMSInternalException, ValidationException
 from meridian.operations.outcomes import AnsweredBeforeError, require_new
 from meridian.ports.store.store import Store

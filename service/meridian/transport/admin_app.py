@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from meridian.domain.request_head import RequestHead
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
-from meridian.transport.metrics_text import MetricsText
 
 TEXT: Final = "text/plain; charset=utf-8"
 METHODS: Final = ("GET", "HEAD")
@@ -21,11 +19,19 @@ Reasons = Callable[[], list[str]]
 """A line for each reason; none where all is well."""
 
 
+class MetricsSource(Protocol):
+    """Where the text of `/metrics` comes from."""
+
+    async def read(self) -> bytes:
+        """Prometheus text, as of now or a moment ago."""
+        ...
+
+
 class AdminApp:
     """`/livez`: the event loop turns and the supervisor looks, or the reasons why not. `/readyz`: a call would work now, or the reasons
     why not. `/metrics`: Prometheus text."""
 
-    def __init__(self, metrics: MetricsText, troubles: Reasons, deaths: Reasons) -> None:
+    def __init__(self, metrics: MetricsSource, troubles: Reasons, deaths: Reasons) -> None:
         self._text = metrics
         self._places: dict[str, Place] = {
             "/livez": partial(_well, deaths),
@@ -59,21 +65,3 @@ async def _well(reasons: Reasons) -> Answer:
 
 async def _answer(place: Place, _body: bytes, _known: Known) -> Answer:
     return await place()
-
-
-def listening_socket(address: str) -> socket.socket:
-    """A socket that listens on `host:port`: who is told that the Region is ready can connect. Raises: OSError if the address is taken."""
-    host, _, port = address.rpartition(":")
-    try:
-        families = {found[0] for found in socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)}
-    except OSError as fault:
-        raise OSError(f"cannot listen on {address}: {fault.strerror or fault}") from fault
-    bound = socket.socket(socket.AF_INET if socket.AF_INET in families else socket.AF_INET6)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host.strip("[]"), int(port)))
-        bound.listen()
-    except OSError as fault:
-        bound.close()
-        raise OSError(f"cannot listen on {address}: {fault.strerror or fault}") from fault
-    return bound

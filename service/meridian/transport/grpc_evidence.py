@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from meridian.call import Evidence, Wire
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
 
 HEADERS: Final = frozenset({"authorization", "user-agent", CLIENT_TOKEN, CALLER_REQUEST_ID})

@@ -49,9 +49,9 @@ class KmsHandlers(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def connection_options(connections: int, streams: int, ping_seconds_min: float) -> list[tuple[str, int]]:
+def connection_options(connections: int, streams: int, ping_seconds_min: float, *, is_shared: bool) -> list[tuple[str, int]]:
     """What every gRPC listener gives to its clients: so many connections, half-open ones among them, each with so many calls at once, and
-    pings so often, also while no call waits."""
+    pings so often, also while no call waits. A shared address is one that other processes listen on, too."""
     return [
         ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
@@ -64,7 +64,7 @@ def connection_options(connections: int, streams: int, ping_seconds_min: float) 
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
         ("grpc.http2.min_ping_interval_without_data_ms", round(ping_seconds_min * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(is_shared)),
     ]
 
 
@@ -90,6 +90,7 @@ def make_server(
     held: HeldCalls,
     under_way: CallsUnderWay,
     note_caller: NoteCaller,
+    is_shared: bool,
 ) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
@@ -108,7 +109,7 @@ def make_server(
         interceptors=[held, calls],
         options=[
             ("grpc.max_receive_message_length", limits.request_bytes),
-            *connection_options(connections, STREAMS_PER_CONNECTION, ping_seconds_min),
+            *connection_options(connections, STREAMS_PER_CONNECTION, ping_seconds_min, is_shared=is_shared),
         ],
     )
     server.add_generic_rpc_handlers((KmsHandlers(by_path, walk, walk_batch),))

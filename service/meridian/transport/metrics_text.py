@@ -27,10 +27,14 @@ class MetricsText:
         """The text, at most a second old."""
         async with self._one_at_a_time:
             if self._clock.monotonic() >= self._until:
-                collected = _Collected(list(self._registry.collect()))
-                self._text = await asyncio.to_thread(generate_latest, collected)
+                self._text = await asyncio.to_thread(written, list(self._registry.collect()))
                 self._until = self._clock.monotonic() + KEPT_SECONDS
             return self._text
+
+
+def written(metrics: list[Metric]) -> bytes:
+    """Metrics as Prometheus reads them."""
+    return generate_latest(_Collected(metrics))
 
 
 class _Collected(CollectorRegistry):

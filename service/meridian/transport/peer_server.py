@@ -264,12 +264,12 @@ def _prepare(request: wire.PrepareRequest) -> Prepare:
     )
 
 
-def make_peer_server(service: ReplicationServer, connections: int, interceptors: Sequence[Any]) -> grpc.aio.Server:
+def make_peer_server(service: ReplicationServer, connections: int, interceptors: Sequence[Any], *, is_shared: bool) -> grpc.aio.Server:
     """A server for other Regions, of so many connections, not yet listening."""
     server = grpc.aio.server(
         interceptors=interceptors,
         options=[
-            *connection_options(connections, STREAMS_PER_CONNECTION, PING_SECONDS_MIN),
+            *connection_options(connections, STREAMS_PER_CONNECTION, PING_SECONDS_MIN, is_shared=is_shared),
             ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
             ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
         ],

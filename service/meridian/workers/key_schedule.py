@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from math import inf
 from typing import Final, Protocol
 
 import structlog
@@ -32,6 +33,7 @@ from meridian.replication.publish import SetPublisher, tell_held
 from meridian.replication.switch_material import held_by_all, record_rotation
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside
+from meridian.workers.unless_still import UnlessStill
 
 LOOK_SECONDS: Final = 0.5
 KEYS_PER_LOOK: Final = 100
@@ -76,6 +78,8 @@ class KeyScheduleWorker:
         self._in_stores = in_stores
         self._clock = clock
         self._after = FIRST
+        self._rests = 0.0
+        """Seconds until something is due, as the last look saw it."""
         self._tell_at = clock.monotonic()
         self.wake = Wake()
         """There is something to do now."""
@@ -83,8 +87,9 @@ class KeyScheduleWorker:
         self._log = structlog.get_logger("meridian.key_schedule")
 
     def job(self) -> Job:
-        """Twice a second, and when woken."""
-        return Job("key schedule", self.settle_due, LOOK_SECONDS, PATIENT_SECONDS, self.wake)
+        """Twice a second, and when woken; where nothing is due, when something may be."""
+        look = UnlessStill(self.settle_due, self._store, self._clock, lambda: self._rests)
+        return Job("key schedule", look, LOOK_SECONDS, PATIENT_SECONDS, self.wake)
 
     async def settle_due(self) -> None:
         """Settle every key that is due. One that cannot be settled is set aside. Raises: KmsError if the store fails."""
@@ -120,6 +125,7 @@ class KeyScheduleWorker:
             if self._after != FIRST and len(found) < limit:
                 again = await uow.keys.list_due(now=now, after=FIRST, limit=limit - len(found))
                 found = list(dict.fromkeys((*found, *again)))
+            self._rests = 0.0 if found else await _seconds_until_due(uow, now)
         self._after = found[-1] if len(found) >= limit else FIRST
         return found
 
@@ -166,3 +172,8 @@ class KeyScheduleWorker:
         rotated = rotate_due(key, now, partial(self._engine.new_material, ready=None), held, self._limits.day_seconds)
         await record_rotation(uow, self._trail, key, rotated, request_id=request_id)
         return rotated.key
+
+
+async def _seconds_until_due(uow: UnitOfWork, now: datetime) -> float:
+    at = await uow.keys.next_due()
+    return inf if at is None else max(0.0, (at - now).total_seconds())

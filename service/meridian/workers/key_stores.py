@@ -29,6 +29,7 @@ from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.store import Store
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError
+from meridian.workers.unless_still import UnlessStill, rests_where
 
 LOOK_SECONDS: Final = 1.0
 AT_ONCE: Final = 32
@@ -58,6 +59,8 @@ class KeyStoreWorker:
         wake: Wake,
     ) -> None:
         self._store = store
+        self._clock = clock
+        self._is_settled = False
         self._kinds = kinds
         self._directory = directory
         self._entropy = entropy
@@ -69,7 +72,8 @@ class KeyStoreWorker:
         self.aside = SetAside("key stores", clock=clock, events=events)
 
     def job(self) -> Job:
-        return Job("key stores", self.settle, LOOK_SECONDS, PATIENT_SECONDS, self._wake)
+        look = UnlessStill(self.settle, self._store, self._clock, rests_where(lambda: self._is_settled))
+        return Job("key stores", look, LOOK_SECONDS, PATIENT_SECONDS, self._wake)
 
     async def settle(self) -> bool:
         """Disconnect the stores that wait for it, and begin to connect others; true where there may be more. Raises: KmsError if the
@@ -81,6 +85,7 @@ class KeyStoreWorker:
             rows = await uow.key_stores.list_in(BETWEEN, after=self._after, limit=limit)
         for unreadable in rows.unreadable:
             self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))
+        self._is_settled = not (rows or rows.unreadable or under_way or self._attempts)
         due = [row for row in rows if not self.aside.is_waiting((row.account, row.store_id))]
         is_full = len(rows) + len(rows.unreadable) >= limit
         self._after = (rows[-1].account, rows[-1].store_id) if is_full and rows else ("", "")

@@ -22,6 +22,7 @@ from meridian.replication.sets.state import SetRefusal
 from meridian.replication.silent_regions import Silence
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
+from meridian.workers.unless_still import UnlessStill, rests_where
 
 LOOK_SECONDS: Final = 1.0
 ROWS_PER_READING: Final = 500
@@ -64,11 +65,14 @@ class MembershipWorker:
         self._mend = mend
         self._region = region
         self._wake_outbox = wake_outbox
+        self._is_settled = False
+        """Whether the last round found nothing that waits for another Region."""
         self._log = structlog.get_logger("meridian.membership")
 
     def job(self) -> Job:
-        """Every second."""
-        return Job("membership", self.settle, LOOK_SECONDS, PATIENT_SECONDS)
+        """Every second; where nothing is left to do, when something was said or changed."""
+        look = UnlessStill(self.settle, self._store, self._clock, rests_where(lambda: self._is_settled))
+        return Job("membership", look, LOOK_SECONDS, PATIENT_SECONDS)
 
     async def settle(self) -> bool:
         """Carry out what was said and not yet done; true where time was over before every set was tried.
@@ -81,6 +85,7 @@ class MembershipWorker:
         unsettled = await self._rows(unsettled=True)
         stale = [row for row in unsettled if row.stale]
         lost = [row for row in unsettled if not row.stale and row.lost & words[OperatorWord.TAKE_OVER]]
+        self._is_settled = not (unsettled or any(words.values()))
         is_whole = (await self._each(stale, "reconcile", self._mend.reconcile, turn)).is_whole
         is_whole = (await self._each(lost, "take over", self._mend.take_over, turn)).is_whole and is_whole
         for word, wanted in ((OperatorWord.DETACH, self._mend.detach), (OperatorWord.TAKE_BACK, self._mend.take_back)):

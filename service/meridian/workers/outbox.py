@@ -22,6 +22,7 @@ from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.send import Dispatch, Letter, read_letter
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError
+from meridian.workers.unless_still import UnlessStill, rests_where
 
 LEASE_SECONDS: Final = 15.0
 CLAIMED_MAX: Final = 16
@@ -47,6 +48,8 @@ class OutboxWorker:
         self._store = store
         self._dispatch = dispatch
         self._clock = clock
+        self._waiting: set[str] = set()
+        """Regions that something waited for at the last look."""
         self._entropy = entropy
         self._owner = owner
         self._wakes = {region: Wake() for region in regions}
@@ -67,10 +70,10 @@ class OutboxWorker:
 
     def jobs(self) -> list[Job]:
         """One for each destination."""
-        return [
-            Job(f"outbox {region}", partial(self.send_due, region), IDLE_SECONDS, PATIENT_SECONDS, wake)
-            for region, wake in self._wakes.items()
-        ]
+        return [Job(f"outbox {region}", self._look(region), IDLE_SECONDS, PATIENT_SECONDS, wake) for region, wake in self._wakes.items()]
+
+    def _look(self, region: str) -> UnlessStill:
+        return UnlessStill(partial(self.send_due, region), self._store, self._clock, rests_where(lambda: region not in self._waiting))
 
     async def drop_unsendable(self) -> None:
         """At the start of the process: nothing waits for a Region that is configured no more; it would wait for ever, and keep the
@@ -90,6 +93,10 @@ class OutboxWorker:
                 region, now=self._clock.now(), lease_owner=self._owner, lease_seconds=LEASE_SECONDS, limit=CLAIMED_MAX
             )
             letters = [letter for entry in entries if (letter := await self._read(uow, entry)) is not None]
+            if entries or entries.unreadable or await uow.outbox.has_for(region):
+                self._waiting.add(region)
+            else:
+                self._waiting.discard(region)
         for unreadable in entries.unreadable:  # claimed like the others, and so not met again before the lease ends
             self.failures += 1
             self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))

@@ -28,6 +28,7 @@ from meridian.ports.store.keyring import KekRow, SecretRow
 from meridian.ports.store.store import Store, UnitOfWork
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
+from meridian.workers.unless_still import UnlessStill, rests_where
 
 LOOK_SECONDS: Final = 1.0
 KEYS_PER_LOOK: Final = 200
@@ -57,14 +58,17 @@ class RewrapWorker:
         self._store = store
         self._engine = engine
         self._directory = directory
+        self._clock = clock
+        self._is_single = False
         self._settle = timedelta(seconds=limits.kek_settle_seconds)
         self._retention = timedelta(seconds=limits.kek_retention_days * limits.day_seconds)
         self._log = structlog.get_logger("meridian.rewrap")
         self.aside = SetAside("rewrap", clock=clock, events=events)
 
     def job(self) -> Job:
-        """Once a second."""
-        return Job("rewrap", self.look, LOOK_SECONDS, PATIENT_SECONDS)
+        """Once a second; with one key-encryption key, when there is another."""
+        look = UnlessStill(self.look, self._store, self._clock, rests_where(lambda: self._is_single))
+        return Job("rewrap", look, LOOK_SECONDS, PATIENT_SECONDS)
 
     async def look(self) -> None:
         """Read the keyring, move what has to move, destroy what may go. Raises: KmsError."""
@@ -74,6 +78,7 @@ class RewrapWorker:
         if {row.kek_number for row in rows} != self._engine.keyring_numbers():
             await self._engine.reload_keyring(self._store)
         active = next(row for row in rows if row.is_active)
+        self._is_single = len(rows) == 1
         if len(rows) == 1 or now < active.created_at + self._settle:
             return
         if not await self._move(active.kek_number) and now >= active.created_at + self._retention:

@@ -37,6 +37,21 @@ CASES = [
     ('listen = "127.0.0.1:7401"', 'listen = "127.0.0.1:0"', "grpc.listen: must be host:port"),
     ('listen = "127.0.0.1:7401"', 'listen = "::1:7401"', "grpc.listen: must be host:port"),
     ("[peer]\n", "[peer]\nbearer_tokens = true\n", "peer.bearer_tokens: is no setting"),
+    *[
+        ("limits.import", f'front = {{ {kind}, grpc_web_origins = ["{origin}"] }}\nlimits.import', f"front.grpc_web_origins{told}")
+        for kind, origin, told in (
+            ('kind = "grpcio"', "https://console.example.com", ': needs front.kind = "envoy"'),
+            ('kind = "envoy"', "*", ".0: must be as a browser writes it"),
+            ('kind = "envoy"', "https://console.example.com/", ".0: must be as a browser writes it"),
+            ('kind = "envoy"', "https://console.example.com/page", ".0: must be as a browser writes it"),
+            ('kind = "envoy"', "https://Console.example.com", ".0: must be as a browser writes it"),
+            ('kind = "envoy"', "https://console.example.com:443", ".0: must be as a browser writes it"),
+            ('kind = "envoy"', "https://a.example.com:8443:1", ".0: must be as a browser writes it"),
+            ('kind = "envoy"', "null", ".0: must be as a browser writes it"),
+            ('kind = "envoy"', "http://console.example.com", ".0: plaintext is for loopback"),
+        )
+    ],
+    ("limits.import", "front.http3 = true\nlimits.import", 'front.http3: needs front.kind = "envoy"'),
     ("[grpc]\n", "[grpc]\nclient_certificate_hours_max = 0\n", "grpc.client_certificate_hours_max: must be greater than 0"),
     (
         "[audit]\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from tests.ports import free_port
@@ -17,8 +19,11 @@ from tests.ports import free_port
 from meridian.client import AsyncClient, Client, Endpoint, errors
 from meridian.client.attempts import CHANGE_ATTEMPTS_MAX, NOTHING_KNOWN
 from meridian.client.connection import READ_ATTEMPTS_MAX
-from meridian.client.errors import DOMAIN
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.client.statuses import DOMAIN
+from meridian.contract.client_token import CLIENT_TOKEN
+
+WAIT_SECONDS = 0.4
+"""What a server that throttles asks of its callers."""
 
 
 @dataclass
@@ -80,6 +85,20 @@ def refused(_: int, context: grpc.ServicerContext) -> bytes:
     raise AssertionError
 
 
+def throttled_twice(number: int, context: grpc.ServicerContext) -> bytes:
+    return throttled(number, context) if number < 3 else b""
+
+
+def throttled(_: int, context: grpc.ServicerContext) -> bytes:
+    status = status_pb2.Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], message="slowly")
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="ThrottlingException", domain=DOMAIN))
+    delay = Duration()
+    delay.FromMilliseconds(round(WAIT_SECONDS * 1000))
+    status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[Callable[[int, grpc.ServicerContext], bytes]], Server]]:
     started = []
@@ -99,6 +118,14 @@ def serve() -> Iterator[Callable[[Callable[[int, grpc.ServicerContext], bytes]],
 
 
 Serve = Callable[[Callable[[int, grpc.ServicerContext], bytes]], Server]
+
+
+class HurriedCaller(PlainEndpoint):
+    """Who would rather see what the Region says than wait."""
+
+    @property
+    def repeats_throttled(self) -> bool:
+        return False
 
 
 def endpoint_of(server: Server) -> Endpoint:
@@ -165,6 +192,33 @@ def test_what_the_region_answers_is_not_sent_again(serve: Serve) -> None:
     server = serve(refused)
     with client_of(server) as client, pytest.raises(errors.DependencyTimeoutException):
         client.create_key()
+    assert len(server.tokens) == 1
+
+
+def test_what_was_throttled_is_sent_again_when_the_region_said(serve: Serve) -> None:
+    server = serve(throttled_twice)
+    with client_of(server) as client:
+        began = time.monotonic()
+        client.create_key()
+        client.list_keys()
+    assert len(server.tokens) == 4
+    assert len(set(server.tokens[:3])) == 1, "under one token"
+    assert time.monotonic() - began >= 2 * WAIT_SECONDS
+
+
+def test_what_stays_throttled_is_told_within_the_time_of_the_call(serve: Serve) -> None:
+    server = serve(throttled)
+    with client_of(server) as client, pytest.raises(errors.ThrottlingException) as told:
+        client.list_keys(timeout=3 * WAIT_SECONDS)
+    assert told.value.retry_after_seconds == WAIT_SECONDS
+    assert 1 < len(server.tokens) <= 3
+
+
+def test_who_does_not_want_to_wait_is_told_at_once(serve: Serve) -> None:
+    server = serve(throttled)
+    endpoint = HurriedCaller(f"127.0.0.1:{server.port}", Path(), Path(), Path())
+    with Client(endpoint) as client, pytest.raises(errors.ThrottlingException):
+        client.list_keys()
     assert len(server.tokens) == 1
 
 

@@ -14,9 +14,11 @@ from google.rpc import error_details_pb2, status_pb2
 from tests.ports import free_port
 from tests.unit.client.test_attempts import PlainEndpoint
 
-from meridian.client import AsyncClient, Client
+from meridian.client import AsyncClient, Client, errors
 from meridian.client.batches import AGAIN_SECONDS
-from meridian.client.errors import DOMAIN, KmsServiceError
+from meridian.client.errors import KmsServiceError
+from meridian.client.fields import EncryptFields
+from meridian.client.statuses import DOMAIN
 from meridian.contract.batches import BYTES_MAX, batch_of
 from meridian.kms.v1 import encryption_pb2
 
@@ -89,7 +91,7 @@ def serve() -> Iterator[Serve]:
         server.stop(None)
 
 
-def items(count: int) -> list[dict[str, Any]]:
+def items(count: int) -> list[EncryptFields | encryption_pb2.EncryptRequest]:
     return [{"key_id": "k", "plaintext": str(number).encode()} for number in range(count)]
 
 
@@ -127,7 +129,7 @@ def test_a_request_is_an_item_too_and_one_of_another_call_is_none(serve: Serve) 
     with Client(endpoint) as client:
         assert shown(client.encrypt_batch([encryption_pb2.EncryptRequest(key_id="k", plaintext=b"1")])) == [b"1"]
         with pytest.raises(TypeError, match="EncryptRequest"):
-            client.encrypt_batch([encryption_pb2.DecryptRequest()])
+            client.encrypt_batch([encryption_pb2.DecryptRequest()])  # type: ignore[list-item]
 
 
 def throttled_at_first(number: int, place: int, item: Any) -> Any:
@@ -168,6 +170,7 @@ def test_other_refusals_are_not_sent_again(serve: Serve) -> None:
     server, endpoint = serve(lambda *_: refusal("AccessDeniedException", None))
     with Client(endpoint) as client:
         (outcome,) = client.encrypt_batch(items(1))
+    assert isinstance(outcome, errors.AccessDeniedException)
     assert (outcome.code, outcome.message, outcome.request_id) == ("AccessDeniedException", "no", "r")
     assert len(server.messages) == 1
 

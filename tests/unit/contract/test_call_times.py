@@ -14,7 +14,8 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.call import Call, Evidence
 from meridian.client.attempts import NOTHING_KNOWN, Attempts
 from meridian.client.connection import Endpoint
-from meridian.client.errors import CANCELLED, UNREACHABLE
+from meridian.client.methods import BY_PATH
+from meridian.client.statuses import CANCELLED, UNREACHABLE, error_class
 from meridian.contract.call_times import CRYPTOGRAPHY, CRYPTOGRAPHY_SECONDS, SLOW, TIMES, seconds_of
 from meridian.contract.catalog import Rpc, served_rpcs
 from meridian.domain.limits import Limits
@@ -62,8 +63,9 @@ def test_grpc_repeats_what_changes_nothing_and_the_client_every_change_under_its
     by_grpc = {f"/{each['service']}/{each['method']}" for each in policy["name"]}
     assert set(policy["retryPolicy"]["retryableStatusCodes"]) == {"UNAVAILABLE", "CANCELLED"}
     assert {UNREACHABLE, CANCELLED} == NOTHING_KNOWN
+    cancelled = error_class(CANCELLED)(CANCELLED, "", "", {}, (), None)
     for rpc in served_rpcs().values():
-        by_client = Attempts(endpoint, rpc, None, None).pause_after(CANCELLED) is not None
+        by_client = Attempts(endpoint, BY_PATH[rpc.path], None, None, None).pause_after(cancelled) is not None
         assert (rpc.path in by_grpc) != by_client, rpc.name
         assert by_client == rpc.takes_token
 

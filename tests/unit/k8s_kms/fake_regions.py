@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from meridian.client.errors import error_class
+from meridian.client.statuses import error_class
 from meridian.k8s_kms.endpoints import Place, read_places
 from meridian.k8s_kms.key_in_use import KeyInUse
 from meridian.k8s_kms.key_name import KeyName

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from meridian.call import Call, Evidence
-from meridian.client.errors import error_of_status
+from meridian.client.statuses import error_of_status
 from meridian.contract.batches import item_rpcs, items_most
 from meridian.contract.catalog import batch_rpcs, limits_of
 from meridian.errors import KmsError, ThrottlingException, ValidationException

@@ -16,12 +16,12 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.crypto.certificates import new_authority, new_leaf
 from meridian.domain.request_head import RequestHead
 from meridian.ports.security_events import SecurityEvent
-from meridian.transport.admin_app import listening_socket
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ConnectionBounds
 from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.server import HttpServer
+from meridian.transport.listening import listening_socket
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -87,7 +87,7 @@ class Listener:
             client_names=ClientNames(()),
             events=self.heard,
         )
-        listening = listening_socket(f"{HOST}:0")
+        listening = listening_socket(f"{HOST}:0", is_shared=False)
         self.port = listening.getsockname()[1]
         self.server.start(listening)
         self.clients: list[asyncio.StreamWriter] = []

@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meridian.client.errors import error_of
+from meridian.client.statuses import error_of
 from meridian.domain.foreign_text import cut_encoded
 from meridian.errors import MalformedPolicyDocumentException, ThrottlingException, ValidationException
 from meridian.transport.error_table import status_of

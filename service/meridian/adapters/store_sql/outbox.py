@@ -68,6 +68,10 @@ class SqlOutbox:
         query = select(*t.outbox.c).where(t.outbox.c.sequence >= first).order_by(t.outbox.c.sequence)
         return await read_rows(self._connection, t.outbox, query, read_entry)
 
+    async def has_for(self, target_region: str) -> bool:
+        waiting = select(t.outbox.c.sequence).where(t.outbox.c.target_region == target_region).limit(1)
+        return (await self._connection.execute(waiting)).first() is not None
+
     async def delivered(self, entry: OutboxEntry) -> None:
         await self._connection.execute(delete(t.outbox).where(t.outbox.c.sequence == entry.sequence))
 

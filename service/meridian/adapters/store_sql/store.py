@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from meridian.adapters.store_sql.commits import Commits
 from meridian.adapters.store_sql.database_file import MovedDatabaseError, file_of
 from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.live_connections import LiveConnections
@@ -29,6 +30,7 @@ class SqlStore:
         if self._file is not None:
             self._file.watch(writing)
             self._file.watch(reading)
+        self._commits = Commits(self._file) if self._file is not None else None
         self._writing = writing
         self._reading = reading
         self._faults: tuple[type[Exception], ...] = (*FAULTS, *driver_faults(writing.dialect))
@@ -79,7 +81,12 @@ class SqlStore:
     def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._unit(self._readers)
 
+    def commits(self) -> int | None:
+        return self._commits.number() if self._commits is not None else None
+
     async def close(self) -> None:
+        if self._commits is not None:
+            self._commits.close()
         await self._writers.ended()
         await self._readers.ended()
         await self._writing.dispose()

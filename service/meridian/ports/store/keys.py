@@ -56,6 +56,10 @@ class Keys(Protocol):
         order, those greater than `after`."""
         ...
 
+    async def next_due(self) -> datetime | None:
+        """The earliest of the times that `list_due` looks at, past or to come; None where no key has one."""
+        ...
+
     async def list_updating(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """(account, key id) of keys whose change between Regions should have ended before this time."""
         ...

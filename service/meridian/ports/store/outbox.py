@@ -54,6 +54,10 @@ class Outbox(Protocol):
         sequence of its own: what is sent at one attempt is never taken for what was sent at another."""
         ...
 
+    async def has_for(self, target_region: str) -> bool:
+        """Whether anything waits for this Region, due or not, held or not."""
+        ...
+
     async def delivered(self, entry: OutboxEntry) -> None:
         """Remove the entry, unless a newer sequence has replaced it."""
         ...

@@ -11,7 +11,7 @@ by cancellation, leaves no trace; a database out of reach is KMSInternalExceptio
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 from meridian.ports.store.aliases import Aliases
 from meridian.ports.store.answers import Answers
@@ -28,6 +28,9 @@ from meridian.ports.store.keys import Keys
 from meridian.ports.store.operator_words import OperatorWords
 from meridian.ports.store.outbox import Outbox
 from meridian.ports.store.region import Region
+
+STILL_SECONDS_MAX: Final = 5.0
+"""For so long at most is a look left out because nobody has committed anything since the last one."""
 
 
 class UnitOfWork(Protocol):
@@ -59,6 +62,12 @@ class Store(Protocol):
 
     def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A read-only unit of work on one consistent state."""
+        ...
+
+    def commits(self) -> int | None:
+        """A number that is another after each commit of this or any other process; it costs microseconds, and no transaction.
+
+        None where the database has no such number: then only a look tells."""
         ...
 
     async def close(self) -> None:

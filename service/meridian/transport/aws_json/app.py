@@ -22,7 +22,8 @@ from meridian.authentication.aws_signature import Claim, SignedRequest
 from meridian.call import Call, Evidence, Wire
 from meridian.contract.call_times import seconds_of
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
-from meridian.contract.catalog import CLIENT_TOKEN, Rpc
+from meridian.contract.catalog import Rpc
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import network_of
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.domain.limits import Limits

@@ -12,6 +12,8 @@ ANSWER_BYTES_MAX: Final = 256 * 1024
 SAY_GOODBYE: Final = "POST", "/drain_listeners?graceful&skip_exit"
 CLOSE_PORT: Final = "POST", "/drain_listeners"
 ACTIVE: Final = "GET", "/stats?filter=^http\\.front\\.downstream_(rq|cx)_active$"
+STARTED: Final = "GET", "/stats?filter=^listener_manager\\.workers_started$"
+WORKS: Final = "listener_manager.workers_started: 1"
 NUMBER: Final = re.compile(r"http\.front\.downstream_rq_active: (\d+)")
 
 
@@ -25,6 +27,10 @@ class EnvoyAdmin:
         """Take no new connection; with each answer from now on, tell its client that the connection ends."""
         await self._ask(*SAY_GOODBYE)  # by itself this leaves the port open for the time that Envoy drains
         await self._ask(*CLOSE_PORT)
+
+    async def listens(self) -> bool:
+        """Whether it takes connections."""
+        return WORKS in await self._ask(*STARTED)
 
     async def active(self) -> int:
         """How many requests are not answered as a whole."""

@@ -11,8 +11,9 @@ from urllib.parse import unquote_to_bytes
 from meridian.authentication.certificate_names import spiffe_id_in
 from meridian.call import Evidence, Wire
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
+from meridian.transport.envoy.grpc_web import SENT_TYPE
 from meridian.transport.grpc_evidence import HEADERS, LOOPBACK
 
 Scope = Mapping[str, Any]
@@ -25,8 +26,9 @@ SHOWN: Final = re.compile(rb'(?:By=[^;,"]*;)*Hash=[0-9a-f]{64};Cert="([A-Za-z0-9
 UNREADABLE: Final = b"unreadable"
 """For a certificate that was shown and cannot be told: no certificate at all is something else, and may come with a token."""
 CERTIFICATES_KEPT: Final = 1024
+HTTP_3: Final = "3"
 PROTOCOLS: Final = {0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
-GRPC_HEADERS: Final = frozenset({"te", "grpc-timeout", "grpc-encoding", "content-type"})
+GRPC_HEADERS: Final = frozenset({"te", "grpc-timeout", "grpc-encoding", "content-type", SENT_TYPE})
 
 
 class Shown(NamedTuple):
@@ -45,7 +47,7 @@ class Arrival(NamedTuple):
     headers: Mapping[str, str]
     """Those of the protocol itself, by lower-case name."""
     peer: str
-    """The far end, as gRPC writes it."""
+    """The far end, as gRPC writes it; `udp:…` of HTTP/3, whose connections have no share of those of TCP."""
 
 
 def arrival_of(scope: Scope) -> Arrival:
@@ -80,11 +82,14 @@ def arrival_of(scope: Scope) -> Arrival:
         caller_request_id=known.get(CALLER_REQUEST_ID),
         wire=Wire.GRPC,
     )
-    return Arrival(scope["raw_path"].decode("latin-1"), evidence, protocol, peer_of(address, port))
+    peer = peer_of(address, port) if scope["http_version"] != HTTP_3 else f"udp:{address}:{port}"
+    return Arrival(scope["raw_path"].decode("latin-1"), evidence, protocol, peer)
 
 
 def tls_version_of(scope: Scope) -> str:
     """`TLSv1.3`; empty where it is none that the listener speaks."""
+    if scope["http_version"] == HTTP_3:
+        return PROTOCOLS[0x0304]  # what is told of QUIC has no version: it has no other one
     tls = scope["extensions"].get("tls")
     return PROTOCOLS.get(tls["tls_version"], "") if tls else ""
 

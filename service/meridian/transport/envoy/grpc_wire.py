@@ -21,11 +21,13 @@ from meridian.transport.envoy.departures import Departures
 from meridian.transport.envoy.grpc_answers import ACCEPTS, Send, answer, refuse, refuse_call, refuse_http
 from meridian.transport.envoy.grpc_frames import FrameFault, encoding_of, is_grpc, timeout_of
 from meridian.transport.envoy.grpc_message import Receive, UnaryMessage
+from meridian.transport.envoy.grpc_web import SENT_TYPE, is_web
 
 Service = Callable[[Arrival, Receive, Send], Awaitable[None]]
 """A method that is no operation: of health, or of reflection."""
 
-HTTP_2: Final = "2"
+WITH_TRAILERS: Final = frozenset({"2", "3"})
+"""Versions of HTTP."""
 NO_METHOD: Final = "Method not found!"
 
 
@@ -66,7 +68,8 @@ class GrpcWire:
         arrival = arrival_of(scope)
         if not is_grpc(arrival.headers.get("content-type", "")):
             return await refuse_http(send, 415, "A method of gRPC has content-type: application/grpc.")
-        if scope["http_version"] != HTTP_2 or scope["method"] != "POST":
+        has_trailers = scope["http_version"] in WITH_TRAILERS or is_web(arrival.headers.get(SENT_TYPE, ""))
+        if not has_trailers or scope["method"] != "POST":
             return await refuse_http(send, 400, "gRPC is POST over HTTP/2.")
         if arrival.headers.get("te") != "trailers":
             # Without it a proxy on the way may have dropped trailers, and Envoy sends none.

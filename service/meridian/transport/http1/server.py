@@ -28,6 +28,8 @@ from meridian.transport.http1.head import Networks
 LOOK_SECONDS: Final = 1.0
 DRAIN_LOOK_SECONDS: Final = 0.05
 ACCEPT_AGAIN_SECONDS: Final = 0.1
+HERE: Final = "127.0.0.1"
+"""Who connects through the file system is on this machine."""
 
 
 class HttpServer:
@@ -105,7 +107,7 @@ class HttpServer:
             while True:
                 try:
                     accepted, address = await loop.sock_accept(listening)
-                    self._admit(accepted, HttpConnection(self, loop, address[0]))
+                    self._admit(accepted, HttpConnection(self, loop, address[0] if address else HERE))
                     await asyncio.sleep(0)  # a flood of newcomers is not all that the loop does
                 except OSError:  # gone before it was taken, or no open files are left
                     await asyncio.sleep(ACCEPT_AGAIN_SECONDS)

@@ -1,0 +1,38 @@
+"""Whether anybody has committed to a SQLite database: what was read before is all there is, until somebody has.
+
+A connection of its own asks, which changes nothing and so is told of every other's commit, in this process and in others. It reads a number
+that lies in memory shared by all of them, in some microseconds.
+
+Source: SQLite, PRAGMA data_version.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from meridian.adapters.store_sql.database_file import DatabaseFile, MovedDatabaseError
+
+
+class Commits:
+    """Counts by SQLite's own count; for one thread."""
+
+    def __init__(self, file: DatabaseFile) -> None:
+        self._file = file
+        self._connection: sqlite3.Connection | None = None
+
+    def number(self) -> int | None:
+        """Another one after each commit; None where the database does not tell, so that who wants to know has to look."""
+        try:
+            self._file.require_in_place()
+            if self._connection is None:
+                self._connection = sqlite3.connect(self._file.path, timeout=0, isolation_level=None)
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except (sqlite3.Error, MovedDatabaseError):
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Release the connection; the next question opens another, whose numbers are not those of this one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,123 @@
+"""How a client for asyncio sends what its methods say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, overload
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from meridian.client.attempts import Attempts
+from meridian.client.batches import Batching
+from meridian.client.connection import Endpoint
+from meridian.client.method import A, HasPath, Method, Q
+from meridian.client.methods import BY_PATH
+from meridian.client.misspelt import nearest
+from meridian.client.service_error import KmsServiceError
+from meridian.client.statuses import error_of
+
+
+class AsyncioCalls:
+    """A connection to one Region, and what every call on it has in common. It belongs to the loop that it is made in."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Nothing is sent before the first call. Raises: OSError for a file of the endpoint that cannot be read."""
+        self._endpoint = endpoint
+        self._is_closed = False
+        self._channel = grpc.aio.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
+        self._senders: dict[str, Callable[..., Any]] = {}
+
+    @overload
+    async def call(
+        self,
+        rpc: Method[Q, A],
+        request: Q,
+        timeout: float | None = None,
+        client_token: str | None = None,
+        caller_request_id: str | None = None,
+    ) -> A: ...
+
+    @overload
+    async def call(
+        self,
+        rpc: HasPath,
+        request: Message,
+        timeout: float | None = None,
+        client_token: str | None = None,
+        caller_request_id: str | None = None,
+    ) -> Any: ...
+
+    async def call(
+        self,
+        rpc: HasPath,
+        request: Message,
+        timeout: float | None = None,
+        client_token: str | None = None,
+        caller_request_id: str | None = None,
+    ) -> Any:
+        """Send a request of an operation as it is. Raises: KmsServiceError; ValueError for a timeout that is none."""
+        return await self._send(BY_PATH[rpc.path], request, timeout, client_token, caller_request_id)
+
+    async def _send(
+        self, method: Method[Q, A], request: Q, timeout: float | None, client_token: str | None, caller_request_id: str | None
+    ) -> A:
+        attempts = Attempts(self._endpoint, method, timeout, client_token, caller_request_id)
+        send = self._senders.get(method.path) or self._sender(method)
+        while True:
+            try:
+                answer: A = await send(request, timeout=attempts.seconds_left, metadata=attempts.metadata)
+            except grpc.RpcError as fault:
+                error = error_of(fault)
+            else:
+                return answer
+            pause = attempts.pause_after(error)
+            if pause is None:
+                raise error
+            await asyncio.sleep(pause)
+            if self._is_closed:
+                raise error
+
+    def _sender(self, method: Method[Any, Any]) -> Callable[..., Any]:
+        made: Callable[..., Any] = self._channel.unary_unary(
+            method.path, request_serializer=method.request_class.SerializeToString, response_deserializer=method.response_class.FromString
+        )
+        self._senders[method.path] = made
+        return made
+
+    async def _send_many(
+        self,
+        method: Method[Any, Any],
+        items: Sequence[Message | Mapping[str, object]],
+        timeout: float | None,
+        caller_request_id: str | None,
+    ) -> list[Any]:
+        batching = Batching(method, items, timeout)
+        while (chunk := batching.next_chunk()) is not None:
+            await asyncio.sleep(chunk.pause)
+            if self._is_closed:
+                break
+            try:
+                batching.answered(chunk, await self._send(method, chunk.request, batching.seconds_left, None, caller_request_id))
+            except KmsServiceError as error:
+                batching.failed(chunk, error)
+        return batching.outcomes()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            raise AttributeError(f"{type(self).__name__} has no operation {name}{nearest(name, dir(type(self)))}")
+
+    async def close(self) -> None:
+        """End the connection, and the calls on it."""
+        self._is_closed = True
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
