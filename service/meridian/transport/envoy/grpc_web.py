@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
-from meridian.contract.catalog import CLIENT_TOKEN
+from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.transport.call_edge import REQUEST_ID
 from meridian.transport.envoy.front_values import TYPE, Json
 
