@@ -106,6 +106,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "authorization/decision/live_policies.py LivePolicies.members": Measured("members", "SLICES_MAX", ARN),
     "authorization/language/schema_model.py SchemaModel.actions": CONTRACT,
     "authorization/language/schema_model.py SchemaModel.ancestors": CONTRACT,
+    "authorization/language/schema_model.py SchemaModel.entities": CONTRACT,
     "authorization/decision/slices.py SliceCompiler._compiled": Measured("slices", "COMPILED_MAX", ARN),
     "authorization/decision/slices.py SliceCompiler._schemas": Measured("schemas", "COMPILED_MAX", ARN),
     "contract/catalog.py _comments": CONTRACT,

@@ -69,8 +69,7 @@ class Parts:
         """The part for these values, which tell of these keys, built once for callers of this account. The values are kept with it, so
         that their identities cannot pass to others."""
         ids = (name, *map(id, values))
-        kept = self._kept.get(ids)
-        if kept is not None:
+        if (kept := self._kept.get(ids)) is not None:
             return kept[1]
         made = build(values)
         self._kept.keep(ids, (values, made), [key_owner(key.account, key.key_id) for key in keys], account)

@@ -20,6 +20,7 @@ from meridian.authorization.decision.builder import Builder
 from meridian.authorization.decision.deciding import Deciding
 from meridian.authorization.decision.explain import explain
 from meridian.authorization.decision.facts import CallFacts
+from meridian.authorization.decision.layers import Layers
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
 from meridian.authorization.language.policies import KEY
 from meridian.call import Call
@@ -60,6 +61,7 @@ class Authorize:
         self._region_labels = region_labels
         self._events = events
         self._heavy = heavy
+        self._layers = Layers(authorizer)
         self._made: Counter[tuple[str, str]] = Counter()
         self._builder = Builder(heavy)
 
@@ -139,7 +141,7 @@ class Authorize:
             undecided = PolicyDecision(requirement.action, resource.arn, False)
             return _hidden(_refusal(call, principal, undecided, abroad=True, account_counts=True), type(unready).__name__)
         call.decisions.append(decision)
-        self._made[ALLOW if decision.allowed else DENY, FAULT if decision.errors else self._authorizer.layer_of(decision) or NONE] += 1
+        self._made[ALLOW if decision.allowed else DENY, FAULT if decision.errors else self._layers.of(decision) or NONE] += 1
         if call.grants:
             call.grant_ids[requirement.action] = facts.request_attribute("grants")
         if decision.allowed:

@@ -29,6 +29,7 @@ class Judge:
     """Stands for the authorizer: answers as it was told, and notes each question."""
 
     digest = "d"
+    policies = ()
 
     def __init__(self, *, denied: set[str] | None = None, errors: int = 0, unready: BaseException | None = None) -> None:
         self.denied, self.errors, self.unready = denied or set(), errors, unready
@@ -40,9 +41,6 @@ class Judge:
             raise self.unready
         return PolicyDecision(action, resource.arn, action not in self.denied, ("key/1",), self.errors)
         yield
-
-    def layer_of(self, decision: PolicyDecision) -> str:
-        return "key" if decision.policy_ids else ""
 
     def account_counts(self, resource: Any, action: str) -> bool:
         return False

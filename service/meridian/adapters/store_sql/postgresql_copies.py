@@ -26,7 +26,6 @@ from meridian.adapters.store_sql.dialects import async_url, engine_for_once
 from meridian.adapters.store_sql.password_file import PASSWORD_FILE, without_password_file
 from meridian.adapters.store_sql.sqlite_copies import CopyError
 from meridian.domain.foreign_text import printable
-from meridian.fresh_file import open_fresh
 
 MAINTENANCE: Final = "postgres"
 """The database that is connected to while another is made or renamed."""
@@ -48,16 +47,11 @@ VARIABLES: Final[Mapping[str, str]] = {
 
 
 def dump(url: str, to: Path) -> None:
-    """Write the state of one transaction into a new file of mode 0600, whole and synced. Raises: CopyError, OSError; then it is gone."""
-    try:
-        os.close(open_fresh(to))
-        _run(url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
-        _run(url, "pg_restore", "--list", "--file=/dev/null", str(to))
-        with to.open("rb") as file:
-            os.fsync(file.fileno())
-    except (CopyError, OSError):
-        to.unlink(missing_ok=True)
-        raise
+    """Write the state of one transaction into a file that is there, whole and synced. Raises: CopyError, OSError."""
+    _run(url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
+    _run(url, "pg_restore", "--list", "--file=/dev/null", str(to))
+    with to.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def fill(url: str, source: Path) -> None:
@@ -163,9 +157,8 @@ def _environment(url: str) -> Iterator[dict[str, str]]:
     if secret is None:
         yield others | told
         return
-    with tempfile.TemporaryDirectory(prefix="meridian-") as folder:
-        file = Path(folder, "pgpass")
-        with os.fdopen(open_fresh(file), "w") as pgpass:
-            escaped = str(secret).replace("\\", "\\\\").replace(":", "\\:")
-            pgpass.write(f"*:*:*:*:{escaped}\n")
-        yield others | told | {"PGPASSFILE": str(file)}
+    with tempfile.NamedTemporaryFile("w", prefix="meridian-") as pgpass:  # of mode 0600
+        escaped = str(secret).replace("\\", "\\\\").replace(":", "\\:")
+        pgpass.write(f"*:*:*:*:{escaped}\n")
+        pgpass.flush()
+        yield others | told | {"PGPASSFILE": pgpass.name}

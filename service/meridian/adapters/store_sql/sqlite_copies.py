@@ -37,10 +37,11 @@ def url_of(path: Path) -> str:
 
 @contextlib.contextmanager
 def private_name(beside: Path) -> Iterator[Path]:
-    """A name that begins with a dot, in the folder of `beside`, which no file has; what there is of it at the end is removed."""
+    """A new file of mode 0600 whose name begins with a dot, in the folder of `beside`; what there is of it at the end is removed."""
     partial = beside.with_name(f".{beside.name}.partial")
     _remove(partial)
     try:
+        os.close(open_fresh(partial))
         yield partial
     finally:
         _remove(partial)
@@ -48,9 +49,8 @@ def private_name(beside: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def private_copy(source: Path, beside: Path) -> Iterator[Path]:
-    """A whole copy of a database under such a name. Raises: CopyError, OSError."""
+    """A whole copy of a database in such a file. Raises: CopyError, OSError."""
     with private_name(beside) as partial:
-        os.close(open_fresh(partial))
         _copy(source, partial)
         yield partial
 

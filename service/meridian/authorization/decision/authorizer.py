@@ -42,7 +42,7 @@ from meridian.authorization.language.entities import (
     resource_uid,
 )
 from meridian.authorization.language.evaluator import EntityHandle, SchemaHandle
-from meridian.authorization.language.policies import ACCOUNT, KEY, LAYERS, Policy, matches_action, matches_resource
+from meridian.authorization.language.policies import ACCOUNT, Policy, matches_action, matches_resource
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.policy_files import PolicySource
@@ -103,12 +103,6 @@ class Authorizer:
         of the units around it."""
         containers = frozenset((e["uid"]["type"], e["uid"]["id"]) for e in account_entities(account, self._around))
         return tuple(p for p in self._live.source.policies if p.layer != ACCOUNT or p.account == account or is_around(p, containers))
-
-    def layer_of(self, decision: PolicyDecision) -> str:
-        """The layer of the policies that made a decision, the first of `LAYERS` where there are several; empty where no policy did."""
-        known = self._live.layers
-        layers = [known.get(name, KEY) for name in decision.policy_ids]
-        return min(layers, key=LAYERS.index) if layers else ""
 
     @property
     def digest(self) -> str:

@@ -41,7 +41,6 @@ class LivePolicies:
 
     def __init__(self, source: PolicySource, compiler: SliceCompiler, caches: Caches) -> None:
         self.source = source
-        self.layers = {policy.policy_id: policy.layer for policy in source.policies}
         self.compiler = compiler
         self.read: BoundedCache[Name, tuple[Policy, ...]] = BoundedCache(
             caches, "policies", most=READ_MAX, weigh=_policies_bytes, left=self._forget_policies
