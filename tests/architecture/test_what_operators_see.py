@@ -20,7 +20,7 @@ SERVICE = ROOT / "service" / "meridian"
 FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
 LABELS = {
     "cache", "caller", "class", "digest", "effect", "event", "file", "files", "job", "key_spec", "layer", "listener", "operation",
-    "outcome", "provider", "python", "region", "request", "result", "sink", "target", "type", "version", "what", "wire",
+    "outcome", "provider", "python", "region", "request", "result", "sink", "state", "target", "type", "version", "what", "wire",
 }  # fmt: skip
 """THE labels that there are. A new one is of a kind whose values operators or the contract make: no key, alias, principal or address."""
 NAMES_SOMEBODY = re.compile(r"arn:|alias/|[0-9a-f]{8}-[0-9a-f]{4}-|mrk-|\b\d{12}\b|\b\d+\.\d+\.\d+\.\d+\b|@")
@@ -132,10 +132,12 @@ def test_units_stand_in_names(two_regions: Deployment) -> None:
 def test_calls_are_told_by_the_wire_that_they_came_by(two_regions: Deployment) -> None:
     with two_regions.client() as client:
         client.list_keys()
-    counted = two_regions.metrics(HOME)
-    ways = {found[1] for name in counted if (found := re.match(r'meridian_call_seconds_count\{.*wire="(\w*)"', name))}
-    assert "grpc" in ways
-    assert ways <= {"grpc", "aws", "xks", "peer"}, "each call came by some way"
+
+    def ways() -> set[str]:
+        return set(re.findall(r'^meridian_call_seconds_count\{.*wire="(\w*)"', _text(two_regions), re.MULTILINE))
+
+    two_regions.wait_until(lambda: "grpc" in ways())
+    assert ways() <= {"grpc", "aws", "xks", "peer"}, "each call came by some way"
 
 
 def test_the_page_has_every_security_event() -> None:
