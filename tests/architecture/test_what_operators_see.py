@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICE = ROOT / "service" / "meridian"
 FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
 LABELS = {
-    "cache", "caller", "class", "digest", "effect", "event", "file", "files", "job", "key_spec", "layer", "listener", "operation",
+    "cache", "caller", "class", "digest", "effect", "event", "file", "files", "issuer", "job", "key_spec", "layer", "listener", "operation",
     "outcome", "provider", "python", "region", "request", "result", "sink", "state", "target", "type", "version", "what", "wire",
 }  # fmt: skip
 """THE labels that there are. A new one is of a kind whose values operators or the contract make: no key, alias, principal or address."""

@@ -50,6 +50,7 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
         core.supervisor,
         SinkMetrics(core.sinks.standings),
         CacheMetrics(core.caches),
+        core.key_sets,
         ReadFigures(counted, standing),
     ):
         core.registry.register(collector)

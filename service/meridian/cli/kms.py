@@ -10,7 +10,8 @@ from meridian.cli import values
 from meridian.cli.connection import CLIENT_TOKEN, CONNECTION, OUTPUT, YES
 from meridian.cli.danger import DANGERS
 from meridian.cli.misspelt import no_such_command
-from meridian.contract.catalog import Rpc, comment_on, rpcs, served_rpcs
+from meridian.contract.catalog import Rpc, rpcs, served_rpcs
+from meridian.contract.comments import comment_on
 
 EPILOG = "Names of members in --field are AWS's: KeyMetadata.KeyId."
 OUTSIDE = {"DescribeKey": "DescribeExternalKey"}
