@@ -203,7 +203,7 @@ EXPLAIN = KIT + "test_fmt_diff_explain_graph.py::test_explain_from_flags_and_fro
 TOLD = "scenario/test_refusals_tell_enough.py::"
 AWS_POLICIES = "conformance/test_aws_key_policies.py::test_the_command_converts_a_file_or_names_the_element"
 ANSWERS = ("--output", "--field", "--out", "--base64", "--timeout")
-CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file")
+CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file", "--profile")
 
 CLI: dict[str, str] = {
     **dict.fromkeys(CALLING, CONNECTION),

@@ -44,11 +44,22 @@ def key_id(two_regions: Deployment) -> str:
 
 
 def test_each_part_of_a_connection_is_needed_and_used(two_regions: Deployment, tmp_path: Path) -> None:
-    """--endpoint, --ca, --certificate, --private-key and --token-file."""
+    """--endpoint, --ca, --certificate, --private-key, --token-file and --profile."""
     options = connection(two_regions)
     assert json.loads(run("kms", "list-keys", *flat(options)))["Keys"] is not None
     for left_out in options:
         run("kms", "list-keys", *flat({name: value for name, value in options.items() if name != left_out}), code=3)
+    (tmp_path / "meridian").mkdir()
+    names = {"--endpoint": "endpoint", "--ca": "ca", "--certificate": "certificate", "--private-key": "private_key"}
+    profile = "\n".join(f'{names[option]} = "{value}"' for option, value in options.items())
+    (tmp_path / "meridian" / "profiles.toml").write_text(f"[trial]\n{profile}\n")
+    command = [sys.executable, "-m", "meridian", "kms", "list-keys", "--profile"]
+    for name, code in (("trial", 0), ("tril", 3)):
+        done = subprocess.run(
+            [*command, name], capture_output=True, text=True, timeout=60, env={"XDG_CONFIG_HOME": str(tmp_path)}, check=False
+        )
+        assert done.returncode == code, done.stderr
+    assert "trial" in done.stderr, "what may have been meant"
     token = two_regions.root / "clients" / "developer.token"
     run("kms", "list-keys", *flat(connection(two_regions, "transport")), code=4)
     run("kms", "list-keys", *flat({**connection(two_regions, "transport"), "--token-file": str(token)}))

@@ -25,13 +25,18 @@ CALLED: Final = "the call has been made"
 
 
 def endpoint_of(options: dict[str, Any]) -> Endpoint:
-    """The Region that the options, or the environment, name; what is wrong with a file is said before anything is sent."""
-    names = ("endpoint", "ca", "certificate", "private_key", "token_file")
-    given = {f"MERIDIAN_{name.upper()}": str(options[name]) for name in names if options.get(name)}
+    """The Region that the options, the environment or a profile name; what is wrong with a file is said before anything is sent."""
     try:
         if options.get("token_file"):
             _require_token(options["token_file"])
-        endpoint = Endpoint.from_environment(given)
+        endpoint = Endpoint.find(
+            target=options["endpoint"],
+            ca=options["ca"],
+            certificate=options["certificate"],
+            private_key=options["private_key"],
+            token_file=options["token_file"],
+            profile=options["profile"],
+        )
         certificate = _checked("--certificate", endpoint.certificate, certificate_life)
         _checked("--private-key", endpoint.private_key, lambda pem: require_key_of(certificate, pem))
         _checked("--ca", endpoint.ca, certificate_lives)

@@ -32,6 +32,7 @@ CONNECTION = (
     click.Option(["--certificate"], envvar="MERIDIAN_CERTIFICATE", type=click.Path(), help="Client certificate, PEM."),
     click.Option(["--private-key"], envvar="MERIDIAN_PRIVATE_KEY", type=click.Path(), help="Its private key, PEM."),
     click.Option(["--token-file"], envvar="MERIDIAN_TOKEN_FILE", type=click.Path(), help="File with a bearer token."),
+    click.Option(["--profile"], envvar="MERIDIAN_PROFILE", help="Profile that says what these options do not; `default` if there is one."),
 )
 OUTPUT = (
     click.Option(["--output", "-o"], type=click.Choice(FORMS), help="json when piped, table on a terminal."),
