@@ -25,7 +25,7 @@ from meridian.errors import KmsError
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "service" / "meridian" / "client"
 BY = "Generated from the contract by `make gen`."
-PACKAGES = {"access_pb2": "meridian.access.v1", "batch_pb2": "meridian.batch.v1"}
+PACKAGES = {"access_pb2": "meridian.access.v1", "batch_pb2": "meridian.batch.v1", "caller_pb2": "meridian.caller.v1"}
 KMS = "meridian.kms.v1"
 CLASS_TEXT = """\
     Every method raises the exceptions of `meridian.client.errors`: those that it names; AccessDeniedException, ThrottlingException,

@@ -24,7 +24,7 @@ PROTOS = ROOT / "protos"
 SERVICE = ROOT / "service"
 COMMENTS = Path("meridian/kms/v1/comments.json")
 OPERATIONS = Path("meridian/contract/operation.py")
-WALKED = ("meridian.kms.v1", "meridian.access.v1", "meridian.batch.v1", "meridian.xks.v1")
+WALKED = ("meridian.kms.v1", "meridian.access.v1", "meridian.batch.v1", "meridian.xks.v1", "meridian.caller.v1", "meridian.sts.v1")
 """Packages whose methods are operations; what Regions ask each other is none."""
 ENUM = '''"""Every operation of the contract. Generated from the protos by `make gen`."""
 

@@ -41,6 +41,13 @@ class UnrecognizedClientException(KmsError):
         super().__init__("The security token included in the request is invalid.", reason=reason)
 
 
+class ExpiredTokenException(KmsError):
+    """The credential was good, and is so no more."""
+
+    def __init__(self, *, reason: str = "") -> None:
+        super().__init__("The security token included in the request is expired", reason=reason)
+
+
 class MissingAuthenticationTokenException(KmsError):
     """The call carries no credential."""
 

@@ -82,6 +82,7 @@ TABLE: dict[str, dict[str, str]] = {
     "ConnectCustomKeyStore": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     "DisconnectCustomKeyStore": {"other_account": DENIED, "administrator": "ok", "user": DENIED, "auditor": DENIED},
     **{name: {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED} for name in SPECIAL},
+    "WhoAmI": {"other_account": "ok", "administrator": "ok", "user": "ok", "auditor": "ok"},
     "DescribePolicySet": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "DescribeExternalKey": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": UNSUPPORTED, "auditor": UNSUPPORTED},
     "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
@@ -198,7 +199,7 @@ def expected(name: str, caller: str) -> str:
     if caller == "grantee" and name == "DescribeExternalKey":
         return UNSUPPORTED  # allowed by the grant for DescribeKey; the key is in no store
     if caller == "grantee":
-        return "ok" if name in GRANTABLE else DENIED
+        return "ok" if name in GRANTABLE or name == "WhoAmI" else DENIED
     return TABLE[name][caller]
 
 

@@ -15,7 +15,7 @@ from meridian.authorization.decision.facts import _READERS, _REQUEST_READERS
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.contract.batches import item_rpcs, items_most
-from meridian.contract.catalog import ACCESS, XKS, batch_rpcs, enum_of, enum_values, message_of, rpcs, served_rpcs, walked_rpcs
+from meridian.contract.catalog import ACCESS, CALLER, STS, XKS, batch_rpcs, enum_of, enum_values, message_of, rpcs, served_rpcs, walked_rpcs
 from meridian.contract.operation import Operation
 from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.applicability import CRYPTOGRAPHIC
@@ -31,7 +31,7 @@ DECLARED = walked_rpcs() | batch_rpcs()
 
 def test_every_operation_of_the_contract_is_built() -> None:
     assert len(rpcs()) == 56
-    assert {rpc.name for rpc in walked_rpcs().values() if rpc.noun in (ACCESS, XKS)} == BUILT - set(rpcs())
+    assert {rpc.name for rpc in walked_rpcs().values() if rpc.noun in (ACCESS, CALLER, STS, XKS)} == BUILT - set(rpcs())
 
 
 @pytest.mark.parametrize("name", sorted(BUILT))
@@ -155,6 +155,8 @@ def test_files_are_short() -> None:
         "test_every_worker_meets_a_poisoned_row.py": "one poison for each job",
         "key.py": "the record that everything is about, with each change of it",
         "test_settings_file.py": "one case for each way in which settings can be wrong",
+        "test_fronts.py": "one case for each thing that both fronts do alike",
+        "test_assumed_roles.py": "one case for each way to ask for keys of a role",
         "test_settings_act.py": "one case for each setting that acts at the start",
     }
     generated = re.compile(r"_pb2|/versions/|client/(?:blocking_operations|asyncio_operations|methods|words)\.py")

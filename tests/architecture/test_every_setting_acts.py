@@ -202,11 +202,13 @@ ENVELOPE = COMMANDS + "test_a_file_opens_under_its_key_and_context_alone"
 EXPLAIN = KIT + "test_fmt_diff_explain_graph.py::test_explain_from_flags_and_from_a_file_is_one_answer"
 TOLD = "scenario/test_refusals_tell_enough.py::"
 AWS_POLICIES = "conformance/test_aws_key_policies.py::test_the_command_converts_a_file_or_names_the_element"
+ANSWERS = ("--output", "--field", "--out", "--base64", "--timeout")
 CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file")
 
 CLI: dict[str, str] = {
     **dict.fromkeys(CALLING, CONNECTION),
     **dict.fromkeys(("kms --output", "kms --field", "kms --out", "kms --base64", "kms --timeout"), ANSWER),
+    **{f"whoami {name}": "scenario/test_who_am_i.py::test_the_command_line_says_it" for name in ANSWERS},
     "kms describe-key --xks": "scenario/test_seed_003_two_deployments.py::test_the_command_line_tells_how_the_external_key_is",
     "kms --client-token": COMMANDS + "test_a_change_is_repeated_under_its_token",
     "--config": "scenario/test_dev_command.py::*",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from meridian.access.v1 import access_pb2
-from meridian.contract.catalog import rpcs
+from meridian.contract.catalog import rpcs, sts_rpcs
 from meridian.errors import ValidationException
 from meridian.peer.v1 import replication_pb2
 
@@ -28,7 +28,7 @@ def _names_in(message: Any, found: set[str]) -> set[str]:
 
 def _sent() -> set[str]:
     found: set[str] = {WHOLE}
-    for rpc in rpcs().values():
+    for rpc in (rpcs() | sts_rpcs()).values():
         _names_in(rpc.request_class.DESCRIPTOR, found)
     for method in (m for file in (replication_pb2, access_pb2) for s in file.DESCRIPTOR.services_by_name.values() for m in s.methods):
         _names_in(method.input_type, found)

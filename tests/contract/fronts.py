@@ -35,6 +35,10 @@ class Front:
     def one_of(self, grpcio: int, envoy: int) -> int:
         return grpcio if self.kind == "grpcio" else envoy
 
+    def shows_nobody(self) -> list[str | None]:
+        """Whose certificates name nobody; None for none at all, which grpcio sends away."""
+        return ["transport"] if self.kind == "grpcio" else ["transport", None]
+
     def ask(self, body: bytes, path: str = RANDOM.path, caller: str | None = "app", **changed: str) -> Answered:
         with self.http2(caller) as connection:
             return connection.ask(grpc_head(path, **changed), body)

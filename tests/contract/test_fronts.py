@@ -24,6 +24,7 @@ from tests.aws import kms
 from tests.contract.fronts import DESCRIBE, RANDOM, Front, framed, random, request_of
 from tests.deployment import HOME, Deployment
 from tests.http2 import grpc_head
+from tests.identity_tokens import Issuer, believe
 
 from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint, errors
@@ -35,6 +36,7 @@ OK, INVALID, DEADLINE, NOT_FOUND, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAUTHENTI
 RESET = -1
 """No status: grpcio ends such a stream."""
 TOO_LONG = 256 * 1024 + 1
+IDP = Issuer()
 FORGED = {"x-forwarded-for": "203.0.113.9", "x-forwarded-client-cert": "URI=spiffe://x/y", "x-real-ip": "203.0.113.9"}
 
 
@@ -42,6 +44,7 @@ FORGED = {"x-forwarded-for": "203.0.113.9", "x-forwarded-client-cert": "URI=spif
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     added = f'front.kind = "{request.param}"\nlimits.failed_authentications_per_minute = 0\n'
     deployment = Deployment(tmp_path_factory.mktemp(request.param), [HOME], settings_added=added).prepare()
+    believe(deployment, IDP)
     try:
         deployment.start()
         yield Front(request.param, deployment)
@@ -192,6 +195,42 @@ def test_a_bearer_token_needs_no_certificate_behind_envoy(front: Front) -> None:
     assert front.ask(framed(random()), caller=None, authorization=f"Bearer {bearer}").code == OK
     assert front.ask(framed(random()), caller=None, authorization=f"Bearer {bearer}x").code == UNAUTHENTICATED
     assert front.ask(framed(random()), caller="app", authorization=f"Bearer {bearer}").code == UNAUTHENTICATED
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def test_a_token_of_an_issuer_names_its_holder_and_comes_alone(front: Front) -> None:
+    """On a connection whose certificate names nobody; behind Envoy, on one that shows none, too."""
+    for shown in front.shows_nobody():
+        answered = front.ask(framed(random()), caller=shown, x_meridian_caller_request_id=f"by-token-{shown}", **bearer(IDP.token()))
+        assert answered.code == OK
+        (record,) = [each for each in front.deployment.audit(HOME) if f"by-token-{shown}" in str(each)]
+        assert record["userIdentity"]["arn"] == "arn:aws:iam::111122223333:user/ann"
+        assert record["meridian"]["authn"] == {"method": "identity_token", "subject": f"{IDP.issuer} ann"}
+    assert front.ask(framed(random()), caller="app", **bearer(IDP.token())).code == UNAUTHENTICATED, "two credentials"
+
+
+TOKENS: dict[str, Callable[[], str]] = {
+    "expired": lambda: IDP.token(iat=1_000_000_000, exp=1_000_000_600),
+    "for somebody else": lambda: IDP.token(aud="somebody"),
+    "of another issuer": lambda: IDP.token(iss="https://evil.example.com"),
+    "alg none": IDP.unsigned,
+    "alg HS256 with the public key": IDP.signed_with_public_key,
+    "of an unknown key": lambda: IDP.token({"kid": "two"}),
+    "signed by somebody else": lambda: Issuer().token(),
+    "too long": lambda: IDP.token(x="x" * 9000),
+    "twice": lambda: f"{IDP.token()}, Bearer {IDP.token()}",
+}
+
+
+@pytest.mark.parametrize("case", TOKENS)
+def test_a_token_that_is_not_good_is_nobodys(front: Front, case: str) -> None:
+    for shown in front.shows_nobody():
+        answered = front.ask(framed(random()), caller=shown, **bearer(TOKENS[case]()))
+        assert (answered.code, answered.body) == (UNAUTHENTICATED, b"")
+        assert unquote(answered.text).startswith("The security token included in the request is ")
 
 
 def stub_of(front: Front) -> tuple[grpc.Channel, Any]:

@@ -12,6 +12,7 @@ import pytest
 from deploy_objects import CHART, DEPLOY, ROOT, Object, ToolFault, by_name, installed, objects_in, rendered, run, tool
 from tests.deploy.pods import chart, settings_of
 
+from meridian.adapters.principals_file import FilePrincipals
 from meridian.settings_rules import LISTENERS
 
 VARIANTS = {
@@ -99,6 +100,27 @@ def test_texts_of_the_values_arrive_as_they_are(tmp_path: Path) -> None:
     assert objects["ConfigMap", "meridian-policies"]["data"] == texts
     lines = objects["ConfigMap", "meridian-identities"]["data"]["denied-spiffe-ids"].splitlines()
     assert [line for line in lines if not line.startswith("#") and line] == denied
+
+
+def test_whom_tokens_name_arrives_as_a_region_reads_it(tmp_path: Path) -> None:
+    issuer, claims = "https://idp.example.com", {"sub": "ci/{repo}", "kubernetes.io": {"namespace": "shop"}, "ok": True}
+    trusted = [{"issuer": issuer, "claims": {"sub": "deployer"}}]
+    values = {
+        "issuers": [{"issuer": issuer, "audiences": ["kms"], "algorithms": ["ES256"], "life_seconds_max": 900}],
+        "tokenRules": [{"issuer": issuer, "claims": claims, "kind": "Service", "account": "111122223333", "name": "{repo}"}],
+        "roles": [{"account": "111122223333", "name": "deploy", "trusted": trusted}],
+    }
+    file = tmp_path / "values.json"
+    file.write_text(json.dumps(values))
+    text = chart("--values", str(file))["ConfigMap", "meridian-identities"]["data"]["principals.toml"]
+    place = tmp_path / "principals.toml"
+    mapping = FilePrincipals.parse(text.encode(), place, tmp_path, partition="aws", org_units={}).mapping
+    assert mapping.issuers[issuer].life_seconds_max == 900
+    told = {"iss": issuer, "sub": "ci/cart", "kubernetes.io": {"namespace": "shop"}, "ok": True, "iat": 1, "exp": 2}
+    named = mapping.principal_of(told)
+    assert named is not None
+    assert named.arn == "arn:aws:iam::111122223333:service/cart"
+    assert mapping.roles["arn:aws:iam::111122223333:role/deploy"].trusts({"iss": issuer, "sub": "deployer"})
 
 
 def test_pods_ship_for_ended_ones_where_their_logs_share_a_volume() -> None:

@@ -6,6 +6,7 @@ byte, and texts are split at byte 0x1f, so that a fuzzer finds its way.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,8 +24,10 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.xks_proxy import messages
 from meridian.adapters.xks_proxy.outcomes import ProxyFault
 from meridian.audit.shown_parameters import parameters_of
-from meridian.authentication.aws_signature import AwsSignatures, SignedRequest
+from meridian.authentication.aws_signature import KMS, AwsSignatures, SignedRequest
 from meridian.authentication.bearer_token import find_bearer_token
+from meridian.authentication.identity_tokens import IdentityTokens
+from meridian.authentication.session_keys import SessionKeys
 from meridian.authorization.aws_policy.convert import KeyName, convert
 from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.decision.slices import SliceCompiler
@@ -39,6 +42,7 @@ from meridian.contract.field_limits import faults_of
 from meridian.contract.operation import Operation
 from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
 from meridian.crypto.certificate_uris import certificate_uris
+from meridian.crypto.signed_tokens import KeySetFault, read_key_set
 from meridian.domain import addresses
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.encoding import length_prefixed, u32
@@ -50,6 +54,7 @@ from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.domain.secret import Secret
+from meridian.domain.token_rules import TokenIssuer, TokenMapping
 from meridian.domain.xks import API_PATH, Export, ExternalUse, XksCall, place_of
 from meridian.engine import region_envelopes
 from meridian.engine.keyring import Keyring
@@ -101,7 +106,7 @@ class _Known:
 @cache
 def _signatures() -> AwsSignatures:
     known: Any = _Known()
-    return AwsSignatures(known, region="us-east-1")
+    return AwsSignatures(known, SessionKeys(known, _engine()[0]), region="us-east-1", service=KMS)
 
 
 def signed_headers(data: bytes) -> None:
@@ -109,7 +114,7 @@ def signed_headers(data: bytes) -> None:
     headers = dict(zip(names, texts_of(data, "latin-1"), strict=False))
     head = RequestHead("POST", "/", (), headers, "127.0.0.1", len(data))
     claim = _signatures().claim_of(head, NOW)
-    _signatures().authenticate(SignedRequest(head, claim, data))
+    _signatures().authenticate(SignedRequest(head, claim, data), NOW)
 
 
 async def _no_answer(_body: bytes, _known: Known) -> Answer:
@@ -195,6 +200,30 @@ def address(data: bytes) -> None:
 
 def certificate(data: bytes) -> None:
     certificate_uris(data)
+
+
+class _Keys:
+    """Stands for principals and for key sets: one issuer, none of whose keys has signed what comes."""
+
+    def __init__(self) -> None:
+        issuer = TokenIssuer("https://i", frozenset({"a"}), ("ES256",), 3600, pod_bound=True)
+        self.mapping = TokenMapping({issuer.issuer: issuer}, (), {})
+
+    def find(self, issuer: str, kid: str, algorithm: str) -> Any:
+        return self
+
+    def payload_of(self, token: str, algorithm: str) -> bytes:
+        return b64decode(token.split(".")[1] + "==", altchars=b"-_")
+
+
+def identity_token(data: bytes) -> None:
+    """A bearer token whose signature holds, whatever is in it."""
+    place: Any = _Keys()
+    IdentityTokens(place, place).authenticate(data.decode("latin-1"), NOW)
+
+
+def key_set(data: bytes) -> None:
+    read_key_set(data)
 
 
 # ---- sealed bytes
@@ -417,6 +446,23 @@ TARGETS: dict[str, Target] = {
     "principal": Target(principal, (KmsError,), (b"arn:aws:iam::111122223333:user/a",)),
     "address": Target(address, (), (b"::ffff:10.0.0.1", b"ipv6:%5B::1%5D:443", b"ipv4:127.0.0.1:5", b"unix:/a")),
     "certificate": Target(certificate, (ValueError,), (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",)),
+    "identity_token": Target(
+        identity_token,
+        (KmsError,),
+        (
+            b"eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwczovL2kiLCJzdWIiOiJzIiwiYXVkIjoiYSIsImlhdCI6MTc2NzIyNTYwMCwiZXhwIjoxNzY3MjI1"
+            b"NzAwfQ.AAAA",
+        ),
+    ),
+    "key_set": Target(
+        key_set,
+        (KeySetFault,),
+        (
+            b'{"keys":[{"kty":"RSA","kid":"k","e":"AQAB","n":"AQAB"}]}',
+            b'{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"AA","y":"AA"}]}',
+            b'{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","use":"sig"}]}',
+        ),
+    ),
     "ciphertext": Target(ciphertext, (KmsError,), (b"MK\x01" + bytes(200),)),
     "proxy_answer": Target(
         proxy_answer,

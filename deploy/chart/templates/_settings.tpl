@@ -113,7 +113,9 @@ seals:
 {{- end -}}
 
 {{- define "meridian.principals" -}}
-{{- include "meridian.table" (dict "name" "" "table" (dict "principals" .Values.principals)) | trimPrefix "\n" | trimPrefix "\n" }}
+{{- $tables := dict "principals" .Values.principals -}}
+{{- range $name, $value := dict "issuers" .Values.issuers "token_rules" .Values.tokenRules "roles" .Values.roles }}{{ if $value }}{{ $_ := set $tables $name $value }}{{ end }}{{ end -}}
+{{- include "meridian.table" (dict "name" "" "table" $tables) | trimPrefix "\n" | trimPrefix "\n" }}
 {{- end -}}
 
 {{/* What cannot work together is refused before anything is applied. */}}

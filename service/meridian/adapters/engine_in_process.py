@@ -27,6 +27,7 @@ from meridian.engine.region_envelopes import HpkeKey, TransportCommands, Transpo
 from meridian.engine.region_secrets import open_secret, secret_identity, secret_row
 from meridian.engine.seals import NoSealError, Seal, SealError
 from meridian.engine.serials import SerialCommands
+from meridian.engine.session_tokens import SessionCommands
 from meridian.engine.store_secrets import StoreSecrets
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
@@ -47,7 +48,9 @@ HPKE_KEPT: Final = timedelta(days=8)
 """A day of use and seven more for what is still under way."""
 
 
-class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, ImportCommands, SerialCommands):
+class InProcessCryptoEngine(
+    SymmetricCommands, AsymmetricCommands, TransportCommands, MarkerCommands, SessionCommands, ImportCommands, SerialCommands
+):
     """Implements `ports.crypto.engine.CryptoEngine`."""
 
     def __init__(
@@ -66,6 +69,7 @@ class InProcessCryptoEngine(SymmetricCommands, AsymmetricCommands, TransportComm
         AsymmetricCommands.__init__(self, self, clock, entropy, caches)
         TransportCommands.__init__(self, identity.region, keys, self, clock)
         MarkerCommands.__init__(self, keyring)
+        SessionCommands.__init__(self, keyring)
         ImportCommands.__init__(self, keyring, self, entropy)
         SerialCommands.__init__(self, serial_key, entropy)
         self._identity = identity

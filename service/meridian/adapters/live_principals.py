@@ -7,7 +7,9 @@ from typing import Final
 
 from meridian.adapters.principals_file import CERTIFICATE, TOKEN, FilePrincipals
 from meridian.domain.principal import Principal
+from meridian.domain.token_rules import TokenMapping
 from meridian.engine.secret_files import FileFault, read_trusted
+from meridian.ports.key_sets import KeySetSource
 from meridian.ports.principals import AccessKey
 
 DENIED_MAX: Final = 100_000
@@ -23,8 +25,17 @@ class LivePrincipals:
 
     @property
     def secret_files(self) -> tuple[Path, ...]:
-        """The files with secret access keys of the principals in force."""
+        """The files that the principals in force were read with: secret access keys, and what belongs to issuers of tokens."""
         return self._principals.secret_files
+
+    @property
+    def mapping(self) -> TokenMapping:
+        return self._principals.mapping
+
+    @property
+    def key_set_sources(self) -> tuple[KeySetSource, ...]:
+        """Where the key sets of the issuers in force come from."""
+        return self._principals.key_set_sources
 
     def use_principals(self, principals: FilePrincipals) -> None:
         """From now on these principals count."""

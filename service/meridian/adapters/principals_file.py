@@ -1,6 +1,7 @@
-"""Principals from a TOML file: `[[principals]]` tables, each with the credentials that prove it.
+"""Principals from a TOML file: `[[principals]]` tables, each with the credentials that prove it. Whom tokens of identity providers name
+stands in the same file, and is read by `token_rules_file.py`.
 
-A token stands in the file as its SHA-256 only, a secret access key as the name of the file that holds it, which nobody else may read.
+A static token stands there as its SHA-256 only, a secret access key as the name of the file that holds it, which nobody else may read.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from meridian.adapters.token_rules_file import TABLES, TokenTablesReader
 from meridian.domain.identifiers import ACCOUNT, GROUP_NAME
 from meridian.domain.principal import Principal
+from meridian.domain.session import METHOD as SESSION
+from meridian.domain.session import principal_of_session
 from meridian.domain.strict_toml import TomlFault, parse_toml
-from meridian.domain.xks import EXPORT_NAME, STORE_NAME
+from meridian.domain.token_rules import METHOD as IDENTITY_TOKEN
+from meridian.domain.token_rules import NO_TOKENS
+from meridian.domain.xks import RESERVED_NAMES
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
+from meridian.ports.key_sets import KeySetSource
 from meridian.ports.principals import AccessKey
 
 CERTIFICATE = "client_certificate"
@@ -27,7 +34,7 @@ SIGNATURE = "aws_signature"
 FIELDS = {"kind", "account", "name", "groups", "tags", "spiffe_id", "token_sha256", "mfa_present"}
 FIELDS |= {"access_key_id", "secret_access_key_file", "session_token_sha256"}
 SERVICE: Final = "Service"
-RESERVED_NAMES: Final = (EXPORT_NAME, STORE_NAME)
+PRINCIPALS: Final = "principals"
 PRINCIPALS_MAX: Final = 20_000
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 FORMS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
@@ -53,7 +60,9 @@ class FilePrincipals:
 
     def __init__(self, by_certificate: dict[str, Principal], by_token: dict[str, Principal], by_access_key: dict[str, AccessKey]) -> None:
         self.secret_files: tuple[Path, ...] = ()
-        """The files with secret access keys that this state was read with."""
+        """The files with secret access keys, and those of issuers of tokens, that this state was read with."""
+        self.mapping = NO_TOKENS
+        self.key_set_sources: tuple[KeySetSource, ...] = ()
         self.digest = ""
         """Of the file and of those."""
         self._by_access_key = by_access_key
@@ -73,9 +82,13 @@ class FilePrincipals:
     def parse(cls, text: bytes, path: Path, secrets: Path, *, partition: str, org_units: dict[str, tuple[str, ...]]) -> FilePrincipals:
         """What the bytes of `path` say, with relative names of secret files below `secrets`. Raises: PrincipalsFileError, every fault."""
         try:
-            entries = parse_toml(text).get("principals", [])
+            document = parse_toml(text)
         except TomlFault as fault:
             raise PrincipalsFileError(f"{path}: {fault}") from fault
+        unknown = sorted(set(document) - {PRINCIPALS, *TABLES})
+        if unknown:
+            raise PrincipalsFileError(f"{path}: {unknown[0]} is no table of this file")
+        entries = document.get(PRINCIPALS, [])
         if not isinstance(entries, list) or len(entries) > PRINCIPALS_MAX:
             raise PrincipalsFileError(f"{path}: principals must be tables, at most {PRINCIPALS_MAX}")
         faults: list[str] = []
@@ -98,11 +111,17 @@ class FilePrincipals:
             if "access_key_id" in entry:
                 problem = _add_access_key(by_access_key, entry, principal, secrets)
                 faults += [f"principal {number}: {problem}"] if problem else []
+        reader = TokenTablesReader(secrets, partition=partition, org_units=org_units)
+        tables = reader.read(document)
+        faults += reader.faults
         if faults:
             raise PrincipalsFileError(f"{path}: " + "; ".join(faults))
         made = cls(by_certificate, by_token, by_access_key)
-        made.secret_files = tuple(secrets / entry["secret_access_key_file"] for entry in entries if "access_key_id" in entry)
-        made.digest = sha256(text + b"".join(known.secret_access_key.encode() for known in by_access_key.values())).hexdigest()
+        keys = tuple(secrets / entry["secret_access_key_file"] for entry in entries if "access_key_id" in entry)
+        made.secret_files = (*keys, *tables.files)
+        made.mapping, made.key_set_sources = tables.mapping, tables.sources
+        secret = b"".join(known.secret_access_key.encode() for known in by_access_key.values())
+        made.digest = sha256(text + secret + tables.digest).hexdigest()
         return made
 
     def find_by_spiffe_id(self, spiffe_id: str) -> Principal | None:
@@ -116,7 +135,8 @@ class FilePrincipals:
 
     def find_by_arn(self, arn: str) -> Principal | None:
         keys = (known.principal for known in self._by_access_key.values())
-        return next((p for p in chain(self._by_certificate.values(), self._by_token.values(), keys) if p.arn == arn), None)
+        listed = (p for p in chain(self._by_certificate.values(), self._by_token.values(), keys) if p.arn == arn)
+        return next(listed, None) or self.mapping.find_by_arn(arn)
 
     def find_by_subject(self, method: str, subject: str) -> Principal | None:
         if method == SIGNATURE:
@@ -124,6 +144,10 @@ class FilePrincipals:
             return known.principal if known is not None else None
         if method == CERTIFICATE:
             return self._by_certificate.get(subject)
+        if method == IDENTITY_TOKEN:
+            return self.mapping.principal_of_subject(subject)
+        if method == SESSION:
+            return principal_of_session(subject, self.mapping)
         return next((p for p in self._by_token.values() if p.subject == subject), None) if method == TOKEN else None
 
 

@@ -84,7 +84,7 @@ def call_constants(call: Call, *, region: str, identity: Any, resources: Any, au
     return {
         "eventVersion": EVENT_VERSION,
         "userIdentity": identity,
-        "eventSource": EVENT_SOURCE,
+        "eventSource": call.rpc.event_source,
         "eventName": call.rpc.operation,
         "awsRegion": region,
         "readOnly": call.rpc.read_only,

@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
+from meridian.authentication.session_keys import SessionKeys
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.principal import Principal
@@ -28,14 +29,12 @@ from meridian.errors import (
     MissingAuthenticationTokenException,
     UnrecognizedClientException,
 )
-from meridian.ports.principals import Principals
+from meridian.ports.principals import AccessKey, Principals
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
-SERVICE: Final = "kms"
 WINDOW: Final = timedelta(minutes=5)
 FORM: Final = "%Y%m%dT%H%M%SZ"
 FORM_CHARACTERS: Final = 16
-SIGNED_ALWAYS: Final = ("host", "x-amz-date", "x-amz-target")
 SIGNED_IF_SENT: Final = ("x-amz-security-token", CLIENT_TOKEN, CALLER_REQUEST_ID)
 KEYS_MAX: Final = 4096
 OTHER_DATE: Final = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."
@@ -43,6 +42,19 @@ MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing "
     "method. Consult the service documentation for details."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SignedService:
+    """A service that requests are signed for."""
+
+    name: str
+    signed_always: tuple[str, ...]
+    """Headers that a signature must cover."""
+
+
+KMS: Final = SignedService("kms", ("host", "x-amz-date", "x-amz-target"))
+STS: Final = SignedService("sts", ("host", "x-amz-date"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,46 +84,55 @@ class SignedRequest:
 
 
 class AwsSignatures:
-    """Signed requests → principals."""
+    """Signed requests to one service → principals."""
 
-    def __init__(self, principals: Principals, *, region: str) -> None:
+    def __init__(self, principals: Principals, sessions: SessionKeys, *, region: str, service: SignedService) -> None:
         self._principals = principals
+        self._sessions = sessions
         self._region = region
+        self._service = service
         self._keys = SigningKeys()
 
     def claim_of(self, head: RequestHead, now: datetime) -> Claim:
         """What the headers alone can say: the form is right, the access key is known, Region, service and time are those of here
         and now, and what must be signed is said to be. Raises: MissingAuthenticationTokenException, IncompleteSignatureException,
-        InvalidSignatureException, UnrecognizedClientException.
+        InvalidSignatureException, UnrecognizedClientException, ExpiredTokenException.
         """
         claim = read_claim(head.headers)
-        if self._principals.find_by_access_key(claim.access_key_id) is None:
-            raise UnrecognizedClientException(reason="unknown access key")
+        self._access_key(claim, head, now)
         require_fresh(claim.sent, now)
         self._require_scope(claim)
-        require_signed(claim, head.headers, SIGNED_ALWAYS, SIGNED_IF_SENT)
+        require_signed(claim, head.headers, self._service.signed_always, SIGNED_IF_SENT)
         return claim
 
-    def authenticate(self, request: SignedRequest) -> Principal:
+    def authenticate(self, request: SignedRequest, now: datetime) -> Principal:
         """The principal who signed a request whose claim has been read. Raises: InvalidSignatureException,
-        UnrecognizedClientException.
+        UnrecognizedClientException, ExpiredTokenException.
         """
-        claim = request.claim
-        known = self._principals.find_by_access_key(claim.access_key_id)
-        if known is None:
-            raise UnrecognizedClientException(reason="unknown access key")
+        known = self._access_key(request.claim, request.head, now)
         self._keys.require_signature(request, known.secret_access_key)
         token = request.head.headers.get("x-amz-security-token", "")
         if not hmac.compare_digest(sha256(token.encode()).hexdigest() if token else "", known.session_token_sha256):
             raise UnrecognizedClientException(reason="the session token is not that of the access key")
         return known.principal
 
+    def _access_key(self, claim: Claim, head: RequestHead, now: datetime) -> AccessKey:
+        """The access key that a request claims: one of the principals, or of a session. Raises: UnrecognizedClientException,
+        ExpiredTokenException.
+        """
+        known = self._principals.find_by_access_key(claim.access_key_id)
+        if known is None:
+            known = self._sessions.find(claim.access_key_id, head.headers.get("x-amz-security-token", ""), now)
+        if known is None:
+            raise UnrecognizedClientException(reason="unknown access key")
+        return known
+
     def _require_scope(self, claim: Claim) -> None:
         faults: list[str] = []
         if claim.region != self._region:
             faults.append("Credential should be scoped to a valid region.")
-        if claim.service != SERVICE:
-            faults.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
+        if claim.service != self._service.name:
+            faults.append(f"Credential should be scoped to correct service: '{self._service.name}'.")
         if claim.date != claim.sent[:8]:
             faults.append(OTHER_DATE)
         if faults:

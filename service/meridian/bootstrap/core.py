@@ -20,6 +20,7 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.key_threads import KeyThreads
 from meridian.adapters.live_exports import LiveExports
+from meridian.adapters.live_key_sets import LiveKeySets
 from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import SeparateProcesses
@@ -52,7 +53,7 @@ from meridian.settings_audit import AuditSettings
 from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.last_usage import LastUsage
-from meridian.workers.periodic import Supervisor, wait_for_real
+from meridian.workers.periodic import Supervisor, Wake, wait_for_real
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class Core:
     store: SqlStore
     identity: RegionIdentity
     files: Identity
+    key_sets: LiveKeySets
+    key_set_wake: Wake
     engine: InProcessCryptoEngine
     authorizer: Authorizer
     stream: FileAuditStream
@@ -114,6 +117,9 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     work = _workplaces(settings, seat, events, registry, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
+    key_set_wake = Wake()
+    key_sets = LiveKeySets(lambda: files.principals.key_set_sources, clock, key_set_wake)
+    stack.callback(key_sets.close)
     done(Step.IDENTITY)
     caches = Caches(settings.limits.cache_bytes)
     with naming("seals"):
@@ -172,6 +178,8 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         store=store,
         identity=identity,
         files=files,
+        key_sets=key_sets,
+        key_set_wake=key_set_wake,
         engine=engine,
         authorizer=authorizer,
         stream=stream,

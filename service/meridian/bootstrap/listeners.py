@@ -18,7 +18,7 @@ from meridian.bootstrap.envoy_front import EnvoyFront
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.startup import naming
-from meridian.contract.catalog import rpcs, served_rpcs
+from meridian.contract.catalog import rpcs, served_rpcs, sts_rpcs
 from meridian.domain.principal import Principal
 from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, ListenerSettings, Settings
@@ -43,6 +43,7 @@ from meridian.transport.metrics_text import MetricsText
 from meridian.transport.peer_certificates import PeerCertificates
 from meridian.transport.peer_connections import PeerConnections
 from meridian.transport.peer_server import ReplicationServer, make_peer_server
+from meridian.transport.sts.app import StsWire, WithSts
 from meridian.transport.under_way import CallsUnderWay
 from meridian.transport.xks.app import XksWire
 from meridian.transport.xks.messages import BODY_BYTES_MAX as XKS_BODY_BYTES_MAX
@@ -200,9 +201,23 @@ class Listeners:
             events=core.events,
             under_way=self._under_way,
         )
+        sts = StsWire(
+            sts_rpcs(),
+            pipelines.calls.walk,
+            core.clock,
+            core.entropy,
+            limits=core.settings.limits,
+            is_secure=is_secure,
+            roles=pipelines.assumed_roles,
+            signatures=pipelines.signatures_of_sts,
+            unauthenticated=pipelines.unauthenticated,
+            events=core.events,
+            under_way=self._under_way,
+        )
+        both = WithSts(wire, sts)
         if not core.settings.development:
-            return wire
-        return WithDevState(wire, pipelines.identify, pipelines.unauthenticated, core.clock, core.entropy, self._empty)
+            return both
+        return WithDevState(both, pipelines.identify, pipelines.unauthenticated, core.clock, core.entropy, self._empty)
 
     def _xks_wire(self, pipelines: Pipelines) -> Application:
         core = self._core

@@ -20,6 +20,7 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
     core.registry.register(core.supervisor)
     core.registry.register(SinkMetrics(core.sinks.standings))
     core.registry.register(CacheMetrics(core.caches))
+    core.registry.register(core.key_sets)
     outbox, work = outbound.outbox, core.work
     for name, text, read in (
         ("meridian_audit_records", "Durable audit records.", lambda: core.stream.records),

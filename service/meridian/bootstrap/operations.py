@@ -13,6 +13,7 @@ from meridian.bootstrap.replication import Outbound
 from meridian.domain.home import Home
 from meridian.engine.export_cipher import DerivedExportCipher
 from meridian.operations.aliases import Aliases
+from meridian.operations.caller import Caller
 from meridian.operations.change import KeyChanges
 from meridian.operations.data_keys import DataKeys
 from meridian.operations.encryption import Encryption
@@ -29,6 +30,7 @@ from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
 from meridian.operations.signing import Signing
+from meridian.operations.sts import Sts
 from meridian.operations.tags import Tags
 from meridian.operations.xks import Xks
 from meridian.replication.delete_key import Leave
@@ -132,6 +134,8 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
         ),
         "rotation": Rotation(store=store, engine=engine, changes=changes, limits=limits, wake_schedule=schedule.wake),
     }
+    services["caller"] = Caller(region=settings.region)
+    services["sts"] = Sts(principals=core.files.principals, tokens=engine, entropy=core.entropy)
     cipher = DerivedExportCipher(engine, core.entropy)
     services["xks"] = Xks(exports=core.exports, cipher=cipher, replica=settings.replica, troubles=troubles)
     return UseCases(services, check, schedule, wrapping_keys, turns, places)

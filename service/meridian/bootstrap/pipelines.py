@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from meridian.authentication.aws_signature import AwsSignatures
+from meridian.authentication.assumed_role import AssumedRoles
+from meridian.authentication.aws_signature import KMS, STS, AwsSignatures
 from meridian.authentication.client_certificate import ClientCertificates
 from meridian.authentication.failed_attempts import FailedAttempts
+from meridian.authentication.identity_tokens import IdentityTokens
+from meridian.authentication.session_keys import SessionKeys
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
@@ -63,6 +66,8 @@ class Pipelines:
     prepare: PreparedWalk
     prepare_handover: PreparedWalk
     identify: Authenticate
+    signatures_of_sts: AwsSignatures
+    assumed_roles: AssumedRoles
     unauthenticated: Unauthenticated
     policies: PolicyFilesWorker
 
@@ -151,13 +156,21 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         after=(),
         operations={UPDATE_PRIMARY_REGION: succeed.await_role},
     )
+    sessions, tokens = SessionKeys(principals, core.engine), IdentityTokens(principals, core.key_sets)
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,
         batches=Batches(entrance, telemetry, core.events),
         prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock),
         prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock),
-        identify=Authenticate(principals, ClientCertificates(principals, core.files.grpc.check), AwsSignatures(principals, region=region)),
+        identify=Authenticate(
+            principals,
+            ClientCertificates(principals, core.files.grpc.check),
+            AwsSignatures(principals, sessions, region=region, service=KMS),
+            tokens,
+        ),
+        signatures_of_sts=AwsSignatures(principals, sessions, region=region, service=STS),
+        assumed_roles=AssumedRoles(principals, tokens),
         unauthenticated=Unauthenticated(events=core.events, attempts=attempts, telemetry=telemetry, clock=clock),
         policies=policies,
     )

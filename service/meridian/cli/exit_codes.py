@@ -13,6 +13,7 @@ OK, OTHER, USAGE, SETUP, DENIED, NOT_FOUND, KEY_STATE, THROTTLED, UNAVAILABLE, I
 OF_ERROR: Final = {
     "AccessDeniedException": DENIED,
     "UnrecognizedClientException": DENIED,
+    "ExpiredTokenException": DENIED,
     "MissingAuthenticationTokenException": DENIED,
     "NotFoundException": NOT_FOUND,
     "CustomKeyStoreNotFoundException": NOT_FOUND,

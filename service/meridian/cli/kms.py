@@ -8,7 +8,8 @@ import click
 
 from meridian.cli import values
 from meridian.cli.connection import CLIENT_TOKEN, CONNECTION, OUTPUT
-from meridian.contract.catalog import Rpc, comment_on, rpcs, served_rpcs
+from meridian.contract.catalog import Rpc, rpcs, served_rpcs
+from meridian.contract.comments import comment_on
 
 EPILOG = "Names of members in --field are AWS's: KeyMetadata.KeyId."
 OUTSIDE = {"DescribeKey": "DescribeExternalKey"}

@@ -16,7 +16,6 @@ from meridian.cli.short_files import read_up_to
 from meridian.contract.catalog import (
     TIMESTAMP,
     aws_member_name,
-    comment_on,
     enum_number,
     enum_of,
     enum_values,
@@ -25,6 +24,7 @@ from meridian.contract.catalog import (
     limits_of,
     message_of,
 )
+from meridian.contract.comments import comment_on
 from meridian.domain.limits import Limits
 from meridian.domain.strict_json import parse_json
 from meridian.errors import KmsError

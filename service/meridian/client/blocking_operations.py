@@ -9,6 +9,7 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.message import Message
 
 from meridian.access.v1 import access_pb2
+from meridian.caller.v1 import caller_pb2
 from meridian.client import fields, methods, words
 from meridian.client.blocking_calls import BlockingCalls
 from meridian.client.service_error import KmsServiceError
@@ -2430,6 +2431,32 @@ class BlockingOperations(BlockingCalls):
         """
         request = access_pb2.DescribeExternalKeyRequest(key_id=key_id)
         return self._send(methods.DESCRIBE_EXTERNAL_KEY, request, timeout, None, caller_request_id)
+
+    def who_am_i(self, *, timeout: float | None = None, caller_request_id: str | None = None) -> caller_pb2.WhoAmIResponse:
+        """Tells who the caller is. No policy decides it: whoever is known here may know that.
+
+        Args:
+            timeout: Seconds; 10 unless it is given.
+            caller_request_id: A name of the caller's own in the audit record.
+
+        Returns:
+            `arn`: ARN of the principal, as policies name it.
+            `account`: Its account.
+            `kind`: User, Role or Service.
+            `name`: Its name, without the account.
+            `groups`: Groups of its account that it is in.
+            `tags`: Its tags.
+            `method`: How it was authenticated: client_certificate, identity_token, aws_signature, assumed_role or bearer_token.
+            `subject`: What was authenticated: a SPIFFE id, issuer and subject of a token, an access key id, or the ARN of a session.
+            `session_name`: Name of the session of a role that was taken on.
+            `expires_at`: When the credential ends; absent for one that does not.
+            `region`: The Region that answers.
+
+        Raises:
+            errors.KMSInternalException, and what every call may meet.
+        """
+        request = caller_pb2.WhoAmIRequest()
+        return self._send(methods.WHO_AM_I, request, timeout, None, caller_request_id)
 
     def encrypt_batch(
         self,

@@ -12,6 +12,10 @@ class UnrecognizedClientException(KmsServiceError):
     """The credential is unknown, or names no principal."""
 
 
+class ExpiredTokenException(KmsServiceError):
+    """The credential was good, and is so no more."""
+
+
 class MissingAuthenticationTokenException(KmsServiceError):
     """The call carries no credential."""
 
@@ -264,6 +268,7 @@ class Cancelled(TransportError):
 
 BY_CODE: Final[dict[str, type[KmsServiceError]]] = {
     "UnrecognizedClientException": UnrecognizedClientException,
+    "ExpiredTokenException": ExpiredTokenException,
     "MissingAuthenticationTokenException": MissingAuthenticationTokenException,
     "IncompleteSignatureException": IncompleteSignatureException,
     "InvalidSignatureException": InvalidSignatureException,
@@ -332,6 +337,7 @@ __all__ = [
     "KmsServiceError",
     "TransportError",
     "UnrecognizedClientException",
+    "ExpiredTokenException",
     "MissingAuthenticationTokenException",
     "IncompleteSignatureException",
     "InvalidSignatureException",

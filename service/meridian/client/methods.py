@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from meridian.access.v1 import access_pb2
 from meridian.batch.v1 import batch_pb2
+from meridian.caller.v1 import caller_pb2
 from meridian.client.method import Batch, Method
 from meridian.kms.v1 import (
     aliases_pb2,
@@ -520,6 +521,10 @@ DESCRIBE_EXTERNAL_KEY: Final = Method(
     takes_token=False,
 )
 
+WHO_AM_I: Final = Method(
+    "WhoAmI", "/meridian.caller.v1.CallerService/WhoAmI", caller_pb2.WhoAmIRequest, caller_pb2.WhoAmIResponse, 10.0, takes_token=False
+)
+
 ENCRYPT_BATCH: Final = Method(
     "EncryptBatch",
     "/meridian.batch.v1.BatchService/EncryptBatch",
@@ -616,6 +621,7 @@ ALL: Final[tuple[Method[Any, Any], ...]] = (
     DESCRIBE_POLICY_SET,
     CHECK_ACCESS,
     DESCRIBE_EXTERNAL_KEY,
+    WHO_AM_I,
     ENCRYPT_BATCH,
     DECRYPT_BATCH,
     GENERATE_DATA_KEY_BATCH,

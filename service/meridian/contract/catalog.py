@@ -6,11 +6,9 @@ Each RPC with its messages, permissions, AWS name and limits as plain values; no
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, EnumValueDescriptor, FieldDescriptor, MethodDescriptor
@@ -39,16 +37,19 @@ NOUNS: Final = (
 """One proto file, one service and one operations module each."""
 
 LIST_ITEMS_MAX: Final = 256
-"""Of a list for which the model of AWS says no maximum."""
+"""Of a list for which AWS says no maximum."""
 TIMESTAMP: Final = "google.protobuf.Timestamp"
 """The full name of the type of the contract's moments."""
 ACCESS: Final = "access"
-"""The calls that AWS does not have."""
+"""What policies are in force, and what they would answer."""
 BATCH: Final = "batch"
 """Many calls in one message: `contract/batches.py`."""
-
 XKS: Final = "xks"
 """The calls of the XKS proxy API, which another KMS makes."""
+CALLER: Final = "caller"
+"""What a caller may know of himself."""
+STS: Final = "sts"
+"""Operations of AWS STS; over the AWS wire alone, in its own protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ class Rpc:
     @property
     def aws_name(self) -> str:
         return self.operation
+
+    @property
+    def event_source(self) -> str:
+        """The service that it is an operation of, as CloudTrail has it."""
+        return "sts.amazonaws.com" if self.noun == STS else "kms.amazonaws.com"
 
     @property
     def takes_token(self) -> bool:
@@ -168,19 +174,6 @@ def limits_of(field: FieldDescriptor) -> options_pb2.Limits | None:
     return options.Extensions[options_pb2.limits] if options.HasExtension(options_pb2.limits) else None
 
 
-@cache
-def _comments() -> dict[str, str]:
-    texts: dict[str, str] = json.loads((files("meridian") / "kms" / "v1" / "comments.json").read_text())
-    return texts
-
-
-def comment_on(what: FieldDescriptor | Rpc) -> str:
-    """What the contract says of an operation of AWS KMS, or of a field of its request."""
-    if isinstance(what, Rpc):
-        return _comments()[what.name]
-    return "" if what.containing_type is None else _comments()[f"{what.containing_type.name}.{what.name}"]
-
-
 def items_max(field: FieldDescriptor) -> int:
     """How many items a list has at most: what AWS's model says, or 256 where it says nothing."""
     limits = limits_of(field)
@@ -229,7 +222,7 @@ def rpcs() -> dict[str, Rpc]:
 @cache
 def served_rpcs() -> dict[str, Rpc]:
     """Every operation that a Region serves over gRPC: those of AWS KMS, and Meridian's own."""
-    return rpcs() | _access_rpcs() | batch_rpcs()
+    return rpcs() | _own_rpcs() | batch_rpcs()
 
 
 @cache
@@ -247,11 +240,18 @@ def xks_rpcs() -> dict[str, Rpc]:
 @cache
 def walked_rpcs() -> dict[str, Rpc]:
     """Every operation that is walked through the pipeline, whatever it came over."""
-    return rpcs() | _access_rpcs() | xks_rpcs()
+    return rpcs() | _own_rpcs() | sts_rpcs() | xks_rpcs()
 
 
-def _access_rpcs() -> dict[str, Rpc]:
-    return {rpc.name: rpc for rpc in _rpcs_of(ACCESS, "meridian.access.v1.access_pb2")}
+@cache
+def sts_rpcs() -> dict[str, Rpc]:
+    """Every operation of AWS STS that is served."""
+    return {rpc.name: rpc for rpc in _rpcs_of(STS, "meridian.sts.v1.sts_pb2")}
+
+
+def _own_rpcs() -> dict[str, Rpc]:
+    """Those that AWS does not have."""
+    return {rpc.name: rpc for noun in (ACCESS, CALLER) for rpc in _rpcs_of(noun, f"meridian.{noun}.v1.{noun}_pb2")}
 
 
 def _rpcs_of(noun: str, module_name: str) -> Iterator[Rpc]:

@@ -55,6 +55,7 @@ RATES: Final[dict[str, float]] = {
     "key_stores": 5,
     "last_usage": 5,
     "xks": 1_800,
+    "identity": 600,
     "other": 5,
 }
 
@@ -122,6 +123,9 @@ CLASS_OF: Final[dict[Operation, str]] = {
     Operation.DESCRIBE_POLICY_SET: "policy_read",
     Operation.CHECK_ACCESS: "policy_read",
     Operation.DESCRIBE_EXTERNAL_KEY: "describe",
+    Operation.WHO_AM_I: "identity",
+    Operation.ASSUME_ROLE_WITH_WEB_IDENTITY: "identity",
+    Operation.GET_CALLER_IDENTITY: "identity",
     Operation.ENCRYPT_BATCH: "symmetric",
     Operation.DECRYPT_BATCH: "symmetric",
     Operation.GENERATE_DATA_KEY_BATCH: "symmetric",

@@ -21,9 +21,9 @@ class Principal:
     org_units: tuple[str, ...] = ()
     """Units of the caller's account, nearest first, each inside the next."""
     method: str = ""
-    """How the caller was authenticated: "client_certificate" or "bearer_token"."""
+    """How the caller was authenticated: "client_certificate", "identity_token" …"""
     subject: str = ""
-    """The authenticated subject as presented: SPIFFE id or token subject."""
+    """The authenticated subject as presented: a SPIFFE id, or issuer and subject of a token …"""
     mfa_present: bool = False
     mfa_at: datetime | None = None
     token_issued_at: datetime | None = None

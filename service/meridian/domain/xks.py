@@ -26,6 +26,7 @@ CREDENTIALS_MAX: Final = 100
 CREDENTIALS_PER_STORE_MAX: Final = 5
 EXPORT_NAME: Final = "xks-export/"
 STORE_NAME: Final = "xks-store"
+RESERVED_NAMES: Final = (EXPORT_NAME, STORE_NAME)
 """What the names of the principals begin with that stand for exports and for key stores; no others' do."""
 
 

@@ -36,6 +36,7 @@ ROW: Final = BoxKind(b"MW", b"meridian/v1/row")
 KEK: Final = BoxKind(b"MR", b"meridian/v1/kek")
 ROOT: Final = BoxKind(b"MQ", b"meridian/v1/root")
 IMPORT_TOKEN: Final = BoxKind(b"MT", b"meridian/v1/import-token", name_bytes=16)
+SESSION_TOKEN: Final = BoxKind(b"MA", b"meridian/v1/session-token")
 PAGE_MARKER: Final = BoxKind(b"MP", b"meridian/v1/page-marker")
 
 

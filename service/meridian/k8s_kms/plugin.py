@@ -34,6 +34,7 @@ S = grpc.StatusCode
 CODES: Final = {
     "AccessDeniedException": S.PERMISSION_DENIED,
     "UnrecognizedClientException": S.UNAUTHENTICATED,
+    "ExpiredTokenException": S.UNAUTHENTICATED,
     "MissingAuthenticationTokenException": S.UNAUTHENTICATED,
     "NotFoundException": S.NOT_FOUND,
     "ThrottlingException": S.RESOURCE_EXHAUSTED,

@@ -13,9 +13,17 @@ from meridian.domain.gates import WORK
 Bound = Callable[[Any, Call], Awaitable[Any]]
 
 
-WITHOUT_PERMISSION: Final = frozenset({Operation.XKS_GET_HEALTH_STATUS})
-"""Operations that no policy decides: the XKS proxy specification exempts this one, which is about no key, from every authorization but the
-signature."""
+WITHOUT_PERMISSION: Final = frozenset(
+    {
+        Operation.XKS_GET_HEALTH_STATUS,
+        Operation.WHO_AM_I,
+        Operation.GET_CALLER_IDENTITY,
+        Operation.ASSUME_ROLE_WITH_WEB_IDENTITY,
+    }
+)
+"""Operations that no policy of keys decides. The XKS proxy specification exempts the first, which is about no key, from every authorization
+but the signature. Whoever is known may know who he is, as in AWS. Whether a role may be taken on is decided by the role's own trust before
+anybody calls."""
 
 
 class BindingError(Exception):

@@ -1,4 +1,4 @@
-"""Who holds this certificate or token."""
+"""Who holds this certificate or token, or has signed with this access key."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from meridian.domain.principal import Principal
+from meridian.domain.token_rules import TokenMapping
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -20,6 +21,11 @@ class AccessKey:
 
 class Principals(Protocol):
     """Maps authenticated subjects to principals by the Region's own rules, as they are at the moment of the question."""
+
+    @property
+    def mapping(self) -> TokenMapping:
+        """Whom tokens of identity providers name. The same value until the rules change."""
+        ...
 
     def is_denied(self, spiffe_id: str) -> bool:
         """Whether operators deny this SPIFFE id, whatever a certificate says; no principal is found by it then."""

@@ -22,6 +22,7 @@ S = grpc.StatusCode
 
 TABLE: Final[dict[type[e.KmsError], grpc.StatusCode]] = {
     e.UnrecognizedClientException: S.UNAUTHENTICATED,
+    e.ExpiredTokenException: S.UNAUTHENTICATED,
     e.MissingAuthenticationTokenException: S.UNAUTHENTICATED,
     e.IncompleteSignatureException: S.UNAUTHENTICATED,
     e.InvalidSignatureException: S.UNAUTHENTICATED,

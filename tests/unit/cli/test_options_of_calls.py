@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from meridian.cli import values
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.main import main
-from meridian.contract.catalog import Rpc, comment_on, limits_of, rpcs
+from meridian.contract.catalog import Rpc, limits_of, rpcs
+from meridian.contract.comments import comment_on
 from meridian.kms.v1 import grants_pb2, imports_pb2
 
 SHOWN_AFTER_A_FILE = {

@@ -23,8 +23,11 @@ class Doors:
         self.asked: list[str] = []
 
     def authenticate(self, evidence: Any, now: Any = None) -> Principal:
-        self.asked.append(f"certificate of {evidence.spiffe_id}" if now else f"signature {evidence}")
-        return ALICE if now in (None, NOW) else BOB
+        if isinstance(evidence, Evidence):
+            self.asked.append(f"certificate of {evidence.spiffe_id}")
+        else:
+            self.asked.append(f"token {evidence}" if "." in evidence else f"signature {evidence}")
+        return ALICE if now == NOW else BOB
 
     def require_good(self, evidence: Evidence, now: Any) -> None:
         self.asked.append(f"connection at {now:%Y}")
@@ -41,7 +44,7 @@ class Doors:
 
 def made(doors: Doors) -> Authenticate:
     itself: Any = doors
-    authenticate = Authenticate(itself, itself, itself)
+    authenticate = Authenticate(itself, itself, itself, itself)
     authenticate._names = itself
     return authenticate
 
@@ -53,6 +56,8 @@ def made(doors: Doors) -> Authenticate:
         ({"signed_request": "signed", "repeated": "x", "certificate_pem": b"two"}, ALICE, ["signature signed"]),
         ({"certificate_pem": b"one", "spiffe_id": "spiffe://alice"}, ALICE, ["certificate of spiffe://alice"]),
         ({"headers": {"authorization": "Bearer good"}}, BOB, ["connection at 2026"]),
+        ({"headers": {"authorization": "Bearer a.b.c"}}, ALICE, ["connection at 2026", "token a.b.c"]),
+        ({"headers": {"authorization": "Bearer a.b.c"}, "shows_no_certificate": True}, ALICE, ["token a.b.c"]),
     ],
 )
 def test_one_credential_names_the_caller(evidence: dict[str, Any], caller: Principal, asked: list[str]) -> None:
@@ -78,6 +83,12 @@ def test_one_credential_names_the_caller(evidence: dict[str, Any], caller: Princ
         ),
         ({"certificate_pem": b"one", "spiffe_id": ""}, UnrecognizedClientException, "the name of the client certificate is no SPIFFE id"),
         ({"headers": {"authorization": "Bearer bad"}}, UnrecognizedClientException, "unknown bearer token, or none is accepted here"),
+        ({"headers": {"authorization": "Bearer a.b"}}, UnrecognizedClientException, "unknown bearer token, or none is accepted here"),
+        (
+            {"certificate_pem": b"one", "spiffe_id": "spiffe://alice", "headers": {"authorization": "Bearer a.b.c"}},
+            UnrecognizedClientException,
+            "two credentials in one call",
+        ),
         ({"headers": {"authorization": "Basic good"}}, UnrecognizedClientException, "unknown bearer token, or none is accepted here"),
     ],
 )

@@ -13,9 +13,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from meridian.authentication.aws_signature import AwsSignatures, Claim, SignedRequest
+from meridian.authentication.aws_signature import KMS, AwsSignatures, Claim, SignedRequest
+from meridian.authentication.session_keys import SessionKeys
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
+from meridian.domain.token_rules import NO_TOKENS, TokenMapping
 from meridian.errors import (
     IncompleteSignatureException,
     InvalidSignatureException,
@@ -34,6 +36,10 @@ class OnePrincipal:
     def __init__(self, token: str = "") -> None:
         self.key = AccessKey(WHO, SECRET, sha256(token.encode()).hexdigest() if token else "")
 
+    @property
+    def mapping(self) -> TokenMapping:
+        return NO_TOKENS
+
     def find_by_access_key(self, access_key_id: str) -> AccessKey | None:
         return self.key if access_key_id == KEY_ID else None
 
@@ -44,6 +50,13 @@ class OnePrincipal:
     def find_by_arn(self, arn: str) -> None: ...
     def find_by_token_hash(self, token_sha256: str) -> None: ...
     def find_by_subject(self, method: str, subject: str) -> None: ...
+
+
+class NoSessions(SessionKeys):
+    def __init__(self) -> None:
+        pass
+
+    def find(self, access_key_id: str, token: str, now: datetime) -> None: ...
 
 
 def request_of(headers: dict[str, str], body: bytes, *, method: str = "POST", path: str = "/", query: str = "") -> SignedRequest:
@@ -62,8 +75,9 @@ def signed(
 
 
 def verify(request: SignedRequest, *, now: datetime | None = None, token: str = "") -> Principal:
-    signatures = AwsSignatures(OnePrincipal(token), region=REGION)
-    return signatures.authenticate(replace(request, claim=signatures.claim_of(request.head, now or datetime.now(UTC))))
+    signatures = AwsSignatures(OnePrincipal(token), NoSessions(), region=REGION, service=KMS)
+    at = now or datetime.now(UTC)
+    return signatures.authenticate(replace(request, claim=signatures.claim_of(request.head, at)), at)
 
 
 def with_header(request: SignedRequest, name: str, value: str | None) -> SignedRequest:
@@ -168,7 +182,7 @@ def test_white_space_beyond_ascii_is_not_signed_as_a_space() -> None:
 
 
 def test_what_the_headers_alone_can_refuse_needs_no_body() -> None:
-    signatures, now = AwsSignatures(OnePrincipal(), region=REGION), datetime.now(UTC)
+    signatures, now = AwsSignatures(OnePrincipal(), NoSessions(), region=REGION, service=KMS), datetime.now(UTC)
     for badly_signed in (signed(region="eu-west-1"), signed(service="sts"), with_header(signed(), "host", None)):
         with pytest.raises(InvalidSignatureException):
             signatures.claim_of(badly_signed.head, now)

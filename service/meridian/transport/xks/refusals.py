@@ -45,6 +45,7 @@ TABLE: Final[dict[type[e.KmsError], Refusal]] = {
     e.IncompleteSignatureException: NOT_AUTHENTICATED,
     e.InvalidSignatureException: NOT_AUTHENTICATED,
     e.UnrecognizedClientException: NOT_AUTHENTICATED,
+    e.ExpiredTokenException: NOT_AUTHENTICATED,
     e.AccessDeniedException: Refusal(403, "AccessDeniedException", "The policies of the external key manager do not allow this."),
     e.NotFoundException: Refusal(404, "KeyNotFoundException", "There is no such external key."),
     e.UnknownOperationException: INVALID_PATH,

@@ -1,0 +1,294 @@
+"""Key sets are fetched in the background, in bounded time, bytes and number, whatever their issuer answers and whatever tokens name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+from tests.identity_tokens import Issuer, Published, Signer, publishing
+
+from meridian.adapters import fetched_document
+from meridian.adapters.live_key_sets import AGAIN_SECONDS, FIRST_AGAIN_SECONDS, FRESH_SECONDS, USABLE_SECONDS, LiveKeySets
+from meridian.crypto.signed_tokens import read_key_set
+from meridian.errors import DependencyTimeoutException, UnrecognizedClientException
+from meridian.ports.key_sets import KeySetSource
+
+DISCOVERY, KEYS = "/.well-known/openid-configuration", "/keys"
+IDP = Issuer()
+TWO = Signer(kid="two")
+
+
+class Clock:
+    """Goes on when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def now(self) -> Any:
+        raise AssertionError("no moment is asked for")
+
+
+class Stage:
+    """Key sets of one issuer that a server here publishes."""
+
+    def __init__(self, published: Published) -> None:
+        self.published = published
+        self.clock = Clock()
+        self.woken = 0
+        published.documents = {DISCOVERY: self.discovery(), KEYS: IDP.key_set()}
+        self.source = KeySetSource(published.url, "", "", "", None)
+        self.sources: tuple[KeySetSource, ...] = (self.source,)
+        self.sets = LiveKeySets(lambda: self.sources, self.clock, self.wake)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def discovery(self, **changed: Any) -> bytes:
+        return json.dumps({"issuer": self.published.url, "jwks_uri": f"{self.published.url}{KEYS}", **changed}).encode()
+
+    def found(self, kid: str = "one") -> str:
+        """ "yes", "no", or "later"."""
+        try:
+            self.sets.find(self.published.url, kid, "ES256")
+        except DependencyTimeoutException:
+            return "later"
+        except UnrecognizedClientException:
+            return "no"
+        return "yes"
+
+    @property
+    def fetches(self) -> int:
+        return self.published.count(KEYS)
+
+    def metrics(self) -> dict[str, float]:
+        return {f"{s.name} {s.labels.get('outcome', '')}".strip(): s.value for family in self.sets.collect() for s in family.samples}
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with publishing() as published:
+        made = Stage(published)
+        yield made
+        made.sets.close()
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await story()
+
+    asyncio.run(bounded())
+
+
+def test_a_set_is_fetched_before_a_token_needs_it_and_again_while_it_is_fresh(stage: Stage) -> None:
+    async def story() -> None:
+        assert stage.found() == "later"
+        await stage.sets.look()
+        assert (stage.found(), stage.fetches) == ("yes", 1)
+        stage.clock.seconds += FRESH_SECONDS - 1
+        await stage.sets.look()
+        assert stage.fetches == 1
+        stage.published.documents[KEYS] = IDP.key_set(TWO)
+        stage.clock.seconds += 1
+        await stage.sets.look()
+        assert (stage.found("one"), stage.found("two"), stage.fetches) == ("no", "yes", 2)
+        assert stage.metrics() == {
+            "meridian_token_key_set_fetches_total taken": 2,
+            "meridian_token_key_set_fetches_total failed": 0,
+            "meridian_token_key_set_age_seconds": 0,
+        }
+
+    run(story)
+
+
+def test_an_unknown_key_brings_the_next_fetch_forward_and_no_more_than_once_a_minute(stage: Stage) -> None:
+    async def story() -> None:
+        await stage.sets.look()
+        assert [stage.found("x"), stage.found("two")] == ["no", "no"], "the set is not a minute old"
+        stage.clock.seconds += AGAIN_SECONDS
+        stage.published.documents[KEYS] = IDP.key_set(IDP.signer, TWO)
+        assert stage.found("two") == "later", "the set may be another by now"
+        assert stage.woken
+        await stage.sets.look()
+        assert (stage.found("two"), stage.fetches) == ("yes", 2)
+        for number in range(1000):
+            assert stage.found(f"x{number}") == "no"
+            stage.clock.seconds += 0.05
+            if not number % 20:
+                await stage.sets.look()
+        assert stage.fetches == 2, "fifty seconds of unknown keys"
+
+    run(story)
+
+
+def test_a_set_that_cannot_be_renewed_counts_for_an_hour(stage: Stage) -> None:
+    async def story() -> None:
+        await stage.sets.look()
+        stage.published.status = 503
+        stage.clock.seconds += FRESH_SECONDS
+        await stage.sets.look()
+        assert (stage.found(), stage.found("two")) == ("yes", "later"), "nobody knows whether there is such a key"
+        stage.clock.seconds += USABLE_SECONDS - FRESH_SECONDS - 1
+        assert stage.found() == "yes"
+        stage.clock.seconds += 1
+        assert stage.found() == "later"
+        stage.published.status = 200
+        await stage.sets.look()
+        assert (stage.found(), stage.found("two")) == ("yes", "no")
+        assert stage.metrics()["meridian_token_key_set_fetches_total failed"] == 1
+
+    run(story)
+
+
+def test_an_issuer_that_is_away_is_asked_now_and_then_and_told_of_once(stage: Stage) -> None:
+    async def story() -> None:
+        stage.published.status = 500
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(40):
+                await stage.sets.look()
+                stage.clock.seconds += FIRST_AGAIN_SECONDS / 4
+            stage.published.status = 200
+            await stage.sets.look()
+        assert stage.published.count(DISCOVERY) == 11
+        told = [(line["log_level"], line["issuer"]) for line in lines]
+        assert told == [("warning", stage.published.url), ("info", stage.published.url)]
+        assert lines[0]["fault"] == f"{stage.published.url}{DISCOVERY}: answers HTTP 500"
+
+    run(story)
+
+
+LIES: dict[str, tuple[Callable[[Stage], None], str]] = {
+    "a redirect": (lambda s: redirect(s), "answers HTTP 302"),
+    "another issuer": (lambda s: put(s, DISCOVERY, s.discovery(issuer="https://evil")), "another issuer"),
+    "no address": (lambda s: put(s, DISCOVERY, s.discovery(jwks_uri=None)), "jwks_uri must be"),
+    "a file": (lambda s: put(s, DISCOVERY, s.discovery(jwks_uri="file:///etc/passwd")), "jwks_uri must be"),
+    "an address inside without TLS": (lambda s: put(s, DISCOVERY, s.discovery(jwks_uri="http://169.254.169.254/")), "jwks_uri must be"),
+    "an address with a user": (lambda s: put(s, DISCOVERY, s.discovery(jwks_uri="https://a:b@c/")), "jwks_uri must be"),
+    "no JSON": (lambda s: put(s, DISCOVERY, b"<html>"), "is no JSON"),
+    "a member twice": (lambda s: put(s, DISCOVERY, b'{"issuer": 1, "issuer": 2}'), "is no JSON"),
+    "a long document": (lambda s: put(s, DISCOVERY, b" " * (64 * 1024 + 1)), "more than 65,536 bytes"),
+    "a long key set": (lambda s: put(s, KEYS, b" " * (256 * 1024 + 1)), "more than 262,144 bytes"),
+    "no key set": (lambda s: put(s, KEYS, b"{}"), "no key set"),
+    "a key set of nothing": (lambda s: put(s, KEYS, b'{"keys": []}'), "no key that could sign"),
+    "a secret key": (
+        lambda s: put(s, KEYS, json.dumps({"keys": [{**IDP.signer.key.as_dict(private=True), "kid": "one"}]}).encode()),
+        "private",
+    ),
+    "nothing": (lambda s: s.published.documents.clear(), "answers HTTP 404"),
+    "something packed": (lambda s: packed(s), "is no JSON"),
+}
+
+
+def put(stage: Stage, path: str, document: bytes) -> None:
+    stage.published.documents[path] = document
+
+
+def redirect(stage: Stage) -> None:
+    stage.published.status, stage.published.headers = 302, {"Location": f"{stage.published.url}{KEYS}"}
+
+
+def packed(stage: Stage) -> None:
+    import gzip
+
+    stage.published.headers = {"Content-Encoding": "gzip"}
+    stage.published.documents = {path: gzip.compress(data) for path, data in stage.published.documents.items()}
+
+
+@pytest.mark.parametrize("case", LIES)
+def test_an_issuer_that_lies_has_no_keys_and_what_was_there_stays(stage: Stage, case: str) -> None:
+    lie, why = LIES[case]
+
+    async def story() -> None:
+        await stage.sets.look()
+        lie(stage)
+        stage.clock.seconds += FRESH_SECONDS
+        with structlog.testing.capture_logs() as lines:
+            await stage.sets.look()
+        assert len(lines) == 1
+        assert why in lines[0]["fault"]
+        assert stage.found() == "yes"
+        assert stage.metrics()["meridian_token_key_set_fetches_total failed"] == 1
+
+    run(story)
+
+
+def test_who_answers_slowly_is_given_up_and_the_loop_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetched_document, "SECONDS", 0.3)
+    released = False
+
+    def wait() -> None:
+        until = time.monotonic() + 20
+        while not released and time.monotonic() < until:
+            time.sleep(0.01)
+
+    stage.published.before = wait
+
+    async def story() -> None:
+        nonlocal released
+        looking = asyncio.ensure_future(stage.sets.look())
+        turns = 0
+        while not looking.done():
+            assert stage.found() == "later"
+            turns += 1
+            await asyncio.sleep(0.01)
+        released = True
+        assert turns > 5
+
+    with structlog.testing.capture_logs() as lines:
+        run(story)
+    assert "has not answered within" in lines[0]["fault"]
+
+
+def test_a_set_of_a_file_is_there_at_once_and_says_all(stage: Stage) -> None:
+    stage.sources = (KeySetSource(stage.published.url, "", "", "", read_key_set(IDP.key_set())),)
+
+    async def story() -> None:
+        assert [stage.found("one"), stage.found("two")] == ["yes", "no"]
+        await stage.sets.look()
+        assert stage.published.asked == []
+
+    run(story)
+
+
+def test_sources_are_followed(stage: Stage) -> None:
+    async def story() -> None:
+        await stage.sets.look()
+        stage.sources = (KeySetSource(stage.published.url, "", "", "shown", None),)
+        assert stage.found() == "yes", "the same set, another word to get it with"
+        stage.clock.seconds += FRESH_SECONDS
+        await stage.sets.look()
+        assert stage.published.asked[-1][1]["Authorization"] == "Bearer shown"
+        stage.published.documents["/others"] = IDP.key_set(TWO)
+        stage.sources = (KeySetSource(stage.published.url, f"{stage.published.url}/others", "", "", None),)
+        assert (stage.found(), stage.woken > 0) == ("later", True)
+        await stage.sets.look()
+        assert (stage.found("two"), stage.found("one")) == ("yes", "no")
+        assert stage.published.count(DISCOVERY) == 2, "the place of the keys was given"
+        stage.sources = ()
+        assert stage.found("two") == "no"
+
+    run(story)
+
+
+def test_tls_is_by_the_authorities_that_are_given(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    def context(cadata: str | None) -> ssl.SSLContext:
+        made.append(cadata)
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    monkeypatch.setattr("meridian.adapters.live_key_sets.ssl.create_default_context", context)
+    stage.sources = (KeySetSource(stage.published.url, "", "PEM", "", None),)
+    run(stage.sets.look)
+    stage.sources = (stage.source,)
+    run(stage.sets.look)
+    assert made == ["PEM", None]
