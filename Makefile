@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ bench-xks: $(STAMP)  ## keys in an external key store alone: beside the signed c
 
 bench-front: $(STAMP)  ## the CPU of a call behind Envoy ÷ behind grpcio, in one run
 	$(BIN)/python scripts/bench_front.py
+
+bench-client: $(STAMP)  ## CPU of the client library ÷ that of gRPC's bare stub, and of its import; fails where a goal is missed
+	$(BIN)/python scripts/bench_client.py
 
 bench-gate: $(STAMP)  ## fail where an Encrypt costs 1.3 times what was recorded, beside a no-op, on either front; half a minute
 	$(BIN)/python scripts/bench_gate.py

@@ -224,6 +224,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "workers/certificate_expiry.py CertificateExpiry._warned": Ours("our certificates"),
     "workers/operator_words.py MembershipWorker._left_at": Ours("words of the operator, about Regions of the settings"),
     "workers/outbox.py OutboxWorker._out_of_reach": REGIONS,
+    "workers/outbox.py OutboxWorker._waiting": REGIONS,
     "bootstrap/listeners.py Listeners._grpc": Ours("listeners of the settings"),
     "workers/periodic.py Supervisor._standings": Ours("jobs of the process"),
     "workers/periodic.py Supervisor._to_the_end": Ours("jobs of the process"),

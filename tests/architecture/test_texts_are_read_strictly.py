@@ -59,6 +59,7 @@ OPENS = {
     "cli/dev_folder.py": "of a development deployment",
     "cli/start.py": "standard input, as a parent or this process itself has given it",
     "client/connection.py": "what the environment names",
+    "testing/running_region.py": "of a development deployment",
 }
 """THE table of files that open something to read, and why no pipe or device stands there."""
 

@@ -87,8 +87,6 @@ def arrival_of(scope: Scope) -> Arrival:
 
 def tls_version_of(scope: Scope) -> str:
     """`TLSv1.3`; empty where it is none that the listener speaks."""
-    if scope["http_version"] == HTTP_3:
-        return PROTOCOLS[0x0304]  # what is told of QUIC has no version: it has no other one
     tls = scope["extensions"].get("tls")
     return PROTOCOLS.get(tls["tls_version"], "") if tls else ""
 
