@@ -23,10 +23,10 @@ from meridian.parent.all_processes import SILENT_SECONDS
 END_SECONDS = 30.0
 
 
-@pytest.fixture
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
+@pytest.fixture(params=["grpcio", pytest.param("envoy", marks=pytest.mark.deep)])
+def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
     """A Region of two processes that does not serve yet."""
-    several = Several(Deployment(tmp_path_factory.mktemp("several"), [HOME]).prepare(), 2)
+    several = Several(Deployment(tmp_path_factory.mktemp("several"), [HOME], f'front.kind = "{request.param}"\n').prepare(), 2)
     try:
         yield several
     finally:
@@ -71,6 +71,8 @@ def test_a_number_of_processes_that_cannot_be_is_refused(prepared: Several, proc
     assert "--processes" in done.stderr
 
 
+@pytest.mark.deep
+@pytest.mark.timeout(300)
 def test_a_process_that_cannot_start_is_tried_again_ever_later_while_the_other_serves(prepared: Several) -> None:
     keep_from_starting(prepared, 2)
     prepared.start()
