@@ -131,9 +131,9 @@ imports: $(STAMP)  ## the layers of the architecture
 	$(BIN)/lint-imports --no-cache --verbose >/dev/null || $(BIN)/lint-imports --no-cache
 
 policy: $(STAMP)  ## validate, test, cover and prove the policies with the service's own evaluator
-	$(BIN)/meridian policy validate policy/policies
-	$(BIN)/meridian policy validate policy/tests/library
-	$(BIN)/meridian policy validate policy/tests/exports
+	$(BIN)/meridian policy validate --strict policy/policies
+	$(BIN)/meridian policy validate --strict policy/tests/library
+	$(BIN)/meridian policy validate --strict policy/tests/exports
 	$(BIN)/meridian policy fmt --check policy/policies policy/tests/library policy/tests/exports
 	$(BIN)/meridian policy test policy/tests --policies policy/policies
 	$(BIN)/meridian policy coverage policy/tests --policies policy/policies --fail-under 100
