@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check gen-clients proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,8 +42,8 @@ bench-gate: $(STAMP)  ## fail where an Encrypt costs 1.3 times what was recorded
 bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new policies
 	$(BIN)/python scripts/bench.py --reloads
 
-bench-processes: $(STAMP)  ## CPU of an Encrypt on two processes under one parent ÷ on one
-	$(BIN)/python scripts/bench_processes.py
+bench-processes: $(STAMP)  ## CPU of an Encrypt on two processes under one parent ÷ on one, behind FRONT (grpcio or envoy)
+	$(BIN)/python scripts/bench_processes.py --front $(or $(FRONT),grpcio)
 
 bench-commands: $(STAMP)  ## CPU of commands that need no Region
 	$(BIN)/python scripts/bench_commands.py
@@ -60,8 +60,8 @@ bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
 overload: $(STAMP)  ## ten times what a Region can do: goodput, waiting and bystanders, as ratios in one run
 	$(BIN)/python scripts/overload.py
 
-hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they wait
-	$(BIN)/python scripts/hostile.py
+hostile: $(STAMP)  ## a minute of attacks beside honest callers, behind FRONT (grpcio or envoy); how long they wait
+	$(BIN)/python scripts/hostile.py --front $(or $(FRONT),grpcio)
 
 demo: $(STAMP)  ## the main job on two real Regions, step by step, behind FRONT (grpcio or envoy)
 	$(BIN)/python scripts/demo.py --front $(or $(FRONT),grpcio)
@@ -98,6 +98,11 @@ lock:  ## renew the lock files from pyproject.toml and requirements.in
 gen: $(STAMP)  ## regenerate the stubs and the client's source from the protos
 	$(BIN)/python scripts/gen_protos.py
 	$(BIN)/python scripts/gen_client.py
+
+gen-clients: $(STAMP)  ## regenerate the stubs of clients/go and clients/typescript, which needs go and npm
+	$(BIN)/python scripts/gen_clients.py go
+	cd clients/typescript && npm ci --no-audit --no-fund --ignore-scripts
+	$(BIN)/python scripts/gen_clients.py typescript
 
 gen-check: $(STAMP)  ## fail where the committed stubs, or the client's source, differ from the protos
 	$(BIN)/python scripts/gen_protos.py --check 2>/dev/null

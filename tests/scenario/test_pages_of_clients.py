@@ -10,6 +10,8 @@ from pathlib import Path
 from tests.aws import access_key, url
 from tests.deployment import HOME, Deployment
 
+from meridian.client import Endpoint
+
 DOCS = Path(__file__).parents[2] / "docs"
 SECONDS = 120
 
@@ -47,6 +49,14 @@ def test_the_examples_of_the_python_client_run_one_after_the_other(two_regions: 
     assert "is disabled" in done.stdout
     assert "Decrypt by us-east-1" in done.stdout
     assert re.search(r"^arn:aws:kms:us-east-1:\d+:key/", done.stdout, re.MULTILINE)
+
+
+def test_the_profiles_of_the_page_are_read(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (DOCS / "python-client.md").read_text(), re.DOTALL)
+    (tmp_path / "meridian").mkdir()
+    (tmp_path / "meridian" / "profiles.toml").write_text(example)
+    found = Endpoint.find(environment={"XDG_CONFIG_HOME": str(tmp_path)})
+    assert (found.target, found.ca) == ("kms.eu-west-1.example.com:7401", tmp_path / "meridian" / "ca.crt")
 
 
 def test_the_examples_are_what_a_strict_type_checker_lets_pass(tmp_path: Path) -> None:

@@ -80,6 +80,11 @@ def test_a_program_that_nobody_checks_is_told(kms: Any, mistake: Callable[[Any],
     assert text in str(told.value)
 
 
+def test_a_misspelt_exception_is_not_imported() -> None:
+    with pytest.raises(ImportError, match="DisabledExeptionTypo"):
+        exec("from meridian.client.errors import DisabledExeptionTypo", {})  # noqa: S102 - one line, above
+
+
 def test_what_is_wrong_is_told_without_the_value() -> None:
     given: Any = {"access_key_id": "id", "raw_secret_access_key": b"0123"}
     with pytest.raises(TypeError) as told:
