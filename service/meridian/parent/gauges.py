@@ -34,6 +34,7 @@ RULES: Final = {
     "meridian_key_stores_connected": Rule.MAX,
     "meridian_key_stores_unwell": Rule.MAX,
     "meridian_key_stores_broken": Rule.MAX,
+    "meridian_token_key_set_age_seconds": Rule.MAX,
     "meridian_token_keys_left": Rule.MAX,
     "meridian_seal_opens": Rule.MIN,
     "meridian_identity_files_refused": Rule.MAX,

@@ -16,6 +16,8 @@ from tests.unit.cli.test_every_file_option import WRITTEN, World, _no_region, co
 from meridian.cli.exit_codes import DENIED, NOT_FOUND, OTHER, SETUP, USAGE
 from meridian.cli.policy import policy
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["_no_region", "world"]
 
 SECONDS_MAX: Final = 40
