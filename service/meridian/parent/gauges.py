@@ -39,7 +39,6 @@ RULES: Final = {
     "meridian_seal_opens": Rule.MIN,
     "meridian_identity_files_refused": Rule.MAX,
     "meridian_policy_set_refused": Rule.MAX,
-    "meridian_token_key_set_age_seconds": Rule.MAX,
     "meridian_policy_set_info": Rule.MAX,
     "meridian_policy_set_age_seconds": Rule.MIN,
     "meridian_database_connections_busy": Rule.SUM,
