@@ -42,8 +42,8 @@ bench-gate: $(STAMP)  ## fail where an Encrypt costs 1.3 times what was recorded
 bench-reload: $(STAMP)  ## the longest call while a Region takes a thousand new policies
 	$(BIN)/python scripts/bench.py --reloads
 
-bench-processes: $(STAMP)  ## CPU of an Encrypt on two processes under one parent ÷ on one
-	$(BIN)/python scripts/bench_processes.py
+bench-processes: $(STAMP)  ## CPU of an Encrypt on two processes under one parent ÷ on one, behind FRONT (grpcio or envoy)
+	$(BIN)/python scripts/bench_processes.py --front $(or $(FRONT),grpcio)
 
 bench-commands: $(STAMP)  ## CPU of commands that need no Region
 	$(BIN)/python scripts/bench_commands.py
@@ -60,8 +60,8 @@ bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
 overload: $(STAMP)  ## ten times what a Region can do: goodput, waiting and bystanders, as ratios in one run
 	$(BIN)/python scripts/overload.py
 
-hostile: $(STAMP)  ## a minute of attacks beside honest callers; how long they wait
-	$(BIN)/python scripts/hostile.py
+hostile: $(STAMP)  ## a minute of attacks beside honest callers, behind FRONT (grpcio or envoy); how long they wait
+	$(BIN)/python scripts/hostile.py --front $(or $(FRONT),grpcio)
 
 demo: $(STAMP)  ## the main job on two real Regions, step by step, behind FRONT (grpcio or envoy)
 	$(BIN)/python scripts/demo.py --front $(or $(FRONT),grpcio)

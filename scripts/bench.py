@@ -195,7 +195,7 @@ async def rounds(server: Server, key_id: str, count: int, calls: int) -> dict[st
                 "Encrypt per second, 16 in flight": rate,
                 "Encrypt per second, one in flight": lone_rate,
             }
-            syncs.append((end["meridian_audit_syncs"] - start["meridian_audit_syncs"]) / calls)
+            syncs.append((end["meridian_audit_syncs_total"] - start["meridian_audit_syncs_total"]) / calls)
             for name, value in row.items():
                 found.setdefault(name, []).append(value)
     found["fdatasyncs ÷ answers, 16 in flight"] = syncs

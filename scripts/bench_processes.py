@@ -6,6 +6,7 @@ Region, its parent among them. Rounds are interleaved, and every answer is check
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import statistics
@@ -23,6 +24,7 @@ from bench_process import cpu_seconds, report
 from tests.deployment import HOME, Deployment
 from tests.several import PATIENT, Several
 
+from meridian.cli.dev import FRONTS
 from meridian.contract.catalog import rpcs
 
 ROUNDS, CALLS, CONNECTIONS = 5, 2500, 16
@@ -34,8 +36,8 @@ OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 class Served:
     """A Region of so many processes, with connections to it."""
 
-    def __init__(self, root: Path, processes: int, held: ExitStack) -> None:
-        self._several = Several(Deployment(root, [HOME]).prepare(), processes)
+    def __init__(self, root: Path, front: str, processes: int, held: ExitStack) -> None:
+        self._several = Several(Deployment(root, [HOME], f'front.kind = "{front}"\n').prepare(), processes)
         settings = self._several.deployment.place(HOME).settings
         settings.write_text(settings.read_text().replace("[audit]\n", PATIENT))
         held.callback(self._several.deployment.stop_all)
@@ -77,12 +79,15 @@ async def compare(regions: list[Served]) -> list[list[float]]:
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--front", choices=FRONTS, default=FRONTS[0], help="what answers callers")
+    front = parser.parse_args().front
     with tempfile.TemporaryDirectory() as root, ExitStack() as held:
-        regions = [Served(Path(root) / str(processes), processes, held) for processes in (1, 2)]
+        regions = [Served(Path(root) / str(processes), front, processes, held) for processes in (1, 2)]
         found = asyncio.run(compare(regions))
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print("microseconds of CPU for an Encrypt: " + ", ".join(f"{statistics.median(each):.0f}" for each in zip(*found, strict=True)))
-    report("Encrypt, 2 processes ÷ 1, 16 connections", [two / one for one, two in found], GOAL)
+    report(f"Encrypt behind {front}, 2 processes ÷ 1, 16 connections", [two / one for one, two in found], GOAL)
 
 
 if __name__ == "__main__":

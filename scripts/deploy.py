@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import yaml
+from dashboard import dashboard
 from deploy_objects import (
     CHART,
     DEPLOY,
@@ -28,6 +29,7 @@ from deploy_schema import values_schema
 
 SOURCE: Final = "# Source: meridian/templates/"
 MADE: Final = "# Made from the chart by `make deploy`; change the chart or its values.\n"
+WITHOUT_CHART: Final = DEPLOY / "monitoring"
 BASE, MONITORING, REGIONS = DEPLOY / "base", DEPLOY / "components" / "monitoring", DEPLOY / "regions"
 WITH_MONITORING: Final = ("--set", "monitoring.enabled=true")
 
@@ -64,6 +66,15 @@ def _write(made: Mapping[Path, str]) -> None:
 
 def _from_code() -> Iterator[tuple[Path, str]]:
     yield CHART / "values.schema.json", values_schema()
+    yield WITHOUT_CHART / "dashboard.json", dashboard()
+    yield WITHOUT_CHART / "alerts.yaml", MADE + _alerts()
+
+
+def _alerts() -> str:
+    """The rules for a Prometheus that no operator configures: of every Region that it scrapes, with the runbooks of the chart's values."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    rules = (CHART / "files" / "alerts.yaml").read_text()
+    return rules.replace(',region="REGION"', "").replace("RUNBOOKS", values["monitoring"]["runbooks"])
 
 
 def _policies() -> Iterator[tuple[Path, str]]:

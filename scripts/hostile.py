@@ -26,10 +26,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_process import GENERATOR, pin
-from hostile_loads import FLAG, LOADS
+from hostile_loads import BEHIND_ENVOY, FLAG, LOADS
 from tests.aws import kms
 from tests.deployment import HOME, Deployment
 
+from meridian.cli.dev import FRONTS
 from meridian.client import Client
 
 ROUNDS = 4
@@ -68,11 +69,12 @@ class Honest(threading.Thread):
 
 
 @contextmanager
-def region(root: Path) -> Iterator[Deployment]:
+def region(root: Path, front: str) -> Iterator[Deployment]:
     """A Region that serves on a core of its own."""
-    deployment = Deployment(root, [HOME]).prepare()
+    deployment = Deployment(root, [HOME], BEHIND_ENVOY if front == "envoy" else "").prepare()
     place = deployment.place(HOME)
-    (root / "ports.json").write_text(json.dumps({"grpc_port": place.grpc_port, "admin_port": place.admin_port}))
+    told = {"grpc_port": place.grpc_port, "admin_port": place.admin_port, "settings_added": deployment.settings_added}
+    (root / "ports.json").write_text(json.dumps(told))
     try:
         deployment.start()
         pin(deployment.processes[HOME].pid)
@@ -105,7 +107,9 @@ def honest_callers(deployment: Deployment) -> dict[str, Honest]:
     """One over each wire, each with a key of its own."""
     client = Client(deployment.endpoint(HOME, "developer"))
     key_id = client.create_key().key_metadata.key_id
-    aws = kms(deployment)
+    endpoint = deployment.endpoint(HOME, "alice")
+    behind_envoy = {"endpoint_url": f"https://{endpoint.target}", "verify": str(endpoint.ca)}
+    aws = kms(deployment, **behind_envoy if deployment.settings_added else {})
     return {
         "gRPC": Honest(lambda: client.encrypt(key_id=key_id, plaintext=b"x", timeout=5)),
         "AWS wire": Honest(lambda: aws.encrypt(KeyId=key_id, Plaintext=b"x")),
@@ -144,8 +148,10 @@ def report(callers: dict[str, Honest]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description="The longest waits of honest callers under attack.")
     parser.add_argument("--loads", default=",".join(LOADS), help="which loads, separated by commas")
-    names = parser.parse_args().loads.split(",")
-    with tempfile.TemporaryDirectory(prefix="meridian-hostile-") as folder, region(Path(folder)) as deployment:
+    parser.add_argument("--front", choices=FRONTS, default=FRONTS[0], help="what answers callers")
+    options = parser.parse_args()
+    names = options.loads.split(",")
+    with tempfile.TemporaryDirectory(prefix="meridian-hostile-") as folder, region(Path(folder), options.front) as deployment:
         root = Path(folder)
         with attackers(root, names):
             callers = honest_callers(deployment)

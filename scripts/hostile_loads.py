@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -32,15 +33,23 @@ FLAG = "hostile"
 HALF_A_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: TrentService.Encrypt\r\n"
 TAGS = json.dumps({"Tags": [{"TagKey": f"k{number:05d}", "TagValue": "v"} for number in range(7000)]}, separators=(",", ":")).encode()
 Attack = Callable[[], None]
+BEHIND_ENVOY = 'front.kind = "envoy"\n'
+
+
+def connect(region: Deployment) -> socket.socket:
+    """Of the AWS wire: behind Envoy it is on the port of gRPC, under TLS."""
+    if region.settings_added != BEHIND_ENVOY:
+        return socket.create_connection((HOST, region.place(HOME).aws_port), timeout=2)
+    context = ssl.create_default_context(cafile=str(region.endpoint(HOME, "alice").ca))
+    return context.wrap_socket(socket.create_connection((HOST, region.place(HOME).grpc_port), timeout=2), server_hostname=HOST)
 
 
 def anonymous_requests(region: Deployment) -> tuple[float, Attack]:
     """Seven thousand tags, signed by nobody, 20 times a second."""
-    port = region.place(HOME).aws_port
     data = as_bytes([("Host", "x"), ("X-Amz-Target", "TrentService.CreateKey"), ("Content-Length", str(len(TAGS)))], TAGS)
 
     def attack() -> None:
-        with socket.create_connection((HOST, port), timeout=2) as connection:
+        with connect(region) as connection:
             connection.sendall(data)
 
     return 20.0, attack
@@ -48,10 +57,10 @@ def anonymous_requests(region: Deployment) -> tuple[float, Attack]:
 
 def half_open_connections(region: Deployment) -> tuple[float, Attack]:
     """Up to 1,100 connections held with half a head, 100 new ones a second."""
-    port, held = region.place(HOME).aws_port, list[socket.socket]()
+    held = list[socket.socket]()
 
     def attack() -> None:
-        connection = socket.create_connection((HOST, port), timeout=2)
+        connection = connect(region)
         connection.sendall(HALF_A_HEAD)
         held.append(connection)
         if len(held) > 1100:
@@ -62,10 +71,9 @@ def half_open_connections(region: Deployment) -> tuple[float, Attack]:
 
 def giant_headers(region: Deployment) -> tuple[float, Attack]:
     """A megabyte of headers, five times a second."""
-    port = region.place(HOME).aws_port
 
     def attack() -> None:
-        with socket.create_connection((HOST, port), timeout=2) as connection:
+        with connect(region) as connection:
             connection.sendall(HALF_A_HEAD + b"A: " + b"x" * 1_000_000)
 
     return 5.0, attack
@@ -73,11 +81,11 @@ def giant_headers(region: Deployment) -> tuple[float, Attack]:
 
 def slow_bodies(region: Deployment) -> tuple[float, Attack]:
     """Heads that name a known access key, their bodies a byte at a time; 20 new ones a second, 200 held."""
-    port, held = region.place(HOME).aws_port, list[socket.socket]()
+    held = list[socket.socket]()
     body = b" " * 200_000
 
     def attack() -> None:
-        connection = socket.create_connection((HOST, port), timeout=2)
+        connection = connect(region)
         connection.sendall(as_bytes(signed_headers(region, "ListKeys", body), b" "))
         held.append(connection)
         for each in held[-20:]:
@@ -159,8 +167,8 @@ LOADS = {
 
 def main(folder: Path, name: str) -> None:
     os.nice(19)
-    region = Deployment(folder, [HOME])
     ports = json.loads((folder / "ports.json").read_text())
+    region = Deployment(folder, [HOME], ports["settings_added"])
     region.folder = DevFolder(
         folder, [HOME], grpc_port=ports["grpc_port"], admin_port=ports["admin_port"], aws_port=None, find_port=free_port
     )

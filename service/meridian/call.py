@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from meridian.domain.policy_decision import PolicyDecision
@@ -23,6 +24,18 @@ if TYPE_CHECKING:  # policy commands read facts of calls, and start without what
 
 
 M = TypeVar("M", bound="Message")
+
+
+class Wire(StrEnum):
+    """The way that a call came."""
+
+    GRPC = "grpc"
+    AWS = "aws"
+    XKS = "xks"
+    PEER = "peer"
+    """Another Region asks, on a caller's behalf."""
+    NONE = ""
+    """None: the call is made up, to be asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class Evidence:
         "spiffe_id",
         "tls_version",
         "user_agent",
+        "wire",
     )
 
     def __init__(
@@ -86,6 +100,7 @@ class Evidence:
         repeated: str = "",
         client_token: str | None = None,
         caller_request_id: str | None = None,
+        wire: Wire = Wire.NONE,
     ) -> None:
         self.spiffe_id = spiffe_id
         self.certificate_pem = certificate_pem
@@ -104,6 +119,7 @@ class Evidence:
         """`x-meridian-client-token` as it came; None where it did not."""
         self.caller_request_id = caller_request_id
         """`x-meridian-caller-request-id` as it came; None where it did not."""
+        self.wire = wire
 
 
 class Call:

@@ -283,6 +283,9 @@ CUTS: Final[dict[Cut, Callable[[], KmsError]]] = {
 """THE table of calls that are cut: what the answer, the audit record and the metric say of each. AWS has no name for the first two,
 which only a caller who is away could read; their names are those of gRPC's own status codes."""
 
+SERVER_FAULTS: Final = (KeyUnavailableException, DependencyTimeoutException, KMSInternalException)
+"""THE errors that are nobody's but the service's: HTTP 500 on the AWS wire, `failed` in its metrics."""
+
 
 # ------------------------------------------------------------------ custom key stores
 

@@ -36,7 +36,7 @@ TOLD = {
     "policy": 'meridian_security_events_total{event="PolicyFault"}',
     "row": UNFORESEEN,
     "grant": UNFORESEEN,
-    "queue": "meridian_heavy_work_refused",
+    "queue": "meridian_heavy_work_refused_total",
 }
 """Where the operators see it."""
 OWNER = {"policy": "KMSInternal", "row": "KMSInternal", "queue": "Throttling", "grant": "key_metadata"}

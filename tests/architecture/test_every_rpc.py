@@ -146,7 +146,6 @@ def test_files_are_short() -> None:
         "test_sets_on_real_stores.py": "one machine of all that can happen to a set",
         "test_remembered_decisions.py": "one case for each kind of change",
         "test_audit_sinks.py": "one case for each way in which a collector or a bucket can fail",
-        "test_backup_and_restore.py": "one case for each way in which a copy can be wrong",
         "test_xks_proxy.py": "THE table of the calls of the published test client",
         "test_hostile_key_managers.py": "THE table of what a key manager may answer",
         "xks_proxy.py": "a proxy, with all that it may do wrong",

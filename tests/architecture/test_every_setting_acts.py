@@ -203,13 +203,15 @@ EXPLAIN = KIT + "test_fmt_diff_explain_graph.py::test_explain_from_flags_and_fro
 TOLD = "scenario/test_refusals_tell_enough.py::"
 AWS_POLICIES = "conformance/test_aws_key_policies.py::test_the_command_converts_a_file_or_names_the_element"
 ANSWERS = ("--output", "--field", "--out", "--base64", "--timeout")
-CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file")
+CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file", "--profile")
 
 CLI: dict[str, str] = {
     **dict.fromkeys(CALLING, CONNECTION),
-    **dict.fromkeys(("kms --output", "kms --field", "kms --out", "kms --base64", "kms --timeout"), ANSWER),
+    **dict.fromkeys(("kms --output", "kms --query", "kms --field", "kms --out", "kms --base64", "kms --timeout", "kms --debug"), ANSWER),
     **{f"whoami {name}": "scenario/test_who_am_i.py::test_the_command_line_says_it" for name in ANSWERS},
+    **dict.fromkeys(("whoami --query", "whoami --debug"), ANSWER),
     "kms describe-key --xks": "scenario/test_seed_003_two_deployments.py::test_the_command_line_tells_how_the_external_key_is",
+    "kms --yes": "unit/cli/test_forms_and_questions.py::test_every_danger_is_an_operation_that_has_the_option",
     "kms --client-token": COMMANDS + "test_a_change_is_repeated_under_its_token",
     "--config": "scenario/test_dev_command.py::*",
     "audit verify --output": COMMANDS + "test_an_audit_log_is_judged_in_both_forms",
@@ -254,12 +256,14 @@ CLI: dict[str, str] = {
     "policy import-aws --key": AWS_POLICIES,
     "policy import-aws --services": AWS_POLICIES,
     "policy replay --exit-code": TOLD + "test_replay_finds_the_real_calls_that_another_set_would_answer_otherwise",
+    "policy schema --suites": "unit/policy_kit/test_suite_schema.py::test_every_suite_that_is_shipped_fits_the_schema",
     "policy test --junit": KIT + "test_suites.py::test_junit_tells_each_cell",
     "policy test --watch": KIT + "test_suites.py::test_watch_runs_again_after_a_change_until_it_is_ended",
     "policy validate --notes": OPTIONS + "test_validate_tells_notes_where_they_are_wanted",
     "backup --to": BACKUP + "test_a_backup_is_one_private_file_that_overwrites_nothing",
     "restore --from": BACKUP + "test_another_file_is_refused_and_nothing_changes",
     "restore --accept-loss": BACKUP + "test_what_was_there_is_kept_beside_it_and_can_be_restored_itself",
+    "region init --sample": "scenario/test_from_nothing_to_a_region.py::test_a_sample_is_complete_private_and_overwrites_nothing",
     "region doctor --rows": DOCTOR + "test_rows_that_do_not_open_or_cannot_be_read_are_named_with_what_to_do",
     "region doctor --output": DOCTOR + "test_a_sound_region_that_serves_has_nothing",
     "region restored --accept-loss": BACKUP + "test_a_file_that_was_copied_by_itself_is_told_from_a_whole_copy",

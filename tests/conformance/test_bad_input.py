@@ -268,7 +268,7 @@ def test_a_key_policy_opens_a_key_and_can_be_read_back(two_regions: Deployment) 
 def test_a_warm_call_reads_no_database_parses_no_policy_and_unwraps_no_key(two_regions: Deployment, key: str) -> None:
     import time
 
-    counted = ("meridian_database_transactions", "meridian_policy_parses", "meridian_material_unwraps")
+    counted = ("meridian_database_transactions_total", "meridian_policy_parses_total", "meridian_material_unwraps_total")
     time.sleep(1.5)  # until the change feed has passed over what the tests before this one did
     with two_regions.client(HOME, "app") as app:
         blob = app.encrypt(key_id=key, plaintext=b"x", encryption_context={"a": "b"}).ciphertext_blob
@@ -283,7 +283,7 @@ def test_a_warm_call_reads_no_database_parses_no_policy_and_unwraps_no_key(two_r
         after, seconds = two_regions.metrics(HOME), time.monotonic() - began
     grown = {name: after[name] - before[name] for name in counted}
     # In the background a Region reads its change feed, ships audit events, and looks at what is due: as much as when nobody calls.
-    background = (idle["meridian_database_transactions"] - at_rest["meridian_database_transactions"]) / idle_seconds
-    assert grown["meridian_database_transactions"] <= background * seconds + 6
-    assert (grown["meridian_policy_parses"], grown["meridian_material_unwraps"]) == (0, 0)
-    assert after["meridian_audit_records"] - before["meridian_audit_records"] >= 600
+    background = (idle["meridian_database_transactions_total"] - at_rest["meridian_database_transactions_total"]) / idle_seconds
+    assert grown["meridian_database_transactions_total"] <= background * seconds + 6
+    assert (grown["meridian_policy_parses_total"], grown["meridian_material_unwraps_total"]) == (0, 0)
+    assert after["meridian_audit_records_total"] - before["meridian_audit_records_total"] >= 600

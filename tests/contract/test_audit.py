@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import signal
 import subprocess
@@ -40,11 +41,11 @@ async def test_an_appended_record_is_in_the_file_when_append_returns(tmp_path: P
 @pytest.mark.asyncio
 async def test_many_at_once_share_their_syncs_and_keep_their_order(tmp_path: Path) -> None:
     stream = open_stream(open_file(tmp_path))
-    before = stream.syncs
+    before = stream.figures().syncs
     for _ in range(20):
         await asyncio.gather(*[stream.append(record(n)) for n in range(16)])
-    assert stream.records == 321
-    assert (stream.syncs - before) / 320 <= 0.2
+    assert stream.figures().records == 321
+    assert (stream.figures().syncs - before) / 320 <= 0.2
     await stream.close()
     assert numbers(streams_in(tmp_path)[0]) == [str(n) for n in range(16)] * 20
 
@@ -53,9 +54,9 @@ async def test_many_at_once_share_their_syncs_and_keep_their_order(tmp_path: Pat
 async def test_a_batch_is_no_larger_than_max_batch(tmp_path: Path) -> None:
     for number, (max_batch, syncs) in enumerate(((2, range(8, 17)), (16, range(1, 8)))):
         stream = open_stream(open_file(tmp_path / str(number)), max_batch=max_batch)
-        before = stream.syncs
+        before = stream.figures().syncs
         await asyncio.gather(*[stream.append(record(n)) for n in range(16)])
-        assert stream.syncs - before in syncs
+        assert stream.figures().syncs - before in syncs
         await stream.close()
 
 
@@ -193,3 +194,19 @@ async def test_a_torn_tail_is_cut_and_told(tmp_path: Path) -> None:
     assert opening["meridian"]["tornBytes"] == 18
     assert opening["meridian"]["previousStream"] == "s1"
     assert verify_directory(tmp_path, Expected()).verdict is Verdict.CLEAN
+
+
+@pytest.mark.asyncio
+async def test_what_operators_see_of_a_stream_is_as_it_is(tmp_path: Path) -> None:
+    stream = open_stream(open_file(tmp_path))
+    begun = stream.figures()
+    waiting = [asyncio.ensure_future(stream.append(record(n))) for n in range(4)]
+    await asyncio.sleep(0)
+    assert stream.figures().waiting == 4
+    await asyncio.gather(*waiting)
+    await stream.probe()
+    now, disk = stream.figures(), os.statvfs(tmp_path)
+    assert (now.waiting, now.records) == (0, begun.records + 4)
+    assert now.free_bytes == pytest.approx(disk.f_bavail * disk.f_frsize, rel=0.2)
+    assert now.digest_age >= begun.digest_age
+    await stream.close()

@@ -137,7 +137,7 @@ async def test_a_record_whose_caller_has_left_is_not_written_again(store: SqlSto
     await asyncio.wait([shipped], timeout=1)
     goes_on.set()
     await shipped
-    while one.stream.records < 2:
+    while one.stream.figures().records < 2:
         await asyncio.sleep(0.01)
     await one.shipping.ship()
     assert times(tmp_path) == {"late": 1}

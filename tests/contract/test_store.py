@@ -36,6 +36,7 @@ from meridian.ports.store.audit_events import NOBODY
 from meridian.ports.store.faults import FeedPruned, VersionConflict
 from meridian.ports.store.import_keys import ImportKeyRow
 from meridian.ports.store.keyring import KekRow, SecretRow
+from meridian.ports.store.outbox import Backlog
 from meridian.ports.store.region import RegionIdentity
 from meridian.replication.sets.state import add_member, found_set
 
@@ -395,6 +396,20 @@ async def test_what_waits_for_regions_that_are_left_out_is_not_counted_and_can_b
         assert [entry.target_region for entry in await uow.outbox.list(limit=9)] == [TARGET]
         assert await uow.outbox.drop_all_but([]) == [TARGET]
         assert await uow.outbox.is_empty_for(ACCOUNT, MULTI, left_out=())
+
+
+@pytest.mark.asyncio
+async def test_backlogs_are_counted_by_region_with_the_age_of_the_oldest(store: SqlStore) -> None:
+    async with store.reading() as uow:
+        assert list(await uow.outbox.backlogs()) == []
+    await put(store, TARGET)
+    later = NOW + timedelta(minutes=1)
+    async with store.transaction() as uow:
+        await uow.outbox.put("held", TARGET, ACCOUNT, MULTI, request_id="r", now=later)
+        await uow.outbox.put("held", "ap-south-1", ACCOUNT, MULTI, request_id="r", now=later)
+    async with store.reading() as uow:
+        found = sorted(await uow.outbox.backlogs(), key=lambda each: each.target_region)
+    assert found == [Backlog("ap-south-1", 1, later), Backlog(TARGET, 2, NOW)]
 
 
 @pytest.mark.asyncio

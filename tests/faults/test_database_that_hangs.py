@@ -88,7 +88,7 @@ def test_connections_that_lost_their_way_are_replaced_before_a_warm_call_is_refu
         for _ in range(3):
             assert any(not refused_when_stranded(app, relay, key_id) for _ in range(ATTEMPTS_MAX))
         alice.update_key_description(key_id=key_id, description="written")
-    assert regions.metrics(HOME)["meridian_database_connections_lost"] >= 3
+    assert regions.metrics(HOME)["meridian_database_connections_lost_total"] >= 3
 
 
 def test_a_database_that_hangs_holds_no_call_longer_than_its_deadline_and_heals(relayed: tuple[Deployment, Relay]) -> None:

@@ -142,6 +142,16 @@ def outbox(crowd: Crowd) -> None:
     assert crowd.job_is_well(HOME, f"outbox {AWAY}")
 
 
+def outbox_backlog(crowd: Crowd) -> None:
+    entries = f'meridian_outbox_entries{{target="{AWAY}"}}'
+    for sequence, (when, key_id) in enumerate((("'once'", "'a'"), ("x'ff'", "'b'"), ("1", "'c'")), 900_000):
+        values = f"'held', '{AWAY}', '111122223333', {key_id}, 'r', {sequence}, 0, 99999999999999999, '', null, '', {when}"
+        crowd.change(HOME, f"insert into outbox values ({values})")
+    crowd.regions.wait_until(lambda: crowd.regions.metrics(HOME)[entries] >= 3, seconds=60)
+    assert crowd.job_is_well(HOME, "outbox backlog")
+    crowd.change(HOME, "delete from outbox where sequence >= 900000")
+
+
 def reservations(crowd: Crowd) -> None:
     columns = [row[1] for row in crowd.read(AWAY, "pragma table_info(key_sets)")]
     new = {"key_id": "'mrk-' || substr(key_id, 8) || 'aaa'", "status": "'reserved'", "prepared_by": f"'{HOME}'", "reserved_at": "0"}
@@ -296,6 +306,7 @@ JOBS: dict[str, Callable[[Crowd], None] | str] = {
     "transport keys": transport_keys,
     "audit heads": audit_heads,
     f"outbox {AWAY}": outbox,
+    "outbox backlog": outbox_backlog,
     f"reservations {AWAY}": reservations,
     "membership": membership,
     f"comparing {AWAY}": comparing,

@@ -152,7 +152,9 @@ def _what_is_wrong(deployment: Deployment, load: Steady) -> list[str]:
         if verified.returncode != 0:
             wrong.append(f"audit of {region}: {verified.stdout}{verified.stderr}")
         looked = _meridian(deployment, region, "region", "doctor", "--rows", "--output", "json")
-        wrong += [f"{region}: {each}" for each in json.loads(looked.stdout or "[]")] or ([] if looked.returncode == 0 else [looked.stderr])
+        wrong += [f"{region}: {each}" for each in json.loads(looked.stdout or "[]") if each["verdict"] == "wrong"] or (
+            [] if looked.returncode == 0 else [looked.stderr]
+        )
         with deployment.client(region, "developer") as client:
             wrong += [f"{made} of {region} does not open" for made in list(load.blobs) if not _opens(client, made[2], made[1])]
     with deployment.client(HOME, "developer") as home, deployment.client(AWAY, "developer") as away:

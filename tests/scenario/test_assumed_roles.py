@@ -316,3 +316,17 @@ def test_a_session_ends_with_its_role_and_begins_under_new_rules_without_restart
     finally:
         write_private(place.principals, before)
     place.deployment.wait_until(lambda: not is_gone())
+
+
+def test_no_token_and_no_key_of_a_session_is_in_any_file(place: Place) -> None:
+    token, refused = IDP.token(sub="repo:acme/secret"), IDP.token(sub="repo:evil/secret")
+    keys = keys_of(place, WebIdentityToken=token)["Credentials"]
+    kms(place, keys).generate_random(NumberOfBytes=8)
+    code(lambda: keys_of(place, WebIdentityToken=refused))
+    code(lambda: kms(place, keys, aws_session_token=other(keys["SessionToken"])).list_keys())
+    secrets = [token.rpartition(".")[2], refused.rpartition(".")[2], keys["SecretAccessKey"], keys["SessionToken"][-40:]]
+    files = [path for path in place.deployment.root.rglob("*") if path.is_file()]
+    assert any(path.name == "log" for path in files)
+    for path in files:
+        written = path.read_bytes()
+        assert not [secret for secret in secrets if secret.encode() in written], path

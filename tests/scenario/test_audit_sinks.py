@@ -89,7 +89,7 @@ def test_both_sinks_have_everything_after_a_stop(alone: Deployment, receiver: Co
             alone.wait_until(lambda: alice.list_keys(limit=1) and len([n for n in bucket.names() if n.endswith(".zst")]) >= 2)
         told = alone.metrics(HOME)
         assert told['meridian_audit_sink_failures_total{sink="otlp"}'] == 0
-        assert told['meridian_audit_sink_seconds_behind{sink="s3"}'] < 30
+        assert told['meridian_audit_sink_behind_seconds{sink="s3"}'] < 30
         assert alone.stop(HOME) == 0
     assert len(receiver.lines) == len(set(receiver.lines)), "once each, where nothing died"
     require_all(alone, receiver, bucket, tmp_path / "copy")
@@ -139,11 +139,11 @@ def test_a_sink_that_never_answers_delays_nobody_and_is_told(alone: Deployment, 
         time.sleep(2)
         app.encrypt(key_id=key_id, plaintext=b"x")
         second = alone.metrics(HOME)
-    behind = [told['meridian_audit_sink_seconds_behind{sink="s3"}'] for told in (first, second)]
+    behind = [told['meridian_audit_sink_behind_seconds{sink="s3"}'] for told in (first, second)]
     assert 5 < behind[0] < behind[1] - 1
     assert second['meridian_audit_sink_segments_behind{sink="s3"}'] > 2
     assert second['meridian_audit_sink_failures_total{sink="s3"}'] > 0
-    assert second['meridian_audit_sink_seconds_behind{sink="otlp"}'] < 5, "the other sink goes on"
+    assert second['meridian_audit_sink_behind_seconds{sink="otlp"}'] < 5, "the other sink goes on"
     assert len(segments_in(audit_of(alone), "*")) > 2, "retention would leave one, and leaves what is not shipped"
     (told,) = [r for r in alone.audit(HOME) if r["eventName"] == "AuditLogFault"]
     assert told["serviceEventDetails"]["subject"] == "s3"

@@ -290,14 +290,3 @@ def test_a_backup_that_fails_leaves_no_file(region: Deployment, backup: tuple[Pa
     finally:
         seal.with_name("away").rename(seal)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.deep
-def test_for_postgresql_it_says_what_to_use(region: Deployment, tmp_path: Path) -> None:
-    settings = tmp_path / "settings.toml"
-    lines = region.place(HOME).settings.read_text().splitlines()
-    settings.write_text("\n".join('database = "postgresql://a:secret@h/d"' if x.startswith("database") else x for x in lines))
-    for words in (("backup", "--to", str(tmp_path / "b")), ("restore", "--from", str(tmp_path / "b"))):
-        told = meridian(region, *words, code=SETUP, settings=settings)
-        assert "pg_dump" in told
-        assert "secret" not in told

@@ -44,18 +44,29 @@ def key_id(two_regions: Deployment) -> str:
 
 
 def test_each_part_of_a_connection_is_needed_and_used(two_regions: Deployment, tmp_path: Path) -> None:
-    """--endpoint, --ca, --certificate, --private-key and --token-file."""
+    """--endpoint, --ca, --certificate, --private-key, --token-file and --profile."""
     options = connection(two_regions)
     assert json.loads(run("kms", "list-keys", *flat(options)))["Keys"] is not None
     for left_out in options:
         run("kms", "list-keys", *flat({name: value for name, value in options.items() if name != left_out}), code=3)
+    (tmp_path / "meridian").mkdir()
+    names = {"--endpoint": "endpoint", "--ca": "ca", "--certificate": "certificate", "--private-key": "private_key"}
+    profile = "\n".join(f'{names[option]} = "{value}"' for option, value in options.items())
+    (tmp_path / "meridian" / "profiles.toml").write_text(f"[trial]\n{profile}\n")
+    command = [sys.executable, "-m", "meridian", "kms", "list-keys", "--profile"]
+    for name, code in (("trial", 0), ("tril", 3)):
+        done = subprocess.run(
+            [*command, name], capture_output=True, text=True, timeout=60, env={"XDG_CONFIG_HOME": str(tmp_path)}, check=False
+        )
+        assert done.returncode == code, done.stderr
+    assert "trial" in done.stderr, "what may have been meant"
     token = two_regions.root / "clients" / "developer.token"
     run("kms", "list-keys", *flat(connection(two_regions, "transport")), code=4)
     run("kms", "list-keys", *flat({**connection(two_regions, "transport"), "--token-file": str(token)}))
 
 
 def test_each_form_of_an_answer(two_regions: Deployment, key_id: str, tmp_path: Path) -> None:
-    """--output, --field, --out, --base64 and --timeout."""
+    """--output, --query, --field, --out, --base64, --timeout and --debug."""
     options = flat(connection(two_regions))
     describe = ["kms", "describe-key", "--key-id", key_id, *options]
     assert json.loads(run(*describe, "--output", "json"))["KeyMetadata"]["KeyId"] == key_id
@@ -66,6 +77,13 @@ def test_each_form_of_an_answer(two_regions: Deployment, key_id: str, tmp_path: 
     assert len(base64.b64decode(run(*random, "--base64"))) == 9
     assert run(*random, "--out", tmp_path / "out") == b""
     assert len((tmp_path / "out").read_bytes()) == 9
+    assert run(*describe, "--query", "KeyMetadata.KeyId", "--output", "text") == f"{key_id}\n".encode()
+    (tmp_path / "secret").write_bytes(b"canary-of-debug")
+    encrypt = ["kms", "encrypt", "--key-id", key_id, "--plaintext", str(tmp_path / "secret"), "--debug", *options]
+    debug = subprocess.run([sys.executable, "-m", "meridian", *encrypt], capture_output=True, text=True, check=True, timeout=60).stderr
+    assert [line.split()[1] for line in debug.splitlines()] == ["Encrypt", "sends", "was"]
+    assert '"Plaintext": "(15 bytes)"' in debug
+    assert "canary" not in debug.replace(str(tmp_path), "")
     assert run(*describe, "--timeout", "20")
     run(*describe, "--timeout", "0.000001", code=8)
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.deployment import HOME, Deployment
+from tests.deployment import AWAY, HOME, Deployment
 
+from meridian.administration.finding import AREAS
 from meridian.cli.exit_codes import OK, OTHER, SETUP
+from meridian.cli.region_place import HOST
+from meridian.crypto.certificates import CertificateFiles, new_leaf
 
 SPOILT = "sealed_bytes = cast(substr(sealed_bytes, 1, 40) || zeroblob(40) as blob)"
 
@@ -37,9 +43,20 @@ def examine(region: Deployment, *words: str, code: int) -> list[dict[str, str]]:
     assert done.returncode == code, done.stdout + done.stderr
     seal = (region.place(HOME).folder / "seal").read_bytes() if (region.place(HOME).folder / "seal").exists() else b"-"
     assert seal.hex() not in done.stdout
-    found: list[dict[str, str]] = json.loads(done.stdout) if code != SETUP else []
-    assert all(set(each) == {"what", "subject", "why", "do"} and each["do"] for each in found)
+    said: list[dict[str, str]] = json.loads(done.stdout) if code != SETUP else []
+    assert all(set(each) == {"verdict", "what", "subject", "why", "do"} for each in said)
+    found = [each for each in said if each["verdict"] == "wrong"]
+    assert all(bool(each["do"]) == (each in found) for each in said)
     return found
+
+
+def renew(region: Deployment, certificate: Path, key: Path, days: int) -> None:
+    """A certificate of ninety days that has so many left."""
+    began = datetime.now(UTC) - timedelta(days=90 - days)
+    authority = CertificateFiles(*((region.root / f"client-ca.{end}").read_bytes() for end in ("crt", "key")))
+    made = new_leaf(authority, "server", began, addresses=[HOST], life=timedelta(days=90))
+    certificate.write_bytes(made.certificate)
+    key.write_bytes(made.private_key)
 
 
 def change(region: Deployment, statement: str, *values: object) -> None:
@@ -56,7 +73,9 @@ def test_a_sound_region_that_serves_has_nothing(region: Deployment) -> None:
     region.wait_until(lambda: region.metrics(HOME)['meridian_job_rounds_total{job="audit shipping"}'] > 1)
     assert examine(region, "--rows", code=OK) == []
     command = [sys.executable, "-m", "meridian", "region", "doctor", "--config", str(region.place(HOME).settings), "--output", "table"]
-    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == "nothing was found\n"
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert all(area in told for area in AREAS), "each has its line"
+    assert told.count(" well ") == len(AREAS)
 
 
 def test_rows_that_do_not_open_or_cannot_be_read_are_named_with_what_to_do(region: Deployment) -> None:
@@ -123,3 +142,40 @@ def test_seals_schema_directory_and_database_are_looked_at(region: Deployment) -
     moved = away("region.sqlite3")
     examine(region, code=SETUP)
     moved.rename(folder / "region.sqlite3")
+
+
+def test_addresses_certificates_policies_and_peers_are_looked_at(tmp_path_factory: pytest.TempPathFactory) -> None:
+    deployment = Deployment(tmp_path_factory.mktemp("places"), [HOME, AWAY]).prepare()
+    place = deployment.place(HOME)
+    text = place.settings.read_text()
+    try:
+        deployment.start()
+        assert examine(deployment, code=OK) == [], "the other Region answers"
+        deployment.stop(AWAY)
+        (away,) = examine(deployment, code=OTHER)
+        assert (away["what"], away["subject"]) == ("peer", AWAY)
+        assert "UNAVAILABLE" in away["why"]
+        deployment.start(AWAY)
+        peer = next(each for each in tomllib.loads(text)["peers"] if each["region"] == AWAY)
+        place.settings.write_text(text.replace(peer["transport_fingerprint"], "0" * 64))
+        assert ["another fingerprint" in each["why"] for each in examine(deployment, code=OTHER)] == [True]
+        place.settings.write_text(text)
+        policies = Path(tomllib.loads(text)["policies"])
+        wrong = policies / "wrong.cedar"
+        wrong.write_text("permit (")
+        assert subjects(examine(deployment, code=OTHER), "policies") == [str(policies)]
+        wrong.unlink()
+        deployment.stop(HOME)
+        with socket.socket() as taken:
+            taken.bind((HOST, place.admin_port))
+            taken.listen()
+            assert subjects(examine(deployment, code=OTHER), "address") == ["admin.listen"]
+        key = Path(tomllib.loads(text)["grpc"]["tls"]["private_key"])
+        key.chmod(0o644)
+        assert [each["what"] for each in examine(deployment, code=OTHER)] == ["identity files"]
+        key.chmod(0o600)
+        for days, told in ((1, ["grpc certificate"]), (90, [])):
+            renew(deployment, Path(tomllib.loads(text)["grpc"]["tls"]["certificate"]), key, days)
+            assert subjects(examine(deployment, code=OTHER if told else OK), "certificate") == told
+    finally:
+        deployment.stop_all()

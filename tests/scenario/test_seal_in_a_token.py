@@ -115,6 +115,7 @@ def test_a_token_that_is_not_there_keeps_the_region_from_starting_and_is_named(r
     assert doctor.returncode == OTHER
     (found,) = [each for each in json.loads(doctor.stdout) if each["what"] == "seal"]
     assert found == {
+        "verdict": "wrong",
         "what": "seal",
         "subject": "pkcs11:hsm-a",
         "why": gone,

@@ -67,6 +67,9 @@ class AuditFile:
         """Told of a digest that could not be written; calls go on, and it is tried again."""
         self.syncs = 0
         self.records = 0
+        self.free_bytes = directory.free_bytes()
+        """What the disk had left when room was looked for last, every second at least."""
+        self._signed_at = clock.monotonic()
 
     @classmethod
     def open(cls, directory: AuditDirectory, opening: Opening, rules: SegmentRules, signer: AuditSigner, clock: Clock) -> AuditFile:
@@ -102,6 +105,10 @@ class AuditFile:
         """Up to where its newest segment may be read by others. May be asked from any thread."""
         segment = self._segment
         return self._end if segment is None else Place(segment.path.name, segment.length)
+
+    def digest_age(self) -> float:
+        """Seconds since the last digest was signed. May be asked from any thread."""
+        return self._clock.monotonic() - self._signed_at
 
     def hand_closed_to(self, closed: ClosedSegments, rules: KeepRules, holds: Holds) -> None:
         """Give segments away when they are closed, and those that the rules end and nobody holds; `close` stops who gets them."""
@@ -183,6 +190,7 @@ class AuditFile:
 
     def require_room(self, kept: int) -> None:
         """Set space aside for so many records. Raises: OSError where that cannot be had, or the files are not where they were."""
+        self.free_bytes = self._directory.free_bytes()
         self._directory.require_in_place()
         segment = self._segment_for(0, kept)
         segment.cut()
@@ -265,7 +273,8 @@ class AuditFile:
 
     def _sign(self, log_files: tuple[LogFile, ...]) -> None:
         self._digests.sign(log_files, self._tree, self._position.last_hash)
-        self._due = self._clock.monotonic() + self._rules.seconds
+        self._signed_at = self._clock.monotonic()
+        self._due = self._signed_at + self._rules.seconds
 
     def _may_try(self) -> bool:
         return self._clock.monotonic() >= self._not_before

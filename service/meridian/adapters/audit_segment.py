@@ -72,6 +72,11 @@ class AuditDirectory:
             raise
         self.sync()
 
+    def free_bytes(self) -> int:
+        """What its disk has left for us. Raises: OSError."""
+        disk = os.fstatvfs(self._descriptor)
+        return disk.f_bavail * disk.f_frsize
+
     def sync(self) -> None:
         """Make names durable. Raises: OSError."""
         os.fsync(self._descriptor)

@@ -20,7 +20,7 @@ from meridian.adapters.audit_compression import CompressedSegments
 from meridian.adapters.audit_file import AuditFile
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_retention import Holds, KeepRules, Retention
-from meridian.adapters.audit_waiting import GivenChanges, Waiting, settle
+from meridian.adapters.audit_waiting import GivenChanges, StreamFigures, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
 from meridian.audit.record import Record
 from meridian.audit.written_since import events_since, has_stream
@@ -72,15 +72,10 @@ class FileAuditStream:
         self._thread.start()
         self._watch()
 
-    @property
-    def syncs(self) -> int:
-        """How many times the file was synced."""
-        return self._file.syncs
-
-    @property
-    def records(self) -> int:
-        """How many records are durable."""
-        return self._file.records
+    def figures(self) -> StreamFigures:
+        """As they are now."""
+        file, waiting = self._file, len(self._waiting) + len(self._writing)
+        return StreamFigures(file.records, waiting, file.syncs, file.free_bytes, file.digest_age())
 
     @property
     def head(self) -> StreamHead:

@@ -24,6 +24,20 @@ class Waiting(NamedTuple):
     done: asyncio.Future[None]
 
 
+class StreamFigures(NamedTuple):
+    """What operators see of a stream."""
+
+    records: int
+    """Durable ones."""
+    waiting: int
+    """Records that are not durable yet."""
+    syncs: int
+    free_bytes: int
+    """What the disk had left, a second ago at most."""
+    digest_age: float
+    """Seconds since the last digest was signed."""
+
+
 class GivenChanges:
     """Event ids, between the moment a stream gets a record and the moment its stored event may be forgotten."""
 

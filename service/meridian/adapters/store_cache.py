@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from meridian.adapters.looks_abroad import KeyName, Look, LooksAbroad
-from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
-from meridian.domain.cache_entries import Owner
+from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import Owner, key_owner
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key
 from meridian.domain.weights import deep_bytes

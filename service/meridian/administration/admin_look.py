@@ -11,7 +11,7 @@ SECONDS: Final = 2.0
 BYTES_MAX: Final = 4 << 20
 LINES_MAX: Final = 100
 SET_ASIDE: Final = re.compile(r'^meridian_rows_set_aside\{job="([^"]{1,100})"\} ([0-9.e+]{1,20})$', re.MULTILINE)
-BEHIND: Final = re.compile(r'^meridian_audit_sink_seconds_behind\{sink="([^"]{1,100})"\} ([0-9.e+]{1,30})$', re.MULTILINE)
+BEHIND: Final = re.compile(r'^meridian_audit_sink_behind_seconds\{sink="([^"]{1,100})"\} ([0-9.e+]{1,30})$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

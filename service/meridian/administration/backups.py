@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import UntoldEvents
 from meridian.adapters.store_sql.migrate import upgrade
+from meridian.adapters.store_sql.postgresql_copies import database_beside, dump, fill, take_place
 from meridian.adapters.store_sql.row_survey import Survey, survey_rows
 from meridian.adapters.store_sql.schema import current, require_current
 from meridian.adapters.store_sql.sqlite_copies import (
@@ -20,6 +21,7 @@ from meridian.adapters.store_sql.sqlite_copies import (
     is_marked_whole,
     mark,
     private_copy,
+    private_name,
     publish,
     replace_database,
     sqlite_path,
@@ -41,11 +43,6 @@ from meridian.ports.store.store import UnitOfWork
 from meridian.settings import Settings
 
 STREAMS_PER_READING: Final = 1000
-ON_POSTGRESQL: Final = (
-    "the database is PostgreSQL, which has tools of its own: `pg_dump --format=custom --file FILE` reads one transaction's state while "
-    "the Region serves, and `pg_restore --clean --if-exists --single-transaction` puts it back while no process of the Region runs; "
-    "then run `meridian region restored`"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +52,29 @@ class Restored:
     incarnation: int
     rows: Survey
     lost: Beyond
-    kept: Path | None
-    """Where the database is that was there before."""
+    kept: str
+    """Where the database is that was there before, or as what; empty where there was none."""
 
 
 async def back_up(settings: Settings, to: Path) -> Survey:
-    """A whole copy of the database in a new file, of mode 0600, while the Region serves or not; the answer tells of its rows.
+    """A whole copy of the database in a new file, of mode 0600, while the Region serves or not; the answer tells of its rows: of those of a
+    SQLite copy itself, of those of a PostgreSQL database just before the copy.
 
     Raises: StartupError, and then there is no new file.
     """
     with _telling():
-        path = _database_file(settings)
+        path = sqlite_path(settings.database)
         if to.exists():  # noqa: ASYNC240 - a command, with nobody else on its loop
             raise CopyError(f"{to} is there, and a backup overwrites nothing: give another name")
         require_database_of_log(settings)
         with naming("database"):
             await require_current(settings.database)
+        if path is None:
+            found = await _check(settings.database, settings)
+            with private_name(to) as partial:
+                await asyncio.to_thread(dump, settings.database, partial)
+                publish(partial, to)
+            return found
         with private_copy(path, to) as partial:
             found = await _check(url_of(partial), settings)
             mark(partial, whole=True)
@@ -84,21 +88,36 @@ async def restore(settings: Settings, source: Path, *, accept_loss: bool) -> Res
     Raises: StartupError, and then what was there stays.
     """
     with _telling(), while_nobody_serves(settings):
-        path = _database_file(settings)
+        path = sqlite_path(settings.database)
+        if path is None:
+            return await _restore_postgresql(settings, source, accept_loss=accept_loss)
         with private_copy(source, path) as partial:
-            url = url_of(partial)
-            if not await current(url):
-                raise CopyError(f"{source} is no database of a Region")
-            await upgrade(url)
-            found = await _check(url, settings)
-            async with store_at(url) as store:
-                async with store.reading() as uow:
-                    lost = await _lost_with(uow, settings)
-                _require_accepted(lost, is_whole=is_marked_whole(source), accept_loss=accept_loss)
-                incarnation = await note_restored(store, OsEntropy(), "")
+            done = await _make_ready(url_of(partial), settings, source, is_whole=is_marked_whole(source), accept_loss=accept_loss)
             mark(partial, whole=False)
             kept = replace_database(partial, path, SystemClock().now())
-        return Restored(incarnation, found, lost, kept)
+        return replace(done, kept=str(kept or ""))
+
+
+async def _restore_postgresql(settings: Settings, source: Path, *, accept_loss: bool) -> Restored:
+    """What `pg_dump` writes is of one transaction, and so whole."""
+    async with database_beside(settings.database, OsEntropy().random_bytes(4).hex()) as url:
+        await asyncio.to_thread(fill, url, source)
+        done = await _make_ready(url, settings, source, is_whole=True, accept_loss=accept_loss)
+        return replace(done, kept=await take_place(settings.database, url, SystemClock().now()))
+
+
+async def _make_ready(url: str, settings: Settings, source: Path, *, is_whole: bool, accept_loss: bool) -> Restored:
+    """Bring a copy to this schema, look whether it is the Region's, and say in it that it comes from a backup."""
+    if not await current(url):
+        raise CopyError(f"{source} is no database of a Region")
+    await upgrade(url)
+    found = await _check(url, settings)
+    async with store_at(url) as store:
+        async with store.reading() as uow:
+            lost = await _lost_with(uow, settings)
+        _require_accepted(lost, is_whole=is_whole, accept_loss=accept_loss)
+        incarnation = await note_restored(store, OsEntropy(), "")
+    return Restored(incarnation, found, lost, "")
 
 
 async def say_restored(settings: Settings, *, accept_loss: bool) -> int:
@@ -166,13 +185,6 @@ def _require_accepted(lost: Beyond, *, is_whole: bool, accept_loss: bool) -> Non
             "database file that was copied by itself lacks what its journal has: use a copy that `meridian backup` made, with "
             "`meridian restore`. If there is no newer copy, say --accept-loss"
         )
-
-
-def _database_file(settings: Settings) -> Path:
-    path = sqlite_path(settings.database)
-    if path is None:
-        raise CopyError(ON_POSTGRESQL)
-    return path
 
 
 @contextlib.contextmanager

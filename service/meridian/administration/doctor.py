@@ -6,7 +6,6 @@ import asyncio
 import errno
 import os
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +19,8 @@ from meridian.adapters.store_sql.row_survey import survey_rows
 from meridian.adapters.store_sql.schema import HEAD, SchemaError, current, require_there
 from meridian.administration.admin_look import AdminLook, look_at_admin
 from meridian.administration.database import store_at
+from meridian.administration.doctor_start import look_at_start
+from meridian.administration.finding import NEEDS_SCHEMA, Finding, Verdict, verdicts
 from meridian.administration.row_remedies import OF_TABLE
 from meridian.audit.directories import log_directories
 from meridian.audit.stream_files import head_of, segments_in
@@ -51,18 +52,8 @@ GONE: Final = (os.strerror(errno.ENOENT), NOT_IN_PLACE)
 """What the audit log says of a file that somebody has taken away while it is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be, and what can be done about it. Never a secret, nor what stands in a row."""
-
-    what: str
-    subject: str
-    why: str
-    do: str
-
-
-async def examine(settings: Settings, *, rows: bool) -> list[Finding]:
-    """Everything that was found; `rows` also reads every row and opens every wrapped one.
+async def examine(settings: Settings, *, rows: bool) -> list[Verdict]:
+    """What is wrong and what is well; `rows` also reads every row and opens every wrapped one.
 
     Raises: StartupError where the database cannot be reached.
     """
@@ -73,10 +64,11 @@ async def examine(settings: Settings, *, rows: bool) -> list[Finding]:
     except SchemaError as fault:
         raise StartupError(f"database: {text_of(fault)}") from fault
     look = await asyncio.to_thread(look_at_admin, settings.admin.listen)
-    found = [*_audit_directory(settings), *_admin(look)]
+    found = [*_audit_directory(settings), *_admin(look), *await look_at_start(settings, serves=look.serves)]
     if revision != HEAD:
         why = f"the database is at revision {revision or 'none'}, this release needs {HEAD}"
-        return [*found, Finding("schema", "database", why, "run `meridian migrate` of this release, or the release that made it")]
+        found.append(Finding("schema", "database", why, "run `meridian migrate` of this release, or the release that made it"))
+        return list(verdicts(found, NEEDS_SCHEMA))
     try:
         async with store_at(settings.database) as store:
             async with store.reading() as uow:
@@ -92,7 +84,7 @@ async def examine(settings: Settings, *, rows: bool) -> list[Finding]:
                 found += await _rows(settings, *opened)
     except (*FAULTS, *ROW_FAULTS) as fault:
         raise StartupError(f"database: {text_of(fault)}") from fault
-    return found
+    return list(verdicts(found, ()))
 
 
 async def _keyring(uow: UnitOfWork, settings: Settings) -> tuple[tuple[RegionIdentity, Keyring] | None, list[Finding]]:
@@ -210,8 +202,10 @@ async def _clock(uow: UnitOfWork) -> list[Finding]:
 
 async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
     """Whether the newest stream that each process of these settings registered is in its directory."""
-    if not settings.audit.directory.is_dir():
-        return []
+    path = settings.audit.directory
+    if not path.is_dir():
+        is_new = await uow.audit_streams.last() is None
+        return [] if is_new else [Finding("audit directory", str(path), "is not there", "mount it or move it back")]
     found = []
     for directory in log_directories(settings.audit.directory):
         row = await uow.audit_streams.newest(settings.replica if directory == settings.audit.directory else directory.name)
@@ -227,7 +221,7 @@ async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
 def _audit_directory(settings: Settings) -> list[Finding]:
     path = settings.audit.directory
     if not path.is_dir():
-        return [Finding("audit directory", str(path), "is not there", "mount it or move it back; a new Region makes it when it starts")]
+        return []  # a new Region makes it; whether one was there the database tells
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         return [Finding("audit directory", str(path), "this user cannot write there", "give it to the user of the process")]
     disk = os.statvfs(path)

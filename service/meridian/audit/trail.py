@@ -32,7 +32,8 @@ from meridian.audit.ship_events import AuditShipping
 from meridian.audit.shown_parameters import message_as_record, parameters_of
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
-from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, key_owner, nobody
+from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import key_owner
 from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
@@ -68,8 +69,7 @@ class Parts:
         """The part for these values, which tell of these keys, built once for callers of this account. The values are kept with it, so
         that their identities cannot pass to others."""
         ids = (name, *map(id, values))
-        kept = self._kept.get(ids)
-        if kept is not None:
+        if (kept := self._kept.get(ids)) is not None:
             return kept[1]
         made = build(values)
         self._kept.keep(ids, (values, made), [key_owner(key.account, key.key_id) for key in keys], account)

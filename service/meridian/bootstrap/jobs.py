@@ -17,6 +17,7 @@ from meridian.workers.certificate_expiry import CertificateExpiry
 from meridian.workers.clock_watch import ClockWatch
 from meridian.workers.key_store_health import KeyStoreHealth
 from meridian.workers.loop_lag import LoopLag
+from meridian.workers.outbox_backlog import OutboxBacklog
 from meridian.workers.periodic import PATIENT_SECONDS, URGENT_SECONDS, Job
 from meridian.workers.pruning import PruneWorker
 from meridian.workers.reloaded_files import ReloadedFilesWorker
@@ -34,6 +35,8 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
     rewrap = RewrapWorker(
         store=core.store, engine=core.engine, directory=core.directory, limits=limits, clock=core.clock, events=core.events
     )
+    backlog = OutboxBacklog(core.store, core.clock, outbound.peers)
+    core.registry.register(backlog)
     shipping = UnlessStill(core.shipping.ship, core.store, core.clock, rests_where(core.shipping.is_idle))
     for job in (
         Job("change feed", core.directory.read_changes, READING_SECONDS, URGENT_SECONDS),
@@ -45,6 +48,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
         core.heads.job(),
         *core.sinks.jobs(),
         *outbound.outbox.jobs(),
+        backlog.job(),
         *inbound.reservations.jobs(),
         inbound.membership.job(),
         core.usage.job(),

@@ -99,6 +99,9 @@ class Listeners:
         if settings.xks is not None:
             self._open_http(self._xks_wire(pipelines), "xks", settings.xks, supervisor.serve)
         self._core.registry.register(HttpMetrics(self._http))
+        log = structlog.get_logger("meridian.bootstrap")
+        for name, listener in _listeners(settings).items():
+            log.info("listens", listener=name, address=listener.listen, connections=self._budgets[name])
 
     async def drain(self, seconds: float) -> None:
         """Stop listening, but for the admin listener, and return when every call under way is answered: with a refusal where it takes

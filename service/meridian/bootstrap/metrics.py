@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from typing import Final
 
-from prometheus_client import Gauge
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.replication import Outbound
@@ -13,34 +16,67 @@ from meridian.domain.bounded_cache import Caches
 from meridian.workers.audit_sinks import SinkMetrics
 from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
 
+Read = Callable[[], float]
+HIT: Final = "hit"
+MISS: Final = "miss"
+
 
 def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker) -> None:
     """Each is read when somebody asks."""
-    core.registry.register(PolicySetMetrics(policies, core.clock))
-    core.registry.register(core.supervisor)
-    core.registry.register(SinkMetrics(core.sinks.standings))
-    core.registry.register(CacheMetrics(core.caches))
-    core.registry.register(core.key_sets)
-    outbox, work = outbound.outbox, core.work
-    for name, text, read in (
-        ("meridian_audit_records", "Durable audit records.", lambda: core.stream.records),
-        ("meridian_audit_syncs", "Syncs of the audit file.", lambda: core.stream.syncs),
-        ("meridian_database_transactions", "Transactions and readings begun.", lambda: core.store.statements),
-        ("meridian_database_connections_busy", "Connections to PostgreSQL at work.", lambda: core.store.connections_busy),
-        ("meridian_database_connections_lost", "Connections to PostgreSQL given up.", lambda: core.store.connections_lost),
+    outbox, work, store, log = outbound.outbox, core.work, core.store, core.stream.figures
+    counted = (
+        ("meridian_audit_records", "Durable audit records.", lambda: log().records),
+        ("meridian_audit_syncs", "Syncs of the audit file.", lambda: log().syncs),
+        ("meridian_database_transactions", "Transactions and readings begun.", lambda: store.statements),
+        ("meridian_database_connections_lost", "Connections to PostgreSQL given up.", lambda: store.connections_lost),
         ("meridian_policy_parses", "Policy sets parsed.", lambda: core.authorizer.parses),
         ("meridian_outbox_deliveries", "Deliveries to other Regions that were taken.", lambda: outbox.deliveries),
         ("meridian_outbox_failures", "Tries of deliveries that failed.", lambda: outbox.failures),
-        ("meridian_heavy_work_waiting", "Work that waits for a thread beside the event loop.", lambda: work.heavy.waiting),
         ("meridian_heavy_work_refused", "Such work that was refused, or waited for too long.", lambda: work.heavy.refused),
         ("meridian_separate_processes_started", "Processes started for such work.", lambda: work.held.started),
         ("meridian_material_unwraps", "Wrapped material rows opened.", lambda: core.engine.unwraps),
+    )
+    standing = (
+        ("meridian_audit_records_waiting", "Audit records that are not durable yet.", lambda: log().waiting),
+        ("meridian_audit_disk_free_bytes", "What the disk of the audit log has left.", lambda: log().free_bytes),
+        ("meridian_audit_digest_age_seconds", "Seconds since the last digest was signed.", lambda: log().digest_age),
+        ("meridian_database_connections_busy", "Connections to PostgreSQL at work.", lambda: store.connections_busy),
+        ("meridian_database_connections_max", "Connections to the database that there may be.", lambda: store.connections_max),
+        ("meridian_database_connections_awaited", "Callers that wait for one of them.", lambda: store.waiting_for_connections),
+        ("meridian_heavy_work_waiting", "Work that waits for a thread beside the event loop.", lambda: work.heavy.waiting),
+    )
+    for collector in (
+        PolicySetMetrics(policies, core.clock),
+        core.supervisor,
+        SinkMetrics(core.sinks.standings),
+        CacheMetrics(core.caches),
+        core.key_sets,
+        ReadFigures(counted, standing),
     ):
-        Gauge(name, text, registry=core.registry).set_function(read)
+        core.registry.register(collector)
+    ProcessCollector(registry=core.registry)
+
+
+class ReadFigures:
+    """Numbers that somebody else keeps: (name, what it is, how it is read), those that only grow first."""
+
+    def __init__(self, counted: Sequence[tuple[str, str, Read]], standing: Sequence[tuple[str, str, Read]]) -> None:
+        self._counted = counted
+        self._standing = standing
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as Prometheus wants them, and which release they are of."""
+        for name, text, read in self._counted:
+            yield CounterMetricFamily(name, text, value=read())
+        for name, text, read in self._standing:
+            yield GaugeMetricFamily(name, text, value=read())
+        build = GaugeMetricFamily("meridian_build_info", "1, with the release of Meridian and its Python.", labels=["version", "python"])
+        build.add_metric([version("meridian"), platform.python_version()], 1)
+        yield build
 
 
 class CacheMetrics:
-    """What each cache holds."""
+    """What each cache holds, and what was looked for in it."""
 
     def __init__(self, caches: Caches) -> None:
         self._caches = caches
@@ -49,8 +85,13 @@ class CacheMetrics:
         """The metrics as Prometheus wants them."""
         counts = GaugeMetricFamily("meridian_cache_entries", "Entries of a cache.", labels=["cache"])
         sizes = GaugeMetricFamily("meridian_cache_bytes", "About how many bytes a cache takes.", labels=["cache"])
+        looked = CounterMetricFamily("meridian_cache_lookups", "What was looked for in a cache.", labels=["cache", "outcome"])
         for name, entries, taken in self._caches.sizes():
             counts.add_metric([name], entries)
             sizes.add_metric([name], taken)
+        for name, found in list(self._caches.lookups.items()):
+            looked.add_metric([name, HIT], found.hits)
+            looked.add_metric([name, MISS], found.misses)
         yield counts
         yield sizes
+        yield looked

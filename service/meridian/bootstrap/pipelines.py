@@ -78,6 +78,9 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     partition, region, principals = settings.partition, settings.region, core.files.principals
     telemetry = Telemetry(clock, core.registry)
     authorize = Authorize(core.authorizer, region=region, region_labels=core.region_labels, events=core.events, heavy=core.work.heavy)
+    throttle = Throttle(clock, settings.throttle, walked_rpcs())
+    for counting in (authorize, throttle):
+        core.registry.register(counting)
     policies = PolicyFilesWorker(
         folder=settings.policies,
         authorizer=core.authorizer,
@@ -124,7 +127,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         operations=bind(walked_rpcs(), {**cases.services, ACCESS: Access(access, rpcs(), cases.key_stores.external)}),
     )
     entrance = Entrance(
-        steps=(Throttle(clock, settings.throttle, walked_rpcs()),),
+        steps=(throttle,),
         walk=calls.walk,
         rpcs=walked_rpcs() | batch_rpcs(),
         cores=core.work.cores,

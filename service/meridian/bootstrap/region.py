@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Final
 
 import structlog
@@ -22,6 +23,7 @@ from meridian.bootstrap.replication import build_inbound, build_outbound
 from meridian.bootstrap.seat import Seat, settings_in
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of, writing_to
+from meridian.bootstrap.told_settings import told_settings
 from meridian.errors import KmsError
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
@@ -47,6 +49,8 @@ class Region:
         """A Region that serves, or one of its processes; `done` hears of each step. `places`: of the Envoy that this process is, None
         where it is not. Raises: StartupError."""
         settings = settings_in(settings, seat)
+        log = structlog.get_logger("meridian.bootstrap")
+        log.info("starts", release=version("meridian"), region=settings.region, replica=settings.replica, settings=told_settings(settings))
         stack = contextlib.AsyncExitStack()
         try:
             # First of all: a second process on the same settings touches nothing.

@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from meridian.cli.forms import WRITERS
+from meridian.cli.query import select
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
 from meridian.contract.catalog import TIMESTAMP, aws_member_name, enum_aws_value, is_listed, is_map, message_of
+
+if TYPE_CHECKING:
+    from jmespath.parser import ParsedResult
 
 
 def as_json(message: Any) -> dict[str, Any]:
@@ -79,12 +84,22 @@ def member(message: Any, path: Sequence[FieldDescriptor], *, as_base64: bool) ->
     return f"{shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)}\n".encode()
 
 
-def print_answer(message: Any, output: str | None) -> None:
-    """Print an answer as JSON, or as tables: one of its members, one for each list with a row for each item. Raises: OutputError."""
-    shown = as_json(message)
-    if (output or output_here()) == "json":
-        say(json.dumps(shown, indent=2, ensure_ascii=False))
-        return
+def print_answer(message: Any, output: str | None, query: ParsedResult | None) -> None:
+    """Print an answer, or what a query finds in it, in one of the forms. Raises: OutputError; click.BadParameter for the query."""
+    shown: Any = as_json(message)
+    form = output or output_here()
+    if query is not None:
+        shown = select(query, shown)
+    if form in WRITERS:
+        say(WRITERS[form](shown))
+    elif isinstance(shown, dict):
+        _print_tables(shown)
+    else:
+        _print_tables({"value": shown})
+
+
+def _print_tables(shown: dict[str, Any]) -> None:
+    """One of its members, one for each list with a row for each item."""
     lists = {name: value for name, value in shown.items() if isinstance(value, list) and value and isinstance(value[0], dict)}
     for items in lists.values():
         rows = [dict(_rows(item)) for item in items]
@@ -100,7 +115,7 @@ def output_here() -> str:
     return "table" if sys.stdout is not None and sys.stdout.isatty() else "json"
 
 
-def _rows(shown: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def _rows(shown: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for name, value in shown.items():
         if isinstance(value, dict):

@@ -22,10 +22,10 @@ NAMED_MAX = 100
 @CONFIG
 @click.option("--to", "to", required=True, type=NewFile(), help="A new file; nothing is overwritten.")
 def backup(config: Path, to: Path) -> None:
-    """Copy a Region's SQLite database into one new file of mode 0600, as of one moment, while the Region serves.
+    """Copy a Region's database into one new file of mode 0600, as of one moment, while the Region serves.
 
-    Every wrapped row of the copy is opened with the Region's seal; those that do not open are named. Keep the seal elsewhere: either
-    alone opens nothing. For PostgreSQL it says what to use.
+    Every wrapped row is opened with the Region's seal; those that do not open are named. Keep the seal elsewhere: either alone opens
+    nothing. A PostgreSQL database is copied by its own `pg_dump`, which must be in the PATH.
     """
     from meridian.administration.backups import back_up
 
@@ -39,16 +39,17 @@ def backup(config: Path, to: Path) -> None:
 @click.option("--from", "source", required=True, type=click.Path(path_type=Path), help="A file that `meridian backup` made.")
 @click.option("--accept-loss", is_flag=True, help="Use a copy of another making, although the audit log tells of changes after it.")
 def restore(config: Path, source: Path, accept_loss: bool) -> None:
-    """Put a backup in the place of a Region's SQLite database, while no process of the Region runs.
+    """Put a backup in the place of a Region's database, while no process of the Region runs.
 
-    What was there is kept beside it. The Region begins a new incarnation, as `meridian region restored` says: its multi-Region keys
+    What was there is kept beside it; on PostgreSQL under another name on the same server, where the role of the settings must be
+    allowed to make databases. The Region begins a new incarnation, as `meridian region restored` says: its multi-Region keys
     serve what they have, and none acts as primary until every other Region has answered.
     """
     from meridian.administration.backups import restore as put_back
 
     done = run_or_exit(put_back(settings_or_exit(config), source, accept_loss=accept_loss), "nothing has changed", SETUP)
     _tell_rows(done.rows)
-    if done.kept is not None:
+    if done.kept:
         say(f"what was there is {done.kept}")
     if done.lost.changes:
         say(f"lost: {done.lost.changes} changes that the audit log tells of, the last at {done.lost.newest}", err=True)

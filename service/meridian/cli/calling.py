@@ -10,6 +10,8 @@ from typing import Any, Final, NoReturn
 import click
 
 from meridian.cli import answers, values
+from meridian.cli.danger import require_meant
+from meridian.cli.debug_lines import DebugLines
 from meridian.cli.exit_codes import SETUP, exit_code
 from meridian.cli.output import after, require_standard_output, write_output
 from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
@@ -23,13 +25,18 @@ CALLED: Final = "the call has been made"
 
 
 def endpoint_of(options: dict[str, Any]) -> Endpoint:
-    """The Region that the options, or the environment, name; what is wrong with a file is said before anything is sent."""
-    names = ("endpoint", "ca", "certificate", "private_key", "token_file")
-    given = {f"MERIDIAN_{name.upper()}": str(options[name]) for name in names if options.get(name)}
+    """The Region that the options, the environment or a profile name; what is wrong with a file is said before anything is sent."""
     try:
         if options.get("token_file"):
             _require_token(options["token_file"])
-        endpoint = Endpoint.from_environment(given)
+        endpoint = Endpoint.find(
+            target=options["endpoint"],
+            ca=options["ca"],
+            certificate=options["certificate"],
+            private_key=options["private_key"],
+            token_file=options["token_file"],
+            profile=options["profile"],
+        )
         certificate = _checked("--certificate", endpoint.certificate, certificate_life)
         _checked("--private-key", endpoint.private_key, lambda pem: require_key_of(certificate, pem))
         _checked("--ca", endpoint.ca, certificate_lives)
@@ -76,19 +83,30 @@ def run(rpc: Rpc, options: dict[str, Any]) -> None:
     descriptor: Any = rpc.response_class.DESCRIPTOR
     if options["out"] and options["field"] is None:
         raise click.UsageError("--out writes one member of the answer: give --field")
+    if options["query"] is not None and options["field"] is not None:
+        raise click.UsageError("--query and --field each print a part of the answer: give one")
     path = answers.path_of(descriptor, options["field"]) if options["field"] is not None else None
     for field in request.DESCRIPTOR.fields:
         values.set_field(request, field, options.get(field.name), base64_input=options["base64"])
     if not options["out"]:
         require_standard_output()
+    require_meant(rpc.name, request, is_said=options.get("yes", False))
+    endpoint = endpoint_of(options)
+    debug = DebugLines(rpc, endpoint) if options["debug"] else None
     try:
-        with Client(endpoint_of(options)) as client:
+        with Client(endpoint) as client:
+            if debug is not None:
+                debug.sent(request)
             answer = client.call(rpc, request, options["timeout"], options.get("client_token"))
     except KmsServiceError as error:
+        if debug is not None:
+            debug.refused(error)
         fail(error)
+    if debug is not None:
+        debug.answered(answer)
     with after(CALLED):
         if path is None:
-            answers.print_answer(answer, options["output"])
+            answers.print_answer(answer, options["output"], options["query"])
             return
         data = answers.member(answer, path, as_base64=options["base64"])
         if options["out"]:

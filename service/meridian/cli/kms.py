@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from meridian.cli import values
-from meridian.cli.connection import CLIENT_TOKEN, CONNECTION, OUTPUT
+from meridian.cli.connection import CLIENT_TOKEN, CONNECTION, OUTPUT, YES
+from meridian.cli.danger import DANGERS
+from meridian.cli.misspelt import no_such_command
 from meridian.contract.catalog import Rpc, rpcs, served_rpcs
 from meridian.contract.comments import comment_on
 
@@ -28,7 +30,13 @@ def _command(rpc: Rpc) -> click.Command:
         run(served_rpcs()[OUTSIDE[rpc.name]] if options.pop("xks", False) else rpc, options)
 
     name = rpc.method_name.replace("_", "-")
-    own = [*CONNECTION, *OUTPUT, *([CLIENT_TOKEN] if rpc.takes_token else []), *([XKS] if rpc.name in OUTSIDE else [])]
+    own = [
+        *CONNECTION,
+        *OUTPUT,
+        *([CLIENT_TOKEN] if rpc.takes_token else []),
+        *([YES] if rpc.name in DANGERS else []),
+        *([XKS] if rpc.name in OUTSIDE else []),
+    ]
     return click.Command(name, params=[*fields, *own], callback=callback, help=comment_on(rpc), epilog=EPILOG)
 
 
@@ -40,6 +48,13 @@ class Operations(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return next((_command(rpc) for rpc in rpcs().values() if rpc.method_name.replace("_", "-") == cmd_name), None)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """A name that no operation has is told with those that are like it."""
+        known = self.list_commands(ctx)
+        if not ctx.resilient_parsing and args[0][:1] != "-" and args[0] not in known:
+            raise no_such_command(ctx, args[0], known)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

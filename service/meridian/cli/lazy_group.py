@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from meridian.cli.misspelt import no_such_command
 from meridian.cli.output import helping
 from meridian.cli.resting_collector import resting_collector
 from meridian.cli.terminal import printable
@@ -41,6 +42,12 @@ class LazyGroup(click.Group):
         with resting_collector():
             command: click.Command = getattr(importlib.import_module(place.module), place.attribute)
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Click itself knows no names of a table that could be meant."""
+        if not ctx.resilient_parsing and args[0][:1] != "-" and args[0] not in self._places:
+            raise no_such_command(ctx, args[0], self._places)
+        return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with helping():

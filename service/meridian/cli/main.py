@@ -13,6 +13,7 @@ Exit codes: 0 ok, 1 other failure, 2 usage, 3 setup, 4 denied, 5 not found,
 
 COMMANDS = {
     "audit": Place("meridian.cli.audit", "audit", "Verify audit logs."),
+    "completion": Place("meridian.cli.completion", "completion", "Print what completes commands in a shell."),
     "backup": Place("meridian.cli.backups", "backup", "Copy a Region's database into a new file."),
     "dev": Place("meridian.cli.dev", "dev", "Run Regions on this machine, with everything made for you."),
     "envelope": Place("meridian.cli.envelope", "envelope", "Encrypt files under data keys."),

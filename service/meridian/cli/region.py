@@ -44,11 +44,30 @@ region.add_command(doctor)
 
 @region.command()
 @CONFIG
-def init(config: Path) -> None:
+@click.option(
+    "--sample", is_flag=True, help="Write settings with comments under --config, and principals, policies and a seal beside them."
+)
+def init(config: Path, sample: bool) -> None:
     """Make a Region's database and keyring, and print the fingerprint that its peers must be given."""
     from meridian.administration.database import initialise
 
+    if sample:
+        _write_sample(config)
+        return
     say(run_or_exit(initialise(settings_or_exit(config)), "cannot initialise", SETUP))
+
+
+def _write_sample(config: Path) -> None:
+    from meridian.cli.sample import SampleError, write_sample
+
+    try:
+        made = write_sample(config)
+    except (SampleError, OSError) as fault:
+        say(f"nothing was written: {fault}", err=True)
+        sys.exit(SETUP)
+    for path in made:
+        say(str(path))
+    say(f"certificates are what is missing: docs/operate.md begins with them; then meridian region init --config {config}", err=True)
 
 
 @region.command("rotate-kek")

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.cli.ending import Ending
@@ -42,6 +44,7 @@ async def run_region(settings: Settings, seat: Seat, done: Done, signals: Signal
         try:
             region = await Region.start(settings, seat, done, places)
         except StartupError as fault:
+            structlog.get_logger("meridian.cli").critical("cannot start", region=settings.region, reason=str(fault))
             say(f"cannot start: {fault}", err=True)
             if seat.is_shared:
                 say(f"cannot start: {fault}")  # the parent hears it here
@@ -54,6 +57,7 @@ async def run_region(settings: Settings, seat: Seat, done: Done, signals: Signal
     signals.hear(signal.SIGHUP, region.reload)
     await opened(region, ending)
     done(Step.READY)
+    structlog.get_logger("meridian.cli").info("ready", region=settings.region)
     try:
         say(f"ready {settings.region}")
     except OutputError as fault:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from meridian.cli.exit_codes import SETUP
+from meridian.cli.forms import FORMS, WRITERS
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
@@ -68,7 +69,7 @@ def export(key_arn: str, prefix: str, allow: tuple[str, ...], export_id: str, ne
 
 @xks.command("list")
 @CONFIG
-@click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--output", "-o", type=click.Choice(FORMS), default="table", show_default=True)
 def list_exports(config: Path, output: str) -> None:
     """List what is exported, and the credentials that open it, without their secrets."""
     from meridian.administration.exports import list_exported
@@ -78,12 +79,12 @@ def list_exports(config: Path, output: str) -> None:
         (each.export_id, each.prefix, each.account, each.key_id, ",".join(each.uses), each.created_at.isoformat()) for each in found.exports
     ]
     credentials = [(each.access_key_id, each.prefix, each.created_at.isoformat()) for each in found.credentials]
-    if output == "json":
+    if output in WRITERS:
         rows = {
             "exports": [dict(zip(EXPORT_COLUMNS, row, strict=True)) for row in exports],
             "credentials": [dict(zip(CREDENTIAL_COLUMNS, row, strict=True)) for row in credentials],
         }
-        say(json.dumps(rows, indent=2))
+        say(WRITERS[output](rows))
         return
     print_table(EXPORT_COLUMNS, [list(row) for row in exports])
     print_table(CREDENTIAL_COLUMNS, [list(row) for row in credentials])

@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterable
 from threading import RLock
 from typing import Any, Final, Generic, TypeVar
 
-from meridian.domain.cache_entries import Entry, Owned, Owner, Share
+from meridian.domain.cache_entries import Entry, Lookups, Owned, Owner, Share
 from meridian.domain.weights import ENTRY_BYTES
 
 N = TypeVar("N", bound=Hashable)
@@ -41,11 +41,6 @@ EVERYBODY: Final = ""
 """In the place of an account: made for none in particular."""
 
 
-def key_owner(account: str, key_id: str) -> Owner:
-    """Owner of what is kept about a key, whatever its version."""
-    return (account, key_id)
-
-
 class Caches:
     """All caches of a process, with one bound of bytes: who has most gives way first. Changes are made under one lock, for schemas are
     kept by threads; looking needs none."""
@@ -53,16 +48,18 @@ class Caches:
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self._all: dict[str, BoundedCache[Any, Any]] = {}
+        self.lookups: dict[str, Lookups] = {}
         self.lock = RLock()
         self.bytes = 0
         """Of all caches together."""
 
-    def add(self, name: str, cache: BoundedCache[Any, Any]) -> None:
-        """Count a cache from now on. Raises: ValueError if one of this name is counted."""
+    def add(self, name: str, cache: BoundedCache[Any, Any]) -> Lookups:
+        """Count a cache from now on, and what is looked for in it. Raises: ValueError if one of this name is counted."""
         with self.lock:
             if name in self._all:
                 raise ValueError(f"two caches are called {name}")
             self._all = {**self._all, name: cache}
+            return self.lookups.setdefault(name, Lookups())
 
     def remove(self, cache: BoundedCache[Any, Any]) -> None:
         """Count a cache no longer; what it holds is freed by somebody else."""
@@ -143,7 +140,7 @@ class BoundedCache(Generic[N, V]):
         self._wiped: list[dict[Any, Any]] = []
         self._is_counted = True
         self.bytes = 0
-        caches.add(name, self)
+        self._lookups = caches.add(name, self)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -152,10 +149,13 @@ class BoundedCache(Generic[N, V]):
         """What is kept under a name."""
         entry = self._kept.get(name)
         if entry is None:
+            self._lookups.misses += 1
             return None
         for owned in entry.owned:
             if owned.is_forgotten:
+                self._lookups.misses += 1
                 return None
+        self._lookups.hits += 1
         entry.is_used = True
         value: V = entry.value
         return value

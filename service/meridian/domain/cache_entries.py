@@ -10,6 +10,11 @@ Owner = Hashable
 """What entries belong to: account and id of a key, or the name of an entry that they are made from."""
 
 
+def key_owner(account: str, key_id: str) -> Owner:
+    """Owner of what is kept about a key, whatever its version."""
+    return (account, key_id)
+
+
 class Owned:
     """The names of what belongs to an owner, until the owner is forgotten."""
 
@@ -18,6 +23,16 @@ class Owned:
     def __init__(self, owner: Owner) -> None:
         self.owner, self.is_forgotten = owner, False
         self.names: dict[Any, None] = {}
+
+
+class Lookups:
+    """How often something was, and was not, there when it was looked for, in all caches of one name that a process has had. Threads that
+    look at once may count once."""
+
+    __slots__ = ("hits", "misses")
+
+    def __init__(self) -> None:
+        self.hits = self.misses = 0
 
 
 class Entry:

@@ -16,7 +16,8 @@ from typing import Any, Final
 from meridian.crypto import key_pairs, macs, shared_secrets, signatures
 from meridian.domain.algorithms import SYMMETRIC
 from meridian.domain.applicability import require_plaintext_fits
-from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
+from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import key_owner
 from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret

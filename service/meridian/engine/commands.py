@@ -11,7 +11,8 @@ from functools import partial
 from typing import Final
 
 from meridian.crypto.aead import OpenError, hedged_nonce, is_committed, open_sealed, seal, transcript
-from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
+from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import key_owner
 from meridian.domain.ciphertext_blob import (
     HEADER_BYTES,
     SUITE_EXTERNAL_KEY,

@@ -35,7 +35,7 @@ class SessionCommands:
         }
         said |= {"issued_at": int(session.issued_at.timestamp()), "expires_at": int(session.expires_at.timestamp())}
         rest = length_prefixed_tuple(session.access_key_id)
-        return urlsafe_b64encode(self._session_keyring.seal(SESSION_TOKEN, rest, json.dumps(said).encode())).decode()
+        return urlsafe_b64encode(self._session_keyring.seal(SESSION_TOKEN, rest, json.dumps(said, ensure_ascii=False).encode())).decode()
 
     def open_session(self, access_key_id: str, token: str) -> Session:
         if len(token) > TOKEN_CHARACTERS_MAX:

@@ -11,8 +11,6 @@ class Rule(Enum):
 
     SUM = auto()
     """All together: each process has its own."""
-    GROWN = auto()
-    """All together, with what ended processes had: it only grows, as a counter does."""
     MAX = auto()
     """The worst: what grows when something is wrong, and what each process sees of the same thing."""
     MIN = auto()
@@ -24,14 +22,10 @@ RULES: Final = {
     "meridian_calls_waiting": Rule.SUM,
     "meridian_calls_room": Rule.SUM,
     "meridian_loop_lag_seconds": Rule.MAX,
-    "meridian_policy_parses": Rule.GROWN,
-    "meridian_material_unwraps": Rule.GROWN,
     "meridian_cache_bytes": Rule.SUM,
     "meridian_cache_entries": Rule.SUM,
     "meridian_heavy_work_waiting": Rule.SUM,
-    "meridian_heavy_work_refused": Rule.GROWN,
     "meridian_key_pairs_ready": Rule.SUM,
-    "meridian_separate_processes_started": Rule.GROWN,
     "meridian_http_connections": Rule.SUM,
     "meridian_grpc_connections": Rule.SUM,
     "meridian_peer_connections": Rule.SUM,
@@ -44,17 +38,25 @@ RULES: Final = {
     "meridian_seal_opens": Rule.MIN,
     "meridian_identity_files_refused": Rule.MAX,
     "meridian_policy_set_refused": Rule.MAX,
+    "meridian_token_key_set_age_seconds": Rule.MAX,
     "meridian_policy_set_info": Rule.MAX,
     "meridian_policy_set_age_seconds": Rule.MIN,
-    "meridian_database_transactions": Rule.GROWN,
     "meridian_database_connections_busy": Rule.SUM,
-    "meridian_database_connections_lost": Rule.GROWN,
-    "meridian_audit_records": Rule.GROWN,
-    "meridian_audit_sink_seconds_behind": Rule.MAX,
+    "meridian_database_connections_max": Rule.SUM,
+    "meridian_database_connections_awaited": Rule.SUM,
+    "meridian_audit_records_waiting": Rule.SUM,
+    "meridian_audit_disk_free_bytes": Rule.MIN,
+    "meridian_audit_digest_age_seconds": Rule.MAX,
+    "meridian_audit_sink_behind_seconds": Rule.MAX,
     "meridian_audit_sink_segments_behind": Rule.SUM,
-    "meridian_audit_syncs": Rule.GROWN,
     "meridian_job_age_seconds": Rule.MAX,
     "meridian_rows_set_aside": Rule.MAX,
-    "meridian_outbox_deliveries": Rule.GROWN,
-    "meridian_outbox_failures": Rule.GROWN,
+    "meridian_outbox_entries": Rule.MAX,
+    "meridian_outbox_oldest_seconds": Rule.MAX,
+    "meridian_build_info": Rule.MAX,
+    "process_resident_memory_bytes": Rule.SUM,
+    "process_virtual_memory_bytes": Rule.SUM,
+    "process_open_fds": Rule.SUM,
+    "process_max_fds": Rule.SUM,
+    "process_start_time_seconds": Rule.MAX,
 }

@@ -75,7 +75,7 @@ class MergedMetrics:
 
 
 def _grows(metric: Metric) -> bool:
-    return metric.type in ADDED or RULES[metric.name] is Rule.GROWN
+    return metric.type in ADDED
 
 
 def _counted(families: Sequence[Metric]) -> Iterator[tuple[Series, float]]:

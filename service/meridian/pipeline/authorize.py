@@ -7,15 +7,20 @@ All decisions are made and audited; the first refusal is the answer. Requirement
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, Metric
 
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.builder import Builder
 from meridian.authorization.decision.deciding import Deciding
 from meridian.authorization.decision.explain import explain
 from meridian.authorization.decision.facts import CallFacts
+from meridian.authorization.decision.layers import Layers
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource
 from meridian.authorization.language.policies import KEY
 from meridian.call import Call
@@ -29,6 +34,12 @@ from meridian.pipeline.denial import denial, foreign_denial
 from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT
 from meridian.ports.heavy_work import HeavyWork
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
+
+ALLOW, DENY = "allow", "deny"
+NONE: Final = "none"
+"""No policy made the decision: nothing permits."""
+FAULT: Final = "fault"
+"""The evaluator failed, which denies."""
 
 
 class Authorize:
@@ -50,6 +61,8 @@ class Authorize:
         self._region_labels = region_labels
         self._events = events
         self._heavy = heavy
+        self._layers = Layers(authorizer)
+        self._made: Counter[tuple[str, str]] = Counter()
         self._builder = Builder(heavy)
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
@@ -128,6 +141,7 @@ class Authorize:
             undecided = PolicyDecision(requirement.action, resource.arn, False)
             return _hidden(_refusal(call, principal, undecided, abroad=True, account_counts=True), type(unready).__name__)
         call.decisions.append(decision)
+        self._made[ALLOW if decision.allowed else DENY, FAULT if decision.errors else self._layers.of(decision) or NONE] += 1
         if call.grants:
             call.grant_ids[requirement.action] = facts.request_attribute("grants")
         if decision.allowed:
@@ -141,6 +155,13 @@ class Authorize:
         named = replace(decision, resource=_as_named(call, requirement, decision))
         account_counts = self._authorizer.account_counts(resource, requirement.action)
         return _refusal(call, principal, named, abroad=abroad, account_counts=account_counts)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metric as Prometheus wants it."""
+        family = CounterMetricFamily("meridian_decisions", "Decisions of policies, by effect and layer.", labels=["effect", "layer"])
+        for told, count in list(self._made.items()):
+            family.add_metric(told, count)
+        yield family
 
     def _tell(self, decision: PolicyDecision, fault: str = "") -> None:
         self._events.report(

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from meridian.call import Call, Evidence
+from meridian.call import Call, Evidence, Wire
 from meridian.contract.catalog import Rpc
 from meridian.contract.operation import Operation
 from meridian.domain.identifiers import is_multi_region_key_id
@@ -48,7 +48,7 @@ def handover_rpc(rpcs: Mapping[str, Rpc]) -> Rpc:
 def call_of(rpc: Rpc, message: Prepare | PrepareHandover, clock: Clock) -> Call:
     """The call that a Prepare begins here, under the caller's own request id."""
     caller = message.caller
-    evidence = Evidence(source_ip=caller.source_ip, user_agent=caller.user_agent)
+    evidence = Evidence(source_ip=caller.source_ip, user_agent=caller.user_agent, wire=Wire.PEER)
     try:
         request: Any = rpc.request_class.FromString(_request_of(message))
         malformed = False

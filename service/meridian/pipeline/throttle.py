@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+from prometheus_client.core import CounterMetricFamily, Metric
 
 from meridian.call import Call
 from meridian.contract.catalog import Rpc, enum_of, enum_values
@@ -31,6 +33,8 @@ class Throttle:
         self._said = {name: tuple((field, classes_said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
         self._clock = clock
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._refused = dict.fromkeys(rates, 0)
+        """How many calls, by class."""
 
     def __call__(self, call: Call) -> None:
         if call.principal is None:
@@ -72,8 +76,16 @@ class Throttle:
         missing = bucket.lacks(ONE_CALL)
         if missing:
             self._buckets[account, kind] = bucket
+            self._refused[kind] += 1
             raise ThrottlingException(retry_after_seconds=missing / rate.per_second)
         return bucket
+
+    def collect(self) -> Iterator[Metric]:
+        """The metric as Prometheus wants it."""
+        family = CounterMetricFamily("meridian_calls_throttled", "Calls refused for their account's rate, by rate class.", labels=["class"])
+        for kind, count in self._refused.items():
+            family.add_metric([kind], count)
+        yield family
 
 
 def _rate(per_second: float) -> Rate | None:

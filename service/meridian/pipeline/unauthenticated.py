@@ -35,7 +35,7 @@ class Unauthenticated:
     async def refuse(self, error: KmsError, *, operation: str, evidence: Evidence, request_id: str, started: float) -> None:
         """Return when `error` may be answered. `operation` is a name of the contract, `started` monotonic seconds at arrival."""
         now = self._clock.monotonic()
-        self._telemetry.count(operation, error, now - started)
+        self._telemetry.count(operation, evidence.wire, error, now - started)
         self._tell(error, operation, evidence.source_ip, request_id, int(now))
         await self._attempts.hold_back(evidence.source_ip, now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from meridian.call import Evidence
+from meridian.call import Evidence, Wire
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
@@ -37,6 +37,7 @@ def evidence_of(context: Any) -> Evidence:
         repeated=repeated,
         client_token=headers.get(CLIENT_TOKEN),
         caller_request_id=headers.get(CALLER_REQUEST_ID),
+        wire=Wire.GRPC,
     )
 
 

@@ -1,6 +1,6 @@
 """Ships the audit log to a sink, round by round, in a thread of its own: a sink that fails or hangs holds up nobody, and is told.
 
-A round never fails for the supervisor: what a sink does not take makes no Region unready. `meridian_audit_sink_seconds_behind` says it.
+A round never fails for the supervisor: what a sink does not take makes no Region unready. `meridian_audit_sink_behind_seconds` says it.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class SinkMetrics:
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as Prometheus wants them."""
-        seconds = GaugeMetricFamily("meridian_audit_sink_seconds_behind", "Seconds since a sink had everything.", labels=["sink"])
+        seconds = GaugeMetricFamily("meridian_audit_sink_behind_seconds", "Seconds since a sink had everything.", labels=["sink"])
         segments = GaugeMetricFamily("meridian_audit_sink_segments_behind", "Segments that a sink does not have.", labels=["sink"])
         failures = CounterMetricFamily("meridian_audit_sink_failures", "Tries of a sink that failed.", labels=["sink"])
         for sink in self._sinks:

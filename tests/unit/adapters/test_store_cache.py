@@ -16,7 +16,8 @@ from meridian.adapters.looks_abroad import LOOK_SECONDS, LOOKS_MAX, LooksAbroad
 from meridian.adapters.store_cache import STALENESS_SECONDS_MAX, CachedKeys
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
-from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
+from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import key_owner
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.errors import KMSInternalException
 

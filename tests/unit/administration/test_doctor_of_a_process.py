@@ -12,9 +12,9 @@ from meridian.administration import admin_look
 from meridian.administration.admin_look import AdminLook, look_at_admin
 from meridian.administration.doctor import LATE, _admin
 
-METRICS = """# TYPE meridian_audit_sink_seconds_behind gauge
-meridian_audit_sink_seconds_behind{sink="otlp"} 1234.5678
-meridian_audit_sink_seconds_behind{sink="s3"} 0.25
+METRICS = """# TYPE meridian_audit_sink_behind_seconds gauge
+meridian_audit_sink_behind_seconds{sink="otlp"} 1234.5678
+meridian_audit_sink_behind_seconds{sink="s3"} 0.25
 meridian_rows_set_aside{job="rewrap"} 2.0
 """
 

@@ -66,7 +66,7 @@ def test_a_list_is_a_table_with_a_row_for_each_item(capsys: pytest.CaptureFixtur
     for name in ("first", "second"):
         grant = answer.grants.add(grant_id=name, operations=[types_pb2.GRANT_OPERATION_DECRYPT, types_pb2.GRANT_OPERATION_ENCRYPT])
         grant.constraints.encryption_context_equals["tenant"] = name
-    print_answer(answer, "table")
+    print_answer(answer, "table", None)
     lines = capsys.readouterr().out.splitlines()
     header = next(line for line in lines if "GrantId" in line)
     assert "Constraints.EncryptionContextEquals.tenant" in header.replace(" ", "") or "tenant" in header

@@ -7,7 +7,8 @@ from collections.abc import Hashable
 
 import pytest
 
-from meridian.domain.bounded_cache import AT_ONCE, EVERYBODY, BoundedCache, Caches, key_owner, nobody
+from meridian.domain.bounded_cache import AT_ONCE, EVERYBODY, BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import key_owner
 from meridian.domain.weights import ENTRY_BYTES
 
 ONE, OTHER = key_owner("111122223333", "one"), key_owner("111122223333", "other")
@@ -248,3 +249,16 @@ def seconds_of_keeping(most: int, count: int) -> float:
 def test_an_entry_leaves_a_large_cache_as_fast_as_a_small_one() -> None:
     """Where the first entry is searched for it takes thirty times as long. A busy machine may spoil some of the attempts."""
     assert min(seconds_of_keeping(40_000, 4_000) / seconds_of_keeping(400, 4_000) for _ in range(4)) < 5
+
+
+def test_what_is_looked_for_is_counted_through_every_cache_of_a_name() -> None:
+    caches = Caches(10**9)
+    first = made(caches, "a")
+    first.keep("here", "v", (ONE,), EVERYBODY)
+    assert [first.get(name) for name in ("here", "here", "away")] == ["v", "v", None]
+    first.forget(ONE)
+    assert first.get("here") is None
+    first.retire()
+    second = made(caches, "a")
+    second.get("away")
+    assert (caches.lookups["a"].hits, caches.lookups["a"].misses) == (2, 3), "a count never falls"

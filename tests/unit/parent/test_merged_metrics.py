@@ -13,15 +13,15 @@ from meridian.parent.merged_metrics import MergedMetrics, Shown
 from meridian.transport.metrics_text import written
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
-KIND = re.compile(r"^\| `(\w+)` \| (\w+)(, grows)? \|", re.MULTILINE)
+KIND = re.compile(r"^\| `(\w+)` \| (\w+) \|", re.MULTILINE)
 
 
 def counted(calls: int, records: int) -> str:
     return (
         "# HELP meridian_calls_total Calls.\n# TYPE meridian_calls_total counter\n"
         f'meridian_calls_total{{operation="Encrypt",outcome="ok"}} {calls}.0\n'
-        "# HELP meridian_audit_records Records.\n# TYPE meridian_audit_records gauge\n"
-        f"meridian_audit_records {records}.0\n"
+        "# HELP meridian_audit_records_total Records.\n# TYPE meridian_audit_records_total counter\n"
+        f"meridian_audit_records_total {records}.0\n"
     )
 
 
@@ -39,16 +39,16 @@ CALLS = 'meridian_calls_total{operation="Encrypt",outcome="ok"}'
 
 def test_what_is_counted_is_added() -> None:
     shown = {"a": Shown(1, counted(3, 5)), "b": Shown(1, counted(4, 6))}
-    assert values(MergedMetrics(), shown) == {CALLS: 7.0, "meridian_audit_records": 11.0}
+    assert values(MergedMetrics(), shown) == {CALLS: 7.0, "meridian_audit_records_total": 11.0}
 
 
 def test_a_process_that_starts_again_takes_nothing_with_it() -> None:
     merged = MergedMetrics()
     values(merged, {"a": Shown(1, counted(3, 5)), "b": Shown(1, counted(4, 6))})
-    assert values(merged, {"b": Shown(1, counted(5, 7))}) == {CALLS: 8.0, "meridian_audit_records": 12.0}, "while it is away"
+    assert values(merged, {"b": Shown(1, counted(5, 7))}) == {CALLS: 8.0, "meridian_audit_records_total": 12.0}, "while it is away"
     again = {"a": Shown(2, counted(1, 1)), "b": Shown(1, counted(5, 7))}
     for _ in range(2):
-        assert values(merged, again) == {CALLS: 9.0, "meridian_audit_records": 13.0}
+        assert values(merged, again) == {CALLS: 9.0, "meridian_audit_records_total": 13.0}
 
 
 def test_a_histogram_is_added_bucket_by_bucket() -> None:
@@ -83,6 +83,6 @@ def test_a_gauge_follows_its_rule(name: str, merged: float) -> None:
 def test_every_gauge_has_its_rule() -> None:
     """The page has every metric of the code, by `tests/architecture/test_what_operators_see.py`."""
     own = {metric.name for metric in AllProcesses([]).own()}
-    kinds = {name: (kind, bool(grows)) for name, kind, grows in KIND.findall(PAGE.read_text()) if name not in own}
-    assert {name for name, (kind, _) in kinds.items() if kind == "gauge"} == set(RULES)
-    assert {name for name, (_, grows) in kinds.items() if grows} == {name for name, rule in RULES.items() if rule.name == "GROWN"}
+    kinds = {name: kind for name, kind in KIND.findall(PAGE.read_text()) if name not in own}
+    assert {name for name, kind in kinds.items() if kind == "gauge"} == set(RULES)
+    assert set(kinds.values()) == {"gauge", "counter", "histogram"}, "what only grows is a counter"

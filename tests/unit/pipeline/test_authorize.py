@@ -29,6 +29,7 @@ class Judge:
     """Stands for the authorizer: answers as it was told, and notes each question."""
 
     digest = "d"
+    policies = ()
 
     def __init__(self, *, denied: set[str] | None = None, errors: int = 0, unready: BaseException | None = None) -> None:
         self.denied, self.errors, self.unready = denied or set(), errors, unready
@@ -184,3 +185,18 @@ def test_a_decision_that_is_not_ready_is_told_in_the_own_account_alone() -> None
     assert (fault.message, fault.reason) == (foreign_denial(ALICE, "DescribeKey").message, "ThrottlingException")
     ended = refused(with_keys("Decrypt", {"key_id": FOREIGN}), Judge(unready=asyncio.CancelledError()))
     assert (ended.message, ended.reason) == (UNUSABLE_CIPHERTEXT, "CancelledError")
+
+
+def test_decisions_are_counted_by_effect_and_layer() -> None:
+    judge, call = Judge(denied={"Encrypt"}), with_keys("DescribeKey", {"key_id": OWN})
+    step = authorize(judge)
+    for _ in range(2):
+        step(call)
+    with pytest.raises(AccessDeniedException):
+        step(with_keys("Encrypt", {"key_id": OWN}, key_id="k", plaintext=b"x"))
+    judge.errors, judge.denied = 1, {"DescribeKey"}
+    with pytest.raises(KMSInternalException):
+        step(call)
+    (family,) = step.collect()
+    counted = {(sample.labels["effect"], sample.labels["layer"]): sample.value for sample in family.samples}
+    assert counted == {("allow", "key"): 2, ("deny", "key"): 1, ("deny", "fault"): 1}

@@ -14,7 +14,7 @@ from tests.reported_events import ReportedEvents
 from tests.unit.domain.made_keys import ACCOUNT, ARN, HOME, KEY_ID, key_of
 from tests.unit.pipeline.steps import ALICE, NOW, call_of, done
 
-from meridian.call import Evidence
+from meridian.call import Evidence, Wire
 from meridian.contract.catalog import rpcs
 from meridian.contract.operation import Operation
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
@@ -141,7 +141,7 @@ def test_an_address_has_one_full_record_a_second_and_the_others_are_counted() ->
     edge, error = Unauthenticated(**made), UnrecognizedClientException(reason="why")
 
     def fail(address: str) -> None:
-        evidence = Evidence(source_ip=address)
+        evidence = Evidence(source_ip=address, wire=Wire.AWS)
         asyncio.run(edge.refuse(error, operation="Encrypt", evidence=evidence, request_id="r", started=100.0))
 
     fail("2001:db8::1")
@@ -154,7 +154,7 @@ def test_an_address_has_one_full_record_a_second_and_the_others_are_counted() ->
     assert late.held == [("2001:db8::1", 100.25), ("2001:db8::2", 100.25)]
     counted = {"operation": "Encrypt", "outcome": "UnrecognizedClientException"}
     assert registry.get_sample_value("meridian_calls_total", counted) == 2
-    assert registry.get_sample_value("meridian_call_seconds_sum", {"operation": "Encrypt"}) == 0.5
+    assert registry.get_sample_value("meridian_call_seconds_sum", {"operation": "Encrypt", "wire": "aws", "result": "refused"}) == 0.5
     clock.seconds += 1.0
     fail("2001:db8::1")
     assert events.reported[-1][2] == full
@@ -174,18 +174,23 @@ def test_calls_are_counted_by_outcome_and_timed_by_operation() -> None:
     telemetry = Telemetry(clock, registry)
     for started, error in ((9.9995, None), (9.0, DisabledException("x")), (0.0, KMSInternalException()), (-10.0, KeyError("x"))):
         call = call_of("Encrypt")
-        call.started, call.error = started, error
+        call.started, call.error, call.evidence = started, error, Evidence(wire=Wire.GRPC)
         telemetry.finish(call)
     outcomes = ("ok", "DisabledException", "KMSInternalException", "KeyError")
     assert [registry.get_sample_value("meridian_calls_total", {"operation": "Encrypt", "outcome": each}) for each in outcomes] == [1.0] * 4
-    telemetry.count("Encrypt", None, 1.0)
+    telemetry.count("Encrypt", Wire.GRPC, None, 1.0)
     assert registry.get_sample_value("meridian_calls_total", {"operation": "Encrypt", "outcome": "ok"}) == 2
+    kind = {"operation": "Encrypt", "wire": "grpc"}
     bounds = {
-        bound: registry.get_sample_value("meridian_call_seconds_bucket", {"operation": "Encrypt", "le": bound})
-        for bound in ("0.0005", "0.001", "0.5", "1.0", "10.0", "+Inf")
+        (result, bound): registry.get_sample_value("meridian_call_seconds_bucket", {**kind, "result": result, "le": bound})
+        for result in ("ok", "refused", "failed")
+        for bound in ("0.0005", "0.001", "1.0", "10.0", "+Inf")
     }
-    assert bounds == {"0.0005": 0, "0.001": 1, "0.5": 1, "1.0": 3, "10.0": 4, "+Inf": 5}
-    assert registry.get_sample_value("meridian_call_seconds_sum", {"operation": "Encrypt"}) == pytest.approx(32.0005)
+    assert [bounds["ok", bound] for bound in ("0.0005", "0.001", "1.0", "10.0", "+Inf")] == [0, 1, 2, 2, 2]
+    assert [bounds["refused", bound] for bound in ("0.001", "1.0", "+Inf")] == [0, 1, 1], "the caller's own doing"
+    assert [bounds["failed", bound] for bound in ("1.0", "10.0", "+Inf")] == [0, 1, 2], "the service's, and what no code foresaw"
+    seconds = [registry.get_sample_value("meridian_call_seconds_sum", {**kind, "result": each}) for each in ("ok", "refused", "failed")]
+    assert seconds == pytest.approx([1.0005, 1.0, 30.0])
 
 
 # ---- binding

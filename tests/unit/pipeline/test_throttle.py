@@ -28,6 +28,12 @@ def call_of(principal: Principal | None) -> Call:
     return call
 
 
+def refusals_of(throttle: Throttle) -> dict[str, float]:
+    """As operators see them: the classes of which calls were refused."""
+    (family,) = throttle.collect()
+    return {sample.labels["class"]: sample.value for sample in family.samples if sample.value}
+
+
 @pytest.mark.parametrize("rate", [5.0, 0.0])
 def test_a_call_without_a_caller_is_refused_whatever_the_limit(rate: float) -> None:
     throttle = Throttle(SteppedClock(), {"create_key": rate}, rpcs())  # type: ignore[arg-type]
@@ -44,6 +50,7 @@ def test_each_account_has_a_burst_and_a_rate_of_its_own() -> None:
     with pytest.raises(ThrottlingException) as refused:
         throttle(one)
     assert refused.value.retry_after_seconds == pytest.approx(0.2)
+    assert refusals_of(throttle) == {"create_key": 1}
     throttle(other)
     clock.seconds += 0.21
     throttle(one)
@@ -78,6 +85,7 @@ def test_work_is_counted_in_the_class_of_its_algorithm_and_one_class_takes_nothi
     assert not refused_after(throttle, named("Encrypt", encryption_algorithm=SYMMETRIC))
     assert not refused_after(throttle, named("Encrypt"))
     assert refused_after(throttle, named("Decrypt", encryption_algorithm=RSA))
+    assert refusals_of(throttle) == {"rsa": 2}
     for side in ("source_encryption_algorithm", "destination_encryption_algorithm"):
         assert refused_after(throttle, named("ReEncrypt", **{side: RSA}))
     assert not refused_after(throttle, named("ReEncrypt"))

@@ -103,5 +103,5 @@ def test_every_rule_has_a_case() -> None:
 def test_a_fault_of_the_schema_is_named_with_its_line(policies: Callable[[str], Path], policy: Callable[..., Result]) -> None:
     ran = policy("validate", policies("\n\n" + GUARD + "forbid (principal, action, resource) when { context.tpyo };"))
     assert ran.exit_code == 1
-    assert "p.cedar:3: g: " in ran.stdout
+    assert "p.cedar:3:95: g: " in ran.stdout
     assert "tpyo" in ran.stdout

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -134,7 +135,7 @@ def engine_for_once(url: str, statement_seconds: float | None) -> AsyncEngine:
     database that hangs is told of after `CONNECT_SECONDS`. The caller disposes of it."""
     parsed = async_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return create_async_engine(parsed)
+        return _opened_first(create_async_engine(parsed))
     plain, password = without_password_file(parsed)
     return create_async_engine(plain, connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_seconds, **password})
 
@@ -148,13 +149,24 @@ def driver_faults(dialect: Dialect) -> tuple[type[Exception], ...]:
     return (PostgresError, InterfaceError)
 
 
+def _opened_first(engine: AsyncEngine) -> AsyncEngine:
+    """The engine, which opens each file here before a thread of the driver does: one that cannot open it would tell a loop that may have
+    ended, and die with a traceback before its user's eyes."""
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def before(_: Any, __: Any, arguments: Any, ___: Any) -> None:
+        sqlite3.connect(arguments[0]).close()
+
+    return engine
+
+
 PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "secure_delete=ON")
 """`secure_delete`: what is deleted, wrapped key material above all, is overwritten with zeros, and does not wait in free pages."""
 
 
 def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
-    engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
+    engine = _opened_first(
+        create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     )
 
     @event.listens_for(engine.sync_engine, "connect")

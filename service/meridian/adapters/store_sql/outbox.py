@@ -6,13 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import NullType
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.foreign_text import printable
-from meridian.ports.store.outbox import OutboxEntry
+from meridian.ports.store.faults import ROW_FAULTS
+from meridian.ports.store.outbox import Backlog, OutboxEntry
 from meridian.ports.store.rows import Rows
 
 SEQUENCE = "outbox"
@@ -89,6 +91,13 @@ class SqlOutbox:
         await self._connection.execute(delete(t.outbox).where(others))
         return regions
 
+    async def backlogs(self) -> Sequence[Backlog]:
+        c = t.outbox.c
+        # As the database has it: one row that nobody wrote must not keep the others from being counted.
+        entries, oldest = func.count().label("entries"), type_coerce(func.min(c.created_at), NullType()).label("oldest")
+        rows = await self._connection.execute(select(c.target_region, entries, oldest).group_by(c.target_region))
+        return [Backlog(str(row.target_region), row.entries, _moment(row.oldest)) for row in rows]
+
     async def list(self, *, limit: int) -> Rows[OutboxEntry]:
         query = select(*t.outbox.c).order_by(t.outbox.c.sequence).limit(limit)
         return await read_rows(self._connection, t.outbox, query, read_entry)
@@ -101,6 +110,13 @@ class SqlOutbox:
             await self._connection.execute(insert(t.counters).values(name=SEQUENCE, value=count))
         found = await self._connection.execute(select(t.counters.c.value).where(t.counters.c.name == SEQUENCE))
         return int(found.scalar_one()) - count + 1
+
+
+def _moment(raw: Any) -> datetime | None:
+    try:
+        return t.EPOCH + int(raw) * t.MICROSECOND
+    except ROW_FAULTS:
+        return None
 
 
 def read_entry(row: Row[Any]) -> OutboxEntry:

@@ -36,19 +36,23 @@ def url_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def private_copy(source: Path, beside: Path) -> Iterator[Path]:
-    """A whole copy of a database under a name that begins with a dot, in the folder of `beside`; removed at the end with its journals.
-
-    Raises: CopyError, OSError.
-    """
+def private_name(beside: Path) -> Iterator[Path]:
+    """A new file of mode 0600 whose name begins with a dot, in the folder of `beside`; what there is of it at the end is removed."""
     partial = beside.with_name(f".{beside.name}.partial")
     _remove(partial)
     try:
         os.close(open_fresh(partial))
-        _copy(source, partial)
         yield partial
     finally:
         _remove(partial)
+
+
+@contextlib.contextmanager
+def private_copy(source: Path, beside: Path) -> Iterator[Path]:
+    """A whole copy of a database in such a file. Raises: CopyError, OSError."""
+    with private_name(beside) as partial:
+        _copy(source, partial)
+        yield partial
 
 
 def _copy(source: Path, target: Path) -> None:

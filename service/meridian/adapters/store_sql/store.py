@@ -52,6 +52,16 @@ class SqlStore:
         return sum(live.busy for live in self._live.values())
 
     @property
+    def connections_max(self) -> int:
+        """How many connections to the database this process opens at most."""
+        return self._writers.most + self._readers.most
+
+    @property
+    def waiting_for_connections(self) -> int:
+        """Callers who wait for a connection to come free."""
+        return self._writers.waiting + self._readers.waiting
+
+    @property
     def connections_lost(self) -> int:
         """Connections to PostgreSQL that were ended because the other side did not answer."""
         return sum(live.lost for live in self._live.values())

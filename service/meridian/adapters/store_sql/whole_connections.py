@@ -76,13 +76,20 @@ class Connections:
         self._live = live
         self._end_idle = end_idle
         self._free = asyncio.Semaphore(most)
+        self.most = most
+        self.waiting = 0
+        """Callers who wait for a connection to come free."""
         self._tasks: set[asyncio.Task[None]] = set()
         """Openings and closings under way, no more than there are connections."""
 
     async def take(self) -> WholeConnection:
         """A connection in its transaction. Raises: TimeoutError where none comes free; what the database raises."""
-        async with asyncio.timeout(self._seconds):
-            await self._free.acquire()
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._free.acquire()
+        finally:
+            self.waiting -= 1
         connection = WholeConnection(self._engine)
         opening = self._begin(connection.open())
         try:

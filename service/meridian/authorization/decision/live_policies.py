@@ -12,8 +12,8 @@ from meridian.authorization.language.entities import Resource
 from meridian.authorization.language.evaluator import EntityHandle, Uid
 from meridian.authorization.language.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, matches_action, uid
 from meridian.authorization.sets.policy_files import PolicySource
-from meridian.domain.bounded_cache import BoundedCache, Caches, key_owner, nobody
-from meridian.domain.cache_entries import Owner
+from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
+from meridian.domain.cache_entries import Owner, key_owner
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal

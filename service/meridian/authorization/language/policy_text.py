@@ -17,7 +17,8 @@ class PolicyText:
     """One policy as it was written, comments before it left out."""
 
     line: int
-    """Counted from 1."""
+    """Counted from 1, as is `column`."""
+    column: int
     text: str
 
 
@@ -31,7 +32,11 @@ def policy_texts(text: str) -> Iterator[PolicyText]:
             start = token.start()
             line, counted = line + text.count("\n", counted, start), start
         if token[0] == ";":
-            yield PolicyText(line, text[start : token.end()])
+            yield PolicyText(line, _column(text, start), text[start : token.end()])
             start = -1
     if start >= 0:
-        yield PolicyText(line, text[start:])
+        yield PolicyText(line, _column(text, start), text[start:])
+
+
+def _column(text: str, at: int) -> int:
+    return at - text.rfind("\n", 0, at)

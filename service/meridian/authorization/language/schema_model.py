@@ -17,6 +17,7 @@ Attributes = dict[str, str]
 
 ENCRYPTION_CONTEXT = "encryptionContext"
 TYPE = re.compile(r"\btype (\w+) = \{(.*?)\};", re.DOTALL)
+ENTITY = re.compile(r"\bentity (\w+)(?: in \[[^\]]*\])?(?: \{(.*?)\})?[^;{]*;", re.DOTALL)
 ACTION = re.compile(r"\baction ([\w,\s]+?)(?: in \[([\w,\s]*)\])?(?: appliesTo \{(.*?)\})?;", re.DOTALL)
 FIELD = re.compile(r"(\w+\??)\s*:\s*([\w<>]+)")
 LIST = re.compile(r"(principal|resource):\s*\[([^\]]*)\]")
@@ -63,6 +64,11 @@ class SchemaModel:
         for name in match[1].split(","):
             fields = tuple(attributes.items())
             yield ActionRow(name.strip(), groups, lists.get("principal", ""), lists.get("resource", ""), fields)
+
+    @cached_property
+    def entities(self) -> dict[str, Attributes]:
+        """Attributes of each entity type."""
+        return {m[1]: dict(FIELD.findall(m[2] or "")) for m in ENTITY.finditer(self._entities)}
 
     @cached_property
     def ancestors(self) -> dict[str, frozenset[str]]:

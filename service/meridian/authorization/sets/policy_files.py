@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,6 +19,8 @@ from meridian.authorization.language.group_form import group_faults
 from meridian.authorization.language.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
 from meridian.authorization.language.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX
 from meridian.authorization.language.policy_text import PolicyText, policy_texts
+from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.sets.fault_words import place_of, placed_faults
 from meridian.domain.identifiers import ACCOUNT as ACCOUNT_ID
 from meridian.domain.policy_decision import OF_A_KEY
 from meridian.regular_file import read_regular
@@ -25,6 +28,9 @@ from meridian.regular_file import read_regular
 T = TypeVar("T")
 
 OWNED: Final = ("KMS::Account", "KMS::Scope", "KMS::KeyFamily", "KMS::AliasPath", "KMS::Key", "KMS::Alias", "KMS::KeyStore")
+
+IN_FILES: Final = (GUARDRAIL, ACCOUNT, BUILTIN)
+"""Layers that files may have."""
 
 NOT_DELEGATED: Final[Est] = {
     "kind": "unless",
@@ -153,9 +159,7 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[Fault], breat
         f"{place}: {est.get('annotations', {}).get('id', f'policy {number}')}"
         for number, (place, est) in enumerate(zip(places, parsed, strict=True), 1)
     ]
-    for number, text_fault in validation_faults(text, schema):
-        known = number < len(labels)
-        faults.append(Fault(f"{labels[number] if known else name}: {text_fault}", _owner_of(parsed[number]) if known else ""))
+    faults += _invalid(name, texts, parsed, validation_faults(text, schema), schema)
     made = []
     for place, label, est in _breathing(zip(places, labels, parsed, strict=True), breathe):
         found = _faults_of(est)
@@ -163,6 +167,23 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[Fault], breat
         if not found:
             made.append(_policy(balanced(est), place))
     return made
+
+
+def _invalid(
+    name: str, texts: Sequence[PolicyText], parsed: Sequence[Est], errors: Sequence[tuple[int, str]], schema: SchemaHandle
+) -> Iterator[Fault]:
+    """What strict validation finds, where it stands."""
+    if not errors:
+        return
+    model = SchemaModel(schema.text)
+    for number in dict.fromkeys(number for number, _ in errors):
+        of_policy = [error for at, error in errors if at == number]
+        if number >= len(parsed):
+            yield from (Fault(f"{name}: {error}") for error in of_policy)
+            continue
+        label = parsed[number].get("annotations", {}).get("id", f"policy {number + 1}")
+        for found in placed_faults(texts[number], of_policy, model):
+            yield Fault(f"{name}:{found.place}: {label}: {found.text}", _owner_of(parsed[number]))
 
 
 def _breathing(items: Iterable[T], breathe: Breathe) -> Iterator[T]:
@@ -194,7 +215,7 @@ def _placed(texts: tuple[PolicyText, ...], fault: PolicySyntaxError) -> str:
         try:
             parse_policies(each.text)
         except PolicySyntaxError as own:
-            return f"{each.line}: {own}"
+            return f"{place_of(each, str(own))}: {own}"
     return f" {fault}"
 
 
@@ -213,7 +234,8 @@ def _faults_of(est: Est) -> list[str]:
     elif layer == KEY:
         found.append("key policies are stored with their key, not in files")
     elif layer not in (GUARDRAIL, BUILTIN):
-        found.append(f"@layer {layer!r} is unknown")
+        meant = get_close_matches(str(layer), IN_FILES, 1)
+        found.append(f"@layer {layer!r} is unknown: {', '.join(IN_FILES)}{f'; did you mean {meant[0]}?' if meant else ''}")
     return found + group_faults(est, _owner_of(est))
 
 

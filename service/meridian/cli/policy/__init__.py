@@ -19,6 +19,7 @@ COMMANDS = {
         ("import-aws", "importing", "Convert a key policy of AWS to Cedar."),
         ("prove", "proving", "Try sentences about a policy set on every case."),
         ("replay", "comparing", "Decide an audit log again under other policies."),
+        ("schema", "schemas", "Print what policies, or tests of them, may say."),
         ("test", "testing", "Decide the cases of test files."),
         ("validate", "checking", "Check policies: schema, layers, lint."),
     )

@@ -30,6 +30,16 @@ class OutboxEntry:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What one Region has not been told yet."""
+
+    target_region: str
+    entries: int
+    oldest: datetime | None
+    """When the oldest of them was put there; None where no row says it in a way that can be read."""
+
+
 class Outbox(Protocol):
     """Intentions to tell other Regions. One row per kind, set and target."""
 
@@ -62,6 +72,10 @@ class Outbox(Protocol):
 
     async def drop_all_but(self, targets: Collection[str]) -> Sequence[str]:
         """Remove what waits for delivery to any Region but these; the answer names the Regions that it waited for."""
+        ...
+
+    async def backlogs(self) -> Sequence[Backlog]:
+        """What waits, by Region; none of a Region for which nothing does."""
         ...
 
     async def list(self, *, limit: int) -> Rows[OutboxEntry]:

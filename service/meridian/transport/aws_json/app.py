@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
-from meridian.call import Call, Evidence
+from meridian.call import Call, Evidence, Wire
 from meridian.contract.call_times import seconds_of
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.catalog import Rpc
@@ -44,7 +44,6 @@ from meridian.transport.under_way import CallsUnderWay
 TARGET_PREFIX: Final = "TrentService."
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 PATH: Final = "/"
-SERVER_FAULTS: Final = (e.KeyUnavailableException, e.DependencyTimeoutException, e.KMSInternalException)
 """THE table of errors that are HTTP 500 and may be retried; all others are 400."""
 
 
@@ -163,10 +162,11 @@ class AwsWire:
             signed_request=signed,
             client_token=head.headers.get(CLIENT_TOKEN),
             caller_request_id=head.headers.get(CALLER_REQUEST_ID),
+            wire=Wire.AWS,
         )
 
     def _error(self, error: e.KmsError, request_id: str, *, status: int = 0) -> Answer:
-        status = status or (500 if isinstance(error, SERVER_FAULTS) else 400)
+        status = status or (500 if isinstance(error, e.SERVER_FAULTS) else 400)
         body = codec.as_json({"__type": error.code, **({"message": error.message} if error.message else {})})
         refusal = self._answer(status, body, request_id)
         advice = retry_headers(error)

@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 
 from meridian.authentication.aws_signature import SignedRequest
-from meridian.call import Evidence
+from meridian.call import Evidence, Wire
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import KmsError
@@ -60,7 +60,7 @@ class WithDevState:
 
     async def _answer(self, head: RequestHead, _body: bytes, known: Known) -> Answer:
         """Signed without a body: one that was sent was thrown away, and the signature covers none."""
-        evidence, started = Evidence(source_ip=head.address), self._clock.monotonic()
+        evidence, started = Evidence(source_ip=head.address, wire=Wire.AWS), self._clock.monotonic()
         try:
             evidence.signed_request = SignedRequest(head, self._identify.claim_of(head, self._clock.now()), b"")
             principal = self._identify(evidence, self._clock.now())

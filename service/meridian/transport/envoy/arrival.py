@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from meridian.authentication.certificate_names import spiffe_id_in
-from meridian.call import Evidence
+from meridian.call import Evidence, Wire
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
@@ -80,6 +80,7 @@ def arrival_of(scope: Scope) -> Arrival:
         repeated=repeated,
         client_token=known.get(CLIENT_TOKEN),
         caller_request_id=known.get(CALLER_REQUEST_ID),
+        wire=Wire.GRPC,
     )
     peer = peer_of(address, port) if scope["http_version"] != HTTP_3 else f"udp:{address}:{port}"
     return Arrival(scope["raw_path"].decode("latin-1"), evidence, protocol, peer)

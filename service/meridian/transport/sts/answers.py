@@ -14,7 +14,8 @@ from meridian.domain.foreign_text import printable
 from meridian.sts.v1 import sts_pb2 as wire
 
 NAMESPACE: Final = "https://sts.amazonaws.com/doc/2011-06-15/"
-TEXT_CHARACTERS_MAX: Final = 2048
+TEXT_CHARACTERS_MAX: Final = 8192
+"""As long as a session token may be; nothing else is nearly so long."""
 
 
 class Refusal(NamedTuple):

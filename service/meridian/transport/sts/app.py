@@ -15,7 +15,7 @@ from typing import Any, Final
 from meridian import errors as e
 from meridian.authentication.assumed_role import AssumedRoles
 from meridian.authentication.aws_signature import AwsSignatures, Claim, SignedRequest
-from meridian.call import Call, Evidence
+from meridian.call import Call, Evidence, Wire
 from meridian.contract.call_times import seconds_of
 from meridian.contract.catalog import Rpc
 from meridian.contract.operation import Operation
@@ -167,7 +167,9 @@ class StsWire:
             return self._error(e.KMSInternalException(reason=type(fault).__name__), arrival, of_token=False)
 
     def _evidence(self, head: RequestHead) -> Evidence:
-        return Evidence(source_ip=head.address, secure_transport=self._is_secure, user_agent=head.headers.get("user-agent", ""))
+        return Evidence(
+            source_ip=head.address, secure_transport=self._is_secure, user_agent=head.headers.get("user-agent", ""), wire=Wire.AWS
+        )
 
     # ---- refusals
 

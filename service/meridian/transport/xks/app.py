@@ -16,7 +16,7 @@ from typing import Final
 from meridian import errors as e
 from meridian.authentication.aws_signature import Claim, SignedRequest
 from meridian.authentication.xks_signature import METHOD, XksSignatures
-from meridian.call import Call, Evidence
+from meridian.call import Call, Evidence, Wire
 from meridian.contract.catalog import Rpc, xks_rpcs
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
@@ -179,7 +179,7 @@ class XksWire:
         return Principal(kind="Service", account=account, name=name, arn=arn, method=METHOD, subject=claim.access_key_id)
 
     def _evidence(self, head: RequestHead) -> Evidence:
-        return Evidence(source_ip=head.address, secure_transport=True, user_agent=head.headers.get("user-agent", ""))
+        return Evidence(source_ip=head.address, secure_transport=True, user_agent=head.headers.get("user-agent", ""), wire=Wire.XKS)
 
     # ---- refusals
 
