@@ -78,6 +78,10 @@ OF_ENVOY = {
 """What Envoy removes of what callers send, or says itself: `contract/test_fronts.py` forges them."""
 
 
+OF_PAGES = {"x-grpc-web", "x-meridian-sent-content-type", "x-user-agent"}
+"""What pages may send over gRPC-Web, and what Envoy says they sent: `scenario/test_envoy_web_and_http3.py` forges it."""
+
+
 def headers_asked(files: Iterable[Path]) -> set[str]:
     source = "".join(path.read_text() for path in files)
     return set(re.findall(r"""headers(?:\.get\(|\[)["']([a-z0-9-]+)["']""", source)) | set(re.findall(r'"(x-[a-z0-9-]+)"', source))
@@ -90,7 +94,7 @@ def test_every_header_that_is_read_is_known_here() -> None:
     asked = headers_asked(set(files) - set(behind_envoy))
     assert {"authorization", "x-amz-target", "x-amz-date", "user-agent"} <= asked
     assert asked - {"x-amzn-requestid", "x-amz-retry-after"} <= set(READ), "but for those of answers"
-    assert headers_asked(behind_envoy) - set(READ) == (OF_GRPC | OF_ENVOY) - set(READ)
+    assert headers_asked(behind_envoy) - set(READ) == (OF_GRPC | OF_ENVOY | OF_PAGES) - set(READ)
 
 
 def test_nobody_says_from_where_he_calls(two_regions: Deployment, key_id: str) -> None:

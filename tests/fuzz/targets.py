@@ -71,6 +71,7 @@ from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.head import Peer
 from meridian.transport.http1.reader import RequestReader
+from meridian.transport.sts import forms
 from meridian.transport.xks import messages as xks_messages
 
 SEPARATOR = b"\x1f"
@@ -224,6 +225,14 @@ def identity_token(data: bytes) -> None:
 
 def key_set(data: bytes) -> None:
     read_key_set(data)
+
+
+def sts_form(data: bytes) -> None:
+    forms.assume_role_request(forms.read_form(data))
+
+
+def session_token(data: bytes) -> None:
+    _engine()[0].open_session("ASIAEXAMPLE", data.decode("latin-1"))
 
 
 # ---- sealed bytes
@@ -454,6 +463,15 @@ TARGETS: dict[str, Target] = {
             b"NzAwfQ.AAAA",
         ),
     ),
+    "sts_form": Target(
+        sts_form,
+        (KmsError,),
+        (
+            b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws&RoleSessionName=a&WebIdentityToken=a.b.c&DurationSeconds=900",
+            b"Action=GetCallerIdentity&PolicyArns.member.1.arn=x&Policy=%7B%7D",
+        ),
+    ),
+    "session_token": Target(session_token, (ValueError,), (b"TUEBAQAAAAE" + b"A" * 180,)),
     "key_set": Target(
         key_set,
         (KeySetFault,),

@@ -26,6 +26,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from tests.conformance.test_node_clients import installed as installed  # a fixture
 from tests.deployment import HOME, Deployment
 from tests.identity_tokens import ACCOUNT, Issuer, believe
 
@@ -47,6 +48,13 @@ import boto3, json
 kms = boto3.client("kms")
 who = boto3.client("sts").get_caller_identity()
 print(json.dumps({"arn": who["Arn"], "account": who["Account"], "random": len(kms.generate_random(NumberOfBytes=16)["Plaintext"])}))
+"""
+
+
+OF_JAVASCRIPT = """
+import { KMSClient, GenerateRandomCommand } from "@aws-sdk/client-kms";
+const answered = await new KMSClient({}).send(new GenerateRandomCommand({ NumberOfBytes: 16 }));
+console.log(answered.Plaintext.length);
 """
 
 
@@ -148,6 +156,18 @@ def test_the_aws_command_line_does_too(place: Place, tmp_path: Path) -> None:
     ended = subprocess.run(command, env=environment(place, "aws", token), capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["Arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/")
+
+
+@pytest.mark.deep
+def test_the_sdk_for_javascript_does_too(place: Place, tmp_path: Path, installed: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(IDP.token(sub="repo:acme/shop"))
+    command = ["node", "--input-type=module", "--eval", OF_JAVASCRIPT]
+    own = environment(place, "aws", token) | {"AWS_REGION": HOME, "AWS_ROLE_SESSION_NAME": "of-javascript"}
+    ended = subprocess.run(command, cwd=installed, env=own, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "16"), ended.stderr
+    used = [record for record in place.deployment.audit(HOME) if record["eventName"] == "GenerateRandom"][-1]
+    assert used["meridian"]["authn"]["subject"].endswith(":assumed-role/deploy/of-javascript")
 
 
 def test_the_answer_and_the_records_say_who_took_on_what(place: Place) -> None:

@@ -1,6 +1,6 @@
 """Patterns of claims, and names made of what they found: what operators write to say who a token's holder is.
 
-A pattern is the whole text of a claim, `{word}` standing for one or more letters, digits and `_.@+=,-`. It ends before the character that
+A pattern is the whole text of a claim, `{word}` standing for 1 to 128 letters, digits and `_.@+=,-`. It ends before the character that
 follows it in the pattern, so there is one way to read a text and it takes one look at each character.
 """
 
@@ -12,8 +12,9 @@ from typing import Final
 
 TEXT_CHARACTERS_MAX: Final = 2048
 """Of a claim that a pattern is laid upon, and of a pattern."""
-FOUND: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+=,-")
+FOUND: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+=,-"
 """What a word may stand for: never what separates the parts of an ARN or of an entity id."""
+WORD_CHARACTERS_MAX: Final = 128
 _WORD: Final = re.compile(r"\{([a-z][a-z0-9_]{0,31})\}")
 
 
@@ -24,40 +25,26 @@ class PatternFault(ValueError):
 class ClaimPattern:
     """A pattern, read once."""
 
-    __slots__ = ("_last", "_parts", "text")
+    __slots__ = ("_expression", "text", "words")
 
     def __init__(self, text: str) -> None:
         """Raises: PatternFault."""
         self.text = text
-        parts, words = _split(text)
+        literals, words = _split(text)
         if len(set(words)) != len(words):
             raise PatternFault("has a word twice")
-        if any(not literal for literal in parts[1:-1]):
+        if any(not literal for literal in literals[1:-1]):
             raise PatternFault("has two words with nothing between them")
-        self._parts = tuple((before, word, after[:1]) for before, word, after in zip(parts, words, parts[1:], strict=False))
-        self._last = parts[-1]
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The words, in their order."""
-        return tuple(word for _, word, _ in self._parts)
+        self.words = tuple(words)
+        """In their order."""
+        # Possessive, and without the character that ends it: no second way is ever tried.
+        found = (f"([{re.escape(FOUND.replace(after[:1], ''))}]{{1,{WORD_CHARACTERS_MAX}}}+){re.escape(after)}" for after in literals[1:])
+        self._expression = re.compile(re.escape(literals[0]) + "".join(found))
 
     def find(self, value: str) -> dict[str, str] | None:
         """What each word stands for; None where the text is not of the pattern."""
-        if len(value) > TEXT_CHARACTERS_MAX:
-            return None
-        found: dict[str, str] = {}
-        at = 0
-        for literal, word, end in self._parts:
-            if not value.startswith(literal, at):
-                return None
-            begin = at = at + len(literal)
-            while at < len(value) and value[at] in FOUND and value[at] != end:
-                at += 1
-            if at == begin:
-                return None
-            found[word] = value[begin:at]
-        return found if value[at:] == self._last else None
+        found = self._expression.fullmatch(value) if len(value) <= TEXT_CHARACTERS_MAX else None
+        return dict(zip(self.words, found.groups(), strict=True)) if found is not None else None
 
 
 class NameTemplate:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from meridian.domain.claim_patterns import TEXT_CHARACTERS_MAX, ClaimPattern, NameTemplate, PatternFault
+from meridian.domain.claim_patterns import TEXT_CHARACTERS_MAX, WORD_CHARACTERS_MAX, ClaimPattern, NameTemplate, PatternFault
 
 GITHUB = "repo:acme/{repo}:ref:refs/heads/main"
 
@@ -35,7 +35,12 @@ GITHUB = "repo:acme/{repo}:ref:refs/heads/main"
         ("{a}-{b}", "x-y-z", {"a": "x", "b": "y-z"}),
         ("{a}@{b}.org", "ann@x.org", {"a": "ann", "b": "x"}),
         ("{a}@{b}.org", "ann@x.y.org", None),
-        ("{name}", "x" * (TEXT_CHARACTERS_MAX + 1), None),
+        ("{name}", "x" * WORD_CHARACTERS_MAX, {"name": "x" * WORD_CHARACTERS_MAX}),
+        ("{name}", "x" * (WORD_CHARACTERS_MAX + 1), None),
+        ("{name}/" + "y" * 2000, "x/" + "y" * 2000, {"name": "x"}),
+        ("{name}/" + "y" * 2000, "x/" + "y" * (TEXT_CHARACTERS_MAX - 1), None),
+        ("{a}]{b}^{c}\\", "x]y^z\\", {"a": "x", "b": "y", "c": "z"}),
+        ("{a}.{b}", "x.y.z", {"a": "x", "b": "y.z"}),
     ],
 )
 def test_a_text_is_of_a_pattern_as_a_whole_or_not_at_all(pattern: str, value: str, found: dict[str, str] | None) -> None:
