@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,7 +44,19 @@ def typescript(folder: Path) -> Made:
     return ["node", folder / "dist" / "src" / "relay.js"]
 
 
-LANGUAGES: dict[str, tuple[str, str, Callable[[Path], Made]]] = {"Go": ("go", "go", go), "TypeScript": ("typescript", "npm", typescript)}
+def java(folder: Path) -> Made:
+    """Its stubs are generated as it is built, from the protos beside it."""
+    options = [f"-Dprotos={ROOT / 'protos'}", "-DoutputDirectory=target/jars"]
+    install("gRPC for Java", ["mvn", "-q", "-B", "dependency:go-offline", *options], folder)
+    built(["mvn", "-q", "-B", "compile", "dependency:copy-dependencies", *options], folder)
+    return ["java", "-cp", f"{folder / 'target' / 'classes'}:{folder / 'target' / 'jars'}/*", "meridian.Relay"]
+
+
+LANGUAGES: dict[str, tuple[str, str, Callable[[Path], Made]]] = {
+    "Go": ("go", "go", go),
+    "TypeScript": ("typescript", "npm", typescript),
+    "Java": ("java", "mvn", java),
+}
 """THE table: the folder of each, the program that makes it ready, and how."""
 
 
@@ -54,8 +67,11 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
     for language, (name, tool, prepare) in LANGUAGES.items():
         if shutil.which(tool) is not None:
             folder = tmp_path_factory.mktemp("clients") / name
-            shutil.copytree(CLIENTS / name, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
-            ready[language] = prepare(folder)
+            shutil.copytree(CLIENTS / name, folder, ignore=shutil.ignore_patterns("node_modules", "dist", "target"))
+            try:
+                ready[language] = prepare(folder)
+            except pytest.skip.Exception as reason:
+                warnings.warn(f"{language} is left out: {reason}", stacklevel=1)
     if not ready:
         pytest.skip("there is no toolchain of another language")
     return ready
@@ -87,7 +103,7 @@ def test_what_one_language_seals_the_next_one_opens(two_regions: Deployment, pro
         assert kms.decrypt(ciphertext_blob=blob, encryption_context=TENANT).plaintext == said.encode()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["Go", "TypeScript"])
 def test_the_stubs_are_current(language: str, programs: dict[str, Made]) -> None:
     if language not in programs:
         pytest.skip(f"the toolchain of {language} is not there")

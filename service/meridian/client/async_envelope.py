@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from meridian.client.async_client import AsyncClient
 from meridian.client.data_keys import DataKey, DataKeyCache, name_of
@@ -18,6 +19,7 @@ from meridian.client.region_clients import AsyncRegions
 from meridian.client.tink_streaming import PREFIX_BYTES, SALT_BYTES, SEGMENT_BYTES, StreamSealer
 
 Context = Mapping[str, str]
+T = TypeVar("T")
 
 
 class AsyncEnvelope:
@@ -40,12 +42,12 @@ class AsyncEnvelope:
 
     async def encrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
         """Seal a file into another one, which is whole or as it was. Raises: OSError."""
-        with open_source(source) as opened, whole_file(target) as file:
+        async with _in_threads(open_source(source)) as opened, _in_threads(whole_file(target)) as file:
             await _write(file, self.encrypt_pieces(_read(opened), encryption_context=encryption_context))
 
     async def decrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
         """Open a file into another one for its owner alone, which is whole or as it was. Raises: OSError."""
-        with open_source(source) as opened, whole_file(target) as file:
+        async with _in_threads(open_source(source)) as opened, _in_threads(whole_file(target)) as file:
             await _write(file, self.decrypt_pieces(_read(opened), encryption_context=encryption_context))
 
     def encrypt_pieces(self, pieces: AsyncIterable[bytes], *, encryption_context: Context) -> AsyncIterator[bytes]:
@@ -95,6 +97,18 @@ class AsyncEnvelope:
         if self._cache is not None:
             self._cache.keep(name, DataKey(bytearray(opened.answer.plaintext), blob, opened.region), 0)
         return opened.answer.plaintext
+
+
+@asynccontextmanager
+async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """A file that is opened, synced and closed while the loop goes on."""
+    entered = await asyncio.to_thread(manager.__enter__)
+    try:
+        yield entered
+    except BaseException as fault:
+        await asyncio.to_thread(manager.__exit__, type(fault), fault, fault.__traceback__)
+        raise
+    await asyncio.to_thread(manager.__exit__, None, None, None)
 
 
 async def _cut(data: bytes) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from meridian.client.blocking_operations import BlockingOperations
+from meridian.client.errors import DeadlineExceeded
 from meridian.client.waiting import Reached, Waiting, is_enabled, is_rotated_from
 from meridian.kms.v1 import types_pb2
 
@@ -42,7 +43,10 @@ class Client(BlockingOperations):
     def _wait(self, key_id: str, seconds: float, what: str, reached: Reached) -> types_pb2.KeyMetadata:
         waiting = Waiting.begin(what, seconds)
         while True:
-            key = self.describe_key(key_id=key_id, timeout=waiting.seconds_left).key_metadata
+            try:
+                key = self.describe_key(key_id=key_id, timeout=waiting.seconds_left).key_metadata
+            except DeadlineExceeded as fault:
+                raise waiting.late() from fault
             if reached(key):
                 return key
             time.sleep(waiting.next_pause())

@@ -63,8 +63,12 @@ class Waiting:
         """Raises: DeadlineExceeded."""
         left = self.until - time.monotonic()
         if left <= 0:
-            raise DeadlineExceeded("DEADLINE_EXCEEDED", f"not reached in time: {self.what}", "", {}, (), None)
+            raise self.late()
         return left
+
+    def late(self) -> DeadlineExceeded:
+        """What the wait ends with when its time is over, whether between two looks or within one."""
+        return DeadlineExceeded("DEADLINE_EXCEEDED", f"not reached in time: {self.what}", "", {}, (), None)
 
     def next_pause(self) -> float:
         """Raises: DeadlineExceeded."""

@@ -207,6 +207,12 @@ async def test_the_envelope_for_asyncio_is_the_same(tmp_path: Path) -> None:
     await ours.encrypt_file(source, target, encryption_context=CONTEXT)
     await ours.decrypt_file(target, opened, encryption_context=CONTEXT)
     assert opened.read_bytes() == data
+    opened.write_bytes(b"before")
+    target.write_bytes(target.read_bytes()[:-1])
+    with pytest.raises(EnvelopeError):
+        await ours.decrypt_file(target, opened, encryption_context=CONTEXT)
+    assert opened.read_bytes() == b"before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["opened", "sealed", "source"]
 
     async def pieces() -> AsyncIterator[bytes]:
         for piece in cut(sealed[:-1], 70_000):

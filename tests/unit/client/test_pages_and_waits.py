@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -118,6 +119,20 @@ async def test_what_does_not_come_in_time_is_told() -> None:
                 await kms.wait_until_rotated(key_id="k", material_before="a", seconds=0.3)
             with pytest.raises(ValueError, match="timeout"):
                 await kms.wait_until_enabled(key_id="k", seconds=0)
+
+
+@pytest.mark.asyncio
+async def test_a_look_that_takes_too_long_is_told_as_what_was_waited_for() -> None:
+    def slowly(_: object) -> keys_pb2.DescribeKeyResponse:
+        time.sleep(1)
+        return keys_pb2.DescribeKeyResponse(key_metadata=key(ENABLED))
+
+    with region({"DescribeKey": slowly}, []) as endpoint:
+        with Client(endpoint) as kms, pytest.raises(errors.DeadlineExceeded, match="not reached in time: k is Enabled"):
+            kms.wait_until_enabled(key_id="k", seconds=0.3)
+        async with AsyncClient(endpoint) as asynchronous:
+            with pytest.raises(errors.DeadlineExceeded, match="not reached in time: k is Enabled"):
+                await asynchronous.wait_until_enabled(key_id="k", seconds=0.3)
 
 
 class Kms:
