@@ -131,9 +131,9 @@ imports: $(STAMP)  ## the layers of the architecture
 	$(BIN)/lint-imports --no-cache --verbose >/dev/null || $(BIN)/lint-imports --no-cache
 
 policy: $(STAMP)  ## validate, test, cover and prove the policies with the service's own evaluator
-	$(BIN)/meridian policy validate policy/policies
-	$(BIN)/meridian policy validate policy/tests/library
-	$(BIN)/meridian policy validate policy/tests/exports
+	$(BIN)/meridian policy validate --strict policy/policies
+	$(BIN)/meridian policy validate --strict policy/tests/library
+	$(BIN)/meridian policy validate --strict policy/tests/exports
 	$(BIN)/meridian policy fmt --check policy/policies policy/tests/library policy/tests/exports
 	$(BIN)/meridian policy test policy/tests --policies policy/policies
 	$(BIN)/meridian policy coverage policy/tests --policies policy/policies --fail-under 100
@@ -142,7 +142,7 @@ policy: $(STAMP)  ## validate, test, cover and prove the policies with the servi
 check: policy gen-check operations-check condition-keys-check lint types imports proto migrate-check  ## what a change must pass, with test
 
 unit: $(STAMP)  ## the quick tests of every room, under a minute on two cores
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests/unit tests/vectors tests/property
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not deep and not thorough" tests/unit tests/vectors tests/property
 
 mutants: $(STAMP)  ## small faults in four rooms that their quick tests must find: SAMPLE (400) of them, drawn alike each time; 0 plants all
 	$(BIN)/python scripts/mutants.py --sample $(or $(SAMPLE),400)

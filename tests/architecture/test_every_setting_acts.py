@@ -259,6 +259,7 @@ CLI: dict[str, str] = {
     "policy schema --suites": "unit/policy_kit/test_suite_schema.py::test_every_suite_that_is_shipped_fits_the_schema",
     "policy test --junit": KIT + "test_suites.py::test_junit_tells_each_cell",
     "policy test --watch": KIT + "test_suites.py::test_watch_runs_again_after_a_change_until_it_is_ended",
+    "policy validate --strict": "unit/policy_kit/test_lint.py::test_a_warning_fails_a_strict_run_and_a_note_does_not",
     "policy validate --notes": OPTIONS + "test_validate_tells_notes_where_they_are_wanted",
     "backup --to": BACKUP + "test_a_backup_is_one_private_file_that_overwrites_nothing",
     "restore --from": BACKUP + "test_another_file_is_refused_and_nothing_changes",

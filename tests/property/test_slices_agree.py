@@ -26,6 +26,8 @@ from meridian.domain.limits import Limits
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 
+pytestmark = pytest.mark.thorough
+
 ACCOUNT = "111122223333"
 AROUND = Surroundings(
     org_units={ACCOUNT: ("payments", "sovereign")}, region_labels={"us-east-1": ("US",), "eu-west-1": ("EU",), "eu-west-2": ("GB",)}

@@ -26,7 +26,7 @@ OTHERWISE = {
     ("restore",): "what is in the database's place may be unsound: the reason to restore one",
     ("region", "doctor"): "it finds what is wrong with a database, which is no failure of its own",
 }
-pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+pytestmark = [pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"), pytest.mark.thorough]
 """A thread that dies says so on the user's terminal."""
 REGION_NAMED = ("found", "takeover", "detach", "take-back", "rejoin")
 

@@ -12,6 +12,7 @@ from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
 from meridian.cli.certificate_pairs import certificate_of, private_key_of
 from meridian.cli.dev_folder import DevFolder, free_port
+from meridian.cli.exit_codes import DENIED, OK
 from meridian.cli.main import main
 from meridian.cli.private_files import write_private
 from meridian.crypto.certificate_life import require_key_of
@@ -84,8 +85,9 @@ def decided(policies: Path, account: str, group: str, action: str) -> bool:
     done = CliRunner().invoke(
         main, ["policy", "explain", "--policies", str(policies), *principal, "--action", action, "--key", f"account={account}"]
     )
-    assert done.exit_code == 0, done.output
-    return done.output.splitlines()[0].endswith(": allow")
+    is_allowed = done.output.splitlines()[0].endswith(": allow")
+    assert done.exit_code == (OK if is_allowed else DENIED), done.output
+    return is_allowed
 
 
 def test_an_account_that_was_not_foreseen_has_a_policy_that_is_made_once(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from meridian.cli.main import main
 from meridian.cli.values import FILE, JSON, TEXT
 from meridian.contract.catalog import is_secret, rpcs
 
+pytestmark = pytest.mark.thorough
+
 WRITTEN = {"out", "socket", "svg", "junit", "target", "to"}
 """Parameters that name what is written."""
 MADE = {("dev", "data")}

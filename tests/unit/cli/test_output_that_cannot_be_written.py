@@ -20,6 +20,8 @@ from meridian.cli.main import main
 from meridian.cli.whole_files import write_whole
 from meridian.contract.catalog import rpcs
 
+pytestmark = pytest.mark.thorough
+
 FULL = os.strerror(errno.ENOSPC)
 SUITE = "principals: {ann: {}}\nkeys: {k: {}}\ntests: [{name: t, principal: ann, action: Encrypt, key: k, expect: deny}]\n"
 UGLY = '@id("a.b")\n@layer("guardrail")\n@reason("r")\nforbid   (principal,action,resource);\n'

@@ -13,8 +13,10 @@ import pytest
 from tests.examples import IS_DEEP
 from tests.unit.cli.test_every_file_option import WRITTEN, World, _no_region, commands, invoke, names_a_file, world
 
-from meridian.cli.exit_codes import NOT_FOUND, OTHER, SETUP, USAGE
+from meridian.cli.exit_codes import DENIED, NOT_FOUND, OTHER, SETUP, USAGE
 from meridian.cli.policy import policy
+
+pytestmark = pytest.mark.thorough
 
 __all__ = ["_no_region", "world"]
 
@@ -86,7 +88,7 @@ SPECIAL: Final[Mapping[str, Callable[[Path], None]]] = {
 ENDINGS: Final = ("cedar", "yaml", "jsonl")
 JUDGES: Final = {
     **dict.fromkeys([("validate",), ("import-aws",), ("test",), ("prove",)], (OTHER,)),
-    ("explain",): (NOT_FOUND,),
+    ("explain",): (NOT_FOUND, DENIED),
 }
 """Commands that judge a file that is text: what is wrong with it, or not in it, is their finding."""
 

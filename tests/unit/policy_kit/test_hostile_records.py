@@ -18,6 +18,8 @@ from meridian.policy_kit.audit_log import AuditLog
 from meridian.policy_kit.policy_set import PolicySet, open_policy_set
 from meridian.policy_kit.recorded_line import UnreadableRecordError, read_record
 
+pytestmark = pytest.mark.thorough
+
 ARN: Final = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY: Final = {
     "keyId": "1234abcd-12ab-34cd-56ef-1234567890ab", "account": "111122223333", "region": "us-east-1", "keySpec": "SYMMETRIC_DEFAULT",

@@ -81,8 +81,13 @@ def test_a_rule_finds_what_breaks_it_and_nothing_else(rule: str, policies: Calla
 
 
 @pytest.mark.parametrize("rule", CASES)
-def test_a_warning_fails_the_run_and_a_note_does_not(rule: str, policies: Callable[[str], Path], policy: Callable[..., Result]) -> None:
-    ran = policy("validate", policies(CASES[rule][0]))
+def test_a_warning_fails_a_strict_run_and_a_note_does_not(
+    rule: str, policies: Callable[[str], Path], policy: Callable[..., Result]
+) -> None:
+    """--strict"""
+    folder = policies(CASES[rule][0])
+    assert policy("validate", folder).exit_code == 0, "the policies are valid"
+    ran = policy("validate", "--strict", folder)
     assert ran.exit_code == (0 if rule in NOTES else 1)
     assert f": {rule}: " in ran.stdout
     assert "p.cedar:1: " in ran.stdout

@@ -18,6 +18,8 @@ from meridian.replication.publish import publish
 from meridian.replication.sets.state import farewell, next_term
 from meridian.replication.wire.set_state import encode_set_state
 
+pytestmark = pytest.mark.thorough
+
 HOME, AWAY, LIAR = "us-east-1", "eu-west-1", "ap-south-1"
 
 

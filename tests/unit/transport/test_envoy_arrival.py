@@ -26,11 +26,14 @@ def told(certificate: bytes, before: str = "") -> bytes:
     return f'{before}Hash={HASH};Cert="{quote(certificate.decode(), safe="")}"'.encode()
 
 
-def scope(*headers: tuple[bytes, bytes], tls: int | None = 0x0304, client: tuple[str, int] | None = ("192.0.2.1", 5)) -> dict[str, Any]:
+def scope(
+    *headers: tuple[bytes, bytes], tls: int | None = 0x0304, client: tuple[str, int] | None = ("192.0.2.1", 5), version: str = "2"
+) -> dict[str, Any]:
     return {
         "headers": list(headers),
         "raw_path": b"/a.Service/Method",
         "scheme": "https",
+        "http_version": version,
         "client": client,
         "extensions": {"tls": {"tls_version": tls}} if tls is not None else {},
     }
@@ -90,6 +93,10 @@ def test_a_name_that_is_no_spiffe_id_is_none(name: str) -> None:
 def test_the_far_end_is_that_of_the_connection(client: tuple[str, int] | None, address: str, peer: str) -> None:
     arrival = arrival_of(scope(client=client))
     assert (arrival.evidence.source_ip, arrival.peer) == (address, peer)
+
+
+def test_the_far_end_of_a_call_over_http_3_says_so() -> None:
+    assert arrival_of(scope(version="3")).peer == "udp:192.0.2.1:5"
 
 
 def test_a_header_that_is_read_and_comes_twice_is_told() -> None:

@@ -23,7 +23,7 @@ from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.server import HttpServer
 from meridian.transport.listening import listening_socket
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.thorough]
 
 HOST = "127.0.0.1"
 LONG = 30.0

@@ -23,11 +23,13 @@ from meridian.policy_kit.texts import TextFault
 @click.command()
 @click.argument("folder", type=EXISTING, required=False)
 @click.option("--notes/--no-notes", default=True, show_default=True, help="Also say what a policy costs.")
+@click.option("--strict", is_flag=True, help="End with exit code 1 for a warning, too.")
 @output_option
-def validate(folder: Path | None, notes: bool, output: str) -> None:
+def validate(folder: Path | None, notes: bool, strict: bool, output: str) -> None:
     """Check every *.cedar file of FOLDER: schema in strict mode, the rules of its layer, then the rules of lint.
 
-    One finding a line, with file, line and @id. Exit code 1 when there is a fault or a warning, 3 when files cannot be read; notes inform.
+    One finding a line, with file, line and @id. Exit code 1 when there is a fault, 3 when files cannot be read; warnings and
+    notes inform.
     """
     try:
         policies = open_policy_set(folder or default_policies(), schema_text())
@@ -49,7 +51,7 @@ def validate(folder: Path | None, notes: bool, output: str) -> None:
         for found in findings:
             say(_line(found))
         say(f"{len(policies.policies)} policies are valid, digest {policies.source.digest}")
-    sys.exit(OTHER if warned else 0)
+    sys.exit(OTHER if warned and strict else 0)
 
 
 def _line(found: Finding) -> str:

@@ -14,7 +14,7 @@ from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.explain import explain as explain_request
 from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
 from meridian.authorization.sets.packaged import schema_text
-from meridian.cli.exit_codes import NOT_FOUND, SETUP
+from meridian.cli.exit_codes import DENIED, NOT_FOUND, OK, SETUP
 from meridian.cli.policy.options import (
     EXISTING,
     GIVE_AROUND,
@@ -64,7 +64,7 @@ Asked = tuple[str, Explanation]
 @output_option
 def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, around: Path | None, output: str, **flags: Any) -> None:
     """Decide one request and say why: the policies that decided, or, where nothing permits, the permits that came closest and
-    the first condition of each that was not met."""
+    the first condition of each that was not met. Exit code 0 where it is allowed, 4 where it is denied."""
     with readable():
         authorizer_of = open_policy_set(policies or default_policies(), schema_text())
         if event is not None:
@@ -84,6 +84,7 @@ def explain(policies: Path | None, audit: tuple[Path, ...], event: str | None, a
         say(f"{label}: {'allow' if each.decision.allowed else 'deny'}")
         for line in explanation_lines(each):
             say(f"  {line}")
+    sys.exit(OK if all(each.decision.allowed for _, each in told) else DENIED)
 
 
 def _from_log(log: AuditLog, event: str, authorizer: Authorizer, unknown: AskedSurroundings | None) -> Iterator[Asked]:

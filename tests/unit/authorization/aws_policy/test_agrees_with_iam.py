@@ -13,6 +13,8 @@ from tests.examples import searched
 from tests.unit.authorization.aws_policy.conftest import FIXTURES, converted, document
 from tests.unit.authorization.aws_policy.naive_iam import allows
 
+pytestmark = pytest.mark.thorough
+
 ACTIONS = ("Encrypt", "Decrypt", "Sign", "DescribeKey", "ReplicateKey", "CreateGrant", "ScheduleKeyDeletion")
 COLON = "role/a:b"
 PRINCIPALS = ("user/ann", "role/App", COLON)
