@@ -148,6 +148,7 @@ def test_boto3_needs_nothing_but_its_environment(place: Place, tmp_path: Path, o
     assert (told["account"], told["random"]) == (ACCOUNT, 16)
 
 
+@pytest.mark.deep
 def test_the_aws_command_line_does_too(place: Place, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(IDP.token(sub="repo:acme/shop"))
