@@ -471,7 +471,7 @@ async def test_endpoint_services_lead_to_their_host_at_their_address(beside: Out
 async def test_an_endpoint_is_a_name(beside: Outside, endpoint: str) -> None:
     with pytest.raises(ValidationException) as caught:
         beside.stores.require_known(beside.row("/x", xks_proxy_uri_endpoint=endpoint))
-    assert [field for field, _ in caught.value.fields] == ["xks_proxy_uri_endpoint"]
+    assert [field for field, _ in caught.value.fields] == ["xksProxyUriEndpoint"]
 
 
 @pytest.mark.asyncio

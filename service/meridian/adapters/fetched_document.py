@@ -1,4 +1,5 @@
-"""One GET of a document, in bounded time and bytes: no redirect is followed, no name is looked up on the loop, nothing is unpacked."""
+"""One GET of a document, in bounded time and bytes: no redirect is followed, no interim answer waited for, no name looked up on the loop,
+nothing unpacked."""
 
 from __future__ import annotations
 
@@ -10,12 +11,11 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from meridian.adapters.xks_proxy.bounded_answers import HEAD_BYTES_MAX, HEADER_BYTES_MAX, BoundedConnector
 from meridian.adapters.xks_proxy.lookups import Lookups
 
 SECONDS: Final = 5.0
 """For everything: name, connection, TLS, answer."""
-HEADER_BYTES_MAX: Final = 8 * 1024
-"""Of one line of a head."""
 ADDRESSES_MAX: Final = 8
 OK: Final = 200
 
@@ -46,7 +46,7 @@ async def fetch(url: str, *, owner: str, tls: ssl.SSLContext, bearer_token: str,
         headers["Authorization"] = f"Bearer {bearer_token}"
     try:
         async with asyncio.timeout(SECONDS):
-            async with _session(lookups, owner) as session:
+            async with _session(lookups, owner, bytes_max) as session:
                 async with session.get(url, headers=headers, ssl=tls, allow_redirects=False) as response:
                     if response.status != OK:
                         raise FetchFault(f"answers HTTP {response.status}")
@@ -61,9 +61,11 @@ async def fetch(url: str, *, owner: str, tls: ssl.SSLContext, bearer_token: str,
         raise FetchFault(f"its answer cannot be read: {type(fault).__name__}") from fault
 
 
-def _session(lookups: Lookups, owner: str) -> aiohttp.ClientSession:
+def _session(lookups: Lookups, owner: str, bytes_max: int) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=_Resolver(lookups, owner), use_dns_cache=False, force_close=True, limit=1),
+        connector=BoundedConnector(
+            HEAD_BYTES_MAX + bytes_max, resolver=_Resolver(lookups, owner), use_dns_cache=False, force_close=True, limit=1
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None),

@@ -1,8 +1,8 @@
 """Key sets of the issuers in force, fetched before a token needs them and kept while an issuer is away.
 
 A set is fetched every ten minutes. A token with a key id that is not in it brings the next fetch forward, to a minute after the one before
-at the earliest, whoever shows such tokens and however many; meanwhile it is told to come again. A set that cannot be renewed counts for an
-hour. Calls never wait here: fetching is work by time.
+at the earliest, whoever shows such tokens and however many; until a fetch that began after it came has ended, it is told to come again.
+A set that cannot be renewed counts for an hour. Calls never wait here: fetching is work by time.
 
 Source: OpenID Connect Discovery 1.0, section 4; OpenID Connect Core 1.0, section 10.1.1 (rotation of keys).
 """
@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.adapters.fetched_document import FetchFault, fetch
-from meridian.adapters.issuer_urls import require_issuer_url
+from meridian.adapters.issuer_urls import origin_of, require_issuer_url
 from meridian.adapters.token_rules_file import KEY_SET_BYTES_MAX
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.crypto.signed_tokens import KeySetFault, read_key_set
@@ -35,6 +37,8 @@ FIRST_AGAIN_SECONDS: Final = 10.0
 """The same while there is no set at all."""
 USABLE_SECONDS: Final = 3600.0
 LOOK_SECONDS: Final = 1.0
+ASKED_MAX: Final = 256
+"""Unknown keys of one issuer that are remembered."""
 DISCOVERY_BYTES_MAX: Final = 64 * 1024
 DISCOVERY: Final = "/.well-known/openid-configuration"
 AWAY: Final = "The keys of the token's issuer are not at hand. Retry the request."
@@ -51,6 +55,11 @@ class _Standing:
     tried_at: float | None = None
     is_wanted: bool = False
     """A token has named a key that is not in the set."""
+    begun_at: float | None = None
+    """When the fetch of the set that is here began."""
+    asked: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
+    """Keys that are not in the set, each with the time at which a token named it first; what a fetch since then has not brought is not
+    there."""
     is_fetching: bool = False
     fault: str = ""
     taken: int = 0
@@ -95,24 +104,31 @@ class LiveKeySets:
         found = keys.find(kid, algorithm)
         if found is not None:
             return found
-        if self._may_be_newer(standing, now):
+        if self._may_be_newer(standing, kid, now):
             raise DependencyTimeoutException(AWAY, reason=f"a key that the set of {issuer} has not: the set is fetched again")
         raise UnrecognizedClientException(reason=f"the key set of {issuer} has no such key for {algorithm}")
 
     async def look(self) -> None:
-        """Fetch what is due. Never raises: what cannot be had is told, and tried again."""
+        """Fetch what is due. What cannot be had is told, and tried again. Raises: what nobody foresaw, once every fetch has ended."""
         self._follow_sources()
         now = self._clock.monotonic()
-        await asyncio.gather(*[self._renew(each) for each in self._standings.values() if each.is_due(now)])
+        due = [self._renew(each) for each in self._standings.values() if each.is_due(now)]
+        for fault in [each for each in await asyncio.gather(*due, return_exceptions=True) if each is not None][:1]:
+            raise fault
 
-    def _may_be_newer(self, standing: _Standing, now: float) -> bool:
-        """Whether an unknown key is looked for; the set of a file says all."""
+    def _may_be_newer(self, standing: _Standing, kid: str, now: float) -> bool:
+        """Whether an unknown key is looked for, until a fetch that began after it was asked for has ended; the set of a file says all."""
         if standing.source.keys is not None:
             return False
-        if standing.is_fetching or standing.fault:
-            return True
-        if standing.tried_at is not None and now - standing.tried_at < AGAIN_SECONDS:
+        name, begun_at = sha256(kid.encode()).digest(), standing.begun_at
+        asked_at = standing.asked.get(name)
+        if begun_at is not None and asked_at is not None and begun_at > asked_at and now - begun_at < AGAIN_SECONDS:
             return False
+        if asked_at is None or (begun_at is not None and begun_at > asked_at):
+            standing.asked[name] = now
+            standing.asked.move_to_end(name)
+            if len(standing.asked) > ASKED_MAX:
+                standing.asked.popitem(last=False)
         standing.is_wanted = True
         self._wake()
         return True
@@ -136,21 +152,29 @@ class LiveKeySets:
 
     async def _renew(self, standing: _Standing) -> None:
         issuer = standing.source.issuer
-        standing.tried_at, standing.is_fetching, standing.is_wanted = self._clock.monotonic(), True, False
+        begun_at = standing.tried_at = self._clock.monotonic()
+        standing.is_fetching, standing.is_wanted = True, False
         try:
             keys = await self._fetched(standing)
         except (FetchFault, KeySetFault, ssl.SSLError) as fault:
-            standing.failed += 1
-            if not standing.fault:
-                self._log.warning("key set of an issuer cannot be had", issuer=issuer, fault=str(fault))
-            standing.fault = str(fault)
+            self._note_failure(standing, str(fault))
+        except Exception as fault:
+            self._note_failure(standing, f"unforeseen: {type(fault).__name__}")
+            raise
         else:
             standing.taken += 1
+            standing.begun_at = begun_at
             if standing.fault or standing.keys is None:
                 self._log.info("key set of an issuer is here", issuer=issuer)
             standing.keys, standing.fetched_at, standing.fault = keys, self._clock.monotonic(), ""
         finally:
             standing.is_fetching = False
+
+    def _note_failure(self, standing: _Standing, fault: str) -> None:
+        standing.failed += 1
+        if not standing.fault:
+            self._log.warning("key set of an issuer cannot be had", issuer=standing.source.issuer, fault=fault)
+        standing.fault = fault
 
     async def _fetched(self, standing: _Standing) -> SigningKeys:
         """Raises: FetchFault, KeySetFault, ssl.SSLError."""
@@ -165,9 +189,8 @@ class LiveKeySets:
         if tls is None:
             raise FetchFault("there is no TLS to fetch with")
         try:
-            return await fetch(
-                url, owner=source.issuer, tls=tls, bearer_token=source.bearer_token, bytes_max=bytes_max, lookups=self._lookups
-            )
+            bearer_token = source.bearer_token if origin_of(url) == origin_of(source.url or source.issuer) else ""
+            return await fetch(url, owner=source.issuer, tls=tls, bearer_token=bearer_token, bytes_max=bytes_max, lookups=self._lookups)
         except FetchFault as fault:
             raise FetchFault(f"{url}: {fault}") from fault
 
@@ -199,6 +222,6 @@ def _key_set_url(document: bytes, source: KeySetSource) -> str:
         require_issuer_url(url if isinstance(url, str) else "")
     except ValueError as fault:
         raise FetchFault(f"{place}: jwks_uri {fault}") from fault
-    if str(url).startswith("http://") and not source.issuer.startswith("http://"):
+    if origin_of(str(url))[0] != "https" == origin_of(source.issuer)[0]:
         raise FetchFault(f"{place}: jwks_uri is without TLS")
     return str(url)

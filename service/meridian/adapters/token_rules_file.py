@@ -152,6 +152,8 @@ class TokenTablesReader:
         unknown = sorted(set(entry.algorithms) - set(ALGORITHMS))
         if unknown:
             raise _Fault(f"algorithms: {unknown[0]} is none of {', '.join(ALGORITHMS)}")
+        if not entry.issuer.isprintable() or " " in entry.issuer:
+            raise _Fault("issuer: must be a text without spaces")  # records and other Regions have it before a space and the subject
         if entry.key_set_file and (entry.key_set_url or entry.ca_file or entry.bearer_token_file):
             raise _Fault("key_set_file: nothing is fetched, so give no key_set_url, ca_file or bearer_token_file")
         if not entry.key_set_file:

@@ -1,6 +1,7 @@
 """Where a client finds its Region and what proves it: what the program says, then the environment, a profile, the workload's own files.
 
-Each value comes from the first that has it; a certificate and its private key, from the first that has either.
+Each value comes from the first that has it; a certificate and its private key, from the first that has either. A token comes from where the
+certificate does, or from before: one that stands behind is of another identity.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from meridian.regular_file import read_regular
 ENDPOINT, CA, CERTIFICATE, PRIVATE_KEY, TOKEN_FILE = "endpoint", "ca", "certificate", "private_key", "token_file"
 NAMES: Final = (ENDPOINT, CA, CERTIFICATE, PRIVATE_KEY, TOKEN_FILE)
 NEEDED: Final = (ENDPOINT, CA, CERTIFICATE, PRIVATE_KEY)
-TOGETHER: Final[tuple[tuple[str, ...], ...]] = ((ENDPOINT,), (CA,), (CERTIFICATE, PRIVATE_KEY), (TOKEN_FILE,))
+OWN: Final = (CERTIFICATE, PRIVATE_KEY)
+TOGETHER: Final[tuple[tuple[str, ...], ...]] = ((ENDPOINT,), (CA,), OWN, (TOKEN_FILE,))
 """Values that come from one place."""
 PROFILE: Final = "MERIDIAN_PROFILE"
 DEFAULT_PROFILE: Final = "default"
@@ -45,8 +47,11 @@ def find_values(given: Mapping[str, str | None], profile: str | None, environmen
     """What an endpoint is made of. Raises: ValueError that says what is missing, or wrong in which file."""
     found: dict[str, str] = {}
     sources = list(_sources(given, profile, environment))
+    asked = sources
     for names in TOGETHER:
-        source = next((each for each in sources if any(each.values.get(name) for name in names)), None)
+        source = next((each for each in asked if any(each.values.get(name) for name in names)), None)
+        if names == OWN and source is not None:
+            asked = sources[: sources.index(source) + 1]  # the token's, which comes next
         if source is not None:
             found |= {name: value for name in names if (value := source.values.get(name))}
             if absent := [name for name in names if name not in found]:

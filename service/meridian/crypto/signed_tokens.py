@@ -117,8 +117,10 @@ def read_key_set(document: bytes) -> KeySet:
 
 
 def _algorithms_of(key: Mapping[str, Any]) -> list[str]:
-    """The algorithms that a key is for."""
+    """The algorithms that a key is for. Raises: KeySetFault."""
     operations = key.get("key_ops")
+    if operations is not None and not isinstance(operations, list):
+        raise KeySetFault("has a key whose key_ops is no list")
     if key.get("use", "sig") != "sig" or (operations is not None and "verify" not in operations):
         return []
     fitting = [name for name, kind in ALGORITHMS.items() if key.get("kty") == kind.kty and kind.curve in (None, key.get("crv"))]

@@ -104,7 +104,8 @@ class GroupsClaim:
         if not isinstance(listed, list) or len(listed) > GROUPS_MAX or not all(isinstance(each, str) for each in listed):
             return None
         found = (self.pattern.find(each) for each in listed)
-        return tuple(dict.fromkeys(name for words in found if words is not None for name in words.values()))
+        names = tuple(dict.fromkeys(name for words in found if words is not None for name in words.values()))
+        return names if all(len(name) <= NAME_CHARACTERS_MAX for name in names) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import time
@@ -14,7 +15,17 @@ import structlog
 from tests.identity_tokens import Issuer, Published, Signer, publishing
 
 from meridian.adapters import fetched_document
-from meridian.adapters.live_key_sets import AGAIN_SECONDS, FIRST_AGAIN_SECONDS, FRESH_SECONDS, USABLE_SECONDS, LiveKeySets
+from meridian.adapters.fetched_document import FetchFault, fetch
+from meridian.adapters.live_key_sets import (
+    AGAIN_SECONDS,
+    ASKED_MAX,
+    FIRST_AGAIN_SECONDS,
+    FRESH_SECONDS,
+    USABLE_SECONDS,
+    LiveKeySets,
+    _key_set_url,
+)
+from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.crypto.signed_tokens import read_key_set
 from meridian.errors import DependencyTimeoutException, UnrecognizedClientException
 from meridian.ports.key_sets import KeySetSource
@@ -65,6 +76,15 @@ class Stage:
             return "no"
         return "yes"
 
+    async def settled(self, kid: str) -> str:
+        """The same, once a fetch has begun and ended since it was asked."""
+        first = self.found(kid)
+        if first != "later":
+            return first
+        self.clock.seconds += AGAIN_SECONDS
+        await self.sets.look()
+        return self.found(kid)
+
     @property
     def fetches(self) -> int:
         return self.published.count(KEYS)
@@ -100,12 +120,13 @@ def test_a_set_is_fetched_before_a_token_needs_it_and_again_while_it_is_fresh(st
         stage.published.documents[KEYS] = IDP.key_set(TWO)
         stage.clock.seconds += 1
         await stage.sets.look()
-        assert (stage.found("one"), stage.found("two"), stage.fetches) == ("no", "yes", 2)
+        assert (stage.found("two"), stage.fetches) == ("yes", 2)
         assert stage.metrics() == {
             "meridian_token_key_set_fetches_total taken": 2,
             "meridian_token_key_set_fetches_total failed": 0,
             "meridian_token_key_set_age_seconds": 0,
         }
+        assert await stage.settled("one") == "no"
 
     run(story)
 
@@ -113,19 +134,39 @@ def test_a_set_is_fetched_before_a_token_needs_it_and_again_while_it_is_fresh(st
 def test_an_unknown_key_brings_the_next_fetch_forward_and_no_more_than_once_a_minute(stage: Stage) -> None:
     async def story() -> None:
         await stage.sets.look()
-        assert [stage.found("x"), stage.found("two")] == ["no", "no"], "the set is not a minute old"
-        stage.clock.seconds += AGAIN_SECONDS
         stage.published.documents[KEYS] = IDP.key_set(IDP.signer, TWO)
-        assert stage.found("two") == "later", "the set may be another by now"
+        stage.clock.seconds += 1
+        assert [stage.found("x"), stage.found("two")] == ["later", "later"], "the set may be another by now"
         assert stage.woken
         await stage.sets.look()
-        assert (stage.found("two"), stage.fetches) == ("yes", 2)
+        assert (stage.found("x"), stage.fetches) == ("later", 1), "the set is not a minute old"
+        stage.clock.seconds += AGAIN_SECONDS - 1
+        await stage.sets.look()
+        assert (stage.found("x"), stage.found("two"), stage.fetches) == ("no", "yes", 2)
         for number in range(1000):
-            assert stage.found(f"x{number}") == "no"
+            assert stage.found(f"x{number}") == "later"
+            assert number >= ASKED_MAX // 2 or stage.found("x") == "no", "whatever some others ask for"
             stage.clock.seconds += 0.05
             if not number % 20:
                 await stage.sets.look()
         assert stage.fetches == 2, "fifty seconds of unknown keys"
+        assert len(stage.sets._standings[stage.published.url].asked) <= ASKED_MAX
+
+    run(story)
+
+
+def test_a_new_key_is_found_while_strangers_ask_for_keys_that_nobody_has(stage: Stage) -> None:
+    async def story() -> None:
+        await stage.sets.look()
+        stage.published.documents[KEYS] = IDP.key_set(IDP.signer, TWO)
+        answers = []
+        for second in range(int(AGAIN_SECONDS) + 2):
+            stage.clock.seconds += 1
+            stage.found(f"stranger {second}")
+            answers.append(stage.found("two"))
+            await stage.sets.look()
+        assert set(answers) == {"later", "yes"}, "never refused, so that clients try again"
+        assert answers[-1] == "yes"
 
     run(story)
 
@@ -143,7 +184,7 @@ def test_a_set_that_cannot_be_renewed_counts_for_an_hour(stage: Stage) -> None:
         assert stage.found() == "later"
         stage.published.status = 200
         await stage.sets.look()
-        assert (stage.found(), stage.found("two")) == ("yes", "no")
+        assert (stage.found(), await stage.settled("two")) == ("yes", "no")
         assert stage.metrics()["meridian_token_key_set_fetches_total failed"] == 1
 
     run(story)
@@ -179,6 +220,14 @@ LIES: dict[str, tuple[Callable[[Stage], None], str]] = {
     "a long key set": (lambda s: put(s, KEYS, b" " * (256 * 1024 + 1)), "more than 262,144 bytes"),
     "no key set": (lambda s: put(s, KEYS, b"{}"), "no key set"),
     "a key set of nothing": (lambda s: put(s, KEYS, b'{"keys": []}'), "no key that could sign"),
+    "operations that are no list": (
+        lambda s: put(s, KEYS, b'{"keys": [{"kty": "EC", "kid": "z", "key_ops": 5}]}'),
+        "key_ops is no list",
+    ),
+    "a place without TLS": (
+        lambda s: put(s, DISCOVERY, s.discovery(jwks_uri="HTTP://192.0.2.1/")),
+        "jwks_uri must be",
+    ),
     "a secret key": (
         lambda s: put(s, KEYS, json.dumps({"keys": [{**IDP.signer.key.as_dict(private=True), "kid": "one"}]}).encode()),
         "private",
@@ -271,7 +320,7 @@ def test_sources_are_followed(stage: Stage) -> None:
         stage.sources = (KeySetSource(stage.published.url, f"{stage.published.url}/others", "", "", None),)
         assert (stage.found(), stage.woken > 0) == ("later", True)
         await stage.sets.look()
-        assert (stage.found("two"), stage.found("one")) == ("yes", "no")
+        assert (stage.found("two"), await stage.settled("one")) == ("yes", "no")
         assert stage.published.count(DISCOVERY) == 2, "the place of the keys was given"
         stage.sources = ()
         assert stage.found("two") == "no"
@@ -292,3 +341,48 @@ def test_tls_is_by_the_authorities_that_are_given(stage: Stage, monkeypatch: pyt
     stage.sources = (stage.source,)
     run(stage.sets.look)
     assert made == ["PEM", None]
+
+
+def test_the_place_of_the_keys_has_tls_however_it_is_spelled() -> None:
+    issuer = KeySetSource("https://idp.example", "", "", "", None)
+    for url in ("http://127.0.0.1:1/keys", "HTTP://127.0.0.1:1/keys", "hTTp://localhost/keys"):
+        with pytest.raises(FetchFault, match="without TLS"):
+            _key_set_url(json.dumps({"issuer": issuer.issuer, "jwks_uri": url}).encode(), issuer)
+
+
+def test_the_operators_word_goes_to_the_issuer_alone(stage: Stage) -> None:
+    with publishing() as other:
+        other.documents[KEYS] = IDP.key_set()
+        stage.published.documents[DISCOVERY] = stage.discovery(jwks_uri=f"{other.url}{KEYS}")
+        stage.sources = (KeySetSource(stage.published.url, "", "", "shown", None),)
+        run(stage.sets.look)
+        assert stage.found() == "yes"
+        assert stage.published.asked[-1][1]["Authorization"] == "Bearer shown"
+        assert [headers.get("Authorization") for _, headers in other.asked] == [None]
+
+
+@pytest.mark.parametrize("flood", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", b"\r\n"])
+def test_an_answer_that_never_begins_is_given_up_after_few_bytes(flood: bytes) -> None:
+    sent = 0
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(flood * 100)
+                sent += 100 * len(flood)
+                await writer.drain()
+
+    async def story() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        lookups = Lookups()
+        try:
+            with pytest.raises(FetchFault):
+                await fetch(url, owner="x", tls=ssl.create_default_context(), bearer_token="", bytes_max=1000, lookups=lookups)
+        finally:
+            lookups.close()
+            server.close()
+
+    run(story)
+    assert sent < 16 << 20, "no more than what lies in the sockets' buffers"

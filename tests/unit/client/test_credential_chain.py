@@ -65,6 +65,18 @@ def test_what_is_given_counts_before_the_environment_and_that_before_a_profile_a
     assert (found.target, found.ca, found.private_key) == ("variable:1", Path("/a/ca"), Path("/a/key"))
 
 
+def test_a_token_of_another_identity_goes_to_no_region(home: dict[str, str]) -> None:
+    mount(home, "token")
+    write_profiles(home, f'{profile("default")}token_file = "secret"\n')
+    (Path(home["XDG_CONFIG_HOME"]) / "meridian" / "secret").write_text("of-the-profile")
+    assert Endpoint.find(environment=home).metadata == (("authorization", "Bearer of-the-profile"),)
+    dev = {**home, **VARIABLES, "MERIDIAN_ENDPOINT": "dev:1"}
+    assert Endpoint.find(environment=dev).metadata == (), "the certificate is that of the environment"
+    given = Path(home["XDG_CONFIG_HOME"]) / "given"
+    given.write_text("given")
+    assert Endpoint.find(token_file=given, environment=dev).metadata == (("authorization", "Bearer given"),)
+
+
 def test_a_certificate_and_its_key_come_from_one_place(home: dict[str, str]) -> None:
     write_profiles(home, profile("default"))
     with pytest.raises(ValueError, match="arguments: has no private_key beside its certificate"):

@@ -33,9 +33,10 @@ PIECE_BYTES: Final = 2 * 1024
 class BoundedAnswers(ResponseHandler):
     """One connection. An answer that breaks a bound ends it, and reads as one that cannot be interpreted."""
 
-    def __init__(self, loop: AbstractEventLoop) -> None:
+    def __init__(self, loop: AbstractEventLoop, received_bytes_max: int) -> None:
         super().__init__(loop)
         self._received = 0
+        self._received_max = received_bytes_max
         self._answers = 0
 
     def set_response_params(self, **params: Any) -> None:
@@ -45,7 +46,7 @@ class BoundedAnswers(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
-        if self._received > RECEIVED_BYTES_MAX:
+        if self._received > self._received_max:
             self._refuse("more bytes than any answer has")
             return
         for at in range(0, max(len(data), 1), PIECE_BYTES):
@@ -77,8 +78,9 @@ class BoundedAnswers(ResponseHandler):
 
 
 class BoundedConnector(TCPConnector):
-    """Makes connections whose answers are bounded."""
+    """Makes connections whose answers have so many bytes at most, heads and framing included."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, received_bytes_max: int, **settings: Any) -> None:
         super().__init__(**settings)
-        self._factory = cast("partial[ResponseHandler]", partial(BoundedAnswers, loop=self._loop))
+        bounded = partial(BoundedAnswers, loop=self._loop, received_bytes_max=received_bytes_max)
+        self._factory = cast("partial[ResponseHandler]", bounded)

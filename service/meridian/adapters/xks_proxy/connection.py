@@ -24,7 +24,7 @@ from yarl import URL
 from meridian.adapters.key_store_metrics import Count
 from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
 from meridian.adapters.xks_proxy.attempt import HANDSHAKES_MAX, Attempt, tracing
-from meridian.adapters.xks_proxy.bounded_answers import HEADER_BYTES_MAX, BoundedConnector
+from meridian.adapters.xks_proxy.bounded_answers import HEADER_BYTES_MAX, RECEIVED_BYTES_MAX, BoundedConnector
 from meridian.adapters.xks_proxy.breaker import Breaker
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
@@ -207,6 +207,7 @@ class ProxyConnection:
         around, endpoint = self._around, self._endpoint
         keeping = {"keepalive_timeout": KEEP_SECONDS} if stays_open else {"force_close": True}
         connector = BoundedConnector(
+            RECEIVED_BYTES_MAX,
             resolver=CheckedResolver(around.dialling, endpoint.host, endpoint.service, around.lookups, endpoint.account),
             use_dns_cache=False,  # every connection looks again, and is looked at again
             limit=IN_FLIGHT_MAX,
