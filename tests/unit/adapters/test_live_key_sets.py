@@ -3,94 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import structlog
-from tests.identity_tokens import Issuer, Published, Signer, publishing
+from tests.identity_tokens import publishing
+from tests.key_set_stage import DISCOVERY, IDP, KEYS, TWO, Stage, run
 
 from meridian.adapters import fetched_document
-from meridian.adapters.fetched_document import FetchFault, fetch
+from meridian.adapters.fetched_document import FetchFault
 from meridian.adapters.live_key_sets import (
     AGAIN_SECONDS,
     ASKED_MAX,
     FIRST_AGAIN_SECONDS,
     FRESH_SECONDS,
     USABLE_SECONDS,
-    LiveKeySets,
     _key_set_url,
 )
-from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.crypto.signed_tokens import read_key_set
-from meridian.errors import DependencyTimeoutException, UnrecognizedClientException
 from meridian.ports.key_sets import KeySetSource
-
-DISCOVERY, KEYS = "/.well-known/openid-configuration", "/keys"
-IDP = Issuer()
-TWO = Signer(kid="two")
-
-
-class Clock:
-    """Goes on when a test says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now(self) -> Any:
-        raise AssertionError("no moment is asked for")
-
-
-class Stage:
-    """Key sets of one issuer that a server here publishes."""
-
-    def __init__(self, published: Published) -> None:
-        self.published = published
-        self.clock = Clock()
-        self.woken = 0
-        published.documents = {DISCOVERY: self.discovery(), KEYS: IDP.key_set()}
-        self.source = KeySetSource(published.url, "", "", "", None)
-        self.sources: tuple[KeySetSource, ...] = (self.source,)
-        self.sets = LiveKeySets(lambda: self.sources, self.clock, self.wake)
-
-    def wake(self) -> None:
-        self.woken += 1
-
-    def discovery(self, **changed: Any) -> bytes:
-        return json.dumps({"issuer": self.published.url, "jwks_uri": f"{self.published.url}{KEYS}", **changed}).encode()
-
-    def found(self, kid: str = "one") -> str:
-        """ "yes", "no", or "later"."""
-        try:
-            self.sets.find(self.published.url, kid, "ES256")
-        except DependencyTimeoutException:
-            return "later"
-        except UnrecognizedClientException:
-            return "no"
-        return "yes"
-
-    async def settled(self, kid: str) -> str:
-        """The same, once a fetch has begun and ended since it was asked."""
-        first = self.found(kid)
-        if first != "later":
-            return first
-        self.clock.seconds += AGAIN_SECONDS
-        await self.sets.look()
-        return self.found(kid)
-
-    @property
-    def fetches(self) -> int:
-        return self.published.count(KEYS)
-
-    def metrics(self) -> dict[str, float]:
-        return {f"{s.name} {s.labels.get('outcome', '')}".strip(): s.value for family in self.sets.collect() for s in family.samples}
 
 
 @pytest.fixture
@@ -99,14 +34,6 @@ def stage() -> Iterator[Stage]:
         made = Stage(published)
         yield made
         made.sets.close()
-
-
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(60):
-            await story()
-
-    asyncio.run(bounded())
 
 
 def test_a_set_is_fetched_before_a_token_needs_it_and_again_while_it_is_fresh(stage: Stage) -> None:
@@ -359,30 +286,3 @@ def test_the_operators_word_goes_to_the_issuer_alone(stage: Stage) -> None:
         assert stage.found() == "yes"
         assert stage.published.asked[-1][1]["Authorization"] == "Bearer shown"
         assert [headers.get("Authorization") for _, headers in other.asked] == [None]
-
-
-@pytest.mark.parametrize("flood", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", b"\r\n"])
-def test_an_answer_that_never_begins_is_given_up_after_few_bytes(flood: bytes) -> None:
-    sent = 0
-
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal sent
-        with contextlib.suppress(ConnectionError):
-            while True:
-                writer.write(flood * 100)
-                sent += 100 * len(flood)
-                await writer.drain()
-
-    async def story() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        lookups = Lookups()
-        try:
-            with pytest.raises(FetchFault):
-                await fetch(url, owner="x", tls=ssl.create_default_context(), bearer_token="", bytes_max=1000, lookups=lookups)
-        finally:
-            lookups.close()
-            server.close()
-
-    run(story)
-    assert sent < 16 << 20, "no more than what lies in the sockets' buffers"
