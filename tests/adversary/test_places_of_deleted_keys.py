@@ -47,6 +47,7 @@ def refusals(deployment: Deployment) -> set[tuple[str, str]]:
     return {(each["rule"], each.get("keyId", "")) for each in told}
 
 
+@pytest.mark.deep
 def test_a_former_member_makes_no_deleted_key_live_again(deployment: Deployment) -> None:
     with deployment.client() as alice:
         key_id = alice.create_key(multi_region=True).key_metadata.key_id

@@ -127,6 +127,7 @@ def test_a_ciphertext_opens_under_its_own_key_id_alone(plugin: PluginProcess, ne
             server.do("decrypt", made["data"], key_id=name, uid="2")
 
 
+@pytest.mark.deep
 def test_a_rotation_makes_stored_secrets_stale_and_they_are_rewritten(plugin: PluginProcess, new_server: NewServer) -> None:
     regions, server = plugin.regions, new_server(plugin)
     before, old_id = server.write(PATH, SECRET), server.do("status")["key_id"]

@@ -49,6 +49,7 @@ def environment(data: Path) -> dict[str, str]:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.deep
 def test_it_serves_ends_at_ctrl_c_and_has_every_key_when_it_comes_back(tmp_path: Path) -> None:
     data, first = tmp_path / "data", free_ports(4)
     process = start(data, first)

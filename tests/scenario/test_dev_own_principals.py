@@ -49,6 +49,7 @@ def end(process: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.deep
 def test_a_principal_of_a_new_account_works_and_own_policies_are_followed(tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text(PRINCIPALS)
     own = tmp_path / "own"

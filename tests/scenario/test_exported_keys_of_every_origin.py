@@ -42,6 +42,7 @@ def exported(regions: tuple[Deployment, dict[str, int]], arn: str, name: str, re
     return kms
 
 
+@pytest.mark.deep
 def test_an_imported_key_serves_until_its_material_expires_and_again_with_the_same_material(
     regions: tuple[Deployment, dict[str, int]], tmp_path: Path
 ) -> None:

@@ -23,8 +23,10 @@ SERVICE = Path(meridian.__file__).parent
 SETS_THEM = {
     *("call.py", "audit/trail.py", "pipeline/repeats.py"),
     *("operations/outcomes.py", "replication/reserve_replica.py", "replication/await_handover.py"),
+    "operations/sts.py",
 }
-"""Operations answer through `Outcomes`, which tells what they answer; the two halves of another Region's call answer the key they name."""
+"""Operations answer through `Outcomes`, which tells what they answer; the two halves of another Region's call answer the key they name;
+what is shown of a session is taken from the answer that has it."""
 LAST = ("DisableKey", "ScheduleKeyDeletion", "DeleteImportedKeyMaterial", "DeleteCustomKeyStore", "UpdatePrimaryRegion")
 
 

@@ -122,6 +122,7 @@ def test_what_waits_is_told_where_nobody_serves(region: Deployment) -> None:
     change(region, "update keys set updating_until = null")
 
 
+@pytest.mark.deep
 def test_seals_schema_directory_and_database_are_looked_at(region: Deployment) -> None:
     folder = region.place(HOME).folder
 
@@ -144,6 +145,7 @@ def test_seals_schema_directory_and_database_are_looked_at(region: Deployment) -
     moved.rename(folder / "region.sqlite3")
 
 
+@pytest.mark.deep
 def test_addresses_certificates_policies_and_peers_are_looked_at(tmp_path_factory: pytest.TempPathFactory) -> None:
     deployment = Deployment(tmp_path_factory.mktemp("places"), [HOME, AWAY]).prepare()
     place = deployment.place(HOME)

@@ -58,6 +58,7 @@ def test_programs_under_test_find_it_in_their_environment(running: RunningRegion
     assert done.stdout.strip() in [key["KeyArn"] for key in kms.list_keys()["Keys"]]
 
 
+@pytest.mark.deep
 def test_the_fixtures_of_pytest_bring_one_for_the_session(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_program.py").write_text(TESTS)

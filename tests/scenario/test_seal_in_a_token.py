@@ -78,6 +78,7 @@ def test_a_region_is_made_and_served_with_a_token_alone(region: Deployment, toke
     assert PIN.encode() not in written
 
 
+@pytest.mark.deep
 def test_a_seal_moves_from_a_file_to_a_token_and_on_to_another(region: Deployment, token: Token, tmp_path: Path) -> None:
     other = new_token(tmp_path / "other", "hsm-b")
     region.start()
@@ -101,6 +102,7 @@ def test_a_seal_moves_from_a_file_to_a_token_and_on_to_another(region: Deploymen
     works(region, blob)
 
 
+@pytest.mark.deep
 def test_a_token_that_is_not_there_keeps_the_region_from_starting_and_is_named(region: Deployment, token: Token) -> None:
     seal_with(region, file_seal(region), token.seal_table(SEAL))
     assert run(region, "region", "rotate-root").returncode == OK

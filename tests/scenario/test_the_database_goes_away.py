@@ -49,6 +49,7 @@ def test_what_cannot_be_kept_is_refused_and_told_until_the_file_is_back(own_regi
         assert {before, after} <= {key.key_id for key in alice.list_keys().keys}
 
 
+@pytest.mark.deep
 def test_a_log_without_its_database_is_a_loss_and_no_beginning(own_regions: Deployment, tmp_path: Path) -> None:
     own_regions.start(HOME)
     own_regions.stop(HOME)

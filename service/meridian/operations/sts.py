@@ -9,8 +9,8 @@ Source: AWS STS API Reference, AssumeRoleWithWebIdentity, GetCallerIdentity.
 from __future__ import annotations
 
 from base64 import b32encode, b64encode
-from datetime import timedelta
-from typing import Final
+from datetime import UTC, timedelta
+from typing import Any, Final
 
 from meridian.audit.record import shown_time
 from meridian.call import Call
@@ -83,12 +83,6 @@ class Sts:
 
     def _answer(self, session: Session, call: Call) -> sts_pb2.AssumeRoleWithWebIdentityResponse:
         arn, user_id = session_arn(session.role_arn, session.name), session_user_id(session.role_arn, session.name)
-        call.response_elements = {
-            "credentials": {"accessKeyId": session.access_key_id, "expiration": shown_time(session.expires_at)},
-            "assumedRoleUser": {"arn": arn, "assumedRoleId": user_id},
-            "subjectFromWebIdentityToken": session.subject,
-            "provider": session.issuer,
-        }
         answer = sts_pb2.AssumeRoleWithWebIdentityResponse(
             credentials=sts_pb2.SessionCredentials(
                 access_key_id=session.access_key_id,
@@ -100,4 +94,16 @@ class Sts:
             provider=session.issuer,
         )
         answer.credentials.expiration.FromDatetime(session.expires_at)
+        call.response_elements = shown_of(answer)
         return answer
+
+
+def shown_of(answer: sts_pb2.AssumeRoleWithWebIdentityResponse) -> dict[str, Any]:
+    """What the record shows of an answer: never the secret key and the token."""
+    keys, role = answer.credentials, answer.assumed_role_user
+    return {
+        "credentials": {"accessKeyId": keys.access_key_id, "expiration": shown_time(keys.expiration.ToDatetime(UTC))},
+        "assumedRoleUser": {"arn": role.arn, "assumedRoleId": role.assumed_role_id},
+        "subjectFromWebIdentityToken": answer.subject_from_web_identity_token,
+        "provider": answer.provider,
+    }

@@ -32,7 +32,7 @@ class Owner(NamedTuple):
     subject: str
     """For operators."""
     shares: tuple[Share, ...]
-    """Each of those that it counts in."""
+    """Each of those that it counts in, the narrowest first."""
     silent_seconds: float
     """It ends when it has carried no call of its owner for so long."""
 
@@ -117,17 +117,19 @@ class ConnectionShares:
         return True
 
     def _too_many(self, now: float) -> list[Closed]:
-        """Which connections end, and why."""
-        ending: list[Closed] = []
+        """Which connections end, and why. Whoever is over his own share gives way before a wider one is counted: he fills it for others."""
+        ending: dict[Far, Closed] = {}
         left = self._counts.copy()
+        for level in range(max((len(owned.owner.shares) for owned in self._owned.values()), default=0)):
+            for far, (owner, _) in self._owned.items():
+                over = next((share for share in owner.shares[: level + 1] if left[share.name] > share.most), None)
+                if over is not None and far not in ending:
+                    ending[far] = Closed(far, owner, f"more than a share of {over.most} connections")
+                    left.subtract(share.name for share in owner.shares)
         for far, (owner, heard_at) in self._owned.items():
-            over = next((share for share in owner.shares if left[share.name] > share.most), None)
-            if over is not None:
-                ending.append(Closed(far, owner, f"more than a share of {over.most} connections"))
-                left.subtract(share.name for share in owner.shares)
-            elif now - heard_at > owner.silent_seconds:
-                ending.append(Closed(far, owner, "no call"))
-        return ending
+            if far not in ending and now - heard_at > owner.silent_seconds:
+                ending[far] = Closed(far, owner, "no call")
+        return list(ending.values())
 
     def _own(self, far: Far, owned: Owned) -> None:
         self._forget(far)

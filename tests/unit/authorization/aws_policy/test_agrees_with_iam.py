@@ -175,6 +175,7 @@ def _carriers(name: str) -> tuple[str, ...]:
 
 @searched(300, 800)
 @given(statements=st.lists(statement(), min_size=1, max_size=3), requests=st.lists(request(), min_size=4, max_size=4))
+@pytest.mark.deep
 def test_the_converted_policy_and_iam_agree(allowed: Callable[..., bool], statements: list[dict[str, Any]], requests: list[Any]) -> None:
     made = converted(document(*statements))
     for who, action, context, key, attributes in requests:
