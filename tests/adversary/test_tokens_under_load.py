@@ -134,11 +134,14 @@ async def test_a_token_that_hangs_holds_up_its_own_calls_for_so_long_and_no_loca
 
 
 @pytest.mark.asyncio
-async def test_more_calls_than_may_wait_are_refused_as_too_many(held: InToken, token: Token) -> None:
+async def test_more_calls_than_may_wait_are_refused_as_too_many(held: InToken, token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
     key = await held.new_key()
+    monkeypatch.setattr(key_store, "USE_SECONDS", 10 * PATIENCE_SECONDS)
     token.say("hang")
     calls = [asyncio.create_task(held.stores.encrypt(key, CONTEXT, b"x", ASKED)) for _ in range(1200)]
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while sum(call.done() for call in calls) < 1200 - 1024 - 1:
+            await asyncio.sleep(0.05)
     token.unsay("hang")
     answers = await asyncio.gather(*calls, return_exceptions=True)
     refused = [each for each in answers if isinstance(each, ThrottlingException)]

@@ -93,7 +93,7 @@ def test_a_region_is_restored_as_the_page_says(cluster: ControlPlane, machine: M
     assert _run("\n".join(make), cluster, tmp_path).returncode == 0
     stopped = _run(f"NS={namespace} VALUES={values}\n{before}", cluster, tmp_path)
     assert (stopped.returncode, stopped.stderr) == (0, ""), stopped.stderr
-    assert namespace not in machine.pods
+    _wait_until_gone(machine, namespace)
     done = _run(f"NS={namespace} VALUES={values}\n{after}", cluster, tmp_path)
     assert (done.returncode, machine.fault) == (0, None), done.stdout + done.stderr
     deployment, scaler = (cluster.get(kind, "meridian", namespace) for kind in ("deployment", "horizontalpodautoscaler"))
@@ -101,6 +101,14 @@ def test_a_region_is_restored_as_the_page_says(cluster: ControlPlane, machine: M
     job = cluster.get("job", "meridian-migrate", namespace)
     assert job["spec"]["template"]["spec"]["containers"][0]["args"][:2] == ["region", "restored"]
     assert machine.pods[namespace].process is not None
+
+
+def _wait_until_gone(machine: Machine, namespace: str) -> None:
+    """The machine hears of it a moment after the commands have ended."""
+    until = time.monotonic() + SCRIPT_SECONDS
+    while namespace in machine.pods:
+        assert time.monotonic() < until, "its pods go on"
+        time.sleep(0.1)
 
 
 def _run(script: str, cluster: ControlPlane, folder: Path) -> subprocess.CompletedProcess[str]:
