@@ -189,5 +189,6 @@ def test_the_converted_policy_and_iam_agree(allowed: Callable[..., bool], statem
 
 
 @pytest.mark.searched
+@pytest.mark.deep
 def test_both_answers_were_seen_often() -> None:
     assert min(SEEN[True], SEEN[False]) > 50
