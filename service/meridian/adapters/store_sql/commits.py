@@ -9,8 +9,12 @@ Source: SQLite, PRAGMA data_version.
 from __future__ import annotations
 
 import sqlite3
+from typing import Final
 
 from meridian.adapters.store_sql.database_file import DatabaseFile, MovedDatabaseError
+
+COUNT_BITS: Final = 32
+"""Of SQLite's own number."""
 
 
 class Commits:
@@ -19,6 +23,7 @@ class Commits:
     def __init__(self, file: DatabaseFile) -> None:
         self._file = file
         self._connection: sqlite3.Connection | None = None
+        self._opened = 0
 
     def number(self) -> int | None:
         """Another one after each commit; None where the database does not tell, so that who wants to know has to look."""
@@ -26,13 +31,15 @@ class Commits:
             self._file.require_in_place()
             if self._connection is None:
                 self._connection = sqlite3.connect(self._file.path, timeout=0, isolation_level=None)
-            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+                self._opened += 1
+            # Each connection counts for itself: its number says nothing to whoever knows one of a connection before it.
+            return self._opened << COUNT_BITS | int(self._connection.execute("PRAGMA data_version").fetchone()[0])
         except (sqlite3.Error, MovedDatabaseError):
             self.close()
             return None
 
     def close(self) -> None:
-        """Release the connection; the next question opens another, whose numbers are not those of this one."""
+        """Release the connection; the next question opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

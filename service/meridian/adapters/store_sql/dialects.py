@@ -155,7 +155,9 @@ def _opened_first(engine: AsyncEngine) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def before(_: Any, __: Any, arguments: Any, ___: Any) -> None:
-        sqlite3.connect(arguments[0]).close()
+        path = Path(arguments[0])
+        if path.exists() or not path.parent.is_dir():  # none is made here: who moved his database finds no empty one in its place
+            sqlite3.connect(path).close()
 
     return engine
 
