@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from typing import Final
+from urllib.parse import quote
 
 from meridian.adapters.store_sql.database_file import DatabaseFile, MovedDatabaseError
 
@@ -30,7 +31,7 @@ class Commits:
         try:
             self._file.require_in_place()
             if self._connection is None:
-                self._connection = sqlite3.connect(self._file.path, timeout=0, isolation_level=None)
+                self._connection = sqlite3.connect(f"file:{quote(self._file.path)}?mode=rw", uri=True, timeout=0, isolation_level=None)
                 self._opened += 1
             # Each connection counts for itself: its number says nothing to whoever knows one of a connection before it.
             return self._opened << COUNT_BITS | int(self._connection.execute("PRAGMA data_version").fetchone()[0])
