@@ -18,7 +18,7 @@ from meridian.engine.xks_rows import CREDENTIAL_KIND, EXPORT_KIND, read_credenti
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.store.keyring import SecretName, SecretRow
-from meridian.ports.store.store import STILL_SECONDS_MAX, Store
+from meridian.ports.store.store import Store
 from meridian.ports.xks import KeyStorePlace
 
 LOOK_SECONDS: Final = 0.4
@@ -59,15 +59,10 @@ class LiveExports:
         self._known = _Known()
         self._good_until = -1.0
         self._try_again_at = 0.0
-        self._seen: int | None = None
-        self._look_by = 0.0
 
     async def look(self) -> None:
         """Read what is exported where that has changed. Raises: StoreUnavailable."""
-        began, seen = self._clock.monotonic(), self._store.commits()
-        if seen is not None and seen == self._seen and began < self._look_by:
-            self._good_until = began + STALENESS_SECONDS_MAX  # nobody has committed anything
-            return
+        began = self._clock.monotonic()
         async with self._store.reading() as uow:
             names = tuple(await uow.keyring.secret_names(KINDS))
             if names != self._known.names or (self._known.unopened and began >= self._try_again_at):
@@ -76,7 +71,14 @@ class LiveExports:
                 self._known = await self._opened(names, exports, credentials, unreadable)
                 self._try_again_at = began + TRIED_AGAIN_SECONDS
         self._good_until = began + STALENESS_SECONDS_MAX
-        self._seen, self._look_by = (None if self._known.unopened else seen), began + STILL_SECONDS_MAX
+
+    def is_whole(self) -> bool:
+        """Whether the last look opened everything."""
+        return not self._known.unopened
+
+    def nothing_changed(self, at: float) -> None:
+        """Nobody had committed anything since the last look at this moment, in monotonic seconds: it counts as one."""
+        self._good_until = at + STALENESS_SECONDS_MAX
 
     def find_store(self, prefix: str) -> KeyStorePlace | None:
         return self._fresh().stores.get(prefix)

@@ -19,7 +19,7 @@ from meridian.domain.weights import deep_bytes
 from meridian.errors import KMSInternalException
 from meridian.ports.clock import Clock
 from meridian.ports.store.faults import FeedPruned
-from meridian.ports.store.store import STILL_SECONDS_MAX, Store, UnitOfWork
+from meridian.ports.store.store import Store, UnitOfWork
 
 ENTRIES_MAX: Final = 100_000
 SPELLINGS_PER_KEY: Final = 4
@@ -55,8 +55,6 @@ class CachedKeys:
         self._forgotten = 0
         self._last_change = 0
         self._good_until = 0.0
-        self._seen: int | None = None
-        self._look_by = 0.0
 
     async def start(self) -> None:
         """Begin at the newest change. Raises: KMSInternalException if the store cannot be read."""
@@ -71,11 +69,7 @@ class CachedKeys:
         Raises: StoreUnavailable.
         """
         self._caches.tidy()
-        began, seen = self._clock.monotonic(), self._store.commits()
-        if seen is not None and seen == self._seen and began < self._look_by:
-            self._good_until = began + STALENESS_SECONDS_MAX  # nobody has committed anything
-            return False
-        self._seen = None
+        began = self._clock.monotonic()
         try:
             async with self._store.reading() as uow:
                 changes = await uow.region.changes_after(self._last_change, limit=CHANGES_PER_READING)
@@ -93,8 +87,12 @@ class CachedKeys:
                 await asyncio.sleep(0)
         if len(changes) < CHANGES_PER_READING:
             self._good_until = began + STALENESS_SECONDS_MAX
-            self._seen, self._look_by = seen, began + STILL_SECONDS_MAX
         return len(changes) == CHANGES_PER_READING
+
+    def nothing_changed(self, at: float) -> None:
+        """Nobody had committed anything since the last reading at this moment, in monotonic seconds: it counts as one."""
+        self._caches.tidy()
+        self._good_until = at + STALENESS_SECONDS_MAX
 
     def trouble(self) -> str:
         """Why no call would be answered now, or nothing."""

@@ -12,10 +12,19 @@ from meridian.ports.store.store import STILL_SECONDS_MAX, Store
 
 
 class UnlessStill:
-    """One job's look. `rests` says how many seconds it may be left out after a look that found nothing; called within that look's round."""
+    """One job's look. `rests` says how many seconds it may be left out after a look that found nothing; called within that look's round.
+    `left_out` hears of each that was, with the monotonic seconds before it was asked whether somebody had committed."""
 
-    def __init__(self, look: Callable[[], Awaitable[bool | None]], store: Store, clock: Clock, rests: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        look: Callable[[], Awaitable[bool | None]],
+        store: Store,
+        clock: Clock,
+        rests: Callable[[], float],
+        left_out: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._look = look
+        self._left_out = left_out
         self._store = store
         self._clock = clock
         self._rests = rests
@@ -24,8 +33,9 @@ class UnlessStill:
 
     async def __call__(self) -> bool:
         """Whether there is more to do at once. Raises: what the look raises."""
-        seen, now = self._store.commits(), self._clock.monotonic()
+        now, seen = self._clock.monotonic(), self._store.commits()
         if seen is not None and seen == self._seen and now < self._until:
+            self._left_out(now)
             return False
         self._seen = None
         more = bool(await self._look())

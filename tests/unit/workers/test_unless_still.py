@@ -21,7 +21,8 @@ class World:
         self.looks = 0
         self.answer: bool | Exception = False
         self.commits_within = 0
-        self.look = UnlessStill(self._look, cast(Store, self), cast(Any, self), lambda: self.rests)
+        self.left_out: list[float] = []
+        self.look = UnlessStill(self._look, cast(Store, self), cast(Any, self), lambda: self.rests, self.left_out.append)
 
     def commits(self) -> int | None:
         return self.committed
@@ -48,8 +49,10 @@ class World:
 def test_nobody_looks_twice_at_what_nobody_changed() -> None:
     world = World()
     assert world.rounds(5) == 1
+    assert world.left_out == [world.seconds] * 4
     world.committed = 2
-    assert world.rounds(5) == 1
+    assert world.rounds(1) == 1
+    assert len(world.left_out) == 4, "what was looked at was not left out"
 
 
 def test_what_was_committed_while_it_looked_is_looked_at() -> None:
