@@ -245,6 +245,8 @@ async def test_a_feed_that_nobody_wrote_to_is_as_good_as_read_and_one_commit_end
         await feed()
         assert cached.find_cached(ACCOUNT, KEY_ID) is found
     assert store.statements == before
+    clock.seconds += STALENESS_SECONDS_MAX - 1
+    assert cached.find_cached(ACCOUNT, KEY_ID) is found, "as long after a look that was left out as after one that was made"
     async with store.transaction() as uow:
         await uow.keys.update(found.with_state(KeyState.DISABLED))
     await feed()
