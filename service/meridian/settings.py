@@ -16,6 +16,7 @@ from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.process_name import process_name
 from meridian.settings_audit import AuditSettings
+from meridian.settings_console import ConsoleSettings
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_readable import readable
 from meridian.settings_rules import faults_between
@@ -174,6 +175,7 @@ class Settings(Section):
     admin: AdminSettings
     aws: AwsSettings | None = None
     xks: XksSettings | None = None
+    console: ConsoleSettings | None = None
     development: bool = False
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings | TokenSealSettings, Field(discriminator="provider")], ...]
