@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
-from meridian.settings_sections import FilePath, HttpSettings, Network, Origin, Section, is_loopback
+from meridian.settings_sections import BodySettings, FilePath, Network, Origin, Section, is_loopback
 
 SCOPES_MAX: Final = 16
 Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,128}$")]
@@ -30,23 +30,16 @@ class ConsoleOidcSettings(Section):
     """The console's name there. ID tokens are for it, so it stands among the issuer's audiences."""
     client_secret_file: FilePath | None = None
     """Where the provider wants a secret beside PKCE: a file of mode 0600 that holds it alone."""
-    scopes: tuple[Scope, ...] = Field(("openid",), min_length=1, max_length=SCOPES_MAX)
-
-    @model_validator(mode="after")
-    def _require_openid(self) -> ConsoleOidcSettings:
-        if "openid" not in self.scopes:
-            raise ValueError("scopes: openid must be among them: without it there is no ID token")
-        return self
+    scopes: tuple[Scope, ...] = Field((), max_length=SCOPES_MAX)
+    """What is asked for beside `openid`."""
 
 
-class ConsoleSettings(HttpSettings):
+class ConsoleSettings(BodySettings):
     """The listener of the console. Without TLS it listens on a loopback address alone."""
 
     origin: Origin
     """Where browsers find the console. The provider sends them back to `ORIGIN/signed-in`, and changes come from there alone."""
     connections: int = Field(256, ge=8, le=65_536)
-    body_seconds: float = Field(10.0, gt=0, le=600)
-    """For the body of a request."""
     trusted_proxies: tuple[Network, ...] = ()
     """Whose X-Forwarded-For names the browser; nobody's else."""
     session_minutes: int = Field(60, ge=5, le=720)

@@ -21,8 +21,8 @@ from meridian.engine.asymmetric import AsymmetricCommands
 from meridian.engine.audit_keys import open_signer, published_keys
 from meridian.engine.commands import SymmetricCommands
 from meridian.engine.imports import ImportCommands
-from meridian.engine.keyring import Keyring
 from meridian.engine.kept_by_browsers import SealedForBrowsers
+from meridian.engine.keyring import Keyring
 from meridian.engine.page_markers import MarkerCommands
 from meridian.engine.region_envelopes import HpkeKey, TransportCommands, TransportKeys
 from meridian.engine.region_secrets import open_secret, secret_identity, secret_row

@@ -1,5 +1,5 @@
-"""One GET of a document, or one form that is posted, in bounded time and bytes: no redirect is followed, no interim answer waited for, no name
-looked up on the loop, nothing unpacked."""
+"""One GET of a document, or one form that is posted, in bounded time and bytes: no redirect is followed, no interim answer waited for, no
+name looked up on the loop, nothing unpacked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The identity provider of the console: where it is, by its discovery document, and its tokens, for codes.
 
-Nothing is fetched before somebody wants to sign in; then the document is kept for ten minutes. Source: OpenID Connect Discovery 1.0, section 4;
-RFC 6749, sections 2.3.1 and 4.1.3; RFC 7636 (PKCE).
+Nothing is fetched before somebody wants to sign in; then the document is kept for ten minutes.
+
+Source: OpenID Connect Discovery 1.0, section 4; RFC 6749, sections 2.3.1 and 4.1.3; RFC 7636 (PKCE).
 """
 
 from __future__ import annotations

@@ -39,9 +39,7 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
     if https is not None:
         identify = identify.with_certificates(ClientCertificates(core.files.principals, https.check))
     visitors = Visitors(identify, sessions, is_secure=is_secure)
-    calls = Calls(
-        walked_rpcs(), pipelines.calls.walk, core.clock, core.entropy, limits=core.settings.limits, under_way=under_way
-    )
+    calls = Calls(walked_rpcs(), pipelines.calls.walk, core.clock, core.entropy, limits=core.settings.limits, under_way=under_way)
     desk = Desk(
         screens=Screens({"region": core.settings.region, "menu": MENU}),
         forms=Forms(kept, settings.origin),
@@ -73,7 +71,7 @@ def _sign_in(core: Core, pipelines: Pipelines, settings: ConsoleSettings, oidc: 
         core.entropy,
         client_id=oidc.client_id,
         origin=settings.origin,
-        scopes=" ".join(oidc.scopes),
+        scopes=" ".join(dict.fromkeys(("openid", *oidc.scopes))),
     )
 
 

@@ -25,7 +25,7 @@ from meridian.domain.principal import Principal
 from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, ListenerSettings, Settings
 from meridian.settings_console import ConsoleSettings
-from meridian.settings_sections import HttpSettings
+from meridian.settings_sections import BodySettings, HttpSettings
 from meridian.settings_xks import XksSettings
 from meridian.transport.admin_app import AdminApp, Reasons
 from meridian.transport.aws_json.app import AwsWire
@@ -249,7 +249,7 @@ class Listeners:
         bounds = ConnectionBounds(
             connections=self._budgets[name],
             head_seconds=listener.head_seconds,
-            body_seconds=listener.body_seconds if isinstance(listener, AwsSettings | XksSettings | ConsoleSettings) else listener.head_seconds,
+            body_seconds=listener.body_seconds if isinstance(listener, BodySettings) else listener.head_seconds,
             idle_seconds=listener.idle_seconds,
             body_bytes=body_bytes,
             arriving_bytes=max(ARRIVING_BYTES_MAX, body_bytes),
@@ -283,14 +283,9 @@ class Listeners:
 
 
 def _listeners(settings: Settings) -> Mapping[str, ListenerSettings | HttpSettings]:
-    named: dict[str, ListenerSettings | HttpSettings] = {"grpc": settings.grpc, "peer": settings.peer, "admin": settings.admin}
-    if settings.aws is not None:
-        named["aws"] = settings.aws
-    if settings.xks is not None:
-        named["xks"] = settings.xks
-    if settings.console is not None:
-        named["console"] = settings.console
-    return named
+    given: dict[str, ListenerSettings | HttpSettings | None] = {"grpc": settings.grpc, "peer": settings.peer, "admin": settings.admin}
+    given |= {"aws": settings.aws, "xks": settings.xks, "console": settings.console}
+    return {name: each for name, each in given.items() if each is not None}
 
 
 def connection_budgets(settings: Settings) -> dict[str, int]:

@@ -1,5 +1,5 @@
-"""Between the HTTP listener and the pages, which speak ASGI: a request's head is judged before its body is read, and an answer goes out whole,
-with its security headers.
+"""Between the HTTP listener and the pages, which speak ASGI: a request's head is judged before its body is read, and an answer goes out
+whole, with its security headers.
 
 Source: ASGI specification 3.0, HTTP connection scope.
 """

@@ -48,7 +48,7 @@ class Screens:
 def _moment(at: Any) -> Markup:
     """A timestamp of the contract, or a moment of Python, in UTC."""
     moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at.seconds, UTC)
-    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M} UTC</time>').format(moment)  # noqa: S704 - digits alone
+    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M} UTC</time>').format(moment)
 
 
 def _enums(message: Any, field: str) -> list[str]:

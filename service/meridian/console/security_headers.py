@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-POLICY: Final = "; ".join(
-    ("default-src 'self'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'", "object-src 'none'")
-)
+POLICY: Final = "; ".join(("default-src 'self'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'", "object-src 'none'"))
 """No inline script, no inline style, nothing of another place."""
 ALWAYS: Final = (
     ("Content-Security-Policy", POLICY),

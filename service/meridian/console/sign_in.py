@@ -56,7 +56,15 @@ class SignIn:
     """Begins a sign-in, and ends it."""
 
     def __init__(
-        self, provider: IdentityProvider, tokens: Tokens, kept: KeptByBrowsers, entropy: Entropy, *, client_id: str, origin: str, scopes: str
+        self,
+        provider: IdentityProvider,
+        tokens: Tokens,
+        kept: KeptByBrowsers,
+        entropy: Entropy,
+        *,
+        client_id: str,
+        origin: str,
+        scopes: str,
     ) -> None:
         """`scopes`: with a space between two."""
         self._provider = provider

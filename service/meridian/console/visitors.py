@@ -23,7 +23,10 @@ class Visitors:
         self._is_secure = is_secure
 
     def visitor_of(self, head: RequestHead, now: datetime) -> Visitor | None:
-        """None for whoever shows nothing, or a sign-in whose time is over: he may sign in. Raises: KmsError for a credential that is none."""
+        """None for whoever shows nothing, or a sign-in whose time is over: he may sign in.
+
+        Raises: KmsError for what is no credential.
+        """
         session = self._sessions.of(head, now)
         evidence = self._evidence_of(head, session.token if session is not None else "")
         try:

@@ -68,5 +68,3 @@ def sign_in_first(visit: Visit) -> Response:
 def _away(visit: Visit, fault: SignInFault) -> Response:
     structlog.get_logger("meridian.console").warning("identity provider does not let sign in", fault=str(fault))
     return visit.page("sign_in.html", "Sign in", status=503, begin="", fault="The identity provider cannot be reached, or has refused.")
-
-

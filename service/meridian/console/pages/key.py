@@ -6,7 +6,9 @@ from typing import Final
 
 from starlette.responses import Response
 
+from meridian.console.pages.writes import WRITES, offered
 from meridian.console.visit import Visit
+from meridian.contract.fields import enum_text_of
 from meridian.contract.operation import Operation
 from meridian.kms.v1.aliases_pb2 import ListAliasesRequest
 from meridian.kms.v1.grants_pb2 import ListGrantsRequest
@@ -40,4 +42,6 @@ async def show_key(visit: Visit) -> Response:
         (Operation.GET_KEY_LAST_USAGE, GetKeyLastUsageRequest(key_id=key_id)),
     )
     key = described.key_metadata
-    return visit.page("key.html", f"Key {key.key_id}", key=key, **dict(zip(PARTS, told, strict=True)))
+    offers = offered(enum_text_of(key, "key_state")) if visit.desk.writes else {}
+    done = WRITES.get(visit.query("done"))
+    return visit.page("key.html", f"Key {key.key_id}", key=key, offers=offers, done=done, told=dict(zip(PARTS, told, strict=True)))

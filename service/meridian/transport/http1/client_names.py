@@ -1,5 +1,5 @@
-"""What clients of a TLS listener show of themselves, and which are let in, of those whose certificates its authority has signed: by the names
-in them."""
+"""What clients of a TLS listener show of themselves, and which are let in, of those whose certificates its authority has signed: by the
+names in them."""
 
 from __future__ import annotations
 
