@@ -66,7 +66,7 @@ def settings_in(settings: Settings, seat: Seat) -> Settings:
     name = name_in(settings, seat.number)
     audit = {"directory": settings.audit.directory / name, "keep_bytes": -(-settings.audit.keep_bytes // seat.of)}
     changed: dict[str, object] = {"replica": name, "audit": settings.audit.model_copy(update=audit)}
-    for listener in ("grpc", "peer", "aws", "xks"):
+    for listener in ("grpc", "peer", "aws", "xks", "console"):
         table = getattr(settings, listener)
         if table is not None:
             changed[listener] = table.model_copy(update={"connections": max(CONNECTIONS_MIN, table.connections // seat.of)})
