@@ -60,6 +60,10 @@ def test_diff_of_a_set_with_itself_is_empty_and_an_enumeration_finds_more_than_a
     enumerated = policy_json("diff", old, new, "--tests", corpus, "--enumerate", "ReplicateKey")
     assert {c["kind"] for c in enumerated["changes"]} == {"newly denied", "other reason"}
     assert policy("diff", old, new, "--tests", corpus, "--enumerate", "ReplicateKey", "--exit-code").exit_code == 1
+    shown = [c["label"] for c in enumerated["changes"] if c["kind"] == "newly denied"][-1]
+    caller = "principal {account: '111122223333', groups: [team], kind: User}, ReplicateKey, key {account: '111122223333', policy: "
+    assert shown.startswith(caller), "as a file of tests has it"
+    assert shown.endswith("accountDelegation: false}, context {replicaRegion: eu-west-2}")
 
 
 def test_explain_from_flags_and_from_a_file_is_one_answer(
