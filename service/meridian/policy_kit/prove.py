@@ -194,10 +194,9 @@ def _resources(domains: Domains, fixtures: Fixtures) -> list[tuple[Row | None, K
 
 def _actions(invariant: Invariant, policies: PolicySet) -> list[str]:
     """The actions that `forall` names, groups spelled out. Raises: RowError."""
-    given = invariant.forall.get("action") or invariant.forall.get("actions")
-    if not given:
+    named = invariant.actions
+    if not named:
         raise RowError(f"{invariant.file}: {invariant.name}: forall names no action")
-    named = given if isinstance(given, list) else [given]
     unknown = [name for name in named if name not in policies.model.actions]
     if unknown:
         raise RowError(f"{invariant.file}: {invariant.name}: {unknown[0]} is no action of the schema")

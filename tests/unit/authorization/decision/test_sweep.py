@@ -13,7 +13,7 @@ from meridian.authorization.decision import sweep as sweep_module
 from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.entities import Resource, Surroundings
 from meridian.authorization.language.entity_reads import entity_reads
-from meridian.authorization.language.evaluator import parse_policies
+from meridian.authorization.language.evaluator import evaluate_many, parse_policies
 from meridian.authorization.sets.packaged import policy_folder, schema_text
 from meridian.domain.principal import Principal
 from meridian.policy_kit.policy_set import PolicySet, decide, open_policy_set
@@ -39,7 +39,7 @@ def asked(principal: dict[str, Any], key: dict[str, Any], version: int = 1) -> A
         principal_of("ann", principal, "here"),
         "Encrypt",
         key_of(key, region="us-east-1", version=version, place="here"),
-        facts,  # type: ignore[arg-type]
+        facts,
     )
 
 
@@ -56,7 +56,7 @@ def opened(tmp_path: Path) -> Callable[[str], PolicySet]:
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many contexts each call of the engine was about."""
     seen: list[int] = []
-    real = sweep_module.evaluate_many
+    real = evaluate_many
 
     def counting(**given: Any) -> Any:
         seen.append(len(given["contexts"]))
