@@ -34,8 +34,8 @@ from meridian.authorization.language.evaluator import SchemaHandle
 from meridian.authorization.language.self_test import require_sound_evaluator
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
-from meridian.bootstrap.cores import cores
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
+from meridian.bootstrap.cores import cores
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.own_log import require_database_of_log, require_own_log
 from meridian.bootstrap.seat import Seat
