@@ -33,8 +33,7 @@ from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
-from meridian.ports.crypto.region_envelopes import TransportOffer
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes, TransportOffer
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.claims import NotBelieved, Rule
 from meridian.replication.wire.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
@@ -67,7 +66,7 @@ class GrpcRegionPeer:
     def __init__(
         self,
         peers: Mapping[str, PeerRegion],
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
         clock: Clock,
         tls: PeerTls,
         refusals: Refusals,
@@ -76,7 +75,7 @@ class GrpcRegionPeer:
     ) -> None:
         self._refusals = refusals
         self._peers = peers
-        self._engine = engine
+        self._envelopes = envelopes
         self._clock = clock
         self._is_denied = is_denied
         self._credentials = _credentials(tls)
@@ -93,7 +92,7 @@ class GrpcRegionPeer:
         if not compare_digest(sha256(answer.transport_public_key).hexdigest(), peer.transport_fingerprint):
             raise no_answer(region, "transport key differs from the configured one")
         try:
-            offer = self._engine.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
+            offer = self._envelopes.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
         except ValueError as fault:
             raise no_answer(region, f"transport offer: {fault}") from fault
         if offer.region != region:

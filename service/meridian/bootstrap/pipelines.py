@@ -101,7 +101,9 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         heavy=core.work.heavy,
         held=core.work.held,
     )
-    find_grants = FindGrants(store=core.store, engine=core.engine, directory=core.directory, clock=clock, entropy=core.entropy)
+    find_grants = FindGrants(
+        store=core.store, page_markers=core.engine.page_markers, directory=core.directory, clock=clock, entropy=core.entropy
+    )
     validate = Validate()
     repeats = Repeats(core.store)
     found: tuple[Step, ...] = (
@@ -160,7 +162,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         after=(),
         operations={UPDATE_PRIMARY_REGION: succeed.await_role},
     )
-    sessions, tokens = SessionKeys(principals, core.engine), IdentityTokens(principals, core.key_sets)
+    sessions, tokens = SessionKeys(principals, core.engine.session_tokens), IdentityTokens(principals, core.key_sets)
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,

@@ -27,7 +27,7 @@ from meridian.operations.present import key_metadata
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.region import RegionIdentity
 from meridian.replication.answer_regions import AnswerRegions
@@ -58,7 +58,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         self,
         *,
         peers: Mapping[str, PeerRegion],
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
         prepare: PreparedWalk,
         prepare_handover: PreparedWalk,
         messages: ApplyMessages,
@@ -76,7 +76,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         self._events = events
         self._refusals = refusals
         self._peers = {peer.spiffe_id: peer for peer in peers.values()}
-        self._engine = engine
+        self._envelopes = envelopes
         self._prepare = prepare
         self._prepare_handover = prepare_handover
         self._messages = messages
@@ -85,8 +85,10 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
 
     async def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
         async def answer(peer: PeerRegion) -> wire.GetTransportOfferResponse:  # noqa: ARG001 - the signature of every answer
-            offer = self._engine.transport_offer()
-            return wire.GetTransportOfferResponse(signed_offer=offer.signed_bytes, transport_public_key=self._engine.transport_public_key())
+            offer = self._envelopes.transport_offer()
+            return wire.GetTransportOfferResponse(
+                signed_offer=offer.signed_bytes, transport_public_key=self._envelopes.transport_public_key()
+            )
 
         return await self._answer(context, request, answer)
 
