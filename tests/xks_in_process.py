@@ -18,6 +18,7 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.adapters.traces import Untraced
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.key_stores import surroundings
@@ -133,6 +134,7 @@ async def outside(folder: Path, empty: Path, settings: KeyStoreProxySettings, pr
         lookups=lookups,
         trust=lambda: tls.context,
         count=lambda *told: counted.append(told),
+        traces=Untraced(),
     )
     stores = ExternalKeyStores(store=store, seals=engine, credentials=engine.store_secrets, around=around)
     try:

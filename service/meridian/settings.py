@@ -21,6 +21,7 @@ from meridian.settings_readable import readable
 from meridian.settings_rules import faults_between
 from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Network, Origin, Section, database_beside_file
 from meridian.settings_tokens import ClusterId, KeyStoreTokenSettings, TokenSealSettings
+from meridian.settings_tracing import TracingSettings
 from meridian.settings_words import FAULTS_MAX, faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
 
@@ -178,6 +179,7 @@ class Settings(Section):
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings | TokenSealSettings, Field(discriminator="provider")], ...]
     audit: AuditSettings
+    tracing: TracingSettings | None = None
     policies: FilePath
     principals: FilePath
     denied_spiffe_ids: FilePath | None = None

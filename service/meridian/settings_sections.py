@@ -119,3 +119,18 @@ class HttpSettings(Section):
     """For TLS and the headers of a request."""
     idle_seconds: float = Field(75.0, gt=0, le=3600)
     """Between an answer and the next request."""
+
+
+SinkSeconds = Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)]
+"""How long one piece may take; below the time after which a job counts as late."""
+
+
+class OtlpSettings(Section):
+    """A collector that takes every record as an OpenTelemetry log record, by OTLP over gRPC."""
+
+    endpoint: SecureUrl
+    ca: FilePath | None = None
+    """Of the authorities that sign the collector; those that gRPC knows where it is not given."""
+    headers_file: FilePath | None = None
+    """Of lines `name: value` that go with every message, such as a token; a secret."""
+    timeout_seconds: SinkSeconds = 10.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -21,6 +22,7 @@ from meridian.domain.peer_message import (
     Spoken,
 )
 from meridian.domain.peers import PeerRegion
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import AccessDeniedException, KmsError, KMSInternalException, ValidationException
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.operations.present import key_metadata
@@ -30,6 +32,7 @@ from meridian.ports.clock import Clock
 from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.region import RegionIdentity
+from meridian.ports.traces import Traces
 from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare
 from meridian.replication.receive import ApplyMessages
@@ -68,7 +71,9 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         clock: Clock,
         events: SecurityEvents,
         refusals: Refusals,
+        traces: Traces,
     ) -> None:
+        self._traces = traces
         self._names = CertificateNames()
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
@@ -209,7 +214,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
             peer = self._peer_of(context)
             self._rate.draw(peer.region, cost_of(request))
             self._require_bounds(peer, request)
-            with self._at_once.one_more(peer.region, request):
+            with self._at_once.one_more(peer.region, request), self._span(context, peer, request):
                 return await answer(peer)
         except KmsError as error:
             failure = error
@@ -219,6 +224,12 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         request_id = getattr(request, "request_id", "")[: LENGTHS["request_id"]]
         await context.abort_with_status(rpc_status.to_status(status_of(failure, request_id)))
         raise AssertionError("abort returned")
+
+    def _span(self, context: Any, peer: PeerRegion, request: Any) -> AbstractContextManager[None]:
+        """Of a known Region's call: part of its trace."""
+        came = [value for name, value in context.invocation_metadata() or () if name == TRACEPARENT]
+        method = type(request).__name__.removesuffix("Request")
+        return self._traces.serving(f"peer {method}", came[0] if len(came) == 1 else "", lambda: [("meridian.peer_region", peer.region)])
 
     def _require_bounds(self, peer: PeerRegion, request: Any) -> None:
         try:
