@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
+from bounded_build import build
 from deploy_objects import ROOT, TOOLS, ToolFault
 
 MODULE: Final = ROOT / "tests" / "kubernetes" / "cluster"
@@ -28,9 +25,6 @@ PROGRAMS: Final[Mapping[str, tuple[str, str]]] = {
     "kube-apiserver": ("k8s.io/kubernetes/cmd/kube-apiserver", STATED),
 }
 """The name of a program, by its package and what its linker is given besides."""
-ERROR_CHARACTERS_MAX: Final = 1500
-END_SECONDS: Final = 15.0
-"""For compilers to remove their temporary files."""
 
 
 def main() -> int:
@@ -57,24 +51,7 @@ def _build(name: str, until: float) -> None:
     target = TOOLS / "bin" / name
     target.parent.mkdir(parents=True, exist_ok=True)
     flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-p=2", "-ldflags", f"-s -w {stated}".strip()]
-    _within(["nice", "-n", "10", go, "build", *flags, "-o", str(target), package], name, until)
-
-
-def _within(command: Sequence[str], name: str, until: float) -> None:
-    """To its end, or to the end of the time; the compilers that it started end with it. Raises: ToolFault."""
-    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-    process = subprocess.Popen(command, cwd=MODULE, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        _, error = process.communicate(timeout=max(0.0, until - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            os.killpg(process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=END_SECONDS)
-                break
-        raise ToolFault(f"{name} was not built within the time given; what was compiled is kept, and another run goes on") from None
-    if process.returncode != 0:
-        raise ToolFault(f"go build of {name}: {error.strip()[-ERROR_CHARACTERS_MAX:]}")
+    build(name, [go, "build", *flags, "-o", str(target), package], MODULE, until)
 
 
 if __name__ == "__main__":

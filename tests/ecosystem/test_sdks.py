@@ -1,0 +1,56 @@
+"""The AWS SDKs of other languages, unchanged: each tells one story, a program in `programs/`; what one SDK seals the next opens."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from tests.aws import environment, kms
+from tests.deployment import HOME, Deployment
+from tests.ecosystem.running import program, told, variables
+
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(300)]
+
+TENANT = {"tenant": "a"}
+LANGUAGES: Mapping[str, tuple[str, str]] = {"sdk-go": ("Go", "aws-sdk-go-v2/")}
+"""THE table: of each program its language, and how it begins to say what it is."""
+EXPECTED = {
+    "described": True,
+    "tags": 3,
+    "opened": "from boto3",
+    "refused": "InvalidCiphertextException",
+    "dataKey": True,
+    "disabled": "DisabledException",
+    "absent": "NotFoundException",
+    "mac": "KMSInvalidMacException",
+}
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_it_tells_its_story(two_regions: Deployment, tmp_path: Path, name: str) -> None:
+    language, agent = LANGUAGES[name]
+    aws = kms(two_regions)
+    key = aws.create_key()["KeyMetadata"]["KeyId"]
+    blob = aws.encrypt(KeyId=key, Plaintext=b"from boto3", EncryptionContext=TENANT)["CiphertextBlob"]
+    given = variables(tmp_path, AWS_REGION=HOME, SEALED=b64encode(blob).decode(), **environment(two_regions))
+    story = json.loads(told(program(name), given))
+    opened = aws.decrypt(CiphertextBlob=b64decode(story.pop("sealed")), EncryptionContext=TENANT)
+    assert opened["Plaintext"] == f"from {language}".encode()
+    _verify(story.pop("publicKey"), story.pop("signature"))
+    assert story == EXPECTED
+    agents = {str(record.get("userAgent", "")) for record in two_regions.audit(HOME) if record["eventName"] == "VerifyMac"}
+    assert any(each.startswith(agent) for each in agents), agents
+
+
+def _verify(public_key: Any, signature: Any) -> None:
+    """Outside of every KMS."""
+    key = load_der_public_key(b64decode(public_key))
+    assert isinstance(key, EllipticCurvePublicKey)
+    key.verify(b64decode(signature), b"a message", ECDSA(SHA256()))
