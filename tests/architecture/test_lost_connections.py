@@ -32,7 +32,7 @@ TABLE = {
 }
 TABLE_OF_ONCE = {
     "administration/admin_look.py": ("scenario/test_region_doctor.py", "test_"),
-    "administration/doctor_start.py": ("scenario/test_region_doctor.py", "test_addresses_certificates_policies_and_peers_are_looked_at"),
+    "administration/doctor_peers.py": ("scenario/test_region_doctor.py", "test_addresses_certificates_policies_and_peers_are_looked_at"),
 }
 """One question, with its time-out: of a command."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from importlib.metadata import version
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -48,6 +49,7 @@ from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate, cost_of
 
 STREAMS_PER_CONNECTION: Final = 100
 CONNECTION_GRACE_MS: Final = 10 * 1000
+MICROSECONDS: Final = 1_000_000
 
 T = TypeVar("T")
 Prepared: TypeAlias = Prepare | PrepareHandover
@@ -74,6 +76,8 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         traces: Traces,
     ) -> None:
         self._traces = traces
+        self._clock = clock
+        self._release = version("meridian")
         self._names = CertificateNames()
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
@@ -91,7 +95,13 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
     async def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
         async def answer(peer: PeerRegion) -> wire.GetTransportOfferResponse:  # noqa: ARG001 - the signature of every answer
             offer = self._engine.transport_offer()
-            return wire.GetTransportOfferResponse(signed_offer=offer.signed_bytes, transport_public_key=self._engine.transport_public_key())
+            return wire.GetTransportOfferResponse(
+                signed_offer=offer.signed_bytes,
+                transport_public_key=self._engine.transport_public_key(),
+                protocol_version=PROTOCOL_VERSION,
+                release=self._release,
+                answered_us=int(self._clock.now().timestamp() * MICROSECONDS),
+            )
 
         return await self._answer(context, request, answer)
 
