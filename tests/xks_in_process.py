@@ -17,6 +17,7 @@ from tests.xks_proxy import ACCESS_KEY_ID, HOST, SECRET, XksProxy
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.adapters.traces import Untraced
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.key_stores import surroundings
@@ -135,6 +136,7 @@ async def outside(folder: Path, empty: Path, settings: KeyStoreProxySettings, pr
         lookups=lookups,
         trust=lambda: tls.context,
         count=lambda *told: counted.append(told),
+        traces=Untraced(),
     )
     stores = ExternalKeyStores(store=store, seals=engine.symmetric_keys, credentials=engine.store_secrets, around=around)
     try:

@@ -29,11 +29,13 @@ from meridian.domain.peer_message import (
     SetShown,
 )
 from meridian.domain.peers import PeerRegion
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.region_envelopes import RegionEnvelopes, TransportOffer
+from meridian.ports.traces import Traces
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.claims import NotBelieved, Rule
 from meridian.replication.wire.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
@@ -43,6 +45,7 @@ TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
 RECONNECT_MS: Final = 200
 RECONNECT_MS_MAX: Final = 1000
+Metadata = tuple[tuple[str, str], ...] | None
 
 
 class PeerTls(Protocol):
@@ -71,9 +74,11 @@ class GrpcRegionPeer:
         tls: PeerTls,
         refusals: Refusals,
         *,
+        traces: Traces,
         is_denied: Callable[[str], bool],
     ) -> None:
         self._refusals = refusals
+        self._traces = traces
         self._peers = peers
         self._envelopes = envelopes
         self._clock = clock
@@ -222,10 +227,15 @@ class GrpcRegionPeer:
             await channel.close(grace=1.0)
 
     async def _call(self, region: str, method: str, request: Any) -> Any:
+        with self._traces.asking(f"peer {method}", [("meridian.peer_region", region)]) as asking:
+            metadata = ((TRACEPARENT, asking.traceparent),) if asking.traceparent else None
+            return await self._ask(region, method, request, metadata)
+
+    async def _ask(self, region: str, method: str, request: Any, metadata: Metadata) -> Any:
         stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))
         try:
             # Waiting for a connection, within the timeout, lets a Region that has just come back be found at once.
-            answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
+            answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, metadata=metadata, wait_for_ready=True)
             if answer is None:  # bytes that are no message of the contract
                 raise OutOfBounds("the answer cannot be read")
             require_bounds(answer)

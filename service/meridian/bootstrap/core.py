@@ -41,6 +41,7 @@ from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
+from meridian.bootstrap.tracing import Tracing, open_tracing
 from meridian.contract.catalog import walked_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.audit_keys import names_of
@@ -96,6 +97,7 @@ class Core:
     usage: LastUsage
     exports: LiveExports
     caches: Caches
+    tracing: Tracing
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -107,6 +109,8 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     """Nothing of it listens. What must be released again is left to the stack. Raises: StartupError, or one of its `FAULTS`."""
     clock, entropy, registry = SystemClock(), OsEntropy(), CollectorRegistry()
     require_database_of_log(settings)
+    tracing = open_tracing(settings, clock, entropy)
+    stack.push_async_callback(tracing.close)
     with naming("database"):
         await require_own_release(settings.database)
     store = SqlStore.connect(settings.database)
@@ -192,6 +196,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         usage=usage,
         exports=exports,
         caches=caches,
+        tracing=tracing,
     )
 
 

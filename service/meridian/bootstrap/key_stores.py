@@ -30,6 +30,7 @@ from meridian.operations.store_keys import KeysInStores
 from meridian.operations.store_kinds import ConnectionsByKind
 from meridian.ports.clock import Clock
 from meridian.ports.key_store import KeyStoreConnections
+from meridian.ports.traces import Traces
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_tokens import KeyStoreTokenSettings
 from meridian.workers.key_stores import KeyStoreWorker
@@ -71,6 +72,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
             lookups=lookups,
             trust=lambda: core.files.proxies.context,
             count=requests.of(KeyStoreType.EXTERNAL_KEY_STORE),
+            traces=core.tracing.traces,
         ),
     )
     core.stack.push_async_callback(external.close)
@@ -142,6 +144,7 @@ def surroundings(
     lookups: Lookups,
     trust: Callable[[], ssl.SSLContext],
     count: Count,
+    traces: Traces,
 ) -> Surroundings:
     """What these settings say of proxies."""
     return Surroundings(
@@ -153,6 +156,7 @@ def surroundings(
         rate=_rate(limits.key_store_requests_per_second),
         lookups=lookups,
         count=count,
+        traces=traces,
     )
 
 

@@ -25,6 +25,7 @@ from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.batches import Batches
 from meridian.pipeline.binding import bind
+from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.chain import Pipeline, Step
 from meridian.pipeline.convert_policy import ReadPolicyDocument
 from meridian.pipeline.describe_new_key import Foresee
@@ -78,6 +79,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     settings, limits, clock = core.settings, core.settings.limits, core.clock
     partition, region, principals = settings.partition, settings.region, core.files.principals
     telemetry = Telemetry(clock, core.registry)
+    spans = CallSpans(core.tracing.traces, core.tracing.shown)
     authorize = Authorize(core.authorizer, region=region, region_labels=core.region_labels, events=core.events, heavy=core.work.heavy)
     throttle = Throttle(clock, settings.throttle, walked_rpcs())
     for counting in (authorize, throttle):
@@ -135,6 +137,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         rpcs=walked_rpcs() | batch_rpcs(),
         cores=core.work.cores,
         telemetry=telemetry,
+        spans=spans,
         events=core.events,
         clock=clock,
         registry=core.registry,
@@ -166,9 +169,9 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,
-        batches=Batches(entrance, telemetry, core.events),
-        prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock),
-        prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock),
+        batches=Batches(entrance, telemetry, spans, core.events),
+        prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock, spans),
+        prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock, spans),
         identify=Authenticate(
             principals,
             ClientCertificates(principals, core.files.grpc.check),
@@ -183,8 +186,10 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     )
 
 
-def _walk_prepared(pipeline: Pipeline, rpc: Rpc, clock: Clock) -> PreparedWalk:
+def _walk_prepared(pipeline: Pipeline, rpc: Rpc, clock: Clock, spans: CallSpans) -> PreparedWalk:
     async def walk(message: Prepare | PrepareHandover) -> Any:
-        return await pipeline.walk(call_of(rpc, message, clock))
+        call = call_of(rpc, message, clock)
+        with spans.around(call):
+            return await pipeline.walk(call)
 
     return walk

@@ -57,7 +57,15 @@ def build_outbound(core: Core) -> Outbound:
     settings, files = core.settings, core.files
     peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in settings.peers}
     refusals = Refusals(core.events)
-    peer = GrpcRegionPeer(peers, core.engine.envelopes, core.clock, files.peer.files, refusals, is_denied=files.principals.is_denied)
+    peer = GrpcRegionPeer(
+        peers,
+        core.engine.envelopes,
+        core.clock,
+        files.peer.files,
+        refusals,
+        traces=core.tracing.traces,
+        is_denied=files.principals.is_denied,
+    )
     files.peer.on_change = peer.use
     core.stack.push_async_callback(peer.close)
     outbox = OutboxWorker(
@@ -136,6 +144,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         clock=core.clock,
         events=core.events,
         refusals=refusals,
+        traces=core.tracing.traces,
     )
     reservations = ReservationWorker(
         store=store,

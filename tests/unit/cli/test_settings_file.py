@@ -202,6 +202,10 @@ client_private_key = "proxies.key"
 endpoint = "https://collector.example:4317"
 ca = "collector.pem"
 headers_file = "headers"
+[tracing]
+endpoint = "https://collector.example:4317"
+ca = "spans.pem"
+headers_file = "headers"
 [[seals]]
 provider = "passphrase"
 passphrase_file = "phrase"
