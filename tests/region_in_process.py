@@ -144,7 +144,9 @@ class InProcessRegion:
         }
         self.refusals = Refusals(self.events)
         told: dict[str, Any] = {"refusals": self.refusals}
-        self.messages = ApplyMessages(**common, **told, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001)
+        self.messages = ApplyMessages(
+            serials=engine.serials, **common, **told, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001
+        )
         self.answers = AnswerRegions(store=store, envelopes=engine.envelopes, identity=identity, peer=line, clock=clock, **told)
         ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy, clock=clock, **told)
         self.compare = Compare(
