@@ -128,6 +128,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         engine=engine,
         prepare=pipelines.prepare,
         prepare_handover=pipelines.prepare_handover,
+        foretell=pipelines.foretell,
         messages=messages,
         compare=compare,
         answers=answers,
