@@ -60,7 +60,7 @@ def foretold(regions: Deployment, operation: str, **fields: Any) -> tuple[bool, 
 
 
 def questions(regions: Deployment) -> int:
-    return sum(r["readOnly"] and r["eventName"] in ("CreateKey", "UpdatePrimaryRegion") for r in regions.audit(AWAY))
+    return sum(r.get("readOnly", False) and r["eventName"] in ("CreateKey", "UpdatePrimaryRegion") for r in regions.audit(AWAY))
 
 
 def made(regions: Deployment) -> Any:
