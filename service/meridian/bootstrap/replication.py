@@ -137,6 +137,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         envelopes=engine.envelopes,
         prepare=pipelines.prepare,
         prepare_handover=pipelines.prepare_handover,
+        foretell=pipelines.foretell,
         messages=messages,
         compare=compare,
         answers=answers,
