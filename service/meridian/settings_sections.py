@@ -121,6 +121,13 @@ class HttpSettings(Section):
     """Between an answer and the next request."""
 
 
+class BodySettings(HttpSettings):
+    """What an HTTP listener is given that reads bodies."""
+
+    body_seconds: float = Field(10.0, gt=0, le=600)
+    """For the body of a request."""
+
+
 SinkSeconds = Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)]
 """How long one piece may take; below the time after which a job counts as late."""
 
