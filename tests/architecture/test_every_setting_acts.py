@@ -296,6 +296,7 @@ CLI: dict[str, str] = {
     "xks export --new-credential": "contract/test_xks_proxy.py::test_two_credentials_open_a_key_store_and_one_is_revoked",
     "xks list --output": XKS + "test_what_is_exported_is_listed_without_secrets",
     "serve --allow-file-seal": HOLE,
+    "serve --initialise": "unit/cli/test_first_start.py::test_a_server_makes_no_database_but_for_development",
     "serve --processes": "scenario/test_several_processes.py::test_each_process_answers_on_the_one_port_of_each_wire",
     "serve --verbose": "scenario/test_start_steps.py::test_serve_tells_each_step_of_its_start_where_it_is_asked_to",
     "--version": "architecture/test_every_setting_acts.py::test_the_version_is_said",
