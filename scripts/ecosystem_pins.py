@@ -140,6 +140,9 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     ),
     "sdk-go": Program("AWS SDK for Go v2", Go("sdk-go", "github.com/aws/aws-sdk-go-v2/service/kms"), f"{ECOSYSTEM}test_sdks.py"),
     "sdk-java": Program("AWS SDK for Java v2", Maven("sdk-java", "kms"), f"{ECOSYSTEM}test_sdks.py"),
+    "encryption-sdk-java": Program(
+        "AWS Encryption SDK for Java", Maven("encryption-sdk-java", "aws-encryption-sdk-java"), f"{ECOSYSTEM}test_encryption_sdk_java.py"
+    ),
     "tink-go": Program("Tink for Go", Go("tink-go", "github.com/tink-crypto/tink-go-awskms/v3"), f"{ECOSYSTEM}test_tink_languages.py"),
     "tink-java": Program("Tink for Java", Maven("tink-java", "tink-awskms"), f"{ECOSYSTEM}test_tink_languages.py"),
     "boto3": Program("boto3", Locked("boto3"), f"{CONFORMANCE}test_boto3.py"),
