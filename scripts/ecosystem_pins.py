@@ -124,6 +124,11 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         ),
         f"{ECOSYSTEM}test_openbao.py",
     ),
+    "vault-seal": Program(
+        "Seal of Vault and Boundary",
+        Go("vault-seal", "github.com/hashicorp/go-kms-wrapping/wrappers/awskms/v2"),
+        f"{ECOSYSTEM}test_vault_seal.py",
+    ),
     "sops": Program(
         "SOPS",
         Wheel(
