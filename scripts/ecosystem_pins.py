@@ -143,8 +143,14 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         Go("spire", "github.com/spiffe/spire", "github.com/spiffe/spire/cmd/spire-server"),
         f"{ECOSYSTEM}test_spire.py",
     ),
+    "cosign": Program(
+        "cosign",
+        Go("cosign", "github.com/sigstore/cosign/v3", "github.com/sigstore/cosign/v3/cmd/cosign"),
+        f"{ECOSYSTEM}test_cosign.py",
+    ),
     "sdk-go": Program("AWS SDK for Go v2", Go("sdk-go", "github.com/aws/aws-sdk-go-v2/service/kms"), f"{ECOSYSTEM}test_sdks.py"),
     "sdk-java": Program("AWS SDK for Java v2", Maven("sdk-java", "kms"), f"{ECOSYSTEM}test_sdks.py"),
+    "sdk-rust": Program("AWS SDK for Rust", Cargo("sdk-rust", "aws-sdk-kms"), f"{ECOSYSTEM}test_sdks.py"),
     "encryption-sdk-java": Program(
         "AWS Encryption SDK for Java", Maven("encryption-sdk-java", "aws-encryption-sdk-java"), f"{ECOSYSTEM}test_encryption_sdk_java.py"
     ),

@@ -53,11 +53,14 @@ def java(folder: Path) -> Made:
 
 
 def rust(folder: Path) -> Made:
-    """Clippy has its say as the compiler does."""
+    """Its packages are compiled once on a machine, and kept."""
     install("gRPC for Rust", ["cargo", "fetch", "--quiet", "--locked"], folder)
-    built(["cargo", "clippy", "--quiet", "--locked", "--all-targets", "--", "-D", "warnings"], folder)
-    built(["cargo", "build", "--quiet", "--locked"], folder)
-    return [folder / "target" / "debug" / "relay"]
+    kept = ["--quiet", "--locked", "--target-dir", str(ROOT / ".tools" / "rust" / "target")]
+    built(["cargo", "clippy", *kept, "--all-targets", "--", "-D", "warnings"], folder)
+    built(["cargo", "fmt", "--check"], folder)
+    built(["cargo", "build", *kept], folder)
+    shutil.copy(ROOT / ".tools" / "rust" / "target" / "debug" / "relay", folder / "relayed")
+    return [folder / "relayed"]
 
 
 LANGUAGES: dict[str, tuple[str, str, Callable[[Path], Made]]] = {
