@@ -1,4 +1,5 @@
-"""Generate the stubs of `clients/go`, `clients/typescript` and `clients/rust` from the protos, with the plug-ins that they pin; `--check` compares.
+"""Generate the stubs of `clients/go`, `clients/typescript` and `clients/rust` from the protos, with the plug-ins that are pinned here or
+beside them; `--check` compares.
 
 gen_clients.py [--check] go|typescript|rust
 """

@@ -20,7 +20,11 @@ from tests.ecosystem.running import program, told, variables
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(300)]
 
 TENANT = {"tenant": "a"}
-LANGUAGES: Mapping[str, tuple[str, str]] = {"sdk-go": ("Go", "aws-sdk-go-v2/"), "sdk-java": ("Java", "aws-sdk-java/2"), "sdk-rust": ("Rust", "aws-sdk-rust/")}
+LANGUAGES: Mapping[str, tuple[str, str]] = {
+    "sdk-go": ("Go", "aws-sdk-go-v2/"),
+    "sdk-java": ("Java", "aws-sdk-java/2"),
+    "sdk-rust": ("Rust", "aws-sdk-rust/"),
+}
 """THE table: of each program its language, and how it begins to say what it is."""
 EXPECTED = {
     "described": True,
