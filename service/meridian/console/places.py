@@ -9,7 +9,8 @@ from meridian.console.pages.deletions import show_deletions
 from meridian.console.pages.entry import SIGN_IN, begin_sign_in, end_sign_in, show_sign_in, sign_out
 from meridian.console.pages.key import show_key
 from meridian.console.pages.key_stores import show_key_stores
-from meridian.console.pages.keys import show_home, show_keys
+from meridian.console.pages.keys import show_keys
+from meridian.console.pages.regions import show_regions
 from meridian.console.pages.writes import do_write, show_write
 from meridian.console.sign_in import BACK, HOME
 from meridian.console.visit import Show
@@ -31,7 +32,7 @@ class Place:
 
 
 PLACES: Final[tuple[Place, ...]] = (
-    Place(HOME, show_home),
+    Place(HOME, show_regions, menu="Regions"),
     Place("/keys", show_keys, menu="Keys"),
     Place("/keys/{key_id}", show_key),
     Place("/keys/{key_id}/{write}", show_write),

@@ -68,7 +68,10 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         clock: Clock,
         events: SecurityEvents,
         refusals: Refusals,
+        release: str,
     ) -> None:
+        """`release`: of Meridian, which other Regions show."""
+        self._release = release
         self._names = CertificateNames()
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
@@ -179,7 +182,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         async def answer(peer: PeerRegion) -> wire.CompareResponse:
             digests = [digest_of(digest) for digest in request.digests]
             comparisons = await self._compare.answer(peer, request.incarnation, digests)
-            return wire.CompareResponse(comparisons=[comparison_message(comparison) for comparison in comparisons])
+            return wire.CompareResponse(comparisons=map(comparison_message, comparisons), release=self._release)
 
         return await self._answer(context, request, answer)
 

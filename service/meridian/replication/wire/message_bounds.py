@@ -63,6 +63,7 @@ LENGTHS: Final = {
     "receiver_serial": 64,
     "region": REGION,
     "rejoin": REGION,
+    "release": 64,
     "replica_regions": REGION,
     "replicate_key_request": REQUEST,
     "request_id": 64,
