@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from meridian.bootstrap.cores import cores
 from meridian.domain.replica_name import NAME
 from meridian.settings import Settings
 from meridian.transport.budgets import CONNECTIONS_MIN
@@ -27,6 +29,7 @@ class Seat:
         return self.of > 1
 
 
+PROCESSES_MAX: Final = 64
 ALONE: Final = Seat(1, 1, None)
 
 
@@ -40,6 +43,15 @@ def faults_of_sharing(settings: Settings, processes: int) -> list[str]:
     if not NAME.fullmatch(name_in(settings, processes)):
         found.append("replica: is too long to be followed by the number of a process")
     return found
+
+
+def usual_processes(settings: Settings) -> int:
+    """How many serve where nobody says how many: one per core behind Envoy, which each process has for itself, and one behind grpcio; one
+    too where these settings are for no more, or this system shares no connections between processes."""
+    several = cores()
+    if settings.front.kind != "envoy" or sys.platform != "linux" or faults_of_sharing(settings, several):
+        return 1
+    return min(several, PROCESSES_MAX)
 
 
 def name_in(settings: Settings, number: int) -> str:
