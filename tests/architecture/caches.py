@@ -64,6 +64,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "adapters/pkcs11/library.py library": Ours("libraries of the settings"),
     "adapters/pkcs11/thread.py token_thread": Ours("nothing names it"),
     "adapters/region_peer_grpc.py GrpcRegionPeer._channels": REGIONS,
+    "adapters/region_peer_grpc.py GrpcRegionPeer._contacts": REGIONS,
     "adapters/region_peer_grpc.py GrpcRegionPeer._closing": Ours("tasks that close channels"),
     "adapters/region_peer_grpc.py GrpcRegionPeer._offers": REGIONS,
     "adapters/security_events.py ReportedSecurityEvents._waiting": Bounded("KINDS_PER_SECOND_MAX", 256, "of each text"),
