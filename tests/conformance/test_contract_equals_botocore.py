@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from meridian.contract.catalog import Rpc, aws_member_name, enum_values, is_secret, limits_of, rpcs, served_rpcs, xks_rpcs
+from meridian.contract.fields import descriptor_of
 
 SCHEMA = Path(__file__).parents[2] / "policy" / "meridian.cedarschema"
 
@@ -52,8 +53,8 @@ def test_every_operation_exists_exactly_once() -> None:
 def test_messages_are_those_of_the_model(operation: str) -> None:
     rpc, shapes = rpc_of(operation), model().operation_model(operation)
     seen: set[str] = set()
-    compare(rpc.request_class.DESCRIPTOR, shapes.input_shape, seen)
-    compare(rpc.response_class.DESCRIPTOR, shapes.output_shape, seen)
+    compare(descriptor_of(rpc.request_class), shapes.input_shape, seen)
+    compare(descriptor_of(rpc.response_class), shapes.output_shape, seen)
 
 
 @pytest.mark.parametrize("operation", operation_names())
@@ -69,7 +70,7 @@ def test_every_intended_difference_is_one() -> None:
 
 
 def _messages(rpc: Rpc) -> tuple[Descriptor, Descriptor]:
-    return rpc.request_class.DESCRIPTOR, rpc.response_class.DESCRIPTOR
+    return descriptor_of(rpc.request_class), descriptor_of(rpc.response_class)
 
 
 def compare(message: Descriptor, shape: Any, seen: set[str]) -> None:

@@ -13,6 +13,7 @@ from meridian.cli.connection import CONNECTION
 from meridian.cli.policy.options import show
 from meridian.cli.terminal import say
 from meridian.contract.catalog import Rpc, rpcs
+from meridian.contract.fields import descriptor_of
 
 
 def _output() -> click.Option:
@@ -68,7 +69,7 @@ def check_access(ctx: click.Context, principal: str) -> None:
 
 
 def _command(rpc: Rpc) -> click.Command:
-    descriptor: Any = rpc.request_class.DESCRIPTOR
+    descriptor = descriptor_of(rpc.request_class)
 
     def callback(output: str, **options: Any) -> None:
         asked: Any = rpc.request_class()

@@ -15,6 +15,7 @@ from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import Requirement, Rpc, enum_values, is_map, served_rpcs
+from meridian.contract.fields import descriptor_of
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.principal import Principal
@@ -85,13 +86,13 @@ def fill(request: Any, field: FieldDescriptor, mark: str = "") -> None:
 def call_of(rpc: Rpc) -> Call:
     """A call in which every field tells its own name, and each key has an alias, a grant and a context of its own."""
     call = Call(rpc, rpc.request_class(), Evidence(source_ip="10.0.0.1", user_agent="x"), "r", NOW)
-    for field in call.request.DESCRIPTOR.fields:
+    for field in descriptor_of(call.request).fields:
         fill(call.request, field)
     call.principal, call.trailing_days_without_key_usage = ANN, 4
     for field in {r.resource_field for r in rpc.requires} | {name for name, _ in rpc.key_fields}:
         call.keys[field], call.aliases[field] = key_of(field), f"alias/of-{field}"
         call.grants[field] = (grant_of(field, frozenset(r.action for r in rpc.requires)),)
-    for name in call.request.DESCRIPTOR.fields_by_name:
+    for name in descriptor_of(call.request).fields_by_name:
         if name.endswith("encryption_context"):
             call.contexts[name] = dict(getattr(call.request, name))
     if rpc.name in ("CreateGrant", "RetireGrant", "RevokeGrant"):
@@ -123,7 +124,7 @@ def shown(field: str, silent: str = "") -> Callable[[Call, Requirement], str]:
     """The first value of an enum field, as AWS writes it."""
 
     def read(call: Call, requirement: Requirement) -> str:
-        descriptor = call.request.DESCRIPTOR.fields_by_name.get(f"{PREFIXES.get(requirement.action, '')}{field}")
+        descriptor = descriptor_of(call.request).fields_by_name.get(f"{PREFIXES.get(requirement.action, '')}{field}")
         values = enum_values(descriptor.enum_type) if descriptor is not None else {0: silent}
         return values[min(values)]
 
@@ -213,7 +214,7 @@ def test_no_fact_changes_with_the_fields_of_another_key(rpc: Rpc, requirement: R
     others = {r.resource_field for r in rpc.requires} | {name for name, _ in rpc.key_fields}
     for other in others - {requirement.resource_field}:
         call, prefix = call_of(rpc), other.removesuffix("key_id")
-        for field in call.request.DESCRIPTOR.fields:
+        for field in descriptor_of(call.request).fields:
             if field.name == other or (prefix and prefix != other and field.name.startswith(prefix)):
                 call.request.ClearField(field.name)
                 fill(call.request, field, "-changed")
