@@ -66,8 +66,8 @@ def test_explain_from_flags_and_from_a_file_is_one_answer(
     policies: Any, policy: Callable[..., Result], policy_json: Callable[..., Any], tmp_path: Path
 ) -> None:
     folder = policies(PERMIT + GUARD + 'when { context.replicaRegion == "eu-west-2" };')
-    flags = ("--principal", "User:111122223333/ann", "--group", "team", "--action", "ReplicateKey")
-    flags += ("--key", "multiRegion=true", "--context", "replicaRegion=eu-west-2")
+    who = ("--principal", "User:111122223333/ann", "--group", "team", "--action", "ReplicateKey")
+    flags = (*who, "--key", "multiRegion=true", "--context", "replicaRegion=eu-west-2")
     ran = policy("explain", "--policies", folder, *flags)
     assert "user/ann ReplicateKey" in ran.stdout
     assert ": deny\n  no-london (p.cedar:2): not to London" in ran.stdout
@@ -121,7 +121,12 @@ def test_graph_is_a_table_and_a_picture_with_a_square_a_cell(
 def test_replay_passes_over_calls_without_decisions_and_names_what_it_cannot_read(
     policies: Any, policy_json: Callable[..., Any], tmp_path: Path
 ) -> None:
-    common = {"eventName": "Encrypt", "eventTime": "2026-01-01T00:00:00Z", "awsRegion": "us-east-1", "sourceIPAddress": "127.0.0.1"}
+    common: dict[str, Any] = {
+        "eventName": "Encrypt",
+        "eventTime": "2026-01-01T00:00:00Z",
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "127.0.0.1",
+    }
     common |= {"requestID": "r", "requestParameters": {"encryptionAlgorithm": "99"}}
     facts = {"caller": {"kind": "User", "groups": [], "tags": {}}, "keys": {}}
     decided = [{"action": "Encrypt", "resource": "x", "effect": "Deny", "policyIds": []}]

@@ -14,7 +14,7 @@ from meridian.authorization.decision.facts import ABSENT, CallFacts
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.call import Call, Evidence
-from meridian.contract.catalog import Requirement, Rpc, enum_values, is_map, served_rpcs
+from meridian.contract.catalog import Requirement, Rpc, enum_of, enum_values, is_map, served_rpcs
 from meridian.contract.fields import descriptor_of
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
@@ -68,7 +68,7 @@ def fill(request: Any, field: FieldDescriptor, mark: str = "") -> None:
     elif field.name == "tags":
         request.tags.add(tag_key=f"tag{mark}", tag_value="v")
     elif field.type == FieldDescriptor.TYPE_ENUM:
-        numbers = sorted(enum_values(field.enum_type))  # type: ignore[arg-type]
+        numbers = sorted(enum_values(enum_of(field)))
         number = numbers[-1 if mark else 0]
         if field.is_repeated:
             getattr(request, field.name).append(number)
@@ -89,9 +89,9 @@ def call_of(rpc: Rpc) -> Call:
     for field in descriptor_of(call.request).fields:
         fill(call.request, field)
     call.principal, call.trailing_days_without_key_usage = ANN, 4
-    for field in {r.resource_field for r in rpc.requires} | {name for name, _ in rpc.key_fields}:
-        call.keys[field], call.aliases[field] = key_of(field), f"alias/of-{field}"
-        call.grants[field] = (grant_of(field, frozenset(r.action for r in rpc.requires)),)
+    for named in {r.resource_field for r in rpc.requires} | {name for name, _ in rpc.key_fields}:
+        call.keys[named], call.aliases[named] = key_of(named), f"alias/of-{named}"
+        call.grants[named] = (grant_of(named, frozenset(r.action for r in rpc.requires)),)
     for name in descriptor_of(call.request).fields_by_name:
         if name.endswith("encryption_context"):
             call.contexts[name] = dict(getattr(call.request, name))
@@ -125,7 +125,7 @@ def shown(field: str, silent: str = "") -> Callable[[Call, Requirement], str]:
 
     def read(call: Call, requirement: Requirement) -> str:
         descriptor = descriptor_of(call.request).fields_by_name.get(f"{PREFIXES.get(requirement.action, '')}{field}")
-        values = enum_values(descriptor.enum_type) if descriptor is not None else {0: silent}
+        values = enum_values(enum_of(descriptor)) if descriptor is not None else {0: silent}
         return values[min(values)]
 
     return read
