@@ -39,7 +39,7 @@ def test_every_operation_of_the_contract_is_built() -> None:
 def test_a_built_operation_has_its_rows(name: str) -> None:
     rpc = walked_rpcs()[name]
     assert name in AUDITED, "which of its fields an audit record shows"
-    assert CLASS_OF[name] in RATES, "its rate"
+    assert CLASS_OF[rpc.name] in RATES, "its rate"
     assert rpc.work in WORK, "its kind of work"
     if rpc.key_fields:
         assert name in STATES, "what it may do in each key state"
@@ -60,8 +60,8 @@ def test_a_batch_is_made_of_one_single_call_and_asks_for_nothing_itself(name: st
     batch, item = batch_rpcs()[name], item_rpcs()[name]
     assert f"{item.name}Batch" == name
     assert (batch.requires, batch.read_only, batch.work) == ((), item.read_only, item.work)
-    assert CLASS_OF[name] == CLASS_OF[item.name]
-    assert AUDITED[name] == ()
+    assert CLASS_OF[batch.name] == CLASS_OF[item.name]
+    assert AUDITED[batch.name] == ()
     outcome = {field.name: field for field in message_of(descriptor_of(batch.response_class).fields_by_name["items"]).fields}
     assert message_of(outcome["answer"]) is descriptor_of(item.response_class)
     assert message_of(outcome["error"]).full_name == "google.rpc.Status"

@@ -19,7 +19,8 @@ from typing import Any
 from tests.model.authority_attacker import EVIL, FORGED_SERIAL, forgeries
 from tests.model.authority_gate import HOSTILE, Chain, Row, Signed, State, believed, facts, follows, own_past, reached
 from tests.model.authority_invariants import broken_among_the_honest, broken_by_the_hostile, is_settled
-from tests.model.handover_model import NONE, Member, Search, View, entry, generation, next_term, spent, stamp
+from tests.model.handover_model import NONE, Member, View, entry, generation, next_term, spent, stamp
+from tests.model.search import Search
 
 
 class AuthorityModel(Search[State]):

@@ -30,13 +30,12 @@ from meridian.audit.verify import verify_file
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import Rpc, rpcs
 from meridian.contract.fields import descriptor_of
-from meridian.domain.encryption_context import canonical_encryption_context
+from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 from meridian.errors import ValidationException
-from meridian.pipeline.validate import CONTEXT_FIELDS
 from meridian.ports.store.audit_streams import StreamHead
 from meridian.ports.store.region import RegionIdentity
 
@@ -224,7 +223,7 @@ def test_an_encryption_context_that_was_refused_is_shown_by_its_digest(written: 
 def test_long_lists_and_texts_keep_a_digest(written: Written) -> None:
     rpc = rpcs()["CreateKey"]
     text = "d" * 250_000
-    request = rpc.request_class(description=text)
+    request: Any = rpc.request_class(description=text)
     for number in range(7_000):
         request.tags.add(tag_key=f"k{number}", tag_value="v")
     line = line_of(written, Call(rpc, request, Evidence(), "id", NOW))
