@@ -35,6 +35,8 @@ STOP_SECONDS = 20.0
 METRICS_SECONDS = 1.05
 HOME, AWAY = "us-east-1", "eu-west-1"
 DATABASE = "region.sqlite3"
+ALONE = ("--processes", "1")
+"""A story of one process has one behind Envoy too, on whatever number of cores."""
 PATIENT = "limits.key_store_attempt_seconds = 5.0\n"
 """A proxy that shares a busy machine with its tests is given its time; tests of the time itself give their own."""
 NO_KEYS_READY = "limits.import_keys_ready = { RSA_2048 = 0, RSA_3072 = 0, RSA_4096 = 0 }"
@@ -85,7 +87,8 @@ class Deployment:
     def start(self, *regions: str, environment: dict[str, str] | None = None, added: Sequence[str] = ()) -> None:
         """Start Regions and wait until they serve."""
         for region in regions or self.regions:
-            command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.place(region).settings), "--allow-file-seal", *added]
+            command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.place(region).settings), "--allow-file-seal"]
+            command += [*ALONE, *added]
             log = (self.place(region).folder / "log").open("ab")
             self.processes[region] = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **(environment or {})}

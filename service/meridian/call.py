@@ -32,6 +32,7 @@ class Wire(StrEnum):
     GRPC = "grpc"
     AWS = "aws"
     XKS = "xks"
+    CONSOLE = "console"
     PEER = "peer"
     """Another Region asks, on a caller's behalf."""
     NONE = ""

@@ -24,7 +24,7 @@ from meridian.transport.proxy_tls import ProxyFiles, ProxyPaths, read_proxy_file
 from meridian.transport.tls_files import GrpcTls, HttpTls, TlsFiles, TlsPaths, new_context, read_tls
 from meridian.workers.reloaded_files import ReloadedFiles
 
-CIPHERS: Final[dict[str, str | None]] = {"aws": None, "xks": "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"}
+CIPHERS: Final[dict[str, str | None]] = {"aws": None, "console": None, "xks": "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"}
 """THE table of the ciphers of TLS 1.2 of each HTTP listener: Python's choice, or those that the XKS proxy specification names."""
 
 PROXIES: Final = "key_store_proxies"
@@ -63,16 +63,18 @@ class GrpcListener:
 
 
 class HttpsListener:
-    """TLS of an HTTP listener: of the AWS wire, or of the XKS proxy API."""
+    """TLS of an HTTP listener: of the AWS wire, of the XKS proxy API, or of the console."""
 
-    def __init__(self, name: str, paths: TlsPaths, clock: Clock) -> None:
-        """Raises: FileFault."""
+    def __init__(self, name: str, paths: TlsPaths, clock: Clock, *, hours_max: float | None) -> None:
+        """`hours_max`: the longest life of a client's certificate. Raises: FileFault."""
         self._name = f"{name}.tls"
         self._ciphers = CIPHERS[name]
         self._clock = clock
         self._paths = paths
         self.files = _naming(self._name, lambda: read_tls(paths, clock.now()))
         self.tls = _naming(self._name, lambda: HttpTls(paths, self._ciphers))
+        self.check = CertificateCheck(self.files.client_ca, hours_max=hours_max)
+        """Of its clients' certificates, where they name callers."""
 
     def kind(self) -> Kind:
         return ReloadedFiles(self._name, lambda: self._paths.all, self._read, self._use), self.files.digest
@@ -82,7 +84,10 @@ class HttpsListener:
         return files.digest, (files, new_context(self._paths, self._ciphers))
 
     def _use(self, value: tuple[TlsFiles, ssl.SSLContext]) -> None:
-        self.files, context = value
+        files, context = value
+        if files.client_ca != self.files.client_ca:
+            self.check.use_authorities(files.client_ca)
+        self.files = files
         self.tls.use(context)
 
 
@@ -129,11 +134,8 @@ class Identity:
         self.peer = GrpcListener("peer", settings.peer, clock)
         self.https: dict[str, HttpsListener] = {}
         """By the name of the listener; none for one without TLS."""
-        if settings.aws is not None and settings.aws.tls is not None:
-            self.https["aws"] = HttpsListener("aws", TlsPaths(settings.aws.tls.certificate, settings.aws.tls.private_key, None), clock)
-        if settings.xks is not None:
-            tls = settings.xks.tls
-            self.https["xks"] = HttpsListener("xks", TlsPaths(tls.certificate, tls.private_key, tls.client_ca), clock)
+        for name, paths in _https_paths(settings):
+            self.https[name] = HttpsListener(name, paths, clock, hours_max=settings.grpc.client_certificate_hours_max)
         self.proxies = ProxyTls(settings.key_store_proxies, clock)
         self._principals = _naming("principals", self._read_principals)
         denied = _naming("denied_spiffe_ids", self._read_denied)
@@ -189,6 +191,17 @@ class Identity:
     def _reread_denied(self) -> tuple[str, frozenset[str]]:
         denied = self._read_denied()
         return _digest(denied), denied
+
+
+def _https_paths(settings: Settings) -> Iterator[tuple[str, TlsPaths]]:
+    """The files of each HTTP listener that has TLS."""
+    aws, xks, console = settings.aws, settings.xks, settings.console
+    if aws is not None and aws.tls is not None:
+        yield "aws", TlsPaths(aws.tls.certificate, aws.tls.private_key, None)
+    if xks is not None:
+        yield "xks", TlsPaths(xks.tls.certificate, xks.tls.private_key, xks.tls.client_ca)
+    if console is not None and console.tls is not None:
+        yield "console", TlsPaths(console.tls.certificate, console.tls.private_key, console.tls.client_ca, may_show_none=True)
 
 
 def _digest(ids: frozenset[str]) -> str:

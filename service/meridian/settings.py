@@ -16,10 +16,21 @@ from meridian.domain.strict_toml import TomlFault, parse_toml
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.process_name import process_name
 from meridian.settings_audit import AuditSettings
+from meridian.settings_console import ConsoleSettings
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_readable import readable
 from meridian.settings_rules import faults_between
-from meridian.settings_sections import FOLDER, FilePath, HttpSettings, ListenAddress, Network, Origin, Section, database_beside_file
+from meridian.settings_sections import (
+    FOLDER,
+    BodySettings,
+    FilePath,
+    HttpSettings,
+    ListenAddress,
+    Network,
+    Origin,
+    Section,
+    database_beside_file,
+)
 from meridian.settings_tokens import ClusterId, KeyStoreTokenSettings, TokenSealSettings
 from meridian.settings_words import FAULTS_MAX, faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
@@ -100,12 +111,10 @@ class AwsTlsSettings(Section):
     private_key: FilePath
 
 
-class AwsSettings(HttpSettings):
+class AwsSettings(BodySettings):
     """The AWS wire. Without TLS it listens on a loopback address alone."""
 
     connections: int = Field(2048, ge=8, le=65_536)
-    body_seconds: float = Field(10.0, gt=0, le=600)
-    """For the body of a request."""
     trusted_proxies: tuple[Network, ...] = ()
     """Whose X-Forwarded-For names the client; nobody's else."""
     tls: AwsTlsSettings | None = None
@@ -174,6 +183,7 @@ class Settings(Section):
     admin: AdminSettings
     aws: AwsSettings | None = None
     xks: XksSettings | None = None
+    console: ConsoleSettings | None = None
     development: bool = False
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings | TokenSealSettings, Field(discriminator="provider")], ...]

@@ -12,7 +12,7 @@ from meridian.domain.limit_bounds import BOUNDS, faults_of_limits
 from meridian.settings_sections import host_of, is_loopback
 
 RATE_MAX: Final = 1e9
-LISTENERS: Final = ("grpc", "peer", "admin", "aws", "xks")
+LISTENERS: Final = ("grpc", "peer", "admin", "aws", "xks", "console")
 ANYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 Rule = Callable[[object], Iterator[str]]
 

@@ -119,3 +119,10 @@ class HttpSettings(Section):
     """For TLS and the headers of a request."""
     idle_seconds: float = Field(75.0, gt=0, le=3600)
     """Between an answer and the next request."""
+
+
+class BodySettings(HttpSettings):
+    """What an HTTP listener is given that reads bodies."""
+
+    body_seconds: float = Field(10.0, gt=0, le=600)
+    """For the body of a request."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from meridian.settings_sections import FilePath, HttpSettings, Section
+from meridian.settings_sections import BodySettings, FilePath, Section
 
 NAMES_MAX = 64
 CERTIFICATE_NAME = r"^[A-Za-z0-9*_.-]{1,253}$"
@@ -29,10 +29,8 @@ class XksTlsSettings(Section):
         return self
 
 
-class XksSettings(HttpSettings):
+class XksSettings(BodySettings):
     """The listener of the XKS proxy API; always over TLS."""
 
     connections: int = Field(1024, ge=8, le=65_536)
-    body_seconds: float = Field(10.0, gt=0, le=600)
-    """For the body of a request."""
     tls: XksTlsSettings

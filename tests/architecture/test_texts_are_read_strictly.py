@@ -44,6 +44,7 @@ OPENS = {
     "settings.py": "a file or pipe that an option names, up to a length",
     "authorization/sets/packaged.py": "of this package",
     "contract/comments.py": "of this package",
+    "console/screens.py": "of this package",
     "adapters/clock_system.py": "of the kernel",
     "adapters/audit_compression.py": "a segment of this process",
     "adapters/audit_position.py": "a position that this process keeps",

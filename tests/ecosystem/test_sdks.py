@@ -12,14 +12,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from tests.aws import environment, kms
-from tests.deployment import HOME, Deployment
+from tests.deployment import HOME
+from tests.ecosystem.conftest import TlsRegion
+from tests.ecosystem.java import believing
 from tests.ecosystem.running import program, told, variables
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(300)]
 
 TENANT = {"tenant": "a"}
-LANGUAGES: Mapping[str, tuple[str, str]] = {"sdk-go": ("Go", "aws-sdk-go-v2/")}
+LANGUAGES: Mapping[str, tuple[str, str]] = {"sdk-go": ("Go", "aws-sdk-go-v2/"), "sdk-java": ("Java", "aws-sdk-java/2")}
 """THE table: of each program its language, and how it begins to say what it is."""
 EXPECTED = {
     "described": True,
@@ -34,18 +35,20 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
-def test_it_tells_its_story(two_regions: Deployment, tmp_path: Path, name: str) -> None:
+def test_it_tells_its_story(tls_region: TlsRegion, tmp_path: Path, name: str) -> None:
     language, agent = LANGUAGES[name]
-    aws = kms(two_regions)
+    aws, command = tls_region.kms(), program(name)
+    if language == "Java":
+        command[1:1] = believing(tls_region.authority, tmp_path)
     key = aws.create_key()["KeyMetadata"]["KeyId"]
     blob = aws.encrypt(KeyId=key, Plaintext=b"from boto3", EncryptionContext=TENANT)["CiphertextBlob"]
-    given = variables(tmp_path, AWS_REGION=HOME, SEALED=b64encode(blob).decode(), **environment(two_regions))
-    story = json.loads(told(program(name), given))
+    given = variables(tmp_path, SEALED=b64encode(blob).decode(), **tls_region.environment())
+    story = json.loads(told(command, given))
     opened = aws.decrypt(CiphertextBlob=b64decode(story.pop("sealed")), EncryptionContext=TENANT)
     assert opened["Plaintext"] == f"from {language}".encode()
     _verify(story.pop("publicKey"), story.pop("signature"))
     assert story == EXPECTED
-    agents = {str(record.get("userAgent", "")) for record in two_regions.audit(HOME) if record["eventName"] == "VerifyMac"}
+    agents = {str(record.get("userAgent", "")) for record in tls_region.deployment.audit(HOME) if record["eventName"] == "VerifyMac"}
     assert any(each.startswith(agent) for each in agents), agents
 
 

@@ -23,6 +23,7 @@ from tests.property.random_worlds import REGION_LABELS, UNITS, RandomWorld, rand
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import ABSENT, CallFacts, cedar_time
 from meridian.authorization.decision.request_context import TAG_ENTITIES
+from meridian.authorization.decision.sweep import Sweep
 from meridian.authorization.language.entities import (
     AliasResource,
     Resource,
@@ -44,6 +45,7 @@ from meridian.contract.catalog import rpcs
 from meridian.domain.any_case import any_case
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
+from meridian.domain.principal import Principal
 
 pytestmark = pytest.mark.deep
 
@@ -81,6 +83,7 @@ class Deployed:
         self.source = _load(self.folder, text + gate)
         self.authorizer = _authorizer(self.source)
         self.in_entity_form = _authorizer(_load(self.entity_folder, text + gate + READS_ALL))
+        self.sweep = Sweep(schema=schema(), policies=self.source.policies, around=AROUND, limits=Limits(), as_json=policies_as_json)
         self.reader = KeyPolicyReader(schema(), SchemaModel(schema_text()), Limits(), policies_as_json)
 
 
@@ -129,6 +132,17 @@ class AskedFacts:
 
     def request_attribute(self, name: str) -> Any:
         return self._of_call.request_attribute(name) if name == "grants" else _plain(self._asked.request.get(name, ABSENT))
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One pair of those that are asked together."""
+
+    principal: Principal
+    action: str
+    resource: Resource
+    facts: AskedFacts
+    expected: Answer
 
 
 def _plain(value: Any) -> Any:
@@ -234,6 +248,7 @@ def test_service_and_naive_evaluator_agree_on_random_sets(tmp_path: Path) -> Non
     for draw, deployed in _sets(tmp_path, -(-PAIRS // PAIRS_PER_SET)):
         world = deployed.world
         layers = {policy.name: policy.layer for policy in world.policies} | {"builtin.grants": "a grant"}
+        together: list[Swept] = []
         for number in range(PAIRS_PER_SET):
             asked = random_request(draw, world)
             key_policies = world.key_policies.get(asked.resource, ()) if isinstance(asked.resource, Key) else ()
@@ -243,7 +258,10 @@ def test_service_and_naive_evaluator_agree_on_random_sets(tmp_path: Path) -> Non
             assert _of_service(deployed.in_entity_form, asked, facts) == expected, f"with the context as an entity: {asked}"
             if number % SHARE_IN_FULL == 0:
                 assert _in_full(deployed, asked, facts) == expected, f"of the full set: {asked}"
+            together.append(Swept(asked.principal, asked.action, _resource(asked), facts, expected))
             seen.update(["pairs", *_kind(asked, expected, layers)])
+        for each, decided in zip(together, deployed.sweep.decide(together), strict=True):
+            assert Answer(decided.allowed, decided.policy_ids, decided.errors) == each.expected, f"asked with others at once: {each}"
     print(*(f"{name}: {count}" for name, count in sorted(seen.items())), sep="\n")
     rare = [name for name in COVERED if seen[name] < PAIRS // 500]
     assert rare == [], f"seen too rarely to say anything: {seen}"

@@ -79,10 +79,10 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-def serve(deployment: Deployment, *command: str) -> subprocess.CompletedProcess[str]:
+def serve(deployment: Deployment, *command: str, processes: int = 1) -> subprocess.CompletedProcess[str]:
     """Of a Region that does not start."""
     begin = command or (sys.executable, "-m", "meridian")
-    arguments = ["serve", "--config", str(deployment.place(HOME).settings), "--allow-file-seal"]
+    arguments = ["serve", "--config", str(deployment.place(HOME).settings), "--allow-file-seal", "--processes", str(processes)]
     return subprocess.run([*begin, *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -100,6 +100,14 @@ def test_where_envoy_cannot_run_serve_says_so_in_one_line(deployment: Deployment
     assert told(done).startswith("cannot start: front.kind: ")
     assert reason in told(done)
     assert not list(temporary.iterdir()), "nothing is left behind"
+
+
+def test_of_several_processes_the_parent_says_it_once(deployment: Deployment, temporary: Path) -> None:
+    sabotage, reason = SABOTAGES["no shared libpython"]
+    done = serve(deployment, sys.executable, "-c", WITHOUT.format(sabotage=sabotage), processes=2)
+    assert (done.returncode, done.stdout) == (SETUP, "")
+    assert told(done).startswith("cannot start: front.kind: ")
+    assert reason in told(done)
 
 
 def test_a_taken_port_is_told_as_behind_grpcio(deployment: Deployment, temporary: Path) -> None:

@@ -206,7 +206,7 @@ spec:
 {{- end }}
   containers:
     - name: meridian
-      args: [serve, --config, /etc/meridian/settings/region.toml{{ range .Values.seals }}{{ if eq .provider "file" }}, --allow-file-seal{{ break }}{{ end }}{{ end }}]
+      args: [serve, --config, /etc/meridian/settings/region.toml, --processes, "1"{{ range .Values.seals }}{{ if eq .provider "file" }}, --allow-file-seal{{ break }}{{ end }}{{ end }}]
 {{ include "meridian.container" . | indent 6 }}
       env:
         - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}

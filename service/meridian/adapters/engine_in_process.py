@@ -21,6 +21,7 @@ from meridian.engine.asymmetric import AsymmetricCommands
 from meridian.engine.audit_keys import open_signer, published_keys
 from meridian.engine.commands import SymmetricCommands
 from meridian.engine.imports import ImportCommands
+from meridian.engine.kept_by_browsers import SealedForBrowsers
 from meridian.engine.keyring import Keyring
 from meridian.engine.page_markers import MarkerCommands
 from meridian.engine.region_envelopes import HpkeKey, TransportCommands, TransportKeys
@@ -77,6 +78,7 @@ class InProcessCryptoEngine(
         self._own_entropy = entropy
         self._events = events
         self.store_secrets = StoreSecrets(identity, keyring, clock, entropy)
+        self.kept_by_browsers = SealedForBrowsers(keyring)
         self._seals = tuple(seals)
         self._trouble = ""
         self._log = structlog.get_logger("meridian.engine")

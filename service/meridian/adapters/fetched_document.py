@@ -1,11 +1,12 @@
-"""One GET of a document, in bounded time and bytes: no redirect is followed, no interim answer waited for, no name looked up on the loop,
-nothing unpacked."""
+"""One GET of a document, or one form that is posted, in bounded time and bytes: no redirect is followed, no interim answer waited for, no
+name looked up on the loop, nothing unpacked."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import ssl
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
@@ -41,13 +42,34 @@ class _Resolver(AbstractResolver):
 
 async def fetch(url: str, *, owner: str, tls: ssl.SSLContext, bearer_token: str, bytes_max: int, lookups: Lookups) -> bytes:
     """The body of a good answer. `owner`: whose look-ups of names these are. Raises: FetchFault."""
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    if bearer_token:
-        headers["Authorization"] = f"Bearer {bearer_token}"
+    shown = {"Authorization": f"Bearer {bearer_token}"} if bearer_token else {}
+    return await _answer_to("GET", url, None, shown, owner=owner, tls=tls, bytes_max=bytes_max, lookups=lookups)
+
+
+async def post_form(
+    url: str, form: Mapping[str, str], *, owner: str, tls: ssl.SSLContext, authorization: str, bytes_max: int, lookups: Lookups
+) -> bytes:
+    """The body of a good answer to a form. `authorization`: the value of that header, none where it is empty. Raises: FetchFault."""
+    shown = {"Authorization": authorization} if authorization else {}
+    return await _answer_to("POST", url, form, shown, owner=owner, tls=tls, bytes_max=bytes_max, lookups=lookups)
+
+
+async def _answer_to(
+    method: str,
+    url: str,
+    form: Mapping[str, str] | None,
+    shown: Mapping[str, str],
+    *,
+    owner: str,
+    tls: ssl.SSLContext,
+    bytes_max: int,
+    lookups: Lookups,
+) -> bytes:
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", **shown}
     try:
         async with asyncio.timeout(SECONDS):
             async with _session(lookups, owner, bytes_max) as session:
-                async with session.get(url, headers=headers, ssl=tls, allow_redirects=False) as response:
+                async with session.request(method, url, data=form, headers=headers, ssl=tls, allow_redirects=False) as response:
                     if response.status != OK:
                         raise FetchFault(f"answers HTTP {response.status}")
                     return await _bounded(response, bytes_max)

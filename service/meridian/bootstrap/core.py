@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from meridian.authorization.language.self_test import require_sound_evaluator
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
+from meridian.bootstrap.cores import cores
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.own_log import require_database_of_log, require_own_log
 from meridian.bootstrap.seat import Seat
@@ -209,13 +209,12 @@ def _workplaces(
         answer_seconds=limits.heavy_answer_seconds,
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = max(1, cores // seat.of)
-    keys = KeyThreads(threads=cores, turns=turns)
+    share = max(1, cores() // seat.of)
+    keys = KeyThreads(threads=share, turns=turns)
     maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
     for each in (heavy, held, keys, maker):
         stack.callback(each.close)
-    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), cores)
+    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), share)
 
 
 def _sound_schema() -> SchemaHandle:

@@ -13,16 +13,19 @@ import grpc
 import structlog
 
 from meridian.authentication.xks_signature import XksSignatures
+from meridian.bootstrap.console import open_console
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.envoy_front import EnvoyFront
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.startup import naming
+from meridian.console.forms import FORM_BYTES_MAX
 from meridian.contract.catalog import rpcs, served_rpcs, sts_rpcs
 from meridian.domain.principal import Principal
 from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, ListenerSettings, Settings
-from meridian.settings_sections import HttpSettings
+from meridian.settings_console import ConsoleSettings
+from meridian.settings_sections import BodySettings, HttpSettings
 from meridian.settings_xks import XksSettings
 from meridian.transport.admin_app import AdminApp, Reasons
 from meridian.transport.aws_json.app import AwsWire
@@ -98,6 +101,10 @@ class Listeners:
             self._open_http(self._aws_wire(pipelines, is_secure=settings.aws.tls is not None), "aws", settings.aws, supervisor.serve)
         if settings.xks is not None:
             self._open_http(self._xks_wire(pipelines), "xks", settings.xks, supervisor.serve)
+        if settings.console is not None:
+            with naming("console"):
+                console = open_console(self._core, pipelines, settings.console, self._under_way)
+            self._open_http(console, "console", settings.console, supervisor.serve)
         self._core.registry.register(HttpMetrics(self._http))
         log = structlog.get_logger("meridian.bootstrap")
         for name, listener in _listeners(settings).items():
@@ -238,11 +245,11 @@ class Listeners:
 
     def _open_http(self, application: Application, name: str, listener: HttpSettings, run: Serve) -> HttpServer:
         core = self._core
-        body_bytes = {"aws": core.settings.limits.request_bytes, "xks": XKS_BODY_BYTES_MAX}.get(name, 0)
+        body_bytes = {"aws": core.settings.limits.request_bytes, "xks": XKS_BODY_BYTES_MAX, "console": FORM_BYTES_MAX}.get(name, 0)
         bounds = ConnectionBounds(
             connections=self._budgets[name],
             head_seconds=listener.head_seconds,
-            body_seconds=listener.body_seconds if isinstance(listener, AwsSettings | XksSettings) else listener.head_seconds,
+            body_seconds=listener.body_seconds if isinstance(listener, BodySettings) else listener.head_seconds,
             idle_seconds=listener.idle_seconds,
             body_bytes=body_bytes,
             arriving_bytes=max(ARRIVING_BYTES_MAX, body_bytes),
@@ -253,7 +260,7 @@ class Listeners:
             name=name,
             bounds=bounds,
             tls=https.tls.context if https is not None else None,
-            trusted_proxies=listener.trusted_proxies if isinstance(listener, AwsSettings) else (),
+            trusted_proxies=listener.trusted_proxies if isinstance(listener, AwsSettings | ConsoleSettings) else (),
             client_names=ClientNames(listener.tls.client_names if isinstance(listener, XksSettings) else ()),
             events=core.events,
         )
@@ -276,12 +283,9 @@ class Listeners:
 
 
 def _listeners(settings: Settings) -> Mapping[str, ListenerSettings | HttpSettings]:
-    named: dict[str, ListenerSettings | HttpSettings] = {"grpc": settings.grpc, "peer": settings.peer, "admin": settings.admin}
-    if settings.aws is not None:
-        named["aws"] = settings.aws
-    if settings.xks is not None:
-        named["xks"] = settings.xks
-    return named
+    given: dict[str, ListenerSettings | HttpSettings | None] = {"grpc": settings.grpc, "peer": settings.peer, "admin": settings.admin}
+    given |= {"aws": settings.aws, "xks": settings.xks, "console": settings.console}
+    return {name: each for name, each in given.items() if each is not None}
 
 
 def connection_budgets(settings: Settings) -> dict[str, int]:

@@ -66,6 +66,7 @@ class Pipelines:
     prepare: PreparedWalk
     prepare_handover: PreparedWalk
     identify: Authenticate
+    tokens: IdentityTokens
     signatures_of_sts: AwsSignatures
     assumed_roles: AssumedRoles
     unauthenticated: Unauthenticated
@@ -172,6 +173,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
             AwsSignatures(principals, sessions, region=region, service=KMS),
             tokens,
         ),
+        tokens=tokens,
         signatures_of_sts=AwsSignatures(principals, sessions, region=region, service=STS),
         assumed_roles=AssumedRoles(principals, tokens),
         unauthenticated=Unauthenticated(events=core.events, attempts=attempts, telemetry=telemetry, clock=clock),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from meridian.bootstrap.cores import cores
 from meridian.domain.replica_name import NAME
 from meridian.settings import Settings
 from meridian.transport.budgets import CONNECTIONS_MIN
@@ -27,6 +29,7 @@ class Seat:
         return self.of > 1
 
 
+PROCESSES_MAX: Final = 64
 ALONE: Final = Seat(1, 1, None)
 
 
@@ -42,6 +45,15 @@ def faults_of_sharing(settings: Settings, processes: int) -> list[str]:
     return found
 
 
+def usual_processes(settings: Settings) -> int:
+    """How many serve where nobody says how many: one per core behind Envoy, which each process has for itself, and one behind grpcio; one
+    too where these settings are for no more, or this system shares no connections between processes."""
+    several = cores()
+    if settings.front.kind != "envoy" or sys.platform != "linux" or faults_of_sharing(settings, several):
+        return 1
+    return min(several, PROCESSES_MAX)
+
+
 def name_in(settings: Settings, number: int) -> str:
     """The name of a process in audit records, the same after each of its starts."""
     return f"{settings.replica}-{number}"
@@ -54,7 +66,7 @@ def settings_in(settings: Settings, seat: Seat) -> Settings:
     name = name_in(settings, seat.number)
     audit = {"directory": settings.audit.directory / name, "keep_bytes": -(-settings.audit.keep_bytes // seat.of)}
     changed: dict[str, object] = {"replica": name, "audit": settings.audit.model_copy(update=audit)}
-    for listener in ("grpc", "peer", "aws", "xks"):
+    for listener in ("grpc", "peer", "aws", "xks", "console"):
         table = getattr(settings, listener)
         if table is not None:
             changed[listener] = table.model_copy(update={"connections": max(CONNECTIONS_MIN, table.connections // seat.of)})

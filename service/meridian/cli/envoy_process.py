@@ -67,6 +67,15 @@ def become_envoy(start: Start) -> NoReturn:
     sys.exit(SETUP)
 
 
+def require_envoy() -> None:
+    """Envoy can run here, or the process ends and says in one line why it cannot."""
+    try:
+        _found()
+    except FrontMissing as fault:
+        say(f"cannot start: front.kind: {fault}", err=True)
+        sys.exit(SETUP)
+
+
 def _arguments(executable: str, bootstrap: Path, name: str) -> list[str]:
     return [
         executable,

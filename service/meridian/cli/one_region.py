@@ -23,11 +23,17 @@ CONFIG: Final = click.option("--config", required=True, type=click.Path(path_typ
 
 def settings_or_exit(path: Path) -> Settings:
     """The settings, or the end of the process with every fault listed."""
+    return text_and_settings_or_exit(path)[1]
+
+
+def text_and_settings_or_exit(path: Path) -> tuple[bytes, Settings]:
+    """As `settings_or_exit`, with what stands in the file."""
     # Not above: help, and commands that need no Region, read no settings.
-    from meridian.settings import SettingsError, load_settings
+    from meridian.settings import SettingsError, read_file, settings_from
 
     try:
-        return load_settings(path)
+        text = read_file(path)
+        return text, settings_from(text, path)
     except SettingsError as fault:
         say(str(fault), err=True)
         sys.exit(SETUP)

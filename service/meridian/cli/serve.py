@@ -9,10 +9,11 @@ from typing import Final
 import click
 
 from meridian.cli.exit_codes import SETUP
-from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
+from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit, text_and_settings_or_exit
 from meridian.cli.terminal import say
 
 PROCESSES_MAX: Final = 64
+"""As `bootstrap/seat.py`, which help does not read."""
 
 
 @click.command()
@@ -22,21 +23,24 @@ PROCESSES_MAX: Final = 64
 @click.option(
     "--processes",
     type=click.IntRange(1, PROCESSES_MAX),
-    default=1,
-    show_default=True,
-    help="Serve by so many processes under one parent, on the same addresses.",
+    help="Serve by so many processes under one parent, on the same addresses; one per core where the front is Envoy, otherwise one.",
 )
-def serve(config: Path, allow_file_seal: bool, verbose: bool, processes: int) -> None:
+def serve(config: Path, allow_file_seal: bool, verbose: bool, processes: int | None) -> None:
     """Serve one Region until SIGTERM or SIGINT; a second one ends at once. SIGHUP reads certificates, principals and policies again."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # before it serves there is nothing to read again, and nothing that it may end
     # Not above: help needs nothing that serves.
-    if processes > 1:
+    from meridian.bootstrap.seat import ALONE, usual_processes
+    from meridian.cli.start import Start
+
+    text, settings = text_and_settings_or_exit(config)
+    wanted = processes or usual_processes(settings)
+    if wanted > 1:
         from meridian.cli.several import serve_by_several
 
-        serve_by_several(config, processes, allow_file_seal=allow_file_seal, verbose=verbose)
+        serve_by_several(Start(config, settings, text, ALONE, verbose), wanted, allow_file_seal=allow_file_seal)
     from meridian.cli.serving import serve_region
 
-    serve_region(config, allow_file_seal=allow_file_seal, verbose=verbose)
+    serve_region(Start(config, settings, b"", ALONE, verbose), allow_file_seal=allow_file_seal)
 
 
 @click.command()

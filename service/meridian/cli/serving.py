@@ -7,19 +7,16 @@ import os
 import resource
 import sys
 import time
-from pathlib import Path
 from typing import NoReturn
 
 import structlog
 
 from meridian import fault_points
 from meridian.adapters.clock_system import process_age
-from meridian.bootstrap.seat import ALONE
 from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
 from meridian.cli.ending import Ending
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.json_log import log_as_json
-from meridian.cli.one_region import settings_or_exit
 from meridian.cli.running_region import run_region
 from meridian.cli.signals import LoopSignals
 from meridian.cli.start import Start
@@ -38,13 +35,11 @@ def _raise_open_files() -> None:
     structlog.get_logger("meridian.cli").info("open files", limit=hard, was=soft)
 
 
-def serve_region(config: Path, *, allow_file_seal: bool, verbose: bool) -> NoReturn:
+def serve_region(start: Start, *, allow_file_seal: bool) -> NoReturn:
     """Serve until the end of the process."""
     log_as_json()
-    done = steps(verbose=verbose)
-    settings = settings_or_exit(config)
-    require_allowed(settings, allow_file_seal=allow_file_seal)
-    serve(Start(config, settings, b"", ALONE, verbose), done)
+    require_allowed(start.settings, allow_file_seal=allow_file_seal)
+    serve(start, steps(verbose=start.verbose))
 
 
 def steps(*, verbose: bool) -> Done:

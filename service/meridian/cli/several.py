@@ -20,16 +20,18 @@ from meridian.bootstrap.held_place import held_place
 from meridian.bootstrap.seat import faults_of_sharing, name_in
 from meridian.bootstrap.startup import StartupError, naming, text_of
 from meridian.cli.ending import Ending
+from meridian.cli.envoy_process import require_envoy
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.json_log import log_as_json
 from meridian.cli.output import OutputError
 from meridian.cli.serving import require_allowed
 from meridian.cli.signals import LoopSignals
+from meridian.cli.start import Start
 from meridian.cli.terminal import say
 from meridian.parent.all_processes import KILL_SECONDS, AllProcesses
 from meridian.parent.one_process import OneProcess
 from meridian.process_memory import protect_memory
-from meridian.settings import Settings, SettingsError, read_file, settings_from
+from meridian.settings import Settings
 from meridian.settings_sections import HttpSettings
 from meridian.transport.admin_app import AdminApp
 from meridian.transport.http1.client_names import ClientNames
@@ -42,29 +44,26 @@ ADMIN_SECONDS: Final = 1.0
 REST_SECONDS: Final = 3.0
 
 
-def serve_by_several(config: Path, processes: int, *, allow_file_seal: bool, verbose: bool) -> NoReturn:
+def serve_by_several(start: Start, processes: int, *, allow_file_seal: bool) -> NoReturn:
     """Serve until the end of this process, which ends the others."""
     log_as_json()
+    config, settings = start.config, start.settings
     if sys.platform != "linux":
         say("--processes: this system does not share connections between processes; leave it out", err=True)
-        sys.exit(SETUP)
-    try:
-        text = read_file(config)
-        settings = settings_from(text, config)
-    except SettingsError as fault:
-        say(str(fault), err=True)
         sys.exit(SETUP)
     require_allowed(settings, allow_file_seal=allow_file_seal)
     faults = faults_of_sharing(settings, processes)
     if faults:
         say("\n".join(f"{config}: {line}, or leave --processes out" for line in faults), err=True)
         sys.exit(SETUP)
+    if settings.front.kind == "envoy":
+        require_envoy()
     protect_memory()
     given = ["--config", str(config.absolute()), "--of", str(processes), "--parent", str(os.getpid())]
-    given += ["--allow-file-seal"] * allow_file_seal + ["--verbose"] * verbose
+    given += ["--allow-file-seal"] * allow_file_seal + ["--verbose"] * start.verbose
     try:
         with held_place(settings), _own_folder() as folder:
-            several = [_one(settings, text, number, given, folder) for number in range(1, processes + 1)]
+            several = [_one(settings, start.text, number, given, folder) for number in range(1, processes + 1)]
             code = asyncio.run(_serve(settings, several))
     except StartupError as fault:
         say(f"cannot start: {fault}", err=True)

@@ -21,6 +21,8 @@ class RequestHead:
     """Of the client: the other end of the connection, or whom a trusted proxy names."""
     content_length: int
     """Bytes of the body; 0 where there is none."""
+    certificate_pem: bytes = b""
+    """The client's certificate, whose chain the listener has verified; nothing where the connection showed none."""
 
     def __repr__(self) -> str:
         return f"RequestHead({self.method} {self.path})"

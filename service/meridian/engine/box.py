@@ -38,6 +38,7 @@ ROOT: Final = BoxKind(b"MQ", b"meridian/v1/root")
 IMPORT_TOKEN: Final = BoxKind(b"MT", b"meridian/v1/import-token", name_bytes=16)
 SESSION_TOKEN: Final = BoxKind(b"MA", b"meridian/v1/session-token")
 PAGE_MARKER: Final = BoxKind(b"MP", b"meridian/v1/page-marker")
+CONSOLE: Final = BoxKind(b"MC", b"meridian/v1/console")
 
 
 def seal_box(kind: BoxKind, key: Secret, key_number: int, rest: bytes, plaintext: bytes, entropy: Entropy, name: bytes = b"") -> bytes:

@@ -57,6 +57,10 @@ class Authenticate:
             self._certificates.require_good(evidence, now)
         return self._by_token(find_bearer_token(evidence.headers), now)
 
+    def with_certificates(self, certificates: ClientCertificates) -> Authenticate:
+        """The same for a listener that has authorities of its own."""
+        return Authenticate(self._principals, certificates, self._signatures, self._tokens)
+
     def claim_of(self, head: RequestHead, now: datetime) -> Claim:
         """What the headers of a request of the AWS wire can say of its caller before the body is read. Raises: what
         `AwsSignatures.claim_of` raises."""

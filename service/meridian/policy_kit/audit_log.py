@@ -10,7 +10,7 @@ Source: docs/spec/audit.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,12 +51,12 @@ class Recorded:
 
 
 class AuditLog:
-    """The records of one or more streams."""
+    """The records of one or more streams; `policies` are those of keys, by their digest, where the records are a part of a longer log."""
 
-    def __init__(self, records: Iterable[Record], around: Surroundings) -> None:
+    def __init__(self, records: Iterable[Record], around: Surroundings, policies: Mapping[str, str] | None = None) -> None:
         self._around = around
         self.records = [record for record in records if (record.get("meridian") or {}).get("decisions") is not None]
-        self._policies = {policy_digest(text): text for text in self._policy_texts()}
+        self.policies = {policy_digest(text): text for text in self._policy_texts()} if policies is None else policies
         self._versions: dict[str, int] = {}
 
     @classmethod
@@ -139,7 +139,7 @@ class AuditLog:
         if "tags" not in facts:
             raise UnreadableRecordError(f"the tags and aliases of key {facts['keyId']} were too many for a record")
         digest = facts["policySha256"]
-        if digest and digest not in self._policies:
+        if digest and digest not in self.policies:
             raise UnreadableRecordError(f"the policy of key {facts['keyId']} (SHA-256 {digest}) was put before the log begins")
         primary = facts.get("primaryRegion")
         return Key(
@@ -154,7 +154,7 @@ class AuditLog:
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
             version=self._version(facts),
             multi_region=MultiRegionRole(primary, tuple(facts["replicaRegions"])) if primary else None,
-            policy=self._policies[digest] if digest else "",
+            policy=self.policies[digest] if digest else "",
             account_delegation=facts["accountDelegation"],
             tags=tuple(sorted(facts["tags"].items())),
             aliases=tuple(facts["aliases"]),

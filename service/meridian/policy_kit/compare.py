@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import Facts
 from meridian.authorization.language.entities import Resource
 from meridian.authorization.language.policies import matches_action
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
+from meridian.policy_kit.cores import Cores
 from meridian.policy_kit.domains import domains_of
 from meridian.policy_kit.fixtures import Fixtures
+from meridian.policy_kit.many import Deciding, Progress, decide_all, unseen
 from meridian.policy_kit.policy_set import PolicySet
 from meridian.policy_kit.prove import CELLS_MAX, cells_of
-from meridian.policy_kit.rows import RowError
-from meridian.policy_kit.suites import Suite
+from meridian.policy_kit.rows import RowError, in_words
+from meridian.policy_kit.suites import Case, Suite
 
 ALLOWED, DENIED, REASON = "newly allowed", "newly denied", "other reason"
 KINDS: Final = (ALLOWED, DENIED, REASON)
@@ -25,9 +27,9 @@ KINDS: Final = (ALLOWED, DENIED, REASON)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request of a corpus; `label` is what people know it by."""
+    """One request of a corpus; `label` makes what people know it by."""
 
-    label: str
+    label: Callable[[], str]
     principal: Principal
     action: str
     resource: Resource
@@ -44,14 +46,13 @@ class Change:
     new_ids: tuple[str, ...]
 
 
-def changes(corpus: Iterable[Asked], old: Authorizer, new: Authorizer, progress: Callable[[], None] = lambda: None) -> Iterator[Change]:
+def changes(corpus: Sequence[Asked], old: Deciding, new: Deciding, cores: Cores, progress: Progress = unseen) -> Iterator[Change]:
     """What changes from one set to the other."""
-    for asked in corpus:
-        progress()
-        before = old.decide(asked.principal, asked.action, asked.resource, asked.facts)
-        kind, after = change_of(before, new.decide(asked.principal, asked.action, asked.resource, asked.facts))
+    decisions = zip(corpus, decide_all(old, corpus, cores), decide_all(new, corpus, cores, progress), strict=True)
+    for asked, before, made in decisions:
+        kind, after = change_of(before, made)
         if kind:
-            yield Change(kind, asked.label, before.policy_ids, after.policy_ids)
+            yield Change(kind, asked.label(), before.policy_ids, after.policy_ids)
 
 
 def change_of(before: PolicyDecision, after: PolicyDecision) -> tuple[str, PolicyDecision]:
@@ -65,7 +66,7 @@ def corpus_of(suite: Suite) -> Iterator[Asked]:
     """Every cell of a suite."""
     for case in suite.cases:
         request = case.request
-        yield Asked(f"{case.file}: {case.name}: {request.cell}", request.principal, request.action, request.resource, request.facts)
+        yield Asked(partial(_label_of, case), request.principal, request.action, request.resource, request.facts)
 
 
 def enumerated(actions: Sequence[str], old: PolicySet, new: PolicySet, fixtures: Fixtures) -> Iterator[Asked]:
@@ -79,14 +80,15 @@ def enumerated(actions: Sequence[str], old: PolicySet, new: PolicySet, fixtures:
         if domains.cells > CELLS_MAX:
             raise RowError(f"{action}: {domains.cells} cells are too many to enumerate")
         for rows, request in cells_of(action, domains, fixtures, old):
-            yield Asked(_label(rows), request.principal, action, request.resource, request.facts)
+            yield Asked(partial(_label, rows), request.principal, action, request.resource, request.facts)
 
 
 def _label(rows: Any) -> str:
+    """A cell as a file of tests would have it."""
     principal, action, key, context, request = rows
-    parts = [
-        f"principal {principal}",
-        action,
-        *(f"{name} {row}" for name, row in (("key", key), ("context", context), ("request", request)) if row),
-    ]
-    return ", ".join(parts)
+    said = (("key", key), ("context", context), ("request", request))
+    return ", ".join([f"principal {in_words(principal)}", action, *(f"{name} {in_words(row)}" for name, row in said if row)])
+
+
+def _label_of(case: Case) -> str:
+    return f"{case.file}: {case.name}: {case.request.cell}"

@@ -5,10 +5,10 @@ A policy is satisfied where it would apply if it stood alone, so that a permit c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from meridian.policy_kit.many import Progress, unseen
 from meridian.policy_kit.policy_set import PolicySet, decide
 from meridian.policy_kit.run import PolicyFolders
 from meridian.policy_kit.suites import Suite
@@ -26,9 +26,7 @@ class Covered:
     """Cells in which no other policy was a reason."""
 
 
-def coverage(
-    suites: tuple[Suite, ...], folder: Path, folders: PolicyFolders, progress: Callable[[], None] = lambda: None
-) -> tuple[Covered, ...]:
+def coverage(suites: tuple[Suite, ...], folder: Path, folders: PolicyFolders, progress: Progress = unseen) -> tuple[Covered, ...]:
     """Coverage of the policies of one folder by the suites that are about it. Raises: PolicySetError."""
     policies = folders.at(folder)
     found = {policy.policy_id: Covered(policy.policy_id, policy.place) for policy in policies.policies}
@@ -43,10 +41,10 @@ def percent_decisive(covered: tuple[Covered, ...]) -> float:
     return 100.0 * sum(1 for each in covered if each.decisive) / len(covered) if covered else 100.0
 
 
-def _count(suite: Suite, policies: PolicySet, found: dict[str, Covered], progress: Callable[[], None]) -> None:
+def _count(suite: Suite, policies: PolicySet, found: dict[str, Covered], progress: Progress) -> None:
     authorizer = policies.within(suite.fixtures.around)
     for case in suite.cases:
-        progress()
+        progress(1)
         request = case.request
         reasons = set(decide(authorizer, request).policy_ids)
         question = authorizer.question(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.explain import explain
+from meridian.authorization.decision.sweep import Sweep
 from meridian.authorization.language.entities import Surroundings
 from meridian.authorization.language.evaluator import SchemaHandle, policies_as_json
 from meridian.authorization.language.policies import Policy
@@ -31,6 +33,10 @@ class PolicySet:
     def policies(self) -> tuple[Policy, ...]:
         return self.source.policies
 
+    def __reduce__(self) -> tuple[Callable[[str, PolicySource], PolicySet], tuple[str, PolicySource]]:
+        """Another process makes its own schema from the text."""
+        return _policy_set, (self.schema.text, self.source)
+
     def within(self, around: Surroundings) -> Authorizer:
         """An authorizer that decides as a Region with these surroundings."""
         return Authorizer(
@@ -42,6 +48,10 @@ class PolicySet:
             caches=Caches(Limits().cache_bytes),
         )
 
+    def sweep(self, around: Surroundings) -> Sweep:
+        """The same for many requests at once."""
+        return Sweep(schema=self.schema, policies=self.policies, around=around, limits=Limits(), as_json=policies_as_json)
+
 
 def open_policy_set(folder: Path, schema_text: str) -> PolicySet:
     """Raises: PolicySetError; UnreadablePoliciesError, one of those, where the files cannot be read."""
@@ -51,6 +61,10 @@ def open_policy_set(folder: Path, schema_text: str) -> PolicySet:
     except OSError as fault:
         raise UnreadablePoliciesError([Fault(f"{fault.filename}: {fault.strerror}")]) from fault
     return PolicySet(schema, SchemaModel(schema_text), source)
+
+
+def _policy_set(schema_text: str, source: PolicySource) -> PolicySet:
+    return PolicySet(SchemaHandle(schema_text), SchemaModel(schema_text), source)
 
 
 def decide(authorizer: Authorizer, request: Request) -> PolicyDecision:

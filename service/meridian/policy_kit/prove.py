@@ -9,24 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
+from functools import partial
+from itertools import islice, product
 from typing import Any, Final
 
-from meridian.authorization.decision.authorizer import Authorizer
-from meridian.authorization.language.entities import KeyStoreResource, ScopeResource, Surroundings
+from meridian.authorization.decision.sweep import Sweep
+from meridian.authorization.language.entities import KeyStoreResource, ScopeResource
 from meridian.authorization.language.evaluator import Est, PolicySyntaxError, parse_policies, validation_faults
 from meridian.authorization.language.group_form import group_faults
 from meridian.authorization.language.policies import GUARDRAIL, Policy, matches_action
 from meridian.authorization.sets.policy_files import PolicySource
 from meridian.domain.key import Key
+from meridian.policy_kit.cores import Cores
 from meridian.policy_kit.domains import ABSENT, Axis, Domains, domains_of
 from meridian.policy_kit.fixtures import Fixtures, Request
+from meridian.policy_kit.many import Progress, unseen
 from meridian.policy_kit.policy_set import PolicySet
 from meridian.policy_kit.rows import RowError, of_caller, principal_of, resource_of, understood
 from meridian.policy_kit.suites import Invariant
 
 WHERE: Final = "(where)"
 CELLS_MAX: Final = 500_000
+STRETCH_CELLS: Final = 4_096
+"""Of one action, tried together."""
 Row = dict[str, Any]
 
 
@@ -81,26 +86,66 @@ def _domains(invariant: Invariant, policies: PolicySet, fixtures: Fixtures) -> d
     return found
 
 
-def prove(invariant: Invariant, policies: PolicySet, fixtures: Fixtures, progress: Callable[[], None] = lambda: None) -> Proof:
+def prove(invariant: Invariant, policies: PolicySet, fixtures: Fixtures, cores: Cores, progress: Progress = unseen) -> Proof:
     """Raises: RowError."""
-    where = Policy(WHERE, GUARDRAIL, _where(invariant, policies))
-    authorizer = policies.within(fixtures.around)
-    asked = _with(policies, where, fixtures.around)
+    found = plan(invariant, policies, fixtures)
+    capped = tuple(dict.fromkeys(each for domains in found.values() for each in domains.capped))
     cells = counted = 0
-    capped: tuple[str, ...] = ()
-    for action, domains in plan(invariant, policies, fixtures).items():
-        capped = tuple(dict.fromkeys((*capped, *domains.capped)))
-        for rows, request in cells_of(action, domains, fixtures, policies):
-            cells += 1
-            progress()
-            if WHERE not in _decide(asked, request).policy_ids:
-                continue
-            counted += 1
-            decided = _decide(authorizer, request)
-            if ("allow" if decided.allowed else "deny") == invariant.never:
-                broken = CounterExample(*rows, by=decided.policy_ids)
-                return Proof(invariant, cells, counted, capped, broken)
+    for tried in cores.each(Proving(invariant, policies, fixtures), _parts_of(found)):
+        progress(tried.cells)
+        cells += tried.cells
+        counted += tried.counted
+        if tried.counter_example is not None:
+            return Proof(invariant, cells, counted, capped, tried.counter_example)
     return Proof(invariant, cells, counted, capped, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some cells of one action: from one number to before another."""
+
+    action: str
+    domains: Domains
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a stretch; with a counter-example, of its cells up to that one."""
+
+    cells: int
+    counted: int
+    counter_example: CounterExample | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """The work of trying an invariant; its parts are stretches."""
+
+    invariant: Invariant
+    policies: PolicySet
+    fixtures: Fixtures
+
+    def begin(self) -> Callable[[Stretch], Tried]:
+        where = Policy(WHERE, GUARDRAIL, _where(self.invariant, self.policies))
+        asked = replace(self.policies, source=PolicySource((where,), "")).sweep(self.fixtures.around)
+        return partial(self._try, asked, self.policies.sweep(self.fixtures.around))
+
+    def _try(self, where: Sweep, policies: Sweep, stretch: Stretch) -> Tried:
+        cells = list(islice(cells_of(stretch.action, stretch.domains, self.fixtures, self.policies), stretch.start, stretch.stop))
+        speaks = where.decide(request for _, request in cells)
+        counted = [at for at, decided in enumerate(speaks) if WHERE in decided.policy_ids]
+        for number, (at, decided) in enumerate(zip(counted, policies.decide(cells[at][1] for at in counted), strict=True), 1):
+            if ("allow" if decided.allowed else "deny") == self.invariant.never:
+                return Tried(at + 1, number, CounterExample(*cells[at][0], by=decided.policy_ids))
+        return Tried(len(cells), len(counted))
+
+
+def _parts_of(found: Mapping[str, Domains]) -> Iterator[Stretch]:
+    for action, domains in found.items():
+        for start in range(0, domains.cells, STRETCH_CELLS):
+            yield Stretch(action, domains, start, start + STRETCH_CELLS)
 
 
 def cells_of(
@@ -149,10 +194,9 @@ def _resources(domains: Domains, fixtures: Fixtures) -> list[tuple[Row | None, K
 
 def _actions(invariant: Invariant, policies: PolicySet) -> list[str]:
     """The actions that `forall` names, groups spelled out. Raises: RowError."""
-    given = invariant.forall.get("action") or invariant.forall.get("actions")
-    if not given:
+    named = invariant.actions
+    if not named:
         raise RowError(f"{invariant.file}: {invariant.name}: forall names no action")
-    named = given if isinstance(given, list) else [given]
     unknown = [name for name in named if name not in policies.model.actions]
     if unknown:
         raise RowError(f"{invariant.file}: {invariant.name}: {unknown[0]} is no action of the schema")
@@ -174,15 +218,6 @@ def _where(invariant: Invariant, policies: PolicySet) -> Est:
     for fault_of_group in group_faults(est, ""):
         raise RowError(f"{invariant.file}: {invariant.name}: where: {fault_of_group}")
     return est
-
-
-def _with(policies: PolicySet, where: Policy, around: Surroundings) -> Authorizer:
-    source = PolicySource((where,), "")
-    return replace(policies, source=source).within(around)
-
-
-def _decide(authorizer: Authorizer, request: Request) -> Any:
-    return authorizer.decide(request.principal, request.action, request.resource, request.facts)
 
 
 def as_test(proof: Proof) -> Mapping[str, Any]:

@@ -5,11 +5,14 @@ A row names only what matters; the rest is filled in as the service would.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import yaml
 
 from meridian.authorization.language.entities import KeyStoreResource, Surroundings
 from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
@@ -89,6 +92,12 @@ def require_fields(row: Any, allowed: frozenset[str], place: str, needed: tuple[
     if missing:
         raise RowError(f"{place}: {missing[0]} is missing")
     return row
+
+
+def in_words(row: Row) -> str:
+    """A row in one line, as a file of tests would have it."""
+    text: str = yaml.safe_dump(dict(row), default_flow_style=True, width=sys.maxsize, sort_keys=False, allow_unicode=True)
+    return text.strip()
 
 
 def principal_of(name: str, row: Row, place: str) -> Principal:

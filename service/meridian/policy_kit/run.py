@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,10 @@ from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import ABSENT
 from meridian.domain.policy_answer import Explanation
 from meridian.domain.policy_decision import PolicyDecision
+from meridian.policy_kit.cores import Cores
 from meridian.policy_kit.fixtures import Request
-from meridian.policy_kit.policy_set import PolicySet, decide, open_policy_set, why
+from meridian.policy_kit.many import Deciding, Progress, decide_all, unseen
+from meridian.policy_kit.policy_set import PolicySet, open_policy_set, why
 from meridian.policy_kit.suites import Case, Suite
 
 
@@ -47,17 +49,18 @@ class PolicyFolders:
         return self._opened[folder]
 
 
-def run_suites(suites: tuple[Suite, ...], folders: PolicyFolders, progress: Callable[[], None] = lambda: None) -> Iterator[CaseResult]:
+def run_suites(suites: tuple[Suite, ...], folders: PolicyFolders, cores: Cores, progress: Progress = unseen) -> Iterator[CaseResult]:
     """Raises: PolicySetError."""
     for suite in suites:
-        authorizer = folders.of(suite).within(suite.fixtures.around)
-        for case in suite.cases:
-            progress()
-            yield run_case(case, authorizer)
+        policies, around = folders.of(suite), suite.fixtures.around
+        authorizer = policies.within(around)
+        decided = decide_all(Deciding(policies, around), (case.request for case in suite.cases), cores, progress)
+        for case, each in zip(suite.cases, decided, strict=True):
+            yield result_of(case, each, authorizer)
 
 
-def run_case(case: Case, authorizer: Authorizer) -> CaseResult:
-    decided = decide(authorizer, case.request)
+def result_of(case: Case, decided: PolicyDecision, authorizer: Authorizer) -> CaseResult:
+    """The decision beside what was expected; where they differ, the authorizer says why."""
     got = "allow" if decided.allowed else "deny"
     passed = got == case.expect and case.by in (None, decided.policy_ids) and not decided.errors
     return CaseResult(

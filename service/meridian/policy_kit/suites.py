@@ -66,6 +66,12 @@ class Invariant:
     never: str
     """The effect that no such cell may have."""
 
+    @property
+    def actions(self) -> list[str]:
+        """The actions and groups that `forall` names; none where it names none."""
+        given = self.forall.get("action") or self.forall.get("actions") or []
+        return given if isinstance(given, list) else [given]
+
 
 @dataclass(frozen=True, slots=True)
 class Suite:

@@ -26,6 +26,8 @@ class TlsPaths:
     certificate: Path
     private_key: Path
     client_ca: Path | None
+    may_show_none: bool = False
+    """Whether a client without a certificate is served too, where there is an authority."""
 
     @property
     def all(self) -> tuple[Path, ...]:
@@ -131,7 +133,7 @@ def new_context(paths: TlsPaths, ciphers: str | None) -> ssl.SSLContext:
     if ciphers is not None:
         context.set_ciphers(ciphers)
     if paths.client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_OPTIONAL if paths.may_show_none else ssl.CERT_REQUIRED
         try:
             context.load_verify_locations(paths.client_ca)
         except (OSError, ValueError) as fault:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from meridian.bootstrap.seat import ALONE, Seat, faults_of_sharing, settings_in
+from meridian.bootstrap import seat
+from meridian.bootstrap.seat import ALONE, PROCESSES_MAX, Seat, faults_of_sharing, settings_in, usual_processes
+from meridian.cli import serve
 from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.settings import Settings, load_settings
 
@@ -64,3 +66,25 @@ def test_settings_that_are_for_one_process_are_refused(path: Path, audit: str, t
 
 def test_other_settings_are_for_several(path: Path) -> None:
     assert faults_of_sharing(load_settings(path), 10) == []
+
+
+@pytest.mark.parametrize(
+    ("top", "audit", "cores", "expected"),
+    [
+        ("", "", 4, 1),
+        ('front.kind = "envoy"\n', "", 4, 4),
+        ('front.kind = "envoy"\n', "", 1, 1),
+        ('front.kind = "envoy"\n', "", 500, PROCESSES_MAX),
+        ('front = { kind = "envoy", http3 = true }\n', "", 4, 1),
+        ('front.kind = "envoy"\n', "stdout = true\n", 4, 1),
+    ],
+)
+def test_so_many_serve_where_nobody_says_how_many(
+    path: Path, monkeypatch: pytest.MonkeyPatch, top: str, audit: str, cores: int, expected: int
+) -> None:
+    monkeypatch.setattr(seat, "cores", lambda: cores)
+    assert usual_processes(settings_with(path, audit, top)) == expected
+
+
+def test_the_command_takes_as_many_as_there_can_be() -> None:
+    assert serve.PROCESSES_MAX == PROCESSES_MAX

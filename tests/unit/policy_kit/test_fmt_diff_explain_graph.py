@@ -60,6 +60,10 @@ def test_diff_of_a_set_with_itself_is_empty_and_an_enumeration_finds_more_than_a
     enumerated = policy_json("diff", old, new, "--tests", corpus, "--enumerate", "ReplicateKey")
     assert {c["kind"] for c in enumerated["changes"]} == {"newly denied", "other reason"}
     assert policy("diff", old, new, "--tests", corpus, "--enumerate", "ReplicateKey", "--exit-code").exit_code == 1
+    shown = [c["label"] for c in enumerated["changes"] if c["kind"] == "newly denied"][-1]
+    caller = "principal {account: '111122223333', groups: [team], kind: User}, ReplicateKey, key {account: '111122223333', policy: "
+    assert shown.startswith(caller), "as a file of tests has it"
+    assert shown.endswith("accountDelegation: false}, context {replicaRegion: eu-west-2}")
 
 
 def test_explain_from_flags_and_from_a_file_is_one_answer(
@@ -115,7 +119,45 @@ def test_graph_is_a_table_and_a_picture_with_a_square_a_cell(
     tips = [e.text for e in ElementTree.parse(tmp_path / "g.svg").iter("{http://www.w3.org/2000/svg}title")]  # noqa: S314  # our own file
     assert "ann Encrypt single: allow by team" in tips
     assert len(tips) == 1 + len(cells)
-    assert "ann" in policy(*arguments).stdout
+    shown = policy(*arguments).stdout
+    assert [line.split() for line in shown.splitlines() if "ann" in line or "eve" in line] == [
+        ["│", "ann", "│", "all", "│", "yes", "│"],
+        ["│", "eve", "│", "no", "│", "no", "│"],
+    ]
+
+
+def test_a_picture_tells_by_marks_and_words_what_it_tells_by_colours(
+    policies: Any, tests_file: Any, policy_json: Callable[..., Any], tmp_path: Path
+) -> None:
+    broken = '@id("b") @layer("guardrail") @reason("r") forbid (principal, action == KMS::Action::"Sign", resource) '
+    broken += 'when { context.signingAlgorithm == "x" };'
+    arguments = ("graph", tests_file(""), "--policies", policies(PERMIT + broken), "--key", "single")
+    cells = policy_json(*arguments, "--action", "Sign", "--action", "Encrypt", "--svg", tmp_path / "g.svg")
+    assert [c["errors"] > 0 for c in cells if c["principal"] == "ann"] == [True, False]
+    marks = {}
+    root = ElementTree.parse(tmp_path / "g.svg")  # noqa: S314  # our own file
+    for group in root.iter("{http://www.w3.org/2000/svg}g"):
+        (tip,) = [e.text for e in group.iter("{http://www.w3.org/2000/svg}title")] or [""]
+        (mark,) = [e.text for e in group.iter("{http://www.w3.org/2000/svg}text")]
+        marks.setdefault(str(mark), []).append(str(tip).partition(":")[0])
+    assert marks == {
+        "!": ["ann Sign single", "eve Sign single", ""],
+        "✓": ["ann Encrypt single", ""],
+        "–": ["eve Encrypt single", ""],
+    }
+    words = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert words[-6:] == ["✓", "allowed", "–", "denied", "!", "cannot be decided, so denied"]
+
+
+def test_a_picture_is_of_the_actions_that_its_file_is_about(policies: Any, tests_file: Any, policy_json: Callable[..., Any]) -> None:
+    def shown(text: str) -> list[str]:
+        cells = policy_json("graph", tests_file(text), "--policies", policies(PERMIT))
+        return list(dict.fromkeys(cell["action"] for cell in cells))
+
+    case = "tests: [{name: a, principal: ann, actions: [Verify, Encrypt], key: single, expect: allow}]\n"
+    invariant = "invariants: [{name: i, forall: {actions: [Tagging]}, never: allow}]\n"
+    assert shown(case + invariant) == ["Verify", "Encrypt", "TagResource", "UntagResource"]
+    assert {"Encrypt", "CreateKey"} < set(shown("")), "of a file about none, a usual choice"
 
 
 def test_replay_passes_over_calls_without_decisions_and_names_what_it_cannot_read(

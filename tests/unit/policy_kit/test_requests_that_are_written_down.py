@@ -169,6 +169,31 @@ def test_replay_guesses_no_labels(policies: Any, policy_json: Callable[..., Any]
     assert [c["kind"] for c in policy_json("replay", *logs, "--policies", folder, "--around", around)["changes"]] == ["newly denied"]
 
 
+def test_replay_shows_equal_calls_once_and_tells_apart_what_the_policies_read(
+    policies: Any, policy: Callable[..., Result], policy_json: Callable[..., Any], tmp_path: Path
+) -> None:
+    record = json.loads(recorded(tmp_path, "Encrypt", "team").read_text())
+    log = tmp_path / "log.jsonl"
+    asked = [("a", "10.0.0.1"), ("b", "10.0.0.2"), ("a", "10.0.0.3"), ("a", "10.0.0.4")]
+    with log.open("w") as out:
+        for number, (tenant, address) in enumerate(asked):
+            parameters = {**record["requestParameters"], "encryptionContext": {"tenant": tenant, "job": str(number)}}
+            own = {"eventID": f"e{number}", "sourceIPAddress": address, "requestParameters": parameters}
+            out.write(json.dumps({**record, **own}) + "\n")
+    of_tenant = 'context.encryptionContext.hasTag("tenant") && context.encryptionContext.getTag("tenant") == "none"'
+    folder = policies(PERMIT.replace("action,", 'action == KMS::Action::"Encrypt",').replace(");", f") when {{ {of_tenant} }};"))
+    told = policy_json("replay", log, "--policies", folder)["changes"]
+    assert [(c["kind"], c["count"], c["first"], c["last"]) for c in told] == [
+        ("newly denied", 3, "e0", "e3"),
+        ("newly denied", 1, "e1", "e1"),
+    ]
+    assert [c["facts"] for c in told] == ["{encryptionContext: {tenant: a}}", "{encryptionContext: {tenant: b}}"]
+    shown = policy("replay", log, "--policies", folder).stdout
+    assert "with {encryptionContext: {tenant: a}}: 3 calls, events e0 to e3\n    team → nothing" in shown
+    assert "with {encryptionContext: {tenant: b}}: event e1\n" in shown
+    assert shown.endswith("4 decisions: 0 newly allowed, 4 newly denied, 0 other reason\n")
+
+
 def test_explain_guesses_no_labels_of_a_record(policies: Any, policy: Callable[..., Result], tmp_path: Path) -> None:
     log = recorded(tmp_path, "ReplicateKey", "team")
     asked = ("explain", "--audit", log, "--event", "ReplicateKey", "--policies", policies(PERMIT + RESIDENCY))

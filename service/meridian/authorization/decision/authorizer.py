@@ -172,8 +172,8 @@ class Authorizer:
 
     def policies_for(self, principal: Principal, resource: Resource, own: tuple[Policy, ...]) -> tuple[Policy, ...]:
         """Every policy that may have a word in calls of this caller on this resource, on either side."""
-        live, sides = self._live, _sides(principal, resource)
-        return tuple(policy for side in sides for policy in policies_of_side(live, side, principal, own, delegated=False))
+        policies, sides = self.policies, _sides(principal, resource)
+        return tuple(policy for side in sides for policy in policies_of_side(policies, side, principal, own, delegated=False))
 
     def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
         """Refuse a key policy that may not be stored, or that would lock its caller out.
@@ -275,11 +275,9 @@ class Authorizer:
     ) -> tuple[Policy, ...]:
         own, ancestors = resource_uid(resource), resource_ancestors(resource, self._around)
         groups = self._model.ancestors[action]
-        return tuple(
-            policy
-            for policy in policies_of_side(live, side, principal, own_policies, delegated=leaves_to_account(own_policies, groups, action))
-            if matches_action(policy.est, groups, action) and matches_resource(policy.est, own, ancestors)
-        )
+        delegated = leaves_to_account(own_policies, groups, action)
+        speaking = policies_of_side(live.source.policies, side, principal, own_policies, delegated=delegated)
+        return tuple(p for p in speaking if matches_action(p.est, groups, action) and matches_resource(p.est, own, ancestors))
 
     def _base_of(self, live: LivePolicies, compiled: CompiledSlice, principal: Principal, resource: Resource) -> EntityHandle:
         name = (*compiled.schema_name, principal, *version_of(resource))

@@ -150,10 +150,12 @@ def _decision_bytes(name: Name, kept: tuple[PolicyDecision, Principal]) -> int:
     return DECISION_BYTES + deep_bytes(name) + _principal_bytes(kept[1])
 
 
-def policies_of_side(live: LivePolicies, side: str, principal: Principal, own: tuple[Policy, ...], *, delegated: bool) -> Iterable[Policy]:
+def policies_of_side(
+    policies: Iterable[Policy], side: str, principal: Principal, own: tuple[Policy, ...], *, delegated: bool
+) -> Iterable[Policy]:
     """The policies that have a word on one side, those of the key itself at the end. `delegated`: one of these leaves the action to the
     account, whose permits then count whatever the key does with other actions."""
-    for policy in live.source.policies:
+    for policy in policies:
         if policy.layer == ACCOUNT and policy.is_permit:
             if side == OWN and policy.foreign:
                 continue

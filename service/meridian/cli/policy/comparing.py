@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
-from meridian.authorization.language.entities import Surroundings
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
-from meridian.cli.exit_codes import OTHER, SETUP
+from meridian.cli.exit_codes import OTHER
 from meridian.cli.policy.options import (
     EXISTING,
     GIVE_AROUND,
@@ -26,14 +25,15 @@ from meridian.cli.policy.options import (
     show,
 )
 from meridian.cli.terminal import say
-from meridian.domain.policy_decision import PolicyDecision
-from meridian.policy_kit.asked_surroundings import AskedSurroundings
-from meridian.policy_kit.audit_log import AuditLog, Recorded
-from meridian.policy_kit.compare import KINDS, Change, change_of, changes, corpus_of, enumerated
+from meridian.policy_kit.audit_log import AuditLog
+from meridian.policy_kit.compare import KINDS, Change, changes, corpus_of, enumerated
+from meridian.policy_kit.cores import Cores
 from meridian.policy_kit.fixtures import fixtures_of
+from meridian.policy_kit.many import Deciding
 from meridian.policy_kit.policy_set import open_policy_set
+from meridian.policy_kit.replay import Replaying, Row, Times
+from meridian.policy_kit.replay import replay as replay_log
 from meridian.policy_kit.suites import load_suites
-from meridian.policy_kit.texts import TextFault, UnreadableRecordError
 
 SHOWN_MAX = 200
 
@@ -52,19 +52,20 @@ def diff(old: Path, new: Path, tests: Path | None, actions: tuple[str, ...], exi
     with readable():
         before, after = open_policy_set(old, schema_text()), open_policy_set(new, schema_text())
         suites = [s for s in load_suites(tests or default_tests(), SchemaModel(schema_text())) if s.policies is None]
+        corpora = [(suite.path.name, suite.fixtures, list(corpus_of(suite))) for suite in suites]
+        fixtures = suites[0].fixtures if suites else fixtures_of({}, "")
+        corpora += [(action, fixtures, list(enumerated([action], before, after, fixtures))) for action in actions]
+        asked = sum(len(corpus) for _, _, corpus in corpora)
         found: list[Change] = []
-        asked = 0
-        for suite in suites:
-            corpus = list(corpus_of(suite))
-            asked += len(corpus)
-            found += changes(corpus, before.within(suite.fixtures.around), after.within(suite.fixtures.around))
-        for action in actions:
-            fixtures = suites[0].fixtures if suites else fixtures_of({}, "")
-            cells = list(enumerated([action], before, after, fixtures))
-            asked += len(cells)
-            with progress(action, len(cells)) as advance:
-                found += changes(cells, before.within(fixtures.around), after.within(fixtures.around), advance)
-    _report(found, asked, [], output)
+        with Cores.for_cells(asked) as cores:
+            for title, named, corpus in corpora:
+                with progress(title, len(corpus)) as advance:
+                    found += changes(corpus, Deciding(before, named.around), Deciding(after, named.around), cores, advance)
+    if output == "json":
+        show({"decisions": asked, "changes": [dataclasses.asdict(change) for change in found], "notReplayed": []})
+    else:
+        _say_changes([(change.kind, change.label, change.old_ids, change.new_ids) for change in found])
+        _say_counts(asked, Counter(change.kind for change in found), 0)
     sys.exit(OTHER if exit_code and found else 0)
 
 
@@ -77,62 +78,52 @@ def diff(old: Path, new: Path, tests: Path | None, actions: tuple[str, ...], exi
 def replay(log: tuple[Path, ...], policies: Path, exit_code: bool, around: Path | None, output: str) -> None:
     """Make the decisions of an audit LOG again under other policies: which real calls would be answered otherwise.
 
-    LOG is a file or folder of audit streams. Decisions whose facts the log does not hold are counted and named, never guessed.
+    LOG is a file or folder of audit streams. Calls that are equal in all that the new policies read are one row. Decisions
+    whose facts the log does not hold are counted and named, never guessed.
     """
     with readable():
         surroundings = around_of(around)
         opened = open_policy_set(policies, schema_text())
-        authorizer = opened.within(surroundings)
-        unknown = AskedSurroundings(opened) if around is None else None
-    found: list[Change] = []
-    skipped: list[str] = []
-    asked = 0
-    for recorded in _recorded(log, surroundings, skipped):
-        missing = unknown.unknown_of(recorded.principal, recorded.action, recorded.resource) if unknown is not None else ""
-        if missing:
-            skipped.append(f"{recorded.event_id}: {recorded.action}: the policies ask for {missing}, which no record holds: {GIVE_AROUND}")
-            continue
-        asked += 1
-        before = PolicyDecision(recorded.action, recorded.resource.arn, recorded.allowed, recorded.policy_ids)
-        kind, after = change_of(before, authorizer.decide(recorded.principal, recorded.action, recorded.resource, recorded.facts))
-        if kind:
-            label = f"{recorded.event_id}: {recorded.principal.arn} {recorded.action} {recorded.resource.arn}"
-            found.append(Change(kind, label, before.policy_ids, after.policy_ids))
-    _report(found, asked, skipped, output)
-    sys.exit(OTHER if exit_code and found else 0)
-
-
-def _recorded(paths: Iterable[Path], around: Surroundings, skipped: list[str]) -> Iterator[Recorded]:
-    try:
-        log = AuditLog.read(paths, around)
-    except (UnreadableRecordError, TextFault) as fault:
-        say(str(fault), err=True)
-        sys.exit(SETUP)
-    for record in log.records:
-        try:
-            yield from log.decisions(record)
-        except UnreadableRecordError as fault:
-            skipped.append(f"{record['eventID']}: {fault}")
-
-
-def _report(found: list[Change], asked: int, skipped: list[str], output: str) -> None:
+        read = AuditLog.read(log, surroundings)
+        work = Replaying(opened, surroundings, read.policies, "" if around is not None else GIVE_AROUND)
+        with Cores.for_cells(len(read.records)) as cores, progress("records", len(read.records)) as advance:
+            done = replay_log(read, work, cores, advance)
     if output == "json":
-        show({"decisions": asked, "changes": [dataclasses.asdict(change) for change in found], "notReplayed": skipped})
-        return
+        show({"decisions": done.decisions, "changes": [_as_json(*each) for each in done.rows.items()], "notReplayed": done.skipped})
+    else:
+        _say_changes([(row.kind, _in_words(row, times), row.old_ids, row.new_ids) for row, times in done.rows.items()])
+        for line in done.skipped[:SHOWN_MAX]:
+            say(f"not replayed: {line}")
+        counts = Counter[str]()
+        for row, times in done.rows.items():
+            counts[row.kind] += times.count
+        _say_counts(done.decisions, counts, len(done.skipped))
+    sys.exit(OTHER if exit_code and done.rows else 0)
+
+
+def _as_json(row: Row, times: Times) -> dict[str, Any]:
+    label = f"{row.principal} {row.action} {row.resource}"
+    return {"label": label, **dataclasses.asdict(row), **dataclasses.asdict(times)}
+
+
+def _in_words(row: Row, times: Times) -> str:
+    facts = f" with {row.facts}" if row.facts else ""
+    calls = f"event {times.first}" if times.count == 1 else f"{times.count} calls, events {times.first} to {times.last}"
+    return f"{row.principal} {row.action} {row.resource}{facts}: {calls}"
+
+
+def _say_changes(found: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]) -> None:
     for kind in KINDS:
-        of_kind = [change for change in found if change.kind == kind]
-        for change in of_kind[:SHOWN_MAX]:
-            say(f"{kind}: {change.label}\n    {_ids(change.old_ids)} → {_ids(change.new_ids)}")
+        of_kind = [(label, old, new) for each, label, old, new in found if each == kind]
+        for label, old, new in of_kind[:SHOWN_MAX]:
+            say(f"{kind}: {label}\n    {_ids(old)} → {_ids(new)}")
         if len(of_kind) > SHOWN_MAX:
             say(f"{kind}: and {len(of_kind) - SHOWN_MAX} more")
-    for line in skipped[:SHOWN_MAX]:
-        say(f"not replayed: {line}")
-    counts = Counter(change.kind for change in found)
-    say(
-        f"{asked} decisions: "
-        + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
-        + (f", {len(skipped)} not replayed" if skipped else "")
-    )
+
+
+def _say_counts(asked: int, counts: Counter[str], skipped: int) -> None:
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
+    say(f"{asked} decisions: {told}" + (f", {skipped} not replayed" if skipped else ""))
 
 
 def _ids(ids: tuple[str, ...]) -> str:

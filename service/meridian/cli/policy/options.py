@@ -49,10 +49,10 @@ def readable() -> Iterator[None]:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error while it is a terminal; the value moves it on by one."""
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error while it is a terminal; the value moves it on by so many."""
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda more: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -61,7 +61,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(printable(title), total=total)
-        yield lambda: bar.advance(task)
+        yield lambda more: bar.advance(task, more)
 
 
 def show(value: Any) -> None:

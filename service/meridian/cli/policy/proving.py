@@ -15,6 +15,7 @@ from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER
 from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.terminal import say
+from meridian.policy_kit.cores import Cores
 from meridian.policy_kit.prove import Proof, as_test, plan
 from meridian.policy_kit.prove import prove as prove_invariant
 from meridian.policy_kit.run import PolicyFolders
@@ -34,11 +35,15 @@ def prove(tests: Path | None, policies: Path | None, output: str) -> None:
     with readable():
         folders = PolicyFolders(policies or default_policies(), schema_text())
         suites = load_suites(tests or default_tests(), SchemaModel(schema_text()))
-        for suite in suites:
-            for invariant in suite.invariants:
-                total = sum(domains.cells for domains in plan(invariant, folders.of(suite), suite.fixtures).values())
-                with progress(invariant.name, total) as advance:
-                    proofs.append((suite, prove_invariant(invariant, folders.of(suite), suite.fixtures, advance)))
+        planned = [
+            (suite, invariant, sum(domains.cells for domains in plan(invariant, folders.of(suite), suite.fixtures).values()))
+            for suite in suites
+            for invariant in suite.invariants
+        ]
+        with Cores.for_cells(sum(cells for _, _, cells in planned)) as cores:
+            for suite, invariant, cells in planned:
+                with progress(invariant.name, cells) as advance:
+                    proofs.append((suite, prove_invariant(invariant, folders.of(suite), suite.fixtures, cores, advance)))
     if output == "json":
         show([_as_json(proof) for _, proof in proofs])
     else:

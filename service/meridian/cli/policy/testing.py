@@ -19,6 +19,7 @@ from meridian.cli.output import write_output
 from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
+from meridian.policy_kit.cores import Cores
 from meridian.policy_kit.coverage import coverage as coverage_of
 from meridian.policy_kit.coverage import percent_decisive
 from meridian.policy_kit.junit import junit_xml
@@ -53,8 +54,9 @@ def test(tests: Path | None, policies: Path | None, output: str, junit: Path | N
 
 def _run(tests: Path, policies: Path) -> list[CaseResult]:
     suites = load_suites(tests, SchemaModel(schema_text()))
-    with progress("cells", sum(len(suite.cases) for suite in suites)) as advance:
-        results = list(run_suites(suites, PolicyFolders(policies, schema_text()), advance))
+    cells = sum(len(suite.cases) for suite in suites)
+    with Cores.for_cells(cells) as cores, progress("cells", cells) as advance:
+        results = list(run_suites(suites, PolicyFolders(policies, schema_text()), cores, advance))
     if not results:
         raise RowError(f"{tests}: has no case and no matrix, and tests nothing")
     return results

@@ -1,7 +1,9 @@
-"""Which clients of a mutual TLS listener are let in, of those whose certificates its authority has signed: by the names in them."""
+"""What clients of a TLS listener show of themselves, and which are let in, of those whose certificates its authority has signed: by the
+names in them."""
 
 from __future__ import annotations
 
+import ssl
 from asyncio import BaseTransport
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -22,6 +24,13 @@ class ClientNames:
             return True
         certificate = transport.get_extra_info("peercert")
         return bool(certificate) and any(name.lower() in self._names for name in _names_in(certificate))
+
+
+def shown_certificate(transport: BaseTransport) -> bytes:
+    """The verified certificate of the other end, PEM; nothing where it showed none."""
+    tls = transport.get_extra_info("ssl_object")
+    shown = tls.getpeercert(binary_form=True) if tls is not None else None
+    return ssl.DER_cert_to_PEM_cert(shown).encode() if shown else b""
 
 
 def _names_in(certificate: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.http1.application import Answer, Application
-from meridian.transport.http1.client_names import ClientNames
+from meridian.transport.http1.client_names import ClientNames, shown_certificate
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 from meridian.transport.http1.head import Networks, Peer
 from meridian.transport.http1.reader import RequestReader, Stage
@@ -84,7 +84,8 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, server: Connections, loop: asyncio.AbstractEventLoop, address: str) -> None:
         self._server = server
         self._loop = loop
-        self._reader = RequestReader(Peer(address, server.trusted_proxies), server.application.begin, server.bounds.body_bytes)
+        self._peer = Peer(address, server.trusted_proxies)
+        self._reader = RequestReader(self._peer, server.application.begin, server.bounds.body_bytes)
         self._transport: Any = None
         self._task: asyncio.Task[None] | None = None
         self._phase = Phase.REQUEST
@@ -116,6 +117,8 @@ class HttpConnection(asyncio.Protocol):
         elif not self._server.client_names.admits(transport):
             self._server.refused_names += 1
             self.abort()
+        else:
+            self._peer.certificate_pem = shown_certificate(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.END or self.is_last:

@@ -32,6 +32,8 @@ class Peer:
 
     def __init__(self, address: str, trusted_proxies: Networks) -> None:
         self.address = plain_address(address)
+        self.certificate_pem = b""
+        """What the other end showed in its handshake, verified; nothing where it showed none."""
         self._trusted = trusted_proxies
         self._is_proxy = self._is_trusted(self.address)
 
@@ -83,6 +85,7 @@ class HeadLines:
             MappingProxyType(headers),
             peer.client_of(headers),
             _length(headers.get("content-length", "0")),
+            peer.certificate_pem,
         )
 
 

@@ -1,0 +1,90 @@
+"""The console's pages behind one door: who may look, what becomes of whoever may not, and what a fault looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from meridian.console.arrival import Arrival
+from meridian.console.listener import ARRIVAL
+from meridian.console.pages.entry import sign_in_first
+from meridian.console.places import PLACES, STATIC, Place
+from meridian.console.refusals import NOBODY, refusal_page
+from meridian.console.visit import Desk, Visit
+from meridian.contract.operation import Operation
+from meridian.errors import KmsError, KMSInternalException
+from meridian.pipeline.unauthenticated import Unauthenticated
+from meridian.ports.entropy import Entropy
+from meridian.ports.security_events import SecurityEvents
+
+WHO: Final = Operation.WHO_AM_I
+"""Under this name of the contract a failed sign-in is counted and told: nothing else is known to be wanted yet."""
+KEPT_SECONDS: Final = 86_400
+"""How long a browser keeps style and script; another version of them has another address."""
+
+
+class Door:
+    """Before every page."""
+
+    def __init__(self, desk: Desk, unauthenticated: Unauthenticated, events: SecurityEvents, entropy: Entropy) -> None:
+        self._desk = desk
+        self._unauthenticated = unauthenticated
+        self._events = events
+        self._entropy = entropy
+
+    async def show(self, place: Place, request: Request) -> Response:
+        """The page, or why it is not shown."""
+        arrival: Arrival = request.scope[ARRIVAL]
+        visit = Visit(arrival, self._desk, request.path_params)
+        if arrival.refusal is not None:
+            return await self._turn_away(visit, arrival.refusal)
+        if arrival.visitor is None and not place.is_open:
+            return sign_in_first(visit)
+        try:
+            return await place.show(visit)
+        except KmsError as error:
+            return await self._turn_away(visit, error) if isinstance(error, NOBODY) else refusal_page(visit, error)
+        except Exception as fault:
+            self._events.report_fault(fault, during=f"console {place.path}")
+            return refusal_page(visit, KMSInternalException(reason=type(fault).__name__))
+
+    async def file(self, request: Request) -> Response:
+        """Style or script."""
+        found = self._desk.screens.static.get(request.path_params["name"])
+        if found is None:
+            return PlainTextResponse("not found\n", 404)
+        return Response(found[1], media_type=found[0], headers={"Cache-Control": f"public, max-age={KEPT_SECONDS}, immutable"})
+
+    async def _turn_away(self, visit: Visit, error: KmsError) -> Response:
+        """Told and held back as on every other wire; the browser forgets what was no credential."""
+        arrival = visit.arrival
+        error.__traceback__ = error.__cause__ = error.__context__ = None  # the answer may come late, and keeps no token until then
+        evidence = self._desk.visitors.shown_by(arrival.head)
+        await self._unauthenticated.refuse(
+            error, operation=WHO, evidence=evidence, request_id=self._entropy.uuid(), started=arrival.started
+        )
+        answer = refusal_page(visit, error)
+        for name, value in self._desk.sessions.end():
+            answer.headers.append(name, value)
+        return answer
+
+
+def make_application(door: Door) -> Starlette:
+    """Every place of the table, and the files that browsers get as they are."""
+    routes = [Route(place.path, _endpoint(partial(door.show, place)), methods=list(place.methods)) for place in PLACES]
+    return Starlette(routes=[*routes, Route(f"{STATIC}{{name}}", _endpoint(door.file))])
+
+
+def _endpoint(show: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Starlette takes a function for an endpoint, and anything else for an application."""
+
+    async def endpoint(request: Request) -> Response:
+        return await show(request)
+
+    return endpoint

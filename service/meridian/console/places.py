@@ -1,0 +1,44 @@
+"""THE table of the console's pages: what stands at which path, who shows it, and what the menu calls it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from meridian.console.pages.entry import SIGN_IN, begin_sign_in, end_sign_in, show_sign_in, sign_out
+from meridian.console.pages.key import show_key
+from meridian.console.pages.keys import show_home, show_keys
+from meridian.console.pages.writes import do_write, show_write
+from meridian.console.sign_in import BACK, HOME
+from meridian.console.visit import Show
+
+STATIC: Final = "/static/"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page."""
+
+    path: str
+    show: Show
+    methods: tuple[str, ...] = ("GET",)
+    menu: str = ""
+    """Its name in the menu; no entry where it is empty."""
+    is_open: bool = False
+    """Whether it is shown to nobody too. Its path begins like one of `OPEN`."""
+
+
+PLACES: Final[tuple[Place, ...]] = (
+    Place(HOME, show_home),
+    Place("/keys", show_keys, menu="Keys"),
+    Place("/keys/{key_id}", show_key),
+    Place("/keys/{key_id}/{write}", show_write),
+    Place("/keys/{key_id}/{write}", do_write, methods=("POST",)),
+    Place(SIGN_IN, show_sign_in, is_open=True),
+    Place(f"{SIGN_IN}/begin", begin_sign_in, is_open=True),
+    Place(BACK, end_sign_in, is_open=True),
+    Place("/sign-out", sign_out, methods=("POST",)),
+)
+OPEN: Final = (SIGN_IN, BACK, STATIC)
+"""Beginnings of the paths at which nobody is asked who he is."""
+MENU: Final = tuple((place.menu, place.path) for place in PLACES if place.menu)

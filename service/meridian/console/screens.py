@@ -1,0 +1,60 @@
+"""Pages as HTML: Jinja templates, read and compiled once, which escape whatever they show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Final
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from meridian.contract.catalog import enum_aws_value
+from meridian.contract.fields import enum_text_of
+
+TEMPLATES: Final = files("meridian.console") / "templates"
+STATIC: Final = files("meridian.console") / "static"
+KINDS: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+"""THE table of files that browsers get as they are."""
+
+
+class Screens:
+    """Renders."""
+
+    def __init__(self, always: Mapping[str, Any]) -> None:
+        """`always`: what every page can show."""
+        self.static = {
+            each.name: (KINDS[each.name.rpartition(".")[2]], each.read_bytes())
+            for each in STATIC.iterdir()
+            if each.name.rpartition(".")[2] in KINDS
+        }
+        digest = sha256(b"".join(data for _, data in self.static.values())).hexdigest()[:12]
+        sources = {each.name: each.read_text() for each in TEMPLATES.iterdir()}
+        self._environment = Environment(
+            loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, cache_size=-1
+        )
+        self._environment.filters.update(FILTERS)
+        self._environment.globals.update(always, static_version=digest)
+        for name in sources:
+            self._environment.get_template(name)
+
+    def render(self, template: str, values: Mapping[str, Any]) -> str:
+        """The page."""
+        return self._environment.get_template(template).render(values)
+
+
+def _moment(at: Any) -> Markup:
+    """A timestamp of the contract, or a moment of Python, in UTC."""
+    moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at.seconds, UTC)
+    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M} UTC</time>').format(moment)
+
+
+def _enums(message: Any, field: str) -> list[str]:
+    """The AWS values of a list of an enum."""
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    return [enum_aws_value(descriptor, number) for number in getattr(message, field)]
+
+
+FILTERS: Final = {"moment": _moment, "enum": enum_text_of, "enums": _enums}
