@@ -134,7 +134,7 @@ def test_a_picture_tells_by_marks_and_words_what_it_tells_by_colours(
     arguments = ("graph", tests_file(""), "--policies", policies(PERMIT + broken), "--key", "single")
     cells = policy_json(*arguments, "--action", "Sign", "--action", "Encrypt", "--svg", tmp_path / "g.svg")
     assert [c["errors"] > 0 for c in cells if c["principal"] == "ann"] == [True, False]
-    marks = {}
+    marks: dict[str, list[str]] = {}
     root = ElementTree.parse(tmp_path / "g.svg")  # noqa: S314  # our own file
     for group in root.iter("{http://www.w3.org/2000/svg}g"):
         (tip,) = [e.text for e in group.iter("{http://www.w3.org/2000/svg}title")] or [""]
