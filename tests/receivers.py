@@ -45,7 +45,7 @@ class Collector(LogsServiceServicer):
         self.lines: list[bytes] = []
         self.records: list[Any] = []
         self.resources: list[dict[str, str]] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[dict[str, str | bytes]] = []
         self.rejects = self.fails = 0
         self._server: grpc.Server | None = None
 
@@ -56,7 +56,7 @@ class Collector(LogsServiceServicer):
     def begin(self, credentials: grpc.ServerCredentials | None) -> None:
         """Listen; in plaintext without credentials."""
         self._server = grpc.server(ThreadPoolExecutor(2))
-        add_LogsServiceServicer_to_server(self, self._server)
+        add_LogsServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # generated
         address = f"{HOST}:{self.port}"
         assert self._server.add_secure_port(address, credentials) if credentials else self._server.add_insecure_port(address)
         self._server.start()
