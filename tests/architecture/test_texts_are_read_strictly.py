@@ -33,6 +33,7 @@ PARSES = {
     "audit/line.py": "a line that its chain of hashes vouches for",
     "audit/written_since.py": "a line that its chain of hashes vouches for",
     "administration/doctor.py": "an event out of the database",
+    "policy_kit/json_places.py": "a part of a document that has been parsed",
     "client/credential_chain.py": "the caller's own profiles, in TOML, which refuses a name given twice by itself",
 }
 """THE table of files that parse a text, and whose text it is."""
