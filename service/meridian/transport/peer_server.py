@@ -130,7 +130,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         async def answer(peer: PeerRegion) -> wire.ForetellResponse:
             message = foretell_of(request)
             if message is None:
-                raise ValidationException("Nothing is asked.", fields=[("asked", "is missing")])
+                raise ValidationException("Nothing is asked.", fields=[("prepare", "is missing")])
             self._require_preparer(peer, message, "replicaRegion" if isinstance(message, Prepare) else "primaryRegion")
             await self._foretell(message)
             return wire.ForetellResponse()
