@@ -43,8 +43,6 @@ class Go:
     folder: str
     module: str
     package: str = "."
-    stated: str = ""
-    """What the linker is given besides, for a program that says its version."""
 
     @property
     def version(self) -> str:
