@@ -146,6 +146,11 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         Go("cosign", "github.com/sigstore/cosign/v3", "github.com/sigstore/cosign/v3/cmd/cosign"),
         f"{ECOSYSTEM}test_cosign.py",
     ),
+    "opentofu": Program(
+        "OpenTofu",
+        Go("opentofu", "github.com/opentofu/opentofu", "github.com/opentofu/opentofu/cmd/tofu"),
+        f"{ECOSYSTEM}test_opentofu.py",
+    ),
     "sdk-go": Program("AWS SDK for Go v2", Go("sdk-go", "github.com/aws/aws-sdk-go-v2/service/kms"), f"{ECOSYSTEM}test_sdks.py"),
     "sdk-java": Program("AWS SDK for Java v2", Maven("sdk-java", "kms"), f"{ECOSYSTEM}test_sdks.py"),
     "sdk-rust": Program("AWS SDK for Rust", Cargo("sdk-rust", "aws-sdk-kms"), f"{ECOSYSTEM}test_sdks.py"),
