@@ -163,7 +163,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         after=(),
         operations={UPDATE_PRIMARY_REGION: succeed.await_role},
     )
-    sessions, tokens = SessionKeys(principals, core.engine), IdentityTokens(principals, core.key_sets)
+    sessions, tokens = SessionKeys(principals, core.engine), IdentityTokens(principals, core.key_sets, core.token_reviews)
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,
