@@ -1,5 +1,5 @@
-"""A real Region that asks an API server about the tokens of pods: a caller's first call is repeated by his client, and a pod that is deleted
-is refused on a connection that exists."""
+"""A real Region that asks an API server about the tokens of pods: the first call of a token is repeated by the client, and a deleted pod is
+refused on a connection that exists."""
 
 from __future__ import annotations
 
