@@ -14,7 +14,6 @@ from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.key_threads import KeyThreads
@@ -47,6 +46,7 @@ from meridian.bootstrap.tracing import Tracing, open_tracing
 from meridian.contract.catalog import walked_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.audit_keys import names_of
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, open_engine
 from meridian.identity import Identity
 from meridian.pipeline.binding import BindingError
 from meridian.ports.store.region import RegionIdentity
@@ -89,7 +89,7 @@ class Core:
     key_set_wake: Wake
     token_reviews: LiveTokenReviews
     review_wake: Wake
-    engine: InProcessCryptoEngine
+    engine: CryptoEngine
     authorizer: Authorizer
     stream: FileAuditStream
     sinks: Sinks
@@ -133,7 +133,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     done(Step.IDENTITY)
     caches = Caches(settings.limits.cache_bytes)
     with naming("seals"):
-        engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events, caches)
+        engine = await open_engine(store, identity, seals_of(settings), EngineSurroundings(clock, entropy, events, caches))
     registry.register(SealMetrics(await try_seals(store, identity, settings)))
     done(Step.KEYRING)
     with naming("policies"):
@@ -143,7 +143,8 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         done(Step.POLICIES)
     receivers = open_receivers(settings, clock)
     with naming("audit.directory"), writing_to(settings.audit.directory):
-        signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
+        audit_keys = engine.region_keyring
+        signer, keys = await audit_keys.audit_signer(store, clock.now()), await audit_keys.audit_keys(store)
         require_own_log(audit_directory.path, keys)
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())
@@ -151,7 +152,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     sinks = open_sinks(settings, receivers, stream.log, clock, events)
     stream.compress_closed(settings.audit.reserve_bytes, KeepRules(settings.audit.keep_seconds, settings.audit.keep_bytes), sinks.holds)
     shipping = AuditShipping(stream, store, clock, events)
-    heads = AuditHeads(store=store, stream=stream, shipping=shipping, engine=engine, events=events)
+    heads = AuditHeads(store=store, stream=stream, shipping=shipping, keyring=engine.region_keyring, events=events)
     stack.push_async_callback(heads.close)
     stack.push_async_callback(sinks.close)  # after the stream is closed: the last record is shipped
     stack.push_async_callback(stream.close)
@@ -172,7 +173,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
-    exports = LiveExports(store, engine, clock)
+    exports = LiveExports(store, engine.region_keyring, clock)
     if settings.xks is not None:
         await exports.look()
     done(Step.CHANGE_FEED)

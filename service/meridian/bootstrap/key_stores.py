@@ -62,7 +62,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
     requests = StoreRequestMetrics(core.registry)
     external = ExternalKeyStores(
         store=core.store,
-        seals=core.engine,
+        seals=core.engine.symmetric_keys,
         credentials=core.engine.store_secrets,
         around=surroundings(
             core.settings.key_store_proxies,
@@ -78,7 +78,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
     core.stack.push_async_callback(external.close)
     links = _token_links(core, requests.of(KeyStoreType.AWS_CLOUDHSM))
     core.stack.push_async_callback(links.close)
-    tokens = TokenKeyStores(links, core.engine, core.entropy)
+    tokens = TokenKeyStores(links, core.engine.symmetric_keys, core.entropy)
     core.registry.register(StoreMetrics({KeyStoreType.EXTERNAL_KEY_STORE: external, KeyStoreType.AWS_CLOUDHSM: links}))
     left = LeftKeys(core.store, links, core.settings.limits.day_seconds, SetAside(LEFT_KEYS, clock=core.clock, events=core.events))
     text = "Keys in tokens that no KMS key has, as of the last look."
@@ -106,7 +106,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         tokens=tokens,
         token_links=links,
         left_keys=left,
-        ciphers=Ciphers(OwnCiphers(core.engine), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
+        ciphers=Ciphers(OwnCiphers(core.engine.symmetric_keys), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
         keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}, {Origin.AWS_CLOUDHSM: tokens}),
         worker=worker,
         wake=wake,

@@ -49,6 +49,7 @@ CALLS: dict[str, Callable[[GrpcRegionPeer], Awaitable[Any]]] = {
     "GetTransportOffer": lambda peer: peer.transport_offer(REGION),
     "Prepare": lambda peer: peer.prepare(REGION, PREPARE),
     "PrepareHandover": lambda peer: peer.prepare_handover(REGION, PrepareHandover(ACCOUNT, KEY_ID, "r", CALLER, b"", "us-east-1", SPOKEN)),
+    "Foretell": lambda peer: peer.foretell(REGION, PREPARE),
     "DeliverGone": lambda peer: peer.deliver_gone(REGION, DeliverGone(ACCOUNT, KEY_ID, SERIAL, TERM, "r", 0, b"", b"")),
     "DeliverSetState": lambda peer: peer.deliver_set_state(REGION, STATE),
     "DeliverHeld": lambda peer: peer.deliver_held(REGION, DeliverHeld(ACCOUNT, KEY_ID, SERIAL, TERM, (), 0, "r")),

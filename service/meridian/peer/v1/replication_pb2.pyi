@@ -722,6 +722,55 @@ class PrepareHandoverResponse(_message.Message):
 Global___PrepareHandoverResponse: _TypeAlias = PrepareHandoverResponse  # noqa: Y015
 
 @_typing.final
+class ForetellRequest(_message.Message):
+    """Asks what would be decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREPARE_FIELD_NUMBER: _builtins.int
+    PREPARE_HANDOVER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def prepare(self) -> Global___PrepareRequest:
+        """ReplicateKey."""
+
+    @_builtins.property
+    def prepare_handover(self) -> Global___PrepareHandoverRequest:
+        """UpdatePrimaryRegion."""
+
+    def __init__(
+        self,
+        *,
+        prepare: Global___PrepareRequest | None = ...,
+        prepare_handover: Global___PrepareHandoverRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "prepare", b"prepare", "prepare_handover", b"prepare_handover"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "prepare", b"prepare", "prepare_handover", b"prepare_handover"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_asked: _TypeAlias = _typing.Literal["prepare", "prepare_handover"]  # noqa: Y015
+    _WhichOneofArgType_asked: _TypeAlias = _typing.Literal["asked", b"asked"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_asked) -> _WhichOneofReturnType_asked | None: ...
+
+Global___ForetellRequest: _TypeAlias = ForetellRequest  # noqa: Y015
+
+@_typing.final
+class ForetellResponse(_message.Message):
+    """The Region would allow it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForetellResponse: _TypeAlias = ForetellResponse  # noqa: Y015
+
+@_typing.final
 class DeliverGoneRequest(_message.Message):
     """The sender is no member any more."""
 
