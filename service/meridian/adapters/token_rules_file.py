@@ -23,6 +23,7 @@ from meridian.domain.token_rules import AssumableRole, ClaimTest, ClaimTests, Gr
 from meridian.domain.xks import RESERVED_NAMES
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.key_sets import KeySetSource
+from meridian.ports.token_reviews import ReviewSource
 
 ISSUERS_MAX: Final = 32
 RULES_MAX: Final = 1000
@@ -55,6 +56,8 @@ class _Issuer(_Table):
     bearer_token_file: str = ""
     life_seconds_max: int = Field(3600, ge=60, le=86_400)
     pod_bound: bool = False
+    review_url: str = ""
+    review_seconds: int = Field(60, ge=10, le=600)
 
 
 class _Groups(_Table):
@@ -97,6 +100,7 @@ class TokenTables:
 
     mapping: TokenMapping
     sources: tuple[KeySetSource, ...]
+    reviews: tuple[ReviewSource, ...]
     files: tuple[Path, ...]
     """What was read besides."""
     digest: bytes
@@ -122,7 +126,7 @@ class TokenTablesReader:
     def read(self, document: Mapping[str, Any]) -> TokenTables:
         """What the document says; to be used where there is no fault alone."""
         found = self._each(document, "issuers", _Issuer, ISSUERS_MAX, self._issuer)
-        issuers = {issuer.issuer: issuer for issuer, _ in found}
+        issuers = {issuer.issuer: issuer for issuer, _, _ in found}
         if len(issuers) != len(found):
             self.faults.append("issuers: an issuer is given twice")
         rules = self._each(document, "token_rules", _Rule, RULES_MAX, lambda entry: self._rule(entry, issuers))
@@ -131,7 +135,10 @@ class TokenTablesReader:
         if len(by_arn) != len(roles):
             self.faults.append("roles: a role is given twice")
         digest = sha256(b"".join(sha256(data).digest() for _, data in sorted(self._files.items()))).digest() if self._files else b""
-        return TokenTables(TokenMapping(issuers, tuple(rules), by_arn), tuple(source for _, source in found), tuple(self._files), digest)
+        reviews = tuple(review for _, _, review in found if review is not None)
+        return TokenTables(
+            TokenMapping(issuers, tuple(rules), by_arn), tuple(source for _, source, _ in found), reviews, tuple(self._files), digest
+        )
 
     def _each(self, document: Mapping[str, Any], table: str, kind: type[M], most: int, make: Callable[[M], Read]) -> list[Read]:
         entries = document.get(table, [])
@@ -148,14 +155,16 @@ class TokenTablesReader:
                 self.faults.append(f"{table} {number}: {fault}")
         return made
 
-    def _issuer(self, entry: _Issuer) -> tuple[TokenIssuer, KeySetSource]:
+    def _issuer(self, entry: _Issuer) -> tuple[TokenIssuer, KeySetSource, ReviewSource | None]:
         unknown = sorted(set(entry.algorithms) - set(ALGORITHMS))
         if unknown:
             raise _Fault(f"algorithms: {unknown[0]} is none of {', '.join(ALGORITHMS)}")
         if not entry.issuer.isprintable() or " " in entry.issuer:
             raise _Fault("issuer: must be a text without spaces")  # records and other Regions have it before a space and the subject
-        if entry.key_set_file and (entry.key_set_url or entry.ca_file or entry.bearer_token_file):
+        if entry.key_set_file and (entry.key_set_url or (not entry.review_url and (entry.ca_file or entry.bearer_token_file))):
             raise _Fault("key_set_file: nothing is fetched, so give no key_set_url, ca_file or bearer_token_file")
+        if entry.review_url:
+            _named("review_url", partial(require_issuer_url, entry.review_url))
         if not entry.key_set_file:
             for name, url in (("key_set_url", entry.key_set_url),) if entry.key_set_url else (("issuer", entry.issuer),):
                 _named(name, partial(require_issuer_url, url))
@@ -166,8 +175,11 @@ class TokenTablesReader:
             bearer_token=_named("bearer_token_file", lambda: self._secret(entry.bearer_token_file)),
             keys=_named("key_set_file", lambda: read_key_set(self._bytes(entry.key_set_file))) if entry.key_set_file else None,
         )
-        audiences = frozenset(entry.audiences)
-        return TokenIssuer(entry.issuer, audiences, tuple(entry.algorithms), entry.life_seconds_max, entry.pod_bound), source
+        audiences, algorithms = frozenset(entry.audiences), tuple(entry.algorithms)
+        issuer = TokenIssuer(
+            entry.issuer, audiences, algorithms, entry.life_seconds_max, entry.pod_bound, is_reviewed=bool(entry.review_url)
+        )
+        return issuer, source, _review_of(entry, source)
 
     def _rule(self, entry: _Rule, issuers: Mapping[str, TokenIssuer]) -> TokenRule:
         claims = _claims(entry.issuer, entry.claims, issuers)
@@ -242,6 +254,13 @@ class TokenTablesReader:
         self._files[path] = b""  # looked at from now on, also where it cannot be read yet
         data = self._files[path] = read(path)
         return data
+
+
+def _review_of(entry: _Issuer, source: KeySetSource) -> ReviewSource | None:
+    if not entry.review_url:
+        return None
+    audiences = tuple(sorted(entry.audiences))
+    return ReviewSource(entry.issuer, entry.review_url, source.authorities, source.bearer_token, audiences, entry.review_seconds)
 
 
 def _named(name: str, read: Callable[[], Read]) -> Read:
