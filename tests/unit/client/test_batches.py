@@ -55,14 +55,15 @@ class Server:
         self.messages.append([item.plaintext for item in request.items])
         self.sizes.append(len(data))
         self.seconds.append(time.monotonic())
-        number, answer = len(self.messages), ENCRYPT.response_class()
-        items: Any = answer.items  # type: ignore[attr-defined]
+        number = len(self.messages)
+        answer: Any = ENCRYPT.response_class()
+        items = answer.items
         for place, item in enumerate(request.items):
             said = self.answer(number, place, item)
             if said is None:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "lost")
             items.add(**{"error" if isinstance(said, status_pb2.Status) else "answer": said})
-        return answer.SerializeToString()
+        return bytes(answer.SerializeToString())
 
 
 def good(_: int, __: int, item: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
-from tests.unit.pipeline.test_entrance import CORES, FLOOD, SteppedClock
+from tests.stepped_clock import SteppedClock
+from tests.unit.pipeline.test_entrance import CORES, FLOOD
 
 from meridian.call import Call, Evidence
 from meridian.contract.batches import batch_of
@@ -51,7 +52,8 @@ class Log:
         assert call.item is not None or not served_rpcs()[call.rpc.name].requires
         if call.item is None:
             Validate()(call)
-        name = call.request.key_id  # type: ignore[attr-defined]
+        request: Any = call.request
+        name = str(request.key_id)
         self.begun.append(call)
         try:
             if name in self.slow:
@@ -80,7 +82,7 @@ class Log:
 
 class Stage:
     def __init__(self, rates: dict[str, float]) -> None:
-        self.clock, self.events, self.registry = SteppedClock(), ReportedEvents(), CollectorRegistry()
+        self.clock, self.events, self.registry = SteppedClock(100.0), ReportedEvents(), CollectorRegistry()
         self.log = Log()
         telemetry = Telemetry(self.clock, self.registry)
         self.entrance = Entrance(
