@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
-    "HOME": "/tmp",  # noqa: S108
+    "HOME": "/tmp",  # noqa: S108 - as in the image
 }
 """As the Containerfile has it."""
 ENTER = """

@@ -130,7 +130,7 @@ def test_a_request_is_an_item_too_and_one_of_another_call_is_none(serve: Serve) 
     with Client(endpoint) as client:
         assert shown(client.encrypt_batch([encryption_pb2.EncryptRequest(key_id="k", plaintext=b"1")])) == [b"1"]
         with pytest.raises(TypeError, match="EncryptRequest"):
-            client.encrypt_batch([encryption_pb2.DecryptRequest()])  # type: ignore[list-item]
+            client.encrypt_batch([encryption_pb2.DecryptRequest()])  # type: ignore[list-item]  # the wrong type is the test
 
 
 def throttled_at_first(number: int, place: int, item: Any) -> Any:
