@@ -64,6 +64,7 @@ LENGTHS: Final = {
     "region": REGION,
     "rejoin": REGION,
     "replica_regions": REGION,
+    "release": 64,
     "replicate_key_request": REQUEST,
     "request_id": 64,
     "rotation_type": 32,
@@ -87,6 +88,7 @@ COUNT: Final = 2**53 - 1
 WIDE: Final = 2**32 - 1
 
 NUMBERS: Final = {
+    "answered_us": COUNT,
     "incarnation": COUNT,
     "issuing_incarnation": COUNT,
     "next_rotation_us": COUNT,
