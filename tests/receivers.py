@@ -91,11 +91,11 @@ class TraceCollector(TraceServiceServicer):
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.resources: list[dict[str, str]] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[dict[str, str | bytes]] = []
         self.messages: list[ExportTraceServiceRequest] = []
         self.rejects = 0
         self._server = grpc.server(ThreadPoolExecutor(2))
-        add_TraceServiceServicer_to_server(self, self._server)
+        add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # generated
         self.port = self._server.add_insecure_port(f"{HOST}:0")
         self._server.start()
 

@@ -17,13 +17,14 @@ from tests.network import Relay
 from tests.receivers import BUCKET, CREDENTIALS, Collector, Store, collector, silent, store
 
 from meridian.adapters.audit_file import AuditFile, SegmentRules
-from meridian.adapters.audit_otlp import OtlpCollector, OtlpLogs
+from meridian.adapters.audit_otlp import OtlpLogs
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_retention import Holds, KeepRules
 from meridian.adapters.audit_s3 import S3Bucket, S3Place
 from meridian.adapters.audit_ship_files import FileShipper
 from meridian.adapters.audit_ship_records import RecordShipper
 from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.otlp_connection import OtlpCollector
 from meridian.audit.segments import lines_of, segments_in
 from meridian.audit.stream_files import digests_in
 from meridian.audit.verify import Expected, verify_directory
