@@ -274,6 +274,7 @@ CLI: dict[str, str] = {
     "policy --around": "architecture/test_caller_matrix.py::test_every_decision_is_made_again_from_the_audit_log_with_the_same_answer",
     "policy fmt --check": KIT + "test_fmt_diff_explain_graph.py::test_fmt_keeps_comments_and_meaning_and_is_done_after_once",
     **{f"policy graph {name}": KIT + "test_fmt_diff_explain_graph.py::*" for name in ("--principal", "--action", "--key", "--svg")},
+    "policy import-aws --attached-to": KIT + "test_import_of_identity_policies.py::*",
     "policy import-aws --key": AWS_POLICIES,
     "policy import-aws --services": AWS_POLICIES,
     "policy replay --exit-code": TOLD + "test_replay_finds_the_real_calls_that_another_set_would_answer_otherwise",

@@ -178,9 +178,10 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         after=(),
         operations={UPDATE_PRIMARY_REGION: succeed.await_role},
     )
-    asked = partial(pipeline, before=(on_behalf, Validate()), after=())
-    foretold_replica = asked(deciding=on_replica, operations={REPLICATE_KEY: _only_asked})
-    foretold_handover = asked(deciding=on_handover, operations={UPDATE_PRIMARY_REGION: _only_asked})
+    foretold_replica = pipeline(before=(on_behalf, Validate()), deciding=on_replica, after=(), operations={REPLICATE_KEY: _only_asked})
+    foretold_handover = pipeline(
+        before=(on_behalf, Validate()), deciding=on_handover, after=(), operations={UPDATE_PRIMARY_REGION: _only_asked}
+    )
     sessions, tokens = SessionKeys(principals, core.engine.session_tokens), IdentityTokens(principals, core.key_sets)
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
