@@ -169,6 +169,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "domain/gates.py Gate._working": Ours("accounts of principals, while a call of theirs is at work"),
     "domain/gates.py HeldRefusals._counts": Ours("accounts of principals, for half a second"),
     "domain/grant.py Grant.constraint": Ours("one grant, whose constraints the contract bounds"),
+    "domain/newest.py Newest._kept": Ours("the row of whoever keeps one"),
     "engine/asymmetric.py AsymmetricCommands._parsed": Measured("private keys", "PARSED_MAX", 256),
     "engine/commands.py SymmetricCommands._loaded": Measured("material", "LOADED_MAX", 256),
     "engine/keyring.py Keyring._keks": Ours("keys of the keyring"),
