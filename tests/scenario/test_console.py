@@ -145,7 +145,7 @@ def test_a_session_is_as_short_as_the_setting_says(console: Console) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"nonce": "another"}, {"aud": "another"}, {"iss": "https://elsewhere.example"}, {"exp": 1, "iat": 0}, {"sub": ""}],
+    [{"nonce": "another"}, {"aud": "another"}, {"azp": "another"}, {"iss": "https://elsewhere.example"}, {"exp": 1, "iat": 0}, {"sub": ""}],
     ids=lambda changed: next(iter(changed)),
 )
 def test_a_token_that_is_not_believed_lets_nobody_in(console: Console, changed: dict[str, object]) -> None:
