@@ -196,6 +196,34 @@ def test_what_a_region_says_a_caller_did_is_recorded_as_its_word(world: World) -
     assert {r["meridian"].get("onBehalfOf") for r in own_calls if r["eventName"] != "CreateKey"} <= {None}
 
 
+def test_a_question_what_would_be_decided_tells_no_more_than_the_call_and_keeps_nothing(world: World) -> None:
+    """The same refusals by the same steps; what is allowed reserves no place, and every question has its record."""
+    key_id, own = "mrk-" + "4" * 32, world.hostile.identity
+    ids = {name: f"00000000-0000-4000-8002-{number:012}" for number, name in enumerate(("allowed", "nobody", "foreign", "handover"))}
+    asked = prepare_of(world, key_id, ALICE, ids["allowed"])
+    world.hostile.ask(AWAY, "Foretell", wire.ForetellRequest(prepare=asked))
+    with pytest.raises(TypeError, match="NoneType"):
+        world.set_row(AWAY, key_id)
+    nobody = prepare_of(world, key_id, "spiffe://x/nobody", ids["nobody"])
+    foreign = prepare_of(world, key_id, ALICE, ids["foreign"])
+    foreign.set.account = "444455556666"
+    update = multi_region_pb2.UpdatePrimaryRegionRequest(key_id=world.strange, primary_region=AWAY).SerializeToString()
+    handover = wire.PrepareHandoverRequest(
+        set=named(world.strange), request_id=ids["handover"], primary_region=EVIL_REGION, update_primary_region_request=update,
+        caller=asked.caller, deployment=own.deployment, partition=own.partition, protocol_version=1,
+    )  # fmt: skip
+    for method, message in (("Prepare", nobody), ("Prepare", foreign), ("PrepareHandover", handover)):
+        as_question = {"Prepare": "prepare", "PrepareHandover": "prepare_handover"}[method]
+        question: Any = wire.ForetellRequest(**{as_question: message})  # type: ignore[arg-type]  # one of two
+        assert world.refused(AWAY, "Foretell", question) == world.refused(AWAY, method, message) != ""
+    others = prepare_of(world, key_id, ALICE, ids["allowed"])
+    others.primary_region = HOME
+    assert world.refused(AWAY, "Foretell", wire.ForetellRequest(prepare=others)) == "AccessDeniedException", "it speaks for itself alone"
+    assert world.refused(AWAY, "Foretell", wire.ForetellRequest()) == "ValidationException"
+    records = [r for r in world.deployment.audit(AWAY) if r.get("requestID") in ids.values()]
+    assert sorted(r["readOnly"] for r in records) == [False] * 3 + [True] * 4
+
+
 def test_places_that_a_region_never_completes_take_a_part_of_the_quota(world: World) -> None:
     """The Region prepares as many as it can; the account's own callers go on making keys."""
     for number in range(QUOTA):

@@ -87,6 +87,14 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "adapters/waiting_accounts.py WaitingAccounts._queues": Ours("accounts of principals; what waits has a bound"),
     "adapters/live_key_sets.py LiveKeySets._standings": Ours("issuers of the principals file, at most 32"),
     "adapters/token_rules_file.py TokenTablesReader._files": Ours("files that the principals file names"),
+    **dict.fromkeys(
+        (f"authorization/decision/sweep.py {name}" for name in ("Sweep._answers", "_Slices._made", "_Slices._own")),
+        Ours("one sweep of a command, emptied when it is long"),
+    ),
+    **dict.fromkeys(
+        (f"authorization/decision/sweep.py {name}" for name in ("_Batch.contexts", "_Look._members", "_Look._pairs", "_Look._things")),
+        Ours("the AT_ONCE requests that a command looks at together"),
+    ),
     "crypto/signed_tokens.py KeySet._keys": Ours("keys of one issuer's set, at most 64"),
     "adapters/live_exports.py _Known.exports": Ours("what the operator exports"),
     "adapters/live_exports.py _Known.secrets": Ours("credentials that the operator made for what he exports"),
@@ -102,7 +110,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "authentication/verified_tokens.py VerifiedTokens._known": Bounded("TOKENS_MAX", 32, "a digest"),
     "authentication/failed_attempts.py FailedAttempts._buckets": Bounded("ADDRESSES_MAX", 45),
     "authorization/aws_policy/convert.py _Work.delegated": Ours("actions of the schema"),
-    "authorization/aws_policy/convert.py _Work.labels": Ours("one policy, whose size is bounded"),
+    "authorization/aws_policy/documents.py Labels._taken": Ours("one document that is converted, whose size is bounded"),
     "authorization/language/entities.py Surroundings.org_units": Ours("the settings"),
     "authorization/language/entities.py Surroundings.region_labels": Ours("the settings"),
     "authorization/decision/layers.py Layers._known": Ours("the operator's policy files"),

@@ -16,7 +16,13 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text()
 README = (ROOT / "README.md").read_text()
 PIPELINES = SERVICE / "bootstrap" / "pipelines.py"
 ENTRANCE = "pipeline/entrance.py"
-WALKS = {"calls": "", "prepared": "a replica", "handed_over": "a handover"}
+WALKS = {
+    "calls": "",
+    "prepared": "a replica",
+    "handed_over": "a handover",
+    "foretold_replica": "a replica, foretold",
+    "foretold_handover": "a handover, foretold",
+}
 """Variables of `build_pipelines`, by the name of the walk in the page; callers' own calls have a table of their own."""
 
 

@@ -67,6 +67,8 @@ FORMED = {
     "limits.import_keys_ready": {"RSA_2048": 97},
     "throttle": {"rsa": 97},
     "audit.max_batch": 97,
+    "tracing.sample_ratio": 0.5,
+    "tracing.attributes": ["key"],
     "audit.segment_bytes": 131_072,
     "aws.trusted_proxies": ["10.0.0.0/8"],
     "console.origin": "https://kms.example.com",

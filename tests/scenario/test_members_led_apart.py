@@ -76,8 +76,8 @@ def answering(hostile: HostileRegion) -> Iterator[Takes]:
         return wire.DeliverHeldResponse()
 
     def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
-        offer = self._hostile.engine.transport_offer()
-        key = self._hostile.engine.transport_public_key()
+        offer = self._hostile.engine.envelopes.transport_offer()
+        key = self._hostile.engine.envelopes.transport_public_key()
         return wire.GetTransportOfferResponse(signed_offer=offer.signed_bytes, transport_public_key=key)
 
 
@@ -110,7 +110,7 @@ class World:
         return dict(json.loads(self.row(region)["view"]))
 
     def tell(self, to: str, state: SetState) -> None:
-        public = self.hostile.engine.transport_public_key()
+        public = self.hostile.engine.envelopes.transport_public_key()
         request = wire.DeliverSetStateRequest(
             signed_state=self.hostile.signed(self.key_id, state), serial=self.serials[to], sequence=time.time_ns() >> 20,
             incarnation=self.hostile.identity.incarnation, request_id="r", transport_public_key=public, issuer_public_key=public,
@@ -141,7 +141,7 @@ class World:
         return next(state for state in self.states(takes) if state.primary == LIAR)
 
     def states(self, takes: Takes) -> list[SetState]:
-        verify = self.hostile.engine.verify_set_state
+        verify = self.hostile.engine.envelopes.verify_set_state
         return [decode_set_state(verify(each.signed_state, each.issuer_public_key)).state for each in takes.received]
 
 

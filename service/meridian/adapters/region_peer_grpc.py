@@ -19,7 +19,6 @@ from meridian import errors
 from meridian.adapters.peer_refusals import error_of, no_answer
 from meridian.domain.foreign_text import printable
 from meridian.domain.peer_message import (
-    CallerOnBehalf,
     DeliverGone,
     DeliverHeld,
     DeliverSetState,
@@ -31,17 +30,19 @@ from meridian.domain.peer_message import (
     SetShown,
 )
 from meridian.domain.peers import PeerContact, PeerRegion
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
-from meridian.ports.crypto.region_envelopes import TransportOffer
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes, TransportOffer
+from meridian.ports.traces import Traces
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.claims import NotBelieved, Rule
 from meridian.replication.wire.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
 from meridian.replication.wire.messages import comparison_of, digest_message, link_messages, shown_of
+from meridian.replication.wire.prepare_messages import foretell_request, handover_request, prepare_request
 
 TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
@@ -50,6 +51,7 @@ NO_CONTACT: Final = PeerContact()
 """With a Region that nothing was asked of."""
 RECONNECT_MS: Final = 200
 RECONNECT_MS_MAX: Final = 1000
+Metadata = tuple[tuple[str, str], ...] | None
 
 
 class PeerTls(Protocol):
@@ -73,16 +75,18 @@ class GrpcRegionPeer:
     def __init__(
         self,
         peers: Mapping[str, PeerRegion],
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
         clock: Clock,
         tls: PeerTls,
         refusals: Refusals,
         *,
+        traces: Traces,
         is_denied: Callable[[str], bool],
     ) -> None:
         self._refusals = refusals
+        self._traces = traces
         self._peers = peers
-        self._engine = engine
+        self._envelopes = envelopes
         self._clock = clock
         self._is_denied = is_denied
         self._credentials = _credentials(tls)
@@ -100,7 +104,7 @@ class GrpcRegionPeer:
         if not compare_digest(sha256(answer.transport_public_key).hexdigest(), peer.transport_fingerprint):
             raise no_answer(region, "transport key differs from the configured one")
         try:
-            offer = self._engine.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
+            offer = self._envelopes.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
         except ValueError as fault:
             raise no_answer(region, f"transport offer: {fault}") from fault
         if offer.region != region:
@@ -109,37 +113,14 @@ class GrpcRegionPeer:
         return offer
 
     async def prepare(self, region: str, message: Prepare) -> bytes:
-        request = wire.PrepareRequest(
-            set=wire.KeySetName(account=message.account, key_id=message.key_id),
-            serial=message.serial,
-            request_id=message.request_id,
-            caller=_caller(message.caller),
-            replicate_key_request=message.replicate_key_request,
-            key_spec=message.key_spec,
-            key_usage=message.key_usage,
-            origin=message.origin,
-            primary_region=message.primary_region,
-            replica_regions=message.replica_regions,
-            current_material_id=message.current_material_id,
-            deployment=message.spoken.deployment,
-            partition=message.spoken.partition,
-            protocol_version=message.spoken.protocol_version,
-        )
-        answer = await self._call(region, "Prepare", request)
+        answer = await self._call(region, "Prepare", prepare_request(message))
         return bytes(answer.key_metadata)
 
     async def prepare_handover(self, region: str, message: PrepareHandover) -> None:
-        request = wire.PrepareHandoverRequest(
-            set=wire.KeySetName(account=message.account, key_id=message.key_id),
-            request_id=message.request_id,
-            caller=_caller(message.caller),
-            update_primary_region_request=message.update_primary_region_request,
-            primary_region=message.primary_region,
-            deployment=message.spoken.deployment,
-            partition=message.spoken.partition,
-            protocol_version=message.spoken.protocol_version,
-        )
-        await self._call(region, "PrepareHandover", request)
+        await self._call(region, "PrepareHandover", handover_request(message))
+
+    async def foretell(self, region: str, message: Prepare | PrepareHandover) -> None:
+        await self._call(region, "Foretell", foretell_request(message))
 
     async def deliver_gone(self, region: str, message: DeliverGone) -> None:
         request = wire.DeliverGoneRequest(
@@ -236,7 +217,9 @@ class GrpcRegionPeer:
     async def _call(self, region: str, method: str, request: Any) -> Any:
         """One question, and a note of whether it was answered. Raises: KmsError."""
         try:
-            answer = await self._ask(region, method, request)
+            with self._traces.asking(f"peer {method}", [("meridian.peer_region", region)]) as asking:
+                metadata = ((TRACEPARENT, asking.traceparent),) if asking.traceparent else None
+                answer = await self._ask(region, method, request, metadata)
         except DependencyTimeoutException as fault:
             self._contacts[region] = replace(self.contact(region), trouble=fault.message)
             raise
@@ -249,11 +232,11 @@ class GrpcRegionPeer:
     def _note_answer(self, region: str) -> None:
         self._contacts[region] = replace(self.contact(region), heard_at=self._clock.now(), trouble="")
 
-    async def _ask(self, region: str, method: str, request: Any) -> Any:
+    async def _ask(self, region: str, method: str, request: Any, metadata: Metadata) -> Any:
         stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))
         try:
             # Waiting for a connection, within the timeout, lets a Region that has just come back be found at once.
-            answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
+            answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, metadata=metadata, wait_for_ready=True)
             if answer is None:  # bytes that are no message of the contract
                 raise OutOfBounds("the answer cannot be read")
             require_bounds(answer)
@@ -283,7 +266,3 @@ class GrpcRegionPeer:
             ]
             channel = self._channels[region] = grpc.aio.secure_channel(peer.address, self._credentials, options=options)
         return channel
-
-
-def _caller(caller: CallerOnBehalf) -> wire.CallerOnBehalf:
-    return wire.CallerOnBehalf(method=caller.method, subject=caller.subject, source_ip=caller.source_ip, user_agent=caller.user_agent)

@@ -16,6 +16,7 @@ from meridian.authentication.session_keys import SessionKeys
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
+from meridian.call import Call
 from meridian.contract.catalog import ACCESS, Rpc, batch_rpcs, rpcs, walked_rpcs
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.operations.access import Access
@@ -25,12 +26,14 @@ from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.batches import Batches
 from meridian.pipeline.binding import bind
+from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.chain import Pipeline, Step
 from meridian.pipeline.convert_policy import ReadPolicyDocument
 from meridian.pipeline.describe_new_key import Foresee
 from meridian.pipeline.entrance import Entrance
 from meridian.pipeline.find_grants import FindGrants
 from meridian.pipeline.find_idle_days import FindIdleDays
+from meridian.pipeline.foretell_elsewhere import ForetellElsewhere
 from meridian.pipeline.peer_calls import (
     REPLICATE_KEY,
     UPDATE_PRIMARY_REGION,
@@ -39,6 +42,7 @@ from meridian.pipeline.peer_calls import (
     OwnMember,
     call_of,
     handover_rpc,
+    only_asked,
     replica_rpc,
 )
 from meridian.pipeline.repeats import Repeats
@@ -58,13 +62,14 @@ PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Pipelines:
-    """`calls` for callers, `batches` for many of theirs at once; `prepare` and `prepare_handover` for other Regions; who calls, and what
-    becomes of nobody."""
+    """`calls` for callers, `batches` for many of theirs at once; `prepare` and `prepare_handover` for other Regions, and `foretell` for
+    their question what these would decide; who calls, and what becomes of nobody."""
 
     calls: Entrance
     batches: Batches
     prepare: PreparedWalk
     prepare_handover: PreparedWalk
+    foretell: PreparedWalk
     identify: Authenticate
     tokens: IdentityTokens
     signatures_of_sts: AwsSignatures
@@ -78,6 +83,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     settings, limits, clock = core.settings, core.settings.limits, core.clock
     partition, region, principals = settings.partition, settings.region, core.files.principals
     telemetry = Telemetry(clock, core.registry)
+    spans = CallSpans(core.tracing.traces, core.tracing.shown)
     authorize = Authorize(core.authorizer, region=region, region_labels=core.region_labels, events=core.events, heavy=core.work.heavy)
     throttle = Throttle(clock, settings.throttle, walked_rpcs())
     for counting in (authorize, throttle):
@@ -101,7 +107,9 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         heavy=core.work.heavy,
         held=core.work.held,
     )
-    find_grants = FindGrants(store=core.store, engine=core.engine, directory=core.directory, clock=clock, entropy=core.entropy)
+    find_grants = FindGrants(
+        store=core.store, page_markers=core.engine.page_markers, directory=core.directory, clock=clock, entropy=core.entropy
+    )
     validate = Validate()
     repeats = Repeats(core.store)
     found: tuple[Step, ...] = (
@@ -111,7 +119,14 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         Foresee(partition=partition, region=region),
         Undisclosed(FindIdleDays(core.usage, limits.day_seconds), core.events),
     )
-    access = AccessCheck(live=policies, principals=principals, authorize=authorize, steps=(validate, *found), rpcs=rpcs())
+    access = AccessCheck(
+        live=policies,
+        principals=principals,
+        authorize=authorize,
+        steps=(validate, *found),
+        rpcs=rpcs(),
+        foretell=ForetellElsewhere(outbound.peer, outbound.peers, core.identity),
+    )
     pipeline = partial(
         Pipeline,
         telemetry=telemetry,
@@ -133,6 +148,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         rpcs=walked_rpcs() | batch_rpcs(),
         cores=core.work.cores,
         telemetry=telemetry,
+        spans=spans,
         events=core.events,
         clock=clock,
         registry=core.registry,
@@ -141,9 +157,11 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     reserve = ReserveReplica(
         store=core.store, trail=core.audit, policy_check=cases.check, clock=clock, limits=limits, refusals=outbound.refusals
     )
+    on_replica: tuple[Step, ...] = (ForeseeReplica(partition=partition, region=region), authorize)
+    on_handover: tuple[Step, ...] = (OwnMember(core.directory), authorize)
     prepared = pipeline(
         before=(on_behalf, Validate()),
-        deciding=(ForeseeReplica(partition=partition, region=region), authorize),
+        deciding=on_replica,
         after=(read_document(frozenset({REPLICATE_KEY})),),
         operations={REPLICATE_KEY: reserve.reserve},
     )
@@ -156,17 +174,25 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     )
     handed_over = pipeline(
         before=(on_behalf, Validate()),
-        deciding=(OwnMember(core.directory), authorize),
+        deciding=on_handover,
         after=(),
         operations={UPDATE_PRIMARY_REGION: succeed.await_role},
     )
-    sessions, tokens = SessionKeys(principals, core.engine), IdentityTokens(principals, core.key_sets)
+    foretold_replica = pipeline(before=(on_behalf, Validate()), deciding=on_replica, after=(), operations={REPLICATE_KEY: _only_asked})
+    foretold_handover = pipeline(
+        before=(on_behalf, Validate()), deciding=on_handover, after=(), operations={UPDATE_PRIMARY_REGION: _only_asked}
+    )
+    sessions, tokens = SessionKeys(principals, core.engine.session_tokens), IdentityTokens(principals, core.key_sets)
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,
-        batches=Batches(entrance, telemetry, core.events),
-        prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock),
-        prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock),
+        batches=Batches(entrance, telemetry, spans, core.events),
+        prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock, spans),
+        prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock, spans),
+        foretell=_walk_foretold(
+            _walk_prepared(foretold_replica, only_asked(replica_rpc(rpcs())), clock, spans),
+            _walk_prepared(foretold_handover, only_asked(handover_rpc(rpcs())), clock, spans),
+        ),
         identify=Authenticate(
             principals,
             ClientCertificates(principals, core.files.grpc.check),
@@ -181,8 +207,21 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     )
 
 
-def _walk_prepared(pipeline: Pipeline, rpc: Rpc, clock: Clock) -> PreparedWalk:
+async def _only_asked(_request: Any, _call: Call) -> None:
+    """What follows the decisions of a call that is only asked about: nothing."""
+
+
+def _walk_foretold(replica: PreparedWalk, handover: PreparedWalk) -> PreparedWalk:
+    def walk(message: Prepare | PrepareHandover) -> Awaitable[Any]:
+        return (replica if isinstance(message, Prepare) else handover)(message)
+
+    return walk
+
+
+def _walk_prepared(pipeline: Pipeline, rpc: Rpc, clock: Clock, spans: CallSpans) -> PreparedWalk:
     async def walk(message: Prepare | PrepareHandover) -> Any:
-        return await pipeline.walk(call_of(rpc, message, clock))
+        call = call_of(rpc, message, clock)
+        with spans.around(call):
+            return await pipeline.walk(call)
 
     return walk

@@ -2394,9 +2394,10 @@ class BlockingOperations(BlockingCalls):
             caller_request_id: A name of the caller's own in the audit record.
 
         Returns:
-            `allowed`: Whether every decision of this Region is an allow. What ReplicateKey and UpdatePrimaryRegion need in the other Region
-                is asked there.
+            `allowed`: Whether every decision of this Region is an allow.
             `decisions`: The decisions, in the order of the contract.
+            `other_region`: What the other Region of ReplicateKey or UpdatePrimaryRegion says, by its own policies; absent for other calls,
+                and where this Region denies, since the other one would not be asked.
 
         Raises:
             errors.NotFoundException, errors.InvalidArnException, errors.NotAuthorizedException, errors.InvalidCiphertextException,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from meridian.domain.policy_decision import PolicyDecision
 
@@ -39,6 +40,36 @@ class Explanation:
     closest: tuple[NearMiss, ...] = ()
     fault: str = ""
     """Type and place of the exception that kept the reasons from being found, where it was one."""
+
+
+class Foretold(StrEnum):
+    """What another Region would decide."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What another Region says that it would decide. It is told to whoever asks, and decides nothing here."""
+
+    region: str
+    foretold: Foretold
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTold:
+    """What the policies would answer to a call."""
+
+    here: tuple[Explanation, ...]
+    elsewhere: Elsewhere | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether this Region would allow it."""
+        return bool(self.here) and all(each.decision.allowed for each in self.here)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from meridian.access.v1 import access_pb2
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
-from meridian.domain.policy_answer import Explanation, NearMiss, Told
+from meridian.domain.policy_answer import Elsewhere, Explanation, NearMiss, Told
 from meridian.errors import ValidationException
 from meridian.operations.ciphers import asked_for
 from meridian.ports.key_store import ExternalKeys
@@ -57,9 +57,12 @@ class Access:
         except DecodeError as fault:
             raise _refused("cannot be read") from fault
         told = await self._policies.check(call, request.principal, rpc.name, asked)
-        allowed = bool(told) and all(each.decision.allowed for each in told)
-        call.audit_data = {"operation": rpc.operation, "allowed": allowed}
-        return access_pb2.CheckAccessResponse(allowed=allowed, decisions=map(_decision, told))
+        call.audit_data = {"operation": rpc.operation, "allowed": told.allowed}
+        response = access_pb2.CheckAccessResponse(allowed=told.allowed, decisions=map(_decision, told.here))
+        if told.elsewhere is not None:
+            call.audit_data |= {"otherRegion": told.elsewhere.region, "foretold": told.elsewhere.foretold}
+            response.other_region.CopyFrom(_other_region(told.elsewhere))
+        return response
 
     async def describe_regions(self, request: access_pb2.DescribeRegionsRequest, call: Call) -> access_pb2.DescribeRegionsResponse:
         """How the Regions stand, with the numbers of the caller's account. Raises: KMSInternalException."""
@@ -113,6 +116,12 @@ def _standing(found: Standing) -> access_pb2.RegionStanding:
         if at is not None:
             field.FromDatetime(at)
     return standing
+
+
+def _other_region(told: Elsewhere) -> access_pb2.OtherRegion:
+    return access_pb2.OtherRegion(
+        region=told.region, foretold=access_pb2.Foretold.Value(f"FORETOLD_{told.foretold.name}"), reason=told.reason
+    )
 
 
 def _policy(told: Told | NearMiss) -> access_pb2.Policy:

@@ -13,18 +13,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 from meridian.call import Call
-from meridian.domain.key import Key, KeyState, Origin
+from meridian.domain.key import Key, KeyState
 from meridian.domain.multi_region import SetRow
-from meridian.domain.peer_message import PROTOCOL_VERSION, CallerOnBehalf, Prepare, PrepareHandover, Spoken
 from meridian.errors import AlreadyExistsException, KMSInternalException, KMSInvalidStateException, ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import multi_region_pb2
 from meridian.operations.change import Change, KeyChanges
 from meridian.operations.outcomes import Outcomes
+from meridian.operations.peer_questions import handover_question, replica_question
 from meridian.operations.replica_metadata import replica_metadata
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.membership_serials import MembershipSerials
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import UnitOfWork
@@ -41,7 +42,8 @@ class MultiRegion:
         self,
         *,
         identity: RegionIdentity,
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
+        serials: MembershipSerials,
         trail: AuditTrail,
         changes: KeyChanges,
         outcomes: Outcomes,
@@ -52,8 +54,8 @@ class MultiRegion:
         updating_seconds: float,
     ) -> None:
         self._identity = identity
-        self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
-        self._engine = engine
+        self._envelopes = envelopes
+        self._serials = serials
         self._trail = trail
         self._changes = changes
         self._outcomes = outcomes
@@ -77,10 +79,10 @@ class MultiRegion:
     async def _replicated(
         self, request: multi_region_pb2.ReplicateKeyRequest, call: Call, key: Key
     ) -> multi_region_pb2.ReplicateKeyResponse:
-        serial = self._engine.membership_serial(key.account, key.key_id, request.replica_region)
+        serial = self._serials.membership_serial(key.account, key.key_id, request.replica_region)
         reach(FaultPoint.REPLICATE_KEY_BEFORE_PREPARE)
         self._changes.let_others(call)
-        prepared = await self._peer.prepare(request.replica_region, self._prepare(request, call, key, serial))
+        prepared = await self._peer.prepare(request.replica_region, replica_question(request, call, key, self._identity, serial))
         reach(FaultPoint.REPLICATE_KEY_AFTER_PREPARE)
         metadata = replica_metadata(prepared, request, key, self._clock.now())
         call.audit_data["replicaRegion"] = request.replica_region
@@ -113,15 +115,7 @@ class MultiRegion:
     async def _handed_over_to(
         self, region: str, request: multi_region_pb2.UpdatePrimaryRegionRequest, call: Call, key: Key
     ) -> multi_region_pb2.UpdatePrimaryRegionResponse:
-        prepare = PrepareHandover(
-            account=key.account,
-            key_id=key.key_id,
-            request_id=call.request_id,
-            caller=_on_behalf(call),
-            update_primary_region_request=request.SerializeToString(),
-            primary_region=self._identity.region,
-            spoken=self._spoken,
-        )
+        prepare = handover_question(request, call, key, self._identity)
         self._changes.let_others(call)
         await self._peer.prepare_handover(region, prepare)
         reach(FaultPoint.HANDOVER_PREPARED)
@@ -144,7 +138,7 @@ class MultiRegion:
             if moved.view is None:
                 raise KMSInternalException(reason="a set without a state")
             now = await uow.region.now()
-            await publish(uow, self._engine, self._trail, self._identity, moved, moved.view, request_id=call.request_id, now=now)
+            await publish(uow, self._envelopes, self._trail, self._identity, moved, moved.view, request_id=call.request_id, now=now)
             reach(FaultPoint.HANDOVER_BEFORE_COMMIT)
             until = now + timedelta(seconds=self._updating_seconds)
             return replace(with_view(key, moved.view), state=KeyState.UPDATING, updating_until=until)
@@ -168,26 +162,6 @@ class MultiRegion:
         if region in role.replica_regions:
             raise AlreadyExistsException(ONE_REPLICA)
 
-    def _prepare(self, request: multi_region_pb2.ReplicateKeyRequest, call: Call, key: Key, serial: str) -> Prepare:
-        role = key.multi_region
-        if role is None:
-            raise KMSInternalException(reason="a primary key without a role")
-        return Prepare(
-            account=key.account,
-            key_id=key.key_id,
-            serial=serial,
-            request_id=call.request_id,
-            caller=_on_behalf(call),
-            replicate_key_request=request.SerializeToString(),
-            key_spec=key.key_spec,
-            key_usage=key.key_usage,
-            origin=key.origin,
-            primary_region=role.primary_region,
-            replica_regions=role.replica_regions,
-            current_material_id=key.current_material_id if key.origin is Origin.AWS_KMS else "",
-            spoken=self._spoken,
-        )
-
     def _with_new_member(self, region: str, serial: str, call: Call) -> Change:
         async def change(uow: UnitOfWork, key: Key) -> Key:
             row = await uow.key_sets.find(key.account, key.key_id)
@@ -201,7 +175,7 @@ class MultiRegion:
             if grown.view is None:
                 raise KMSInternalException(reason="a set without a state")
             await publish(
-                uow, self._engine, self._trail, self._identity, grown, grown.view, request_id=call.request_id, now=self._clock.now()
+                uow, self._envelopes, self._trail, self._identity, grown, grown.view, request_id=call.request_id, now=self._clock.now()
             )
             reach(FaultPoint.REPLICATE_KEY_BEFORE_COMMIT)
             return with_view(key, grown.view)
@@ -216,12 +190,3 @@ def _require_led_here(key: Key, row: SetRow) -> None:
 
 async def _unchanged(_: UnitOfWork, key: Key) -> Key:
     return key
-
-
-def _on_behalf(call: Call) -> CallerOnBehalf:
-    return CallerOnBehalf(
-        method=call.caller.method,
-        subject=call.caller.subject,
-        source_ip=call.evidence.source_ip,
-        user_agent=call.evidence.user_agent,
-    )

@@ -5,14 +5,15 @@ Nothing follows the decisions: no key's state is looked at, and no operation run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
-from meridian.domain.policy_answer import Explanation, PolicySetTold
+from meridian.domain.policy_answer import AccessTold, Elsewhere, PolicySetTold
 from meridian.errors import AccessDeniedException, ValidationException
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.chain import Step
@@ -26,8 +27,16 @@ class AccessCheck(PolicyAccess):
     """Implements `ports.policies.PolicyAccess`."""
 
     def __init__(
-        self, *, live: LivePolicySet, principals: Principals, authorize: Authorize, steps: tuple[Step, ...], rpcs: Mapping[str, Rpc]
+        self,
+        *,
+        live: LivePolicySet,
+        principals: Principals,
+        authorize: Authorize,
+        steps: tuple[Step, ...],
+        rpcs: Mapping[str, Rpc],
+        foretell: Callable[[Call], Awaitable[Elsewhere | None]],
     ) -> None:
+        self._foretell = foretell
         self._live = live
         self._principals = principals
         self._authorize = authorize
@@ -37,7 +46,7 @@ class AccessCheck(PolicyAccess):
     def describe(self, account: str) -> PolicySetTold:
         return self._live.describe(account)
 
-    async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> tuple[Explanation, ...]:
+    async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> AccessTold:
         principal = self._principals.find_by_arn(principal_arn)
         if principal is None or call.principal is None or principal.account != call.principal.account:
             # Whoever asks learns nothing about principals of other accounts.
@@ -50,9 +59,11 @@ class AccessCheck(PolicyAccess):
                 waiting = step(asked)
                 if waiting is not None:
                     await waiting
-            return await self._authorize.explain(asked)
+            told = AccessTold(await self._authorize.explain(asked))
         except AccessDeniedException:
-            return ()  # a key of another account that is absent or closed to him: which of them, nobody here is told
+            return AccessTold(())  # a key of another account that is absent or closed to him: which of them, nobody here is told
+        # The call would not get to the other Region, and so neither does the question, where this one denies.
+        return replace(told, elsewhere=await self._foretell(asked)) if told.allowed else told
 
 
 def _fill_payload(request: Any) -> None:

@@ -45,6 +45,11 @@ def handover_rpc(rpcs: Mapping[str, Rpc]) -> Rpc:
     return replace(rpc, requires=requires)
 
 
+def only_asked(rpc: Rpc) -> Rpc:
+    """The same, for whoever only asks what would be decided: it changes nothing, and its record says so."""
+    return replace(rpc, read_only=True)
+
+
 def call_of(rpc: Rpc, message: Prepare | PrepareHandover, clock: Clock) -> Call:
     """The call that a Prepare begins here, under the caller's own request id."""
     caller = message.caller

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from meridian.call import Call
 from meridian.domain.key import Key
-from meridian.domain.policy_answer import Explanation, PolicySetTold
+from meridian.domain.policy_answer import AccessTold, PolicySetTold
 
 
 class LivePolicySet(Protocol):
@@ -24,8 +24,9 @@ class PolicyAccess(Protocol):
         """The policies of the Region's files that concern this account."""
         ...
 
-    async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> tuple[Explanation, ...]:
-        """Every decision that this request to this operation would need, made for this principal of the caller's account.
+    async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> AccessTold:
+        """Every decision that this request to this operation would need, made for this principal of the caller's account; where another
+        Region has a word, what that would be.
 
         No key is used, and nothing about a key's state is told. Raises: ValidationException for a principal that nobody is; else what
         the operation itself raises before its decisions, such as NotFoundException.

@@ -39,6 +39,10 @@ class RegionPeer(Protocol):
         """Return once the Region has allowed that it becomes primary."""
         ...
 
+    async def foretell(self, region: str, message: Prepare | PrepareHandover) -> None:
+        """Return if the Region would allow this; nothing is reserved."""
+        ...
+
     async def deliver_gone(self, region: str, message: DeliverGone) -> None:
         """Tell a member that this Region's membership has ended."""
         ...

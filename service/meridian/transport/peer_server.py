@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from importlib.metadata import version
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -12,7 +14,6 @@ from meridian.authentication.certificate_names import CertificateNames
 from meridian.domain.multi_region import Term
 from meridian.domain.peer_message import (
     PROTOCOL_VERSION,
-    CallerOnBehalf,
     DeliverGone,
     DeliverHeld,
     DeliverSetState,
@@ -21,15 +22,17 @@ from meridian.domain.peer_message import (
     Spoken,
 )
 from meridian.domain.peers import PeerRegion
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import AccessDeniedException, KmsError, KMSInternalException, ValidationException
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.operations.present import key_metadata
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.region import RegionIdentity
+from meridian.ports.traces import Traces
 from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare
 from meridian.replication.receive import ApplyMessages
@@ -38,6 +41,7 @@ from meridian.replication.sets.authority import require_own_name
 from meridian.replication.sets.claims import NotBelieved, Rule
 from meridian.replication.wire.message_bounds import LENGTHS, PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
 from meridian.replication.wire.messages import comparison_message, digest_of, links_of, shown_message
+from meridian.replication.wire.prepare_messages import foretell_of, handover_of, prepare_of
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import certificate_of
 from meridian.transport.grpc_server import connection_options
@@ -45,6 +49,7 @@ from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate, cost_of
 
 STREAMS_PER_CONNECTION: Final = 100
 CONNECTION_GRACE_MS: Final = 10 * 1000
+MICROSECONDS: Final = 1_000_000
 
 T = TypeVar("T")
 Prepared: TypeAlias = Prepare | PrepareHandover
@@ -58,9 +63,10 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         self,
         *,
         peers: Mapping[str, PeerRegion],
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
         prepare: PreparedWalk,
         prepare_handover: PreparedWalk,
+        foretell: PreparedWalk,
         messages: ApplyMessages,
         compare: Compare,
         answers: AnswerRegions,
@@ -68,10 +74,11 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         clock: Clock,
         events: SecurityEvents,
         refusals: Refusals,
-        release: str,
+        traces: Traces,
     ) -> None:
-        """`release`: of Meridian, which other Regions show."""
-        self._release = release
+        self._traces = traces
+        self._clock = clock
+        self._release = version("meridian")
         self._names = CertificateNames()
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
@@ -79,23 +86,30 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         self._events = events
         self._refusals = refusals
         self._peers = {peer.spiffe_id: peer for peer in peers.values()}
-        self._engine = engine
+        self._envelopes = envelopes
         self._prepare = prepare
         self._prepare_handover = prepare_handover
+        self._foretell = foretell
         self._messages = messages
         self._compare = compare
         self._answers = answers
 
     async def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
         async def answer(peer: PeerRegion) -> wire.GetTransportOfferResponse:  # noqa: ARG001 - the signature of every answer
-            offer = self._engine.transport_offer()
-            return wire.GetTransportOfferResponse(signed_offer=offer.signed_bytes, transport_public_key=self._engine.transport_public_key())
+            offer = self._envelopes.transport_offer()
+            return wire.GetTransportOfferResponse(
+                signed_offer=offer.signed_bytes,
+                transport_public_key=self._envelopes.transport_public_key(),
+                protocol_version=PROTOCOL_VERSION,
+                release=self._release,
+                answered_us=int(self._clock.now().timestamp() * MICROSECONDS),
+            )
 
         return await self._answer(context, request, answer)
 
     async def Prepare(self, request: wire.PrepareRequest, context: Any) -> wire.PrepareResponse:
         async def answer(peer: PeerRegion) -> wire.PrepareResponse:
-            message = _prepare(request)
+            message = prepare_of(request)
             self._require_preparer(peer, message, "replicaRegion")
             replica = await self._prepare(message)
             return wire.PrepareResponse(key_metadata=key_metadata(replica).SerializeToString())
@@ -104,19 +118,21 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
 
     async def PrepareHandover(self, request: wire.PrepareHandoverRequest, context: Any) -> wire.PrepareHandoverResponse:
         async def answer(peer: PeerRegion) -> wire.PrepareHandoverResponse:
-            caller = request.caller
-            message = PrepareHandover(
-                account=request.set.account,
-                key_id=request.set.key_id,
-                request_id=request.request_id,
-                caller=CallerOnBehalf(caller.method, caller.subject, caller.source_ip, caller.user_agent),
-                update_primary_region_request=request.update_primary_region_request,
-                primary_region=request.primary_region,
-                spoken=Spoken(request.deployment, request.partition, request.protocol_version),
-            )
+            message = handover_of(request)
             self._require_preparer(peer, message, "primaryRegion")
             await self._prepare_handover(message)
             return wire.PrepareHandoverResponse()
+
+        return await self._answer(context, request, answer)
+
+    async def Foretell(self, request: wire.ForetellRequest, context: Any) -> wire.ForetellResponse:
+        async def answer(peer: PeerRegion) -> wire.ForetellResponse:
+            message = foretell_of(request)
+            if message is None:
+                raise ValidationException("Nothing is asked.", fields=[("asked", "is missing")])
+            self._require_preparer(peer, message, "replicaRegion" if isinstance(message, Prepare) else "primaryRegion")
+            await self._foretell(message)
+            return wire.ForetellResponse()
 
         return await self._answer(context, request, answer)
 
@@ -212,7 +228,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
             peer = self._peer_of(context)
             self._rate.draw(peer.region, cost_of(request))
             self._require_bounds(peer, request)
-            with self._at_once.one_more(peer.region, request):
+            with self._at_once.one_more(peer.region, request), self._span(context, peer, request):
                 return await answer(peer)
         except KmsError as error:
             failure = error
@@ -222,6 +238,12 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         request_id = getattr(request, "request_id", "")[: LENGTHS["request_id"]]
         await context.abort_with_status(rpc_status.to_status(status_of(failure, request_id)))
         raise AssertionError("abort returned")
+
+    def _span(self, context: Any, peer: PeerRegion, request: Any) -> AbstractContextManager[None]:
+        """Of a known Region's call: part of its trace."""
+        came = [value for name, value in context.invocation_metadata() or () if name == TRACEPARENT]
+        method = type(request).__name__.removesuffix("Request")
+        return self._traces.serving(f"peer {method}", came[0] if len(came) == 1 else "", lambda: [("meridian.peer_region", peer.region)])
 
     def _require_bounds(self, peer: PeerRegion, request: Any) -> None:
         try:
@@ -246,25 +268,6 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         if peer is None:
             raise AccessDeniedException("The caller is not a configured Region.")
         return peer
-
-
-def _prepare(request: wire.PrepareRequest) -> Prepare:
-    caller = request.caller
-    return Prepare(
-        account=request.set.account,
-        key_id=request.set.key_id,
-        serial=request.serial,
-        request_id=request.request_id,
-        caller=CallerOnBehalf(caller.method, caller.subject, caller.source_ip, caller.user_agent),
-        replicate_key_request=request.replicate_key_request,
-        key_spec=request.key_spec,
-        key_usage=request.key_usage,
-        origin=request.origin,
-        primary_region=request.primary_region,
-        replica_regions=tuple(request.replica_regions),
-        current_material_id=request.current_material_id,
-        spoken=Spoken(request.deployment, request.partition, request.protocol_version),
-    )
 
 
 def make_peer_server(service: ReplicationServer, connections: int, interceptors: Sequence[Any], *, is_shared: bool) -> grpc.aio.Server:

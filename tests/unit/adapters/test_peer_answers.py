@@ -17,6 +17,7 @@ from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
+from meridian.adapters.traces import Untraced
 from meridian.crypto.certificates import new_authority, new_leaf
 from meridian.domain.multi_region import Term
 from meridian.domain.peer_message import CallerOnBehalf, DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover, Spoken
@@ -48,6 +49,7 @@ CALLS: dict[str, Callable[[GrpcRegionPeer], Awaitable[Any]]] = {
     "GetTransportOffer": lambda peer: peer.transport_offer(REGION),
     "Prepare": lambda peer: peer.prepare(REGION, PREPARE),
     "PrepareHandover": lambda peer: peer.prepare_handover(REGION, PrepareHandover(ACCOUNT, KEY_ID, "r", CALLER, b"", "us-east-1", SPOKEN)),
+    "Foretell": lambda peer: peer.foretell(REGION, PREPARE),
     "DeliverGone": lambda peer: peer.deliver_gone(REGION, DeliverGone(ACCOUNT, KEY_ID, SERIAL, TERM, "r", 0, b"", b"")),
     "DeliverSetState": lambda peer: peer.deliver_set_state(REGION, STATE),
     "DeliverHeld": lambda peer: peer.deliver_held(REGION, DeliverHeld(ACCOUNT, KEY_ID, SERIAL, TERM, (), 0, "r")),
@@ -109,7 +111,7 @@ async def asked(say: Say, calls: list[str], events: ReportedEvents) -> dict[str,
     known = PeerRegion(REGION, f"127.0.0.1:{port}", f"spiffe://x/region/{REGION}", "0" * 64, frozenset({ACCOUNT}))
     tls = Tls(own.certificate, own.private_key, authority.certificate)
     engine: Any = None  # no call gets as far as a key
-    peer = GrpcRegionPeer({REGION: known}, engine, SystemClock(), tls, Refusals(events), is_denied=lambda name: False)
+    peer = GrpcRegionPeer({REGION: known}, engine, SystemClock(), tls, Refusals(events), traces=Untraced(), is_denied=lambda name: False)
     try:
         outcomes = await asyncio.gather(*[CALLS[name](peer) for name in calls], return_exceptions=True)
     finally:

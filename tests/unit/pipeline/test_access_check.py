@@ -13,6 +13,8 @@ from tests.unit.pipeline.steps import ALICE, BOB, NOW, call_of
 
 from meridian.call import Call
 from meridian.contract.catalog import rpcs
+from meridian.domain.policy_answer import Explanation
+from meridian.domain.policy_decision import PolicyDecision
 from meridian.errors import (
     AccessDeniedException,
     UnrecognizedClientException,
@@ -32,14 +34,18 @@ class Known:
 CAROL = replace(ALICE, name="carol", arn=ALICE.arn.replace("alice", "carol"))
 
 
+async def nowhere(call: Call) -> None:
+    """No other Region has a word."""
+
+
 def check(step: Any, judge: Any, principal_arn: str, call: Call | None = None, **fields: Any) -> Any:
     live: Any = SimpleNamespace(describe=lambda account: f"of {account}")
     known: Any = Known(ALICE, BOB, CAROL)
-    access = AccessCheck(live=live, principals=known, authorize=judge, steps=step, rpcs=rpcs())
+    access = AccessCheck(live=live, principals=known, authorize=judge, steps=step, rpcs=rpcs(), foretell=nowhere)
     told: Any = access.describe(ACCOUNT)
     assert told == f"of {ACCOUNT}"
     request = rpcs()["Encrypt"].request_class(**fields)
-    return asyncio.run(access.check(call or call_of("CheckAccess"), principal_arn, "Encrypt", request))
+    return asyncio.run(access.check(call or call_of("CheckAccess"), principal_arn, "Encrypt", request)).here
 
 
 def test_a_question_walks_the_steps_as_the_other_principal() -> None:
@@ -51,11 +57,12 @@ def test_a_question_walks_the_steps_as_the_other_principal() -> None:
     async def later(call: Call) -> None:
         seen.append(call)
 
-    async def explain(call: Call) -> tuple[str, ...]:
-        return (f"{call.caller.name} {call.rpc.name} {call.request_id} {len(seen)}",)
+    async def explain(call: Call) -> tuple[Any, ...]:
+        told = f"{call.caller.name} {call.rpc.name} {call.request_id} {len(seen)}"
+        return (Explanation(PolicyDecision(told, "*", allowed=True)),)
 
     asked: Any = SimpleNamespace(explain=explain)
-    assert check((step, later), asked, CAROL.arn) == ("carol Encrypt request 2",)
+    assert [each.decision.action for each in check((step, later), asked, CAROL.arn)] == ["carol Encrypt request 2"]
     assert seen[0].received_at == NOW
     request: Any = seen[0].request
     assert request.plaintext == b"\0", "what no policy reads may be left out"
@@ -93,6 +100,6 @@ def test_a_ciphertext_is_never_made_up() -> None:
     judge: Any = SimpleNamespace(explain=explain)
     known: Any = Known(CAROL)
     live: Any = None
-    access = AccessCheck(live=live, principals=known, authorize=judge, steps=(), rpcs=rpcs())
+    access = AccessCheck(live=live, principals=known, authorize=judge, steps=(), rpcs=rpcs(), foretell=nowhere)
     asyncio.run(access.check(call_of("CheckAccess"), CAROL.arn, "Decrypt", rpcs()["Decrypt"].request_class()))
     assert not seen[0].HasField("ciphertext_blob")

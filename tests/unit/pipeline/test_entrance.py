@@ -11,12 +11,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
 
+from meridian.adapters.traces import Untraced
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import served_rpcs
 from meridian.domain.gates import PATIENCE_SECONDS, PROMPT_MAX, RETRY_SECONDS, WORKING_MAX, GateName
 from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.kms.v1 import types_pb2 as t
+from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.entrance import Entrance
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
@@ -60,6 +62,7 @@ class Stage:
             rpcs=served_rpcs(),
             cores=CORES,
             telemetry=Telemetry(self.clock, self.registry),
+            spans=CallSpans(Untraced(), ()),
             events=self.events,
             clock=self.clock,
             registry=self.registry,

@@ -12,6 +12,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -22,6 +23,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Foretold:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ForetoldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Foretold.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FORETOLD_UNSPECIFIED: _Foretold.ValueType  # 0
+    """Not said."""
+    FORETOLD_ALLOWED: _Foretold.ValueType  # 1
+    """It would allow the call."""
+    FORETOLD_DENIED: _Foretold.ValueType  # 2
+    """It would deny the call."""
+    FORETOLD_UNKNOWN: _Foretold.ValueType  # 3
+    """It did not answer in time, or something else than a decision would end the
+    call.
+    """
+
+class Foretold(_Foretold, metaclass=_ForetoldEnumTypeWrapper):
+    """What another Region would decide."""
+
+FORETOLD_UNSPECIFIED: Foretold.ValueType  # 0
+"""Not said."""
+FORETOLD_ALLOWED: Foretold.ValueType  # 1
+"""It would allow the call."""
+FORETOLD_DENIED: Foretold.ValueType  # 2
+"""It would deny the call."""
+FORETOLD_UNKNOWN: Foretold.ValueType  # 3
+"""It did not answer in time, or something else than a decision would end the
+call.
+"""
+Global___Foretold: _TypeAlias = Foretold  # noqa: Y015
 
 @_typing.final
 class Policy(_message.Message):
@@ -236,27 +269,66 @@ class CheckAccessResponse(_message.Message):
 
     ALLOWED_FIELD_NUMBER: _builtins.int
     DECISIONS_FIELD_NUMBER: _builtins.int
+    OTHER_REGION_FIELD_NUMBER: _builtins.int
     allowed: _builtins.bool
-    """Whether every decision of this Region is an allow. What ReplicateKey and
-    UpdatePrimaryRegion need in the other Region is asked there.
-    """
+    """Whether every decision of this Region is an allow."""
     @_builtins.property
     def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Decision]:
         """The decisions, in the order of the contract."""
+
+    @_builtins.property
+    def other_region(self) -> Global___OtherRegion:
+        """What the other Region of ReplicateKey or UpdatePrimaryRegion says, by its
+        own policies; absent for other calls, and where this Region denies, since
+        the other one would not be asked.
+        """
 
     def __init__(
         self,
         *,
         allowed: _builtins.bool = ...,
         decisions: _abc.Iterable[Global___Decision] | None = ...,
+        other_region: Global___OtherRegion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["other_region", b"other_region"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "decisions", b"decisions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "decisions", b"decisions", "other_region", b"other_region"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckAccessResponse: _TypeAlias = CheckAccessResponse  # noqa: Y015
+
+@_typing.final
+class OtherRegion(_message.Message):
+    """What another Region would decide."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    FORETOLD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    """The Region."""
+    foretold: Global___Foretold.ValueType
+    """What it would decide."""
+    reason: _builtins.str
+    """Why it denies, as the caller of the call would be told, or why that is
+    unknown.
+    """
+    def __init__(
+        self,
+        *,
+        region: _builtins.str = ...,
+        foretold: Global___Foretold.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["foretold", b"foretold", "reason", b"reason", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OtherRegion: _TypeAlias = OtherRegion  # noqa: Y015
 
 @_typing.final
 class DescribeExternalKeyRequest(_message.Message):

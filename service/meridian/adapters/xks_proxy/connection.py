@@ -31,9 +31,11 @@ from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
 from meridian.adapters.xks_proxy.outcomes import NotAsked, Outcome, ProxyFault
 from meridian.adapters.xks_proxy.signature import signed_headers
 from meridian.domain.token_bucket import Rate, TokenBucket
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import ThrottlingException
 from meridian.ports.clock import Clock
 from meridian.ports.key_store import RequestSigner
+from meridian.ports.traces import Traces
 
 IN_FLIGHT_MAX: Final = 128
 """Requests to one proxy at once, each with a connection; more are refused, so that none waits for a connection while its time runs."""
@@ -59,6 +61,7 @@ class Surroundings:
     """Of requests to one proxy."""
     lookups: Lookups
     count: Count
+    traces: Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +173,18 @@ class ProxyConnection:
             raise ProxyFault(Outcome.UNREACHABLE, "a kept connection was dead") from fault
 
     async def _attempt(self, session: ClientSession, attempt: Attempt, path: str, body: bytes) -> bytes:
+        with self._around.traces.asking(f"key store proxy {path.rpartition('/')[2]}", ()) as asking:
+            try:
+                return await self._send(session, attempt, path, body, asking.traceparent)
+            except ProxyFault as fault:
+                asking.end_as(fault.outcome.value)
+                raise
+
+    async def _send(self, session: ClientSession, attempt: Attempt, path: str, body: bytes, traceparent: str) -> bytes:
         host = self._endpoint.host
         headers = signed_headers(self._signer, self._around.region, host, path, body, self._around.clock.now())
+        if traceparent:
+            headers[TRACEPARENT] = traceparent
         if self._has_ended:
             raise ProxyFault(Outcome.UNREACHABLE, "the key store is not connected")
         try:

@@ -147,6 +147,9 @@ GLOBAL_KEYS: Final = (
 
 _BY_NAME: Final = {key.name.lower(): key for key in (*KMS_KEYS, *GLOBAL_KEYS)}
 
+NAMES: Final = {lowered: key.name for lowered, key in _BY_NAME.items()}
+"""Names as AWS writes them, by their lower case."""
+
 
 def find_condition_key(name: str) -> tuple[ConditionKey, str] | None:
     """The row of a name and the member behind it, if it has one; None for a name that AWS does not have."""

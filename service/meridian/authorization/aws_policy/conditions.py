@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.condition_keys import (
     CONTEXT,
+    NAMES,
     NUMBER,
     PRINCIPAL_TAG,
     REQUEST,
+    RESOURCE,
     TAG,
     TEXT,
     TEXTS,
@@ -42,6 +45,7 @@ from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.any_case import TWICE, lower_name
 
 ALWAYS, OPTIONAL, NEVER = "always", "optional", "never"
+KEY: Final = "Key"
 OPTIONAL_OF_KEY: Final = frozenset({"multiRegionKeyType", "primaryRegion", "customKeyStoreId"})
 VARIABLE: Final = "${aws:PrincipalTag/"
 IF_EXISTS: Final = "IfExists"
@@ -68,9 +72,9 @@ class Condition:
     asks_presence: bool | None = None
     """Null: false asks for presence, true for absence; None for every other operator."""
 
-    def expression(self, action: str, model: SchemaModel) -> str | None:
-        """The expression for this action; "true" where it always holds there, None where it never does."""
-        presence = presence_of(self.key, action, model)
+    def expression(self, action: str, model: SchemaModel, resource: str = KEY) -> str | None:
+        """The expression for this action on a resource of this type; "true" where it always holds there, None where it never does."""
+        presence = presence_of(self.key, action, model, resource)
         if self.asks_presence is not None:
             if presence == ALWAYS and self.key.kind == TEXTS:  # a set that is always there counts as absent where it is empty
                 return f"{'!' if self.asks_presence else ''}{get_text(self.key, self.member)}.isEmpty()"
@@ -83,7 +87,19 @@ class Condition:
         return f"(if {has} then {self.test} else true)" if self.when_absent else f"{has} && {self.test}"
 
 
-def conditions_of(block: Any, place: str, *, denies: bool, variables: bool, services: Mapping[str, str]) -> tuple[Condition, ...]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What conditions are read for."""
+
+    denies: bool
+    variables: bool
+    """Whether the document's version has variables."""
+    services: Mapping[str, str]
+    of_key: bool
+    """Whether they are of a key's own policy."""
+
+
+def conditions_of(block: Any, place: str, reading: Reading) -> tuple[Condition, ...]:
     """The conditions of a statement that denies or allows, all of which must hold. Raises: RefusedDocument."""
     if not isinstance(block, Mapping):
         raise RefusedDocument(place, Why.CONDITION)
@@ -93,15 +109,14 @@ def conditions_of(block: Any, place: str, *, denies: bool, variables: bool, serv
             raise RefusedDocument(f"{place}.{operator}", Why.CONDITION_KEYS)
         if not keys:
             _require_operator(operator, f"{place}.{operator}")
-        found += [
-            _condition(operator, name, values, f'{place}.{operator}["{name}"]', denies=denies, variables=variables, services=services)
-            for name, values in keys.items()
-        ]
+        found += [_condition(operator, name, values, f'{place}.{operator}["{name}"]', reading) for name, values in keys.items()]
     return tuple(found)
 
 
-def presence_of(key: ConditionKey, action: str, model: SchemaModel) -> str:
-    """Whether requests to an action carry a key always, sometimes or never."""
+def presence_of(key: ConditionKey, action: str, model: SchemaModel, resource: str = KEY) -> str:
+    """Whether requests to an action on a resource of this type carry a key always, sometimes or never."""
+    if resource != KEY and RESOURCE in (key.owner, key.attribute) and key.attribute != "account":
+        return NEVER  # every resource has an account, and keys alone have tags and the rest
     if key.owner == CONTEXT or key.attribute.startswith("context."):
         name = key.attribute.removeprefix("context.")
         declared = model.context_attributes(action)
@@ -137,12 +152,11 @@ def _presence(presence: str, has: str, *, wanted: bool) -> str | None:
     return TRUE if (presence == ALWAYS) is wanted else None
 
 
-def _condition(
-    operator: str, name: str, values: Any, place: str, *, denies: bool, variables: bool, services: Mapping[str, str]
-) -> Condition:
+def _condition(operator: str, name: str, values: Any, place: str, reading: Reading) -> Condition:
     found = find_condition_key(name)
     if found is None:
-        raise RefusedDocument(place, Why.NO_KEY)
+        meant = get_close_matches(name.lower(), NAMES, 1)
+        raise RefusedDocument(place, Why.NO_KEY, meant=f": did you mean {NAMES[meant[0]]}?" if meant else "")
     key, member = found
     if key.refused:
         raise RefusedDocument(place, Why.KEY_REFUSED, because=key.refused)
@@ -155,16 +169,18 @@ def _condition(
         return Condition(key, member, False, "", asks_presence=not truth_of(only(listed, place), place))
     prefix, known, lenient = _known_operator(operator, place)
     if key.kind == TEXTS:
+        if key.attribute == "resourceAliases" and reading.of_key:
+            raise RefusedDocument(place, Why.ALIASES)
         return _on_set(key, known, prefix, listed, place, lenient=lenient)
     if prefix:
         raise RefusedDocument(place, Why.ONE_VALUED, prefix=prefix)
     if known.kind != key.kind and not (known.kind == NUMBER and key.is_epoch):
         raise RefusedDocument(place, Why.OPERATOR_TYPE, kind=key.kind, operator=operator)
     if key.is_service:
-        listed = [_mapped(value, services, place) for value in listed]
-    test = _test(key, member, known, listed, place, denies=denies, variables=variables, plain=not (lenient or known.negated))
+        listed = [_mapped(value, reading.services, place) for value in listed]
+    test = _test(key, member, known, listed, place, reading, plain=not (lenient or known.negated))
     if key.owner == TAG:
-        test = once(key, member, test, denies=denies)
+        test = once(key, member, test, denies=reading.denies)
     return Condition(key, member, known.negated or lenient, test)
 
 
@@ -185,8 +201,6 @@ def _require_operator(operator: str, place: str) -> None:
 
 
 def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[Any], place: str, *, lenient: bool) -> Condition:
-    if key.attribute == "resourceAliases":
-        raise RefusedDocument(place, Why.ALIASES)
     if not prefix:
         raise RefusedDocument(place, Why.MANY_VALUED)
     texts = [text_of(value, place) for value in listed]
@@ -201,9 +215,7 @@ def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[An
     return Condition(key, "", every or lenient, f"({subject}.isEmpty() || {test})" if lenient else test)
 
 
-def _test(
-    key: ConditionKey, member: str, known: Operator, listed: Sequence[Any], place: str, *, denies: bool, variables: bool, plain: bool
-) -> str:
+def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any], place: str, reading: Reading, *, plain: bool) -> str:
     """The test of one value against several: any of them for a positive operator, none for a negated one."""
     subject = get_text(key, member)
     if known.test is EQUAL and known.kind == TEXT and len(listed) > 1 and not any("${" in str(value) for value in listed):
@@ -211,13 +223,13 @@ def _test(
         return f"!({test})" if known.negated else test
     tests = []
     for value in listed:
-        tag = _variable(value, place, variables=variables)
+        tag = _variable(value, place, variables=reading.variables)
         if tag is None:
-            tests.append(_one(key, subject, known, value, place, denies=denies))
+            tests.append(_one(key, subject, known, value, place, denies=reading.denies))
         elif not plain or known.kind != TEXT or known.is_pattern:
             raise RefusedDocument(place, Why.VARIABLE_OPERATOR)
         else:
-            equal = once(PRINCIPAL_TAG, tag, f"{subject} == {get_text(PRINCIPAL_TAG, tag)}", denies=denies)
+            equal = once(PRINCIPAL_TAG, tag, f"{subject} == {get_text(PRINCIPAL_TAG, tag)}", denies=reading.denies)
             tests.append(f"({has_text(PRINCIPAL_TAG, tag)} && {equal})")
     joined = tests[0] if len(tests) == 1 else f"({' || '.join(tests)})"
     return f"!({joined})" if known.negated else joined

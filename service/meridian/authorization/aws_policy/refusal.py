@@ -42,12 +42,22 @@ class Why(Enum):
 
     ONE_OF_ACTIONS = ("Statement", "needs either Action or NotAction")
     NO_ACTION_NAME = ("Action, NotAction", "must be * or a service and an action, with * as the only wildcard, and none in the service")
-    NO_ACTION = ("Action, NotAction", "names no action of AWS KMS")
+    NO_ACTION = ("Action, NotAction", "names no action of AWS KMS{meant}")
     NO_ACTION_LEFT = ("NotAction", "leaves no action on a key")
 
-    NOT_RESOURCE = ("NotResource", "a key policy is about its own key; leave it out and say Resource *")
-    NAMES_NOTHING = ("Resource", "is an empty list, which names nothing")
-    RESOURCE = ("Resource", "must be * or the ARN of this key")
+    NOT_RESOURCE = ("NotResource, of a key policy", "a key policy is about its own key; leave it out and say Resource *")
+    ONE_OF_RESOURCES = ("Statement, of an identity policy", "needs either Resource or NotResource")
+    RESOURCE_ARN = (
+        "Resource, NotResource, of an identity policy",
+        "must be * or the ARN of keys or aliases, of six parts with colons between them and the service spelled out",
+    )
+    RESOURCE_VARIABLE = ("Resource, NotResource, of an identity policy", "a policy variable has no form in the name of a resource")
+    PRINCIPAL_ATTACHED = (
+        "Principal, NotPrincipal, of an identity policy",
+        "whom it is attached to says who; only a key policy names principals",
+    )
+    NAMES_NOTHING = ("Resource, NotResource", "is an empty list, which names nothing")
+    RESOURCE = ("Resource, of a key policy", "must be * or the ARN of this key")
 
     SERVICE_UNMAPPED = (
         "Principal, Condition",
@@ -55,7 +65,7 @@ class Why(Enum):
     )
     CONDITION = ("Condition", "must map operators to keys")
     CONDITION_KEYS = ("Condition", "must map keys to values")
-    NO_KEY = ("Condition", "is no condition key")
+    NO_KEY = ("Condition", "is no condition key{meant}")
     KEY_REFUSED = ("Condition", "the key has no form here: {because}")
     NO_OPERATOR = (
         "Condition",

@@ -39,6 +39,11 @@ class ActionRow:
         """Names of the entity types that it is done to: "Key", "KeyStore" …; none for a group."""
         return frozenset(each.strip() for each in self.resources.split(",")) - {""}
 
+    @property
+    def principal_types(self) -> frozenset[str]:
+        """Names of the entity types that do it: "User", "Role", "Service"; none for a group."""
+        return frozenset(each.strip() for each in self.principals.split(",")) - {""}
+
 
 class SchemaModel:
     """The schema text, taken apart."""

@@ -89,7 +89,8 @@ def _fields(request: access_pb2.CheckAccessRequest) -> dict[str, Any]:
 
 def _print_answer(answer: Any, output: str) -> None:
     if output == "json":
-        show({"allowed": answer.allowed, "decisions": [_decision(each) for each in answer.decisions]})
+        other: dict[str, Any] = {"otherRegion": _other_region(answer.other_region)} if answer.HasField("other_region") else {}
+        show({"allowed": answer.allowed, "decisions": [_decision(each) for each in answer.decisions], **other})
         return
     for each in answer.decisions:
         say(f"{each.action} on {each.resource}: {'allow' if each.allowed else 'deny'}")
@@ -97,7 +98,15 @@ def _print_answer(answer: Any, output: str) -> None:
             say(f"  {told.policy_id} ({told.place}): {told.reason}")
         for miss in each.closest:
             say(f"  {miss.policy.policy_id} ({miss.policy.place}) would permit, but not: {miss.condition}")
+    if answer.HasField("other_region"):
+        other = _other_region(answer.other_region)
+        say(f"Region {other['region']}: {other['foretold']}{': ' if other['reason'] else ''}{other['reason']}")
     say("allowed" if answer.allowed else "denied")
+
+
+def _other_region(told: Any) -> dict[str, str]:
+    word = access_pb2.Foretold.Name(told.foretold).removeprefix("FORETOLD_").lower()
+    return {"region": told.region, "foretold": word, "reason": told.reason}
 
 
 def _decision(made: Any) -> dict[str, Any]:

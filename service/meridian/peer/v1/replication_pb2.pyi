@@ -45,21 +45,37 @@ class GetTransportOfferResponse(_message.Message):
 
     SIGNED_OFFER_FIELD_NUMBER: _builtins.int
     TRANSPORT_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    ANSWERED_US_FIELD_NUMBER: _builtins.int
     signed_offer: _builtins.bytes
     """HPKE suite, public key and its creation time, signed by the Region."""
     transport_public_key: _builtins.bytes
     """The Region's transport public key, DER SubjectPublicKeyInfo; the receiver
     compares its fingerprint with the configured one.
     """
+    protocol_version: _builtins.int
+    """Version of this protocol that the Region speaks; 0 from releases before
+    it was told here.
+    """
+    release: _builtins.str
+    """Release of Meridian that answers; empty from releases before it was told."""
+    answered_us: _builtins.int
+    """The Region's clock as it answers, microseconds since 1970; 0 from releases
+    before it was told.
+    """
     def __init__(
         self,
         *,
         signed_offer: _builtins.bytes = ...,
         transport_public_key: _builtins.bytes = ...,
+        protocol_version: _builtins.int = ...,
+        release: _builtins.str = ...,
+        answered_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["signed_offer", b"signed_offer", "transport_public_key", b"transport_public_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_us", b"answered_us", "protocol_version", b"protocol_version", "release", b"release", "signed_offer", b"signed_offer", "transport_public_key", b"transport_public_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -704,6 +720,55 @@ class PrepareHandoverResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PrepareHandoverResponse: _TypeAlias = PrepareHandoverResponse  # noqa: Y015
+
+@_typing.final
+class ForetellRequest(_message.Message):
+    """Asks what would be decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREPARE_FIELD_NUMBER: _builtins.int
+    PREPARE_HANDOVER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def prepare(self) -> Global___PrepareRequest:
+        """ReplicateKey."""
+
+    @_builtins.property
+    def prepare_handover(self) -> Global___PrepareHandoverRequest:
+        """UpdatePrimaryRegion."""
+
+    def __init__(
+        self,
+        *,
+        prepare: Global___PrepareRequest | None = ...,
+        prepare_handover: Global___PrepareHandoverRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "prepare", b"prepare", "prepare_handover", b"prepare_handover"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "prepare", b"prepare", "prepare_handover", b"prepare_handover"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_asked: _TypeAlias = _typing.Literal["prepare", "prepare_handover"]  # noqa: Y015
+    _WhichOneofArgType_asked: _TypeAlias = _typing.Literal["asked", b"asked"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_asked) -> _WhichOneofReturnType_asked | None: ...
+
+Global___ForetellRequest: _TypeAlias = ForetellRequest  # noqa: Y015
+
+@_typing.final
+class ForetellResponse(_message.Message):
+    """The Region would allow it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForetellResponse: _TypeAlias = ForetellResponse  # noqa: Y015
 
 @_typing.final
 class DeliverGoneRequest(_message.Message):

@@ -50,6 +50,11 @@ class ReplicationServiceStub:
                 request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverRequest.SerializeToString,
                 response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverResponse.FromString,
                 _registered_method=True)
+        self.Foretell = channel.unary_unary(
+                '/meridian.peer.v1.ReplicationService/Foretell',
+                request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.ForetellRequest.SerializeToString,
+                response_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.ForetellResponse.FromString,
+                _registered_method=True)
         self.DeliverGone = channel.unary_unary(
                 '/meridian.peer.v1.ReplicationService/DeliverGone',
                 request_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.DeliverGoneRequest.SerializeToString,
@@ -108,6 +113,14 @@ class ReplicationServiceServicer:
 
     def PrepareHandover(self, request, context):
         """Asks the Region that is to become primary to decide on the change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Foretell(self, request, context):
+        """Asks for the decision of Prepare or PrepareHandover and nothing more: no
+        place is reserved. Refused as they are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,6 +195,11 @@ def add_ReplicationServiceServicer_to_server(servicer, server):
                     servicer.PrepareHandover,
                     request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverRequest.FromString,
                     response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverResponse.SerializeToString,
+            ),
+            'Foretell': grpc.unary_unary_rpc_method_handler(
+                    servicer.Foretell,
+                    request_deserializer=meridian_dot_peer_dot_v1_dot_replication__pb2.ForetellRequest.FromString,
+                    response_serializer=meridian_dot_peer_dot_v1_dot_replication__pb2.ForetellResponse.SerializeToString,
             ),
             'DeliverGone': grpc.unary_unary_rpc_method_handler(
                     servicer.DeliverGone,
@@ -301,6 +319,33 @@ class ReplicationService:
             '/meridian.peer.v1.ReplicationService/PrepareHandover',
             meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverRequest.SerializeToString,
             meridian_dot_peer_dot_v1_dot_replication__pb2.PrepareHandoverResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Foretell(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.peer.v1.ReplicationService/Foretell',
+            meridian_dot_peer_dot_v1_dot_replication__pb2.ForetellRequest.SerializeToString,
+            meridian_dot_peer_dot_v1_dot_replication__pb2.ForetellResponse.FromString,
             options,
             channel_credentials,
             insecure,

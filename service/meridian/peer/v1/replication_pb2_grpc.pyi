@@ -43,6 +43,10 @@ class ReplicationServiceStub:
     """
     PrepareHandover: _grpc.UnaryUnaryMultiCallable[_replication_pb2.PrepareHandoverRequest, _replication_pb2.PrepareHandoverResponse]
     """Asks the Region that is to become primary to decide on the change."""
+    Foretell: _grpc.UnaryUnaryMultiCallable[_replication_pb2.ForetellRequest, _replication_pb2.ForetellResponse]
+    """Asks for the decision of Prepare or PrepareHandover and nothing more: no
+    place is reserved. Refused as they are.
+    """
     DeliverGone: _grpc.UnaryUnaryMultiCallable[_replication_pb2.DeliverGoneRequest, _replication_pb2.DeliverGoneResponse]
     """Says that a membership has ended for good."""
     DeliverSetState: _grpc.UnaryUnaryMultiCallable[_replication_pb2.DeliverSetStateRequest, _replication_pb2.DeliverSetStateResponse]
@@ -77,6 +81,10 @@ class ReplicationServiceAsyncStub(ReplicationServiceStub):
     """
     PrepareHandover: _aio.UnaryUnaryMultiCallable[_replication_pb2.PrepareHandoverRequest, _replication_pb2.PrepareHandoverResponse]  # type: ignore[assignment]
     """Asks the Region that is to become primary to decide on the change."""
+    Foretell: _aio.UnaryUnaryMultiCallable[_replication_pb2.ForetellRequest, _replication_pb2.ForetellResponse]  # type: ignore[assignment]
+    """Asks for the decision of Prepare or PrepareHandover and nothing more: no
+    place is reserved. Refused as they are.
+    """
     DeliverGone: _aio.UnaryUnaryMultiCallable[_replication_pb2.DeliverGoneRequest, _replication_pb2.DeliverGoneResponse]  # type: ignore[assignment]
     """Says that a membership has ended for good."""
     DeliverSetState: _aio.UnaryUnaryMultiCallable[_replication_pb2.DeliverSetStateRequest, _replication_pb2.DeliverSetStateResponse]  # type: ignore[assignment]
@@ -126,6 +134,16 @@ class ReplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_replication_pb2.PrepareHandoverResponse, _abc.Awaitable[_replication_pb2.PrepareHandoverResponse]]:
         """Asks the Region that is to become primary to decide on the change."""
+
+    @_abc_1.abstractmethod
+    def Foretell(
+        self,
+        request: _replication_pb2.ForetellRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replication_pb2.ForetellResponse, _abc.Awaitable[_replication_pb2.ForetellResponse]]:
+        """Asks for the decision of Prepare or PrepareHandover and nothing more: no
+        place is reserved. Refused as they are.
+        """
 
     @_abc_1.abstractmethod
     def DeliverGone(

@@ -88,6 +88,7 @@ COUNT: Final = 2**53 - 1
 WIDE: Final = 2**32 - 1
 
 NUMBERS: Final = {
+    "answered_us": COUNT,
     "incarnation": COUNT,
     "issuing_incarnation": COUNT,
     "next_rotation_us": COUNT,

@@ -84,3 +84,27 @@ def _compared(operator: str, fact: Decimal, value: Decimal) -> bool:
         "GreaterThan": fact > value,
         "GreaterThanEquals": fact >= value,
     }[operator.removeprefix("Numeric").removeprefix("Date")]
+
+
+def identity_says(statements: list[dict[str, Any]], action: str, resource: str, facts: Facts) -> str:
+    """What the policies that are attached to a caller say of an action on the ARN of a resource: Allow, Deny or nothing."""
+    applying = [s["Effect"] for s in statements if _is_about(s, action, resource, facts)]
+    return "Deny" if "Deny" in applying else "Allow" if applying else ""
+
+
+def _is_about(statement: dict[str, Any], action: str, resource: str, facts: Facts) -> bool:
+    element = "Resource" if "Resource" in statement else "NotResource"
+    named = any(pattern == "*" or _arn_fits(resource, pattern) for pattern in statement[element])
+    if named is (element == "NotResource"):
+        return False
+    if not any(fnmatchcase(f"kms:{action}".lower(), pattern.lower()) for pattern in statement["Action"]):
+        return False
+    conditions = statement.get("Condition", {}).items()
+    tests = [(operator, key, values) for operator, keys in conditions for key, values in keys.items()]
+    return all(_holds_in_any_case(operator, key, values, facts, statement["Effect"]) for operator, key, values in tests)
+
+
+def _arn_fits(arn: str, pattern: str) -> bool:
+    """Part by part: a star ends at its colon."""
+    parts, patterns = arn.split(":", 5), pattern.split(":", 5)
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
