@@ -188,17 +188,6 @@ denied_spiffe_ids = "denied"
 [aws.tls]
 certificate = "aws.crt"
 private_key = "aws.key"
-[console]
-listen = "127.0.0.1:8447"
-origin = "https://kms.example.com"
-[console.tls]
-certificate = "console.crt"
-private_key = "console.key"
-client_ca = "console.pem"
-[console.oidc]
-issuer = "https://idp.example.com"
-client_id = "console"
-client_secret_file = "console.secret"
 [xks]
 listen = "127.0.0.1:7701"
 [xks.tls]
