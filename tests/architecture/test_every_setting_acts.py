@@ -238,6 +238,8 @@ CLI: dict[str, str] = {
     **dict.fromkeys(("whoami --query", "whoami --debug"), ANSWER),
     "kms describe-key --xks": "scenario/test_seed_003_two_deployments.py::test_the_command_line_tells_how_the_external_key_is",
     "kms --yes": "unit/cli/test_forms_and_questions.py::test_every_danger_is_an_operation_that_has_the_option",
+    "kms --wait": "scenario/test_cli_waits.py::*",
+    "kms --wait-seconds": "scenario/test_cli_waits.py::test_seconds_are_a_number_above_nothing",
     "kms --client-token": COMMANDS + "test_a_change_is_repeated_under_its_token",
     "--config": "scenario/test_dev_command.py::*",
     "audit verify --output": COMMANDS + "test_an_audit_log_is_judged_in_both_forms",

@@ -41,7 +41,7 @@ def _require_folder(folder: Path) -> None:
 
 
 @click.command()
-@click.option("--socket", required=True, envvar="SPIFFE_ENDPOINT_SOCKET", callback=_require_unix, help="unix:///path of the Workload API.")
+@click.option("--socket", "api", required=True, callback=_require_unix, help="unix:///path of the Workload API.")
 @click.option("--to", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the files.")
 @click.option("--spiffe-id", default="", help="Which SVID, where there are several; the first otherwise.")
 @click.option("--once", is_flag=True, help="End when the files are written the first time.")
