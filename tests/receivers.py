@@ -72,7 +72,7 @@ class Collector(LogsServiceServicer):
         if self.rejects:
             self.rejects -= 1
             return ExportLogsServiceResponse(partial_success=ExportLogsPartialSuccess(rejected_log_records=1, error_message="too long"))
-        self.headers.append(dict(context.invocation_metadata()))
+        self.headers.append({name: str(value) for name, value in context.invocation_metadata()})
         for each in request.resource_logs:
             self.resources.append({a.key: a.value.string_value for a in each.resource.attributes})
             for scope in each.scope_logs:
@@ -105,7 +105,7 @@ class TraceCollector(TraceServiceServicer):
 
     def Export(self, request: ExportTraceServiceRequest, context: grpc.ServicerContext) -> ExportTraceServiceResponse:
         self.messages.append(request)
-        self.headers.append(dict(context.invocation_metadata()))
+        self.headers.append({name: str(value) for name, value in context.invocation_metadata()})
         for each in request.resource_spans:
             self.resources.append({a.key: a.value.string_value for a in each.resource.attributes})
             for scope in each.scope_spans:

@@ -27,6 +27,9 @@ class SilentRegion(replication_pb2_grpc.ReplicationServiceServicer):
     def PrepareHandover(self, request: wire.PrepareHandoverRequest, context: grpc.ServicerContext) -> wire.PrepareHandoverResponse:
         unanswered(context)
 
+    def Foretell(self, request: wire.ForetellRequest, context: grpc.ServicerContext) -> wire.ForetellResponse:
+        unanswered(context)
+
     def DeliverGone(self, request: wire.DeliverGoneRequest, context: grpc.ServicerContext) -> wire.DeliverGoneResponse:
         unanswered(context)
 

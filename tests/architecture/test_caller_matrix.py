@@ -89,6 +89,7 @@ TABLE: dict[str, dict[str, str]] = {
     **{name: {"other_account": DENIED, "administrator": DENIED, "user": "ok", "auditor": DENIED} for name in SPECIAL},
     "WhoAmI": {"other_account": "ok", "administrator": "ok", "user": "ok", "auditor": "ok"},
     "DescribePolicySet": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "DescribeRegions": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "DescribeExternalKey": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": UNSUPPORTED, "auditor": UNSUPPORTED},
     "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
 }

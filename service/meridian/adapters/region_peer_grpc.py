@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Final, Protocol
@@ -16,6 +17,7 @@ import grpc
 
 from meridian import errors
 from meridian.adapters.peer_refusals import error_of, no_answer
+from meridian.domain.foreign_text import printable
 from meridian.domain.peer_message import (
     DeliverGone,
     DeliverHeld,
@@ -27,8 +29,9 @@ from meridian.domain.peer_message import (
     SetDigest,
     SetShown,
 )
-from meridian.domain.peers import PeerRegion
+from meridian.domain.peers import PeerContact, PeerRegion
 from meridian.domain.trace_context import TRACEPARENT
+from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
@@ -43,6 +46,9 @@ from meridian.replication.wire.prepare_messages import foretell_request, handove
 
 TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
+RELEASE_CHARACTERS_MAX: Final = 64
+NO_CONTACT: Final = PeerContact()
+"""With a Region that nothing was asked of."""
 RECONNECT_MS: Final = 200
 RECONNECT_MS_MAX: Final = 1000
 Metadata = tuple[tuple[str, str], ...] | None
@@ -87,6 +93,7 @@ class GrpcRegionPeer:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._offers: dict[str, tuple[float, TransportOffer]] = {}
+        self._contacts: dict[str, PeerContact] = {}
 
     async def transport_offer(self, region: str) -> TransportOffer:
         known = self._offers.get(region)
@@ -169,6 +176,7 @@ class GrpcRegionPeer:
     async def compare(self, region: str, incarnation: int, digests: Sequence[SetDigest]) -> Sequence[SetComparison]:
         request = wire.CompareRequest(incarnation=incarnation, digests=[digest_message(digest) for digest in digests])
         answer = await self._call(region, "Compare", request)
+        self._contacts[region] = replace(self.contact(region), release=printable(answer.release, RELEASE_CHARACTERS_MAX))
         if len(answer.comparisons) != len(digests):
             raise no_answer(region, "another number of comparisons than digests")
         return [comparison_of(comparison) for comparison in answer.comparisons]
@@ -203,10 +211,26 @@ class GrpcRegionPeer:
         for channel in self._channels.values():
             await channel.close(grace=1.0)
 
+    def contact(self, region: str) -> PeerContact:
+        return self._contacts.get(region, NO_CONTACT)
+
     async def _call(self, region: str, method: str, request: Any) -> Any:
+        """One question, and a note of whether it was answered. Raises: KmsError."""
         with self._traces.asking(f"peer {method}", [("meridian.peer_region", region)]) as asking:
             metadata = ((TRACEPARENT, asking.traceparent),) if asking.traceparent else None
-            return await self._ask(region, method, request, metadata)
+            try:
+                answer = await self._ask(region, method, request, metadata)
+            except DependencyTimeoutException as fault:
+                self._contacts[region] = replace(self.contact(region), trouble=fault.message)
+                raise
+            except KmsError:
+                self._note_answer(region)
+                raise
+        self._note_answer(region)
+        return answer
+
+    def _note_answer(self, region: str) -> None:
+        self._contacts[region] = replace(self.contact(region), heard_at=self._clock.now(), trouble="")
 
     async def _ask(self, region: str, method: str, request: Any, metadata: Metadata) -> Any:
         stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
@@ -34,6 +36,7 @@ from meridian.operations.sts import Sts
 from meridian.operations.tags import Tags
 from meridian.operations.xks import Xks
 from meridian.replication.delete_key import Leave
+from meridian.replication.region_standings import RegionStandings
 from meridian.workers.key_schedule import KeyScheduleWorker
 
 
@@ -47,6 +50,7 @@ class UseCases:
     wrapping_keys: ImportKeyPool
     turns: KeyTurns
     key_stores: KeyStorePlaces
+    regions: RegionStandings
 
 
 def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> UseCases:
@@ -141,4 +145,16 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
     services["sts"] = Sts(principals=core.files.principals, tokens=engine.session_tokens, entropy=core.entropy)
     cipher = DerivedExportCipher(engine.symmetric_keys, core.entropy)
     services["xks"] = Xks(exports=core.exports, cipher=cipher, replica=settings.replica, troubles=troubles)
-    return UseCases(services, check, schedule, wrapping_keys, turns, places)
+    return UseCases(services, check, schedule, wrapping_keys, turns, places, _standings(core, outbound, troubles))
+
+
+def _standings(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> RegionStandings:
+    return RegionStandings(
+        core.store,
+        core.clock,
+        region=core.settings.region,
+        release=version("meridian"),
+        labels=core.region_labels,
+        contacts={region: partial(outbound.peer.contact, region) for region in outbound.peers},
+        troubles=troubles,
+    )

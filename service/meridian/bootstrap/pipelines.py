@@ -140,7 +140,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         before=(validate, repeats),
         deciding=(*found, authorize),
         after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
-        operations=bind(walked_rpcs(), {**cases.services, ACCESS: Access(access, rpcs(), cases.key_stores.external)}),
+        operations=bind(walked_rpcs(), {**cases.services, ACCESS: Access(access, rpcs(), cases.key_stores.external, cases.regions)}),
     )
     entrance = Entrance(
         steps=(throttle,),
