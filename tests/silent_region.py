@@ -45,9 +45,6 @@ class SilentRegion(replication_pb2_grpc.ReplicationServiceServicer):
     def Compare(self, request: wire.CompareRequest, context: grpc.ServicerContext) -> wire.CompareResponse:
         unanswered(context)
 
-    def Foretell(self, request: wire.ForetellRequest, context: grpc.ServicerContext) -> wire.ForetellResponse:
-        unanswered(context)
-
     def GetSet(self, request: wire.GetSetRequest, context: grpc.ServicerContext) -> wire.GetSetResponse:
         unanswered(context)
 
