@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes ecosystem kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check gen-clients proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: console-test console-pictures churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes ecosystem kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check gen-clients proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -99,10 +99,11 @@ gen: $(STAMP)  ## regenerate the stubs and the client's source from the protos
 	$(BIN)/python scripts/gen_protos.py
 	$(BIN)/python scripts/gen_client.py
 
-gen-clients: $(STAMP)  ## regenerate the stubs of clients/go and clients/typescript, which needs go and npm
+gen-clients: $(STAMP)  ## regenerate the stubs of clients/go, clients/typescript and clients/rust, which needs go, npm and cargo
 	$(BIN)/python scripts/gen_clients.py go
 	cd clients/typescript && npm ci --no-audit --no-fund --ignore-scripts
 	$(BIN)/python scripts/gen_clients.py typescript
+	$(BIN)/python scripts/gen_clients.py rust
 
 gen-check: $(STAMP)  ## fail where the committed stubs, or the client's source, differ from the protos
 	$(BIN)/python scripts/gen_protos.py --check 2>/dev/null
@@ -178,6 +179,13 @@ image-check: $(STAMP)  ## the same, build the image without a daemon, and serve 
 kubernetes: $(STAMP)  ## build etcd and kube-apiserver in at most SECONDS (1200), apply the chart to them, encrypt their Secrets
 	$(BIN)/python scripts/kubernetes_programs.py $(or $(SECONDS),1200)
 	$(BIN)/pytest -q -s tests/kubernetes/test_building.py tests/kubernetes/test_control_plane.py tests/kubernetes/test_secrets_in_etcd.py tests/kubernetes/test_from_a_clone.py
+
+console-test: $(STAMP)  ## the web console in Chromium, people signing in at a real OpenID provider; needs Chromium and npm, or says what it skips
+	$(BIN)/pytest -q -rs -n 0 tests/unit/console tests/scenario/test_console.py tests/browser
+
+console-pictures: $(STAMP)  ## the same walk, and docs/pictures made of it
+	mkdir -p docs/pictures
+	MERIDIAN_PICTURES=$(CURDIR)/docs/pictures $(BIN)/pytest -q -rs -n 0 tests/browser
 
 ecosystem: $(STAMP)  ## bring OpenBao, SOPS, SDKs and others within SECONDS (2400), and show each of them working with a Region
 	$(BIN)/python scripts/ecosystem_programs.py $(or $(SECONDS),2400) || echo "ecosystem: what is absent is skipped" >&2

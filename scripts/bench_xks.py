@@ -30,8 +30,10 @@ from tests.scenario.xks import Outside, new_prefix, outside
 from tests.xks_proxy import ACCESS_KEY_ID, HOST, SECRET
 
 from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.traces import Untraced
 from meridian.adapters.xks_proxy import messages
-from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, key_path
+from meridian.adapters.xks_proxy.connection import ProxyConnection
+from meridian.adapters.xks_proxy.endpoint import Endpoint, key_path
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.key_stores import surroundings
 from meridian.contract.catalog import rpcs
@@ -89,7 +91,14 @@ class Load:
         limits = Limits(key_store_attempt_seconds=5.0, key_store_requests_per_second=1e6)
         trust = ProxyTls(settings, SystemClock()).context
         around = surroundings(
-            settings, limits, region=HOME, clock=SystemClock(), lookups=lookups, trust=lambda: trust, count=lambda *_: None
+            settings,
+            limits,
+            region=HOME,
+            clock=SystemClock(),
+            lookups=lookups,
+            trust=lambda: trust,
+            count=lambda *_: None,
+            traces=Untraced(),
         )
         self.proxy = ProxyConnection(
             Endpoint("111122223333", "cks-0", world.proxy.host, f"{new_prefix()}/kms/xks/v1", None), Signer(), around

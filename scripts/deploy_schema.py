@@ -71,7 +71,7 @@ FORMS: Final[dict[str, dict[str, Any]]] = {
     "service.peerSourceRanges": NETWORKS,
     "service.xksSourceRanges": NETWORKS,
     "networkPolicy.kubelet": NETWORKS,
-    **{f"networkPolicy.{name}": PEERS for name in ("clients", "peers", "xks", "prometheus", "dns", "tokens", "egress")},
+    **{f"networkPolicy.{name}": PEERS for name in ("clients", "peers", "xks", "console", "prometheus", "dns", "tokens", "egress")},
     "networkPolicy.database.to": {**PEERS, "minItems": 1},
     "deniedSpiffeIds": {"type": "array", "items": {"type": "string", "pattern": "^spiffe://[^\\s\u2028\u2029\u0085]+$"}},
 }

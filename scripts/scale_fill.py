@@ -10,7 +10,6 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import UntoldEvents
 from meridian.adapters.store_sql import tables as t
@@ -21,6 +20,7 @@ from meridian.bootstrap.database import seals_of, stored_identity
 from meridian.domain.bounded_cache import Caches
 from meridian.domain.identifiers import key_id_of
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, open_engine
 from meridian.settings import Settings
 
 ACCOUNT = "111122223333"
@@ -50,17 +50,19 @@ async def fill(settings: Settings, count: int) -> list[str]:
     return ids
 
 
-async def _engine_of(settings: Settings) -> InProcessCryptoEngine:
+async def _engine_of(settings: Settings) -> CryptoEngine:
     store = SqlStore.connect(settings.database)
     try:
         identity = await stored_identity(store, settings)
         caches = Caches(settings.limits.cache_bytes)
-        return await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), UntoldEvents(), caches)
+        return await open_engine(
+            store, identity, seals_of(settings), EngineSurroundings(SystemClock(), OsEntropy(), UntoldEvents(), caches)
+        )
     finally:
         await store.close()
 
 
-def _new_key(engine: InProcessCryptoEngine, settings: Settings) -> Key:
+def _new_key(engine: CryptoEngine, settings: Settings) -> Key:
     key = Key(
         partition=settings.partition,
         region=settings.region,
@@ -72,7 +74,7 @@ def _new_key(engine: InProcessCryptoEngine, settings: Settings) -> Key:
         state=KeyState.ENABLED,
         created_at=CREATED,
     )
-    return replace(key, description="of many").with_material(engine.new_material(key, None), current=True)
+    return replace(key, description="of many").with_material(engine.symmetric_keys.new_material(key, None), current=True)
 
 
 def _material_row(key: Key) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def forged(liar: InProcessRegion, row: SetRow, term: Term, version: int, members
     state = SetState(term, version, liar.name, issuer, tuple(sorted(members)), materials, EVIL)
     own = liar.identity
     signed = SignedSetState(own.deployment, own.partition, ACCOUNT, KEY_ID, liar.name, own.incarnation, state)
-    return liar.engine.sign_set_state(encode_set_state(signed))
+    return liar.engine.envelopes.sign_set_state(encode_set_state(signed))
 
 
 def forged_terms(row: SetRow, liar: str) -> list[tuple[Term, int]]:
@@ -54,7 +54,7 @@ async def tell_lies(liar: InProcessRegion, victim: InProcessRegion, sequence: in
     taken = 0
     for number, (term, version) in enumerate(forged_terms(row, liar.name)):
         signed = forged(liar, row, term, version, [*members, Member(liar.name, SERIAL, MemberStatus.ON)])
-        public = liar.engine.transport_public_key()
+        public = liar.engine.envelopes.transport_public_key()
         links = row.links  # whatever was ever signed is known to it
         message = DeliverSetState(signed, row.serial, (), sequence * 10 + number, liar.identity.incarnation, "lie", public, links, public)
         with contextlib.suppress(KmsError):
@@ -69,7 +69,7 @@ class HostileRegion(InProcessRegion):
         self.line = Line(self.network, self.name)
         self.compare = self.answers = self.messages = self  # type: ignore[assignment]
         self.peers = {
-            name: PeerRegion(name, "", "", region.engine.transport_fingerprint(), frozenset({ACCOUNT}))
+            name: PeerRegion(name, "", "", region.engine.envelopes.transport_fingerprint(), frozenset({ACCOUNT}))
             for name, region in self.network.regions.items()
         }
         self.quoted = 0
@@ -84,7 +84,7 @@ class HostileRegion(InProcessRegion):
     async def get_set(self, peer: PeerRegion, account: str, key_id: str, incarnation: int, *, is_reconciling: bool) -> SetShown:
         row = await self.network.regions[peer.region].row()
         signed = forged(self, row, Term(9, self.name, 0), 0, [Member(self.name, SERIAL, MemberStatus.ON)])
-        public = self.engine.transport_public_key()
+        public = self.engine.envelopes.transport_public_key()
         return SetShown(RowStatus.LIVE, SERIAL, signed, public, (), frozenset(), True, "", frozenset({EVIL}), self.name)
 
     async def resolve(self, peer: PeerRegion, account: str, key_id: str, serial: str) -> bool:

@@ -44,7 +44,9 @@ class Line:
 
     async def transport_offer(self, region: str) -> Any:
         async def ask(other: Any, peer: PeerRegion) -> Any:
-            return other.engine.verify_transport_offer(other.engine.transport_offer().signed_bytes, other.engine.transport_public_key())
+            return other.engine.envelopes.verify_transport_offer(
+                other.engine.envelopes.transport_offer().signed_bytes, other.engine.envelopes.transport_public_key()
+            )
 
         return await self._network.call(self._region, region, ask)
 

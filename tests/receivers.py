@@ -21,6 +21,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceServicer, add_LogsServiceServicer_to_server
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceServicer, add_TraceServiceServicer_to_server
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.ports import free_port
 
 from meridian.audit.keys import KEYS_FILE
@@ -38,7 +45,7 @@ class Collector(LogsServiceServicer):
         self.lines: list[bytes] = []
         self.records: list[Any] = []
         self.resources: list[dict[str, str]] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[dict[str, str | bytes]] = []
         self.rejects = self.fails = 0
         self._server: grpc.Server | None = None
 
@@ -49,7 +56,7 @@ class Collector(LogsServiceServicer):
     def begin(self, credentials: grpc.ServerCredentials | None) -> None:
         """Listen; in plaintext without credentials."""
         self._server = grpc.server(ThreadPoolExecutor(2))
-        add_LogsServiceServicer_to_server(self, self._server)
+        add_LogsServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # generated
         address = f"{HOST}:{self.port}"
         assert self._server.add_secure_port(address, credentials) if credentials else self._server.add_insecure_port(address)
         self._server.start()
@@ -65,7 +72,7 @@ class Collector(LogsServiceServicer):
         if self.rejects:
             self.rejects -= 1
             return ExportLogsServiceResponse(partial_success=ExportLogsPartialSuccess(rejected_log_records=1, error_message="too long"))
-        self.headers.append(dict(context.invocation_metadata()))
+        self.headers.append({name: str(value) for name, value in context.invocation_metadata()})
         for each in request.resource_logs:
             self.resources.append({a.key: a.value.string_value for a in each.resource.attributes})
             for scope in each.scope_logs:
@@ -76,6 +83,40 @@ class Collector(LogsServiceServicer):
     def requests(self) -> list[str]:
         """The request ids of what has come, in order."""
         return [str(orjson.loads(line).get("requestID", "")) for line in self.lines]
+
+
+class TraceCollector(TraceServiceServicer):
+    """Takes spans, and keeps each with its resource; rejects as many as a test says."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.resources: list[dict[str, str]] = []
+        self.headers: list[dict[str, str]] = []
+        self.messages: list[ExportTraceServiceRequest] = []
+        self.rejects = 0
+        self._server = grpc.server(ThreadPoolExecutor(2))
+        add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # generated
+        self.port = self._server.add_insecure_port(f"{HOST}:0")
+        self._server.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def Export(self, request: ExportTraceServiceRequest, context: grpc.ServicerContext) -> ExportTraceServiceResponse:
+        self.messages.append(request)
+        self.headers.append({name: str(value) for name, value in context.invocation_metadata()})
+        for each in request.resource_spans:
+            self.resources.append({a.key: a.value.string_value for a in each.resource.attributes})
+            for scope in each.scope_spans:
+                self.spans += scope.spans
+        return ExportTraceServiceResponse(partial_success=ExportTracePartialSuccess(rejected_spans=self.rejects))
+
+    def named(self, name: str) -> list[Span]:
+        return [span for span in list(self.spans) if span.name == name]
+
+    def end(self) -> None:
+        self._server.stop(None).wait()
 
 
 class Store:
@@ -151,6 +192,15 @@ class Silent:
 def collector(credentials: grpc.ServerCredentials | None = None) -> Iterator[Collector]:
     made = Collector()
     made.begin(credentials)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@contextlib.contextmanager
+def trace_collector() -> Iterator[TraceCollector]:
+    made = TraceCollector()
     try:
         yield made
     finally:

@@ -16,7 +16,6 @@ from tests.cache_memory import cache_memory
 from tests.network_in_process import Line, Network
 from tests.reported_events import ReportedEvents
 
-from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
@@ -25,6 +24,7 @@ from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRol
 from meridian.domain.limits import Limits
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
 from meridian.domain.peers import PeerRegion
+from meridian.engine.engine import EngineSurroundings, open_engine
 from meridian.engine.seals import FileSeal
 from meridian.errors import KmsError
 from meridian.operations.store_keys import KeysInStores
@@ -115,7 +115,10 @@ class InProcessRegion:
                 await uow.region.initialise(identity)
         self.identity = identity
         self.engine = await open_engine(
-            self.store, identity, [FileSeal(self.folder / "seal")], self.clock, OsEntropy(), ReportedEvents(), cache_memory()
+            self.store,
+            identity,
+            [FileSeal(self.folder / "seal")],
+            EngineSurroundings(self.clock, OsEntropy(), ReportedEvents(), cache_memory()),
         )
 
     def wire(self) -> None:
@@ -123,19 +126,28 @@ class InProcessRegion:
         everybody = {**self.network.regions, **self.network.hostile}
         peers = {name: region for name, region in everybody.items() if name != self.name}
         self.peers = {
-            name: PeerRegion(name, "", "", region.engine.transport_fingerprint(), frozenset({ACCOUNT})) for name, region in peers.items()
+            name: PeerRegion(name, "", "", region.engine.envelopes.transport_fingerprint(), frozenset({ACCOUNT}))
+            for name, region in peers.items()
         }
         line: Any = Line(self.network, self.name)
         self.line = line
         unheard: Any = Unheard()
         self.trail = unheard
         store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
-        verify = Verify(engine=engine, identity=identity, peers=self.peers)
-        common: dict[str, Any] = {"store": store, "engine": engine, "identity": identity, "directory": unheard, "trail": unheard}
+        verify = Verify(envelopes=engine.envelopes, identity=identity, peers=self.peers)
+        common: dict[str, Any] = {
+            "store": store,
+            "envelopes": engine.envelopes,
+            "identity": identity,
+            "directory": unheard,
+            "trail": unheard,
+        }
         self.refusals = Refusals(self.events)
         told: dict[str, Any] = {"refusals": self.refusals}
-        self.messages = ApplyMessages(**common, **told, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001)
-        self.answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=line, clock=clock, **told)
+        self.messages = ApplyMessages(
+            serials=engine.serials, **common, **told, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001
+        )
+        self.answers = AnswerRegions(store=store, envelopes=engine.envelopes, identity=identity, peer=line, clock=clock, **told)
         ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy, clock=clock, **told)
         self.compare = Compare(
             store=store,
@@ -153,14 +165,14 @@ class InProcessRegion:
         self.membership = MembershipWorker(
             store=store, mend=mend, region=self.name, wake_outbox=lambda: None, aside=sets_aside, clock=clock
         )
-        dispatch = Dispatch(identity=identity, engine=engine, peer=line, clock=clock)
+        dispatch = Dispatch(identity=identity, envelopes=engine.envelopes, peer=line, clock=clock)
         self.outbox = OutboxWorker(
             store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one", regions=tuple(peers), events=self.events
         )
-        self.publisher = SetPublisher(engine=engine, trail=unheard, identity=identity, wake_outbox=lambda: None)
+        self.publisher = SetPublisher(envelopes=engine.envelopes, trail=unheard, identity=identity, wake_outbox=lambda: None)
         self.schedule = KeyScheduleWorker(
             store=store,
-            engine=engine,
+            symmetric_keys=engine.symmetric_keys,
             directory=unheard,
             trail=unheard,
             publisher=self.publisher,
@@ -208,11 +220,13 @@ class InProcessRegion:
             "aws", self.name, ACCOUNT, KEY_ID, KeySpec.SYMMETRIC_DEFAULT, KeyUsage.ENCRYPT_DECRYPT, Origin.AWS_KMS, KeyState.ENABLED,
             self.clock.now(), multi_region=role,
         )  # fmt: skip
-        key = bare.with_material(self.engine.new_material(bare, None), current=True)
+        key = bare.with_material(self.engine.symmetric_keys.new_material(bare, None), current=True)
         async with self.store.transaction() as uow:
             await uow.keys.insert(key)
             await uow.key_sets.insert(
-                found_set(ACCOUNT, KEY_ID, self.name, self.engine.membership_serial(ACCOUNT, KEY_ID, self.name), shared_materials(key))
+                found_set(
+                    ACCOUNT, KEY_ID, self.name, self.engine.serials.membership_serial(ACCOUNT, KEY_ID, self.name), shared_materials(key)
+                )
             )
 
     async def replicate(self, target: InProcessRegion) -> None:
@@ -226,7 +240,7 @@ class InProcessRegion:
         async with target.store.reading() as uow:
             if self.name in await uow.operator_words.regions(OperatorWord.LOST) or await target.key() is not None:
                 return
-        serial = self.engine.membership_serial(ACCOUNT, KEY_ID, target.name)
+        serial = self.engine.serials.membership_serial(ACCOUNT, KEY_ID, target.name)
         bare = replace(
             key, region=target.name, materials=(), current_material_id="", pending_material_id="", state=KeyState.CREATING, version=1,
             rotation=None, on_demand_started_at=None, on_demand_rotations=0,
@@ -241,7 +255,9 @@ class InProcessRegion:
         async with self.store.transaction() as uow:
             grown = add_member(row, self.name, target.name, serial)
             assert grown.view is not None
-            await publish(uow, self.engine, self.trail, self.identity, grown, grown.view, request_id=REQUEST, now=await uow.region.now())
+            await publish(
+                uow, self.engine.envelopes, self.trail, self.identity, grown, grown.view, request_id=REQUEST, now=await uow.region.now()
+            )
             await uow.keys.update(with_view(key, grown.view))
 
     async def rotate(self) -> None:
@@ -267,7 +283,9 @@ class InProcessRegion:
             except SetRefusal:
                 return
             assert moved.view is not None
-            await publish(uow, self.engine, self.trail, self.identity, moved, moved.view, request_id=REQUEST, now=await uow.region.now())
+            await publish(
+                uow, self.engine.envelopes, self.trail, self.identity, moved, moved.view, request_id=REQUEST, now=await uow.region.now()
+            )
             await uow.keys.update(with_view(key, moved.view))
 
     async def delete(self) -> None:

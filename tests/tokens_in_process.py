@@ -12,7 +12,6 @@ from tests.tokens import PIN, Token
 from tests.xks_in_process import ACCOUNT, ASKED, REGION
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.pkcs11.key_store import TokenKeyStores
 from meridian.adapters.pkcs11.library import TokenPlace
@@ -23,6 +22,7 @@ from meridian.domain.identifiers import key_id_of
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.key_store import ConnectionState
 from meridian.domain.secret import Secret
+from meridian.engine.engine import CryptoEngine
 from meridian.ports.key_store import Credential
 from meridian.ports.store.key_stores import KeyStoreRow
 
@@ -34,7 +34,7 @@ class InToken:
     """A Region's side of a key store in a token."""
 
     store: SqlStore
-    engine: InProcessCryptoEngine
+    engine: CryptoEngine
     stores: TokenKeyStores
     links: TokenLinks
     row: KeyStoreRow
@@ -47,13 +47,13 @@ class InToken:
             KeyUsage.ENCRYPT_DECRYPT, Origin.AWS_CLOUDHSM, KeyState.ENABLED, SystemClock().now(),
             custom_key_store_id=self.row.store_id, store_version=self.row.version,
         )  # fmt: skip
-        key = bare.with_material(self.engine.new_material(bare, None), current=True)
+        key = bare.with_material(self.engine.symmetric_keys.new_material(bare, None), current=True)
         await self.stores.make(key, ASKED)
         return key
 
 
 @asynccontextmanager
-async def in_token(token: Token, store: SqlStore, engine: InProcessCryptoEngine) -> AsyncIterator[InToken]:
+async def in_token(token: Token, store: SqlStore, engine: CryptoEngine) -> AsyncIterator[InToken]:
     """A connected key store in this token."""
     named = {CLUSTER: NamedToken(TokenPlace(token.module, token.label), ACCOUNT, ANCHOR)}
     counted: list[tuple[str, str, float]] = []
@@ -65,7 +65,7 @@ async def in_token(token: Token, store: SqlStore, engine: InProcessCryptoEngine)
         clock=SystemClock(),
         count=lambda *told: counted.append(told),
     )
-    stores = TokenKeyStores(links, engine, OsEntropy())
+    stores = TokenKeyStores(links, engine.symmetric_keys, OsEntropy())
     known = {"cloud_hsm_cluster_id": CLUSTER, "trust_anchor_certificate": ANCHOR}
     store_id = f"cks-{secrets.token_hex(9)[:17]}"
     bare = KeyStoreRow(ACCOUNT, store_id, store_id, ConnectionState.CONNECTED, SystemClock().now(), known, "AWS_CLOUDHSM", "", "", 1)

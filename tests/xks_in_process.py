@@ -15,9 +15,9 @@ from tests.reported_events import ReportedEvents
 from tests.xks_proxy import ACCESS_KEY_ID, HOST, SECRET, XksProxy
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.store import SqlStore
+from meridian.adapters.traces import Untraced
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.key_stores import surroundings
@@ -26,6 +26,7 @@ from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.key_store import ConnectionState
 from meridian.domain.limits import Limits
 from meridian.domain.secret import Secret
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, open_engine
 from meridian.engine.seals import FileSeal
 from meridian.identity import ProxyTls
 from meridian.ports.key_store import AskedFor, Credential
@@ -45,7 +46,7 @@ class Outside:
 
     proxy: XksProxy
     store: SqlStore
-    engine: InProcessCryptoEngine
+    engine: CryptoEngine
     stores: ExternalKeyStores
     counted: list[tuple[str, str, float]]
 
@@ -77,7 +78,7 @@ class Outside:
             KeyUsage.ENCRYPT_DECRYPT, Origin.EXTERNAL_KEY_STORE, KeyState.ENABLED, SystemClock().now(),
             custom_key_store_id=row.store_id, xks_key_id=name, store_version=row.version,
         )  # fmt: skip
-        return bare.with_material(self.engine.new_material(bare, None), current=True)
+        return bare.with_material(self.engine.symmetric_keys.new_material(bare, None), current=True)
 
     async def new_key(self) -> tuple[str, Key]:
         """A key in a store of its own, with the prefix of its manager."""
@@ -85,13 +86,13 @@ class Outside:
         return prefix, self.key(await self.written(self.row(prefix)))
 
 
-def own_key(engine: InProcessCryptoEngine) -> Key:
+def own_key(engine: CryptoEngine) -> Key:
     """A key of the Region alone."""
     bare = Key(
         "aws", REGION, ACCOUNT, key_id_of(secrets.token_bytes(16), multi_region=False), KeySpec.SYMMETRIC_DEFAULT,
         KeyUsage.ENCRYPT_DECRYPT, Origin.AWS_KMS, KeyState.ENABLED, SystemClock().now(),
     )  # fmt: skip
-    return bare.with_material(engine.new_material(bare, None), current=True)
+    return bare.with_material(engine.symmetric_keys.new_material(bare, None), current=True)
 
 
 SERVICE = "com.amazonaws.vpce.us-east-1.vpce-svc-0"
@@ -121,7 +122,9 @@ async def outside(folder: Path, empty: Path, settings: KeyStoreProxySettings, pr
     identity = RegionIdentity("deployment", "aws", REGION, 0, clock.now())
     async with store.transaction() as uow:
         await uow.region.initialise(identity)
-    engine = await open_engine(store, identity, [FileSeal(place / "seal")], clock, entropy, ReportedEvents(), cache_memory())
+    engine = await open_engine(
+        store, identity, [FileSeal(place / "seal")], EngineSurroundings(clock, entropy, ReportedEvents(), cache_memory())
+    )
     counted: list[tuple[str, str, float]] = []
     lookups = Lookups()
     tls = ProxyTls(settings, clock)
@@ -133,8 +136,9 @@ async def outside(folder: Path, empty: Path, settings: KeyStoreProxySettings, pr
         lookups=lookups,
         trust=lambda: tls.context,
         count=lambda *told: counted.append(told),
+        traces=Untraced(),
     )
-    stores = ExternalKeyStores(store=store, seals=engine, credentials=engine.store_secrets, around=around)
+    stores = ExternalKeyStores(store=store, seals=engine.symmetric_keys, credentials=engine.store_secrets, around=around)
     try:
         yield Outside(proxy, store, engine, stores, counted)
     finally:

@@ -136,7 +136,13 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(404, {"errorName": "InvalidUriPathException"})
         manager, verb = self.served.manager(match["prefix"]), match["verb"] or "health"
         manager.seen.append(
-            {"verb": verb, "path": self.path, "body": body.decode(), "authorization": self.headers.get("Authorization", "")}
+            {
+                "verb": verb,
+                "path": self.path,
+                "body": body.decode(),
+                "authorization": self.headers.get("Authorization", ""),
+                "traceparent": self.headers.get("traceparent", ""),
+            }
         )
         mode = manager.mode if verb in manager.mode.get("verbs", [verb]) else {}
         if mode.get("times") is not None:

@@ -82,6 +82,7 @@ class Evidence:
         "source_ip",
         "spiffe_id",
         "tls_version",
+        "traceparent",
         "user_agent",
         "wire",
     )
@@ -101,6 +102,7 @@ class Evidence:
         repeated: str = "",
         client_token: str | None = None,
         caller_request_id: str | None = None,
+        traceparent: str = "",
         wire: Wire = Wire.NONE,
     ) -> None:
         self.spiffe_id = spiffe_id
@@ -120,6 +122,8 @@ class Evidence:
         """`x-meridian-client-token` as it came; None where it did not."""
         self.caller_request_id = caller_request_id
         """`x-meridian-caller-request-id` as it came; None where it did not."""
+        self.traceparent = traceparent
+        """`traceparent` as it came, whatever it is; empty where it did not."""
         self.wire = wire
 
 

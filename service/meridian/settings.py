@@ -32,6 +32,7 @@ from meridian.settings_sections import (
     database_beside_file,
 )
 from meridian.settings_tokens import ClusterId, KeyStoreTokenSettings, TokenSealSettings
+from meridian.settings_tracing import TracingSettings
 from meridian.settings_words import FAULTS_MAX, faults_of, mistaken_types
 from meridian.settings_xks import XksSettings
 
@@ -188,6 +189,7 @@ class Settings(Section):
     """Whether `meridian dev` runs this Region, on loopback addresses alone: its AWS wire can then empty it."""
     seals: tuple[Annotated[FileSealSettings | PassphraseSealSettings | TokenSealSettings, Field(discriminator="provider")], ...]
     audit: AuditSettings
+    tracing: TracingSettings | None = None
     policies: FilePath
     principals: FilePath
     denied_spiffe_ids: FilePath | None = None

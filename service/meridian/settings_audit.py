@@ -6,24 +6,11 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from meridian.settings_sections import FilePath, Section, SecureUrl
+from meridian.settings_sections import FilePath, OtlpSettings, Section, SecureUrl, SinkSeconds
 
 BYTES_MAX: Final = 1 << 50
 SECONDS_MAX: Final = 100 * 365 * 86_400.0
 """A hundred years."""
-SinkSeconds = Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)]
-"""How long one piece may take; below the time after which a job counts as late."""
-
-
-class OtlpSettings(Section):
-    """A collector that takes every record as an OpenTelemetry log record, by OTLP over gRPC."""
-
-    endpoint: SecureUrl
-    ca: FilePath | None = None
-    """Of the authorities that sign the collector; those that gRPC knows where it is not given."""
-    headers_file: FilePath | None = None
-    """Of lines `name: value` that go with every message, such as a token; a secret."""
-    timeout_seconds: SinkSeconds = 10.0
 
 
 class S3Settings(Section):

@@ -126,3 +126,18 @@ class BodySettings(HttpSettings):
 
     body_seconds: float = Field(10.0, gt=0, le=600)
     """For the body of a request."""
+
+
+SinkSeconds = Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)]
+"""How long one piece may take; below the time after which a job counts as late."""
+
+
+class OtlpSettings(Section):
+    """A collector that takes every record as an OpenTelemetry log record, by OTLP over gRPC."""
+
+    endpoint: SecureUrl
+    ca: FilePath | None = None
+    """Of the authorities that sign the collector; those that gRPC knows where it is not given."""
+    headers_file: FilePath | None = None
+    """Of lines `name: value` that go with every message, such as a token; a secret."""
+    timeout_seconds: SinkSeconds = 10.0

@@ -25,6 +25,8 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[A-Za-z0-9*_.-]{1,253}$": "must be a name in certificates: letters, digits, `*`, `_`, `.` and `-`",
     r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$": "must be the name of an endpoint service",
     r"^cluster-[2-7a-zA-Z]{11,16}$": "must be cluster- and 11 to 16 letters and digits from 2 to 7",
+    r"^[\x21\x23-\x5b\x5d-\x7e]{1,128}$": "must be a scope: at most 128 letters of ASCII, no spaces, quotes or backslashes",
+    r"^[\x21-\x7e]{1,256}$": "must be at most 256 letters of ASCII without spaces",
     r"^[a-z0-9-]{1,64}$": "must be at most 64 small letters, digits and hyphens",
 }
 """What a text must be that does not match this pattern."""

@@ -14,9 +14,9 @@ import grpc
 from tests.cache_memory import cache_memory
 from tests.deployment import Deployment
 from tests.reported_events import ReportedEvents
+from tests.silent_region import SilentRegion
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.bootstrap.database import seals_of
@@ -26,6 +26,7 @@ from meridian.domain.material_id import material_id
 from meridian.domain.multi_region import Member, MemberStatus, SetMaterial, SetState, Term
 from meridian.domain.peer_message import SignedSetState
 from meridian.domain.peers import region_server_name
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, open_engine
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.crypto.region_envelopes import EnvelopeMeta
@@ -45,7 +46,7 @@ class HostileRegion:
 
     deployment: Deployment
     region: str
-    engine: InProcessCryptoEngine = field(init=False)
+    engine: CryptoEngine = field(init=False)
     identity: RegionIdentity = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,7 +59,9 @@ class HostileRegion:
             identity = await uow.region.identity()
         assert identity is not None
         self.identity = identity
-        self.engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
+        self.engine = await open_engine(
+            store, identity, seals_of(settings), EngineSurroundings(SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
+        )
         await store.close()
 
     # ---- speaking
@@ -77,14 +80,14 @@ class HostileRegion:
         """The state under this Region's own signature, which is all that it can forge."""
         own = self.identity
         body = SignedSetState(own.deployment, own.partition, ACCOUNT, key_id, self.region, own.incarnation, state)
-        return self.engine.sign_set_state(encode_set_state(body))
+        return self.engine.envelopes.sign_set_state(encode_set_state(body))
 
     def delivery(self, key_id: str, to: str, serial: str, term: Term, members: Sequence[Member]) -> wire.DeliverSetStateRequest:
         """A state that names this Region primary and a material of its own choice current, that material enclosed."""
         key, evil = self.key(key_id), material_id(key_id, EVIL)
         state = SetState(term, 0, self.region, self.region, tuple(sorted(members)), (SetMaterial(evil, 0),), evil)
         answer = self.ask(to, "GetTransportOffer", wire.GetTransportOfferRequest())
-        offer = self.engine.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
+        offer = self.engine.envelopes.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
         sequence = time.time_ns() >> 20
         meta = EnvelopeMeta(
             deployment=self.identity.deployment,
@@ -101,8 +104,8 @@ class HostileRegion:
             hpke_key_id=offer.hpke_key_id,
             created_ms=round(time.time() * 1000),
         )
-        envelope = self.engine.seal_for_region(key, self.engine.wrap_material(key, EVIL, 0), offer, meta)
-        public = self.engine.transport_public_key()
+        envelope = self.engine.envelopes.seal_for_region(key, self.engine.symmetric_keys.wrap_material(key, EVIL, 0), offer, meta)
+        public = self.engine.envelopes.transport_public_key()
         return wire.DeliverSetStateRequest(
             signed_state=self.signed(key_id, state), serial=serial, envelopes=[envelope], sequence=sequence,
             incarnation=self.identity.incarnation, request_id="r", transport_public_key=public, issuer_public_key=public,
@@ -135,7 +138,7 @@ class HostileRegion:
             server.stop(0).wait(5)
 
 
-class Liar(replication_pb2_grpc.ReplicationServiceServicer):
+class Liar(SilentRegion):
     """Quotes stamps that nobody signed, and shows states that it signed itself."""
 
     def __init__(self, hostile: HostileRegion) -> None:
@@ -160,6 +163,6 @@ class Liar(replication_pb2_grpc.ReplicationServiceServicer):
         evil = material_id(key_id, EVIL)
         term = Term(9, hostile.region, 0)
         state = SetState(term, 0, hostile.region, hostile.region, (hostile.member(),), (SetMaterial(evil, 0),), evil)
-        public = hostile.engine.transport_public_key()
+        public = hostile.engine.envelopes.transport_public_key()
         signed = hostile.signed(key_id, state)
         return wire.GetSetResponse(status="live", serial=SERIAL, signed_state=signed, issuer_public_key=public, material_ids=[evil])

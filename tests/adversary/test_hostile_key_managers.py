@@ -367,7 +367,7 @@ async def test_a_store_that_hangs_slows_no_key_of_the_region(hasty: Outside) -> 
         worst = []
         for _ in range(count):
             began = time.perf_counter()
-            hasty.engine.encrypt(own, CONTEXT, b"x")
+            hasty.engine.symmetric_keys.encrypt(own, CONTEXT, b"x")
             worst.append(time.perf_counter() - began)
             await asyncio.sleep(0)
         return sorted(worst)[count // 2]
@@ -498,17 +498,17 @@ async def test_neither_half_opens_anything_alone(beside: Outside) -> None:
     prefix, key = await beside.new_key()
     sealed = (await beside.stores.encrypt(key, CONTEXT, b"secret", ASKED)).ciphertext_blob
     external = bytes.fromhex(beside.proxy.tell(prefix, secret_of=key.xks_key_id)["secret"])
-    material = beside.engine.material_bytes(key, key.materials[0])
+    material = beside.engine.symmetric_keys.material_bytes(key, key.materials[0])
     opened = partial(open_external_blob, identity=key.arn, external_key_id=key.xks_key_id, context={}, blob=sealed)
     assert opened(material=material, external_key=external) == b"secret", "with both halves it opens"
-    for halves in ({"material": bytes(32), "external_key": external}, {"material": material, "external_key": bytes(32)}):
+    for own_half, their_half in ((bytes(32), external), (material, bytes(32))):
         with pytest.raises(ValueError, match=r"commitment|MAC"):
-            opened(**halves)
+            opened(material=own_half, external_key=their_half)
     # The manager, who has taken off his own lock, has a text under another; database and seal have one that is under his.
     blob = parse_ciphertext_blob(sealed)
     assert blob.outer is not None
     with pytest.raises(InvalidCiphertextException):
-        beside.engine.opening_inner(key, CONTEXT, blob).open(blob.outer.ciphertext)
+        beside.engine.symmetric_keys.opening_inner(key, CONTEXT, blob).open(blob.outer.ciphertext)
     assert b"secret" not in sealed
 
 

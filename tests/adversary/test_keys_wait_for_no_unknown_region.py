@@ -44,8 +44,8 @@ def test_a_primary_that_hands_its_role_to_a_region_that_nobody_configured_is_ref
         members = tuple(sorted((*view.members, Member(GHOST, "e" * 64, MemberStatus.ON))))
         next_term = view.term._replace(number=view.term.number + 1)
         moved = replace(view, term=next_term, version=0, primary=GHOST, issuer=SILENT, members=members)
-        own, public = liar.identity, liar.engine.transport_public_key()
-        signed = liar.engine.sign_set_state(
+        own, public = liar.identity, liar.engine.envelopes.transport_public_key()
+        signed = liar.engine.envelopes.sign_set_state(
             encode_set_state(SignedSetState(own.deployment, own.partition, ACCOUNT, KEY_ID, SILENT, own.incarnation, moved))
         )
         message = DeliverSetState(signed, row.serial, (), 10**6, own.incarnation, "lie", public, (), public)

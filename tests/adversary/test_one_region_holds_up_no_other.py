@@ -68,7 +68,7 @@ def test_places_of_a_silent_region_keep_no_other_place(tmp_path: Path, empty: Pa
         network.cut.add(frozenset((B, SILENT)))
         for n in range(ROWS_PER_LOOK + 5):
             await reserve_for(b, number(n), "b" * 64, SILENT, 10)
-        await reserve_for(b, KEY_ID, a.engine.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
+        await reserve_for(b, KEY_ID, a.engine.serials.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
         await b.resolve_places()
         row = await b.row()
         assert row is not None
@@ -82,7 +82,7 @@ def test_places_that_a_region_cannot_tell_of_keep_no_other_place_of_its_own(tmp_
         _, a, b, _ = await three(tmp_path, empty)
         for n in range(ROWS_PER_LOOK + 5):
             await reserve_for(b, number(n), "b" * 64, A, 10)  # A refuses to speak of what it never made
-        await reserve_for(b, KEY_ID, a.engine.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
+        await reserve_for(b, KEY_ID, a.engine.serials.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
         for _ in range(2):
             b.clock.leap += timedelta(milliseconds=1)
             await b.resolve_places()
@@ -116,7 +116,7 @@ def test_places_are_asked_about_again_and_again_while_a_region_takes_its_time(
         await reserve_for(b, number(0), "b" * 64, SILENT, 10)
         waiting = asyncio.ensure_future(jobs[f"reservations {SILENT}"].once())
         await asyncio.wait_for(asked.wait(), 10)
-        await reserve_for(b, KEY_ID, a.engine.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
+        await reserve_for(b, KEY_ID, a.engine.serials.membership_serial(ACCOUNT, KEY_ID, B), A, 5)
         await asyncio.wait_for(jobs[f"reservations {A}"].once(), 10)
         row = await b.row()
         assert row is not None

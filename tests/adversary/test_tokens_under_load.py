@@ -118,7 +118,7 @@ async def test_a_token_that_hangs_holds_up_its_own_calls_for_so_long_and_no_loca
     try:
         waiting = [asyncio.create_task(held.stores.encrypt(key, CONTEXT, b"x", ASKED)) for _ in range(200)]
         for _ in range(100):
-            held.engine.encrypt(local, CONTEXT, b"x")
+            held.engine.symmetric_keys.encrypt(local, CONTEXT, b"x")
             await asyncio.sleep(0)
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(each) for each in answers} == {KMSInvalidStateException}

@@ -20,8 +20,8 @@ WALKS = {
     "calls": "",
     "prepared": "a replica",
     "handed_over": "a handover",
-    "foretold_replica": "a replica, only asked about",
-    "foretold_handover": "a handover, only asked about",
+    "foretold_replica": "a replica, foretold",
+    "foretold_handover": "a handover, foretold",
 }
 """Variables of `build_pipelines`, by the name of the walk in the page; callers' own calls have a table of their own."""
 

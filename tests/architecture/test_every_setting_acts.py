@@ -37,6 +37,7 @@ LOST = "scenario/test_lost_and_restored_regions.py::"
 BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
 SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
+TRACES = "scenario/test_traces.py::"
 TOKENS = "scenario/test_key_stores_in_tokens.py::"
 TOKEN_SEAL = "scenario/test_seal_in_a_token.py::"
 SHOWN = "scenario/test_client_certificates_towards_proxies.py::test_a_proxy_is_shown_the_certificate_of_the_settings"
@@ -119,6 +120,13 @@ SETTINGS: dict[str, str] = {
     "audit.max_batch": AUDIT + "test_a_batch_is_no_larger_than_max_batch",
     "audit.sink_timeout_seconds": AUDIT + "test_a_slow_sink_fails_its_callers",
     "audit.reserve_bytes": AUDIT + "test_a_full_disk_refuses_and_recovers_without_losing_the_chain",
+    "tracing.endpoint": TRACES + "test_a_call_is_part_of_its_callers_trace_on_both_wires",
+    "tracing.ca": SINK_CLIENTS + "test_a_collector_is_believed_by_its_ca_alone",
+    "tracing.headers_file": TRACES + "test_a_call_is_part_of_its_callers_trace_on_both_wires",
+    "tracing.timeout_seconds": TRACES + "test_a_collector_that_hangs_delays_nobody_and_what_is_too_much_is_counted",
+    "tracing.sample_ratio": TRACES + "test_a_call_is_part_of_its_callers_trace_on_both_wires",
+    "tracing.waiting_max": TRACES + "test_a_collector_that_hangs_delays_nobody_and_what_is_too_much_is_counted",
+    "tracing.attributes": TRACES + "test_spans_name_nobody_but_where_the_settings_say_so",
     "accounts.org_units": "property/test_layers_agree.py::*",
     "regions.labels": "property/test_slices_agree.py::*",
     "peers.region": "scenario/test_strangers_between_regions.py::*",
@@ -268,9 +276,9 @@ CLI: dict[str, str] = {
     "policy --around": "architecture/test_caller_matrix.py::test_every_decision_is_made_again_from_the_audit_log_with_the_same_answer",
     "policy fmt --check": KIT + "test_fmt_diff_explain_graph.py::test_fmt_keeps_comments_and_meaning_and_is_done_after_once",
     **{f"policy graph {name}": KIT + "test_fmt_diff_explain_graph.py::*" for name in ("--principal", "--action", "--key", "--svg")},
+    "policy import-aws --attached-to": KIT + "test_import_of_identity_policies.py::*",
     "policy import-aws --key": AWS_POLICIES,
     "policy import-aws --services": AWS_POLICIES,
-    "policy import-aws --attached-to": KIT + "test_import_of_identity_policies.py::*",
     "policy replay --exit-code": TOLD + "test_replay_finds_the_real_calls_that_another_set_would_answer_otherwise",
     "policy schema --suites": "unit/policy_kit/test_suite_schema.py::test_every_suite_that_is_shipped_fits_the_schema",
     "policy test --junit": KIT + "test_suites.py::test_junit_tells_each_cell",
@@ -290,6 +298,7 @@ CLI: dict[str, str] = {
     "xks export --new-credential": "contract/test_xks_proxy.py::test_two_credentials_open_a_key_store_and_one_is_revoked",
     "xks list --output": XKS + "test_what_is_exported_is_listed_without_secrets",
     "serve --allow-file-seal": HOLE,
+    "serve --initialise": "unit/cli/test_first_start.py::test_a_server_makes_no_database_but_for_development",
     "serve --processes": "scenario/test_several_processes.py::test_each_process_answers_on_the_one_port_of_each_wire",
     "serve --verbose": "scenario/test_start_steps.py::test_serve_tells_each_step_of_its_start_where_it_is_asked_to",
     "--version": "architecture/test_every_setting_acts.py::test_the_version_is_said",

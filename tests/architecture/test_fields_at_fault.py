@@ -17,6 +17,7 @@ WHOLE = "request"
 
 
 def _names_in(message: Any, found: set[str]) -> set[str]:
+    found |= {choice.name for choice in message.oneofs if not choice.name.startswith("_")}  # the others are fields that may be absent
     for field in message.fields:
         if field.json_name not in found or field.message_type is not None:
             found.add(field.json_name)

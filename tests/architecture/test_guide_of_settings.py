@@ -17,7 +17,7 @@ from meridian.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CELL = re.compile(r"(?<!\\)\|")
-SAID_IN_WORDS = {"audit.otlp.ca", "audit.s3.endpoint", "audit.s3.storage_region", "aws.trusted_proxies", "limits"}
+SAID_IN_WORDS = {"audit.otlp.ca", "tracing.ca", "audit.s3.endpoint", "audit.s3.storage_region", "aws.trusted_proxies", "limits"}
 """Settings whose default is said in words."""
 
 

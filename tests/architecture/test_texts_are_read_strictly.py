@@ -14,6 +14,7 @@ PARSES = {
     "domain/strict_json.py": "THE reader of JSON that people write",
     "domain/strict_toml.py": "THE reader of TOML, which refuses a name given twice by itself",
     "policy_kit/yaml_text.py": "THE reader of YAML",
+    "policy_kit/json_places.py": "a document that THE reader has read, once more for the places in it",
     "cli/in_envoy.py": "what this process told itself before it became Envoy",
     "contract/comments.py": "of this package",
     "authorization/language/evaluator.py": "Cedar's own form, from the binding",
@@ -33,7 +34,6 @@ PARSES = {
     "audit/line.py": "a line that its chain of hashes vouches for",
     "audit/written_since.py": "a line that its chain of hashes vouches for",
     "administration/doctor.py": "an event out of the database",
-    "policy_kit/json_places.py": "a part of a document that has been parsed",
     "client/credential_chain.py": "the caller's own profiles, in TOML, which refuses a name given twice by itself",
 }
 """THE table of files that parse a text, and whose text it is."""
@@ -47,6 +47,7 @@ OPENS = {
     "contract/comments.py": "of this package",
     "console/screens.py": "of this package",
     "adapters/clock_system.py": "of the kernel",
+    "bootstrap/cores.py": "of the kernel",
     "adapters/audit_compression.py": "a segment of this process",
     "adapters/audit_position.py": "a position that this process keeps",
     "adapters/audit_ship_files.py": "a segment or digest of this process",

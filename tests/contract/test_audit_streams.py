@@ -11,7 +11,6 @@ from tests.contract.test_store import ACCOUNT, KEY_ID, NOW, insert, key
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
@@ -21,6 +20,7 @@ from meridian.audit.keys import AuditKeys, AuditKeysError
 from meridian.crypto import ecdsa
 from meridian.domain.key import KeyState
 from meridian.engine.audit_keys import AUDIT_KEY
+from meridian.engine.engine import EngineSurroundings, open_engine
 from meridian.engine.seals import FileSeal, SealError
 from meridian.ports.store.audit_events import NOBODY
 from meridian.ports.store.audit_streams import StreamHead
@@ -89,15 +89,15 @@ async def test_an_audit_key_is_handed_over_by_its_signature_and_the_old_one_dest
     identity = RegionIdentity("deployment", "aws", "us-east-1", 0, NOW)
     async with store.transaction() as uow:
         await uow.region.initialise(identity)
-    engine = await open_engine(store, identity, seals, clock, entropy, ReportedEvents(), cache_memory())
+    engine = await open_engine(store, identity, seals, EngineSurroundings(clock, entropy, ReportedEvents(), cache_memory()))
     with pytest.raises(SealError, match="no audit key yet"):
         await rotate_audit_key(store, seals, entropy)
-    first = await engine.audit_signer(store, NOW)
-    assert (await engine.audit_signer(store, NOW)).key == first.key
-    pinned = await engine.audit_keys(store)
+    first = await engine.region_keyring.audit_signer(store, NOW)
+    assert (await engine.region_keyring.audit_signer(store, NOW)).key == first.key
+    pinned = await engine.region_keyring.audit_keys(store)
     assert await rotate_audit_key(store, seals, entropy) == 2
     assert await rotate_audit_key(store, seals, entropy) == 3
-    newest, keys = await engine.audit_signer(store, NOW), await engine.audit_keys(store)
+    newest, keys = await engine.region_keyring.audit_signer(store, NOW), await engine.region_keyring.audit_keys(store)
     assert pinned.following(keys.keys) == keys
     ecdsa.verify(keys.keys[-1].public_key, newest.sign(b"digest"), b"digest")
     elsewhere = AuditKeys(type(keys.names)("deployment", "aws", "eu-west-1"), pinned.keys)

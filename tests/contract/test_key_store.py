@@ -40,7 +40,7 @@ async def beside(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Outside]:
 @pytest_asyncio.fixture(params=["the Region alone", "an external key store", "a hardware token"])
 async def place(request: pytest.FixtureRequest, beside: Outside, tmp_path: Path) -> AsyncIterator[Place]:
     if request.param == "the Region alone":
-        yield Place(OwnCiphers(beside.engine), own_key(beside.engine), own_key(beside.engine))
+        yield Place(OwnCiphers(beside.engine.symmetric_keys), own_key(beside.engine), own_key(beside.engine))
     elif request.param == "an external key store":
         yield Place(beside.stores, (await beside.new_key())[1], (await beside.new_key())[1])
     else:
@@ -85,14 +85,14 @@ async def test_a_key_of_one_place_is_not_used_in_the_other(beside: Outside) -> N
     _, external = await beside.new_key()
     own = own_key(beside.engine)
     with pytest.raises(KMSInternalException):
-        beside.engine.encrypt(external, CONTEXT, b"secret")
+        beside.engine.symmetric_keys.encrypt(external, CONTEXT, b"secret")
     sealed = parse_ciphertext_blob((await beside.stores.encrypt(external, CONTEXT, b"secret", ASKED)).ciphertext_blob)
     with pytest.raises(KMSInternalException):
-        beside.engine.decrypt(external, CONTEXT, sealed)
+        beside.engine.symmetric_keys.decrypt(external, CONTEXT, sealed)
     # The same material and key number without the store: the blob says that it has a second lock, and the key that it has none.
     with pytest.raises(InvalidCiphertextException):
-        beside.engine.decrypt(replace(external, custom_key_store_id="", xks_key_id=""), CONTEXT, sealed)
-    plain = parse_ciphertext_blob(beside.engine.encrypt(own, CONTEXT, b"secret").ciphertext_blob)
+        beside.engine.symmetric_keys.decrypt(replace(external, custom_key_store_id="", xks_key_id=""), CONTEXT, sealed)
+    plain = parse_ciphertext_blob(beside.engine.symmetric_keys.encrypt(own, CONTEXT, b"secret").ciphertext_blob)
     with pytest.raises(InvalidCiphertextException):
         await beside.stores.decrypt(replace(own, custom_key_store_id="cks-0", xks_key_id="x"), CONTEXT, plain, ASKED)
 
@@ -109,4 +109,4 @@ async def test_the_two_kinds_of_stores_open_nothing_of_each_other(beside: Outsid
             with pytest.raises(InvalidCiphertextException):
                 await opener.decrypt(wrong, CONTEXT, blob, ASKED)
         with pytest.raises(KMSInternalException):
-            beside.engine.decrypt(key, CONTEXT, of_token)
+            beside.engine.symmetric_keys.decrypt(key, CONTEXT, of_token)

@@ -36,6 +36,7 @@ from meridian.ports.store.answers import AnswerRow
 from meridian.ports.store.audit_events import NOBODY
 from meridian.ports.store.faults import FeedPruned, VersionConflict
 from meridian.ports.store.import_keys import ImportKeyRow
+from meridian.ports.store.key_sets import RelatedKeys
 from meridian.ports.store.keyring import KekRow, SecretRow
 from meridian.ports.store.outbox import Backlog
 from meridian.ports.store.region import RegionIdentity
@@ -277,6 +278,21 @@ async def test_listing_is_in_byte_order_and_pages(store: SqlStore) -> None:
         assert list(await uow.keys.list_ids(ACCOUNT, after="", limit=3)) == ids[:3]
         assert list(await uow.keys.list_ids(ACCOUNT, after=ids[2], limit=10)) == [*ids[3:], MULTI]
         assert await uow.keys.count(ACCOUNT) == 6
+
+
+@pytest.mark.asyncio
+async def test_related_keys_are_counted_by_their_regions(store: SqlStore) -> None:
+    twin, other = MULTI.replace("1", "2"), MULTI.replace("1", "3")
+    related, alone = MultiRegionRole("us-east-1", ("ap-south-1", "eu-west-1")), MultiRegionRole("eu-west-1", ())
+    await insert(store, key(MULTI, multi_region=related), key(twin, multi_region=related), key(other, multi_region=alone), key(KEY_ID))
+    async with store.reading() as uow:
+        first = RelatedKeys("eu-west-1", (), 1)
+        assert list(await uow.key_sets.count_related(ACCOUNT, limit=10)) == [
+            first,
+            RelatedKeys("us-east-1", ("ap-south-1", "eu-west-1"), 2),
+        ]
+        assert list(await uow.key_sets.count_related(ACCOUNT, limit=1)) == [first]
+        assert list(await uow.key_sets.count_related(OTHER, limit=10)) == []
 
 
 @pytest.mark.asyncio

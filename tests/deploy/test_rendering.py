@@ -38,6 +38,8 @@ VARIANTS = {
         (["aws.enabled=false", "settings.aws.connections=64"], "aws.enabled"),
         (["seals[0].provider=pkcs11", "seals[0].secret=s", "seals[0].key=pin"], "keyLabel"),
         (["seals[0].provider=file", "seals[0].secret=s", "seals[0].key=seal", "seals[0].token=t"], "token"),
+        (["settings.console.origin=https://kms.example.com"], "console.enabled"),
+        (["console.enabled=true"], "settings.console.origin"),
         (["xks.enabled=true"], "tls.xks.dnsNames"),
         (["xks.enabled=true", "tls.source=csi"], "tls.xks.dnsNames"),
         (["xks.enabled=true", "tls.source=secret", "xks.clientNames={cks.example.com}"], "xks.clientAuthority"),
@@ -198,6 +200,7 @@ def test_what_is_selected_is_there_and_every_port_has_a_name_that_a_container_ha
 
 LISTENING = {
     "xks": ("--values", str(CHART / "ci" / "xks-values.yaml")),
+    "console": ("--values", str(CHART / "ci" / "console-values.yaml")),
     "peer": ("--values", str(DEPLOY / "regions" / "us-east-1" / "values.yaml")),
 }
 """Of listeners that nobody gets to by the default values: values by which somebody does."""

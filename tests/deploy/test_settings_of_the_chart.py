@@ -41,7 +41,10 @@ def other_than(annotation: Any) -> object:
 
 
 FORMED = {
-    **{f"{name}.listen": f"[::]:{port}" for name, port in {"grpc": 8443, "aws": 8444, "peer": 8445, "admin": 8081, "xks": 8446}.items()},
+    **{
+        f"{name}.listen": f"[::]:{port}"
+        for name, port in {"grpc": 8443, "aws": 8444, "peer": 8445, "admin": 8081, "xks": 8446, "console": 8447}.items()
+    },
     "database": "postgresql://other@elsewhere/region",
     "replica_file": "/etc/meridian/pod/name",
     "region": "ca-west-1",
@@ -64,8 +67,13 @@ FORMED = {
     "limits.import_keys_ready": {"RSA_2048": 97},
     "throttle": {"rsa": 97},
     "audit.max_batch": 97,
+    "tracing.sample_ratio": 0.5,
+    "tracing.attributes": ["key"],
     "audit.segment_bytes": 131_072,
     "aws.trusted_proxies": ["10.0.0.0/8"],
+    "console.origin": "https://kms.example.com",
+    "console.session_minutes": 97,
+    "console.trusted_proxies": ["10.0.0.0/8"],
 }
 """Settings whose value must have a form, or lie within bounds."""
 BESIDES = {
@@ -121,7 +129,7 @@ def test_every_setting_can_be_reached_from_the_values(tmp_path: Path) -> None:
     del values["replica"]  # with `replica_file` it is refused; it has a walk of its own
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump({"settings": values}))
-    listening = ("--set", "xks.enabled=true", "--set", "tls.xks.dnsNames={xks.example.com}")
+    listening = ("--set", "xks.enabled=true", "--set", "tls.xks.dnsNames={xks.example.com}", "--set", "console.enabled=true")
     objects = chart("--values", str(path), "--set", "terminationGracePeriodSeconds=600", *listening)
     for name in ("meridian-settings", "meridian-migrate"):
         found = settings_of(objects, name)

@@ -19,7 +19,6 @@ from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.xks_proxy import messages
 from meridian.adapters.xks_proxy.outcomes import ProxyFault
@@ -59,6 +58,7 @@ from meridian.domain.secret import Secret
 from meridian.domain.token_rules import TokenIssuer, TokenMapping
 from meridian.domain.xks import API_PATH, Export, ExternalUse, XksCall, place_of
 from meridian.engine import region_envelopes
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, engine_of
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys, decode_meta
 from meridian.errors import InvalidImportTokenException, InvalidMarkerException, KmsError
@@ -110,7 +110,7 @@ class _Known:
 @cache
 def _signatures() -> AwsSignatures:
     known: Any = _Known()
-    return AwsSignatures(known, SessionKeys(known, _engine()[0]), region="us-east-1", service=KMS)
+    return AwsSignatures(known, SessionKeys(known, _engine()[0].session_tokens), region="us-east-1", service=KMS)
 
 
 def signed_headers(data: bytes) -> None:
@@ -235,7 +235,7 @@ def sts_form(data: bytes) -> None:
 
 
 def session_token(data: bytes) -> None:
-    _engine()[0].open_session("ASIAEXAMPLE", data.decode("latin-1"))
+    _engine()[0].session_tokens.open_session("ASIAEXAMPLE", data.decode("latin-1"))
 
 
 # ---- sealed bytes
@@ -278,7 +278,7 @@ def encryption_context(data: bytes) -> None:
 
 
 @cache
-def _engine() -> tuple[InProcessCryptoEngine, bytes, bytes]:
+def _engine() -> tuple[CryptoEngine, bytes, bytes]:
     """An engine with the two halves of its signing key."""
     private, public = ecdsa.new_signing_key()
     hpke_private, hpke_public = hpke.new_key_pair()
@@ -287,7 +287,7 @@ def _engine() -> tuple[InProcessCryptoEngine, bytes, bytes]:
     events = ReportedEvents()
     ring = Keyring({1: Secret(bytes(32))}, 1, OsEntropy(), events)
     return (
-        InProcessCryptoEngine(identity, ring, (), keys, Secret(bytes(32)), SystemClock(), OsEntropy(), events, cache_memory()),
+        engine_of(identity, ring, (), keys, Secret(bytes(32)), EngineSurroundings(SystemClock(), OsEntropy(), events, cache_memory())),
         private,
         public,
     )
@@ -298,9 +298,9 @@ def token(data: bytes) -> None:
     text = data[1:].decode("latin-1")
     choice = data[0] % 3 if data else 0
     if choice == 0:
-        engine.open_import_token(data[1:])
+        engine.imports.open_import_token(data[1:])
     else:
-        engine.open_page_marker(GRANT_TOKEN if choice == 1 else "ListKeys", text)
+        engine.page_markers.open_page_marker(GRANT_TOKEN if choice == 1 else "ListKeys", text)
 
 
 # ---- what comes to be imported
@@ -348,18 +348,18 @@ def _signed(magic: bytes, label: bytes, body: bytes) -> bytes:
 
 def transport_offer(data: bytes) -> None:
     engine, _, public = _engine()
-    engine.verify_transport_offer(_signed(region_envelopes.OFFER_MAGIC, region_envelopes.OFFER_SIGNATURE, data), public)
+    engine.envelopes.verify_transport_offer(_signed(region_envelopes.OFFER_MAGIC, region_envelopes.OFFER_SIGNATURE, data), public)
 
 
 def signed_bytes(data: bytes) -> None:
     engine, _, public = _engine()
     choice = data[0] % 3 if data else 0
     if choice == 0:
-        engine.verify_set_state(data[1:], public)
+        engine.envelopes.verify_set_state(data[1:], public)
     elif choice == 1:
-        engine.verify_transport_offer(data[1:], public)
+        engine.envelopes.verify_transport_offer(data[1:], public)
     else:
-        engine.read_envelope_meta(data[1:], public)
+        engine.envelopes.read_envelope_meta(data[1:], public)
 
 
 def peer_question(data: bytes) -> None:

@@ -45,7 +45,9 @@ class Console:
     def records(self, name: str, user: str) -> list[dict[str, object]]:
         """Records of calls of this name by this user."""
         found = self.deployment.audit(HOME)
-        return [each for each in found if each["eventName"] == name and str(each["userIdentity"].get("arn", "")).endswith(f"/{user}")]
+        return [
+            each for each in found if each["eventName"] == name and str(each.get("userIdentity", {}).get("arn", "")).endswith(f"/{user}")
+        ]
 
 
 @contextmanager

@@ -52,10 +52,10 @@ def test_plaintexts_data_keys_and_tokens_are_in_no_file(own_regions: Deployment)
 def test_the_database_alone_holds_no_readable_material(own_regions: Deployment) -> None:
     """The seal opens a row; nothing that is stored equals what it opens to."""
     from meridian.adapters.clock_system import SystemClock
-    from meridian.adapters.engine_in_process import open_engine
     from meridian.adapters.entropy_os import OsEntropy
     from meridian.adapters.store_sql.store import SqlStore
     from meridian.bootstrap.database import seals_of
+    from meridian.engine.engine import EngineSurroundings, open_engine
     from meridian.settings import load_settings
 
     own_regions.start(HOME)
@@ -71,9 +71,11 @@ def test_the_database_alone_holds_no_readable_material(own_regions: Deployment) 
             key = await uow.keys.find("111122223333", key_id)
         assert identity is not None
         assert key is not None
-        engine = await open_engine(store, identity, seals_of(settings), SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
+        engine = await open_engine(
+            store, identity, seals_of(settings), EngineSurroundings(SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
+        )
         await store.close()
-        return engine.material_bytes(key, key.materials[0])
+        return engine.symmetric_keys.material_bytes(key, key.materials[0])
 
     import asyncio
 

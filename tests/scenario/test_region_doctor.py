@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from meridian.administration.finding import AREAS
 from meridian.cli.exit_codes import OK, OTHER, SETUP
 from meridian.cli.region_place import HOST
 from meridian.crypto.certificates import CertificateFiles, new_leaf
+from meridian.domain.peer_message import PROTOCOL_VERSION
 
 SPOILT = "sealed_bytes = cast(substr(sealed_bytes, 1, 40) || zeroblob(40) as blob)"
 
@@ -36,7 +39,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         deployment.stop_all()
 
 
-def examine(region: Deployment, *words: str, code: int) -> list[dict[str, str]]:
+def lines(region: Deployment, *words: str, code: int) -> list[dict[str, str]]:
     settings = str(region.place(HOME).settings)
     command = [sys.executable, "-m", "meridian", "region", "doctor", "--config", settings, "--output", "json", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -45,9 +48,13 @@ def examine(region: Deployment, *words: str, code: int) -> list[dict[str, str]]:
     assert seal.hex() not in done.stdout
     said: list[dict[str, str]] = json.loads(done.stdout) if code != SETUP else []
     assert all(set(each) == {"verdict", "what", "subject", "why", "do"} for each in said)
-    found = [each for each in said if each["verdict"] == "wrong"]
-    assert all(bool(each["do"]) == (each in found) for each in said)
-    return found
+    assert all(bool(each["do"]) == (each["verdict"] == "wrong") for each in said)
+    return said
+
+
+def examine(region: Deployment, *words: str, code: int) -> list[dict[str, str]]:
+    """What is wrong."""
+    return [each for each in lines(region, *words, code=code) if each["verdict"] == "wrong"]
 
 
 def renew(region: Deployment, certificate: Path, key: Path, days: int) -> None:
@@ -153,6 +160,10 @@ def test_addresses_certificates_policies_and_peers_are_looked_at(tmp_path_factor
     try:
         deployment.start()
         assert examine(deployment, code=OK) == [], "the other Region answers"
+        seen = {each["what"]: each["why"] for each in lines(deployment, code=OK) if each["subject"] == AWAY}
+        assert set(seen) == {"peer", "peer clock"}
+        assert seen["peer"] == f"release {version('meridian')}, protocol {PROTOCOL_VERSION}"
+        assert re.fullmatch(r"[+-][01]\.\d{3} s against this machine's, give or take \d\.\d{3}", seen["peer clock"])
         deployment.stop(AWAY)
         (away,) = examine(deployment, code=OTHER)
         assert (away["what"], away["subject"]) == ("peer", AWAY)

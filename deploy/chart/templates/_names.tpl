@@ -36,6 +36,9 @@ admin: 8081
 {{- if .Values.xks.enabled }}
 xks: 8446
 {{- end }}
+{{- if .Values.console.enabled }}
+console: 8447
+{{- end }}
 {{- end -}}
 
 {{/* Listeners that have a certificate of their own. */}}

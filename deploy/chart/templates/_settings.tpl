@@ -36,6 +36,11 @@ xks:
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if .Values.console.enabled }}
+console:
+  listen: 0.0.0.0:{{ $ports.console }}
+  tls: {certificate: /etc/meridian/tls/grpc/tls.crt, private_key: /etc/meridian/tls/grpc/tls.key, client_ca: /etc/meridian/tls/grpc/ca.crt}
+{{- end }}
 audit:
   directory: /var/lib/meridian/audit/log
 {{- if include "meridian.replicas" . }}
@@ -125,6 +130,8 @@ seals:
 {{- if not (or $audit.stdout $audit.otlp $audit.s3) }}{{ fail "audit.volume emptyDir: the log would be gone with the pod: ship it by settings.audit.stdout, otlp or s3, or use a claim" }}{{ end }}{{ end -}}
 {{- if and .Values.settings.aws (not .Values.aws.enabled) }}{{ fail "settings.aws: the listener would have no Service and no rule that lets anybody in: set aws.enabled" }}{{ end -}}
 {{- if and .Values.settings.xks (not .Values.xks.enabled) }}{{ fail "settings.xks: the listener would have no Service and no rule that lets anybody in: set xks.enabled" }}{{ end -}}
+{{- if and .Values.settings.console (not .Values.console.enabled) }}{{ fail "settings.console: the listener would have no Service and no rule that lets anybody in: set console.enabled" }}{{ end -}}
+{{- if and .Values.console.enabled (not (.Values.settings.console | default dict).origin) }}{{ fail "settings.console.origin: where browsers find the console: give it" }}{{ end -}}
 {{- if and .Values.xks.enabled (ne .Values.tls.source "secret") (not .Values.tls.xks.dnsNames) }}{{ fail "tls.xks.dnsNames: the other KMS checks the name of the host in the certificate: give it" }}{{ end -}}
 {{- if and .Values.xks.clientNames (not .Values.xks.clientAuthority.configMap) }}{{ fail "xks.clientNames: names are read in certificates of xks.clientAuthority: give its configMap" }}{{ end -}}
 {{- if and .Values.audit.existingClaim (ne .Values.workload "Deployment") }}{{ fail "audit.existingClaim: each pod of a StatefulSet has a claim of its own: leave it out, or set workload to Deployment" }}{{ end -}}

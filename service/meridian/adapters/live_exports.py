@@ -52,9 +52,9 @@ class _Known:
 class LiveExports:
     """Implements `ports.xks.Exports`."""
 
-    def __init__(self, store: Store, engine: SecretOpener, clock: Clock) -> None:
+    def __init__(self, store: Store, secrets: SecretOpener, clock: Clock) -> None:
         self._store = store
-        self._engine = engine
+        self._secrets = secrets
         self._clock = clock
         self._known = _Known()
         self._good_until = -1.0
@@ -110,7 +110,7 @@ class LiveExports:
         return _Known(names, known.exports, known.stores, known.secrets, unopened)
 
     def _take(self, known: _Known, row: SecretRow) -> None:
-        content = self._engine.open_region_secret(row)
+        content = self._secrets.open_region_secret(row)
         if row.kind == EXPORT_KIND:
             export = read_export(content, row)
             known.exports[export.export_id] = export

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Final, Protocol
@@ -16,6 +17,7 @@ import grpc
 
 from meridian import errors
 from meridian.adapters.peer_refusals import error_of, no_answer
+from meridian.domain.foreign_text import printable
 from meridian.domain.peer_message import (
     DeliverGone,
     DeliverHeld,
@@ -27,13 +29,15 @@ from meridian.domain.peer_message import (
     SetDigest,
     SetShown,
 )
-from meridian.domain.peers import PeerRegion
+from meridian.domain.peers import PeerContact, PeerRegion
+from meridian.domain.trace_context import TRACEPARENT
+from meridian.errors import DependencyTimeoutException, KmsError
 from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
-from meridian.ports.crypto.region_envelopes import TransportOffer
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes, TransportOffer
+from meridian.ports.traces import Traces
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.claims import NotBelieved, Rule
 from meridian.replication.wire.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
@@ -42,8 +46,12 @@ from meridian.replication.wire.prepare_messages import foretell_request, handove
 
 TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
+RELEASE_CHARACTERS_MAX: Final = 64
+NO_CONTACT: Final = PeerContact()
+"""With a Region that nothing was asked of."""
 RECONNECT_MS: Final = 200
 RECONNECT_MS_MAX: Final = 1000
+Metadata = tuple[tuple[str, str], ...] | None
 
 
 class PeerTls(Protocol):
@@ -67,22 +75,25 @@ class GrpcRegionPeer:
     def __init__(
         self,
         peers: Mapping[str, PeerRegion],
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
         clock: Clock,
         tls: PeerTls,
         refusals: Refusals,
         *,
+        traces: Traces,
         is_denied: Callable[[str], bool],
     ) -> None:
         self._refusals = refusals
+        self._traces = traces
         self._peers = peers
-        self._engine = engine
+        self._envelopes = envelopes
         self._clock = clock
         self._is_denied = is_denied
         self._credentials = _credentials(tls)
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._offers: dict[str, tuple[float, TransportOffer]] = {}
+        self._contacts: dict[str, PeerContact] = {}
 
     async def transport_offer(self, region: str) -> TransportOffer:
         known = self._offers.get(region)
@@ -93,7 +104,7 @@ class GrpcRegionPeer:
         if not compare_digest(sha256(answer.transport_public_key).hexdigest(), peer.transport_fingerprint):
             raise no_answer(region, "transport key differs from the configured one")
         try:
-            offer = self._engine.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
+            offer = self._envelopes.verify_transport_offer(answer.signed_offer, answer.transport_public_key)
         except ValueError as fault:
             raise no_answer(region, f"transport offer: {fault}") from fault
         if offer.region != region:
@@ -165,6 +176,7 @@ class GrpcRegionPeer:
     async def compare(self, region: str, incarnation: int, digests: Sequence[SetDigest]) -> Sequence[SetComparison]:
         request = wire.CompareRequest(incarnation=incarnation, digests=[digest_message(digest) for digest in digests])
         answer = await self._call(region, "Compare", request)
+        self._contacts[region] = replace(self.contact(region), release=printable(answer.release, RELEASE_CHARACTERS_MAX))
         if len(answer.comparisons) != len(digests):
             raise no_answer(region, "another number of comparisons than digests")
         return [comparison_of(comparison) for comparison in answer.comparisons]
@@ -199,11 +211,32 @@ class GrpcRegionPeer:
         for channel in self._channels.values():
             await channel.close(grace=1.0)
 
+    def contact(self, region: str) -> PeerContact:
+        return self._contacts.get(region, NO_CONTACT)
+
     async def _call(self, region: str, method: str, request: Any) -> Any:
+        """One question, and a note of whether it was answered. Raises: KmsError."""
+        with self._traces.asking(f"peer {method}", [("meridian.peer_region", region)]) as asking:
+            metadata = ((TRACEPARENT, asking.traceparent),) if asking.traceparent else None
+            try:
+                answer = await self._ask(region, method, request, metadata)
+            except DependencyTimeoutException as fault:
+                self._contacts[region] = replace(self.contact(region), trouble=fault.message)
+                raise
+            except KmsError:
+                self._note_answer(region)
+                raise
+        self._note_answer(region)
+        return answer
+
+    def _note_answer(self, region: str) -> None:
+        self._contacts[region] = replace(self.contact(region), heard_at=self._clock.now(), trouble="")
+
+    async def _ask(self, region: str, method: str, request: Any, metadata: Metadata) -> Any:
         stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))
         try:
             # Waiting for a connection, within the timeout, lets a Region that has just come back be found at once.
-            answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, wait_for_ready=True)
+            answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, metadata=metadata, wait_for_ready=True)
             if answer is None:  # bytes that are no message of the contract
                 raise OutOfBounds("the answer cannot be read")
             require_bounds(answer)

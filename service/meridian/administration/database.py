@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.security_events import EventsOfCommand
 from meridian.adapters.store_sql.migrate import upgrade
@@ -19,6 +18,7 @@ from meridian.bootstrap.database import seals_of, stored_identity
 from meridian.bootstrap.own_log import require_database_of_log, require_no_log_of_another, require_own_log
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of
 from meridian.domain.bounded_cache import Caches
+from meridian.engine.engine import EngineSurroundings, open_engine
 from meridian.engine.seals import Seal
 from meridian.ports.entropy import Entropy
 from meridian.ports.store.faults import VersionConflict
@@ -70,13 +70,12 @@ async def initialise(settings: Settings) -> str:
     async with open_store(settings) as store:
         identity = await stored_identity(store, settings)
         with naming("seals"):
-            engine = await open_engine(
-                store, identity, seals_of(settings), SystemClock(), OsEntropy(), EventsOfCommand(), Caches(settings.limits.cache_bytes)
-            )
-        await engine.audit_signer(store, SystemClock().now())
+            around = EngineSurroundings(SystemClock(), OsEntropy(), EventsOfCommand(), Caches(settings.limits.cache_bytes))
+            engine = await open_engine(store, identity, seals_of(settings), around)
+        await engine.region_keyring.audit_signer(store, SystemClock().now())
         for directory in log_directories(settings.audit.directory):
-            require_own_log(directory, await engine.audit_keys(store))
-        return engine.transport_fingerprint()
+            require_own_log(directory, await engine.region_keyring.audit_keys(store))
+        return engine.envelopes.transport_fingerprint()
 
 
 async def administer(settings: Settings, work: Callable[[Store, Sequence[Seal], Entropy], Awaitable[T]]) -> T:

@@ -20,7 +20,7 @@ from meridian.adapters.store_sql.schema import HEAD, SchemaError, current, requi
 from meridian.administration.admin_look import AdminLook, look_at_admin
 from meridian.administration.database import store_at
 from meridian.administration.doctor_start import look_at_start
-from meridian.administration.finding import NEEDS_SCHEMA, Finding, Verdict, verdicts
+from meridian.administration.finding import NEEDS_SCHEMA, Finding, Seen, Verdict, verdicts
 from meridian.administration.row_remedies import OF_TABLE
 from meridian.audit.directories import log_directories
 from meridian.audit.stream_files import head_of, segments_in
@@ -64,7 +64,7 @@ async def examine(settings: Settings, *, rows: bool) -> list[Verdict]:
     except SchemaError as fault:
         raise StartupError(f"database: {text_of(fault)}") from fault
     look = await asyncio.to_thread(look_at_admin, settings.admin.listen)
-    found = [*_audit_directory(settings), *_admin(look), *await look_at_start(settings, serves=look.serves)]
+    found: list[Finding | Seen] = [*_audit_directory(settings), *_admin(look), *await look_at_start(settings, serves=look.serves)]
     if revision != HEAD:
         why = f"the database is at revision {revision or 'none'}, this release needs {HEAD}"
         found.append(Finding("schema", "database", why, "run `meridian migrate` of this release, or the release that made it"))

@@ -20,6 +20,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """One thing that is as it should be, and worth a line."""
+
+    what: str
+    subject: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A line of what the doctor says."""
 
@@ -39,7 +48,7 @@ AREAS: Final[dict[str, frozenset[str]]] = {
     "schema": frozenset({"schema"}),
     "names": frozenset({"names"}),
     "seals": frozenset({"seal", "keyring"}),
-    "clock": frozenset({"clock"}),
+    "clock": frozenset({"clock", "peer clock"}),
     "other Regions": frozenset({"peer", "deliveries", "set", "sets"}),
     "keys": frozenset({"key", "rows", "row"}),
 }
@@ -48,11 +57,14 @@ NEEDS_SCHEMA: Final = frozenset({"names", "seals", "clock", "other Regions", "ke
 """Areas in a database that only the release of its schema reads."""
 
 
-def verdicts(found: Sequence[Finding], unseen: Collection[str]) -> Iterator[Verdict]:
-    """A line for each finding, in the order of the areas, and one for each area without any."""
+def verdicts(found: Sequence[Finding | Seen], unseen: Collection[str]) -> Iterator[Verdict]:
+    """A line for all that was found or seen, in the order of the areas, and one for each area without any."""
     for area, whats in AREAS.items():
         of_area = [each for each in found if each.what in whats]
         for each in of_area:
-            yield Verdict(WRONG, each.what, each.subject, each.why, each.do)
+            if isinstance(each, Finding):
+                yield Verdict(WRONG, each.what, each.subject, each.why, each.do)
+            else:
+                yield Verdict(WELL, each.what, each.subject, each.why, "")
         if not of_area:
             yield Verdict(UNSEEN if area in unseen else WELL, area, "", "", "")

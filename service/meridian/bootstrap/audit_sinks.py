@@ -13,13 +13,13 @@ from meridian.adapters.audit_ship_files import FileReceiver, FileShipper
 from meridian.adapters.audit_ship_records import RecordReceiver, RecordShipper, position_path
 from meridian.adapters.audit_stdout import StdoutCopy
 from meridian.adapters.clock_system import SystemClock
+from meridian.bootstrap.otlp import collector_of, resource_names
 from meridian.bootstrap.startup import naming
-from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.audit_sinks import AuditSink, SinkStanding
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.settings import Settings
-from meridian.settings_audit import OtlpSettings, S3Settings
-from meridian.settings_sections import PLAINTEXT_SCHEME, address_in
+from meridian.settings_audit import S3Settings
+from meridian.settings_sections import OtlpSettings
 from meridian.workers.audit_sinks import SinkWorker
 from meridian.workers.periodic import Job
 
@@ -127,37 +127,10 @@ def _ended(settings: Settings, clock: SystemClock, events: SecurityEvents) -> li
 
 
 def _collector(otlp: OtlpSettings, settings: Settings, clock: SystemClock, replica: str) -> RecordReceiver:
-    try:
-        from meridian.adapters.audit_otlp import OtlpCollector, OtlpLogs
-    except ModuleNotFoundError as fault:
-        raise ValueError(f"{fault.name} is not installed: install meridian[otlp]") from fault
-    collector = OtlpCollector(
-        address=address_in(otlp.endpoint),
-        is_plaintext=otlp.endpoint.startswith(PLAINTEXT_SCHEME),
-        ca=read_trusted(otlp.ca) if otlp.ca is not None else None,
-        headers=_headers(otlp),
-        timeout_seconds=otlp.timeout_seconds,
-    )
-    resource = {
-        "service.name": "meridian",
-        "service.namespace": settings.deployment,
-        "service.instance.id": replica,
-        "cloud.region": settings.region,
-    }
-    return OtlpLogs(collector, resource, clock)
+    collector = collector_of(otlp)
+    from meridian.adapters.audit_otlp import OtlpLogs
 
-
-def _headers(otlp: OtlpSettings) -> tuple[tuple[str, str], ...]:
-    """The lines of the file, none of which is ever shown. Raises: FileFault."""
-    if otlp.headers_file is None:
-        return ()
-    found = []
-    for number, line in enumerate(read_secret(otlp.headers_file).decode("ascii", "replace").splitlines(), 1):
-        name, colon, value = line.partition(":")
-        if line.strip() and not (colon and name.strip() and value.strip().isprintable() and value.isascii()):
-            raise FileFault(f"{otlp.headers_file}: line {number} is not `name: value`")
-        found += [(name.strip().lower(), value.strip())] if line.strip() else []
-    return tuple(found)
+    return OtlpLogs(collector, resource_names(settings, replica), clock)
 
 
 def _bucket(s3: S3Settings, settings: Settings, replica: str) -> FileReceiver:

@@ -14,7 +14,6 @@ from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.key_threads import KeyThreads
@@ -42,9 +41,11 @@ from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
+from meridian.bootstrap.tracing import Tracing, open_tracing
 from meridian.contract.catalog import walked_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.audit_keys import names_of
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, open_engine
 from meridian.identity import Identity
 from meridian.pipeline.binding import BindingError
 from meridian.ports.store.region import RegionIdentity
@@ -85,7 +86,7 @@ class Core:
     files: Identity
     key_sets: LiveKeySets
     key_set_wake: Wake
-    engine: InProcessCryptoEngine
+    engine: CryptoEngine
     authorizer: Authorizer
     stream: FileAuditStream
     sinks: Sinks
@@ -96,6 +97,7 @@ class Core:
     usage: LastUsage
     exports: LiveExports
     caches: Caches
+    tracing: Tracing
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -107,6 +109,8 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     """Nothing of it listens. What must be released again is left to the stack. Raises: StartupError, or one of its `FAULTS`."""
     clock, entropy, registry = SystemClock(), OsEntropy(), CollectorRegistry()
     require_database_of_log(settings)
+    tracing = open_tracing(settings, clock, entropy)
+    stack.push_async_callback(tracing.close)
     with naming("database"):
         await require_own_release(settings.database)
     store = SqlStore.connect(settings.database)
@@ -123,7 +127,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     done(Step.IDENTITY)
     caches = Caches(settings.limits.cache_bytes)
     with naming("seals"):
-        engine = await open_engine(store, identity, seals_of(settings), clock, entropy, events, caches)
+        engine = await open_engine(store, identity, seals_of(settings), EngineSurroundings(clock, entropy, events, caches))
     registry.register(SealMetrics(await try_seals(store, identity, settings)))
     done(Step.KEYRING)
     with naming("policies"):
@@ -133,7 +137,8 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         done(Step.POLICIES)
     receivers = open_receivers(settings, clock)
     with naming("audit.directory"), writing_to(settings.audit.directory):
-        signer, keys = await engine.audit_signer(store, clock.now()), await engine.audit_keys(store)
+        audit_keys = engine.region_keyring
+        signer, keys = await audit_keys.audit_signer(store, clock.now()), await audit_keys.audit_keys(store)
         require_own_log(audit_directory.path, keys)
         opening = await _opening(store, identity, settings.replica, entropy.uuid())
         audit_directory.write(KEYS_FILE, keys.to_json())
@@ -141,7 +146,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     sinks = open_sinks(settings, receivers, stream.log, clock, events)
     stream.compress_closed(settings.audit.reserve_bytes, KeepRules(settings.audit.keep_seconds, settings.audit.keep_bytes), sinks.holds)
     shipping = AuditShipping(stream, store, clock, events)
-    heads = AuditHeads(store=store, stream=stream, shipping=shipping, engine=engine, events=events)
+    heads = AuditHeads(store=store, stream=stream, shipping=shipping, keyring=engine.region_keyring, events=events)
     stack.push_async_callback(heads.close)
     stack.push_async_callback(sinks.close)  # after the stream is closed: the last record is shipped
     stack.push_async_callback(stream.close)
@@ -162,7 +167,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
-    exports = LiveExports(store, engine, clock)
+    exports = LiveExports(store, engine.region_keyring, clock)
     if settings.xks is not None:
         await exports.look()
     done(Step.CHANGE_FEED)
@@ -191,6 +196,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         usage=usage,
         exports=exports,
         caches=caches,
+        tracing=tracing,
     )
 
 

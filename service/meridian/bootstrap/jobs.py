@@ -34,7 +34,13 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
     """Begin them all, and register what each sets aside."""
     limits = core.settings.limits
     rewrap = RewrapWorker(
-        store=core.store, engine=core.engine, directory=core.directory, limits=limits, clock=core.clock, events=core.events
+        store=core.store,
+        keyring=core.engine.region_keyring,
+        materials=core.engine.symmetric_keys,
+        directory=core.directory,
+        limits=limits,
+        clock=core.clock,
+        events=core.events,
     )
     backlog = OutboxBacklog(core.store, core.clock, outbound.peers)
     core.registry.register(backlog)
@@ -50,6 +56,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
         Job("transport keys", partial(_renew_transport_keys, core), TRANSPORT_KEY_SECONDS, PATIENT_SECONDS),
         core.heads.job(),
         *core.sinks.jobs(),
+        *core.tracing.jobs(),
         *outbound.outbox.jobs(),
         backlog.job(),
         *inbound.reservations.jobs(),
@@ -89,4 +96,4 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
 
 
 async def _renew_transport_keys(core: Core) -> None:
-    await core.engine.renew_transport_keys(core.store, core.clock.now())
+    core.engine.envelopes.use_transport_keys(await core.engine.transport_keys.renew(core.store, core.clock.now()))

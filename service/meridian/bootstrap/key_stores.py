@@ -15,7 +15,7 @@ from meridian.adapters.pkcs11.library import TokenPlace
 from meridian.adapters.pkcs11.links import NamedToken, TokenLinks
 from meridian.adapters.pkcs11.thread import token_thread
 from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
-from meridian.adapters.xks_proxy.connection import Surroundings
+from meridian.adapters.xks_proxy.endpoint import Surroundings
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.core import Core
@@ -30,6 +30,7 @@ from meridian.operations.store_keys import KeysInStores
 from meridian.operations.store_kinds import ConnectionsByKind
 from meridian.ports.clock import Clock
 from meridian.ports.key_store import KeyStoreConnections
+from meridian.ports.traces import Traces
 from meridian.settings_proxies import KeyStoreProxySettings
 from meridian.settings_tokens import KeyStoreTokenSettings
 from meridian.workers.key_stores import KeyStoreWorker
@@ -61,7 +62,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
     requests = StoreRequestMetrics(core.registry)
     external = ExternalKeyStores(
         store=core.store,
-        seals=core.engine,
+        seals=core.engine.symmetric_keys,
         credentials=core.engine.store_secrets,
         around=surroundings(
             core.settings.key_store_proxies,
@@ -71,12 +72,13 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
             lookups=lookups,
             trust=lambda: core.files.proxies.context,
             count=requests.of(KeyStoreType.EXTERNAL_KEY_STORE),
+            traces=core.tracing.traces,
         ),
     )
     core.stack.push_async_callback(external.close)
     links = _token_links(core, requests.of(KeyStoreType.AWS_CLOUDHSM))
     core.stack.push_async_callback(links.close)
-    tokens = TokenKeyStores(links, core.engine, core.entropy)
+    tokens = TokenKeyStores(links, core.engine.symmetric_keys, core.entropy)
     core.registry.register(StoreMetrics({KeyStoreType.EXTERNAL_KEY_STORE: external, KeyStoreType.AWS_CLOUDHSM: links}))
     left = LeftKeys(core.store, links, core.settings.limits.day_seconds, SetAside(LEFT_KEYS, clock=core.clock, events=core.events))
     text = "Keys in tokens that no KMS key has, as of the last look."
@@ -104,7 +106,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         tokens=tokens,
         token_links=links,
         left_keys=left,
-        ciphers=Ciphers(OwnCiphers(core.engine), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
+        ciphers=Ciphers(OwnCiphers(core.engine.symmetric_keys), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
         keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}, {Origin.AWS_CLOUDHSM: tokens}),
         worker=worker,
         wake=wake,
@@ -142,6 +144,7 @@ def surroundings(
     lookups: Lookups,
     trust: Callable[[], ssl.SSLContext],
     count: Count,
+    traces: Traces,
 ) -> Surroundings:
     """What these settings say of proxies."""
     return Surroundings(
@@ -153,6 +156,7 @@ def surroundings(
         rate=_rate(limits.key_store_requests_per_second),
         lookups=lookups,
         count=count,
+        traces=traces,
     )
 
 

@@ -34,7 +34,7 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
         ("meridian_outbox_failures", "Tries of deliveries that failed.", lambda: outbox.failures),
         ("meridian_heavy_work_refused", "Such work that was refused, or waited for too long.", lambda: work.heavy.refused),
         ("meridian_separate_processes_started", "Processes started for such work.", lambda: work.held.started),
-        ("meridian_material_unwraps", "Wrapped material rows opened.", lambda: core.engine.unwraps),
+        ("meridian_material_unwraps", "Wrapped material rows opened.", lambda: core.engine.symmetric_keys.unwraps),
     )
     standing = (
         ("meridian_audit_records_waiting", "Audit records that are not durable yet.", lambda: log().waiting),
@@ -51,6 +51,7 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
         SinkMetrics(core.sinks.standings),
         CacheMetrics(core.caches),
         core.key_sets,
+        core.tracing.metrics(),
         ReadFigures(counted, standing),
     ):
         core.registry.register(collector)

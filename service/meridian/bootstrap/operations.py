@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
@@ -34,6 +36,7 @@ from meridian.operations.sts import Sts
 from meridian.operations.tags import Tags
 from meridian.operations.xks import Xks
 from meridian.replication.delete_key import Leave
+from meridian.replication.region_standings import RegionStandings
 from meridian.workers.key_schedule import KeyScheduleWorker
 
 
@@ -47,6 +50,7 @@ class UseCases:
     wrapping_keys: ImportKeyPool
     turns: KeyTurns
     key_stores: KeyStorePlaces
+    regions: RegionStandings
 
 
 def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> UseCases:
@@ -63,7 +67,7 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
     places = build_key_stores(core)
     schedule = KeyScheduleWorker(
         store=store,
-        engine=engine,
+        symmetric_keys=engine.symmetric_keys,
         directory=core.directory,
         trail=core.audit,
         publisher=outbound.publisher,
@@ -79,7 +83,9 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
     services: dict[str, object] = {
         "keys": Keys(
             store=store,
-            engine=engine,
+            symmetric_keys=engine.symmetric_keys,
+            serials=engine.serials,
+            page_markers=engine.page_markers,
             changes=changes,
             outcomes=outcomes,
             policy_check=check,
@@ -91,12 +97,12 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
             key_pairs=key_pairs,
             in_stores=places.keys,
         ),
-        "aliases": Aliases(store=store, engine=engine, changes=changes, home=home, limits=limits),
-        "tags": Tags(engine=engine, changes=changes, limits=limits),
-        "grants": Grants(store=store, engine=engine, changes=changes, home=home, limits=limits),
+        "aliases": Aliases(store=store, page_markers=engine.page_markers, changes=changes, home=home, limits=limits),
+        "tags": Tags(page_markers=engine.page_markers, changes=changes, limits=limits),
+        "grants": Grants(store=store, page_markers=engine.page_markers, changes=changes, home=home, limits=limits),
         "key_stores": KeyStores(
             store=store,
-            engine=engine,
+            page_markers=engine.page_markers,
             outcomes=outcomes,
             entropy=core.entropy,
             limits=limits,
@@ -106,14 +112,15 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
             wake=places.wake,
         ),
         "key_policies": KeyPolicies(changes=changes, policy_check=check),
-        "encryption": Encryption(engine, places.ciphers, core.work.keys),
-        "data_keys": DataKeys(engine, places.ciphers, store, key_pairs, {"AWS_CLOUDHSM": places.tokens}),
-        "signing": Signing(engine, core.work.keys),
-        "macs": Macs(engine),
-        "key_agreement": KeyAgreement(engine, core.work.keys),
+        "encryption": Encryption(engine.key_pairs, places.ciphers, core.work.keys),
+        "data_keys": DataKeys(engine.symmetric_keys, engine.key_pairs, places.ciphers, store, key_pairs, {"AWS_CLOUDHSM": places.tokens}),
+        "signing": Signing(engine.key_pairs, core.work.keys),
+        "macs": Macs(engine.key_pairs),
+        "key_agreement": KeyAgreement(engine.key_pairs, core.work.keys),
         "multi_region": MultiRegion(
             identity=core.identity,
-            engine=engine,
+            envelopes=engine.envelopes,
+            serials=engine.serials,
             trail=core.audit,
             changes=changes,
             outcomes=outcomes,
@@ -125,17 +132,29 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
         ),
         "imports": Imports(
             store=store,
-            engine=engine,
+            materials=engine.imports,
             changes=changes,
             wrapping_keys=wrapping_keys,
             limits=limits,
             heavy=core.work.heavy,
             held=core.work.held,
         ),
-        "rotation": Rotation(store=store, engine=engine, changes=changes, limits=limits, wake_schedule=schedule.wake),
+        "rotation": Rotation(store=store, page_markers=engine.page_markers, changes=changes, limits=limits, wake_schedule=schedule.wake),
     }
     services["caller"] = Caller(region=settings.region)
-    services["sts"] = Sts(principals=core.files.principals, tokens=engine, entropy=core.entropy)
-    cipher = DerivedExportCipher(engine, core.entropy)
+    services["sts"] = Sts(principals=core.files.principals, tokens=engine.session_tokens, entropy=core.entropy)
+    cipher = DerivedExportCipher(engine.symmetric_keys, core.entropy)
     services["xks"] = Xks(exports=core.exports, cipher=cipher, replica=settings.replica, troubles=troubles)
-    return UseCases(services, check, schedule, wrapping_keys, turns, places)
+    return UseCases(services, check, schedule, wrapping_keys, turns, places, _standings(core, outbound, troubles))
+
+
+def _standings(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> RegionStandings:
+    return RegionStandings(
+        core.store,
+        core.clock,
+        region=core.settings.region,
+        release=version("meridian"),
+        labels=core.region_labels,
+        contacts={region: partial(outbound.peer.contact, region) for region in outbound.peers},
+        troubles=troubles,
+    )

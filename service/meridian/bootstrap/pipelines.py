@@ -26,6 +26,7 @@ from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.batches import Batches
 from meridian.pipeline.binding import bind
+from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.chain import Pipeline, Step
 from meridian.pipeline.convert_policy import ReadPolicyDocument
 from meridian.pipeline.describe_new_key import Foresee
@@ -82,6 +83,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     settings, limits, clock = core.settings, core.settings.limits, core.clock
     partition, region, principals = settings.partition, settings.region, core.files.principals
     telemetry = Telemetry(clock, core.registry)
+    spans = CallSpans(core.tracing.traces, core.tracing.shown)
     authorize = Authorize(core.authorizer, region=region, region_labels=core.region_labels, events=core.events, heavy=core.work.heavy)
     throttle = Throttle(clock, settings.throttle, walked_rpcs())
     for counting in (authorize, throttle):
@@ -105,7 +107,9 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         heavy=core.work.heavy,
         held=core.work.held,
     )
-    find_grants = FindGrants(store=core.store, engine=core.engine, directory=core.directory, clock=clock, entropy=core.entropy)
+    find_grants = FindGrants(
+        store=core.store, page_markers=core.engine.page_markers, directory=core.directory, clock=clock, entropy=core.entropy
+    )
     validate = Validate()
     repeats = Repeats(core.store)
     found: tuple[Step, ...] = (
@@ -136,7 +140,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         before=(validate, repeats),
         deciding=(*found, authorize),
         after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
-        operations=bind(walked_rpcs(), {**cases.services, ACCESS: Access(access, rpcs(), cases.key_stores.external)}),
+        operations=bind(walked_rpcs(), {**cases.services, ACCESS: Access(access, rpcs(), cases.key_stores.external, cases.regions)}),
     )
     entrance = Entrance(
         steps=(throttle,),
@@ -144,6 +148,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         rpcs=walked_rpcs() | batch_rpcs(),
         cores=core.work.cores,
         telemetry=telemetry,
+        spans=spans,
         events=core.events,
         clock=clock,
         registry=core.registry,
@@ -177,16 +182,16 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     foretold_handover = pipeline(
         before=(on_behalf, Validate()), deciding=on_handover, after=(), operations={UPDATE_PRIMARY_REGION: _only_asked}
     )
-    sessions, tokens = SessionKeys(principals, core.engine), IdentityTokens(principals, core.key_sets)
+    sessions, tokens = SessionKeys(principals, core.engine.session_tokens), IdentityTokens(principals, core.key_sets)
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,
-        batches=Batches(entrance, telemetry, core.events),
-        prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock),
-        prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock),
+        batches=Batches(entrance, telemetry, spans, core.events),
+        prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock, spans),
+        prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock, spans),
         foretell=_walk_foretold(
-            _walk_prepared(foretold_replica, only_asked(replica_rpc(rpcs())), clock),
-            _walk_prepared(foretold_handover, only_asked(handover_rpc(rpcs())), clock),
+            _walk_prepared(foretold_replica, only_asked(replica_rpc(rpcs())), clock, spans),
+            _walk_prepared(foretold_handover, only_asked(handover_rpc(rpcs())), clock, spans),
         ),
         identify=Authenticate(
             principals,
@@ -213,8 +218,10 @@ def _walk_foretold(replica: PreparedWalk, handover: PreparedWalk) -> PreparedWal
     return walk
 
 
-def _walk_prepared(pipeline: Pipeline, rpc: Rpc, clock: Clock) -> PreparedWalk:
+def _walk_prepared(pipeline: Pipeline, rpc: Rpc, clock: Clock, spans: CallSpans) -> PreparedWalk:
     async def walk(message: Prepare | PrepareHandover) -> Any:
-        return await pipeline.walk(call_of(rpc, message, clock))
+        call = call_of(rpc, message, clock)
+        with spans.around(call):
+            return await pipeline.walk(call)
 
     return walk

@@ -134,7 +134,13 @@ class Region:
         starting = "" if self._ready else "not started, or stopping"
         certificates = certificate_troubles(core.files.certificate_ends(), core.clock.now())
         database = core.store.trouble()
-        told = (starting, database and f"database: {database}", core.directory.trouble(), core.stream.trouble(), core.engine.trouble())
+        told = (
+            starting,
+            database and f"database: {database}",
+            core.directory.trouble(),
+            core.stream.trouble(),
+            core.engine.region_keyring.trouble(),
+        )
         return [*filter(None, told), *certificates, *core.supervisor.troubles()]
 
     async def _write_usage(self) -> None:

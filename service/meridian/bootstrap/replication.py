@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
@@ -57,19 +58,27 @@ def build_outbound(core: Core) -> Outbound:
     settings, files = core.settings, core.files
     peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in settings.peers}
     refusals = Refusals(core.events)
-    peer = GrpcRegionPeer(peers, core.engine, core.clock, files.peer.files, refusals, is_denied=files.principals.is_denied)
+    peer = GrpcRegionPeer(
+        peers,
+        core.engine.envelopes,
+        core.clock,
+        files.peer.files,
+        refusals,
+        traces=core.tracing.traces,
+        is_denied=files.principals.is_denied,
+    )
     files.peer.on_change = peer.use
     core.stack.push_async_callback(peer.close)
     outbox = OutboxWorker(
         store=core.store,
-        dispatch=Dispatch(identity=core.identity, engine=core.engine, peer=peer, clock=core.clock),
+        dispatch=Dispatch(identity=core.identity, envelopes=core.engine.envelopes, peer=peer, clock=core.clock),
         clock=core.clock,
         entropy=core.entropy,
         owner=f"{settings.replica}-{os.getpid()}",
         regions=tuple(peers),
         events=core.events,
     )
-    publisher = SetPublisher(engine=core.engine, trail=core.audit, identity=core.identity, wake_outbox=outbox.wake)
+    publisher = SetPublisher(envelopes=core.engine.envelopes, trail=core.audit, identity=core.identity, wake_outbox=outbox.wake)
     return Outbound(peers, refusals, peer, outbox, publisher)
 
 
@@ -77,10 +86,11 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
     """A delivery that goes through again asks for a comparison with its Region."""
     limits, store, engine, identity = core.settings.limits, core.store, core.engine, core.identity
     peers, peer, refusals, wake_outbox = outbound.peers, outbound.peer, outbound.refusals, outbound.outbox.wake
-    verify = Verify(engine=engine, identity=identity, peers=peers)
+    verify = Verify(envelopes=engine.envelopes, identity=identity, peers=peers)
     messages = ApplyMessages(
         store=store,
-        engine=engine,
+        envelopes=engine.envelopes,
+        serials=engine.serials,
         identity=identity,
         directory=core.directory,
         trail=core.audit,
@@ -90,7 +100,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         refusals=refusals,
         day_seconds=limits.day_seconds,
     )
-    answers = AnswerRegions(store=store, engine=engine, identity=identity, peer=peer, clock=core.clock, refusals=refusals)
+    answers = AnswerRegions(store=store, envelopes=engine.envelopes, identity=identity, peer=peer, clock=core.clock, refusals=refusals)
     ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=core.entropy, refusals=refusals, clock=core.clock)
     sets_aside = SetAside("sets", clock=core.clock, events=core.events)
     compare = Compare(
@@ -106,7 +116,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
     )
     mend = MendSets(
         store=store,
-        engine=engine,
+        envelopes=engine.envelopes,
         identity=identity,
         directory=core.directory,
         trail=core.audit,
@@ -125,7 +135,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
     outbound.outbox.on_healed = comparing.wake
     server = ReplicationServer(
         peers=peers,
-        engine=engine,
+        envelopes=engine.envelopes,
         prepare=pipelines.prepare,
         prepare_handover=pipelines.prepare_handover,
         foretell=pipelines.foretell,
@@ -136,6 +146,8 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         clock=core.clock,
         events=core.events,
         refusals=refusals,
+        traces=core.tracing.traces,
+        release=version("meridian"),
     )
     reservations = ReservationWorker(
         store=store,

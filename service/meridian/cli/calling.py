@@ -21,6 +21,7 @@ from meridian.cli.waits import Awaited
 from meridian.client import Client, Endpoint
 from meridian.client.errors import KmsServiceError
 from meridian.contract.catalog import Rpc
+from meridian.contract.fields import descriptor_of
 from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
 
 CALLED: Final = "the call has been made"
@@ -82,7 +83,7 @@ def fail(error: KmsServiceError) -> NoReturn:
 def run(rpc: Rpc, options: dict[str, Any]) -> None:
     """Make the call that the options say, and print its answer; a refusal ends with its exit code."""
     request: Any = rpc.request_class()
-    descriptor: Any = rpc.response_class.DESCRIPTOR
+    descriptor = descriptor_of(rpc.response_class)
     if options["out"] and options["field"] is None:
         raise click.UsageError("--out writes one member of the answer: give --field")
     if options["query"] is not None and options["field"] is not None:

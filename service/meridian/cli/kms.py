@@ -13,6 +13,7 @@ from meridian.cli.misspelt import no_such_command
 from meridian.cli.wait_options import WAIT, WAITED
 from meridian.contract.catalog import Rpc, rpcs, served_rpcs
 from meridian.contract.comments import comment_on
+from meridian.contract.fields import descriptor_of
 
 EPILOG = "Names of members in --field are AWS's: KeyMetadata.KeyId."
 OUTSIDE = {"DescribeKey": "DescribeExternalKey"}
@@ -21,7 +22,7 @@ XKS = click.Option(["--xks"], is_flag=True, help="Ask the external key store pro
 
 
 def _command(rpc: Rpc) -> click.Command:
-    descriptor: Any = rpc.request_class.DESCRIPTOR
+    descriptor = descriptor_of(rpc.request_class)
     fields = [values.option_of(field) for field in descriptor.fields]
 
     def callback(**options: Any) -> None:

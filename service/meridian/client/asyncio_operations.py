@@ -2420,6 +2420,26 @@ class AsyncioOperations(AsyncioCalls):
         request = access_pb2.CheckAccessRequest(principal=principal, request=packed(request))
         return await self._send(methods.CHECK_ACCESS, request, timeout, None, caller_request_id)
 
+    async def describe_regions(
+        self, *, timeout: float | None = None, caller_request_id: str | None = None
+    ) -> access_pb2.DescribeRegionsResponse:
+        """Tells how the Regions of the deployment stand, as this one sees them, and how many related keys of the caller's account each of
+        them has.
+
+        Args:
+            timeout: Seconds; 10 unless it is given.
+            caller_request_id: A name of the caller's own in the audit record.
+
+        Returns:
+            `regions`: The Region that answers, then the others in the order of their names.
+            `keys`: Keys of the caller's account in the Region that answers.
+
+        Raises:
+            errors.DependencyTimeoutException, errors.KMSInternalException, and what every call may meet.
+        """
+        request = access_pb2.DescribeRegionsRequest()
+        return await self._send(methods.DESCRIBE_REGIONS, request, timeout, None, caller_request_id)
+
     async def describe_external_key(
         self, *, key_id: str, timeout: float | None = None, caller_request_id: str | None = None
     ) -> access_pb2.DescribeExternalKeyResponse:

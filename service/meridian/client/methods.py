@@ -512,6 +512,15 @@ CHECK_ACCESS: Final = Method(
     takes_token=False,
 )
 
+DESCRIBE_REGIONS: Final = Method(
+    "DescribeRegions",
+    "/meridian.access.v1.AccessService/DescribeRegions",
+    access_pb2.DescribeRegionsRequest,
+    access_pb2.DescribeRegionsResponse,
+    10.0,
+    takes_token=False,
+)
+
 DESCRIBE_EXTERNAL_KEY: Final = Method(
     "DescribeExternalKey",
     "/meridian.access.v1.AccessService/DescribeExternalKey",
@@ -620,6 +629,7 @@ ALL: Final[tuple[Method[Any, Any], ...]] = (
     DECAPSULATE,
     DESCRIBE_POLICY_SET,
     CHECK_ACCESS,
+    DESCRIBE_REGIONS,
     DESCRIBE_EXTERNAL_KEY,
     WHO_AM_I,
     ENCRYPT_BATCH,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from meridian.console.pages.deletions import show_deletions
 from meridian.console.pages.entry import SIGN_IN, begin_sign_in, end_sign_in, show_sign_in, sign_out
 from meridian.console.pages.key import show_key
-from meridian.console.pages.keys import show_home, show_keys
+from meridian.console.pages.key_stores import show_key_stores
+from meridian.console.pages.keys import show_keys
+from meridian.console.pages.regions import show_regions
 from meridian.console.pages.writes import do_write, show_write
 from meridian.console.sign_in import BACK, HOME
 from meridian.console.visit import Show
@@ -29,11 +32,13 @@ class Place:
 
 
 PLACES: Final[tuple[Place, ...]] = (
-    Place(HOME, show_home),
+    Place(HOME, show_regions, menu="Regions"),
     Place("/keys", show_keys, menu="Keys"),
     Place("/keys/{key_id}", show_key),
     Place("/keys/{key_id}/{write}", show_write),
     Place("/keys/{key_id}/{write}", do_write, methods=("POST",)),
+    Place("/deletions", show_deletions, menu="Deletions"),
+    Place("/key-stores", show_key_stores, menu="Key stores"),
     Place(SIGN_IN, show_sign_in, is_open=True),
     Place(f"{SIGN_IN}/begin", begin_sign_in, is_open=True),
     Place(BACK, end_sign_in, is_open=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,18 @@ class PeerRegion:
     def server_name(self) -> str:
         """The DNS name that its peer certificate must carry."""
         return region_server_name(self.region)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerContact:
+    """How one process has found another Region to answer."""
+
+    heard_at: datetime | None = None
+    """When it last answered; None where it never did."""
+    trouble: str = ""
+    """Why its last answer was none; empty where it was one."""
+    release: str = ""
+    """Of Meridian there; empty where it has not told it yet."""
 
 
 def region_server_name(region: str) -> str:

@@ -55,8 +55,8 @@ class AsymmetricCommands:
 
     def __init__(self, symmetric: SymmetricCommands, clock: Clock, entropy: Entropy, caches: Caches) -> None:
         self._materials = symmetric
-        self._parsed_clock = clock
-        self._pair_entropy = entropy
+        self._clock = clock
+        self._entropy = entropy
         self._parsed: BoundedCache[MaterialName, Parsed] = BoundedCache(
             caches, "private keys", most=PARSED_MAX, weigh=_parsed_bytes, left=nobody
         )
@@ -132,7 +132,7 @@ class AsymmetricCommands:
     def _key_pair(self, key: Key) -> Parsed:
         material = _only(key)
         name = (key.account, key.key_id, material.material_id, material.row_version)
-        now = self._parsed_clock.monotonic()
+        now = self._clock.monotonic()
         parsed = self._parsed.get(name)
         if parsed is not None and parsed.until > now:
             return parsed

@@ -35,26 +35,26 @@ class ImportCommands:
     """The engine's side of an import."""
 
     def __init__(self, keyring: Keyring, symmetric: SymmetricCommands, entropy: Entropy) -> None:
-        self._import_keyring = keyring
-        self._import_into = symmetric
-        self._import_entropy = entropy
+        self._keyring = keyring
+        self._symmetric = symmetric
+        self._entropy = entropy
 
     def import_parameters(
         self, key: Key, algorithm: str, wrapping_key_spec: str, private_key: Secret, issued_at: datetime, expires_at: datetime
     ) -> ImportParameters:
         private = private_key.reveal(ACCESS)
         public = rsa_wrapping.public_key(private)
-        token_id = self._import_entropy.random_bytes(TOKEN_ID_BYTES)
-        sealed = self._import_keyring.wrap(_row_identity(key, token_id, wrapping_key_spec), private)
+        token_id = self._entropy.random_bytes(TOKEN_ID_BYTES)
+        sealed = self._keyring.wrap(_row_identity(key, token_id, wrapping_key_spec), private)
         payload = length_prefixed_tuple(
             key.arn, algorithm, wrapping_key_spec, sha256(public).digest(), u64(_ms(issued_at)), u64(_ms(expires_at))
         )
-        box = self._import_keyring.seal(IMPORT_TOKEN, b"", payload, name=token_id)
+        box = self._keyring.seal(IMPORT_TOKEN, b"", payload, name=token_id)
         return ImportParameters(token_id.hex(), box, public, sealed)
 
     def open_import_token(self, token: bytes) -> ImportToken:
         try:
-            opened = self._import_keyring.open(IMPORT_TOKEN, b"", token)
+            opened = self._keyring.open(IMPORT_TOKEN, b"", token)
             arn, algorithm, spec, _, _, expires = read_length_prefixed_tuple(opened)
         except (OpenError, ValueError) as fault:
             raise InvalidImportTokenException("") from fault
@@ -66,7 +66,7 @@ class ImportCommands:
     ) -> KeyMaterial:
         identity = _row_identity(key, bytes.fromhex(token.token_id), token.wrapping_key_spec)
         try:
-            private = self._import_keyring.unwrap(identity, sealed_private_key)
+            private = self._keyring.unwrap(identity, sealed_private_key)
         except OpenError as fault:
             raise WrappedRowFault(reason="a wrapping key's row does not open") from fault
         try:
@@ -76,11 +76,11 @@ class ImportCommands:
             raise InvalidCiphertextException(reason="unwrap") from fault
         if len(set(material)) == 1:
             raise IncorrectKeyMaterialException("Imported key material must not consist of one repeated byte.")
-        wrapped = self._import_into.wrap_material(key, material, key.next_rotation_number)
+        wrapped = self._symmetric.wrap_material(key, material, key.next_rotation_number)
         known = key.find_material(wrapped.material_id)
         if known is None:
             return wrapped
-        return self._import_into.wrap_material(key, material, known.rotation_number, row_version=known.row_version + 1)
+        return self._symmetric.wrap_material(key, material, known.rotation_number, row_version=known.row_version + 1)
 
 
 def _row_identity(key: Key, token_id: bytes, wrapping_key_spec: str) -> RowIdentity:

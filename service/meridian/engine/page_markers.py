@@ -18,15 +18,15 @@ class MarkerCommands:
     """Seals positions of listings."""
 
     def __init__(self, keyring: Keyring) -> None:
-        self._marker_keyring = keyring
+        self._keyring = keyring
 
     def page_marker(self, scope: str, position: str) -> str:
-        sealed = self._marker_keyring.seal(PAGE_MARKER, length_prefixed_tuple(scope), position.encode())
+        sealed = self._keyring.seal(PAGE_MARKER, length_prefixed_tuple(scope), position.encode())
         return urlsafe_b64encode(sealed).decode()
 
     def open_page_marker(self, scope: str, marker: str) -> str:
         try:
             sealed = urlsafe_b64decode(marker.encode("ascii"))
-            return self._marker_keyring.open(PAGE_MARKER, length_prefixed_tuple(scope), sealed).decode()
+            return self._keyring.open(PAGE_MARKER, length_prefixed_tuple(scope), sealed).decode()
         except (ValueError, OpenError) as fault:
             raise InvalidMarkerException from fault

@@ -95,7 +95,7 @@ class TransportCommands:
         self._region = region
         self._keys = keys
         self._symmetric = symmetric
-        self._transport_clock = clock
+        self._clock = clock
 
     def use_transport_keys(self, keys: TransportKeys) -> None:
         """Take over renewed keys."""

@@ -27,11 +27,11 @@ class SerialCommands:
     """Makes serials and knows them again."""
 
     def __init__(self, key: Secret, entropy: Entropy) -> None:
-        self._serial_key = key
-        self._serial_entropy = entropy
+        self._key = key
+        self._entropy = entropy
 
     def membership_serial(self, account: str, key_id: str, region: str) -> str:
-        number = self._serial_entropy.random_bytes(RANDOM_BYTES)
+        number = self._entropy.random_bytes(RANDOM_BYTES)
         return (number + self._code(account, key_id, region, number)[:RANDOM_BYTES]).hex()
 
     def is_own_membership_serial(self, account: str, key_id: str, region: str, serial: str) -> bool:
@@ -39,10 +39,10 @@ class SerialCommands:
             return False
         number, code = bytes.fromhex(serial[:32]), bytes.fromhex(serial[32:])
         message = self._message(account, key_id, region, number)
-        return is_mac_prefix(self._serial_key.reveal(ACCESS), ALGORITHM, message, code)
+        return is_mac_prefix(self._key.reveal(ACCESS), ALGORITHM, message, code)
 
     def _code(self, account: str, key_id: str, region: str, number: bytes) -> bytes:
-        return mac(self._serial_key.reveal(ACCESS), ALGORITHM, self._message(account, key_id, region, number))
+        return mac(self._key.reveal(ACCESS), ALGORITHM, self._message(account, key_id, region, number))
 
     def _message(self, account: str, key_id: str, region: str, number: bytes) -> bytes:
         return LABEL + length_prefixed_tuple(account, key_id, region, number)

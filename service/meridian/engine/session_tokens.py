@@ -23,7 +23,7 @@ class SessionCommands:
     """Seals sessions."""
 
     def __init__(self, keyring: Keyring) -> None:
-        self._session_keyring = keyring
+        self._keyring = keyring
 
     def seal_session(self, session: Session) -> str:
         said: dict[str, Any] = {
@@ -35,14 +35,14 @@ class SessionCommands:
         }
         said |= {"issued_at": int(session.issued_at.timestamp()), "expires_at": int(session.expires_at.timestamp())}
         rest = length_prefixed_tuple(session.access_key_id)
-        return urlsafe_b64encode(self._session_keyring.seal(SESSION_TOKEN, rest, json.dumps(said, ensure_ascii=False).encode())).decode()
+        return urlsafe_b64encode(self._keyring.seal(SESSION_TOKEN, rest, json.dumps(said, ensure_ascii=False).encode())).decode()
 
     def open_session(self, access_key_id: str, token: str) -> Session:
         if len(token) > TOKEN_CHARACTERS_MAX:
             raise ValueError("the session token is too long")
         try:
             sealed = b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
-            opened = self._session_keyring.open(SESSION_TOKEN, length_prefixed_tuple(access_key_id), sealed)
+            opened = self._keyring.open(SESSION_TOKEN, length_prefixed_tuple(access_key_id), sealed)
         except (ValueError, OpenError) as fault:
             raise ValueError("the session token does not open") from fault
         said = json.loads(opened)

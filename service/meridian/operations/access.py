@@ -1,4 +1,5 @@
-"""Questions that AWS KMS has no call for: which policies are in force, what they would answer to whom, and how an external key is.
+"""Questions that AWS KMS has no call for: which policies are in force, what they would answer to whom, how the Regions stand, and how an
+external key is.
 
 Source: docs/spec/policies.md; AWS XKS Proxy API Specification, GetKeyMetadata.
 """
@@ -19,6 +20,7 @@ from meridian.errors import ValidationException
 from meridian.operations.ciphers import asked_for
 from meridian.ports.key_store import ExternalKeys
 from meridian.ports.policies import PolicyAccess
+from meridian.replication.region_standings import RegionStandings, Standing
 
 KNOWN_TO_PROXIES: Final = "DescribeKey"
 """What a proxy is told that its answer is asked for: it knows the operations of AWS KMS."""
@@ -27,8 +29,11 @@ KNOWN_TO_PROXIES: Final = "DescribeKey"
 class Access:
     """The AccessService."""
 
-    def __init__(self, policies: PolicyAccess, operations: Mapping[str, Rpc], external_keys: ExternalKeys) -> None:
+    def __init__(
+        self, policies: PolicyAccess, operations: Mapping[str, Rpc], external_keys: ExternalKeys, regions: RegionStandings
+    ) -> None:
         self._policies = policies
+        self._regions = regions
         self._external_keys = external_keys
         self._by_message = {rpc.request_class.DESCRIPTOR.full_name: rpc for rpc in operations.values()}
 
@@ -58,6 +63,11 @@ class Access:
             call.audit_data |= {"otherRegion": told.elsewhere.region, "foretold": told.elsewhere.foretold}
             response.other_region.CopyFrom(_other_region(told.elsewhere))
         return response
+
+    async def describe_regions(self, request: access_pb2.DescribeRegionsRequest, call: Call) -> access_pb2.DescribeRegionsResponse:
+        """How the Regions stand, with the numbers of the caller's account. Raises: KMSInternalException."""
+        found = await self._regions.of(call.caller.account)
+        return access_pb2.DescribeRegionsResponse(regions=map(_standing, found.regions), keys=found.keys)
 
     async def describe_external_key(
         self, request: access_pb2.DescribeExternalKeyRequest, call: Call
@@ -95,6 +105,23 @@ def _other_region(told: Elsewhere) -> access_pb2.OtherRegion:
     return access_pb2.OtherRegion(
         region=told.region, foretold=access_pb2.Foretold.Value(f"FORETOLD_{told.foretold.name}"), reason=told.reason
     )
+
+
+def _standing(found: Standing) -> access_pb2.RegionStanding:
+    standing = access_pb2.RegionStanding(
+        region=found.region,
+        here=found.is_here,
+        labels=found.labels,
+        primaries=found.primaries,
+        replicas=found.replicas,
+        release=found.release,
+        troubles=found.troubles,
+        waiting=found.waiting,
+    )
+    for field, at in ((standing.heard_at, found.heard_at), (standing.waiting_since, found.waiting_since)):
+        if at is not None:
+            field.FromDatetime(at)
+    return standing
 
 
 def _policy(told: Told | NearMiss) -> access_pb2.Policy:

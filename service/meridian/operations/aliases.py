@@ -18,7 +18,7 @@ from meridian.errors import AlreadyExistsException, LimitExceededException, NotF
 from meridian.kms.v1 import aliases_pb2, types_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.page import Page
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.page_markers import PageMarkers
 from meridian.ports.store.aliases import AliasRow
 from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import DecidedBeforeError
@@ -29,9 +29,9 @@ LIST_LIMIT_DEFAULT: Final = 50
 class Aliases:
     """An alias names one key of its own account; whoever may point it decides which key others use."""
 
-    def __init__(self, *, store: Store, engine: CryptoEngine, changes: KeyChanges, home: Home, limits: Limits) -> None:
+    def __init__(self, *, store: Store, page_markers: PageMarkers, changes: KeyChanges, home: Home, limits: Limits) -> None:
         self._store = store
-        self._engine = engine
+        self._page_markers = page_markers
         self._changes = changes
         self._home = home
         self._limits = limits
@@ -97,7 +97,7 @@ class Aliases:
         """Aliases of the caller's account, or of one of its keys, by name. Raises: NotFoundException, InvalidMarkerException."""
         account = call.caller.account
         key_id = parse_key_reference(request.key_id, alias_allowed=False).key_id if request.HasField("key_id") else ""
-        page = Page(self._engine, call, key_id, default=LIST_LIMIT_DEFAULT)
+        page = Page(self._page_markers, call, key_id, default=LIST_LIMIT_DEFAULT)
         async with self._store.reading() as uow:
             rows = await uow.aliases.list(account, key_id=key_id, after=page.after, limit=page.limit + 1)
         response = aliases_pb2.ListAliasesResponse()

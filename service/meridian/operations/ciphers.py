@@ -1,4 +1,4 @@
-"""Whose work a symmetric ciphertext is: the Region's own engine's, or that of the key's store. The one place where operations tell.
+"""Whose work a symmetric_keys ciphertext is: the Region's own engine's, or that of the key's store. The one place where operations tell.
 
 What a store is asked stands in the call's record, whether the store does it or not.
 """
@@ -12,8 +12,7 @@ from meridian.call import Call
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key, Origin
 from meridian.errors import KMSInternalException
-from meridian.ports.crypto.ciphers import Decrypted, Encrypted
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.ciphers import Decrypted, Encrypted, SymmetricKeys
 from meridian.ports.key_store import AskedFor, KeyCiphers
 
 AUDITED: Final = ("customKeyStoreId", "xksKeyId", "xksProxyRequestId")
@@ -22,18 +21,18 @@ AUDITED: Final = ("customKeyStoreId", "xksKeyId", "xksProxyRequestId")
 class OwnCiphers:
     """Implements `ports.key_store.KeyCiphers` for keys of the Region alone."""
 
-    def __init__(self, engine: CryptoEngine) -> None:
-        self._engine = engine
+    def __init__(self, symmetric_keys: SymmetricKeys) -> None:
+        self._symmetric_keys = symmetric_keys
 
     async def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes, asked: AskedFor) -> Encrypted:
-        return self._engine.encrypt(key, encryption_context, plaintext)
+        return self._symmetric_keys.encrypt(key, encryption_context, plaintext)
 
     async def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob, asked: AskedFor) -> Decrypted:
-        return self._engine.decrypt(key, encryption_context, blob)
+        return self._symmetric_keys.decrypt(key, encryption_context, blob)
 
 
 class Ciphers:
-    """Ciphertexts of every symmetric encryption key."""
+    """Ciphertexts of every symmetric_keys encryption key."""
 
     def __init__(self, own: KeyCiphers, stores: Mapping[Origin, KeyCiphers]) -> None:
         self._own = own

@@ -19,8 +19,8 @@ from meridian.operations.ciphers import Ciphers, asked_outside
 from meridian.operations.named_store import named_store
 from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.present import shown_material_id
-from meridian.ports.crypto.ciphers import Encrypted
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.ciphers import Encrypted, SymmetricKeys
+from meridian.ports.crypto.key_pairs import KeyPairs
 from meridian.ports.key_store import RandomBytes
 from meridian.ports.store.store import Store
 
@@ -31,12 +31,19 @@ class DataKeys:
     """Fresh keys for callers to use on their own side."""
 
     def __init__(
-        self, engine: CryptoEngine, ciphers: Ciphers, store: Store, key_pairs: NewKeyPairs, random_of: Mapping[str, RandomBytes]
+        self,
+        symmetric_keys: SymmetricKeys,
+        key_pairs: KeyPairs,
+        ciphers: Ciphers,
+        store: Store,
+        new_key_pairs: NewKeyPairs,
+        random_of: Mapping[str, RandomBytes],
     ) -> None:
-        self._engine = engine
+        self._symmetric_keys = symmetric_keys
+        self._key_pairs = key_pairs
         self._ciphers = ciphers
         self._store = store
-        self._key_pairs = key_pairs
+        self._new_key_pairs = new_key_pairs
         self._random_of = random_of
 
     async def generate_data_key(self, request: data_keys_pb2.GenerateDataKeyRequest, call: Call) -> data_keys_pb2.GenerateDataKeyResponse:
@@ -99,7 +106,7 @@ class DataKeys:
                 asked = await asked_outside(call)
                 return data_keys_pb2.GenerateRandomResponse(plaintext=await source.random(row, request.number_of_bytes, asked))
             raise UnsupportedOperationException(f"Custom key store {row.store_id} is an external key store and makes no random bytes.")
-        return data_keys_pb2.GenerateRandomResponse(plaintext=self._engine.random(request.number_of_bytes))
+        return data_keys_pb2.GenerateRandomResponse(plaintext=self._symmetric_keys.random(request.number_of_bytes))
 
     async def _generate_pair(
         self, request: data_keys_pb2.GenerateDataKeyPairRequest | data_keys_pb2.GenerateDataKeyPairWithoutPlaintextRequest, call: Call
@@ -108,9 +115,9 @@ class DataKeys:
             raise DryRunOperationException
         spec = enum_aws_value(request.DESCRIPTOR.fields_by_name["key_pair_spec"], request.key_pair_spec)
         key = call.keys["key_id"]
-        making = partial(self._engine.new_data_key_pair, spec)
-        private, public = await self._key_pairs.make(call.caller.account, KeySpec(spec), making)
-        done = self._engine.encrypt(key, call.canonical_context["encryption_context"], private)
+        making = partial(self._key_pairs.new_data_key_pair, spec)
+        private, public = await self._new_key_pairs.make(call.caller.account, KeySpec(spec), making)
+        done = self._symmetric_keys.encrypt(key, call.canonical_context["encryption_context"], private)
         call.audit_data["keyMaterialId"] = done.material_id
         return private, public, done
 
@@ -120,7 +127,7 @@ class DataKeys:
         if call.dry_run:
             raise DryRunOperationException
         size = BYTES_OF_SPEC[request.key_spec] if request.key_spec else request.number_of_bytes
-        plaintext = self._engine.random(size)
+        plaintext = self._symmetric_keys.random(size)
         done = await self._ciphers.encrypt(call, "", plaintext)
         call.audit_data["keyMaterialId"] = done.material_id
         return plaintext, done

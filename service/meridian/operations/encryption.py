@@ -18,7 +18,7 @@ from meridian.kms.v1 import encryption_pb2, types_pb2
 from meridian.operations.ciphers import Ciphers
 from meridian.operations.present import set_enum, shown_material_id
 from meridian.ports.crypto.ciphers import CipherUse, Decrypted, ReEncrypted
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.key_pairs import KeyPairs
 from meridian.ports.heavy_work import KeyWork
 
 SYMMETRIC_DEFAULT = types_pb2.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
@@ -27,8 +27,8 @@ SYMMETRIC_DEFAULT = types_pb2.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT
 class Encryption:
     """Ciphertexts of symmetric keys, each bound to its key, its material and its encryption context; and of RSA keys."""
 
-    def __init__(self, engine: CryptoEngine, ciphers: Ciphers, work: KeyWork) -> None:
-        self._engine = engine
+    def __init__(self, key_pairs: KeyPairs, ciphers: Ciphers, work: KeyWork) -> None:
+        self._key_pairs = key_pairs
         self._ciphers = ciphers
         self._work = work
 
@@ -74,7 +74,7 @@ class Encryption:
         if source.key.custom_key_store_id or destination.key.custom_key_store_id:
             done = await self._through_a_store(request, call, source, destination)
         else:
-            done = await self._work.run(source.key.key_spec, self._engine.re_encrypt(source, request.ciphertext_blob, destination))
+            done = await self._work.run(source.key.key_spec, self._key_pairs.re_encrypt(source, request.ciphertext_blob, destination))
         response = encryption_pb2.ReEncryptResponse(
             ciphertext_blob=done.ciphertext_blob,
             source_key_id=source.key.arn,
@@ -98,28 +98,28 @@ class Encryption:
         for use in (source, destination):
             _require_no_question_to_a_store(call, use.key)
         if source.algorithm != SYMMETRIC:
-            work = self._engine.rsa_decrypt(source.key, source.algorithm, request.ciphertext_blob)
+            work = self._key_pairs.rsa_decrypt(source.key, source.algorithm, request.ciphertext_blob)
             opened = Decrypted(await self._work.run(source.key.key_spec, work), "")
         elif call.blob is None:
             raise InvalidCiphertextException(reason="absent")
         else:
             opened = await self._ciphers.decrypt(call, "source_", call.blob)
         if destination.algorithm != SYMMETRIC:
-            sealed = self._engine.rsa_encrypt(destination.key, destination.algorithm, opened.plaintext)
+            sealed = self._key_pairs.rsa_encrypt(destination.key, destination.algorithm, opened.plaintext)
             return ReEncrypted(sealed, opened.material_id, "")
         done = await self._ciphers.encrypt(call, "destination_", opened.plaintext)
         return ReEncrypted(done.ciphertext_blob, opened.material_id, done.material_id)
 
     def _rsa_encrypt(self, request: encryption_pb2.EncryptRequest, call: Call) -> encryption_pb2.EncryptResponse:
         use = _use(call, "")
-        ciphertext = self._engine.rsa_encrypt(use.key, use.algorithm, request.plaintext)
+        ciphertext = self._key_pairs.rsa_encrypt(use.key, use.algorithm, request.plaintext)
         return encryption_pb2.EncryptResponse(
             ciphertext_blob=ciphertext, key_id=use.key.arn, encryption_algorithm=request.encryption_algorithm
         )
 
     async def _rsa_decrypt(self, request: encryption_pb2.DecryptRequest, call: Call) -> encryption_pb2.DecryptResponse:
         use = _use(call, "")
-        plaintext = await self._work.run(use.key.key_spec, self._engine.rsa_decrypt(use.key, use.algorithm, request.ciphertext_blob))
+        plaintext = await self._work.run(use.key.key_spec, self._key_pairs.rsa_decrypt(use.key, use.algorithm, request.ciphertext_blob))
         return encryption_pb2.DecryptResponse(key_id=use.key.arn, plaintext=plaintext, encryption_algorithm=request.encryption_algorithm)
 
 

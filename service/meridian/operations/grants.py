@@ -24,7 +24,7 @@ from meridian.kms.v1 import grants_pb2, types_pb2
 from meridian.operations.change import Answer, KeyChanges
 from meridian.operations.page import Page
 from meridian.operations.present import add_enums
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.page_markers import PageMarkers
 from meridian.ports.store.store import Store, UnitOfWork
 
 LIST_LIMIT_DEFAULT: Final = 50
@@ -33,9 +33,9 @@ LIST_LIMIT_DEFAULT: Final = 50
 class Grants:
     """A grant acts as soon as CreateGrant has answered; its token adds nothing, and is accepted everywhere."""
 
-    def __init__(self, *, store: Store, engine: CryptoEngine, changes: KeyChanges, home: Home, limits: Limits) -> None:
+    def __init__(self, *, store: Store, page_markers: PageMarkers, changes: KeyChanges, home: Home, limits: Limits) -> None:
         self._store = store
-        self._engine = engine
+        self._page_markers = page_markers
         self._changes = changes
         self._home = home
         self._limits = limits
@@ -65,7 +65,9 @@ class Grants:
             return key
 
         def answer(_: Key) -> grants_pb2.CreateGrantResponse:
-            return grants_pb2.CreateGrantResponse(grant_token=self._engine.page_marker(GRANT_TOKEN, made.grant_id), grant_id=made.grant_id)
+            return grants_pb2.CreateGrantResponse(
+                grant_token=self._page_markers.page_marker(GRANT_TOKEN, made.grant_id), grant_id=made.grant_id
+            )
 
         return await self._changes.apply(call, call.keys["key_id"], change, answer)
 
@@ -83,7 +85,7 @@ class Grants:
     async def list_grants(self, request: grants_pb2.ListGrantsRequest, call: Call) -> grants_pb2.ListGrantsResponse:
         """The key's grants by id. Raises: InvalidMarkerException."""
         key = call.keys["key_id"]
-        page = Page(self._engine, call, f"{key.arn} {request.grant_id} {request.grantee_principal}", default=LIST_LIMIT_DEFAULT)
+        page = Page(self._page_markers, call, f"{key.arn} {request.grant_id} {request.grantee_principal}", default=LIST_LIMIT_DEFAULT)
         async with self._store.reading() as uow:
             found = await uow.grants.list(
                 key.account,
@@ -107,7 +109,7 @@ class Grants:
         retiring = request.retiring_principal
         if account_of(retiring) != call.caller.account:
             raise InvalidArnException("RetiringPrincipal must be a principal of the caller's account.")
-        page = Page(self._engine, call, retiring, default=LIST_LIMIT_DEFAULT)
+        page = Page(self._page_markers, call, retiring, default=LIST_LIMIT_DEFAULT)
         async with self._store.reading() as uow:
             found = await uow.grants.list_retirable(retiring, after=page.after, limit=page.limit + 1)
         response = grants_pb2.ListRetirableGrantsResponse()

@@ -30,9 +30,8 @@ from meridian.errors import (
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import imports_pb2
 from meridian.operations.change import KeyChanges
-from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.crypto.import_key_source import ImportKeySource
-from meridian.ports.crypto.imports import ImportToken
+from meridian.ports.crypto.imports import ImportToken, MaterialImports
 from meridian.ports.heavy_work import HeavyWork, HeldWork
 from meridian.ports.store.import_keys import ImportKeyRow
 from meridian.ports.store.store import Store, UnitOfWork
@@ -47,7 +46,7 @@ class Imports:
         self,
         *,
         store: Store,
-        engine: CryptoEngine,
+        materials: MaterialImports,
         changes: KeyChanges,
         wrapping_keys: ImportKeySource,
         limits: Limits,
@@ -57,7 +56,7 @@ class Imports:
         self._heavy = heavy
         self._held = held
         self._store = store
-        self._engine = engine
+        self._materials = materials
         self._changes = changes
         self._wrapping_keys = wrapping_keys
         self._limits = limits
@@ -77,7 +76,7 @@ class Imports:
             await require_as_decided(uow, call)
             issued_at = await uow.region.now()
             expires_at = issued_at + timedelta(seconds=self._limits.import_token_seconds)
-            made = self._engine.import_parameters(key, algorithm, spec, private_key, issued_at, expires_at)
+            made = self._materials.import_parameters(key, algorithm, spec, private_key, issued_at, expires_at)
             await uow.import_keys.delete_expired(now=issued_at)
             await uow.import_keys.insert(ImportKeyRow(made.token_id, key.account, key.key_id, spec, made.sealed_private_key, expires_at))
         response = imports_pb2.GetParametersForImportResponse(key_id=key.arn, import_token=made.token, public_key=made.public_key)
@@ -91,7 +90,7 @@ class Imports:
         IncorrectKeyMaterialException, KMSInvalidStateException. In each case nothing has changed, but for the count of failed tries.
         """
         resolved = call.keys["key_id"]
-        token = self._engine.open_import_token(request.import_token)
+        token = self._materials.open_import_token(request.import_token)
         if token.key_arn != resolved.arn:
             raise InvalidImportTokenException("", reason="the token of another key")
         now = await self._require_fresh(token)
@@ -189,7 +188,7 @@ class Imports:
 
     async def _imported(self, key: Key, token: ImportToken, row: ImportKeyRow, encrypted: bytes) -> KeyMaterial:
         check = self._held.rsa_key_from_outside
-        return await self._heavy.run(key.account, partial(self._engine.import_material, key, token, row.sealed_bytes, encrypted, check))
+        return await self._heavy.run(key.account, partial(self._materials.import_material, key, token, row.sealed_bytes, encrypted, check))
 
 
 def _value(request: Any, field: str) -> str:

@@ -26,10 +26,10 @@ from meridian.operations import key_store_rows as rows
 from meridian.operations.ciphers import asked_outside
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.page import Page
-from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.key_store import Credential, KeyStoreConnections, StoreCredentials
+from meridian.ports.page_markers import PageMarkers
 from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.store import Store, UnitOfWork
 
@@ -59,7 +59,7 @@ class KeyStores:
         self,
         *,
         store: Store,
-        engine: CryptoEngine,
+        page_markers: PageMarkers,
         outcomes: Outcomes,
         entropy: Entropy,
         limits: Limits,
@@ -69,7 +69,7 @@ class KeyStores:
         wake: Callable[[], None],
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._page_markers = page_markers
         self._outcomes = outcomes
         self._entropy = entropy
         self._limits = limits
@@ -104,7 +104,7 @@ class KeyStores:
         self, request: wire.DescribeCustomKeyStoresRequest, call: Call
     ) -> wire.DescribeCustomKeyStoresResponse:
         """Stores of the account, or the one that is named. Raises: CustomKeyStoreNotFoundException, InvalidMarkerException."""
-        page = Page(self._engine, call, f"{request.custom_key_store_id} {request.custom_key_store_name}", default=LIST_LIMIT_DEFAULT)
+        page = Page(self._page_markers, call, f"{request.custom_key_store_id} {request.custom_key_store_name}", default=LIST_LIMIT_DEFAULT)
         is_named = request.HasField("custom_key_store_id") or request.HasField("custom_key_store_name")
         async with self._store.reading() as uow:
             limit = STORES_MAX if is_named else page.limit + 1

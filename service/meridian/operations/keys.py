@@ -26,9 +26,11 @@ from meridian.operations.outcomes import Outcomes
 from meridian.operations.present import key_metadata, set_enum
 from meridian.operations.store_keys import KeysInStores
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.ciphers import SymmetricKeys
+from meridian.ports.crypto.membership_serials import MembershipSerials
 from meridian.ports.entropy import Entropy
 from meridian.ports.last_usage import UsageNotes
+from meridian.ports.page_markers import PageMarkers
 from meridian.ports.policies import PolicyCheck
 from meridian.ports.store.faults import VersionConflict
 from meridian.ports.store.store import Store, UnitOfWork
@@ -45,7 +47,9 @@ class Keys:
         self,
         *,
         store: Store,
-        engine: CryptoEngine,
+        symmetric_keys: SymmetricKeys,
+        serials: MembershipSerials,
+        page_markers: PageMarkers,
         changes: KeyChanges,
         outcomes: Outcomes,
         policy_check: PolicyCheck,
@@ -58,7 +62,9 @@ class Keys:
         in_stores: KeysInStores,
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._symmetric_keys = symmetric_keys
+        self._serials = serials
+        self._page_markers = page_markers
         self._changes = changes
         self._outcomes = outcomes
         self._policy_check = policy_check
@@ -90,7 +96,7 @@ class Keys:
         key = replace(prospective, key_id=key_id, created_at=self._clock.now(), state=KeyState.ENABLED)
         if key.origin is not Origin.EXTERNAL:
             key = key.with_material(
-                await self._key_pairs.make(key.account, key.key_spec, partial(self._engine.new_material, key)), current=True
+                await self._key_pairs.make(key.account, key.key_spec, partial(self._symmetric_keys.new_material, key)), current=True
             )
         else:
             key = key.with_state(KeyState.PENDING_IMPORT)
@@ -120,7 +126,7 @@ class Keys:
             raise LimitExceededException(f"Key quota for this account in this region is {quota} but the current usage is {current}.")
 
     async def _found_set(self, uow: UnitOfWork, key: Key) -> None:
-        serial = self._engine.membership_serial(key.account, key.key_id, key.region)
+        serial = self._serials.membership_serial(key.account, key.key_id, key.region)
         await uow.key_sets.insert(found_set(key.account, key.key_id, key.region, serial, shared_materials(key)))
 
     async def describe_key(self, request: keys_pb2.DescribeKeyRequest, call: Call) -> keys_pb2.DescribeKeyResponse:
@@ -133,7 +139,7 @@ class Keys:
         if types_pb2.RESOURCE_OWNER_TYPE_SELF not in request.resource_owners and request.resource_owners:
             return keys_pb2.ListKeysResponse(truncated=False)  # nothing is shared from other accounts here
         scope = f"ListKeys {call.caller.arn}"
-        after = self._engine.open_page_marker(scope, request.marker) if request.HasField("marker") else ""
+        after = self._page_markers.open_page_marker(scope, request.marker) if request.HasField("marker") else ""
         limit = request.limit if request.HasField("limit") else LIST_LIMIT_DEFAULT
         async with self._store.reading() as uow:
             found = list(await uow.keys.list_ids(account, after=after, limit=limit + 1))
@@ -142,7 +148,7 @@ class Keys:
         for key_id in page:
             response.keys.add(key_id=key_id, key_arn=key_arn(self._home.partition, self._home.region, account, key_id))
         if response.truncated:
-            response.next_marker = self._engine.page_marker(scope, page[-1])
+            response.next_marker = self._page_markers.page_marker(scope, page[-1])
         return response
 
     async def get_key_last_usage(self, request: keys_pb2.GetKeyLastUsageRequest, call: Call) -> keys_pb2.GetKeyLastUsageResponse:

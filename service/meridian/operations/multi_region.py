@@ -24,7 +24,8 @@ from meridian.operations.peer_questions import handover_question, replica_questi
 from meridian.operations.replica_metadata import replica_metadata
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.membership_serials import MembershipSerials
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import UnitOfWork
@@ -41,7 +42,8 @@ class MultiRegion:
         self,
         *,
         identity: RegionIdentity,
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
+        serials: MembershipSerials,
         trail: AuditTrail,
         changes: KeyChanges,
         outcomes: Outcomes,
@@ -52,7 +54,8 @@ class MultiRegion:
         updating_seconds: float,
     ) -> None:
         self._identity = identity
-        self._engine = engine
+        self._envelopes = envelopes
+        self._serials = serials
         self._trail = trail
         self._changes = changes
         self._outcomes = outcomes
@@ -76,7 +79,7 @@ class MultiRegion:
     async def _replicated(
         self, request: multi_region_pb2.ReplicateKeyRequest, call: Call, key: Key
     ) -> multi_region_pb2.ReplicateKeyResponse:
-        serial = self._engine.membership_serial(key.account, key.key_id, request.replica_region)
+        serial = self._serials.membership_serial(key.account, key.key_id, request.replica_region)
         reach(FaultPoint.REPLICATE_KEY_BEFORE_PREPARE)
         self._changes.let_others(call)
         prepared = await self._peer.prepare(request.replica_region, replica_question(request, call, key, self._identity, serial))
@@ -135,7 +138,7 @@ class MultiRegion:
             if moved.view is None:
                 raise KMSInternalException(reason="a set without a state")
             now = await uow.region.now()
-            await publish(uow, self._engine, self._trail, self._identity, moved, moved.view, request_id=call.request_id, now=now)
+            await publish(uow, self._envelopes, self._trail, self._identity, moved, moved.view, request_id=call.request_id, now=now)
             reach(FaultPoint.HANDOVER_BEFORE_COMMIT)
             until = now + timedelta(seconds=self._updating_seconds)
             return replace(with_view(key, moved.view), state=KeyState.UPDATING, updating_until=until)
@@ -172,7 +175,7 @@ class MultiRegion:
             if grown.view is None:
                 raise KMSInternalException(reason="a set without a state")
             await publish(
-                uow, self._engine, self._trail, self._identity, grown, grown.view, request_id=call.request_id, now=self._clock.now()
+                uow, self._envelopes, self._trail, self._identity, grown, grown.view, request_id=call.request_id, now=self._clock.now()
             )
             reach(FaultPoint.REPLICATE_KEY_BEFORE_COMMIT)
             return with_view(key, grown.view)

@@ -17,7 +17,7 @@ from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import rotation_pb2, types_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.present import set_enum
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.page_markers import PageMarkers
 from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.sets.state import is_held_by_all
 
@@ -28,10 +28,10 @@ class Rotation:
     """How a key gets new material."""
 
     def __init__(
-        self, *, store: Store, engine: CryptoEngine, changes: KeyChanges, limits: Limits, wake_schedule: Callable[[], None]
+        self, *, store: Store, page_markers: PageMarkers, changes: KeyChanges, limits: Limits, wake_schedule: Callable[[], None]
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._page_markers = page_markers
         self._changes = changes
         self._limits = limits
         self._wake_schedule = wake_schedule
@@ -106,7 +106,7 @@ class Rotation:
         everything = request.include_key_material == types_pb2.INCLUDE_KEY_MATERIAL_ALL_KEY_MATERIAL
         shown = [m for m in key.materials if everything or m.rotated_at is not None]
         scope = f"ListKeyRotations {principal.arn} {key.arn} {everything}"
-        after = int(self._engine.open_page_marker(scope, request.marker)) if request.HasField("marker") else -1
+        after = int(self._page_markers.open_page_marker(scope, request.marker)) if request.HasField("marker") else -1
         limit = request.limit if request.HasField("limit") else LIST_LIMIT_DEFAULT
         rest = [m for m in shown if m.rotation_number > after]
         page = rest[:limit]
@@ -115,7 +115,7 @@ class Rotation:
         response = rotation_pb2.ListKeyRotationsResponse(truncated=len(rest) > limit)
         response.rotations.extend(_entry(key, material, is_everywhere=is_everywhere) for material in page)
         if response.truncated:
-            response.next_marker = self._engine.page_marker(scope, str(page[-1].rotation_number))
+            response.next_marker = self._page_markers.page_marker(scope, str(page[-1].rotation_number))
         return response
 
 

@@ -15,7 +15,7 @@ from meridian.domain.tag import require_room_for_tags
 from meridian.kms.v1 import tags_pb2
 from meridian.operations.change import KeyChanges
 from meridian.operations.page import Page
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.page_markers import PageMarkers
 from meridian.ports.store.store import UnitOfWork
 
 LIST_LIMIT_DEFAULT: Final = 50
@@ -24,8 +24,8 @@ LIST_LIMIT_DEFAULT: Final = 50
 class Tags:
     """Tags steer policies: a change acts at once."""
 
-    def __init__(self, *, engine: CryptoEngine, changes: KeyChanges, limits: Limits) -> None:
-        self._engine = engine
+    def __init__(self, *, page_markers: PageMarkers, changes: KeyChanges, limits: Limits) -> None:
+        self._page_markers = page_markers
         self._changes = changes
         self._limits = limits
 
@@ -51,7 +51,7 @@ class Tags:
     async def list_resource_tags(self, request: tags_pb2.ListResourceTagsRequest, call: Call) -> tags_pb2.ListResourceTagsResponse:
         """The key's tags by tag key. Raises: InvalidMarkerException."""
         key = call.keys["key_id"]
-        page = Page(self._engine, call, key.arn, default=LIST_LIMIT_DEFAULT)
+        page = Page(self._page_markers, call, key.arn, default=LIST_LIMIT_DEFAULT)
         rest = [tag for tag in key.tags if tag[0] > page.after]
         response = tags_pb2.ListResourceTagsResponse()
         for tag_key, tag_value in page.cut(response, rest, [tag_key for tag_key, _ in rest]):

@@ -21,6 +21,7 @@ from meridian.contract.batches import batch_faults, item_rpcs, items_of
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException, ValidationException
 from meridian.pipeline.batch_records import BatchRecords, GatheredItem
 from meridian.pipeline.batch_turns import ITEMS_PER_TURN, BatchTurns
+from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.entrance import Entrance
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.security_events import SecurityEvents
@@ -42,9 +43,10 @@ class _Item:
 class Batches:
     """Walks batches through the entrance of single calls."""
 
-    def __init__(self, entrance: Entrance, telemetry: Telemetry, events: SecurityEvents) -> None:
+    def __init__(self, entrance: Entrance, telemetry: Telemetry, spans: CallSpans, events: SecurityEvents) -> None:
         self._entrance = entrance
         self._telemetry = telemetry
+        self._spans = spans
         self._events = events
         self._single = item_rpcs()
         self._turns = BatchTurns()
@@ -57,7 +59,8 @@ class Batches:
             await self._entrance.walk(batch)
             raise KMSInternalException(reason="a batch that cannot be taken was let in")
         try:
-            return await self._walk_items(batch)
+            with self._spans.around(batch):
+                return await self._walk_items(batch)
         except KmsError as error:
             batch.error = error
             raise

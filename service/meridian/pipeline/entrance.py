@@ -18,6 +18,7 @@ from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.gates import PACING, RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, HeldRefusals, Place, Priority, Standing
 from meridian.errors import CUTS, KmsError, ThrottlingException
+from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle, classes_said
 from meridian.ports.clock import Clock
@@ -54,6 +55,7 @@ class Entrance:
         rpcs: Mapping[str, Rpc],
         cores: int,
         telemetry: Telemetry,
+        spans: CallSpans,
         events: SecurityEvents,
         clock: Clock,
         registry: CollectorRegistry,
@@ -64,12 +66,17 @@ class Entrance:
         self._of_rsa = {rpc.name: _of_rsa(rpc) for rpc in rpcs.values()}
         self._held = HeldRefusals()
         self._telemetry = telemetry
+        self._spans = spans
         self._events = events
         self._clock = clock
         registry.register(self)
 
     async def walk(self, call: Call) -> Any:
         """The answer of the call's walk, once there is room for it."""
+        with self._spans.around(call):
+            return await self._walk_in(call)
+
+    async def _walk_in(self, call: Call) -> Any:
         try:
             for step in self._steps:
                 step(call)

@@ -41,9 +41,9 @@ from meridian.errors import (
 from meridian.kms.v1.grants_pb2 import CreateGrantRequest, RetireGrantRequest
 from meridian.pipeline.denial import foreign_denial
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
+from meridian.ports.page_markers import PageMarkers
 from meridian.ports.store.store import Store
 
 GRANT_ID: Final = re.compile(r"[0-9a-f]{64}")
@@ -55,9 +55,9 @@ class FindGrants:
     Raises: InvalidGrantTokenException, InvalidGrantIdException, InvalidArnException, NotFoundException, ValidationException.
     """
 
-    def __init__(self, *, store: Store, engine: CryptoEngine, directory: KeyDirectory, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, *, store: Store, page_markers: PageMarkers, directory: KeyDirectory, clock: Clock, entropy: Entropy) -> None:
         self._store = store
-        self._engine = engine
+        self._page_markers = page_markers
         self._directory = directory
         self._clock = clock
         self._entropy = entropy
@@ -109,7 +109,7 @@ class FindGrants:
 
     def _grant_id_of(self, token: str) -> str:
         try:
-            return self._engine.open_page_marker(GRANT_TOKEN, token)
+            return self._page_markers.open_page_marker(GRANT_TOKEN, token)
         except InvalidMarkerException as fault:
             raise InvalidGrantTokenException("The grant token is not valid.") from fault
 

@@ -16,6 +16,7 @@ from meridian.domain.peer_message import (
     SetDigest,
     SetShown,
 )
+from meridian.domain.peers import PeerContact
 from meridian.ports.crypto.region_envelopes import TransportOffer
 
 
@@ -70,6 +71,10 @@ class RegionPeer(Protocol):
         self, region: str, account: str, key_id: str, material_ids: Sequence[str], sequence: int, incarnation: int
     ) -> MaterialsShown:
         """Those of at most 100 materials that the Region has, sealed for this one, nothing verified yet."""
+        ...
+
+    def contact(self, region: str) -> PeerContact:
+        """How this process has found the Region to answer so far."""
         ...
 
     async def close(self) -> None:

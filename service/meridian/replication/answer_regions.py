@@ -10,7 +10,7 @@ from meridian.domain.peer_message import MaterialsShown, SetShown
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store
@@ -27,15 +27,15 @@ class AnswerRegions:
     """Shows what is kept here to Regions that are members."""
 
     def __init__(
-        self, *, store: Store, engine: CryptoEngine, identity: RegionIdentity, peer: RegionPeer, clock: Clock, refusals: Refusals
+        self, *, store: Store, envelopes: RegionEnvelopes, identity: RegionIdentity, peer: RegionPeer, clock: Clock, refusals: Refusals
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._envelopes = envelopes
         self._identity = identity
         self._peer = peer
         self._clock = clock
         self._refusals = refusals
-        self._seal = SealMaterials(engine, identity)
+        self._seal = SealMaterials(envelopes, identity)
 
     async def get_set(self, peer: PeerRegion, account: str, key_id: str, incarnation: int, *, is_reconciling: bool) -> SetShown:
         """What is kept here about this set, for a Region that its row lists; for any other as if there were no set.
@@ -92,4 +92,4 @@ class AnswerRegions:
             for material in key.materials
             if material.is_present and material.material_id in material_ids
         )
-        return MaterialsShown(envelopes, self._engine.transport_public_key(), self._identity.incarnation)
+        return MaterialsShown(envelopes, self._envelopes.transport_public_key(), self._identity.incarnation)

@@ -12,7 +12,7 @@ from meridian.domain.multi_region import MemberStatus, RowStatus, SetMaterial, S
 from meridian.domain.peer_message import SignedSetState
 from meridian.errors import KMSInternalException, KMSInvalidStateException
 from meridian.ports.audit import AuditTrail
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import UnitOfWork
 from meridian.replication.sets.authority import LINKS_MAX
@@ -32,7 +32,7 @@ def role_of(state: SetState, region: str) -> MultiRegionRole:
     return MultiRegionRole(primary_region=state.primary, replica_regions=state.replica_regions, is_behind=is_behind)
 
 
-def signed_by(engine: CryptoEngine, identity: RegionIdentity, row: SetRow, state: SetState) -> SetRow:
+def signed_by(envelopes: RegionEnvelopes, identity: RegionIdentity, row: SetRow, state: SetState) -> SetRow:
     """The row with this view, signed by this Region. Raises: KMSInternalException for a view that other members would refuse."""
     body = encode_set_state(
         SignedSetState(
@@ -49,12 +49,12 @@ def signed_by(engine: CryptoEngine, identity: RegionIdentity, row: SetRow, state
         decode_set_state(body)
     except ValueError as fault:
         raise KMSInternalException(reason=f"a set state that nobody could read is not signed: {fault}") from fault
-    return replace(row, view=state, signed_view=engine.sign_set_state(body), signed_key=engine.transport_public_key())
+    return replace(row, view=state, signed_view=envelopes.sign_set_state(body), signed_key=envelopes.transport_public_key())
 
 
 async def publish(
     uow: UnitOfWork,
-    engine: CryptoEngine,
+    envelopes: RegionEnvelopes,
     trail: AuditTrail,
     identity: RegionIdentity,
     row: SetRow,
@@ -68,9 +68,9 @@ async def publish(
     properties = moved(stored.view if stored is not None and stored.status is RowStatus.LIVE else None, view)
     if properties:
         await trail.record_synchronisation(uow, row.account, row.key_id, properties, request_id=request_id)
-    signed = signed_by(engine, identity, row, view)
+    signed = signed_by(envelopes, identity, row, view)
     if view.version == 0:
-        signed = replace(signed, links=(*signed.links, TermLink(signed.signed_view, engine.transport_public_key()))[-LINKS_MAX:])
+        signed = replace(signed, links=(*signed.links, TermLink(signed.signed_view, envelopes.transport_public_key()))[-LINKS_MAX:])
     await uow.key_sets.update(signed)
     await tell_members(uow, signed, identity.region, request_id=request_id, now=now)
 
@@ -164,8 +164,8 @@ def _moment(microseconds: int) -> datetime:
 class SetPublisher:
     """Passes what a primary's key shares on to its set, in the transaction that changes the key."""
 
-    def __init__(self, *, engine: CryptoEngine, trail: AuditTrail, identity: RegionIdentity, wake_outbox: Callable[[], None]) -> None:
-        self._engine = engine
+    def __init__(self, *, envelopes: RegionEnvelopes, trail: AuditTrail, identity: RegionIdentity, wake_outbox: Callable[[], None]) -> None:
+        self._envelopes = envelopes
         self._trail = trail
         self._identity = identity
         self.wake_outbox = wake_outbox
@@ -181,7 +181,7 @@ class SetPublisher:
         if row is None or row.view is None or not row.takes_changes(self._identity.region):
             raise KMSInvalidStateException(f"{after.arn} is updating.", key_arn=after.arn)
         state = with_shared_part(replace(row.view, version=row.view.version + 1), after)
-        await publish(uow, self._engine, self._trail, self._identity, row, state, request_id=request_id, now=now)
+        await publish(uow, self._envelopes, self._trail, self._identity, row, state, request_id=request_id, now=now)
 
 
 def shared_part(key: Key) -> tuple[object, ...]:

@@ -19,7 +19,8 @@ from meridian.errors import KMSInternalException, KMSInvalidStateException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.membership_serials import MembershipSerials
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store, UnitOfWork
@@ -43,7 +44,8 @@ class ApplyMessages:
         self,
         *,
         store: Store,
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
+        serials: MembershipSerials,
         identity: RegionIdentity,
         directory: KeyDirectory,
         trail: AuditTrail,
@@ -54,7 +56,8 @@ class ApplyMessages:
         day_seconds: float,
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._envelopes = envelopes
+        self._serials = serials
         self._identity = identity
         self._directory = directory
         self._trail = trail
@@ -193,7 +196,7 @@ class ApplyMessages:
         reach(FaultPoint.HANDOVER_TAKE_BEFORE_COMMIT)
 
     async def _publish(self, uow: UnitOfWork, row: SetRow, view: SetState, request_id: str) -> None:
-        await publish(uow, self._engine, self._trail, self._identity, row, view, request_id=request_id, now=self._clock.now())
+        await publish(uow, self._envelopes, self._trail, self._identity, row, view, request_id=request_id, now=self._clock.now())
 
     async def _answer_gone(self, uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, message: DeliverSetState) -> None:
         """A membership that has ended here is news for a member that still counts it; nobody else is told, and nothing is written."""
@@ -283,7 +286,7 @@ class ApplyMessages:
         Raises: AccessDeniedException for a serial that this Region never made; nothing is written then.
         """
         with self._refusals.telling(peer.region, account, key_id):
-            is_own = self._engine.is_own_membership_serial(account, key_id, peer.region, serial)
+            is_own = self._serials.is_own_membership_serial(account, key_id, peer.region, serial)
             async with self._store.transaction() as uow:
                 row = await uow.key_sets.find(account, key_id)
                 await require_heard(uow, row, peer, account, await uow.inbox.highest_incarnation(peer.region))

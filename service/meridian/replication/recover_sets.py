@@ -15,7 +15,7 @@ from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import SetRow, SetState
 from meridian.errors import KMSInternalException
 from meridian.ports.audit import AuditTrail
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store.faults import VersionConflict
@@ -53,7 +53,7 @@ class MendSets:
         self,
         *,
         store: Store,
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
         identity: RegionIdentity,
         directory: KeyDirectory,
         trail: AuditTrail,
@@ -62,7 +62,7 @@ class MendSets:
         refusals: Refusals,
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._envelopes = envelopes
         self._identity = identity
         self._directory = directory
         self._trail = trail
@@ -153,7 +153,7 @@ class MendSets:
         await note_rotation(uow, self._trail, grown, taken, request_id=request_id)
         key = await switched(uow, self._trail, row, taken, request_id=request_id)
         shared = with_shared_part(view, key)
-        await publish(uow, self._engine, self._trail, self._identity, row, shared, request_id=request_id, now=await uow.region.now())
+        await publish(uow, self._envelopes, self._trail, self._identity, row, shared, request_id=request_id, now=await uow.region.now())
         return await uow.keys.update(key)
 
     async def _follow(self, uow: UnitOfWork, row: SetRow, view: SetState, grown: Key, request_id: str) -> Key:
@@ -162,7 +162,7 @@ class MendSets:
         now = await uow.region.now()
         if view.version == 0 and view.issuer == self._identity.region:
             # Its own handover, signed before it was restored, is heard from nobody any more: signed again, it is the same state.
-            row = signed_by(self._engine, self._identity, row, view)
+            row = signed_by(self._envelopes, self._identity, row, view)
             await tell_members(uow, row, self._identity.region, request_id=request_id, now=now)
         await uow.key_sets.update(row)
         await uow.outbox.put(HELD, view.primary, key.account, key.key_id, request_id=request_id, now=now)

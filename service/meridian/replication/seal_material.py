@@ -6,16 +6,15 @@ Source: docs/spec/ciphertext.md §5.
 from __future__ import annotations
 
 from meridian.domain.key import Key, KeyMaterial
-from meridian.ports.crypto.engine import CryptoEngine
-from meridian.ports.crypto.region_envelopes import EnvelopeMeta, TransportOffer
+from meridian.ports.crypto.region_envelopes import EnvelopeMeta, RegionEnvelopes, TransportOffer
 from meridian.ports.store.region import RegionIdentity
 
 
 class SealMaterials:
     """Seals envelopes that name both Regions, the key and their place in the conversation."""
 
-    def __init__(self, engine: CryptoEngine, identity: RegionIdentity) -> None:
-        self._engine = engine
+    def __init__(self, envelopes: RegionEnvelopes, identity: RegionIdentity) -> None:
+        self._envelopes = envelopes
         self._identity = identity
 
     def envelope(self, key: Key, material: KeyMaterial, offer: TransportOffer, sequence: int, created_ms: int) -> bytes:
@@ -35,4 +34,4 @@ class SealMaterials:
             hpke_key_id=offer.hpke_key_id,
             created_ms=created_ms,
         )
-        return self._engine.seal_for_region(key, material, offer, meta)
+        return self._envelopes.seal_for_region(key, material, offer, meta)

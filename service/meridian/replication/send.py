@@ -11,8 +11,7 @@ from meridian.domain.peer_message import DeliverGone, DeliverHeld, DeliverSetSta
 from meridian.errors import KMSInternalException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
-from meridian.ports.crypto.region_envelopes import TransportOffer
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes, TransportOffer
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store.outbox import OutboxEntry
 from meridian.ports.store.region import RegionIdentity
@@ -44,12 +43,12 @@ async def read_letter(uow: UnitOfWork, entry: OutboxEntry) -> Letter:
 class Dispatch:
     """Sends letters."""
 
-    def __init__(self, *, identity: RegionIdentity, engine: CryptoEngine, peer: RegionPeer, clock: Clock) -> None:
+    def __init__(self, *, identity: RegionIdentity, envelopes: RegionEnvelopes, peer: RegionPeer, clock: Clock) -> None:
         self._identity = identity
-        self._engine = engine
+        self._envelopes = envelopes
         self._peer = peer
         self._clock = clock
-        self._seal = SealMaterials(engine, identity)
+        self._seal = SealMaterials(envelopes, identity)
 
     async def send(self, letter: Letter) -> None:
         """Return when the target has taken it, or when there was nothing to tell. Raises: KmsError."""
@@ -83,7 +82,7 @@ class Dispatch:
             sequence=entry.sequence,
             incarnation=self._identity.incarnation,
             request_id=entry.request_id,
-            transport_public_key=self._engine.transport_public_key(),
+            transport_public_key=self._envelopes.transport_public_key(),
             links=row.links,
             issuer_public_key=row.signed_key,
         )
@@ -102,13 +101,13 @@ class Dispatch:
                 request_id=entry.request_id,
                 incarnation=self._identity.incarnation,
                 signed_state=self._farewell(row),
-                transport_public_key=self._engine.transport_public_key(),
+                transport_public_key=self._envelopes.transport_public_key(),
             )
             await self._peer.deliver_gone(entry.target_region, message)
 
     def _farewell(self, row: SetRow) -> bytes:
         state = farewell(row, self._identity.region)
-        return signed_by(self._engine, self._identity, row, state).signed_view if state is not None else b""
+        return signed_by(self._envelopes, self._identity, row, state).signed_view if state is not None else b""
 
     def _lacking(self, row: SetRow, view: SetState, member: Member, key: Key) -> list[KeyMaterial]:
         if key.origin is not Origin.AWS_KMS:

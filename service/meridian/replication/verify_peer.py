@@ -17,8 +17,7 @@ from meridian.domain.multi_region import SetMaterial, TermLink
 from meridian.domain.peer_message import DeliverGone, SignedSetState
 from meridian.domain.peers import PeerRegion
 from meridian.errors import ValidationException
-from meridian.ports.crypto.engine import CryptoEngine
-from meridian.ports.crypto.region_envelopes import EnvelopeMeta
+from meridian.ports.crypto.region_envelopes import EnvelopeMeta, RegionEnvelopes
 from meridian.ports.store.region import RegionIdentity
 from meridian.replication.sets.claims import NotBelieved, Rule, Told
 from meridian.replication.wire.set_state import decode_set_state
@@ -73,11 +72,11 @@ def _memory_of(told: Told) -> int:
 class Verify:
     """Reads signed states and opens envelopes of configured Regions."""
 
-    def __init__(self, *, engine: CryptoEngine, identity: RegionIdentity, peers: Mapping[str, PeerRegion]) -> None:
-        self._engine = engine
+    def __init__(self, *, envelopes: RegionEnvelopes, identity: RegionIdentity, peers: Mapping[str, PeerRegion]) -> None:
+        self._envelopes = envelopes
         self._identity = identity
         self._fingerprints = {peer.region: peer.transport_fingerprint for peer in peers.values()}
-        self._fingerprints[identity.region] = engine.transport_fingerprint()
+        self._fingerprints[identity.region] = envelopes.transport_fingerprint()
         self._kept = KeptStates()
 
     def read(self, signed_bytes: bytes, public_key: bytes) -> tuple[SignedSetState, Told]:
@@ -85,7 +84,7 @@ class Verify:
         if sha256(public_key).hexdigest() not in self._fingerprints.values():  # a hash is cheaper than a signature
             raise NotBelieved(Rule.ROW, "The transport key is not one that is configured here.")
         try:
-            signed = decode_set_state(self._engine.verify_set_state(signed_bytes, public_key))
+            signed = decode_set_state(self._envelopes.verify_set_state(signed_bytes, public_key))
         except ValueError as fault:
             raise NotBelieved(Rule.ROW, f"The set state cannot be verified: {fault}.") from fault
         self._require_key_of(signed.issuing_region, public_key)
@@ -141,9 +140,9 @@ class Verify:
         numbers = {m.material_id: m.rotation_number for m in materials}
         for envelope in sealed.envelopes:
             try:
-                meta = self._engine.read_envelope_meta(envelope, sealed.public_key)
+                meta = self._envelopes.read_envelope_meta(envelope, sealed.public_key)
                 expected = self._expected(sealed, key, numbers, meta)
-                material = self._engine.open_from_region(envelope, sealed.public_key, expected, key)
+                material = self._envelopes.open_from_region(envelope, sealed.public_key, expected, key)
             except ValueError as fault:
                 raise ValidationException("An envelope cannot be opened.", fields=[("envelopes", str(fault))]) from fault
             key = key.with_material(material, current=False)

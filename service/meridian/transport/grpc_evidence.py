@@ -9,6 +9,7 @@ from meridian.call import Evidence, Wire
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
+from meridian.domain.trace_context import TRACEPARENT
 
 HEADERS: Final = frozenset({"authorization", "user-agent", CLIENT_TOKEN, CALLER_REQUEST_ID})
 LOOPBACK: Final = "127.0.0.1"
@@ -17,12 +18,14 @@ LOOPBACK: Final = "127.0.0.1"
 def evidence_of(context: Any) -> Evidence:
     """The evidence of a call; `context` is gRPC's own."""
     headers: dict[str, str] = {}
-    repeated = ""
+    repeated = traceparent = ""
     for name, value in context.invocation_metadata():
         if name in HEADERS:
             if name in headers:
                 repeated = name
             headers[name] = value
+        elif name == TRACEPARENT:
+            traceparent = value  # of several, gRPC shows the last
     auth = context.auth_context()
     spiffe = auth.get("peer_spiffe_id", ())
     tls = auth.get("ssl_tls_version") or auth.get("security_level", ())
@@ -37,6 +40,7 @@ def evidence_of(context: Any) -> Evidence:
         repeated=repeated,
         client_token=headers.get(CLIENT_TOKEN),
         caller_request_id=headers.get(CALLER_REQUEST_ID),
+        traceparent=traceparent,
         wire=Wire.GRPC,
     )
 

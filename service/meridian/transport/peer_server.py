@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -20,15 +21,17 @@ from meridian.domain.peer_message import (
     Spoken,
 )
 from meridian.domain.peers import PeerRegion
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import AccessDeniedException, KmsError, KMSInternalException, ValidationException
 from meridian.keepalive import PING_SECONDS_MIN
 from meridian.operations.present import key_metadata
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.region import RegionIdentity
+from meridian.ports.traces import Traces
 from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare
 from meridian.replication.receive import ApplyMessages
@@ -45,6 +48,7 @@ from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate, cost_of
 
 STREAMS_PER_CONNECTION: Final = 100
 CONNECTION_GRACE_MS: Final = 10 * 1000
+MICROSECONDS: Final = 1_000_000
 
 T = TypeVar("T")
 Prepared: TypeAlias = Prepare | PrepareHandover
@@ -58,7 +62,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         self,
         *,
         peers: Mapping[str, PeerRegion],
-        engine: CryptoEngine,
+        envelopes: RegionEnvelopes,
         prepare: PreparedWalk,
         prepare_handover: PreparedWalk,
         foretell: PreparedWalk,
@@ -69,7 +73,13 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         clock: Clock,
         events: SecurityEvents,
         refusals: Refusals,
+        traces: Traces,
+        release: str,
     ) -> None:
+        """`release`: of Meridian, which other Regions show."""
+        self._traces = traces
+        self._clock = clock
+        self._release = release
         self._names = CertificateNames()
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
@@ -77,7 +87,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         self._events = events
         self._refusals = refusals
         self._peers = {peer.spiffe_id: peer for peer in peers.values()}
-        self._engine = engine
+        self._envelopes = envelopes
         self._prepare = prepare
         self._prepare_handover = prepare_handover
         self._foretell = foretell
@@ -87,8 +97,14 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
 
     async def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
         async def answer(peer: PeerRegion) -> wire.GetTransportOfferResponse:  # noqa: ARG001 - the signature of every answer
-            offer = self._engine.transport_offer()
-            return wire.GetTransportOfferResponse(signed_offer=offer.signed_bytes, transport_public_key=self._engine.transport_public_key())
+            offer = self._envelopes.transport_offer()
+            return wire.GetTransportOfferResponse(
+                signed_offer=offer.signed_bytes,
+                transport_public_key=self._envelopes.transport_public_key(),
+                protocol_version=PROTOCOL_VERSION,
+                release=self._release,
+                answered_us=int(self._clock.now().timestamp() * MICROSECONDS),
+            )
 
         return await self._answer(context, request, answer)
 
@@ -183,7 +199,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         async def answer(peer: PeerRegion) -> wire.CompareResponse:
             digests = [digest_of(digest) for digest in request.digests]
             comparisons = await self._compare.answer(peer, request.incarnation, digests)
-            return wire.CompareResponse(comparisons=[comparison_message(comparison) for comparison in comparisons])
+            return wire.CompareResponse(comparisons=map(comparison_message, comparisons), release=self._release)
 
         return await self._answer(context, request, answer)
 
@@ -213,7 +229,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
             peer = self._peer_of(context)
             self._rate.draw(peer.region, cost_of(request))
             self._require_bounds(peer, request)
-            with self._at_once.one_more(peer.region, request):
+            with self._at_once.one_more(peer.region, request), self._span(context, peer, request):
                 return await answer(peer)
         except KmsError as error:
             failure = error
@@ -223,6 +239,12 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         request_id = getattr(request, "request_id", "")[: LENGTHS["request_id"]]
         await context.abort_with_status(rpc_status.to_status(status_of(failure, request_id)))
         raise AssertionError("abort returned")
+
+    def _span(self, context: Any, peer: PeerRegion, request: Any) -> AbstractContextManager[None]:
+        """Of a known Region's call: part of its trace."""
+        came = [value for name, value in context.invocation_metadata() or () if name == TRACEPARENT]
+        method = type(request).__name__.removesuffix("Request")
+        return self._traces.serving(f"peer {method}", came[0] if len(came) == 1 else "", lambda: [("meridian.peer_region", peer.region)])
 
     def _require_bounds(self, peer: PeerRegion, request: Any) -> None:
         try:

@@ -48,7 +48,7 @@ class Shipping(Protocol):
     async def register(self, *, is_closed: bool) -> None: ...
 
 
-class SigningEngine(Protocol):
+class SigningKeyring(Protocol):
     """What the worker needs of the engine."""
 
     async def audit_signer(self, store: Store, now: datetime) -> AuditSigner: ...
@@ -60,11 +60,11 @@ class AuditHeads:
     """One per process."""
 
     def __init__(
-        self, *, store: Store, stream: RegisteredStream, shipping: Shipping, engine: SigningEngine, events: SecurityEvents
+        self, *, store: Store, stream: RegisteredStream, shipping: Shipping, keyring: SigningKeyring, events: SecurityEvents
     ) -> None:
         self._store = store
         self._stream = stream
-        self._engine = engine
+        self._keyring = keyring
         self._events = events
         self._shipping = shipping
 
@@ -89,8 +89,8 @@ class AuditHeads:
         self._stream.retention.note(RegisterView(now, keys, {name: row.head if row else None for name, row in rows.items()}))
         newest = keys[-1]
         if newest.number != self._stream.key_number:
-            signer = await self._engine.audit_signer(self._store, now)
-            await self._stream.use_signer(signer, await self._engine.audit_keys(self._store))
+            signer = await self._keyring.audit_signer(self._store, now)
+            await self._stream.use_signer(signer, await self._keyring.audit_keys(self._store))
 
     async def close(self) -> None:
         """Register the last end, after the stream was closed. A database that is away leaves the one before."""

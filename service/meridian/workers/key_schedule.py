@@ -22,7 +22,7 @@ from meridian.errors import KmsError, KMSInternalException
 from meridian.fault_points import FaultPoint, reach
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
-from meridian.ports.crypto.engine import CryptoEngine
+from meridian.ports.crypto.ciphers import SymmetricKeys
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
@@ -56,7 +56,7 @@ class KeyScheduleWorker:
         self,
         *,
         store: Store,
-        engine: CryptoEngine,
+        symmetric_keys: SymmetricKeys,
         directory: KeyDirectory,
         trail: AuditTrail,
         publisher: SetPublisher,
@@ -68,7 +68,7 @@ class KeyScheduleWorker:
         in_stores: KeysOfStores,
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._symmetric_keys = symmetric_keys
         self._directory = directory
         self._trail = trail
         self._publisher = publisher
@@ -169,7 +169,7 @@ class KeyScheduleWorker:
     async def _rotated(self, uow: UnitOfWork, key: Key, request_id: str) -> Key:
         now = await uow.region.now()
         held = await held_by_all(uow, key)
-        rotated = rotate_due(key, now, partial(self._engine.new_material, ready=None), held, self._limits.day_seconds)
+        rotated = rotate_due(key, now, partial(self._symmetric_keys.new_material, ready=None), held, self._limits.day_seconds)
         await record_rotation(uow, self._trail, key, rotated, request_id=request_id)
         return rotated.key
 

@@ -35,28 +35,41 @@ KEYS_PER_LOOK: Final = 200
 SECRETS_PER_LOOK: Final = 100
 
 
-class KeyringEngine(Protocol):
-    """What the worker needs of the engine."""
+class LiveKeyring(Protocol):
+    """The keyring, as far as this worker needs it."""
 
-    def keyring_numbers(self) -> frozenset[int]: ...
+    def numbers(self) -> frozenset[int]: ...
 
-    async def reload_keyring(self, store: Store) -> None: ...
+    async def reload(self, store: Store) -> None: ...
 
     def is_under_active(self, sealed_bytes: bytes) -> bool: ...
 
-    def rewrap(self, key: Key, material: KeyMaterial) -> KeyMaterial: ...
-
     def rewrap_secret(self, row: SecretRow) -> SecretRow: ...
+
+
+class MaterialRewrapping(Protocol):
+    """The engine's part that wraps materials."""
+
+    def rewrap(self, key: Key, material: KeyMaterial) -> KeyMaterial: ...
 
 
 class RewrapWorker:
     """One per process."""
 
     def __init__(
-        self, *, store: Store, engine: KeyringEngine, directory: KeyDirectory, limits: Limits, clock: Clock, events: SecurityEvents
+        self,
+        *,
+        store: Store,
+        keyring: LiveKeyring,
+        materials: MaterialRewrapping,
+        directory: KeyDirectory,
+        limits: Limits,
+        clock: Clock,
+        events: SecurityEvents,
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._keyring = keyring
+        self._materials = materials
         self._directory = directory
         self._clock = clock
         self._is_single = False
@@ -75,8 +88,8 @@ class RewrapWorker:
         async with self._store.reading() as uow:
             rows = list(await uow.keyring.keks())
             now = await uow.region.now()
-        if {row.kek_number for row in rows} != self._engine.keyring_numbers():
-            await self._engine.reload_keyring(self._store)
+        if {row.kek_number for row in rows} != self._keyring.numbers():
+            await self._keyring.reload(self._store)
         active = next(row for row in rows if row.is_active)
         self._is_single = len(rows) == 1
         if len(rows) == 1 or now < active.created_at + self._settle:
@@ -113,7 +126,7 @@ class RewrapWorker:
 
     async def _move_secret(self, row: SecretRow) -> None:
         async with self._moving() as uow:
-            await uow.keyring.update_secret(self._engine.rewrap_secret(row))
+            await uow.keyring.update_secret(self._keyring.rewrap_secret(row))
 
     async def _move_key(self, account: str, key_id: str) -> None:
         """Move every material of the key that opens; then raise what one that does not has raised."""
@@ -129,10 +142,10 @@ class RewrapWorker:
             raise faults[0]
 
     def _moved(self, key: Key, material: KeyMaterial, faults: list[Exception]) -> KeyMaterial:
-        if not material.is_present or self._engine.is_under_active(material.sealed_bytes):
+        if not material.is_present or self._keyring.is_under_active(material.sealed_bytes):
             return material
         try:
-            return self._engine.rewrap(key, material)
+            return self._materials.rewrap(key, material)
         except Exception as fault:
             faults.append(fault)
             return material

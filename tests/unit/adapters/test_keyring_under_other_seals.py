@@ -12,11 +12,11 @@ from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine, open_engine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.administration.doctor import _remedy
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, open_engine
 from meridian.engine.seals import FileSeal, PassphraseSeal, Seal
 from meridian.errors import KMSInternalException
 from meridian.ports.store.region import RegionIdentity
@@ -38,20 +38,20 @@ async def test_it_is_told_once(tmp_path: Path, is_of_settings: bool, events: int
     async with store.transaction() as uow:
         await uow.region.initialise(identity)
     seal = seal_in(tmp_path / "seal")
-    engine: InProcessCryptoEngine = await open_engine(store, identity, [seal], clock, OsEntropy(), reported, cache_memory())
+    engine: CryptoEngine = await open_engine(store, identity, [seal], EngineSurroundings(clock, OsEntropy(), reported, cache_memory()))
     (tmp_path / "passphrase").write_text("correct horse battery staple")
     (tmp_path / "passphrase").chmod(0o600)
     other: Seal = PassphraseSeal(tmp_path / "passphrase") if is_of_settings else seal_in(tmp_path / "other")
-    engine._seals = (other,)
+    engine.region_keyring._seals = (other,)
     with structlog.testing.capture_logs() as lines:
         for _ in range(5):
             with pytest.raises(KMSInternalException):
-                await engine.reload_keyring(store)
+                await engine.region_keyring.reload(store)
     assert len(reported.reported) == events
     assert [line["event"] for line in lines].count("keyring under other seals") == 1 - events
-    assert engine.trouble()
-    assert ("start the process again" in _remedy(engine.trouble())) is is_of_settings
-    engine._seals = (seal,)
-    await engine.reload_keyring(store)
-    assert not engine.trouble()
+    assert engine.region_keyring.trouble()
+    assert ("start the process again" in _remedy(engine.region_keyring.trouble())) is is_of_settings
+    engine.region_keyring._seals = (seal,)
+    await engine.region_keyring.reload(store)
+    assert not engine.region_keyring.trouble()
     await store.close()

@@ -17,6 +17,7 @@ from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
+from meridian.adapters.traces import Untraced
 from meridian.crypto.certificates import new_authority, new_leaf
 from meridian.domain.multi_region import Term
 from meridian.domain.peer_message import CallerOnBehalf, DeliverGone, DeliverHeld, DeliverSetState, Prepare, PrepareHandover, Spoken
@@ -69,7 +70,7 @@ def refusing(status: bytes, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE,
 
 
 def rich(message: str, *details: any_pb2.Any, code: int = 14) -> bytes:
-    return status_pb2.Status(code=code, message=message, details=details).SerializeToString()
+    return bytes(status_pb2.Status(code=code, message=message, details=details).SerializeToString())
 
 
 def info(reason: str) -> any_pb2.Any:
@@ -110,7 +111,7 @@ async def asked(say: Say, calls: list[str], events: ReportedEvents) -> dict[str,
     known = PeerRegion(REGION, f"127.0.0.1:{port}", f"spiffe://x/region/{REGION}", "0" * 64, frozenset({ACCOUNT}))
     tls = Tls(own.certificate, own.private_key, authority.certificate)
     engine: Any = None  # no call gets as far as a key
-    peer = GrpcRegionPeer({REGION: known}, engine, SystemClock(), tls, Refusals(events), is_denied=lambda name: False)
+    peer = GrpcRegionPeer({REGION: known}, engine, SystemClock(), tls, Refusals(events), traces=Untraced(), is_denied=lambda name: False)
     try:
         outcomes = await asyncio.gather(*[CALLS[name](peer) for name in calls], return_exceptions=True)
     finally:

@@ -12,8 +12,10 @@ import pytest
 from tests.receivers import BUCKET, CREDENTIALS, collector, store
 
 from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.entropy_os import OsEntropy
 from meridian.bootstrap.audit_sinks import Receivers, open_receivers
 from meridian.bootstrap.startup import StartupError
+from meridian.bootstrap.tracing import open_tracing
 from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.cli.region_place import HOST
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
@@ -47,7 +49,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_client_that_is_not_installed_is_named_with_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sink: str, lines: list[str], missing: str
 ) -> None:
-    monkeypatch.delitem(sys.modules, f"meridian.adapters.audit_{sink}", raising=False)
+    for module in (f"audit_{sink}", "otlp_connection"):
+        monkeypatch.delitem(sys.modules, f"meridian.adapters.{module}", raising=False)
     for name in [name for name in sys.modules if name.split(".")[0] == missing]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
@@ -112,3 +115,22 @@ def test_requests_are_signed_for_the_region_of_the_store(tmp_path: Path) -> None
         assert "/eu-central-1/s3/aws4_request" in signed[0]
         assert bucket.names() == ["a/b/us-east-1/replica-1/file"]
         made.close()
+
+
+def test_traces_need_the_same_client_and_are_told_by_their_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = DevFolder(tmp_path / "dev", ["us-east-1"], grpc_port=7401, admin_port=7601, aws_port=7501, find_port=free_port)
+    folder.prepare(None)
+    folder.write_settings({})
+    path = folder.places[0].settings
+    without = load_settings(path)
+    path.write_text(path.read_text() + f'\n[tracing]\nendpoint = "https://{HOST}:4317"\nca = "missing.pem"\n')
+    with pytest.raises(StartupError, match=r"tracing: .*missing\.pem"):
+        open_tracing(load_settings(path), SystemClock(), OsEntropy())
+    for name in ("adapters.otlp_connection", "adapters.trace_otlp"):
+        monkeypatch.delitem(sys.modules, f"meridian.{name}", raising=False)
+    for name in [name for name in sys.modules if name.split(".")[0] == "opentelemetry"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    with pytest.raises(StartupError, match=r"tracing: opentelemetry[\w.]* is not installed: install meridian\[otlp\]"):
+        open_tracing(load_settings(path), SystemClock(), OsEntropy())
+    assert open_tracing(without, SystemClock(), OsEntropy()).export is None

@@ -202,6 +202,10 @@ client_private_key = "proxies.key"
 endpoint = "https://collector.example:4317"
 ca = "collector.pem"
 headers_file = "headers"
+[tracing]
+endpoint = "https://collector.example:4317"
+ca = "spans.pem"
+headers_file = "headers"
 [[seals]]
 provider = "passphrase"
 passphrase_file = "phrase"
@@ -216,6 +220,17 @@ module = "tokens.so"
 token = "hsm-b"
 trust_anchor = "anchor.pem"
 account = "111122223333"
+[console]
+listen = "127.0.0.1:8499"
+origin = "https://kms.example.com"
+[console.tls]
+certificate = "console.pem"
+private_key = "console.key"
+client_ca = "people.pem"
+[console.oidc]
+issuer = "https://login.example.com"
+client_id = "meridian"
+client_secret_file = "secret"
 """
 
 

@@ -40,6 +40,10 @@ def denied(request: Any) -> Any:
     raise AccessDeniedException("not for you")
 
 
+def missing(request: Any) -> Any:
+    raise NotFoundException(f"Key '{request.key_id}' does not exist")
+
+
 def whole_key(**more: Any) -> dict[str, Any]:
     """Answers of a key all of whose parts are empty."""
     return {
@@ -80,13 +84,22 @@ async def test_a_list_that_may_not_be_read_is_refused_in_the_services_words() ->
 
 
 async def test_a_search_for_a_whole_name_asks_for_that_key_alone() -> None:
-    def missing(request: Any) -> Any:
-        raise NotFoundException(f"Alias {request.key_id} is not found.")
-
     stage = Stage(answers={"DescribeKey": missing})
-    html = (await stage.get("/keys?q=alias/no%26where")).body.decode()
-    assert "Alias alias/no&amp;where is not found." in html
+    html = (await stage.get("/keys?q=arn:aws:kms:no%26where")).body.decode()
+    assert "Key &#39;arn:aws:kms:no&amp;where&#39; does not exist" in html
     assert [call.rpc.name for call in stage.asked] == ["DescribeKey"]
+
+
+async def test_the_beginning_of_an_alias_finds_it_too() -> None:
+    aliases = ListAliasesResponse(aliases=[AliasListEntry(alias_name="alias/shop", target_key_id="one")])
+
+    def describe(request: Any) -> Any:
+        return missing(request) if request.key_id != "one" else DescribeKeyResponse(key_metadata=metadata("one"))
+
+    stage = Stage(answers={"DescribeKey": describe, "ListKeys": lambda request: ListKeysResponse(), "ListAliases": lambda request: aliases})
+    html = (await stage.get("/keys?q=alias/sh")).body.decode()
+    assert 'href="/keys/one"' in html
+    assert "alias/shop" in html
 
 
 async def test_a_search_says_how_far_it_looked() -> None:

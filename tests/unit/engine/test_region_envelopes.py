@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.crypto import ecdsa, hpke
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.secret import Secret
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, engine_of
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys
 from meridian.ports.crypto.region_envelopes import EnvelopeMeta
@@ -23,13 +24,15 @@ from meridian.ports.store.region import RegionIdentity
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def engine(region: str) -> InProcessCryptoEngine:
+def engine(region: str) -> CryptoEngine:
     private, public = ecdsa.new_signing_key()
     hpke_private, hpke_public = hpke.new_key_pair()
     keys = TransportKeys(ecdsa.load_signing_key(private), public, (HpkeKey(Secret(hpke_private), hpke_public, NOW),))
     identity = RegionIdentity("d", "aws", region, 0, NOW)
     ring = Keyring({1: Secret(OsEntropy().random_bytes(32))}, 1, OsEntropy(), ReportedEvents())
-    return InProcessCryptoEngine(identity, ring, (), keys, Secret(b"s" * 32), SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
+    return engine_of(
+        identity, ring, (), keys, Secret(b"s" * 32), EngineSurroundings(SystemClock(), OsEntropy(), ReportedEvents(), cache_memory())
+    )
 
 
 HOME, AWAY, OTHER = engine("us-east-1"), engine("eu-west-1"), engine("ap-south-1")
@@ -51,9 +54,9 @@ def key(region: str) -> Key:
 
 
 PRIMARY = key("us-east-1")
-MATERIAL = HOME.new_material(PRIMARY, None)
+MATERIAL = HOME.symmetric_keys.new_material(PRIMARY, None)
 PRIMARY = PRIMARY.with_material(MATERIAL, current=True)
-OFFER = AWAY.transport_offer()
+OFFER = AWAY.envelopes.transport_offer()
 META = EnvelopeMeta(
     deployment="d",
     partition="aws",
@@ -69,26 +72,27 @@ META = EnvelopeMeta(
     hpke_key_id=OFFER.hpke_key_id,
     created_ms=1,
 )
-ENVELOPE = HOME.seal_for_region(PRIMARY, MATERIAL, OFFER, META)
+ENVELOPE = HOME.envelopes.seal_for_region(PRIMARY, MATERIAL, OFFER, META)
 
 
 def test_the_target_gets_the_same_material_under_its_own_keys() -> None:
-    stored = AWAY.open_from_region(ENVELOPE, HOME.transport_public_key(), META, key("eu-west-1"))
+    stored = AWAY.envelopes.open_from_region(ENVELOPE, HOME.envelopes.transport_public_key(), META, key("eu-west-1"))
     assert stored.material_id == MATERIAL.material_id
     assert stored.sealed_bytes != MATERIAL.sealed_bytes
     replica = key("eu-west-1").with_material(stored, current=True)
     from meridian.domain.ciphertext_blob import parse_ciphertext_blob
 
-    blob = parse_ciphertext_blob(HOME.encrypt(PRIMARY, b"\x00\x00", b"x").ciphertext_blob)
-    assert AWAY.decrypt(replica, b"\x00\x00", blob).plaintext == b"x"
+    blob = parse_ciphertext_blob(HOME.symmetric_keys.encrypt(PRIMARY, b"\x00\x00", b"x").ciphertext_blob)
+    assert AWAY.symmetric_keys.decrypt(replica, b"\x00\x00", blob).plaintext == b"x"
 
 
 @pytest.mark.parametrize("field", [f for f in EnvelopeMeta.__dataclass_fields__ if f not in ("hpke_key_id", "created_ms")])
 def test_an_envelope_for_anything_else_is_refused(field: str) -> None:
     value = getattr(META, field)
-    other = replace(META, **{field: value + 1 if isinstance(value, int) else value[:-1] + ("0" if value[-1] != "0" else "1")})
+    change: dict[str, Any] = {field: value + 1 if isinstance(value, int) else value[:-1] + ("0" if value[-1] != "0" else "1")}
+    other = replace(META, **change)
     with pytest.raises(ValueError, match="bound to something else"):
-        AWAY.open_from_region(ENVELOPE, HOME.transport_public_key(), other, key("eu-west-1"))
+        AWAY.envelopes.open_from_region(ENVELOPE, HOME.envelopes.transport_public_key(), other, key("eu-west-1"))
 
 
 def test_every_changed_byte_is_refused() -> None:
@@ -96,29 +100,32 @@ def test_every_changed_byte_is_refused() -> None:
         changed = bytearray(ENVELOPE)
         changed[at] ^= 0x01
         with pytest.raises(ValueError, match=r"signature does not verify|version or suite is unknown|envelope cannot be read"):
-            AWAY.open_from_region(bytes(changed), HOME.transport_public_key(), META, key("eu-west-1"))
+            AWAY.envelopes.open_from_region(bytes(changed), HOME.envelopes.transport_public_key(), META, key("eu-west-1"))
 
 
 def test_another_region_cannot_open_it_and_another_signer_is_not_believed() -> None:
     with pytest.raises(ValueError, match="not here"):
-        OTHER.open_from_region(ENVELOPE, HOME.transport_public_key(), META, key("eu-west-1"))
+        OTHER.envelopes.open_from_region(ENVELOPE, HOME.envelopes.transport_public_key(), META, key("eu-west-1"))
     with pytest.raises(ValueError, match="does not verify"):
-        AWAY.open_from_region(ENVELOPE, OTHER.transport_public_key(), META, key("eu-west-1"))
+        AWAY.envelopes.open_from_region(ENVELOPE, OTHER.envelopes.transport_public_key(), META, key("eu-west-1"))
 
 
 def test_an_offer_is_believed_only_from_its_signer() -> None:
-    assert HOME.verify_transport_offer(OFFER.signed_bytes, AWAY.transport_public_key()).hpke_public_bytes == OFFER.hpke_public_bytes
+    assert (
+        HOME.envelopes.verify_transport_offer(OFFER.signed_bytes, AWAY.envelopes.transport_public_key()).hpke_public_bytes
+        == OFFER.hpke_public_bytes
+    )
     with pytest.raises(ValueError, match="does not verify"):
-        HOME.verify_transport_offer(OFFER.signed_bytes, OTHER.transport_public_key())
+        HOME.envelopes.verify_transport_offer(OFFER.signed_bytes, OTHER.envelopes.transport_public_key())
 
 
 def test_a_set_state_is_believed_only_from_its_signer_and_unchanged() -> None:
-    signed = HOME.sign_set_state(b"the state")
-    assert AWAY.verify_set_state(signed, HOME.transport_public_key()) == b"the state"
+    signed = HOME.envelopes.sign_set_state(b"the state")
+    assert AWAY.envelopes.verify_set_state(signed, HOME.envelopes.transport_public_key()) == b"the state"
     with pytest.raises(ValueError, match="does not verify"):
-        AWAY.verify_set_state(signed.replace(b"state", b"other"), HOME.transport_public_key())
+        AWAY.envelopes.verify_set_state(signed.replace(b"state", b"other"), HOME.envelopes.transport_public_key())
     with pytest.raises(ValueError, match="does not verify"):
-        AWAY.verify_set_state(signed, OTHER.transport_public_key())
+        AWAY.envelopes.verify_set_state(signed, OTHER.envelopes.transport_public_key())
 
 
 @pytest.mark.parametrize("named", ["2b81040022", "2a8648ce3d0201"], ids=["curve", "kind of key"])
@@ -126,4 +133,4 @@ def test_a_public_key_of_an_algorithm_that_nobody_knows_is_a_value_error(named: 
     _, public = ecdsa.new_signing_key()
     strange = public.replace(bytes.fromhex(named), bytes.fromhex(named)[:-1] + b"\x7f")
     with pytest.raises(ValueError, match="no P-384 public key"):
-        HOME.verify_set_state(HOME.sign_set_state(b"x"), strange)
+        HOME.envelopes.verify_set_state(HOME.envelopes.sign_set_state(b"x"), strange)

@@ -12,11 +12,11 @@ from tests.reported_events import ReportedEvents
 from tests.unit.engine.test_region_envelopes import NOW, key
 
 from meridian.adapters.clock_system import SystemClock
-from meridian.adapters.engine_in_process import InProcessCryptoEngine
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.crypto import ecdsa, hpke
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
+from meridian.engine.engine import CryptoEngine, EngineSurroundings, engine_of
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys
 from meridian.engine.region_secrets import secret_row
@@ -34,7 +34,7 @@ IDENTITY = RegionIdentity("d", "aws", "us-east-1", 0, NOW)
 class Region:
     """An engine, its keyring, what it has reported, and a key."""
 
-    engine: InProcessCryptoEngine
+    engine: CryptoEngine
     keyring: Keyring
     events: ReportedEvents
     key: Key
@@ -65,38 +65,38 @@ def region() -> Region:
     keys = TransportKeys(ecdsa.load_signing_key(private), public, (HpkeKey(Secret(hpke_private), hpke_public, NOW),))
     events = ReportedEvents()
     ring = Keyring({1: Secret(OsEntropy().random_bytes(32))}, 1, OsEntropy(), events)
-    engine = InProcessCryptoEngine(IDENTITY, ring, (), keys, Secret(b"s" * 32), SystemClock(), OsEntropy(), events, cache_memory())
+    engine = engine_of(IDENTITY, ring, (), keys, Secret(b"s" * 32), EngineSurroundings(SystemClock(), OsEntropy(), events, cache_memory()))
     bare = key("us-east-1")
-    return Region(engine, ring, events, bare.with_material(engine.new_material(bare, None), current=True))
+    return Region(engine, ring, events, bare.with_material(engine.symmetric_keys.new_material(bare, None), current=True))
 
 
 def test_a_row_that_nobody_has_opened_before_stays_and_is_reported_once(region: Region) -> None:
     with pytest.raises(WrappedRowFault) as fault:
-        region.engine.rewrap(region.key, region.spoilt)
+        region.engine.symmetric_keys.rewrap(region.key, region.spoilt)
     region.set_aside(fault.value)
     assert region.reported() == [SecurityEvent.WRAPPED_ROW_UNREADABLE]
     assert fault.value.code == "KMSInternalException", "what callers see"
 
 
 def test_a_row_whose_material_is_at_hand_is_mended_and_reported_all_the_same(region: Region) -> None:
-    region.engine.encrypt(region.key, b"", b"x")
-    renewed = region.engine.rewrap(region.key, region.spoilt)
+    region.engine.symmetric_keys.encrypt(region.key, b"", b"x")
+    renewed = region.engine.symmetric_keys.rewrap(region.key, region.spoilt)
     assert region.reported() == [SecurityEvent.WRAPPED_ROW_UNREADABLE]
     assert renewed.row_version == region.material.row_version + 1
-    blob = region.engine.encrypt(replace(region.key, materials=(renewed,)), b"", b"x")
+    blob = region.engine.symmetric_keys.encrypt(replace(region.key, materials=(renewed,)), b"", b"x")
     assert blob.material_id == region.material.material_id
 
 
 def test_a_sound_row_moves_without_a_word(region: Region) -> None:
-    region.engine.encrypt(region.key, b"", b"x")
-    region.engine.rewrap(region.key, region.material)
+    region.engine.symmetric_keys.encrypt(region.key, b"", b"x")
+    region.engine.symmetric_keys.rewrap(region.key, region.material)
     assert region.reported() == []
 
 
 def test_a_secret_of_the_region_that_does_not_open_is_reported_once(region: Region) -> None:
     row = secret_row(IDENTITY, region.keyring, "transport-key", b"\x01" * 16, b"private", b"public", NOW)
     with pytest.raises(WrappedRowFault) as fault:
-        region.engine.rewrap_secret(replace(row, sealed_bytes=flipped(row.sealed_bytes)))
+        region.engine.region_keyring.rewrap_secret(replace(row, sealed_bytes=flipped(row.sealed_bytes)))
     region.set_aside(fault.value)
     assert region.reported() == [SecurityEvent.WRAPPED_ROW_UNREADABLE]
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
 from tests.unit.pipeline.test_entrance import CORES, FLOOD, SteppedClock
 
+from meridian.adapters.traces import Untraced
 from meridian.call import Call, Evidence
 from meridian.contract.batches import batch_of
 from meridian.contract.catalog import served_rpcs
@@ -18,6 +19,7 @@ from meridian.domain.gates import GateName
 from meridian.domain.principal import Principal
 from meridian.errors import CUTS, AccessDeniedException, KmsError
 from meridian.pipeline.batches import Batches
+from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.entrance import Entrance
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
@@ -78,6 +80,9 @@ class Log:
         self._turn = -1
 
 
+UNTRACED = CallSpans(Untraced(), ())
+
+
 class Stage:
     def __init__(self, rates: dict[str, float]) -> None:
         self.clock, self.events, self.registry = SteppedClock(), ReportedEvents(), CollectorRegistry()
@@ -89,11 +94,12 @@ class Stage:
             rpcs=served_rpcs(),
             cores=CORES,
             telemetry=telemetry,
+            spans=UNTRACED,
             events=self.events,
             clock=self.clock,
             registry=self.registry,
         )
-        self.batches = Batches(self.entrance, telemetry, self.events)
+        self.batches = Batches(self.entrance, telemetry, UNTRACED, self.events)
 
     def begin(self, call: Call) -> asyncio.Task[Any]:
         return asyncio.create_task(self.batches.walk(call))

@@ -44,7 +44,7 @@ class Stand:
     def __init__(self, directory: Directory, *rows: Grant) -> None:
         self.rows, self.readings = rows, 0
         itself: Any = self
-        self.step = FindGrants(store=itself, engine=itself, directory=directory, clock=itself, entropy=itself)
+        self.step = FindGrants(store=itself, page_markers=itself, directory=directory, clock=itself, entropy=itself)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Any]:

@@ -125,7 +125,7 @@ def test_a_replica_is_made_anew_and_a_place_that_is_never_filled_stops_nobody(tm
             await second.delete()
             before = await second.row()
             assert before is not None
-            serial = third.engine.membership_serial(ACCOUNT, KEY_OF_REGIONS, B)
+            serial = third.engine.serials.membership_serial(ACCOUNT, KEY_OF_REGIONS, B)
             async with second.store.transaction() as uow:  # another member prepares there, and never commits
                 await uow.key_sets.update(reserve(before, ACCOUNT, KEY_OF_REGIONS, serial, C, "request", NOW))
             network.cut.clear()

@@ -118,11 +118,11 @@ class Writer:
     async def delivers(self, version: int) -> bool:
         """Whether this version was taken; a refusal says when to try again."""
         self.sent += 1
-        row, own, public = await self.away.row(), self.home.identity, self.home.engine.transport_public_key()
+        row, own, public = await self.away.row(), self.home.identity, self.home.engine.envelopes.transport_public_key()
         assert row is not None
         state = replace(await self.view(), version=version)
         body = SignedSetState(own.deployment, own.partition, ACCOUNT, KEY_ID, own.region, own.incarnation, state)
-        signed = self.home.engine.sign_set_state(encode_set_state(body))
+        signed = self.home.engine.envelopes.sign_set_state(encode_set_state(body))
         message = DeliverSetState(signed, row.serial, (), 900_000 + self.sent, own.incarnation, "request", public, (), public)
         try:
             return await self.away.messages.set_state(self.away.peers[own.region], message)

@@ -59,7 +59,7 @@ class Apart:
     def signed(self, state: SetState) -> bytes:
         own = self.liar.identity
         body = SignedSetState(own.deployment, own.partition, ACCOUNT, KEY_ID, LIAR, own.incarnation, state)
-        return self.liar.engine.sign_set_state(encode_set_state(body))
+        return self.liar.engine.envelopes.sign_set_state(encode_set_state(body))
 
     async def tells_away(self, state: SetState) -> None:
         await self.tells(self.away, state)
@@ -72,12 +72,12 @@ class Apart:
 
     async def tells(self, to: InProcessRegion, state: SetState) -> None:
         self.sent += 1
-        row, public = await self.row(to), self.liar.engine.transport_public_key()
+        row, public = await self.row(to), self.liar.engine.envelopes.transport_public_key()
         message = DeliverSetState(self.signed(state), row.serial, (), 900_000 + self.sent, 0, REQUEST, public, (), public)
         assert await to.messages.set_state(to.peers[LIAR], message)
 
     async def tells_home_that_it_left(self, signed_state: bytes) -> None:
-        public = self.liar.engine.transport_public_key()
+        public = self.liar.engine.envelopes.transport_public_key()
         assert self.before.view is not None
         message = DeliverGone(ACCOUNT, KEY_ID, self.before.serial, self.before.view.term, REQUEST, 0, signed_state, public)
         await self.home.messages.gone(self.home.peers[LIAR], message)
@@ -160,7 +160,7 @@ def test_members_that_were_led_apart_come_together_at_their_operators_words(tmp_
             back = next_term(row, row.view.without_member(LIAR), issuer=HOME, primary=HOME)
             assert back.view is not None
             now = await uow.region.now()
-            await publish(uow, home.engine, home.trail, home.identity, back, back.view, request_id=REQUEST, now=now)
+            await publish(uow, home.engine.envelopes, home.trail, home.identity, back, back.view, request_id=REQUEST, now=now)
         await apart.rounds(3)
         assert (await apart.row(apart.away)).view != (await apart.row(home)).view
         assert apart.away.events.rules(HOME) == {"A3"}

@@ -57,11 +57,11 @@ def state_of(issuer: InProcessRegion, number: int, materials: int) -> bytes:
     state = SetState(Term(0, issuer.name, 0), 0, issuer.name, issuer.name, members, each, each[0].material_id)
     own = issuer.identity
     signed = SignedSetState(own.deployment, own.partition, ACCOUNT, KEY_ID, issuer.name, own.incarnation, state)
-    return issuer.engine.sign_set_state(encode_set_state(signed))
+    return issuer.engine.envelopes.sign_set_state(encode_set_state(signed))
 
 
 def delivery(sender: InProcessRegion, serial: str, first: int, links: int) -> DeliverSetState:
-    public = sender.engine.transport_public_key()
+    public = sender.engine.envelopes.transport_public_key()
     states = [state_of(sender, first + n, 5) for n in range(links + 1)]
     earlier = tuple(TermLink(each, public) for each in states[1:])
     return DeliverSetState(states[0], serial, (), first + 1, sender.identity.incarnation, "request", public, earlier, public)
@@ -138,8 +138,8 @@ def test_verified_states_are_kept_for_the_next_time_within_a_bound_of_memory(
     tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(home: InProcessRegion, evil: HostileRegion) -> None:
-        reading = Verify(engine=home.engine, identity=home.identity, peers=home.peers)
-        public = evil.engine.transport_public_key()
+        reading = Verify(envelopes=home.engine.envelopes, identity=home.identity, peers=home.peers)
+        public = evil.engine.envelopes.transport_public_key()
         reads = count_reads(monkeypatch)
         one = state_of(evil, 0, 100)
         most = KEPT_BYTES_MAX // (
@@ -165,8 +165,8 @@ def test_what_a_configured_region_did_not_sign_is_neither_verified_nor_looked_up
     async def test(home: InProcessRegion, evil: HostileRegion) -> None:
         verified: list[int] = []
         read: list[int] = []
-        verify_signature, reading = home.engine.verify_set_state, home.store.reading
-        monkeypatch.setattr(home.engine, "verify_set_state", lambda *given: (verified.append(1), verify_signature(*given))[1])
+        verify_signature, reading = home.engine.envelopes.verify_set_state, home.store.reading
+        monkeypatch.setattr(home.engine.envelopes, "verify_set_state", lambda *given: (verified.append(1), verify_signature(*given))[1])
         monkeypatch.setattr(home.store, "reading", lambda: (read.append(1), reading())[1])
         honest = delivery(evil, "d" * 64, 0, 0)
         made_up = honest.transport_public_key[:-1] + bytes([honest.transport_public_key[-1] ^ 1])

@@ -45,6 +45,11 @@ class AccessServiceStub:
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.SerializeToString,
                 response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.FromString,
                 _registered_method=True)
+        self.DescribeRegions = channel.unary_unary(
+                '/meridian.access.v1.AccessService/DescribeRegions',
+                request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.SerializeToString,
+                response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.FromString,
+                _registered_method=True)
         self.DescribeExternalKey = channel.unary_unary(
                 '/meridian.access.v1.AccessService/DescribeExternalKey',
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyRequest.SerializeToString,
@@ -74,6 +79,14 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DescribeRegions(self, request, context):
+        """Tells how the Regions of the deployment stand, as this one sees them, and
+        how many related keys of the caller's account each of them has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DescribeExternalKey(self, request, context):
         """Asks the external key store proxy of a KMS key for status and usage of its
         external key. Who may describe the KMS key may ask.
@@ -94,6 +107,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.CheckAccess,
                     request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.FromString,
                     response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.SerializeToString,
+            ),
+            'DescribeRegions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeRegions,
+                    request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.FromString,
+                    response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.SerializeToString,
             ),
             'DescribeExternalKey': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeExternalKey,
@@ -156,6 +174,33 @@ class AccessService:
             '/meridian.access.v1.AccessService/CheckAccess',
             meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.SerializeToString,
             meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeRegions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.access.v1.AccessService/DescribeRegions',
+            meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.SerializeToString,
+            meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

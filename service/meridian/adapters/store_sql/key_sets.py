@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
 from meridian.ports.store.faults import VersionConflict
-from meridian.ports.store.key_sets import SetPage
+from meridian.ports.store.key_sets import RelatedKeys, SetPage
 from meridian.ports.store.rows import Rows
 
 COLUMNS = tuple(t.key_sets.c)
@@ -47,6 +48,15 @@ class SqlKeySets:
         if done.rowcount != 1:
             raise VersionConflict("the set's row has another version")
         return stored
+
+    async def count_related(self, account: str, *, limit: int) -> Sequence[RelatedKeys]:
+        c = t.keys.c
+        regions = (c.primary_region, c.replica_regions)
+        query = (
+            select(*regions, func.count()).where(c.account == account, c.multi_region).group_by(*regions).order_by(*regions).limit(limit)
+        )
+        rows = (await self._connection.execute(query)).all()
+        return [RelatedKeys(primary, tuple(json.loads(replicas)), number) for primary, replicas, number in rows]
 
     async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:
         c = t.key_sets.c

@@ -10,29 +10,24 @@ Source: AWS XKS Proxy API Specification, Time limits; AWS KMS Developer Guide, T
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 import aiohttp
 import structlog
 from aiohttp import ClientSession
 from yarl import URL
 
-from meridian.adapters.key_store_metrics import Count
-from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
 from meridian.adapters.xks_proxy.attempt import HANDSHAKES_MAX, Attempt, tracing
 from meridian.adapters.xks_proxy.bounded_answers import HEADER_BYTES_MAX, RECEIVED_BYTES_MAX, BoundedConnector
 from meridian.adapters.xks_proxy.breaker import Breaker
-from meridian.adapters.xks_proxy.lookups import Lookups
+from meridian.adapters.xks_proxy.checked_resolver import CheckedResolver
+from meridian.adapters.xks_proxy.endpoint import Endpoint, Surroundings
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
 from meridian.adapters.xks_proxy.outcomes import NotAsked, Outcome, ProxyFault
 from meridian.adapters.xks_proxy.signature import signed_headers
-from meridian.domain.token_bucket import Rate, TokenBucket
+from meridian.domain.token_bucket import TokenBucket
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import ThrottlingException
-from meridian.ports.clock import Clock
 from meridian.ports.key_store import RequestSigner
 
 IN_FLIGHT_MAX: Final = 128
@@ -43,36 +38,6 @@ NOT_ASKED: Final = "not asked"
 """How a request is counted that was refused at once, for the proxy has not answered before."""
 KEEP_SECONDS: Final = 50.0
 """How long a connection may rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What connections to all proxies of a Region have in common."""
-
-    region: str
-    dialling: Dialling
-    trust: Callable[[], ssl.SSLContext]
-    """What a request is made under, whatever its connection pool holds: one that was made under another is not taken again."""
-    clock: Clock
-    attempt_seconds: float
-    rate: Rate
-    """Of requests to one proxy."""
-    lookups: Lookups
-    count: Count
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a proxy is, in the words of its store."""
-
-    account: str
-    """Of the store."""
-    store_id: str
-    host: str
-    path: str
-    """What all its paths begin with."""
-    service: str | None
-    """Name of the VPC endpoint service that leads to it."""
 
 
 class _DeadConnection(Exception):
@@ -170,8 +135,18 @@ class ProxyConnection:
             raise ProxyFault(Outcome.UNREACHABLE, "a kept connection was dead") from fault
 
     async def _attempt(self, session: ClientSession, attempt: Attempt, path: str, body: bytes) -> bytes:
+        with self._around.traces.asking(f"key store proxy {path.rpartition('/')[2]}", ()) as asking:
+            try:
+                return await self._send(session, attempt, path, body, asking.traceparent)
+            except ProxyFault as fault:
+                asking.end_as(fault.outcome.value)
+                raise
+
+    async def _send(self, session: ClientSession, attempt: Attempt, path: str, body: bytes, traceparent: str) -> bytes:
         host = self._endpoint.host
         headers = signed_headers(self._signer, self._around.region, host, path, body, self._around.clock.now())
+        if traceparent:
+            headers[TRACEPARENT] = traceparent
         if self._has_ended:
             raise ProxyFault(Outcome.UNREACHABLE, "the key store is not connected")
         try:
@@ -235,8 +210,3 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > ANSWER_BYTES_MAX:
             raise ProxyFault(Outcome.MALFORMED, "too long")
     return body
-
-
-def key_path(xks_key_id: str, verb: str) -> str:
-    """Below the path of the store."""
-    return f"/keys/{quote(xks_key_id, safe='')}/{verb}"

@@ -16,6 +16,7 @@ from meridian.cli.policy.options import show
 from meridian.cli.terminal import say
 from meridian.cli.words import Word
 from meridian.contract.catalog import Rpc, rpcs
+from meridian.contract.fields import descriptor_of
 
 
 def _output() -> click.Option:
@@ -71,7 +72,7 @@ def check_access(ctx: click.Context, principal: str) -> None:
 
 
 def _command(rpc: Rpc) -> click.Command:
-    descriptor: Any = rpc.request_class.DESCRIPTOR
+    descriptor = descriptor_of(rpc.request_class)
 
     def callback(output: str, **options: Any) -> None:
         asked: Any = rpc.request_class()

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from meridian.console.asking import Asker
-from meridian.console.visit import Visit, redirect
+from meridian.console.visit import Visit
 from meridian.contract.operation import Operation
 from meridian.errors import KmsError
 from meridian.kms.v1.aliases_pb2 import ListAliasesRequest
@@ -22,6 +22,7 @@ SEARCHED: Final = 1000
 """Keys, and aliases, whose names a search looks through."""
 ALIAS_PAGES: Final = 10
 WORD_CHARACTERS_MAX: Final = 256
+ALIAS: Final = "alias/"
 WHOLE: Final = re.compile(r"(alias/.+|arn:.+|(mrk-)?[0-9a-f-]{32,36})")
 """What names one key by itself."""
 
@@ -55,11 +56,6 @@ async def show_keys(visit: Visit) -> Response:
     return visit.page("keys.html", "Keys", word=word, rows=found.rows, following=following, note=found.note)
 
 
-async def show_home(visit: Visit) -> Response:  # noqa: ARG001 - every page has one signature
-    """The first page."""
-    return redirect("/keys")
-
-
 async def described(ask: Asker, key_ids: list[str], aliases: dict[str, str] | None = None) -> tuple[Row, ...]:
     """A row for each key."""
     told = await ask.all_told(*((Operation.DESCRIBE_KEY, DescribeKeyRequest(key_id=each)) for each in key_ids))
@@ -82,10 +78,11 @@ async def _page(ask: Asker, marker: str) -> Found:
 async def _search(ask: Asker, word: str) -> Found:
     if WHOLE.fullmatch(word):
         told = await ask.told(Operation.DESCRIBE_KEY, DescribeKeyRequest(key_id=word))
-        if told.answer is None:
+        if told.answer is not None:
+            metadata = told.answer.key_metadata
+            return Found((Row(metadata.key_id, metadata, None, word if word.startswith(ALIAS) else ""),))
+        if not word.startswith(ALIAS):  # what begins like an alias may be the beginning of one
             return Found((), note=told.refusal.message if told.refusal is not None else "")
-        metadata = told.answer.key_metadata
-        return Found((Row(metadata.key_id, metadata, None, word if word.startswith("alias/") else ""),))
     listed = await ask.ask(Operation.LIST_KEYS, ListKeysRequest(limit=SEARCHED))
     aliases, all_aliases = await _aliases(ask, word)
     ids = [each.key_id for each in listed.keys if word.lower() in each.key_id]

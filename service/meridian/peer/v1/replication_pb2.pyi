@@ -45,21 +45,37 @@ class GetTransportOfferResponse(_message.Message):
 
     SIGNED_OFFER_FIELD_NUMBER: _builtins.int
     TRANSPORT_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    ANSWERED_US_FIELD_NUMBER: _builtins.int
     signed_offer: _builtins.bytes
     """HPKE suite, public key and its creation time, signed by the Region."""
     transport_public_key: _builtins.bytes
     """The Region's transport public key, DER SubjectPublicKeyInfo; the receiver
     compares its fingerprint with the configured one.
     """
+    protocol_version: _builtins.int
+    """Version of this protocol that the Region speaks; 0 from releases before
+    it was told here.
+    """
+    release: _builtins.str
+    """Release of Meridian that answers; empty from releases before it was told."""
+    answered_us: _builtins.int
+    """The Region's clock as it answers, microseconds since 1970; 0 from releases
+    before it was told.
+    """
     def __init__(
         self,
         *,
         signed_offer: _builtins.bytes = ...,
         transport_public_key: _builtins.bytes = ...,
+        protocol_version: _builtins.int = ...,
+        release: _builtins.str = ...,
+        answered_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["signed_offer", b"signed_offer", "transport_public_key", b"transport_public_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_us", b"answered_us", "protocol_version", b"protocol_version", "release", b"release", "signed_offer", b"signed_offer", "transport_public_key", b"transport_public_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -918,6 +934,9 @@ class CompareResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     COMPARISONS_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    release: _builtins.str
+    """Release of Meridian, to be shown; nothing is decided by it."""
     @_builtins.property
     def comparisons(self) -> _containers.RepeatedCompositeFieldContainer[Global___SetComparison]:
         """One entry for each digest."""
@@ -926,10 +945,11 @@ class CompareResponse(_message.Message):
         self,
         *,
         comparisons: _abc.Iterable[Global___SetComparison] | None = ...,
+        release: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparisons", b"comparisons"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparisons", b"comparisons", "release", b"release"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

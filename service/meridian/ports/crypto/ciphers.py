@@ -8,7 +8,6 @@ from typing import Protocol
 from meridian.domain.ciphertext_blob import CiphertextBlob
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.secret import Secret
-from meridian.ports.crypto.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class CipherUse:
     encryption_context: bytes
 
 
-class Ciphers(Protocol):
+class SymmetricKeys(Protocol):
     """Material of keys, and symmetric encryption with it."""
 
     def new_material(self, key: Key, ready: Secret | None) -> KeyMaterial:
@@ -65,12 +64,6 @@ class Ciphers(Protocol):
 
         Raises: InvalidCiphertextException for every cause that lies in the request; KMSInternalException if the wrapped row
         does not open.
-        """
-        ...
-
-    def re_encrypt(self, source: CipherUse, ciphertext: bytes, destination: CipherUse) -> Work[ReEncrypted]:
-        """Open under one key and seal under another. Raises, now or in the work: as `decrypt`, `rsa_decrypt` and `encrypt`;
-        ValidationException for a plaintext that the destination cannot encrypt.
         """
         ...
 

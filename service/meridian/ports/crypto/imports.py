@@ -38,7 +38,7 @@ CheckRsa = Callable[[str, bytes], bytes]
 """The stored form of an RSA private key, PKCS #8, of a key spec. Raises: ValueError unless it is sound."""
 
 
-class Imports(Protocol):
+class MaterialImports(Protocol):
     """Material that comes from outside."""
 
     def import_parameters(

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from meridian.domain.key import Key
 from meridian.domain.secret import Secret
+from meridian.ports.crypto.ciphers import CipherUse, ReEncrypted
 from meridian.ports.crypto.work import Work
 
 
@@ -50,6 +51,12 @@ class KeyPairs(Protocol):
 
     def rsa_decrypt(self, key: Key, algorithm: str, ciphertext: bytes) -> Work[bytes]:
         """The plaintext. The work raises: InvalidCiphertextException for every cause."""
+        ...
+
+    def re_encrypt(self, source: CipherUse, ciphertext: bytes, destination: CipherUse) -> Work[ReEncrypted]:
+        """Open under one key and seal under another. Raises, now or in the work: as `decrypt`, `rsa_decrypt` and `encrypt`;
+        ValidationException for a plaintext that the destination cannot encrypt.
+        """
         ...
 
     def new_data_key_pair(self, key_pair_spec: str, ready: Secret | None) -> tuple[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""Material, serials and set states between Regions."""
+"""Material and set states between Regions."""
 
 from __future__ import annotations
 
@@ -44,15 +44,7 @@ class EnvelopeMeta:
 
 
 class RegionEnvelopes(Protocol):
-    """Material, serials and set states between Regions."""
-
-    def membership_serial(self, account: str, key_id: str, region: str) -> str:
-        """A fresh serial for a membership of this Region in this set: 64 lower-case hexadecimal digits."""
-        ...
-
-    def is_own_membership_serial(self, account: str, key_id: str, region: str, serial: str) -> bool:
-        """Whether this Region made the serial, for exactly this account, key and Region."""
-        ...
+    """Material and set states between Regions."""
 
     def transport_fingerprint(self) -> str:
         """SHA-256 of this Region's transport public key (DER SubjectPublicKeyInfo), lower-case hex; what operators pin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -21,6 +22,15 @@ class SetPage:
     """Where the next page begins; None after the last."""
 
 
+@dataclass(frozen=True, slots=True)
+class RelatedKeys:
+    """Keys that have the same Regions."""
+
+    primary_region: str
+    replica_regions: tuple[str, ...]
+    count: int
+
+
 class KeySets(Protocol):
     """What this Region keeps about sets of related keys."""
 
@@ -34,6 +44,10 @@ class KeySets(Protocol):
 
     async def update(self, row: SetRow) -> SetRow:
         """Replace the row that has `row.version`; the answer has the next version. Raises: VersionConflict."""
+        ...
+
+    async def count_related(self, account: str, *, limit: int) -> Sequence[RelatedKeys]:
+        """How many multi-Region keys of the account have which Regions; so many entries at most."""
         ...
 
     async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:

@@ -63,6 +63,7 @@ LENGTHS: Final = {
     "receiver_serial": 64,
     "region": REGION,
     "rejoin": REGION,
+    "release": 64,
     "replica_regions": REGION,
     "replicate_key_request": REQUEST,
     "request_id": 64,
@@ -87,6 +88,7 @@ COUNT: Final = 2**53 - 1
 WIDE: Final = 2**32 - 1
 
 NUMBERS: Final = {
+    "answered_us": COUNT,
     "incarnation": COUNT,
     "issuing_incarnation": COUNT,
     "next_rotation_us": COUNT,

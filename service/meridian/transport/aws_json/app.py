@@ -28,6 +28,7 @@ from meridian.domain.addresses import network_of
 from meridian.domain.gates import RETRY_SECONDS
 from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
@@ -162,6 +163,7 @@ class AwsWire:
             signed_request=signed,
             client_token=head.headers.get(CLIENT_TOKEN),
             caller_request_id=head.headers.get(CALLER_REQUEST_ID),
+            traceparent=head.headers.get(TRACEPARENT, ""),
             wire=Wire.AWS,
         )
 

@@ -13,6 +13,7 @@ from meridian.call import Evidence, Wire
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import plain_address
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.transport.envoy.grpc_web import SENT_TYPE
 from meridian.transport.grpc_evidence import HEADERS, LOOPBACK
 
@@ -54,7 +55,7 @@ def arrival_of(scope: Scope) -> Arrival:
     """The request of this scope."""
     known: dict[str, str] = {}
     protocol: dict[str, str] = {}
-    repeated, certificates = "", []
+    repeated, traceparent, certificates = "", "", []
     for raw, value in scope["headers"]:
         if raw == CERTIFICATE:
             certificates.append(value)
@@ -64,6 +65,8 @@ def arrival_of(scope: Scope) -> Arrival:
             if name in known:
                 repeated = name
             known[name] = value.decode("latin-1")
+        elif name == TRACEPARENT:
+            traceparent = value.decode("latin-1")  # of several the last, as gRPC has it
         elif name in GRPC_HEADERS:
             protocol[name] = value.decode("latin-1")
     address, port = scope["client"] or (LOOPBACK, 0)
@@ -80,6 +83,7 @@ def arrival_of(scope: Scope) -> Arrival:
         repeated=repeated,
         client_token=known.get(CLIENT_TOKEN),
         caller_request_id=known.get(CALLER_REQUEST_ID),
+        traceparent=traceparent,
         wire=Wire.GRPC,
     )
     peer = peer_of(address, port) if scope["http_version"] != HTTP_3 else f"udp:{address}:{port}"

@@ -22,6 +22,7 @@ from meridian.contract.operation import Operation
 from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
@@ -168,7 +169,11 @@ class StsWire:
 
     def _evidence(self, head: RequestHead) -> Evidence:
         return Evidence(
-            source_ip=head.address, secure_transport=self._is_secure, user_agent=head.headers.get("user-agent", ""), wire=Wire.AWS
+            source_ip=head.address,
+            secure_transport=self._is_secure,
+            user_agent=head.headers.get("user-agent", ""),
+            traceparent=head.headers.get(TRACEPARENT, ""),
+            wire=Wire.AWS,
         )
 
     # ---- refusals

@@ -20,6 +20,7 @@ from meridian.call import Call, Evidence, Wire
 from meridian.contract.catalog import Rpc, xks_rpcs
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
+from meridian.domain.trace_context import TRACEPARENT
 from meridian.domain.xks import STORE_NAME, XksCall, place_of
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
@@ -179,7 +180,13 @@ class XksWire:
         return Principal(kind="Service", account=account, name=name, arn=arn, method=METHOD, subject=claim.access_key_id)
 
     def _evidence(self, head: RequestHead) -> Evidence:
-        return Evidence(source_ip=head.address, secure_transport=True, user_agent=head.headers.get("user-agent", ""), wire=Wire.XKS)
+        return Evidence(
+            source_ip=head.address,
+            secure_transport=True,
+            user_agent=head.headers.get("user-agent", ""),
+            traceparent=head.headers.get(TRACEPARENT, ""),
+            wire=Wire.XKS,
+        )
 
     # ---- refusals
 
