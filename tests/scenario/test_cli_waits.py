@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tests.deployment import AWAY, HOME, Deployment
+from tests.unit.cli.test_every_file_option import commands
 
 from meridian.cli.exit_codes import OK, UNAVAILABLE, USAGE
 from meridian.cli.main import main
@@ -66,11 +67,8 @@ def test_the_options_are_those_of_the_waits() -> None:
     assert set(WAITS) == WAITED
     fields = {"key_id": "K", "replica_region": "R", "custom_key_store_id": "S"}
     assert all(wait.what.format(**fields) for wait in WAITS.values())
-    with_option = {
-        rpc.name
-        for rpc in rpcs().values()
-        if any(each.name == "wait" for each in main.get_command(None, "kms").get_command(None, rpc.method_name.replace("_", "-")).params)  # type: ignore[union-attr, arg-type]
-    }
+    options = {" ".join(path): {each.name for each in command.params} for path, command in commands(main)}
+    with_option = {rpc.name for rpc in rpcs().values() if "wait" in options[f"kms {rpc.method_name.replace('_', '-')}"]}
     assert with_option == WAITED
 
 
