@@ -28,12 +28,14 @@ from meridian.authentication.bearer_token import find_bearer_token
 from meridian.authentication.identity_tokens import IdentityTokens
 from meridian.authentication.session_keys import SessionKeys
 from meridian.authorization.aws_policy.convert import KeyName, convert
-from meridian.authorization.aws_policy.refusal import RefusedDocument
+from meridian.authorization.aws_policy.identity import Attached, convert_identity
+from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.decision.slices import SliceCompiler
 from meridian.authorization.language.evaluator import SchemaHandle, format_policies, policies_as_json
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.packaged import schema_text
+from meridian.authorization.sets.policy_files import PolicyTexts, understand
 from meridian.console.cookies import SealedCookie
 from meridian.console.forms import fields_of
 from meridian.contract.batches import batch_faults, item_rpcs, items_of
@@ -63,6 +65,7 @@ from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys, decode_meta
 from meridian.errors import InvalidImportTokenException, InvalidMarkerException, KmsError
 from meridian.peer.v1 import replication_pb2 as peer
+from meridian.policy_kit.json_places import json_place
 from meridian.ports.principals import AccessKey
 from meridian.ports.store.region import RegionIdentity
 from meridian.replication.wire.messages import comparison_of, digest_of, links_of, shown_of
@@ -402,6 +405,9 @@ def cedar_policy(data: bytes) -> None:
     SliceCompiler(model, cache_memory()).make("Encrypt", policies, "111122223333")
 
 
+ATTACHED = Attached("aws", "111122223333", "User", "ann")
+
+
 def aws_policy(data: bytes) -> None:
     """What is converted can be stored."""
     reader, model = _reader()
@@ -410,6 +416,26 @@ def aws_policy(data: bytes) -> None:
         data.decode(errors="replace"), key=name, model=model, services={"s3.amazonaws.com": "111122223333/s3"}, lay_out=format_policies
     )
     reader.require_valid(replace(KEY, policy=made.cedar))
+
+
+def identity_policy(data: bytes) -> None:
+    """What is converted is a set of policies that is taken, and what is refused has its place."""
+    text = data.decode(errors="replace")
+    try:
+        made = convert_identity(text, attached=ATTACHED, model=_reader()[1], services={}, lay_out=format_policies)
+    except RefusedDocument as refusal:
+        if refusal.reason is not Why.NO_JSON:
+            json_place(text, refusal.element)
+        raise
+    if made.cedar:
+        understand(PolicyTexts((("p.cedar", made.cedar),), ""), SchemaHandle(schema_text()))
+
+
+def _identity(resource: str, condition: str = "{}") -> bytes:
+    return (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:*","kms:Encrypt"],'
+        f'"Resource":{resource},"Condition":{condition}}},{{"Effect":"Deny","Action":"kms:De*","NotResource":{resource}}}]}}'
+    ).encode()
 
 
 def _document(condition: str) -> bytes:
@@ -539,6 +565,15 @@ TARGETS: dict[str, Target] = {
         (
             (HEAD + 'context.request.sourceIp.isInRange(ip("10.0.0.0/8")) };').encode(),
             (HEAD + 'if principal.hasTag("a") then principal.getTag("a") like "*b" else [1, 2].contains(1) };').encode(),
+        ),
+    ),
+    "identity_policy": Target(
+        identity_policy,
+        (RefusedDocument,),
+        (
+            _identity('"*"'),
+            _identity('["arn:aws:kms:*:111122223333:key/*","arn:aws:kms:us-east-1:444455556666:alias/a*"]'),
+            _identity('"*"', '{"StringEquals":{"aws:ResourceTag/a":"b"},"Bool":{"kms:MultiRegion":"true"}}'),
         ),
     ),
     "aws_policy": Target(

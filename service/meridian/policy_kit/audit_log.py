@@ -57,7 +57,9 @@ class AuditLog:
         self._around = around
         self.records = [record for record in records if (record.get("meridian") or {}).get("decisions") is not None]
         self.policies = {policy_digest(text): text for text in self._policy_texts()} if policies is None else policies
-        self._versions: dict[str, int] = {}
+        self._keys: dict[str, Key] = {}
+        self._principals: dict[str, Principal | None] = {}
+        """What is the same in two records is one value, so that whoever decides sees it too."""
 
     @classmethod
     def read(cls, paths: Iterable[Path], around: Surroundings) -> AuditLog:
@@ -108,7 +110,7 @@ class AuditLog:
         evidence = Evidence(source_ip=record["sourceIPAddress"], user_agent=_user_agent(record.get("userAgent")))
         received_at = datetime.fromisoformat(record["eventTime"])
         call = Call(rpc, request, evidence, record["requestID"], received_at)
-        call.principal = _principal_of(record)
+        call.principal = self._principal(record)
         call.contexts = contexts
         call.keys = {field: self._key(facts) for field, facts in inner["facts"]["keys"].items()}
         call.dry_run = bool((record.get("additionalEventData") or {}).get("dryRun"))
@@ -134,8 +136,21 @@ class AuditLog:
             return replace(call.prospective, policy="", account_delegation=True)
         return call.keys.get(requirement.resource_field)
 
+    def _principal(self, record: Record) -> Principal | None:
+        """Raises: UnreadableRecordError."""
+        name = json.dumps((record["userIdentity"], record["meridian"]["facts"]["caller"]), sort_keys=True)
+        if name not in self._principals:
+            self._principals[name] = _principal_of(record)
+        return self._principals[name]
+
     def _key(self, facts: Record) -> Key:
         """Raises: UnreadableRecordError."""
+        name = json.dumps(facts, sort_keys=True)
+        if name not in self._keys:
+            self._keys[name] = self._made_key(facts)
+        return self._keys[name]
+
+    def _made_key(self, facts: Record) -> Key:
         if "tags" not in facts:
             raise UnreadableRecordError(f"the tags and aliases of key {facts['keyId']} were too many for a record")
         digest = facts["policySha256"]
@@ -152,7 +167,7 @@ class AuditLog:
             origin=Origin(facts["keyOrigin"]),
             state=KeyState(facts["keyState"]),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
-            version=self._version(facts),
+            version=len(self._keys) + 1,  # one number for each distinct state of a key
             multi_region=MultiRegionRole(primary, tuple(facts["replicaRegions"])) if primary else None,
             policy=self.policies[digest] if digest else "",
             account_delegation=facts["accountDelegation"],
@@ -160,10 +175,6 @@ class AuditLog:
             aliases=tuple(facts["aliases"]),
             custom_key_store_id=facts.get("customKeyStoreId", ""),
         )
-
-    def _version(self, facts: Record) -> int:
-        """One number for each distinct state of a key."""
-        return self._versions.setdefault(json.dumps(facts, sort_keys=True), len(self._versions) + 1)
 
     def _policy_texts(self) -> Iterator[str]:
         for record in self.records:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import orjson
+
 from meridian.authorization.decision.facts import ABSENT, Facts
 from meridian.authorization.decision.sweep import Sweep
 from meridian.authorization.language.entities import Surroundings
@@ -26,6 +28,7 @@ from meridian.policy_kit.rows import in_words
 from meridian.policy_kit.texts import UnreadableRecordError
 
 REQUEST: Final = "request"
+WRITTEN_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class _Reads:
     def __init__(self, policies: PolicySet) -> None:
         self._policies = policies
         self._known: dict[str, ReadSet] = {}
+        self._written: dict[bytes, str] = {}
 
     def in_words(self, action: str, facts: Facts) -> str:
         """What they read of this request, time apart, as far as there is anything; what cannot be read decides nothing and is left out."""
@@ -143,7 +147,16 @@ class _Reads:
             context[ENCRYPTION_CONTEXT] = {name: pairs[name] for name in sorted(reads.tags) if name in pairs}
         requested = _there(reads.request_attributes - TIMELIKE, facts.request_attribute)
         found = {**context, **({REQUEST: requested} if requested else {})}
-        return in_words(found) if found else ""
+        return self._in_words(found) if found else ""
+
+    def _in_words(self, found: dict[str, Any]) -> str:
+        """Writing YAML takes longer than deciding, and most calls are alike."""
+        name = orjson.dumps(found)
+        if name not in self._written:
+            if len(self._written) >= WRITTEN_MAX:
+                self._written.clear()
+            self._written[name] = in_words(found)
+        return self._written[name]
 
     def _of(self, action: str) -> ReadSet:
         model = self._policies.model

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf.message import Message
 from tests.unit.client.regions_in_memory import region
-from tests.unit.client.test_pages_and_waits import CREATING, described, key
+from tests.unit.client.test_pages_and_waits import CONNECTED, CONNECTING, CREATING, described, key, stores
 
 from meridian.cli.exit_codes import KEY_STATE
 from meridian.cli.waits import Awaited
 from meridian.client import Client, errors
-from meridian.kms.v1 import multi_region_pb2, types_pb2
+from meridian.kms.v1 import key_stores_pb2, multi_region_pb2, types_pb2
 
 REQUEST = multi_region_pb2.UpdatePrimaryRegionRequest(key_id="k", primary_region="eu-west-1")
 
@@ -27,3 +28,11 @@ def test_what_takes_too_long_is_told_as_what_was_waited_for() -> None:
     with region(described(key(CREATING)), []) as endpoint, Client(endpoint) as kms:
         with pytest.raises(errors.DeadlineExceeded, match="not reached in time: k is Enabled"):
             Awaited.prepare("UpdatePrimaryRegion", endpoint, REQUEST, kms).finish(REQUEST, 0.3)
+
+
+def test_a_store_is_waited_for_until_it_is_connected() -> None:
+    request = key_stores_pb2.ConnectCustomKeyStoreRequest(custom_key_store_id="cks-1")
+    seen: list[Message] = []
+    with region(stores(CONNECTING, CONNECTED), seen) as endpoint, Client(endpoint) as kms:
+        Awaited.prepare("ConnectCustomKeyStore", endpoint, request, kms).finish(request, 30)
+    assert len(seen) == 2
