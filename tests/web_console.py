@@ -61,7 +61,7 @@ class Browser:
         return self._ask("POST", place, urlencode(form).encode(), {"Content-Type": FORM, "Origin": self.origin, **headers})
 
     def _ask(self, method: str, place: str, body: bytes, headers: Mapping[str, str]) -> Page:
-        connection = self._connection()
+        connection = self.connection()
         kept = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
         try:
             connection.request(method, place, body or None, {**kept, **headers})
@@ -81,7 +81,7 @@ class Browser:
         if value and "Max-Age=0" not in cookie:
             self.cookies[name] = value
 
-    def _connection(self) -> HTTPConnection:
+    def connection(self) -> HTTPConnection:
         parts = urlsplit(self.origin)
         host, port = parts.hostname or "", parts.port
         if parts.scheme == "http":

@@ -87,6 +87,11 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "adapters/xks_proxy/key_store.py ExternalKeyStores._links": Bounded("CONNECTIONS_MAX", 64, "ids of account and store"),
     "adapters/waiting_accounts.py WaitingAccounts._queues": Ours("accounts of principals; what waits has a bound"),
     "adapters/live_key_sets.py LiveKeySets._standings": Ours("issuers of the principals file, at most 32"),
+    "adapters/live_token_reviews.py LiveTokenReviews._answers": Bounded("KNOWN_MAX", 32, "SHA-256 of tokens"),
+    "adapters/live_token_reviews.py LiveTokenReviews._waiting": Bounded("WAITING_MAX", 32, "SHA-256 of tokens"),
+    "adapters/live_token_reviews.py LiveTokenReviews._tls": Ours("issuers of the principals file, at most 32"),
+    "adapters/live_token_reviews.py LiveTokenReviews._faults": Ours("issuers of the principals file, at most 32"),
+    "adapters/live_token_reviews.py LiveTokenReviews._counts": Ours("issuers of the principals files so far, by three outcomes"),
     "adapters/token_rules_file.py TokenTablesReader._files": Ours("files that the principals file names"),
     **dict.fromkeys(
         (f"authorization/decision/sweep.py {name}" for name in ("Sweep._answers", "_Slices._made", "_Slices._own")),

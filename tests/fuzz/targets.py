@@ -34,6 +34,8 @@ from meridian.authorization.language.evaluator import SchemaHandle, format_polic
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.packaged import schema_text
+from meridian.console.cookies import SealedCookie
+from meridian.console.forms import fields_of
 from meridian.contract.batches import batch_faults, item_rpcs, items_of
 from meridian.contract.catalog import Rpc, batch_rpcs, is_map, rpcs
 from meridian.contract.cross_field import require_cross_field_rules
@@ -220,7 +222,7 @@ class _Keys:
 def identity_token(data: bytes) -> None:
     """A bearer token whose signature holds, whatever is in it."""
     place: Any = _Keys()
-    IdentityTokens(place, place).authenticate(data.decode("latin-1"), NOW)
+    IdentityTokens(place, place, place).authenticate(data.decode("latin-1"), NOW)
 
 
 def key_set(data: bytes) -> None:
@@ -229,6 +231,15 @@ def key_set(data: bytes) -> None:
 
 def sts_form(data: bytes) -> None:
     forms.assume_role_request(forms.read_form(data))
+
+
+def console_form(data: bytes) -> None:
+    fields_of(data)
+
+
+def console_cookie(data: bytes) -> None:
+    head = RequestHead("GET", "/", (), {"cookie": data.decode("latin-1")}, "127.0.0.1", 0)
+    SealedCookie(_engine()[0].kept_by_browsers, "session", is_secure=True).read(head)
 
 
 def session_token(data: bytes) -> None:
@@ -470,6 +481,10 @@ TARGETS: dict[str, Target] = {
             b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws&RoleSessionName=a&WebIdentityToken=a.b.c&DurationSeconds=900",
             b"Action=GetCallerIdentity&PolicyArns.member.1.arn=x&Policy=%7B%7D",
         ),
+    ),
+    "console_form": Target(console_form, (KmsError,), (b"form=TUMBAQ%3D%3D&typed=1234abcd&days=30",)),
+    "console_cookie": Target(
+        console_cookie, (), (b"__Host-meridian-session-1=TUMBAQAAAAE" + b"A" * 180 + b"; __Host-meridian-session-2=AAAA",)
     ),
     "session_token": Target(session_token, (ValueError,), (b"TUEBAQAAAAE" + b"A" * 180,)),
     "key_set": Target(

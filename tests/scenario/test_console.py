@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +22,7 @@ from tests.web_console import Browser, Provider, browser, console_settings, oidc
 
 from meridian.cli.private_files import write_private
 from meridian.cli.region_place import HOST
+from meridian.crypto.certificates import new_authority
 from meridian.kms.v1.types_pb2 import KEY_STATE_DISABLED, KEY_STATE_ENABLED, KEY_STATE_PENDING_DELETION
 
 
@@ -51,12 +54,16 @@ class Console:
 
 
 @contextmanager
-def started(root: Path, more_oidc: str = "", **settings: str) -> Iterator[Console]:
+def started(
+    root: Path, settings: dict[str, str] | None = None, *, more_oidc: str = "", before: Callable[[], object] = lambda: None
+) -> Iterator[Console]:
+    """`before`: called before the Region starts."""
     port = free_port()
     with provider() as made:
-        told = console_settings(root, port, oidc=oidc_settings(made, more_oidc), **settings)
+        told = console_settings(root, port, oidc=oidc_settings(made, more_oidc), **(settings or {}))
         deployment = Deployment(root, [HOME], settings_added=f"{told}limits.failed_authentications_per_minute = 0\n").prepare()
         believe(deployment, made.issuer)
+        before()
         try:
             deployment.start()
             yield Console(deployment, port, made)
@@ -66,7 +73,7 @@ def started(root: Path, more_oidc: str = "", **settings: str) -> Iterator[Consol
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    with started(tmp_path_factory.mktemp("console"), writes="true", session_minutes="5") as made:
+    with started(tmp_path_factory.mktemp("console"), {"writes": "true", "session_minutes": "5"}) as made:
         yield made
 
 
@@ -145,7 +152,7 @@ def test_a_session_is_as_short_as_the_setting_says(console: Console) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"nonce": "another"}, {"aud": "another"}, {"iss": "https://elsewhere.example"}, {"exp": 1, "iat": 0}, {"sub": ""}],
+    [{"nonce": "another"}, {"aud": "another"}, {"azp": "another"}, {"iss": "https://elsewhere.example"}, {"exp": 1, "iat": 0}, {"sub": ""}],
     ids=lambda changed: next(iter(changed)),
 )
 def test_a_token_that_is_not_believed_lets_nobody_in(console: Console, changed: dict[str, object]) -> None:
@@ -264,7 +271,7 @@ def test_a_secret_and_scopes_are_shown_to_the_provider(tmp_path: Path) -> None:
 @pytest.mark.deep
 def test_the_listener_has_the_bounds_and_proxies_of_its_settings(tmp_path: Path) -> None:
     bounds = {"connections": "8", "head_seconds": "1.0", "body_seconds": "1.0", "idle_seconds": "1.0"}
-    with started(tmp_path, trusted_proxies='["127.0.0.0/8"]', **bounds) as console:
+    with started(tmp_path, {"trusted_proxies": '["127.0.0.0/8"]', **bounds}) as console:
         alice = console.browser("alice")
         assert alice.get("/keys", **{"X-Forwarded-For": "192.0.2.7"}).status == 200
         assert console.records("ListKeys", "alice")[-1]["sourceIPAddress"] == "192.0.2.7"
@@ -281,3 +288,31 @@ def test_the_listener_has_the_bounds_and_proxies_of_its_settings(tmp_path: Path)
         assert console.deployment.metrics(HOME)['meridian_http_connections{listener="console"}'] <= 8
         for each in held:
             each.close()
+
+
+@pytest.mark.deep
+def test_an_authority_that_is_taken_away_counts_no_more_on_connections_that_exist(tmp_path: Path) -> None:
+    clients = tmp_path / "console-clients.crt"
+    place = tmp_path / HOME
+    tls = f'{{ certificate = "{place}/server.crt", private_key = "{place}/server.key", client_ca = "{clients}" }}'
+    other = new_authority("another", datetime.now(UTC))
+    with started(tmp_path, {"tls": tls}, before=lambda: shutil.copy(tmp_path / "client-ca.crt", clients)) as console:
+        alice = console.browser("alice")
+        connection = alice.connection()
+        try:
+            connection.request("GET", "/keys")
+            assert connection.getresponse().read()
+            assert alice.get("/keys").status == 200
+            clients.write_bytes(other.certificate)
+
+            def is_refused() -> bool:
+                connection.request("GET", "/keys")
+                answer = connection.getresponse()
+                answer.read()
+                return answer.status == 401
+
+            console.deployment.wait_until(is_refused)
+        finally:
+            connection.close()
+        with console.deployment.client(HOME, "alice") as client:
+            assert client.who_am_i().arn.endswith("/alice")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from meridian.authentication.identity_tokens import Parsed
 
 TOKENS_MAX: Final = 4096
-TIMES: Final = ("iat", "exp", "nbf")
+KEPT: Final = ("iat", "exp", "nbf", "sub")
 
 
 class Verified(NamedTuple):
@@ -24,7 +24,7 @@ class Verified(NamedTuple):
     parsed: Parsed
     key: SigningKey
     times: Claims
-    """The moments among its claims."""
+    """The moments among its claims, and whose it is."""
     principal: Principal
 
 
@@ -41,5 +41,5 @@ class VerifiedTokens:
 
     def keep(self, digest: bytes, mapping: TokenMapping, parsed: Parsed, key: SigningKey, claims: Claims, principal: Principal) -> None:
         """Remember a token."""
-        times = {name: claims[name] for name in TIMES if name in claims}
+        times = {name: claims[name] for name in KEPT if name in claims}
         self._known.put(digest, Verified(mapping, parsed, key, times, principal))

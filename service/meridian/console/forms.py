@@ -47,7 +47,7 @@ class Forms:
             raise ValidationException("The request is no form.")
         if head.headers.get("origin") != self._origin:
             raise AccessDeniedException(STRANGE)
-        form = _fields(arrival.body)
+        form = fields_of(arrival.body)
         if not self._is_of(form.get(TOKEN, ""), principal, arrival.at):
             raise AccessDeniedException(STRANGE)
         return form
@@ -60,8 +60,8 @@ class Forms:
         return arn == principal.arn and int(ends) > now.timestamp()
 
 
-def _fields(body: bytes) -> Form:
-    """Raises: ValidationException."""
+def fields_of(body: bytes) -> Form:
+    """What stands in a form. Raises: ValidationException."""
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=FIELDS_MAX, errors="strict", encoding="utf-8"

@@ -119,6 +119,8 @@ class SignIn:
         audiences = claims.get("aud")
         if self._client_id not in (audiences if isinstance(audiences, list) else [audiences]):
             raise UnrecognizedClientException(reason="an ID token for another client than the console")
+        if claims.get("azp", self._client_id) != self._client_id:
+            raise UnrecognizedClientException(reason="an ID token that another client has asked for")
 
 
 def own_place(place: str) -> str:

@@ -30,7 +30,7 @@ from meridian.domain.secret import Secret
 from meridian.engine.kept_by_browsers import SealedForBrowsers
 from meridian.engine.keyring import Keyring
 from meridian.errors import KmsError, MissingAuthenticationTokenException
-from meridian.transport.http1.application import Answer
+from meridian.transport.http1.application import Answer, Exchange
 from meridian.transport.under_way import CallsUnderWay
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -99,14 +99,17 @@ class Stage:
 
     # ---- a browser
 
-    async def ask(self, method: str, place: str, body: bytes, headers: Mapping[str, str], *, known: bool) -> Answer:
-        """`known`: whether the browser has a certificate."""
+    def begin(self, method: str, place: str, body: bytes, headers: Mapping[str, str], *, known: bool) -> Exchange:
+        """What becomes of a request. `known`: whether the browser has a certificate."""
         path, _, query = place.partition("?")
         head = RequestHead(
             method, path, tuple(parse_qsl(query)), MappingProxyType({name.replace("_", "-"): value for name, value in headers.items()}),
             "192.0.2.1", len(body), b"a certificate" if known else b"",
         )  # fmt: skip
-        exchange = self.listener.begin(head)
+        return self.listener.begin(head)
+
+    async def ask(self, method: str, place: str, body: bytes, headers: Mapping[str, str], *, known: bool) -> Answer:
+        exchange = self.begin(method, place, body, headers, known=known)
 
         def is_known() -> None:
             self.known += 1

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.console.console_in_process import ANN, NOW, ORIGIN, SENT, Stage
 
 from meridian.console.places import OPEN, PLACES
+from meridian.console.sign_in import own_place
 from meridian.errors import UnrecognizedClientException
 
 pytestmark = pytest.mark.asyncio
@@ -35,11 +36,17 @@ async def test_nobody_is_shown_nothing_and_nothing_of_his_is_kept(place: object,
 
 
 async def test_a_body_is_wanted_of_the_known_alone() -> None:
-    assert [path for path in OPEN if path not in ("/sign-in", "/signed-in", "/static/")] == []
     stage = Stage()
-    for known, status in ((True, 403), (False, 303)):
-        assert (await stage.ask("POST", "/sign-out", b"form=x", {}, known=known)).status in (status, 400)
-    assert stage.known == 1
+    for place in ("/sign-out", "/keys/x/disable", *OPEN):
+        assert not stage.begin("POST", place, b"form=x", SENT, known=False).keeps_body
+    assert stage.begin("POST", "/sign-out", b"form=x", SENT, known=True).keeps_body
+    assert not any(stage.begin("POST", place, b"form=x", SENT, known=True).keeps_body for place in OPEN)
+
+
+async def test_cookies_are_for_this_site_alone_and_for_no_script() -> None:
+    for _, value in (*Stage().sessions.begin("a.b.c", NOW, None), *Stage().sessions.end()):
+        assert value.startswith("__Host-meridian-session-")
+        assert {"Path=/", "HttpOnly", "SameSite=Lax", "Secure"} <= set(value.split("; "))
 
 
 async def test_every_answer_has_the_headers() -> None:
@@ -117,3 +124,21 @@ async def test_forms_are_of_their_viewer_their_time_and_their_origin() -> None:
     for headers, status in (({}, 400), ({"content_type": SENT["content_type"]}, 403), ({"origin": ORIGIN}, 400)):
         assert (await stage.ask("POST", "/sign-out", f"form={token}".encode(), headers, known=True)).status == status
     assert (await stage.ask("POST", "/sign-out", f"form={token}&form={token}".encode(), SENT, known=True)).status == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "led_to"),
+    [
+        ("/keys?q=a", "/keys?q=a"),
+        ("", "/"),
+        ("keys", "/"),
+        ("//elsewhere.example", "/"),
+        ("/\\elsewhere.example", "/"),
+        ("https://elsewhere.example/", "/"),
+        ("/\t/elsewhere.example", "/"),
+        ("/ä", "/"),
+        (f"/{'a' * 2000}", "/"),
+    ],
+)
+async def test_a_sign_in_leads_to_places_of_the_console_alone(asked: str, led_to: str) -> None:
+    assert own_place(asked) == led_to

@@ -1,0 +1,120 @@
+"""Regions, deletions and key stores, of answers that a test makes."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.unit.console.console_in_process import NOW, Stage
+
+from meridian.access.v1.access_pb2 import DescribeRegionsResponse, RegionStanding
+from meridian.errors import AccessDeniedException
+from meridian.kms.v1.key_stores_pb2 import DescribeCustomKeyStoresResponse
+from meridian.kms.v1.keys_pb2 import DescribeKeyResponse, ListKeysResponse
+from meridian.kms.v1.types_pb2 import (
+    CONNECTION_ERROR_CODE_TYPE_INVALID_CREDENTIALS,
+    CONNECTION_STATE_TYPE_FAILED,
+    CUSTOM_KEY_STORE_TYPE_EXTERNAL_KEY_STORE,
+    KEY_STATE_ENABLED,
+    KEY_STATE_PENDING_DELETION,
+    KEY_STATE_PENDING_REPLICA_DELETION,
+    CustomKeyStoresListEntry,
+    KeyListEntry,
+    KeyMetadata,
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+def words(html: bytes) -> str:
+    """What stands on a page."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.decode()))
+
+
+def standing(region: str, **more: Any) -> RegionStanding:
+    made = RegionStanding(region=region, **more)
+    if region != "ap-south-1":
+        made.heard_at.FromDatetime(NOW)
+    return made
+
+
+async def test_each_region_is_a_card_with_its_health_in_a_word() -> None:
+    away = standing("eu-west-1", replicas=3, waiting=2, troubles=["Region eu-west-1 did not answer."], release="0.1")
+    away.waiting_since.FromDatetime(NOW - timedelta(hours=2, minutes=5))
+    told = DescribeRegionsResponse(keys=7, regions=[standing("us-east-1", here=True, primaries=4), standing("ap-south-1"), away])
+    shown = words((await Stage(answers={"DescribeRegions": lambda request: told}).get("/")).body)
+    assert "Your account has 7 keys here" in shown
+    assert re.search(r"us-east-1 here well Primary keys 4", shown)
+    assert re.search(r"ap-south-1 not asked yet .*Lag none .*Last heard never Release not told yet", shown)
+    assert re.search(
+        r"eu-west-1 silent Region eu-west-1 did not answer\. .*Replica keys 3 Lag 2 h 5 min Not told yet 2 .*Release 0\.1", shown
+    )
+
+
+async def test_who_may_not_have_regions_described_is_told_so() -> None:
+    def denied(request: Any) -> Any:
+        raise AccessDeniedException("not for you")
+
+    answer = await Stage(answers={"DescribeRegions": denied}).get("/")
+    assert (answer.status, b"not for you" in answer.body) == (403, True)
+
+
+def key(key_id: str) -> KeyMetadata:
+    made = KeyMetadata(key_id=key_id, key_state=KEY_STATE_ENABLED)
+    if key_id.startswith("doomed-"):
+        made.key_state = KEY_STATE_PENDING_DELETION
+        made.deletion_date.FromDatetime(NOW + timedelta(days=int(key_id.removeprefix("doomed-"))) - timedelta(hours=1))
+    elif key_id == "led":
+        made.key_state, made.pending_deletion_window_in_days = KEY_STATE_PENDING_REPLICA_DELETION, 20
+    return made
+
+
+def deletions(*key_ids: str, truncated: bool = False) -> Stage:
+    def describe(request: Any) -> DescribeKeyResponse:
+        if request.key_id == "closed":
+            raise AccessDeniedException("no")
+        return DescribeKeyResponse(key_metadata=key(request.key_id))
+
+    listed = ListKeysResponse(keys=[KeyListEntry(key_id=each) for each in key_ids], truncated=truncated, next_marker="m n")
+    return Stage(answers={"ListKeys": lambda request: listed, "DescribeKey": describe})
+
+
+async def test_doomed_keys_are_shown_with_the_days_left_the_nearest_first() -> None:
+    shown = words((await deletions("led", "doomed-30", "kept", "closed", "doomed-7").get("/deletions")).body)
+    assert re.search(
+        r"doomed-7 PendingDeletion 7 .*doomed-30 PendingDeletion 30 .*led PendingReplicaDeletion 20 once its replicas are gone", shown
+    )
+    assert "kept" not in shown
+    assert "1 of these keys you may not have described." in shown
+    assert "All 5 keys were looked through." in shown
+
+
+async def test_a_look_goes_on_by_itself_for_a_while_and_by_a_link_always() -> None:
+    stage = deletions("kept", truncated=True)
+    first = (await stage.get("/deletions")).body.decode()
+    assert 'hx-get="/deletions?marker=m+n&amp;looks=1"' in first
+    assert 'href="/deletions?marker=m+n&amp;looks=1"' in first
+    last = (await stage.get("/deletions?marker=m+n&looks=20")).body.decode()
+    assert "hx-get" not in last
+    assert 'href="/deletions?marker=m+n&amp;looks=21"' in last
+    assert "looks=1" in (await stage.get("/deletions?looks=-3")).body.decode()
+
+
+async def test_a_key_store_is_shown_with_its_state_and_why() -> None:
+    store = CustomKeyStoresListEntry(
+        custom_key_store_id="cks-1", custom_key_store_name="bank", connection_state=CONNECTION_STATE_TYPE_FAILED,
+        connection_error_code=CONNECTION_ERROR_CODE_TYPE_INVALID_CREDENTIALS,
+        custom_key_store_type=CUSTOM_KEY_STORE_TYPE_EXTERNAL_KEY_STORE,
+    )  # fmt: skip
+    store.xks_proxy_configuration.uri_endpoint = "https://xks.example.com"
+    store.xks_proxy_configuration.access_key_id = "SECRETISH"
+    told = DescribeCustomKeyStoresResponse(custom_key_stores=[store], truncated=True, next_marker="next")
+    stage = Stage(answers={"DescribeCustomKeyStores": lambda request: told})
+    answer = await stage.get("/key-stores")
+    shown = words(answer.body)
+    assert "bank FAILED INVALID_CREDENTIALS" in shown
+    assert "https://xks.example.com" in shown
+    assert "SECRETISH" not in shown
+    assert b'href="/key-stores?marker=next"' in answer.body
