@@ -99,10 +99,11 @@ gen: $(STAMP)  ## regenerate the stubs and the client's source from the protos
 	$(BIN)/python scripts/gen_protos.py
 	$(BIN)/python scripts/gen_client.py
 
-gen-clients: $(STAMP)  ## regenerate the stubs of clients/go and clients/typescript, which needs go and npm
+gen-clients: $(STAMP)  ## regenerate the stubs of clients/go, clients/typescript and clients/rust, which needs go, npm and cargo
 	$(BIN)/python scripts/gen_clients.py go
 	cd clients/typescript && npm ci --no-audit --no-fund --ignore-scripts
 	$(BIN)/python scripts/gen_clients.py typescript
+	$(BIN)/python scripts/gen_clients.py rust
 
 gen-check: $(STAMP)  ## fail where the committed stubs, or the client's source, differ from the protos
 	$(BIN)/python scripts/gen_protos.py --check 2>/dev/null

@@ -32,7 +32,8 @@ from tests.xks_proxy import ACCESS_KEY_ID, HOST, SECRET
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.traces import Untraced
 from meridian.adapters.xks_proxy import messages
-from meridian.adapters.xks_proxy.connection import Endpoint, ProxyConnection, key_path
+from meridian.adapters.xks_proxy.connection import ProxyConnection
+from meridian.adapters.xks_proxy.endpoint import Endpoint, key_path
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.key_stores import surroundings
 from meridian.contract.catalog import rpcs

@@ -124,6 +124,11 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         ),
         f"{ECOSYSTEM}test_openbao.py",
     ),
+    "vault-seal": Program(
+        "Seal of Vault and Boundary",
+        Go("vault-seal", "github.com/hashicorp/go-kms-wrapping/wrappers/awskms/v2"),
+        f"{ECOSYSTEM}test_vault_seal.py",
+    ),
     "sops": Program(
         "SOPS",
         Wheel(
@@ -138,8 +143,17 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         Go("spire", "github.com/spiffe/spire", "github.com/spiffe/spire/cmd/spire-server"),
         f"{ECOSYSTEM}test_spire.py",
     ),
+    "cosign": Program(
+        "cosign",
+        Go("cosign", "github.com/sigstore/cosign/v3", "github.com/sigstore/cosign/v3/cmd/cosign"),
+        f"{ECOSYSTEM}test_cosign.py",
+    ),
     "sdk-go": Program("AWS SDK for Go v2", Go("sdk-go", "github.com/aws/aws-sdk-go-v2/service/kms"), f"{ECOSYSTEM}test_sdks.py"),
     "sdk-java": Program("AWS SDK for Java v2", Maven("sdk-java", "kms"), f"{ECOSYSTEM}test_sdks.py"),
+    "sdk-rust": Program("AWS SDK for Rust", Cargo("sdk-rust", "aws-sdk-kms"), f"{ECOSYSTEM}test_sdks.py"),
+    "encryption-sdk-java": Program(
+        "AWS Encryption SDK for Java", Maven("encryption-sdk-java", "aws-encryption-sdk-java"), f"{ECOSYSTEM}test_encryption_sdk_java.py"
+    ),
     "tink-go": Program("Tink for Go", Go("tink-go", "github.com/tink-crypto/tink-go-awskms/v3"), f"{ECOSYSTEM}test_tink_languages.py"),
     "tink-java": Program("Tink for Java", Maven("tink-java", "tink-awskms"), f"{ECOSYSTEM}test_tink_languages.py"),
     "boto3": Program("boto3", Locked("boto3"), f"{CONFORMANCE}test_boto3.py"),

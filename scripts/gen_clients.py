@@ -1,6 +1,7 @@
-"""Generate the stubs of `clients/go` and `clients/typescript` from the protos, with the plug-ins that they pin; `--check` compares.
+"""Generate the stubs of `clients/go`, `clients/typescript` and `clients/rust` from the protos, with the plug-ins that are pinned here or
+beside them; `--check` compares.
 
-gen_clients.py [--check] go|typescript
+gen_clients.py [--check] go|typescript|rust
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ GO_PACKAGES: Final = {"kms": "kmsv1", "batch": "batchv1", "options": "optionsv1"
 TYPESCRIPT_OPTIONS: Final = (
     "outputServices=grpc-js,esModuleInterop=true,env=node,importSuffix=.js,useOptionals=messages,outputJsonMethods=false"
 )
+RUST_PLUGINS: Final = ("protoc-gen-prost@0.5.0", "protoc-gen-tonic@0.5.0")
+RUST_FOLDER: Final = ROOT / ".tools" / "rust"
+"""Where the plug-ins for Rust are kept: they take a minute to compile."""
+RUST_OPTIONS: Final = ("--prost_opt=extern_path=.google.rpc=::tonic_types::pb", "--tonic_opt=no_server=true")
 ERROR_DETAILS: Final = "google/rpc/error_details.proto"
 """Of googleapis-common-protos; Go has them in a module of its own."""
 SECONDS: Final = 300
-GENERATED: Final = {"go": "**/*.pb.go", "typescript": "gen/**/*.ts"}
+GENERATED: Final = {"go": "**/*.pb.go", "typescript": "gen/**/*.ts", "rust": "src/gen/**/*.rs"}
 """The stubs of each language, below its folder."""
 
 
@@ -69,7 +74,20 @@ def typescript(target: Path) -> None:
     protoc([*options, *sources(), ERROR_DETAILS], str(CLIENTS / "typescript" / "node_modules" / ".bin"))
 
 
-LANGUAGES: Final[dict[str, Callable[[Path], None]]] = {"go": go, "typescript": typescript}
+def rust(target: Path) -> None:
+    """Without the options of the contract, which are nothing to callers. Raises: CalledProcessError."""
+    program = shutil.which("cargo")
+    if program is None:
+        sys.exit("cargo is not there to make the stubs of Rust")
+    command = [program, "install", "--quiet", "--locked", "--root", str(RUST_FOLDER), *RUST_PLUGINS]
+    subprocess.run(command, check=True, capture_output=True, timeout=2 * SECONDS)
+    folder = target / "src" / "gen"
+    folder.mkdir(parents=True)
+    called = [source for source in sources() if "/options/" not in source]
+    protoc([f"--prost_out={folder}", f"--tonic_out={folder}", *RUST_OPTIONS, *called], str(RUST_FOLDER / "bin"))
+
+
+LANGUAGES: Final[dict[str, Callable[[Path], None]]] = {"go": go, "typescript": typescript, "rust": rust}
 
 
 def main() -> int:

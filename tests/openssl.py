@@ -10,16 +10,18 @@ from typing import Any
 from meridian.client import Client
 from meridian.kms.v1 import types_pb2 as t
 
-HASHES = {t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256: "sha256", t.ALGORITHM_SPEC_RSAES_OAEP_SHA_1: "sha1"}
+SHA_256 = t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256
+HASHES = {SHA_256: "sha256", t.ALGORITHM_SPEC_RSAES_OAEP_SHA_1: "sha1"}
 
 
-def wrap(folder: Path, public_key: bytes, material: bytes, algorithm: int = t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256) -> bytes:
+def wrap(folder: Path, public_key: bytes, material: bytes, algorithm: t.AlgorithmSpec.ValueType = SHA_256) -> bytes:
     """The material encrypted under a wrapping public key."""
     key, plain, wrapped = folder / "public.der", folder / "material.bin", folder / "wrapped.bin"
     key.write_bytes(public_key)
     plain.write_bytes(material)
     name = HASHES[algorithm]
-    command = ["openssl", "pkeyutl", "-encrypt", "-in", plain, "-out", wrapped, "-inkey", key, "-keyform", "DER", "-pubin"]
+    command: list[str | Path] = ["openssl", "pkeyutl", "-encrypt", "-pubin", "-keyform", "DER"]
+    command += ["-inkey", key, "-in", plain, "-out", wrapped]
     for option in ("rsa_padding_mode:oaep", f"rsa_oaep_md:{name}", f"rsa_mgf1_md:{name}"):
         command += ["-pkeyopt", option]
     subprocess.run(command, check=True, capture_output=True, timeout=10)
@@ -34,8 +36,8 @@ def random_material() -> bytes:
 def parameters(
     client: Client,
     key_id: str,
-    spec: int = t.WRAPPING_KEY_SPEC_RSA_2048,
-    algorithm: int = t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256,
+    spec: t.WrappingKeySpec.ValueType = t.WRAPPING_KEY_SPEC_RSA_2048,
+    algorithm: t.AlgorithmSpec.ValueType = SHA_256,
 ) -> Any:
     """A public key and an import token."""
     return client.get_parameters_for_import(key_id=key_id, wrapping_algorithm=algorithm, wrapping_key_spec=spec)

@@ -45,7 +45,7 @@ class Collector(LogsServiceServicer):
         self.lines: list[bytes] = []
         self.records: list[Any] = []
         self.resources: list[dict[str, str]] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[dict[str, str | bytes]] = []
         self.rejects = self.fails = 0
         self._server: grpc.Server | None = None
 
@@ -56,7 +56,7 @@ class Collector(LogsServiceServicer):
     def begin(self, credentials: grpc.ServerCredentials | None) -> None:
         """Listen; in plaintext without credentials."""
         self._server = grpc.server(ThreadPoolExecutor(2))
-        add_LogsServiceServicer_to_server(self, self._server)
+        add_LogsServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # generated
         address = f"{HOST}:{self.port}"
         assert self._server.add_secure_port(address, credentials) if credentials else self._server.add_insecure_port(address)
         self._server.start()
@@ -72,7 +72,7 @@ class Collector(LogsServiceServicer):
         if self.rejects:
             self.rejects -= 1
             return ExportLogsServiceResponse(partial_success=ExportLogsPartialSuccess(rejected_log_records=1, error_message="too long"))
-        self.headers.append(dict(context.invocation_metadata()))
+        self.headers.append({name: str(value) for name, value in context.invocation_metadata()})
         for each in request.resource_logs:
             self.resources.append({a.key: a.value.string_value for a in each.resource.attributes})
             for scope in each.scope_logs:
@@ -95,7 +95,7 @@ class TraceCollector(TraceServiceServicer):
         self.messages: list[ExportTraceServiceRequest] = []
         self.rejects = 0
         self._server = grpc.server(ThreadPoolExecutor(2))
-        add_TraceServiceServicer_to_server(self, self._server)
+        add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # generated
         self.port = self._server.add_insecure_port(f"{HOST}:0")
         self._server.start()
 
@@ -105,7 +105,7 @@ class TraceCollector(TraceServiceServicer):
 
     def Export(self, request: ExportTraceServiceRequest, context: grpc.ServicerContext) -> ExportTraceServiceResponse:
         self.messages.append(request)
-        self.headers.append(dict(context.invocation_metadata()))
+        self.headers.append({name: str(value) for name, value in context.invocation_metadata()})
         for each in request.resource_spans:
             self.resources.append({a.key: a.value.string_value for a in each.resource.attributes})
             for scope in each.scope_spans:

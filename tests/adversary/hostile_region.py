@@ -14,6 +14,7 @@ import grpc
 from tests.cache_memory import cache_memory
 from tests.deployment import Deployment
 from tests.reported_events import ReportedEvents
+from tests.silent_region import SilentRegion
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
@@ -137,7 +138,7 @@ class HostileRegion:
             server.stop(0).wait(5)
 
 
-class Liar(replication_pb2_grpc.ReplicationServiceServicer):
+class Liar(SilentRegion):
     """Quotes stamps that nobody signed, and shows states that it signed itself."""
 
     def __init__(self, hostile: HostileRegion) -> None:

@@ -46,7 +46,7 @@ def counted(region: Deployment) -> int:
 
 async def refused(client: AsyncClient, tags: int = 7000) -> float:
     """Seconds until an anonymous call with a large message is refused."""
-    request = CREATE.request_class(description=MARK)
+    request: Any = CREATE.request_class(description=MARK)
     for number in range(tags):
         request.tags.add(tag_key=f"k{number}", tag_value="v")
     begun = time.monotonic()
@@ -141,9 +141,10 @@ def silent(region: Deployment, caller: str, name: str) -> tuple[str, bool]:
     async def call() -> tuple[str, bool]:
         own = region.endpoint(HOME, caller)
         async with grpc.aio.secure_channel(own.target, own.credentials) as channel:
+            way: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(served_rpcs()[name].path)
             begun = time.monotonic()
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.stream_unary(served_rpcs()[name].path)(never(), timeout=30)
+                await way(never(), timeout=30)
             return error_of(caught.value).code, time.monotonic() - begun < 4.0
 
     return asyncio.run(call())

@@ -115,7 +115,7 @@ def test_a_stream_of_which_the_database_has_seen_otherwise_is_kept_and_told(tmp_
     file.hand_closed_to(AtOnce(), KeepRules(5 * DAY, 0), nobody)
     told: list[str] = []
     file.retention.on_fault = lambda fault: told.append(str(fault.strerror))
-    fields = {"stream": "s1", "sequence": log.first.sequence, "hash": log.first.hash, "digests": 1}
+    fields: dict[str, Any] = {"stream": "s1", "sequence": log.first.sequence, "hash": log.first.hash, "digests": 1}
     for number in range(4):
         file.write([record(number)])
         log.clock.seconds += 61

@@ -11,6 +11,7 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -106,8 +107,11 @@ WAYS: dict[str, Mapping[str, Any]] = {"gRPC": served_rpcs(), "AWS": rpcs(), "bat
 
 def answers(own: Things, rpc: Rpc, request: Any, shown: str) -> dict[str, str]:
     """The answer on each wire, with the name that was asked for left out."""
-    asked = {wire: ask for wire, ask in WIRES.items() if rpc.name in WAYS[wire]}
-    return {wire: _settled(lambda ask=ask: repr(ask(own, rpc, request)).replace(shown, "<name>")) for wire, ask in asked.items()}
+
+    def over(wire: str) -> str:
+        return repr(WIRES[wire](own, rpc, request)).replace(shown, "<name>")
+
+    return {wire: _settled(partial(over, wire)) for wire in WIRES if rpc.name in WAYS[wire]}
 
 
 def _settled(ask: Callable[[], str]) -> str:
@@ -144,7 +148,7 @@ def test_a_ciphertext_tells_nothing_of_its_key(own: Things, theirs: Things, clos
     blobs = [theirs.products[closed[kind]]["ciphertext_blob"] for kind in ("symmetric", "disabled", "ending")]
     blobs.append(blobs[0][: NUMBER.start] + uuid.uuid4().bytes + blobs[0][NUMBER.stop :])
     for blob in blobs:
-        request = rpc.request_class(**own.good(operation))
+        request: Any = rpc.request_class(**own.good(operation))
         request.ClearField(field)
         request.ciphertext_blob = blob
         told.append(answers(own, rpc, request, "<name>"))

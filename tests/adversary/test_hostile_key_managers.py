@@ -501,9 +501,9 @@ async def test_neither_half_opens_anything_alone(beside: Outside) -> None:
     material = beside.engine.symmetric_keys.material_bytes(key, key.materials[0])
     opened = partial(open_external_blob, identity=key.arn, external_key_id=key.xks_key_id, context={}, blob=sealed)
     assert opened(material=material, external_key=external) == b"secret", "with both halves it opens"
-    for halves in ({"material": bytes(32), "external_key": external}, {"material": material, "external_key": bytes(32)}):
+    for own_half, their_half in ((bytes(32), external), (material, bytes(32))):
         with pytest.raises(ValueError, match=r"commitment|MAC"):
-            opened(**halves)
+            opened(material=own_half, external_key=their_half)
     # The manager, who has taken off his own lock, has a text under another; database and seal have one that is under his.
     blob = parse_ciphertext_blob(sealed)
     assert blob.outer is not None

@@ -249,7 +249,7 @@ def replicate_request(key_id: str) -> bytes:
 def test_a_region_of_another_partition_or_protocol_prepares_nothing(world: World) -> None:
     own = world.hostile.identity
     for deployment, partition, version in (("other", own.partition, 1), (own.deployment, "other", 1), (own.deployment, own.partition, 9)):
-        spoken = {"deployment": deployment, "partition": partition, "protocol_version": version}
+        spoken: dict[str, Any] = {"deployment": deployment, "partition": partition, "protocol_version": version}
         prepare = wire.PrepareRequest(set=named("mrk-" + "8" * 32), primary_region=EVIL_REGION, **spoken)
         assert world.refused(AWAY, "Prepare", prepare) == "ValidationException"
         handover = wire.PrepareHandoverRequest(set=named(world.strange), primary_region=EVIL_REGION, **spoken)

@@ -11,6 +11,7 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.adversary.certificates import odd_certificate
 from tests.deployment import HOME, Deployment
+from tests.raw_calls import raw_call
 
 from meridian.client import Client, Endpoint
 from meridian.client.errors import KmsServiceError
@@ -94,6 +95,6 @@ def test_authorization_that_is_not_one_bearer_token_is_refused(two_regions: Depl
     listed(two_regions.endpoint(HOME, "alice"), [])
 
 
-def listed(endpoint: Endpoint, metadata: list[tuple[str, str]]) -> Any:
+def listed(endpoint: Endpoint, metadata: list[tuple[str, str]]) -> bytes:
     with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel:
-        return channel.unary_unary(served_rpcs()["ListKeys"].path)(b"", metadata=metadata, timeout=20)
+        return raw_call(channel, served_rpcs()["ListKeys"].path)(b"", metadata=tuple(metadata), timeout=20)

@@ -15,7 +15,7 @@ import grpc
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
 
-from meridian.cli.dev_folder import HOST
+from meridian.cli.region_place import HOST
 from meridian.domain.peers import region_server_name
 from meridian.kms.v1 import types_pb2 as t
 from meridian.peer.v1 import replication_pb2 as wire

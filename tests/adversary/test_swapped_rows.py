@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_swapped_materials_open_nowhere_and_are_told(region: Deployment) -> None
     )
     with region.client(caller="app") as app:
         for key in (one, other):
-            region.wait_until(lambda key=key: is_refused(lambda: app.encrypt(key_id=key, plaintext=b"x")))
+            region.wait_until(partial(is_refused, partial(app.encrypt, key_id=key, plaintext=b"x")))
             details = told(region, f"{ACCOUNT}/{key}")
             assert details["kind"] == "key-material"
             assert details["row"] == ids[one][0]

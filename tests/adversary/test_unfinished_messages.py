@@ -10,7 +10,7 @@ import pytest
 from tests.adversary.raw_http2 import UnfinishedCalls
 from tests.deployment import HOME, Deployment
 
-from meridian.cli.dev_folder import HOST
+from meridian.cli.region_place import HOST
 from meridian.client.errors import KmsServiceError
 from meridian.contract.catalog import rpcs
 

@@ -45,6 +45,7 @@ CONTRACT = Ours("what the contract has")
 CALL = Ours("one call, with its request, whose size is bounded")
 CONNECTIONS = Ours("open connections, which have a budget")
 VERIFIED = Ours("one verification of a log, in a process of its own that ends")
+SWEPT = Ours("one sweep of a policy author's command, which ends and has bounds of its own")
 PROCESSES = Ours("processes of the command line, and what each counts")
 FILES = Ours("names of files in the audit directory when the process begins")
 KEY_NAME = 2048
@@ -119,6 +120,13 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "authorization/decision/live_policies.py LivePolicies.narrowed": Measured("narrowed", "NARROWED_MAX", ARN),
     "authorization/decision/live_policies.py LivePolicies.read": Measured("policies", "READ_MAX", ARN),
     "authorization/decision/live_policies.py LivePolicies.members": Measured("members", "SLICES_MAX", ARN),
+    "authorization/decision/sweep.py _Batch.contexts": SWEPT,
+    "authorization/decision/sweep.py _Look._members": SWEPT,
+    "authorization/decision/sweep.py _Look._pairs": SWEPT,
+    "authorization/decision/sweep.py _Look._things": SWEPT,
+    "authorization/decision/sweep.py _Slices._made": SWEPT,
+    "authorization/decision/sweep.py _Slices._own": SWEPT,
+    "authorization/decision/sweep.py Sweep._answers": SWEPT,
     "authorization/language/schema_model.py SchemaModel.actions": CONTRACT,
     "authorization/language/schema_model.py SchemaModel.ancestors": CONTRACT,
     "authorization/language/schema_model.py SchemaModel.entities": CONTRACT,

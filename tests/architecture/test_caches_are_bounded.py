@@ -18,6 +18,7 @@ from meridian.authentication.certificate_check import CertificateCheck
 from meridian.authentication.certificate_names import CertificateNames
 from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.contract.catalog import limits_of, served_rpcs
+from meridian.contract.fields import descriptor_of
 from meridian.crypto.certificates import new_authority
 from meridian.domain import addresses
 from meridian.errors import KmsError
@@ -144,7 +145,7 @@ def test_what_goes_with_another_names_one_that_is_bounded() -> None:
 def test_references_to_keys_have_the_length_that_the_table_says() -> None:
     for rpc in served_rpcs().values():
         for field, _ in rpc.key_fields:
-            limits: Any = limits_of(rpc.request_class.DESCRIPTOR.fields_by_name[field])
+            limits: Any = limits_of(descriptor_of(rpc.request_class).fields_by_name[field])
             assert 0 < limits.max <= KEY_NAME, f"{rpc.name} {field}"
 
 

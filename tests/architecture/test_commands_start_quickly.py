@@ -63,6 +63,15 @@ def test_a_command_imports_nothing_that_it_does_not_need(arguments: tuple[str, .
     assert RUNS[arguments] & modules == set()
 
 
+def test_a_region_waits_at_its_start_for_nothing_that_few_regions_need() -> None:
+    """Each is loaded where the settings ask for it, or with its first use."""
+    code = "import sys, meridian.cli.serving, meridian.bootstrap.region; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    modules = set(done.stdout.split())
+    assert "meridian.bootstrap.region" in modules
+    assert modules & {"aiohttp", "alembic", "asyncpg", "boto3", "opentelemetry", "pkcs11", "pyvoy"} == set()
+
+
 @pytest.mark.parametrize("path", [path for path, _ in commands(main, ()) if path], ids=" ".join)
 def test_help_of_every_command_imports_no_server(path: tuple[str, ...]) -> None:
     assert SERVER & imported_by(*path, "--help") == set()

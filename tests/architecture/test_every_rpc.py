@@ -16,6 +16,7 @@ from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.contract.batches import item_rpcs, items_most
 from meridian.contract.catalog import ACCESS, CALLER, STS, XKS, batch_rpcs, enum_of, enum_values, message_of, rpcs, served_rpcs, walked_rpcs
+from meridian.contract.fields import descriptor_of
 from meridian.contract.operation import Operation
 from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.applicability import CRYPTOGRAPHIC
@@ -38,7 +39,7 @@ def test_every_operation_of_the_contract_is_built() -> None:
 def test_a_built_operation_has_its_rows(name: str) -> None:
     rpc = walked_rpcs()[name]
     assert name in AUDITED, "which of its fields an audit record shows"
-    assert CLASS_OF[name] in RATES, "its rate"
+    assert CLASS_OF[rpc.name] in RATES, "its rate"
     assert rpc.work in WORK, "its kind of work"
     if rpc.key_fields:
         assert name in STATES, "what it may do in each key state"
@@ -59,10 +60,10 @@ def test_a_batch_is_made_of_one_single_call_and_asks_for_nothing_itself(name: st
     batch, item = batch_rpcs()[name], item_rpcs()[name]
     assert f"{item.name}Batch" == name
     assert (batch.requires, batch.read_only, batch.work) == ((), item.read_only, item.work)
-    assert CLASS_OF[name] == CLASS_OF[item.name]
-    assert AUDITED[name] == ()
-    outcome = {field.name: field for field in message_of(batch.response_class.DESCRIPTOR.fields_by_name["items"]).fields}
-    assert message_of(outcome["answer"]) is item.response_class.DESCRIPTOR
+    assert CLASS_OF[batch.name] == CLASS_OF[item.name]
+    assert AUDITED[batch.name] == ()
+    outcome = {field.name: field for field in message_of(descriptor_of(batch.response_class).fields_by_name["items"]).fields}
+    assert message_of(outcome["answer"]) is descriptor_of(item.response_class)
     assert message_of(outcome["error"]).full_name == "google.rpc.Status"
     assert items_most(batch) == 100
     assert name not in BUILT, "its items are walked"
@@ -84,7 +85,7 @@ def test_every_kind_of_key_that_a_request_can_name_has_its_rate() -> None:
     unoffered = {"SM2", "SM2PKE", "SM2DSA", "ML_KEM_512"}
     for name, fields in SAID_BY.items():
         for field in fields:
-            descriptor = rpcs()[name].request_class.DESCRIPTOR.fields_by_name[field]
+            descriptor = descriptor_of(rpcs()[name].request_class).fields_by_name[field]
             values = set(enum_values(enum_of(descriptor)).values())
             assert {value for value in values if class_said(field, value) not in RATES} == values & unoffered
 
@@ -121,7 +122,7 @@ def test_no_secret_field_is_ever_audited() -> None:
     from meridian.contract.catalog import is_secret
 
     for name, fields in AUDITED.items():
-        descriptor = DECLARED[name].request_class.DESCRIPTOR
+        descriptor = descriptor_of(DECLARED[name].request_class)
         shown = [descriptor.fields_by_name[field] for field in fields]
         assert not [f.name for f in shown if is_secret(f) or f.type == f.TYPE_BYTES], name
 
@@ -147,8 +148,8 @@ def test_files_are_short() -> None:
         "test_remembered_decisions.py": "one case for each kind of change",
         "test_audit_sinks.py": "one case for each way in which a collector or a bucket can fail",
         "test_xks_proxy.py": "THE table of the calls of the published test client",
-        "test_hostile_regions.py": "one case for each thing that a hostile Region may ask",
         "test_hostile_key_managers.py": "THE table of what a key manager may answer",
+        "test_hostile_regions.py": "one lie for each thing that a Region can say",
         "xks_proxy.py": "a proxy, with all that it may do wrong",
         "test_seed_003_external_key_stores.py": "one story, sentence by sentence",
         "declared_recipes.py": "one recipe for each declared error",

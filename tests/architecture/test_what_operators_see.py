@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from dashboard import dashboard
-from tests.deployment import HOME, HOST, Deployment
+from tests.deployment import HOME, Deployment
 
+from meridian.cli.region_place import HOST
 from meridian.parent.all_processes import AllProcesses
 from meridian.ports.security_events import SecurityEvent
 
@@ -53,8 +54,9 @@ def families() -> dict[str, tuple[str, list[str]]]:
     """Type and labels of every metric that the code makes as a family."""
     found = {}
     for node in code():
-        is_family = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FAMILIES
-        if is_family and isinstance(node.args[0], ast.Constant):  # others are of a table, and seen at a Region
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FAMILIES):
+            continue
+        if isinstance(node.args[0], ast.Constant):  # others are of a table, and seen at a Region
             name = ast.literal_eval(node.args[0])
             labels = [ast.literal_eval(each.value) for each in node.keywords if each.arg == "labels"]
             found[name] = (FAMILIES[node.func.id], labels[0] if labels else [])

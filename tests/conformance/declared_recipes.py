@@ -155,6 +155,16 @@ def _rotated_too_often(things: Things) -> dict[str, Any]:
     return {"key_id": key}
 
 
+def _one_grant_more(things: Things) -> dict[str, Any]:
+    _ = things.grant
+    return things.good("CreateGrant")
+
+
+def _one_store_more(things: Things) -> dict[str, Any]:
+    _ = things.store
+    return proxy()
+
+
 def _about_to_rotate(things: Things) -> dict[str, Any]:
     key = things.key("symmetric", number=2)
     things.client.enable_key_rotation(key_id=key, rotation_period_in_days=90)
@@ -181,6 +191,14 @@ def _misbehaving(error: str) -> dict[str, Any]:
     fields = proxy()
     standing_proxy().tell(prefix_of(fields), mode=OF_PROXIES[error])
     return fields
+
+
+def _made_beside(error: str) -> Recipe:
+    return usual(lambda r: _misbehaving(error))
+
+
+def _moved_to(error: str) -> Recipe:
+    return usual(lambda r: {**_second_store(r), "xks_proxy_uri_path": _misbehaving(error)["xks_proxy_uri_path"]})
 
 
 def _outside(things: Things, **said: Any) -> dict[str, Any]:
@@ -230,7 +248,7 @@ OF_PAIR: dict[tuple[str, str], Recipe] = {
     ("CancelKeyDeletion", "KMSInvalidStateException"): on("symmetric"),
     ("DeleteImportedKeyMaterial", "KMSInvalidStateException"): creating,
     ("PutKeyPolicy", "LimitExceededException"): changed(policy=f"{POLICY} // {'x' * 40_000}"),
-    ("CreateGrant", "LimitExceededException"): _narrow(lambda n: n.grant and n.good("CreateGrant")),
+    ("CreateGrant", "LimitExceededException"): _narrow(_one_grant_more),
     ("RetireGrant", "InvalidGrantTokenException"): usual(lambda r: {"grant_token": "forged"}),
     ("ListRetirableGrants", "InvalidArnException"): changed(retiring_principal="arn:aws:iam::nobody"),
     ("UntagResource", "TagException"): changed(tag_keys=["aws:x"]),
@@ -245,7 +263,7 @@ OF_PAIR: dict[tuple[str, str], Recipe] = {
     ("ImportKeyMaterial", "IncorrectKeyMaterialException"): usual(_other_material),
     ("ReplicateKey", "AlreadyExistsException"): usual(lambda r: {"key_id": r.related, "replica_region": AWAY}),
     ("ReplicateKey", "LimitExceededException"): _narrow(_no_room_abroad),
-    ("CreateCustomKeyStore", "LimitExceededException"): _narrow(lambda n: n.store and proxy()),
+    ("CreateCustomKeyStore", "LimitExceededException"): _narrow(_one_store_more),
     ("CreateCustomKeyStore", "CustomKeyStoreNameInUseException"): usual(lambda r: {**proxy(), **_taken(r, "custom_key_store_name")}),
     ("CreateCustomKeyStore", "XksProxyUriInUseException"): usual(lambda r: {**proxy(), **_taken(r, *PROXY)}),
     ("CreateCustomKeyStore", "XksProxyUriEndpointInUseException"): usual(
@@ -262,19 +280,14 @@ OF_PAIR: dict[tuple[str, str], Recipe] = {
     ("UpdateCustomKeyStore", "XksProxyVpcEndpointServiceInUseException"): usual(
         lambda r: _behind_a_service(r) and {**_second_store(r), **ELSEWHERE, **VPC, "xks_proxy_vpc_endpoint_service_name": SERVICE}
     ),
-    **{("CreateCustomKeyStore", error): usual(lambda r, error=error: _misbehaving(error)) for error in OF_PROXIES},
+    **{("CreateCustomKeyStore", error): _made_beside(error) for error in OF_PROXIES},
     ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceNotFoundException"): usual(
         lambda r: proxy(**VPC, xks_proxy_vpc_endpoint_service_name=f"{SERVICE}1", **ELSEWHERE)
     ),
     ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceInvalidConfigurationException"): usual(
         lambda r: proxy(**VPC, xks_proxy_vpc_endpoint_service_name=OTHER_SERVICE, **ELSEWHERE)
     ),
-    **{
-        ("UpdateCustomKeyStore", error): usual(
-            lambda r, error=error: {**_second_store(r), "xks_proxy_uri_path": _misbehaving(error)["xks_proxy_uri_path"]}
-        )
-        for error in OF_PROXIES
-    },
+    **{("UpdateCustomKeyStore", error): _moved_to(error) for error in OF_PROXIES},
     ("UpdateCustomKeyStore", "XksProxyVpcEndpointServiceNotFoundException"): usual(
         lambda r: {**_second_store(r), **ELSEWHERE, **VPC, "xks_proxy_vpc_endpoint_service_name": f"{SERVICE}1"}
     ),

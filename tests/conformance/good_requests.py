@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import parameters, random_material, wrap
@@ -38,12 +38,15 @@ KIND_OF = {
 }
 """The kind of key that an operation works on, where it is not a symmetric one."""
 
-SIGN = {"message": b"x", "signing_algorithm": t.SIGNING_ALGORITHM_SPEC_ECDSA_SHA_256}
-MAC = {"message": b"x", "mac_algorithm": t.MAC_ALGORITHM_SPEC_HMAC_SHA_256}
-KEM = {"encapsulation_algorithm": t.ENCAPSULATION_ALGORITHM_SPEC_ML_KEM}
-PAIR = {"key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256}
-WRAPPING = {"wrapping_algorithm": t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256, "wrapping_key_spec": t.WRAPPING_KEY_SPEC_RSA_2048}
-PERMANENT = {"expiration_model": t.EXPIRATION_MODEL_TYPE_KEY_MATERIAL_DOES_NOT_EXPIRE}
+SIGN: Final[dict[str, Any]] = {"message": b"x", "signing_algorithm": t.SIGNING_ALGORITHM_SPEC_ECDSA_SHA_256}
+MAC: Final[dict[str, Any]] = {"message": b"x", "mac_algorithm": t.MAC_ALGORITHM_SPEC_HMAC_SHA_256}
+KEM: Final[dict[str, Any]] = {"encapsulation_algorithm": t.ENCAPSULATION_ALGORITHM_SPEC_ML_KEM}
+PAIR: Final[dict[str, Any]] = {"key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256}
+WRAPPING: Final[dict[str, Any]] = {
+    "wrapping_algorithm": t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256,
+    "wrapping_key_spec": t.WRAPPING_KEY_SPEC_RSA_2048,
+}
+PERMANENT: Final[dict[str, Any]] = {"expiration_model": t.EXPIRATION_MODEL_TYPE_KEY_MATERIAL_DOES_NOT_EXPIRE}
 
 
 def proxy(**changed: Any) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def _spoilt(things: Things) -> dict[str, Any]:
 
 
 def _replicated(things: Things) -> dict[str, Any]:
-    fields = {"key_id": things.key("primary", number=8), "replica_region": AWAY}
+    fields: dict[str, Any] = {"key_id": things.key("primary", number=8), "replica_region": AWAY}
     if not things.client.describe_key(key_id=fields["key_id"]).key_metadata.multi_region_configuration.replica_keys:
         things.client.replicate_key(**fields)
     return fields

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from tests.conformance.good_requests import proxy
 from tests.deployment import AWAY, HOME, Deployment
+from tests.raw_calls import raw_call
 
 from meridian.client import errors
 from meridian.client.errors import KmsServiceError
@@ -166,7 +167,7 @@ def test_every_broken_constraint_is_told_at_once_and_no_secret_is_repeated(two_r
 def test_bytes_that_are_no_message_are_refused(two_regions: Deployment) -> None:
     endpoint = two_regions.endpoint(HOME, "app")
     with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(rpcs()["Encrypt"].path)(b"\xff\xff\xff", timeout=5)
+        raw_call(channel, rpcs()["Encrypt"].path)(b"\xff\xff\xff", timeout=5)
     assert error_of(caught.value).code == "ValidationException"
 
 
@@ -188,14 +189,14 @@ def test_absent_foreign_and_forbidden_keys_of_another_account_look_alike(two_reg
 def test_a_dry_run_that_passes_says_so_and_does_nothing(two_regions: Deployment, key: str, name: str) -> None:
     with two_regions.client(HOME, "app") as app:
         blob = app.encrypt(key_id=key, plaintext=b"x").ciphertext_blob
-    fields = {
+    requests: dict[str, dict[str, Any]] = {
         "Encrypt": {"key_id": key, "plaintext": b"x"},
         "Decrypt": {"ciphertext_blob": blob},
         "ReEncrypt": {"ciphertext_blob": blob, "destination_key_id": key},
         "GenerateDataKey": {"key_id": key, "number_of_bytes": 16},
         "GenerateDataKeyWithoutPlaintext": {"key_id": key, "number_of_bytes": 16},
-    }[name]
-    assert refuse(two_regions, "app", name, {**fields, "dry_run": True}).code == "DryRunOperationException"
+    }
+    assert refuse(two_regions, "app", name, {**requests[name], "dry_run": True}).code == "DryRunOperationException"
 
 
 def test_a_dry_run_tells_the_real_error_first(two_regions: Deployment, key: str) -> None:
@@ -245,7 +246,7 @@ def test_what_is_not_offered_says_so_with_its_status(two_regions: Deployment) ->
     with grpc.secure_channel(endpoint.target, endpoint.credentials) as channel, pytest.raises(grpc.RpcError) as caught:
         rpc = rpcs()["CreateKey"]
         request = rpc.request_class(key_spec=t.KEY_SPEC_SM2, key_usage=t.KEY_USAGE_TYPE_SIGN_VERIFY)
-        channel.unary_unary(rpc.path)(request.SerializeToString(), timeout=5)
+        raw_call(channel, rpc.path)(request.SerializeToString(), timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert error_of(caught.value).code == "UnsupportedOperationException"
 

@@ -191,7 +191,7 @@ def test_custom_key_stores(client: Any, two_regions: Deployment) -> None:
     assert code(client.disconnect_custom_key_store, CustomKeyStoreId=store) == "CustomKeyStoreInvalidStateException"
 
     def is_in(state: str) -> bool:
-        return client.describe_custom_key_stores(CustomKeyStoreId=store)["CustomKeyStores"][0]["ConnectionState"] == state
+        return bool(client.describe_custom_key_stores(CustomKeyStoreId=store)["CustomKeyStores"][0]["ConnectionState"] == state)
 
     client.connect_custom_key_store(CustomKeyStoreId=store)
     two_regions.wait_until(lambda: is_in("CONNECTED"))

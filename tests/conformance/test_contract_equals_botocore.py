@@ -11,7 +11,19 @@ import botocore.session
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meridian.contract.catalog import Rpc, aws_member_name, enum_values, is_secret, limits_of, rpcs, served_rpcs, xks_rpcs
+from meridian.contract.catalog import (
+    Rpc,
+    aws_member_name,
+    enum_of,
+    enum_values,
+    is_secret,
+    limits_of,
+    message_of,
+    rpcs,
+    served_rpcs,
+    xks_rpcs,
+)
+from meridian.contract.fields import descriptor_of
 
 SCHEMA = Path(__file__).parents[2] / "policy" / "meridian.cedarschema"
 
@@ -52,8 +64,8 @@ def test_every_operation_exists_exactly_once() -> None:
 def test_messages_are_those_of_the_model(operation: str) -> None:
     rpc, shapes = rpc_of(operation), model().operation_model(operation)
     seen: set[str] = set()
-    compare(rpc.request_class.DESCRIPTOR, shapes.input_shape, seen)
-    compare(rpc.response_class.DESCRIPTOR, shapes.output_shape, seen)
+    compare(descriptor_of(rpc.request_class), shapes.input_shape, seen)
+    compare(descriptor_of(rpc.response_class), shapes.output_shape, seen)
 
 
 @pytest.mark.parametrize("operation", operation_names())
@@ -69,7 +81,7 @@ def test_every_intended_difference_is_one() -> None:
 
 
 def _messages(rpc: Rpc) -> tuple[Descriptor, Descriptor]:
-    return rpc.request_class.DESCRIPTOR, rpc.response_class.DESCRIPTOR
+    return descriptor_of(rpc.request_class), descriptor_of(rpc.response_class)
 
 
 def compare(message: Descriptor, shape: Any, seen: set[str]) -> None:
@@ -92,7 +104,7 @@ def compare_field(place: str, name: str, field: FieldDescriptor, shape: Any, req
     enum = shape.metadata.get("enum")
     for bound in ("min", "max"):
         expected = None if enum else shape.metadata.get(bound)
-        actual = getattr(limits, bound) if limits is not None and limits.HasField(bound) else None  # type: ignore[arg-type]  # the bound is a field name
+        actual = getattr(limits, bound) if limits is not None and limits.HasField(bound) else None
         assert actual == expected, f"{place} {bound}"
     assert (limits.pattern if limits is not None else "") == ("" if enum else shape.metadata.get("pattern", "")), f"{place} pattern"
 
@@ -104,13 +116,13 @@ def compare_type(place: str, field: FieldDescriptor, shape: Any, seen: set[str])
         compare_item_limits(place, field, shape.member)
         compare_type(place, field, shape.member, seen)
     elif kind == "map":
-        assert field.message_type.GetOptions().map_entry, place
+        assert message_of(field).GetOptions().map_entry, place
     elif kind == "structure":
-        compare(field.message_type, shape, seen)
+        compare(message_of(field), shape, seen)
     elif kind == "timestamp":
-        assert field.message_type.full_name == "google.protobuf.Timestamp", place
+        assert message_of(field).full_name == "google.protobuf.Timestamp", place
     elif shape.metadata.get("enum"):
-        assert list(enum_values(field.enum_type).values()) == shape.metadata["enum"], place
+        assert list(enum_values(enum_of(field)).values()) == shape.metadata["enum"], place
     else:
         expected = {
             "string": FieldDescriptor.TYPE_STRING,
@@ -128,7 +140,7 @@ def compare_item_limits(place: str, field: FieldDescriptor, member: Any) -> None
         return
     items = limits.items if limits is not None and limits.HasField("items") else None
     for bound in ("min", "max"):
-        actual = getattr(items, bound) if items is not None and items.HasField(bound) else None  # type: ignore[arg-type]  # the bound is a field name
+        actual = getattr(items, bound) if items is not None and items.HasField(bound) else None
         assert actual == member.metadata.get(bound), f"{place} item {bound}"
     assert (items.pattern if items is not None else "") == member.metadata.get("pattern", ""), f"{place} item pattern"
 

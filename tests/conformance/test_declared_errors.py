@@ -73,7 +73,7 @@ def test_it_is_raised_on_both_wires(regions: Regions, name: str, error: str) -> 
     known = recipe(name, error)
     assert known is not None, "neither a recipe nor a reason why there is none"
     things, fields = known(regions, name)
-    request = rpcs()[name].request_class(**fields)
+    request: Any = rpcs()[name].request_class(**fields)
     shape = re.compile(SHAPES.get(error, ".+"))
     code, message, info = over_grpc(things, name, request)
     assert (info.reason, info.domain) == (error, DOMAIN), message

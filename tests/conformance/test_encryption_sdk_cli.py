@@ -41,7 +41,7 @@ def test_a_file_is_encrypted_and_decrypted_under_its_context(program: Path, two_
     key = kms(two_regions).create_key()["KeyMetadata"]["Arn"]
     plain, sealed, opened, notes = (tmp_path / name for name in ("plain", "sealed", "opened", "notes"))
     plain.write_text(MESSAGE)
-    wrapped = ["--wrapping-keys", f"key={key}", "--encryption-context", "tenant=a", "--metadata-output", notes]
+    wrapped: list[str | Path] = ["--wrapping-keys", f"key={key}", "--encryption-context", "tenant=a", "--metadata-output", notes]
     done = run(program, two_regions, "--encrypt", "--input", plain, "--output", sealed, *wrapped)
     assert done.returncode == 0, done.stderr
     assert b"a long message" not in sealed.read_bytes()
@@ -56,7 +56,7 @@ def test_a_file_whose_context_was_changed_is_refused_by_the_service(program: Pat
     key = kms(two_regions).create_key()["KeyMetadata"]["Arn"]
     plain, sealed, opened = (tmp_path / name for name in ("plain", "sealed", "opened"))
     plain.write_text(MESSAGE)
-    wrapped = ["--wrapping-keys", f"key={key}", "--suppress-metadata", "-vvvv"]
+    wrapped: list[str | Path] = ["--wrapping-keys", f"key={key}", "--suppress-metadata", "-vvvv"]
     done = run(program, two_regions, "--encrypt", "--input", plain, "--output", sealed, "-c", "tenant=first", *wrapped)
     assert done.returncode == 0, done.stderr
     assert sealed.read_bytes().count(b"first") == 1
@@ -75,8 +75,8 @@ def test_a_file_crosses_regions_under_a_multi_region_key(program: Path, two_regi
     replica = there.describe_key(KeyId=primary["KeyId"])["KeyMetadata"]["Arn"]
     plain, sealed, opened = (tmp_path / name for name in ("plain", "sealed", "opened"))
     plain.write_text(MESSAGE)
-    to_seal = ["--encrypt", "--input", plain, "--output", sealed, "--wrapping-keys", f"key={primary['Arn']}"]
-    to_open = ["--decrypt", "--input", sealed, "--output", opened, "--wrapping-keys", f"key={replica}"]
+    to_seal: list[str | Path] = ["--encrypt", "--input", plain, "--output", sealed, "--wrapping-keys", f"key={primary['Arn']}"]
+    to_open: list[str | Path] = ["--decrypt", "--input", sealed, "--output", opened, "--wrapping-keys", f"key={replica}"]
     for arguments, region in ((to_seal, HOME), (to_open, AWAY)):
         done = run(program, two_regions, *arguments, "--suppress-metadata", region=region)
         assert done.returncode == 0, done.stderr
@@ -91,8 +91,8 @@ def test_a_directory_is_opened_by_discovery(program: Path, two_regions: Deployme
     (plain / "one").write_text("first")
     (plain / "inner" / "two").write_text("second")
     found = ["discovery=true", f"region={HOME}", "discovery-account=111122223333", "discovery-partition=aws"]
-    to_seal = ["--encrypt", "--input", plain, "--output", sealed, "--wrapping-keys", f"key={key}"]
-    to_open = ["--decrypt", "--input", sealed, "--output", opened, "--wrapping-keys", *found]
+    to_seal: list[str | Path] = ["--encrypt", "--input", plain, "--output", sealed, "--wrapping-keys", f"key={key}"]
+    to_open: list[str | Path] = ["--decrypt", "--input", sealed, "--output", opened, "--wrapping-keys", *found]
     for arguments in (to_seal, to_open):
         done = run(program, two_regions, *arguments, "--recursive", "--suppress-metadata")
         assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ from meridian.audit.digest import read_digest
 from meridian.audit.findings import Report, Verdict
 from meridian.audit.record import event_time
 from meridian.audit.segments import compressed_path, segments_in
-from meridian.audit.stream_files import digests_in
+from meridian.audit.stream_files import digests_in, last_record, runs_in
 from meridian.audit.verify import Expected, verify_directory
 from meridian.ports.store.audit_streams import AuditKeyRow, KeyTrace, RegisterView, StreamHead, StreamRow
 
@@ -231,9 +231,8 @@ def test_the_writing_thread_lists_no_directory_and_reads_no_other_stream(tmp_pat
     file, hands = open_file(tmp_path, "s3", keyholder=keyholder, rules=RULES, clock=clock), Later()
     file.hand_closed_to(hands, KeepRules(5 * DAY, 0), nobody)
     touched: list[str] = []
-    listing, reading = audit_ended_streams.runs_in, audit_ended_streams.last_record
-    monkeypatch.setattr(audit_ended_streams, "runs_in", lambda directory: (touched.append("listed"), listing(directory))[1])
-    monkeypatch.setattr(audit_ended_streams, "last_record", lambda path, stream: (touched.append("read"), reading(path, stream))[1])
+    monkeypatch.setattr(audit_ended_streams, "runs_in", lambda directory: (touched.append("listed"), runs_in(directory))[1])
+    monkeypatch.setattr(audit_ended_streams, "last_record", lambda path, stream: (touched.append("read"), last_record(path, stream))[1])
     for _ in range(3):
         write(file, clock, 2, 61)
         assert touched == []

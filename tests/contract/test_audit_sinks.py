@@ -17,13 +17,14 @@ from tests.network import Relay
 from tests.receivers import BUCKET, CREDENTIALS, Collector, Store, collector, silent, store
 
 from meridian.adapters.audit_file import AuditFile, SegmentRules
-from meridian.adapters.audit_otlp import OtlpCollector, OtlpLogs
+from meridian.adapters.audit_otlp import OtlpLogs
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_retention import Holds, KeepRules
 from meridian.adapters.audit_s3 import S3Bucket, S3Place
 from meridian.adapters.audit_ship_files import FileShipper
 from meridian.adapters.audit_ship_records import RecordShipper
 from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.otlp_connection import OtlpCollector
 from meridian.audit.segments import lines_of, segments_in
 from meridian.audit.stream_files import digests_in
 from meridian.audit.verify import Expected, verify_directory
@@ -128,7 +129,7 @@ def test_the_order_is_that_of_writing_where_the_clock_goes_back(tmp_path: Path, 
     clock.seconds = 20 * DAY
     for number in range(4):
         file = begin(tmp_path, f"s{number}", keyholder, clock, KeepRules(0, 0), nobody)
-        sinks = [otlp(file, receiver.url), s3(file, bucket.url)]
+        sinks: list[AuditSink] = [otlp(file, receiver.url), s3(file, bucket.url)]
         write(file, clock, 2, first=10 * number)
         if number != 1:
             for each in sinks:
@@ -144,7 +145,7 @@ def test_the_order_is_that_of_writing_where_the_clock_goes_back(tmp_path: Path, 
 def test_what_was_taken_but_not_noted_comes_again_and_nothing_is_left_out(tmp_path: Path, receiver: Collector, bucket: Store) -> None:
     keyholder, clock = Keyholder(), SteppingClock()
     file = begin(tmp_path, "s1", keyholder, clock, KeepRules(0, 0), nobody)
-    sinks = [otlp(file, receiver.url), s3(file, bucket.url)]
+    sinks: list[AuditSink] = [otlp(file, receiver.url), s3(file, bucket.url)]
     write(file, clock, 3)
     for each in sinks:
         before = (tmp_path / f".{each.name}.position").read_bytes() if (tmp_path / f".{each.name}.position").exists() else None
@@ -328,7 +329,7 @@ def test_a_collector_that_is_new_gets_the_running_stream_and_a_bucket_all_there_
     write(first, clock, 2)
     first.close()
     second = begin(tmp_path, "s2", keyholder, clock, KeepRules(0, 0), nobody)
-    sinks = [otlp(second, receiver.url), s3(second, bucket.url)]
+    sinks: list[AuditSink] = [otlp(second, receiver.url), s3(second, bucket.url)]
     second.close()
     for each in sinks:
         ship_all(each)

@@ -20,7 +20,7 @@ from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_stdout import StdoutCopy
 from meridian.adapters.clock_system import SystemClock
 from meridian.audit import segments, written_order
-from meridian.audit.segments import lines_of, segments_in
+from meridian.audit.segments import lines_of, open_to_follow, segments_in
 
 RULES = SegmentRules(bytes=5000, seconds=60.0, reserve_bytes=0)
 
@@ -152,10 +152,9 @@ def test_the_directory_is_not_listed_again_and_no_file_is_opened_while_nothing_i
     reader.read()
     copy = copied(file, tmp_path, reader, faults)
     listed, opened = list[str](), list[str]()
-    original = audit_reader.open_to_follow
     monkeypatch.setattr(written_order, "runs_before", lambda *_: listed.append("runs"))
     monkeypatch.setattr(segments, "segments_in", lambda *_: listed.append("segments"))
-    monkeypatch.setattr(audit_reader, "open_to_follow", lambda path: (opened.append(path.name), original(path))[1])
+    monkeypatch.setattr(audit_reader, "open_to_follow", lambda path: (opened.append(path.name), open_to_follow(path))[1])
     for method in ("glob", "iterdir"):
         monkeypatch.setattr(Path, method, lambda *_: listed.append("directory"))
     for method in ("scandir", "listdir"):

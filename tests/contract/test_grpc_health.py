@@ -49,7 +49,7 @@ def tell(story: Story) -> None:
         troubles: list[str] = []
         health = GrpcHealth(service_names(served_rpcs()), lambda: troubles)
         async with served(health) as port, new_channel(port) as channel:
-            await story(health, health_pb2_grpc.HealthStub(channel), troubles)  # type: ignore[no-untyped-call]  # generated
+            await story(health, health_pb2_grpc.HealthStub(channel), troubles)
 
     asyncio.run(told())
 
@@ -121,7 +121,7 @@ class Watcher:
 
     async def gets(self, count: int) -> int:
         """How many of so many more."""
-        stub, got = health_pb2_grpc.HealthStub(self.channel), 0  # type: ignore[no-untyped-call]  # generated
+        stub, got = health_pb2_grpc.HealthStub(self.channel), 0
         for _ in range(count):
             watch = stub.Watch(asked(""))
             refused = False

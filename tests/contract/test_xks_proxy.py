@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -77,6 +78,10 @@ def astray(kms: OtherKms) -> OtherKms:
     return kms.with_(prefix=f"{PREFIX}/invalid")
 
 
+def sealed(key: str, aad: bytes | None, cdiv: bool, kms: OtherKms) -> Reply:
+    return kms.encrypt(key, PLAIN, aad=aad, cdiv=cdiv)
+
+
 REFUSED: dict[str, tuple[Callable[[OtherKms], Reply], tuple[int, str]]] = {
     "02 health of nothing": (lambda kms: without(kms, "health"), DENIED),
     "03 health without metadata": (lambda kms: bare(kms, "health"), DENIED),
@@ -99,7 +104,7 @@ REFUSED: dict[str, tuple[Callable[[OtherKms], Reply], tuple[int, str]]] = {
     "41 the same with AAD": (lambda kms: kms.encrypt("encrypt_only_key", PLAIN, aad=AAD, cdiv=True), USAGE),
     **{
         f"{number + at} {key}: {'AAD' if aad else 'no AAD'}{', integrity value' if cdiv else ''}": (
-            lambda kms, key=key, aad=aad, cdiv=cdiv: kms.encrypt(key, PLAIN, aad=aad, cdiv=cdiv),
+            partial(sealed, key, aad, cdiv),
             USAGE,
         )
         for number, key in ((42, "decrypt_only_key"), (46, "impotent_key"))

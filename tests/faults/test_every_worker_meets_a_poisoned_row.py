@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -87,12 +88,12 @@ def change_feed(crowd: Crowd) -> None:
         crowd.change(HOME, "update keys set description = 'told by the feed'")
         crowd.change(HOME, "insert into changes (account, key_id) select account, key_id from keys")
         for key_id in crowd.keys:
-            crowd.regions.wait_until(lambda key_id=key_id: _description(alice, key_id) == "told by the feed")
+            crowd.regions.wait_until(partial(_is_told_by_the_feed, alice, key_id))
     assert crowd.job_is_well(HOME, "change feed")
 
 
-def _description(client: Client, key_id: str) -> str:
-    return str(client.describe_key(key_id=key_id).key_metadata.description)
+def _is_told_by_the_feed(client: Client, key_id: str) -> bool:
+    return bool(client.describe_key(key_id=key_id).key_metadata.description == "told by the feed")
 
 
 def transport_keys(crowd: Crowd) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import Any
 
 from tests.model.authority_gate import HOSTILE, Signed
 from tests.model.handover_model import View, entry, next_term
@@ -26,7 +25,7 @@ FORGED_SERIAL = -1
 
 
 @lru_cache(maxsize=20_000)
-def forgeries(view: Any, victim: str, serial: int) -> frozenset[Signed]:
+def forgeries(view: View, victim: str, serial: int) -> frozenset[Signed]:
     """States signed by X, made from a true one, that the victim could take for news."""
     terms = (
         (view.term, view.version + 1),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tests.model.handover_model import NONE, View, entry, generation, next_term, stamp
+from tests.model.handover_model import NONE, Budget, View, entry, generation, next_term, stamp
 
 HOSTILE = "X"
 HONEST = "ABC"
@@ -21,7 +21,7 @@ class Signed(NamedTuple):
 
     signer: str
     incarnation: int
-    view: View  # type: ignore[valid-type]
+    view: View
 
 
 Chain = frozenset[Signed]
@@ -47,8 +47,19 @@ class Row(NamedTuple):
     void: frozenset[int]  # serials refused for ever
 
     @property
-    def view(self) -> Any:
+    def view(self) -> View | None:
         return self.shown.view if self.shown else None
+
+    @property
+    def said(self) -> Signed:
+        """What is shown by a row that shows something: each that is live, and each that was."""
+        assert self.shown is not None
+        return self.shown
+
+    @property
+    def seen(self) -> View:
+        """The view of such a row."""
+        return self.said.view
 
     @property
     def chain(self) -> Chain:
@@ -56,7 +67,7 @@ class Row(NamedTuple):
         return self.links | {self.shown} if self.shown else self.links
 
     def acts_as_primary(self, region: str) -> bool:
-        return bool(self.status == "live" and not self.stale and not self.rejoin and self.view.primary == region)
+        return bool(self.status == "live" and not self.stale and not self.rejoin and self.seen.primary == region)
 
 
 class State(NamedTuple):
@@ -66,7 +77,7 @@ class State(NamedTuple):
     signed: Chain
     stolen: frozenset[int]  # materials that X has
     secret: frozenset[int]  # materials made while the set did not list X
-    budget: tuple[tuple[str, int], ...]
+    budget: Budget
     serials: int
     ids: int
 
@@ -83,7 +94,7 @@ def follows(known: Signed, told: Signed, without: str = "") -> bool:
     return bool(view.term == next_term(before) and view.version == 0 and told.signer == view.by and told.signer in heirs)
 
 
-def keeps_material(before: Any, view: Any) -> bool:
+def keeps_material(before: View, view: View) -> bool:
     """A3: nothing is left out that somebody may have encrypted under, nor made pending again."""
     permanent = before.materials - {before.pending}
     return bool(permanent <= view.materials and view.pending not in permanent)
@@ -136,7 +147,7 @@ def believed(row: Row, region: str, pool: Chain, without: str = "", *, is_answer
 def _is_led(row: Row, region: str, pool: Chain) -> bool:
     """Whether another Region than the one that the operator named shows that it leads: the row's own view, or what a chain leads to."""
     leading = [told for told in pool if told.signer == told.view.primary and told.signer not in (region, row.rejoin)]
-    return any(told == row.shown or told in reached(row.shown, pool) for told in leading)  # type: ignore[arg-type]
+    return any(told == row.shown or told in reached(row.said, pool) for told in leading)
 
 
 def own_past(row: Row, region: str, pool: Chain) -> Chain:
@@ -154,7 +165,7 @@ def facts(row: Row) -> Row:
 def _is_news(row: Row, region: str, told: Signed, is_answer: bool) -> bool:
     if row.status not in ("reserved", "live") or (row.stale and not is_answer) or stamp(told.view) <= stamp(row.view):
         return False
-    if row.rejoin and generation(told.view) == generation(row.view):
+    if row.rejoin and generation(told.view) == generation(row.seen):
         return False
     if told.signer == region and not row.stale:
         return False  # its own past: not to be adopted, but a reason to reconcile
@@ -221,7 +232,7 @@ def _of_another_generation(row: Row, pool: Chain, starts: list[Signed], without:
     return chains
 
 
-def _is_end(row: Row, successor: str, view: Any) -> bool:
+def _is_end(row: Row, successor: str, view: View) -> bool:
     """Whether the successor could go on from here. Where a Region is to rejoin, nobody need be declared lost: it was itself, or it was
     restored to before it was told."""
     return entry(view, successor) is not None and (bool(row.rejoin) or view.primary in row.lost)

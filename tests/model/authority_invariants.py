@@ -8,11 +8,10 @@ truly signed, and by an honest Region: had a rule let another in, X would have s
 from __future__ import annotations
 
 from itertools import combinations, permutations
-from typing import Any
 
 from tests.model.authority_attacker import EVIL, FORGED_SERIAL
 from tests.model.authority_gate import HOSTILE, Row, State
-from tests.model.handover_model import NONE, entry, generation, stamp
+from tests.model.handover_model import NONE, Term, View, entry, generation, stamp
 
 Rows = dict[str, Row]
 
@@ -27,10 +26,10 @@ def broken_by_the_hostile(s: State, rows: Rows, *, is_member: bool, is_trusted: 
         return "I7: X holds material of a set that does not list it"
     live = live_of(rows).values()
     faults = {
-        "I8: X is primary": not is_trusted and any(x.view.primary == HOSTILE for x in live),
+        "I8: X is primary": not is_trusted and any(x.seen.primary == HOSTILE for x in live),
         "I8: material of X is planted": not is_trusted and any(EVIL in x.materials for x in live),
         "I8: a view that no chain leads to": any(x.shown not in s.signed for x in live),
-        "I8: X is a member": not is_member and any(entry(x.view, HOSTILE) for x in live),
+        "I8: X is a member": not is_member and any(entry(x.seen, HOSTILE) for x in live),
         "I9: a Region is stale at a peer's word": any(x.stale and not x.incarnation for x in live),
         "I9: a stranger has a place here": any(is_claimed_by_a_stranger(x) for x in rows.values()),
         "I9: a row grows at a peer's word": any(FORGED_SERIAL in x.void for x in live),
@@ -40,27 +39,27 @@ def broken_by_the_hostile(s: State, rows: Rows, *, is_member: bool, is_trusted: 
 
 def is_claimed_by_a_stranger(row: Row) -> bool:
     """Whether X holds a place in a set that was here, and did not list it."""
-    return row.status == "reserved" and row.prepared_by == HOSTILE and row.shown is not None and not entry(row.view, HOSTILE)
+    return row.status == "reserved" and row.prepared_by == HOSTILE and row.shown is not None and not entry(row.seen, HOSTILE)
 
 
 def broken_among_the_honest(s: State, rows: Rows, names: set[str]) -> str | None:
     """What the honest Regions promise each other, as without X. `names` are the actions of the scenario."""
     live = live_of(rows)
-    apart = NONE.union(*(x.lost for x in live.values())) | {r for r, x in live.items() if x.stale or x.rejoin}
-    apart |= {e[0] for x in live.values() for e in x.view.members if e[2] == "off"}
-    actors = [x.view for r, x in live.items() if x.acts_as_primary(r)]
+    apart: frozenset[str] = NONE.union(*(x.lost for x in live.values())) | {r for r, x in live.items() if x.stale or x.rejoin}
+    apart |= {e[0] for x in live.values() for e in x.seen.members if e[2] == "off"}
+    actors = [x.seen for r, x in live.items() if x.acts_as_primary(r)]
     for v, w in combinations(actors, 2):
         if generation(v) == generation(w) or not {v.primary, w.primary} & apart:
             return "I1: two primaries"
-    seen: dict[Any, Any] = {}
+    seen: dict[tuple[Term, int], View] = {}
     if "restore" not in names and any(seen.setdefault(stamp(z.view), z.view) != z.view for z in s.signed):
         return "I2: two contents under one stamp"
-    apart |= {e[0] for x in live.values() for e in x.view.members if e[2] == "back"}
+    apart |= {e[0] for x in live.values() for e in x.seen.members if e[2] == "back"}
     planted = {EVIL} if "trust" in names else NONE  # a primary may say that all have what it made; it reaches them later
     for r, q in permutations(live, 2):
         if not {r, q} & apart and not live[q].used - planted <= live[r].materials:
             return "I3: a member cannot open what another made"
-    if any(x.view.current not in x.materials for x in live.values()):
+    if any(x.seen.current not in x.materials for x in live.values()):
         return "I4: a current material is not in the store"
     listed = {e[0] for v in actors for e in v.members if e[0] != HOSTILE}
     if not {"delete", "restore", "lose"} & names and any(rows[r].status == "none" for r in listed):
@@ -71,7 +70,8 @@ def broken_among_the_honest(s: State, rows: Rows, names: set[str]) -> str | None
 def is_settled(rows: Rows) -> bool:
     """I6: where a set comes to rest. X may be listed, detached or gone."""
     live = live_of(rows)
-    view, used = max((x.view for x in live.values()), key=stamp), NONE.union(*(x.used for x in live.values()))
+    view = max((x.seen for x in live.values()), key=stamp)
+    used: frozenset[int] = NONE.union(*(x.used for x in live.values()))
     are_level = all(x.view == view and used <= x.materials and not (x.stale or x.lost or x.rejoin) for x in live.values())
     members = {e for e in view.members if e[0] != HOSTILE}
     return (

@@ -12,16 +12,18 @@ honest Regions and their operators take, X giving no help at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import permutations
 from typing import Any
 
 from tests.model.authority_attacker import EVIL, FORGED_SERIAL, forgeries
 from tests.model.authority_gate import HOSTILE, Chain, Row, Signed, State, believed, facts, follows, own_past, reached
 from tests.model.authority_invariants import broken_among_the_honest, broken_by_the_hostile, is_settled
-from tests.model.handover_model import NONE, Model, View, entry, generation, next_term, stamp
+from tests.model.handover_model import NONE, Member, View, entry, generation, next_term, spent, stamp
+from tests.model.search import Search
 
 
-class AuthorityModel(Model):  # type: ignore[misc]
+class AuthorityModel(Search[State]):
     """One scenario; `members` begin in the set, `honest` are the Regions that keep a row; `without` is the rule left out."""
 
     def __init__(self, budget: dict[str, int], members: str, honest: str = "ABC", without: str = "") -> None:
@@ -41,25 +43,28 @@ class AuthorityModel(Model):  # type: ignore[misc]
     def put(self, s: State, r: str, **fields: Any) -> State:
         return s._replace(rows=tuple(x._replace(**fields) if q == r else x for q, x in zip(self.honest, s.rows, strict=True)))
 
+    def spend(self, s: State, name: str) -> State:
+        return s._replace(budget=spent(s.budget, name))
+
     def each(self, s: State) -> list[tuple[str, Row]]:
         return list(zip(self.honest, s.rows, strict=True))
 
     def acting(self, s: State, r: str) -> bool:
         return self.row(s, r).acts_as_primary(r)
 
-    def publish(self, s: State, r: str, view: Any) -> State:
+    def publish(self, s: State, r: str, view: View) -> State:
         """Commit a new view, signed; whoever asks or compares is shown it."""
         row = self.row(s, r)
         shown = Signed(r, row.incarnation, view)
         links = row.links
         if view.version == 0:
-            links |= {shown} if generation(view) == generation(row.view) else {shown, row.shown}
-        held = row.held if view.term == row.view.term else NONE
+            links |= {shown} if generation(view) == generation(row.seen) else {shown, row.said}
+        held = row.held if view.term == row.seen.term else NONE
         s = self.put(s, r, shown=shown, links=links, materials=row.materials | view.materials, used=row.used | {view.current}, held=held)
         return s._replace(signed=s.signed | {shown})
 
     def change(self, s: State, r: str, **fields: Any) -> State:
-        view = self.row(s, r).view
+        view = self.row(s, r).seen
         return self.publish(s, r, view._replace(version=view.version + 1, **fields))
 
     # ---- what callers and operators begin
@@ -73,21 +78,21 @@ class AuthorityModel(Model):  # type: ignore[misc]
                 yield self.reserve(self.spend(s, "claim"), r, HOSTILE)
             if row.status != "live":
                 continue
-            if "delete" in left and row.view.primary != r and not row.stale and self.is_drained(s, r):
+            if "delete" in left and row.seen.primary != r and not row.stale and self.is_drained(s, r):
                 yield self.put(self.spend(s, "delete"), r, status="gone", materials=NONE, used=NONE, held=NONE)
             if "restore" in left and old.status == "live":
                 fields = old._replace(stale=True, incarnation=row.incarnation + 1)._asdict()
                 yield self.put(self.spend(s, "restore"), r, **fields)
-            if "name" in left and row.view.primary != r and entry(row.view, HOSTILE) and (row.stale or self.without == "waits"):
+            if "name" in left and row.seen.primary != r and entry(row.seen, HOSTILE) and (row.stale or self.without == "waits"):
                 # The operator's `rejoin`, for the sake of other sets. Only a set that was shown to wait for X has it.
                 yield self.put(self.spend(s, "name"), r, rejoin=HOSTILE)
-            if "lose" in left and row.view.primary != r:
-                for successor in (q for q in self.honest if q != row.view.primary):
-                    yield self.put(self.spend(s, "lose"), r, lost=frozenset({row.view.primary}), successor=successor)
+            if "lose" in left and row.seen.primary != r:
+                for successor in (q for q in self.honest if q != row.seen.primary):
+                    yield self.put(self.spend(s, "lose"), r, lost=frozenset({row.seen.primary}), successor=successor)
         yield from self.attacks(s)
 
     def begins_at_primary(self, s: State, p: str, left: set[str]) -> Iterator[State]:
-        row, view = self.row(s, p), self.row(s, p).view
+        row, view = self.row(s, p), self.row(s, p).seen
         if "rotate" in left and view.pending is None:
             t = self.spend(s, "rotate")._replace(ids=s.ids + 1)
             listed = entry(view, HOSTILE)
@@ -109,7 +114,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
 
     def may_prepare(self, row: Row, preparer: str) -> bool:
         """A2: where a membership has ended, only a Region that it knew prepares another."""
-        is_known = row.shown is None or entry(row.view, preparer) or self.without in ("preparer", "tombstone")
+        is_known = row.shown is None or entry(row.seen, preparer) or self.without in ("preparer", "tombstone")
         return bool(row.status in ("none", "gone") and is_known)
 
     def reserve(self, s: State, r: str, preparer: str) -> State:
@@ -121,7 +126,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
     def is_drained(self, s: State, r: str) -> bool:
         """A former primary keeps its key until its successor has spoken."""
         row = self.row(s, r)
-        return bool(row.view.by != r or stamp(self.row(s, row.view.primary).view) >= (row.view.term, 0))
+        return bool(row.seen.by != r or stamp(self.row(s, row.seen.primary).view) >= (row.seen.term, 0))
 
     # ---- what X does
 
@@ -146,7 +151,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
 
     def asks(self, s: State, r: str, row: Row) -> Iterator[State]:
         """Questions, and what X says of itself. It cannot say anything of another Region: the connection names the sender."""
-        listed = entry(row.view, HOSTILE)
+        listed = entry(row.seen, HOSTILE)
         is_followed = row.rejoin == HOSTILE and not row.stale
         is_served = listed and (listed[2] != "off" or is_followed) and HOSTILE not in row.lost
         if is_served or self.without == "A7":
@@ -155,7 +160,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
             yield self.put(s, r, held=row.held | {(*listed[:2], m) for m in row.materials})
         if self.without == "A8":
             yield self.put(s, r, void=row.void | {FORGED_SERIAL})
-            for q in (q for q, x in self.each(s) if x.status == "reserved" and x.prepared_by == r and not entry(row.view, q)):
+            for q in (q for q, x in self.each(s) if x.status == "reserved" and x.prepared_by == r and not entry(row.seen, q)):
                 yield self.put(s, r, void=row.void | {self.row(s, q).serial})
 
     def lies(self, s: State, r: str, shown: Chain) -> Chain:
@@ -198,7 +203,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
             yield from self.speak_to_primary(s, r, q)
         lost = NONE.union(*(x.lost for x in s.rows if x.status == "live"))
         named = next((x.successor for x in s.rows if x.status == "live" and x.lost), "")
-        newest = max((generation(x.view) for x in s.rows if x.status == "live" and x.lost), default=None)
+        newest = max((generation(x.seen) for x in s.rows if x.status == "live" and x.lost), default=None)
         for r, row in self.each(s):
             if row.status == "reserved":
                 yield from self.resolve(s, r)
@@ -206,10 +211,10 @@ class AuthorityModel(Model):  # type: ignore[misc]
                 yield from self.advance(s, r)
             if row.stale:
                 yield from self.reconcile(s, r, NONE)
-            if lost and r not in lost and row.lost != lost and (row.status != "live" or generation(row.view) == newest):
+            if lost and r not in lost and row.lost != lost and (row.status != "live" or generation(row.seen) == newest):
                 status = "none" if row.status == "reserved" and row.prepared_by in lost else row.status
                 yield self.put(s, r, lost=lost, successor=named, status=status)
-            if "trust" in self.names and row.status == "live" and row.view.primary == HOSTILE and not (row.lost or row.stale):
+            if "trust" in self.names and row.status == "live" and row.seen.primary == HOSTILE and not (row.lost or row.stale):
                 first = next(q for q, x in self.each(s) if x.status == "live")
                 yield self.put(s, r, lost=frozenset({HOSTILE}), successor=first)  # the operators give it up, and agree on who goes on
         if not lost:
@@ -221,13 +226,13 @@ class AuthorityModel(Model):  # type: ignore[misc]
     def compare(self, s: State, r: str, q: str) -> Iterator[State]:
         """Whoever is ahead passes on the signed state, its links and the materials that the other lacks."""
         x, y = self.row(s, r), self.row(s, q)
-        listed = entry(x.view, q) if x.status == "live" and not x.stale else None
+        listed = entry(x.seen, q) if x.status == "live" and not x.stale else None
         if not listed or listed[2] == "off" or r in y.lost or x.incarnation < dict(y.known).get(r, 0):
             return
-        yield from self.remember(s, q, frozenset({x.shown}))  # type: ignore[arg-type]
-        links = believed(facts(y), q, x.chain, self.without).get(x.shown)  # type: ignore[arg-type]
-        if links is not None and x.view.materials <= x.materials | y.materials:
-            yield from self.adopt(s, q, x.shown, links)
+        yield from self.remember(s, q, frozenset({x.said}))
+        links = believed(facts(y), q, x.chain, self.without).get(x.said)
+        if links is not None and x.seen.materials <= x.materials | y.materials:
+            yield from self.adopt(s, q, x.said, links)
 
     def adopt(self, s: State, r: str, told: Signed, links: Chain) -> Iterator[State]:
         row, view = self.row(s, r), told.view
@@ -251,18 +256,20 @@ class AuthorityModel(Model):  # type: ignore[misc]
     def speak_to_primary(self, s: State, r: str, p: str) -> Iterator[State]:
         """Held and Gone: of the speaker's own membership, heard by the primary, or by the one that named the speaker primary."""
         row, view = self.row(s, r), self.row(s, p).view
-        listed = entry(view, r) if view else None
+        if view is None:
+            return
+        listed = entry(view, r)
         if not listed or r in self.row(s, p).lost or self.row(s, p).status != "live":
             return
         if listed[1] != row.serial:
             if row.status != "live" and self.acting(s, p):  # the membership that is listed has ended
                 yield self.change(s, p, members=view.members - {listed})
             return
-        if row.status == "live" and self.acting(s, p) and row.view.term == view.term:
+        if row.status == "live" and self.acting(s, p) and row.seen.term == view.term:
             yield self.put(s, p, held=self.row(s, p).held | {(r, row.serial, m) for m in row.materials})
         if row.status in ("none", "gone") and self.acting(s, p):
             yield self.change(s, p, members=view.members - {listed})
-        if row.status == "gone" and view[1:4] == (0, r, p) and row.view.term < view.term:
+        if row.status == "gone" and view[1:4] == (0, r, p) and row.seen.term < view.term:
             yield self.publish(s, p, view._replace(term=next_term(view), primary=p, members=view.members - {listed}))
 
     def resolve(self, s: State, r: str) -> Iterator[State]:
@@ -272,14 +279,14 @@ class AuthorityModel(Model):  # type: ignore[misc]
             yield self.put(s, r, status="none", prepared_by="")
             return
         x = self.row(s, p)
-        if x.status != "live" or x.stale or (r, row.serial) in {e[:2] for e in x.view.members} or self.without == "resolve":
+        if x.status != "live" or x.stale or (r, row.serial) in {e[:2] for e in x.seen.members} or self.without == "resolve":
             return
-        if self.acting(s, p) and row.serial not in x.void and not entry(x.view, r):
-            yield self.change(s, p, members=x.view.members | {(r, row.serial, "new")})
+        if self.acting(s, p) and row.serial not in x.void and not entry(x.seen, r):
+            yield self.change(s, p, members=x.seen.members | {(r, row.serial, "new")})
         yield self.put(self.put(s, p, void=x.void | {row.serial}), r, status="none", prepared_by="")
 
     def advance(self, s: State, p: str) -> Iterator[State]:
-        row, view = self.row(s, p), self.row(s, p).view
+        row, view = self.row(s, p), self.row(s, p).seen
         count = [e for e in view.members if e[0] != p and e[2] != "off"]
         if view.pending and all((*e[:2], view.pending) in row.held for e in count):
             yield self.change(s, p, current=view.pending, pending=None)
@@ -292,13 +299,13 @@ class AuthorityModel(Model):  # type: ignore[misc]
             if e[0] != HOSTILE:
                 yield from self.take_back(s, p, e)
 
-    def take_back(self, s: State, p: str, e: tuple[str, int, str]) -> Iterator[State]:
+    def take_back(self, s: State, p: str, e: Member) -> Iterator[State]:
         """Operators let a member of an earlier generation in: `rejoin` there, consent here; its own materials come first."""
-        row, view, x = self.row(s, p), self.row(s, p).view, self.row(s, e[0])
+        row, view, x = self.row(s, p), self.row(s, p).seen, self.row(s, e[0])
         if e[2] == "off" and x.status == "gone":
             yield self.change(s, p, members=view.members - {e})
-        is_behind = x.status == "live" and generation(x.view) < generation(view) and not x.lost and (e[2] == "off" or not x.rejoin)
-        if is_behind or (x.status == "live" and e[2] == "off" and generation(x.view) == generation(view)):
+        is_behind = x.status == "live" and generation(x.seen) < generation(view) and not x.lost and (e[2] == "off" or not x.rejoin)
+        if is_behind or (x.status == "live" and e[2] == "off" and generation(x.seen) == generation(view)):
             t = self.put(s, e[0], rejoin=view.term[1] if is_behind else "", stale=x.stale and not is_behind)
             t = self.put(t, p, held=frozenset(h for h in row.held if h[0] != e[0]))
             yield self.change(t, p, members=view.members - {e} | {(*e[:2], "back")}, materials=view.materials | x.used)
@@ -306,7 +313,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
     def end_words(self, s: State) -> Iterator[State]:
         """All members are of one generation again: the operators of other Regions hear everybody. And where a successor was restored
         to before its generation, and nobody has it, there is nothing to rejoin."""
-        generations = {generation(x.view) for x in s.rows if x.status == "live"}
+        generations = {generation(x.seen) for x in s.rows if x.status == "live"}
         if len(generations) > 1 or any(x.stale for x in s.rows):
             return
         for r, row in self.each(s):
@@ -332,16 +339,16 @@ class AuthorityModel(Model):  # type: ignore[misc]
             t = self.put(s, r, stale=False, rejoin="")
             if told is not None:
                 t = self.put(t, r, shown=told, links=links, materials=have, used=asked.used | {told.view.current}, held=NONE)
-            view = self.row(t, r).view
+            view = self.row(t, r).seen
             if view.primary == r:  # versions that nobody kept may still be on their way: a new term
                 yield self.publish(t, r, view._replace(term=next_term(view), version=0, by=r))
-            elif self.row(t, r).shown.signer == r and self.without != "sign again":  # type: ignore[union-attr]
+            elif self.row(t, r).said.signer == r and self.without != "sign again":
                 again = Signed(r, number, view)
                 yield self.put(t, r, shown=again)._replace(signed=t.signed | {again})
             else:
                 yield t
 
-    def newest(self, s: State, r: str, pool: Chain, answers: Any) -> Iterator[tuple[Signed | None, Chain, frozenset[int]]]:
+    def newest(self, s: State, r: str, pool: Chain, answers: AbstractSet[Signed]) -> Iterator[tuple[Signed | None, Chain, frozenset[int]]]:
         """What the answers come to: the highest state that counts, its links and materials. Each lie of X makes one outcome more."""
         row = self.row(s, r)
         true = {x.shown for x in s.rows}
@@ -352,7 +359,7 @@ class AuthorityModel(Model):  # type: ignore[misc]
             best = max(heard, key=lambda z: stamp(z.view), default=None)
             have = best.view.materials if best else NONE
             if have <= stored | (s.stolen | {EVIL} if lie else NONE):
-                yield best, counts.get(best, row.links), row.materials | have  # type: ignore[arg-type]
+                yield best, counts[best] if best else row.links, row.materials | have
 
     def take_over(self, s: State, lies: Chain) -> Iterator[State]:
         """The named successor, when all that stay have the same word. `lies` is what X answers with, nothing where it is empty."""
@@ -370,20 +377,20 @@ class AuthorityModel(Model):  # type: ignore[misc]
         shown = lies and self.lies(s, r, lies)
         answers = {x.shown for q, x in stay if x.status == "live" and x.shown}
         for told, links, have in self.newest(s, r, shown.union(*(x.chain for q, x in stay)), answers | shown):
-            t, best = s, row.shown
+            t, best = s, row.said
             if told is not None:
                 best = told
                 t = self.put(t, r, shown=told, links=links, materials=have, used=row.used | {told.view.current}, held=NONE)
-            yield from self.begin_generation(t, r, best, lost) if best.view.primary in lost else self.withdraw(t, r, best)  # type: ignore[union-attr]
+            yield from self.begin_generation(t, r, best, lost) if best.view.primary in lost else self.withdraw(t, r, best)
 
-    def withdraw(self, s: State, r: str, best: Any) -> Iterator[State]:
+    def withdraw(self, s: State, r: str, best: Signed) -> Iterator[State]:
         """The Region that the newest state names is not lost: nothing is to be forced."""
         is_same = [x.view is not None and generation(x.view) == generation(best.view) for x in s.rows]
         rows = tuple(x._replace(lost=NONE, successor="") if same else x for x, same in zip(s.rows, is_same, strict=True))
         s, view = s._replace(rows=rows), best.view
         yield self.change(s, r) if view.primary == r and view.version == 0 and view.by != r else s
 
-    def begin_generation(self, s: State, r: str, best: Any, lost: frozenset[str]) -> Iterator[State]:
+    def begin_generation(self, s: State, r: str, best: Signed, lost: frozenset[str]) -> Iterator[State]:
         view = best.view
         survivors = {q for q, x in self.each(s) if x.status == "live" and q not in lost} | {HOSTILE}
         standing = {q: "on" if q == r else "back" for q in survivors} | dict.fromkeys(lost, "off")

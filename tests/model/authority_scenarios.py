@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from tests.model.authority_gate import believed, reached
-from tests.model.authority_model import AuthorityModel, State
+from tests.model.authority_gate import State, believed, reached
+from tests.model.authority_model import AuthorityModel
 
 SCENARIOS: Final = {
     "handover1 rotate1 replicate1 AB ABC": "a stranger beside a set that grows and moves",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.model.authority_gate import HOSTILE, Signed, believed, facts
+from tests.model.authority_gate import HOSTILE, Signed, State, believed, facts
 from tests.model.authority_model import AuthorityModel
 from tests.model.authority_scenarios import AUTHORITY, LARGE, READINGS, SCENARIOS, LeftOut, as_row, search
 
@@ -67,7 +67,7 @@ def test_the_hostile_region_can_say_what_the_attacks_said() -> None:
     """The search is only as good as its forgeries: each kind of lie that once worked is among them."""
     model = AuthorityModel({}, "AB", "AB")
     lies = [z for z in model.lies(model.start, "B", model.start.signed) if z.signer == HOSTILE]
-    present = model.start.rows[1].view
+    present = model.start.rows[1].seen
     assert any(z.view.primary == HOSTILE and z.view.term == present.term for z in lies)
     assert any(z.view.term[0] > present.term[0] and z.view.term[1] == HOSTILE for z in lies)
     assert any(z.view.primary == "B" and z.view.version == 0 for z in lies)
@@ -77,16 +77,16 @@ def test_the_hostile_region_can_say_what_the_attacks_said() -> None:
 
 def test_a_true_state_is_believed_whoever_passes_it_on() -> None:
     model = AuthorityModel({"handover": 1}, "ABC", "ABC")
-    told = next(s for s in model.begins_at_primary(model.start, "A", {"handover"}) if s.rows[0].view.primary == "B").rows[0].shown
+    told = next(s for s in model.begins_at_primary(model.start, "A", {"handover"}) if s.rows[0].seen.primary == "B").rows[0].shown
     assert isinstance(told, Signed)
     row = facts(model.start.rows[2])
     assert told in believed(row, "C", frozenset({told}))
     assert not believed(row, "C", frozenset({told._replace(signer=HOSTILE)}))
 
 
-def trace_of(path: list) -> str:
+def trace_of(path: list[State]) -> str:
     """The rows that changed at each step, for a reader of a failure."""
-    lines = []
+    lines: list[str] = []
     for before, after in zip([None, *path], path, strict=False):
         for at, row in enumerate(after.rows):
             if before is None or before.rows[at] != row:

@@ -141,7 +141,7 @@ def _reaches(policy: NaivePolicy, account: str) -> bool:
 
 
 def _answer(policies: Iterable[NaivePolicy], asked: Asked, *, gate: bool) -> Answer:
-    world, permits, forbids, errors = world_of(asked), [], [], 0
+    world, permits, forbids, errors = world_of(asked), list[str](), list[str](), 0
     for policy in policies:
         try:
             if _matches(policy, world, asked.action):
@@ -165,7 +165,7 @@ def _matches(policy: NaivePolicy, world: World, action: str) -> bool:
 def _in_scope(scope: Scope, world: World, variable: str) -> bool:
     uid = world.variables[variable]
     if scope.op == "==":
-        return uid == scope.names[0]
+        return bool(uid == scope.names[0])
     if scope.kind and uid.kind != scope.kind:
         return False
     return not scope.names or world.holds(uid, scope.names[0])

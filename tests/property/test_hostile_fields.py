@@ -21,6 +21,7 @@ from meridian.audit.record_bounds import RECORD_BYTES_MAX, STORED_BYTES_MAX, sho
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, lower_camel, message_of, rpcs
 from meridian.contract.field_limits import faults_of
+from meridian.contract.fields import descriptor_of
 from meridian.errors import KmsError, ValidationException
 from meridian.pipeline.validate import Validate
 from meridian.ports.store.audit_streams import StreamHead
@@ -40,7 +41,7 @@ def ways(message: Descriptor, before: Way = ()) -> Iterator[Way]:
             yield from ways(message_of(field), way)
 
 
-FIELDS = [(rpc, way) for rpc in rpcs().values() for way in ways(rpc.request_class.DESCRIPTOR)]
+FIELDS = [(rpc, way) for rpc in rpcs().values() for way in ways(descriptor_of(rpc.request_class))]
 MOMENTS = [(rpc, way) for rpc, way in FIELDS if way[-1].type == FieldDescriptor.TYPE_MESSAGE and message_of(way[-1]).full_name == TIMESTAMP]
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=300) | st.sampled_from(["\0", "\U0010ffff" * 9_000, '"\\' * 9_000, "\x01" * 30_000])

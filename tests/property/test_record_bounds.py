@@ -29,13 +29,13 @@ from meridian.audit.trail import Audit
 from meridian.audit.verify import verify_file
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import Rpc, rpcs
-from meridian.domain.encryption_context import canonical_encryption_context
+from meridian.contract.fields import descriptor_of
+from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 from meridian.errors import ValidationException
-from meridian.pipeline.validate import CONTEXT_FIELDS
 from meridian.ports.store.audit_streams import StreamHead
 from meridian.ports.store.region import RegionIdentity
 
@@ -126,12 +126,12 @@ def line_of(written: Written, call: Call) -> bytes:
 
 def random_call(rpc: Rpc, draw: Random) -> Call:
     """A call of this operation that went through all steps, with much of everything."""
-    request = random_message(rpc.request_class.DESCRIPTOR, draw)
+    request = random_message(descriptor_of(rpc.request_class), draw)
     evidence = Evidence(user_agent=random_text(draw)[:16_000], source_ip="2001:db8::1", tls_version="TLSv1.3")
     call = Call(rpc, request, evidence, OsEntropy().uuid(), NOW)
     call.principal = replace(PRINCIPAL, name=random_text(draw) or "a") if draw.random() < 0.9 else None
     call.keys = {field: KEY for field, _ in rpc.key_fields}
-    call.contexts = {field: dict(getattr(request, field)) for field in CONTEXT_FIELDS if field in request.DESCRIPTOR.fields_by_name}
+    call.contexts = {field: dict(getattr(request, field)) for field in CONTEXT_FIELDS if field in descriptor_of(request).fields_by_name}
     call.canonical_context = dict.fromkeys(call.contexts, b"") if draw.random() < 0.5 else {}
     ids = tuple(f"policy-{number:04d}" for number in range(draw.choice((0, 2, 900))))
     call.decisions = [PolicyDecision(need.action, KEY.arn, True, ids) for need in rpc.requires]
@@ -141,7 +141,7 @@ def random_call(rpc: Rpc, draw: Random) -> Call:
     call.grant = grant(draw) if draw.random() < 0.5 else None
     call.prospective = replace(KEY, aliases=(random_text(draw),) * 3) if draw.random() < 0.5 else None
     call.audit_data = {"keyMaterialId": random_text(draw)}
-    call.response_elements = {"keyMetadata": random_message(rpcs()["CreateKey"].response_class.DESCRIPTOR, draw)}
+    call.response_elements = {"keyMetadata": random_message(descriptor_of(rpcs()["CreateKey"].response_class), draw)}
     call.error = ValidationException(random_text(draw) * draw.choice((1, 10))) if draw.random() < 0.5 else None
     return call
 
@@ -223,7 +223,7 @@ def test_an_encryption_context_that_was_refused_is_shown_by_its_digest(written: 
 def test_long_lists_and_texts_keep_a_digest(written: Written) -> None:
     rpc = rpcs()["CreateKey"]
     text = "d" * 250_000
-    request = rpc.request_class(description=text)
+    request: Any = rpc.request_class(description=text)
     for number in range(7_000):
         request.tags.add(tag_key=f"k{number}", tag_value="v")
     line = line_of(written, Call(rpc, request, Evidence(), "id", NOW))

@@ -243,7 +243,9 @@ class KeyBesideItsModel(RuleBasedStateMachine):
 @pytest.mark.searched
 def test_a_key_and_its_model_give_the_same_answers(two_regions: Deployment) -> None:
     with two_regions.client() as admin, two_regions.client(HOME, "app") as user:
-        run_state_machine_as_test(
-            lambda: KeyBesideItsModel(admin, user),
-            settings=examples(20, 120, stateful_step_count=50),
-        )
+
+        class OfTheseClients(KeyBesideItsModel):
+            def __init__(self) -> None:
+                super().__init__(admin, user)
+
+        run_state_machine_as_test(OfTheseClients, settings=examples(20, 120, stateful_step_count=50))

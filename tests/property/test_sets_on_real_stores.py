@@ -44,7 +44,7 @@ def quiet() -> None:
 class Sets(RuleBasedStateMachine):
     """Three Regions; the first creates the key, two are members at the start."""
 
-    names = NAMES
+    names: tuple[str, ...] = NAMES
 
     def __init__(self) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
@@ -30,7 +31,7 @@ def fresh(path: str = "test") -> str:
     return f"alias/{path}/{uuid.uuid4().hex}"
 
 
-def key(alice: Client, **fields: object) -> str:
+def key(alice: Client, **fields: Any) -> str:
     return str(alice.create_key(**fields).key_metadata.key_id)
 
 
@@ -63,7 +64,8 @@ def test_aliases_are_listed_with_their_dates(alice: Client) -> None:
     names = sorted(fresh("listed") for _ in range(5))
     for name in names:
         alice.create_alias(alias_name=name, target_key_id=key_id)
-    found, marker = [], {}
+    found: list[tuple[str, str]] = []
+    marker: dict[str, Any] = {}
     while True:
         page = alice.list_aliases(key_id=key_id, limit=2, **marker)
         found += [(each.alias_name, each.target_key_id) for each in page.aliases]

@@ -119,7 +119,7 @@ def test_what_is_no_request_is_refused(auditor: Client, key_id: str) -> None:
         ask(auditor, APP, "Encrypt", key_id="1234abcd-12ab-34cd-56ef-1234567890ab", plaintext=b"x")
 
 
-BEFORE_ITS_DECISIONS = {
+BEFORE_ITS_DECISIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "NotFoundException": ("Encrypt", {"key_id": "1234abcd-12ab-34cd-56ef-1234567890ab"}),
     "InvalidArnException": ("Encrypt", {"key_id": "arn:aws:kms:us-east-1:111122223333:nothing/x"}),
     "NotAuthorizedException": ("CreateAlias", {"alias_name": "alias/aws/x"}),

@@ -51,6 +51,7 @@ def change_at_both(twins: Twins, meanwhile: float | None) -> list[str]:
             thread.start()
         if meanwhile is not None:
             time.sleep(meanwhile)
+            assert twins.process is not None
             twins.process.kill()
         for thread in threads:
             thread.join()
@@ -90,6 +91,7 @@ def test_under_changes_at_both_processes_each_event_stands_once(twins: Twins) ->
 
 def test_what_a_killed_process_left_is_taken_over_and_copies_say_so(twins: Twins) -> None:
     made = change_at_both(twins, SECONDS / 2)
+    assert twins.process is not None
     assert twins.process.wait(timeout=10) == -signal.SIGKILL
     with twins.deployment.client() as client:
         there = {entry.key_id for entry in client.list_keys(limit=1000).keys}

@@ -155,7 +155,7 @@ def test_every_event_of_operators_is_listed() -> None:
     for path in (ROOT / "service" / "meridian").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "record_operator_event":
-                named |= {node.args[2].value} if isinstance(node.args[2], ast.Constant) else set()
+                named |= {str(node.args[2].value)} if isinstance(node.args[2], ast.Constant) else set()
     from meridian.administration.other_regions import EVENTS
 
     assert set(BY_OPERATORS) == named | set(EVENTS.values())

@@ -15,7 +15,7 @@ from meridian.kms.v1 import types_pb2 as t
 APP = "arn:aws:iam::111122223333:service/app"
 AUDITOR = "arn:aws:iam::111122223333:user/auditor"
 PARTNER = "arn:aws:iam::444455556666:service/partner"
-NUMBER = {name: n for n, name in enum_values(t.DESCRIPTOR.enum_types_by_name["GrantOperation"]).items()}
+NUMBER = {name: t.GrantOperation.ValueType(n) for n, name in enum_values(t.DESCRIPTOR.enum_types_by_name["GrantOperation"]).items()}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def bob(two_regions: Deployment) -> Iterator[Client]:
         yield client
 
 
-def ops(*names: str) -> list[int]:
+def ops(*names: str) -> list[t.GrantOperation.ValueType]:
     return [NUMBER[name] for name in names]
 
 
@@ -112,7 +112,8 @@ def test_a_name_makes_a_grant_once(developer: Client) -> None:
     unnamed = {grant(developer, key_id, "Encrypt").grant_id for _ in range(2)}
     assert first.grant_id == again.grant_id
     assert len({first.grant_id, other.grant_id, *unnamed}) == 4
-    listed, marker = [], {}
+    listed: list[t.GrantListEntry] = []
+    marker: dict[str, Any] = {}
     while True:
         page = developer.list_grants(key_id=key_id, limit=3, **marker)
         listed += page.grants

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from botocore.exceptions import ClientError
 from tests.aws import kms
 from tests.deployment import AWAY, HOME, Deployment
+from tests.raw_calls import raw_call
 
 from meridian.cli.private_files import write_private
 from meridian.cli.region_place import HOST
@@ -64,11 +66,11 @@ def is_refused(client: Client) -> bool:
     return False
 
 
-def aws_refused(client: object) -> bool:
+def aws_refused(client: Any) -> bool:
     try:
-        client.generate_random(NumberOfBytes=1)  # type: ignore[attr-defined]
+        client.generate_random(NumberOfBytes=1)
     except ClientError as fault:
-        return fault.response["Error"]["Code"] == "UnrecognizedClientException"
+        return bool(fault.response["Error"]["Code"] == "UnrecognizedClientException")
     return False
 
 
@@ -259,8 +261,9 @@ def test_regions_change_their_peer_certificates_and_authority_without_restart(ow
         write_private(own_regions.root / "peer-ca.crt", old.certificate + new.certificate)
         for region in (HOME, AWAY):
             wait_taken(own_regions, region, 1)
-            names = {"spiffe_id": f"spiffe://dev.meridian.internal/region/{region}", "dns_names": [f"{region}.region.meridian.internal"]}
-            write_pair(own_regions.place(region).folder / "peer", new_leaf(new, region, now, **names))
+            spiffe_id, dns_names = f"spiffe://dev.meridian.internal/region/{region}", [f"{region}.region.meridian.internal"]
+            leaf = new_leaf(new, region, now, spiffe_id=spiffe_id, dns_names=dns_names)
+            write_pair(own_regions.place(region).folder / "peer", leaf)
         for region in (HOME, AWAY):
             wait_taken(own_regions, region, 2)
         write_private(own_regions.root / "peer-ca.crt", new.certificate)
@@ -379,13 +382,13 @@ def test_a_stranger_to_the_peer_listener_is_refused_and_told(region: Deployment)
     credentials = grpc.ssl_channel_credentials((region.root / "peer-ca.crt").read_bytes(), files.private_key, files.certificate)
     options = [("grpc.ssl_target_name_override", f"{HOME}.region.meridian.internal")]
     with grpc.secure_channel(f"{HOST}:{place.peer_port}", credentials, options=options) as channel:
-        offer = channel.unary_unary("/meridian.peer.v1.ReplicationService/GetTransportOffer")
+        offer = raw_call(channel, "/meridian.peer.v1.ReplicationService/GetTransportOffer")
         assert offer(b"", timeout=5)
         time.sleep(max(0.0, 8.5 - (datetime.now(UTC) - now).total_seconds()))
         with pytest.raises(grpc.RpcError) as refused:
             offer(b"", timeout=5)
         assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
         with pytest.raises(grpc.RpcError) as malformed:
-            channel.unary_unary("/meridian.peer.v1.ReplicationService/GetTransportOffer")(b"\xff\xff", timeout=5)
+            offer(b"\xff\xff", timeout=5)
         assert malformed.value.code() is grpc.StatusCode.UNAUTHENTICATED, "who it is comes before what it says"
     region.wait_until(lambda: "AuthenticationFailed" in str(region.audit(HOME)))

@@ -152,8 +152,8 @@ def test_a_handover_ends_with_one_primary(regions: Deployment, point: FaultPoint
             regions.wait_for_state(region, key_id, t.KEY_STATE_ENABLED)
         primary, before = (away if moved else home), home.describe_key(key_id=key_id).key_metadata.current_key_material_id
         primary.rotate_key_on_demand(key_id=key_id)
-        for client in (home, away):
-            regions.wait_until(lambda client=client: client.describe_key(key_id=key_id).key_metadata.current_key_material_id != before)
+        regions.wait_until(lambda: home.describe_key(key_id=key_id).key_metadata.current_key_material_id != before)
+        regions.wait_until(lambda: away.describe_key(key_id=key_id).key_metadata.current_key_material_id != before)
     with regions.client(HOME, "app") as here, regions.client(AWAY, "app") as there:
         assert there.decrypt(ciphertext_blob=here.encrypt(key_id=key_id, plaintext=b"x").ciphertext_blob).plaintext == b"x"
         assert here.decrypt(ciphertext_blob=there.encrypt(key_id=key_id, plaintext=b"y").ciphertext_blob).plaintext == b"y"

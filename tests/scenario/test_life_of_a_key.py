@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tests.deployment import HOME, Deployment
 from tests.openssl import bring, parameters, random_material, wrap
 
-from meridian.client import errors
+from meridian.client import Client, errors
 from meridian.kms.v1 import types_pb2 as t
 
 DOES_NOT_EXPIRE = t.EXPIRATION_MODEL_TYPE_KEY_MATERIAL_DOES_NOT_EXPIRE
+
+
+def has_rotated(alice: Client, key_id: str, times: int) -> bool:
+    return len(alice.list_key_rotations(key_id=key_id).rotations) == times
 
 
 def test_a_key_rotates_by_the_calendar_and_everything_still_opens(short_days: Deployment) -> None:
@@ -27,7 +32,7 @@ def test_a_key_rotates_by_the_calendar_and_everything_still_opens(short_days: De
         alice.enable_key_rotation(key_id=key_id, rotation_period_in_days=90)
         blobs = [app.encrypt(key_id=key_id, plaintext=b"0").ciphertext_blob]
         for number in (1, 2):
-            short_days.wait_until(lambda number=number: len(alice.list_key_rotations(key_id=key_id).rotations) == number)
+            short_days.wait_until(partial(has_rotated, alice, key_id, number))
             blobs.append(app.encrypt(key_id=key_id, plaintext=str(number).encode()).ciphertext_blob)
         alice.disable_key_rotation(key_id=key_id)
         assert len({app.decrypt(ciphertext_blob=blob).key_material_id for blob in blobs}) == 3
@@ -50,7 +55,7 @@ def test_rotation_on_demand_is_limited_and_repeating_it_is_no_fault(own_regions:
         key_id = alice.create_key().key_metadata.key_id
         for number in (1, 2):
             alice.rotate_key_on_demand(key_id=key_id)
-            own_regions.wait_until(lambda number=number: len(alice.list_key_rotations(key_id=key_id).rotations) == number)
+            own_regions.wait_until(partial(has_rotated, alice, key_id, number))
         with pytest.raises(errors.LimitExceededException, match="on-demand rotations limit"):
             alice.rotate_key_on_demand(key_id=key_id)
         alice.enable_key_rotation(key_id=key_id)
@@ -176,7 +181,9 @@ def test_material_of_the_wrong_form_is_refused(two_regions: Deployment, tmp_path
 
 @pytest.mark.parametrize("algorithm", [t.ALGORITHM_SPEC_RSAES_OAEP_SHA_1, t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256])
 @pytest.mark.parametrize("spec", [t.WRAPPING_KEY_SPEC_RSA_2048, t.WRAPPING_KEY_SPEC_RSA_3072, t.WRAPPING_KEY_SPEC_RSA_4096])
-def test_openssl_wraps_for_every_wrapping_key(two_regions: Deployment, tmp_path: Path, spec: int, algorithm: int) -> None:
+def test_openssl_wraps_for_every_wrapping_key(
+    two_regions: Deployment, tmp_path: Path, spec: t.WrappingKeySpec.ValueType, algorithm: t.AlgorithmSpec.ValueType
+) -> None:
     with two_regions.client() as alice:
         key_id = alice.create_key(origin=t.ORIGIN_TYPE_EXTERNAL).key_metadata.key_id
         given = parameters(alice, key_id, spec, algorithm)

@@ -80,12 +80,16 @@ def material(deployment: Deployment, region: str, key_id: str) -> str:
         return str(client.describe_key(key_id=key_id).key_metadata.current_key_material_id)
 
 
+def has_switched(deployment: Deployment, region: str, key_id: str, before: str) -> bool:
+    return material(deployment, region, key_id) != before
+
+
 def rotate(deployment: Deployment, region: str, key_id: str, *seen_in: str) -> str:
     before = material(deployment, region, key_id)
     with deployment.client(region) as client:
         deployment.wait_until(lambda: _takes_rotation(client, key_id, before), seconds=TAKEN_SECONDS)
     for each in (region, *seen_in):
-        deployment.wait_until(lambda each=each: material(deployment, each, key_id) != before)
+        deployment.wait_until(partial(has_switched, deployment, each, key_id, before))
     return material(deployment, region, key_id)
 
 
@@ -116,7 +120,7 @@ def test_a_set_goes_on_without_a_detached_region_and_takes_it_back(three_regions
         assert material(three_regions, HOME, key_id) == before, "the switch waits for the Region that is away"
     operate(three_regions, HOME, "detach", THIRD)
     for region in (HOME, AWAY):
-        three_regions.wait_until(lambda region=region: material(three_regions, region, key_id) != before)
+        three_regions.wait_until(partial(has_switched, three_regions, region, key_id, before))
     new = encrypted(three_regions, HOME, key_id, b"made without it")
     three_regions.start(THIRD)
     with pytest.raises(errors.InvalidCiphertextException):

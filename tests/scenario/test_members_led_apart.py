@@ -21,8 +21,9 @@ import grpc
 import pytest
 from tests.adversary.hostile_region import ACCOUNT, HostileRegion
 from tests.deployment import AWAY, HOME, Deployment
+from tests.silent_region import SilentRegion
 
-from meridian.cli.dev_folder import HOST
+from meridian.cli.region_place import HOST
 from meridian.client.statuses import error_of
 from meridian.domain.multi_region import SetState
 from meridian.kms.v1 import types_pb2 as t
@@ -34,7 +35,7 @@ LIAR = "ca-central-1"
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(600)]
 
 
-class Takes(replication_pb2_grpc.ReplicationServiceServicer):
+class Takes(SilentRegion):
     """Agrees to be primary, and keeps what it is sent."""
 
     def __init__(self, hostile: HostileRegion) -> None:
@@ -47,20 +48,6 @@ class Takes(replication_pb2_grpc.ReplicationServiceServicer):
     def DeliverSetState(self, request: wire.DeliverSetStateRequest, context: Any) -> wire.DeliverSetStateResponse:
         self.received.append(request)
         return wire.DeliverSetStateResponse(acknowledged=True)
-
-
-@contextmanager
-def answering(hostile: HostileRegion) -> Iterator[Takes]:
-    place, root = hostile.deployment.place(hostile.region), hostile.deployment.root
-    takes, server = Takes(hostile), grpc.server(futures.ThreadPoolExecutor(4))
-    replication_pb2_grpc.add_ReplicationServiceServicer_to_server(takes, server)
-    pair = ((place.folder / "peer.key").read_bytes(), (place.folder / "peer.crt").read_bytes())
-    server.add_secure_port(f"{HOST}:{place.peer_port}", grpc.ssl_server_credentials([pair], (root / "peer-ca.crt").read_bytes(), True))
-    server.start()
-    try:
-        yield takes
-    finally:
-        server.stop(0).wait(5)
 
     def Compare(self, request: wire.CompareRequest, context: Any) -> wire.CompareResponse:
         return wire.CompareResponse(
@@ -79,6 +66,20 @@ def answering(hostile: HostileRegion) -> Iterator[Takes]:
         offer = self._hostile.engine.envelopes.transport_offer()
         key = self._hostile.engine.envelopes.transport_public_key()
         return wire.GetTransportOfferResponse(signed_offer=offer.signed_bytes, transport_public_key=key)
+
+
+@contextmanager
+def answering(hostile: HostileRegion) -> Iterator[Takes]:
+    place, root = hostile.deployment.place(hostile.region), hostile.deployment.root
+    takes, server = Takes(hostile), grpc.server(futures.ThreadPoolExecutor(4))
+    replication_pb2_grpc.add_ReplicationServiceServicer_to_server(takes, server)
+    pair = ((place.folder / "peer.key").read_bytes(), (place.folder / "peer.crt").read_bytes())
+    server.add_secure_port(f"{HOST}:{place.peer_port}", grpc.ssl_server_credentials([pair], (root / "peer-ca.crt").read_bytes(), True))
+    server.start()
+    try:
+        yield takes
+    finally:
+        server.stop(0).wait(5)
 
 
 class World:

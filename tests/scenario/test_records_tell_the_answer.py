@@ -38,8 +38,12 @@ def called(things: Things, name: str, fields: dict[str, Any]) -> tuple[Any, str]
         try:
             answer, call = way.with_call(rpc.request_class(**fields), timeout=20)
         except grpc.RpcError as refused:
-            answer, call = None, refused
-        return answer, dict(call.trailing_metadata())["x-amzn-requestid"]
+            return None, request_id_of(refused.trailing_metadata())
+        return answer, request_id_of(call.trailing_metadata())
+
+
+def request_id_of(metadata: Any) -> str:
+    return str(dict(metadata)["x-amzn-requestid"])
 
 
 def requests(things: Things) -> list[tuple[str, dict[str, Any]]]:

@@ -92,8 +92,8 @@ def test_the_primary_moves_and_back(two_regions: Deployment) -> None:
         with pytest.raises(errors.KMSInvalidStateException, match="is not a multi-Region primary key"):
             away.update_primary_region(key_id=key_id, primary_region=HOME)
         home.update_primary_region(key_id=key_id, primary_region=AWAY)
-        for client in (home, away):
-            two_regions.wait_until(lambda client=client: role(client, key_id) == (PRIMARY if client is away else REPLICA))
+        two_regions.wait_until(lambda: role(home, key_id) == REPLICA)
+        two_regions.wait_until(lambda: role(away, key_id) == PRIMARY)
         for region in (HOME, AWAY):
             two_regions.wait_for_state(region, key_id, t.KEY_STATE_ENABLED)
         with pytest.raises(errors.UnsupportedOperationException):

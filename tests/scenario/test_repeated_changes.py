@@ -149,7 +149,7 @@ def test_reads_take_no_notice_of_a_token(two_regions: Deployment) -> None:
             rpc.path, request_serializer=rpc.request_class.SerializeToString, response_deserializer=rpc.response_class.FromString
         )
         request, metadata = rpc.request_class(key_id=key_id, number_of_bytes=32), ((CLIENT_TOKEN, "no form at all"),)
-        made = [method(request, metadata=metadata, timeout=5) for _ in range(2)]
+        made: list[Any] = [method(request, metadata=metadata, timeout=5) for _ in range(2)]
     assert made[0].plaintext != made[1].plaintext
     assert not [row for row in stored(two_regions) if row[1] == "GenerateDataKey"]
 
@@ -229,7 +229,7 @@ def test_a_replication_that_the_other_region_refuses_gives_its_token_back(two_re
     given = token()
     with two_regions.client() as alice:
         key_id = alice.create_key(multi_region=True).key_metadata.key_id
-        fields = {"key_id": key_id, "replica_region": AWAY}
+        fields: dict[str, Any] = {"key_id": key_id, "replica_region": AWAY}
         with pytest.raises(errors.MalformedPolicyDocumentException):
             alice.replicate_key(**fields, policy="this is no policy", client_token=given)
         assert not [row for row in stored(two_regions) if row[0] == given]

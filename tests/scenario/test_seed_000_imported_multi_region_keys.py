@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,10 @@ def related(deployment: Deployment, folder: Path, material: bytes) -> str:
 def states(client: Client, key_id: str) -> dict[str, tuple[int, int]]:
     listed = client.list_key_rotations(key_id=key_id, include_key_material=t.INCLUDE_KEY_MATERIAL_ALL_KEY_MATERIAL)
     return {entry.key_material_id: (entry.key_material_state, entry.import_state) for entry in listed.rotations}
+
+
+def is_current(client: Client, key_id: str, material: str) -> bool:
+    return states(client, key_id)[material][0] == t.KEY_MATERIAL_STATE_CURRENT
 
 
 def test_a_replica_takes_the_bytes_of_its_primary_and_no_others(two_regions: Deployment, tmp_path: Path) -> None:
@@ -116,7 +121,7 @@ def test_new_material_goes_everywhere_before_the_set_rotates(two_regions: Deploy
             away.rotate_key_on_demand(key_id=key_id)
         home.rotate_key_on_demand(key_id=key_id)
         for each in (home, away):
-            two_regions.wait_until(lambda each=each: states(each, key_id)[pending][0] == t.KEY_MATERIAL_STATE_CURRENT)
+            two_regions.wait_until(partial(is_current, each, key_id, pending))
             assert each.describe_key(key_id=key_id).key_metadata.key_state == t.KEY_STATE_ENABLED
         shown = [client.list_key_rotations(key_id=key_id).rotations[0] for client in (home, away)]
         assert shown[0].rotation_date == shown[1].rotation_date

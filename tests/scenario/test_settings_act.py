@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -21,6 +22,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.aws import kms
 from tests.deployment import AWAY, HOME, NO_KEYS_READY, Deployment
 from tests.openssl import bring, random_material
+from tests.raw_calls import raw_call
 
 from meridian.client import Client, errors
 from meridian.kms.v1 import types_pb2 as t
@@ -123,7 +125,7 @@ def test_a_deadline_of_nothing_refuses_those_who_name_none(tight: Deployment) ->
     endpoint = tight.endpoint(AWAY, "developer")
     credentials = grpc.ssl_channel_credentials(*(p.read_bytes() for p in (endpoint.ca, endpoint.private_key, endpoint.certificate)))
     with grpc.secure_channel(f"127.0.0.1:{place.grpc_port}", credentials) as channel:
-        list_keys = channel.unary_unary("/meridian.kms.v1.KeysService/ListKeys")
+        list_keys = raw_call(channel, "/meridian.kms.v1.KeysService/ListKeys")
         assert list_keys(b"", timeout=15) is not None
         with pytest.raises(grpc.RpcError):
             list_keys(b"")
@@ -142,7 +144,7 @@ def test_nobody_waits_for_a_wrapping_key_where_the_wait_is_nothing(tight: Deploy
     """`import_key_wait_seconds`; and `import_keys_ready` says how many are taken at once without a wait."""
     with tight.client(AWAY, "developer") as hasty:
         key_id = hasty.create_key(origin=t.ORIGIN_TYPE_EXTERNAL, timeout=15).key_metadata.key_id
-        fields = {"key_id": key_id, "wrapping_algorithm": t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256, "timeout": 15}
+        fields: dict[str, Any] = {"key_id": key_id, "wrapping_algorithm": t.ALGORITHM_SPEC_RSAES_OAEP_SHA_256, "timeout": 15}
 
         def refused() -> bool:
             with pytest.raises(errors.DependencyTimeoutException) as late:

@@ -7,6 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
+from tests.raw_calls import raw_call
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.cli.dev_folder import region_spiffe_id
@@ -25,7 +26,7 @@ def ask(two_regions: Deployment, made: CertificateFiles, authority: bytes) -> gr
     target = f"{HOST}:{two_regions.place(AWAY).peer_port}"
     request = wire.ResolveRequest(set=wire.KeySetName(account="111122223333", key_id="mrk-" + "0" * 32), serial="s")
     with grpc.secure_channel(target, credentials, options=options) as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(RESOLVE)(request.SerializeToString(), timeout=5)
+        raw_call(channel, RESOLVE)(request.SerializeToString(), timeout=5)
     return caught.value
 
 

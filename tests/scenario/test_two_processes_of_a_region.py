@@ -4,6 +4,7 @@ time is done once."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,13 +84,17 @@ def test_an_import_token_works_at_every_process(twins: Twins, tmp_path: Path) ->
         app.encrypt(key_id=key_id, plaintext=b"x")
 
 
+def rotations_of(alice: Client, arn: str) -> Any:
+    return alice.list_key_rotations(key_id=arn).rotations
+
+
 def test_work_that_comes_by_time_is_done_once(twins: Twins) -> None:
     with twins.deployment.client() as alice:
         arns = [alice.create_key().key_metadata.arn for _ in range(KEYS)]
         for arn in arns:
             alice.rotate_key_on_demand(key_id=arn)
         for arn in arns:
-            twins.deployment.wait_until(lambda arn=arn: alice.list_key_rotations(key_id=arn).rotations)
+            twins.deployment.wait_until(partial(rotations_of, alice, arn))
             alice.schedule_key_deletion(key_id=arn)
         twins.deployment.wait_until(lambda: {r["resources"][0]["ARN"] for r in twins.events("DeleteKey")} >= set(arns))
     for name in ("RotateKey", "DeleteKey"):

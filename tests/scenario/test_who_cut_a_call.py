@@ -15,6 +15,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ReadTimeoutError
 from tests.aws import access_key, kms, url
 from tests.deployment import HOME, Deployment
+from tests.raw_calls import raw_call
 
 from meridian.client import errors
 from meridian.contract.catalog import rpcs
@@ -58,7 +59,7 @@ def given_up_by_grpc(region: Deployment) -> str:
     request = keys_pb2.CreateKeyRequest(key_spec=t.KEY_SPEC_RSA_4096, key_usage=t.KEY_USAGE_TYPE_SIGN_VERIFY)
     with grpc.secure_channel(own.target, own.credentials) as channel:
         grpc.channel_ready_future(channel).result(LONG)
-        call = channel.unary_unary(rpc.path, request_serializer=rpc.request_class.SerializeToString).future(request, timeout=LONG)
+        call = raw_call(channel, rpc.path).future(request.SerializeToString(), timeout=LONG)
         try:
             call.result(SHORT)
         except grpc.FutureTimeoutError:

@@ -72,8 +72,8 @@ def engine_with(material: bytes, key: Key) -> tuple[SymmetricCommands, Key]:
 
 def test_derivation(known: dict[str, Any]) -> None:
     for case in known["kbkdf"]:
-        arguments = [bytes.fromhex(case[name]) for name in ("key", "label", "context")]
-        assert aead.derive(*arguments, case["lengthBits"] // 8).hex() == case["output"]
+        key, label, context = (bytes.fromhex(case[name]) for name in ("key", "label", "context"))
+        assert aead.derive(key, label, context, case["lengthBits"] // 8).hex() == case["output"]
 
 
 def test_a_derivation_key_of_another_length_is_refused() -> None:
@@ -100,8 +100,8 @@ def test_blobs_open_to_their_plaintext_and_are_made_as_written(known: dict[str, 
         blob = bytes.fromhex(case["blob"])
         assert engine.decrypt(stored, context, parse_ciphertext_blob(blob)).plaintext.hex() == case["plaintext"]
         header = bytes.fromhex(case["header"])
-        names = {"multi_region": key.multi_region is not None, "material_id": material_id(key.key_id, material)}
-        prefix = header_prefix(key.number, **names, suite=SUITE_OWN_MATERIAL)
+        named = material_id(key.key_id, material)
+        prefix = header_prefix(key.number, multi_region=key.multi_region is not None, material_id=named, suite=SUITE_OWN_MATERIAL)
         assert prefix == header[:56]
         rest = length_prefixed(key.identity.encode()) + context
         hashed = aead.transcript(header, rest)
@@ -203,8 +203,8 @@ def row_identity(encoded: bytes) -> RowIdentity:
         size = int.from_bytes(encoded[at : at + 2], "big")
         fields.append(encoded[at + 2 : at + 2 + size])
         at += 2 + size
-    texts = [f.decode() for f in fields[:7]]
-    return RowIdentity(*texts, fields[7], int.from_bytes(fields[8], "big"))
+    kind, partition, account, region, key_id, key_spec, origin = (f.decode() for f in fields[:7])
+    return RowIdentity(kind, partition, account, region, key_id, key_spec, origin, fields[7], int.from_bytes(fields[8], "big"))
 
 
 def test_wrapped_rows(known: dict[str, Any]) -> None:

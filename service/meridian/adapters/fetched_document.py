@@ -3,47 +3,30 @@ name looked up on the loop, nothing unpacked."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import ssl
 from collections.abc import Mapping
 from typing import Final
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-
-from meridian.adapters.xks_proxy.bounded_answers import HEAD_BYTES_MAX, HEADER_BYTES_MAX, BoundedConnector
+from meridian.adapters.late_modules import loaded
 from meridian.adapters.xks_proxy.lookups import Lookups
 
 SECONDS: Final = 5.0
 """For everything: name, connection, TLS, answer."""
-ADDRESSES_MAX: Final = 8
-OK: Final = 200
+REQUESTS: Final = "meridian.adapters.document_requests"
 
 
 class FetchFault(Exception):
     """The document could not be had; the message says why, in words of this service."""
 
 
-class _Resolver(AbstractResolver):
-    """Looks names up in threads of their own."""
-
-    def __init__(self, lookups: Lookups, owner: str) -> None:
-        self._lookups = lookups
-        self._owner = owner
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:  # noqa: ARG002 - the signature that aiohttp calls
-        found = await self._lookups.addresses(self._owner, host, port)
-        return [_result(host, address, port) for address in found[:ADDRESSES_MAX]]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
 async def fetch(url: str, *, owner: str, tls: ssl.SSLContext, bearer_token: str, bytes_max: int, lookups: Lookups) -> bytes:
     """The body of a good answer. `owner`: whose look-ups of names these are. Raises: FetchFault."""
     shown = {"Authorization": f"Bearer {bearer_token}"} if bearer_token else {}
-    return await _answer_to("GET", url, None, shown, owner=owner, tls=tls, bytes_max=bytes_max, lookups=lookups)
+    requests = await loaded(REQUESTS)
+    found: bytes = await requests.answer_to(
+        "GET", url, None, shown, owner=owner, tls=tls, bytes_max=bytes_max, seconds=SECONDS, lookups=lookups
+    )
+    return found
 
 
 async def post_form(
@@ -51,64 +34,8 @@ async def post_form(
 ) -> bytes:
     """The body of a good answer to a form. `authorization`: the value of that header, none where it is empty. Raises: FetchFault."""
     shown = {"Authorization": authorization} if authorization else {}
-    return await _answer_to("POST", url, form, shown, owner=owner, tls=tls, bytes_max=bytes_max, lookups=lookups)
-
-
-async def _answer_to(
-    method: str,
-    url: str,
-    form: Mapping[str, str] | None,
-    shown: Mapping[str, str],
-    *,
-    owner: str,
-    tls: ssl.SSLContext,
-    bytes_max: int,
-    lookups: Lookups,
-) -> bytes:
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity", **shown}
-    try:
-        async with asyncio.timeout(SECONDS):
-            async with _session(lookups, owner, bytes_max) as session:
-                async with session.request(method, url, data=form, headers=headers, ssl=tls, allow_redirects=False) as response:
-                    if response.status != OK:
-                        raise FetchFault(f"answers HTTP {response.status}")
-                    return await _bounded(response, bytes_max)
-    except TimeoutError as fault:
-        raise FetchFault(f"has not answered within {SECONDS:g} seconds") from fault
-    except aiohttp.ClientSSLError as fault:
-        raise FetchFault(f"TLS fails: {type(fault).__name__}") from fault
-    except aiohttp.ClientConnectorError as fault:
-        raise FetchFault(f"cannot be reached: {type(fault.os_error).__name__}") from fault
-    except (aiohttp.ClientError, OSError, ValueError) as fault:
-        raise FetchFault(f"its answer cannot be read: {type(fault).__name__}") from fault
-
-
-def _session(lookups: Lookups, owner: str, bytes_max: int) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=BoundedConnector(
-            HEAD_BYTES_MAX + bytes_max, resolver=_Resolver(lookups, owner), use_dns_cache=False, force_close=True, limit=1
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=None),
-        max_line_size=HEADER_BYTES_MAX,
-        max_field_size=HEADER_BYTES_MAX,
-        trust_env=False,
+    requests = await loaded(REQUESTS)
+    found: bytes = await requests.answer_to(
+        "POST", url, form, shown, owner=owner, tls=tls, bytes_max=bytes_max, seconds=SECONDS, lookups=lookups
     )
-
-
-async def _bounded(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    """The whole body. Raises: FetchFault for one that is longer."""
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > bytes_max:
-            raise FetchFault(f"answers more than {bytes_max:,} bytes")
-    return bytes(body)
-
-
-def _result(host: str, address: str, port: int) -> ResolveResult:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return ResolveResult(
-        hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    )
+    return found

@@ -15,7 +15,7 @@ from meridian.adapters.pkcs11.library import TokenPlace
 from meridian.adapters.pkcs11.links import NamedToken, TokenLinks
 from meridian.adapters.pkcs11.thread import token_thread
 from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
-from meridian.adapters.xks_proxy.connection import Surroundings
+from meridian.adapters.xks_proxy.endpoint import Surroundings
 from meridian.adapters.xks_proxy.key_store import ExternalKeyStores
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.bootstrap.core import Core

@@ -16,6 +16,7 @@ from meridian.cli.query import select
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
 from meridian.contract.catalog import TIMESTAMP, aws_member_name, enum_aws_value, is_listed, is_map, message_of
+from meridian.domain.close_names import did_you_mean
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
@@ -59,7 +60,8 @@ def path_of(descriptor: Descriptor, path: str) -> list[FieldDescriptor]:
         field = next((each for each in inside.fields if step in (aws_member_name(each), each.name)), None)
         if field is None:
             names = ", ".join(aws_member_name(each) for each in inside.fields)
-            raise click.BadParameter(f"the answer has no {step}, but {names or 'nothing'}", param_hint="--field")
+            meant = did_you_mean(step, (aws_member_name(each) for each in inside.fields))
+            raise click.BadParameter(f"the answer has no {step}, but {names or 'nothing'}{meant}", param_hint="--field")
         fields.append(field)
         inside = None if field.is_repeated or field.type != FieldDescriptor.TYPE_MESSAGE else message_of(field)
     return fields

@@ -16,9 +16,11 @@ from meridian.audit.keys import KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directories, verify_file
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.one_region import run_or_exit, settings_or_exit
+from meridian.cli.progress import busy
 from meridian.cli.short_files import read_up_to
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
+from meridian.cli.words import Word
 
 
 @click.group()
@@ -34,7 +36,7 @@ def audit() -> None:
 @click.option("--region", "regions", multiple=True, metavar="REGION", help="The Region that is expected, one for each PATH.")
 @click.option("--against-db", is_flag=True, help="Compare with the Region's database, too; PATHS are all its audit directories.")
 @click.option("--config", type=click.Path(path_type=Path), help="The Region's settings, for --against-db.")
-@click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--output", "-o", type=Word(["table", "json"]), default="table", show_default=True)
 def verify(
     paths: tuple[Path, ...], key_files: tuple[Path, ...], regions: tuple[str, ...], against_db: bool, config: Path | None, output: str
 ) -> None:
@@ -51,7 +53,8 @@ def verify(
         if given and len(given) != (1 if config is not None else len(paths)):
             raise click.UsageError(f"{name}: give one for each PATH, in their order; with --against-db only one")
     keys = [_keys(path) for path in key_files]
-    reports = _against_database(config, paths, keys, regions) if config is not None else _from_files(paths, keys, regions)
+    with busy("checking every record, digest and signature"):
+        reports = _against_database(config, paths, keys, regions) if config is not None else _from_files(paths, keys, regions)
     if output == "json":
         say(json.dumps(_as_json(reports)))
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
+from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.cli import answers, values
 from meridian.cli.danger import require_meant
@@ -16,9 +17,11 @@ from meridian.cli.exit_codes import SETUP, exit_code
 from meridian.cli.output import after, require_standard_output, write_output
 from meridian.cli.short_files import PEM_BYTES_MAX, read_up_to
 from meridian.cli.terminal import say, say_value
+from meridian.cli.waits import Awaited
 from meridian.client import Client, Endpoint
 from meridian.client.errors import KmsServiceError
 from meridian.contract.catalog import Rpc
+from meridian.contract.fields import descriptor_of
 from meridian.crypto.certificate_life import certificate_life, certificate_lives, require_key_of
 
 CALLED: Final = "the call has been made"
@@ -80,7 +83,7 @@ def fail(error: KmsServiceError) -> NoReturn:
 def run(rpc: Rpc, options: dict[str, Any]) -> None:
     """Make the call that the options say, and print its answer; a refusal ends with its exit code."""
     request: Any = rpc.request_class()
-    descriptor: Any = rpc.response_class.DESCRIPTOR
+    descriptor = descriptor_of(rpc.response_class)
     if options["out"] and options["field"] is None:
         raise click.UsageError("--out writes one member of the answer: give --field")
     if options["query"] is not None and options["field"] is not None:
@@ -97,6 +100,7 @@ def run(rpc: Rpc, options: dict[str, Any]) -> None:
         with Client(endpoint) as client:
             if debug is not None:
                 debug.sent(request)
+            awaited = Awaited.prepare(rpc.name, endpoint, request, client) if options.get("wait") else None
             answer = client.call(rpc, request, options["timeout"], options.get("client_token"))
     except KmsServiceError as error:
         if debug is not None:
@@ -105,11 +109,26 @@ def run(rpc: Rpc, options: dict[str, Any]) -> None:
     if debug is not None:
         debug.answered(answer)
     with after(CALLED):
-        if path is None:
-            answers.print_answer(answer, options["output"], options["query"])
-            return
-        data = answers.member(answer, path, as_base64=options["base64"])
-        if options["out"]:
-            write_output(options["out"], data, "--out", private=True)
-        else:
-            say_value(data)
+        _print(answer, path, options)
+    if awaited is not None:
+        _wait(awaited, request, options["wait_seconds"])
+
+
+def _print(answer: Any, path: list[FieldDescriptor] | None, options: dict[str, Any]) -> None:
+    if path is None:
+        answers.print_answer(answer, options["output"], options["query"])
+        return
+    data = answers.member(answer, path, as_base64=options["base64"])
+    if options["out"]:
+        write_output(options["out"], data, "--out", private=True)
+    else:
+        say_value(data)
+
+
+def _wait(awaited: Awaited, request: Any, seconds: float) -> None:
+    """The call has been made and its answer printed: what follows is only seen."""
+    try:
+        awaited.finish(request, seconds)
+    except KmsServiceError as error:
+        say(f"{CALLED}, and its effect was not seen:", err=True)
+        fail(error)

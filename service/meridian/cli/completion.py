@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from meridian.cli.terminal import say
+from meridian.cli.words import Word
 
 PROGRAM: Final = "meridian"
 VARIABLE: Final = "_MERIDIAN_COMPLETE"
@@ -21,7 +22,7 @@ INSTALL: Final = {
 @click.command(
     epilog="In the file that your shell reads at its start: " + "; ".join(f"{line} ({shell})" for shell, line in INSTALL.items())
 )
-@click.argument("shell", type=click.Choice(list(INSTALL)))
+@click.argument("shell", type=Word(list(INSTALL)))
 def completion(shell: str) -> None:
     """Print the script by which a shell completes commands, options and values."""
     # Not above: what completes is needed here alone.

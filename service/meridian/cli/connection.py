@@ -8,6 +8,7 @@ from meridian.cli.forms import FORMS
 from meridian.cli.new_files import NewFile
 from meridian.cli.numbers import SECONDS
 from meridian.cli.query import Expression
+from meridian.cli.words import Word
 
 
 class Target(click.ParamType[str]):
@@ -35,7 +36,7 @@ CONNECTION = (
     click.Option(["--profile"], envvar="MERIDIAN_PROFILE", help="Profile that says what these options do not; `default` if there is one."),
 )
 OUTPUT = (
-    click.Option(["--output", "-o"], type=click.Choice(FORMS), help="json when piped, table on a terminal."),
+    click.Option(["--output", "-o"], type=Word(FORMS), help="json when piped, table on a terminal."),
     click.Option(["--query"], type=Expression(), metavar="JMESPATH", help="Print this part of the answer alone."),
     click.Option(["--field"], help="Print one member of the answer alone: bytes raw, texts as they are, what has a structure as JSON."),
     click.Option(["--out"], type=NewFile(), help="Write --field to this file, for its owner alone."),

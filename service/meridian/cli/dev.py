@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from meridian.cli.numbers import PORT, PORT_MAX
+from meridian.cli.words import Word
 
 FRONTS: Final = ("grpcio", "envoy")
 
@@ -28,9 +29,7 @@ FRONTS: Final = ("grpcio", "envoy")
     type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
     help="Folder of policies that the Regions follow instead of DIR/policies; nothing in it is changed.",
 )
-@click.option(
-    "--front", type=click.Choice(FRONTS), default=FRONTS[0], show_default=True, help="What answers callers; envoy needs meridian[envoy]."
-)
+@click.option("--front", type=Word(FRONTS), default=FRONTS[0], show_default=True, help="What answers callers; envoy needs meridian[envoy].")
 @click.option("--ephemeral", is_flag=True, help="Keep nothing: use a temporary folder that is removed at the end.")
 def dev(data: Path | None, regions: str, principals: Path | None, policies: Path | None, front: str, ephemeral: bool, **ports: Any) -> None:
     """Run Regions on loopback until Ctrl-C. SIGHUP starts stopped Regions again; the others read their files again."""

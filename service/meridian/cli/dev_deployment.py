@@ -113,9 +113,12 @@ class Deployment:
 
     async def _start_all(self) -> None:
         places = self._folder.places
+        if len(places) == 1:  # nobody is told its fingerprint: it makes by itself what it needs, and spares a process
+            return await self._start(places[0], "--initialise")
         found = await asyncio.gather(*[self._fingerprint(place) for place in places])
         self._folder.write_settings({place.region: fingerprint for place, fingerprint in zip(places, found, strict=True)})
         await asyncio.gather(*[self._start(place) for place in places])
+        return None
 
     async def _fingerprint(self, place: RegionPlace) -> str:
         process = await asyncio.create_subprocess_exec(
@@ -135,12 +138,12 @@ class Deployment:
             raise StartError(f"{place.region}: {err.decode(errors='replace').strip()}")
         return out.decode().strip()
 
-    async def _start(self, place: RegionPlace) -> None:
+    async def _start(self, place: RegionPlace, *added: str) -> None:
         path = place.folder / "log"
         log = append_private(path)
         began = os.fstat(log).st_size
         process = await asyncio.create_subprocess_exec(
-            *_meridian("serve", "--config", str(place.settings), "--allow-file-seal", "--verbose"),
+            *_meridian("serve", "--config", str(place.settings), "--allow-file-seal", "--verbose", *added),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             preexec_fn=be_asked_to_end_with_parent,  # a deployment that is killed leaves no Region behind

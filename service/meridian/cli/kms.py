@@ -10,8 +10,10 @@ from meridian.cli import values
 from meridian.cli.connection import CLIENT_TOKEN, CONNECTION, OUTPUT, YES
 from meridian.cli.danger import DANGERS
 from meridian.cli.misspelt import no_such_command
+from meridian.cli.wait_options import WAIT, WAITED
 from meridian.contract.catalog import Rpc, rpcs, served_rpcs
 from meridian.contract.comments import comment_on
+from meridian.contract.fields import descriptor_of
 
 EPILOG = "Names of members in --field are AWS's: KeyMetadata.KeyId."
 OUTSIDE = {"DescribeKey": "DescribeExternalKey"}
@@ -20,7 +22,7 @@ XKS = click.Option(["--xks"], is_flag=True, help="Ask the external key store pro
 
 
 def _command(rpc: Rpc) -> click.Command:
-    descriptor: Any = rpc.request_class.DESCRIPTOR
+    descriptor = descriptor_of(rpc.request_class)
     fields = [values.option_of(field) for field in descriptor.fields]
 
     def callback(**options: Any) -> None:
@@ -36,6 +38,7 @@ def _command(rpc: Rpc) -> click.Command:
         *([CLIENT_TOKEN] if rpc.takes_token else []),
         *([YES] if rpc.name in DANGERS else []),
         *([XKS] if rpc.name in OUTSIDE else []),
+        *(WAIT if rpc.name in WAITED else ()),
     ]
     return click.Command(name, params=[*fields, *own], callback=callback, help=comment_on(rpc), epilog=EPILOG)
 

@@ -11,6 +11,7 @@ from meridian.cli.forms import FORMS, WRITERS
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
+from meridian.cli.words import Word
 
 COLUMNS = ("kind", "target_region", "account", "key_id", "attempts", "due_at", "last_error", "request_id")
 
@@ -22,7 +23,7 @@ def outbox() -> None:
 
 @outbox.command("list")
 @CONFIG
-@click.option("--output", "-o", type=click.Choice(FORMS), default="table", show_default=True)
+@click.option("--output", "-o", type=Word(FORMS), default="table", show_default=True)
 def list_entries(config: Path, output: str) -> None:
     """List deliveries that are not made yet."""
     from meridian.administration.outbox import read_outbox

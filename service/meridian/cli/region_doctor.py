@@ -13,6 +13,7 @@ from meridian.cli.forms import FORMS, WRITERS
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
+from meridian.cli.words import Word
 
 COLUMNS = ("verdict", "what", "subject", "why", "do")
 
@@ -20,7 +21,7 @@ COLUMNS = ("verdict", "what", "subject", "why", "do")
 @click.command()
 @CONFIG
 @click.option("--rows", is_flag=True, help="Also read every row of the database, and open every wrapped one.")
-@click.option("--output", "-o", type=click.Choice(FORMS), default="table", show_default=True)
+@click.option("--output", "-o", type=Word(FORMS), default="table", show_default=True)
 def doctor(config: Path, rows: bool, output: str) -> None:
     """Look at everything that a Region needs, while it serves or not: a verdict for each, and what can be done. Nothing is changed, no
     secret is shown.

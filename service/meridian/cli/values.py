@@ -13,6 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.short_files import read_up_to
+from meridian.cli.words import Word
 from meridian.contract.catalog import (
     TIMESTAMP,
     aws_member_name,
@@ -25,6 +26,7 @@ from meridian.contract.catalog import (
     message_of,
 )
 from meridian.contract.comments import comment_on
+from meridian.domain.close_names import did_you_mean
 from meridian.domain.limits import Limits
 from meridian.domain.strict_json import parse_json
 from meridian.errors import KmsError
@@ -56,7 +58,7 @@ def option_of(field: FieldDescriptor) -> click.Option:
     if is_map(field) or (field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).name == "Tag"):
         return click.Option([name, field.name], multiple=True, metavar="NAME=VALUE", help=f"{about} May be given again.{needed}")
     if field.type == FieldDescriptor.TYPE_ENUM:
-        choice = click.Choice(list(enum_values(enum_of(field)).values()))
+        choice = Word(list(enum_values(enum_of(field)).values()))
         return click.Option([name, field.name], type=choice, multiple=many, help=again)
     if field.type == FieldDescriptor.TYPE_MESSAGE and message_of(field).full_name == TIMESTAMP:
         return click.Option([name, field.name], metavar=TIME, multiple=many, help=f"{about} As 2027-01-31T12:00:00Z.{needed}")
@@ -130,7 +132,8 @@ def _message(request: Any, field: FieldDescriptor, value: str) -> Any:
             raise ValueError("must be a JSON object")
         unknown = [] if is_time else sorted(set(document) - {aws_member_name(each) for each in message_of(field).fields})
         if unknown:
-            raise ValueError(f"there is no {', '.join(unknown)}")
+            meant = did_you_mean(unknown[0], (aws_member_name(each) for each in message_of(field).fields))
+            raise ValueError(f"there is no {', '.join(unknown)}{meant}")
         body = json.dumps({aws_member_name(field): document}).encode()
         return getattr(read(body, type(request)), field.name)
     except KmsError as fault:

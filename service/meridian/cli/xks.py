@@ -18,6 +18,7 @@ from meridian.cli.forms import FORMS, WRITERS
 from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
+from meridian.cli.words import Word
 
 if TYPE_CHECKING:
     from meridian.domain.xks import Export
@@ -42,7 +43,7 @@ def xks() -> None:
 @xks.command()
 @click.argument("key_arn", metavar="KEY_ARN")
 @click.option("--prefix", required=True, metavar="/PATH", help="Path of the key store; its API is below /PATH/kms/xks/v1.")
-@click.option("--allow", multiple=True, type=click.Choice(USES), required=True, help=ALLOWED)
+@click.option("--allow", multiple=True, type=Word(USES), required=True, help=ALLOWED)
 @click.option("--id", "export_id", default="", metavar="ID", help="The external key id; one is drawn where none is given.")
 @click.option("--new-credential", is_flag=True, help="Make another credential for a key store that has one.")
 @CONFIG
@@ -69,7 +70,7 @@ def export(key_arn: str, prefix: str, allow: tuple[str, ...], export_id: str, ne
 
 @xks.command("list")
 @CONFIG
-@click.option("--output", "-o", type=click.Choice(FORMS), default="table", show_default=True)
+@click.option("--output", "-o", type=Word(FORMS), default="table", show_default=True)
 def list_exports(config: Path, output: str) -> None:
     """List what is exported, and the credentials that open it, without their secrets."""
     from meridian.administration.exports import list_exported

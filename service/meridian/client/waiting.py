@@ -44,6 +44,14 @@ def is_rotated_from(material_id: str) -> Reached:
     return reached
 
 
+def is_connected(store: types_pb2.CustomKeyStoresListEntry) -> bool:
+    """Whether a custom key store is connected. Raises: NeverReachedError for a state that it does not leave by itself."""
+    state = words.CONNECTION_STATE_TYPE.word(store.connection_state)
+    if state not in ("CONNECTED", "CONNECTING", None):
+        raise NeverReachedError(f"{store.custom_key_store_id} is {state}, and will not be CONNECTED by itself")
+    return state == "CONNECTED"
+
+
 @dataclass(slots=True)
 class Waiting:
     """One wait: how much of its time is left, and how long until the next look."""

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from meridian.contract.catalog import Rpc, batch_rpcs, items_max, message_of, rpcs
 from meridian.contract.field_limits import Fault, sentence
+from meridian.contract.fields import descriptor_of
 
 ITEMS: Final = "items"
 """The one field of a batch, in its request and in its answer."""
@@ -60,6 +61,4 @@ def batch_faults(batch: Rpc, request: Message) -> list[Fault]:
 
 
 def _items_field(batch: Rpc) -> FieldDescriptor:
-    found: Any = batch.request_class.DESCRIPTOR.fields_by_name[ITEMS]
-    field: FieldDescriptor = found
-    return field
+    return descriptor_of(batch.request_class).fields_by_name[ITEMS]

@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from meridian.contract.catalog import aws_member_name
-from meridian.contract.fields import enum_text_of, is_given, tags_of
+from meridian.contract.fields import descriptor_of, enum_text_of, is_given, tags_of
 from meridian.contract.operation import Operation
 from meridian.domain.algorithms import TABLE as SPECS
 from meridian.domain.algorithms import algorithms
@@ -44,8 +44,7 @@ NEEDED_OF_A_STORE: Final = {Origin.EXTERNAL_KEY_STORE: IN_A_STORE, Origin.AWS_CL
 
 
 def _member(request: Message, field: str) -> str:
-    descriptor: Any = request.DESCRIPTOR.fields_by_name[field]
-    return aws_member_name(descriptor)
+    return aws_member_name(descriptor_of(request).fields_by_name[field])
 
 
 def _no_attestation(request: Message) -> None:

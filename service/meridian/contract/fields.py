@@ -9,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from meridian.contract.catalog import enum_aws_value
 from meridian.kms.v1.types_pb2 import Tag
+
+
+def descriptor_of(message: Message | type[Message]) -> Descriptor:
+    """What declares a message. The stubs name the classes of two implementations of protobuf here, and the one of all elsewhere."""
+    found: Any = message.DESCRIPTOR
+    declared: Descriptor = found
+    return declared
 
 
 def text_of(message: Message, field: str) -> str:
@@ -22,7 +30,7 @@ def text_of(message: Message, field: str) -> str:
 
 def enum_text_of(message: Message, field: str) -> str:
     """The AWS value of an enum field; empty where it is not given, or the message has no such field."""
-    descriptor: Any = message.DESCRIPTOR.fields_by_name.get(field)
+    descriptor = descriptor_of(message).fields_by_name.get(field)
     return "" if descriptor is None else enum_aws_value(descriptor, getattr(message, field))
 
 

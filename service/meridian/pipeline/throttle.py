@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 
 from meridian.call import Call
 from meridian.contract.catalog import Rpc, enum_of, enum_values
+from meridian.contract.fields import descriptor_of
 from meridian.contract.rates import BURST_MIN, CLASS_OF, RATES, SAID_BY, class_said
 from meridian.domain.token_bucket import Rate, TokenBucket
 from meridian.errors import ThrottlingException, UnrecognizedClientException
@@ -94,6 +95,6 @@ def _rate(per_second: float) -> Rate | None:
 
 def classes_said(rpc: Rpc, field: str) -> Said:
     """The rate class that each value of this request field means."""
-    descriptor: Any = rpc.request_class.DESCRIPTOR.fields_by_name[field]
+    descriptor = descriptor_of(rpc.request_class).fields_by_name[field]
     named = {number: class_said(field, value) for number, value in enum_values(enum_of(descriptor)).items()}
     return {number: kind for number, kind in named.items() if kind}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Final
 
 from meridian.authorization.language.schema_model import Attributes, SchemaModel
+from meridian.domain.close_names import did_you_mean
 from meridian.policy_kit.rows import Row, RowError
 
 REQUEST: Final = "request"
@@ -82,5 +82,4 @@ def _kind(type_: str) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"{name} is unknown{f'; did you mean {near[0]}?' if near else ''}; known are {', '.join(known) or 'none'}"
+    return f"{name} is unknown{did_you_mean(name, known)}; known are {', '.join(known) or 'none'}"

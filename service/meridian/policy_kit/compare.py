@@ -10,6 +10,7 @@ from typing import Any, Final
 from meridian.authorization.decision.facts import Facts
 from meridian.authorization.language.entities import Resource
 from meridian.authorization.language.policies import matches_action
+from meridian.domain.close_names import did_you_mean
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 from meridian.policy_kit.cores import Cores
@@ -73,7 +74,7 @@ def enumerated(actions: Sequence[str], old: PolicySet, new: PolicySet, fixtures:
     """Every cell of the domains that either set reads. Raises: RowError where there are too many."""
     for action in actions:
         if action not in old.model.actions:
-            raise RowError(f"{action} is no action of the schema")
+            raise RowError(f"{action} is no action of the schema{did_you_mean(action, old.model.actions)}")
         ancestors = old.model.ancestors[action]
         relevant = [p.est for each in (old, new) for p in each.policies if matches_action(p.est, ancestors, action)]
         domains = domains_of(relevant, action, old.model, fixtures.around, {})

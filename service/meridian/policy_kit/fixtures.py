@@ -11,6 +11,7 @@ from meridian.authorization.decision.facts import PlainFacts, cedar_time
 from meridian.authorization.language.entities import AliasResource, KeyStoreResource, Resource, ScopeResource, Surroundings
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.any_case import any_case
+from meridian.domain.close_names import did_you_mean
 from meridian.domain.key import Key
 from meridian.domain.key_store import KeyStoreType
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
@@ -86,7 +87,7 @@ class Fixtures:
     def facts(self, action: str, context: Row, request: Row, model: SchemaModel) -> PlainFacts:
         """What a policy may ask of a request to this action; attributes of other actions are left out."""
         if action not in model.actions:
-            raise RowError(f"{action} is no action of the schema")
+            raise RowError(f"{action} is no action of the schema{did_you_mean(action, _asked(model))}")
         require_some_actions(context, request, model)
         values = {**CONTEXT_DEFAULTS, **context}
         for name, source in KEYS_OF.items():
@@ -130,7 +131,12 @@ def fixtures_of(document: Row, place: str) -> Fixtures:
     )
 
 
+def _asked(model: SchemaModel) -> list[str]:
+    """Actions that can be asked for; groups cannot."""
+    return [row.name for row in model.actions.values() if row.resources]
+
+
 def _named(things: Mapping[str, Any], name: str, kind: str) -> Any:
     if name not in things:
-        raise RowError(f"{kind} {name} is not among the fixtures of the file")
+        raise RowError(f"{kind} {name} is not among the fixtures of the file{did_you_mean(name, things)}")
     return things[name]

@@ -19,6 +19,7 @@ from meridian.authorization.language.evaluator import Est, PolicySyntaxError, pa
 from meridian.authorization.language.group_form import group_faults
 from meridian.authorization.language.policies import GUARDRAIL, Policy, matches_action
 from meridian.authorization.sets.policy_files import PolicySource
+from meridian.domain.close_names import did_you_mean
 from meridian.domain.key import Key
 from meridian.policy_kit.cores import Cores
 from meridian.policy_kit.domains import ABSENT, Axis, Domains, domains_of
@@ -199,7 +200,8 @@ def _actions(invariant: Invariant, policies: PolicySet) -> list[str]:
         raise RowError(f"{invariant.file}: {invariant.name}: forall names no action")
     unknown = [name for name in named if name not in policies.model.actions]
     if unknown:
-        raise RowError(f"{invariant.file}: {invariant.name}: {unknown[0]} is no action of the schema")
+        meant = did_you_mean(str(unknown[0]), policies.model.actions)
+        raise RowError(f"{invariant.file}: {invariant.name}: {unknown[0]} is no action of the schema{meant}")
     rows = policies.model.actions.values()
     return [row.name for row in rows if row.resources and not policies.model.ancestors[row.name].isdisjoint(named)]
 

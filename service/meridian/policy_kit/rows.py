@@ -16,6 +16,7 @@ import yaml
 
 from meridian.authorization.language.entities import KeyStoreResource, Surroundings
 from meridian.authorization.language.evaluator import PolicySyntaxError, parse_policies
+from meridian.domain.close_names import did_you_mean
 from meridian.domain.identifiers import GROUP_NAME
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
 from meridian.domain.key_store import KeyStoreType
@@ -87,7 +88,7 @@ def require_fields(row: Any, allowed: frozenset[str], place: str, needed: tuple[
         raise RowError(f"{place}: names with values are expected here")
     unknown = sorted(set(map(str, row)) - allowed)
     if unknown:
-        raise RowError(f"{place}: {unknown[0]} is unknown; known are {', '.join(sorted(allowed))}")
+        raise RowError(f"{place}: {unknown[0]} is unknown{did_you_mean(unknown[0], allowed)}; known are {', '.join(sorted(allowed))}")
     missing = [name for name in needed if name not in row]
     if missing:
         raise RowError(f"{place}: {missing[0]} is missing")
@@ -106,7 +107,7 @@ def principal_of(name: str, row: Row, place: str) -> Principal:
     _require_kinds(row, PRINCIPAL_KINDS, place)
     account, kind = str(row.get("account", ACCOUNT)), row.get("kind", "User")
     if kind not in KINDS:
-        raise RowError(f"{place}: kind is one of {', '.join(KINDS)}")
+        raise RowError(f"{place}: kind is one of {', '.join(KINDS)}{did_you_mean(str(kind), KINDS)}")
     own, groups = str(row.get("name", name)), tuple(row.get("groups", ()))
     if not all(isinstance(group, str) and GROUP_NAME.fullmatch(group) for group in groups):
         raise RowError(f"{place}: groups are named without their account, which is the principal's")

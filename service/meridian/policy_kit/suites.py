@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meridian.authorization.language.schema_model import SchemaModel
+from meridian.domain.close_names import did_you_mean
 from meridian.policy_kit.fixtures import SCOPE, Fixtures, Request, fixtures_of
 from meridian.policy_kit.rows import Row, RowError, require_fields, understood
 from meridian.policy_kit.yaml_text import read_yaml
@@ -177,7 +178,7 @@ def _request(row: Row, cell: tuple[str, ...], fixtures: Fixtures, model: SchemaM
     principal, action, resource = cell
     use = row.get("use", "")
     if use and use not in fixtures.contexts:
-        raise RowError(f"{place}: context {use} is not among the fixtures of the file")
+        raise RowError(f"{place}: context {use} is not among the fixtures of the file{did_you_mean(use, fixtures.contexts)}")
     context = {**(fixtures.contexts.get(use) or {}), **(row.get("context") or {})}
     try:
         return fixtures.request(principal, action, resource, context, row.get("request") or {}, model)
@@ -190,11 +191,11 @@ def _require_known_context(row: Row, actions: list[str], model: SchemaModel, pla
     known = {name.rstrip("?") for action in actions if action in model.actions for name in model.context_attributes(action)}
     unknown = sorted(set(row.get("context") or {}) - known)
     if unknown:
-        raise RowError(f"{place}: context.{unknown[0]} is an attribute of none of its actions")
+        raise RowError(f"{place}: context.{unknown[0]} is an attribute of none of its actions{did_you_mean(unknown[0], known)}")
     requested = {name.rstrip("?") for name in model.types["Request"]}
     unknown = sorted(set(row.get("request") or {}) - requested)
     if unknown:
-        raise RowError(f"{place}: request.{unknown[0]} is unknown")
+        raise RowError(f"{place}: request.{unknown[0]} is unknown{did_you_mean(unknown[0], requested)}")
 
 
 def _invariant(file: str, row: Any) -> Invariant:

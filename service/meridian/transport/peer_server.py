@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from importlib.metadata import version
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -75,10 +74,12 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         events: SecurityEvents,
         refusals: Refusals,
         traces: Traces,
+        release: str,
     ) -> None:
+        """`release`: of Meridian, which other Regions show."""
         self._traces = traces
         self._clock = clock
-        self._release = version("meridian")
+        self._release = release
         self._names = CertificateNames()
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)
@@ -129,7 +130,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         async def answer(peer: PeerRegion) -> wire.ForetellResponse:
             message = foretell_of(request)
             if message is None:
-                raise ValidationException("Nothing is asked.", fields=[("asked", "is missing")])
+                raise ValidationException("Nothing is asked.", fields=[("prepare", "is missing")])
             self._require_preparer(peer, message, "replicaRegion" if isinstance(message, Prepare) else "primaryRegion")
             await self._foretell(message)
             return wire.ForetellResponse()

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling, EndpointService
+from meridian.adapters.xks_proxy.addresses import Dialling, EndpointService
+from meridian.adapters.xks_proxy.checked_resolver import CheckedResolver
 from meridian.adapters.xks_proxy.lookups import OF_ONE_ACCOUNT, THREADS, WAITING_MAX, Lookups
 
 EVIL, WELL = "111122223333", "444455556666"

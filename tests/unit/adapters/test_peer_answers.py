@@ -70,7 +70,7 @@ def refusing(status: bytes, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE,
 
 
 def rich(message: str, *details: any_pb2.Any, code: int = 14) -> bytes:
-    return status_pb2.Status(code=code, message=message, details=details).SerializeToString()
+    return bytes(status_pb2.Status(code=code, message=message, details=details).SerializeToString())
 
 
 def info(reason: str) -> any_pb2.Any:

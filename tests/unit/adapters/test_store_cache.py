@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,10 +169,11 @@ async def test_a_key_that_was_absent_is_found_as_soon_as_it_is_made(store: SqlSt
     cached = CachedKeys(store, SettableClock(), cache_memory())
     await cached.start()
     made = replace(key(), key_id=ABSENT_ID)
-    for look in (
+    looks: tuple[Callable[[], Awaitable[Key | None]], ...] = (
         lambda: cached.find_abroad(STRANGER, ACCOUNT, ABSENT_ID),
         lambda: cached.find_by_number(STRANGER, made.number, multi_region=False),
-    ):
+    )
+    for look in looks:
         assert await look() is None
     async with store.transaction() as uow:
         await uow.keys.insert(made)

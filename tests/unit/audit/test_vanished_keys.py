@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -27,7 +27,7 @@ def told(*records: dict[str, Any], stored: tuple[str, ...] = (), read_at: dateti
 
 
 CREATED = record("CreateKey", MADE)
-REPEAT = {"additionalEventData": {"repeatOf": "r"}}
+REPEAT: Final[dict[str, Any]] = {"additionalEventData": {"repeatOf": "r"}}
 
 
 def test_a_key_that_no_record_ends_and_no_row_holds_is_told() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -23,6 +24,7 @@ from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, parse_policies
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.crypto import key_pairs
+from meridian.domain.bounded_cache import BoundedCache
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.policy_decision import PolicyDecision
@@ -104,7 +106,12 @@ def test_what_is_remembered_of_decisions_weighs_what_is_told(
         principal = Principal("User", "111122223333", name, f"arn:aws:iam::111122223333:user/{name}", (f"g{number}",), tags)
         facts = PlainFacts({"encryptionContext": {"tenant": f"t{number}"}, "encryptionContextKeys": ["tenant"]}, request_facts)
         assert not authorizer.decide(principal, "Encrypt", some_key(key, number, form), facts).errors
-    measured = {"members": live.members, "narrowed": live.narrowed, "entities": live.bases, "decisions": live.decisions}
+    measured: dict[str, BoundedCache[Any, Any]] = {
+        "members": live.members,
+        "narrowed": live.narrowed,
+        "entities": live.bases,
+        "decisions": live.decisions,
+    }
     if form != "plain":
         measured |= {"policies": live.read, "slices": live.compiler.caches[1]}
     schemas = list(live.compiler.caches[0]._kept.values())
@@ -158,14 +165,21 @@ def test_parsed_policies_and_entities_and_schemas_take_what_is_told(schema: Sche
     model = SchemaModel(schema.text)
     narrow = model.narrow("Encrypt", frozenset(), frozenset(), None)
     small = SchemaHandle(narrow)
+
+    def handle_of(named: list[tuple[str, Any]], _: int) -> PolicyHandle:
+        return PolicyHandle(named)
+
+    def entities_of(entities: list[dict[str, Any]], _: int) -> EntityHandle:
+        return EntityHandle.build(entities, small)
+
     assert within_two(small.outside_bytes, grown(lambda _: SchemaHandle(narrow)))
     for text in (KEY_POLICY, KEY_POLICY * 20):
         named = [(f"{number}", est) for number, est in enumerate(parse_policies(text))]
-        assert within_two(PolicyHandle(named).outside_bytes, grown(lambda _, named=named: PolicyHandle(named)))
+        assert within_two(PolicyHandle(named).outside_bytes, grown(partial(handle_of, named)))
     for count in (3, 50):
         entities = [{"uid": {"type": "KMS::Account", "id": f"{each:012d}"}, "attrs": {}, "parents": []} for each in range(count)]
         told = EntityHandle.build(entities, small).outside_bytes
-        assert within_two(told, grown(lambda _, entities=entities: EntityHandle.build(entities, small)))
+        assert within_two(told, grown(partial(entities_of, entities)))
 
 
 @pytest.mark.parametrize("spec", ["RSA_2048", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_EDWARDS25519", "ML_DSA_65"])

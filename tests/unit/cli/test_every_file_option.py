@@ -19,6 +19,7 @@ from meridian.cli.exit_codes import INCOMPLETE, OTHER, SETUP, USAGE
 from meridian.cli.main import main
 from meridian.cli.values import FILE, JSON, TEXT
 from meridian.contract.catalog import is_secret, rpcs
+from meridian.contract.fields import descriptor_of
 
 pytestmark = pytest.mark.thorough
 
@@ -33,7 +34,7 @@ FINDING: dict[tuple[str, ...], tuple[int, ...]] = {
     ("policy", "import-aws"): (OTHER,),
 }
 """Commands that judge the file that they are given: what is wrong with it may be their finding."""
-FIELDS = [field for rpc in rpcs().values() for field in rpc.request_class.DESCRIPTOR.fields]
+FIELDS = [field for rpc in rpcs().values() for field in descriptor_of(rpc.request_class).fields]
 TEXTS = {"policy", *(field.name for field in FIELDS if is_secret(field) and field.type != field.TYPE_BYTES)}
 BYTES = {field.name for field in FIELDS if field.type == field.TYPE_BYTES}
 GARBAGE = "{[ this is : no\n such ] file \x01\n"

@@ -15,12 +15,13 @@ from meridian.cli import envelope_files, values
 from meridian.cli.exit_codes import SETUP, USAGE
 from meridian.cli.main import main
 from meridian.contract.catalog import rpcs
+from meridian.contract.fields import descriptor_of
 from meridian.domain.limits import Limits
 
 FIELDS = [
     (name, field.name)
     for name, rpc in rpcs().items()
-    for field in rpc.request_class.DESCRIPTOR.fields
+    for field in descriptor_of(rpc.request_class).fields
     if field.name in BYTES | TEXTS and values.option_of(field).metavar != values.JSON
 ]
 

@@ -11,11 +11,12 @@ from meridian.cli import values
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.main import main
 from meridian.contract.catalog import is_map, message_of, rpcs
+from meridian.contract.fields import descriptor_of
 
 PAIRS = [
     (rpc.method_name.replace("_", "-"), values.option_name(field))
     for rpc in rpcs().values()
-    for field in rpc.request_class.DESCRIPTOR.fields
+    for field in descriptor_of(rpc.request_class).fields
     if is_map(field) or (field.type == field.TYPE_MESSAGE and message_of(field).name == "Tag")
 ]
 

@@ -19,10 +19,11 @@ from meridian.client.methods import ENCRYPT
 
 def test_every_number_has_a_range() -> None:
     numbers = (click.types.IntParamType, click.types.FloatParamType)
-    found = [(*path, p.name, p.type) for path, command in commands(main) for p in command.params if isinstance(p.type, numbers)]
+    found = [((*path, p.name), p.type) for path, command in commands(main) for p in command.params if isinstance(p.type, numbers)]
     assert len(found) > 50
-    assert [each for each in found if not isinstance(each[-1], click.IntRange | FiniteRange)] == []
-    assert [each for each in found if each[-1].min is None or each[-1].max is None] == []
+    ranges = {name: kind for name, kind in found if isinstance(kind, click.IntRange | FiniteRange)}
+    assert [name for name, _ in found if name not in ranges] == []
+    assert [name for name, kind in ranges.items() if kind.min is None or kind.max is None] == []
 
 
 REFUSED = [

@@ -14,6 +14,7 @@ from meridian.cli.exit_codes import USAGE
 from meridian.cli.main import main
 from meridian.contract.catalog import Rpc, limits_of, rpcs
 from meridian.contract.comments import comment_on
+from meridian.contract.fields import descriptor_of
 from meridian.kms.v1 import grants_pb2, imports_pb2
 
 SHOWN_AFTER_A_FILE = {
@@ -32,7 +33,7 @@ def refused(*arguments: str) -> str:
 @pytest.mark.parametrize("rpc", rpcs().values(), ids=lambda rpc: rpc.name)
 def test_help_says_what_the_contract_says_and_what_is_required(rpc: Rpc) -> None:
     assert comment_on(rpc)
-    for field in rpc.request_class.DESCRIPTOR.fields:
+    for field in descriptor_of(rpc.request_class).fields:
         option = values.option_of(field)
         limits = limits_of(field)
         assert option.help is not None
@@ -50,7 +51,7 @@ def test_the_list_of_operations_tells_what_each_does() -> None:
 
 def constraints(value: str) -> grants_pb2.CreateGrantRequest:
     request = grants_pb2.CreateGrantRequest()
-    values.set_field(request, request.DESCRIPTOR.fields_by_name["constraints"], value, base64_input=False)
+    values.set_field(request, descriptor_of(request).fields_by_name["constraints"], value, base64_input=False)
     return request
 
 
@@ -78,7 +79,7 @@ def test_other_constraints_are_refused_and_never_passed_over(value: str, told: s
 
 def test_a_time_is_one_of_iso_8601() -> None:
     request = imports_pb2.ImportKeyMaterialRequest()
-    field = request.DESCRIPTOR.fields_by_name["valid_to"]
+    field = descriptor_of(request).fields_by_name["valid_to"]
     values.set_field(request, field, "2027-01-31T12:00:00+02:00", base64_input=False)
     assert request.valid_to.ToJsonString() == "2027-01-31T10:00:00Z"
     with pytest.raises(click.BadParameter, match="is not a time"):

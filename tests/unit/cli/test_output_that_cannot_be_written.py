@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from meridian.cli import calling, envelope_files, whole_files
+from meridian.cli import calling, envelope_files
 from meridian.cli.exit_codes import OUTPUT, USAGE
 from meridian.cli.main import main
 from meridian.cli.whole_files import write_whole
@@ -34,7 +34,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, FULL)
 
-    monkeypatch.setattr(whole_files.os, "fsync", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
 
 
 def invoke(*arguments: str) -> Result:

@@ -33,7 +33,7 @@ class Server:
     """Answers every call alike, and keeps the tokens that it saw."""
 
     answer: Callable[[int, grpc.ServicerContext], bytes]
-    tokens: list[str | None] = field(default_factory=list)
+    tokens: list[str | bytes | None] = field(default_factory=list)
     port: int = 0
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
@@ -49,7 +49,7 @@ class PlainEndpoint(Endpoint):
 
     @property
     def credentials(self) -> Any:
-        return grpc.experimental.insecure_channel_credentials()
+        return grpc.experimental.insecure_channel_credentials()  # type: ignore[attr-defined]  # the stubs leave it out
 
 
 def lost(_: int, context: grpc.ServicerContext) -> bytes:

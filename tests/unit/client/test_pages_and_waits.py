@@ -12,7 +12,7 @@ from tests.unit.client.regions_in_memory import Answer, region
 from meridian.client import AsyncClient, Client, NeverReachedError, dry_run, dry_run_async, errors
 from meridian.client.method import Method
 from meridian.client.methods import ALL
-from meridian.kms.v1 import keys_pb2, types_pb2
+from meridian.kms.v1 import key_stores_pb2, keys_pb2, types_pb2
 
 LISTS = [each for each in ALL if "truncated" in each.response_class.DESCRIPTOR.fields_by_name]
 PAGES = 3
@@ -107,6 +107,34 @@ def test_a_rotation_is_waited_for() -> None:
     with region(described(key(ENABLED)), []) as endpoint, Client(endpoint) as kms:
         with pytest.raises(NeverReachedError, match="has no material that rotates"):
             kms.wait_until_rotated(key_id="k", material_before="a", seconds=30)
+
+
+def stores(*states: types_pb2.ConnectionStateType.ValueType) -> dict[str, Answer]:
+    """DescribeCustomKeyStores answers these one after the other, and the last for ever."""
+    left = list(states)
+
+    def answer(_: object) -> key_stores_pb2.DescribeCustomKeyStoresResponse:
+        entry = types_pb2.CustomKeyStoresListEntry(custom_key_store_id="cks-1", connection_state=left.pop(0) if len(left) > 1 else left[0])
+        return key_stores_pb2.DescribeCustomKeyStoresResponse(custom_key_stores=[entry])
+
+    return {"DescribeCustomKeyStores": answer}
+
+
+CONNECTING, CONNECTED = types_pb2.CONNECTION_STATE_TYPE_CONNECTING, types_pb2.CONNECTION_STATE_TYPE_CONNECTED
+FAILED = types_pb2.CONNECTION_STATE_TYPE_FAILED
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_is_being_connected_is_waited_for() -> None:
+    with region(stores(CONNECTING, CONNECTED), []) as endpoint, Client(endpoint) as kms:
+        assert kms.wait_until_connected(custom_key_store_id="cks-1", seconds=30).connection_state == CONNECTED
+    with region(stores(CONNECTING, FAILED), []) as endpoint:
+        async with AsyncClient(endpoint) as asynchronous:
+            with pytest.raises(NeverReachedError, match="cks-1 is FAILED"):
+                await asynchronous.wait_until_connected(custom_key_store_id="cks-1", seconds=30)
+    with region(stores(CONNECTING), []) as endpoint, Client(endpoint) as kms:
+        with pytest.raises(errors.DeadlineExceeded, match="not reached in time: cks-1 is CONNECTED"):
+            kms.wait_until_connected(custom_key_store_id="cks-1", seconds=0.3)
 
 
 @pytest.mark.asyncio

@@ -135,7 +135,7 @@ def test_what_is_forgotten_is_out_of_reach_at_once_and_counts_until_it_is_freed(
     assert caches.bytes == len(cache) * WEIGHT > 400 * WEIGHT
     cache.keep("7", "new", (ONE,), EVERYBODY)
     settled(caches)
-    assert (cache.get("7"), cache.of(ONE), caches.bytes) == ("new", {"7"}, 2 * WEIGHT)
+    assert (cache.get("7"), cache.of(ONE), caches.bytes) == ("new", frozenset({"7"}), 2 * WEIGHT)
 
 
 def test_everything_is_forgotten_at_once_and_counts_until_it_is_freed() -> None:

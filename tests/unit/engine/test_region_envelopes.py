@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from tests.cache_memory import cache_memory
@@ -88,7 +89,8 @@ def test_the_target_gets_the_same_material_under_its_own_keys() -> None:
 @pytest.mark.parametrize("field", [f for f in EnvelopeMeta.__dataclass_fields__ if f not in ("hpke_key_id", "created_ms")])
 def test_an_envelope_for_anything_else_is_refused(field: str) -> None:
     value = getattr(META, field)
-    other = replace(META, **{field: value + 1 if isinstance(value, int) else value[:-1] + ("0" if value[-1] != "0" else "1")})
+    change: dict[str, Any] = {field: value + 1 if isinstance(value, int) else value[:-1] + ("0" if value[-1] != "0" else "1")}
+    other = replace(META, **change)
     with pytest.raises(ValueError, match="bound to something else"):
         AWAY.envelopes.open_from_region(ENVELOPE, HOME.envelopes.transport_public_key(), other, key("eu-west-1"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from tests.reported_events import ReportedEvents
@@ -13,14 +14,14 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.crypto.aead import OpenError
 from meridian.domain.secret import Secret, SecretAccess
 from meridian.engine.keyring import Keyring, KeyringRows, RowIdentity, create, next_kek, next_root, unlock
-from meridian.engine.seals import FileSeal, PassphraseSeal, SealError
+from meridian.engine.seals import FileSeal, PassphraseSeal, Seal, SealError
 from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store.region import RegionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REGION = RegionIdentity("deployment-1", "aws", "us-east-1", 0, NOW)
 ROW = RowIdentity("key-material", "aws", "111122223333", "us-east-1", "k", "SYMMETRIC_DEFAULT", "AWS_KMS", b"m" * 32, 1)
-CHEAP = {"time_cost": 3, "memory_kib": 64 * 1024, "parallelism": 1}
+CHEAP: Final[dict[str, Any]] = {"time_cost": 3, "memory_kib": 64 * 1024, "parallelism": 1}
 
 
 def seal_file(folder: Path, data: bytes = b"s" * 32, mode: int = 0o600) -> FileSeal:
@@ -44,7 +45,7 @@ def keyring(folder: Path) -> Keyring:
 
 
 def test_either_of_two_seals_opens_the_same_keyring(tmp_path: Path) -> None:
-    both = [seal_file(tmp_path), passphrase(tmp_path, "correct horse")]
+    both: list[Seal] = [seal_file(tmp_path), passphrase(tmp_path, "correct horse")]
     roots, kek = create(REGION, both, NOW, OsEntropy())
     sealed = unlock(REGION, roots, [kek], both, OsEntropy(), ReportedEvents()).wrap(ROW, b"material")
     for one in both:
@@ -60,7 +61,7 @@ def test_a_wrong_seal_opens_nothing_and_says_which(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [{"deployment": "d2"}, {"region": "eu-west-1"}, {"partition": "aws-cn"}])
-def test_a_keyring_moved_to_another_region_does_not_open(tmp_path: Path, other: dict[str, str]) -> None:
+def test_a_keyring_moved_to_another_region_does_not_open(tmp_path: Path, other: dict[str, Any]) -> None:
     seals = [seal_file(tmp_path)]
     roots, kek = create(REGION, seals, NOW, OsEntropy())
     with pytest.raises(SealError):
@@ -114,7 +115,7 @@ def test_lowered_parameters_in_the_database_do_not_open_the_root(tmp_path: Path)
         {"row_version": 2},
     ],
 )
-def test_a_row_opens_under_its_own_identity_only(tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_row_opens_under_its_own_identity_only(tmp_path: Path, change: dict[str, Any]) -> None:
     ring = keyring(tmp_path)
     sealed = ring.wrap(ROW, b"material")
     assert ring.unwrap(ROW, sealed) == b"material"
@@ -157,7 +158,7 @@ def test_a_retired_key_encryption_key_that_does_not_open_stops_no_other(tmp_path
     events = ReportedEvents()
     ring = unlock(REGION, roots, keks, seals, OsEntropy(), events)
     assert ring.unwrap(ROW, row) == b"material"
-    assert (ring.unopened, ring.numbers) == ({3}, {1, 2, 3, 4, 5, 6})
+    assert (ring.unopened, ring.numbers) == (frozenset({3}), frozenset({1, 2, 3, 4, 5, 6}))
     assert [(event, subject) for event, subject, _ in events.reported] == [
         (SecurityEvent.WRAPPED_ROW_UNREADABLE, "key-encryption key 3"),
     ]

@@ -154,10 +154,14 @@ def test_another_account_gets_the_place_of_the_newest_of_the_flood() -> None:
     ],
 )
 def test_work_with_rsa_keys_enters_with_that_of_other_key_pairs(operation: str, field: str) -> None:
+    def call_with(algorithm: int) -> Call:
+        fields: dict[str, Any] = {field: algorithm}
+        return call_of(operation, **fields)
+
     async def story(stage: Stage) -> None:
-        (one,) = await stage.begin(call_of(operation, **{field: t.ENCRYPTION_ALGORITHM_SPEC_RSAES_OAEP_SHA_256}))
+        (one,) = await stage.begin(call_with(t.ENCRYPTION_ALGORITHM_SPEC_RSAES_OAEP_SHA_256))
         assert stage.counted("meridian_calls_working", GateName.ASYMMETRIC) == 1
-        (two,) = await stage.begin(call_of(operation, **{field: t.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT}))
+        (two,) = await stage.begin(call_with(t.ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT))
         assert stage.counted("meridian_calls_working", GateName.SYMMETRIC) == 1
         stage.opened.set()
         await asyncio.gather(one, two)
@@ -270,7 +274,7 @@ def test_of_calls_that_wait_for_key_stores_there_is_a_bound_too() -> None:
             tasks += await stage.begin(call)
             if len(tasks) <= most:
                 await call.wait_outside()
-        waiting = asyncio.create_task(calls[most].wait_outside())
+        waiting = asyncio.ensure_future(calls[most].wait_outside())
         await asyncio.sleep(0)
         assert stage.counted("meridian_calls_waiting", GateName.OUTSIDE) == 1
         stage.clock.seconds += 1.01 * PATIENCE_SECONDS

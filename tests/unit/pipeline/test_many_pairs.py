@@ -15,6 +15,7 @@ from meridian.audit.record_bounds import RECORD_BYTES_MAX
 from meridian.audit.shown_parameters import parameters_of
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import is_map, lower_camel, rpcs, served_rpcs
+from meridian.contract.fields import descriptor_of
 from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context
 from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX, ENCRYPTION_CONTEXT_PAIRS_MAX, GRANT_CONSTRAINT_PAIRS_MAX
 from meridian.errors import ValidationException
@@ -33,7 +34,7 @@ def maps_of(message: Descriptor, path: tuple[str, ...] = ()) -> Iterator[tuple[s
             yield from maps_of(field.message_type, (*path, field.name))
 
 
-MAPS = sorted({(rpc.name, path) for rpc in served_rpcs().values() for path in maps_of(rpc.request_class.DESCRIPTOR)})
+MAPS = sorted({(rpc.name, path) for rpc in served_rpcs().values() for path in maps_of(descriptor_of(rpc.request_class))})
 
 
 class Untouched(dict[str, str]):

@@ -17,7 +17,7 @@ from meridian.contract.catalog import rpcs
 from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalException, LimitExceededException
-from meridian.kms.v1 import keys_pb2
+from meridian.kms.v1 import keys_pb2, types_pb2
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
 from meridian.pipeline.chain import Pipeline
@@ -27,7 +27,7 @@ from meridian.ports.store.faults import StoreUnavailable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALICE = Principal("User", "111122223333", "alice", "arn:aws:iam::111122223333:user/alice")
-ANSWER = keys_pb2.CreateKeyResponse(key_metadata={"key_id": "made"})
+ANSWER = keys_pb2.CreateKeyResponse(key_metadata=types_pb2.KeyMetadata(key_id="made"))
 
 Operation = Callable[[Any, Call], Awaitable[Any]]
 

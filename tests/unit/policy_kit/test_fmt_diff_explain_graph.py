@@ -70,8 +70,8 @@ def test_explain_from_flags_and_from_a_file_is_one_answer(
     policies: Any, policy: Callable[..., Result], policy_json: Callable[..., Any], tmp_path: Path
 ) -> None:
     folder = policies(PERMIT + GUARD + 'when { context.replicaRegion == "eu-west-2" };')
-    flags = ("--principal", "User:111122223333/ann", "--group", "team", "--action", "ReplicateKey")
-    flags += ("--key", "multiRegion=true", "--context", "replicaRegion=eu-west-2")
+    who = ("--principal", "User:111122223333/ann", "--group", "team", "--action", "ReplicateKey")
+    flags = (*who, "--key", "multiRegion=true", "--context", "replicaRegion=eu-west-2")
     ran = policy("explain", "--policies", folder, *flags)
     assert "user/ann ReplicateKey" in ran.stdout
     assert ": deny\n  no-london (p.cedar:2): not to London" in ran.stdout
@@ -134,7 +134,7 @@ def test_a_picture_tells_by_marks_and_words_what_it_tells_by_colours(
     arguments = ("graph", tests_file(""), "--policies", policies(PERMIT + broken), "--key", "single")
     cells = policy_json(*arguments, "--action", "Sign", "--action", "Encrypt", "--svg", tmp_path / "g.svg")
     assert [c["errors"] > 0 for c in cells if c["principal"] == "ann"] == [True, False]
-    marks = {}
+    marks: dict[str, list[str]] = {}
     root = ElementTree.parse(tmp_path / "g.svg")  # noqa: S314  # our own file
     for group in root.iter("{http://www.w3.org/2000/svg}g"):
         (tip,) = [e.text for e in group.iter("{http://www.w3.org/2000/svg}title")] or [""]
@@ -163,7 +163,12 @@ def test_a_picture_is_of_the_actions_that_its_file_is_about(policies: Any, tests
 def test_replay_passes_over_calls_without_decisions_and_names_what_it_cannot_read(
     policies: Any, policy_json: Callable[..., Any], tmp_path: Path
 ) -> None:
-    common = {"eventName": "Encrypt", "eventTime": "2026-01-01T00:00:00Z", "awsRegion": "us-east-1", "sourceIPAddress": "127.0.0.1"}
+    common: dict[str, Any] = {
+        "eventName": "Encrypt",
+        "eventTime": "2026-01-01T00:00:00Z",
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "127.0.0.1",
+    }
     common |= {"requestID": "r", "requestParameters": {"encryptionAlgorithm": "99"}}
     facts = {"caller": {"kind": "User", "groups": [], "tags": {}}, "keys": {}}
     decided = [{"action": "Encrypt", "resource": "x", "effect": "Deny", "policyIds": []}]

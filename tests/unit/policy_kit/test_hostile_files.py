@@ -86,7 +86,7 @@ SPECIAL: Final[Mapping[str, Callable[[Path], None]]] = {
     "nobody there": lambda path: path.symlink_to("/absent"),
 }
 ENDINGS: Final = ("cedar", "yaml", "jsonl")
-JUDGES: Final = {
+JUDGES: Final[Mapping[tuple[str, ...], tuple[int, ...]]] = {
     **dict.fromkeys([("validate",), ("import-aws",), ("test",), ("prove",)], (OTHER,)),
     ("explain",): (NOT_FOUND, DENIED),
 }

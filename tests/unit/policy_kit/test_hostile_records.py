@@ -16,7 +16,8 @@ from meridian.authorization.language.entities import Surroundings
 from meridian.authorization.sets.packaged import policy_folder, schema_text
 from meridian.policy_kit.audit_log import AuditLog
 from meridian.policy_kit.policy_set import PolicySet, open_policy_set
-from meridian.policy_kit.recorded_line import UnreadableRecordError, read_record
+from meridian.policy_kit.recorded_line import read_record
+from meridian.policy_kit.texts import UnreadableRecordError
 
 pytestmark = pytest.mark.thorough
 

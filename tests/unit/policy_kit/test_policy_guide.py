@@ -67,6 +67,7 @@ def test_a_command_of_the_guide_runs(section: str, line: str, tmp_path: Path) ->
         return
     (tmp_path / "p.cedar").write_text("\n".join(blocks(section, "cedar")) or "// none")
     (tmp_path / "policy.json").write_text("".join(blocks(section, "json")))
+    (tmp_path / "attached.json").write_text("".join(blocks(section, "json attached")))
     before = Path.cwd()
     os.chdir(tmp_path)
     try:

@@ -18,6 +18,7 @@ from meridian.domain.request_head import RequestHead
 from meridian.errors import InvalidSignatureException, KmsError, KMSInternalException
 from meridian.transport.admin_app import AdminApp
 from meridian.transport.aws_json.app import AwsWire
+from meridian.transport.http1.application import Answer, Application
 from meridian.transport.metrics_text import MetricsText
 from meridian.transport.under_way import CallsUnderWay
 
@@ -84,11 +85,14 @@ def test_what_no_listener_serves_is_refused_with_what_it_serves(method: str) -> 
     async def walk(call: Call) -> Any:
         raise AssertionError(call)
 
-    admin = AdminApp(MetricsText(CollectorRegistry(), Stub()), list, list)  # type: ignore[arg-type]
+    admin = AdminApp(MetricsText(CollectorRegistry(), Stub()), list, list)
     served = wire(Stub(), walk, CallsUnderWay())
+
+    async def answered(application: Application, path: str) -> Answer:
+        return await application.begin(RequestHead(method, path, (), {}, "127.0.0.1", 0)).answer(b"", lambda: None)
+
     for application, path, allowed in ((served, "/", "POST"), (admin, "/livez", "GET, HEAD"), (admin, "/else", "GET, HEAD")):
-        answering = application.begin(RequestHead(method, path, (), {}, "127.0.0.1", 0)).answer(b"", list)  # type: ignore[arg-type]
-        answer = asyncio.run(answering)  # type: ignore[arg-type]
+        answer = asyncio.run(answered(application, path))
         if method in allowed:
             assert answer.status == (200 if path == "/livez" else 404)
         else:

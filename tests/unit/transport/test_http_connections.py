@@ -261,7 +261,7 @@ def test_a_second_request_before_the_answer_ends_the_connection_after_it(run: Ru
 )
 def test_each_stage_has_its_time(run_once: Run, bound: str, sent: bytes, told: bytes) -> None:
     async def story() -> None:
-        async with listener(**{bound: 0.2}) as it:
+        async with listener(None, **{bound: 0.2}) as it:
             reader = await it.connect(sent)
             if sent == GET:
                 assert await answer(reader) == (200, b"")

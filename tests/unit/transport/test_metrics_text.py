@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.transport import metrics_text
@@ -40,11 +40,10 @@ def test_metrics_are_written_once_a_second_and_beside_the_loop(monkeypatch: pyte
     text = MetricsText(registry, clock)  # type: ignore[arg-type]
     begun = counted.times
     written_by: list[int] = []
-    write = metrics_text.generate_latest
 
     def noted(collected: CollectorRegistry) -> bytes:
         written_by.append(threading.get_ident())
-        return write(collected)
+        return generate_latest(collected)
 
     monkeypatch.setattr(metrics_text, "generate_latest", noted)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from meridian.contract.catalog import aws_member_name, enum_values, is_map, items_max, rpcs
 from meridian.contract.field_limits import faults_of
+from meridian.contract.fields import descriptor_of
 from meridian.domain.limits import Limits
 from meridian.domain.strict_json import DIGITS_MAX
 from meridian.errors import SerializationException
@@ -109,11 +110,11 @@ def one_item(field: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("operation", "name"), [(rpc.name, field.name) for rpc in rpcs().values() for field in lists_of(rpc.request_class.DESCRIPTOR)]
+    ("operation", "name"), [(rpc.name, field.name) for rpc in rpcs().values() for field in lists_of(descriptor_of(rpc.request_class))]
 )
 def test_a_list_that_is_too_long_is_refused_by_its_check(operation: str, name: str) -> None:
     request = rpcs()[operation].request_class
-    field = request.DESCRIPTOR.fields_by_name[name]
+    field = descriptor_of(request).fields_by_name[name]
     most = items_max(field)
     item = one_item(field)
     for count, kept in ((most, most), (most + 1, most + 1), (most + 1000, most + 1)):

@@ -10,32 +10,25 @@ Source: AWS XKS Proxy API Specification, Time limits; AWS KMS Developer Guide, T
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 import aiohttp
 import structlog
 from aiohttp import ClientSession
 from yarl import URL
 
-from meridian.adapters.key_store_metrics import Count
-from meridian.adapters.xks_proxy.addresses import CheckedResolver, Dialling
 from meridian.adapters.xks_proxy.attempt import HANDSHAKES_MAX, Attempt, tracing
 from meridian.adapters.xks_proxy.bounded_answers import HEADER_BYTES_MAX, RECEIVED_BYTES_MAX, BoundedConnector
 from meridian.adapters.xks_proxy.breaker import Breaker
-from meridian.adapters.xks_proxy.lookups import Lookups
+from meridian.adapters.xks_proxy.checked_resolver import CheckedResolver
+from meridian.adapters.xks_proxy.endpoint import Endpoint, Surroundings
 from meridian.adapters.xks_proxy.messages import ANSWER_BYTES_MAX, read_fault
 from meridian.adapters.xks_proxy.outcomes import NotAsked, Outcome, ProxyFault
 from meridian.adapters.xks_proxy.signature import signed_headers
-from meridian.domain.token_bucket import Rate, TokenBucket
+from meridian.domain.token_bucket import TokenBucket
 from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import ThrottlingException
-from meridian.ports.clock import Clock
 from meridian.ports.key_store import RequestSigner
-from meridian.ports.traces import Traces
 
 IN_FLIGHT_MAX: Final = 128
 """Requests to one proxy at once, each with a connection; more are refused, so that none waits for a connection while its time runs."""
@@ -45,37 +38,6 @@ NOT_ASKED: Final = "not asked"
 """How a request is counted that was refused at once, for the proxy has not answered before."""
 KEEP_SECONDS: Final = 50.0
 """How long a connection may rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What connections to all proxies of a Region have in common."""
-
-    region: str
-    dialling: Dialling
-    trust: Callable[[], ssl.SSLContext]
-    """What a request is made under, whatever its connection pool holds: one that was made under another is not taken again."""
-    clock: Clock
-    attempt_seconds: float
-    rate: Rate
-    """Of requests to one proxy."""
-    lookups: Lookups
-    count: Count
-    traces: Traces
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a proxy is, in the words of its store."""
-
-    account: str
-    """Of the store."""
-    store_id: str
-    host: str
-    path: str
-    """What all its paths begin with."""
-    service: str | None
-    """Name of the VPC endpoint service that leads to it."""
 
 
 class _DeadConnection(Exception):
@@ -248,8 +210,3 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > ANSWER_BYTES_MAX:
             raise ProxyFault(Outcome.MALFORMED, "too long")
     return body
-
-
-def key_path(xks_key_id: str, verb: str) -> str:
-    """Below the path of the store."""
-    return f"/keys/{quote(xks_key_id, safe='')}/{verb}"

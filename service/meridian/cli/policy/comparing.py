@@ -20,10 +20,10 @@ from meridian.cli.policy.options import (
     around_option,
     default_tests,
     output_option,
-    progress,
     readable,
     show,
 )
+from meridian.cli.progress import progress
 from meridian.cli.terminal import say
 from meridian.policy_kit.audit_log import AuditLog
 from meridian.policy_kit.compare import KINDS, Change, changes, corpus_of, enumerated

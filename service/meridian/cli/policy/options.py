@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,14 +15,15 @@ from meridian.authorization.language.entities import Surroundings
 from meridian.authorization.sets.packaged import policy_folder
 from meridian.authorization.sets.policy_files import PolicySetError
 from meridian.cli.exit_codes import SETUP
-from meridian.cli.terminal import printable, say
+from meridian.cli.terminal import say
+from meridian.cli.words import Word
 from meridian.policy_kit.rows import RowError, surroundings_of, understood
 from meridian.policy_kit.texts import TextFault, UnreadableRecordError
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
 output_option = click.option(
-    "--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people, or for programs."
+    "--output", "-o", type=Word(["text", "json"]), default="text", show_default=True, help="For people, or for programs."
 )
 policies_option = click.option("--policies", type=EXISTING, help="Folder of the policies; the default set when not given.")
 
@@ -46,22 +47,6 @@ def readable() -> Iterator[None]:
     except (RowError, TextFault, UnreadableRecordError) as fault:
         say(str(fault), err=True)
         sys.exit(SETUP)
-
-
-@contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error while it is a terminal; the value moves it on by so many."""
-    if not sys.stderr.isatty():
-        yield lambda more: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(printable(title), total=total)
-        yield lambda more: bar.advance(task, more)
 
 
 def show(value: Any) -> None:

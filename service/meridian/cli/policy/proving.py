@@ -13,7 +13,8 @@ import yaml
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.cli.exit_codes import OTHER
-from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
+from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, readable, show
+from meridian.cli.progress import progress
 from meridian.cli.terminal import say
 from meridian.policy_kit.cores import Cores
 from meridian.policy_kit.prove import Proof, as_test, plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import Any
 
@@ -10,13 +11,16 @@ import click
 from meridian.access.v1 import access_pb2
 from meridian.cli import values
 from meridian.cli.connection import CONNECTION
+from meridian.cli.exit_codes import DENIED, OK
 from meridian.cli.policy.options import show
 from meridian.cli.terminal import say
+from meridian.cli.words import Word
 from meridian.contract.catalog import Rpc, rpcs
+from meridian.contract.fields import descriptor_of
 
 
 def _output() -> click.Option:
-    return click.Option(["--output", "-o"], type=click.Choice(["text", "json"]), default="text", show_default=True)
+    return click.Option(["--output", "-o"], type=Word(["text", "json"]), default="text", show_default=True)
 
 
 def _describe(output: str, **connection: Any) -> None:
@@ -68,7 +72,7 @@ def check_access(ctx: click.Context, principal: str) -> None:
 
 
 def _command(rpc: Rpc) -> click.Command:
-    descriptor: Any = rpc.request_class.DESCRIPTOR
+    descriptor = descriptor_of(rpc.request_class)
 
     def callback(output: str, **options: Any) -> None:
         asked: Any = rpc.request_class()
@@ -91,7 +95,7 @@ def _print_answer(answer: Any, output: str) -> None:
     if output == "json":
         other: dict[str, Any] = {"otherRegion": _other_region(answer.other_region)} if answer.HasField("other_region") else {}
         show({"allowed": answer.allowed, "decisions": [_decision(each) for each in answer.decisions], **other})
-        return
+        sys.exit(OK if answer.allowed else DENIED)
     for each in answer.decisions:
         say(f"{each.action} on {each.resource}: {'allow' if each.allowed else 'deny'}")
         for told in each.deciding:
@@ -102,6 +106,7 @@ def _print_answer(answer: Any, output: str) -> None:
         other = _other_region(answer.other_region)
         say(f"Region {other['region']}: {other['foretold']}{': ' if other['reason'] else ''}{other['reason']}")
     say("allowed" if answer.allowed else "denied")
+    sys.exit(OK if answer.allowed else DENIED)
 
 
 def _other_region(told: Any) -> dict[str, str]:

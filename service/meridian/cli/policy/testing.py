@@ -16,7 +16,8 @@ from meridian.cli.exit_codes import OTHER
 from meridian.cli.new_files import NewFile
 from meridian.cli.numbers import PERCENT
 from meridian.cli.output import write_output
-from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, progress, readable, show
+from meridian.cli.policy.options import EXISTING, default_policies, default_tests, output_option, policies_option, readable, show
+from meridian.cli.progress import progress
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
 from meridian.policy_kit.cores import Cores

@@ -71,7 +71,7 @@ def _one(operator: str, fact: Any, value: Any) -> bool:
         parts = zip(fact.split(":", 5), value.split(":", 5), strict=True)
         return all(fnmatchcase(part, pattern) for part, pattern in parts)
     if operator == "Bool":
-        return str(fact).lower() == value
+        return bool(str(fact).lower() == value)
     return _compared(operator, Decimal(fact), Decimal(value))
 
 

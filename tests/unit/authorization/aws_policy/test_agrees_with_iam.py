@@ -45,9 +45,11 @@ CARRIED = {
     "aws:EpochTime": ACTIONS,
 }
 """Which actions carry which key."""
-TEXTS = ("kms:EncryptionAlgorithm", "kms:EncryptionContext:t", "KMS:encryptioncontext:T", "aws:ResourceTag/Team", "aws:resourceTAG/tEAM")
-TEXTS += ("aws:PrincipalTag/Tenant", "kms:RequestAlias", "kms:SigningAlgorithm", "kms:ReplicaRegion")
-TEXTS += ("kms:GrantConstraintType", "kms:MultiRegionKeyType")
+TEXTS = (
+    *("kms:EncryptionAlgorithm", "kms:EncryptionContext:t", "KMS:encryptioncontext:T", "aws:ResourceTag/Team", "aws:resourceTAG/tEAM"),
+    *("aws:PrincipalTag/Tenant", "kms:RequestAlias", "kms:SigningAlgorithm", "kms:ReplicaRegion"),
+    *("kms:GrantConstraintType", "kms:MultiRegionKeyType"),
+)
 TRUTHS = ("kms:MultiRegion", "kms:GrantIsForAWSResource", "aws:MultiFactorAuthPresent")
 NUMBERS = ("kms:ScheduleKeyDeletionPendingWindowInDays", "kms:TrailingDaysWithoutKeyUsage", "aws:MultiFactorAuthAge")
 SETS = ("kms:EncryptionContextKeys", "kms:GrantOperations")

@@ -110,9 +110,11 @@ def test_the_check_against_lockout_sees_what_is_left_to_the_account(
     accepted: bool,
 ) -> None:
     future = replace(key, policy=leaving(*actions), account_delegation=False)
-    check = lambda: authorizer_of(ACCOUNT).require_key_policy(  # noqa: E731
-        alice, future, PlainFacts(FACTS["PutKeyPolicy"], request_facts), bypass_lockout_check=False
-    )
+
+    def check() -> None:
+        facts = PlainFacts(FACTS["PutKeyPolicy"], request_facts)
+        authorizer_of(ACCOUNT).require_key_policy(alice, future, facts, bypass_lockout_check=False)
+
     if accepted:
         check()
     else:

@@ -14,7 +14,8 @@ from meridian.authorization.decision.facts import ABSENT, CallFacts
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.call import Call, Evidence
-from meridian.contract.catalog import Requirement, Rpc, enum_values, is_map, served_rpcs
+from meridian.contract.catalog import Requirement, Rpc, enum_of, enum_values, is_map, served_rpcs
+from meridian.contract.fields import descriptor_of
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.principal import Principal
@@ -67,7 +68,7 @@ def fill(request: Any, field: FieldDescriptor, mark: str = "") -> None:
     elif field.name == "tags":
         request.tags.add(tag_key=f"tag{mark}", tag_value="v")
     elif field.type == FieldDescriptor.TYPE_ENUM:
-        numbers = sorted(enum_values(field.enum_type))  # type: ignore[arg-type]
+        numbers = sorted(enum_values(enum_of(field)))
         number = numbers[-1 if mark else 0]
         if field.is_repeated:
             getattr(request, field.name).append(number)
@@ -85,13 +86,13 @@ def fill(request: Any, field: FieldDescriptor, mark: str = "") -> None:
 def call_of(rpc: Rpc) -> Call:
     """A call in which every field tells its own name, and each key has an alias, a grant and a context of its own."""
     call = Call(rpc, rpc.request_class(), Evidence(source_ip="10.0.0.1", user_agent="x"), "r", NOW)
-    for field in call.request.DESCRIPTOR.fields:
+    for field in descriptor_of(call.request).fields:
         fill(call.request, field)
     call.principal, call.trailing_days_without_key_usage = ANN, 4
-    for field in {r.resource_field for r in rpc.requires} | {name for name, _ in rpc.key_fields}:
-        call.keys[field], call.aliases[field] = key_of(field), f"alias/of-{field}"
-        call.grants[field] = (grant_of(field, frozenset(r.action for r in rpc.requires)),)
-    for name in call.request.DESCRIPTOR.fields_by_name:
+    for named in {r.resource_field for r in rpc.requires} | {name for name, _ in rpc.key_fields}:
+        call.keys[named], call.aliases[named] = key_of(named), f"alias/of-{named}"
+        call.grants[named] = (grant_of(named, frozenset(r.action for r in rpc.requires)),)
+    for name in descriptor_of(call.request).fields_by_name:
         if name.endswith("encryption_context"):
             call.contexts[name] = dict(getattr(call.request, name))
     if rpc.name in ("CreateGrant", "RetireGrant", "RevokeGrant"):
@@ -123,8 +124,8 @@ def shown(field: str, silent: str = "") -> Callable[[Call, Requirement], str]:
     """The first value of an enum field, as AWS writes it."""
 
     def read(call: Call, requirement: Requirement) -> str:
-        descriptor = call.request.DESCRIPTOR.fields_by_name.get(f"{PREFIXES.get(requirement.action, '')}{field}")
-        values = enum_values(descriptor.enum_type) if descriptor is not None else {0: silent}
+        descriptor = descriptor_of(call.request).fields_by_name.get(f"{PREFIXES.get(requirement.action, '')}{field}")
+        values = enum_values(enum_of(descriptor)) if descriptor is not None else {0: silent}
         return values[min(values)]
 
     return read
@@ -213,7 +214,7 @@ def test_no_fact_changes_with_the_fields_of_another_key(rpc: Rpc, requirement: R
     others = {r.resource_field for r in rpc.requires} | {name for name, _ in rpc.key_fields}
     for other in others - {requirement.resource_field}:
         call, prefix = call_of(rpc), other.removesuffix("key_id")
-        for field in call.request.DESCRIPTOR.fields:
+        for field in descriptor_of(call.request).fields:
             if field.name == other or (prefix and prefix != other and field.name.startswith(prefix)):
                 call.request.ClearField(field.name)
                 fill(call.request, field, "-changed")

@@ -14,7 +14,7 @@ from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import FAULT, EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
 from meridian.authorization.language.self_test import REQUEST, UnsoundEvaluatorError, require_sound_evaluator
 from meridian.authorization.sets.policy_files import PolicySetError
-from meridian.domain.key import Key
+from meridian.domain.key import Key, KeyState
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 
@@ -112,7 +112,8 @@ def test_entities_cannot_be_built_without_the_schema() -> None:
 
 
 def test_an_entity_that_does_not_fit_the_schema_denies(decide: Decide, key: Key) -> None:
-    made = decide(PERMIT, resource=replace(key, account_delegation="yes"))
+    odd: Any = "yes"
+    made = decide(PERMIT, resource=replace(key, account_delegation=odd))
     assert (made.allowed, made.policy_ids, made.errors) == (False, (), 1)
 
 
@@ -211,7 +212,7 @@ def test_a_key_that_does_not_delegate_ignores_account_permits_and_obeys_its_own(
 def test_a_refusal_is_not_remembered_and_a_change_of_the_key_counts_at_once(decide: Decide, key: Key) -> None:
     text = forbid(' when { resource.keyState == "Disabled" }')
     assert decide(text).allowed
-    assert not decide(text, resource=replace(key, state="Disabled", version=2)).allowed
+    assert not decide(text, resource=replace(key, state=KeyState.DISABLED, version=2)).allowed
 
 
 def test_an_absent_tag_is_not_an_empty_one(decide: Decide) -> None:

@@ -26,7 +26,8 @@ EXPRESSIONS = [
 @pytest.mark.parametrize("text", EXPRESSIONS)
 def test_an_expression_is_printed_as_written_and_reads_back_as_itself(text: str) -> None:
     def body(inner: str) -> dict[str, object]:
-        return parse_policies(f"permit (principal, action, resource) when {{ {inner} }};")[0]["conditions"][0]["body"]
+        read: dict[str, object] = parse_policies(f"permit (principal, action, resource) when {{ {inner} }};")[0]["conditions"][0]["body"]
+        return read
 
     printed = expression_text(body(text))
     assert body(printed) == body(text)

@@ -52,7 +52,8 @@ def test_a_sender_is_heard_unless_it_is_lost_here_or_speaks_from_before_its_rest
 def test_a_place_is_prepared_and_a_role_handed_over_by_the_region_itself() -> None:
     authority.require_own_name(A, A)
     authority.require_primary(row_of(B), A)
-    for attempt in (lambda: authority.require_own_name(X, A), lambda: authority.require_primary(row_of(B), C)):
+    attempts: tuple[Callable[[], None], ...] = (lambda: authority.require_own_name(X, A), lambda: authority.require_primary(row_of(B), C))
+    for attempt in attempts:
         with pytest.raises(NotBelieved):
             attempt()
     with pytest.raises(NotBelieved):
