@@ -22,7 +22,7 @@ def build(name: str, command: Sequence[str | Path], folder: Path, until: float) 
     """`until` as `time.monotonic` counts. Go takes no other toolchain than the machine's. Raises: ToolFault."""
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""}
     process = subprocess.Popen(
-        ["nice", "-n", "10", *command],  # noqa: S607
+        ["nice", "-n", "10", *command],  # noqa: S607 - wherever the machine has it
         cwd=folder,
         env=environment,
         stdout=subprocess.DEVNULL,

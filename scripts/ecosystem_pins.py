@@ -43,8 +43,6 @@ class Go:
     folder: str
     module: str
     package: str = "."
-    stated: str = ""
-    """What the linker is given besides, for a program that says its version."""
 
     @property
     def version(self) -> str:
@@ -147,6 +145,11 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         "cosign",
         Go("cosign", "github.com/sigstore/cosign/v3", "github.com/sigstore/cosign/v3/cmd/cosign"),
         f"{ECOSYSTEM}test_cosign.py",
+    ),
+    "opentofu": Program(
+        "OpenTofu",
+        Go("opentofu", "github.com/opentofu/opentofu", "github.com/opentofu/opentofu/cmd/tofu"),
+        f"{ECOSYSTEM}test_opentofu.py",
     ),
     "sdk-go": Program("AWS SDK for Go v2", Go("sdk-go", "github.com/aws/aws-sdk-go-v2/service/kms"), f"{ECOSYSTEM}test_sdks.py"),
     "sdk-java": Program("AWS SDK for Java v2", Maven("sdk-java", "kms"), f"{ECOSYSTEM}test_sdks.py"),

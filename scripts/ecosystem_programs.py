@@ -58,7 +58,7 @@ def _wheel(name: str, source: Wheel, until: float) -> None:
 
 
 def _go(name: str, source: Go, until: float) -> None:
-    flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-p=2", "-ldflags", f"-s -w {source.stated}".strip()]
+    flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-p=2", "-ldflags", "-s -w"]
     build(name, [_needed("go", name), "build", *flags, "-o", str(place(name) / name), source.package], STORIES / source.folder, until)
 
 

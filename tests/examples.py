@@ -22,6 +22,7 @@ def searched(quick: int, deep: int) -> Callable[[T], T]:
     """A property that both runs try, each with its number of examples."""
 
     def mark(test: T) -> T:
-        return pytest.mark.searched(examples(quick, deep)(test))  # type: ignore[no-any-return]
+        marked: T = pytest.mark.searched(examples(quick, deep)(test))
+        return marked
 
     return mark

@@ -67,7 +67,7 @@ class HostileRegion(InProcessRegion):
 
     def wire(self) -> None:
         self.line = Line(self.network, self.name)
-        self.compare = self.answers = self.messages = self  # type: ignore[assignment]
+        self.compare = self.answers = self.messages = self  # type: ignore[assignment]  # it answers all that is asked, itself
         self.peers = {
             name: PeerRegion(name, "", "", region.engine.envelopes.transport_fingerprint(), frozenset({ACCOUNT}))
             for name, region in self.network.regions.items()

@@ -91,7 +91,7 @@ class TraceCollector(TraceServiceServicer):
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.resources: list[dict[str, str]] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[dict[str, str | bytes]] = []
         self.messages: list[ExportTraceServiceRequest] = []
         self.rejects = 0
         self._server = grpc.server(ThreadPoolExecutor(2))
@@ -127,7 +127,7 @@ class Store:
         self._server = ThreadedMotoServer(ip_address=HOST, port=self.port, verbose=False)
         self._server.start()
         # What moto keeps belongs to the process: an earlier server's buckets are there, too.
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST"), timeout=10).close()  # noqa: S310
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST"), timeout=10).close()  # noqa: S310 - ours
         self.client = boto3.client("s3", endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
         self.client.create_bucket(Bucket=BUCKET)
         self.client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})

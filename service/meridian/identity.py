@@ -73,8 +73,9 @@ class HttpsListener:
         self._paths = paths
         self.files = _naming(self._name, lambda: read_tls(paths, clock.now()))
         self.tls = _naming(self._name, lambda: HttpTls(paths, self._ciphers))
-        self.check = CertificateCheck(self.files.client_ca, hours_max=hours_max)
-        """Of its clients' certificates, where they name callers."""
+        asked = paths.client_ca is not None
+        self.check = CertificateCheck(self.files.client_ca, hours_max=hours_max) if asked else None
+        """Of its clients' certificates; None where no authority is named, and none is asked for."""
 
     def kind(self) -> Kind:
         return ReloadedFiles(self._name, lambda: self._paths.all, self._read, self._use), self.files.digest
@@ -85,7 +86,7 @@ class HttpsListener:
 
     def _use(self, value: tuple[TlsFiles, ssl.SSLContext]) -> None:
         files, context = value
-        if files.client_ca != self.files.client_ca:
+        if self.check is not None and files.client_ca != self.files.client_ca:
             self.check.use_authorities(files.client_ca)
         self.files = files
         self.tls.use(context)

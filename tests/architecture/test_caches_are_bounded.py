@@ -27,7 +27,7 @@ from meridian.transport.grpc_evidence import peer_address
 SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
 COMMANDS = ("cli/", "client/", "policy_kit/")
 """Rooms of commands and of clients: a process there is one operator's, and ends."""
-COLLECTIONS = {"OrderedDict", "defaultdict", "Counter", "WeakKeyDictionary", "WeakValueDictionary", "dict", "set", "BoundedCache"}
+COLLECTIONS = {"OrderedDict", "defaultdict", "Counter", "WeakKeyDictionary", "WeakValueDictionary", "dict", "set", "BoundedCache", "Newest"}
 MORE = 100
 LONG = 100_000
 
@@ -83,8 +83,10 @@ def test_a_cache_would_be_found() -> None:
 
 
 def counts(node: ast.AST, name: str, bound: str) -> bool:
-    """Whether this compares the length of the cache with the bound, or hands both to what does."""
+    """Whether this compares the length of the cache with the bound, hands both to what does, or makes one of the `Newest` so many."""
     words = {each.id if isinstance(each, ast.Name) else each.attr for each in ast.walk(node) if isinstance(each, ast.Name | ast.Attribute)}
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        return ast.unparse(node.target).endswith(f".{name}") and ast.unparse(node.value) == f"Newest({bound})"
     return isinstance(node, ast.Compare | ast.Call) and bound in words and (name in words or isinstance(node, ast.Compare))
 
 

@@ -189,7 +189,7 @@ async def test_nobody_waits_for_compression_and_its_faults_are_told(tmp_path: Pa
     monkeypatch.setattr(CompressedSegments, "_compress", hang)
     stream = open_stream(open_file(tmp_path, rules=RULES), sink_timeout_seconds=5)
     stream.compress_closed(0, KeepRules(0, 0), nobody)
-    told: Told = stream._events  # type: ignore[assignment]
+    told: Told = stream._events  # type: ignore[assignment]  # what `open_stream` gave it
     for number in range(60):
         await stream.append(record(number, padding="x" * 200))
     assert len(segments_in(tmp_path, "*")) > 2

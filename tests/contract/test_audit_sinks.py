@@ -209,7 +209,7 @@ def test_a_segment_comes_before_the_digest_that_signs_it_and_not_before_it_is_si
     put: list[str] = []
     receiver = sink._receiver
     original = receiver.put
-    receiver.put = lambda name, *rest: (put.append(name), original(name, *rest))[1]  # type: ignore[method-assign]
+    receiver.put = lambda name, *rest: (put.append(name), original(name, *rest))[1]  # type: ignore[method-assign]  # noted on the way to the real one
     file.write([record(1)])
     ship_all(sink)
     assert [name.rsplit("-", 1)[1] for name in put] == ["00000000.digest"]

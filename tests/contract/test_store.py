@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
@@ -52,7 +53,7 @@ def sealed(text: str) -> bytes:
     return b"MW\x01\x01" + KEK.to_bytes(4, "big") + text.encode()
 
 
-def key(key_id: str = KEY_ID, account: str = ACCOUNT, **changes: object) -> Key:
+def key(key_id: str = KEY_ID, account: str = ACCOUNT, **changes: Any) -> Key:
     made = Key(
         partition="aws",
         region="us-east-1",
@@ -70,7 +71,7 @@ def key(key_id: str = KEY_ID, account: str = ACCOUNT, **changes: object) -> Key:
         policy="permit(principal,action,resource);",
         tags=(("A", "2"), ("a", "1")),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # any field, by its name
+    return replace(made, **changes)
 
 
 async def insert(store: SqlStore, *keys: Key) -> None:

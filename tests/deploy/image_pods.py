@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,7 @@ ENVIRONMENT = {
     "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
-    "HOME": "/tmp",  # noqa: S108
+    "HOME": "/tmp",  # noqa: S108 - as in the image
 }
 """As the Containerfile has it."""
 ENTER = """
@@ -75,7 +76,7 @@ class ImagePod(Pod):
             text = text.replace(f"0.0.0.0:{there}", f"{HOST}:{here}")
         return text
 
-    def project(self, path: Path, files: dict[str, bytes], mode: int) -> None:  # type: ignore[override]
+    def project(self, path: Path, files: Mapping[str, bytes], mode: int) -> None:
         super().project(path, files, mode)
         for name in files:
             os.chown(path / name, 0, USER)

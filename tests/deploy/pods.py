@@ -49,7 +49,8 @@ class Pod:
 
     @property
     def container(self) -> Mapping[str, Any]:
-        return self.spec["containers"][0]  # type: ignore[no-any-return]
+        container: Mapping[str, Any] = self.spec["containers"][0]
+        return container
 
     def take_ports(self) -> Pod:
         """Let the ports be known before the pod is there, as names of Services are."""
@@ -179,7 +180,8 @@ class Pod:
 
 def pod_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pod of a workload or of a Job."""
-    return template["spec"]["template"]["spec"]  # type: ignore[no-any-return]
+    spec: Mapping[str, Any] = template["spec"]["template"]["spec"]
+    return spec
 
 
 def initial(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A Region whose AWS wire has a certificate, as it has outside of development."""
+"""Regions whose AWS wire has a certificate, as it has outside of development: on a listener of its own, and behind Envoy with gRPC."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class TlsRegion:
     """One Region, its AWS wire over TLS under an authority of its own."""
 
     deployment: Deployment
+    front: str
 
     @property
     def authority(self) -> Path:
@@ -26,7 +27,8 @@ class TlsRegion:
 
     @property
     def url(self) -> str:
-        return f"https://{HOST}:{self.deployment.place(HOME).aws_port}"
+        place = self.deployment.place(HOME)
+        return f"https://{HOST}:{place.grpc_port if self.front == 'envoy' else place.aws_port}"
 
     def kms(self) -> Any:
         return kms(self.deployment, endpoint_url=self.url, verify=str(self.authority))
@@ -41,15 +43,16 @@ class TlsRegion:
         }
 
 
-@pytest.fixture(scope="session")
-def tls_region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRegion]:
-    deployment = Deployment(tmp_path_factory.mktemp("tls"), [HOME]).prepare()
+@pytest.fixture(scope="session", params=["grpcio", "envoy"])
+def tls_region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRegion]:
+    """Behind Envoy clients may speak HTTP/2."""
+    deployment = Deployment(tmp_path_factory.mktemp("tls"), [HOME], f'front.kind = "{request.param}"\n').prepare()
     place = deployment.place(HOME)
     server = place.folder / "server"
     tls = f'[aws]\ntls = {{ certificate = "{server}.crt", private_key = "{server}.key" }}\n'
     place.settings.write_text(place.settings.read_text().replace("[aws]\n", tls))
     try:
         deployment.start()
-        yield TlsRegion(deployment)
+        yield TlsRegion(deployment, request.param)
     finally:
         deployment.stop_all()

@@ -8,7 +8,8 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,10 @@ def restart(server: Any) -> None:
     process.send_signal(signal.SIGQUIT)
     process.wait(20)
     server.ensure_postgres_running()
+
+
+def have_gone_on(loads: Mapping[str, Load], since: Mapping[str, int]) -> bool:
+    return all(load.calls > since[name] + 3 for name, load in loads.items())
 
 
 class Load:
@@ -114,9 +119,9 @@ def test_restarts_at_once_cost_retries_and_nothing_else(regions: Deployment, ser
         }
         try:
             for _ in range(RESTARTS):
-                before = {name: load.calls for name, load in loads.items()}
+                went_on = partial(have_gone_on, loads, {name: load.calls for name, load in loads.items()})
                 restart(server)
-                regions.wait_until(lambda: all(load.calls > before[name] + 3 for name, load in loads.items()), 30)  # noqa: B023
+                regions.wait_until(went_on, 30)
         finally:
             for load in loads.values():
                 load.stop()

@@ -61,9 +61,7 @@ def test_a_key_of_unknown_spec_that_is_due_stops_no_other_deletion_or_rotation(r
             before = alice.describe_key(key_id=rotating).key_metadata.current_key_material_id
             alice.rotate_key_on_demand(key_id=rotating)
             region.wait_until(lambda: all(is_gone(alice, key_id) for key_id in ending))  # noqa: B023 - waited for within the round
-            region.wait_until(
-                lambda: alice.describe_key(key_id=rotating).key_metadata.current_key_material_id != before  # noqa: B023
-            )
+            region.wait_until(lambda: alice.describe_key(key_id=rotating).key_metadata.current_key_material_id != before)  # noqa: B023 - too
             told = region.metrics(HOME)
             assert told['meridian_rows_set_aside{job="key schedule"}'] == 1
             assert told['meridian_security_events_total{event="UnforeseenFault"}'] >= 1

@@ -222,7 +222,7 @@ class _Keys:
 def identity_token(data: bytes) -> None:
     """A bearer token whose signature holds, whatever is in it."""
     place: Any = _Keys()
-    IdentityTokens(place, place).authenticate(data.decode("latin-1"), NOW)
+    IdentityTokens(place, place, place).authenticate(data.decode("latin-1"), NOW)
 
 
 def key_set(data: bytes) -> None:

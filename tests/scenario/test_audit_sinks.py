@@ -6,6 +6,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,13 +80,17 @@ def require_all(deployment: Deployment, receiver: Collector, bucket: Store, copy
     assert all(name.startswith(f"kept/{HOME}/replica-1/") for name in bucket.names())
 
 
+def has_been_told(receiver: Collector, arn: str) -> bool:
+    return any(arn.encode() in line for line in receiver.lines)
+
+
 def test_both_sinks_have_everything_after_a_stop(alone: Deployment, receiver: Collector, bucket: Store, tmp_path: Path) -> None:
     ship(alone, receiver.url, bucket.url)
     for _ in range(2):
         alone.start(environment=CREDENTIALS)
         with alone.client() as alice:
             arn = str(alice.create_key().key_metadata.arn)
-            alone.wait_until(lambda arn=arn: any(arn.encode() in line for line in receiver.lines))  # type: ignore[misc]
+            alone.wait_until(partial(has_been_told, receiver, arn))
             alone.wait_until(lambda: alice.list_keys(limit=1) and len([n for n in bucket.names() if n.endswith(".zst")]) >= 2)
         told = alone.metrics(HOME)
         assert told['meridian_audit_sink_failures_total{sink="otlp"}'] == 0

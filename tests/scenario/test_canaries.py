@@ -1,5 +1,6 @@
 """Every operation is called with secrets that can be recognised; then everything that two Regions have written, sent and shown is searched
-for them: databases with their journals, audit logs, logs, metrics, what a collector was sent, standard output, and what commands print.
+for them: databases with their journals, audit logs, logs, metrics, what collectors of records and of spans were sent, standard output, and
+what commands print.
 
 A secret is what the contract says is one, in requests and in answers, and what callers prove themselves by.
 """
@@ -21,7 +22,7 @@ from google.protobuf.message import Message
 from tests.conformance.good_requests import KIND_OF, Things
 from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import bring, random_material
-from tests.receivers import Collector, collector
+from tests.receivers import Collector, TraceCollector, collector, trace_collector
 
 from meridian.cli.region_place import HOST
 from meridian.client import Client
@@ -90,12 +91,21 @@ def receiver() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def regions(tmp_path_factory: pytest.TempPathFactory, receiver: Collector) -> Iterator[Deployment]:
+def spans() -> Iterator[TraceCollector]:
+    """Is sent all that spans may tell."""
+    with trace_collector() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def regions(tmp_path_factory: pytest.TempPathFactory, receiver: Collector, spans: TraceCollector) -> Iterator[Deployment]:
     added = "limits.key_stores_per_account = 100\n"
     deployment = Deployment(tmp_path_factory.mktemp("canaries"), [HOME, AWAY], settings_added=added).prepare()
     for place in deployment.folder.places:
         text = place.settings.read_text()
-        place.settings.write_text(text.replace("[audit]\n", f'[audit]\notlp.endpoint = "{receiver.url}"\n'))
+        text = text.replace("[audit]\n", f'[audit]\notlp.endpoint = "{receiver.url}"\n')
+        shown = 'attributes = ["account", "principal", "key", "alias"]'
+        place.settings.write_text(f'{text}\n[tracing]\nendpoint = "{spans.url}"\n{shown}\n')
     try:
         deployment.start()
         yield deployment
@@ -181,7 +191,7 @@ def _read(path: Path) -> bytes:
 
 
 def test_no_secret_of_any_operation_is_written_sent_or_shown(
-    regions: Deployment, walked: tuple[Secrets, list[bytes]], receiver: Collector
+    regions: Deployment, walked: tuple[Secrets, list[bytes]], receiver: Collector, spans: TraceCollector
 ) -> None:
     known, printed = walked
     assert len(known.known) > 30
@@ -202,6 +212,8 @@ def test_no_secret_of_any_operation_is_written_sent_or_shown(
     assert searched > 15
     assert len(receiver.lines) > 50
     assert known.found_in(b"\n".join(receiver.lines)) == []
+    assert len(spans.spans) > 50
+    assert known.found_in(b"\n".join(message.SerializeToString() for message in spans.messages)) == []
 
 
 def test_the_search_finds_what_is_there() -> None:

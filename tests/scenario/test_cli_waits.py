@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from tests.deployment import AWAY, HOME, Deployment
@@ -66,11 +67,10 @@ def test_the_options_are_those_of_the_waits() -> None:
     assert set(WAITS) == WAITED
     fields = {"key_id": "K", "replica_region": "R", "custom_key_store_id": "S"}
     assert all(wait.what.format(**fields) for wait in WAITS.values())
-    with_option = {
-        rpc.name
-        for rpc in rpcs().values()
-        if any(each.name == "wait" for each in main.get_command(None, "kms").get_command(None, rpc.method_name.replace("_", "-")).params)  # type: ignore[union-attr, arg-type]
-    }
+    kms = main.get_command(click.Context(main), "kms")
+    assert isinstance(kms, click.Group)
+    commands = {rpc.name: kms.get_command(click.Context(kms), rpc.method_name.replace("_", "-")) for rpc in rpcs().values()}
+    with_option = {name for name, each in commands.items() if each is not None and any(option.name == "wait" for option in each.params)}
     assert with_option == WAITED
 
 

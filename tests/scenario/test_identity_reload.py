@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,10 @@ def aws_refused(client: Any) -> bool:
 
 def reloads(deployment: Deployment, files: str, outcome: str) -> float:
     return deployment.metrics(HOME)[f'meridian_identity_reloads_total{{files="{files}",outcome="{outcome}"}}']
+
+
+def shows_another(deployment: Deployment, port: int, before: bytes) -> bool:
+    return fingerprint(port, deployment) != before
 
 
 def fingerprint(port: int, deployment: Deployment, *, caller: str | None = "alice") -> bytes:
@@ -178,7 +183,7 @@ def test_renewed_certificates_are_shown_to_new_connections_and_old_connections_g
     with own_regions.client() as alice:
         write_pair(server, new_leaf(authority(own_regions), "new", datetime.now(UTC), dns_names=["localhost"], addresses=[HOST]))
         for name, port in listeners.items():
-            seconds_until(lambda port=port, name=name: fingerprint(port, own_regions) != before[name])  # type: ignore[misc]
+            seconds_until(partial(shows_another, own_regions, port, before[name]))
         assert not is_refused(alice)
     with own_regions.client() as again:
         assert not is_refused(again)

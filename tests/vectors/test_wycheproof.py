@@ -52,7 +52,7 @@ def test_hkdf_sha256(wycheproof: Any) -> None:
         if test["result"] == "valid":
             assert derive() == test["okm"]
         else:
-            with pytest.raises(ValueError, match=r".*"):
+            with pytest.raises(ValueError, match="larger than 8160 octets"):
                 derive()
 
 

@@ -16,7 +16,8 @@ from meridian.adapters.xks_proxy.bounded_answers import HEAD_BYTES_MAX, HEADER_B
 from meridian.adapters.xks_proxy.lookups import Lookups
 
 ADDRESSES_MAX: Final = 8
-OK: Final = 200
+OK: Final = frozenset({200, 201})
+"""The second where something was made, such as a review."""
 
 
 class _Resolver(AbstractResolver):
@@ -37,7 +38,7 @@ class _Resolver(AbstractResolver):
 async def answer_to(
     method: str,
     url: str,
-    form: Mapping[str, str] | None,
+    data: Mapping[str, str] | bytes | None,
     shown: Mapping[str, str],
     *,
     owner: str,
@@ -51,8 +52,8 @@ async def answer_to(
     try:
         async with asyncio.timeout(seconds):
             async with _session(lookups, owner, bytes_max) as session:
-                async with session.request(method, url, data=form, headers=headers, ssl=tls, allow_redirects=False) as response:
-                    if response.status != OK:
+                async with session.request(method, url, data=data, headers=headers, ssl=tls, allow_redirects=False) as response:
+                    if response.status not in OK:
                         raise FetchFault(f"answers HTTP {response.status}")
                     return await _bounded(response, bytes_max)
     except TimeoutError as fault:

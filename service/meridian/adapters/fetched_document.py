@@ -1,5 +1,5 @@
-"""One GET of a document, or one form that is posted, in bounded time and bytes: no redirect is followed, no interim answer waited for, no
-name looked up on the loop, nothing unpacked."""
+"""One GET of a document, or one form or document that is posted, in bounded time and bytes: no redirect is followed, no interim answer
+waited for, no name looked up on the loop, nothing unpacked."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ async def fetch(url: str, *, owner: str, tls: ssl.SSLContext, bearer_token: str,
     requests = await loaded(REQUESTS)
     found: bytes = await requests.answer_to(
         "GET", url, None, shown, owner=owner, tls=tls, bytes_max=bytes_max, seconds=SECONDS, lookups=lookups
+    )
+    return found
+
+
+async def post_json(
+    url: str, body: bytes, *, owner: str, tls: ssl.SSLContext, bearer_token: str, bytes_max: int, lookups: Lookups
+) -> bytes:
+    """The body of a good answer to a JSON document. Raises: FetchFault."""
+    shown = {"Content-Type": "application/json", **({"Authorization": f"Bearer {bearer_token}"} if bearer_token else {})}
+    requests = await loaded(REQUESTS)
+    found: bytes = await requests.answer_to(
+        "POST", url, body, shown, owner=owner, tls=tls, bytes_max=bytes_max, seconds=SECONDS, lookups=lookups
     )
     return found
 

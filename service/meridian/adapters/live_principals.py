@@ -11,6 +11,7 @@ from meridian.domain.token_rules import TokenMapping
 from meridian.engine.secret_files import FileFault, read_trusted
 from meridian.ports.key_sets import KeySetSource
 from meridian.ports.principals import AccessKey
+from meridian.ports.token_reviews import ReviewSource
 
 DENIED_MAX: Final = 100_000
 
@@ -36,6 +37,11 @@ class LivePrincipals:
     def key_set_sources(self) -> tuple[KeySetSource, ...]:
         """Where the key sets of the issuers in force come from."""
         return self._principals.key_set_sources
+
+    @property
+    def review_sources(self) -> tuple[ReviewSource, ...]:
+        """Who is asked about the tokens of the issuers in force."""
+        return self._principals.review_sources
 
     def use_principals(self, principals: FilePrincipals) -> None:
         """From now on these principals count."""

@@ -26,6 +26,7 @@ from meridian.domain.xks import RESERVED_NAMES
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.key_sets import KeySetSource
 from meridian.ports.principals import AccessKey
+from meridian.ports.token_reviews import ReviewSource
 
 CERTIFICATE = "client_certificate"
 TOKEN = "bearer_token"  # noqa: S105 - the name of a method, not a credential
@@ -63,6 +64,7 @@ class FilePrincipals:
         """The files with secret access keys, and those of issuers of tokens, that this state was read with."""
         self.mapping = NO_TOKENS
         self.key_set_sources: tuple[KeySetSource, ...] = ()
+        self.review_sources: tuple[ReviewSource, ...] = ()
         self.digest = ""
         """Of the file and of those."""
         self._by_access_key = by_access_key
@@ -119,7 +121,7 @@ class FilePrincipals:
         made = cls(by_certificate, by_token, by_access_key)
         keys = tuple(secrets / entry["secret_access_key_file"] for entry in entries if "access_key_id" in entry)
         made.secret_files = (*keys, *tables.files)
-        made.mapping, made.key_set_sources = tables.mapping, tables.sources
+        made.mapping, made.key_set_sources, made.review_sources = tables.mapping, tables.sources, tables.reviews
         secret = b"".join(known.secret_access_key.encode() for known in by_access_key.values())
         made.digest = sha256(text + secret + tables.digest).hexdigest()
         return made

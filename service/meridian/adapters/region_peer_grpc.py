@@ -216,16 +216,16 @@ class GrpcRegionPeer:
 
     async def _call(self, region: str, method: str, request: Any) -> Any:
         """One question, and a note of whether it was answered. Raises: KmsError."""
-        with self._traces.asking(f"peer {method}", [("meridian.peer_region", region)]) as asking:
-            metadata = ((TRACEPARENT, asking.traceparent),) if asking.traceparent else None
-            try:
+        try:
+            with self._traces.asking(f"peer {method}", [("meridian.peer_region", region)]) as asking:
+                metadata = ((TRACEPARENT, asking.traceparent),) if asking.traceparent else None
                 answer = await self._ask(region, method, request, metadata)
-            except DependencyTimeoutException as fault:
-                self._contacts[region] = replace(self.contact(region), trouble=fault.message)
-                raise
-            except KmsError:
-                self._note_answer(region)
-                raise
+        except DependencyTimeoutException as fault:
+            self._contacts[region] = replace(self.contact(region), trouble=fault.message)
+            raise
+        except KmsError:
+            self._note_answer(region)
+            raise
         self._note_answer(region)
         return answer
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from meridian.adapters.issuer_urls import require_issuer_url
+from meridian.adapters.token_rules_form import DEPTH_MAX, GroupsTable, IssuerTable, RoleTable, RuleTable, Table
 from meridian.crypto.signed_tokens import ALGORITHMS, KeySetFault, read_key_set
 from meridian.domain.claim_patterns import ClaimPattern, NameTemplate, PatternFault
 from meridian.domain.principal import Principal
@@ -23,68 +24,17 @@ from meridian.domain.token_rules import AssumableRole, ClaimTest, ClaimTests, Gr
 from meridian.domain.xks import RESERVED_NAMES
 from meridian.engine.secret_files import FileFault, read_secret, read_trusted
 from meridian.ports.key_sets import KeySetSource
+from meridian.ports.token_reviews import ReviewSource
 
 ISSUERS_MAX: Final = 32
 RULES_MAX: Final = 1000
 ROLES_MAX: Final = 1000
 TESTS_MAX: Final = 16
 """Claims that a rule asks for."""
-DEPTH_MAX: Final = 8
 KEY_SET_BYTES_MAX: Final = 256 * 1024
 FAULTS_MAX: Final = 16
 """Of one table, told."""
 ARN_WORDS: Final = {"User": "user", "Role": "role", "Service": "service"}
-
-Account = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-Group = Annotated[str, Field(pattern=r"^[^/]+$", max_length=256)]
-Claim = Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Issuer(_Table):
-    issuer: Name
-    audiences: list[Name] = Field(min_length=1, max_length=16)
-    algorithms: list[str] = Field(min_length=1, max_length=8)
-    key_set_url: str = ""
-    key_set_file: str = ""
-    ca_file: str = ""
-    bearer_token_file: str = ""
-    life_seconds_max: int = Field(3600, ge=60, le=86_400)
-    pod_bound: bool = False
-
-
-class _Groups(_Table):
-    claim: Claim | Annotated[list[Claim], Field(min_length=1, max_length=DEPTH_MAX)]
-    pattern: str
-
-
-class _Rule(_Table):
-    issuer: Name
-    claims: dict[str, Any] = Field(min_length=1)
-    kind: Literal["User", "Role", "Service"]
-    account: Account
-    name: Name
-    groups: list[Group] = Field(default_factory=list, max_length=64)
-    groups_from: _Groups | None = None
-    tags: dict[str, str] = Field(default_factory=dict, max_length=50)
-
-
-class _Trust(_Table):
-    issuer: Name
-    claims: dict[str, Any] = Field(min_length=1)
-
-
-class _Role(_Table):
-    account: Account
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$")]
-    groups: list[Group] = Field(default_factory=list, max_length=64)
-    tags: dict[str, str] = Field(default_factory=dict, max_length=50)
-    session_seconds_max: int = Field(3600, ge=900, le=43_200)
-    trusted: list[_Trust] = Field(min_length=1, max_length=32)
 
 
 class _Fault(ValueError):
@@ -97,6 +47,7 @@ class TokenTables:
 
     mapping: TokenMapping
     sources: tuple[KeySetSource, ...]
+    reviews: tuple[ReviewSource, ...]
     files: tuple[Path, ...]
     """What was read besides."""
     digest: bytes
@@ -105,7 +56,7 @@ class TokenTables:
 
 TABLES: Final = ("issuers", "token_rules", "roles")
 Read = TypeVar("Read")
-M = TypeVar("M", bound=_Table)
+M = TypeVar("M", bound=Table)
 
 
 class TokenTablesReader:
@@ -121,17 +72,20 @@ class TokenTablesReader:
 
     def read(self, document: Mapping[str, Any]) -> TokenTables:
         """What the document says; to be used where there is no fault alone."""
-        found = self._each(document, "issuers", _Issuer, ISSUERS_MAX, self._issuer)
-        issuers = {issuer.issuer: issuer for issuer, _ in found}
+        found = self._each(document, "issuers", IssuerTable, ISSUERS_MAX, self._issuer)
+        issuers = {issuer.issuer: issuer for issuer, _, _ in found}
         if len(issuers) != len(found):
             self.faults.append("issuers: an issuer is given twice")
-        rules = self._each(document, "token_rules", _Rule, RULES_MAX, lambda entry: self._rule(entry, issuers))
-        roles = self._each(document, "roles", _Role, ROLES_MAX, lambda entry: self._role(entry, issuers))
+        rules = self._each(document, "token_rules", RuleTable, RULES_MAX, lambda entry: self._rule(entry, issuers))
+        roles = self._each(document, "roles", RoleTable, ROLES_MAX, lambda entry: self._role(entry, issuers))
         by_arn = {role.principal.arn: role for role in roles}
         if len(by_arn) != len(roles):
             self.faults.append("roles: a role is given twice")
         digest = sha256(b"".join(sha256(data).digest() for _, data in sorted(self._files.items()))).digest() if self._files else b""
-        return TokenTables(TokenMapping(issuers, tuple(rules), by_arn), tuple(source for _, source in found), tuple(self._files), digest)
+        reviews = tuple(review for _, _, review in found if review is not None)
+        return TokenTables(
+            TokenMapping(issuers, tuple(rules), by_arn), tuple(source for _, source, _ in found), reviews, tuple(self._files), digest
+        )
 
     def _each(self, document: Mapping[str, Any], table: str, kind: type[M], most: int, make: Callable[[M], Read]) -> list[Read]:
         entries = document.get(table, [])
@@ -148,14 +102,16 @@ class TokenTablesReader:
                 self.faults.append(f"{table} {number}: {fault}")
         return made
 
-    def _issuer(self, entry: _Issuer) -> tuple[TokenIssuer, KeySetSource]:
+    def _issuer(self, entry: IssuerTable) -> tuple[TokenIssuer, KeySetSource, ReviewSource | None]:
         unknown = sorted(set(entry.algorithms) - set(ALGORITHMS))
         if unknown:
             raise _Fault(f"algorithms: {unknown[0]} is none of {', '.join(ALGORITHMS)}")
         if not entry.issuer.isprintable() or " " in entry.issuer:
             raise _Fault("issuer: must be a text without spaces")  # records and other Regions have it before a space and the subject
-        if entry.key_set_file and (entry.key_set_url or entry.ca_file or entry.bearer_token_file):
+        if entry.key_set_file and (entry.key_set_url or (not entry.review_url and (entry.ca_file or entry.bearer_token_file))):
             raise _Fault("key_set_file: nothing is fetched, so give no key_set_url, ca_file or bearer_token_file")
+        if entry.review_url:
+            _named("review_url", partial(require_issuer_url, entry.review_url))
         if not entry.key_set_file:
             for name, url in (("key_set_url", entry.key_set_url),) if entry.key_set_url else (("issuer", entry.issuer),):
                 _named(name, partial(require_issuer_url, url))
@@ -166,10 +122,13 @@ class TokenTablesReader:
             bearer_token=_named("bearer_token_file", lambda: self._secret(entry.bearer_token_file)),
             keys=_named("key_set_file", lambda: read_key_set(self._bytes(entry.key_set_file))) if entry.key_set_file else None,
         )
-        audiences = frozenset(entry.audiences)
-        return TokenIssuer(entry.issuer, audiences, tuple(entry.algorithms), entry.life_seconds_max, entry.pod_bound), source
+        audiences, algorithms = frozenset(entry.audiences), tuple(entry.algorithms)
+        issuer = TokenIssuer(
+            entry.issuer, audiences, algorithms, entry.life_seconds_max, entry.pod_bound, is_reviewed=bool(entry.review_url)
+        )
+        return issuer, source, _review_of(entry, source)
 
-    def _rule(self, entry: _Rule, issuers: Mapping[str, TokenIssuer]) -> TokenRule:
+    def _rule(self, entry: RuleTable, issuers: Mapping[str, TokenIssuer]) -> TokenRule:
         claims = _claims(entry.issuer, entry.claims, issuers)
         words = [word for test in claims.tests if isinstance(test.expected, ClaimPattern) for word in test.expected.words]
         if len(set(words)) != len(words):
@@ -187,7 +146,7 @@ class TokenTablesReader:
             groups=_named("groups_from", lambda: _groups(entry.groups_from)),
         )
 
-    def _role(self, entry: _Role, issuers: Mapping[str, TokenIssuer]) -> AssumableRole:
+    def _role(self, entry: RoleTable, issuers: Mapping[str, TokenIssuer]) -> AssumableRole:
         bare = self._principal("Role", entry.account, entry.groups, entry.tags)
         arn = f"arn:{self._partition}:iam::{entry.account}:role/{entry.name}"
         principal = Principal(
@@ -244,6 +203,13 @@ class TokenTablesReader:
         return data
 
 
+def _review_of(entry: IssuerTable, source: KeySetSource) -> ReviewSource | None:
+    if not entry.review_url:
+        return None
+    audiences = tuple(sorted(entry.audiences))
+    return ReviewSource(entry.issuer, entry.review_url, source.authorities, source.bearer_token, audiences, entry.review_seconds)
+
+
 def _named(name: str, read: Callable[[], Read]) -> Read:
     """What `read` answers. Raises: _Fault that begins with the name of the field."""
     try:
@@ -278,7 +244,7 @@ def _tests(path: tuple[str, ...], claims: Mapping[str, Any]) -> list[ClaimTest]:
     return found
 
 
-def _groups(said: _Groups | None) -> GroupsClaim | None:
+def _groups(said: GroupsTable | None) -> GroupsClaim | None:
     if said is None:
         return None
     pattern = ClaimPattern(said.pattern)

@@ -9,7 +9,6 @@ Source: AWS General Reference, Signature Version 4 signing process; answers of A
 from __future__ import annotations
 
 import hmac
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from urllib.parse import quote
 from meridian.authentication.session_keys import SessionKeys
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.client_token import CLIENT_TOKEN
+from meridian.domain.newest import Newest
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import (
@@ -143,7 +143,7 @@ class SigningKeys:
     """Computes signatures. A signing key is derived once a day for each secret, Region and service; 4,096 of them are kept."""
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[tuple[str, str, str, str], bytes] = OrderedDict()
+        self._keys: Newest[tuple[str, str, str, str], bytes] = Newest(KEYS_MAX)
 
     def require_signature(self, request: SignedRequest, secret: str) -> None:
         """Raises: InvalidSignatureException unless the request is signed with this secret."""
@@ -165,9 +165,7 @@ class SigningKeys:
             key = f"AWS4{secret}".encode()
             for part in (claim.date, claim.region, claim.service, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._keys[name] = key
-            if len(self._keys) > KEYS_MAX:
-                self._keys.popitem(last=False)
+            self._keys.put(name, key)
         return key
 
 

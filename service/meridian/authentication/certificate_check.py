@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final
 
 from meridian.authentication.certificate_names import require_bounded
 from meridian.crypto.certificate_life import CertificateLife, certificate_life, is_issued_by, split_certificates
+from meridian.domain.newest import Newest
 from meridian.errors import UnrecognizedClientException
 
 CACHE_ENTRIES_MAX: Final = 4096
@@ -27,7 +27,7 @@ class CertificateCheck:
         self._life_max = timedelta(hours=hours_max) if hours_max is not None else None
         self._trusted = split_certificates(client_ca)
         self._removed: tuple[bytes, ...] = ()
-        self._known: OrderedDict[bytes, CertificateLife | str] = OrderedDict()
+        self._known: Newest[bytes, CertificateLife | str] = Newest(CACHE_ENTRIES_MAX)
 
     def use_authorities(self, client_ca: bytes) -> None:
         """From now on these authorities count. Raises: ValueError if they cannot be read."""
@@ -41,9 +41,7 @@ class CertificateCheck:
         require_bounded(pem)
         known = self._known.get(pem)
         if known is None:
-            known = self._known[pem] = self._judge(pem)
-            if len(self._known) > CACHE_ENTRIES_MAX:
-                self._known.popitem(last=False)
+            known = self._known.put(pem, self._judge(pem))
         if isinstance(known, str):
             raise UnrecognizedClientException(reason=known)
         if not known.not_before <= now < known.not_after:

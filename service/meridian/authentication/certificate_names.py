@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 from meridian.crypto.certificate_uris import certificate_uris
+from meridian.domain.newest import Newest
 from meridian.errors import UnrecognizedClientException
 
 CERTIFICATES_MAX: Final = 4096
@@ -20,18 +20,14 @@ class CertificateNames:
     """Certificate → the URIs among its names, read once per certificate; bounded."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
+        self._known: Newest[bytes, tuple[str, ...]] = Newest(CERTIFICATES_MAX)
 
     def of(self, pem: bytes) -> tuple[str, ...]:
         """The names of a certificate, none where the connection showed no certificate. Raises: UnrecognizedClientException if it cannot
         be read, or is too long."""
         require_bounded(pem)
         names = self._known.get(pem)
-        if names is None:
-            names = self._known[pem] = _read(pem)
-            if len(self._known) > CERTIFICATES_MAX:
-                self._known.popitem(last=False)
-        return names
+        return self._known.put(pem, _read(pem)) if names is None else names
 
 
 def spiffe_id_in(pem: bytes) -> str:

@@ -6,7 +6,6 @@ that it names now.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from meridian.authentication.certificate_check import CertificateCheck
 from meridian.call import Evidence
 from meridian.crypto.certificate_life import CertificateLife
+from meridian.domain.newest import Newest
 from meridian.domain.principal import Principal
 from meridian.errors import UnrecognizedClientException
 from meridian.ports.principals import Principals
@@ -27,7 +27,7 @@ class ClientCertificates:
     def __init__(self, principals: Principals, check: CertificateCheck) -> None:
         self._principals = principals
         self._check = check
-        self._known: OrderedDict[bytes, tuple[Principal, Principal]] = OrderedDict()
+        self._known: Newest[bytes, tuple[Principal, Principal]] = Newest(CACHE_ENTRIES_MAX)
         """By certificate: the principal as the principals have it, and with the end of the certificate's life."""
 
     def require_good(self, evidence: Evidence, now: datetime) -> CertificateLife:
@@ -47,7 +47,5 @@ class ClientCertificates:
         known = self._known.get(evidence.certificate_pem)
         if known is None or known[0] is not found:
             # The same value for the same caller, so that what is remembered of him stays his until the principals change.
-            known = self._known[evidence.certificate_pem] = (found, replace(found, expires_at=life.not_after))
-            if len(self._known) > CACHE_ENTRIES_MAX:
-                self._known.popitem(last=False)
+            known = self._known.put(evidence.certificate_pem, (found, replace(found, expires_at=life.not_after)))
         return known[1]

@@ -23,6 +23,7 @@ from meridian.domain.token_rules import Claims, TokenIssuer, TokenMapping, subje
 from meridian.errors import ExpiredTokenException, UnrecognizedClientException
 from meridian.ports.key_sets import KeySets, SigningKey
 from meridian.ports.principals import Principals
+from meridian.ports.token_reviews import TokenReviews
 
 TOKEN_CHARACTERS_MAX: Final = 8192
 """Metadata of a call have 16 KiB in all."""
@@ -53,22 +54,24 @@ class Parsed(NamedTuple):
 class IdentityTokens:
     """Token → principal. Used on one event loop alone."""
 
-    def __init__(self, principals: Principals, key_sets: KeySets) -> None:
+    def __init__(self, principals: Principals, key_sets: KeySets, reviews: TokenReviews) -> None:
         self._principals = principals
         self._key_sets = key_sets
+        self._reviews = reviews
         self._verified = VerifiedTokens()
 
     def authenticate(self, token: str, now: datetime) -> Principal:
         """The principal of a token.
 
         Raises: UnrecognizedClientException for one that is not believed or names nobody, ExpiredTokenException for one that was good until
-        a while ago, DependencyTimeoutException while the key set of its issuer is not here.
+        a while ago, DependencyTimeoutException while the key set of its issuer is not here, or its word on the token.
         """
         mapping = self._principals.mapping
         digest = sha256(token.encode()).digest()
         known = self._verified.find(digest, mapping)
         if known is not None and self._key_of(known.parsed) is known.key:
             require_times(known.times, known.parsed.issuer, now)
+            self._require_reviewed(known.parsed.issuer, digest, token, known.times)
             return known.principal
         parsed, key, claims = self._verify(token, mapping, now)
         principal = mapping.principal_of(claims)
@@ -91,7 +94,13 @@ class IdentityTokens:
             raise _refusal("its signature does not hold", parsed.issuer) from fault
         require_claims(claims, parsed.issuer)
         require_times(claims, parsed.issuer, now)
+        self._require_reviewed(parsed.issuer, sha256(token.encode()).digest(), token, claims)
         return parsed, key, claims
+
+    def _require_reviewed(self, issuer: TokenIssuer, digest: bytes, token: str, claims: Claims) -> None:
+        """The last check, so that nobody is asked about what is not believed anyway."""
+        if issuer.is_reviewed:
+            self._reviews.require_good(issuer.issuer, digest, token, str(claims.get("sub", "")))
 
     def _key_of(self, parsed: Parsed) -> SigningKey:
         return self._key_sets.find(parsed.issuer.issuer, parsed.kid, parsed.algorithm)

@@ -5,11 +5,11 @@ A session is good while its role and the issuer that it was given for are in the
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from meridian.domain.newest import Newest
 from meridian.domain.session import KEY_ID_PREFIX, session_principal
 from meridian.domain.token_rules import TokenMapping
 from meridian.errors import ExpiredTokenException, UnrecognizedClientException
@@ -32,7 +32,7 @@ class SessionKeys:
     def __init__(self, principals: Principals, tokens: SessionTokens) -> None:
         self._principals = principals
         self._tokens = tokens
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._known: Newest[bytes, _Known] = Newest(SESSIONS_MAX)
 
     def find(self, access_key_id: str, token: str, now: datetime) -> AccessKey | None:
         """The access key; None for an id that is of no session. Raises: UnrecognizedClientException for a token that is not that of the
@@ -44,10 +44,7 @@ class SessionKeys:
         name = sha256(f"{access_key_id} {token}".encode()).digest()
         known = self._known.get(name)
         if known is None or known.mapping is not mapping:
-            known = self._known[name] = self._open(access_key_id, token, mapping)
-            self._known.move_to_end(name)
-            if len(self._known) > SESSIONS_MAX:
-                self._known.popitem(last=False)
+            known = self._known.put(name, self._open(access_key_id, token, mapping))
         if known.ends <= now:
             raise ExpiredTokenException(reason="the session has ended")
         return known.key

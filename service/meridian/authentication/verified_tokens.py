@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from meridian.domain.newest import Newest
 from meridian.domain.principal import Principal
 from meridian.domain.token_rules import Claims, TokenMapping
 from meridian.ports.key_sets import SigningKey
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from meridian.authentication.identity_tokens import Parsed
 
 TOKENS_MAX: Final = 4096
-TIMES: Final = ("iat", "exp", "nbf")
+KEPT: Final = ("iat", "exp", "nbf", "sub")
 
 
 class Verified(NamedTuple):
@@ -24,7 +24,7 @@ class Verified(NamedTuple):
     parsed: Parsed
     key: SigningKey
     times: Claims
-    """The moments among its claims."""
+    """The moments among its claims, and whose it is."""
     principal: Principal
 
 
@@ -32,7 +32,7 @@ class VerifiedTokens:
     """By the SHA-256 of a token; bounded. What was found by other rules than those in force is not found any more."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Verified] = OrderedDict()
+        self._known: Newest[bytes, Verified] = Newest(TOKENS_MAX)
 
     def find(self, digest: bytes, mapping: TokenMapping) -> Verified | None:
         """What was found by these rules."""
@@ -41,8 +41,5 @@ class VerifiedTokens:
 
     def keep(self, digest: bytes, mapping: TokenMapping, parsed: Parsed, key: SigningKey, claims: Claims, principal: Principal) -> None:
         """Remember a token."""
-        times = {name: claims[name] for name in TIMES if name in claims}
-        self._known[digest] = Verified(mapping, parsed, key, times, principal)
-        self._known.move_to_end(digest)
-        if len(self._known) > TOKENS_MAX:
-            self._known.popitem(last=False)
+        times = {name: claims[name] for name in KEPT if name in claims}
+        self._known.put(digest, Verified(mapping, parsed, key, times, principal))

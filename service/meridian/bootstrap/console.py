@@ -36,7 +36,7 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
     sessions = Sessions(kept, is_secure=settings.origin.startswith("https://"), seconds=settings.session_minutes * 60)
     https = core.files.https.get("console")
     identify = pipelines.identify
-    if https is not None:
+    if https is not None and https.check is not None:
         identify = identify.with_certificates(ClientCertificates(core.files.principals, https.check))
     visitors = Visitors(identify, sessions, is_secure=is_secure)
     calls = Calls(walked_rpcs(), pipelines.calls.walk, core.clock, core.entropy, limits=core.settings.limits, under_way=under_way)

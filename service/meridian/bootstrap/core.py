@@ -19,6 +19,7 @@ from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.adapters.key_threads import KeyThreads
 from meridian.adapters.live_exports import LiveExports
 from meridian.adapters.live_key_sets import LiveKeySets
+from meridian.adapters.live_token_reviews import LiveTokenReviews
 from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import SeparateProcesses
@@ -86,6 +87,8 @@ class Core:
     files: Identity
     key_sets: LiveKeySets
     key_set_wake: Wake
+    token_reviews: LiveTokenReviews
+    review_wake: Wake
     engine: CryptoEngine
     authorizer: Authorizer
     stream: FileAuditStream
@@ -124,6 +127,9 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     key_set_wake = Wake()
     key_sets = LiveKeySets(lambda: files.principals.key_set_sources, clock, key_set_wake)
     stack.callback(key_sets.close)
+    review_wake = Wake()
+    token_reviews = LiveTokenReviews(lambda: files.principals.review_sources, clock, review_wake)
+    stack.callback(token_reviews.close)
     done(Step.IDENTITY)
     caches = Caches(settings.limits.cache_bytes)
     with naming("seals"):
@@ -185,6 +191,8 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         files=files,
         key_sets=key_sets,
         key_set_wake=key_set_wake,
+        token_reviews=token_reviews,
+        review_wake=review_wake,
         engine=engine,
         authorizer=authorizer,
         stream=stream,

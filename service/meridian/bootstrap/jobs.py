@@ -7,6 +7,7 @@ from typing import Final
 
 from meridian.adapters.live_exports import LOOK_SECONDS as EXPORT_SECONDS
 from meridian.adapters.live_key_sets import LOOK_SECONDS as KEY_SET_SECONDS
+from meridian.adapters.live_token_reviews import LOOK_SECONDS as REVIEW_SECONDS
 from meridian.adapters.security_events import TOLD_SECONDS
 from meridian.adapters.store_cache import READING_SECONDS
 from meridian.bootstrap.core import Core
@@ -71,6 +72,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
         pipelines.policies.job(),
         PruneWorker(store=core.store, limits=limits).job(),
         files.job(),
+        Job("token reviews", core.token_reviews.look, REVIEW_SECONDS, PATIENT_SECONDS, core.review_wake),
         Job("token key sets", core.key_sets.look, KEY_SET_SECONDS, PATIENT_SECONDS, core.key_set_wake),
         CertificateExpiry(core.files.certificates, core.clock, core.registry).job(),
         ClockWatch(core.clock, core.events).job(),

@@ -51,6 +51,7 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
         SinkMetrics(core.sinks.standings),
         CacheMetrics(core.caches),
         core.key_sets,
+        core.token_reviews,
         core.tracing.metrics(),
         ReadFigures(counted, standing),
     ):

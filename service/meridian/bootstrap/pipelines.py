@@ -182,7 +182,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     foretold_handover = pipeline(
         before=(on_behalf, Validate()), deciding=on_handover, after=(), operations={UPDATE_PRIMARY_REGION: _only_asked}
     )
-    sessions, tokens = SessionKeys(principals, core.engine.session_tokens), IdentityTokens(principals, core.key_sets)
+    sessions, tokens = SessionKeys(principals, core.engine.session_tokens), IdentityTokens(principals, core.key_sets, core.token_reviews)
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
@@ -147,7 +146,6 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         events=core.events,
         refusals=refusals,
         traces=core.tracing.traces,
-        release=version("meridian"),
     )
     reservations = ReservationWorker(
         store=store,

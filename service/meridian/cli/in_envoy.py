@@ -77,7 +77,7 @@ class Application:
             async def opened(region: Region, ending: Ending) -> None:
                 front = region.front
                 assert front is not None  # noqa: S101 - it was given the places of this Envoy
-                self._serve = front.application.serve  # type: ignore[method-assign]
+                self._serve = front.application.serve  # type: ignore[method-assign]  # from here on its calls are the Region's
                 http3_application.serve_by(front.application.serve)
                 await send({"type": "lifespan.startup.complete"})
                 await front.listening(LISTEN_SECONDS)

@@ -110,7 +110,7 @@ def operations_of_kind(key_spec: KeySpec, key_usage: KeyUsage) -> frozenset[str]
     return own | {"GetPublicKey"} if has_public_key(key_spec) else own
 
 
-def require_terms(key: Key, grant: Grant) -> None:
+def require_grant_terms(key: Key, grant: Grant) -> None:
     """Refuse a grant that this key cannot have. Raises: ValidationException."""
     wrong = grant.operations - operations_of(key)
     if wrong:

@@ -69,7 +69,7 @@ class ImportTerms:
     expires_at: datetime | None
 
 
-def require_terms(key: Key, terms: ImportTerms) -> None:
+def require_import_terms(key: Key, terms: ImportTerms) -> None:
     """Refuse terms that this key's material cannot have. Raises: ValidationException."""
     given = {"importType": terms.import_type, "keyMaterialDescription": terms.description, "keyMaterialId": terms.key_material_id}
     for name, value in given.items():

@@ -39,6 +39,8 @@ class TokenIssuer:
     """From `iat` to `exp`."""
     pod_bound: bool
     """Whether tokens must be service account tokens of Kubernetes that are bound to a pod."""
+    is_reviewed: bool = False
+    """Whether the issuer is asked if it still stands by a token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,12 +101,6 @@ def _decision(told: Explanation) -> access_pb2.Decision:
     )
 
 
-def _other_region(told: Elsewhere) -> access_pb2.OtherRegion:
-    return access_pb2.OtherRegion(
-        region=told.region, foretold=access_pb2.Foretold.Value(f"FORETOLD_{told.foretold.name}"), reason=told.reason
-    )
-
-
 def _standing(found: Standing) -> access_pb2.RegionStanding:
     standing = access_pb2.RegionStanding(
         region=found.region,
@@ -122,6 +116,12 @@ def _standing(found: Standing) -> access_pb2.RegionStanding:
         if at is not None:
             field.FromDatetime(at)
     return standing
+
+
+def _other_region(told: Elsewhere) -> access_pb2.OtherRegion:
+    return access_pb2.OtherRegion(
+        region=told.region, foretold=access_pb2.Foretold.Value(f"FORETOLD_{told.foretold.name}"), reason=told.reason
+    )
 
 
 def _policy(told: Told | NearMiss) -> access_pb2.Policy:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from meridian.call import Call
-from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, account_of, require_terms
+from meridian.domain.grant import EQUALS, GRANT_TOKEN, SUBSET, Grant, account_of, require_grant_terms
 from meridian.domain.home import Home
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key
@@ -48,7 +48,7 @@ class Grants:
         wanted = call.grant
         if wanted is None:
             raise KMSInternalException(reason="no grant to create")
-        require_terms(call.keys["key_id"], wanted)
+        require_grant_terms(call.keys["key_id"], wanted)
         if call.dry_run:
             async with self._store.reading() as uow:
                 await self._same_or_room(uow, wanted)

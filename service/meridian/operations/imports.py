@@ -14,7 +14,7 @@ from meridian.contract.catalog import enum_aws_value
 from meridian.domain.imports import (
     ImportTerms,
     ImportType,
-    require_terms,
+    require_import_terms,
     require_wrapping,
     shown_material_id,
     with_import,
@@ -95,7 +95,7 @@ class Imports:
             raise InvalidImportTokenException("", reason="the token of another key")
         now = await self._require_fresh(token)
         terms = self._terms(request, now)
-        require_terms(resolved, terms)
+        require_import_terms(resolved, terms)
         row = await self._take_try(token)
         material = await self._imported(resolved, token, row, request.encrypted_key_material)
 

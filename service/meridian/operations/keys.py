@@ -23,6 +23,7 @@ from meridian.kms.v1 import keys_pb2, types_pb2
 from meridian.operations.change import Answer, KeyChanges
 from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.outcomes import Outcomes
+from meridian.operations.page import Page
 from meridian.operations.present import key_metadata, set_enum
 from meridian.operations.store_keys import KeysInStores
 from meridian.ports.clock import Clock
@@ -138,17 +139,12 @@ class Keys:
         account = call.caller.account
         if types_pb2.RESOURCE_OWNER_TYPE_SELF not in request.resource_owners and request.resource_owners:
             return keys_pb2.ListKeysResponse(truncated=False)  # nothing is shared from other accounts here
-        scope = f"ListKeys {call.caller.arn}"
-        after = self._page_markers.open_page_marker(scope, request.marker) if request.HasField("marker") else ""
-        limit = request.limit if request.HasField("limit") else LIST_LIMIT_DEFAULT
+        page = Page(self._page_markers, call, default=LIST_LIMIT_DEFAULT)
         async with self._store.reading() as uow:
-            found = list(await uow.keys.list_ids(account, after=after, limit=limit + 1))
-        page = found[:limit]
-        response = keys_pb2.ListKeysResponse(truncated=len(found) > limit)
-        for key_id in page:
+            found = await uow.keys.list_ids(account, after=page.after, limit=page.limit + 1)
+        response = keys_pb2.ListKeysResponse()
+        for key_id in page.cut(response, found, found):
             response.keys.add(key_id=key_id, key_arn=key_arn(self._home.partition, self._home.region, account, key_id))
-        if response.truncated:
-            response.next_marker = self._page_markers.page_marker(scope, page[-1])
         return response
 
     async def get_key_last_usage(self, request: keys_pb2.GetKeyLastUsageRequest, call: Call) -> keys_pb2.GetKeyLastUsageResponse:

@@ -14,10 +14,10 @@ T = TypeVar("T")
 class Page:
     """Where a listing goes on, and how far."""
 
-    def __init__(self, page_markers: PageMarkers, call: Call, arguments: str, *, default: int) -> None:
+    def __init__(self, page_markers: PageMarkers, call: Call, *arguments: str, default: int) -> None:
         request: Any = call.request
         self._page_markers = page_markers
-        self._scope = f"{call.rpc.operation} {call.caller.arn} {arguments}"
+        self._scope = " ".join((call.rpc.operation, call.caller.arn, *arguments))
         self.after = page_markers.open_page_marker(self._scope, request.marker) if request.HasField("marker") else ""
         """The last position of the page before; empty at the start."""
         self.limit: int = request.limit if request.HasField("limit") else default

@@ -16,6 +16,7 @@ from meridian.errors import ValidationException
 from meridian.fault_points import FaultPoint, reach
 from meridian.kms.v1 import rotation_pb2, types_pb2
 from meridian.operations.change import KeyChanges
+from meridian.operations.page import Page
 from meridian.operations.present import set_enum
 from meridian.ports.page_markers import PageMarkers
 from meridian.ports.store.store import Store, UnitOfWork
@@ -97,7 +98,7 @@ class Rotation:
 
         Raises: InvalidMarkerException; ValidationException where the key has no materials to show.
         """
-        key, principal = call.keys["key_id"], call.caller
+        key = call.keys["key_id"]
         if request.include_key_material and key.key_spec is not KeySpec.SYMMETRIC_DEFAULT:
             raise ValidationException(
                 "Input parameter includeKeyMaterial can only be used with symmetric keys.",
@@ -105,17 +106,13 @@ class Rotation:
             )
         everything = request.include_key_material == types_pb2.INCLUDE_KEY_MATERIAL_ALL_KEY_MATERIAL
         shown = [m for m in key.materials if everything or m.rotated_at is not None]
-        scope = f"ListKeyRotations {principal.arn} {key.arn} {everything}"
-        after = int(self._page_markers.open_page_marker(scope, request.marker)) if request.HasField("marker") else -1
-        limit = request.limit if request.HasField("limit") else LIST_LIMIT_DEFAULT
-        rest = [m for m in shown if m.rotation_number > after]
-        page = rest[:limit]
+        page = Page(self._page_markers, call, key.arn, str(everything), default=LIST_LIMIT_DEFAULT)
+        rest = [m for m in shown if m.rotation_number > int(page.after or -1)]
         async with self._store.reading() as uow:
             is_everywhere = await _is_held_everywhere(uow, key)
-        response = rotation_pb2.ListKeyRotationsResponse(truncated=len(rest) > limit)
-        response.rotations.extend(_entry(key, material, is_everywhere=is_everywhere) for material in page)
-        if response.truncated:
-            response.next_marker = self._page_markers.page_marker(scope, str(page[-1].rotation_number))
+        response = rotation_pb2.ListKeyRotationsResponse()
+        cut = page.cut(response, rest, [str(m.rotation_number) for m in rest])
+        response.rotations.extend(_entry(key, material, is_everywhere=is_everywhere) for material in cut)
         return response
 
 

@@ -10,10 +10,15 @@ from meridian.replication.sets.authority import hear, is_member
 from meridian.replication.sets.claims import NotBelieved, Rule
 
 
-async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int | None) -> None:
-    """Raises: NotBelieved for a sender that this Region does not listen to about a set of this account."""
+def require_account(peer: PeerRegion, account: str) -> None:
+    """Raises: NotBelieved for an account that the sender is not configured for."""
     if account not in peer.accounts:
         raise NotBelieved(Rule.ROW, "The sender may not speak for this account.")
+
+
+async def require_heard(uow: UnitOfWork, row: SetRow | None, peer: PeerRegion, account: str, incarnation: int | None) -> None:
+    """Raises: NotBelieved for a sender that this Region does not listen to about a set of this account."""
+    require_account(peer, account)
     lost = await uow.operator_words.regions(OperatorWord.LOST)
     hear(row, peer.region, lost, incarnation, await uow.inbox.highest_incarnation(peer.region))
 

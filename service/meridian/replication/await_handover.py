@@ -7,7 +7,6 @@ Source: docs/spec/multi-region.md, handover.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -16,6 +15,7 @@ from meridian.call import Call
 from meridian.domain.key import Key, KeyState
 from meridian.domain.key_state import require_state
 from meridian.domain.multi_region import Term
+from meridian.domain.newest import Newest
 from meridian.errors import KMSInvalidStateException
 from meridian.ports.audit import AuditTrail
 from meridian.ports.key_directory import KeyDirectory
@@ -44,7 +44,7 @@ class AwaitRole:
         self._directory = directory
         self._trail = trail
         self._updating_seconds = updating_seconds
-        self._asked: OrderedDict[tuple[str, str], Asked] = OrderedDict()
+        self._asked: Newest[tuple[str, str], Asked] = Newest(ASKED_MAX)
 
     async def await_role(self, request: Any, call: Call) -> Key:  # noqa: ARG002 - the signature of every operation
         """The key in state Updating, for half a minute at most. Raises: what its state refuses with."""
@@ -69,11 +69,9 @@ class AwaitRole:
         name, span = (key.account, key.key_id), timedelta(seconds=self._updating_seconds)
         if key.state is KeyState.UPDATING and key.updating_until is not None and key.updating_until > now:
             return key.updating_until
-        asked = self._asked.pop(name, None)
+        asked = self._asked.get(name)
         if asked is not None and asked.term == term and asked.at <= now < asked.at + 2 * span:
-            self._asked[name] = asked
+            self._asked.put(name, asked)
             raise KMSInvalidStateException(f"{key.arn} was asked to become primary a moment ago; try again in a minute.", key_arn=key.arn)
-        self._asked[name] = Asked(term, now)
-        if len(self._asked) > ASKED_MAX:
-            self._asked.popitem(last=False)
+        self._asked.put(name, Asked(term, now))
         return now + span

@@ -19,6 +19,7 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store, UnitOfWork
+from meridian.replication.admit_sender import require_account
 from meridian.replication.gone_on import note_gone_on
 from meridian.replication.publish import HELD, SET_STATE
 from meridian.replication.query_regions import AskRegions
@@ -235,8 +236,8 @@ class Compare:
         Raises: AccessDeniedException.
         """
         with self._refusals.telling(peer.region, "", ""):
-            if any(digest.account not in peer.accounts for digest in digests):
-                raise NotBelieved(Rule.ROW, "The sender may not speak for this account.")
+            for digest in digests:
+                require_account(peer, digest.account)
             if len(digests) > DIGESTS_PER_CALL:
                 raise NotBelieved(Rule.BOUNDS, "more digests than a call may carry")
             # A question must not keep anybody from writing, however long it is and whoever asks.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from importlib.metadata import version
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
@@ -74,12 +75,10 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         events: SecurityEvents,
         refusals: Refusals,
         traces: Traces,
-        release: str,
     ) -> None:
-        """`release`: of Meridian, which other Regions show."""
         self._traces = traces
         self._clock = clock
-        self._release = release
+        self._release = version("meridian")
         self._names = CertificateNames()
         self._spoken = Spoken(identity.deployment, identity.partition, PROTOCOL_VERSION)
         self._rate = PeerRate(clock)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.cache_memory import cache_memory
+from tests.stepped_clock import SteppedClock
 
 from meridian.adapters.looks_abroad import LOOK_SECONDS, LOOKS_MAX, LooksAbroad
 from meridian.adapters.store_cache import STALENESS_SECONDS_MAX, CachedKeys
@@ -24,19 +25,6 @@ from meridian.ports.store.store import STILL_SECONDS_MAX
 from meridian.workers.unless_still import UnlessStill
 
 ACCOUNT, KEY_ID = "111122223333", "1234abcd-12ab-34cd-56ef-1234567890ab"
-
-
-class SettableClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 def remembered(caches: Caches) -> BoundedCache[str, str]:
@@ -75,7 +63,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 async def test_a_key_is_read_once_and_again_after_it_changed_elsewhere(store: SqlStore) -> None:
     caches = cache_memory()
     other = remembered(caches)
-    cached = CachedKeys(store, SettableClock(), caches)
+    cached = CachedKeys(store, SteppedClock(100.0), caches)
     await cached.start()
     found = await cached.find(ACCOUNT, KEY_ID)
     assert found is not None
@@ -96,7 +84,7 @@ async def test_a_key_is_read_once_and_again_after_it_changed_elsewhere(store: Sq
 
 @pytest.mark.asyncio
 async def test_without_readings_of_the_feed_nothing_is_answered(store: SqlStore) -> None:
-    clock = SettableClock()
+    clock = SteppedClock(100.0)
     cached = CachedKeys(store, clock, cache_memory())
     await cached.start()
     await cached.find(ACCOUNT, KEY_ID)
@@ -109,7 +97,7 @@ async def test_without_readings_of_the_feed_nothing_is_answered(store: SqlStore)
 
 @pytest.mark.asyncio
 async def test_a_reader_overtaken_by_a_change_does_not_keep_the_old_key(store: SqlStore) -> None:
-    cached = CachedKeys(store, SettableClock(), cache_memory())
+    cached = CachedKeys(store, SteppedClock(100.0), cache_memory())
     await cached.start()
     old = replace(key(), description="old")
     before = cached._forgotten
@@ -120,7 +108,7 @@ async def test_a_reader_overtaken_by_a_change_does_not_keep_the_old_key(store: S
 
 @pytest.mark.asyncio
 async def test_a_process_that_the_feed_left_behind_forgets_everything(store: SqlStore) -> None:
-    clock = SettableClock()
+    clock = SteppedClock(100.0)
     caches = cache_memory()
     other = remembered(caches)
     directory = CachedKeys(store, clock, caches)
@@ -151,7 +139,7 @@ STRANGER, ABSENT_ID = "444455556666", "00000000-0000-4000-8000-000000000000"
 @pytest.mark.asyncio
 @pytest.mark.parametrize("name", [KEY_ID, ABSENT_ID, "alias/nowhere"])
 async def test_a_look_abroad_reads_the_store_once_whatever_it_finds(store: SqlStore, name: str) -> None:
-    clock = SettableClock()
+    clock = SteppedClock(100.0)
     cached = CachedKeys(store, clock, cache_memory())
     await cached.start()
     assert await cached.find(ACCOUNT, KEY_ID) is not None  # its owner uses it
@@ -166,7 +154,7 @@ async def test_a_look_abroad_reads_the_store_once_whatever_it_finds(store: SqlSt
 
 @pytest.mark.asyncio
 async def test_a_key_that_was_absent_is_found_as_soon_as_it_is_made(store: SqlStore) -> None:
-    cached = CachedKeys(store, SettableClock(), cache_memory())
+    cached = CachedKeys(store, SteppedClock(100.0), cache_memory())
     await cached.start()
     made = replace(key(), key_id=ABSENT_ID)
     looks: tuple[Callable[[], Awaitable[Key | None]], ...] = (
@@ -184,7 +172,7 @@ async def test_a_key_that_was_absent_is_found_as_soon_as_it_is_made(store: SqlSt
 
 @pytest.mark.asyncio
 async def test_a_change_of_ones_own_key_tells_no_absent_number_from_one_that_is_there(store: SqlStore) -> None:
-    cached = CachedKeys(store, SettableClock(), cache_memory())
+    cached = CachedKeys(store, SteppedClock(100.0), cache_memory())
     await cached.start()
     assert await cached.find(ACCOUNT, KEY_ID) is not None  # its owner uses it
     spent = []
@@ -199,7 +187,7 @@ async def test_a_change_of_ones_own_key_tells_no_absent_number_from_one_that_is_
 
 @pytest.mark.asyncio
 async def test_ones_own_key_is_found_by_its_number_in_one_reading_and_is_no_look_abroad(store: SqlStore) -> None:
-    cached = CachedKeys(store, SettableClock(), cache_memory())
+    cached = CachedKeys(store, SteppedClock(100.0), cache_memory())
     await cached.start()
     statements = store.statements
     assert await cached.find_by_number(ACCOUNT, key().number, multi_region=False) == key()
@@ -209,7 +197,7 @@ async def test_ones_own_key_is_found_by_its_number_in_one_reading_and_is_no_look
 
 
 def test_looks_are_a_bounded_number() -> None:
-    looks = LooksAbroad(SettableClock())
+    looks = LooksAbroad(SteppedClock(100.0))
     for number in range(2 * LOOKS_MAX):
         looks.remember((STRANGER, ACCOUNT, f"{number}"), None)
     assert looks.is_known((STRANGER, ACCOUNT, f"{2 * LOOKS_MAX - 1}"))
@@ -217,7 +205,7 @@ def test_looks_are_a_bounded_number() -> None:
 
 
 def seconds_of_forgetting_looks(count: int) -> float:
-    looks = LooksAbroad(SettableClock())
+    looks = LooksAbroad(SteppedClock(100.0))
     for number in range(count):
         looks.remember((STRANGER, number.to_bytes(16, "big"), False), None)
     began = time.thread_time()
@@ -232,7 +220,7 @@ def test_many_looks_for_numbers_hold_nobody_up_when_a_key_changes() -> None:
 
 @pytest.mark.asyncio
 async def test_a_feed_that_nobody_wrote_to_is_as_good_as_read_and_one_commit_ends_that(store: SqlStore) -> None:
-    clock = SettableClock()
+    clock = SteppedClock(100.0)
     cached = CachedKeys(store, clock, cache_memory())
     await cached.start()
     found = await cached.find(ACCOUNT, KEY_ID)

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tests.audit_logs import NAMES, RULES, Keyholder, SteppingClock, open_file, record
 
 from meridian.audit.findings import Report, Verdict, word
-from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditKeysError
+from meridian.audit.keys import KEYS_FILE, AuditKey, AuditKeys, AuditKeysError
 from meridian.audit.stream_files import digests_in, segments_in
 from meridian.audit.verify import Expected, verify_directory
 from meridian.cli.audit import audit
@@ -227,7 +227,7 @@ def test_keys_are_followed_from_the_one_that_is_pinned(tmp_path: Path) -> None:
         pinned.following(Keyholder().keys.keys[:0] + _forged(keyholder.keys))
 
 
-def _forged(keys: AuditKeys) -> tuple:  # type: ignore[type-arg]
+def _forged(keys: AuditKeys) -> tuple[AuditKey, ...]:
     from dataclasses import replace
 
     return (keys.keys[0], replace(Keyholder().keys.keys[0], number=2, signature=keys.keys[1].signature))

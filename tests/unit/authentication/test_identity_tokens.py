@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def here(signer: Signer | None = None, **changed: Any) -> Any:
 
 def principal(token: str, place: Any = None, now: datetime = NOW) -> Principal:
     place = place or here()
-    return IdentityTokens(place, place).authenticate(token, now)
+    return IdentityTokens(place, place, place).authenticate(token, now)
 
 
 GOOD: dict[str, Callable[[], str]] = {
@@ -218,7 +219,7 @@ def test_a_pods_token_names_its_service_account() -> None:
 
 def test_a_token_is_good_until_its_end_and_no_call_later() -> None:
     place = here()
-    tokens, token = IdentityTokens(place, place), IDP.token()
+    tokens, token = IdentityTokens(place, place, place), IDP.token()
     first = tokens.authenticate(token, NOW)
     assert tokens.authenticate(token, NOW + timedelta(seconds=659)) is first
     with pytest.raises(ExpiredTokenException):
@@ -227,7 +228,7 @@ def test_a_token_is_good_until_its_end_and_no_call_later() -> None:
 
 def test_what_was_believed_once_is_not_when_rules_or_keys_are_others() -> None:
     place = here()
-    tokens, token = IdentityTokens(place, place), IDP.token()
+    tokens, token = IdentityTokens(place, place, place), IDP.token()
     first = tokens.authenticate(token, NOW)
     place.mapping = mapping()
     again = tokens.authenticate(token, NOW)
@@ -251,7 +252,41 @@ def test_what_was_believed_once_is_not_when_rules_or_keys_are_others() -> None:
 def test_tokens_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meridian.authentication.verified_tokens.TOKENS_MAX", 2)
     place = here()
-    tokens = IdentityTokens(place, place)
+    tokens = IdentityTokens(place, place, place)
     for subject in ("a", "b", "c"):
         assert tokens.authenticate(IDP.token(sub=subject), NOW).name == subject
     assert len(tokens._verified._known) == 2
+
+
+class Reviewed(Here):
+    """Stands for the word of the issuer, too."""
+
+    def __init__(self, **changed: Any) -> None:
+        super().__init__(mapping(**changed), read_key_set(json.dumps({"keys": [IDP.signer.public()]}).encode()))
+        self.asked: list[tuple[str, bytes, str, str]] = []
+        self.refuses = False
+
+    def require_good(self, issuer: str, digest: bytes, token: str, subject: str) -> None:
+        self.asked.append((issuer, digest, token, subject))
+        if self.refuses:
+            raise UnrecognizedClientException(reason="gone")
+
+
+def test_an_issuer_is_asked_on_every_call_and_about_nothing_that_is_not_believed_anyway() -> None:
+    place: Any = Reviewed(is_reviewed=True)
+    tokens, token = IdentityTokens(place, place, place), IDP.token()
+    for bad in (STRANGER.token(), IDP.token(aud="another"), IDP.token(exp=int(NOW.timestamp()) - 3600)):
+        with pytest.raises((UnrecognizedClientException, ExpiredTokenException)):
+            tokens.authenticate(bad, NOW)
+    assert place.asked == []
+    for calls in (1, 2):
+        tokens.authenticate(token, NOW)
+        assert place.asked == [(ISSUER, sha256(token.encode()).digest(), token, "ann")] * calls
+    place.refuses = True
+    with pytest.raises(UnrecognizedClientException):
+        tokens.authenticate(token, NOW)
+    with pytest.raises(UnrecognizedClientException):
+        tokens.claims_of(token, NOW)
+    unasked: Any = Reviewed(is_reviewed=False)
+    IdentityTokens(unasked, unasked, unasked).authenticate(token, NOW)
+    assert unasked.asked == []

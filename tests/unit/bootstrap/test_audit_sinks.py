@@ -11,6 +11,7 @@ import grpc
 import pytest
 from tests.receivers import BUCKET, CREDENTIALS, collector, store
 
+from meridian.adapters.audit_s3 import S3Bucket
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.bootstrap.audit_sinks import Receivers, open_receivers
@@ -106,9 +107,9 @@ def test_requests_are_signed_for_the_region_of_the_store(tmp_path: Path) -> None
     with store() as bucket:
         lines = [f's3.bucket = "{BUCKET}"', 's3.storage_region = "eu-central-1"', f's3.endpoint = "{bucket.url}"', 's3.prefix = "a/b/"']
         made = opened(tmp_path, *lines).s3
-        assert made is not None
+        assert isinstance(made, S3Bucket)
         signed: list[str] = []
-        made._client.meta.events.register(  # type: ignore[attr-defined]
+        made._client.meta.events.register(
             "before-send.s3.PutObject", lambda request, **_: signed.append(request.headers["Authorization"].decode())
         )
         made.put("file", BytesIO(b"x"), 1, bytes.fromhex("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"))

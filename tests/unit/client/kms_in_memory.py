@@ -53,10 +53,10 @@ class MemoryKms:
 class AsyncMemoryKms(MemoryKms):
     """The same for asyncio."""
 
-    async def generate_data_key(self, **given: Any) -> data_keys_pb2.GenerateDataKeyResponse:  # type: ignore[override]
+    async def generate_data_key(self, **given: Any) -> data_keys_pb2.GenerateDataKeyResponse:  # type: ignore[override]  # awaited
         return super().generate_data_key(**given)
 
-    async def decrypt(self, **given: Any) -> encryption_pb2.DecryptResponse:  # type: ignore[override]
+    async def decrypt(self, **given: Any) -> encryption_pb2.DecryptResponse:  # type: ignore[override]  # awaited
         return super().decrypt(**given)
 
 

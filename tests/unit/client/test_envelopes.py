@@ -68,7 +68,7 @@ def test_tink_opens_what_is_sealed_here_and_the_other_way_round(kms: Any, size: 
         stream_of_theirs.write(data)
         stream_of_theirs.flush()
         into = written.getvalue  # closed with the stream
-        written.close = lambda: None  # type: ignore[method-assign]
+        written.close = lambda: None  # type: ignore[method-assign]  # what is written is read after the end
     assert Envelope(kms, "k").decrypt(header + into(), encryption_context=CONTEXT) == data
 
 

@@ -19,9 +19,9 @@ from meridian.domain.grant import (
     is_retiring,
     operations_of,
     principals_meant,
+    require_grant_terms,
     require_own_partition,
     require_principal,
-    require_terms,
 )
 from meridian.domain.key import KeySpec, KeyUsage
 from meridian.domain.principal import Principal
@@ -87,7 +87,7 @@ def test_a_grant_allows_what_such_a_key_can_do(spec: KeySpec, usage: KeyUsage, o
 def test_a_grant_of_what_a_key_cannot_do_is_refused_with_what_it_can(spec: KeySpec, kind: str) -> None:
     key = key_of(key_spec=spec)
     with pytest.raises(ValidationException) as refused:
-        require_terms(key, grant_of(operations=frozenset({"Verify", "Sign"})))
+        require_grant_terms(key, grant_of(operations=frozenset({"Verify", "Sign"})))
     assert refused.value.fields == (("operations", "not possible with this key"),)
     assert refused.value.message == (
         f"Operations [Sign, Verify] are not supported when creating a grant for a {kind} KMS key with key usage ENCRYPT_DECRYPT. "
@@ -97,19 +97,19 @@ def test_a_grant_of_what_a_key_cannot_do_is_refused_with_what_it_can(spec: KeySp
 
 def test_a_context_is_asked_of_keys_that_take_one_alone() -> None:
     rsa = key_of(key_spec=KeySpec.RSA_2048)
-    require_terms(key_of(), grant_of(constraint_type=EQUALS, constraint={"a": "b"}))
-    require_terms(rsa, grant_of())
+    require_grant_terms(key_of(), grant_of(constraint_type=EQUALS, constraint={"a": "b"}))
+    require_grant_terms(rsa, grant_of())
     with pytest.raises(ValidationException) as refused:
-        require_terms(rsa, grant_of(constraint_type=EQUALS, constraint={"a": "b"}))
+        require_grant_terms(rsa, grant_of(constraint_type=EQUALS, constraint={"a": "b"}))
     assert refused.value.fields == (("constraints", "given for a key that takes no encryption context"),)
 
 
 @pytest.mark.parametrize("constraint", [{"a": "x" * 385}, {str(number): "" for number in range(9)}])
 def test_a_constraint_has_its_bounds(constraint: dict[str, str]) -> None:
     most = {str(number): "x" * 384 for number in range(8)}
-    require_terms(key_of(), grant_of(constraint_type=SUBSET, constraint=most))
+    require_grant_terms(key_of(), grant_of(constraint_type=SUBSET, constraint=most))
     with pytest.raises(ValidationException) as refused:
-        require_terms(key_of(), grant_of(constraint_type=SUBSET, constraint=constraint))
+        require_grant_terms(key_of(), grant_of(constraint_type=SUBSET, constraint=constraint))
     assert refused.value.fields == (("constraints", "too large"),)
 
 

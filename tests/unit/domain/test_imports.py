@@ -14,7 +14,7 @@ from meridian.domain.imports import (
     ImportTerms,
     ImportType,
     is_new,
-    require_terms,
+    require_import_terms,
     require_wrapping,
     shown_material_id,
     with_import,
@@ -95,7 +95,7 @@ def test_every_spec_whose_material_may_be_imported_has_a_wrapping() -> None:
 )
 def test_terms_that_a_key_cannot_have_are_refused_by_their_field(changes: dict[str, Any], said: ImportTerms, field: str) -> None:
     with pytest.raises(ValidationException) as refused:
-        require_terms(imported(**changes), said)
+        require_import_terms(imported(**changes), said)
     assert refused.value.fields == ((field, refused.value.message),)
 
 
@@ -109,7 +109,7 @@ def test_terms_that_a_key_cannot_have_are_refused_by_their_field(changes: dict[s
     ],
 )
 def test_other_terms_are_taken(changes: dict[str, Any], said: ImportTerms) -> None:
-    require_terms(imported(**changes), said)
+    require_import_terms(imported(**changes), said)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.live_principals import LivePrincipals, read_denied
 from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileError
 from meridian.adapters.store_sql.dialects import keep_private
@@ -17,6 +19,7 @@ from meridian.cli.private_files import write_private
 from meridian.crypto.certificates import CertificateFiles, new_authority, new_leaf
 from meridian.engine.secret_files import BYTES_MAX, FileFault, read_secret, read_trusted
 from meridian.errors import UnrecognizedClientException
+from meridian.identity import HttpsListener
 from meridian.transport.tls_files import TlsPaths, read_tls
 
 NOW = datetime.now(UTC)
@@ -196,3 +199,13 @@ def test_a_principal_with_a_fault_is_told_by_number_and_field(tmp_path: Path, mo
     (tmp_path / "open").chmod(0o644)
     with pytest.raises(PrincipalsFileError, match=rf"p.toml: principal [12]: .*{told}"):
         principals(tmp_path, ANN + more)
+
+
+@pytest.mark.parametrize("name", ["aws", "xks", "console"])
+def test_a_listener_of_https_asks_for_certificates_where_an_authority_is_named(tmp_path: Path, name: str) -> None:
+    leaf = new_leaf(CA, "server", NOW)
+    paths = pair(tmp_path, leaf)
+    asked, unasked = (HttpsListener(name, each, SystemClock(), hours_max=None) for each in (paths, replace(paths, client_ca=None)))
+    assert unasked.check is None
+    assert asked.check is not None
+    assert asked.check.require_good(leaf.certificate, NOW)

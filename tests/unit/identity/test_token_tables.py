@@ -12,6 +12,7 @@ from meridian.adapters.principals_file import FilePrincipals, PrincipalsFileErro
 from meridian.adapters.token_rules_file import KEY_SET_BYTES_MAX
 from meridian.crypto.certificates import new_authority
 from meridian.domain.token_rules import METHOD
+from meridian.ports.token_reviews import ReviewSource
 
 IDP = f'[[issuers]]\nissuer = "{ISSUER}"\naudiences = ["meridian"]\nalgorithms = ["ES256"]\n'
 RULE = f'[[token_rules]]\nissuer = "{ISSUER}"\nclaims.sub = "{{user}}"\nkind = "User"\naccount = "111122223333"\nname = "{{user}}"\n'
@@ -39,6 +40,19 @@ def test_issuers_rules_and_roles_are_read(tmp_path: Path) -> None:
     assert found.find_by_subject(METHOD, f"{ISSUER} ann") is not None
     assert [source.keys is not None for source in found.key_set_sources] == [True]
     assert found.secret_files == (tmp_path / "keys.json",)
+
+
+def test_who_is_asked_about_tokens_is_read(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_bytes(Issuer().key_set())
+    (tmp_path / "token").write_text("shown\n")
+    (tmp_path / "token").chmod(0o600)
+    found = read(
+        tmp_path, IDP + FILES + "review_url = 'https://kubernetes.default.svc'\nreview_seconds = 30\nbearer_token_file = 'token'\n"
+    )
+    assert found.review_sources == (ReviewSource(ISSUER, "https://kubernetes.default.svc", "", "shown", ("meridian",), 30),)
+    assert "shown" not in repr(found.review_sources)
+    assert found.mapping.issuers[ISSUER].is_reviewed
+    assert read(tmp_path, IDP + FILES).review_sources == ()
 
 
 def test_nested_claims_are_tables(tmp_path: Path) -> None:
@@ -82,6 +96,9 @@ FAULTS: dict[str, tuple[str, str]] = {
     "an issuer with a query": (IDP.replace("/team", "/team?x"), "issuers 1: issuer: must be https://"),
     "keys without TLS": (IDP + "key_set_url = 'http://10.0.0.1/keys'\n", "issuers 1: key_set_url: must be https://"),
     "keys in a file and elsewhere": (IDP + FILES + "key_set_url = 'https://x'\n", "issuers 1: key_set_file: nothing is fetched"),
+    "reviews without TLS": (IDP + "review_url = 'http://10.0.0.1'\n", "issuers 1: review_url: must be https://"),
+    "reviews that count for a day": (IDP + "review_seconds = 86400\n", "issuers 1: review_seconds: "),
+    "a secret that nobody is shown": (IDP + FILES + "bearer_token_file = 'token'\n", "issuers 1: key_set_file: nothing is fetched"),
     "no file": (IDP + FILES, "issuers 1: key_set_file: "),
     "a life of a year": (IDP + "life_seconds_max = 31536000\n", "issuers 1: life_seconds_max: "),
     "a life that is text": (IDP + "life_seconds_max = '3600'\n", "issuers 1: life_seconds_max: "),

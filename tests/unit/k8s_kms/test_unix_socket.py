@@ -7,7 +7,7 @@ import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -24,7 +24,7 @@ def sockets() -> Iterator[list[socket.socket]]:
         each.close()
 
 
-def binds(sockets: list[socket.socket]) -> object:
+def binds(sockets: list[socket.socket]) -> Callable[[str], None]:
     def bind(address: str) -> None:
         sockets.append(socket.socket(socket.AF_UNIX))
         sockets[-1].bind(address.removeprefix("unix:"))
@@ -40,14 +40,14 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def refused(path: Path, sockets: list[socket.socket]) -> str:
     with pytest.raises(SocketError) as fault:
-        bind_socket(path, binds(sockets))  # type: ignore[arg-type]
+        bind_socket(path, binds(sockets))
     return str(fault.value)
 
 
 def test_it_is_for_its_owner_alone_whatever_the_umask(path: Path, sockets: list[socket.socket]) -> None:
     before = os.umask(0)
     try:
-        bind_socket(path, binds(sockets))  # type: ignore[arg-type]
+        bind_socket(path, binds(sockets))
         assert os.umask(0) == 0, "the umask is as it was"
     finally:
         os.umask(before)
@@ -55,15 +55,15 @@ def test_it_is_for_its_owner_alone_whatever_the_umask(path: Path, sockets: list[
 
 
 def test_one_that_nobody_listens_on_is_replaced(path: Path, sockets: list[socket.socket]) -> None:
-    bind_socket(path, binds(sockets))  # type: ignore[arg-type]
+    bind_socket(path, binds(sockets))
     sockets.pop().close()
-    bind_socket(path, binds(sockets))  # type: ignore[arg-type]
+    bind_socket(path, binds(sockets))
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
 
 
 def test_one_that_somebody_listens_on_stays_his(path: Path, sockets: list[socket.socket]) -> None:
-    bind_socket(path, binds(sockets))  # type: ignore[arg-type]
+    bind_socket(path, binds(sockets))
     assert refused(path, sockets) == f"{path}: another process listens there"
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
@@ -94,7 +94,7 @@ def test_a_folder_that_others_can_replace_is_refused(path: Path, sockets: list[s
     path.parent.chmod(0o777)
     assert f"{path.parent} may be written by others" in refused(within / "kms.sock", sockets)
     path.parent.chmod(0o1777)
-    bind_socket(within / "kms.sock", binds(sockets))  # type: ignore[arg-type]
+    bind_socket(within / "kms.sock", binds(sockets))
 
 
 @pytest.mark.asyncio
@@ -109,7 +109,7 @@ async def test_a_name_with_any_character_is_the_name_of_the_socket(path: Path) -
 def test_a_stale_socket_that_cannot_be_removed_is_one_sentence(
     path: Path, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bind_socket(path, binds(sockets))  # type: ignore[arg-type]
+    bind_socket(path, binds(sockets))
     sockets.pop().close()
 
     def refuse(_: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
-from tests.unit.pipeline.test_entrance import CORES, FLOOD, SteppedClock
+from tests.stepped_clock import SteppedClock
+from tests.unit.pipeline.test_entrance import CORES, FLOOD
 
 from meridian.adapters.traces import Untraced
 from meridian.call import Call, Evidence
@@ -53,7 +54,8 @@ class Log:
         assert call.item is not None or not served_rpcs()[call.rpc.name].requires
         if call.item is None:
             Validate()(call)
-        name = call.request.key_id  # type: ignore[attr-defined]
+        request: Any = call.request
+        name = str(request.key_id)
         self.begun.append(call)
         try:
             if name in self.slow:
@@ -85,7 +87,7 @@ UNTRACED = CallSpans(Untraced(), ())
 
 class Stage:
     def __init__(self, rates: dict[str, float]) -> None:
-        self.clock, self.events, self.registry = SteppedClock(), ReportedEvents(), CollectorRegistry()
+        self.clock, self.events, self.registry = SteppedClock(100.0), ReportedEvents(), CollectorRegistry()
         self.log = Log()
         telemetry = Telemetry(self.clock, self.registry)
         self.entrance = Entrance(

@@ -8,6 +8,7 @@ from itertools import pairwise
 from tests.unit.pipeline.batch_stage import MOST, Stage, batch_call, codes, named, on_stage, reached
 from tests.unit.pipeline.test_entrance import CORES, OTHER
 
+from meridian.contract.fields import text_of
 from meridian.domain.gates import WORKING_MAX, GateName
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.batch_turns import ITEMS_PER_TURN
@@ -64,7 +65,7 @@ def test_accounts_have_their_turns_one_after_the_other() -> None:
         flood = [stage.begin(batch_call("Encrypt", named(*["flood"] * MOST))) for _ in range(10)]
         other = stage.begin(batch_call("Encrypt", named(*["other"] * MOST), OTHER))
         await asyncio.gather(other, *flood)
-        names = [call.request.key_id for call in stage.log.begun]  # type: ignore[attr-defined]
+        names = [text_of(call.request, "key_id") for call in stage.log.begun]
         last = len(names) - 1 - names[::-1].index("other")
         assert names[:last].count("flood") <= MOST + 2 * ITEMS_PER_TURN
 

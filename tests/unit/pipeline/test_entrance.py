@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
+from tests.stepped_clock import SteppedClock
 
 from meridian.adapters.traces import Untraced
 from meridian.call import Call, Evidence
@@ -31,16 +32,6 @@ RATE = {"create_key": 0.001}
 FLOOD, OTHER = "111122223333", "444455556666"
 
 
-class SteppedClock:
-    seconds = 100.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 26, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
 def call_of(operation: str, account: str = FLOOD, **fields: Any) -> Call:
     rpc = served_rpcs()[operation]
     call = Call(rpc, rpc.request_class(**fields), Evidence(), "r", datetime(2026, 11, 26, tzinfo=UTC))
@@ -53,7 +44,7 @@ class Stage:
     """An entrance before a walk that lasts until it is opened."""
 
     def __init__(self, rates: dict[str, float]) -> None:
-        self.clock = SteppedClock()
+        self.clock = SteppedClock(100.0)
         self.events, self.registry = ReportedEvents(), CollectorRegistry()
         self.opened, self.walked = asyncio.Event(), list[Call]()
         self.entrance = Entrance(

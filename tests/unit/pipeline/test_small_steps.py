@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
+from tests.stepped_clock import SteppedClock
 from tests.unit.domain.made_keys import ACCOUNT, ARN, HOME, KEY_ID, key_of
 from tests.unit.pipeline.steps import ALICE, NOW, call_of, done
 
@@ -128,16 +129,9 @@ class Late:
         self.held.append((address, now))
 
 
-class Ticking:
-    seconds = 100.25
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
 def test_an_address_has_one_full_record_a_second_and_the_others_are_counted() -> None:
-    events, late, clock, registry = ReportedEvents(), Late(), Ticking(), CollectorRegistry()
-    made: dict[str, Any] = {"events": events, "attempts": late, "telemetry": Telemetry(clock, registry), "clock": clock}  # type: ignore[arg-type]
+    events, late, clock, registry = ReportedEvents(), Late(), SteppedClock(100.25), CollectorRegistry()
+    made: dict[str, Any] = {"events": events, "attempts": late, "telemetry": Telemetry(clock, registry), "clock": clock}
     edge, error = Unauthenticated(**made), UnrecognizedClientException(reason="why")
 
     def fail(address: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.stepped_clock import SteppedClock
 
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import rpcs
@@ -12,13 +13,6 @@ from meridian.domain.principal import Principal
 from meridian.errors import ThrottlingException, UnrecognizedClientException
 from meridian.kms.v1 import types_pb2
 from meridian.pipeline.throttle import Throttle
-
-
-class SteppedClock:
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 def call_of(principal: Principal | None) -> Call:
@@ -36,14 +30,14 @@ def refusals_of(throttle: Throttle) -> dict[str, float]:
 
 @pytest.mark.parametrize("rate", [5.0, 0.0])
 def test_a_call_without_a_caller_is_refused_whatever_the_limit(rate: float) -> None:
-    throttle = Throttle(SteppedClock(), {"create_key": rate}, rpcs())  # type: ignore[arg-type]
+    throttle = Throttle(SteppedClock(), {"create_key": rate}, rpcs())
     with pytest.raises(UnrecognizedClientException):
         throttle(call_of(None))
 
 
 def test_each_account_has_a_burst_and_a_rate_of_its_own() -> None:
     clock = SteppedClock()
-    throttle = Throttle(clock, {"create_key": 5.0}, rpcs())  # type: ignore[arg-type]
+    throttle = Throttle(clock, {"create_key": 5.0}, rpcs())
     one, other = (call_of(Principal("User", account, "a", f"arn:aws:iam::{account}:user/a")) for account in ("1" * 12, "2" * 12))
     for _ in range(10):
         throttle(one)
@@ -78,7 +72,7 @@ def refused_after(throttle: Throttle, call: Call) -> bool:
 
 
 def test_work_is_counted_in_the_class_of_its_algorithm_and_one_class_takes_nothing_from_another() -> None:
-    throttle = Throttle(SteppedClock(), {"rsa": 0.001}, rpcs())  # type: ignore[arg-type]
+    throttle = Throttle(SteppedClock(), {"rsa": 0.001}, rpcs())
     with_rsa = named("Encrypt", encryption_algorithm=RSA)
     while not refused_after(throttle, with_rsa):
         pass

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
 from tests.reported_events import ReportedEvents
+from tests.stepped_clock import SteppedClock
 
 from meridian.domain.multi_region import SetState
 from meridian.domain.peer_message import DeliverSetState, SignedSetState
@@ -23,17 +24,10 @@ from meridian.replication.wire.set_state import encode_set_state
 REGION, OTHER = "eu-west-1", "ap-south-1"
 
 
-class HandClock:
-    seconds = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
 class Sender:
     def __init__(self) -> None:
-        self.clock, self.events = HandClock(), ReportedEvents()
-        self.rate = ChangeRate(self.clock, Refusals(self.events))  # type: ignore[arg-type]  # a clock of one hand
+        self.clock, self.events = SteppedClock(1_000.0), ReportedEvents()
+        self.rate = ChangeRate(self.clock, Refusals(self.events))
 
     def changes(self, count: int, key_id: str = "key", region: str = REGION) -> int:
         """How many of so many changes are taken."""
@@ -138,7 +132,7 @@ def test_a_primary_that_signs_without_end_changes_nothing_more_until_it_waits(
     async def story() -> None:
         network = await regions(tmp_path, ["us-east-1", REGION], empty)
         home, away = network.regions.values()
-        writer, hand = Writer(home, away), HandClock()
+        writer, hand = Writer(home, away), SteppedClock(1_000.0)
         await writer.begin()
         hand.seconds = away.clock.monotonic() + 3_600
         monkeypatch.setattr(away.clock, "monotonic", lambda: hand.seconds)

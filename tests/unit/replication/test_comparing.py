@@ -135,7 +135,7 @@ def test_writers_go_on_while_a_question_is_answered(tmp_path: Path, empty: Path)
                 asked.set()
                 await written.wait()
 
-        reading, home.store.reading = home.store.reading, slow  # type: ignore[method-assign]
+        reading, home.store.reading = home.store.reading, slow  # type: ignore[method-assign]  # a database that is slow in the midst
         written = asyncio.Event()
         asking = asyncio.ensure_future(home.compare.answer(home.peers[AWAY], 0, [digest(1)]))
         await asyncio.wait_for(asked.wait(), 20)

@@ -110,7 +110,11 @@ def status_and_said(stub: Stub, outcome: Exception | None) -> tuple[int, list[st
         return call.rpc.response_class()
 
     exchange = wire(stub, walk, CallsUnderWay()).begin(head(b"{}"))
-    return asyncio.run(exchange.answer(b"{}", lambda: said.append("known"))).status, said  # type: ignore[arg-type]
+
+    async def answer() -> Answer:
+        return await exchange.answer(b"{}", lambda: said.append("known"))
+
+    return asyncio.run(answer()).status, said
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(None, 200), (KMSInternalException(reason=""), 500), (ZeroDivisionError(), 500)])
@@ -130,7 +134,7 @@ def test_what_takes_longer_than_the_drain_is_refused_as_repeatable() -> None:
 
     async def story() -> None:
         asyncio.get_running_loop().call_later(0.02, under_way.cut_all)
-        answer = await wire(Stub(), hang, under_way).begin(head(b"{}")).answer(b"{}", list)  # type: ignore[arg-type]
+        answer = await wire(Stub(), hang, under_way).begin(head(b"{}")).answer(b"{}", lambda: None)
         assert (answer.status, b"DependencyTimeoutException" in answer.body) == (500, True)
         assert not under_way.open
 
@@ -149,7 +153,7 @@ def test_the_end_waits_for_the_records_of_callers_who_have_gone() -> None:
             raise
 
     async def story() -> None:
-        answering = wire(Stub(), walk, under_way).begin(head(b"{}")).answer(b"{}", list)  # type: ignore[arg-type]
+        answering = wire(Stub(), walk, under_way).begin(head(b"{}")).answer(b"{}", lambda: None)
         task = asyncio.ensure_future(answering)
         await asyncio.sleep(0.02)
         task.cancel()

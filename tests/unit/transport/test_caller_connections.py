@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from tests.reported_events import ReportedEvents
+from tests.stepped_clock import SteppedClock
 
 from meridian.ports.security_events import SecurityEvent
 from meridian.transport import connection_shares
@@ -21,14 +21,6 @@ HOST, OTHER, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 ALICE, BOB = "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::111122223333:user/bob"
 
 
-class SteppedClock:
-    seconds = 100.0
-
-    def monotonic(self) -> float:
-        self.seconds += 0.001
-        return self.seconds
-
-
 class Crowd:
     """A listening socket of this process, and connections to it."""
 
@@ -37,8 +29,7 @@ class Crowd:
         self.port: int = self.listening.getsockname()[1]
         self.events, self.woken = ReportedEvents(), 0
         self.ends: list[socket.socket] = [self.listening]
-        clock: Any = SteppedClock()
-        self.callers = CallerConnections(MOST, clock=clock, events=self.events, wake=self.wake)
+        self.callers = CallerConnections(MOST, clock=SteppedClock(100.0, step=0.001), events=self.events, wake=self.wake)
         self.callers.shares.listen_on(self.port)
 
     def wake(self) -> None:
@@ -130,7 +121,7 @@ def test_many_known_callers_behind_one_address_have_all_connections(crowd: Crowd
 
 def test_what_a_greedy_caller_and_all_unknown_ones_may_have_leaves_room() -> None:
     for connections in (8, 16, 100, 4096):
-        callers = CallerConnections(connections, clock=Any, events=ReportedEvents(), wake=lambda: None)  # type: ignore[arg-type]
+        callers = CallerConnections(connections, clock=SteppedClock(), events=ReportedEvents(), wake=lambda: None)
         assert callers.caller_share + callers._unknown.most < connections
         assert callers.address_share <= callers._unknown.most
 

@@ -108,3 +108,11 @@ def test_a_header_that_is_read_and_comes_twice_is_told() -> None:
 @pytest.mark.parametrize("tls", [None, 0x0302, 0])
 def test_a_version_of_tls_that_is_not_spoken_is_not_named(tls: int | None) -> None:
     assert arrival_of(scope(tls=tls)).evidence.tls_version == ""
+
+
+def test_the_callers_trace_is_taken_as_it_came_and_of_several_the_last() -> None:
+    one, two = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+    assert arrival_of(scope()).evidence.traceparent == ""
+    assert arrival_of(scope((b"traceparent", one))).evidence.traceparent == one.decode()
+    evidence = arrival_of(scope((b"traceparent", one), (b"traceparent", two))).evidence
+    assert (evidence.traceparent, evidence.repeated) == (two.decode(), "")

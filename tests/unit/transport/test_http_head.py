@@ -61,9 +61,9 @@ def test_a_head_is_one_value() -> None:
     assert head.headers == {"host": "h", "x-amz-target": "TrentService.Encrypt", "content-length": "3"}
     assert (head.address, head.content_length) == ("127.0.0.1", 3)
     with pytest.raises(TypeError):
-        head.headers["host"] = "other"  # type: ignore[index]
+        head.headers["host"] = "other"  # type: ignore[index]  # the wrong write is the test
     with pytest.raises(AttributeError):
-        head.path = "/other"  # type: ignore[misc]
+        head.path = "/other"  # type: ignore[misc]  # the same
 
 
 @given(name=TOKEN.filter(lambda name: name.lower() not in FRAMING), first=TOKEN, second=TOKEN, upper=st.booleans())

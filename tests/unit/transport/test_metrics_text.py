@@ -9,16 +9,10 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from tests.stepped_clock import SteppedClock
 
 from meridian.transport import metrics_text
 from meridian.transport.metrics_text import KEPT_SECONDS, MetricsText
-
-
-class SteppedClock:
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 class Counted:
@@ -37,7 +31,7 @@ class Counted:
 def test_metrics_are_written_once_a_second_and_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     registry, clock, counted = CollectorRegistry(), SteppedClock(), Counted()
     registry.register(counted)
-    text = MetricsText(registry, clock)  # type: ignore[arg-type]
+    text = MetricsText(registry, clock)
     begun = counted.times
     written_by: list[int] = []
 

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.reported_events import ReportedEvents
+from tests.stepped_clock import SteppedClock
 
 from meridian.ports.security_events import SecurityEvent
 from meridian.transport import connection_shares, open_sockets
@@ -27,14 +27,6 @@ MOST = 12
 SHARE = 4
 
 
-class SteppedClock:
-    seconds = 100.0
-
-    def monotonic(self) -> float:
-        self.seconds += 0.001
-        return self.seconds
-
-
 class Crowd:
     """A listening socket of this process, and connections to it, both ends of which are here."""
 
@@ -42,9 +34,8 @@ class Crowd:
         self.listening = socket.create_server((HOST, 0))
         self.port: int = self.listening.getsockname()[1]
         self.ends: list[tuple[socket.socket, socket.socket]] = []
-        self.clock, self.events, self.woken = SteppedClock(), ReportedEvents(), 0
-        clock: Any = self.clock
-        self.connections = PeerConnections(REGIONS, MOST, clock=clock, events=self.events, wake=self.wake)
+        self.clock, self.events, self.woken = SteppedClock(100.0, step=0.001), ReportedEvents(), 0
+        self.connections = PeerConnections(REGIONS, MOST, clock=self.clock, events=self.events, wake=self.wake)
         self.connections.shares.listen_on(self.port)
 
     def wake(self) -> None:

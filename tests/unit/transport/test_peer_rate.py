@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
+from tests.stepped_clock import SteppedClock
 
 from meridian.errors import ThrottlingException
 from meridian.peer.v1 import replication_pb2 as wire
@@ -23,16 +24,9 @@ from meridian.transport.peer_rate import (
 )
 
 
-class SteppedClock:
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
 def test_a_region_that_calls_too_often_is_refused_and_the_others_are_not() -> None:
     clock = SteppedClock()
-    rate = PeerRate(clock)  # type: ignore[arg-type]
+    rate = PeerRate(clock)
     for _ in range(int(CALLS_BURST)):
         rate.draw("eu-west-1", 1)
     with pytest.raises(ThrottlingException):
@@ -46,7 +40,7 @@ def test_a_region_that_calls_too_often_is_refused_and_the_others_are_not() -> No
 
 def test_a_call_draws_for_every_entry_of_its_lists() -> None:
     clock = SteppedClock()
-    rate = PeerRate(clock)  # type: ignore[arg-type]
+    rate = PeerRate(clock)
     digests = entries_of(wire.CompareRequest(digests=[wire.SetDigest()] * 200))
     delivery = entries_of(wire.DeliverSetStateRequest(links=[wire.TermLink()] * 3, envelopes=[b"", b""]))
     assert (digests, delivery, entries_of(wire.DeliverHeldRequest(material_ids=["a"] * 4))) == (200, 5, 4)
@@ -61,7 +55,7 @@ def test_a_call_draws_for_every_entry_of_its_lists() -> None:
 
 def test_a_call_draws_for_its_bytes() -> None:
     clock = SteppedClock()
-    rate = PeerRate(clock)  # type: ignore[arg-type]
+    rate = PeerRate(clock)
     large = wire.DeliverSetStateRequest(signed_state=bytes(300_000))
     assert cost_of(wire.DeliverSetStateRequest(signed_state=bytes(1_000))) == 1
     assert cost_of(large) == 1 + 300_000 // BYTES_PER_CALL
@@ -80,7 +74,7 @@ def test_a_call_draws_for_its_bytes() -> None:
 
 def test_a_call_of_more_than_a_burst_passes_when_nothing_else_was_asked() -> None:
     clock = SteppedClock()
-    rate = PeerRate(clock)  # type: ignore[arg-type]
+    rate = PeerRate(clock)
     rate.draw("eu-west-1", int(CALLS_BURST) + 1)
     with pytest.raises(ThrottlingException):
         rate.draw("eu-west-1", 1)

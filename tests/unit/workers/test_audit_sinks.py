@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 from tests.audit_logs import Told
+from tests.stepped_clock import SteppedClock
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.ports.audit_sinks import SinkFaultError
@@ -121,18 +122,18 @@ async def test_a_round_never_fails_for_the_supervisor_and_tries_come_less_often(
 
 
 async def test_a_sink_that_has_everything_is_not_behind(told: Told) -> None:
-    sink = Sink(3)
-    worker = made(sink, told)
-    await asyncio.sleep(2.0)
+    sink, clock = Sink(3), SteppedClock()
+    worker = SinkWorker(sink, 5.0, clock, told)
+    clock.seconds += 2.0
     await worker.once()
-    assert worker.seconds_behind() >= 2.0, "a piece is not all"
+    assert worker.seconds_behind() == 2.0, "a piece is not all"
     while await worker.once():
         pass
-    assert worker.seconds_behind() < 2.0
+    assert worker.seconds_behind() == 0.0
     shown = {sample.name: sample.value for family in SinkMetrics([worker]).collect() for sample in family.samples}
     assert shown["meridian_audit_sink_segments_behind"] == 0
     assert shown["meridian_audit_sink_failures_total"] == 0
-    assert shown["meridian_audit_sink_behind_seconds"] < 2.0
+    assert shown["meridian_audit_sink_behind_seconds"] == 0.0
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class LoopOfIdleTime(asyncio.SelectorEventLoop):
         own: Any = self
         if not own._ready and own._scheduled:
             self.leap = max(self.leap, own._scheduled[0].when())
-        super()._run_once()  # type: ignore[misc]
+        super()._run_once()  # type: ignore[misc]  # asyncio does not publish its turn
 
 
 class LoopClock:

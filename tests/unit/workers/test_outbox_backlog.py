@@ -41,7 +41,7 @@ def told(backlog: OutboxBacklog) -> dict[tuple[str, str], float]:
 @pytest.mark.asyncio
 async def test_every_region_is_told_with_what_waits_for_it() -> None:
     store, clock = FakeStore(), SimpleNamespace(now=lambda: NOW + timedelta(seconds=90))
-    backlog = OutboxBacklog(store, clock, ["eu-west-1", "us-east-1"])  # type: ignore[arg-type]
+    backlog = OutboxBacklog(store, clock, ["eu-west-1", "us-east-1"])  # type: ignore[arg-type]  # of the store its outbox, of the clock one hand
     entries, oldest = "meridian_outbox_entries", "meridian_outbox_oldest_seconds"
     nothing = {(name, region): 0.0 for name in (entries, oldest) for region in ("eu-west-1", "us-east-1")}
     assert told(backlog) == nothing

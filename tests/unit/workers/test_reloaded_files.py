@@ -116,7 +116,7 @@ async def test_reload_reads_what_shows_no_change(tmp_path: Path) -> None:
     file.write_text("one")
     texts = Texts(file)
     await texts.worker.look()
-    texts.read = lambda: ("two", "two")  # type: ignore[method-assign]
+    texts.read = lambda: ("two", "two")  # type: ignore[method-assign]  # a file whose time and size show no change
     kind = ReloadedFiles("some.files", lambda: texts.files, lambda: ("two", "two"), texts.use)
     worker = ReloadedFilesWorker([(kind, "one")], SystemClock(), texts.events, CollectorRegistry())
     await worker.look()

@@ -108,7 +108,7 @@ def test_nothing_that_a_forbid_asks_after_is_left_out_of_the_question(
 
 def test_entities_cannot_be_built_without_the_schema() -> None:
     with pytest.raises(AttributeError):
-        EntityHandle.build([], None)  # type: ignore[arg-type]
+        EntityHandle.build([], None)  # type: ignore[arg-type]  # the wrong type is the test
 
 
 def test_an_entity_that_does_not_fit_the_schema_denies(decide: Decide, key: Key) -> None:

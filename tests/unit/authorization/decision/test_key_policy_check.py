@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -27,49 +27,54 @@ LETS_BOB = LETS_ALICE.replace("alice", "bob")
 FAILS = '@id("f") @layer("guardrail") @reason("r") forbid (principal, action, resource) when { 9223372036854775807 + 1 > 0 };'
 
 
-@pytest.fixture
-def judge(authorizer_of: Callable[[str], Authorizer], key: Key) -> Callable[..., tuple[AtOnce, ReportedEvents]]:
+@dataclass
+class Judge:
     """Asks whether a key may have this policy, under these of the Region."""
 
-    def ask(policy: str, *, region: str = NOTHING, bypass: bool = False, **fields: Any) -> tuple[AtOnce, ReportedEvents]:
-        heavy, events = AtOnce(), ReportedEvents()
-        check = KeyPolicyCheck(authorizer_of(region), region="us-east-1", region_labels={}, events=events, heavy=heavy)
-        call, future = call_of("PutKeyPolicy", **fields), replace(key, policy=policy, account_delegation=False)
-        try:
-            asyncio.run(check.require_acceptable(call, future, bypass_lockout_check=bypass))
-        finally:
-            ask.told = events  # type: ignore[attr-defined]
-        return heavy, events
+    authorizer_of: Callable[[str], Authorizer]
+    key: Key
+    told: ReportedEvents = field(default_factory=ReportedEvents)
+    """Of the last question."""
 
-    return ask
+    def __call__(self, policy: str, *, region: str = NOTHING, bypass: bool = False, **fields: Any) -> tuple[AtOnce, ReportedEvents]:
+        heavy, self.told = AtOnce(), ReportedEvents()
+        check = KeyPolicyCheck(self.authorizer_of(region), region="us-east-1", region_labels={}, events=self.told, heavy=heavy)
+        call, future = call_of("PutKeyPolicy", **fields), replace(self.key, policy=policy, account_delegation=False)
+        asyncio.run(check.require_acceptable(call, future, bypass_lockout_check=bypass))
+        return heavy, self.told
 
 
-def test_a_policy_that_lets_its_caller_change_it_again_is_taken(judge: Callable[..., Any], key: Key) -> None:
+@pytest.fixture
+def judge(authorizer_of: Callable[[str], Authorizer], key: Key) -> Judge:
+    return Judge(authorizer_of, key)
+
+
+def test_a_policy_that_lets_its_caller_change_it_again_is_taken(judge: Judge, key: Key) -> None:
     heavy, events = judge(LETS_ALICE)
     assert (heavy.accounts, events.reported) == ([key.account], [])
     judge(LETS_BYPASS, bypass_policy_lockout_safety_check=True)
 
 
-def test_a_policy_that_locks_its_caller_out_is_refused_unless_he_says_so(judge: Callable[..., Any]) -> None:
+def test_a_policy_that_locks_its_caller_out_is_refused_unless_he_says_so(judge: Judge) -> None:
     for policy in (LETS_BOB, LETS_BYPASS):
         with pytest.raises(MalformedPolicyDocumentException) as refused:
             judge(policy)
         assert (refused.value.message, refused.value.reason) == (LOCKED_OUT, "")
-        assert judge.told.reported == []  # type: ignore[attr-defined]
+        assert judge.told.reported == []
     judge(LETS_BOB, bypass=True)
 
 
-def test_a_policy_that_cannot_be_read_is_refused_whatever_he_says(judge: Callable[..., Any]) -> None:
+def test_a_policy_that_cannot_be_read_is_refused_whatever_he_says(judge: Judge) -> None:
     for bypass in (False, True):
         with pytest.raises(MalformedPolicyDocumentException) as refused:
             judge("permit (", bypass=bypass)
         assert refused.value.message != LOCKED_OUT
 
 
-def test_policies_that_fail_let_nothing_be_stored_and_operators_hear_of_it(judge: Callable[..., Any], key: Key) -> None:
+def test_policies_that_fail_let_nothing_be_stored_and_operators_hear_of_it(judge: Judge, key: Key) -> None:
     with pytest.raises(MalformedPolicyDocumentException) as refused:
         judge(LETS_ALICE, region=FAILS)
     assert refused.value.message == LOCKED_OUT
     assert refused.value.reason.startswith("the policies could not be evaluated: ")
     told = {"action": "PutKeyPolicy", "fault": refused.value.reason}
-    assert judge.told.reported == [(SecurityEvent.POLICY_FAULT, key.arn, told)]  # type: ignore[attr-defined]
+    assert judge.told.reported == [(SecurityEvent.POLICY_FAULT, key.arn, told)]

@@ -15,6 +15,7 @@ from meridian.authorization.language.entities import Resource, Surroundings
 from meridian.authorization.language.entity_reads import entity_reads
 from meridian.authorization.language.evaluator import evaluate_many, parse_policies
 from meridian.authorization.sets.packaged import policy_folder, schema_text
+from meridian.domain.key import Key
 from meridian.domain.principal import Principal
 from meridian.policy_kit.policy_set import PolicySet, decide, open_policy_set
 from meridian.policy_kit.rows import key_of, principal_of
@@ -110,7 +111,8 @@ def test_contexts_of_one_pair_go_together(opened: Callable[[str], PolicySet], ba
 def test_a_key_policy_that_cannot_be_read_denies_and_says_so(opened: Callable[[str], PolicySet]) -> None:
     policies = opened(HEAD.format(name="any") + ";")
     good = asked({}, {})
-    bad = replace(good, resource=replace(good.resource, policy="permit (", version=2))  # type: ignore[arg-type]
+    assert isinstance(good.resource, Key)
+    bad = replace(good, resource=replace(good.resource, policy="permit (", version=2))
     fine, faulty = policies.sweep(Surroundings()).decide([good, bad])
     assert (fine.allowed, fine.errors) == (True, 0)
     assert (faulty.allowed, faulty.errors) == (False, 1)

@@ -39,7 +39,7 @@ def test_a_fault_refuses_the_whole_set_and_is_named(tmp_path: Path, schema: Sche
     (tmp_path / "bad.cedar").write_text(text)
     with pytest.raises(PolicySetError) as caught:
         load_policies(tmp_path, schema)
-    assert any("bad.cedar" in f or "given to two" in f for f in caught.value.faults)
+    assert caught.value.faults
     assert fault in str(caught.value)
     assert all(re.match(r"bad\.cedar:1(:\d+)?: ", each) for each in caught.value.faults), "each with its line"
 

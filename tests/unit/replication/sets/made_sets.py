@@ -69,12 +69,12 @@ def refused(row: SetRow, region: str, told: Told, *earlier: Told) -> Rule:
     return caught.value.rule
 
 
-def answer(region: str, told: Told | None, *earlier: Told, **said: object) -> Answer:
-    values: dict[str, object] = {
+def answer(region: str, told: Told | None, *earlier: Told, **said: Any) -> Answer:
+    values: dict[str, Any] = {
         "region": region, "status": RowStatus.LIVE if told else RowStatus.NONE, "serial": f"s-{region}", "told": told, "earlier": earlier,
         "lost": frozenset(), "successor": "", "stale": False, "rejoin": "", "material_ids": frozenset(),
     }  # fmt: skip
-    return Answer(**(values | said))  # type: ignore[arg-type]
+    return Answer(**(values | said))
 
 
 def believed_of(row: SetRow, *answers: Any, **changes: Any) -> Believed:
