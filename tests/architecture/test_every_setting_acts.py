@@ -37,6 +37,7 @@ LOST = "scenario/test_lost_and_restored_regions.py::"
 BACKUP, DOCTOR = "scenario/test_backup_and_restore.py::", "scenario/test_region_doctor.py::"
 CONNECTIONS, EVIDENCE = "adversary/test_anonymous_connections.py::", "scenario/test_audit_evidence.py::"
 SINKS, SINK_CLIENTS = "scenario/test_audit_sinks.py::", "unit/bootstrap/test_audit_sinks.py::"
+SVID = "scenario/test_workload_api.py::"
 TRACES = "scenario/test_traces.py::"
 TOKENS = "scenario/test_key_stores_in_tokens.py::"
 TOKEN_SEAL = "scenario/test_seal_in_a_token.py::"
@@ -230,6 +231,10 @@ CALLING = ("--endpoint", "--ca", "--certificate", "--private-key", "--token-file
 CLI: dict[str, str] = {
     **dict.fromkeys(CALLING, CONNECTION),
     **dict.fromkeys(("kms --output", "kms --query", "kms --field", "kms --out", "kms --base64", "kms --timeout", "kms --debug"), ANSWER),
+    **dict.fromkeys(("svid --socket", "svid --to"), SVID + "test_its_files_are_what_a_region_reads"),
+    "svid --spiffe-id": SVID + "test_its_files_are_what_a_region_reads",
+    "svid --once": SVID + "test_its_files_are_what_a_region_reads",
+    "svid --wait": SVID + "test_what_cannot_be_had_is_told_once_and_waited_for",
     **{f"whoami {name}": "scenario/test_who_am_i.py::test_the_command_line_says_it" for name in ANSWERS},
     **dict.fromkeys(("whoami --query", "whoami --debug"), ANSWER),
     "kms describe-key --xks": "scenario/test_seed_003_two_deployments.py::test_the_command_line_tells_how_the_external_key_is",

@@ -32,9 +32,10 @@ TABLE = {
 }
 TABLE_OF_ONCE = {
     "administration/admin_look.py": ("scenario/test_region_doctor.py", "test_"),
+    "workload_api/follow.py": ("scenario/test_workload_api.py", "test_each_rotation_is_followed_until_the_end_is_asked_for"),
     "administration/doctor_peers.py": ("scenario/test_region_doctor.py", "test_addresses_certificates_policies_and_peers_are_looked_at"),
 }
-"""One question, with its time-out: of a command."""
+"""One question, with its time-out: of a command; and a socket of this machine, whose other end does not get lost."""
 
 
 def openers() -> set[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 from tests.deployment import AWAY, HOME, Deployment
+from tests.unit.cli.test_every_file_option import commands
 
 from meridian.cli.exit_codes import OK, UNAVAILABLE, USAGE
 from meridian.cli.main import main
@@ -67,10 +67,8 @@ def test_the_options_are_those_of_the_waits() -> None:
     assert set(WAITS) == WAITED
     fields = {"key_id": "K", "replica_region": "R", "custom_key_store_id": "S"}
     assert all(wait.what.format(**fields) for wait in WAITS.values())
-    kms = main.get_command(click.Context(main), "kms")
-    assert isinstance(kms, click.Group)
-    commands = {rpc.name: kms.get_command(click.Context(kms), rpc.method_name.replace("_", "-")) for rpc in rpcs().values()}
-    with_option = {name for name, each in commands.items() if each is not None and any(option.name == "wait" for option in each.params)}
+    options = {" ".join(path): {each.name for each in command.params} for path, command in commands(main)}
+    with_option = {rpc.name for rpc in rpcs().values() if "wait" in options[f"kms {rpc.method_name.replace('_', '-')}"]}
     assert with_option == WAITED
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "region": Place("meridian.cli.region", "region", "Administer a Region."),
     "restore": Place("meridian.cli.backups", "restore", "Put a backup in a database's place."),
     "serve": Place("meridian.cli.serve", "serve", "Serve one Region until SIGTERM."),
+    "svid": Place("meridian.cli.svid", "svid", "Keep certificates of a SPIFFE Workload API in files."),
     "whoami": Place("meridian.cli.whoami", "whoami", "Tell who you are to a Region."),
     "xks": Place("meridian.cli.xks", "xks", "Serve keys to another KMS (XKS)."),
 }

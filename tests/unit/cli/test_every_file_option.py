@@ -25,7 +25,7 @@ pytestmark = pytest.mark.thorough
 
 WRITTEN = {"out", "socket", "svg", "junit", "target", "to"}
 """Parameters that name what is written."""
-MADE = {("dev", "data")}
+MADE = {("dev", "data"), ("svid", "folder")}
 """Folders that are made where there is none: what stands in their place is a mistake."""
 ENDS = (USAGE, SETUP)
 FINDING: dict[tuple[str, ...], tuple[int, ...]] = {
@@ -101,6 +101,7 @@ def sound_value(path: tuple[str, ...], parameter: click.Parameter, world: World)
         "endpoint": "127.0.0.1:1",
         "endpoints": "127.0.0.1:1",
         "key": "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "api": f"unix://{world.root}/agent.sock",
         "socket": str(world.root / "kms.sock"),
         "source": str(world.settings),
         "target": str(world.root / "target"),
