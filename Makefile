@@ -181,7 +181,7 @@ kubernetes: $(STAMP)  ## build etcd and kube-apiserver in at most SECONDS (1200)
 	$(BIN)/pytest -q -s tests/kubernetes/test_building.py tests/kubernetes/test_control_plane.py tests/kubernetes/test_secrets_in_etcd.py tests/kubernetes/test_from_a_clone.py
 
 console-test: $(STAMP)  ## the web console in Chromium, people signing in at a real OpenID provider; needs Chromium and npm, or says what it skips
-	$(BIN)/pytest -q -rs -n 0 tests/unit/console tests/scenario/test_console.py tests/browser
+	$(BIN)/pytest -q -rs -n 0 tests/unit/console tests/scenario/test_console.py tests/scenario/test_settings_of_the_console.py tests/browser
 
 console-pictures: $(STAMP)  ## the same walk, and docs/pictures made of it
 	mkdir -p docs/pictures

@@ -7,7 +7,7 @@ import re
 import ssl
 import threading
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from tests.deployment import HOME, Deployment
-from tests.identity_tokens import AUDIENCE, Issuer
+from tests.identity_tokens import AUDIENCE, Issuer, believe
+from tests.ports import free_port
 
 from meridian.cli.region_place import HOST
 
@@ -182,3 +183,48 @@ def provider() -> Iterator[Provider]:
 def oidc_settings(made: Provider, more: str = "") -> str:
     """Of a console that signs in there."""
     return f'{{ issuer = "{made.issuer.issuer}", client_id = "{AUDIENCE}"{f", {more}" if more else ""} }}'
+
+
+@dataclass
+class Console:
+    """A Region with a console, and the provider at which people sign in."""
+
+    deployment: Deployment
+    port: int
+    provider: Provider
+
+    def browser(self, caller: str = "") -> Browser:
+        return browser(self.deployment, self.port, caller)
+
+    def signed_in(self, subject: str) -> Browser:
+        """A browser in which somebody has signed in at the provider."""
+        self.provider.subject = subject
+        found = self.browser()
+        answer = found.get(self.provider.sign_in(found.get("/sign-in/begin?to=%2Fkeys").header("location")))
+        assert (answer.status, answer.header("location")) == (303, "/keys"), answer.text
+        return found
+
+    def records(self, name: str, user: str) -> list[dict[str, object]]:
+        """Records of calls of this name by this user."""
+        found = self.deployment.audit(HOME)
+        return [
+            each for each in found if each["eventName"] == name and str(each.get("userIdentity", {}).get("arn", "")).endswith(f"/{user}")
+        ]
+
+
+@contextmanager
+def started(
+    root: Path, settings: dict[str, str] | None = None, *, more_oidc: str = "", before: Callable[[], object] = lambda: None
+) -> Iterator[Console]:
+    """`before`: called before the Region starts."""
+    port = free_port()
+    with provider() as made:
+        told = console_settings(root, port, oidc=oidc_settings(made, more_oidc), **(settings or {}))
+        deployment = Deployment(root, [HOME], settings_added=f"{told}limits.failed_authentications_per_minute = 0\n").prepare()
+        believe(deployment, made.issuer)
+        before()
+        try:
+            deployment.start()
+            yield Console(deployment, port, made)
+        finally:
+            deployment.stop_all()

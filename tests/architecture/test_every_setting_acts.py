@@ -43,6 +43,7 @@ TOKENS = "scenario/test_key_stores_in_tokens.py::"
 TOKEN_SEAL = "scenario/test_seal_in_a_token.py::"
 SHOWN = "scenario/test_client_certificates_towards_proxies.py::test_a_proxy_is_shown_the_certificate_of_the_settings"
 XKS = "scenario/test_exported_keys.py::"
+CONSOLE_SETTINGS = "scenario/test_settings_of_the_console.py::"
 CONSOLE, IN = "scenario/test_console.py::", "test_a_certificate_shows_what_its_caller_may_see_and_each_look_is_recorded"
 PLUGIN = "kubernetes/test_plugin_process.py::"
 FILE = "unit/cli/test_settings_file.py::test_what_cannot_work_is_refused_by_name"
@@ -92,14 +93,14 @@ SETTINGS: dict[str, str] = {
     **dict.fromkeys(("console.listen", "console.origin", "console.tls.certificate", "console.tls.private_key"), CONSOLE + IN),
     "console.tls.client_ca": CONSOLE + IN,
     **dict.fromkeys(("console.oidc.issuer", "console.oidc.client_id"), CONSOLE + "test_a_token_of_the_provider_lets_in_until_the_sign_out"),
-    "console.oidc.client_secret_file": CONSOLE + "test_a_secret_and_scopes_are_shown_to_the_provider",
-    "console.oidc.scopes": CONSOLE + "test_a_secret_and_scopes_are_shown_to_the_provider",
+    "console.oidc.client_secret_file": CONSOLE_SETTINGS + "test_a_secret_and_scopes_are_shown_to_the_provider",
+    "console.oidc.scopes": CONSOLE_SETTINGS + "test_a_secret_and_scopes_are_shown_to_the_provider",
     "console.session_minutes": CONSOLE + "test_a_session_is_as_short_as_the_setting_says",
-    "console.writes": CONSOLE + "test_changes_are_off_where_the_setting_does_not_say_otherwise",
-    "console.trusted_proxies": CONSOLE + "test_the_listener_has_the_bounds_and_proxies_of_its_settings",
+    "console.writes": CONSOLE_SETTINGS + "test_changes_are_off_where_the_setting_does_not_say_otherwise",
+    "console.trusted_proxies": CONSOLE_SETTINGS + "test_the_listener_has_the_bounds_and_proxies_of_its_settings",
     **dict.fromkeys(
         (f"console.{name}" for name in ("connections", "head_seconds", "body_seconds", "idle_seconds")),
-        CONSOLE + "test_the_listener_has_the_bounds_and_proxies_of_its_settings",
+        CONSOLE_SETTINGS + "test_the_listener_has_the_bounds_and_proxies_of_its_settings",
     ),
     "seals.provider": TURN + "test_a_seal_is_added_and_the_first_one_dropped",
     "seals.path": SEALS + "test_a_careless_seal_file_is_refused",

@@ -174,7 +174,7 @@ def test_no_page_is_wider_than_its_window(walked: Walked) -> None:
 def test_a_key_is_found_and_changed_by_keyboard_alone(walked: Walked) -> None:
     story = walked.story
     assert story["first"] == "Skip to the content"
-    assert story["found"] == [walked.key_id]
+    assert (story["found"], story["told"]) == ([walked.key_id], "1 key shown.")
     assert story["outline"] == "solid"
     assert (story["done"], story["state"]) == ("Disable: done. The state is shown as it is now.", "Disabled")
     assert story["signedOut"] == "/sign-in"

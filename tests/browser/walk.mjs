@@ -113,6 +113,7 @@ for (const colorScheme of ["light", "dark"]) {
   await page.keyboard.type("alias/sho");
   await page.waitForURL("**/keys?q=alias%2Fsho");
   await page.waitForFunction(() => document.querySelectorAll("#found tbody tr").length === 1);
+  story.told = (await page.getByRole("status").textContent()).trim();
   story.found = await page.locator("#found tbody th a").allTextContents();
   await page.goto(`${origin}/keys/${disposable}`);
   await tabTo("Disable");
