@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.unit.console.console_in_process import ANN, NOW, ORIGIN, SENT, Stage
@@ -219,3 +220,17 @@ async def test_forms_are_of_their_viewer_their_time_and_their_origin() -> None:
 )
 async def test_a_sign_in_leads_to_places_of_the_console_alone(asked: str, led_to: str) -> None:
     assert own_place(asked) == led_to
+
+
+@pytest.mark.parametrize(("origin", "scheme"), [(ORIGIN, "https"), ("http://localhost:8447", "http")])
+async def test_pages_know_the_scheme_of_the_origin(origin: str, scheme: str) -> None:
+    told: list[str] = []
+
+    async def app(scope: Any, receive: object, send: Any) -> None:
+        told.append(scope["scheme"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    stage = Stage()
+    stage.listener = ConsoleListener(app, stage.listener._visitors, is_open, SystemClock(), origin=origin)
+    assert (await stage.get("/sign-in", host=origin.partition("://")[2])).status == 204
+    assert told == [scheme]
