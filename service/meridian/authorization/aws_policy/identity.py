@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.actions import GROUP, actions_of, of_accounts
-from meridian.authorization.aws_policy.conditions import KEY, TRUE, Condition, Reading, conditions_of
+from meridian.authorization.aws_policy.conditions import KEY, NEW_KEY, NO_KEY_YET, TRUE, Condition, Reading, conditions_of
 from meridian.authorization.aws_policy.documents import (
     CURRENT,
     EARLIER,
@@ -31,11 +31,13 @@ from meridian.authorization.aws_policy.resources import Resources, resources_of
 from meridian.authorization.language.cedar_text import cedar_text
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.contract.catalog import rpcs
+from meridian.domain.key import PROSPECTIVE_KEY_ID
 from meridian.errors import InvalidArnException
 
 ATTACHED: Final = re.compile(r"arn:([a-z-]+):iam::([0-9]{12}):(user|role|group|service)/([^*]+)")
 MADE_ANEW: Final = "CreateKey"
-"""Its key is the caller's own, always."""
+"""Its key is the caller's own, always, and AWS asks it of `*`."""
+IS_NEW: Final = f"resource.arn like {cedar_text(f'*:key/{PROSPECTIVE_KEY_ID}')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,7 @@ def _own(said: _Said, work: _Work) -> Iterator[str]:
     groups: dict[tuple[str, ...], dict[str, set[str]]] = {}
     for action in said.actions:
         for kind in work.model.actions[action].resource_types:
-            parts = _parts(said, action, kind, work, own=True)
-            if parts is not None:
+            for parts in _ways(said, action, kind, work):
                 groups.setdefault(parts, {}).setdefault(action, set()).add(kind)
     inside = f'in KMS::Account::"{work.attached.account}"'
     for parts, of_action in groups.items():
@@ -164,6 +165,21 @@ def _abroad(said: _Said, work: _Work) -> Iterator[str]:
         else:
             elsewhere = (f'resource.account != "{account}"', *parts)
             yield _policy(said, "guardrail", {}, (actions, "resource is KMS::Key", elsewhere), work)
+
+
+def _ways(said: _Said, action: str, kind: str, work: _Work) -> Iterator[tuple[str, ...]]:
+    """What must hold of a call of this action on what the account has of this type: of a key that is there, and of one that is being made."""
+    before = {need.action for rpc in rpcs().values() for need in rpc.requires if need.resource == "PROSPECTIVE_KEY"}
+    if kind == KEY and action in before - {MADE_ANEW}:
+        there, new = (_parts(said, action, each, work, own=True) for each in (KEY, NEW_KEY))
+        told = [there] if there == new else [_also(f"!({IS_NEW})", there), _also(IS_NEW, new)]
+    else:
+        told = [_parts(said, action, NO_KEY_YET if action == MADE_ANEW else kind, work, own=True)]
+    yield from (parts for parts in told if parts is not None)
+
+
+def _also(test: str, parts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if parts is None else (test, *parts)
 
 
 def _parts(said: _Said, action: str, kind: str, work: _Work, *, own: bool) -> tuple[str, ...] | None:
