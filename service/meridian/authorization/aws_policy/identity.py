@@ -76,12 +76,18 @@ class ConvertedIdentity:
     warnings: tuple[str, ...]
 
 
+def _at_creation() -> frozenset[str]:
+    """Actions that are asked of keys, and of one that is being made by the key that it will be."""
+    return frozenset(need.action for rpc in rpcs().values() for need in rpc.requires if need.resource == "PROSPECTIVE_KEY") - {MADE_ANEW}
+
+
 @dataclass(slots=True)
 class _Work:
     attached: Attached
     model: SchemaModel
     services: Mapping[str, str]
     variables: bool
+    at_creation: frozenset[str] = field(default_factory=_at_creation)
     labels: Labels = field(default_factory=Labels)
     policies: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -168,9 +174,9 @@ def _abroad(said: _Said, work: _Work) -> Iterator[str]:
 
 
 def _ways(said: _Said, action: str, kind: str, work: _Work) -> Iterator[tuple[str, ...]]:
-    """What must hold of a call of this action on what the account has of this type: of a key that is there, and of one that is being made."""
-    before = {need.action for rpc in rpcs().values() for need in rpc.requires if need.resource == "PROSPECTIVE_KEY"}
-    if kind == KEY and action in before - {MADE_ANEW}:
+    """What must hold of a call of this action on what the account has of this type: a key that is there and one that is being made, apart
+    where it must differ."""
+    if kind == KEY and action in work.at_creation:
         there, new = (_parts(said, action, each, work, own=True) for each in (KEY, NEW_KEY))
         told = [there] if there == new else [_also(f"!({IS_NEW})", there), _also(IS_NEW, new)]
     else:

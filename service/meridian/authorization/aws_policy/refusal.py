@@ -75,7 +75,7 @@ class Why(Enum):
     ALWAYS_KNOWN = ("Condition", "is known of every caller here, which it is not in AWS; compare it with Bool")
     FALSE_OR_UNKNOWN = (
         "Condition",
-        "no second factor and none known are one here and two in AWS; an Allow needs BoolIfExists for false, and a Deny needs Bool for true",
+        "no second factor and none known are one here and two in AWS; an Allow says BoolIfExists for false, a Deny says Bool for true",
     )
     ALIASES = ("Condition", "counts in the policies of an account alone, in AWS too; a key policy is already about one key")
     ONE_VALUED = ("Condition", "the key has one value; leave out {prefix}")

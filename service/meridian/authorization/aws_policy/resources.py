@@ -1,8 +1,8 @@
 """The Resource and NotResource elements of an identity policy: which keys and aliases a statement is about, as Cedar.
 
 Of AWS KMS only keys and aliases have ARNs; every other call is about `*`, and so is CreateKey. What else is asked of a key that is being
-made, such as TagResource, is allowed and denied by patterns of all keys, and never by one of particular keys. The ARN of a key, and so the pattern of one, has five colons:
-a star reaches over none of them.
+made, such as TagResource, is allowed and denied by patterns of all keys, and never by one of particular keys. The ARN of a key, and so the
+pattern of one, has five colons: a star reaches over none of them.
 
 Source: IAM User Guide, IAM JSON policy elements: Resource, NotResource; Service Authorization Reference, AWS KMS.
 """

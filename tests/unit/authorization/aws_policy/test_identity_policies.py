@@ -82,7 +82,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Callable[[ConvertedIdent
 
 @st.composite
 def statement(draw: st.DrawFn) -> dict[str, Any]:
-    names = st.sampled_from(("kms:*", "kms:De*", "kms:Encrypt", "kms:Decrypt", "kms:Sign", "kms:DescribeKey", "kms:CreateGrant", "kms:Create*"))
+    wide, one = ("kms:*", "kms:De*", "kms:Create*"), ("kms:Encrypt", "kms:Decrypt", "kms:Sign", "kms:DescribeKey", "kms:CreateGrant")
+    names = st.sampled_from((*wide, *one))
     conditions: dict[str, dict[str, Any]] = {}
     for operator, key, values in draw(st.lists(condition(), max_size=2)):
         conditions.setdefault(operator, {})[key] = values
@@ -250,10 +251,10 @@ def test_a_second_factor_that_aws_may_not_know_opens_nothing(opened: Any, effect
         assert refused.value.reason is Why.FALSE_OR_UNKNOWN
         return
     authorizer = opened(converted(*statements)).within(Surroundings())
-    for given in (True, False):
-        asked = _asked("user/ann", "Encrypt", {}, "single", {"mfaPresent": given})
-        facts: dict[str, Any] = {"aws:MultiFactorAuthPresent": given}
-        worlds = [facts] if given else [facts, without_second_factor(facts)]
+    for present in (True, False):
+        asked = _asked("user/ann", "Encrypt", {}, "single", {"mfaPresent": present})
+        facts: dict[str, Any] = {"aws:MultiFactorAuthPresent": present}
+        worlds = [facts] if present else [facts, without_second_factor(facts)]
         expected = all(identity_says(statements, "Encrypt", asked.resource.arn, each) == "Allow" for each in worlds)
         assert authorizer.decide(asked.principal, "Encrypt", asked.resource, asked.facts).allowed is expected
 
