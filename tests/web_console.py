@@ -118,6 +118,10 @@ class Provider:
     asked: dict[str, dict[str, str]] = field(default_factory=dict)
     """What browsers were sent with, by the code that they were given."""
     redeemed: list[dict[str, str]] = field(default_factory=list)
+    token_status: int = 0
+    """What the token endpoint answers whatever it is asked; 0 where it answers as it should."""
+    before: Callable[[Mapping[str, str]], object] = lambda form: None
+    """Called with each form before it is answered, in a thread of its own."""
 
     def sign_in(self, place: str) -> str:
         """Where the browser that was sent to `place` is sent back to."""
@@ -131,6 +135,7 @@ class Provider:
     def token_for(self, form: Mapping[str, str], basic: str) -> dict[str, Any] | None:
         """What the token endpoint answers; None for what it refuses. `basic`: user and password of the request."""
         self.redeemed.append({**form, "basic": basic})
+        self.before(form)
         asked = self.asked.pop(form.get("code", ""), None)
         if asked is None or asked["redirect_uri"] != form.get("redirect_uri"):
             return None
@@ -155,11 +160,12 @@ def provider() -> Iterator[Provider]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             basic = b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
-            self._answer(made.token_for(dict(parse_qsl(body.decode())), basic) if self.path == "/token" else None)
+            said = made.token_for(dict(parse_qsl(body.decode())), basic) if self.path == "/token" else None
+            self._answer(said, made.token_status)
 
-        def _answer(self, said: Mapping[str, Any] | None) -> None:
+        def _answer(self, said: Mapping[str, Any] | None, status: int = 0) -> None:
             body = json.dumps(said or {"error": "invalid_grant"}).encode()
-            self.send_response(200 if said is not None else 400)
+            self.send_response(status or (200 if said is not None else 400))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -119,6 +119,19 @@ def test_a_sign_in_ends_in_the_browser_that_began_it(console: Console) -> None:
     assert len(console.provider.redeemed) == before
 
 
+def test_a_code_that_was_made_up_is_told_and_tried_once(console: Console) -> None:
+    mine = console.browser()
+    state = parse_qs(urlsplit(mine.get("/sign-in/begin").header("location")).query)["state"][0]
+    failed = 'meridian_security_events_total{event="AuthenticationFailed"}'
+    kept, before, told = dict(mine.cookies), len(console.provider.redeemed), console.deployment.metrics(HOME)[failed]
+    for _ in range(3):
+        mine.cookies = dict(kept)
+        assert mine.get(f"/signed-in?code=made-up&state={state}").status == 401
+        assert mine.cookies == {}
+    assert len(console.provider.redeemed) == before + 1
+    console.deployment.wait_until(lambda: console.deployment.metrics(HOME)[failed] == told + 3)
+
+
 def test_a_sign_in_leads_to_no_other_site(console: Console) -> None:
     visitor = console.browser()
     back = console.provider.sign_in(visitor.get("/sign-in/begin?to=https%3A%2F%2Felsewhere.example%2F").header("location"))

@@ -54,7 +54,7 @@ async def answer_to(
             async with _session(lookups, owner, bytes_max) as session:
                 async with session.request(method, url, data=data, headers=headers, ssl=tls, allow_redirects=False) as response:
                     if response.status not in OK:
-                        raise FetchFault(f"answers HTTP {response.status}")
+                        raise FetchFault(f"answers HTTP {response.status}", status=response.status)
                     return await _bounded(response, bytes_max)
     except TimeoutError as fault:
         raise FetchFault(f"has not answered within {seconds:g} seconds") from fault

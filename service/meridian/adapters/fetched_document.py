@@ -18,6 +18,11 @@ REQUESTS: Final = "meridian.adapters.document_requests"
 class FetchFault(Exception):
     """The document could not be had; the message says why, in words of this service."""
 
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        """`status`: of an HTTP answer that is no good one; 0 where there was none."""
+        super().__init__(message)
+        self.status = status
+
 
 async def fetch(url: str, *, owner: str, tls: ssl.SSLContext, bearer_token: str, bytes_max: int, lookups: Lookups) -> bytes:
     """The body of a good answer. `owner`: whose look-ups of names these are. Raises: FetchFault."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote_plus
@@ -19,16 +21,21 @@ from meridian.adapters.fetched_document import FetchFault, fetch, post_form
 from meridian.adapters.issuer_urls import origin_of, require_issuer_url
 from meridian.adapters.live_key_sets import DISCOVERY, DISCOVERY_BYTES_MAX
 from meridian.adapters.xks_proxy.lookups import Lookups
+from meridian.domain.addresses import network_of
 from meridian.domain.strict_json import JsonFault, parse_json
 from meridian.ports.clock import Clock
 from meridian.ports.key_sets import KeySetSource
-from meridian.ports.sign_in import SignInFault
+from meridian.ports.sign_in import CodeRefused, SignInFault
 
 FRESH_SECONDS: Final = 600.0
 AGAIN_SECONDS: Final = 5.0
 """Between two fetches of the document that failed."""
-AT_ONCE_MAX: Final = 8
+AT_ONCE_MAX: Final = 32
 """Codes that are redeemed at the same time; who comes beyond them is told to come again."""
+OF_ADDRESS_MAX: Final = 2
+"""Of those, from one address: who brings bad codes takes no place from others."""
+REFUSES: Final = frozenset(range(400, 500)) - {408, 429}
+"""Statuses of a provider that does not take the code. Source: RFC 6749, section 5.2; the two others say that it has too much to do."""
 ANSWER_BYTES_MAX: Final = 64 * 1024
 
 
@@ -62,7 +69,7 @@ class OidcProvider:
         self._fetched_at = 0.0
         self._failed_at: float | None = None
         self._tls: tuple[str, ssl.SSLContext] | None = None
-        self._redeeming = 0
+        self._redeeming: Counter[str] = Counter()
 
     def close(self) -> None:
         """Look up no more names."""
@@ -71,14 +78,24 @@ class OidcProvider:
     async def authorization_endpoint(self) -> str:
         return (await self._found()).authorization
 
-    async def redeem(self, code: str, verifier: str) -> str:
-        if self._redeeming >= AT_ONCE_MAX:
-            raise SignInFault(f"{AT_ONCE_MAX} others are signing in")
-        self._redeeming += 1
-        try:
+    async def redeem(self, code: str, verifier: str, address: str) -> str:
+        with self._place_of(network_of(address)):
             return await self._redeem(code, verifier)
+
+    @contextmanager
+    def _place_of(self, network: str) -> Iterator[None]:
+        """Raises: SignInFault where there is none left, or none for this network."""
+        if self._redeeming.total() >= AT_ONCE_MAX:
+            raise SignInFault(f"{AT_ONCE_MAX} others are signing in")
+        if self._redeeming[network] >= OF_ADDRESS_MAX:
+            raise SignInFault(f"{OF_ADDRESS_MAX} others are signing in from one address")
+        self._redeeming[network] += 1
+        try:
+            yield
         finally:
-            self._redeeming -= 1
+            self._redeeming[network] -= 1
+            if not self._redeeming[network]:
+                del self._redeeming[network]
 
     async def _redeem(self, code: str, verifier: str) -> str:
         endpoints, client = await self._found(), self._client
@@ -97,7 +114,8 @@ class OidcProvider:
                 lookups=self._lookups,
             )
         except FetchFault as fault:
-            raise SignInFault(f"{url}: {fault}") from fault
+            kind = CodeRefused if fault.status in REFUSES else SignInFault
+            raise kind(f"{url}: {fault}") from fault
         token = _members(answer, url).get("id_token")
         if not isinstance(token, str) or not token:
             raise SignInFault(f"{url}: answers no ID token")

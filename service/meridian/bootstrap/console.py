@@ -25,7 +25,7 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
         from meridian.console.asking import Asker, Calls
         from meridian.console.forms import Forms
         from meridian.console.listener import ConsoleListener
-        from meridian.console.places import MENU, OPEN
+        from meridian.console.places import MENU, is_open
         from meridian.console.screens import Screens
         from meridian.console.sessions import Sessions
         from meridian.console.visit import Desk
@@ -47,10 +47,11 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
         visitors=visitors,
         sign_in=_sign_in(core, pipelines, settings, settings.oidc) if settings.oidc is not None else None,
         asker_of=lambda visitor: Asker(calls, visitor, core.events),
+        events=core.events,
         writes=settings.writes,
     )
     app = make_application(Door(desk, pipelines.unauthenticated, core.events, core.entropy))
-    return ConsoleListener(app, visitors, OPEN, core.clock, is_secure=is_secure)
+    return ConsoleListener(app, visitors, is_open, core.clock, origin=settings.origin)
 
 
 def _sign_in(core: Core, pipelines: Pipelines, settings: ConsoleSettings, oidc: ConsoleOidcSettings) -> SignIn:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -16,7 +17,7 @@ from meridian.console.listener import ARRIVAL
 from meridian.console.pages.entry import sign_in_first
 from meridian.console.places import PLACES, STATIC, Place
 from meridian.console.refusals import NOBODY, refusal_page
-from meridian.console.visit import Desk, Visit
+from meridian.console.visit import Desk, Visit, with_headers
 from meridian.contract.operation import Operation
 from meridian.errors import KmsError, KMSInternalException
 from meridian.pipeline.unauthenticated import Unauthenticated
@@ -61,6 +62,14 @@ class Door:
             return PlainTextResponse("not found\n", 404)
         return Response(found[1], media_type=found[0], headers={"Cache-Control": f"public, max-age={KEPT_SECONDS}, immutable"})
 
+    async def nothing(self, request: Request, error: Exception) -> Response:
+        """Where there is no page, or none for this method: whoever shows what is no credential is told that before."""
+        arrival: Arrival = request.scope[ARRIVAL]
+        if arrival.refusal is not None:
+            return await self._turn_away(Visit(arrival, self._desk, {}), arrival.refusal)
+        found = cast(HTTPException, error)
+        return PlainTextResponse(f"{found.detail}\n", found.status_code, found.headers)
+
     async def _turn_away(self, visit: Visit, error: KmsError) -> Response:
         """Told and held back as on every other wire; the browser forgets what was no credential."""
         arrival = visit.arrival
@@ -69,16 +78,18 @@ class Door:
         await self._unauthenticated.refuse(
             error, operation=WHO, evidence=evidence, request_id=self._entropy.uuid(), started=arrival.started
         )
-        answer = refusal_page(visit, error)
-        for name, value in self._desk.sessions.end():
-            answer.headers.append(name, value)
-        return answer
+        sign_in = self._desk.sign_in
+        return with_headers(refusal_page(visit, error), *self._desk.sessions.end(), *(sign_in.forget() if sign_in is not None else ()))
 
 
 def make_application(door: Door) -> Starlette:
     """Every place of the table, and the files that browsers get as they are."""
     routes = [Route(place.path, _endpoint(partial(door.show, place)), methods=list(place.methods)) for place in PLACES]
-    return Starlette(routes=[*routes, Route(f"{STATIC}{{name}}", _endpoint(door.file))])
+    app = Starlette(
+        routes=[*routes, Route(f"{STATIC}{{name}}", _endpoint(door.file))], exception_handlers={404: door.nothing, 405: door.nothing}
+    )
+    app.router.redirect_slashes = False  # to where the Host header says, which is anybody's word
+    return app
 
 
 def _endpoint(show: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

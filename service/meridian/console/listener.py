@@ -12,7 +12,8 @@ from typing import Any, Final
 from urllib.parse import unquote, urlencode
 
 from meridian.console.arrival import Arrival, Visitor
-from meridian.console.security_headers import ALWAYS, OVER_TLS
+from meridian.console.provenance import TLS, Provenance
+from meridian.console.security_headers import ALWAYS, OF_PAGES, OVER_TLS
 from meridian.console.visitors import Visitors
 from meridian.domain.request_head import RequestHead
 from meridian.errors import KmsError
@@ -30,20 +31,25 @@ App = Callable[[Any, Callable[[], Awaitable[Message]], Callable[[Message], Await
 class ConsoleListener:
     """What the console's HTTP listener asks."""
 
-    def __init__(self, app: App, visitors: Visitors, open_places: tuple[str, ...], clock: Clock, *, is_secure: bool) -> None:
-        """`open_places`: beginnings of paths that everybody may see."""
+    def __init__(self, app: App, visitors: Visitors, is_open: Callable[[str], bool], clock: Clock, *, origin: str) -> None:
+        """`is_open`: whether everybody may see what is at a path. `origin`: where browsers find the console."""
         self._app = app
         self._visitors = visitors
-        self._open_places = open_places
+        self._is_open = is_open
         self._clock = clock
-        self._headers = (*ALWAYS, *(OVER_TLS if is_secure else ()))
+        self._provenance = Provenance(origin)
+        self._scheme = origin.partition(":")[0]
+        self._headers = (*ALWAYS, *(OVER_TLS if origin.startswith(TLS) else ()))
 
     def begin(self, head: RequestHead) -> Exchange:
-        """Whose request it is. The body of nobody's is not kept."""
+        """Whose request it is. The body of nobody's is not kept, and one that is not for this console or not of it is judged no further."""
+        stray = self._provenance.fault_of(head)
+        if stray is not None:
+            return Exchange(False, partial(self._send_off, stray.status, stray.sentence))
         at, started = self._clock.now(), self._clock.monotonic()
         visitor: Visitor | None = None
         refusal: KmsError | None = None
-        if not head.path.startswith(self._open_places):
+        if not self._is_open(head.path):
             try:
                 visitor = self._visitors.visitor_of(head, at)
             except KmsError as error:
@@ -53,7 +59,13 @@ class ConsoleListener:
 
     def refuse(self, refused: RefusedRequest) -> Answer:
         """A sentence in plain text."""
-        return Answer(refused.fault.status, TEXT, f"{refused.sentence}\n".encode(), self._headers)
+        return self._plain(refused.fault.status, refused.sentence)
+
+    async def _send_off(self, status: int, sentence: str, body: bytes, known: Known) -> Answer:  # noqa: ARG002 - as `Exchange` has it
+        return self._plain(status, sentence)
+
+    def _plain(self, status: int, sentence: str) -> Answer:
+        return Answer(status, TEXT, f"{sentence}\n".encode(), (*OF_PAGES, *self._headers))
 
     async def _answer(self, arrived: Callable[[bytes, Known], Arrival], body: bytes, known: Known) -> Answer:
         arrival = arrived(body, known)
@@ -67,7 +79,7 @@ class ConsoleListener:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await self._app(_scope(arrival), receive, send)
+        await self._app(_scope(arrival, self._scheme), receive, send)
         return self._whole(sent)
 
     def _whole(self, sent: list[Message]) -> Answer:
@@ -75,17 +87,19 @@ class ConsoleListener:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
         kind = next((value for name, value in headers if name == "content-type"), TEXT)
         rest = tuple(each for each in headers if each[0] not in ("content-type", "content-length"))
+        if "cache-control" not in dict(rest):
+            rest = (*rest, *OF_PAGES)
         return Answer(start["status"], kind, b"".join(each.get("body", b"") for each in sent[1:]), (*rest, *self._headers))
 
 
-def _scope(arrival: Arrival) -> Mapping[str, Any]:
+def _scope(arrival: Arrival, scheme: str) -> Mapping[str, Any]:
     head = arrival.head
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": head.method,
-        "scheme": "http",
+        "scheme": scheme,
         "path": unquote(head.path),
         "raw_path": head.path.encode(),
         "query_string": urlencode(head.query).encode(),

@@ -28,7 +28,7 @@ class Place:
     menu: str = ""
     """Its name in the menu; no entry where it is empty."""
     is_open: bool = False
-    """Whether it is shown to nobody too. Its path begins like one of `OPEN`."""
+    """Whether it is shown to nobody too."""
 
 
 PLACES: Final[tuple[Place, ...]] = (
@@ -44,6 +44,10 @@ PLACES: Final[tuple[Place, ...]] = (
     Place(BACK, end_sign_in, is_open=True),
     Place("/sign-out", sign_out, methods=("POST",)),
 )
-OPEN: Final = (SIGN_IN, BACK, STATIC)
-"""Beginnings of the paths at which nobody is asked who he is."""
+OPEN: Final = tuple(place.path for place in PLACES if place.is_open)
 MENU: Final = tuple((place.menu, place.path) for place in PLACES if place.menu)
+
+
+def is_open(path: str) -> bool:
+    """Whether nobody is asked there who he is. Everywhere else whoever shows something is judged by it, whether there is a page or not."""
+    return path in OPEN or path.startswith(STATIC)

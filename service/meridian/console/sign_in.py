@@ -17,11 +17,12 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from meridian.console.cookies import Header, SealedCookie
+from meridian.domain.newest import Newest
 from meridian.domain.request_head import RequestHead
 from meridian.errors import UnrecognizedClientException
 from meridian.ports.entropy import Entropy
 from meridian.ports.kept_by_browsers import KeptByBrowsers
-from meridian.ports.sign_in import IdentityProvider
+from meridian.ports.sign_in import CodeRefused, IdentityProvider
 
 SECONDS: Final = 600
 """How long somebody may take at the provider."""
@@ -29,6 +30,8 @@ BYTES: Final = 32
 """Of state, nonce and verifier each."""
 HOME: Final = "/"
 CODE_CHARACTERS_MAX: Final = 4096
+REDEEMED_MAX: Final = 4096
+"""Sign-ins that have brought their code, and are remembered for it: one that is kept brings no second. A process has its own."""
 PLACE_CHARACTERS_MAX: Final = 1024
 FLOW: Final = "sign-in"
 BACK: Final = "/signed-in"
@@ -73,6 +76,7 @@ class SignIn:
         self._client_id = client_id
         self._redirect_uri = f"{origin}{BACK}"
         self._scopes = scopes
+        self._redeemed: Newest[str, bool] = Newest(REDEEMED_MAX)
         self._cookie = SealedCookie(kept, FLOW, is_secure=origin.startswith("https://"))
 
     async def begin(self, place: str, now: datetime) -> tuple[str, Iterator[Header]]:
@@ -92,8 +96,8 @@ class SignIn:
         return f"{await self._provider.authorization_endpoint()}?{urlencode(asked)}", self._cookie.write(kept, SECONDS)
 
     async def end(self, head: RequestHead, now: datetime) -> SignedIn:
-        """What the browser brings back. Raises: UnrecognizedClientException for whatever was not begun here in this browser, KmsError for
-        a token that is not believed, SignInFault."""
+        """What the browser brings back. Raises: UnrecognizedClientException for whatever was not begun here in this browser, has brought a
+        code before, or brings one that the provider refuses; KmsError for a token that is not believed; SignInFault."""
         kept = self._cookie.read(head).split(" ", 4)
         said = dict(head.query)
         if len(kept) != 5 or int(kept[0]) <= now.timestamp():
@@ -104,13 +108,23 @@ class SignIn:
         code = said.get("code", "")
         if not 0 < len(code) <= CODE_CHARACTERS_MAX:
             raise UnrecognizedClientException(reason="the identity provider has refused to sign in")
-        token = await self._provider.redeem(code, verifier)
+        token = await self._redeem(state, code, verifier, head.address)
         self._require_ours(self._tokens.claims_of(token, now), nonce)
         return SignedIn(token, place)
 
     def forget(self) -> Iterator[Header]:
         """What makes the browser forget that it began."""
         return self._cookie.clear()
+
+    async def _redeem(self, state: str, code: str, verifier: str, address: str) -> str:
+        """Once for each sign-in, whatever comes of it."""
+        if self._redeemed.get(state):
+            raise UnrecognizedClientException(reason="a sign-in that has brought a code before")
+        self._redeemed.put(state, True)
+        try:
+            return await self._provider.redeem(code, verifier, address)
+        except CodeRefused as refused:
+            raise UnrecognizedClientException(reason=f"the identity provider refuses the code: {refused}") from refused
 
     def _require_ours(self, claims: Mapping[str, Any], nonce: str) -> None:
         said = claims.get("nonce")

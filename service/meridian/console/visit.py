@@ -18,6 +18,7 @@ from meridian.console.sessions import Sessions
 from meridian.console.sign_in import SignIn
 from meridian.console.visitors import Visitors
 from meridian.errors import KMSInternalException
+from meridian.ports.security_events import SecurityEvents
 
 SEE_OTHER = 303
 
@@ -33,6 +34,7 @@ class Desk:
     sign_in: SignIn | None
     """None where only certificates let in."""
     asker_of: Callable[[Visitor], Asker]
+    events: SecurityEvents
     writes: bool
     """Whether keys can be changed here, by those whom policies let."""
 
@@ -73,7 +75,11 @@ class Visit:
 
 def redirect(place: str, *headers: Header) -> Response:
     """An answer that leads elsewhere."""
-    answer = RedirectResponse(place, SEE_OTHER, dict(OF_PAGES))
+    return with_headers(RedirectResponse(place, SEE_OTHER, dict(OF_PAGES)), *headers)
+
+
+def with_headers(answer: Response, *headers: Header) -> Response:
+    """The answer, which says these too."""
     for name, value in headers:
         answer.headers.append(name, value)
     return answer

@@ -42,6 +42,9 @@ class SecurityEvent(StrEnum):
     """A process for work that keeps the interpreter ended by itself, or was ended because it did not answer; the subject is its task."""
     SET_GONE_ON = "SetGoneOn"
     """Signed states have shown that a set of related keys goes on without this Region; the subject is the Region that leads it on."""
+    SIGN_IN_FAULT = "SignInFault"
+    """Nobody could sign in to the console for a moment: its identity provider cannot be reached or answers wrongly, or too many were
+    signing in. The details say which."""
     UNFORESEEN_FAULT = "UnforeseenFault"
     """An exception that no code expects; the call was refused for it. The details name type and place."""
     UNKNOWN_OPERATION = "UnknownOperation"

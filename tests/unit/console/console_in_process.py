@@ -17,9 +17,10 @@ from meridian.console.application import Door, make_application
 from meridian.console.asking import Asker, Calls
 from meridian.console.forms import FORM, Forms
 from meridian.console.listener import ConsoleListener
-from meridian.console.places import MENU, OPEN
+from meridian.console.places import MENU, is_open
 from meridian.console.screens import Screens
 from meridian.console.sessions import Sessions
+from meridian.console.sign_in import SignIn
 from meridian.console.visit import Desk
 from meridian.console.visitors import Visitors
 from meridian.contract.catalog import walked_rpcs
@@ -52,6 +53,7 @@ class Stage:
 
     writes: bool = False
     viewer: Principal | KmsError = ANN
+    sign_in: SignIn | None = None
     answers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     """By operation: what makes the answer, or raises the refusal."""
     asked: list[Call] = field(default_factory=list)
@@ -67,11 +69,11 @@ class Stage:
         self.sessions = Sessions(self.kept, is_secure=True, seconds=3600)
         visitors = Visitors(self._identify, self.sessions, is_secure=True)
         desk = Desk(
-            screens=SCREENS, forms=self.forms, sessions=self.sessions, visitors=visitors, sign_in=None,
-            asker_of=lambda visitor: Asker(calls, visitor, self.events), writes=self.writes,
+            screens=SCREENS, forms=self.forms, sessions=self.sessions, visitors=visitors, sign_in=self.sign_in,
+            asker_of=lambda visitor: Asker(calls, visitor, self.events), events=self.events, writes=self.writes,
         )  # fmt: skip
         app = make_application(Door(desk, stub, self.events, OsEntropy()))
-        self.listener = ConsoleListener(app, visitors, OPEN, stub, is_secure=True)
+        self.listener = ConsoleListener(app, visitors, is_open, stub, origin=ORIGIN)
 
     # ---- the clock, and the end of those who are nobody
 
@@ -102,9 +104,9 @@ class Stage:
     def begin(self, method: str, place: str, body: bytes, headers: Mapping[str, str], *, known: bool) -> Exchange:
         """What becomes of a request. `known`: whether the browser has a certificate."""
         path, _, query = place.partition("?")
+        named = {"host": "kms.example.com", **{name.replace("_", "-"): value for name, value in headers.items()}}
         head = RequestHead(
-            method, path, tuple(parse_qsl(query)), MappingProxyType({name.replace("_", "-"): value for name, value in headers.items()}),
-            "192.0.2.1", len(body), b"a certificate" if known else b"",
+            method, path, tuple(parse_qsl(query)), MappingProxyType(named), "192.0.2.1", len(body), b"a certificate" if known else b""
         )  # fmt: skip
         return self.listener.begin(head)
 

@@ -8,9 +8,12 @@ from datetime import timedelta
 import pytest
 from tests.unit.console.console_in_process import ANN, NOW, ORIGIN, SENT, Stage
 
-from meridian.console.places import OPEN, PLACES
+from meridian.adapters.clock_system import SystemClock
+from meridian.console.listener import ConsoleListener
+from meridian.console.places import OPEN, PLACES, is_open
 from meridian.console.sign_in import own_place
 from meridian.errors import UnrecognizedClientException
+from meridian.transport.http1.faults import HttpFault, RefusedRequest
 
 pytestmark = pytest.mark.asyncio
 STRICT = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -56,8 +59,82 @@ async def test_every_answer_has_the_headers() -> None:
         said = dict(answer.headers)
         assert said["Content-Security-Policy"] == STRICT, place
         assert (said["X-Content-Type-Options"], said["Strict-Transport-Security"]) == ("nosniff", "max-age=31536000")
-        if answer.content_type.startswith("text/html"):
-            assert said["cache-control"] == "no-store"
+        assert {name.lower(): value for name, value in answer.headers}["cache-control"] == (
+            "no-store" if place != "/static/console.css" else "public, max-age=86400, immutable"
+        )
+    refused = stage.listener.refuse(RefusedRequest(HttpFault.MALFORMED))
+    assert ("Cache-Control", "no-store") in refused.headers
+
+
+async def test_browsers_are_told_of_tls_where_they_speak_it() -> None:
+    """Whoever ends it, the listener or a proxy."""
+    for origin, is_told in ((ORIGIN, True), ("http://localhost:8447", False)):
+        listener = ConsoleListener(Stage().listener._app, Stage().listener._visitors, is_open, SystemClock(), origin=origin)
+        names = [name for name, _ in listener.refuse(RefusedRequest(HttpFault.MALFORMED)).headers]
+        assert ("Strict-Transport-Security" in names) == is_told
+
+
+@pytest.mark.parametrize(
+    "host", ["elsewhere.example", "kms.example.com.elsewhere.example", "kms.example.com:8443", "", "kms.example.com:44"]
+)
+async def test_under_another_name_there_is_no_console(host: str) -> None:
+    stage = Stage(viewer=UnrecognizedClientException(reason="never judged"))
+    for place in ("/", "/keys", "/sign-in", "/signed-in?code=x", "/static/console.css"):
+        assert (await stage.get(place, host=host)).status == 421, place
+    assert not stage.begin("POST", "/sign-out", b"form=x", {**SENT, "host": host}, known=True).keeps_body
+    assert (stage.refused, stage.known) == ([], 0)
+
+
+@pytest.mark.parametrize("host", ["kms.example.com", "KMS.example.com", "kms.example.com:443"])
+async def test_a_name_is_the_same_however_it_is_written(host: str) -> None:
+    assert (await Stage().get("/sign-in", host=host)).status == 200
+
+
+@pytest.mark.parametrize("place", ["/keys/", "/deletions/", "/signed-in/?code=x&state=y", "/keys/x/disable/", "/sign-in/"])
+async def test_nobody_is_led_to_where_a_slash_less_would_lead(place: str) -> None:
+    stage = Stage(writes=True)
+    for method in ("GET", "POST"):
+        answer = await stage.ask(method, place, b"", {}, known=True)
+        assert answer.status == 404
+        assert "location" not in {name.lower() for name, _ in answer.headers}
+
+
+@pytest.mark.parametrize("place", ["/nope", "/sign-in-too", "/signed-in/x", "/sign-in/begin/x", "/sign%2Din", "/keys/"])
+async def test_what_is_no_credential_is_told_where_there_is_no_page_too(place: str) -> None:
+    stage = Stage(viewer=UnrecognizedClientException(reason="two credentials"))
+    assert (await stage.get(place)).status == 401
+    assert [each.reason for each in stage.refused] == ["two credentials"]
+    assert (await stage.ask("DELETE", "/keys", b"", {}, known=True)).status == 401
+    assert (await Stage().get(place if place != "/sign%2Din" else "/nope")).status == 404
+
+
+CROSS = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {**CROSS, "sec_fetch_mode": "no-cors", "sec_fetch_dest": "image"},
+        {**CROSS, "sec_fetch_dest": "iframe"},
+        {**CROSS, "sec_fetch_mode": "cors", "sec_fetch_dest": "document"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "script"},
+    ],
+)
+async def test_another_site_has_no_part_of_a_page_made(said: dict[str, str]) -> None:
+    stage = Stage(answers={"ListKeys": lambda request: 1 / 0})
+    answer = await stage.ask("GET", "/keys", b"", said, known=True)
+    assert (answer.status, stage.asked, stage.known) == (403, [], 0)
+    assert stage.events.reported == []
+
+
+async def test_another_site_may_have_a_link_here_and_no_form() -> None:
+    stage = Stage()
+    assert (await stage.ask("GET", "/keys/x/disable", b"", CROSS, known=True)).status == 403, "as from anywhere: changes are off"
+    assert stage.known == 1
+    own = {"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors", "sec_fetch_dest": "empty"}
+    assert (await stage.ask("GET", "/sign-in", b"", own, known=True)).status == 200
+    assert not stage.begin("POST", "/sign-out", b"form=x", {**SENT, **CROSS}, known=True).keeps_body
 
 
 async def test_no_page_has_script_or_style_of_its_own() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-import structlog
 from starlette.responses import Response
 
+from meridian.console.cookies import Header
 from meridian.console.sign_in import HOME, own_place
-from meridian.console.visit import Visit, redirect
+from meridian.console.visit import Visit, redirect, with_headers
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.sign_in import SignInFault
 
 SIGN_IN = "/sign-in"
+AWAY = "The identity provider cannot be reached, or too many are signing in."
 
 
 async def show_sign_in(visit: Visit) -> Response:
@@ -33,19 +35,20 @@ async def begin_sign_in(visit: Visit) -> Response:
 
 
 async def end_sign_in(visit: Visit) -> Response:
-    """Back from it. Raises: KmsError for whoever brings back what is no sign-in."""
+    """Back from it, once, whatever comes of it. Raises: KmsError for whoever brings back what is no sign-in."""
     sign_in, arrival = visit.desk.sign_in, visit.arrival
     if sign_in is None:
         return redirect(SIGN_IN)
     try:
         ended = await sign_in.end(arrival.head, arrival.at)
     except SignInFault as fault:
-        return _away(visit, fault)
+        return _away(visit, fault, *sign_in.forget())
     principal = visit.desk.visitors.signed_in(arrival.head, ended.token, arrival.at).principal
     try:
         headers = list(visit.desk.sessions.begin(ended.token, arrival.at, principal.expires_at))
     except ValueError:
-        return visit.page("sign_in.html", "Sign in", status=400, begin="", fault="The token of the identity provider is too long.")
+        page = visit.page("sign_in.html", "Sign in", status=400, begin="", fault="The token of the identity provider is too long.")
+        return with_headers(page, *sign_in.forget())
     return redirect(ended.place, *sign_in.forget(), *headers)
 
 
@@ -65,6 +68,7 @@ def sign_in_first(visit: Visit) -> Response:
     return redirect(place)
 
 
-def _away(visit: Visit, fault: SignInFault) -> Response:
-    structlog.get_logger("meridian.console").warning("identity provider does not let sign in", fault=str(fault))
-    return visit.page("sign_in.html", "Sign in", status=503, begin="", fault="The identity provider cannot be reached, or has refused.")
+def _away(visit: Visit, fault: SignInFault, *headers: Header) -> Response:
+    visit.desk.events.report(SecurityEvent.SIGN_IN_FAULT, subject="console", fault=str(fault))
+    page = visit.page("sign_in.html", "Sign in", status=503, begin="", fault=AWAY)
+    return with_headers(page, *headers)
