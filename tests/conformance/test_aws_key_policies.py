@@ -137,7 +137,8 @@ def test_names_without_effect_are_warned_of_in_the_record_of_the_call(developer:
     developer.put_key_policy(KeyId=made["KeyId"], Policy=document(ADMINISTRATION))
     records = [r for r in two_regions.events_of(HOME, made["Arn"]) if r["eventName"] in ("CreateKey", "PutKeyPolicy")]
     created, put, clean = (r["additionalEventData"] for r in records)
-    assert created["policyWarnings"][0] == "Statement[1].Action: kms:Encrpyt0 is no action of AWS KMS: it allows nothing"
+    told = "Statement[1].Action: kms:Encrpyt0 is no action of AWS KMS: it allows nothing; did you mean kms:Encrypt?"
+    assert created["policyWarnings"][0] == told
     assert created["policyWarnings"][-1] == "and 4 more"
     assert len(created["policyWarnings"]) == 17
     assert put["policyWarnings"] == [

@@ -427,7 +427,10 @@ async def test_backlogs_are_counted_by_region_with_the_age_of_the_oldest(store: 
         await uow.outbox.put("held", "ap-south-1", ACCOUNT, MULTI, request_id="r", now=later)
     async with store.reading() as uow:
         found = sorted(await uow.outbox.backlogs(), key=lambda each: each.target_region)
+        own, others = await uow.outbox.backlogs_of(ACCOUNT), await uow.outbox.backlogs_of("999999999999")
     assert found == [Backlog("ap-south-1", 1, later), Backlog(TARGET, 2, NOW)]
+    assert sorted(own, key=lambda each: each.target_region) == found
+    assert list(others) == []
 
 
 @pytest.mark.asyncio

@@ -328,6 +328,7 @@ JOBS: dict[str, Callable[[Crowd], None] | str] = {
     "certificate expiry": NO_ROWS,
     "clock watch": NO_ROWS,
     "token key sets": NO_ROWS,
+    "token reviews": NO_ROWS,
 }
 
 

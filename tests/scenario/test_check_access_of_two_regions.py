@@ -60,7 +60,9 @@ def foretold(regions: Deployment, operation: str, **fields: Any) -> tuple[bool, 
 
 
 def questions(regions: Deployment) -> int:
-    return sum(r.get("readOnly", False) and r["eventName"] in ("CreateKey", "UpdatePrimaryRegion") for r in regions.audit(AWAY))
+    asked = [r for r in regions.audit(AWAY) if r.get("readOnly", False) and r["eventName"] in ("CreateKey", "UpdatePrimaryRegion")]
+    assert all(r["additionalEventData"] == {"askingRegion": HOME, "onlyAsked": True} for r in asked), "whose word it is, and for what"
+    return len(asked)
 
 
 def made(regions: Deployment) -> Any:

@@ -67,7 +67,8 @@ def test_a_log_without_its_database_is_a_loss_and_no_beginning(own_regions: Depl
     ):
         done = run(own_regions, *arguments)
         assert done.returncode == SETUP, done
-        assert f"no database at {database}, but {audit} has the log of a Region: put a backup back with `meridian restore`" in done.stderr
+        told = f"no database at {database}, but {audit} has the log of a Region: put it back where it was; where it is lost, put a backup"
+        assert told in done.stderr
         assert not database.exists()
     audit.rename(folder / "kept-log")
     assert run(own_regions, "region", "init").returncode == 0  # another keyring

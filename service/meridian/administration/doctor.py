@@ -44,6 +44,7 @@ BRING_BACK: Final = (
     "bring it back; if it is lost, restart the process, which begins a new one; `meridian audit verify --against-db` tells more"
 )
 CLOCK_STEP: Final = timedelta(seconds=2)
+RUNNING: Final = "running process"
 LOOKED_AT_MAX: Final = 1000
 """Entries of a kind that are looked at; where there are more, that is told."""
 
@@ -64,11 +65,13 @@ async def examine(settings: Settings, *, rows: bool) -> list[Verdict]:
     except SchemaError as fault:
         raise StartupError(f"database: {text_of(fault)}") from fault
     look = await asyncio.to_thread(look_at_admin, settings.admin.listen)
-    found: list[Finding | Seen] = [*_audit_directory(settings), *_admin(look), *await look_at_start(settings, serves=look.serves)]
+    at_start, unseen = await look_at_start(settings, serves=look.serves)
+    found: list[Finding | Seen] = [*_audit_directory(settings), *_admin(look), *at_start]
+    unseen |= frozenset() if look.serves else {RUNNING}
     if revision != HEAD:
         why = f"the database is at revision {revision or 'none'}, this release needs {HEAD}"
         found.append(Finding("schema", "database", why, "run `meridian migrate` of this release, or the release that made it"))
-        return list(verdicts(found, NEEDS_SCHEMA))
+        return list(verdicts(found, unseen | NEEDS_SCHEMA))
     try:
         async with store_at(settings.database) as store:
             async with store.reading() as uow:
@@ -84,7 +87,7 @@ async def examine(settings: Settings, *, rows: bool) -> list[Verdict]:
                 found += await _rows(settings, *opened)
     except (*FAULTS, *ROW_FAULTS) as fault:
         raise StartupError(f"database: {text_of(fault)}") from fault
-    return list(verdicts(found, ()))
+    return list(verdicts(found, unseen))
 
 
 async def _keyring(uow: UnitOfWork, settings: Settings) -> tuple[tuple[RegionIdentity, Keyring] | None, list[Finding]]:
@@ -203,11 +206,11 @@ async def _clock(uow: UnitOfWork) -> list[Finding]:
 async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
     """Whether the newest stream that each process of these settings registered is in its directory."""
     path = settings.audit.directory
-    if not path.is_dir():
+    if not path.exists():
         is_new = await uow.audit_streams.last() is None
         return [] if is_new else [Finding("audit directory", str(path), "is not there", "mount it or move it back")]
     found = []
-    for directory in log_directories(settings.audit.directory):
+    for directory in log_directories(settings.audit.directory) if path.is_dir() else ():
         row = await uow.audit_streams.newest(settings.replica if directory == settings.audit.directory else directory.name)
         if row is None or row.head.sequence < 0:
             continue
@@ -220,8 +223,10 @@ async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
 
 def _audit_directory(settings: Settings) -> list[Finding]:
     path = settings.audit.directory
-    if not path.is_dir():
+    if not path.exists():
         return []  # a new Region makes it; whether one was there the database tells
+    if not path.is_dir():
+        return [Finding("audit directory", str(path), "is a file, not a folder", "move it away, or name another folder")]
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         return [Finding("audit directory", str(path), "this user cannot write there", "give it to the user of the process")]
     disk = os.statvfs(path)

@@ -21,16 +21,23 @@ from meridian.workers.certificate_expiry import WARN_BEFORE, WARN_SHARE
 RENEW: Final = "renew it in its place; a serving process takes it without a restart"
 
 
-async def look_at_start(settings: Settings, *, serves: bool) -> list[Finding | Seen]:
-    """`serves`: a process of these settings does, so its addresses are taken. Raises nothing of what it looks for."""
+PEERS: Final = "other Regions"
+NEITHER: Final = "mend the file, or the clock where that is what is wrong; what is in force in a serving process stays"
+
+
+async def look_at_start(settings: Settings, *, serves: bool) -> tuple[list[Finding | Seen], frozenset[str]]:
+    """What was found, and the areas that could not be looked at. `serves`: a process of these settings does, so its addresses are taken.
+    Raises nothing of what it looks for."""
     found: list[Finding | Seen] = [] if serves else [*_addresses(settings)]
     found += _policies(settings)
     try:
         identity = Identity(settings, SystemClock())
     except FileFault as fault:
-        found.append(Finding("identity files", "settings", text_of(fault), "mend the file; what is in force in a serving process stays"))
-        return found
-    return [*found, *_certificates(identity, SystemClock().now()), *await look_at_peers(settings.peers, identity.peer.files, SystemClock())]
+        found.append(Finding("identity files", "settings", text_of(fault), NEITHER))
+        return found, frozenset({PEERS}) if settings.peers else frozenset()
+    found += _certificates(identity, SystemClock().now())
+    found += await look_at_peers(settings.peers, identity.peer.files, SystemClock())
+    return found, frozenset()
 
 
 def _addresses(settings: Settings) -> list[Finding]:
@@ -56,7 +63,7 @@ def _certificates(identity: Identity, now: datetime) -> list[Finding]:
         Finding(
             "certificate",
             f"{listener} {file}",
-            f"ends in {_days(life.not_after - now)} days, at {life.not_after:%Y-%m-%dT%H:%M:%SZ}",
+            f"ends in {_left(life.not_after - now)}, at {life.not_after:%Y-%m-%dT%H:%M:%SZ}",
             RENEW,
         )
         for listener, file, life in identity.certificates()
@@ -64,5 +71,5 @@ def _certificates(identity: Identity, now: datetime) -> list[Finding]:
     ]
 
 
-def _days(left: timedelta) -> str:
-    return f"{left / timedelta(days=1):.1f}"
+def _left(left: timedelta) -> str:
+    return f"{left / timedelta(days=1):.1f} days" if left >= timedelta(days=1) else f"{left / timedelta(minutes=1):.0f} minutes"

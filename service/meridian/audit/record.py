@@ -151,6 +151,10 @@ def _of_request(call: Call) -> Record:
         data["dryRun"] = True
     if call.item is not None:
         data["batchItem"] = call.item.index
+    if call.prepare is not None:
+        data["askingRegion"] = call.prepare.primary_region
+        if call.rpc.read_only:
+            data["onlyAsked"] = True
     named = call.evidence.caller_request_id
     if named is not None and is_caller_request_id(named):
         data["callerRequestId"] = named

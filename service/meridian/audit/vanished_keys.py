@@ -61,9 +61,10 @@ class KeyLives:
         latest = read_at.timestamp() - UNDER_WAY_SECONDS
         for arn, created in sorted(self._created.items()):
             at, ends = _seconds(created.at), [_seconds(end) for end in (self._deleted.get(arn), self._emptied) if end]
-            if arn in stored or at > latest or any(at <= end + CLOCKS_APART_SECONDS for end in ends):
+            is_old = created.epoch < incarnation  # made before the Region was restored, so not under way now
+            if arn in stored or (at > latest and not is_old) or any(at <= end + CLOCKS_APART_SECONDS for end in ends):
                 continue
-            (found.before_restore if created.epoch < incarnation else found.without_record).append(arn)
+            (found.before_restore if is_old else found.without_record).append(arn)
         return found
 
 

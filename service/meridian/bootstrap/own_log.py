@@ -12,7 +12,7 @@ from meridian.bootstrap.startup import StartupError
 from meridian.regular_file import read_regular
 from meridian.settings import Settings
 
-REMEDY = "put a backup back with `meridian restore`, or give a new Region a folder of its own"
+REMEDY = "put it back where it was; where it is lost, put a backup back with `meridian restore`; or give a new Region a folder of its own"
 
 
 def require_database_of_log(settings: Settings) -> None:

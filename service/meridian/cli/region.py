@@ -67,7 +67,10 @@ def _write_sample(config: Path) -> None:
         sys.exit(SETUP)
     for path in made:
         say(str(path))
-    say(f"certificates are what is missing: docs/operate.md begins with them; then meridian region init --config {config}", err=True)
+    say(
+        f"next: certificates, where there are none yet (docs/operate.md); then meridian region init --config {config}",
+        err=True,
+    )
 
 
 @region.command("rotate-kek")

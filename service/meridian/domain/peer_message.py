@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from meridian.domain.multi_region import RowStatus, SetState, Stamp, Term, TermLink
 
+USER_AGENT_CHARACTERS_MAX: Final = 1_024
+"""Of what a client says of itself; no more is told to another Region, and no more taken from it."""
 PROTOCOL_VERSION: Final = 1
 """Of the messages between Regions; both sides of a Prepare speak the same."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from meridian.call import Call
 from meridian.domain.key import Key, Origin
-from meridian.domain.peer_message import PROTOCOL_VERSION, CallerOnBehalf, Prepare, PrepareHandover, Spoken
+from meridian.domain.peer_message import PROTOCOL_VERSION, USER_AGENT_CHARACTERS_MAX, CallerOnBehalf, Prepare, PrepareHandover, Spoken
 from meridian.errors import KMSInternalException
 from meridian.kms.v1 import multi_region_pb2
 from meridian.ports.store.region import RegionIdentity
@@ -60,5 +60,5 @@ def _on_behalf(call: Call) -> CallerOnBehalf:
         method=call.caller.method,
         subject=call.caller.subject,
         source_ip=call.evidence.source_ip,
-        user_agent=call.evidence.user_agent,
+        user_agent=call.evidence.user_agent[:USER_AGENT_CHARACTERS_MAX],
     )

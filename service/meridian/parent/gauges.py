@@ -53,6 +53,7 @@ RULES: Final = {
     "meridian_rows_set_aside": Rule.MAX,
     "meridian_outbox_entries": Rule.MAX,
     "meridian_outbox_oldest_seconds": Rule.MAX,
+    "meridian_trace_spans_waiting": Rule.SUM,
     "meridian_build_info": Rule.MAX,
     "process_resident_memory_bytes": Rule.SUM,
     "process_virtual_memory_bytes": Rule.SUM,

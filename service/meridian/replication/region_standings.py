@@ -72,9 +72,11 @@ class RegionStandings:
         async with self._store.reading() as uow:
             keys = await uow.keys.count(account)
             related = await uow.key_sets.count_related(account, limit=KINDS_MAX)
-            backlogs = {each.target_region: each for each in await uow.outbox.backlogs()}
+            backlogs = {each.target_region: each for each in await uow.outbox.backlogs_of(account)}
         here = PeerContact(heard_at=self._clock.now(), release=self._release)
-        found = [self._standing(self._region, here, self._troubles(), related, None)]
+        # What is wrong, and not with which address or file: that is for operators, who read the log.
+        troubles = list(dict.fromkeys(each.partition(":")[0] for each in self._troubles()))
+        found = [self._standing(self._region, here, troubles, related, None)]
         for name in sorted(self._contacts):
             contact = self._contacts[name]()
             found.append(self._standing(name, contact, [contact.trouble] if contact.trouble else [], related, backlogs.get(name)))

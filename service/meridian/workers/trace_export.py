@@ -37,6 +37,7 @@ class TraceExport:
         self._receiver = receiver
         self._timeout_seconds = timeout_seconds
         self._waiting_max = waiting_max
+        self._enough = min(SPANS_PER_MESSAGE, waiting_max // 2)
         self._clock = clock
         self._thread = OwnThread("traces")
         self._wake = Wake()
@@ -53,7 +54,7 @@ class TraceExport:
             self.dropped += 1
             return
         self._waiting.append(span)
-        if len(self._waiting) == SPANS_PER_MESSAGE:
+        if len(self._waiting) == self._enough:
             self._wake()
 
     @property

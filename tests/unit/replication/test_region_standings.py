@@ -35,7 +35,8 @@ class Place:
         assert account == ACCOUNT
         return [RelatedKeys("us-east-1", ("eu-west-1", "ap-south-1"), 3), RelatedKeys("eu-west-1", ("us-east-1",), 2)][:limit]
 
-    async def backlogs(self) -> list[Backlog]:
+    async def backlogs_of(self, account: str) -> list[Backlog]:
+        assert account == ACCOUNT
         return [Backlog("eu-west-1", 4, NOW - timedelta(seconds=90))]
 
     def now(self) -> datetime:
@@ -68,3 +69,9 @@ async def test_each_region_is_told_with_its_keys_its_lag_and_its_health() -> Non
 async def test_what_is_told_of_troubles_is_bounded() -> None:
     found = await standings([f"trouble {at}" for at in range(50)]).of(ACCOUNT)
     assert len(found.regions[0].troubles) == TROUBLES_MAX
+
+
+@pytest.mark.asyncio
+async def test_what_is_wrong_here_is_told_without_addresses_and_files() -> None:
+    found = await standings(["database: postgresql://kms@10.0.0.7/kms does not answer", "not started, or stopping"]).of(ACCOUNT)
+    assert found.regions[0].troubles == ("database", "not started, or stopping")

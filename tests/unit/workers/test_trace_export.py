@@ -80,6 +80,13 @@ async def test_a_full_message_is_not_waited_for() -> None:
     assert export.job().wake.is_set()
 
 
+async def test_where_little_may_wait_half_of_it_is_enough() -> None:
+    export = made(Receiver(), waiting_max=64, spans=31)
+    assert not export.job().wake.is_set()
+    export.take(SPAN)
+    assert export.job().wake.is_set()
+
+
 async def test_what_there_is_no_room_for_is_dropped_and_counted() -> None:
     export = made(Receiver(), waiting_max=100, spans=250)
     assert counts(export) == {"waiting": 100, "dropped": 150}

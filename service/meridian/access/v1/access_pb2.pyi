@@ -493,7 +493,7 @@ class RegionStanding(_message.Message):
     release: _builtins.str
     """Release of Meridian; empty of a Region that has not told it yet."""
     waiting: _builtins.int
-    """Changes that it has not been told yet."""
+    """Changes of keys of the caller's account that it has not been told yet."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Labels that policies may ask for."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, true, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import NullType
 
@@ -92,10 +92,16 @@ class SqlOutbox:
         return regions
 
     async def backlogs(self) -> Sequence[Backlog]:
+        return await self._backlogs(true())
+
+    async def backlogs_of(self, account: str) -> Sequence[Backlog]:
+        return await self._backlogs(t.outbox.c.account == account)
+
+    async def _backlogs(self, which: ColumnElement[bool]) -> Sequence[Backlog]:
         c = t.outbox.c
         # As the database has it: one row that nobody wrote must not keep the others from being counted.
         entries, oldest = func.count().label("entries"), type_coerce(func.min(c.created_at), NullType()).label("oldest")
-        rows = await self._connection.execute(select(c.target_region, entries, oldest).group_by(c.target_region))
+        rows = await self._connection.execute(select(c.target_region, entries, oldest).where(which).group_by(c.target_region))
         return [Backlog(str(row.target_region), row.entries, _moment(row.oldest)) for row in rows]
 
     async def list(self, *, limit: int) -> Rows[OutboxEntry]:

@@ -22,6 +22,14 @@ FAULTS: Final = (SQLAlchemyError, OSError, TimeoutError)
 """What the databases raise, beside what the driver of each does; nothing of it crosses this file."""
 
 
+DISK_FAULTS: Final = {
+    "SQLITE_FULL": "the disk of the database is full",
+    "SQLITE_IOERR": "the disk of the database fails",
+    "SQLITE_READONLY": "the database can only be read",
+}
+"""What SQLite says of a disk, by the beginning of its word."""
+
+
 class SqlStore:
     """Implements `ports.store.store.Store`."""
 
@@ -38,6 +46,8 @@ class SqlStore:
         self._writers, self._readers = (
             Connections(engine, self._faults, live=self._live.get(engine), end_idle=self._end_idle) for engine in (writing, reading)
         )
+        self._cannot_write = ""
+        """Why the newest change was not kept, where it is the disk's fault."""
         self.statements = 0
         """Transactions and readings begun; a warm cryptographic call begins none."""
 
@@ -73,7 +83,7 @@ class SqlStore:
                 self._file.require_in_place()
         except MovedDatabaseError as fault:
             return _kind(fault)
-        return ""
+        return self._cannot_write
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._unit(self._writers)
@@ -106,12 +116,16 @@ class SqlStore:
             connection = await connections.take()
             yield SqlUnitOfWork(connection)
             await connection.commit()
+            if connections is self._writers:
+                self._cannot_write = ""
             if self._file is not None and connections is self._writers:
                 self._file.require_kept()  # nobody is told of a change that is in a file without a name
         except IntegrityError as fault:
             raise VersionConflict("a row of this name exists") from fault
         except self._faults as fault:
             met = fault
+            if connections is self._writers:
+                self._cannot_write = _not_kept(fault)
             raise StoreUnavailable(reason=f"database: {_kind(fault)}") from None
         finally:
             if connection is not None:
@@ -123,5 +137,11 @@ def _kind(fault: BaseException) -> str:
     if isinstance(fault, MovedDatabaseError):
         return f"{fault.filename} {fault.strerror}"
     if isinstance(fault, DBAPIError) and fault.orig is not None:
-        return type(fault.orig).__name__
+        return _not_kept(fault) or type(fault.orig).__name__
     return type(fault).__name__
+
+
+def _not_kept(fault: BaseException) -> str:
+    """That the database's disk takes nothing, in words; empty for a fault of another kind. Source: sqlite.org/rescode.html."""
+    name: str = getattr(getattr(fault, "orig", None), "sqlite_errorname", "")
+    return next((f"{words} ({name})" for begin, words in DISK_FAULTS.items() if name.startswith(begin)), "")

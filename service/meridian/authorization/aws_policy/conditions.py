@@ -46,6 +46,14 @@ from meridian.domain.any_case import TWICE, lower_name
 
 ALWAYS, OPTIONAL, NEVER = "always", "optional", "never"
 KEY: Final = "Key"
+NEW_KEY: Final = "new key"
+"""One that is being made, to the actions that AWS asks of it by an ARN: it has no tags and no aliases yet."""
+NO_KEY_YET: Final = "no key yet"
+"""The same to the action that makes it, which AWS asks of `*`."""
+MADE: Final = frozenset({NEW_KEY, NO_KEY_YET})
+KEYS: Final = MADE | {KEY}
+LATER: Final = frozenset({(TAG, RESOURCE), (RESOURCE, "resourceAliases")})
+"""What a key has only once it is made."""
 OPTIONAL_OF_KEY: Final = frozenset({"multiRegionKeyType", "primaryRegion", "customKeyStoreId"})
 VARIABLE: Final = "${aws:PrincipalTag/"
 IF_EXISTS: Final = "IfExists"
@@ -115,7 +123,9 @@ def conditions_of(block: Any, place: str, reading: Reading) -> tuple[Condition, 
 
 def presence_of(key: ConditionKey, action: str, model: SchemaModel, resource: str = KEY) -> str:
     """Whether requests to an action on a resource of this type carry a key always, sometimes or never."""
-    if resource != KEY and RESOURCE in (key.owner, key.attribute) and key.attribute != "account":
+    if resource in MADE and (key.owner, key.attribute) in LATER:
+        return NEVER  # the tags of the request are those of the key here, and are aws:RequestTag alone in AWS
+    if resource not in KEYS and RESOURCE in (key.owner, key.attribute) and key.attribute != "account":
         return NEVER  # every resource has an account, and keys alone have tags and the rest
     if key.owner == CONTEXT or key.attribute.startswith("context."):
         name = key.attribute.removeprefix("context.")
@@ -176,12 +186,21 @@ def _condition(operator: str, name: str, values: Any, place: str, reading: Readi
         raise RefusedDocument(place, Why.ONE_VALUED, prefix=prefix)
     if known.kind != key.kind and not (known.kind == NUMBER and key.is_epoch):
         raise RefusedDocument(place, Why.OPERATOR_TYPE, kind=key.kind, operator=operator)
+    if key.name in ALWAYS_KNOWN:
+        _require_told(listed, place, denies=reading.denies, lenient=lenient)
     if key.is_service:
         listed = [_mapped(value, reading.services, place) for value in listed]
     test = _test(key, member, known, listed, place, reading, plain=not (lenient or known.negated))
     if key.owner == TAG:
         test = once(key, member, test, denies=reading.denies)
     return Condition(key, member, known.negated or lenient, test)
+
+
+def _require_told(listed: Sequence[Any], place: str, *, denies: bool, lenient: bool) -> None:
+    """Of a key that is false here where AWS has none: a test may then close more than in AWS, and open nothing. Raises: RefusedDocument."""
+    holds_here = any(not truth_of(value, place) for value in listed)
+    if holds_here is not lenient and holds_here is not denies:
+        raise RefusedDocument(place, Why.FALSE_OR_UNKNOWN)
 
 
 def _known_operator(operator: str, place: str) -> tuple[str, Operator, bool]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.actions import GROUP, actions_of, of_accounts
-from meridian.authorization.aws_policy.conditions import KEY, TRUE, Condition, Reading, conditions_of
+from meridian.authorization.aws_policy.conditions import KEY, NEW_KEY, NO_KEY_YET, TRUE, Condition, Reading, conditions_of
 from meridian.authorization.aws_policy.documents import (
     CURRENT,
     EARLIER,
@@ -31,11 +31,13 @@ from meridian.authorization.aws_policy.resources import Resources, resources_of
 from meridian.authorization.language.cedar_text import cedar_text
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.contract.catalog import rpcs
+from meridian.domain.key import PROSPECTIVE_KEY_ID
 from meridian.errors import InvalidArnException
 
 ATTACHED: Final = re.compile(r"arn:([a-z-]+):iam::([0-9]{12}):(user|role|group|service)/([^*]+)")
 MADE_ANEW: Final = "CreateKey"
-"""Its key is the caller's own, always."""
+"""Its key is the caller's own, always, and AWS asks it of `*`."""
+IS_NEW: Final = f"resource.arn like {cedar_text(f'*:key/{PROSPECTIVE_KEY_ID}')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,18 @@ class ConvertedIdentity:
     warnings: tuple[str, ...]
 
 
+def _at_creation() -> frozenset[str]:
+    """Actions that are asked of keys, and of one that is being made by the key that it will be."""
+    return frozenset(need.action for rpc in rpcs().values() for need in rpc.requires if need.resource == "PROSPECTIVE_KEY") - {MADE_ANEW}
+
+
 @dataclass(slots=True)
 class _Work:
     attached: Attached
     model: SchemaModel
     services: Mapping[str, str]
     variables: bool
+    at_creation: frozenset[str] = field(default_factory=_at_creation)
     labels: Labels = field(default_factory=Labels)
     policies: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -134,8 +142,7 @@ def _own(said: _Said, work: _Work) -> Iterator[str]:
     groups: dict[tuple[str, ...], dict[str, set[str]]] = {}
     for action in said.actions:
         for kind in work.model.actions[action].resource_types:
-            parts = _parts(said, action, kind, work, own=True)
-            if parts is not None:
+            for parts in _ways(said, action, kind, work):
                 groups.setdefault(parts, {}).setdefault(action, set()).add(kind)
     inside = f'in KMS::Account::"{work.attached.account}"'
     for parts, of_action in groups.items():
@@ -164,6 +171,21 @@ def _abroad(said: _Said, work: _Work) -> Iterator[str]:
         else:
             elsewhere = (f'resource.account != "{account}"', *parts)
             yield _policy(said, "guardrail", {}, (actions, "resource is KMS::Key", elsewhere), work)
+
+
+def _ways(said: _Said, action: str, kind: str, work: _Work) -> Iterator[tuple[str, ...]]:
+    """What must hold of a call of this action on what the account has of this type: a key that is there and one that is being made, apart
+    where it must differ."""
+    if kind == KEY and action in work.at_creation:
+        there, new = (_parts(said, action, each, work, own=True) for each in (KEY, NEW_KEY))
+        told = [there] if there == new else [_also(f"!({IS_NEW})", there), _also(IS_NEW, new)]
+    else:
+        told = [_parts(said, action, NO_KEY_YET if action == MADE_ANEW else kind, work, own=True)]
+    yield from (parts for parts in told if parts is not None)
+
+
+def _also(test: str, parts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if parts is None else (test, *parts)
 
 
 def _parts(said: _Said, action: str, kind: str, work: _Work, *, own: bool) -> tuple[str, ...] | None:

@@ -73,6 +73,10 @@ class Why(Enum):
     )
     OPERATOR_TYPE = ("Condition", "the key is of type {kind}, which {operator} does not compare")
     ALWAYS_KNOWN = ("Condition", "is known of every caller here, which it is not in AWS; compare it with Bool")
+    FALSE_OR_UNKNOWN = (
+        "Condition",
+        "no second factor and none known are one here and two in AWS; an Allow says BoolIfExists for false, a Deny says Bool for true",
+    )
     ALIASES = ("Condition", "counts in the policies of an account alone, in AWS too; a key policy is already about one key")
     ONE_VALUED = ("Condition", "the key has one value; leave out {prefix}")
     MANY_VALUED = ("Condition", "the key has many values; say ForAnyValue: or ForAllValues:")

@@ -1,7 +1,8 @@
 """The Resource and NotResource elements of an identity policy: which keys and aliases a statement is about, as Cedar.
 
-Of AWS KMS only keys and aliases have ARNs; every other call is about `*`. The ARN of a key, and so the pattern of one, has five colons:
-a star reaches over none of them.
+Of AWS KMS only keys and aliases have ARNs; every other call is about `*`, and so is CreateKey. What else is asked of a key that is being
+made, such as TagResource, is allowed and denied by patterns of all keys, and never by one of particular keys. The ARN of a key, and so the
+pattern of one, has five colons: a star reaches over none of them.
 
 Source: IAM User Guide, IAM JSON policy elements: Resource, NotResource; Service Authorization Reference, AWS KMS.
 """
@@ -13,14 +14,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meridian.authorization.aws_policy.actions import fits
-from meridian.authorization.aws_policy.conditions import KEY, TRUE
+from meridian.authorization.aws_policy.conditions import KEY, NEW_KEY, TRUE
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.language.cedar_text import cedar_text
+from meridian.domain.key import PROSPECTIVE_KEY_ID
 
 ALIAS: Final = "Alias"
 PREFIXES: Final = {KEY: "key/", ALIAS: "alias/"}
 PARTS: Final = 6
 EVERYTHING: Final = "*"
+ANY_KEY: Final = "key/\0"
+"""A name that no pattern spells: one that fits it fits every key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class _Pattern:
 
     def reaches(self, kind: str) -> bool:
         """Whether anything of this type can have such a name."""
+        if kind == NEW_KEY:  # its name is a word of ours, which a pattern of particular keys may fit by chance
+            return self.reaches(KEY) and (fits(self.name, ANY_KEY) or not fits(self.name, f"key/{PROSPECTIVE_KEY_ID}"))
         if kind not in PREFIXES:
             return False
         prefix, (literal, star, _) = PREFIXES[kind], self.name.partition("*")

@@ -78,6 +78,10 @@ class Outbox(Protocol):
         """What waits, by Region; none of a Region for which nothing does."""
         ...
 
+    async def backlogs_of(self, account: str) -> Sequence[Backlog]:
+        """The same, of the keys of one account."""
+        ...
+
     async def list(self, *, limit: int) -> Rows[OutboxEntry]:
         """Entries not yet delivered, oldest first."""
         ...

@@ -9,6 +9,7 @@ import re
 from typing import Any, Final
 
 from meridian.domain.limits import ROTATION_PERIOD_IN_DAYS_MAX
+from meridian.domain.peer_message import USER_AGENT_CHARACTERS_MAX
 
 MEMBERS_MAX: Final = 64
 LINKS_MAX: Final = 32
@@ -79,7 +80,7 @@ LENGTHS: Final = {
     "term_origin": REGION,
     "transport_public_key": KEY,
     "update_primary_region_request": REQUEST,
-    "user_agent": 1_024,
+    "user_agent": USER_AGENT_CHARACTERS_MAX,
 }
 """Characters of texts, bytes of bytes; of each entry, where the field is a list."""
 

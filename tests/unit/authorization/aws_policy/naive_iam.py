@@ -92,6 +92,26 @@ def identity_says(statements: list[dict[str, Any]], action: str, resource: str, 
     return "Deny" if "Deny" in applying else "Allow" if applying else ""
 
 
+def of_a_new_key(action: str, arn: str, facts: Facts) -> tuple[str, Facts]:
+    """Resource and facts of what is asked while a key is made, `arn` being what it could have.
+
+    CreateKey has no resource but `*`. To tag a key on its creation needs a permission that is not restricted to particular keys: one of all
+    keys of the account and Region. Tags and aliases are those of keys that are there.
+
+    Source: AWS KMS Developer Guide, AWS KMS permissions; Controlling access to tags; IAM User Guide, aws:ResourceTag.
+    """
+    known = {name: value for name, value in facts.items() if not name.lower().startswith(("aws:resourcetag/", "kms:resourcealiases"))}
+    return "*" if action == "CreateKey" else f"{arn.partition('key/')[0]}key/*", known
+
+
+def without_second_factor(facts: Facts) -> Facts:
+    """The same call with long-term credentials, of which AWS does not know whether there was a second factor.
+
+    Source: IAM User Guide, aws:MultiFactorAuthPresent.
+    """
+    return {name: value for name, value in facts.items() if name != "aws:MultiFactorAuthPresent"}
+
+
 def _is_about(statement: dict[str, Any], action: str, resource: str, facts: Facts) -> bool:
     element = "Resource" if "Resource" in statement else "NotResource"
     named = any(pattern == "*" or _arn_fits(resource, pattern) for pattern in statement[element])

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.examples import searched
 from tests.unit.authorization.aws_policy.conftest import ACCOUNT, FIXTURES, SERVICES, _principal, document, model
-from tests.unit.authorization.aws_policy.naive_iam import identity_says
-from tests.unit.authorization.aws_policy.test_agrees_with_iam import condition, facts_of
+from tests.unit.authorization.aws_policy.naive_iam import identity_says, of_a_new_key, without_second_factor
+from tests.unit.authorization.aws_policy.test_agrees_with_iam import condition, facts_of, said
 from tests.unit.authorization.aws_policy.test_agrees_with_iam import request as on_a_key
 
 from meridian.authorization.aws_policy.identity import Attached, ConvertedIdentity, convert_identity
@@ -26,7 +26,7 @@ from meridian.authorization.language.evaluator import SchemaHandle, format_polic
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
 from meridian.contract.catalog import rpcs
-from meridian.domain.key import Key
+from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
 from meridian.errors import InvalidArnException
 from meridian.policy_kit.fixtures import fixtures_of
 from meridian.policy_kit.policy_set import PolicySet
@@ -46,10 +46,14 @@ RESOURCES = (
     "arn:aws:kms:*:*:*",
     f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/app-*",
     "arn:aws:s3:::bucket/*",
+    f"arn:aws:kms:us-east-1:{ACCOUNT}:key/*e*",
 )
 ABROAD = {need.action for rpc in rpcs().values() for need in rpc.requires if need.cross_account}
 """Actions that AWS KMS has across accounts."""
+AT_CREATION = ("CreateKey", "TagResource", "PutKeyPolicy")
+"""What is asked of a key while it is made."""
 SEEN: Counter[str] = Counter()
+NEW_SEEN: Counter[str] = Counter()
 
 
 @cache
@@ -78,7 +82,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Callable[[ConvertedIdent
 
 @st.composite
 def statement(draw: st.DrawFn) -> dict[str, Any]:
-    names = st.sampled_from(("kms:*", "kms:De*", "kms:Encrypt", "kms:Decrypt", "kms:Sign", "kms:DescribeKey", "kms:CreateGrant"))
+    wide, one = ("kms:*", "kms:De*", "kms:Create*"), ("kms:Encrypt", "kms:Decrypt", "kms:Sign", "kms:DescribeKey", "kms:CreateGrant")
+    names = st.sampled_from((*wide, *one))
     conditions: dict[str, dict[str, Any]] = {}
     for operator, key, values in draw(st.lists(condition(), max_size=2)):
         conditions.setdefault(operator, {})[key] = values
@@ -99,25 +104,49 @@ def statement(draw: st.DrawFn) -> dict[str, Any]:
 def test_the_account_and_iam_agree_on_keys_of_its_own_and_of_others(
     opened: Callable[[ConvertedIdentity], PolicySet], statements: list[dict[str, Any]], requests: list[Any]
 ) -> None:
-    authorizer = opened(converted(*statements)).within(Surroundings())
+    authorizer = opened(said(lambda: converted(*statements))).within(Surroundings())
     for number, (_, action, context, key, attributes) in enumerate(requests):
         account, leaves = (ACCOUNT, OTHER)[number % 2], number % 3 != 0
         asked = _asked("user/ann", action, context, key, attributes)
         about = replace(asked.resource, account=account, policy=OPEN if account == OTHER or not leaves else "", version=number + 1)
-        said = identity_says(statements, action, about.arn, facts_of("user/ann", action, context, key, attributes))
+        facts = facts_of("user/ann", action, context, key, attributes)
+        answer = identity_says(statements, action, about.arn, facts)
         decided = authorizer.decide(asked.principal, action, about, asked.facts)
         assert not decided.errors
         # A key that leaves all to its account needs an Allow; one that is open to all needs, at home, no Deny; one of others needs both.
-        expected = said != "Deny" if account == ACCOUNT and not leaves else said == "Allow"
+        expected = answer != "Deny" if account == ACCOUNT and not leaves else answer == "Allow"
         expected &= account == ACCOUNT or action in ABROAD
-        SEEN[f"{said or 'nothing'} {account}"] += 1
-        assert decided.allowed is expected, (action, about.arn, said)
+        SEEN[f"{answer or 'nothing'} {account}"] += 1
+        assert decided.allowed is expected, (action, about.arn, answer)
+        if decided.allowed and not attributes["mfaPresent"]:
+            assert identity_says(statements, action, about.arn, without_second_factor(facts)) == answer
+
+
+@searched(80, 400)
+@given(statements=st.lists(statement(), min_size=1, max_size=3), requests=st.lists(on_a_key(), min_size=6, max_size=6))
+@pytest.mark.thorough
+@pytest.mark.deep
+def test_the_account_and_iam_agree_on_keys_that_are_being_made(
+    opened: Callable[[ConvertedIdentity], PolicySet], statements: list[dict[str, Any]], requests: list[Any]
+) -> None:
+    authorizer = opened(said(lambda: converted(*statements))).within(Surroundings())
+    for number, (_, _, context, key, attributes) in enumerate(requests):
+        action, made = AT_CREATION[number % 3], number < 3 or number % 3 == 0
+        asked = _asked("user/ann", action, {}, key, attributes)
+        about = replace(asked.resource, key_id=PROSPECTIVE_KEY_ID if made else SINGLE, version=number + 1)
+        # Of the facts of an action on a key, those that every such action has.
+        facts: Any = facts_of("user/ann", "DescribeKey", {**context, "requestAlias": None}, key, attributes)
+        resource, facts = of_a_new_key(action, about.arn, facts) if made else (about.arn, facts)
+        answer = identity_says(statements, action, resource, facts)
+        NEW_SEEN[f"{answer or 'nothing'} {action}"] += 1
+        assert authorizer.decide(asked.principal, action, about, asked.facts).allowed is (answer == "Allow"), (action, about.arn, answer)
 
 
 @pytest.mark.searched
 @pytest.mark.thorough
 @pytest.mark.deep
 def test_every_answer_was_seen_on_both_sides() -> None:
+    assert all(NEW_SEEN[f"{said} {action}"] > 2 for said in ("Allow", "Deny", "nothing") for action in AT_CREATION), NEW_SEEN
     assert all(SEEN[f"{said} {account}"] > 2 for said in ("Allow", "Deny", "nothing") for account in (ACCOUNT, OTHER)), SEEN
 
 
@@ -169,6 +198,65 @@ def test_calls_about_no_key_need_a_star_and_aliases_have_names(opened: Any) -> N
     assert of(f"arn:aws:kms:us-east-1:{ACCOUNT}:*") == [False, True, True, True]
     assert of("*", Condition={"Bool": {"kms:MultiRegion": "false"}}) == [False, False, False, True], "nothing else has a role"
     assert of("*", Condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}}) == [True, True, True, True]
+
+
+ANY_KEY = f"arn:aws:kms:*:{ACCOUNT}:key/*"
+RED = {"aws:ResourceTag/team": "red"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "creates", "tags"),
+    [
+        ([ALLOW], True, True),
+        ([{**ALLOW, "Resource": ANY_KEY}], False, True),
+        ([{**ALLOW, "Resource": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/*w*"}], False, False),
+        ([{**ALLOW, "Resource": f"arn:aws:kms:*:{ACCOUNT}:*"}], False, True),
+        ([{**ALLOW, "Resource": None, "NotResource": ANY_KEY}], True, False),
+        ([{**ALLOW, "Condition": {"StringEquals": RED}}], False, False),
+        ([{**ALLOW, "Condition": {"StringEqualsIfExists": RED}}], True, True),
+        ([{**ALLOW, "Condition": {"StringNotEquals": RED}}], True, True),
+        ([{**ALLOW, "Condition": {"Null": {"aws:ResourceTag/team": "true"}}}], True, True),
+        ([{**ALLOW, "Condition": {"Null": {"aws:ResourceTag/team": "false"}}}], False, False),
+        ([{**ALLOW, "Condition": {"StringEquals": {"aws:RequestTag/team": "red"}}}], True, True),
+        ([{**ALLOW, "Condition": {"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT"}}}], True, True),
+        ([{**ALLOW, "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}}}], False, False),
+        ([ALLOW, {**ALLOW, "Effect": "Deny", "Resource": ANY_KEY}], True, False),
+        ([ALLOW, {**ALLOW, "Effect": "Deny", "Resource": None, "NotResource": ANY_KEY}], False, True),
+        ([ALLOW, {**ALLOW, "Effect": "Deny", "Condition": {"StringNotEquals": RED}}], False, False),
+        ([ALLOW, {**ALLOW, "Effect": "Deny", "Condition": {"StringEquals": RED}}], True, True),
+    ],
+)
+@pytest.mark.parametrize("replication", [False, True])
+def test_a_key_that_is_being_made_has_no_arn_and_no_tags_in_aws(
+    opened: Any, statements: list[dict[str, Any]], *, creates: bool, tags: bool, replication: bool
+) -> None:
+    said = [{name: value for name, value in each.items() if value is not None} for each in statements]
+    authorizer = opened(converted(*said)).within(Surroundings())
+    made = {action: _asked("user/ann", action, {"requestTags": {"team": "red"}, "replication": replication}) for action in AT_CREATION[:2]}
+    about = replace(made["CreateKey"].resource, key_id=PROSPECTIVE_KEY_ID, tags=(("team", "red"),))
+    decided = [authorizer.decide(asked.principal, action, about, asked.facts).allowed for action, asked in made.items()]
+    assert decided == [creates, tags]
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+@pytest.mark.parametrize("operator", ["Bool", "BoolIfExists"])
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_second_factor_that_aws_may_not_know_opens_nothing(opened: Any, effect: str, operator: str, value: str) -> None:
+    always = {**ALLOW, "Action": ["kms:*"], "Resource": ["*"]}
+    asks = {**always, "Effect": effect, "Condition": {operator: {"aws:MultiFactorAuthPresent": [value]}}}
+    statements = [always, asks] if effect == "Deny" else [asks]
+    if (effect, operator, value) in (("Allow", "Bool", "false"), ("Deny", "BoolIfExists", "true")):
+        with pytest.raises(RefusedDocument) as refused:
+            converted(*statements)
+        assert refused.value.reason is Why.FALSE_OR_UNKNOWN
+        return
+    authorizer = opened(converted(*statements)).within(Surroundings())
+    for present in (True, False):
+        asked = _asked("user/ann", "Encrypt", {}, "single", {"mfaPresent": present})
+        facts: dict[str, Any] = {"aws:MultiFactorAuthPresent": present}
+        worlds = [facts] if present else [facts, without_second_factor(facts)]
+        expected = all(identity_says(statements, "Encrypt", asked.resource.arn, each) == "Allow" for each in worlds)
+        assert authorizer.decide(asked.principal, "Encrypt", asked.resource, asked.facts).allowed is expected
 
 
 def test_what_has_no_effect_is_told() -> None:
