@@ -148,6 +148,7 @@ def test_files_are_short() -> None:
         "test_remembered_decisions.py": "one case for each kind of change",
         "test_audit_sinks.py": "one case for each way in which a collector or a bucket can fail",
         "test_xks_proxy.py": "THE table of the calls of the published test client",
+        "test_identity_policies.py": "one case for each thing that an identity policy may say",
         "test_hostile_key_managers.py": "THE table of what a key manager may answer",
         "test_hostile_regions.py": "one lie for each thing that a Region can say",
         "xks_proxy.py": "a proxy, with all that it may do wrong",

@@ -70,8 +70,11 @@ class Invariant:
     @property
     def actions(self) -> list[str]:
         """The actions and groups that `forall` names; none where it names none."""
-        given = self.forall.get("action") or self.forall.get("actions") or []
-        return given if isinstance(given, list) else [given]
+        return _listed(self.forall.get("action") or self.forall.get("actions") or [])
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,8 @@ def _invariant(file: str, row: Any) -> Invariant:
     forall, where = row.get("forall") or {}, row.get("where", "true")
     if not isinstance(forall, Mapping) or not isinstance(where, str):
         raise RowError(f"{place}: forall has names with values, and where is text")
+    if not all(isinstance(name, str) for name in _listed(forall.get("action") or forall.get("actions") or [])):
+        raise RowError(f"{place}: forall.action is the name of an action, or a list of names")
     never = _effect(row["never"], place) if "never" in row else EFFECTS[1 - EFFECTS.index(_effect(row["always"], place))]
     return Invariant(file, str(row["name"]), forall, where, never)
 
