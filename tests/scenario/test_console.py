@@ -109,6 +109,13 @@ def test_a_token_that_is_not_believed_lets_nobody_in(console: Console, changed: 
     assert visitor.get("/keys").status == 303
 
 
+def test_a_link_to_the_end_of_a_sign_in_signs_nobody_out(console: Console) -> None:
+    visitor = console.signed_in("ann")
+    known = visitor.get("/keys").status
+    assert visitor.get("/signed-in?code=made-up&state=of-somebody-else").status == 401
+    assert visitor.get("/keys").status == known != 303
+
+
 def test_a_sign_in_ends_in_the_browser_that_began_it(console: Console) -> None:
     mine, yours = console.browser(), console.browser()
     back = console.provider.sign_in(mine.get("/sign-in/begin").header("location"))

@@ -44,13 +44,16 @@ class Door:
         arrival: Arrival = request.scope[ARRIVAL]
         visit = Visit(arrival, self._desk, request.path_params)
         if arrival.refusal is not None:
-            return await self._turn_away(visit, arrival.refusal)
+            return await self._turn_away(visit, arrival.refusal, ends_session=True)
         if arrival.visitor is None and not place.is_open:
             return sign_in_first(visit)
         try:
             return await place.show(visit)
         except KmsError as error:
-            return await self._turn_away(visit, error) if isinstance(error, NOBODY) else refusal_page(visit, error)
+            if not isinstance(error, NOBODY):
+                return refusal_page(visit, error)
+            # At an open place nobody was asked who he is: a link to it from another site signs nobody out.
+            return await self._turn_away(visit, error, ends_session=not place.is_open)
         except Exception as fault:
             self._events.report_fault(fault, during=f"console {place.path}")
             return refusal_page(visit, KMSInternalException(reason=type(fault).__name__))
@@ -66,11 +69,11 @@ class Door:
         """Where there is no page, or none for this method: whoever shows what is no credential is told that before."""
         arrival: Arrival = request.scope[ARRIVAL]
         if arrival.refusal is not None:
-            return await self._turn_away(Visit(arrival, self._desk, {}), arrival.refusal)
+            return await self._turn_away(Visit(arrival, self._desk, {}), arrival.refusal, ends_session=True)
         found = cast(HTTPException, error)
         return PlainTextResponse(f"{found.detail}\n", found.status_code, found.headers)
 
-    async def _turn_away(self, visit: Visit, error: KmsError) -> Response:
+    async def _turn_away(self, visit: Visit, error: KmsError, *, ends_session: bool) -> Response:
         """Told and held back as on every other wire; the browser forgets what was no credential."""
         arrival = visit.arrival
         error.__traceback__ = error.__cause__ = error.__context__ = None  # the answer may come late, and keeps no token until then
@@ -79,7 +82,8 @@ class Door:
             error, operation=WHO, evidence=evidence, request_id=self._entropy.uuid(), started=arrival.started
         )
         sign_in = self._desk.sign_in
-        return with_headers(refusal_page(visit, error), *self._desk.sessions.end(), *(sign_in.forget() if sign_in is not None else ()))
+        forgotten = [*(sign_in.forget() if sign_in is not None else ()), *(self._desk.sessions.end() if ends_session else ())]
+        return with_headers(refusal_page(visit, error), *forgotten)
 
 
 def make_application(door: Door) -> Starlette:
