@@ -155,7 +155,7 @@ def test_a_lost_primary_is_succeeded_and_joins_again(three_regions: Deployment) 
     three_regions.start(HOME)
     with three_regions.client() as home:
         three_regions.wait_until(lambda: "SetGoneOn" in {record["eventName"] for record in three_regions.audit(HOME)})
-        three_regions.wait_until(lambda: f"rejoin {AWAY}" in operate(three_regions, HOME, "doctor", code=1))
+        three_regions.wait_until(lambda: f"rejoin {AWAY}" in operate(three_regions, HOME, "doctor", "-o", "text", code=1))
         three_regions.wait_until(lambda: _refuses_changes(home, key_id) and _refuses_changes(home, single))
         for region in (AWAY, THIRD):
             said = operate(three_regions, region, "found", HOME)

@@ -143,7 +143,7 @@ class Deployment:
         log = append_private(path)
         began = os.fstat(log).st_size
         process = await asyncio.create_subprocess_exec(
-            *_meridian("serve", "--config", str(place.settings), "--allow-file-seal", "--verbose", *added),
+            *_meridian("serve", "--config", str(place.settings), "--allow-file-seal", "--verbose", "--processes", "1", *added),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             preexec_fn=be_asked_to_end_with_parent,  # a deployment that is killed leaves no Region behind
