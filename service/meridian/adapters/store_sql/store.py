@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from meridian.adapters.store_sql.commits import Commits
 from meridian.adapters.store_sql.database_file import MovedDatabaseError, file_of
 from meridian.adapters.store_sql.dialects import driver_faults, engines
+from meridian.adapters.store_sql.disk_faults import not_kept
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
 from meridian.adapters.store_sql.whole_connections import Connections
@@ -20,14 +21,6 @@ from meridian.ports.store.store import UnitOfWork
 
 FAULTS: Final = (SQLAlchemyError, OSError, TimeoutError)
 """What the databases raise, beside what the driver of each does; nothing of it crosses this file."""
-
-
-DISK_FAULTS: Final = {
-    "SQLITE_FULL": "the disk of the database is full",
-    "SQLITE_IOERR": "the disk of the database fails",
-    "SQLITE_READONLY": "the database can only be read",
-}
-"""What SQLite says of a disk, by the beginning of its word."""
 
 
 class SqlStore:
@@ -125,7 +118,7 @@ class SqlStore:
         except self._faults as fault:
             met = fault
             if connections is self._writers:
-                self._cannot_write = _not_kept(fault)
+                self._cannot_write = not_kept(fault)
             raise StoreUnavailable(reason=f"database: {_kind(fault)}") from None
         finally:
             if connection is not None:
@@ -137,11 +130,5 @@ def _kind(fault: BaseException) -> str:
     if isinstance(fault, MovedDatabaseError):
         return f"{fault.filename} {fault.strerror}"
     if isinstance(fault, DBAPIError) and fault.orig is not None:
-        return _not_kept(fault) or type(fault.orig).__name__
+        return not_kept(fault) or type(fault.orig).__name__
     return type(fault).__name__
-
-
-def _not_kept(fault: BaseException) -> str:
-    """That the database's disk takes nothing, in words; empty for a fault of another kind. Source: sqlite.org/rescode.html."""
-    name: str = getattr(getattr(fault, "orig", None), "sqlite_errorname", "")
-    return next((f"{words} ({name})" for begin, words in DISK_FAULTS.items() if name.startswith(begin)), "")
