@@ -37,7 +37,7 @@ from meridian.authorization.sets.key_policies import KeyPolicyReader
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import PolicyTexts, understand
 from meridian.console.cookies import SealedCookie
-from meridian.console.forms import fields_of
+from meridian.console.forms import FIELDS_MAX
 from meridian.contract.batches import batch_faults, item_rpcs, items_of
 from meridian.contract.catalog import Rpc, batch_rpcs, is_map, rpcs
 from meridian.contract.cross_field import require_cross_field_rules
@@ -74,6 +74,7 @@ from meridian.transport.aws_json import codec
 from meridian.transport.grpc_evidence import peer_address
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
+from meridian.transport.http1.form import read_form
 from meridian.transport.http1.head import Peer
 from meridian.transport.http1.reader import RequestReader
 from meridian.transport.sts import forms
@@ -233,11 +234,11 @@ def key_set(data: bytes) -> None:
 
 
 def sts_form(data: bytes) -> None:
-    forms.assume_role_request(forms.read_form(data))
+    forms.assume_role_request(forms.read_request(data))
 
 
 def console_form(data: bytes) -> None:
-    fields_of(data)
+    read_form(data, FIELDS_MAX)
 
 
 def console_cookie(data: bytes) -> None:

@@ -6,15 +6,14 @@ Prevention Cheat Sheet, signed double submit and origin checks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
-from urllib.parse import parse_qsl
 
 from meridian.console.arrival import Arrival
 from meridian.domain.principal import Principal
 from meridian.errors import AccessDeniedException, ValidationException
 from meridian.ports.kept_by_browsers import KeptByBrowsers
+from meridian.transport.http1.form import Form, read_form
 
 FORM_BYTES_MAX: Final = 16 * 1024
 FIELDS_MAX: Final = 16
@@ -24,8 +23,6 @@ SECONDS: Final = 12 * 3600
 """How long a page may stay open before its form is refused."""
 PURPOSE: Final = "form"
 STRANGE: Final = "This form is not from a page of the console that was opened by you within the last twelve hours. Open the page again."
-
-Form = Mapping[str, str]
 
 
 class Forms:
@@ -47,7 +44,7 @@ class Forms:
             raise ValidationException("The request is no form.")
         if head.headers.get("origin") != self._origin:
             raise AccessDeniedException(STRANGE)
-        form = fields_of(arrival.body)
+        form = read_form(arrival.body, FIELDS_MAX)
         if not self._is_of(form.get(TOKEN, ""), principal, arrival.at):
             raise AccessDeniedException(STRANGE)
         return form
@@ -58,17 +55,3 @@ class Forms:
         except ValueError:
             return False
         return arn == principal.arn and int(ends) > now.timestamp()
-
-
-def fields_of(body: bytes) -> Form:
-    """What stands in a form. Raises: ValidationException."""
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=FIELDS_MAX, errors="strict", encoding="utf-8"
-        )
-    except ValueError as fault:
-        raise ValidationException("The request is no form.") from fault
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise ValidationException("The form has a field more than once.")
-    return form

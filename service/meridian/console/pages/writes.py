@@ -9,7 +9,6 @@ from typing import Any, Final
 from google.protobuf.message import Message
 from starlette.responses import Response
 
-from meridian.console.forms import Form
 from meridian.console.visit import Visit, redirect
 from meridian.contract.operation import Operation
 from meridian.errors import AccessDeniedException, NotFoundException, ValidationException
@@ -21,6 +20,7 @@ from meridian.kms.v1.keys_pb2 import (
     ScheduleKeyDeletionRequest,
 )
 from meridian.kms.v1.rotation_pb2 import RotateKeyOnDemandRequest
+from meridian.transport.http1.form import Form
 
 TYPED: Final = "typed"
 DAYS: Final = "days"

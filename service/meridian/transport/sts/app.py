@@ -32,9 +32,10 @@ from meridian.transport.aws_json.app import Arrival
 from meridian.transport.call_edge import Walk
 from meridian.transport.http1.application import Answer, Application, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
+from meridian.transport.http1.form import Form
 from meridian.transport.retry_advice import retry_headers
 from meridian.transport.sts.answers import refusal_of, write_assumed, write_identity, write_refusal
-from meridian.transport.sts.forms import BODY_BYTES_MAX, TOKEN, Form, assume_role_request, read_form
+from meridian.transport.sts.forms import BODY_BYTES_MAX, TOKEN, assume_role_request, read_request
 from meridian.transport.under_way import CallsUnderWay
 
 ASSUME: Final = Operation.ASSUME_ROLE_WITH_WEB_IDENTITY
@@ -115,7 +116,7 @@ class StsWire:
         """The answer to a request that is not signed."""
         operation, of_token = ASSUME, False
         try:
-            form = read_form(body)
+            form = read_request(body)
             operation = _operation(form)
             if operation is not ASSUME:
                 raise e.MissingAuthenticationTokenException(reason="not signed")
@@ -136,7 +137,7 @@ class StsWire:
         """The answer to a signed request."""
         try:
             principal = self._signatures.authenticate(SignedRequest(arrival.head, claim, body), arrival.at)
-            operation = _operation(read_form(body))
+            operation = _operation(read_request(body))
             if operation is not IDENTITY:
                 raise e.UnrecognizedClientException(reason="two credentials in one call")
         except e.KmsError as error:

@@ -6,12 +6,11 @@ Source: Smithy, AWS query protocol; AWS STS API Reference, version 2011-06-15.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl
 
 from meridian.errors import ValidationException
 from meridian.sts.v1.sts_pb2 import AssumeRoleWithWebIdentityRequest
+from meridian.transport.http1.form import Form, read_form
 
 BODY_BYTES_MAX: Final = 32 * 1024
 FIELDS_MAX: Final = 32
@@ -28,20 +27,10 @@ SECONDS: Final = "DurationSeconds"
 TOKEN: Final = "WebIdentityToken"  # noqa: S105 - the name of a field
 OF_PROTOCOL: Final = ("Action", "Version")
 
-Form = Mapping[str, str]
 
-
-def read_form(body: bytes) -> Form:
-    """The fields by name. Raises: ValidationException for what is no form, and for a field that is given twice."""
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=FIELDS_MAX, errors="strict", encoding="utf-8"
-        )
-    except ValueError as fault:
-        raise ValidationException("The request is no form.") from fault
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise ValidationException("The request has a field more than once.")
+def read_request(body: bytes) -> Form:
+    """The fields by name. Raises: ValidationException for what is no form, for a field that is given twice and for another version."""
+    form = read_form(body, FIELDS_MAX)
     if form.get("Version", VERSION) != VERSION:
         raise ValidationException(f"The version of the service is {VERSION}.")
     return form
