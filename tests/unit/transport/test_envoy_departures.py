@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -74,5 +75,28 @@ def test_a_departure_that_is_heard_of_late_cuts_nothing_that_came_after() -> Non
                 await asyncio.sleep(0.005)
         heard.set()
         await asyncio.sleep(0.05)
+
+    asyncio.run(story())
+
+
+def test_a_question_that_fails_is_asked_again() -> None:
+    class Halting(Caller):
+        async def receive(self) -> dict[str, Any]:
+            if not self.asked:
+                self.asked += 1
+                raise OSError("not now")
+            return await super().receive()
+
+    async def story() -> None:
+        told: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        watched, gone = Departures(), Halting()
+        gone.has_left = True
+        answering = asyncio.create_task(answer(watched, gone, 60.0))
+        await asyncio.wait([answering], timeout=20)
+        assert answering.done(), "nobody has asked again"
+        assert answering.result() == "cut"
+        gc.collect()
+        assert [type(each["exception"]) for each in told] == [OSError]
 
     asyncio.run(story())

@@ -81,8 +81,10 @@ class Departures:
         self._timer = loop.call_later(LOOK_SECONDS, self._look) if self._open else None
 
     async def _ask(self, waiting: Waiting) -> None:
-        event = await waiting.receive()
-        waiting.question = None
+        try:
+            event = await waiting.receive()
+        finally:
+            waiting.question = None  # a question that failed, which the loop tells, is asked again
         if event["type"] == DISCONNECTED and waiting in self._open:
             self.forget(waiting)
             waiting.task.cancel()
