@@ -65,6 +65,10 @@ def test_a_key_of_a_time_before_a_restore_may_be_younger_than_the_backup() -> No
     assert told(record("CreateKey", MADE, epoch=0), CREATED) == Vanished([ARN], []), "it was made again since"
 
 
+def test_a_key_of_a_time_before_a_restore_is_not_under_way() -> None:
+    assert told(record("CreateKey", MADE, epoch=0), read_at=MADE + timedelta(seconds=1)) == Vanished([], [ARN])
+
+
 def test_a_key_that_was_made_while_the_database_was_read_is_not_missed() -> None:
     assert told(CREATED, read_at=MADE + timedelta(seconds=1)) == Vanished([], [])
     assert told(record("CreateKey", MADE, errorCode="X")) == Vanished([], [])
