@@ -15,6 +15,7 @@ from meridian.adapters.clock_system import cpu_seconds_of
 from meridian.authorization.language.evaluator import SchemaHandle
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import PolicySetError, load_policies
+from meridian.child_signals import send
 from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.cli.dev_principals import sound_principals
 from meridian.cli.exit_codes import OK, OTHER, SETUP
@@ -132,7 +133,7 @@ class Deployment:
             out, err = await self._while_it_moves(process.communicate(), process, place, "is made", None)
         finally:
             if process.returncode is None:
-                process.kill()
+                send(process, signal.SIGKILL)
                 await process.wait()
         if process.returncode != 0:
             raise StartError(f"{place.region}: {err.decode(errors='replace').strip()}")
@@ -206,8 +207,7 @@ class Deployment:
 
     def _reload(self) -> None:
         for process in self._processes.values():
-            if process.returncode is None:
-                process.send_signal(signal.SIGHUP)
+            send(process, signal.SIGHUP)
 
     async def _start_again(self) -> None:
         for place in self._folder.places:
@@ -221,14 +221,13 @@ class Deployment:
     async def _stop_all(self) -> None:
         running = [p for p in self._processes.values() if p.returncode is None]
         for process in running:
-            process.terminate()
+            send(process, signal.SIGTERM)
         if not running:
             return
         _, late = await asyncio.wait([asyncio.create_task(p.wait()) for p in running], timeout=STOP_SECONDS)
         if late:
             for process in running:
-                if process.returncode is None:
-                    process.kill()
+                send(process, signal.SIGKILL)
             await asyncio.gather(*late)
 
     def _print_table(self) -> None:

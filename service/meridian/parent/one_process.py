@@ -11,6 +11,8 @@ from typing import Final
 
 import structlog
 
+from meridian.child_signals import send
+
 PAUSE_SECONDS: Final = 1.0
 """Before a process is started again; twice as long each time that it did not go on for long."""
 PAUSE_SECONDS_MAX: Final = 30.0
@@ -76,8 +78,7 @@ class OneProcess:
     def send(self, number: signal.Signals) -> None:
         """Give it a signal, if it runs."""
         if self.pid is not None and self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
+            send(self._process, number)
 
     def stop(self) -> None:
         """Ask it to end, and start it no more."""
