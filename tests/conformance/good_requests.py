@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -182,10 +184,17 @@ class Things:
 
     @cached_property
     def related(self) -> str:
-        """A primary key with a replica in the other Region."""
+        """A primary key with a replica in the other Region, of which both Regions have told each other all."""
         arn = self.key("primary", number=1)
         self.client.replicate_key(key_id=arn, replica_region=AWAY)
+        self.deployment.wait_for_state(AWAY, arn.rpartition("/")[2], t.KEY_STATE_ENABLED)
+        self.deployment.wait_until(lambda: not any(self._is_waiting(region) for region in (HOME, AWAY)))
         return arn
+
+    def _is_waiting(self, region: str) -> bool:
+        """Whether something of this Region is still on its way."""
+        with closing(sqlite3.connect(self.deployment.place(region).folder / "region.sqlite3", timeout=20)) as database:
+            return bool(database.execute("select count(*) from outbox").fetchone()[0])
 
     @cached_property
     def import_fields(self) -> dict[str, Any]:
