@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from meridian.adapters.audit_digests import Opening
 from meridian.adapters.audit_file import AuditFile, SegmentRules
+from meridian.adapters.audit_history import FileAuditHistory
+from meridian.adapters.audit_logs_seen import SeenLogs
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
@@ -57,6 +60,9 @@ from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, Wake, wait_for_real
 
+LOOKS_AT_ONCE: Final = 2
+LOOKS_WAITING: Final = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Workplaces:
@@ -64,6 +70,8 @@ class Workplaces:
 
     turns: ShortTurns
     heavy: HeavyWorkers
+    looks: HeavyWorkers
+    """For looks at what was recorded, which can be long and many: nobody else waits for them."""
     held: SeparateProcesses
     keys: KeyThreads
     pairs: ReadyKeyPairs
@@ -98,6 +106,7 @@ class Core:
     audit: Audit
     directory: CachedKeys
     usage: LastUsage
+    history: FileAuditHistory
     exports: LiveExports
     caches: Caches
     tracing: Tracing
@@ -202,6 +211,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         audit=audit,
         directory=directory,
         usage=usage,
+        history=FileAuditHistory(_seen_logs(settings, seat), stream.log, work.looks),
         exports=exports,
         caches=caches,
         tracing=tracing,
@@ -223,12 +233,13 @@ def _workplaces(
         answer_seconds=limits.heavy_answer_seconds,
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
+    looks = HeavyWorkers(workers=LOOKS_AT_ONCE, queue_max=LOOKS_WAITING, wait_seconds=limits.heavy_wait_seconds, turns=turns)
     share = max(1, cores() // seat.of)
     keys = KeyThreads(threads=share, turns=turns)
     maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
-    for each in (heavy, held, keys, maker):
+    for each in (heavy, looks, held, keys, maker):
         stack.callback(each.close)
-    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), share)
+    return Workplaces(turns, heavy, looks, held, keys, ReadyKeyPairs(maker, registry), share)
 
 
 def _sound_schema() -> SchemaHandle:
@@ -261,6 +272,14 @@ async def _opening(store: SqlStore, identity: RegionIdentity, replica: str, stre
 
 def _rules(settings: AuditSettings) -> SegmentRules:
     return SegmentRules(settings.segment_bytes, settings.segment_seconds, settings.reserve_bytes)
+
+
+def _seen_logs(settings: Settings, seat: Seat) -> SeenLogs:
+    """The logs of all processes of one parent lie in one directory, by whose name they are found."""
+    own = settings.audit.directory
+    if not seat.is_shared:
+        return SeenLogs(settings.replica, own, settings.audit.replicas)
+    return SeenLogs(settings.replica.rpartition("-")[0], own.parent, settings.audit.replicas)
 
 
 def _stream(settings: AuditSettings, file: AuditFile, events: ReportedSecurityEvents) -> FileAuditStream:
