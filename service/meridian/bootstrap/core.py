@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -101,6 +102,8 @@ class Core:
     exports: LiveExports
     caches: Caches
     tracing: Tracing
+    audit_home: Path
+    """Where the audit logs of all processes of this parent lie: the directory of the settings, whichever seat this is."""
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -205,6 +208,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         exports=exports,
         caches=caches,
         tracing=tracing,
+        audit_home=settings.audit.directory.parent if seat.is_shared else settings.audit.directory,
     )
 
 
