@@ -50,7 +50,6 @@ OPENS = {
     "adapters/clock_system.py": "of the kernel",
     "bootstrap/cores.py": "of the kernel",
     "adapters/audit_compression.py": "a segment of this process",
-    "adapters/audit_history.py": "a place that a Region has told, sealed",
     "adapters/audit_position.py": "a position that this process keeps",
     "adapters/audit_ship_files.py": "a segment or digest of this process",
     "adapters/store_sql/sqlite_copies.py": "the database's own file",

@@ -13,25 +13,18 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from tests.audit_logs import Keyholder, SteppingClock, nobody, open_file, record
-from tests.contract.test_audit_retention import AtOnce, answer
+from tests.audit_logs import SteppingClock, record
+from tests.logs_to_look_back_through import ACCOUNT, OTHER, Log
 
 from meridian.adapters import audit_history, audit_log_backwards
-from meridian.adapters.audit_file import AuditFile, SegmentRules
 from meridian.adapters.audit_history import FileAuditHistory
 from meridian.adapters.audit_logs_seen import SeenLogs
-from meridian.adapters.audit_reader import WrittenLog
-from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.heavy_workers import HeavyWorkers
 from meridian.audit.backwards import PlacedLine, lines_before
-from meridian.audit.record import event_time
 from meridian.audit.segments import segments_in
 from meridian.errors import InvalidMarkerException, ThrottlingException
 from meridian.ports.audit_history import Wanted
 from meridian.short_turns import ShortTurns
-
-RULES = SegmentRules(bytes=64_000, seconds=60.0, reserve_bytes=0)
-ACCOUNT, OTHER = "111122223333", "444455556666"
 
 
 def is_call(found: dict[str, Any]) -> bool:
@@ -39,36 +32,6 @@ def is_call(found: dict[str, Any]) -> bool:
 
 
 CALLS = Wanted(ACCOUNT.encode(), is_call)
-
-
-class Log:
-    """One process' log, written to a second apart; closed segments are compressed but for the last."""
-
-    def __init__(self, directory: Path, clock: SteppingClock, name: str = "s1", rules: KeepRules | None = None) -> None:
-        self.clock = clock
-        self.keyholder = Keyholder()
-        self.file = self._open(directory, name, rules or KeepRules(0, 0))
-
-    def _open(self, directory: Path, name: str, rules: KeepRules) -> AuditFile:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = open_file(directory, name, keyholder=self.keyholder, rules=RULES, clock=self.clock)
-        file.hand_closed_to(AtOnce(), rules, nobody)
-        return file
-
-    def write(self, *numbers: int, account: str = ACCOUNT) -> None:
-        for number in numbers:
-            made = record(number, userIdentity={"accountId": account}, eventID=str(number))
-            self.file.write([made | {"eventTime": event_time(self.clock.now())}])
-            self.clock.seconds += 1
-
-    def close_segment(self) -> None:
-        self.clock.seconds += RULES.seconds
-        answer(self.file, self.clock)
-        self.file.tick(0)
-
-    @property
-    def written(self) -> WrittenLog:
-        return WrittenLog(self.file.directory.path, self.file.durable_end)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -12,7 +13,6 @@ from prometheus_client import CollectorRegistry
 from meridian.adapters.audit_digests import Opening
 from meridian.adapters.audit_file import AuditFile, SegmentRules
 from meridian.adapters.audit_history import FileAuditHistory
-from meridian.adapters.audit_logs_seen import SeenLogs
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
@@ -40,7 +40,7 @@ from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.cores import cores
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
-from meridian.bootstrap.own_log import require_database_of_log, require_own_log
+from meridian.bootstrap.own_log import require_database_of_log, require_own_log, seen_logs
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
@@ -110,6 +110,8 @@ class Core:
     exports: LiveExports
     caches: Caches
     tracing: Tracing
+    audit_home: Path
+    """Where the audit logs of all processes of this parent lie: the directory of the settings, whichever seat this is."""
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -211,10 +213,11 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         audit=audit,
         directory=directory,
         usage=usage,
-        history=FileAuditHistory(_seen_logs(settings, seat), stream.log, work.looks),
+        history=FileAuditHistory(seen_logs(settings, seat), stream.log, work.looks),
         exports=exports,
         caches=caches,
         tracing=tracing,
+        audit_home=settings.audit.directory.parent if seat.is_shared else settings.audit.directory,
     )
 
 
@@ -272,14 +275,6 @@ async def _opening(store: SqlStore, identity: RegionIdentity, replica: str, stre
 
 def _rules(settings: AuditSettings) -> SegmentRules:
     return SegmentRules(settings.segment_bytes, settings.segment_seconds, settings.reserve_bytes)
-
-
-def _seen_logs(settings: Settings, seat: Seat) -> SeenLogs:
-    """The logs of all processes of one parent lie in one directory, by whose name they are found."""
-    own = settings.audit.directory
-    if not seat.is_shared:
-        return SeenLogs(settings.replica, own, settings.audit.replicas)
-    return SeenLogs(settings.replica.rpartition("-")[0], own.parent, settings.audit.replicas)
 
 
 def _stream(settings: AuditSettings, file: AuditFile, events: ReportedSecurityEvents) -> FileAuditStream:
