@@ -70,11 +70,12 @@ const PAGES = [
   ["key", `/keys/${key}`],
   ["deletions", "/deletions"],
   ["key-stores", "/key-stores"],
+  ["audit", "/audit"],
   ["change", `/keys/${key}/schedule-deletion`],
   ["search", "/keys?q=shop"],
   ["refusal", "/keys/nothing"],
 ];
-const PICTURED = ["regions", "key"];
+const PICTURED = ["regions", "key", "audit"];
 for (const colorScheme of ["light", "dark"]) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     const window = await open(`${colorScheme}-${size}`, { colorScheme, viewport });

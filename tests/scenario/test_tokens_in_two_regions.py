@@ -62,7 +62,7 @@ def test_who_is_known_by_more_than_his_subject_is_nobody_in_the_other_region(reg
     with by(regions, IDP.token(sub="team/ann", team="keys")) as ann:
         assert ann.who_am_i().arn == f"arn:aws:iam::{ACCOUNT}:user/team-ann"
         key_id = ann.create_key(multi_region=True).key_metadata.key_id
-        with pytest.raises(errors.AccessDeniedException, match="has no principal in Region"):
+        with pytest.raises(errors.AccessDeniedException, match="has no principal of this account in Region"):
             ann.replicate_key(key_id=key_id, replica_region=AWAY)
 
 

@@ -87,6 +87,7 @@ TABLE: Final[dict[Operation, tuple[str, ...]]] = {
     Operation.DELETE_CUSTOM_KEY_STORE: ("custom_key_store_id",),
     Operation.DESCRIBE_POLICY_SET: (),
     Operation.DESCRIBE_REGIONS: (),
+    Operation.DESCRIBE_AUDIT: (),
     Operation.CHECK_ACCESS: ("principal",),
     Operation.DESCRIBE_EXTERNAL_KEY: ("key_id",),
     Operation.XKS_GET_HEALTH_STATUS: ("uri_path_prefix", "unverified_claims"),

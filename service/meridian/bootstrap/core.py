@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from meridian.adapters.audit_digests import Opening
 from meridian.adapters.audit_file import AuditFile, SegmentRules
+from meridian.adapters.audit_history import FileAuditHistory
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
@@ -37,7 +40,7 @@ from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.cores import cores
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
-from meridian.bootstrap.own_log import require_database_of_log, require_own_log
+from meridian.bootstrap.own_log import require_database_of_log, require_own_log, seen_logs
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
@@ -57,6 +60,9 @@ from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, Wake, wait_for_real
 
+LOOKS_AT_ONCE: Final = 2
+LOOKS_WAITING: Final = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Workplaces:
@@ -64,6 +70,8 @@ class Workplaces:
 
     turns: ShortTurns
     heavy: HeavyWorkers
+    looks: HeavyWorkers
+    """For looks at what was recorded, which can be long and many: nobody else waits for them."""
     held: SeparateProcesses
     keys: KeyThreads
     pairs: ReadyKeyPairs
@@ -98,9 +106,12 @@ class Core:
     audit: Audit
     directory: CachedKeys
     usage: LastUsage
+    history: FileAuditHistory
     exports: LiveExports
     caches: Caches
     tracing: Tracing
+    audit_home: Path
+    """Where the audit logs of all processes of this parent lie: the directory of the settings, whichever seat this is."""
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -202,9 +213,11 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         audit=audit,
         directory=directory,
         usage=usage,
+        history=FileAuditHistory(seen_logs(settings, seat), stream.log, work.looks),
         exports=exports,
         caches=caches,
         tracing=tracing,
+        audit_home=settings.audit.directory.parent if seat.is_shared else settings.audit.directory,
     )
 
 
@@ -223,12 +236,13 @@ def _workplaces(
         answer_seconds=limits.heavy_answer_seconds,
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
+    looks = HeavyWorkers(workers=LOOKS_AT_ONCE, queue_max=LOOKS_WAITING, wait_seconds=limits.heavy_wait_seconds, turns=turns)
     share = max(1, cores() // seat.of)
     keys = KeyThreads(threads=share, turns=turns)
     maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
-    for each in (heavy, held, keys, maker):
+    for each in (heavy, looks, held, keys, maker):
         stack.callback(each.close)
-    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), share)
+    return Workplaces(turns, heavy, looks, held, keys, ReadyKeyPairs(maker, registry), share)
 
 
 def _sound_schema() -> SchemaHandle:

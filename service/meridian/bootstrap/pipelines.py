@@ -127,6 +127,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         rpcs=rpcs(),
         foretell=ForetellElsewhere(outbound.peer, outbound.peers, core.identity),
     )
+    own = Access(access, rpcs(), cases.key_stores.external, cases.regions, cases.audit)
     pipeline = partial(
         Pipeline,
         telemetry=telemetry,
@@ -140,7 +141,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         before=(validate, repeats),
         deciding=(*found, authorize),
         after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
-        operations=bind(walked_rpcs(), {**cases.services, ACCESS: Access(access, rpcs(), cases.key_stores.external, cases.regions)}),
+        operations=bind(walked_rpcs(), {**cases.services, ACCESS: own}),
     )
     entrance = Entrance(
         steps=(throttle,),

@@ -2440,6 +2440,34 @@ class AsyncioOperations(AsyncioCalls):
         request = access_pb2.DescribeRegionsRequest()
         return await self._send(methods.DESCRIBE_REGIONS, request, timeout, None, caller_request_id)
 
+    async def describe_audit(
+        self, *, timeout: float | None = None, caller_request_id: str | None = None
+    ) -> access_pb2.DescribeAuditResponse:
+        """Tells how the audit log of the Region stands: its streams, their digests, what it is shipped to, the room that is left, and how
+        it was verified last. Nothing that stands in a record. The log is the Region's and holds the calls of all accounts, so no permit for
+        everything in an account includes this action: it must be named.
+
+        Args:
+            timeout: Seconds; 10 unless it is given.
+            caller_request_id: A name of the caller's own in the audit record.
+
+        Returns:
+            `streams`: The streams that were registered last, newest first: 50 at most.
+            `registered`: How many streams the database has registered, each of one start of a process.
+            `looked_at`: When the files were looked at, some seconds ago at most.
+            `whole`: Whether all files were looked at; of a directory with too many the rest was not.
+            `signed_until`: Up to when the records of the streams listed here that are open are signed; absent where one of them has no
+                digest that can be seen here.
+            `sinks`: What the log of the process that answers is shipped to.
+            `room`: Room on the disk of the process that answers.
+            `last_verification`: How the log was verified last, as the database tells it; absent where nobody has.
+
+        Raises:
+            errors.DependencyTimeoutException, errors.KMSInternalException, and what every call may meet.
+        """
+        request = access_pb2.DescribeAuditRequest()
+        return await self._send(methods.DESCRIBE_AUDIT, request, timeout, None, caller_request_id)
+
     async def describe_external_key(
         self, *, key_id: str, timeout: float | None = None, caller_request_id: str | None = None
     ) -> access_pb2.DescribeExternalKeyResponse:

@@ -521,6 +521,15 @@ DESCRIBE_REGIONS: Final = Method(
     takes_token=False,
 )
 
+DESCRIBE_AUDIT: Final = Method(
+    "DescribeAudit",
+    "/meridian.access.v1.AccessService/DescribeAudit",
+    access_pb2.DescribeAuditRequest,
+    access_pb2.DescribeAuditResponse,
+    10.0,
+    takes_token=False,
+)
+
 DESCRIBE_EXTERNAL_KEY: Final = Method(
     "DescribeExternalKey",
     "/meridian.access.v1.AccessService/DescribeExternalKey",
@@ -630,6 +639,7 @@ ALL: Final[tuple[Method[Any, Any], ...]] = (
     DESCRIBE_POLICY_SET,
     CHECK_ACCESS,
     DESCRIBE_REGIONS,
+    DESCRIBE_AUDIT,
     DESCRIBE_EXTERNAL_KEY,
     WHO_AM_I,
     ENCRYPT_BATCH,

@@ -11,6 +11,7 @@ class Operation(StrEnum):
     DESCRIBE_POLICY_SET = "DescribePolicySet"
     CHECK_ACCESS = "CheckAccess"
     DESCRIBE_REGIONS = "DescribeRegions"
+    DESCRIBE_AUDIT = "DescribeAudit"
     DESCRIBE_EXTERNAL_KEY = "DescribeExternalKey"
     GENERATE_DATA_KEY = "GenerateDataKey"
     GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = "GenerateDataKeyWithoutPlaintext"

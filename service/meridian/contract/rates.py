@@ -122,6 +122,7 @@ CLASS_OF: Final[dict[Operation, str]] = {
     Operation.DELETE_CUSTOM_KEY_STORE: "key_stores",
     Operation.DESCRIBE_POLICY_SET: "policy_read",
     Operation.DESCRIBE_REGIONS: "policy_read",
+    Operation.DESCRIBE_AUDIT: "list",
     Operation.CHECK_ACCESS: "policy_read",
     Operation.DESCRIBE_EXTERNAL_KEY: "describe",
     Operation.WHO_AM_I: "identity",

@@ -1,5 +1,5 @@
-"""Questions that AWS KMS has no call for: which policies are in force, what they would answer to whom, how the Regions stand, and how an
-external key is.
+"""Questions that AWS KMS has no call for: which policies are in force, what they would answer to whom, how the Regions and
+the audit log stand, and how an external key is.
 
 Source: docs/spec/policies.md; AWS XKS Proxy API Specification, GetKeyMetadata.
 """
@@ -13,10 +13,12 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 
 from meridian.access.v1 import access_pb2
+from meridian.audit.standing import AuditStanding
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.policy_answer import Elsewhere, Explanation, NearMiss, Told
 from meridian.errors import ValidationException
+from meridian.operations.audit_standing import audit_answer
 from meridian.operations.ciphers import asked_for
 from meridian.ports.key_store import ExternalKeys
 from meridian.ports.policies import PolicyAccess
@@ -30,10 +32,16 @@ class Access:
     """The AccessService."""
 
     def __init__(
-        self, policies: PolicyAccess, operations: Mapping[str, Rpc], external_keys: ExternalKeys, regions: RegionStandings
+        self,
+        policies: PolicyAccess,
+        operations: Mapping[str, Rpc],
+        external_keys: ExternalKeys,
+        regions: RegionStandings,
+        audit: AuditStanding,
     ) -> None:
         self._policies = policies
         self._regions = regions
+        self._audit = audit
         self._external_keys = external_keys
         self._by_message = {rpc.request_class.DESCRIPTOR.full_name: rpc for rpc in operations.values()}
 
@@ -68,6 +76,10 @@ class Access:
         """How the Regions stand, with the numbers of the caller's account. Raises: KMSInternalException."""
         found = await self._regions.of(call.caller.account)
         return access_pb2.DescribeRegionsResponse(regions=map(_standing, found.regions), keys=found.keys)
+
+    async def describe_audit(self, request: access_pb2.DescribeAuditRequest, call: Call) -> access_pb2.DescribeAuditResponse:
+        """How the Region's audit log stands. Raises: KMSInternalException, ThrottlingException."""
+        return audit_answer(await self._audit.look(call.caller.account))
 
     async def describe_external_key(
         self, request: access_pb2.DescribeExternalKeyRequest, call: Call

@@ -101,11 +101,11 @@ class OnBehalf:
         if message is None:
             raise AccessDeniedException("The call does not come from another Region.")
         peer = self._peers.get(message.primary_region)
-        principal = self._principals.find_by_subject(message.caller.method, message.caller.subject)
-        if principal is None:
-            raise AccessDeniedException(f"The caller has no principal in Region {self._region}.")
-        if peer is None or principal.account not in peer.accounts or message.account != principal.account:
+        if peer is None or message.account not in peer.accounts:
             raise AccessDeniedException(f"Region {message.primary_region} may not act for this account in Region {self._region}.")
+        principal = self._principals.find_by_subject(message.caller.method, message.caller.subject)
+        if principal is None or principal.account != message.account:  # who is there in other accounts is not told
+            raise AccessDeniedException(f"The caller has no principal of this account in Region {self._region}.")
         call.principal = principal
 
 

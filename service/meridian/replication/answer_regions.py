@@ -19,7 +19,7 @@ from meridian.replication.query_regions import MATERIALS_PER_CALL
 from meridian.replication.refusals import Refusals
 from meridian.replication.seal_material import SealMaterials
 from meridian.replication.sets.authority import may_ask_of_set, require_reader_of_material
-from meridian.replication.sets.claims import NotBelieved, Rule
+from meridian.replication.sets.claims import NO_MEMBERSHIP, NotBelieved, Rule
 from meridian.replication.sets.loss import forget_held
 
 
@@ -84,7 +84,7 @@ class AnswerRegions:
                 require_reader_of_material(row, peer.region)
                 key = await uow.keys.find(account, key_id)
         if key is None or key.origin is not Origin.AWS_KMS or len(material_ids) > MATERIALS_PER_CALL:
-            raise AccessDeniedException("The sender has no membership of this set.")
+            raise AccessDeniedException(NO_MEMBERSHIP)
         offer = await self._peer.transport_offer(peer.region)
         created_ms = round(self._clock.now().timestamp() * 1000)
         envelopes = tuple(

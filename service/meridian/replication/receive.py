@@ -24,14 +24,14 @@ from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store, UnitOfWork
-from meridian.replication.admit_sender import require_ended_here, require_heard
+from meridian.replication.admit_sender import require_ended_here, require_heard, require_member
 from meridian.replication.change_rate import ChangeRate
 from meridian.replication.gone_on import note_split
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
 from meridian.replication.record_news import record_news
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import has_place, is_member, may_ask_of_set, membership, require_own_serial, require_signer_heard
-from meridian.replication.sets.claims import NotBelieved, Rule, SetRefusal, Told
+from meridian.replication.sets.claims import NO_MEMBERSHIP, NotBelieved, Rule, SetRefusal, Told
 from meridian.replication.sets.state import acknowledge, adopt, awaits_role_of, part, require_adoptable, resolve, take_role, takes_role
 from meridian.replication.switch_material import switched
 from meridian.replication.verify_peer import Sealed, Verify
@@ -139,7 +139,7 @@ class ApplyMessages:
         if is_news:
             require_signer_heard(row, peer.region, told, await uow.inbox.highest_incarnation(told.signer))
         elif not is_member(row, peer.region):
-            raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
+            raise NotBelieved(Rule.MEMBERS, NO_MEMBERSHIP)
         return is_news
 
     def _verified(self, peer: PeerRegion, message: DeliverSetState) -> tuple[SignedSetState, Told]:
@@ -215,10 +215,9 @@ class ApplyMessages:
             row = await uow.key_sets.find(message.account, message.key_id)
             await require_heard(uow, row, peer, message.account, message.incarnation)
             key = await uow.keys.find(message.account, message.key_id)
-            if row is None or row.view is None or row.stale or key is None:
+            row = require_member(row, peer)
+            if row.view is None or row.stale or key is None:
                 return
-            if not is_member(row, peer.region):
-                raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
             may_lose, held = key.origin is Origin.EXTERNAL, message.material_ids
             noted = acknowledge(row, self._identity.region, peer.region, message.serial, message.term, held, may_lose=may_lose)
             if noted is None:
@@ -266,8 +265,10 @@ class ApplyMessages:
             if row is None or row.view is None or row.stale or key is None:
                 return
             # The end of a membership is told to every member, and late; only one that this Region cannot have heard of is a lie.
+            # It is answered like the end of a membership of a set that is not here.
             if not is_member(row, peer.region) and message.term > row.view.term:
-                raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
+                self._refusals.tell(peer.region, message.account, message.key_id, NotBelieved(Rule.MEMBERS, NO_MEMBERSHIP))
+                return
             left = part(row, self._identity.region, peer.region, message.serial, word)
             if left is None:
                 was_said = message.incarnation is not None  # not only found by comparing

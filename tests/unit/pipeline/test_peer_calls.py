@@ -34,6 +34,8 @@ HANDOVER = PrepareHandover(
     ACCOUNT, MULTI_KEY_ID, "request", CALLER, UpdatePrimaryRegionRequest(primary_region=HOME).SerializeToString(), AWAY, PREPARE.spoken
 )
 CLOCK: Any = SimpleNamespace(now=lambda: NOW, monotonic=lambda: 7.0)
+NO_PRINCIPAL = f"The caller has no principal of this account in Region {HOME}."
+NOT_GIVEN = f"Region {AWAY} may not act for this account in Region {HOME}."
 PEER = PeerRegion(AWAY, "", "", "", frozenset({ACCOUNT}))
 
 
@@ -84,11 +86,13 @@ def test_the_caller_is_whom_this_region_knows_by_the_subject() -> None:
 @pytest.mark.parametrize(
     ("changes", "principal", "peers", "words"),
     [
-        ({}, None, {AWAY: PEER}, f"The caller has no principal in Region {HOME}."),
-        ({"caller": replace(CALLER, subject="other")}, ALICE, {AWAY: PEER}, f"The caller has no principal in Region {HOME}."),
-        ({}, ALICE, {}, f"Region {AWAY} may not act for this account in Region {HOME}."),
-        ({}, ALICE, {AWAY: replace(PEER, accounts=frozenset())}, f"Region {AWAY} may not act for this account in Region {HOME}."),
-        ({"account": "3" * 12}, ALICE, {AWAY: PEER}, f"Region {AWAY} may not act for this account in Region {HOME}."),
+        ({}, None, {AWAY: PEER}, NO_PRINCIPAL),
+        ({"caller": replace(CALLER, subject="other")}, ALICE, {AWAY: PEER}, NO_PRINCIPAL),
+        ({}, ALICE, {}, NOT_GIVEN),
+        ({}, ALICE, {AWAY: replace(PEER, accounts=frozenset())}, NOT_GIVEN),
+        ({"account": "3" * 12}, ALICE, {AWAY: PEER}, NOT_GIVEN),
+        ({"account": "3" * 12}, None, {AWAY: PEER}, NOT_GIVEN),  # who is there is not told
+        ({}, replace(ALICE, account="3" * 12), {AWAY: PEER}, NO_PRINCIPAL),
     ],
 )
 def test_a_region_acts_for_callers_and_accounts_it_was_given_alone(changes: Any, principal: Any, peers: Any, words: str) -> None:

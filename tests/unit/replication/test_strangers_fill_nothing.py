@@ -14,7 +14,7 @@ from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, t
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetState, Term, TermLink
 from meridian.domain.peer_message import DeliverSetState, SignedSetState
-from meridian.errors import AccessDeniedException, KMSInvalidStateException
+from meridian.errors import AccessDeniedException
 from meridian.replication import verify_peer
 from meridian.replication.sets.claims import Told
 from meridian.replication.verify_peer import KEPT_BYTES_MAX, KeptStates, Verify
@@ -100,7 +100,7 @@ def test_a_state_of_a_set_that_is_not_here_begins_no_write(tmp_path: Path, empty
             assert row is not None
             await uow.key_sets.update(replace(row, status=RowStatus.NONE))
         monkeypatch.setattr(home.store, "transaction", lambda: (begun.append(1), begin())[1])
-        with pytest.raises(KMSInvalidStateException):
+        with pytest.raises(AccessDeniedException, match="no membership of this set"):
             await home.messages.set_state(home.peers[EVIL], delivery(evil, "d" * 64, 0, 0))
         assert begun == []
 

@@ -531,3 +531,342 @@ class RegionStanding(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RegionStanding: _TypeAlias = RegionStanding  # noqa: Y015
+
+@_typing.final
+class DescribeAuditRequest(_message.Message):
+    """What DescribeAudit asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeAuditRequest: _TypeAlias = DescribeAuditRequest  # noqa: Y015
+
+@_typing.final
+class DescribeAuditResponse(_message.Message):
+    """What DescribeAudit answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAMS_FIELD_NUMBER: _builtins.int
+    REGISTERED_FIELD_NUMBER: _builtins.int
+    LOOKED_AT_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
+    SIGNED_UNTIL_FIELD_NUMBER: _builtins.int
+    SINKS_FIELD_NUMBER: _builtins.int
+    ROOM_FIELD_NUMBER: _builtins.int
+    LAST_VERIFICATION_FIELD_NUMBER: _builtins.int
+    registered: _builtins.int
+    """How many streams the database has registered, each of one start of a
+    process.
+    """
+    whole: _builtins.bool
+    """Whether all files were looked at; of a directory with too many the rest
+    was not.
+    """
+    @_builtins.property
+    def streams(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditStream]:
+        """The streams that were registered last, newest first: 50 at most."""
+
+    @_builtins.property
+    def looked_at(self) -> _timestamp_pb2.Timestamp:
+        """When the files were looked at, some seconds ago at most."""
+
+    @_builtins.property
+    def signed_until(self) -> _timestamp_pb2.Timestamp:
+        """Up to when the records of the streams listed here that are open are
+        signed; absent where one of them has no digest that can be seen here.
+        """
+
+    @_builtins.property
+    def sinks(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditSink]:
+        """What the log of the process that answers is shipped to."""
+
+    @_builtins.property
+    def room(self) -> Global___AuditRoom:
+        """Room on the disk of the process that answers."""
+
+    @_builtins.property
+    def last_verification(self) -> Global___AuditVerification:
+        """How the log was verified last, as the database tells it; absent where
+        nobody has.
+        """
+
+    def __init__(
+        self,
+        *,
+        streams: _abc.Iterable[Global___AuditStream] | None = ...,
+        registered: _builtins.int = ...,
+        looked_at: _timestamp_pb2.Timestamp | None = ...,
+        whole: _builtins.bool = ...,
+        signed_until: _timestamp_pb2.Timestamp | None = ...,
+        sinks: _abc.Iterable[Global___AuditSink] | None = ...,
+        room: Global___AuditRoom | None = ...,
+        last_verification: Global___AuditVerification | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_verification", b"last_verification", "looked_at", b"looked_at", "room", b"room", "signed_until", b"signed_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_verification", b"last_verification", "looked_at", b"looked_at", "registered", b"registered", "room", b"room", "signed_until", b"signed_until", "sinks", b"sinks", "streams", b"streams", "whole", b"whole"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeAuditResponse: _TypeAlias = DescribeAuditResponse  # noqa: Y015
+
+@_typing.final
+class AuditStream(_message.Message):
+    """One stream: the records of one process from its start to its end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    HERE_FIELD_NUMBER: _builtins.int
+    REGISTERED_RECORDS_FIELD_NUMBER: _builtins.int
+    REGISTERED_HASH_FIELD_NUMBER: _builtins.int
+    REGISTERED_DIGESTS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    stream: _builtins.str
+    """Its name."""
+    replica: _builtins.str
+    """The process that writes it."""
+    open: _builtins.bool
+    """Whether its end is not registered: its process writes, or ended without
+    saying so.
+    """
+    here: _builtins.bool
+    """Whether the process that answers writes it."""
+    registered_records: _builtins.int
+    """Records up to the last end that the database has registered, which is
+    seconds old while the process writes.
+    """
+    registered_hash: _builtins.str
+    """Hash of the last of them in hexadecimal; empty before the first."""
+    registered_digests: _builtins.int
+    """Digests up to then."""
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was registered."""
+
+    @_builtins.property
+    def files(self) -> Global___AuditFiles:
+        """Its files, as far as the process that answers sees them; absent where it
+        sees none.
+        """
+
+    def __init__(
+        self,
+        *,
+        stream: _builtins.str = ...,
+        replica: _builtins.str = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+        open: _builtins.bool = ...,
+        here: _builtins.bool = ...,
+        registered_records: _builtins.int = ...,
+        registered_hash: _builtins.str = ...,
+        registered_digests: _builtins.int = ...,
+        files: Global___AuditFiles | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "opened_at", b"opened_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "here", b"here", "open", b"open", "opened_at", b"opened_at", "registered_digests", b"registered_digests", "registered_hash", b"registered_hash", "registered_records", b"registered_records", "replica", b"replica", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditStream: _TypeAlias = AuditStream  # noqa: Y015
+
+@_typing.final
+class AuditFiles(_message.Message):
+    """The files of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    LAST_RECORD_AT_FIELD_NUMBER: _builtins.int
+    LAST_DIGEST_FIELD_NUMBER: _builtins.int
+    segments: _builtins.int
+    """Segments that are kept."""
+    bytes: _builtins.int
+    """What they take of the disk."""
+    @_builtins.property
+    def last_record_at(self) -> _timestamp_pb2.Timestamp:
+        """When the last record was made, by its own word; absent where that would
+        have to be searched for.
+        """
+
+    @_builtins.property
+    def last_digest(self) -> Global___AuditDigest:
+        """The last digest; absent where none can be read. Its signature is checked
+        by whoever verifies the log, not here.
+        """
+
+    def __init__(
+        self,
+        *,
+        segments: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        last_record_at: _timestamp_pb2.Timestamp | None = ...,
+        last_digest: Global___AuditDigest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_digest", b"last_digest", "last_record_at", b"last_record_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "last_digest", b"last_digest", "last_record_at", b"last_record_at", "segments", b"segments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditFiles: _TypeAlias = AuditFiles  # noqa: Y015
+
+@_typing.final
+class AuditDigest(_message.Message):
+    """What a digest says of itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNED_AT_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    AUDIT_KEY_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    records: _builtins.int
+    """How many records of the stream it covers."""
+    audit_key: _builtins.int
+    """Number of the audit key that it names; 0 for a key that is none of the
+    Region's.
+    """
+    fingerprint: _builtins.str
+    """SHA-256 of that key in hexadecimal."""
+    @_builtins.property
+    def signed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was signed."""
+
+    def __init__(
+        self,
+        *,
+        signed_at: _timestamp_pb2.Timestamp | None = ...,
+        records: _builtins.int = ...,
+        audit_key: _builtins.int = ...,
+        fingerprint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["signed_at", b"signed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_key", b"audit_key", "fingerprint", b"fingerprint", "records", b"records", "signed_at", b"signed_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditDigest: _TypeAlias = AuditDigest  # noqa: Y015
+
+@_typing.final
+class AuditSink(_message.Message):
+    """A place that the log is shipped to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SECONDS_BEHIND_FIELD_NUMBER: _builtins.int
+    SEGMENTS_BEHIND_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, as metrics have it."""
+    seconds_behind: _builtins.float
+    """For how many seconds it has not had everything."""
+    segments_behind: _builtins.int
+    """Segments with something that it does not have."""
+    failures: _builtins.int
+    """How often it did not take something since the process started."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        seconds_behind: _builtins.float = ...,
+        segments_behind: _builtins.int = ...,
+        failures: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failures", b"failures", "name", b"name", "seconds_behind", b"seconds_behind", "segments_behind", b"segments_behind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditSink: _TypeAlias = AuditSink  # noqa: Y015
+
+@_typing.final
+class AuditRoom(_message.Message):
+    """Room for records."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FREE_BYTES_FIELD_NUMBER: _builtins.int
+    RESERVE_BYTES_FIELD_NUMBER: _builtins.int
+    free_bytes: _builtins.int
+    """What the disk has left."""
+    reserve_bytes: _builtins.int
+    """What the settings leave free on it: where no more than that is left, no
+    record is written, and no call answered.
+    """
+    def __init__(
+        self,
+        *,
+        free_bytes: _builtins.int = ...,
+        reserve_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_bytes", b"free_bytes", "reserve_bytes", b"reserve_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditRoom: _TypeAlias = AuditRoom  # noqa: Y015
+
+@_typing.final
+class AuditVerification(_message.Message):
+    """One run of `meridian audit verify --against-db`, as it noted itself in the
+    database. Whoever can write to the database could have written this.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFIED_AT_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    UNPROVEN_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    STREAMS_FIELD_NUMBER: _builtins.int
+    verdict: _builtins.str
+    """clean, consistent, tampered, incomplete or unreadable."""
+    findings: _builtins.int
+    """How many faults it found."""
+    unproven: _builtins.int
+    """How many things it left open."""
+    records: _builtins.int
+    """Records that it read."""
+    streams: _builtins.int
+    """Streams that it read."""
+    @_builtins.property
+    def verified_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ended, by the database's clock."""
+
+    def __init__(
+        self,
+        *,
+        verified_at: _timestamp_pb2.Timestamp | None = ...,
+        verdict: _builtins.str = ...,
+        findings: _builtins.int = ...,
+        unproven: _builtins.int = ...,
+        records: _builtins.int = ...,
+        streams: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verified_at", b"verified_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "records", b"records", "streams", b"streams", "unproven", b"unproven", "verdict", b"verdict", "verified_at", b"verified_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditVerification: _TypeAlias = AuditVerification  # noqa: Y015

@@ -50,6 +50,11 @@ class AccessServiceStub:
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.SerializeToString,
                 response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.FromString,
                 _registered_method=True)
+        self.DescribeAudit = channel.unary_unary(
+                '/meridian.access.v1.AccessService/DescribeAudit',
+                request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.SerializeToString,
+                response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.FromString,
+                _registered_method=True)
         self.DescribeExternalKey = channel.unary_unary(
                 '/meridian.access.v1.AccessService/DescribeExternalKey',
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyRequest.SerializeToString,
@@ -87,6 +92,17 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DescribeAudit(self, request, context):
+        """Tells how the audit log of the Region stands: its streams, their digests,
+        what it is shipped to, the room that is left, and how it was verified last.
+        Nothing that stands in a record. The log is the Region's and holds the calls
+        of all accounts, so no permit for everything in an account includes this
+        action: it must be named.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DescribeExternalKey(self, request, context):
         """Asks the external key store proxy of a KMS key for status and usage of its
         external key. Who may describe the KMS key may ask.
@@ -112,6 +128,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.DescribeRegions,
                     request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.FromString,
                     response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.SerializeToString,
+            ),
+            'DescribeAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeAudit,
+                    request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.FromString,
+                    response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.SerializeToString,
             ),
             'DescribeExternalKey': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeExternalKey,
@@ -201,6 +222,33 @@ class AccessService:
             '/meridian.access.v1.AccessService/DescribeRegions',
             meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.SerializeToString,
             meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.access.v1.AccessService/DescribeAudit',
+            meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.SerializeToString,
+            meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

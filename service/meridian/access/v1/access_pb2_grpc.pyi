@@ -50,6 +50,13 @@ class AccessServiceStub:
     """Tells how the Regions of the deployment stand, as this one sees them, and
     how many related keys of the caller's account each of them has.
     """
+    DescribeAudit: _grpc.UnaryUnaryMultiCallable[_access_pb2.DescribeAuditRequest, _access_pb2.DescribeAuditResponse]
+    """Tells how the audit log of the Region stands: its streams, their digests,
+    what it is shipped to, the room that is left, and how it was verified last.
+    Nothing that stands in a record. The log is the Region's and holds the calls
+    of all accounts, so no permit for everything in an account includes this
+    action: it must be named.
+    """
     DescribeExternalKey: _grpc.UnaryUnaryMultiCallable[_access_pb2.DescribeExternalKeyRequest, _access_pb2.DescribeExternalKeyResponse]
     """Asks the external key store proxy of a KMS key for status and usage of its
     external key. Who may describe the KMS key may ask.
@@ -73,6 +80,13 @@ class AccessServiceAsyncStub(AccessServiceStub):
     DescribeRegions: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribeRegionsRequest, _access_pb2.DescribeRegionsResponse]  # type: ignore[assignment]
     """Tells how the Regions of the deployment stand, as this one sees them, and
     how many related keys of the caller's account each of them has.
+    """
+    DescribeAudit: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribeAuditRequest, _access_pb2.DescribeAuditResponse]  # type: ignore[assignment]
+    """Tells how the audit log of the Region stands: its streams, their digests,
+    what it is shipped to, the room that is left, and how it was verified last.
+    Nothing that stands in a record. The log is the Region's and holds the calls
+    of all accounts, so no permit for everything in an account includes this
+    action: it must be named.
     """
     DescribeExternalKey: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribeExternalKeyRequest, _access_pb2.DescribeExternalKeyResponse]  # type: ignore[assignment]
     """Asks the external key store proxy of a KMS key for status and usage of its
@@ -112,6 +126,19 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_access_pb2.DescribeRegionsResponse, _abc.Awaitable[_access_pb2.DescribeRegionsResponse]]:
         """Tells how the Regions of the deployment stand, as this one sees them, and
         how many related keys of the caller's account each of them has.
+        """
+
+    @_abc_1.abstractmethod
+    def DescribeAudit(
+        self,
+        request: _access_pb2.DescribeAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.DescribeAuditResponse, _abc.Awaitable[_access_pb2.DescribeAuditResponse]]:
+        """Tells how the audit log of the Region stands: its streams, their digests,
+        what it is shipped to, the room that is left, and how it was verified last.
+        Nothing that stands in a record. The log is the Region's and holds the calls
+        of all accounts, so no permit for everything in an account includes this
+        action: it must be named.
         """
 
     @_abc_1.abstractmethod

@@ -15,7 +15,7 @@ from typing import Final
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, SetState, TermLink, ToldLost
 from meridian.replication.sets.chain import Path, keeps_material, kept_links, listed_in, own_view, reached, speaks_next
-from meridian.replication.sets.claims import DECLARED_LOST, Answer, Believed, NotBelieved, Rule, Told
+from meridian.replication.sets.claims import DECLARED_LOST, NO_MEMBERSHIP, Answer, Believed, NotBelieved, Rule, Told
 from meridian.replication.sets.successors import follows_the_lost, is_led_apart, joins_the_named
 
 LINKS_MAX: Final = 32
@@ -28,9 +28,11 @@ LINKS_MAX: Final = 32
 def hear(row: SetRow | None, sender: str, lost: Collection[str], incarnation: int | None, highest: int) -> None:
     """Whether this sender is listened to at all. `lost` are the Regions given up here, `highest` the sender's highest incarnation.
 
-    `incarnation` is None where this Region has just asked. Raises: NotBelieved.
+    `incarnation` is None where this Region has just asked. A sender that the row does not list is answered as if there were no row. Raises:
+    NotBelieved.
     """
-    if sender in (row.lost if row is not None and row.status in (RowStatus.RESERVED, RowStatus.LIVE) else lost):
+    is_here = row is not None and row.status in (RowStatus.RESERVED, RowStatus.LIVE) and may_ask_of_set(row, sender)
+    if sender in (row.lost if row is not None and is_here else lost):
         raise NotBelieved(Rule.ROW, DECLARED_LOST)
     if incarnation is not None and incarnation < highest:
         raise NotBelieved(Rule.ROW, "The sender speaks from an earlier incarnation.")
@@ -52,7 +54,7 @@ def has_place(row: SetRow | None, sender: str, serial: str) -> bool:
     if row is None or row.status not in (RowStatus.RESERVED, RowStatus.LIVE):
         return False
     if not may_ask_of_set(row, sender) and row.serial != serial:
-        raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
+        raise NotBelieved(Rule.MEMBERS, NO_MEMBERSHIP)
     return True
 
 
@@ -66,7 +68,7 @@ def require_reader_of_material(row: SetRow | None, sender: str) -> None:
     is_readable = row is not None and row.status is RowStatus.LIVE and sender not in row.lost
     is_followed = row is not None and row.rejoin == sender and not row.stale and waits_for(row, sender)
     if member is None or (member.status is MemberStatus.OFF and not is_followed) or not is_readable:
-        raise NotBelieved(Rule.MEMBERS, "The sender has no membership of this set.")
+        raise NotBelieved(Rule.MEMBERS, NO_MEMBERSHIP)
 
 
 def waits_for(row: SetRow, region: str) -> bool:

@@ -10,6 +10,8 @@ from meridian.domain.multi_region import MemberStatus, RowStatus, SetState, Term
 
 DECLARED_LOST: Final = "The sender is declared lost."
 """Said to a Region that this one's operator has given up."""
+NO_MEMBERSHIP: Final = "The sender has no membership of this set."
+"""Said to a Region that the row does not list, and where there is no row: the answer does not tell which."""
 
 
 class Rule(StrEnum):
