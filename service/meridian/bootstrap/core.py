@@ -23,7 +23,7 @@ from meridian.adapters.live_key_sets import LiveKeySets
 from meridian.adapters.live_token_reviews import LiveTokenReviews
 from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
-from meridian.adapters.separate_processes import SeparateProcesses
+from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
@@ -222,6 +222,7 @@ def _workplaces(
     limits, turns = settings.limits, ShortTurns()
     held = SeparateProcesses(
         events,
+        program=OF_KEYS_AND_POLICIES,
         most=limits.heavy_processes,
         wait_seconds=limits.heavy_process_wait_seconds,
         answer_seconds=limits.heavy_answer_seconds,
@@ -229,7 +230,7 @@ def _workplaces(
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
     share = max(1, cores() // seat.of)
     keys = KeyThreads(threads=share, turns=turns)
-    maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
+    maker = SeparateProcesses(events, program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
     for each in (heavy, held, keys, maker):
         stack.callback(each.close)
     return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), share)

@@ -1,0 +1,28 @@
+"""Trials of policies in a separate process, behind threads and a queue of their own: nobody else's heavy work waits for them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from meridian.adapters.separate_processes import SeparateProcesses
+from meridian.domain.policy_trial import Trial, Tried, read_tried, trial_as_json
+from meridian.errors import KMSInternalException
+from meridian.ports.heavy_work import HeavyWork
+
+
+class SeparateTrials:
+    """Implements `ports.policy_trials.PolicyTrialWork`."""
+
+    def __init__(self, processes: SeparateProcesses, threads: HeavyWork) -> None:
+        self._processes = processes
+        self._threads = threads
+
+    async def run(self, trial: Trial) -> Tried:
+        return await self._threads.run(trial.account, partial(self._try_out, trial))
+
+    def _try_out(self, trial: Trial) -> Tried:
+        answer = self._processes.policy_trial(trial_as_json(trial))
+        try:
+            return read_tried(answer)
+        except (ValueError, KeyError, TypeError) as fault:
+            raise KMSInternalException(reason="the process of trials answers something else") from fault
