@@ -54,8 +54,8 @@ bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,00
 bench-tokens: $(STAMP)  ## Encrypt with a key in a hardware token ÷ Encrypt with a key of the Region alone
 	$(BIN)/python scripts/bench_tokens.py
 
-bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run
-	$(BIN)/python scripts/bench_rivals.py
+bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run; WRITE=1: renew its tables and chart in docs/benchmarks.md
+	$(BIN)/python scripts/bench_rivals.py $(if $(WRITE),--write)
 
 overload: $(STAMP)  ## ten times what a Region can do: goodput, waiting and bystanders, as ratios in one run
 	$(BIN)/python scripts/overload.py

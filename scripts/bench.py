@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_kinds
 import bench_reload
-from bench_process import GENERATOR, Call, measure, pin, report
-from tests.deployment import HOME, Deployment
+from bench_process import GENERATOR, Call, measure, report
+from bench_server import Server
+from tests.deployment import HOME
 
 from meridian.client import AsyncClient, Client
 from meridian.contract.catalog import rpcs
@@ -43,31 +44,6 @@ LIMITS = {
     "a refused Encrypt ÷ an allowed one": 1.1,
     "Encrypt, one in flight": 3.2,
 }
-
-
-class Server:
-    """A Region on a core of its own."""
-
-    def __init__(self, root: Path, audit: str = "", policies: int = 0, principals: int = 0, settings_added: str = "") -> None:
-        self.deployment = Deployment(root, [HOME], settings_added=settings_added).prepare()
-        settings = self.deployment.place(HOME).settings
-        settings.write_text(settings.read_text().replace("[audit]\n", f"[audit]\n{audit}"))
-        for number in range(policies):
-            (root / "policies" / f"extra-{number:04d}.cedar").write_text(bench_reload.extra_policy(number))
-        with (root / "principals.toml").open("a") as file:
-            file.writelines(map(bench_reload.extra_principal, range(principals)))
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-        try:
-            self.deployment.start(HOME)
-        except BaseException:
-            self.close()
-            raise
-        os.sched_setaffinity(0, {GENERATOR})
-        self.pid = self.deployment.processes[HOME].pid
-        pin(self.pid)
-
-    def close(self) -> None:
-        self.deployment.stop_all()
 
 
 class Load:
@@ -137,6 +113,15 @@ class Load:
 
     async def generate_data_key(self, _: int) -> None:
         assert b"MK\x01\x01" in await self._methods["GenerateDataKey"](self._data_key)
+
+    def calling(self, path: str, request: bytes) -> Call:
+        """A call with this request, over the same connection."""
+        method: Any = self._channel.unary_unary(path)
+
+        async def call(_: int) -> None:
+            assert await method(request)
+
+        return call
 
     async def measure(self, call: Call, calls: int, in_flight: int) -> tuple[float, float]:
         """(server CPU microseconds per call, calls per second)."""

@@ -17,8 +17,9 @@ import grpc
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import Load, Server, new_key
+from bench import Load, new_key
 from bench_process import Call, measure, report
+from bench_server import Server
 
 FRONTS = ("grpcio", "envoy")
 IN_FLIGHT = {16: 0.75, 64: 0.75, 1: None}

@@ -18,9 +18,10 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import Load, Server, new_key
+from bench import Load, new_key
 from bench_front import WARM_CALLS, cost_of
 from bench_process import spread
+from bench_server import Server
 
 RECORDED: Final = {"grpcio": 2.7, "envoy": 3.3}
 """THE table: Encrypt ÷ no-op, 16 in flight, by front. Who makes it cheaper, or has a reason to make it dearer, writes the new figure."""

@@ -5,35 +5,54 @@ from __future__ import annotations
 import asyncio
 import http
 import ssl
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from h2load import Certificate, Generator
 
 from meridian.cli.region_place import HOST
 
 
-def post(port: int, path: str, headers: dict[str, str], body: bytes) -> bytes:
-    """A POST as it goes over the wire."""
-    lines = [f"{name}: {value}" for name, value in headers.items()]
-    head = [f"POST {path} HTTP/1.1", f"Host: {HOST}:{port}", f"Content-Length: {len(body)}", *lines]
-    return "\r\n".join([*head, "", ""]).encode() + body
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A POST that is sent again and again, and a text that its answer holds."""
+
+    port: int
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    expected: bytes
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{HOST}:{self.port}{self.path}"
+
+    def on_the_wire(self) -> bytes:
+        lines = [f"{name}: {value}" for name, value in self.headers.items()]
+        head = [f"POST {self.path} HTTP/1.1", f"Host: {HOST}:{self.port}", f"Content-Length: {len(self.body)}", *lines]
+        return "\r\n".join([*head, "", ""]).encode() + self.body
+
+    def generator(self, folder: Path, certificate: Certificate | None, http1: bool) -> Generator:
+        return Generator(folder, self.url, self.headers, self.body, certificate, http1)
 
 
-def signed(port: int, region: str, access_key: tuple[str, str], operation: str, body: bytes) -> bytes:
-    """A signed call of AWS KMS; equal calls within five minutes are signed alike."""
+def signed(post: Post, region: str, access_key: tuple[str, str], operation: str) -> Post:
+    """A call of AWS KMS with its signature; equal calls within five minutes are signed alike."""
     headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"TrentService.{operation}"}
-    request = AWSRequest("POST", f"http://{HOST}:{port}/", headers=headers, data=body)
+    request = AWSRequest("POST", post.url, headers=headers, data=post.body)
     SigV4Auth(Credentials(*access_key), "kms", region).add_auth(request)
-    return post(port, "/", dict(request.headers.items()), body)
+    return replace(post, headers=dict(request.headers.items()))
 
 
 class Kept:
     """One request over as many connections as there are callers at once; they are kept if the server keeps them."""
 
-    def __init__(self, port: int, request: bytes, expected: bytes, tls: ssl.SSLContext | None = None) -> None:
-        self.request = request
-        self._port, self._expected, self._tls = port, expected, tls
+    def __init__(self, post: Post) -> None:
+        self._request, self._port, self._expected, self._tls = post.on_the_wire(), post.port, post.expected, post.tls
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -46,13 +65,25 @@ class Kept:
 
     async def call(self, _: int = 0) -> None:
         reader, writer = await self._connection()
-        writer.write(self.request)
+        writer.write(self._request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
-        answer = await reader.readexactly(length)
+        answer = await _body(reader, head)
         assert f" {http.HTTPStatus.OK.value} " in head, answer
-        assert self._expected in answer
+        assert self._expected in answer, answer
         if "connection: close" in head:
             writer.close()
         else:
             self._free.append((reader, writer))
+
+
+async def _body(reader: asyncio.StreamReader, head: str) -> bytes:
+    """What follows this head, in one piece or in several."""
+    if "transfer-encoding: chunked" not in head:
+        length = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
+        return await reader.readexactly(length)
+    pieces = []
+    while length := int(await reader.readline(), 16):
+        pieces.append(await reader.readexactly(length))
+        await reader.readline()
+    await reader.readline()
+    return b"".join(pieces)

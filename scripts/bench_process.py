@@ -61,10 +61,10 @@ def report(name: str, values: list[float], limit: float | None, at_least: bool =
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A server on the servers' core from its first instruction, so that it sees one core; its output goes to a file."""
+def running(command: list[str], log: Path, environment: dict[str, str], cores: set[int]) -> Iterator[subprocess.Popen[bytes]]:
+    """A server on these cores from its first instruction, so that it sees no others; its output goes to a file."""
     with log.open("wb") as output:
-        os.sched_setaffinity(0, {SERVERS})
+        os.sched_setaffinity(0, cores)
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
         finally:

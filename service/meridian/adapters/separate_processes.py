@@ -26,7 +26,13 @@ OF_KEYS_AND_POLICIES: Final = "meridian.adapters.separate_process"
 ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 """What a child is told of this process's environment; nothing there is secret."""
 END_SECONDS: Final = 2.0
-KINDS: Final = {"policies_as_json": "policies", "laid_out": "policies", "rsa_key_from_outside": "imports", "new_rsa_key": "key pairs", "policy_trial": "trials"}
+KINDS: Final = {
+    "policies_as_json": "policies",
+    "laid_out": "policies",
+    "rsa_key_from_outside": "imports",
+    "new_rsa_key": "key pairs",
+    "policy_trial": "trials",
+}
 """THE table: the kind of work to which each task belongs."""
 
 
@@ -167,7 +173,7 @@ class SeparateProcesses:
     """
 
     def __init__(self, events: SecurityEvents, *, program: str, most: int, wait_seconds: float, answer_seconds: float) -> None:
-        """`program`: the module that is run. `most` processes for each kind of work; a call waits `wait_seconds` for one of them, accounts in turn."""
+        """`program`: the module that is run, in `most` processes for each kind of work; each call waits for one `wait_seconds`."""
         self._events = events
         self._program = program
         self._wait_seconds = wait_seconds

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from meridian.adapters.audit_digests import Opening
 from meridian.adapters.audit_file import AuditFile, SegmentRules
+from meridian.adapters.audit_history import FileAuditHistory
+from meridian.adapters.audit_logs_seen import SeenLogs
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
@@ -21,6 +23,7 @@ from meridian.adapters.key_threads import KeyThreads
 from meridian.adapters.live_exports import LiveExports
 from meridian.adapters.live_key_sets import LiveKeySets
 from meridian.adapters.live_token_reviews import LiveTokenReviews
+from meridian.adapters.policy_trials import SeparateTrials
 from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
@@ -35,10 +38,11 @@ from meridian.authorization.language.evaluator import SchemaHandle
 from meridian.authorization.language.self_test import require_sound_evaluator
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
+from meridian.bootstrap import trial_process
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
 from meridian.bootstrap.cores import cores
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
-from meridian.bootstrap.own_log import require_database_of_log, require_own_log
+from meridian.bootstrap.own_log import require_database_of_log, require_own_log, seen_logs
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
@@ -58,6 +62,11 @@ from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, Wake, wait_for_real
 
+LOOKS_AT_ONCE: Final = 2
+LOOKS_WAITING: Final = 64
+TRIALS_AT_ONCE: Final = 2
+TRIALS_WAITING: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Workplaces:
@@ -65,7 +74,10 @@ class Workplaces:
 
     turns: ShortTurns
     heavy: HeavyWorkers
+    looks: HeavyWorkers
+    """For looks at what was recorded, which can be long and many: nobody else waits for them."""
     held: SeparateProcesses
+    trials: SeparateTrials
     keys: KeyThreads
     pairs: ReadyKeyPairs
     cores: int
@@ -99,11 +111,12 @@ class Core:
     audit: Audit
     directory: CachedKeys
     usage: LastUsage
+    history: FileAuditHistory
     exports: LiveExports
     caches: Caches
     tracing: Tracing
-    audit_home: Path
-    """Where the audit logs of all processes of this parent lie: the directory of the settings, whichever seat this is."""
+    logs: SeenLogs
+    surroundings: Surroundings
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -176,6 +189,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
+    logs = seen_logs(settings, seat)
     exports = LiveExports(store, engine.region_keyring, clock)
     if settings.xks is not None:
         await exports.look()
@@ -205,10 +219,12 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         audit=audit,
         directory=directory,
         usage=usage,
+        history=FileAuditHistory(logs, stream.log, work.looks),
         exports=exports,
         caches=caches,
         tracing=tracing,
-        audit_home=settings.audit.directory.parent if seat.is_shared else settings.audit.directory,
+        logs=logs,
+        surroundings=_surroundings(settings),
     )
 
 
@@ -228,12 +244,21 @@ def _workplaces(
         answer_seconds=limits.heavy_answer_seconds,
     )
     heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
+    looks = HeavyWorkers(workers=LOOKS_AT_ONCE, queue_max=LOOKS_WAITING, wait_seconds=limits.heavy_wait_seconds, turns=turns)
     share = max(1, cores() // seat.of)
     keys = KeyThreads(threads=share, turns=turns)
     maker = SeparateProcesses(events, program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
-    for each in (heavy, held, keys, maker):
+    trying = HeavyWorkers(workers=TRIALS_AT_ONCE, queue_max=TRIALS_WAITING, wait_seconds=limits.heavy_wait_seconds, turns=turns)
+    trials = SeparateProcesses(
+        events,
+        program=trial_process.__name__,
+        most=limits.heavy_processes,
+        wait_seconds=limits.heavy_process_wait_seconds,
+        answer_seconds=limits.heavy_answer_seconds,
+    )
+    for each in (heavy, looks, held, keys, maker, trying, trials):
         stack.callback(each.close)
-    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), share)
+    return Workplaces(turns, heavy, looks, held, SeparateTrials(trials, trying), keys, ReadyKeyPairs(maker, registry), share)
 
 
 def _sound_schema() -> SchemaHandle:
@@ -243,9 +268,13 @@ def _sound_schema() -> SchemaHandle:
     return schema
 
 
-def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, caches: Caches) -> Authorizer:
+def _surroundings(settings: Settings) -> Surroundings:
     org_units = {account: row.org_units for account, row in settings.accounts.items()}
-    around = Surroundings(org_units=org_units, region_labels=_labels(settings))
+    return Surroundings(org_units=org_units, region_labels=_labels(settings))
+
+
+def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, caches: Caches) -> Authorizer:
+    around = _surroundings(settings)
     source = load_policies(settings.policies, schema)
     authorizer = Authorizer(
         schema=schema, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches

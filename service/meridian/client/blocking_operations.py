@@ -2437,7 +2437,8 @@ class BlockingOperations(BlockingCalls):
         Returns:
             `live_policies`: Cedar text of the policies of the caller's account that are in force, comments between them left out.
             `live`: What the policies in force answer to the request.
-            `edited`: What the edited ones would answer; absent where nothing is edited, or something is wrong with it.
+            `edited`: What the edited ones would answer; absent where nothing is edited, something is wrong with it, or the request names a
+                key of another account.
             `faults`: What is wrong with the edited texts. Then nothing was decided by them.
             `replayed`: What recorded calls would get, beside what they got; absent where none were asked for, or with faults.
 
@@ -2448,7 +2449,7 @@ class BlockingOperations(BlockingCalls):
             meet.
         """
         request = access_pb2.TryPoliciesRequest(
-            principal=principal, request=packed(request), policies=policies, key_policy=key_policy, calls=calls
+            principal=principal, request=None if request is None else packed(request), policies=policies, key_policy=key_policy, calls=calls
         )
         return self._send(methods.TRY_POLICIES, request, timeout, None, caller_request_id)
 

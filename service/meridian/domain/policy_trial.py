@@ -1,4 +1,4 @@
-"""Policies that are tried out: what is asked, and what they would have come to. As JSON between a Region and the process that tries them."""
+"""Policies that are tried out: what is asked, and what they come to; and both as JSON, between a Region and the process that tries them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from meridian.domain.policy_answer import Explanation
 class TrialFault:
     """What is wrong with an edited text."""
 
+    field: str
+    """Which one: policies or keyPolicy."""
     line: int
     """Counted from 1, as is `column`; 0 where no place is meant."""
     column: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
@@ -42,16 +43,13 @@ def trial_record(asked: TrialAsked, told: TrialTold) -> dict[str, Any]:
     return data
 
 
-def trial_answer(asked: TrialAsked, told: TrialTold, tell: TellDecision) -> access_pb2.TryPoliciesResponse:
+def trial_answer(told: TrialTold, tell: TellDecision) -> access_pb2.TryPoliciesResponse:
     """`tell`: one decision as CheckAccess tells it."""
     answer = access_pb2.TryPoliciesResponse(live_policies=told.live_policies)
     for field, made in ((answer.live, told.live), (answer.edited, told.edited)):
         if made is not None:
             field.CopyFrom(access_pb2.TriedAccess(allowed=AccessTold(made).allowed, decisions=map(tell, made)))
-    of_key = asked.key_policy is not None and any(not fault.line for fault in told.faults)
-    for fault in told.faults:
-        field_name = "keyPolicy" if of_key else "policies"
-        answer.faults.append(access_pb2.PolicyTextFault(field=field_name, line=fault.line, column=fault.column, text=fault.text))
+    answer.faults.extend(access_pb2.PolicyTextFault(**asdict(fault)) for fault in told.faults)
     if told.replayed is not None:
         answer.replayed.CopyFrom(_replayed(told.replayed))
     return answer

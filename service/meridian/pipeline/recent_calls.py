@@ -1,4 +1,4 @@
-"""The calls of one account that were recorded within the last day, the newest first, with the policies of its keys that they were decided by."""
+"""The recorded calls of one account of the last day, the newest of them, and the policies of its keys."""
 
 from __future__ import annotations
 

@@ -69,16 +69,16 @@ def _strange(edited: tuple[Policy, ...], account: str, taken: set[str]) -> Itera
     for policy in edited:
         line = int(policy.place.rpartition(":")[2])
         if policy.layer != ACCOUNT or policy.account != account:
-            yield TrialFault(line, 0, f"{policy.policy_id}: only policies of account {account} can be tried here")
+            yield TrialFault(EDITED, line, 0, f"{policy.policy_id}: only policies of account {account} can be tried here")
         if policy.policy_id in taken:
-            yield TrialFault(line, 0, f"{policy.policy_id}: @id is given to two policies")
+            yield TrialFault(EDITED, line, 0, f"{policy.policy_id}: @id is given to two policies")
 
 
 def _placed(fault: str) -> TrialFault:
     found = PLACED.fullmatch(fault)
     if found is None:
-        return TrialFault(0, 0, fault.removeprefix(f"{EDITED}:").strip())
-    return TrialFault(int(found["line"]), int(found["column"] or 0), found["text"])
+        return TrialFault(EDITED, 0, 0, fault.removeprefix(f"{EDITED}:").strip())
+    return TrialFault(EDITED, int(found["line"]), int(found["column"] or 0), found["text"])
 
 
 # ---- recorded calls
@@ -88,7 +88,7 @@ def _replayed(trial: Trial, opened: PolicySet) -> Replayed:
     around = Surroundings(org_units=trial.org_units, region_labels=trial.region_labels)
     read = [read_record(line.encode()) for line in trial.records]
     own = [record for record in read if not _is_of_two(record, trial.account)]
-    known = {policy_digest(text): text for text in trial.key_policies} | AuditLog(read, around).policies
+    known = {policy_digest(text): text for text in trial.key_policies} | {**AuditLog(read, around).policies}
     if trial.key_policy is not None:
         digest = policy_digest(trial.key_policy) if trial.key_policy else ""
         known[digest] = trial.key_policy

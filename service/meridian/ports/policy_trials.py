@@ -1,4 +1,4 @@
-"""Where policies that somebody edits are tried out: in a process of their own, since parsing and deciding keep the interpreter to themselves."""
+"""Where edited policies are tried out: in a process of their own, since parsing and deciding keep the interpreter to themselves."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ def workers(*, threads: int = 2, queue: int = 8, wait: float = WAIT_SECONDS) -> 
 
 @pytest.fixture
 def held() -> Iterator[SeparateProcesses]:
-    processes = SeparateProcesses(ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
+    processes = SeparateProcesses(
+        ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS
+    )
     yield processes
     processes.close()
 
@@ -270,7 +272,9 @@ def test_a_process_answers_as_this_one_would(held: SeparateProcesses) -> None:
 
 def test_an_import_that_takes_long_keeps_other_imports_waiting_for_a_bounded_time_and_no_policy() -> None:
     limits = Limits(heavy_process_wait_seconds=0.3)
-    held = SeparateProcesses(ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=WAIT_SECONDS)
+    held = SeparateProcesses(
+        ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=WAIT_SECONDS
+    )
     pkcs8 = key_pairs.new_private_key("RSA_2048")
     held.rsa_key_from_outside("RSA_2048", pkcs8)
     (child,) = held.pids
@@ -372,8 +376,8 @@ def test_a_process_answers_where_more_than_1024_files_are_open(held: SeparatePro
 
 AFTER_ITS_END = """
 import ctypes, os, resource
-from meridian.adapters.separate_process import main
-main(os.getppid())
+from meridian.adapters.separate_process import TASKS, main
+main(os.getppid(), TASKS)
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
 """
 

@@ -117,7 +117,9 @@ def test_a_maker_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_keys_are_made_in_a_process_that_gives_way_to_all_others() -> None:
-    processes = SeparateProcesses(ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
+    processes = SeparateProcesses(
+        ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS
+    )
     try:
         stored = processes.new_rsa_key(OTHER)
         assert key_pairs.TABLE[OTHER].is_of_spec(key_pairs.load(OTHER, stored))

@@ -955,8 +955,8 @@ class TryPoliciesResponse(_message.Message):
 
     @_builtins.property
     def edited(self) -> Global___TriedAccess:
-        """What the edited ones would answer; absent where nothing is edited, or
-        something is wrong with it.
+        """What the edited ones would answer; absent where nothing is edited,
+        something is wrong with it, or the request names a key of another account.
         """
 
     @_builtins.property

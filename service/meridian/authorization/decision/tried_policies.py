@@ -62,7 +62,7 @@ class TriedPolicies:
         try:
             KeyPolicyReader(self._schema, self._live.model, self._limits, self._as_json).require_valid(key)
         except (MalformedPolicyDocumentException, LimitExceededException) as refusal:
-            return (TrialFault(0, 0, refusal.message),)
+            return (TrialFault("keyPolicy", 0, 0, refusal.message),)
         return ()
 
     def _authorizer(self, policies: tuple[Policy, ...]) -> Authorizer:
