@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from meridian.adapters.separate_processes import SeparateProcesses
@@ -17,11 +18,12 @@ class SeparateTrials:
         self._processes = processes
         self._threads = threads
 
-    async def run(self, trial: Trial) -> Tried:
-        return await self._threads.run(trial.account, partial(self._try_out, trial))
+    async def run(self, trial: Trial, lines: Sequence[bytes]) -> Tried:
+        return await self._threads.run(trial.account, partial(self._try_out, trial, lines))
 
-    def _try_out(self, trial: Trial) -> Tried:
-        answer = self._processes.policy_trial(trial_as_json(trial))
+    def _try_out(self, trial: Trial, lines: Sequence[bytes]) -> Tried:
+        # The records are a part of their own: megabytes in one text would be written while everybody waits.
+        answer = self._processes.policy_trial(trial_as_json(trial), b"\n".join(lines))
         try:
             return read_tried(answer)
         except (ValueError, KeyError, TypeError) as fault:

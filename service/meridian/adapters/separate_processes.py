@@ -204,9 +204,9 @@ class SeparateProcesses:
         """A fresh RSA key in its stored form, made at the lowest priority."""
         return self._ask("new_rsa_key", key_spec.encode())
 
-    def policy_trial(self, asked: bytes) -> bytes:
-        """What comes of a trial of policies, both as `domain/policy_trial.py` writes them."""
-        return self._ask("policy_trial", asked)
+    def policy_trial(self, asked: bytes, records: bytes) -> bytes:
+        """What comes of a trial of policies, both as `domain/policy_trial.py` writes them, with these lines of the audit log."""
+        return self._ask("policy_trial", asked, records)
 
     def close(self) -> None:
         """End every process, now."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -18,15 +17,10 @@ from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.heavy_workers import HeavyWorkers
-from meridian.adapters.key_threads import KeyThreads
 from meridian.adapters.live_exports import LiveExports
 from meridian.adapters.live_key_sets import LiveKeySets
 from meridian.adapters.live_token_reviews import LiveTokenReviews
-from meridian.adapters.policy_trials import SeparateTrials
-from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
-from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
@@ -38,9 +32,7 @@ from meridian.authorization.language.evaluator import SchemaHandle
 from meridian.authorization.language.self_test import require_sound_evaluator
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
-from meridian.bootstrap import trial_process
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
-from meridian.bootstrap.cores import cores
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.own_log import require_database_of_log, require_own_log, seen_logs
 from meridian.bootstrap.seat import Seat
@@ -48,6 +40,7 @@ from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
 from meridian.bootstrap.tracing import Tracing, open_tracing
+from meridian.bootstrap.workplaces import Workplaces, open_workplaces
 from meridian.contract.catalog import walked_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.audit_keys import names_of
@@ -57,30 +50,9 @@ from meridian.pipeline.binding import BindingError
 from meridian.ports.store.region import RegionIdentity
 from meridian.settings import Settings
 from meridian.settings_audit import AuditSettings
-from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, Wake, wait_for_real
-
-LOOKS_AT_ONCE: Final = 2
-LOOKS_WAITING: Final = 64
-TRIALS_AT_ONCE: Final = 2
-TRIALS_WAITING: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Workplaces:
-    """Where work runs that would hold up the event loop."""
-
-    turns: ShortTurns
-    heavy: HeavyWorkers
-    looks: HeavyWorkers
-    """For looks at what was recorded, which can be long and many: nobody else waits for them."""
-    held: SeparateProcesses
-    trials: SeparateTrials
-    keys: KeyThreads
-    pairs: ReadyKeyPairs
-    cores: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +109,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     identity = await stored_identity(store, settings)
     done(Step.SCHEMA)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
-    work = _workplaces(settings, seat, events, registry, stack)
+    work = open_workplaces(settings, seat, events, registry, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
     key_set_wake = Wake()
@@ -230,35 +202,6 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
 
 def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
-
-
-def _workplaces(
-    settings: Settings, seat: Seat, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack
-) -> Workplaces:
-    limits, turns = settings.limits, ShortTurns()
-    held = SeparateProcesses(
-        events,
-        program=OF_KEYS_AND_POLICIES,
-        most=limits.heavy_processes,
-        wait_seconds=limits.heavy_process_wait_seconds,
-        answer_seconds=limits.heavy_answer_seconds,
-    )
-    heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    looks = HeavyWorkers(workers=LOOKS_AT_ONCE, queue_max=LOOKS_WAITING, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    share = max(1, cores() // seat.of)
-    keys = KeyThreads(threads=share, turns=turns)
-    maker = SeparateProcesses(events, program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
-    trying = HeavyWorkers(workers=TRIALS_AT_ONCE, queue_max=TRIALS_WAITING, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    trials = SeparateProcesses(
-        events,
-        program=trial_process.__name__,
-        most=limits.heavy_processes,
-        wait_seconds=limits.heavy_process_wait_seconds,
-        answer_seconds=limits.heavy_answer_seconds,
-    )
-    for each in (heavy, looks, held, keys, maker, trying, trials):
-        stack.callback(each.close)
-    return Workplaces(turns, heavy, looks, held, SeparateTrials(trials, trying), keys, ReadyKeyPairs(maker, registry), share)
 
 
 def _sound_schema() -> SchemaHandle:

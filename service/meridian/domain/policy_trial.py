@@ -38,8 +38,6 @@ class Trial:
     """Cedar text that is tried as the policy of this key; None where it stays as it was."""
     key_policies: tuple[str, ...]
     """Of keys that records speak of, as far as they are known."""
-    records: tuple[str, ...]
-    """Lines of the audit log."""
     org_units: Mapping[str, tuple[str, ...]]
     region_labels: Mapping[str, tuple[str, ...]]
 
@@ -124,8 +122,7 @@ def trial_as_json(trial: Trial) -> bytes:
 def read_trial(data: bytes) -> Trial:
     """What the other function wrote."""
     fields: dict[str, Any] = json.loads(data)
-    for name in ("key_policies", "records"):
-        fields[name] = tuple(fields[name])
+    fields["key_policies"] = tuple(fields["key_policies"])
     for name in ("org_units", "region_labels"):
         fields[name] = {each: tuple(values) for each, values in fields[name].items()}
     return Trial(**fields)

@@ -20,8 +20,6 @@ def trial_asked(request: access_pb2.TryPoliciesRequest, operation: str, asked: A
     if request.HasField("principal") is not (asked is not None):
         why = "belongs to a request, and a request needs one"
         raise ValidationException(f"A principal {why}.", fields=[("principal", why)])
-    if asked is None and not request.calls:
-        raise ValidationException("There is nothing to decide: neither a request nor recorded calls.", fields=[("request", "is missing")])
     return TrialAsked(
         principal=request.principal,
         operation=operation,

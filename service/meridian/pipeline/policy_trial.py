@@ -91,19 +91,17 @@ class PolicyTrial(PolicyTrials):
         if asked.policies is None:
             rest = f"{rest}\n{self._policies.own_text(account)}"
         around = self._policies.around
-        return await self._hands.process.run(
-            Trial(
-                account=account,
-                edited=asked.policies,
-                rest=rest,
-                key_id=key.key_id if key is not None else "",
-                key_policy=asked.key_policy,
-                key_policies=recent.key_policies if recent is not None else (),
-                records=recent.lines if recent is not None else (),
-                org_units={account: tuple(around.org_units.get(account, ()))},
-                region_labels={name: tuple(labels) for name, labels in around.region_labels.items()},
-            )
+        trial = Trial(
+            account=account,
+            edited=asked.policies,
+            rest=rest,
+            key_id=key.key_id if key is not None else "",
+            key_policy=asked.key_policy,
+            key_policies=recent.key_policies if recent is not None else (),
+            org_units={account: tuple(around.org_units.get(account, ()))},
+            region_labels={name: tuple(labels) for name, labels in around.region_labels.items()},
         )
+        return await self._hands.process.run(trial, recent.lines if recent is not None else ())
 
     async def _decided(self, walked: Call, asked: TrialAsked, edited: _Edited, tried: Tried) -> tuple[Explanation, ...] | None:
         """What the edited ones say; nothing where nothing is edited, or another account has a word in it."""

@@ -26,7 +26,7 @@ KEYS_MAX: Final = 200
 class Recent:
     """What was found."""
 
-    lines: tuple[str, ...]
+    lines: tuple[bytes, ...]
     """Oldest first, as the log has them."""
     since: datetime
     is_whole: bool
@@ -83,5 +83,5 @@ def _own_keys(record: Record, account: str) -> Iterator[str]:
             yield key["keyId"]
 
 
-def _lines(records: list[Record]) -> tuple[str, ...]:
-    return tuple(orjson.dumps(record).decode() for record in reversed(records))
+def _lines(records: list[Record]) -> tuple[bytes, ...]:
+    return tuple(orjson.dumps(record) for record in reversed(records))

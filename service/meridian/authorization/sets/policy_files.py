@@ -172,7 +172,7 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[Fault], breat
 def understood(text: str, as_json: str) -> tuple[Policy, ...]:
     """The policies of a text that was found to be right, of Cedar's JSON form of it. Raises: ValueError where the two do not fit."""
     found = zip(policy_texts(text), policies_of(as_json) if as_json else [], strict=True)
-    return tuple(_policy(balanced(est), f"{written.line}", written.text) for written, est in found)
+    return tuple(_policy(balanced(est), f"edited:{written.line}", written.text) for written, est in found)
 
 
 def _invalid(
