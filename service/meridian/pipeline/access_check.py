@@ -49,7 +49,8 @@ class AccessCheck(PolicyAccess):
     async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> AccessTold:
         asked = self._call(call, principal_arn, operation, request)
         try:
-            told = AccessTold(await self._authorize.explain(await self._walked(asked)))
+            await self._walk(asked)
+            told = AccessTold(await self._authorize.explain(asked))
         except AccessDeniedException:
             return AccessTold(())  # a key of another account that is absent or closed to him: which of them, nobody here is told
         # The call would not get to the other Region, and so neither does the question, where this one denies.
@@ -60,12 +61,15 @@ class AccessCheck(PolicyAccess):
         to him. Raises: as `check`."""
         asked = self._call(call, principal_arn, operation, request)
         try:
-            return await self._walked(asked)
+            await self._walk(asked)
         except AccessDeniedException:
             return None
+        return asked
 
     def _call(self, call: Call, principal_arn: str, operation: str, request: Any) -> Call:
         principal = self._principals.find_by_arn(principal_arn)
+        if principal is None and call.principal is not None and principal_arn == call.principal.arn:
+            principal = call.principal  # whom only his token names is known as long as he asks
         if principal is None or call.principal is None or principal.account != call.principal.account:
             # Whoever asks learns nothing about principals of other accounts.
             raise ValidationException(f"No principal of the account has the ARN {principal_arn}.", fields=[("principal", "is nobody")])
@@ -74,12 +78,11 @@ class AccessCheck(PolicyAccess):
         asked.principal = principal
         return asked
 
-    async def _walked(self, asked: Call) -> Call:
+    async def _walk(self, asked: Call) -> None:
         for step in self._steps:
             waiting = step(asked)
             if waiting is not None:
                 await waiting
-        return asked
 
 
 def _fill_payload(request: Any) -> None:
