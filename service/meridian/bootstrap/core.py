@@ -118,6 +118,11 @@ class Core:
         """The labels of every Region that the settings name."""
         return _labels(self.settings)
 
+    @property
+    def surroundings(self) -> Surroundings:
+        """What policies are asked within."""
+        return _surroundings(self.settings)
+
 
 async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirectory, stack: AsyncExitStack, done: Done) -> Core:
     """Nothing of it listens. What must be released again is left to the stack. Raises: StartupError, or one of its `FAULTS`."""
@@ -225,6 +230,11 @@ def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
 
 
+def _surroundings(settings: Settings) -> Surroundings:
+    org_units = {account: row.org_units for account, row in settings.accounts.items()}
+    return Surroundings(org_units=org_units, region_labels=_labels(settings))
+
+
 def _workplaces(
     settings: Settings, seat: Seat, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack
 ) -> Workplaces:
@@ -253,8 +263,7 @@ def _sound_schema() -> SchemaHandle:
 
 
 def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, caches: Caches) -> Authorizer:
-    org_units = {account: row.org_units for account, row in settings.accounts.items()}
-    around = Surroundings(org_units=org_units, region_labels=_labels(settings))
+    around = _surroundings(settings)
     source = load_policies(settings.policies, schema)
     authorizer = Authorizer(
         schema=schema, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches

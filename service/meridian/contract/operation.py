@@ -12,6 +12,8 @@ class Operation(StrEnum):
     CHECK_ACCESS = "CheckAccess"
     DESCRIBE_REGIONS = "DescribeRegions"
     DESCRIBE_AUDIT = "DescribeAudit"
+    LIST_DECISIONS = "ListDecisions"
+    EXPLAIN_DECISION = "ExplainDecision"
     DESCRIBE_EXTERNAL_KEY = "DescribeExternalKey"
     GENERATE_DATA_KEY = "GenerateDataKey"
     GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = "GenerateDataKeyWithoutPlaintext"

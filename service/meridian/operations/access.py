@@ -16,10 +16,12 @@ from meridian.access.v1 import access_pb2
 from meridian.audit.standing import AuditStanding
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
-from meridian.domain.policy_answer import Elsewhere, Explanation, NearMiss, Told
+from meridian.domain.policy_answer import Elsewhere
 from meridian.errors import ValidationException
 from meridian.operations.audit_standing import audit_answer
 from meridian.operations.ciphers import asked_for
+from meridian.operations.decisions import Decisions
+from meridian.operations.told_policies import decision_answer, policy_answer
 from meridian.ports.key_store import ExternalKeys
 from meridian.ports.policies import PolicyAccess
 from meridian.replication.region_standings import RegionStandings, Standing
@@ -38,7 +40,9 @@ class Access:
         external_keys: ExternalKeys,
         regions: RegionStandings,
         audit: AuditStanding,
+        decisions: Decisions,
     ) -> None:
+        self._decisions = decisions
         self._policies = policies
         self._regions = regions
         self._audit = audit
@@ -48,7 +52,7 @@ class Access:
     async def describe_policy_set(self, request: access_pb2.DescribePolicySetRequest, call: Call) -> access_pb2.DescribePolicySetResponse:
         """The policies in force in this process, as far as they concern the caller's account. Raises: KMSInternalException."""
         told = self._policies.describe(call.caller.account)
-        response = access_pb2.DescribePolicySetResponse(digest=told.digest, policies=map(_policy, told.policies), faults=told.faults)
+        response = access_pb2.DescribePolicySetResponse(digest=told.digest, policies=map(policy_answer, told.policies), faults=told.faults)
         response.loaded_at.FromDatetime(told.loaded_at)
         if told.refused_at is not None:
             response.refused_at.FromDatetime(told.refused_at)
@@ -66,7 +70,7 @@ class Access:
             raise _refused("cannot be read") from fault
         told = await self._policies.check(call, request.principal, rpc.name, asked)
         call.audit_data = {"operation": rpc.operation, "allowed": told.allowed}
-        response = access_pb2.CheckAccessResponse(allowed=told.allowed, decisions=map(_decision, told.here))
+        response = access_pb2.CheckAccessResponse(allowed=told.allowed, decisions=map(decision_answer, told.here))
         if told.elsewhere is not None:
             call.audit_data |= {"otherRegion": told.elsewhere.region, "foretold": told.elsewhere.foretold}
             response.other_region.CopyFrom(_other_region(told.elsewhere))
@@ -80,6 +84,14 @@ class Access:
     async def describe_audit(self, request: access_pb2.DescribeAuditRequest, call: Call) -> access_pb2.DescribeAuditResponse:
         """How the Region's audit log stands. Raises: KMSInternalException, ThrottlingException."""
         return audit_answer(await self._audit.look(call.caller.account))
+
+    async def list_decisions(self, request: access_pb2.ListDecisionsRequest, call: Call) -> access_pb2.ListDecisionsResponse:
+        """What was decided lately. Raises: ValidationException, NotFoundException, InvalidMarkerException, DependencyTimeoutException."""
+        return await self._decisions.find(request, call)
+
+    async def explain_decision(self, request: access_pb2.ExplainDecisionRequest, call: Call) -> access_pb2.ExplainDecisionResponse:
+        """Why it was decided so. Raises: InvalidMarkerException, NotFoundException, DependencyTimeoutException."""
+        return await self._decisions.explain(request, call)
 
     async def describe_external_key(
         self, request: access_pb2.DescribeExternalKeyRequest, call: Call
@@ -100,17 +112,6 @@ class Access:
 
 def _refused(why: str) -> ValidationException:
     return ValidationException(f"The request to ask about {why}.", fields=[("request", why)])
-
-
-def _decision(told: Explanation) -> access_pb2.Decision:
-    made = told.decision
-    return access_pb2.Decision(
-        action=made.action,
-        resource=made.resource,
-        allowed=made.allowed,
-        deciding=map(_policy, told.deciding),
-        closest=[access_pb2.NearMiss(policy=_policy(miss), condition=miss.condition) for miss in told.closest],
-    )
 
 
 def _standing(found: Standing) -> access_pb2.RegionStanding:
@@ -134,7 +135,3 @@ def _other_region(told: Elsewhere) -> access_pb2.OtherRegion:
     return access_pb2.OtherRegion(
         region=told.region, foretold=access_pb2.Foretold.Value(f"FORETOLD_{told.foretold.name}"), reason=told.reason
     )
-
-
-def _policy(told: Told | NearMiss) -> access_pb2.Policy:
-    return access_pb2.Policy(policy_id=told.policy_id, layer=told.layer, reason=told.reason, place=told.place)
