@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+from collections.abc import Callable
 
-import meridian
+from tests.source_trees import nodes
 
-SERVICE = Path(meridian.__file__).parent
 READERS = {"loads", "load", "safe_load", "load_all", "safe_load_all", "JSONDecoder"}
 MODULES = {"json", "orjson", "tomllib", "yaml"}
 PARSES = {
@@ -70,8 +69,10 @@ OPENS = {
 """THE table of files that open something to read, and why no pipe or device stands there."""
 
 
-def calls(path: Path) -> list[ast.Call]:
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+def files_with(wanted: Callable[[ast.Call], bool]) -> set[str]:
+    """Files with such a call of a method."""
+    calls = ((file, node) for file, all_of_it in nodes().items() for node in all_of_it if isinstance(node, ast.Call))
+    return {file for file, node in calls if isinstance(node.func, ast.Attribute) and wanted(node)}
 
 
 def parses(node: ast.Call) -> bool:
@@ -88,8 +89,8 @@ def opens(node: ast.Call) -> bool:
 
 
 def test_every_parser_of_texts_is_known() -> None:
-    assert {str(path.relative_to(SERVICE)) for path in SERVICE.rglob("*.py") if any(map(parses, calls(path)))} == set(PARSES)
+    assert files_with(parses) == set(PARSES)
 
 
 def test_every_place_that_opens_a_file_to_read_is_known() -> None:
-    assert {str(path.relative_to(SERVICE)) for path in SERVICE.rglob("*.py") if any(map(opens, calls(path)))} == set(OPENS)
+    assert files_with(opens) == set(OPENS)
