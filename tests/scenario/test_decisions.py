@@ -184,9 +184,8 @@ def test_what_has_changed_since_is_said(two_regions: Deployment, auditor: Client
     assert told.decisions[0].decision.deciding[0].reason == "closed today"
 
 
-def test_the_command_line_lists_and_explains(two_regions: Deployment, auditor: Client) -> None:
-    key = new_key(two_regions)
-    assert called(two_regions, "tenant-a", "encrypt", key_id=key, plaintext=b"x") == "AccessDeniedException"
+def run(two_regions: Deployment, *words: str) -> Any:
+    """A command, as the auditor."""
     endpoint = two_regions.endpoint(HOME, "auditor")
     environment = {
         "MERIDIAN_ENDPOINT": endpoint.target,
@@ -194,13 +193,50 @@ def test_the_command_line_lists_and_explains(two_regions: Deployment, auditor: C
         "MERIDIAN_CERTIFICATE": str(endpoint.certificate),
         "MERIDIAN_PRIVATE_KEY": str(endpoint.private_key),
     }
-    listed = CliRunner().invoke(main, ["policy", "decisions", "--key-id", key, "--effect", "DENY"], env=environment)
+    return CliRunner().invoke(main, ["policy", *words], env=environment)
+
+
+def test_the_command_line_lists_and_explains(two_regions: Deployment) -> None:
+    key = new_key(two_regions)
+    assert called(two_regions, "tenant-a", "encrypt", key_id=key, plaintext=b"x") == "AccessDeniedException"
+    listed = run(two_regions, "decisions", "--key-id", key, "--effect", "DENY")
     assert listed.exit_code == 0, listed.output
     line, handle, *_ = listed.stdout.splitlines()
     assert line.endswith(f"service/tenant-a Encrypt on {key}: deny (AccessDeniedException)")
-    told = CliRunner().invoke(main, ["policy", "explain-decision", handle.strip()], env=environment)
+    told = run(two_regions, "explain-decision", handle.strip())
     assert told.exit_code == 4, told.output
     assert f"Encrypt on {key}: deny by no policy" in told.stdout
     assert 'would permit, but not: context.encryptionContext.hasTag("tenant")' in told.stdout
-    as_json = json.loads(CliRunner().invoke(main, ["policy", "explain-decision", handle.strip(), "-o", "json"], env=environment).stdout)
+    as_json = json.loads(run(two_regions, "explain-decision", handle.strip(), "-o", "json").stdout)
     assert (as_json["call"]["effect"], as_json["now"][0]["allowed"], as_json["policiesChanged"]) == ("DENY", False, False)
+
+
+def test_each_option_of_the_command_filters(two_regions: Deployment, auditor: Client) -> None:
+    key = new_key(two_regions)
+    assert called(two_regions, "app", "encrypt", key_id=key, plaintext=b"x") == ""
+    (seen,) = calls_on(auditor, key, principal=APP)
+    past, future = "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
+    for option, fits, excludes in (
+        ("--key-id", key, ABSENT),
+        ("--principal", APP, ALICE),
+        ("--operation", "Encrypt", "ListKeys"),
+        ("--effect", "ALLOW", "DENY"),
+        ("--since", past, future),
+        ("--until", future, past),
+        ("--request-id", seen.request_id, "0"),
+    ):
+        for value, is_there in ((fits, True), (excludes, False)):
+            told = json.loads(run(two_regions, "decisions", "--key-id", key, option, value, "-o", "json").stdout)
+            assert (seen.event_id in {each["eventId"] for each in told["calls"]}) is is_there, (option, value)
+
+
+def test_the_command_line_goes_on_where_it_ended(two_regions: Deployment) -> None:
+    key = new_key(two_regions)
+    for _ in range(2):
+        assert called(two_regions, "app", "encrypt", key_id=key, plaintext=b"x") == ""
+    first = run(two_regions, "decisions", "--key-id", key, "--limit", "1")
+    one, _, last = first.stdout.splitlines()
+    second = run(two_regions, "decisions", "--key-id", key, "--limit", "1", "--marker", last.removeprefix("go on with --marker "))
+    assert one.endswith(f"service/app Encrypt on {key}: allow")
+    assert second.stdout.splitlines()[0].endswith(f"service/app Encrypt on {key}: allow")
+    assert second.stdout.splitlines()[1] != first.stdout.splitlines()[1]
