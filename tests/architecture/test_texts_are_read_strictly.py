@@ -12,6 +12,7 @@ MODULES = {"json", "orjson", "tomllib", "yaml"}
 PARSES = {
     "domain/strict_json.py": "THE reader of JSON that people write",
     "domain/strict_toml.py": "THE reader of TOML, which refuses a name given twice by itself",
+    "domain/policy_trial.py": "what a process and its child tell each other",
     "policy_kit/yaml_text.py": "THE reader of YAML",
     "policy_kit/json_places.py": "a document that THE reader has read, once more for the places in it",
     "cli/in_envoy.py": "what this process told itself before it became Envoy",

@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PERSON = "carol"
 WALK_SECONDS = 400
-WINDOWS, PAGES_OF_EACH = 4, 12
+WINDOWS, PAGES_OF_EACH = 4, 15
 STATEMENTS = (
     {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"},
     {
@@ -194,6 +194,16 @@ def test_it_works_with_a_certificate_and_without_script(walked: Walked) -> None:
 def test_each_look_is_in_the_audit_log_under_the_viewers_name(walked: Walked, deployment: Deployment) -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:user/{PERSON}"
     names = {str(each["eventName"]) for each in deployment.audit(HOME) if each.get("userIdentity", {}).get("arn") == arn}
-    looks = {"DescribeRegions", "ListKeys", "DescribeKey", "GetKeyPolicy", "ListGrants", "DescribeCustomKeyStores", "DescribeAudit"}
-    looks |= {"ListDecisions", "ExplainDecision"}
+    looks = {
+        "DescribeRegions",
+        "ListKeys",
+        "DescribeKey",
+        "GetKeyPolicy",
+        "ListGrants",
+        "DescribeCustomKeyStores",
+        "DescribeAudit",
+        "TryPolicies",
+        "ListDecisions",
+        "ExplainDecision",
+    }
     assert looks | {"DisableKey"} <= names

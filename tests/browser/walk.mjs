@@ -72,11 +72,12 @@ const PAGES = [
   ["key-stores", "/key-stores"],
   ["audit", "/audit"],
   ["decisions", `/decisions?key_id=${key}`],
+  ["playground", `/playground?key=${key}`],
   ["change", `/keys/${key}/schedule-deletion`],
   ["search", "/keys?q=shop"],
   ["refusal", "/keys/nothing"],
 ];
-const PICTURED = ["regions", "key", "audit", "decisions"];
+const PICTURED = ["regions", "key", "audit", "decisions", "tried"];
 for (const colorScheme of ["light", "dark"]) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     const window = await open(`${colorScheme}-${size}`, { colorScheme, viewport });
@@ -93,6 +94,15 @@ for (const colorScheme of ["light", "dark"]) {
     await window.page.getByRole("link", { name: "Encrypt" }).first().click();
     await window.page.waitForURL("**/decisions/**");
     await look(window, "decision", "decision");
+    await window.page.goto(`${origin}/playground?key=${key}`);
+    await window.page.locator("#policies").fill((await window.page.locator("#policies").inputValue()).replace('KMS::Action::"Read"', 'KMS::Action::"Raed"'));
+    await window.page.getByRole("button", { name: "Try" }).click();
+    await window.page.getByRole("heading", { name: "The edited policies cannot be used" }).waitFor();
+    await look(window, "faults");
+    await window.page.locator("#policies").fill("");
+    await window.page.getByRole("button", { name: "Try" }).click();
+    await window.page.getByRole("heading", { name: "Calls of the last day" }).waitFor();
+    await look(window, "tried", "tried");
     await window.context.close();
   }
 }

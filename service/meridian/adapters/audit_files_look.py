@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -18,7 +18,6 @@ from typing import Final
 from meridian.adapters.audit_ended_streams import BLOCK_BYTES
 from meridian.audit.digest import SUFFIX as DIGEST_SUFFIX
 from meridian.audit.digest import Digest, read_digest
-from meridian.audit.directories import log_directories
 from meridian.audit.segments import SUFFIX, is_compressed, plain_name
 from meridian.audit.stream_files import NUMBER_DIGITS, last_record, number_of, stem_of, stream_named
 from meridian.audit.values import is_time
@@ -32,19 +31,6 @@ ENTRIES_MAX: Final = 200_000
 """Files of one look: a year of segments and digests of one process."""
 DIGESTS_BACK: Final = 64
 """Digests that are read, from the last one back, for one that speaks of a segment: those of quiet intervals speak of none."""
-REPLICAS_MAX: Final = 1_000
-
-
-def directories_of(directory: Path, replicas: Path | None) -> list[Path]:
-    """Where this Region's processes write that this one can see: its own and its siblings', and those of other replicas in one folder."""
-    found = [directory]
-    if replicas is not None:
-        try:
-            others = (each / directory.name for each in islice(replicas.iterdir(), REPLICAS_MAX))
-            found += sorted(each for each in others if each.is_dir())
-        except OSError:
-            return log_directories(directory)
-    return list(dict.fromkeys(inner for each in found for inner in log_directories(each)))
 
 
 @dataclass(slots=True)
@@ -62,7 +48,7 @@ class _Seen:
 class LookedAtFiles:
     """Implements `ports.audit_files.AuditFiles`. Used on one event loop."""
 
-    def __init__(self, directories: Callable[[], list[Path]], heavy: HeavyWork, clock: Clock) -> None:
+    def __init__(self, directories: Callable[[], Mapping[str, Path]], heavy: HeavyWork, clock: Clock) -> None:
         self._directories = directories
         self._heavy = heavy
         self._clock = clock
@@ -81,11 +67,15 @@ class LookedAtFiles:
             return made
 
 
-def look_at(directories: Callable[[], list[Path]], streams: frozenset[str], now: datetime) -> FilesSeen:
-    """The same look, at once."""
+def look_at(directories: Callable[[], Mapping[str, Path]], streams: frozenset[str], now: datetime) -> FilesSeen:
+    """The same look, at once. `directories`: by their names; it raises OSError where they cannot be listed."""
     found = {stream: _Seen() for stream in streams}
     left = ENTRIES_MAX
-    for directory in directories():
+    try:
+        places = list(directories().values())
+    except OSError:
+        places, left = [], 0
+    for directory in places:
         for entry in islice(_files_in(directory), left):
             left -= 1
             _note(found, Path(entry.path), entry)

@@ -91,6 +91,7 @@ TABLE: Final[dict[Operation, tuple[str, ...]]] = {
     Operation.LIST_DECISIONS: ("limit", "principal", "key_id", "operation", "effect", "since", "until", "request_id"),
     Operation.EXPLAIN_DECISION: (),
     Operation.CHECK_ACCESS: ("principal",),
+    Operation.TRY_POLICIES: ("principal", "calls"),
     Operation.DESCRIBE_EXTERNAL_KEY: ("key_id",),
     Operation.XKS_GET_HEALTH_STATUS: ("uri_path_prefix", "unverified_claims"),
     Operation.XKS_GET_KEY_METADATA: ("key_id", "external_key_id", "unverified_claims"),

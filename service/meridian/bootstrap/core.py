@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from meridian.adapters.audit_digests import Opening
 from meridian.adapters.audit_file import AuditFile, SegmentRules
 from meridian.adapters.audit_history import FileAuditHistory
+from meridian.adapters.audit_logs_seen import SeenLogs
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.heavy_workers import HeavyWorkers
-from meridian.adapters.key_threads import KeyThreads
 from meridian.adapters.live_exports import LiveExports
 from meridian.adapters.live_key_sets import LiveKeySets
 from meridian.adapters.live_token_reviews import LiveTokenReviews
-from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
-from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
@@ -38,7 +33,6 @@ from meridian.authorization.language.self_test import require_sound_evaluator
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
-from meridian.bootstrap.cores import cores
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
 from meridian.bootstrap.own_log import require_database_of_log, require_own_log, seen_logs
 from meridian.bootstrap.seat import Seat
@@ -46,6 +40,7 @@ from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
 from meridian.bootstrap.tracing import Tracing, open_tracing
+from meridian.bootstrap.workplaces import Workplaces, open_workplaces
 from meridian.contract.catalog import walked_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.audit_keys import names_of
@@ -55,27 +50,9 @@ from meridian.pipeline.binding import BindingError
 from meridian.ports.store.region import RegionIdentity
 from meridian.settings import Settings
 from meridian.settings_audit import AuditSettings
-from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, Wake, wait_for_real
-
-LOOKS_AT_ONCE: Final = 2
-LOOKS_WAITING: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Workplaces:
-    """Where work runs that would hold up the event loop."""
-
-    turns: ShortTurns
-    heavy: HeavyWorkers
-    looks: HeavyWorkers
-    """For looks at what was recorded, which can be long and many: nobody else waits for them."""
-    held: SeparateProcesses
-    keys: KeyThreads
-    pairs: ReadyKeyPairs
-    cores: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +87,13 @@ class Core:
     exports: LiveExports
     caches: Caches
     tracing: Tracing
-    audit_home: Path
-    """Where the audit logs of all processes of this parent lie: the directory of the settings, whichever seat this is."""
+    logs: SeenLogs
+    surroundings: Surroundings
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
         """The labels of every Region that the settings name."""
         return _labels(self.settings)
-
-    @property
-    def surroundings(self) -> Surroundings:
-        """What policies are asked within."""
-        return _surroundings(self.settings)
 
 
 async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirectory, stack: AsyncExitStack, done: Done) -> Core:
@@ -137,7 +109,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     identity = await stored_identity(store, settings)
     done(Step.SCHEMA)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
-    work = _workplaces(settings, seat, events, registry, stack)
+    work = open_workplaces(settings, seat, events, registry, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
     key_set_wake = Wake()
@@ -189,6 +161,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
+    logs = seen_logs(settings, seat)
     exports = LiveExports(store, engine.region_keyring, clock)
     if settings.xks is not None:
         await exports.look()
@@ -218,11 +191,12 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         audit=audit,
         directory=directory,
         usage=usage,
-        history=FileAuditHistory(seen_logs(settings, seat), stream.log, work.looks),
+        history=FileAuditHistory(logs, stream.log, work.looks),
         exports=exports,
         caches=caches,
         tracing=tracing,
-        audit_home=settings.audit.directory.parent if seat.is_shared else settings.audit.directory,
+        logs=logs,
+        surroundings=_surroundings(settings),
     )
 
 
@@ -230,36 +204,16 @@ def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
 
 
-def _surroundings(settings: Settings) -> Surroundings:
-    org_units = {account: row.org_units for account, row in settings.accounts.items()}
-    return Surroundings(org_units=org_units, region_labels=_labels(settings))
-
-
-def _workplaces(
-    settings: Settings, seat: Seat, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack
-) -> Workplaces:
-    limits, turns = settings.limits, ShortTurns()
-    held = SeparateProcesses(
-        events,
-        most=limits.heavy_processes,
-        wait_seconds=limits.heavy_process_wait_seconds,
-        answer_seconds=limits.heavy_answer_seconds,
-    )
-    heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    looks = HeavyWorkers(workers=LOOKS_AT_ONCE, queue_max=LOOKS_WAITING, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    share = max(1, cores() // seat.of)
-    keys = KeyThreads(threads=share, turns=turns)
-    maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
-    for each in (heavy, looks, held, keys, maker):
-        stack.callback(each.close)
-    return Workplaces(turns, heavy, looks, held, keys, ReadyKeyPairs(maker, registry), share)
-
-
 def _sound_schema() -> SchemaHandle:
     """The schema of the policies, with which the evaluator has kept its promises."""
     schema = SchemaHandle(schema_text())
     require_sound_evaluator(schema)
     return schema
+
+
+def _surroundings(settings: Settings) -> Surroundings:
+    org_units = {account: row.org_units for account, row in settings.accounts.items()}
+    return Surroundings(org_units=org_units, region_labels=_labels(settings))
 
 
 def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, caches: Caches) -> Authorizer:

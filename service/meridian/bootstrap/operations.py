@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-from meridian.adapters.audit_files_look import LookedAtFiles, directories_of
+from meridian.adapters.audit_files_look import LookedAtFiles
 from meridian.adapters.import_key_pool import ImportKeyPool
 from meridian.audit.standing import AuditStanding
 from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
@@ -155,7 +155,7 @@ def _audit(core: Core) -> AuditStanding:
     audit = core.settings.audit
     return AuditStanding(
         core.store,
-        LookedAtFiles(partial(directories_of, core.audit_home, audit.replicas), core.work.heavy, core.clock),
+        LookedAtFiles(core.logs.directories, core.work.looks, core.clock),
         own_stream=lambda: core.stream.head.stream,
         sinks=lambda: core.sinks.standings,
         free_bytes=lambda: core.stream.figures().free_bytes,

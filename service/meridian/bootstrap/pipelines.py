@@ -13,13 +13,14 @@ from meridian.authentication.client_certificate import ClientCertificates
 from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.authentication.identity_tokens import IdentityTokens
 from meridian.authentication.session_keys import SessionKeys
+from meridian.authorization.decision.tried_policies import TriedPolicies
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
 from meridian.call import Call
 from meridian.contract.catalog import ACCESS, Rpc, batch_rpcs, rpcs, walked_rpcs
 from meridian.domain.peer_message import Prepare, PrepareHandover
-from meridian.operations.access import Access
+from meridian.operations.access import Access, Standings
 from meridian.operations.decisions import Decisions
 from meridian.pipeline.access_check import AccessCheck
 from meridian.pipeline.admit import Admit
@@ -46,6 +47,8 @@ from meridian.pipeline.peer_calls import (
     only_asked,
     replica_rpc,
 )
+from meridian.pipeline.policy_trial import PolicyTrial, TrialHands
+from meridian.pipeline.recent_calls import RecentCalls
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
@@ -131,7 +134,8 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     )
     again = RecordedDecisions(core.authorizer, core.directory, core.surroundings, core.work.heavy, core.events)
     decisions = Decisions(core.history, core.engine.page_markers, core.directory, policies, again, region=region)
-    own = Access(access, rpcs(), cases.key_stores.external, cases.regions, cases.audit, decisions)
+    trials = PolicyTrial(access, authorize, *_trial(core))
+    own = Access(access, rpcs(), cases.key_stores.external, Standings(cases.regions, cases.audit), decisions, trials)
     pipeline = partial(
         Pipeline,
         telemetry=telemetry,
@@ -210,6 +214,18 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         unauthenticated=Unauthenticated(events=core.events, attempts=attempts, telemetry=telemetry, clock=clock),
         policies=policies,
     )
+
+
+def _trial(core: Core) -> tuple[TriedPolicies, TrialHands]:
+    tried = TriedPolicies(
+        core.authorizer,
+        schema=core.authorizer.schema,
+        around=core.surroundings,
+        limits=core.settings.limits,
+        as_json=core.work.held.policies_as_json,
+    )
+    recent = RecentCalls(core.history, core.store, core.work.looks, core.clock)
+    return tried, TrialHands(core.work.trials, core.work.heavy, recent)
 
 
 async def _only_asked(_request: Any, _call: Call) -> None:

@@ -512,6 +512,15 @@ CHECK_ACCESS: Final = Method(
     takes_token=False,
 )
 
+TRY_POLICIES: Final = Method(
+    "TryPolicies",
+    "/meridian.access.v1.AccessService/TryPolicies",
+    access_pb2.TryPoliciesRequest,
+    access_pb2.TryPoliciesResponse,
+    30.0,
+    takes_token=False,
+)
+
 DESCRIBE_REGIONS: Final = Method(
     "DescribeRegions",
     "/meridian.access.v1.AccessService/DescribeRegions",
@@ -656,6 +665,7 @@ ALL: Final[tuple[Method[Any, Any], ...]] = (
     DECAPSULATE,
     DESCRIBE_POLICY_SET,
     CHECK_ACCESS,
+    TRY_POLICIES,
     DESCRIBE_REGIONS,
     DESCRIBE_AUDIT,
     LIST_DECISIONS,

@@ -12,6 +12,7 @@ from meridian.console.pages.entry import SIGN_IN, begin_sign_in, end_sign_in, sh
 from meridian.console.pages.key import show_key
 from meridian.console.pages.key_stores import show_key_stores
 from meridian.console.pages.keys import show_keys
+from meridian.console.pages.playground import do_try, show_playground
 from meridian.console.pages.regions import show_regions
 from meridian.console.pages.writes import do_write, show_write
 from meridian.console.sign_in import BACK, HOME
@@ -44,6 +45,8 @@ PLACES: Final[tuple[Place, ...]] = (
     Place("/decisions", show_decisions, menu="Decisions"),
     Place("/decisions/{handle}", show_decision),
     Place("/audit", show_audit, menu="Audit"),
+    Place("/playground", show_playground, menu="Playground"),
+    Place("/playground", do_try, methods=("POST",)),
     Place(SIGN_IN, show_sign_in, is_open=True),
     Place(f"{SIGN_IN}/begin", begin_sign_in, is_open=True),
     Place(BACK, end_sign_in, is_open=True),

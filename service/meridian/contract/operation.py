@@ -10,6 +10,7 @@ class Operation(StrEnum):
 
     DESCRIBE_POLICY_SET = "DescribePolicySet"
     CHECK_ACCESS = "CheckAccess"
+    TRY_POLICIES = "TryPolicies"
     DESCRIBE_REGIONS = "DescribeRegions"
     DESCRIBE_AUDIT = "DescribeAudit"
     LIST_DECISIONS = "ListDecisions"

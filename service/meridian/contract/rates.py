@@ -56,6 +56,7 @@ RATES: Final[dict[str, float]] = {
     "last_usage": 5,
     "decisions": 2,
     "xks": 1_800,
+    "try_policies": 1,
     "identity": 600,
     "other": 5,
 }
@@ -127,6 +128,7 @@ CLASS_OF: Final[dict[Operation, str]] = {
     Operation.LIST_DECISIONS: "decisions",
     Operation.EXPLAIN_DECISION: "decisions",
     Operation.CHECK_ACCESS: "policy_read",
+    Operation.TRY_POLICIES: "try_policies",
     Operation.DESCRIBE_EXTERNAL_KEY: "describe",
     Operation.WHO_AM_I: "identity",
     Operation.ASSUME_ROLE_WITH_WEB_IDENTITY: "identity",

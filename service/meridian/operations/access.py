@@ -7,9 +7,10 @@ Source: docs/spec/policies.md; AWS XKS Proxy API Specification, GetKeyMetadata.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 
 from meridian.access.v1 import access_pb2
@@ -21,13 +22,22 @@ from meridian.errors import ValidationException
 from meridian.operations.audit_standing import audit_answer
 from meridian.operations.ciphers import asked_for
 from meridian.operations.decisions import Decisions
+from meridian.operations.policy_trials import trial_answer, trial_asked, trial_record
 from meridian.operations.told_policies import decision_answer, policy_answer
 from meridian.ports.key_store import ExternalKeys
-from meridian.ports.policies import PolicyAccess
+from meridian.ports.policies import PolicyAccess, PolicyTrials
 from meridian.replication.region_standings import RegionStandings, Standing
 
 KNOWN_TO_PROXIES: Final = "DescribeKey"
 """What a proxy is told that its answer is asked for: it knows the operations of AWS KMS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """How things stand."""
+
+    regions: RegionStandings
+    audit: AuditStanding
 
 
 class Access:
@@ -38,14 +48,15 @@ class Access:
         policies: PolicyAccess,
         operations: Mapping[str, Rpc],
         external_keys: ExternalKeys,
-        regions: RegionStandings,
-        audit: AuditStanding,
+        standings: Standings,
         decisions: Decisions,
+        trials: PolicyTrials,
     ) -> None:
         self._decisions = decisions
         self._policies = policies
-        self._regions = regions
-        self._audit = audit
+        self._regions = standings.regions
+        self._audit = standings.audit
+        self._trials = trials
         self._external_keys = external_keys
         self._by_message = {rpc.request_class.DESCRIPTOR.full_name: rpc for rpc in operations.values()}
 
@@ -60,14 +71,7 @@ class Access:
 
     async def check_access(self, request: access_pb2.CheckAccessRequest, call: Call) -> access_pb2.CheckAccessResponse:
         """Every decision that the request would need. Raises: ValidationException, NotFoundException, InvalidArnException."""
-        rpc = self._by_message.get(request.request.TypeName())
-        if rpc is None:
-            raise _refused("is no request message of meridian.kms.v1")
-        asked: Any = rpc.request_class()
-        try:
-            request.request.Unpack(asked)
-        except DecodeError as fault:
-            raise _refused("cannot be read") from fault
+        rpc, asked = self._unpacked(request.request)
         told = await self._policies.check(call, request.principal, rpc.name, asked)
         call.audit_data = {"operation": rpc.operation, "allowed": told.allowed}
         response = access_pb2.CheckAccessResponse(allowed=told.allowed, decisions=map(decision_answer, told.here))
@@ -75,6 +79,29 @@ class Access:
             call.audit_data |= {"otherRegion": told.elsewhere.region, "foretold": told.elsewhere.foretold}
             response.other_region.CopyFrom(_other_region(told.elsewhere))
         return response
+
+    async def try_policies(self, request: access_pb2.TryPoliciesRequest, call: Call) -> access_pb2.TryPoliciesResponse:
+        """What edited policies would answer. Raises: ValidationException, ThrottlingException, and what `check_access` raises."""
+        operation, packed = "", None
+        if request.HasField("request"):
+            rpc, packed = self._unpacked(request.request)
+            operation = rpc.name
+        asked = trial_asked(request, operation, packed)
+        told = await self._trials.run(call, asked)
+        call.audit_data = trial_record(asked, told)
+        return trial_answer(told, decision_answer)
+
+    def _unpacked(self, packed: AnyMessage) -> tuple[Rpc, Any]:
+        """The operation that is asked about, and its request. Raises: ValidationException."""
+        rpc = self._by_message.get(packed.TypeName())
+        if rpc is None:
+            raise _refused("is no request message of meridian.kms.v1")
+        asked: Any = rpc.request_class()
+        try:
+            packed.Unpack(asked)
+        except DecodeError as fault:
+            raise _refused("cannot be read") from fault
+        return rpc, asked
 
     async def describe_regions(self, request: access_pb2.DescribeRegionsRequest, call: Call) -> access_pb2.DescribeRegionsResponse:
         """How the Regions stand, with the numbers of the caller's account. Raises: KMSInternalException."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from meridian.call import Call
 from meridian.domain.key import Key
 from meridian.domain.policy_answer import AccessTold, CallAgain, PolicySetTold
+from meridian.domain.policy_trial import TrialAsked, TrialTold
 from meridian.domain.told_call import ToldCall
 
 
@@ -44,6 +45,17 @@ class DecisionsAgain(Protocol):
         that keys have now. Nothing is told that CheckAccess would not tell the account.
 
         Raises: ThrottlingException where there is no place to explain.
+        """
+        ...
+
+
+class PolicyTrials(Protocol):
+    """What edited policies would answer."""
+
+    async def run(self, call: Call, asked: TrialAsked) -> TrialTold:
+        """For this caller's account: nothing is changed, and nothing of other accounts is told.
+
+        Raises: ValidationException; ThrottlingException where others are being tried; else as `PolicyAccess.check`.
         """
         ...
 

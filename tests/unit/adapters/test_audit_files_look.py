@@ -13,7 +13,7 @@ from tests.audit_logs import RULES, Keyholder, SteppingClock, open_file, record
 
 from meridian.adapters import audit_files_look
 from meridian.adapters.audit_file import SegmentRules
-from meridian.adapters.audit_files_look import KEPT_SECONDS, LookedAtFiles, directories_of, look_at
+from meridian.adapters.audit_files_look import KEPT_SECONDS, LookedAtFiles, look_at
 from meridian.audit.segments import compressed_path, segments_in
 from meridian.ports.audit_files import FilesSeen
 
@@ -22,7 +22,7 @@ NOW = SteppingClock().now()
 
 
 def look(directory: Path, *streams: str) -> FilesSeen:
-    return look_at(lambda: [directory], frozenset(streams), NOW)
+    return look_at(lambda: {"own": directory}, frozenset(streams), NOW)
 
 
 def compress(path: Path) -> None:
@@ -92,13 +92,12 @@ def test_a_directory_with_too_many_files_is_not_looked_through(tmp_path: Path, m
     assert not look(tmp_path, "s1").is_whole
 
 
-def test_the_logs_of_siblings_and_of_other_replicas_are_looked_at_too(tmp_path: Path) -> None:
-    for place in ("a/log/a-1", "a/log/a-2", "b/log", "c/other"):
-        open_file(tmp_path / place).close()
-    own = tmp_path / "a" / "log"
-    assert directories_of(own, None) == [own / "a-1", own / "a-2"]
-    assert directories_of(own, tmp_path) == [own / "a-1", own / "a-2", tmp_path / "b" / "log"]
-    assert directories_of(own, tmp_path / "none") == [own / "a-1", own / "a-2"]
+def test_where_directories_cannot_be_listed_nothing_is_seen_and_that_is_said() -> None:
+    def refused() -> dict[str, Path]:
+        raise PermissionError("no")
+
+    seen = look_at(refused, frozenset({"s1"}), NOW)
+    assert (seen.streams, seen.is_whole) == ({}, False)
 
 
 @pytest.mark.asyncio
@@ -112,7 +111,7 @@ async def test_one_look_is_told_to_all_who_ask_within_some_seconds(tmp_path: Pat
 
     open_file(tmp_path).close()
     clock, heavy = SteppingClock(), Heavy()
-    files = LookedAtFiles(lambda: [tmp_path], heavy, clock)
+    files = LookedAtFiles(lambda: {"own": tmp_path}, heavy, clock)
     wanted = frozenset({"s1"})
     first = await files.look("1", wanted)
     clock.seconds += KEPT_SECONDS - 1

@@ -45,6 +45,11 @@ class AccessServiceStub:
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.SerializeToString,
                 response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.FromString,
                 _registered_method=True)
+        self.TryPolicies = channel.unary_unary(
+                '/meridian.access.v1.AccessService/TryPolicies',
+                request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesRequest.SerializeToString,
+                response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesResponse.FromString,
+                _registered_method=True)
         self.DescribeRegions = channel.unary_unary(
                 '/meridian.access.v1.AccessService/DescribeRegions',
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.SerializeToString,
@@ -89,6 +94,17 @@ class AccessServiceServicer:
         and why. No key is used, and nothing is told about the state of one. Where
         a key of another account is closed to the principal there is no decision
         to read: the answer is the same as for a key that does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TryPolicies(self, request, context):
+        """Tells what the caller's account's policies would answer if they were
+        others: to a request, as CheckAccess tells it, and to the recorded calls of
+        the last day. Nothing is changed. An account tries its own policies and the
+        policies of its keys; those of other accounts are neither told nor edited.
+        Of calls in which another account has a word only their number is told.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,6 +169,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.CheckAccess,
                     request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.FromString,
                     response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.SerializeToString,
+            ),
+            'TryPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.TryPolicies,
+                    request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesRequest.FromString,
+                    response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesResponse.SerializeToString,
             ),
             'DescribeRegions': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeRegions,
@@ -235,6 +256,33 @@ class AccessService:
             '/meridian.access.v1.AccessService/CheckAccess',
             meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.SerializeToString,
             meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TryPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.access.v1.AccessService/TryPolicies',
+            meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesRequest.SerializeToString,
+            meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,13 @@ class AccessServiceStub:
     a key of another account is closed to the principal there is no decision
     to read: the answer is the same as for a key that does not exist.
     """
+    TryPolicies: _grpc.UnaryUnaryMultiCallable[_access_pb2.TryPoliciesRequest, _access_pb2.TryPoliciesResponse]
+    """Tells what the caller's account's policies would answer if they were
+    others: to a request, as CheckAccess tells it, and to the recorded calls of
+    the last day. Nothing is changed. An account tries its own policies and the
+    policies of its keys; those of other accounts are neither told nor edited.
+    Of calls in which another account has a word only their number is told.
+    """
     DescribeRegions: _grpc.UnaryUnaryMultiCallable[_access_pb2.DescribeRegionsRequest, _access_pb2.DescribeRegionsResponse]
     """Tells how the Regions of the deployment stand, as this one sees them, and
     how many related keys of the caller's account each of them has.
@@ -88,6 +95,13 @@ class AccessServiceAsyncStub(AccessServiceStub):
     and why. No key is used, and nothing is told about the state of one. Where
     a key of another account is closed to the principal there is no decision
     to read: the answer is the same as for a key that does not exist.
+    """
+    TryPolicies: _aio.UnaryUnaryMultiCallable[_access_pb2.TryPoliciesRequest, _access_pb2.TryPoliciesResponse]  # type: ignore[assignment]
+    """Tells what the caller's account's policies would answer if they were
+    others: to a request, as CheckAccess tells it, and to the recorded calls of
+    the last day. Nothing is changed. An account tries its own policies and the
+    policies of its keys; those of other accounts are neither told nor edited.
+    Of calls in which another account has a word only their number is told.
     """
     DescribeRegions: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribeRegionsRequest, _access_pb2.DescribeRegionsResponse]  # type: ignore[assignment]
     """Tells how the Regions of the deployment stand, as this one sees them, and
@@ -140,6 +154,19 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         and why. No key is used, and nothing is told about the state of one. Where
         a key of another account is closed to the principal there is no decision
         to read: the answer is the same as for a key that does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def TryPolicies(
+        self,
+        request: _access_pb2.TryPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.TryPoliciesResponse, _abc.Awaitable[_access_pb2.TryPoliciesResponse]]:
+        """Tells what the caller's account's policies would answer if they were
+        others: to a request, as CheckAccess tells it, and to the recorded calls of
+        the last day. Nothing is changed. An account tries its own policies and the
+        policies of its keys; those of other accounts are neither told nor edited.
+        Of calls in which another account has a word only their number is told.
         """
 
     @_abc_1.abstractmethod
