@@ -8,7 +8,24 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Row, delete, func, insert, or_, select, tuple_, union, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    union,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
@@ -41,6 +58,20 @@ TIMES: Final[tuple[tuple[Column[Any], tuple[ColumnElement[bool], ...]], ...]] = 
 )
 """What comes to a key by time: when, and of which keys."""
 
+# What every first call on a key asks. Built once: to build a statement costs as much as to ask it.
+_ACCOUNT: Final[BindParameter[str]] = bindparam("account")
+_KEY_ID: Final[BindParameter[str]] = bindparam("key_id")
+
+
+def _of_key(table: Table, *columns: Any) -> Select[Any]:
+    return select(*columns).where(table.c.account == _ACCOUNT, table.c.key_id == _KEY_ID)
+
+
+_KEY: Final = _of_key(t.keys, *KEY_COLUMNS)
+_TAGS: Final = _of_key(t.key_tags, t.key_tags.c.tag_key, t.key_tags.c.tag_value).order_by(t.key_tags.c.tag_key)
+_NAMES: Final = _of_key(t.aliases, t.aliases.c.alias_name)
+_MATERIALS: Final = _of_key(t.materials, *t.materials.c).order_by(t.materials.c.rotation_number, t.materials.c.material_id)
+
 
 class SqlKeys:
     """Implements `ports.store.keys.Keys`."""
@@ -49,7 +80,20 @@ class SqlKeys:
         self._connection = connection
 
     async def find(self, account: str, key_id: str) -> Key | None:
-        return await self._one(t.keys.c.account == account, t.keys.c.key_id == key_id)
+        named = {"account": account, "key_id": key_id}
+        row = (await self._connection.execute(_KEY, named)).first()
+        if row is None:
+            return None
+        tags = await self._connection.execute(_TAGS, named)
+        # Sorted here: asked for an order by name, SQLite would walk all names of the account, which lie in it.
+        names = await self._connection.execute(_NAMES, named)
+        key = read_key(
+            row,
+            tuple((tag.tag_key, tag.tag_value) for tag in tags),
+            tuple(sorted(name.alias_name for name in names)),
+            await self._materials(account, key_id),
+        )
+        return await self._in_its_store(key) if key.custom_key_store_id else key
 
     async def locate(self, account: str, key_id: str) -> tuple[str, str] | None:
         return await self._name(t.keys.c.account == account, t.keys.c.key_id == key_id)
@@ -128,27 +172,6 @@ class SqlKeys:
         row = (await self._connection.execute(select(t.keys.c.account, t.keys.c.key_id).where(*where))).first()
         return None if row is None else (row.account, row.key_id)
 
-    async def _one(self, *where: Any) -> Key | None:
-        row = (await self._connection.execute(select(*KEY_COLUMNS).where(*where))).first()
-        if row is None:
-            return None
-        tags = await self._connection.execute(
-            select(t.key_tags.c.tag_key, t.key_tags.c.tag_value)
-            .where(t.key_tags.c.account == row.account, t.key_tags.c.key_id == row.key_id)
-            .order_by(t.key_tags.c.tag_key)
-        )
-        # Sorted here: asked for an order by name, SQLite would walk all names of the account, which lie in it.
-        names = await self._connection.execute(
-            select(t.aliases.c.alias_name).where(t.aliases.c.account == row.account, t.aliases.c.key_id == row.key_id)
-        )
-        key = read_key(
-            row,
-            tuple((tag.tag_key, tag.tag_value) for tag in tags),
-            tuple(sorted(name.alias_name for name in names)),
-            await self._materials(row.account, row.key_id),
-        )
-        return await self._in_its_store(key) if key.custom_key_store_id else key
-
     async def _in_its_store(self, key: Key) -> Key:
         """The key as the connection of its store lets it be; one whose store is not there is not to be had."""
         s = t.key_stores.c
@@ -160,11 +183,7 @@ class SqlKeys:
         return key.in_store(store.version, is_connected=store.state == ConnectionState.CONNECTED)
 
     async def _materials(self, account: str, key_id: str) -> tuple[KeyMaterial, ...]:
-        rows = await self._connection.execute(
-            select(*t.materials.c)
-            .where(t.materials.c.account == account, t.materials.c.key_id == key_id)
-            .order_by(t.materials.c.rotation_number, t.materials.c.material_id)
-        )
+        rows = await self._connection.execute(_MATERIALS, {"account": account, "key_id": key_id})
         return tuple(read_material(row) for row in rows)
 
     async def _add_tags(self, key: Key) -> None:
