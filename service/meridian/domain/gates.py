@@ -180,7 +180,7 @@ class Gate:
         self._begin_next()
 
     def _begin_next(self) -> None:
-        while self._count < self.room and (place := self._next()) is not None:
+        while self._order and self._count < self.room and (place := self._next()) is not None:
             self._drop(place)
             self._begin(place)
             line = self._lines[place.priority]
