@@ -149,6 +149,11 @@ class Gate:
         """How many calls wait."""
         return len(self._order)
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody works or waits, and as many may as ever."""
+        return not self._count and not self._order and self.room == self.working_max
+
     def enter(self, account: str, priority: Priority, now: float) -> Place:
         """A place, whose standing says what has become of it."""
         place = Place(account, priority, now)
