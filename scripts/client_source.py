@@ -153,7 +153,7 @@ def _argument(field: FieldDescriptor) -> str:
         if inner.full_name == TIMESTAMP:
             return f"moment({name})"
         if inner.full_name == ANY:
-            return f"packed({name})"
+            return f"packed({name})" if is_required(field) else f"None if {name} is None else packed({name})"
         return f"{'messages' if field.is_repeated else 'message'}({class_of(inner)}, {name})"
     return f'texts("{name}", {name})' if field.is_repeated else name
 

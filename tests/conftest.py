@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,15 @@ from tests.deployment import AWAY, HOME, Deployment
 
 settings.register_profile("meridian", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
 settings.load_profile("meridian")
+
+gc.disable()  # until everything is collected: nothing of that is garbage, and looking for some takes a tenth of the time
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is looked for among what tests make: not, again and again, among half a million objects that stay."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from typing import Any
 from tests.audit_logs import GrowingLog
 from tests.databases import migrated_sqlite
 from tests.ports import free_port, free_ports
+from tests.preloaded import RunningProcess, started
 from tests.standing_proxy import standing_proxy
 
 from meridian.administration.database import initialise
@@ -60,7 +60,7 @@ class Deployment:
     regions: list[str]
     settings_added: str = ""
     folder: DevFolder = field(init=False)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, RunningProcess] = field(default_factory=dict)
     _metrics_read: dict[str, float] = field(default_factory=dict, init=False)
     _logs: dict[str, GrowingLog] = field(default_factory=dict, init=False)
 
@@ -87,13 +87,9 @@ class Deployment:
     def start(self, *regions: str, environment: dict[str, str] | None = None, added: Sequence[str] = ()) -> None:
         """Start Regions and wait until they serve."""
         for region in regions or self.regions:
-            command = [sys.executable, "-m", "meridian", "serve", "--config", str(self.place(region).settings), "--allow-file-seal"]
-            command += [*ALONE, *added]
-            log = (self.place(region).folder / "log").open("ab")
-            self.processes[region] = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **(environment or {})}
-            )
-            log.close()
+            arguments = ["serve", "--config", str(self.place(region).settings), "--allow-file-seal", *ALONE, *added]
+            with (self.place(region).folder / "log").open("ab") as log:
+                self.processes[region] = started(arguments, log, environment or {})
         for region in regions or self.regions:
             self._wait_ready(region)
 

@@ -44,6 +44,12 @@ def _context(folder: Path) -> tuple[ssl.SSLContext, str]:
     return context, authority.certificate.decode()
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    """More than are asked at once: one who finds no place tries again after a second."""
+
+
 @contextmanager
 def api_server(folder: Path) -> Iterator[ApiServer]:
     """One on this machine, whose certificate lies in the folder."""
@@ -64,9 +70,8 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature that http.server calls
             return
 
-    server = ThreadingHTTPServer((HOST, 0), Handler)
+    server = Server((HOST, 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.daemon_threads = True
     made.url = f"https://{HOST}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

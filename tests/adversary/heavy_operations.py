@@ -157,11 +157,41 @@ def _many_keys(stage: Stage) -> None:
             stage.key()
 
 
+def _as_the_accounts(text: str) -> str:
+    """As many of the policies of a text as may be tried, as those of an account."""
+    made, size = list[str](), 0
+    for number, each in enumerate(f"{part};" for part in text.split(";") if part.strip()):
+        notes = f'@id("t{number}")\n@layer("account")\n@reason("r")\n'
+        own = notes + each.strip().replace("resource)", 'resource in KMS::Account::"111122223333")', 1)
+        size += len(own) + 1
+        if size > POLICY_BYTES:
+            break
+        made.append(own)
+    assert made, "not one fits"
+    return "\n".join(made)
+
+
+def try_out(text: str) -> Heavy:
+    """In a trial of a request and of whatever calls were recorded by then."""
+    edited = _as_the_accounts(text)
+
+    def drive(stage: Stage, key_id: str) -> None:
+        packed = Packed()
+        packed.Pack(encryption_pb2.EncryptRequest(key_id=key_id, plaintext=b"x"))
+        answer = stage.auditor.try_policies(principal=APP, request=packed, policies=edited, calls=2000, timeout=29)
+        assert answer.HasField("edited"), answer.faults
+        assert answer.replayed.calls
+
+    return Heavy(drive)
+
+
 HEAVY: dict[str, Heavy] = {
     **{f"PutKeyPolicy: {name}": put(text) for name, text in POLICIES.items()},
     "PutKeyPolicy: a document of AWS": put(DOCUMENT),
     **{f"first use: {name}": first_use(text) for name, text in POLICIES.items()},
     "CheckAccess": Heavy(_ask, _closed_key),
+    **{f"TryPolicies: {name}": try_out(text) for name, text in POLICIES.items()},
+    "DescribeAudit": Heavy(lambda stage, _: stage.auditor.describe_audit(), lambda stage: None),
     "DescribePolicySet": Heavy(lambda stage, _: stage.auditor.describe_policy_set(), lambda stage: None),
     "ImportKeyMaterial of RSA": Heavy(_import, _import_parameters),
     "CreateKey of RSA": Heavy(

@@ -183,6 +183,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "operations/key_turns.py KeyTurns._lines": Ours("keys that are being changed"),
     "operations/key_turns.py KeyTurns._taken": Ours("calls that change a key now"),
     "operations/key_turns.py Line._waiting": Ours("calls that wait to change one key; a caller has `WAITING_MAX` of them"),
+    "adapters/audit_files_look.py _Seen.names": Ours("segments of one look, of which there is a bound"),
     "audit/against_database.py Mentions._wanted": VERIFIED,
     "audit/against_database.py Mentions.events": VERIFIED,
     "audit/check_ended.py SignedEnds._hashes": VERIFIED,

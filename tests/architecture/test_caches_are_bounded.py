@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sized
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.architecture.caches import CACHES, KEY_NAME, Beside, Bounded, Measured
+from tests.source_trees import nodes, trees
 
 from meridian.authentication import aws_signature
 from meridian.authentication.certificate_check import CertificateCheck
@@ -24,7 +24,6 @@ from meridian.domain import addresses
 from meridian.errors import KmsError
 from meridian.transport.grpc_evidence import peer_address
 
-SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
 COMMANDS = ("cli/", "client/", "policy_kit/")
 """Rooms of commands and of clients: a process there is one operator's, and ends."""
 COLLECTIONS = {"OrderedDict", "defaultdict", "Counter", "WeakKeyDictionary", "WeakValueDictionary", "dict", "set", "BoundedCache", "Newest"}
@@ -65,10 +64,9 @@ def kept(tree: ast.AST, owner: str = "", *, in_function: bool = False) -> Iterat
 @cache
 def caches() -> dict[str, ast.AST]:
     found: dict[str, ast.AST] = {}
-    for path in sorted(SERVICE.rglob("*.py")):
-        file = str(path.relative_to(SERVICE))
-        if "_pb2" not in file and not file.startswith(COMMANDS):
-            found |= {f"{file} {name}": node for name, node in kept(ast.parse(path.read_text()))}
+    for file, tree in trees().items():
+        if not file.startswith(COMMANDS):
+            found |= {f"{file} {name}": node for name, node in kept(tree)}
     return found
 
 
@@ -102,9 +100,9 @@ def test_the_bound_is_in_the_code(place: str) -> None:
         size = decorator.keywords[0].value
         assert ast.unparse(size) == kind.entries or getattr(addresses, ast.unparse(size)) == int(kind.entries)
         return
-    room = SERVICE / file
-    texts = [path.read_text() for path in room.parent.glob("*.py") if path == room or "live_policies" in file]
-    assert any(counts(each, name.rpartition(".")[2], kind.entries) for text in texts for each in ast.walk(ast.parse(text)))
+    room = file.rpartition("/")[0]
+    beside = [each for each in nodes() if each == file or ("live_policies" in file and each.rpartition("/")[0] == room)]
+    assert any(counts(node, name.rpartition(".")[2], kind.entries) for each in beside for node in nodes()[each])
 
 
 @pytest.mark.parametrize("place", [place for place, node in caches().items() if "BoundedCache(" in ast.unparse(node)])

@@ -90,6 +90,8 @@ TABLE: dict[str, dict[str, str]] = {
     "WhoAmI": {"other_account": "ok", "administrator": "ok", "user": "ok", "auditor": "ok"},
     "DescribePolicySet": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
     "DescribeRegions": {"other_account": "ok", "administrator": "ok", "user": DENIED, "auditor": "ok"},
+    "TryPolicies": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
+    "DescribeAudit": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
     "DescribeExternalKey": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": UNSUPPORTED, "auditor": UNSUPPORTED},
     "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
 }

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import click
 import pytest
 from pydantic import BaseModel
+from tests.source_trees import nodes
 
 from meridian.cli import values
 from meridian.cli.main import main
@@ -22,7 +23,6 @@ from meridian.domain.limits import Limits
 from meridian.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICE = ROOT / "service" / "meridian"
 ACT, RELOAD = "scenario/test_settings_act.py::", "scenario/test_identity_reload.py::"
 HOLE = "scenario/test_dev_command.py::test_a_region_refuses_to_start_on_a_hole"
 LIMIT = ACT + "test_a_limit_refuses_what_its_default_allows"
@@ -427,9 +427,10 @@ def test_an_option_has_a_test_that_speaks_of_it(name: str) -> None:
 def attributes_read() -> frozenset[str]:
     """Every name that code reads from an object, outside the files that declare settings."""
     read: set[str] = set()
-    for path in SERVICE.rglob("*.py"):
-        if not path.name.startswith("settings") and path.name != "limits.py" and "_pb2" not in path.name:
-            read |= {n.attr for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    for file, all_of_it in nodes().items():
+        name = file.rpartition("/")[2]
+        if not name.startswith("settings") and name != "limits.py":
+            read |= {n.attr for n in all_of_it if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     return frozenset(read)
 
 

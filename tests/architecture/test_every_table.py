@@ -24,6 +24,7 @@ ENDS = {
     "audit_events": "goes when it is in the audit log",
     "audit_keys": "never: the log is verified with them; one row for each turn of the key by an operator",
     "audit_streams": "never: they vouch for the log; one row for each start of a process",
+    "audit_verifications": "one row: each run of `meridian audit verify --against-db` takes the place of the one before",
     "changes": "PruneWorker: the newest `limits.change_feed_rows` stay",
     "counters": "a row for each of two names",
     "grants": WITH_ITS_KEY,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 from typing import Any
+
+from tests.source_trees import nodes
 
 from meridian.access.v1 import access_pb2
 from meridian.contract.catalog import rpcs, sts_rpcs
 from meridian.errors import ValidationException
 from meridian.peer.v1 import replication_pb2
 
-SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
 WHOLE = "request"
 """A fault of a message as a whole."""
 
@@ -39,15 +39,15 @@ def _sent() -> set[str]:
 def _told() -> dict[str, str]:
     """Where, by name; names that are put together as the service runs are not among them."""
     found = {}
-    for path in SERVICE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for file, all_of_it in nodes().items():
+        for node in all_of_it:
             if not isinstance(node, ast.Call):
                 continue
             for word in node.keywords:
                 if word.arg == "fields" and isinstance(word.value, ast.List):
                     for pair in word.value.elts:
                         if isinstance(pair, ast.Tuple) and isinstance(pair.elts[0], ast.Constant):
-                            found[str(pair.elts[0].value)] = f"{path.relative_to(SERVICE)}:{node.lineno}"
+                            found[str(pair.elts[0].value)] = f"{file}:{node.lineno}"
     return found
 
 

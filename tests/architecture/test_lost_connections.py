@@ -7,9 +7,9 @@ import ast
 from pathlib import Path
 
 from tests.architecture.test_security_rows import names_in
+from tests.source_trees import nodes
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICE = ROOT / "service" / "meridian"
 OPENS = {
     "secure_channel",
     "insecure_channel",
@@ -40,12 +40,7 @@ TABLE_OF_ONCE = {
 
 def openers() -> set[str]:
     """Files that call one of these names."""
-    return {
-        str(path.relative_to(SERVICE))
-        for path in SERVICE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and _name(node.func) in OPENS
-    }
+    return {file for file, all_of_it in nodes().items() for node in all_of_it if isinstance(node, ast.Call) and _name(node.func) in OPENS}
 
 
 def _name(function: ast.expr) -> str:

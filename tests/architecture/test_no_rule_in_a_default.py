@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-SERVICE = Path(__file__).resolve().parents[2] / "service" / "meridian"
+from tests.source_trees import trees
+
 RULE = re.compile(r"second|limit|quota|_max|_min|max_|min_|days|bytes|tries|attempts|window|life|timeout|page|size|rate|clock|budget")
 ALLOWED = {
     ("crypto/certificates.py", "new_leaf", "life"): "for `meridian dev` and tests; certificates of others come from others",
@@ -40,24 +40,23 @@ def is_rule(name: str, value: ast.expr) -> bool:
     return (is_number or is_constant or is_none) and RULE.search(name) is not None
 
 
-def found(text: str, file: str) -> set[tuple[str, str, str]]:
-    return {(file, function, name) for function, name, value in defaults(ast.parse(text)) if is_rule(name, value)}
+def found(tree: ast.Module, file: str) -> set[tuple[str, str, str]]:
+    return {(file, function, name) for function, name, value in defaults(tree) if is_rule(name, value)}
 
 
 def test_generated_methods_leave_every_default_to_the_region() -> None:
     for name in GENERATED:
-        given = {ast.unparse(value) for _, _, value in defaults(ast.parse((SERVICE / name).read_text()))}
+        given = {ast.unparse(value) for _, _, value in defaults(trees()[name])}
         assert given == {"None"}, name
 
 
 def test_no_default_argument_carries_a_rule() -> None:
-    files = [path for path in SERVICE.rglob("*.py") if "_pb2" not in path.name and str(path.relative_to(SERVICE)) not in GENERATED]
-    rules = set().union(*(found(path.read_text(), str(path.relative_to(SERVICE))) for path in files))
+    rules = set().union(*(found(tree, file) for file, tree in trees().items() if file not in GENERATED))
     assert rules == set(ALLOWED)
 
 
 def test_a_rule_would_be_found() -> None:
-    assert found("def f(x, page_size=50, limits=Limits(), *, retry_seconds: float = AGE): ...", "f.py") == {
+    assert found(ast.parse("def f(x, page_size=50, limits=Limits(), *, retry_seconds: float = AGE): ..."), "f.py") == {
         ("f.py", "f", "page_size"),
         ("f.py", "f", "limits"),
         ("f.py", "f", "retry_seconds"),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 import pytest
+from tests.source_trees import trees
 
-import meridian
-
-SERVICE = Path(meridian.__file__).parent
 BROAD = {"Exception", "BaseException"}
 TELLS = {"report", "report_fault", "set_aside", "_set_aside", "set_aside_once", "throw"}
 
@@ -76,9 +74,9 @@ def is_silent(handler: ast.ExceptHandler) -> bool:
     )
 
 
-def faults_of(source: str, file: str) -> Iterator[str]:
+def faults_of(tree: ast.Module, file: str) -> Iterator[str]:
     """`file function: what is wrong` for each handler that keeps something to itself."""
-    for function, node in places(ast.parse(source)):
+    for function, node in places(tree):
         place = f"{file} {function}"
         if isinstance(node, ast.ExceptHandler):
             kinds = caught(node)
@@ -92,9 +90,9 @@ def faults_of(source: str, file: str) -> Iterator[str]:
                 yield f"{place}: suppresses what setbacks.py would tell"
 
 
+@cache
 def found_in_the_service() -> list[str]:
-    files = [path for path in sorted(SERVICE.rglob("*.py")) if "_pb2" not in path.name]
-    return [fault for path in files for fault in faults_of(path.read_text(), str(path.relative_to(SERVICE)))]
+    return [fault for file, tree in trees().items() for fault in faults_of(tree, file)]
 
 
 def test_nothing_is_caught_in_silence() -> None:
@@ -123,4 +121,4 @@ def test_every_exception_to_the_rule_is_still_needed() -> None:
     ],
 )
 def test_the_rule_finds_what_it_is_for(body: str, is_fault: bool) -> None:
-    assert bool(list(faults_of(body, "file.py"))) is is_fault
+    assert bool(list(faults_of(ast.parse(body), "file.py"))) is is_fault

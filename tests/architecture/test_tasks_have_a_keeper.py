@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-import meridian
+from tests.source_trees import trees
 
-SERVICE = Path(meridian.__file__).parent
 MAKES = {"create_task", "ensure_future"}
 
 KEPT = {
@@ -50,12 +48,7 @@ def makers(tree: ast.AST, within: str = "") -> Iterator[str]:
 
 
 def test_whoever_makes_a_task_has_a_row() -> None:
-    found = {
-        f"{path.relative_to(SERVICE)} {name}"
-        for path in SERVICE.rglob("*.py")
-        if "_pb2" not in path.name
-        for name in makers(ast.parse(path.read_text(encoding="utf-8")))
-    }
+    found = {f"{file} {name}" for file, tree in trees().items() for name in makers(tree)}
     assert sorted(found) == sorted(KEPT)
 
 

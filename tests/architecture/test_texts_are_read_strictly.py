@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+from collections.abc import Callable
 
-import meridian
+from tests.source_trees import nodes
 
-SERVICE = Path(meridian.__file__).parent
 READERS = {"loads", "load", "safe_load", "load_all", "safe_load_all", "JSONDecoder"}
 MODULES = {"json", "orjson", "tomllib", "yaml"}
 PARSES = {
     "domain/strict_json.py": "THE reader of JSON that people write",
     "domain/strict_toml.py": "THE reader of TOML, which refuses a name given twice by itself",
+    "domain/policy_trial.py": "what a process and its child tell each other",
     "policy_kit/yaml_text.py": "THE reader of YAML",
     "policy_kit/json_places.py": "a document that THE reader has read, once more for the places in it",
     "cli/in_envoy.py": "what this process told itself before it became Envoy",
@@ -22,6 +22,7 @@ PARSES = {
     "audit/trail.py": "a record that this process has just written",
     "audit/ship_events.py": "a record out of the database",
     "adapters/audit_otlp.py": "a record of the log, on its way",
+    "adapters/audit_history.py": "a place that a Region has told, sealed",
     "adapters/audit_position.py": "a position that this process keeps",
     "adapters/store_sql/grants.py": "a column",
     "adapters/store_sql/key_sets.py": "a column",
@@ -69,8 +70,10 @@ OPENS = {
 """THE table of files that open something to read, and why no pipe or device stands there."""
 
 
-def calls(path: Path) -> list[ast.Call]:
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+def files_with(wanted: Callable[[ast.Call], bool]) -> set[str]:
+    """Files with such a call of a method."""
+    calls = ((file, node) for file, all_of_it in nodes().items() for node in all_of_it if isinstance(node, ast.Call))
+    return {file for file, node in calls if isinstance(node.func, ast.Attribute) and wanted(node)}
 
 
 def parses(node: ast.Call) -> bool:
@@ -87,8 +90,8 @@ def opens(node: ast.Call) -> bool:
 
 
 def test_every_parser_of_texts_is_known() -> None:
-    assert {str(path.relative_to(SERVICE)) for path in SERVICE.rglob("*.py") if any(map(parses, calls(path)))} == set(PARSES)
+    assert files_with(parses) == set(PARSES)
 
 
 def test_every_place_that_opens_a_file_to_read_is_known() -> None:
-    assert {str(path.relative_to(SERVICE)) for path in SERVICE.rglob("*.py") if any(map(opens, calls(path)))} == set(OPENS)
+    assert files_with(opens) == set(OPENS)

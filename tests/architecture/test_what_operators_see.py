@@ -11,13 +11,13 @@ from pathlib import Path
 
 from dashboard import dashboard
 from tests.deployment import HOME, Deployment
+from tests.source_trees import nodes
 
 from meridian.cli.region_place import HOST
 from meridian.parent.all_processes import AllProcesses
 from meridian.ports.security_events import SecurityEvent
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICE = ROOT / "service" / "meridian"
 FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
 LABELS = {
     "cache", "caller", "class", "digest", "effect", "event", "file", "files", "issuer", "job", "key_spec", "layer", "listener", "operation",
@@ -46,8 +46,7 @@ METRICS = {row[0].strip("`"): row for row in table_rows("metrics.md", 5)}
 @cache
 def code() -> tuple[ast.AST, ...]:
     """Every node of the service's own code."""
-    paths = (path for path in SERVICE.rglob("*.py") if "_pb2" not in path.name)
-    return tuple(node for path in paths for node in ast.walk(ast.parse(path.read_text())))
+    return tuple(node for file in nodes().values() for node in file)
 
 
 def families() -> dict[str, tuple[str, list[str]]]:

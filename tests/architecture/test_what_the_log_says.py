@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.deployment import HOME, Deployment
+from tests.source_trees import nodes
 
 from meridian.bootstrap.told_settings import told_settings
 from meridian.cli.region_place import HOST
@@ -30,8 +31,7 @@ def said(regions: Deployment) -> list[dict[str, Any]]:
 
 
 def test_every_event_that_is_promised_is_one_that_the_code_logs() -> None:
-    trees = (ast.parse(path.read_text()) for path in (ROOT / "service" / "meridian").rglob("*.py") if "_pb2" not in path.name)
-    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute))
+    calls = (node for file in nodes().values() for node in file if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute))
     levels = {"info", "warning", "error", "critical"}
     texts = {
         each.value

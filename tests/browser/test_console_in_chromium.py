@@ -32,7 +32,7 @@ FOLDER = Path(__file__).parent
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PERSON = "carol"
 WALK_SECONDS = 400
-WINDOWS, PAGES_OF_EACH = 4, 9
+WINDOWS, PAGES_OF_EACH = 4, 13
 STATEMENTS = (
     {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"},
     {
@@ -104,7 +104,7 @@ def deployment(provider: str, origin: str, tmp_path_factory: pytest.TempPathFact
     believed = (
         f'\n[[issuers]]\nissuer = "{provider}"\naudiences = ["{AUDIENCE}"]\nalgorithms = ["ES256"]\n'
         f'[[token_rules]]\nissuer = "{provider}"\nclaims.sub = "{{user}}"\nkind = "User"\naccount = "{ACCOUNT}"\n'
-        f'name = "{{user}}"\ngroups = ["key-administrators"]\n'
+        f'name = "{{user}}"\ngroups = ["key-administrators", "auditors"]\n'
     )
     write_private(principals, f"{principals.read_text()}{believed}".encode())
     port, oidc = int(origin.rpartition(":")[2]), f'{{ issuer = "{provider}", client_id = "{AUDIENCE}" }}'
@@ -188,4 +188,14 @@ def test_it_works_with_a_certificate_and_without_script(walked: Walked) -> None:
 def test_each_look_is_in_the_audit_log_under_the_viewers_name(walked: Walked, deployment: Deployment) -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:user/{PERSON}"
     names = {str(each["eventName"]) for each in deployment.audit(HOME) if each.get("userIdentity", {}).get("arn") == arn}
-    assert {"DescribeRegions", "ListKeys", "DescribeKey", "GetKeyPolicy", "ListGrants", "DescribeCustomKeyStores", "DisableKey"} <= names
+    looks = {
+        "DescribeRegions",
+        "ListKeys",
+        "DescribeKey",
+        "GetKeyPolicy",
+        "ListGrants",
+        "DescribeCustomKeyStores",
+        "DescribeAudit",
+        "TryPolicies",
+    }
+    assert looks | {"DisableKey"} <= names

@@ -70,11 +70,13 @@ const PAGES = [
   ["key", `/keys/${key}`],
   ["deletions", "/deletions"],
   ["key-stores", "/key-stores"],
+  ["audit", "/audit"],
+  ["playground", `/playground?key=${key}`],
   ["change", `/keys/${key}/schedule-deletion`],
   ["search", "/keys?q=shop"],
   ["refusal", "/keys/nothing"],
 ];
-const PICTURED = ["regions", "key"];
+const PICTURED = ["regions", "key", "audit", "tried"];
 for (const colorScheme of ["light", "dark"]) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     const window = await open(`${colorScheme}-${size}`, { colorScheme, viewport });
@@ -87,6 +89,15 @@ for (const colorScheme of ["light", "dark"]) {
       if (what === "refusal") window.complaints.splice(0); // the browser notes the status of the page itself
       await look(window, what, PICTURED.includes(what) ? what : "");
     }
+    await window.page.goto(`${origin}/playground?key=${key}`);
+    await window.page.locator("#policies").fill((await window.page.locator("#policies").inputValue()).replace('KMS::Action::"Read"', 'KMS::Action::"Raed"'));
+    await window.page.getByRole("button", { name: "Try" }).click();
+    await window.page.getByRole("heading", { name: "The edited policies cannot be used" }).waitFor();
+    await look(window, "faults");
+    await window.page.locator("#policies").fill("");
+    await window.page.getByRole("button", { name: "Try" }).click();
+    await window.page.getByRole("heading", { name: "Calls of the last day" }).waitFor();
+    await look(window, "tried", "tried");
     await window.context.close();
   }
 }

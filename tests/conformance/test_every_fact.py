@@ -64,4 +64,4 @@ def test_every_promised_attribute_is_there_for_every_operation(own_regions: Depl
             answers[name] = error.code
     assert set(answers.values()) <= {"KMSInvalidStateException", "UnsupportedOperationException", "CustomKeyStoreInvalidStateException"}
     asked = {made["action"] for record in own_regions.audit(things.region) for made in record["meridian"].get("decisions") or ()}
-    assert asked == {row.name for row in rows} - {"CheckAccess", "DescribePolicySet", "DescribeRegions"}
+    assert asked == {row.name for row in rows} - {"CheckAccess", "DescribeAudit", "DescribePolicySet", "DescribeRegions", "TryPolicies"}

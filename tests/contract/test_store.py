@@ -35,6 +35,7 @@ from meridian.domain.multi_region import Held, RowStatus, SetMaterial, SetRow
 from meridian.errors import KMSInternalException
 from meridian.ports.store.answers import AnswerRow
 from meridian.ports.store.audit_events import NOBODY
+from meridian.ports.store.audit_streams import Verification
 from meridian.ports.store.faults import FeedPruned, VersionConflict
 from meridian.ports.store.import_keys import ImportKeyRow
 from meridian.ports.store.key_sets import RelatedKeys
@@ -552,6 +553,22 @@ async def test_names_are_stored_once_and_secrets_are_listed_newest_first(store: 
     with pytest.raises(VersionConflict):
         async with store.transaction() as uow:
             await uow.region.initialise(identity)
+
+
+@pytest.mark.asyncio
+async def test_the_newest_streams_are_listed_first_and_the_last_verification_is_kept(store: SqlStore) -> None:
+    first, last = (Verification(NOW + timedelta(microseconds=n), word, n, 2, 1 << 40, 4) for n, word in enumerate(("clean", "tampered")))
+    async with store.transaction() as uow:
+        for number in range(5):
+            await uow.audit_streams.open(f"s{number}", "r", now=NOW)
+        assert await uow.audit_streams.last_verification() is None
+        await uow.audit_streams.note_verification(first)
+    async with store.transaction() as uow:
+        assert [row.head.stream for row in await uow.audit_streams.newest_of_all(limit=3)] == ["s4", "s3", "s2"]
+        assert await uow.audit_streams.count() == 5
+        assert await uow.audit_streams.last_verification() == first
+        await uow.audit_streams.note_verification(last)
+        assert await uow.audit_streams.last_verification() == last
 
 
 @pytest.mark.asyncio

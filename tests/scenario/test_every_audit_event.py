@@ -15,6 +15,7 @@ from tests.conformance.good_requests import KIND_OF, POLICY, Things
 from tests.deployment import AWAY, HOME, Deployment
 from tests.openssl import bring, random_material
 from tests.scenario.test_seed_000_imported_multi_region_keys import in_seconds
+from tests.source_trees import nodes
 
 from meridian.audit.shown_parameters import TABLE
 from meridian.contract.catalog import lower_camel, rpcs
@@ -152,8 +153,8 @@ def test_the_key_of_a_replica_names_the_call_that_it_came_from(records: list[dic
 
 def test_every_event_of_operators_is_listed() -> None:
     named: set[str] = {"PolicySetChange", "DeleteDevelopmentState"}
-    for path in (ROOT / "service" / "meridian").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for file in nodes().values():
+        for node in file:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "record_operator_event":
                 named |= {str(node.args[2].value)} if isinstance(node.args[2], ast.Constant) else set()
     from meridian.administration.other_regions import EVENTS

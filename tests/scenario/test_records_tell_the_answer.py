@@ -10,8 +10,8 @@ import grpc
 import pytest
 from tests.conformance.good_requests import PRINCIPAL, Things
 from tests.deployment import AWAY, Deployment
+from tests.source_trees import nodes
 
-import meridian
 from meridian.audit.shown_parameters import message_as_record
 from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
@@ -19,7 +19,6 @@ from meridian.operations.shown_answers import TABLE
 
 pytestmark = pytest.mark.timeout(300)
 
-SERVICE = Path(meridian.__file__).parent
 SETS_THEM = {
     *("call.py", "audit/trail.py", "pipeline/repeats.py"),
     *("operations/outcomes.py", "replication/reserve_replica.py", "replication/await_handover.py"),
@@ -79,9 +78,9 @@ def test_the_record_of_every_operation_tells_the_answer(two_regions: Deployment,
 def test_nobody_else_says_what_was_answered() -> None:
     """An operation that says so by itself may say it of what it wanted."""
     named = {
-        path.relative_to(SERVICE).as_posix()
-        for path in SERVICE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        file
+        for file, all_of_it in nodes().items()
+        for node in all_of_it
         if isinstance(node, ast.Attribute) and node.attr == "response_elements" and isinstance(node.ctx, ast.Store)
     }
     assert named == SETS_THEM

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from meridian.authorization.language.evaluator import PolicySyntaxError, format_policies, policies_as_json
@@ -18,6 +18,7 @@ from meridian.crypto.key_pairs import new_private_key, stored_from_outside
 from meridian.process_memory import end_with_parent, protect_memory
 
 Parts = tuple[bytes, ...]
+Tasks = Mapping[bytes, Callable[..., bytes]]
 
 ANSWERED: Final = b""
 REFUSALS: Final[dict[str, type[Exception]]] = {kind.__name__: kind for kind in (PolicySyntaxError, ValueError)}
@@ -33,7 +34,7 @@ def new_key_for_later(key_spec: str) -> bytes:
     return new_private_key(key_spec)
 
 
-TASKS: Final[dict[bytes, Callable[..., bytes]]] = {
+TASKS: Final[Tasks] = {
     b"policies_as_json": lambda text: policies_as_json(text.decode()).encode(),
     b"laid_out": lambda text: format_policies(text.decode()).encode(),
     b"new_rsa_key": lambda key_spec: new_key_for_later(key_spec.decode()),
@@ -73,11 +74,11 @@ def read_parts(pipe: Readable) -> Parts | None:
     return tuple(parts)
 
 
-def answer_to(request: Parts) -> Parts:
+def answer_to(request: Parts, tasks: Tasks) -> Parts:
     """What comes of a task. Never raises, and never tells more of a fault than its kind."""
     try:
         task, *arguments = request
-        return (ANSWERED, TASKS[task](*arguments))
+        return (ANSWERED, tasks[task](*arguments))
     except tuple(REFUSALS.values()) as refusal:
         kind = next(name for name, each in REFUSALS.items() if isinstance(refusal, each))
         return (kind.encode(), str(refusal).encode())
@@ -85,7 +86,7 @@ def answer_to(request: Parts) -> Parts:
         return (type(fault).__name__.encode(), b"")
 
 
-def main(parent: int) -> None:
+def main(parent: int, tasks: Tasks) -> None:
     end_with_parent()
     protect_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the parent too, who ends this process in his own time
@@ -94,9 +95,9 @@ def main(parent: int) -> None:
         request = read_parts(sys.stdin.buffer)
         if request is None:
             return
-        write_parts(sys.stdout.buffer, answer_to(request))
+        write_parts(sys.stdout.buffer, answer_to(request, tasks))
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), TASKS)

@@ -22,10 +22,17 @@ from meridian.domain.gates import RETRY_SECONDS
 from meridian.errors import KMSInternalException, ThrottlingException
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
+OF_KEYS_AND_POLICIES: Final = "meridian.adapters.separate_process"
 ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 """What a child is told of this process's environment; nothing there is secret."""
 END_SECONDS: Final = 2.0
-KINDS: Final = {"policies_as_json": "policies", "laid_out": "policies", "rsa_key_from_outside": "imports", "new_rsa_key": "key pairs"}
+KINDS: Final = {
+    "policies_as_json": "policies",
+    "laid_out": "policies",
+    "rsa_key_from_outside": "imports",
+    "new_rsa_key": "key pairs",
+    "policy_trial": "trials",
+}
 """THE table: the kind of work to which each task belongs."""
 
 
@@ -36,8 +43,8 @@ class _Ended(Exception):
 class _Process:
     """One child and its two pipes."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "meridian.adapters.separate_process", str(os.getpid())]
+    def __init__(self, program: str) -> None:
+        command = [sys.executable, "-m", program, str(os.getpid())]
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         self._child = subprocess.Popen(  # noqa: S603 - this interpreter, and nothing from outside
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, close_fds=True
@@ -165,9 +172,10 @@ class SeparateProcesses:
     Each kind of work has processes of its own, so that nobody's imports keep anybody's policies waiting.
     """
 
-    def __init__(self, events: SecurityEvents, *, most: int, wait_seconds: float, answer_seconds: float) -> None:
-        """`most` processes for each kind of work; a call waits `wait_seconds` for one of them, accounts in turn."""
+    def __init__(self, events: SecurityEvents, *, program: str, most: int, wait_seconds: float, answer_seconds: float) -> None:
+        """`program`: the module that is run, in `most` processes for each kind of work; each call waits for one `wait_seconds`."""
         self._events = events
+        self._program = program
         self._wait_seconds = wait_seconds
         self._answer_seconds = answer_seconds
         self._places = {kind: _Places(most) for kind in sorted(set(KINDS.values()))}
@@ -195,6 +203,10 @@ class SeparateProcesses:
     def new_rsa_key(self, key_spec: str) -> bytes:
         """A fresh RSA key in its stored form, made at the lowest priority."""
         return self._ask("new_rsa_key", key_spec.encode())
+
+    def policy_trial(self, asked: bytes, records: bytes) -> bytes:
+        """What comes of a trial of policies, both as `domain/policy_trial.py` writes them, with these lines of the audit log."""
+        return self._ask("policy_trial", asked, records)
 
     def close(self) -> None:
         """End every process, now."""
@@ -230,7 +242,7 @@ class SeparateProcesses:
         with self._lock:
             if self._is_closed:
                 raise OSError("this Region is stopping")
-            process = _Process()
+            process = _Process(self._program)
             self._running.add(process)
             self.started += 1
             return process

@@ -15,6 +15,7 @@ OF_TABLE: Final[Mapping[str, str]] = {
     "audit_events": EVIDENCE,
     "audit_keys": EVIDENCE,
     "audit_streams": EVIDENCE,
+    "audit_verifications": "run `meridian audit verify --against-db`, which writes it anew",
     "changes": "nothing must be done: it leaves the feed in its time",
     "counters": FROM_BACKUP,
     "grants": "revoke the grant and create it again",

@@ -7,6 +7,7 @@ the plain one counts.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from hashlib import sha256
@@ -99,16 +100,35 @@ def open_to_follow(path: Path) -> BinaryIO:
 
 
 def _open(path: Path, *, is_buffered: bool) -> BinaryIO:
-    try:
-        file = open_regular(path)
-    except FileNotFoundError:
-        if is_compressed(path):
-            raise
-        path = compressed_path(path)
-        file = open_regular(path)
+    path, file = _either_form(path)
     if is_compressed(path):
         return io.BufferedReader(_Content(path, io.BufferedReader(file)), LINE_BYTES_MAX)
     return io.BufferedReader(file) if is_buffered else cast(BinaryIO, file)
+
+
+def _either_form(path: Path) -> tuple[Path, io.FileIO]:
+    """The file of this name, or the compressed one that took its place, open. Raises: OSError."""
+    try:
+        return path, open_regular(path)
+    except FileNotFoundError:
+        if is_compressed(path):
+            raise
+        return compressed_path(path), open_regular(compressed_path(path))
+
+
+def plain_size(path: Path) -> int:
+    """How many plain bytes a segment has now, also where it was compressed since it was listed. Raises: OSError, DamagedSegmentError."""
+    path, file = _either_form(path)
+    with file:
+        if not is_compressed(path):
+            return os.fstat(file.fileno()).st_size
+        try:
+            size = zstandard.frame_content_size(file.read(HEAD_BYTES))
+        except zstandard.ZstdError as fault:
+            raise DamagedSegmentError(path) from fault
+    if size < 0:
+        raise DamagedSegmentError(path)
+    return size
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

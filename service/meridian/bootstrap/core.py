@@ -10,19 +10,17 @@ from prometheus_client import CollectorRegistry
 
 from meridian.adapters.audit_digests import Opening
 from meridian.adapters.audit_file import AuditFile, SegmentRules
+from meridian.adapters.audit_history import FileAuditHistory
+from meridian.adapters.audit_logs_seen import SeenLogs
 from meridian.adapters.audit_retention import KeepRules
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.heavy_workers import HeavyWorkers
-from meridian.adapters.key_threads import KeyThreads
 from meridian.adapters.live_exports import LiveExports
 from meridian.adapters.live_key_sets import LiveKeySets
 from meridian.adapters.live_token_reviews import LiveTokenReviews
-from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
-from meridian.adapters.separate_processes import SeparateProcesses
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
@@ -35,14 +33,14 @@ from meridian.authorization.language.self_test import require_sound_evaluator
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
 from meridian.bootstrap.audit_sinks import Sinks, open_receivers, open_sinks
-from meridian.bootstrap.cores import cores
 from meridian.bootstrap.database import require_own_release, seals_of, stored_identity
-from meridian.bootstrap.own_log import require_database_of_log, require_own_log
+from meridian.bootstrap.own_log import require_database_of_log, require_own_log, seen_logs
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.spare_seals import SealMetrics, try_seals
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import naming, writing_to
 from meridian.bootstrap.tracing import Tracing, open_tracing
+from meridian.bootstrap.workplaces import Workplaces, open_workplaces
 from meridian.contract.catalog import walked_rpcs
 from meridian.domain.bounded_cache import Caches
 from meridian.engine.audit_keys import names_of
@@ -52,22 +50,9 @@ from meridian.pipeline.binding import BindingError
 from meridian.ports.store.region import RegionIdentity
 from meridian.settings import Settings
 from meridian.settings_audit import AuditSettings
-from meridian.short_turns import ShortTurns
 from meridian.workers.audit_heads import AuditHeads
 from meridian.workers.last_usage import LastUsage
 from meridian.workers.periodic import Supervisor, Wake, wait_for_real
-
-
-@dataclass(frozen=True, slots=True)
-class Workplaces:
-    """Where work runs that would hold up the event loop."""
-
-    turns: ShortTurns
-    heavy: HeavyWorkers
-    held: SeparateProcesses
-    keys: KeyThreads
-    pairs: ReadyKeyPairs
-    cores: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +83,12 @@ class Core:
     audit: Audit
     directory: CachedKeys
     usage: LastUsage
+    history: FileAuditHistory
     exports: LiveExports
     caches: Caches
     tracing: Tracing
+    logs: SeenLogs
+    surroundings: Surroundings
 
     @property
     def region_labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -121,7 +109,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     identity = await stored_identity(store, settings)
     done(Step.SCHEMA)
     events = ReportedSecurityEvents(identity=identity, clock=clock, entropy=entropy, registry=registry)
-    work = _workplaces(settings, seat, events, registry, stack)
+    work = open_workplaces(settings, seat, events, registry, stack)
     usage = LastUsage(store, settings.limits.usage_seconds)
     files = Identity(settings, clock)
     key_set_wake = Wake()
@@ -173,6 +161,7 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)
     await directory.start()
+    logs = seen_logs(settings, seat)
     exports = LiveExports(store, engine.region_keyring, clock)
     if settings.xks is not None:
         await exports.look()
@@ -202,33 +191,17 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         audit=audit,
         directory=directory,
         usage=usage,
+        history=FileAuditHistory(logs, stream.log, work.looks),
         exports=exports,
         caches=caches,
         tracing=tracing,
+        logs=logs,
+        surroundings=_surroundings(settings),
     )
 
 
 def _labels(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {name: row.labels for name, row in settings.regions.items()}
-
-
-def _workplaces(
-    settings: Settings, seat: Seat, events: ReportedSecurityEvents, registry: CollectorRegistry, stack: AsyncExitStack
-) -> Workplaces:
-    limits, turns = settings.limits, ShortTurns()
-    held = SeparateProcesses(
-        events,
-        most=limits.heavy_processes,
-        wait_seconds=limits.heavy_process_wait_seconds,
-        answer_seconds=limits.heavy_answer_seconds,
-    )
-    heavy = HeavyWorkers(workers=limits.heavy_workers, queue_max=limits.heavy_queue, wait_seconds=limits.heavy_wait_seconds, turns=turns)
-    share = max(1, cores() // seat.of)
-    keys = KeyThreads(threads=share, turns=turns)
-    maker = SeparateProcesses(events, most=1, wait_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
-    for each in (heavy, held, keys, maker):
-        stack.callback(each.close)
-    return Workplaces(turns, heavy, held, keys, ReadyKeyPairs(maker, registry), share)
 
 
 def _sound_schema() -> SchemaHandle:
@@ -238,9 +211,13 @@ def _sound_schema() -> SchemaHandle:
     return schema
 
 
-def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, caches: Caches) -> Authorizer:
+def _surroundings(settings: Settings) -> Surroundings:
     org_units = {account: row.org_units for account, row in settings.accounts.items()}
-    around = Surroundings(org_units=org_units, region_labels=_labels(settings))
+    return Surroundings(org_units=org_units, region_labels=_labels(settings))
+
+
+def _authorizer(settings: Settings, schema: SchemaHandle, work: Workplaces, caches: Caches) -> Authorizer:
+    around = _surroundings(settings)
     source = load_policies(settings.policies, schema)
     authorizer = Authorizer(
         schema=schema, source=source, around=around, limits=settings.limits, as_json=work.held.policies_as_json, caches=caches

@@ -19,7 +19,7 @@ from meridian.bootstrap.envoy_front import EnvoyFront
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.startup import naming
-from meridian.console.forms import FORM_BYTES_MAX
+from meridian.console.forms import LONG_FORM_BYTES_MAX
 from meridian.contract.catalog import rpcs, served_rpcs, sts_rpcs
 from meridian.domain.principal import Principal
 from meridian.setbacks import Setbacks
@@ -245,7 +245,7 @@ class Listeners:
 
     def _open_http(self, application: Application, name: str, listener: HttpSettings, run: Serve) -> HttpServer:
         core = self._core
-        body_bytes = {"aws": core.settings.limits.request_bytes, "xks": XKS_BODY_BYTES_MAX, "console": FORM_BYTES_MAX}.get(name, 0)
+        body_bytes = {"aws": core.settings.limits.request_bytes, "xks": XKS_BODY_BYTES_MAX, "console": LONG_FORM_BYTES_MAX}.get(name, 0)
         bounds = ConnectionBounds(
             connections=self._budgets[name],
             head_seconds=listener.head_seconds,

@@ -32,7 +32,11 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
         ("meridian_policy_parses", "Policy sets parsed.", lambda: core.authorizer.parses),
         ("meridian_outbox_deliveries", "Deliveries to other Regions that were taken.", lambda: outbox.deliveries),
         ("meridian_outbox_failures", "Tries of deliveries that failed.", lambda: outbox.failures),
-        ("meridian_heavy_work_refused", "Such work that was refused, or waited for too long.", lambda: work.heavy.refused),
+        (
+            "meridian_heavy_work_refused",
+            "Such work that was refused, or waited for too long.",
+            lambda: work.heavy.refused + work.looks.refused,
+        ),
         ("meridian_separate_processes_started", "Processes started for such work.", lambda: work.held.started),
         ("meridian_material_unwraps", "Wrapped material rows opened.", lambda: core.engine.symmetric_keys.unwraps),
     )
@@ -43,7 +47,11 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
         ("meridian_database_connections_busy", "Connections to PostgreSQL at work.", lambda: store.connections_busy),
         ("meridian_database_connections_max", "Connections to the database that there may be.", lambda: store.connections_max),
         ("meridian_database_connections_awaited", "Callers that wait for one of them.", lambda: store.waiting_for_connections),
-        ("meridian_heavy_work_waiting", "Work that waits for a thread beside the event loop.", lambda: work.heavy.waiting),
+        (
+            "meridian_heavy_work_waiting",
+            "Work that waits for a thread beside the event loop.",
+            lambda: work.heavy.waiting + work.looks.waiting,
+        ),
     )
     for collector in (
         PolicySetMetrics(policies, core.clock),

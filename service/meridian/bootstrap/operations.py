@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
+from meridian.adapters.audit_files_look import LookedAtFiles
 from meridian.adapters.import_key_pool import ImportKeyPool
+from meridian.audit.standing import AuditStanding
 from meridian.authorization.decision.key_policy_check import KeyPolicyCheck
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.key_stores import KeyStorePlaces, build_key_stores
@@ -51,6 +53,7 @@ class UseCases:
     turns: KeyTurns
     key_stores: KeyStorePlaces
     regions: RegionStandings
+    audit: AuditStanding
 
 
 def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> UseCases:
@@ -145,7 +148,19 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
     services["sts"] = Sts(principals=core.files.principals, tokens=engine.session_tokens, entropy=core.entropy)
     cipher = DerivedExportCipher(engine.symmetric_keys, core.entropy)
     services["xks"] = Xks(exports=core.exports, cipher=cipher, replica=settings.replica, troubles=troubles)
-    return UseCases(services, check, schedule, wrapping_keys, turns, places, _standings(core, outbound, troubles))
+    return UseCases(services, check, schedule, wrapping_keys, turns, places, _standings(core, outbound, troubles), _audit(core))
+
+
+def _audit(core: Core) -> AuditStanding:
+    audit = core.settings.audit
+    return AuditStanding(
+        core.store,
+        LookedAtFiles(core.logs.directories, core.work.looks, core.clock),
+        own_stream=lambda: core.stream.head.stream,
+        sinks=lambda: core.sinks.standings,
+        free_bytes=lambda: core.stream.figures().free_bytes,
+        reserve_bytes=audit.reserve_bytes,
+    )
 
 
 def _standings(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]) -> RegionStandings:

@@ -1,13 +1,15 @@
-"""Whether the audit directory of the settings has the log of the Region whose database the settings name."""
+"""Whether the audit directory of the settings has the log of the Region whose database the settings name, and which logs lie beside it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from meridian.adapters.audit_logs_seen import SeenLogs
 from meridian.adapters.store_sql.dialects import missing_file
 from meridian.adapters.store_sql.schema import current
 from meridian.audit.directories import has_log, log_directories
 from meridian.audit.keys import KEYS_FILE, KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError
+from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.startup import StartupError
 from meridian.regular_file import read_regular
 from meridian.settings import Settings
@@ -45,3 +47,11 @@ def require_own_log(directory: Path, own: AuditKeys) -> None:
 
 def _has_log(directory: Path) -> bool:
     return any(map(has_log, log_directories(directory)))
+
+
+def seen_logs(settings: Settings, seat: Seat) -> SeenLogs:
+    """The logs of all processes of one parent lie in one directory, by whose name they are found."""
+    own = settings.audit.directory
+    if not seat.is_shared:
+        return SeenLogs(settings.replica, own, settings.audit.replicas)
+    return SeenLogs(settings.replica.rpartition("-")[0], own.parent, settings.audit.replicas)

@@ -13,6 +13,7 @@ from meridian.authentication.client_certificate import ClientCertificates
 from meridian.authentication.failed_attempts import FailedAttempts
 from meridian.authentication.identity_tokens import IdentityTokens
 from meridian.authentication.session_keys import SessionKeys
+from meridian.authorization.decision.tried_policies import TriedPolicies
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
@@ -45,6 +46,8 @@ from meridian.pipeline.peer_calls import (
     only_asked,
     replica_rpc,
 )
+from meridian.pipeline.policy_trial import PolicyTrial, TrialHands
+from meridian.pipeline.recent_calls import RecentCalls
 from meridian.pipeline.repeats import Repeats
 from meridian.pipeline.resolve import Resolve
 from meridian.pipeline.telemetry import Telemetry
@@ -127,6 +130,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         rpcs=rpcs(),
         foretell=ForetellElsewhere(outbound.peer, outbound.peers, core.identity),
     )
+    own = Access(access, rpcs(), cases.key_stores.external, cases.regions, cases.audit, PolicyTrial(access, authorize, *_trial(core)))
     pipeline = partial(
         Pipeline,
         telemetry=telemetry,
@@ -140,7 +144,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         before=(validate, repeats),
         deciding=(*found, authorize),
         after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
-        operations=bind(walked_rpcs(), {**cases.services, ACCESS: Access(access, rpcs(), cases.key_stores.external, cases.regions)}),
+        operations=bind(walked_rpcs(), {**cases.services, ACCESS: own}),
     )
     entrance = Entrance(
         steps=(throttle,),
@@ -205,6 +209,18 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         unauthenticated=Unauthenticated(events=core.events, attempts=attempts, telemetry=telemetry, clock=clock),
         policies=policies,
     )
+
+
+def _trial(core: Core) -> tuple[TriedPolicies, TrialHands]:
+    tried = TriedPolicies(
+        core.authorizer,
+        schema=core.authorizer.schema,
+        around=core.surroundings,
+        limits=core.settings.limits,
+        as_json=core.work.held.policies_as_json,
+    )
+    recent = RecentCalls(core.history, core.store, core.work.looks, core.clock)
+    return tried, TrialHands(core.work.trials, core.work.heavy, recent)
 
 
 async def _only_asked(_request: Any, _call: Call) -> None:

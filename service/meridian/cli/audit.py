@@ -77,6 +77,7 @@ def _with_inner(paths: Sequence[Path]) -> list[Path]:
 def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKeys], regions: tuple[str, ...]) -> list[Report]:
     from meridian.administration.audit_evidence import read_evidence_of
     from meridian.audit.against_database import verify_against
+    from meridian.cli.audit_note import note_or_say
 
     settings = settings_or_exit(config)
     evidence, known = run_or_exit(read_evidence_of(settings), str(config), Verdict.UNREADABLE)
@@ -92,7 +93,9 @@ def _against_database(config: Path, paths: tuple[Path, ...], keys: list[AuditKey
         if name != trusted.names.region:
             say(f"the database is of {trusted.names.region}, not of {name}", err=True)
             sys.exit(Verdict.TAMPERED)
-    return verify_against(_with_inner(list(paths) or [settings.audit.directory]), evidence, trusted)
+    reports = verify_against(_with_inner(list(paths) or [settings.audit.directory]), evidence, trusted)
+    note_or_say(settings, reports)
+    return reports
 
 
 def _keys(path: Path) -> AuditKeys:

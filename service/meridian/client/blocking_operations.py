@@ -2408,6 +2408,51 @@ class BlockingOperations(BlockingCalls):
         request = access_pb2.CheckAccessRequest(principal=principal, request=packed(request))
         return self._send(methods.CHECK_ACCESS, request, timeout, None, caller_request_id)
 
+    def try_policies(
+        self,
+        *,
+        principal: str | None = None,
+        request: Message | None = None,
+        policies: str | None = None,
+        key_policy: str | None = None,
+        calls: int | None = None,
+        timeout: float | None = None,
+        caller_request_id: str | None = None,
+    ) -> access_pb2.TryPoliciesResponse:
+        """Tells what the caller's account's policies would answer if they were others: to a request, as CheckAccess tells it, and to the
+        recorded calls of the last day. Nothing is changed. An account tries its own policies and the policies of its keys; those of other
+        accounts are neither told nor edited. Of calls in which another account has a word only their number is told.
+
+        Args:
+            principal: ARN of the principal asked about, of the caller's account. Needed with a request, and only then. 1 to 256 characters.
+            request: The call asked about: a request message of meridian.kms.v1.
+            policies: Cedar text that takes the place of all policies of the caller's account in the Region's files; empty for none at all.
+                32768 at most characters.
+            key_policy: Cedar text that takes the place of the policy of the key that the request names, which is one of the caller's
+                account. 32768 at most characters.
+            calls: How many of the account's recorded calls of the last day are decided anew at most, the newest of them. 0 to 2000.
+            timeout: Seconds; 30 unless it is given.
+            caller_request_id: A name of the caller's own in the audit record.
+
+        Returns:
+            `live_policies`: Cedar text of the policies of the caller's account that are in force, comments between them left out.
+            `live`: What the policies in force answer to the request.
+            `edited`: What the edited ones would answer; absent where nothing is edited, something is wrong with it, or the request names a
+                key of another account.
+            `faults`: What is wrong with the edited texts. Then nothing was decided by them.
+            `replayed`: What recorded calls would get, beside what they got; absent where none were asked for, or with faults.
+
+        Raises:
+            errors.NotFoundException, errors.InvalidArnException, errors.NotAuthorizedException, errors.InvalidCiphertextException,
+            errors.IncorrectKeyException, errors.InvalidGrantTokenException, errors.InvalidGrantIdException,
+            errors.UnsupportedOperationException, errors.DependencyTimeoutException, errors.KMSInternalException, and what every call may
+            meet.
+        """
+        request = access_pb2.TryPoliciesRequest(
+            principal=principal, request=None if request is None else packed(request), policies=policies, key_policy=key_policy, calls=calls
+        )
+        return self._send(methods.TRY_POLICIES, request, timeout, None, caller_request_id)
+
     def describe_regions(self, *, timeout: float | None = None, caller_request_id: str | None = None) -> access_pb2.DescribeRegionsResponse:
         """Tells how the Regions of the deployment stand, as this one sees them, and how many related keys of the caller's account each of
         them has.
@@ -2425,6 +2470,32 @@ class BlockingOperations(BlockingCalls):
         """
         request = access_pb2.DescribeRegionsRequest()
         return self._send(methods.DESCRIBE_REGIONS, request, timeout, None, caller_request_id)
+
+    def describe_audit(self, *, timeout: float | None = None, caller_request_id: str | None = None) -> access_pb2.DescribeAuditResponse:
+        """Tells how the audit log of the Region stands: its streams, their digests, what it is shipped to, the room that is left, and how
+        it was verified last. Nothing that stands in a record. The log is the Region's and holds the calls of all accounts, so no permit for
+        everything in an account includes this action: it must be named.
+
+        Args:
+            timeout: Seconds; 10 unless it is given.
+            caller_request_id: A name of the caller's own in the audit record.
+
+        Returns:
+            `streams`: The streams that were registered last, newest first: 50 at most.
+            `registered`: How many streams the database has registered, each of one start of a process.
+            `looked_at`: When the files were looked at, some seconds ago at most.
+            `whole`: Whether all files were looked at; of a directory with too many the rest was not.
+            `signed_until`: Up to when the records of the streams listed here that are open are signed; absent where one of them has no
+                digest that can be seen here.
+            `sinks`: What the log of the process that answers is shipped to.
+            `room`: Room on the disk of the process that answers.
+            `last_verification`: How the log was verified last, as the database tells it; absent where nobody has.
+
+        Raises:
+            errors.DependencyTimeoutException, errors.KMSInternalException, and what every call may meet.
+        """
+        request = access_pb2.DescribeAuditRequest()
+        return self._send(methods.DESCRIBE_AUDIT, request, timeout, None, caller_request_id)
 
     def describe_external_key(
         self, *, key_id: str, timeout: float | None = None, caller_request_id: str | None = None

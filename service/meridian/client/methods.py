@@ -512,11 +512,29 @@ CHECK_ACCESS: Final = Method(
     takes_token=False,
 )
 
+TRY_POLICIES: Final = Method(
+    "TryPolicies",
+    "/meridian.access.v1.AccessService/TryPolicies",
+    access_pb2.TryPoliciesRequest,
+    access_pb2.TryPoliciesResponse,
+    30.0,
+    takes_token=False,
+)
+
 DESCRIBE_REGIONS: Final = Method(
     "DescribeRegions",
     "/meridian.access.v1.AccessService/DescribeRegions",
     access_pb2.DescribeRegionsRequest,
     access_pb2.DescribeRegionsResponse,
+    10.0,
+    takes_token=False,
+)
+
+DESCRIBE_AUDIT: Final = Method(
+    "DescribeAudit",
+    "/meridian.access.v1.AccessService/DescribeAudit",
+    access_pb2.DescribeAuditRequest,
+    access_pb2.DescribeAuditResponse,
     10.0,
     takes_token=False,
 )
@@ -629,7 +647,9 @@ ALL: Final[tuple[Method[Any, Any], ...]] = (
     DECAPSULATE,
     DESCRIBE_POLICY_SET,
     CHECK_ACCESS,
+    TRY_POLICIES,
     DESCRIBE_REGIONS,
+    DESCRIBE_AUDIT,
     DESCRIBE_EXTERNAL_KEY,
     WHO_AM_I,
     ENCRYPT_BATCH,

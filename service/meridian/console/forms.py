@@ -6,6 +6,7 @@ Prevention Cheat Sheet, signed double submit and origin checks.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +17,8 @@ from meridian.ports.kept_by_browsers import KeptByBrowsers
 from meridian.transport.http1.form import Form, read_form
 
 FORM_BYTES_MAX: Final = 16 * 1024
+LONG_FORM_BYTES_MAX: Final = 256 * 1024
+"""Of a form with texts that somebody edits: two policies, each character written as three."""
 FIELDS_MAX: Final = 16
 FORM: Final = "application/x-www-form-urlencoded"
 TOKEN: Final = "form"  # noqa: S105 - the name of a field
@@ -39,12 +42,22 @@ class Forms:
 
     def read(self, arrival: Arrival, principal: Principal) -> Form:
         """The fields of a form. Raises: ValidationException for what is no form, AccessDeniedException for one that is from elsewhere."""
+        self._require_form(arrival, FORM_BYTES_MAX)
+        return self._require_own(read_form(arrival.body, FIELDS_MAX), arrival, principal)
+
+    async def read_long(self, arrival: Arrival, principal: Principal) -> Form:
+        """The same of a form with long texts, which are read in a thread."""
+        self._require_form(arrival, LONG_FORM_BYTES_MAX)
+        return self._require_own(await asyncio.to_thread(read_form, arrival.body, FIELDS_MAX), arrival, principal)
+
+    def _require_form(self, arrival: Arrival, bytes_max: int) -> None:
         head = arrival.head
-        if head.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM or head.content_length > FORM_BYTES_MAX:
+        if head.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM or head.content_length > bytes_max:
             raise ValidationException("The request is no form.")
         if head.headers.get("origin") != self._origin:
             raise AccessDeniedException(STRANGE)
-        form = read_form(arrival.body, FIELDS_MAX)
+
+    def _require_own(self, form: Form, arrival: Arrival, principal: Principal) -> Form:
         if not self._is_of(form.get(TOKEN, ""), principal, arrival.at):
             raise AccessDeniedException(STRANGE)
         return form

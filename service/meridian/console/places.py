@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from meridian.console.pages.audit import show_audit
 from meridian.console.pages.deletions import show_deletions
 from meridian.console.pages.entry import SIGN_IN, begin_sign_in, end_sign_in, show_sign_in, sign_out
 from meridian.console.pages.key import show_key
 from meridian.console.pages.key_stores import show_key_stores
 from meridian.console.pages.keys import show_keys
+from meridian.console.pages.playground import do_try, show_playground
 from meridian.console.pages.regions import show_regions
 from meridian.console.pages.writes import do_write, show_write
 from meridian.console.sign_in import BACK, HOME
@@ -39,6 +41,9 @@ PLACES: Final[tuple[Place, ...]] = (
     Place("/keys/{key_id}/{write}", do_write, methods=("POST",)),
     Place("/deletions", show_deletions, menu="Deletions"),
     Place("/key-stores", show_key_stores, menu="Key stores"),
+    Place("/audit", show_audit, menu="Audit"),
+    Place("/playground", show_playground, menu="Playground"),
+    Place("/playground", do_try, methods=("POST",)),
     Place(SIGN_IN, show_sign_in, is_open=True),
     Place(f"{SIGN_IN}/begin", begin_sign_in, is_open=True),
     Place(BACK, end_sign_in, is_open=True),

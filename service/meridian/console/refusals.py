@@ -29,5 +29,9 @@ BAD_REQUEST: Final = 400
 
 def refusal_page(visit: Visit, error: e.KmsError) -> Response:
     """What the service answered, in its own words."""
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), BAD_REQUEST)
-    return visit.page("refusal.html", "Refused", status=status, error=error)
+    return visit.page("refusal.html", "Refused", status=status_of(error), error=error)
+
+
+def status_of(error: e.KmsError) -> int:
+    """Of a page that tells this."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), BAD_REQUEST)

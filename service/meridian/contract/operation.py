@@ -10,7 +10,9 @@ class Operation(StrEnum):
 
     DESCRIBE_POLICY_SET = "DescribePolicySet"
     CHECK_ACCESS = "CheckAccess"
+    TRY_POLICIES = "TryPolicies"
     DESCRIBE_REGIONS = "DescribeRegions"
+    DESCRIBE_AUDIT = "DescribeAudit"
     DESCRIBE_EXTERNAL_KEY = "DescribeExternalKey"
     GENERATE_DATA_KEY = "GenerateDataKey"
     GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = "GenerateDataKeyWithoutPlaintext"

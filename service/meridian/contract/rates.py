@@ -55,6 +55,7 @@ RATES: Final[dict[str, float]] = {
     "key_stores": 5,
     "last_usage": 5,
     "xks": 1_800,
+    "try_policies": 1,
     "identity": 600,
     "other": 5,
 }
@@ -122,7 +123,9 @@ CLASS_OF: Final[dict[Operation, str]] = {
     Operation.DELETE_CUSTOM_KEY_STORE: "key_stores",
     Operation.DESCRIBE_POLICY_SET: "policy_read",
     Operation.DESCRIBE_REGIONS: "policy_read",
+    Operation.DESCRIBE_AUDIT: "list",
     Operation.CHECK_ACCESS: "policy_read",
+    Operation.TRY_POLICIES: "try_policies",
     Operation.DESCRIBE_EXTERNAL_KEY: "describe",
     Operation.WHO_AM_I: "identity",
     Operation.ASSUME_ROLE_WITH_WEB_IDENTITY: "identity",

@@ -47,7 +47,7 @@ class Limits:
     heavy_workers: int = 4
     """Threads for work that would stop the event loop; one account has at most half of them."""
     heavy_processes: int = 1
-    """Processes for the part of that work which keeps the interpreter to itself: as many for policies, and as many for imported keys.
+    """Processes for the part of that work which keeps the interpreter to itself: as many for policies, for imported keys, and for trials.
     About 60 MB each, started when first needed."""
     heavy_queue: int = 1024
     """How much of that work may wait; of one account at most half as much. More is refused with ThrottlingException."""

@@ -1,5 +1,5 @@
-"""Questions that AWS KMS has no call for: which policies are in force, what they would answer to whom, how the Regions stand, and how an
-external key is.
+"""Questions that AWS KMS has no call for: which policies are in force, what they would answer to whom, how the Regions and
+the audit log stand, and how an external key is.
 
 Source: docs/spec/policies.md; AWS XKS Proxy API Specification, GetKeyMetadata.
 """
@@ -10,16 +10,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 
 from meridian.access.v1 import access_pb2
+from meridian.audit.standing import AuditStanding
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.policy_answer import Elsewhere, Explanation, NearMiss, Told
 from meridian.errors import ValidationException
+from meridian.operations.audit_standing import audit_answer
 from meridian.operations.ciphers import asked_for
+from meridian.operations.policy_trials import trial_answer, trial_asked, trial_record
 from meridian.ports.key_store import ExternalKeys
-from meridian.ports.policies import PolicyAccess
+from meridian.ports.policies import PolicyAccess, PolicyTrials
 from meridian.replication.region_standings import RegionStandings, Standing
 
 KNOWN_TO_PROXIES: Final = "DescribeKey"
@@ -30,10 +34,18 @@ class Access:
     """The AccessService."""
 
     def __init__(
-        self, policies: PolicyAccess, operations: Mapping[str, Rpc], external_keys: ExternalKeys, regions: RegionStandings
+        self,
+        policies: PolicyAccess,
+        operations: Mapping[str, Rpc],
+        external_keys: ExternalKeys,
+        regions: RegionStandings,
+        audit: AuditStanding,
+        trials: PolicyTrials,
     ) -> None:
         self._policies = policies
         self._regions = regions
+        self._audit = audit
+        self._trials = trials
         self._external_keys = external_keys
         self._by_message = {rpc.request_class.DESCRIPTOR.full_name: rpc for rpc in operations.values()}
 
@@ -48,14 +60,7 @@ class Access:
 
     async def check_access(self, request: access_pb2.CheckAccessRequest, call: Call) -> access_pb2.CheckAccessResponse:
         """Every decision that the request would need. Raises: ValidationException, NotFoundException, InvalidArnException."""
-        rpc = self._by_message.get(request.request.TypeName())
-        if rpc is None:
-            raise _refused("is no request message of meridian.kms.v1")
-        asked: Any = rpc.request_class()
-        try:
-            request.request.Unpack(asked)
-        except DecodeError as fault:
-            raise _refused("cannot be read") from fault
+        rpc, asked = self._unpacked(request.request)
         told = await self._policies.check(call, request.principal, rpc.name, asked)
         call.audit_data = {"operation": rpc.operation, "allowed": told.allowed}
         response = access_pb2.CheckAccessResponse(allowed=told.allowed, decisions=map(_decision, told.here))
@@ -64,10 +69,37 @@ class Access:
             response.other_region.CopyFrom(_other_region(told.elsewhere))
         return response
 
+    async def try_policies(self, request: access_pb2.TryPoliciesRequest, call: Call) -> access_pb2.TryPoliciesResponse:
+        """What edited policies would answer. Raises: ValidationException, ThrottlingException, and what `check_access` raises."""
+        operation, packed = "", None
+        if request.HasField("request"):
+            rpc, packed = self._unpacked(request.request)
+            operation = rpc.name
+        asked = trial_asked(request, operation, packed)
+        told = await self._trials.run(call, asked)
+        call.audit_data = trial_record(asked, told)
+        return trial_answer(told, _decision)
+
+    def _unpacked(self, packed: AnyMessage) -> tuple[Rpc, Any]:
+        """The operation that is asked about, and its request. Raises: ValidationException."""
+        rpc = self._by_message.get(packed.TypeName())
+        if rpc is None:
+            raise _refused("is no request message of meridian.kms.v1")
+        asked: Any = rpc.request_class()
+        try:
+            packed.Unpack(asked)
+        except DecodeError as fault:
+            raise _refused("cannot be read") from fault
+        return rpc, asked
+
     async def describe_regions(self, request: access_pb2.DescribeRegionsRequest, call: Call) -> access_pb2.DescribeRegionsResponse:
         """How the Regions stand, with the numbers of the caller's account. Raises: KMSInternalException."""
         found = await self._regions.of(call.caller.account)
         return access_pb2.DescribeRegionsResponse(regions=map(_standing, found.regions), keys=found.keys)
+
+    async def describe_audit(self, request: access_pb2.DescribeAuditRequest, call: Call) -> access_pb2.DescribeAuditResponse:
+        """How the Region's audit log stands. Raises: KMSInternalException, ThrottlingException."""
+        return audit_answer(await self._audit.look(call.caller.account))
 
     async def describe_external_key(
         self, request: access_pb2.DescribeExternalKeyRequest, call: Call

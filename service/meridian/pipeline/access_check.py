@@ -47,23 +47,42 @@ class AccessCheck(PolicyAccess):
         return self._live.describe(account)
 
     async def check(self, call: Call, principal_arn: str, operation: str, request: Any) -> AccessTold:
+        asked = self._call(call, principal_arn, operation, request)
+        try:
+            await self._walk(asked)
+            told = AccessTold(await self._authorize.explain(asked))
+        except AccessDeniedException:
+            return AccessTold(())  # a key of another account that is absent or closed to him: which of them, nobody here is told
+        # The call would not get to the other Region, and so neither does the question, where this one denies.
+        return replace(told, elsewhere=await self._foretell(asked)) if told.allowed else told
+
+    async def walked(self, call: Call, principal_arn: str, operation: str, request: Any) -> Call | None:
+        """The call that is asked about, as it comes to its decisions; None where it names a key of another account that is absent or closed
+        to him. Raises: as `check`."""
+        asked = self._call(call, principal_arn, operation, request)
+        try:
+            await self._walk(asked)
+        except AccessDeniedException:
+            return None
+        return asked
+
+    def _call(self, call: Call, principal_arn: str, operation: str, request: Any) -> Call:
         principal = self._principals.find_by_arn(principal_arn)
+        if principal is None and call.principal is not None and principal_arn == call.principal.arn:
+            principal = call.principal  # whom only his token names is known as long as he asks
         if principal is None or call.principal is None or principal.account != call.principal.account:
             # Whoever asks learns nothing about principals of other accounts.
             raise ValidationException(f"No principal of the account has the ARN {principal_arn}.", fields=[("principal", "is nobody")])
         _fill_payload(request)
         asked = Call(self._rpcs[operation], request, call.evidence, call.request_id, call.received_at)
         asked.principal = principal
-        try:
-            for step in self._steps:
-                waiting = step(asked)
-                if waiting is not None:
-                    await waiting
-            told = AccessTold(await self._authorize.explain(asked))
-        except AccessDeniedException:
-            return AccessTold(())  # a key of another account that is absent or closed to him: which of them, nobody here is told
-        # The call would not get to the other Region, and so neither does the question, where this one denies.
-        return replace(told, elsewhere=await self._foretell(asked)) if told.allowed else told
+        return asked
+
+    async def _walk(self, asked: Call) -> None:
+        for step in self._steps:
+            waiting = step(asked)
+            if waiting is not None:
+                await waiting
 
 
 def _fill_payload(request: Any) -> None:

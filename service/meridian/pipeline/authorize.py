@@ -83,13 +83,17 @@ class Authorize:
 
         Raises: AccessDeniedException for a refusal on a resource of another account alone: why, and whether it is there, is not told.
         """
-        explained = tuple([await self._explain(call, requirement) for requirement in _asked(call)])
+        return await self.explain_by(self._authorizer, call)
+
+    async def explain_by(self, authorizer: Authorizer, call: Call) -> tuple[Explanation, ...]:
+        """What another authorizer would decide, told in the same way. Raises: as `explain`."""
+        explained = tuple([await self._explain(authorizer, call, requirement) for requirement in _asked(call)])
         refusal = _undecided(call)
         if refusal is not None:
             raise refusal
         return explained
 
-    async def _explain(self, call: Call, requirement: Requirement) -> Explanation:
+    async def _explain(self, authorizer: Authorizer, call: Call, requirement: Requirement) -> Explanation:
         principal, resource = call.caller, self._resource(call, requirement)
         if requirement.resource_field in call.absent:
             raise call.absent[requirement.resource_field]
@@ -100,12 +104,12 @@ class Authorize:
             raise foreign_denial(principal, requirement.action)
         facts = CallFacts(call, requirement, self._region, self._region_labels)
         try:
-            found = await self._explained(principal, requirement.action, resource, facts)
+            found = await self._explained(authorizer, principal, requirement.action, resource, facts)
         except (ThrottlingException, asyncio.CancelledError) as unready:
             if not abroad:
                 raise
             raise _hidden(foreign_denial(principal, requirement.action), type(unready).__name__) from unready
-        if found.decision.errors or found.fault:
+        if (found.decision.errors or found.fault) and authorizer is self._authorizer:  # of tried ones whoever tries them hears
             self._tell(found.decision, found.fault)
         if abroad and not found.decision.allowed:
             raise foreign_denial(principal, requirement.action)
@@ -114,13 +118,15 @@ class Authorize:
         deciding = tuple(told for told in found.deciding if not abroad or told.layer != KEY)
         return replace(found, decision=named, deciding=deciding)
 
-    async def _explained(self, principal: Principal, action: str, resource: Resource, facts: CallFacts) -> Explanation:
+    async def _explained(
+        self, authorizer: Authorizer, principal: Principal, action: str, resource: Resource, facts: CallFacts
+    ) -> Explanation:
         """An explanation by one set of policies."""
         while True:
-            digest = self._authorizer.digest
-            explain_it = partial(explain, self._authorizer, principal, action, resource, facts)
+            digest = authorizer.digest
+            explain_it = partial(explain, authorizer, principal, action, resource, facts)
             found = await self._heavy.run(principal.account, explain_it)
-            if self._authorizer.digest == digest:
+            if authorizer.digest == digest:
                 return found
 
     def _decide(self, call: Call, requirement: Requirement) -> Deciding[Exception | None]:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from meridian.call import Call
 from meridian.domain.key import Key
 from meridian.domain.policy_answer import AccessTold, PolicySetTold
+from meridian.domain.policy_trial import TrialAsked, TrialTold
 
 
 class LivePolicySet(Protocol):
@@ -30,6 +31,17 @@ class PolicyAccess(Protocol):
 
         No key is used, and nothing about a key's state is told. Raises: ValidationException for a principal that nobody is; else what
         the operation itself raises before its decisions, such as NotFoundException.
+        """
+        ...
+
+
+class PolicyTrials(Protocol):
+    """What edited policies would answer."""
+
+    async def run(self, call: Call, asked: TrialAsked) -> TrialTold:
+        """For this caller's account: nothing is changed, and nothing of other accounts is told.
+
+        Raises: ValidationException; ThrottlingException where others are being tried; else as `PolicyAccess.check`.
         """
         ...
 

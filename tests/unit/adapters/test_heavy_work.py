@@ -18,7 +18,7 @@ import pytest
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.heavy_workers import HeavyWorkers
-from meridian.adapters.separate_processes import SeparateProcesses
+from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
 from meridian.adapters.served_account import NOBODY, served_account, serving
 from meridian.authorization.language.evaluator import PolicySyntaxError, policies_as_json
 from meridian.crypto import key_pairs
@@ -37,7 +37,9 @@ def workers(*, threads: int = 2, queue: int = 8, wait: float = WAIT_SECONDS) -> 
 
 @pytest.fixture
 def held() -> Iterator[SeparateProcesses]:
-    processes = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
+    processes = SeparateProcesses(
+        ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS
+    )
     yield processes
     processes.close()
 
@@ -270,7 +272,9 @@ def test_a_process_answers_as_this_one_would(held: SeparateProcesses) -> None:
 
 def test_an_import_that_takes_long_keeps_other_imports_waiting_for_a_bounded_time_and_no_policy() -> None:
     limits = Limits(heavy_process_wait_seconds=0.3)
-    held = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=WAIT_SECONDS)
+    held = SeparateProcesses(
+        ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=limits.heavy_process_wait_seconds, answer_seconds=WAIT_SECONDS
+    )
     pkcs8 = key_pairs.new_private_key("RSA_2048")
     held.rsa_key_from_outside("RSA_2048", pkcs8)
     (child,) = held.pids
@@ -328,7 +332,7 @@ def test_work_in_a_thread_is_its_accounts() -> None:
 
 def test_a_process_that_ends_costs_one_call_and_is_told_and_another_comes() -> None:
     events = ReportedEvents()
-    held = SeparateProcesses(events, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
+    held = SeparateProcesses(events, program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
     held.policies_as_json(POLICY)
     os.kill(held.pids[0], signal.SIGKILL)
     with pytest.raises(KMSInternalException):
@@ -344,7 +348,7 @@ def test_a_process_that_ends_costs_one_call_and_is_told_and_another_comes() -> N
 
 
 def test_a_process_that_does_not_answer_is_ended() -> None:
-    held = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
+    held = SeparateProcesses(ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
     held.policies_as_json(POLICY)
     (stopped,) = held.pids
     held._answer_seconds = 0.2
@@ -372,8 +376,8 @@ def test_a_process_answers_where_more_than_1024_files_are_open(held: SeparatePro
 
 AFTER_ITS_END = """
 import ctypes, os, resource
-from meridian.adapters.separate_process import main
-main(os.getppid())
+from meridian.adapters.separate_process import TASKS, main
+main(os.getppid(), TASKS)
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE))
 """
 
@@ -393,9 +397,9 @@ def test_the_command_line_of_a_process_says_nothing(held: SeparateProcesses) -> 
 
 CHILD = """
 import sys, time
-from meridian.adapters.separate_processes import SeparateProcesses
+from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
 from tests.reported_events import ReportedEvents
-held = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=20.0, answer_seconds=20.0)
+held = SeparateProcesses(ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=20.0, answer_seconds=20.0)
 held.policies_as_json("permit (principal, action, resource);")
 print(held.pids[0], flush=True)
 time.sleep(60)

@@ -15,7 +15,7 @@ from tests.reported_events import ReportedEvents
 from meridian.adapters import ready_key_pairs
 from meridian.adapters.ready_key_pairs import READY_MAX, ReadyKeyPairs
 from meridian.adapters.separate_process import LOWEST_PRIORITY
-from meridian.adapters.separate_processes import SeparateProcesses
+from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
 from meridian.crypto import key_pairs
 from meridian.domain.key import KeySpec
 from meridian.engine.box import ACCESS
@@ -117,7 +117,9 @@ def test_a_maker_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_keys_are_made_in_a_process_that_gives_way_to_all_others() -> None:
-    processes = SeparateProcesses(ReportedEvents(), most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS)
+    processes = SeparateProcesses(
+        ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS
+    )
     try:
         stored = processes.new_rsa_key(OTHER)
         assert key_pairs.TABLE[OTHER].is_of_spec(key_pairs.load(OTHER, stored))

@@ -151,7 +151,7 @@ def test_what_is_kept_of_keys_and_records_weighs_what_is_told(key: Key, form: st
 # ---- outside of Python
 
 
-def grown(make: Callable[[int], Any], count: int = 200) -> float:
+def grown(make: Callable[[int], Any], count: int = 60) -> float:
     """Bytes of malloc that each of these takes."""
     kept = [make(number) for number in range(5)]
     gc.collect()

@@ -14,18 +14,27 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from meridian.cli.dev_folder import DevFolder, free_port
+from meridian.cli.region_place import RegionPlace
 from meridian.settings import Settings, SettingsError, load_settings
 from meridian.settings_sections import is_loopback
 from meridian.settings_words import PATTERNS, faults_of, mistaken_types
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Path:
-    """Settings as `meridian dev` writes them."""
-    folder = DevFolder(tmp_path, ["us-east-1"], grpc_port=7401, admin_port=7601, aws_port=7501, find_port=free_port)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[RegionPlace, str]:
+    """A folder as `meridian dev` makes it, and its settings."""
+    folder = DevFolder(tmp_path_factory.mktemp("dev"), ["us-east-1"], grpc_port=7401, admin_port=7601, aws_port=7501, find_port=free_port)
     folder.prepare(None)
     folder.write_settings({})
-    return folder.places[0].settings
+    return folder.places[0], folder.places[0].settings.read_text()
+
+
+@pytest.fixture
+def settings(written: tuple[RegionPlace, str]) -> Path:
+    """Settings as `meridian dev` writes them, whatever the test before wrote there."""
+    place, text = written
+    place.settings.write_text(text)
+    return place.settings
 
 
 CASES = [
@@ -235,13 +244,13 @@ client_secret_file = "secret"
 
 
 def test_every_relative_path_begins_at_the_folder_of_the_file(
-    settings: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    settings: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, rest = EVERY_PATH.strip().split("\n", 1)
     (settings.parent / "name").write_text("meridian-0")
     text = f'{first}\nreplica_file = "name"\n{settings.read_text()}\n{rest}'
     text = text.replace("[audit]\n", '[audit]\nreplicas = "logs"\n')
-    settings.write_text(text.replace(f"{settings.parent}/", "").replace(f"{tmp_path}/", "../"))
+    settings.write_text(text.replace(f"{settings.parent}/", "").replace(f"{settings.parents[1]}/", "../"))
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     monkeypatch.chdir(settings.parents[1])
     read = load_settings(Path(settings.relative_to(Path.cwd())))
@@ -253,9 +262,9 @@ def test_every_relative_path_begins_at_the_folder_of_the_file(
     assert read.principals.is_file()
 
 
-def test_an_absolute_path_stays(settings: Path, tmp_path: Path) -> None:
+def test_an_absolute_path_stays(settings: Path) -> None:
     read = load_settings(settings)
-    assert read.principals == tmp_path / "principals.toml"
+    assert read.principals == settings.parents[1] / "principals.toml"
     assert read.database == f"sqlite:///{settings.parent}/region.sqlite3"
 
 

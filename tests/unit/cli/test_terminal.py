@@ -16,6 +16,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from tests.source_trees import nodes
 
 import meridian
 from meridian.cli import calling, terminal
@@ -144,12 +145,8 @@ def test_on_a_real_terminal(tmp_path: Path) -> None:
 
 
 def writers() -> set[tuple[str, str]]:
-    found = set()
-    for path in SERVICE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in PRINTERS:
-                found.add((str(path.relative_to(SERVICE)), ast.unparse(node.func)))
-    return found
+    calls = ((file, node.func) for file, all_of_it in nodes().items() for node in all_of_it if isinstance(node, ast.Call))
+    return {(file, name) for file, function in calls if (name := ast.unparse(function)) in PRINTERS}
 
 
 def test_everything_is_printed_in_one_place() -> None:

@@ -1,4 +1,4 @@
-"""Regions, deletions and key stores, of answers that a test makes."""
+"""Regions, deletions, key stores and the audit log, of answers that a test makes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from tests.unit.console.console_in_process import NOW, Stage
 
-from meridian.access.v1.access_pb2 import DescribeRegionsResponse, RegionStanding
+from meridian.access.v1.access_pb2 import (
+    AuditDigest,
+    AuditFiles,
+    AuditRoom,
+    AuditSink,
+    AuditStream,
+    AuditVerification,
+    DescribeAuditResponse,
+    DescribeRegionsResponse,
+    RegionStanding,
+)
 from meridian.errors import AccessDeniedException
 from meridian.kms.v1.key_stores_pb2 import DescribeCustomKeyStoresResponse
 from meridian.kms.v1.keys_pb2 import DescribeKeyResponse, ListKeysResponse
@@ -118,3 +128,51 @@ async def test_a_key_store_is_shown_with_its_state_and_why() -> None:
     assert "https://xks.example.com" in shown
     assert "SECRETISH" not in shown
     assert b'href="/key-stores?marker=next"' in answer.body
+
+
+def log_as_told(**more: Any) -> DescribeAuditResponse:
+    made = DescribeAuditResponse(
+        registered=7,
+        whole=True,
+        room=AuditRoom(free_bytes=5 << 30, reserve_bytes=64 << 20),
+        streams=[
+            AuditStream(stream="s2", replica="pod-2", open=True, here=True, registered_records=12, registered_hash="ab" * 32),
+            AuditStream(stream="s1", replica="pod-1", registered_records=0),
+        ],
+        **more,
+    )
+    files = AuditFiles(segments=1, bytes=1536, last_digest=AuditDigest(records=11, audit_key=2))
+    files.last_record_at.FromDatetime(NOW)
+    files.last_digest.signed_at.FromDatetime(NOW)
+    made.streams[0].files.CopyFrom(files)
+    return made
+
+
+async def audit_page(told: DescribeAuditResponse) -> str:
+    return words((await Stage(answers={"DescribeAudit": lambda request: told}).get("/audit")).body)
+
+
+async def test_the_audit_log_is_shown_with_its_streams_and_where_it_is_shipped() -> None:
+    sinks = [AuditSink(name="s3", seconds_behind=3.4, segments_behind=1), AuditSink(name="otlp", seconds_behind=90.0, failures=4)]
+    shown = await audit_page(log_as_told(sinks=sinks))
+    assert re.search(r"s2 pod-2, since .* written here 12 the last is abababababab… 2026-11-27 12:00 UTC 1 segment, 1\.5 KiB", shown)
+    assert "11 records, audit key 2" in shown
+    assert re.search(r"s1 pod-1, since .* closed 0 Its files are not seen by the process that answers\.", shown)
+    assert re.search(r"s3 level Without something for 3 s .* otlp behind Without something for 90 s .* Failures 4", shown)
+    assert "Left on the disk room 5.0 GiB Kept free 64.0 MiB Signed until not known here" in shown
+    assert "7 registered; the newest 2 are shown" in shown
+
+
+async def test_a_verification_is_shown_as_told_by_the_database() -> None:
+    assert "Nobody has verified the log against this database yet" in await audit_page(log_as_told())
+    last = AuditVerification(verdict="tampered", findings=1, unproven=2, records=90, streams=3)
+    shown = await audit_page(log_as_told(last_verification=last))
+    assert re.search(r"tampered 1970-01-01 .*: 90 records in 3 streams, 1 fault, 2 left open\. As told by the database", shown)
+
+
+async def test_little_room_and_files_that_were_not_looked_at_are_said() -> None:
+    told = log_as_told()
+    told.room.free_bytes, told.whole = told.room.reserve_bytes, False
+    shown = await audit_page(told)
+    assert "little room 64.0 MiB" in shown
+    assert "There are too many files to look at all" in shown

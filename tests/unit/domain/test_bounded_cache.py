@@ -229,8 +229,8 @@ def seconds_of_forgetting(count: int, *, everything: bool) -> float:
 @pytest.mark.parametrize("everything", [False, True], ids=["a key", "everything"])
 def test_a_key_with_many_entries_is_forgotten_as_fast_as_one_with_few(everything: bool) -> None:
     """Where all leave at once it takes a hundred times as long. A busy machine may spoil some of the attempts."""
-    times = [seconds_of_forgetting(40_000, everything=everything) / seconds_of_forgetting(400, everything=everything) for _ in range(4)]
-    assert min(times) < 10
+    times = (seconds_of_forgetting(40_000, everything=everything) / seconds_of_forgetting(400, everything=everything) for _ in range(4))
+    assert any(each < 10 for each in times)
 
 
 def seconds_of_keeping(most: int, count: int) -> float:
@@ -248,7 +248,7 @@ def seconds_of_keeping(most: int, count: int) -> float:
 
 def test_an_entry_leaves_a_large_cache_as_fast_as_a_small_one() -> None:
     """Where the first entry is searched for it takes thirty times as long. A busy machine may spoil some of the attempts."""
-    assert min(seconds_of_keeping(40_000, 4_000) / seconds_of_keeping(400, 4_000) for _ in range(4)) < 5
+    assert any(seconds_of_keeping(40_000, 4_000) / seconds_of_keeping(400, 4_000) < 5 for _ in range(4))
 
 
 def test_what_is_looked_for_is_counted_through_every_cache_of_a_name() -> None:

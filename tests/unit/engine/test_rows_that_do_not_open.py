@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 from tests.cache_memory import cache_memory
 from tests.reported_events import ReportedEvents
+from tests.source_trees import nodes
 from tests.unit.engine.test_region_envelopes import NOW, key
 
 from meridian.adapters.clock_system import SystemClock
@@ -26,7 +26,6 @@ from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store.region import RegionIdentity
 from meridian.workers.set_aside import SetAside
 
-SERVICE = Path(__file__).resolve().parents[3] / "service" / "meridian"
 IDENTITY = RegionIdentity("d", "aws", "us-east-1", 0, NOW)
 
 
@@ -109,13 +108,13 @@ def test_any_other_fault_is_reported_where_the_row_is_set_aside(region: Region) 
 def test_whoever_opens_a_row_says_that_it_was_reported() -> None:
     """A row that does not open raises WrappedRowFault, or SealError where the process does not start without it."""
     handlers = 0
-    for path in SERVICE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for file, all_of_it in nodes().items():
+        for node in all_of_it:
             if not isinstance(node, ast.Try) or "keyring.unwrap(" not in ast.unparse(ast.Module(node.body, [])):
                 continue
             for handler in node.handlers:
                 handlers += 1
                 raised = [ast.unparse(each.exc) for each in ast.walk(handler) if isinstance(each, ast.Raise) and each.exc is not None]
-                assert raised, f"{path.name}:{handler.lineno}"
-                assert all(each.startswith(("WrappedRowFault(", "SealError(")) for each in raised), f"{path.name}:{handler.lineno}"
+                assert raised, f"{file}:{handler.lineno}"
+                assert all(each.startswith(("WrappedRowFault(", "SealError(")) for each in raised), f"{file}:{handler.lineno}"
     assert handlers >= 3

@@ -78,6 +78,21 @@ def test_principals_of_other_accounts_are_nobody(arn: str, caller: Any) -> None:
     assert refusal.value.fields == (("principal", "is nobody"),)
 
 
+def test_a_caller_whom_no_file_knows_may_ask_about_himself_and_no_other() -> None:
+    dave = replace(ALICE, name="dave", arn=ALICE.arn.replace("alice", "dave"))
+    seen: list[Call] = []
+
+    async def explain(call: Call) -> tuple[()]:
+        seen.append(call)
+        return ()
+
+    judge: Any = SimpleNamespace(explain=explain)
+    check((), judge, dave.arn, call_of("CheckAccess", dave))
+    assert seen[0].principal is dave
+    with pytest.raises(ValidationException):
+        check((), judge, dave.arn, call_of("CheckAccess", ALICE))
+
+
 def test_a_key_abroad_that_is_closed_to_him_has_no_answer_and_other_refusals_are_told() -> None:
     def closed(call: Call) -> None:
         raise AccessDeniedException("closed")

@@ -531,3 +531,659 @@ class RegionStanding(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RegionStanding: _TypeAlias = RegionStanding  # noqa: Y015
+
+@_typing.final
+class DescribeAuditRequest(_message.Message):
+    """What DescribeAudit asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeAuditRequest: _TypeAlias = DescribeAuditRequest  # noqa: Y015
+
+@_typing.final
+class DescribeAuditResponse(_message.Message):
+    """What DescribeAudit answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAMS_FIELD_NUMBER: _builtins.int
+    REGISTERED_FIELD_NUMBER: _builtins.int
+    LOOKED_AT_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
+    SIGNED_UNTIL_FIELD_NUMBER: _builtins.int
+    SINKS_FIELD_NUMBER: _builtins.int
+    ROOM_FIELD_NUMBER: _builtins.int
+    LAST_VERIFICATION_FIELD_NUMBER: _builtins.int
+    registered: _builtins.int
+    """How many streams the database has registered, each of one start of a
+    process.
+    """
+    whole: _builtins.bool
+    """Whether all files were looked at; of a directory with too many the rest
+    was not.
+    """
+    @_builtins.property
+    def streams(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditStream]:
+        """The streams that were registered last, newest first: 50 at most."""
+
+    @_builtins.property
+    def looked_at(self) -> _timestamp_pb2.Timestamp:
+        """When the files were looked at, some seconds ago at most."""
+
+    @_builtins.property
+    def signed_until(self) -> _timestamp_pb2.Timestamp:
+        """Up to when the records of the streams listed here that are open are
+        signed; absent where one of them has no digest that can be seen here.
+        """
+
+    @_builtins.property
+    def sinks(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditSink]:
+        """What the log of the process that answers is shipped to."""
+
+    @_builtins.property
+    def room(self) -> Global___AuditRoom:
+        """Room on the disk of the process that answers."""
+
+    @_builtins.property
+    def last_verification(self) -> Global___AuditVerification:
+        """How the log was verified last, as the database tells it; absent where
+        nobody has.
+        """
+
+    def __init__(
+        self,
+        *,
+        streams: _abc.Iterable[Global___AuditStream] | None = ...,
+        registered: _builtins.int = ...,
+        looked_at: _timestamp_pb2.Timestamp | None = ...,
+        whole: _builtins.bool = ...,
+        signed_until: _timestamp_pb2.Timestamp | None = ...,
+        sinks: _abc.Iterable[Global___AuditSink] | None = ...,
+        room: Global___AuditRoom | None = ...,
+        last_verification: Global___AuditVerification | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_verification", b"last_verification", "looked_at", b"looked_at", "room", b"room", "signed_until", b"signed_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_verification", b"last_verification", "looked_at", b"looked_at", "registered", b"registered", "room", b"room", "signed_until", b"signed_until", "sinks", b"sinks", "streams", b"streams", "whole", b"whole"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeAuditResponse: _TypeAlias = DescribeAuditResponse  # noqa: Y015
+
+@_typing.final
+class AuditStream(_message.Message):
+    """One stream: the records of one process from its start to its end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    HERE_FIELD_NUMBER: _builtins.int
+    REGISTERED_RECORDS_FIELD_NUMBER: _builtins.int
+    REGISTERED_HASH_FIELD_NUMBER: _builtins.int
+    REGISTERED_DIGESTS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    stream: _builtins.str
+    """Its name."""
+    replica: _builtins.str
+    """The process that writes it."""
+    open: _builtins.bool
+    """Whether its end is not registered: its process writes, or ended without
+    saying so.
+    """
+    here: _builtins.bool
+    """Whether the process that answers writes it."""
+    registered_records: _builtins.int
+    """Records up to the last end that the database has registered, which is
+    seconds old while the process writes.
+    """
+    registered_hash: _builtins.str
+    """Hash of the last of them in hexadecimal; empty before the first."""
+    registered_digests: _builtins.int
+    """Digests up to then."""
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was registered."""
+
+    @_builtins.property
+    def files(self) -> Global___AuditFiles:
+        """Its files, as far as the process that answers sees them; absent where it
+        sees none.
+        """
+
+    def __init__(
+        self,
+        *,
+        stream: _builtins.str = ...,
+        replica: _builtins.str = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+        open: _builtins.bool = ...,
+        here: _builtins.bool = ...,
+        registered_records: _builtins.int = ...,
+        registered_hash: _builtins.str = ...,
+        registered_digests: _builtins.int = ...,
+        files: Global___AuditFiles | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "opened_at", b"opened_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "here", b"here", "open", b"open", "opened_at", b"opened_at", "registered_digests", b"registered_digests", "registered_hash", b"registered_hash", "registered_records", b"registered_records", "replica", b"replica", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditStream: _TypeAlias = AuditStream  # noqa: Y015
+
+@_typing.final
+class AuditFiles(_message.Message):
+    """The files of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    LAST_RECORD_AT_FIELD_NUMBER: _builtins.int
+    LAST_DIGEST_FIELD_NUMBER: _builtins.int
+    segments: _builtins.int
+    """Segments that are kept."""
+    bytes: _builtins.int
+    """What they take of the disk."""
+    @_builtins.property
+    def last_record_at(self) -> _timestamp_pb2.Timestamp:
+        """When the last record was made, by its own word; absent where that would
+        have to be searched for.
+        """
+
+    @_builtins.property
+    def last_digest(self) -> Global___AuditDigest:
+        """The last digest; absent where none can be read. Its signature is checked
+        by whoever verifies the log, not here.
+        """
+
+    def __init__(
+        self,
+        *,
+        segments: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        last_record_at: _timestamp_pb2.Timestamp | None = ...,
+        last_digest: Global___AuditDigest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_digest", b"last_digest", "last_record_at", b"last_record_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "last_digest", b"last_digest", "last_record_at", b"last_record_at", "segments", b"segments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditFiles: _TypeAlias = AuditFiles  # noqa: Y015
+
+@_typing.final
+class AuditDigest(_message.Message):
+    """What a digest says of itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNED_AT_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    AUDIT_KEY_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    records: _builtins.int
+    """How many records of the stream it covers."""
+    audit_key: _builtins.int
+    """Number of the audit key that it names; 0 for a key that is none of the
+    Region's.
+    """
+    fingerprint: _builtins.str
+    """SHA-256 of that key in hexadecimal."""
+    @_builtins.property
+    def signed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was signed."""
+
+    def __init__(
+        self,
+        *,
+        signed_at: _timestamp_pb2.Timestamp | None = ...,
+        records: _builtins.int = ...,
+        audit_key: _builtins.int = ...,
+        fingerprint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["signed_at", b"signed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_key", b"audit_key", "fingerprint", b"fingerprint", "records", b"records", "signed_at", b"signed_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditDigest: _TypeAlias = AuditDigest  # noqa: Y015
+
+@_typing.final
+class AuditSink(_message.Message):
+    """A place that the log is shipped to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SECONDS_BEHIND_FIELD_NUMBER: _builtins.int
+    SEGMENTS_BEHIND_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, as metrics have it."""
+    seconds_behind: _builtins.float
+    """For how many seconds it has not had everything."""
+    segments_behind: _builtins.int
+    """Segments with something that it does not have."""
+    failures: _builtins.int
+    """How often it did not take something since the process started."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        seconds_behind: _builtins.float = ...,
+        segments_behind: _builtins.int = ...,
+        failures: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failures", b"failures", "name", b"name", "seconds_behind", b"seconds_behind", "segments_behind", b"segments_behind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditSink: _TypeAlias = AuditSink  # noqa: Y015
+
+@_typing.final
+class AuditRoom(_message.Message):
+    """Room for records."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FREE_BYTES_FIELD_NUMBER: _builtins.int
+    RESERVE_BYTES_FIELD_NUMBER: _builtins.int
+    free_bytes: _builtins.int
+    """What the disk has left."""
+    reserve_bytes: _builtins.int
+    """What the settings leave free on it: where no more than that is left, no
+    record is written, and no call answered.
+    """
+    def __init__(
+        self,
+        *,
+        free_bytes: _builtins.int = ...,
+        reserve_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_bytes", b"free_bytes", "reserve_bytes", b"reserve_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditRoom: _TypeAlias = AuditRoom  # noqa: Y015
+
+@_typing.final
+class AuditVerification(_message.Message):
+    """One run of `meridian audit verify --against-db`, as it noted itself in the
+    database. Whoever can write to the database could have written this.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFIED_AT_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    UNPROVEN_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    STREAMS_FIELD_NUMBER: _builtins.int
+    verdict: _builtins.str
+    """clean, consistent, tampered, incomplete or unreadable."""
+    findings: _builtins.int
+    """How many faults it found."""
+    unproven: _builtins.int
+    """How many things it left open."""
+    records: _builtins.int
+    """Records that it read."""
+    streams: _builtins.int
+    """Streams that it read."""
+    @_builtins.property
+    def verified_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ended, by the database's clock."""
+
+    def __init__(
+        self,
+        *,
+        verified_at: _timestamp_pb2.Timestamp | None = ...,
+        verdict: _builtins.str = ...,
+        findings: _builtins.int = ...,
+        unproven: _builtins.int = ...,
+        records: _builtins.int = ...,
+        streams: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verified_at", b"verified_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "records", b"records", "streams", b"streams", "unproven", b"unproven", "verdict", b"verdict", "verified_at", b"verified_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditVerification: _TypeAlias = AuditVerification  # noqa: Y015
+
+@_typing.final
+class TryPoliciesRequest(_message.Message):
+    """What TryPolicies asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    POLICIES_FIELD_NUMBER: _builtins.int
+    KEY_POLICY_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    principal: _builtins.str
+    """ARN of the principal asked about, of the caller's account. Needed with a
+    request, and only then.
+    """
+    policies: _builtins.str
+    """Cedar text that takes the place of all policies of the caller's account in
+    the Region's files; empty for none at all.
+    """
+    key_policy: _builtins.str
+    """Cedar text that takes the place of the policy of the key that the request
+    names, which is one of the caller's account.
+    """
+    calls: _builtins.int
+    """How many of the account's recorded calls of the last day are decided anew
+    at most, the newest of them.
+    """
+    @_builtins.property
+    def request(self) -> _any_pb2.Any:
+        """The call asked about: a request message of meridian.kms.v1."""
+
+    def __init__(
+        self,
+        *,
+        principal: _builtins.str | None = ...,
+        request: _any_pb2.Any | None = ...,
+        policies: _builtins.str | None = ...,
+        key_policy: _builtins.str | None = ...,
+        calls: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_calls", b"_calls", "_key_policy", b"_key_policy", "_policies", b"_policies", "_principal", b"_principal", "calls", b"calls", "key_policy", b"key_policy", "policies", b"policies", "principal", b"principal", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_calls", b"_calls", "_key_policy", b"_key_policy", "_policies", b"_policies", "_principal", b"_principal", "calls", b"calls", "key_policy", b"key_policy", "policies", b"policies", "principal", b"principal", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__calls: _TypeAlias = _typing.Literal["calls"]  # noqa: Y015
+    _WhichOneofArgType__calls: _TypeAlias = _typing.Literal["_calls", b"_calls"]  # noqa: Y015
+    _WhichOneofReturnType__key_policy: _TypeAlias = _typing.Literal["key_policy"]  # noqa: Y015
+    _WhichOneofArgType__key_policy: _TypeAlias = _typing.Literal["_key_policy", b"_key_policy"]  # noqa: Y015
+    _WhichOneofReturnType__policies: _TypeAlias = _typing.Literal["policies"]  # noqa: Y015
+    _WhichOneofArgType__policies: _TypeAlias = _typing.Literal["_policies", b"_policies"]  # noqa: Y015
+    _WhichOneofReturnType__principal: _TypeAlias = _typing.Literal["principal"]  # noqa: Y015
+    _WhichOneofArgType__principal: _TypeAlias = _typing.Literal["_principal", b"_principal"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__calls) -> _WhichOneofReturnType__calls | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__key_policy) -> _WhichOneofReturnType__key_policy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__policies) -> _WhichOneofReturnType__policies | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__principal) -> _WhichOneofReturnType__principal | None: ...
+
+Global___TryPoliciesRequest: _TypeAlias = TryPoliciesRequest  # noqa: Y015
+
+@_typing.final
+class TryPoliciesResponse(_message.Message):
+    """What TryPolicies answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIVE_POLICIES_FIELD_NUMBER: _builtins.int
+    LIVE_FIELD_NUMBER: _builtins.int
+    EDITED_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    live_policies: _builtins.str
+    """Cedar text of the policies of the caller's account that are in force,
+    comments between them left out.
+    """
+    @_builtins.property
+    def live(self) -> Global___TriedAccess:
+        """What the policies in force answer to the request."""
+
+    @_builtins.property
+    def edited(self) -> Global___TriedAccess:
+        """What the edited ones would answer; absent where nothing is edited,
+        something is wrong with it, or the request names a key of another account.
+        """
+
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyTextFault]:
+        """What is wrong with the edited texts. Then nothing was decided by them."""
+
+    @_builtins.property
+    def replayed(self) -> Global___ReplayedCalls:
+        """What recorded calls would get, beside what they got; absent where none
+        were asked for, or with faults.
+        """
+
+    def __init__(
+        self,
+        *,
+        live_policies: _builtins.str = ...,
+        live: Global___TriedAccess | None = ...,
+        edited: Global___TriedAccess | None = ...,
+        faults: _abc.Iterable[Global___PolicyTextFault] | None = ...,
+        replayed: Global___ReplayedCalls | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "live", b"live", "replayed", b"replayed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "faults", b"faults", "live", b"live", "live_policies", b"live_policies", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TryPoliciesResponse: _TypeAlias = TryPoliciesResponse  # noqa: Y015
+
+@_typing.final
+class TriedAccess(_message.Message):
+    """Decisions on one request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    allowed: _builtins.bool
+    """Whether every decision of this Region is an allow."""
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Decision]:
+        """The decisions, in the order of the contract; none for a key of another
+        account that is absent or closed to the principal.
+        """
+
+    def __init__(
+        self,
+        *,
+        allowed: _builtins.bool = ...,
+        decisions: _abc.Iterable[Global___Decision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "decisions", b"decisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TriedAccess: _TypeAlias = TriedAccess  # noqa: Y015
+
+@_typing.final
+class PolicyTextFault(_message.Message):
+    """One thing that is wrong with an edited text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Of which text: policies or keyPolicy."""
+    line: _builtins.int
+    """Counted from 1; 0 where no place is meant."""
+    column: _builtins.int
+    """Counted from 1; 0 where no word is meant."""
+    text: _builtins.str
+    """What, with the word that may have been meant."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        line: _builtins.int = ...,
+        column: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "field", b"field", "line", b"line", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyTextFault: _TypeAlias = PolicyTextFault  # noqa: Y015
+
+@_typing.final
+class ReplayedCalls(_message.Message):
+    """Recorded calls, decided anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLS_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    WHOLE_DAY_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    UNDECIDED_FIELD_NUMBER: _builtins.int
+    calls: _builtins.int
+    """How many recorded calls of the account were looked through."""
+    whole_day: _builtins.bool
+    """Whether that is the whole of the last day."""
+    decisions: _builtins.int
+    """How many decisions were made anew; a call can need several."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when all calls that could be read were looked through."""
+
+    @_builtins.property
+    def changed(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangedCalls]:
+        """Those that would be others, equal ones together, the most frequent first."""
+
+    @_builtins.property
+    def undecided(self) -> _containers.RepeatedCompositeFieldContainer[Global___UndecidedCalls]:
+        """How many could not be made anew, by the reason."""
+
+    def __init__(
+        self,
+        *,
+        calls: _builtins.int = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        whole_day: _builtins.bool = ...,
+        decisions: _builtins.int = ...,
+        changed: _abc.Iterable[Global___ChangedCalls] | None = ...,
+        undecided: _abc.Iterable[Global___UndecidedCalls] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "changed", b"changed", "decisions", b"decisions", "since", b"since", "undecided", b"undecided", "whole_day", b"whole_day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayedCalls: _TypeAlias = ReplayedCalls  # noqa: Y015
+
+@_typing.final
+class ChangedCalls(_message.Message):
+    """Recorded calls that are equal in all that the policies read, and would be
+    decided otherwise.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    RECORDED_POLICY_IDS_FIELD_NUMBER: _builtins.int
+    TRIED_POLICY_IDS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    LAST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """newly allowed, newly denied, or other reason."""
+    principal: _builtins.str
+    """ARN of the caller."""
+    action: _builtins.str
+    """Action of the policy schema."""
+    resource: _builtins.str
+    """ARN of what it was done to."""
+    facts: _builtins.str
+    """What the policies read of the request, in words, cut where it is long."""
+    count: _builtins.int
+    """How many decisions."""
+    first_event_id: _builtins.str
+    """Event id of the first call."""
+    last_event_id: _builtins.str
+    """Event id of the last."""
+    @_builtins.property
+    def recorded_policy_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Policies that made the decision then."""
+
+    @_builtins.property
+    def tried_policy_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Policies that would make it."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        action: _builtins.str = ...,
+        resource: _builtins.str = ...,
+        facts: _builtins.str = ...,
+        recorded_policy_ids: _abc.Iterable[_builtins.str] | None = ...,
+        tried_policy_ids: _abc.Iterable[_builtins.str] | None = ...,
+        count: _builtins.int = ...,
+        first_event_id: _builtins.str = ...,
+        last_event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "count", b"count", "facts", b"facts", "first_event_id", b"first_event_id", "kind", b"kind", "last_event_id", b"last_event_id", "principal", b"principal", "recorded_policy_ids", b"recorded_policy_ids", "resource", b"resource", "tried_policy_ids", b"tried_policy_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangedCalls: _TypeAlias = ChangedCalls  # noqa: Y015
+
+@_typing.final
+class UndecidedCalls(_message.Message):
+    """Decisions that were not made anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why."""
+    count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndecidedCalls: _TypeAlias = UndecidedCalls  # noqa: Y015

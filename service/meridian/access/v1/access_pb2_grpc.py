@@ -45,10 +45,20 @@ class AccessServiceStub:
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.SerializeToString,
                 response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.FromString,
                 _registered_method=True)
+        self.TryPolicies = channel.unary_unary(
+                '/meridian.access.v1.AccessService/TryPolicies',
+                request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesRequest.SerializeToString,
+                response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesResponse.FromString,
+                _registered_method=True)
         self.DescribeRegions = channel.unary_unary(
                 '/meridian.access.v1.AccessService/DescribeRegions',
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.SerializeToString,
                 response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.FromString,
+                _registered_method=True)
+        self.DescribeAudit = channel.unary_unary(
+                '/meridian.access.v1.AccessService/DescribeAudit',
+                request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.SerializeToString,
+                response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.FromString,
                 _registered_method=True)
         self.DescribeExternalKey = channel.unary_unary(
                 '/meridian.access.v1.AccessService/DescribeExternalKey',
@@ -79,9 +89,31 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TryPolicies(self, request, context):
+        """Tells what the caller's account's policies would answer if they were
+        others: to a request, as CheckAccess tells it, and to the recorded calls of
+        the last day. Nothing is changed. An account tries its own policies and the
+        policies of its keys; those of other accounts are neither told nor edited.
+        Of calls in which another account has a word only their number is told.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DescribeRegions(self, request, context):
         """Tells how the Regions of the deployment stand, as this one sees them, and
         how many related keys of the caller's account each of them has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeAudit(self, request, context):
+        """Tells how the audit log of the Region stands: its streams, their digests,
+        what it is shipped to, the room that is left, and how it was verified last.
+        Nothing that stands in a record. The log is the Region's and holds the calls
+        of all accounts, so no permit for everything in an account includes this
+        action: it must be named.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,10 +140,20 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessRequest.FromString,
                     response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.CheckAccessResponse.SerializeToString,
             ),
+            'TryPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.TryPolicies,
+                    request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesRequest.FromString,
+                    response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesResponse.SerializeToString,
+            ),
             'DescribeRegions': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeRegions,
                     request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.FromString,
                     response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.SerializeToString,
+            ),
+            'DescribeAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeAudit,
+                    request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.FromString,
+                    response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.SerializeToString,
             ),
             'DescribeExternalKey': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeExternalKey,
@@ -185,6 +227,33 @@ class AccessService:
             _registered_method=True)
 
     @staticmethod
+    def TryPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.access.v1.AccessService/TryPolicies',
+            meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesRequest.SerializeToString,
+            meridian_dot_access_dot_v1_dot_access__pb2.TryPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DescribeRegions(request,
             target,
             options=(),
@@ -201,6 +270,33 @@ class AccessService:
             '/meridian.access.v1.AccessService/DescribeRegions',
             meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsRequest.SerializeToString,
             meridian_dot_access_dot_v1_dot_access__pb2.DescribeRegionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.access.v1.AccessService/DescribeAudit',
+            meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.SerializeToString,
+            meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,9 +46,23 @@ class AccessServiceStub:
     a key of another account is closed to the principal there is no decision
     to read: the answer is the same as for a key that does not exist.
     """
+    TryPolicies: _grpc.UnaryUnaryMultiCallable[_access_pb2.TryPoliciesRequest, _access_pb2.TryPoliciesResponse]
+    """Tells what the caller's account's policies would answer if they were
+    others: to a request, as CheckAccess tells it, and to the recorded calls of
+    the last day. Nothing is changed. An account tries its own policies and the
+    policies of its keys; those of other accounts are neither told nor edited.
+    Of calls in which another account has a word only their number is told.
+    """
     DescribeRegions: _grpc.UnaryUnaryMultiCallable[_access_pb2.DescribeRegionsRequest, _access_pb2.DescribeRegionsResponse]
     """Tells how the Regions of the deployment stand, as this one sees them, and
     how many related keys of the caller's account each of them has.
+    """
+    DescribeAudit: _grpc.UnaryUnaryMultiCallable[_access_pb2.DescribeAuditRequest, _access_pb2.DescribeAuditResponse]
+    """Tells how the audit log of the Region stands: its streams, their digests,
+    what it is shipped to, the room that is left, and how it was verified last.
+    Nothing that stands in a record. The log is the Region's and holds the calls
+    of all accounts, so no permit for everything in an account includes this
+    action: it must be named.
     """
     DescribeExternalKey: _grpc.UnaryUnaryMultiCallable[_access_pb2.DescribeExternalKeyRequest, _access_pb2.DescribeExternalKeyResponse]
     """Asks the external key store proxy of a KMS key for status and usage of its
@@ -70,9 +84,23 @@ class AccessServiceAsyncStub(AccessServiceStub):
     a key of another account is closed to the principal there is no decision
     to read: the answer is the same as for a key that does not exist.
     """
+    TryPolicies: _aio.UnaryUnaryMultiCallable[_access_pb2.TryPoliciesRequest, _access_pb2.TryPoliciesResponse]  # type: ignore[assignment]
+    """Tells what the caller's account's policies would answer if they were
+    others: to a request, as CheckAccess tells it, and to the recorded calls of
+    the last day. Nothing is changed. An account tries its own policies and the
+    policies of its keys; those of other accounts are neither told nor edited.
+    Of calls in which another account has a word only their number is told.
+    """
     DescribeRegions: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribeRegionsRequest, _access_pb2.DescribeRegionsResponse]  # type: ignore[assignment]
     """Tells how the Regions of the deployment stand, as this one sees them, and
     how many related keys of the caller's account each of them has.
+    """
+    DescribeAudit: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribeAuditRequest, _access_pb2.DescribeAuditResponse]  # type: ignore[assignment]
+    """Tells how the audit log of the Region stands: its streams, their digests,
+    what it is shipped to, the room that is left, and how it was verified last.
+    Nothing that stands in a record. The log is the Region's and holds the calls
+    of all accounts, so no permit for everything in an account includes this
+    action: it must be named.
     """
     DescribeExternalKey: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribeExternalKeyRequest, _access_pb2.DescribeExternalKeyResponse]  # type: ignore[assignment]
     """Asks the external key store proxy of a KMS key for status and usage of its
@@ -105,6 +133,19 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def TryPolicies(
+        self,
+        request: _access_pb2.TryPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.TryPoliciesResponse, _abc.Awaitable[_access_pb2.TryPoliciesResponse]]:
+        """Tells what the caller's account's policies would answer if they were
+        others: to a request, as CheckAccess tells it, and to the recorded calls of
+        the last day. Nothing is changed. An account tries its own policies and the
+        policies of its keys; those of other accounts are neither told nor edited.
+        Of calls in which another account has a word only their number is told.
+        """
+
+    @_abc_1.abstractmethod
     def DescribeRegions(
         self,
         request: _access_pb2.DescribeRegionsRequest,
@@ -112,6 +153,19 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_access_pb2.DescribeRegionsResponse, _abc.Awaitable[_access_pb2.DescribeRegionsResponse]]:
         """Tells how the Regions of the deployment stand, as this one sees them, and
         how many related keys of the caller's account each of them has.
+        """
+
+    @_abc_1.abstractmethod
+    def DescribeAudit(
+        self,
+        request: _access_pb2.DescribeAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.DescribeAuditResponse, _abc.Awaitable[_access_pb2.DescribeAuditResponse]]:
+        """Tells how the audit log of the Region stands: its streams, their digests,
+        what it is shipped to, the room that is left, and how it was verified last.
+        Nothing that stands in a record. The log is the Region's and holds the calls
+        of all accounts, so no permit for everything in an account includes this
+        action: it must be named.
         """
 
     @_abc_1.abstractmethod

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy import Row, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import KeyState
-from meridian.ports.store.audit_streams import AuditKeyRow, KeyTrace, StreamHead, StreamRow
+from meridian.ports.store.audit_streams import AuditKeyRow, KeyTrace, StreamHead, StreamRow, Verification
 from meridian.ports.store.faults import VersionConflict
 
-S, K = t.audit_streams.c, t.keys.c
+S, K, V = t.audit_streams.c, t.keys.c, t.audit_verifications.c
+ONLY: Final = 1
+"""The number of the one row of verifications."""
 TO_BE_DELETED = (str(KeyState.PENDING_DELETION), str(KeyState.PENDING_REPLICA_DELETION))
 
 
@@ -61,6 +64,21 @@ class SqlAuditStreams:
     async def list(self, *, after: int, limit: int) -> Sequence[StreamRow]:
         rows = await self._connection.execute(select(*S).where(S.number > after).order_by(S.number).limit(limit))
         return [_row(row) for row in rows]
+
+    async def newest_of_all(self, *, limit: int) -> Sequence[StreamRow]:
+        rows = await self._connection.execute(select(*S).order_by(S.number.desc()).limit(limit))
+        return [_row(row) for row in rows]
+
+    async def count(self) -> int:
+        return int((await self._connection.execute(select(func.count()).select_from(t.audit_streams))).scalar_one())
+
+    async def note_verification(self, made: Verification) -> None:
+        await self._connection.execute(delete(t.audit_verifications))
+        await self._connection.execute(insert(t.audit_verifications).values(only=ONLY, **asdict(made)))
+
+    async def last_verification(self) -> Verification | None:
+        row = (await self._connection.execute(select(*V))).first()
+        return None if row is None else Verification(row.verified_at, row.verdict, row.findings, row.unproven, row.records, row.streams)
 
     async def keys(self) -> Sequence[AuditKeyRow]:
         rows = await self._connection.execute(select(*t.audit_keys.c).order_by(t.audit_keys.c.number))

@@ -75,6 +75,7 @@ READERS: Final[Mapping[str, Read]] = {
     "audit_events": _columns_alone,
     "audit_keys": _columns_alone,
     "audit_streams": _columns_alone,
+    "audit_verifications": _columns_alone,
     "changes": _columns_alone,
     "counters": _columns_alone,
     "grants": read_grant,

@@ -347,6 +347,18 @@ audit_keys = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+audit_verifications = Table(
+    "audit_verifications",
+    metadata,
+    Column("only", Integer, primary_key=True),
+    Column("verified_at", Moment, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("findings", BigInteger, nullable=False),
+    Column("unproven", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("streams", BigInteger, nullable=False),
+)
+
 changes = Table(
     "changes",
     metadata,

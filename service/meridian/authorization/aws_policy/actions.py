@@ -18,7 +18,7 @@ from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.language.schema_model import SchemaModel
 
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
-OWN_ONLY: Final = frozenset({"CheckAccess", "DescribePolicySet", "DescribeRegions"})
+OWN_ONLY: Final = frozenset({"CheckAccess", "DescribeAudit", "DescribePolicySet", "DescribeRegions", "TryPolicies"})
 """Actions that AWS KMS does not have."""
 SERVICE: Final = "kms"
 GROUP, GROUP_MEMBER = "Group", "User"

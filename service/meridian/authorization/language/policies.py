@@ -33,6 +33,8 @@ class Policy:
     """Of a key's own policy: it decides nothing, and lets the policies of the account count for its actions."""
     where_delegated: Policy | None = None
     """Of an account's permit: the same one for keys that leave the action to their account, whatever they do with others."""
+    text: str = ""
+    """As its author wrote it; empty for one of a key."""
     weight: int = 0
     """About how many bytes of memory it takes, where that is counted: of a key's own policies. Those of the files all share."""
 

@@ -106,12 +106,13 @@ class SchemaModel:
             fields.append("request: {" + ", ".join(inner) + "}")
         groups = [self.actions[name] for name in sorted(self.ancestors[action] - {action})]
         lines = [_declaration(g) for g in groups]
+        declared = _declaration(row).removesuffix(";")
         lines.append(
-            f"action {action} in [{', '.join(row.groups)}] appliesTo {{ principal: [{row.principals}], "
-            f"resource: [{row.resources}], context: {{{', '.join(fields)}}} }};"
+            f"{declared} appliesTo {{ principal: [{row.principals}], resource: [{row.resources}], context: {{{', '.join(fields)}}} }};"
         )
         return self._entities + "\n".join(lines) + "\n}\n"
 
 
-def _declaration(group: ActionRow) -> str:
-    return f"action {group.name} in [{', '.join(group.groups)}];" if group.groups else f"action {group.name};"
+def _declaration(row: ActionRow) -> str:
+    """Of an action or a group that is in others, or in none."""
+    return f"action {row.name} in [{', '.join(row.groups)}];" if row.groups else f"action {row.name};"

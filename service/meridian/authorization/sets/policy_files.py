@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from meridian.authorization.language.balance import balanced
-from meridian.authorization.language.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, validation_faults
+from meridian.authorization.language.evaluator import Est, PolicySyntaxError, SchemaHandle, parse_policies, policies_of, validation_faults
 from meridian.authorization.language.group_form import group_faults
 from meridian.authorization.language.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, depth, uid
 from meridian.authorization.language.policy_bounds import ENGINE_DEPTH_MAX, EXPRESSION_DEPTH_MAX
@@ -161,12 +161,18 @@ def _load(name: str, text: str, schema: SchemaHandle, faults: list[Fault], breat
     ]
     faults += _invalid(name, texts, parsed, validation_faults(text, schema), schema)
     made = []
-    for place, label, est in _breathing(zip(places, labels, parsed, strict=True), breathe):
+    for place, label, est, written in _breathing(zip(places, labels, parsed, texts, strict=True), breathe):
         found = _faults_of(est)
         faults += [Fault(f"{label}: {fault}", _owner_of(est)) for fault in found]
         if not found:
-            made.append(_policy(balanced(est), place))
+            made.append(_policy(balanced(est), place, written.text))
     return made
+
+
+def understood(text: str, as_json: str) -> tuple[Policy, ...]:
+    """The policies of a text that was found to be right, of Cedar's JSON form of it. Raises: ValueError where the two do not fit."""
+    found = zip(policy_texts(text), policies_of(as_json) if as_json else [], strict=True)
+    return tuple(_policy(balanced(est), f"edited:{written.line}", written.text) for written, est in found)
 
 
 def _invalid(
@@ -272,10 +278,10 @@ def _owner_of(est: Est) -> str:
     return str(est.get("annotations", {}).get("account") or _account_of(est) or "")
 
 
-def _policy(est: Est, place: str) -> Policy:
+def _policy(est: Est, place: str, text: str) -> Policy:
     notes = est["annotations"]
     layer = notes["layer"]
-    made = Policy(notes["id"], layer, est, reason=notes["reason"], place=place)
+    made = Policy(notes["id"], layer, est, reason=notes["reason"], place=place, text=text)
     if layer != ACCOUNT:
         return made
     foreign = "foreign" in notes

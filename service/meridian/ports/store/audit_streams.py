@@ -66,6 +66,20 @@ class KeyTrace:
     is_to_be_deleted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What one run of `meridian audit verify --against-db` came to."""
+
+    verified_at: datetime
+    """By the database's clock."""
+    verdict: str
+    """In its word."""
+    findings: int
+    unproven: int
+    records: int
+    streams: int
+
+
 class AuditStreams(Protocol):
     """The register of streams and audit keys."""
 
@@ -91,6 +105,22 @@ class AuditStreams(Protocol):
 
     async def list(self, *, after: int, limit: int) -> Sequence[StreamRow]:
         """Streams with a greater number, in the order they were opened."""
+        ...
+
+    async def newest_of_all(self, *, limit: int) -> Sequence[StreamRow]:
+        """The streams that were registered last, by any process, newest first."""
+        ...
+
+    async def count(self) -> int:
+        """How many streams are registered."""
+        ...
+
+    async def note_verification(self, made: Verification) -> None:
+        """Keep what the last verification came to, in the place of the one before."""
+        ...
+
+    async def last_verification(self) -> Verification | None:
+        """What was kept of it; None where nobody has verified."""
         ...
 
     async def keys(self) -> Sequence[AuditKeyRow]:

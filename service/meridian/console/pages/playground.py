@@ -1,0 +1,104 @@
+"""A playground for policies: a request, and what the account's policies in force and edited ones say to it; and what the edited ones would
+have said to the calls of the last day. Nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from starlette.responses import Response
+
+from meridian.access.v1.access_pb2 import TryPoliciesRequest
+from meridian.console.refusals import status_of
+from meridian.console.visit import Visit
+from meridian.contract.catalog import rpcs
+from meridian.contract.operation import Operation
+from meridian.errors import AccessDeniedException, KmsError, ValidationException
+from meridian.transport.aws_json.codec import read
+from meridian.transport.http1.form import Form
+
+CALLS: Final = (0, 200, 1000, 2000)
+"""How many recorded calls are offered."""
+CALLS_AT_FIRST: Final = 200
+SHOWN: Final = 50
+"""Rows of calls that would be decided otherwise: a page of so many is written in less than five milliseconds."""
+NOTHING: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What stands in the form."""
+
+    principal: str
+    operation: str
+    fields: str
+    policies: str
+    key_policy: str
+    calls: int
+
+
+async def show_playground(visit: Visit) -> Response:
+    """The form, with the policies in force. Raises: KmsError where its viewer may not try policies."""
+    told = await visit.ask.ask(Operation.TRY_POLICIES, TryPoliciesRequest())
+    key_id = visit.query("key")
+    fields = f'{{"KeyId": "{key_id}"}}' if key_id.replace("-", NOTHING).isalnum() else '{"KeyId": ""}'
+    filled = Filled(visit.visitor.principal.arn, Operation.DESCRIBE_KEY, fields, told.live_policies, NOTHING, CALLS_AT_FIRST)
+    return _page(visit, filled, None, NOTHING, 200)
+
+
+async def do_try(visit: Visit) -> Response:
+    """The same form, with what came of it. Raises: KmsError where its viewer may not try policies."""
+    form = await visit.desk.forms.read_long(visit.arrival, visit.visitor.principal)
+    filled = _filled(form)
+    try:
+        told = await visit.ask.ask(Operation.TRY_POLICIES, _request(filled))
+    except AccessDeniedException:
+        raise
+    except KmsError as refusal:
+        return _page(visit, filled, None, refusal.message or refusal.code, status_of(refusal))
+    return _page(visit, filled, told, NOTHING, 200)
+
+
+def _filled(form: Form) -> Filled:
+    """Browsers send lines with CR LF. Raises: ValidationException."""
+    calls = form.get("calls", NOTHING)
+    if calls not in {str(each) for each in CALLS}:
+        raise ValidationException("How many calls are looked through is one of the numbers that are offered.")
+    texts = {name: form.get(name, NOTHING).replace("\r\n", "\n") for name in ("fields", "policies", "key_policy")}
+    return Filled(form.get("principal", NOTHING).strip(), form.get("operation", NOTHING), **texts, calls=int(calls))
+
+
+def _request(filled: Filled) -> TryPoliciesRequest:
+    """Raises: ValidationException, SerializationException."""
+    request = TryPoliciesRequest(policies=filled.policies, calls=filled.calls)
+    if filled.key_policy.strip():
+        request.key_policy = filled.key_policy
+    if filled.principal or filled.key_policy.strip():
+        request.principal = filled.principal
+        request.request.Pack(_packed(filled))
+    return request
+
+
+def _packed(filled: Filled) -> Message:
+    rpc = rpcs().get(filled.operation)
+    if rpc is None:
+        raise ValidationException("There is no such operation.")
+    return read(filled.fields.strip().encode(), rpc.request_class)
+
+
+def _page(visit: Visit, filled: Filled, told: Any, fault: str, status: int) -> Response:
+    changed = told.replayed.changed[:SHOWN] if told is not None else ()
+    left_out = len(told.replayed.changed) - len(changed) if told is not None else 0
+    return visit.page(
+        "playground.html",
+        "Playground",
+        status=status,
+        filled=filled,
+        told=told,
+        fault=fault,
+        changed=changed,
+        left_out=left_out,
+        operations=sorted(rpcs()),
+        offered=CALLS,
+    )

@@ -1,0 +1,87 @@
+"""The recorded calls of one account of the last day, the newest of them, and the policies of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import orjson
+
+from meridian.ports.audit_history import AuditHistory, Record, Wanted
+from meridian.ports.clock import Clock
+from meridian.ports.heavy_work import HeavyWork
+from meridian.ports.store.store import Store
+
+BACK: Final = timedelta(days=1)
+LOOKS_MAX: Final = 6
+"""Of one gathering; each goes through a bounded number of bytes."""
+KEYS_MAX: Final = 200
+"""Keys whose policies are looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What was found."""
+
+    lines: tuple[bytes, ...]
+    """Oldest first, as the log has them."""
+    since: datetime
+    is_whole: bool
+    """Whether nothing of the day was left out."""
+    key_policies: tuple[str, ...]
+
+
+class RecentCalls:
+    """Looks back."""
+
+    def __init__(self, history: AuditHistory, store: Store, heavy: HeavyWork, clock: Clock) -> None:
+        self._history = history
+        self._store = store
+        self._heavy = heavy
+        self._clock = clock
+
+    async def of(self, account: str, most: int) -> Recent:
+        """At most so many calls of its principals. Raises: ThrottlingException, DependencyTimeoutException, KMSInternalException."""
+        since = self._clock.now() - BACK
+        wanted = Wanted(account.encode(), partial(is_call_of, account), since=since)
+        records: list[Record] = []
+        place = ""
+        for _ in range(LOOKS_MAX):
+            found = await self._history.look(account, wanted, most=most - len(records), place=place)
+            records += found.records
+            place = found.place
+            if not place or len(records) >= most:
+                break
+        lines = await self._heavy.run(account, partial(_lines, records))
+        if place and records:
+            since = datetime.fromisoformat(records[-1]["eventTime"])
+        return Recent(lines, since, not place, await self._key_policies(account, records))
+
+    async def _key_policies(self, account: str, records: list[Record]) -> tuple[str, ...]:
+        names = list(dict.fromkeys(name for record in records for name in _own_keys(record, account)))[:KEYS_MAX]
+        if not names:
+            return ()
+        async with self._store.reading() as uow:
+            found = [await uow.keys.find(account, name) for name in names]
+        return tuple(dict.fromkeys(key.policy for key in found if key is not None and key.policy))
+
+
+def is_call_of(account: str, record: Record) -> bool:
+    """Whether it is a decided call of a principal of this account."""
+    caller, inner = record.get("userIdentity"), record.get("meridian")
+    return isinstance(caller, dict) and caller.get("accountId") == account and isinstance(inner, dict) and bool(inner.get("decisions"))
+
+
+def _own_keys(record: Record, account: str) -> Iterator[str]:
+    facts: Any = record["meridian"].get("facts")
+    keys = facts.get("keys") if isinstance(facts, dict) else None
+    for key in keys.values() if isinstance(keys, dict) else ():
+        if isinstance(key, dict) and key.get("account") == account and isinstance(key.get("keyId"), str):
+            yield key["keyId"]
+
+
+def _lines(records: list[Record]) -> tuple[bytes, ...]:
+    return tuple(orjson.dumps(record) for record in reversed(records))
