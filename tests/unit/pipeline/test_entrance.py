@@ -282,24 +282,15 @@ def test_of_calls_that_wait_for_key_stores_there_is_a_bound_too() -> None:
     on_stage(story, {})
 
 
-def test_an_entrance_that_nobody_uses_does_not_look_at_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entrance_that_nobody_uses_does_not_look_at_the_loop() -> None:
     async def story(stage: Stage) -> None:
-        looks = 0
-
-        def monotonic() -> float:
-            nonlocal looks
-            looks += 1
-            return 100.0
-
+        stage.clock.step = 1.0
         watching = asyncio.create_task(stage.entrance.watch())
-        monkeypatch.setattr(stage.clock, "monotonic", monotonic)
         for _ in range(5):
             await asyncio.sleep(0)
-        assert looks == 0
+        assert stage.clock.seconds == 100.0
         calls = await stage.begin(call_of("Sign"))
-        came_in = looks
-        await asyncio.sleep(0)
-        assert looks == came_in == 2, "one for the call's place, one of the watch"
+        assert stage.clock.seconds == 102.0, "one look for the call's place, one of the watch"
         stage.opened.set()
         await asyncio.gather(*calls)
         watching.cancel()

@@ -9,13 +9,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
-    BindParameter,
     Column,
     ColumnElement,
     Row,
-    Select,
-    Table,
-    bindparam,
     delete,
     func,
     insert,
@@ -29,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.key_statements import KEY, MATERIALS, NAMES, TAGS
 from meridian.adapters.store_sql.wrapped_rows import require_kek
 from meridian.domain.key import (
     Key,
@@ -44,8 +41,6 @@ from meridian.domain.key import (
 from meridian.domain.key_store import ConnectionState
 from meridian.ports.store.faults import VersionConflict
 
-KEY_COLUMNS = tuple(t.keys.c)
-
 ROTATES: Final = or_(~t.keys.c.multi_region, t.keys.c.primary_region == t.keys.c.region)
 STARTABLE: Final = or_(t.keys.c.pending_material_id == "", t.keys.c.origin == str(Origin.EXTERNAL))
 """What waits for acknowledgements of other Regions is not due; the last of them moves it."""
@@ -58,20 +53,6 @@ TIMES: Final[tuple[tuple[Column[Any], tuple[ColumnElement[bool], ...]], ...]] = 
 )
 """What comes to a key by time: when, and of which keys."""
 
-# What every first call on a key asks. Built once: to build a statement costs as much as to ask it.
-_ACCOUNT: Final[BindParameter[str]] = bindparam("account")
-_KEY_ID: Final[BindParameter[str]] = bindparam("key_id")
-
-
-def _of_key(table: Table, *columns: Any) -> Select[Any]:
-    return select(*columns).where(table.c.account == _ACCOUNT, table.c.key_id == _KEY_ID)
-
-
-_KEY: Final = _of_key(t.keys, *KEY_COLUMNS)
-_TAGS: Final = _of_key(t.key_tags, t.key_tags.c.tag_key, t.key_tags.c.tag_value).order_by(t.key_tags.c.tag_key)
-_NAMES: Final = _of_key(t.aliases, t.aliases.c.alias_name)
-_MATERIALS: Final = _of_key(t.materials, *t.materials.c).order_by(t.materials.c.rotation_number, t.materials.c.material_id)
-
 
 class SqlKeys:
     """Implements `ports.store.keys.Keys`."""
@@ -81,12 +62,12 @@ class SqlKeys:
 
     async def find(self, account: str, key_id: str) -> Key | None:
         named = {"account": account, "key_id": key_id}
-        row = (await self._connection.execute(_KEY, named)).first()
+        row = (await self._connection.execute(KEY, named)).first()
         if row is None:
             return None
-        tags = await self._connection.execute(_TAGS, named)
+        tags = await self._connection.execute(TAGS, named)
         # Sorted here: asked for an order by name, SQLite would walk all names of the account, which lie in it.
-        names = await self._connection.execute(_NAMES, named)
+        names = await self._connection.execute(NAMES, named)
         key = read_key(
             row,
             tuple((tag.tag_key, tag.tag_value) for tag in tags),
@@ -183,7 +164,7 @@ class SqlKeys:
         return key.in_store(store.version, is_connected=store.state == ConnectionState.CONNECTED)
 
     async def _materials(self, account: str, key_id: str) -> tuple[KeyMaterial, ...]:
-        rows = await self._connection.execute(_MATERIALS, {"account": account, "key_id": key_id})
+        rows = await self._connection.execute(MATERIALS, {"account": account, "key_id": key_id})
         return tuple(read_material(row) for row in rows)
 
     async def _add_tags(self, key: Key) -> None:
