@@ -19,7 +19,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 import meridian.errors
 from meridian.contract.batches import BYTES_MAX, item_rpcs, items_most
 from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, seconds_of
-from meridian.contract.catalog import enum_values, is_map, is_required, message_of, served_rpcs
+from meridian.contract.catalog import enum_of, enum_values, is_map, is_required, message_of, served_rpcs
 from meridian.errors import KmsError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,10 +57,12 @@ def inner_messages(of: Iterable[Descriptor]) -> list[Descriptor]:
 
 
 def enums() -> list[EnumDescriptor]:
-    """Every enum of the contract."""
+    """Every enum of AWS KMS, and those of Meridian's own requests."""
     from meridian.kms.v1 import types_pb2
 
-    return [types_pb2.DESCRIPTOR.enum_types_by_name[name] for name in sorted(types_pb2.DESCRIPTOR.enum_types_by_name)]
+    asked = [enum_of(field) for request in requests() for field in fields_of(request) if field.type == FieldDescriptor.TYPE_ENUM]
+    found = dict(types_pb2.DESCRIPTOR.enum_types_by_name) | {enum.name: enum for enum in asked}
+    return [found[name] for name in sorted(found)]
 
 
 def words_source() -> str:

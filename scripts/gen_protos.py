@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 SERVICE = ROOT / "service"
 COMMENTS = Path("meridian/kms/v1/comments.json")
+COMMENTED = ("meridian.kms.v1", "meridian.access.v1")
+"""Packages whose requests the command line asks for."""
 OPERATIONS = Path("meridian/contract/operation.py")
 WALKED = ("meridian.kms.v1", "meridian.access.v1", "meridian.batch.v1", "meridian.xks.v1", "meridian.caller.v1", "meridian.sts.v1")
 """Packages whose methods are operations; what Regions ask each other is none."""
@@ -76,7 +78,7 @@ def _constant(name: str) -> str:
 def _comments(described: FileDescriptorSet) -> Iterator[tuple[str, str]]:
     """Full names of operations, and of fields of their requests, with what the contract says of them on one line."""
     for file in described.file:
-        if Path(file.name).parent / "comments.json" != COMMENTS:
+        if file.package not in COMMENTED:
             continue
         texts = {tuple(each.path): " ".join(each.leading_comments.split()) for each in file.source_code_info.location}
         for at, message in enumerate(file.message_type):

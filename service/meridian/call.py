@@ -152,6 +152,7 @@ class Call:
         "keys",
         "malformed",
         "policy_document",
+        "policy_set",
         "policy_warnings",
         "prepare",
         "principal",
@@ -218,6 +219,8 @@ class Call:
         """Ids of the grants that fit, by action; kept where the caller has grants at all."""
         self.policy_document = ""
         """The document of AWS that the request's policy was made of, as it was sent."""
+        self.policy_set = ""
+        """Digest of the policy files that its decisions were made by; empty before them."""
         self.policy_warnings: tuple[str, ...] = ()
         """What that document names that has no effect."""
         self.trailing_days_without_key_usage: int | None = None

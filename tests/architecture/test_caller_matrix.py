@@ -94,6 +94,8 @@ TABLE: dict[str, dict[str, str]] = {
     "DescribeAudit": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
     "DescribeExternalKey": {"other_account": DENIED, "administrator": UNSUPPORTED, "user": UNSUPPORTED, "auditor": UNSUPPORTED},
     "CheckAccess": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
+    "ListDecisions": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "ok"},
+    "ExplainDecision": {"other_account": DENIED, "administrator": DENIED, "user": DENIED, "auditor": "InvalidMarkerException"},
 }
 SINGLE = {batch.name: operation for operation, batch in batch_of().items()}
 TABLE |= {batch: TABLE[operation] for batch, operation in SINGLE.items()}
@@ -170,6 +172,7 @@ def requests(two_regions: Deployment) -> dict[str, Any]:
         "GenerateDataKeyPair": {"key_id": arn, "key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256},
         "GenerateDataKeyPairWithoutPlaintext": {"key_id": arn, "key_pair_spec": t.DATA_KEY_PAIR_SPEC_ECC_NIST_P256},
         "CheckAccess": {"principal": PRINCIPAL, "request": _packed(arn)},
+        "ExplainDecision": {"handle": "of nothing"},
         **special,
         **named,
         **{name: {"key_id": arn} for name in ("EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "ListKeyRotations")},

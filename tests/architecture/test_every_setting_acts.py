@@ -31,6 +31,7 @@ DECLARED = "conformance/test_declared_errors.py::test_it_is_raised_on_both_wires
 LIFE, SEALS = "scenario/test_life_of_a_key.py::", "unit/engine/test_seals_and_keyring.py::"
 TURN, AUDIT = "scenario/test_key_hierarchy_turns.py::", "contract/test_audit.py::"
 HEAVY = "scenario/test_limits_of_heavy_work_act.py::"
+DECISIONS = "scenario/test_decisions.py::"
 KIT, OPTIONS, COMMANDS = "unit/policy_kit/", "unit/policy_kit/test_options_act.py::", "scenario/test_command_options_act.py::"
 REPEATS = "scenario/test_repeated_changes.py::"
 LOST = "scenario/test_lost_and_restored_regions.py::"
@@ -268,6 +269,13 @@ CLI: dict[str, str] = {
     "policy --policies": KIT + "test_suites.py::*",
     "policy check-access --principal": "scenario/test_check_access.py::test_the_command_line_asks_and_prints_why",
     "policy coverage --fail-under": KIT + "test_suites.py::test_a_policy_that_no_cell_reaches_fails_the_threshold",
+    **{
+        f"policy decisions --{name}": DECISIONS + "test_each_option_of_the_command_filters" for name in ("key-id", "principal", "operation")
+    },
+    **{f"policy decisions --{name}": DECISIONS + "test_each_option_of_the_command_filters" for name in ("effect", "since", "until")},
+    "policy decisions --request-id": DECISIONS + "test_each_option_of_the_command_filters",
+    "policy decisions --limit": DECISIONS + "test_the_command_line_goes_on_where_it_ended",
+    "policy decisions --marker": DECISIONS + "test_the_command_line_goes_on_where_it_ended",
     "policy diff --tests": KIT + "test_fmt_diff_explain_graph.py::test_diff_tells_each_kind_of_change_with_its_policies",
     "policy diff --enumerate": KIT + "test_fmt_diff_explain_graph.py::*",
     "policy diff --exit-code": KIT + "test_fmt_diff_explain_graph.py::*",

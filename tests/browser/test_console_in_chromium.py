@@ -25,6 +25,7 @@ from tests.web_console import console_settings
 from meridian.cli.private_files import write_private
 from meridian.cli.region_place import HOST
 from meridian.client import Client
+from meridian.client.errors import AccessDeniedException
 from meridian.kms.v1.types_pb2 import GrantConstraints, Tag
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(580)]
@@ -32,7 +33,7 @@ FOLDER = Path(__file__).parent
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PERSON = "carol"
 WALK_SECONDS = 400
-WINDOWS, PAGES_OF_EACH = 4, 13
+WINDOWS, PAGES_OF_EACH = 4, 15
 STATEMENTS = (
     {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"},
     {
@@ -142,6 +143,10 @@ def walked(deployment: Deployment, packages: Path, origin: str) -> Walked:
         developer.create_grant(key_id=key_id, grantee_principal=grantee, operations=["Decrypt"], name="orders", constraints=context)
         deployment.wait_until(lambda: all(each.release for each in developer.describe_regions().regions))
     assert deployment.verify_audit(HOME).returncode in (0, 9)
+    with deployment.client(HOME, "app") as app, deployment.client(HOME, "tenant-a") as tenant:
+        app.encrypt(key_id=key_id, plaintext=b"x")
+        with pytest.raises(AccessDeniedException):
+            tenant.encrypt(key_id=key_id, plaintext=b"x", encryption_context={"tenant": "b"})
     said = {
         "origin": origin,
         "program": chromium(),
@@ -149,7 +154,7 @@ def walked(deployment: Deployment, packages: Path, origin: str) -> Walked:
         "key": key_id,
         "disposable": disposable,
         "pictures": os.environ.get("MERIDIAN_PICTURES", ""),
-        "certificate": str(deployment.root / "clients" / "alice.crt"),
+        "certificate": str(deployment.root / "clients" / "developer.crt"),
     }
     done = subprocess.run(
         ["node", "walk.mjs", json.dumps(said)], cwd=packages, capture_output=True, text=True, timeout=WALK_SECONDS, check=False
@@ -183,6 +188,7 @@ def test_a_key_is_found_and_changed_by_keyboard_alone(walked: Walked) -> None:
 
 def test_it_works_with_a_certificate_and_without_script(walked: Walked) -> None:
     assert walked.story["withoutScript"] == [walked.key_id]
+    assert walked.story["deniedWithoutScript"] == ["Encrypt"]
     assert walked.story["complaintsWithoutScript"] == []
 
 
@@ -198,5 +204,7 @@ def test_each_look_is_in_the_audit_log_under_the_viewers_name(walked: Walked, de
         "DescribeCustomKeyStores",
         "DescribeAudit",
         "TryPolicies",
+        "ListDecisions",
+        "ExplainDecision",
     }
     assert looks | {"DisableKey"} <= names

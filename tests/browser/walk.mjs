@@ -71,12 +71,13 @@ const PAGES = [
   ["deletions", "/deletions"],
   ["key-stores", "/key-stores"],
   ["audit", "/audit"],
+  ["decisions", `/decisions?key_id=${key}`],
   ["playground", `/playground?key=${key}`],
   ["change", `/keys/${key}/schedule-deletion`],
   ["search", "/keys?q=shop"],
   ["refusal", "/keys/nothing"],
 ];
-const PICTURED = ["regions", "key", "audit", "tried"];
+const PICTURED = ["regions", "key", "audit", "decisions", "tried"];
 for (const colorScheme of ["light", "dark"]) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     const window = await open(`${colorScheme}-${size}`, { colorScheme, viewport });
@@ -89,6 +90,10 @@ for (const colorScheme of ["light", "dark"]) {
       if (what === "refusal") window.complaints.splice(0); // the browser notes the status of the page itself
       await look(window, what, PICTURED.includes(what) ? what : "");
     }
+    await window.page.goto(`${origin}/decisions?key_id=${key}&effect=denied`);
+    await window.page.getByRole("link", { name: "Encrypt" }).first().click();
+    await window.page.waitForURL("**/decisions/**");
+    await look(window, "decision", "decision");
     await window.page.goto(`${origin}/playground?key=${key}`);
     await window.page.locator("#policies").fill((await window.page.locator("#policies").inputValue()).replace('KMS::Action::"Read"', 'KMS::Action::"Raed"'));
     await window.page.getByRole("button", { name: "Try" }).click();
@@ -156,6 +161,12 @@ for (const colorScheme of ["light", "dark"]) {
   await page.getByRole("button", { name: "Search" }).click();
   await page.waitForURL("**/keys?q=shop");
   story.withoutScript = await page.locator("#found tbody th a").allTextContents();
+  await page.goto(`${origin}/keys/${key}`);
+  await page.getByRole("link", { name: "Calls on this key" }).click();
+  await page.getByLabel("Answer").selectOption("denied");
+  await page.getByRole("button", { name: "Find" }).click();
+  await page.waitForURL("**/decisions?**effect=denied**");
+  story.deniedWithoutScript = await page.locator("tbody th a").allTextContents();
   story.complaintsWithoutScript = window.complaints;
   await window.context.close();
 }

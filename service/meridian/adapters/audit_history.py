@@ -52,28 +52,29 @@ class FileAuditHistory:
         logs = {label: self._log(path, wanted, period, allowance) for label, path in directories.items()}
         for label, log in logs.items():
             log.begin(*(places or {}).get(label, ("", None)))
-        records = _merged(logs, most)
-        return Found(tuple(records), _written_places(logs), allowance.unreadable)
+        found = _merged(logs, most)
+        records, own_places = tuple(record for record, _ in found), tuple(place for _, place in found)
+        return Found(records, own_places, _written_places(logs), allowance.unreadable)
 
     def _log(self, path: Path, wanted: Wanted, period: Period, allowance: Allowance) -> LogBackwards:
         durable = self._own.durable if path == self._own.directory else None
         return LogBackwards(path, durable, wanted, period, allowance)
 
 
-def _merged(logs: Mapping[str, LogBackwards], most: int) -> list[Record]:
+def _merged(logs: Mapping[str, LogBackwards], most: int) -> list[tuple[Record, str]]:
     """The newest of what is next in each log, again and again; it ends where nobody can say which that is without reading on."""
-    records: list[Record] = []
-    kept = 0
+    found: list[tuple[Record, str]] = []
+    labels, kept = {log: label for label, log in logs.items()}, 0
     for log in logs.values():
         log.find_next()
-    while len(records) < most and kept < KEPT_BYTES and not any(log.is_interrupted for log in logs.values()):
+    while len(found) < most and kept < KEPT_BYTES and not any(log.is_interrupted for log in logs.values()):
         newest = max((log for log in logs.values() if log.next is not None), key=lambda log: log.next_time, default=None)
         if newest is None or newest.next is None:
             break
-        records.append(newest.next)
+        found.append((newest.next, _written_places({labels[newest]: newest})))
         kept += newest.next_bytes
         newest.find_next()
-    return records
+    return found
 
 
 def _written_places(logs: Mapping[str, LogBackwards]) -> str:

@@ -26,6 +26,8 @@ OPERATOR: Final = "operator"
 """The replica of records that no serving process makes."""
 SYNCHRONISED: Final = "SynchronizeMultiRegionKey"
 WARNINGS_SHOWN_MAX: Final = 16
+DIGITS_SHOWN: Final = 16
+"""Of the digest of the policy files, which is there to be compared."""
 
 Record = dict[str, Any]
 
@@ -131,6 +133,8 @@ def call_record(
         "replica": replica,
         "epoch": epoch,
     }
+    if call.policy_set:
+        inner["policySet"] = call.policy_set[:DIGITS_SHOWN]
     if call.prepare is not None:
         inner["onBehalfOf"] = call.prepare.primary_region
     if changing:

@@ -88,6 +88,8 @@ TABLE: Final[dict[Operation, tuple[str, ...]]] = {
     Operation.DESCRIBE_POLICY_SET: (),
     Operation.DESCRIBE_REGIONS: (),
     Operation.DESCRIBE_AUDIT: (),
+    Operation.LIST_DECISIONS: ("limit", "principal", "key_id", "operation", "effect", "since", "until", "request_id"),
+    Operation.EXPLAIN_DECISION: (),
     Operation.CHECK_ACCESS: ("principal",),
     Operation.TRY_POLICIES: ("principal", "calls"),
     Operation.DESCRIBE_EXTERNAL_KEY: ("key_id",),

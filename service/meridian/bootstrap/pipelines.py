@@ -20,7 +20,8 @@ from meridian.bootstrap.replication import Outbound
 from meridian.call import Call
 from meridian.contract.catalog import ACCESS, Rpc, batch_rpcs, rpcs, walked_rpcs
 from meridian.domain.peer_message import Prepare, PrepareHandover
-from meridian.operations.access import Access
+from meridian.operations.access import Access, Standings
+from meridian.operations.decisions import Decisions
 from meridian.pipeline.access_check import AccessCheck
 from meridian.pipeline.admit import Admit
 from meridian.pipeline.authenticate import Authenticate
@@ -55,6 +56,7 @@ from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.pipeline.undisclosed import Undisclosed
 from meridian.pipeline.validate import Validate
+from meridian.policy_kit.recorded_decisions import RecordedDecisions
 from meridian.ports.clock import Clock
 from meridian.replication.await_handover import AwaitRole
 from meridian.replication.reserve_replica import ReserveReplica
@@ -130,7 +132,10 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         rpcs=rpcs(),
         foretell=ForetellElsewhere(outbound.peer, outbound.peers, core.identity),
     )
-    own = Access(access, rpcs(), cases.key_stores.external, cases.regions, cases.audit, PolicyTrial(access, authorize, *_trial(core)))
+    again = RecordedDecisions(core.authorizer, core.directory, core.surroundings, core.work.heavy, core.events)
+    decisions = Decisions(core.history, core.engine.page_markers, core.directory, policies, again, region=region)
+    trials = PolicyTrial(access, authorize, *_trial(core))
+    own = Access(access, rpcs(), cases.key_stores.external, Standings(cases.regions, cases.audit), decisions, trials)
     pipeline = partial(
         Pipeline,
         telemetry=telemetry,

@@ -20,7 +20,7 @@ from meridian.settings import Settings
 from meridian.short_turns import ShortTurns
 
 OF_TRIALS: Final = "meridian.bootstrap.trial_process"
-"""Named, not imported: a Region that serves has no use for the kit of policy authors."""
+"""Named, not imported: a Region that serves does not try policies itself."""
 LOOKS_AT_ONCE: Final = 2
 LOOKS_WAITING: Final = 64
 TRIALS_AT_ONCE: Final = 2

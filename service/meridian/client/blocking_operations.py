@@ -2498,6 +2498,140 @@ class BlockingOperations(BlockingCalls):
         request = access_pb2.DescribeAuditRequest()
         return self._send(methods.DESCRIBE_AUDIT, request, timeout, None, caller_request_id)
 
+    def list_decisions(
+        self,
+        *,
+        limit: int | None = None,
+        marker: str | None = None,
+        principal: str | None = None,
+        key_id: str | None = None,
+        operation: str | None = None,
+        effect: words.Effect | None = None,
+        since: datetime | timestamp_pb2.Timestamp | None = None,
+        until: datetime | timestamp_pb2.Timestamp | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+        caller_request_id: str | None = None,
+    ) -> access_pb2.ListDecisionsResponse:
+        """Tells what was recorded lately of calls by principals of the caller's account, and of calls on its keys: each with its decisions
+        and the policies that made them, as far as those are this account's to read. The newest come first. A call looks through a bounded
+        part of the log: an answer may hold few calls, or none, and still say where to go on.
+
+        Args:
+            limit: How many calls at most; 50 where it is not given. 1 to 50.
+            marker: Where the answer before said to go on. It is good for the same question. 1 to 16384 characters.
+            principal: ARN of the principal that called. 1 to 256 characters.
+            key_id: A key of the caller's account that the call was about, also one that was deleted since: its id or ARN, or an alias that
+                names it now. 1 to 2048 characters.
+            operation: Name of the operation. 1 to 64 characters.
+            effect: What the policies answered. One of ALLOW, DENY.
+            since: No earlier calls, to the second.
+            until: No later calls, to the second.
+            request_id: The request id that the caller was told. 1 to 64 characters.
+            timeout: Seconds; 10 unless it is given.
+            caller_request_id: A name of the caller's own in the audit record.
+
+        Returns:
+            `calls`: The newest first.
+            `next_marker`: Where the next call goes on.
+            `truncated`: Whether there may be more.
+            `unreadable`: How many files of the log could not be read, and were passed over.
+
+        Raises:
+            errors.NotFoundException, errors.InvalidArnException, errors.InvalidMarkerException, errors.DependencyTimeoutException,
+            errors.KMSInternalException, and what every call may meet.
+        """
+        request = access_pb2.ListDecisionsRequest(
+            limit=limit,
+            marker=marker,
+            principal=principal,
+            key_id=key_id,
+            operation=operation,
+            effect=words.EFFECT.number(effect),
+            since=moment(since),
+            until=moment(until),
+            request_id=request_id,
+        )
+        return self._send(methods.LIST_DECISIONS, request, timeout, None, caller_request_id)
+
+    def iterate_decisions(
+        self,
+        *,
+        limit: int | None = None,
+        principal: str | None = None,
+        key_id: str | None = None,
+        operation: str | None = None,
+        effect: words.Effect | None = None,
+        since: datetime | timestamp_pb2.Timestamp | None = None,
+        until: datetime | timestamp_pb2.Timestamp | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+        caller_request_id: str | None = None,
+    ) -> Iterator[access_pb2.RecordedCall]:
+        """Every item of `list_decisions`, page after page, each asked for as it is needed.
+
+        Args:
+            limit: How many calls at most; 50 where it is not given. 1 to 50.
+            principal: ARN of the principal that called. 1 to 256 characters.
+            key_id: A key of the caller's account that the call was about, also one that was deleted since: its id or ARN, or an alias that
+                names it now. 1 to 2048 characters.
+            operation: Name of the operation. 1 to 64 characters.
+            effect: What the policies answered. One of ALLOW, DENY.
+            since: No earlier calls, to the second.
+            until: No later calls, to the second.
+            request_id: The request id that the caller was told. 1 to 64 characters.
+            timeout: Seconds of each page; 10 unless it is given.
+            caller_request_id: A name of the caller's own in the audit record.
+
+        Raises:
+            errors.NotFoundException, errors.InvalidArnException, errors.InvalidMarkerException, errors.DependencyTimeoutException,
+            errors.KMSInternalException, and what every call may meet.
+        """
+        marker: str | None = None
+        while True:
+            page = self.list_decisions(
+                limit=limit,
+                principal=principal,
+                key_id=key_id,
+                operation=operation,
+                effect=effect,
+                since=since,
+                until=until,
+                request_id=request_id,
+                marker=marker,
+                timeout=timeout,
+                caller_request_id=caller_request_id,
+            )
+            yield from page.calls
+            if not page.truncated:
+                return
+            marker = page.next_marker
+
+    def explain_decision(
+        self, *, handle: str, timeout: float | None = None, caller_request_id: str | None = None
+    ) -> access_pb2.ExplainDecisionResponse:
+        """Explains the decisions of one recorded call: what was recorded, and what the policies in force now answer to the same question,
+        with their reasons and the permits that came closest. Says why where that cannot be told.
+
+        Args:
+            handle: As ListDecisions told it. 1 to 1024 characters.
+            timeout: Seconds; 10 unless it is given.
+            caller_request_id: A name of the caller's own in the audit record.
+
+        Returns:
+            `call`: What was recorded.
+            `decisions`: One for each of its decisions, in their order.
+            `policies_changed`: Whether the policies of the Region's files are others now than when the call was decided; absent where the
+                record does not say.
+            `keys_changed`: ARNs of its keys whose own policy is another now, or that are gone.
+
+        Raises:
+            errors.NotFoundException, errors.InvalidMarkerException, errors.DependencyTimeoutException, errors.KMSInternalException, and
+            what every call may meet.
+        """
+        request = access_pb2.ExplainDecisionRequest(handle=handle)
+        return self._send(methods.EXPLAIN_DECISION, request, timeout, None, caller_request_id)
+
     def describe_external_key(
         self, *, key_id: str, timeout: float | None = None, caller_request_id: str | None = None
     ) -> access_pb2.DescribeExternalKeyResponse:

@@ -539,6 +539,24 @@ DESCRIBE_AUDIT: Final = Method(
     takes_token=False,
 )
 
+LIST_DECISIONS: Final = Method(
+    "ListDecisions",
+    "/meridian.access.v1.AccessService/ListDecisions",
+    access_pb2.ListDecisionsRequest,
+    access_pb2.ListDecisionsResponse,
+    10.0,
+    takes_token=False,
+)
+
+EXPLAIN_DECISION: Final = Method(
+    "ExplainDecision",
+    "/meridian.access.v1.AccessService/ExplainDecision",
+    access_pb2.ExplainDecisionRequest,
+    access_pb2.ExplainDecisionResponse,
+    10.0,
+    takes_token=False,
+)
+
 DESCRIBE_EXTERNAL_KEY: Final = Method(
     "DescribeExternalKey",
     "/meridian.access.v1.AccessService/DescribeExternalKey",
@@ -650,6 +668,8 @@ ALL: Final[tuple[Method[Any, Any], ...]] = (
     TRY_POLICIES,
     DESCRIBE_REGIONS,
     DESCRIBE_AUDIT,
+    LIST_DECISIONS,
+    EXPLAIN_DECISION,
     DESCRIBE_EXTERNAL_KEY,
     WHO_AM_I,
     ENCRYPT_BATCH,

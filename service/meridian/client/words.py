@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, TypeAlias
 
+from meridian.access.v1 import access_pb2
 from meridian.client.enum_words import EnumWords
 from meridian.kms.v1 import types_pb2
 
@@ -185,6 +186,14 @@ DryRunModifierType: TypeAlias = DryRunModifierTypeWord | types_pb2.DryRunModifie
 
 DRY_RUN_MODIFIER_TYPE: Final[EnumWords[DryRunModifierTypeWord, types_pb2.DryRunModifierType.ValueType]] = EnumWords(
     "DryRunModifierType", {"IGNORE_CIPHERTEXT": types_pb2.DRY_RUN_MODIFIER_TYPE_IGNORE_CIPHERTEXT}
+)
+
+EffectWord: TypeAlias = Literal["ALLOW", "DENY"]
+
+Effect: TypeAlias = EffectWord | access_pb2.Effect.ValueType
+
+EFFECT: Final[EnumWords[EffectWord, access_pb2.Effect.ValueType]] = EnumWords(
+    "Effect", {"ALLOW": access_pb2.EFFECT_ALLOW, "DENY": access_pb2.EFFECT_DENY}
 )
 
 EncapsulationAlgorithmSpecWord: TypeAlias = Literal["ML_KEM"]
@@ -595,6 +604,7 @@ BY_ENUM: Final[dict[str, EnumWords[Any, Any]]] = {
     "meridian.kms.v1.DataKeyPairSpec": DATA_KEY_PAIR_SPEC,
     "meridian.kms.v1.DataKeySpec": DATA_KEY_SPEC,
     "meridian.kms.v1.DryRunModifierType": DRY_RUN_MODIFIER_TYPE,
+    "meridian.access.v1.Effect": EFFECT,
     "meridian.kms.v1.EncapsulationAlgorithmSpec": ENCAPSULATION_ALGORITHM_SPEC,
     "meridian.kms.v1.EncryptionAlgorithmSpec": ENCRYPTION_ALGORITHM_SPEC,
     "meridian.kms.v1.ExpirationModelType": EXPIRATION_MODEL_TYPE,

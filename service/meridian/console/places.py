@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meridian.console.pages.audit import show_audit
+from meridian.console.pages.decisions import show_decision, show_decisions
 from meridian.console.pages.deletions import show_deletions
 from meridian.console.pages.entry import SIGN_IN, begin_sign_in, end_sign_in, show_sign_in, sign_out
 from meridian.console.pages.key import show_key
@@ -41,6 +42,8 @@ PLACES: Final[tuple[Place, ...]] = (
     Place("/keys/{key_id}/{write}", do_write, methods=("POST",)),
     Place("/deletions", show_deletions, menu="Deletions"),
     Place("/key-stores", show_key_stores, menu="Key stores"),
+    Place("/decisions", show_decisions, menu="Decisions"),
+    Place("/decisions/{handle}", show_decision),
     Place("/audit", show_audit, menu="Audit"),
     Place("/playground", show_playground, menu="Playground"),
     Place("/playground", do_try, methods=("POST",)),

@@ -18,7 +18,7 @@ def _comments() -> dict[str, str]:
 
 
 def comment_on(what: FieldDescriptor | Rpc) -> str:
-    """What the contract says of an operation of AWS KMS, or of a field of its request."""
+    """What the contract says of an operation of AWS KMS or of the AccessService, or of a field of its request."""
     if isinstance(what, Rpc):
         return _comments()[what.name]
     return "" if what.containing_type is None else _comments()[f"{what.containing_type.name}.{what.name}"]

@@ -13,6 +13,8 @@ class Operation(StrEnum):
     TRY_POLICIES = "TryPolicies"
     DESCRIBE_REGIONS = "DescribeRegions"
     DESCRIBE_AUDIT = "DescribeAudit"
+    LIST_DECISIONS = "ListDecisions"
+    EXPLAIN_DECISION = "ExplainDecision"
     DESCRIBE_EXTERNAL_KEY = "DescribeExternalKey"
     GENERATE_DATA_KEY = "GenerateDataKey"
     GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = "GenerateDataKeyWithoutPlaintext"

@@ -82,3 +82,22 @@ class PolicySetTold:
     refused_at: datetime | None = None
     """When the files were last found unusable; None while what they say is in force."""
     faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedAgain:
+    """What is answered now to what was decided once; nothing, and why, where that cannot be told."""
+
+    now: Explanation | None
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallAgain:
+    """A recorded call, decided by what is in force now."""
+
+    decisions: tuple[ExplainedAgain, ...]
+    policies_changed: bool | None
+    """Whether the policies of the files are others now; None where the record does not say by which it was decided."""
+    keys_changed: tuple[str, ...]
+    """ARNs of the account's keys whose policy is another now, or that are gone."""

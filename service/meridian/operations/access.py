@@ -7,7 +7,7 @@ Source: docs/spec/policies.md; AWS XKS Proxy API Specification, GetKeyMetadata.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -17,17 +17,27 @@ from meridian.access.v1 import access_pb2
 from meridian.audit.standing import AuditStanding
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
-from meridian.domain.policy_answer import Elsewhere, Explanation, NearMiss, Told
+from meridian.domain.policy_answer import Elsewhere
 from meridian.errors import ValidationException
 from meridian.operations.audit_standing import audit_answer
 from meridian.operations.ciphers import asked_for
+from meridian.operations.decisions import Decisions
 from meridian.operations.policy_trials import trial_answer, trial_asked, trial_record
+from meridian.operations.told_policies import decision_answer, policy_answer
 from meridian.ports.key_store import ExternalKeys
 from meridian.ports.policies import PolicyAccess, PolicyTrials
 from meridian.replication.region_standings import RegionStandings, Standing
 
 KNOWN_TO_PROXIES: Final = "DescribeKey"
 """What a proxy is told that its answer is asked for: it knows the operations of AWS KMS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """How things stand."""
+
+    regions: RegionStandings
+    audit: AuditStanding
 
 
 class Access:
@@ -38,13 +48,14 @@ class Access:
         policies: PolicyAccess,
         operations: Mapping[str, Rpc],
         external_keys: ExternalKeys,
-        regions: RegionStandings,
-        audit: AuditStanding,
+        standings: Standings,
+        decisions: Decisions,
         trials: PolicyTrials,
     ) -> None:
+        self._decisions = decisions
         self._policies = policies
-        self._regions = regions
-        self._audit = audit
+        self._regions = standings.regions
+        self._audit = standings.audit
         self._trials = trials
         self._external_keys = external_keys
         self._by_message = {rpc.request_class.DESCRIPTOR.full_name: rpc for rpc in operations.values()}
@@ -52,7 +63,7 @@ class Access:
     async def describe_policy_set(self, request: access_pb2.DescribePolicySetRequest, call: Call) -> access_pb2.DescribePolicySetResponse:
         """The policies in force in this process, as far as they concern the caller's account. Raises: KMSInternalException."""
         told = self._policies.describe(call.caller.account)
-        response = access_pb2.DescribePolicySetResponse(digest=told.digest, policies=map(_policy, told.policies), faults=told.faults)
+        response = access_pb2.DescribePolicySetResponse(digest=told.digest, policies=map(policy_answer, told.policies), faults=told.faults)
         response.loaded_at.FromDatetime(told.loaded_at)
         if told.refused_at is not None:
             response.refused_at.FromDatetime(told.refused_at)
@@ -63,7 +74,7 @@ class Access:
         rpc, asked = self._unpacked(request.request)
         told = await self._policies.check(call, request.principal, rpc.name, asked)
         call.audit_data = {"operation": rpc.operation, "allowed": told.allowed}
-        response = access_pb2.CheckAccessResponse(allowed=told.allowed, decisions=map(_decision, told.here))
+        response = access_pb2.CheckAccessResponse(allowed=told.allowed, decisions=map(decision_answer, told.here))
         if told.elsewhere is not None:
             call.audit_data |= {"otherRegion": told.elsewhere.region, "foretold": told.elsewhere.foretold}
             response.other_region.CopyFrom(_other_region(told.elsewhere))
@@ -78,7 +89,7 @@ class Access:
         asked = trial_asked(request, operation, packed)
         told = await self._trials.run(call, asked)
         call.audit_data = trial_record(asked, told)
-        return trial_answer(told, _decision)
+        return trial_answer(told, decision_answer)
 
     def _unpacked(self, packed: AnyMessage) -> tuple[Rpc, Any]:
         """The operation that is asked about, and its request. Raises: ValidationException."""
@@ -101,6 +112,14 @@ class Access:
         """How the Region's audit log stands. Raises: KMSInternalException, ThrottlingException."""
         return audit_answer(await self._audit.look(call.caller.account))
 
+    async def list_decisions(self, request: access_pb2.ListDecisionsRequest, call: Call) -> access_pb2.ListDecisionsResponse:
+        """What was decided lately. Raises: ValidationException, NotFoundException, InvalidMarkerException, DependencyTimeoutException."""
+        return await self._decisions.find(request, call)
+
+    async def explain_decision(self, request: access_pb2.ExplainDecisionRequest, call: Call) -> access_pb2.ExplainDecisionResponse:
+        """Why it was decided so. Raises: InvalidMarkerException, NotFoundException, DependencyTimeoutException."""
+        return await self._decisions.explain(request, call)
+
     async def describe_external_key(
         self, request: access_pb2.DescribeExternalKeyRequest, call: Call
     ) -> access_pb2.DescribeExternalKeyResponse:
@@ -120,17 +139,6 @@ class Access:
 
 def _refused(why: str) -> ValidationException:
     return ValidationException(f"The request to ask about {why}.", fields=[("request", why)])
-
-
-def _decision(told: Explanation) -> access_pb2.Decision:
-    made = told.decision
-    return access_pb2.Decision(
-        action=made.action,
-        resource=made.resource,
-        allowed=made.allowed,
-        deciding=map(_policy, told.deciding),
-        closest=[access_pb2.NearMiss(policy=_policy(miss), condition=miss.condition) for miss in told.closest],
-    )
 
 
 def _standing(found: Standing) -> access_pb2.RegionStanding:
@@ -154,7 +162,3 @@ def _other_region(told: Elsewhere) -> access_pb2.OtherRegion:
     return access_pb2.OtherRegion(
         region=told.region, foretold=access_pb2.Foretold.Value(f"FORETOLD_{told.foretold.name}"), reason=told.reason
     )
-
-
-def _policy(told: Told | NearMiss) -> access_pb2.Policy:
-    return access_pb2.Policy(policy_id=told.policy_id, layer=told.layer, reason=told.reason, place=told.place)

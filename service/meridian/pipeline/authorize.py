@@ -147,6 +147,7 @@ class Authorize:
             undecided = PolicyDecision(requirement.action, resource.arn, False)
             return _hidden(_refusal(call, principal, undecided, abroad=True, account_counts=True), type(unready).__name__)
         call.decisions.append(decision)
+        call.policy_set = self._authorizer.digest
         self._made[ALLOW if decision.allowed else DENY, FAULT if decision.errors else self._layers.of(decision) or NONE] += 1
         if call.grants:
             call.grant_ids[requirement.action] = facts.request_attribute("grants")

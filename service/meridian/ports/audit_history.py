@@ -33,6 +33,8 @@ class Found:
 
     records: tuple[Record, ...]
     """The newest first, to the second, of each log in the reverse of the order in which it was written."""
+    places: tuple[str, ...]
+    """For each of them where a look begins that finds it first."""
     place: str
     """Where the next look goes on; empty where nothing older is left."""
     unreadable: int

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from meridian.call import Call
 from meridian.domain.key import Key
-from meridian.domain.policy_answer import AccessTold, PolicySetTold
+from meridian.domain.policy_answer import AccessTold, CallAgain, PolicySetTold
 from meridian.domain.policy_trial import TrialAsked, TrialTold
+from meridian.domain.told_call import ToldCall
 
 
 class LivePolicySet(Protocol):
@@ -31,6 +33,18 @@ class PolicyAccess(Protocol):
 
         No key is used, and nothing about a key's state is told. Raises: ValidationException for a principal that nobody is; else what
         the operation itself raises before its decisions, such as NotFoundException.
+        """
+        ...
+
+
+class DecisionsAgain(Protocol):
+    """What was decided once, asked of the policies in force now."""
+
+    async def explain(self, account: str, record: Mapping[str, Any], told: ToldCall) -> CallAgain:
+        """For each decision that the account is told, the answer to what was asked then: keys and caller as they stood, with the policies
+        that keys have now. Nothing is told that CheckAccess would not tell the account.
+
+        Raises: ThrottlingException where there is no place to explain.
         """
         ...
 

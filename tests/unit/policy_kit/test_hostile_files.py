@@ -110,7 +110,11 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path,
     return made
 
 
-LOCAL: Final = [(path, command) for path, command in commands(policy) if path[0] not in ("check-access", "describe-set")]
+LOCAL: Final = [
+    (path, command)
+    for path, command in commands(policy)
+    if path[0] not in ("check-access", "decisions", "describe-set", "explain-decision")
+]
 
 
 MANY_FILES = ("explain", "diff")

@@ -56,6 +56,30 @@ call.
 """
 Global___Foretold: _TypeAlias = Foretold  # noqa: Y015
 
+class _Effect:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EffectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Effect.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EFFECT_UNSPECIFIED: _Effect.ValueType  # 0
+    """Not said; of a recorded call that it ended before it was decided."""
+    EFFECT_ALLOW: _Effect.ValueType  # 1
+    """Everything that was asked was allowed."""
+    EFFECT_DENY: _Effect.ValueType  # 2
+    """Something was denied."""
+
+class Effect(_Effect, metaclass=_EffectEnumTypeWrapper):
+    """What the policies answered."""
+
+EFFECT_UNSPECIFIED: Effect.ValueType  # 0
+"""Not said; of a recorded call that it ended before it was decided."""
+EFFECT_ALLOW: Effect.ValueType  # 1
+"""Everything that was asked was allowed."""
+EFFECT_DENY: Effect.ValueType  # 2
+"""Something was denied."""
+Global___Effect: _TypeAlias = Effect  # noqa: Y015
+
 @_typing.final
 class Policy(_message.Message):
     """A policy in its author's words."""
@@ -870,6 +894,339 @@ class AuditVerification(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AuditVerification: _TypeAlias = AuditVerification  # noqa: Y015
+
+@_typing.final
+class ListDecisionsRequest(_message.Message):
+    """What ListDecisions asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    MARKER_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """How many calls at most; 50 where it is not given."""
+    marker: _builtins.str
+    """Where the answer before said to go on. It is good for the same question."""
+    principal: _builtins.str
+    """ARN of the principal that called."""
+    key_id: _builtins.str
+    """A key of the caller's account that the call was about, also one that was
+    deleted since: its id or ARN, or an alias that names it now.
+    """
+    operation: _builtins.str
+    """Name of the operation."""
+    effect: Global___Effect.ValueType
+    """What the policies answered."""
+    request_id: _builtins.str
+    """The request id that the caller was told."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """No earlier calls, to the second."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """No later calls, to the second."""
+
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int | None = ...,
+        marker: _builtins.str | None = ...,
+        principal: _builtins.str | None = ...,
+        key_id: _builtins.str | None = ...,
+        operation: _builtins.str | None = ...,
+        effect: Global___Effect.ValueType | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_effect", b"_effect", "_key_id", b"_key_id", "_limit", b"_limit", "_marker", b"_marker", "_operation", b"_operation", "_principal", b"_principal", "_request_id", b"_request_id", "_since", b"_since", "_until", b"_until", "effect", b"effect", "key_id", b"key_id", "limit", b"limit", "marker", b"marker", "operation", b"operation", "principal", b"principal", "request_id", b"request_id", "since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effect", b"_effect", "_key_id", b"_key_id", "_limit", b"_limit", "_marker", b"_marker", "_operation", b"_operation", "_principal", b"_principal", "_request_id", b"_request_id", "_since", b"_since", "_until", b"_until", "effect", b"effect", "key_id", b"key_id", "limit", b"limit", "marker", b"marker", "operation", b"operation", "principal", b"principal", "request_id", b"request_id", "since", b"since", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__effect: _TypeAlias = _typing.Literal["effect"]  # noqa: Y015
+    _WhichOneofArgType__effect: _TypeAlias = _typing.Literal["_effect", b"_effect"]  # noqa: Y015
+    _WhichOneofReturnType__key_id: _TypeAlias = _typing.Literal["key_id"]  # noqa: Y015
+    _WhichOneofArgType__key_id: _TypeAlias = _typing.Literal["_key_id", b"_key_id"]  # noqa: Y015
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    _WhichOneofReturnType__marker: _TypeAlias = _typing.Literal["marker"]  # noqa: Y015
+    _WhichOneofArgType__marker: _TypeAlias = _typing.Literal["_marker", b"_marker"]  # noqa: Y015
+    _WhichOneofReturnType__operation: _TypeAlias = _typing.Literal["operation"]  # noqa: Y015
+    _WhichOneofArgType__operation: _TypeAlias = _typing.Literal["_operation", b"_operation"]  # noqa: Y015
+    _WhichOneofReturnType__principal: _TypeAlias = _typing.Literal["principal"]  # noqa: Y015
+    _WhichOneofArgType__principal: _TypeAlias = _typing.Literal["_principal", b"_principal"]  # noqa: Y015
+    _WhichOneofReturnType__request_id: _TypeAlias = _typing.Literal["request_id"]  # noqa: Y015
+    _WhichOneofArgType__request_id: _TypeAlias = _typing.Literal["_request_id", b"_request_id"]  # noqa: Y015
+    _WhichOneofReturnType__since: _TypeAlias = _typing.Literal["since"]  # noqa: Y015
+    _WhichOneofArgType__since: _TypeAlias = _typing.Literal["_since", b"_since"]  # noqa: Y015
+    _WhichOneofReturnType__until: _TypeAlias = _typing.Literal["until"]  # noqa: Y015
+    _WhichOneofArgType__until: _TypeAlias = _typing.Literal["_until", b"_until"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__effect) -> _WhichOneofReturnType__effect | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__key_id) -> _WhichOneofReturnType__key_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__marker) -> _WhichOneofReturnType__marker | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__operation) -> _WhichOneofReturnType__operation | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__principal) -> _WhichOneofReturnType__principal | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_id) -> _WhichOneofReturnType__request_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__since) -> _WhichOneofReturnType__since | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__until) -> _WhichOneofReturnType__until | None: ...
+
+Global___ListDecisionsRequest: _TypeAlias = ListDecisionsRequest  # noqa: Y015
+
+@_typing.final
+class ListDecisionsResponse(_message.Message):
+    """What ListDecisions answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLS_FIELD_NUMBER: _builtins.int
+    NEXT_MARKER_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
+    next_marker: _builtins.str
+    """Where the next call goes on."""
+    truncated: _builtins.bool
+    """Whether there may be more."""
+    unreadable: _builtins.int
+    """How many files of the log could not be read, and were passed over."""
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordedCall]:
+        """The newest first."""
+
+    def __init__(
+        self,
+        *,
+        calls: _abc.Iterable[Global___RecordedCall] | None = ...,
+        next_marker: _builtins.str | None = ...,
+        truncated: _builtins.bool = ...,
+        unreadable: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_next_marker", b"_next_marker", "next_marker", b"next_marker"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_next_marker", b"_next_marker", "calls", b"calls", "next_marker", b"next_marker", "truncated", b"truncated", "unreadable", b"unreadable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__next_marker: _TypeAlias = _typing.Literal["next_marker"]  # noqa: Y015
+    _WhichOneofArgType__next_marker: _TypeAlias = _typing.Literal["_next_marker", b"_next_marker"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__next_marker) -> _WhichOneofReturnType__next_marker | None: ...
+
+Global___ListDecisionsResponse: _TypeAlias = ListDecisionsResponse  # noqa: Y015
+
+@_typing.final
+class RecordedCall(_message.Message):
+    """One call, as it was recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HANDLE_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CALLED_AT_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    ERROR_CODE_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    handle: _builtins.str
+    """By which ExplainDecision is asked about it; good for this account."""
+    event_id: _builtins.str
+    """Id of the record."""
+    request_id: _builtins.str
+    """Id that the caller was told."""
+    operation: _builtins.str
+    """Name of the operation."""
+    principal: _builtins.str
+    """ARN of the principal that called."""
+    effect: Global___Effect.ValueType
+    """What the policies answered to all of it."""
+    error_code: _builtins.str
+    """What it was refused with; empty where it was not."""
+    @_builtins.property
+    def called_at(self) -> _timestamp_pb2.Timestamp:
+        """When it came, to the second."""
+
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ARNs of the keys that it was about, as far as this account may know them."""
+
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordedDecision]:
+        """The decisions that are this account's to read."""
+
+    def __init__(
+        self,
+        *,
+        handle: _builtins.str = ...,
+        event_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        called_at: _timestamp_pb2.Timestamp | None = ...,
+        operation: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        effect: Global___Effect.ValueType = ...,
+        error_code: _builtins.str = ...,
+        decisions: _abc.Iterable[Global___RecordedDecision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["called_at", b"called_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["called_at", b"called_at", "decisions", b"decisions", "effect", b"effect", "error_code", b"error_code", "event_id", b"event_id", "handle", b"handle", "keys", b"keys", "operation", b"operation", "principal", b"principal", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordedCall: _TypeAlias = RecordedCall  # noqa: Y015
+
+@_typing.final
+class RecordedDecision(_message.Message):
+    """One decision, as it was recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    POLICY_IDS_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    """Action of the policy schema."""
+    resource: _builtins.str
+    """What it was decided on: an ARN, an alias, a key store, or "*"."""
+    allowed: _builtins.bool
+    """The answer."""
+    others: _builtins.bool
+    """Whether others made it too that are not this account's to read."""
+    @_builtins.property
+    def policy_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the policies that made it; none on a default deny."""
+
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        resource: _builtins.str = ...,
+        allowed: _builtins.bool = ...,
+        policy_ids: _abc.Iterable[_builtins.str] | None = ...,
+        others: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "allowed", b"allowed", "others", b"others", "policy_ids", b"policy_ids", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordedDecision: _TypeAlias = RecordedDecision  # noqa: Y015
+
+@_typing.final
+class ExplainDecisionRequest(_message.Message):
+    """What ExplainDecision asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HANDLE_FIELD_NUMBER: _builtins.int
+    handle: _builtins.str
+    """As ListDecisions told it."""
+    def __init__(
+        self,
+        *,
+        handle: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_handle", b"_handle", "handle", b"handle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_handle", b"_handle", "handle", b"handle"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__handle: _TypeAlias = _typing.Literal["handle"]  # noqa: Y015
+    _WhichOneofArgType__handle: _TypeAlias = _typing.Literal["_handle", b"_handle"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__handle) -> _WhichOneofReturnType__handle | None: ...
+
+Global___ExplainDecisionRequest: _TypeAlias = ExplainDecisionRequest  # noqa: Y015
+
+@_typing.final
+class ExplainDecisionResponse(_message.Message):
+    """What ExplainDecision answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    POLICIES_CHANGED_FIELD_NUMBER: _builtins.int
+    KEYS_CHANGED_FIELD_NUMBER: _builtins.int
+    policies_changed: _builtins.bool
+    """Whether the policies of the Region's files are others now than when the
+    call was decided; absent where the record does not say.
+    """
+    @_builtins.property
+    def call(self) -> Global___RecordedCall:
+        """What was recorded."""
+
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DecisionNow]:
+        """One for each of its decisions, in their order."""
+
+    @_builtins.property
+    def keys_changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ARNs of its keys whose own policy is another now, or that are gone."""
+
+    def __init__(
+        self,
+        *,
+        call: Global___RecordedCall | None = ...,
+        decisions: _abc.Iterable[Global___DecisionNow] | None = ...,
+        policies_changed: _builtins.bool | None = ...,
+        keys_changed: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_policies_changed", b"_policies_changed", "call", b"call", "policies_changed", b"policies_changed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_policies_changed", b"_policies_changed", "call", b"call", "decisions", b"decisions", "keys_changed", b"keys_changed", "policies_changed", b"policies_changed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__policies_changed: _TypeAlias = _typing.Literal["policies_changed"]  # noqa: Y015
+    _WhichOneofArgType__policies_changed: _TypeAlias = _typing.Literal["_policies_changed", b"_policies_changed"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__policies_changed) -> _WhichOneofReturnType__policies_changed | None: ...
+
+Global___ExplainDecisionResponse: _TypeAlias = ExplainDecisionResponse  # noqa: Y015
+
+@_typing.final
+class DecisionNow(_message.Message):
+    """What the policies in force now answer to what was asked then."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    unknown: _builtins.str
+    """Why it cannot be told."""
+    @_builtins.property
+    def decision(self) -> Global___Decision:
+        """The decision with its reasons; absent where it cannot be told."""
+
+    def __init__(
+        self,
+        *,
+        decision: Global___Decision | None = ...,
+        unknown: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecisionNow: _TypeAlias = DecisionNow  # noqa: Y015
 
 @_typing.final
 class TryPoliciesRequest(_message.Message):

@@ -60,6 +60,16 @@ class AccessServiceStub:
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.SerializeToString,
                 response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.FromString,
                 _registered_method=True)
+        self.ListDecisions = channel.unary_unary(
+                '/meridian.access.v1.AccessService/ListDecisions',
+                request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.ListDecisionsRequest.SerializeToString,
+                response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.ListDecisionsResponse.FromString,
+                _registered_method=True)
+        self.ExplainDecision = channel.unary_unary(
+                '/meridian.access.v1.AccessService/ExplainDecision',
+                request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.ExplainDecisionRequest.SerializeToString,
+                response_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.ExplainDecisionResponse.FromString,
+                _registered_method=True)
         self.DescribeExternalKey = channel.unary_unary(
                 '/meridian.access.v1.AccessService/DescribeExternalKey',
                 request_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeExternalKeyRequest.SerializeToString,
@@ -119,6 +129,26 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDecisions(self, request, context):
+        """Tells what was recorded lately of calls by principals of the caller's
+        account, and of calls on its keys: each with its decisions and the policies
+        that made them, as far as those are this account's to read. The newest come
+        first. A call looks through a bounded part of the log: an answer may hold
+        few calls, or none, and still say where to go on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainDecision(self, request, context):
+        """Explains the decisions of one recorded call: what was recorded, and what the
+        policies in force now answer to the same question, with their reasons and
+        the permits that came closest. Says why where that cannot be told.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DescribeExternalKey(self, request, context):
         """Asks the external key store proxy of a KMS key for status and usage of its
         external key. Who may describe the KMS key may ask.
@@ -154,6 +184,16 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.DescribeAudit,
                     request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.FromString,
                     response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.SerializeToString,
+            ),
+            'ListDecisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDecisions,
+                    request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.ListDecisionsRequest.FromString,
+                    response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.ListDecisionsResponse.SerializeToString,
+            ),
+            'ExplainDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainDecision,
+                    request_deserializer=meridian_dot_access_dot_v1_dot_access__pb2.ExplainDecisionRequest.FromString,
+                    response_serializer=meridian_dot_access_dot_v1_dot_access__pb2.ExplainDecisionResponse.SerializeToString,
             ),
             'DescribeExternalKey': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeExternalKey,
@@ -297,6 +337,60 @@ class AccessService:
             '/meridian.access.v1.AccessService/DescribeAudit',
             meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditRequest.SerializeToString,
             meridian_dot_access_dot_v1_dot_access__pb2.DescribeAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDecisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.access.v1.AccessService/ListDecisions',
+            meridian_dot_access_dot_v1_dot_access__pb2.ListDecisionsRequest.SerializeToString,
+            meridian_dot_access_dot_v1_dot_access__pb2.ListDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meridian.access.v1.AccessService/ExplainDecision',
+            meridian_dot_access_dot_v1_dot_access__pb2.ExplainDecisionRequest.SerializeToString,
+            meridian_dot_access_dot_v1_dot_access__pb2.ExplainDecisionResponse.FromString,
             options,
             channel_credentials,
             insecure,

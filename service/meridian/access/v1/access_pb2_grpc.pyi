@@ -64,6 +64,18 @@ class AccessServiceStub:
     of all accounts, so no permit for everything in an account includes this
     action: it must be named.
     """
+    ListDecisions: _grpc.UnaryUnaryMultiCallable[_access_pb2.ListDecisionsRequest, _access_pb2.ListDecisionsResponse]
+    """Tells what was recorded lately of calls by principals of the caller's
+    account, and of calls on its keys: each with its decisions and the policies
+    that made them, as far as those are this account's to read. The newest come
+    first. A call looks through a bounded part of the log: an answer may hold
+    few calls, or none, and still say where to go on.
+    """
+    ExplainDecision: _grpc.UnaryUnaryMultiCallable[_access_pb2.ExplainDecisionRequest, _access_pb2.ExplainDecisionResponse]
+    """Explains the decisions of one recorded call: what was recorded, and what the
+    policies in force now answer to the same question, with their reasons and
+    the permits that came closest. Says why where that cannot be told.
+    """
     DescribeExternalKey: _grpc.UnaryUnaryMultiCallable[_access_pb2.DescribeExternalKeyRequest, _access_pb2.DescribeExternalKeyResponse]
     """Asks the external key store proxy of a KMS key for status and usage of its
     external key. Who may describe the KMS key may ask.
@@ -101,6 +113,18 @@ class AccessServiceAsyncStub(AccessServiceStub):
     Nothing that stands in a record. The log is the Region's and holds the calls
     of all accounts, so no permit for everything in an account includes this
     action: it must be named.
+    """
+    ListDecisions: _aio.UnaryUnaryMultiCallable[_access_pb2.ListDecisionsRequest, _access_pb2.ListDecisionsResponse]  # type: ignore[assignment]
+    """Tells what was recorded lately of calls by principals of the caller's
+    account, and of calls on its keys: each with its decisions and the policies
+    that made them, as far as those are this account's to read. The newest come
+    first. A call looks through a bounded part of the log: an answer may hold
+    few calls, or none, and still say where to go on.
+    """
+    ExplainDecision: _aio.UnaryUnaryMultiCallable[_access_pb2.ExplainDecisionRequest, _access_pb2.ExplainDecisionResponse]  # type: ignore[assignment]
+    """Explains the decisions of one recorded call: what was recorded, and what the
+    policies in force now answer to the same question, with their reasons and
+    the permits that came closest. Says why where that cannot be told.
     """
     DescribeExternalKey: _aio.UnaryUnaryMultiCallable[_access_pb2.DescribeExternalKeyRequest, _access_pb2.DescribeExternalKeyResponse]  # type: ignore[assignment]
     """Asks the external key store proxy of a KMS key for status and usage of its
@@ -166,6 +190,30 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         Nothing that stands in a record. The log is the Region's and holds the calls
         of all accounts, so no permit for everything in an account includes this
         action: it must be named.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDecisions(
+        self,
+        request: _access_pb2.ListDecisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ListDecisionsResponse, _abc.Awaitable[_access_pb2.ListDecisionsResponse]]:
+        """Tells what was recorded lately of calls by principals of the caller's
+        account, and of calls on its keys: each with its decisions and the policies
+        that made them, as far as those are this account's to read. The newest come
+        first. A call looks through a bounded part of the log: an answer may hold
+        few calls, or none, and still say where to go on.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainDecision(
+        self,
+        request: _access_pb2.ExplainDecisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ExplainDecisionResponse, _abc.Awaitable[_access_pb2.ExplainDecisionResponse]]:
+        """Explains the decisions of one recorded call: what was recorded, and what the
+        policies in force now answer to the same question, with their reasons and
+        the permits that came closest. Says why where that cannot be told.
         """
 
     @_abc_1.abstractmethod

@@ -18,7 +18,9 @@ from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.language.schema_model import SchemaModel
 
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
-OWN_ONLY: Final = frozenset({"CheckAccess", "DescribeAudit", "DescribePolicySet", "DescribeRegions", "TryPolicies"})
+OWN_ONLY: Final = frozenset(
+    {"CheckAccess", "DescribeAudit", "DescribePolicySet", "DescribeRegions", "ExplainDecision", "ListDecisions", "TryPolicies"}
+)
 """Actions that AWS KMS does not have."""
 SERVICE: Final = "kms"
 GROUP, GROUP_MEMBER = "Group", "User"

@@ -11,9 +11,11 @@ COMMANDS = {
     for name, module, summary in (
         ("check-access", "remote", "Ask a Region what somebody may do, and why."),
         ("coverage", "testing", "Say how many cells of the tests each policy decided."),
+        ("decisions", "looking_back", "Tell what a Region decided lately."),
         ("describe-set", "remote", "Tell which policies are in force in a Region."),
         ("diff", "comparing", "Compare the decisions of two policy sets."),
         ("explain", "explaining", "Decide one request and say why."),
+        ("explain-decision", "looking_back", "Say why a recorded call was decided so."),
         ("fmt", "checking", "Write policies in canonical form."),
         ("graph", "drawing", "Show who can do what, as a table or a picture."),
         ("import-aws", "importing", "Convert a key policy of AWS to Cedar."),

@@ -19,7 +19,8 @@ from meridian.contract.catalog import Rpc, rpcs
 from meridian.contract.fields import descriptor_of
 
 
-def _output() -> click.Option:
+def output_option() -> click.Option:
+    """How answers are printed."""
     return click.Option(["--output", "-o"], type=Word(["text", "json"]), default="text", show_default=True)
 
 
@@ -59,7 +60,7 @@ def _print_set(answer: Any, output: str) -> None:
 
 
 describe_set = click.Command(
-    "describe-set", params=[*CONNECTION, _output()], callback=_describe, help="Tell which policies are in force in a Region."
+    "describe-set", params=[*CONNECTION, output_option()], callback=_describe, help="Tell which policies are in force in a Region."
 )
 
 
@@ -84,7 +85,7 @@ def _command(rpc: Rpc) -> click.Command:
 
     name = rpc.method_name.replace("_", "-")
     fields = [values.option_of(field) for field in descriptor.fields]
-    return click.Command(name, params=[*fields, *CONNECTION, _output()], callback=callback, help=f"Would {rpc.name} be allowed.")
+    return click.Command(name, params=[*fields, *CONNECTION, output_option()], callback=callback, help=f"Would {rpc.name} be allowed.")
 
 
 def _fields(request: access_pb2.CheckAccessRequest) -> dict[str, Any]:
@@ -94,14 +95,10 @@ def _fields(request: access_pb2.CheckAccessRequest) -> dict[str, Any]:
 def _print_answer(answer: Any, output: str) -> None:
     if output == "json":
         other: dict[str, Any] = {"otherRegion": _other_region(answer.other_region)} if answer.HasField("other_region") else {}
-        show({"allowed": answer.allowed, "decisions": [_decision(each) for each in answer.decisions], **other})
+        show({"allowed": answer.allowed, "decisions": [decision_as_json(each) for each in answer.decisions], **other})
         sys.exit(OK if answer.allowed else DENIED)
     for each in answer.decisions:
-        say(f"{each.action} on {each.resource}: {'allow' if each.allowed else 'deny'}")
-        for told in each.deciding:
-            say(f"  {told.policy_id} ({told.place}): {told.reason}")
-        for miss in each.closest:
-            say(f"  {miss.policy.policy_id} ({miss.policy.place}) would permit, but not: {miss.condition}")
+        say_decision(each)
     if answer.HasField("other_region"):
         other = _other_region(answer.other_region)
         say(f"Region {other['region']}: {other['foretold']}{': ' if other['reason'] else ''}{other['reason']}")
@@ -109,12 +106,22 @@ def _print_answer(answer: Any, output: str) -> None:
     sys.exit(OK if answer.allowed else DENIED)
 
 
+def say_decision(made: Any) -> None:
+    """A decision in lines, the reasons below it."""
+    say(f"{made.action} on {made.resource}: {'allow' if made.allowed else 'deny'}")
+    for told in made.deciding:
+        say(f"  {told.policy_id} ({told.place}): {told.reason}")
+    for miss in made.closest:
+        say(f"  {miss.policy.policy_id} ({miss.policy.place}) would permit, but not: {miss.condition}")
+
+
 def _other_region(told: Any) -> dict[str, str]:
     word = access_pb2.Foretold.Name(told.foretold).removeprefix("FORETOLD_").lower()
     return {"region": told.region, "foretold": word, "reason": told.reason}
 
 
-def _decision(made: Any) -> dict[str, Any]:
+def decision_as_json(made: Any) -> dict[str, Any]:
+    """A decision with its reasons."""
     return {
         "action": made.action,
         "resource": made.resource,
