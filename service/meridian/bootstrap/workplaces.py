@@ -20,7 +20,7 @@ from meridian.bootstrap.seat import Seat
 from meridian.settings import Settings
 from meridian.short_turns import ShortTurns
 
-LOOKS_AT_ONCE: Final = 2
+LOOKS_AT_ONCE: Final = 1
 LOOKS_WAITING: Final = 64
 TRIALS_AT_ONCE: Final = 2
 TRIALS_WAITING: Final = 4
