@@ -21,7 +21,7 @@ from meridian.short_turns import ShortTurns
 
 OF_TRIALS: Final = "meridian.bootstrap.trial_process"
 """Named, not imported: a Region that serves does not try policies itself."""
-LOOKS_AT_ONCE: Final = 2
+LOOKS_AT_ONCE: Final = 1
 LOOKS_WAITING: Final = 64
 TRIALS_AT_ONCE: Final = 2
 TRIALS_WAITING: Final = 4
