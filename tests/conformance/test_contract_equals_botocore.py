@@ -147,7 +147,7 @@ def compare_item_limits(place: str, field: FieldDescriptor, member: Any) -> None
 
 def schema_actions() -> set[str]:
     text = SCHEMA.read_text()
-    names = re.findall(r"action ([\w,\s]+?) in \[[^\]]*\] appliesTo", text)
+    names = re.findall(r"^\s*action ([\w,\s]+?)(?: in \[[^\]]*\])? appliesTo", text, re.MULTILINE)
     return {name.strip() for group in names for name in group.split(",")}
 
 

@@ -14,7 +14,10 @@ from tests.deployment import HOME, Deployment
 from meridian.bootstrap.start_steps import EVENT, Step
 
 ROOT = Path(__file__).resolve().parents[2]
-UNNEEDED = ("alembic", "asyncpg", "mako", "grpc_reflection.v1alpha", "uvloop", "meridian.policy_kit", "meridian.client")
+UNNEEDED = (
+    "alembic", "asyncpg", "mako", "grpc_reflection.v1alpha", "uvloop", "jinja2", "yaml", "multiprocessing.pool", "meridian.client",
+    "meridian.policy_kit.replay", "meridian.policy_kit.prove", "meridian.policy_kit.cores", "meridian.policy_kit.trial",
+)  # fmt: skip
 """What other commands need, or what only some Regions have."""
 
 
