@@ -25,8 +25,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import run_queues
 from bench_process import GENERATOR, pin
 from hostile_loads import BEHIND_ENVOY, FLAG, LOADS
+from run_queues import Spent
 from tests.aws import kms
 from tests.deployment import HOME, Deployment
 
@@ -48,11 +50,13 @@ class Honest(threading.Thread):
         self._call = call
         self.round = ""
         self.taken: dict[str, list[float]] = {"quiet": [], "hostile": []}
+        self.on_its_core: dict[str, list[float]] = {"quiet": [], "hostile": []}
+        """The same without what the caller himself waited for his core, which the server cannot help."""
         self.failed = 0
 
     def run(self) -> None:
         while True:
-            name, begun = self.round, time.perf_counter()
+            name, begun, before = self.round, time.perf_counter(), run_queues.of_thread()
             try:
                 self._call()
             except Exception:  # noqa: BLE001 - an honest call that fails is counted, whatever the reason
@@ -60,12 +64,13 @@ class Honest(threading.Thread):
             taken = time.perf_counter() - begun
             if name:
                 self.taken[name].append(taken)
+                self.on_its_core[name].append(taken - run_queues.of_thread().since(before).waiting)
             time.sleep(max(0.0, EVERY_SECONDS - taken))
 
-    def quantile(self, name: str, part: float) -> float:
-        """Milliseconds."""
-        values = sorted(self.taken[name])
-        return values[int((len(values) - 1) * part)] * 1e3
+
+def quantile(values: list[float], part: float) -> float:
+    """Milliseconds."""
+    return sorted(values)[int((len(values) - 1) * part)] * 1e3
 
 
 @contextmanager
@@ -116,9 +121,10 @@ def honest_callers(deployment: Deployment) -> dict[str, Honest]:
     }
 
 
-def take_turns(root: Path, callers: list[Honest]) -> None:
-    """Quiet and hostile rounds, one after the other."""
+def take_turns(root: Path, callers: list[Honest], pid: int) -> dict[str, list[Spent]]:
+    """Quiet and hostile rounds, one after the other; what the server spent in each, in a second."""
     flag = root / FLAG
+    spent: dict[str, list[Spent]] = {"quiet": [], "hostile": []}
     for _ in range(ROUNDS):
         for name, seconds in (("quiet", QUIET_SECONDS), ("hostile", HOSTILE_SECONDS)):
             if name == "hostile":
@@ -126,22 +132,30 @@ def take_turns(root: Path, callers: list[Honest]) -> None:
             time.sleep(SETTLE_SECONDS)
             for caller in callers:
                 caller.round = name
+            before = run_queues.of_process(pid)
             time.sleep(seconds)
+            server = run_queues.of_process(pid).since(before)
+            spent[name].append(Spent(server.working / seconds, server.waiting / seconds))
             for caller in callers:
                 caller.round = ""
             flag.unlink(missing_ok=True)
+    return spent
 
 
-def report(callers: dict[str, Honest]) -> bool:
+def report(callers: dict[str, Honest], server: dict[str, list[Spent]]) -> bool:
     """Print the table; the answer is whether every caller was served well."""
-    print("| honest caller | quiet p50 | p99 | hostile p50 | p99 | p99 ratio | failed |\n|---|---|---|---|---|---|---|")
+    print("| honest caller | quiet p50 | p99 | hostile p50 | p99 | p99 ratio | without his own waits for a core | failed |\n|" + "---|" * 8)
     good = True
     for name, caller in callers.items():
-        figures = [caller.quantile(kind, part) for kind in ("quiet", "hostile") for part in (0.5, 0.99)]
+        figures = [quantile(caller.taken[kind], part) for kind in ("quiet", "hostile") for part in (0.5, 0.99)]
         ratio = figures[3] / figures[1]
         good = good and ratio <= RATIO_MAX and caller.failed == 0
         shown = " | ".join(f"{value:.1f} ms" for value in figures)
-        print(f"| {name} | {shown} | {ratio:.2f} | {caller.failed} |", flush=True)
+        own = quantile(caller.on_its_core["hostile"], 0.99) / quantile(caller.on_its_core["quiet"], 0.99)
+        print(f"| {name} | {shown} | {ratio:.2f} | {own:.2f} | {caller.failed} |", flush=True)
+    for kind, each in server.items():
+        working, waiting = (sum(values) / len(each) for values in zip(*each, strict=True))
+        print(f"{kind}: the server worked {working:.0%} of the time; its threads waited for its core {waiting * 1e3:.0f} ms in a second")
     return good
 
 
@@ -157,10 +171,10 @@ def main() -> int:
             callers = honest_callers(deployment)
             for caller in callers.values():
                 caller.start()
-            take_turns(root, list(callers.values()))
+            spent = take_turns(root, list(callers.values()), deployment.processes[HOME].pid)
             made = {name: (root / f"{name}.count").read_text() for name in names}
         print("attacks: " + ", ".join(f"{name} {count}" for name, count in made.items()))
-        return 0 if report(callers) else 1
+        return 0 if report(callers, spent) else 1
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from meridian.audit.keys import KEYS_FILE, AuditKey, AuditKeys, AuditSigner, Reg
 from meridian.audit.segments import COMPRESSED, lines_of, segments_in
 from meridian.audit.stream_files import segment_name
 from meridian.crypto import ecdsa
+from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store.audit_streams import StreamHead
 
 NAMES = RegionNames("deployment", "aws", "us-east-1")
@@ -49,7 +50,7 @@ class Told:
         self.events.append((str(event), {"subject": subject, **details}))
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:
-        self.events.append(("UnforeseenFault", {"during": during, "fault": repr(fault)}))
+        self.report(SecurityEvent.UNFORESEEN_FAULT, subject=during, fault=type(fault).__name__)
 
 
 class Keyholder:

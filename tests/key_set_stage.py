@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.identity_tokens import Issuer, Published, Signer
+from tests.stepped_clock import SteppedClock
 
 from meridian.adapters.live_key_sets import AGAIN_SECONDS, LiveKeySets
 from meridian.errors import DependencyTimeoutException, UnrecognizedClientException
@@ -18,25 +19,12 @@ IDP = Issuer()
 TWO = Signer(kid="two")
 
 
-class Clock:
-    """Goes on when a test says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now(self) -> Any:
-        raise AssertionError("no moment is asked for")
-
-
 class Stage:
     """Key sets of one issuer that a server here publishes."""
 
     def __init__(self, published: Published) -> None:
         self.published = published
-        self.clock = Clock()
+        self.clock = SteppedClock(1000.0)
         self.woken = 0
         published.documents = {DISCOVERY: self.discovery(), KEYS: IDP.key_set()}
         self.source = KeySetSource(published.url, "", "", "", None)

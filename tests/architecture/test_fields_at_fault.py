@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 from typing import Any
 
-from tests.source_trees import nodes
+from tests.source_trees import nodes, trees
 
 from meridian.access.v1 import access_pb2
 from meridian.contract.catalog import rpcs, sts_rpcs
@@ -14,6 +16,7 @@ from meridian.peer.v1 import replication_pb2
 
 WHOLE = "request"
 """A fault of a message as a whole."""
+REQUESTS = {rpc.request_class.DESCRIPTOR.name: rpc.request_class.DESCRIPTOR for rpc in (rpcs() | sts_rpcs()).values()}
 
 
 def _names_in(message: Any, found: set[str]) -> set[str]:
@@ -55,6 +58,39 @@ def test_a_field_at_fault_is_one_of_the_request() -> None:
     told = _told()
     assert len(told) > 20
     assert not {name: place for name, place in told.items() if ValidationException("", fields=[(name, "")]).fields[0][0] not in _sent()}
+
+
+def _of_this_request(tree: ast.AST, requests: frozenset[str] = frozenset()) -> Iterator[tuple[int, str, frozenset[str]]]:
+    """(line, name told, requests that the function is given) where a function says which request it is given."""
+    for node in ast.iter_child_nodes(tree):
+        given = requests
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            kinds = (each.annotation for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs) if each.annotation)
+            given = frozenset(name for kind in kinds for name in re.findall(r"\w+Request\b", ast.unparse(kind)) if name in REQUESTS)
+        if isinstance(node, ast.Call) and given:
+            lists = (word.value for word in node.keywords if word.arg == "fields" and isinstance(word.value, ast.List))
+            names = (pair.elts[0] for each in lists for pair in each.elts if isinstance(pair, ast.Tuple))
+            yield from ((node.lineno, str(name.value), given) for name in names if isinstance(name, ast.Constant))
+        yield from _of_this_request(node, given)
+
+
+def test_a_field_at_fault_is_one_of_the_request_that_is_looked_at() -> None:
+    """Of each request that a function takes: one that has another request's field at fault sends its caller to look for nothing."""
+    told = [(file, *each) for file, tree in trees().items() for each in _of_this_request(tree)]
+    assert len(told) > 15
+    wrong = [
+        f"{file}:{line} {name} of {request}"
+        for file, line, name, requests in told
+        for request in requests
+        if name != WHOLE and ValidationException("", fields=[(name, "")]).fields[0][0] not in _names_in(REQUESTS[request], set())
+    ]
+    assert not wrong
+
+
+def test_another_requests_field_would_be_found() -> None:
+    text = 'def f(request: CreateKeyRequest) -> None:\n    raise ValidationException("", fields=[("grantToken", "missing")])'
+    assert list(_of_this_request(ast.parse(text))) == [(2, "grantToken", frozenset({"CreateKeyRequest"}))]
+    assert "grantToken" not in _names_in(REQUESTS["CreateKeyRequest"], set())
 
 
 def test_a_name_is_told_as_json_has_it() -> None:

@@ -142,6 +142,7 @@ def walked(deployment: Deployment, packages: Path, origin: str) -> Walked:
         grantee, context = f"arn:aws:iam::{ACCOUNT}:service/app", GrantConstraints(encryption_context_equals={"tenant": "a"})
         developer.create_grant(key_id=key_id, grantee_principal=grantee, operations=["Decrypt"], name="orders", constraints=context)
         deployment.wait_until(lambda: all(each.release for each in developer.describe_regions().regions))
+    assert deployment.verify_audit(HOME).returncode in (0, 9)
     with deployment.client(HOME, "app") as app, deployment.client(HOME, "tenant-a") as tenant:
         app.encrypt(key_id=key_id, plaintext=b"x")
         with pytest.raises(AccessDeniedException):

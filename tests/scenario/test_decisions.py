@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.audit_logs import records_in
 from tests.deployment import HOME, Deployment
+from tests.several import Several
 
 from meridian.access.v1 import access_pb2
 from meridian.cli.main import main
@@ -22,6 +24,8 @@ PARTNER = "arn:aws:iam::444455556666:service/partner"
 ABSENT = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 HUSHED = '@id("hush") @reason("the merger") permit (principal, action, resource) when { principal.hasTag("merger") };'
 OPEN = '@id("open") @reason("the merger") permit (principal == KMS::Service::"444455556666/partner", action, resource);'
+CALLS = 20
+"""So many connections that the kernel gives some to each of two processes."""
 ALLOW, DENY = access_pb2.EFFECT_ALLOW, access_pb2.EFFECT_DENY
 
 
@@ -243,3 +247,39 @@ def test_the_command_line_goes_on_where_it_ended(two_regions: Deployment) -> Non
     assert one.endswith(f"service/app Encrypt on {key}: allow")
     assert second.stdout.splitlines()[0].endswith(f"service/app Encrypt on {key}: allow")
     assert second.stdout.splitlines()[1] != first.stdout.splitlines()[1]
+
+
+@pytest.fixture
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
+    deployment = Deployment(tmp_path_factory.mktemp("decided"), [HOME]).prepare()
+    try:
+        yield Several(deployment, 2)
+    finally:
+        deployment.stop_all()
+
+
+@pytest.mark.deep
+def test_each_of_several_processes_tells_the_calls_of_all_also_after_a_start_and_under_other_policies(several: Several) -> None:
+    several.start()
+    deployment = several.deployment
+    key = new_key(deployment)
+    made = {called(deployment, "app", "encrypt", key_id=key, plaintext=b"x") for _ in range(CALLS)}
+    assert made == {""}
+    written = {number for number in (1, 2) for each in records_in(several.directory(number)) if each["eventName"] == "Encrypt"}
+    assert written == {1, 2}, "the kernel gave connections to both"
+    for _ in range(6):
+        with deployment.client(HOME, "auditor") as auditor:
+            assert len(calls_on(auditor, key, principal=APP, limit=8)) == CALLS
+    with deployment.client(HOME, "auditor") as auditor:
+        first = auditor.list_decisions(key_id=key, principal=APP, limit=8)
+    deployment.stop(HOME)
+    (deployment.root / "policies" / "closed.cedar").write_text(
+        '@id("guardrail.closed") @layer("guardrail") @reason("closed today")forbid (principal, action == KMS::Action::"Encrypt", resource);'
+    )
+    several.start()
+    with deployment.client(HOME, "auditor") as auditor:
+        rest = auditor.list_decisions(key_id=key, principal=APP, marker=first.next_marker)
+        assert len({each.event_id for each in (*first.calls, *rest.calls)}) == CALLS, "markers outlive a start"
+        told = auditor.explain_decision(handle=first.calls[0].handle)
+    assert (told.policies_changed, told.decisions[0].decision.allowed) == (True, False)
+    assert told.decisions[0].decision.deciding[0].reason == "closed today"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -146,14 +145,29 @@ def deleted(alice: Client, store: str) -> bool:
     return True
 
 
+def opened(app: Client, blob: bytes) -> bytes | None:
+    """What it encrypts, once its token is found again."""
+    try:
+        return app.decrypt(ciphertext_blob=blob, encryption_context={"a": "b"}).plaintext
+    except KMSInvalidStateException:
+        return None
+
+
+def drew(app: Client, store: str) -> bool:
+    try:
+        app.generate_random(number_of_bytes=32, custom_key_store_id=store)
+    except CustomKeyStoreInvalidStateException:
+        return False
+    return True
+
+
 def _the_token_is_lost_and_found(region: Deployment, app: Client, token: Token, blob: bytes) -> None:
     for lose, find in ((token.take_out, token.put_back), (lambda: token.say("removed"), lambda: token.unsay("removed"))):
         lose()
         with pytest.raises(KMSInvalidStateException, match="The token of the key store"):
             app.decrypt(ciphertext_blob=blob, encryption_context={"a": "b"})
         find()
-        time.sleep(1.1)  # it is looked for once in a second
-        assert app.decrypt(ciphertext_blob=blob, encryption_context={"a": "b"}).plaintext == b"secret"
+        region.wait_until(lambda: opened(app, blob) == b"secret")
 
 
 def test_operators_see_tokens_beside_proxies_and_no_store_by_its_name(region: Deployment, alice: Client, token: Token) -> None:
@@ -180,8 +194,7 @@ def test_operators_see_tokens_beside_proxies_and_no_store_by_its_name(region: De
             assert sum(value for name, value in told.items() if "key_store_requests" in name and kind in name and 'outcome=""' not in name)
         finally:
             token.unsay("removed")
-        time.sleep(1.1)  # it is looked for once in a second
-        app.generate_random(number_of_bytes=32, custom_key_store_id=store)
+        region.wait_until(lambda: drew(app, store))
     told = region.metrics(HOME)
     assert told[f"meridian_key_stores_broken{{{kind}}}"] == 0
     assert lost <= asked("random", "removed")

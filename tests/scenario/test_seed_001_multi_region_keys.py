@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -156,7 +155,6 @@ def test_what_was_promised_is_delivered_when_the_destination_is_back(own_regions
     with own_regions.client() as alice:
         alice.replicate_key(key_id=key_id, replica_region=AWAY)
     assert own_regions.wait_dead(AWAY) == -signal.SIGKILL
-    time.sleep(0.5)
     own_regions.start(AWAY)
     own_regions.wait_for_state(AWAY, key_id, t.KEY_STATE_ENABLED)
     with own_regions.client(HOME, "app") as here, own_regions.client(AWAY, "app") as there:

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 from tests.aws import kms
 from tests.deployment import HOME
-from tests.several import Several, is_there, served
+from tests.several import BACK_SECONDS, Several, is_there, served
 
 from meridian.cli.exit_codes import SETUP
 from meridian.cli.region_place import HOST
@@ -27,7 +27,8 @@ from meridian.cli.region_place import HOST
 TRIES = 60
 FOLDER = f"{tempfile.gettempdir()}/meridian-"
 CALLERS = 6
-UNDER_LOAD_SECONDS = 3.0
+UNDER_LOAD = 20
+"""Answers of each caller, which make a load."""
 THINKING_SECONDS = 0.05
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 
@@ -132,6 +133,14 @@ class Caller(threading.Thread):
             time.sleep(THINKING_SECONDS)
 
 
+def answered(callers: Sequence[Caller], more: int) -> None:
+    """Each caller has had so many answers more."""
+    wanted, until = [caller.answers + more for caller in callers], time.monotonic() + BACK_SECONDS
+    while any(caller.answers < most for caller, most in zip(callers, wanted, strict=True)):
+        assert time.monotonic() < until, [caller.faults for caller in callers]
+        time.sleep(THINKING_SECONDS)
+
+
 class Changer(threading.Thread):
     """One who makes keys, and keeps those that he was told of."""
 
@@ -171,10 +180,10 @@ def test_a_process_that_is_killed_costs_its_own_calls_and_comes_back(several: Se
     before = several.deployment.metrics(HOME)
     for each in (*callers, *changers):
         each.start()
-    time.sleep(UNDER_LOAD_SECONDS)
+    answered(callers, UNDER_LOAD)
     several.kill("replica-1-1")
     killed_at = [caller.answers for caller in callers]
-    time.sleep(UNDER_LOAD_SECONDS)
+    answered(callers, UNDER_LOAD)
     ended.set()
     for each in (*callers, *changers):
         each.join(60)
@@ -221,7 +230,7 @@ def test_sigterm_loses_no_call_and_the_whole_log_is_clean(several: Several) -> N
     everybody: list[Caller | Changer] = [*callers, *changers]
     for each in everybody:
         each.start()
-    time.sleep(1.0)
+    answered(callers, UNDER_LOAD)
     pids = list(several.pids().values())
     ended.set()  # what is under way now is to be answered; nothing new begins
     assert several.deployment.stop(HOME) == 0

@@ -17,7 +17,7 @@ from meridian.errors import DependencyTimeoutException, InvalidMarkerException
 from meridian.ports.audit_history import Found, Record, Wanted
 from meridian.ports.heavy_work import HeavyWork
 
-LOOK_BYTES: Final = 8 << 20
+LOOK_BYTES: Final = 4 << 20
 """What one look goes through, all logs together."""
 KEPT_BYTES: Final = 2 << 20
 """What the records of one answer take in the log, and one more."""

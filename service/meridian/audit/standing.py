@@ -79,7 +79,7 @@ class AuditStanding:
             streams=streams,
             registered=registered,
             seen=seen,
-            signed_until=_signed_until(streams),
+            signed_until=signed_until(streams),
             key_numbers={AuditKey(key.number, key.public_key, key.signature).fingerprint: key.number for key in keys},
             sinks=self._sinks(),
             free_bytes=self._free_bytes(),
@@ -88,7 +88,8 @@ class AuditStanding:
         )
 
 
-def _signed_until(streams: Sequence[StreamStanding]) -> datetime | None:
+def signed_until(streams: Sequence[StreamStanding]) -> datetime | None:
+    """Up to when the records of all open streams are signed; None where one of them has no digest that was seen, or none is open."""
     digests = [each.files.last_digest if each.files is not None else None for each in streams if not each.row.is_closed]
     moments = [digest.signed_at for digest in digests if digest is not None]
     return min(moments) if moments and len(moments) == len(digests) else None

@@ -10,7 +10,7 @@ from meridian.bootstrap.core import Core
 from meridian.bootstrap.envoy_files import FrontFiles
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.contract.catalog import served_rpcs
-from meridian.transport.call_edge import CallEdge, NoteCaller
+from meridian.transport.call_edge import CallEdge
 from meridian.transport.envoy.admin import EnvoyAdmin
 from meridian.transport.envoy.application import FrontApplication
 from meridian.transport.envoy.departures import Departures
@@ -20,7 +20,6 @@ from meridian.transport.envoy.health import EnvoyHealth
 from meridian.transport.envoy.http_wire import HttpWire
 from meridian.transport.grpc_health import GrpcHealth
 from meridian.transport.http1.application import Application
-from meridian.transport.under_way import CallsUnderWay
 
 LOOK_SECONDS: Final = 0.02
 WRITTEN_SECONDS: Final = 1.0
@@ -37,23 +36,12 @@ class EnvoyFront:
         places: FrontPlaces,
         health: GrpcHealth,
         aws: Application,
-        *,
-        under_way: CallsUnderWay,
-        note_caller: NoteCaller,
+        edge: CallEdge,
     ) -> None:
         self._core = core
         self._admin = EnvoyAdmin(places.admin_socket)
         departures = Departures()
         limits = core.settings.limits
-        edge = CallEdge(
-            core.clock,
-            limits,
-            identify=pipelines.identify,
-            unauthenticated=pipelines.unauthenticated,
-            events=core.events,
-            under_way=under_way,
-            note_caller=note_caller,
-        )
         grpc = GrpcWire(
             {rpc.path: rpc for rpc in served_rpcs().values()},
             pipelines.calls.walk,

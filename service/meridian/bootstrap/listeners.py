@@ -13,6 +13,7 @@ import grpc
 import structlog
 
 from meridian.authentication.xks_signature import XksSignatures
+from meridian.bootstrap.call_edge import call_edge_of
 from meridian.bootstrap.console import open_console
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.envoy_front import EnvoyFront
@@ -31,6 +32,7 @@ from meridian.transport.admin_app import AdminApp, Reasons
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
+from meridian.transport.call_edge import CallEdge
 from meridian.transport.caller_connections import CallerConnections
 from meridian.transport.connection_shares import LOOK_SECONDS, ConnectionShares
 from meridian.transport.draining import HeldCalls
@@ -131,13 +133,14 @@ class Listeners:
     async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer, health: GrpcHealth) -> None:
         core, settings, files = self._core, self._core.settings, self._core.files
         callers, connections, peers_held = self._caller_connections(), self._peer_connections(), HeldCalls()
+        edge = call_edge_of(core, pipelines, self._under_way, callers.note)
         if self._places is None:
-            await self._open_calls(pipelines, health, callers)
+            await self._open_calls(pipelines, health, callers, edge)
         else:
             callers.shares.listen_on(int(settings.grpc.listen.rpartition(":")[2]))
             aws = self._aws_wire(pipelines, is_secure=True)
             with naming("front"):
-                self.front = EnvoyFront(core, pipelines, self._places, health, aws, under_way=self._under_way, note_caller=callers.note)
+                self.front = EnvoyFront(core, pipelines, self._places, health, aws, edge)
         certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events, connections)
         peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates], is_shared=self._seat.is_shared)
         with naming("peer.listen"):
@@ -147,24 +150,21 @@ class Listeners:
             await each.start()
         core.supervisor.serve("gRPC health", health.follow())
 
-    async def _open_calls(self, pipelines: Pipelines, health: GrpcHealth, callers: CallerConnections) -> None:
+    async def _open_calls(self, pipelines: Pipelines, health: GrpcHealth, callers: CallerConnections, edge: CallEdge) -> None:
         core, settings, held = self._core, self._core.settings, HeldCalls()
         server = make_server(
             served_rpcs(),
             pipelines.calls.walk,
             pipelines.batches.walk,
-            core.clock,
-            core.entropy,
-            limits=settings.limits,
-            reflected=settings.reflection,
-            identify=pipelines.identify,
-            unauthenticated=pipelines.unauthenticated,
+            edge,
+            clock=core.clock,
+            entropy=core.entropy,
             events=core.events,
+            request_bytes_max=settings.limits.request_bytes,
+            reflected=settings.reflection,
             connections=self._budgets["grpc"],
             ping_seconds_min=settings.grpc.ping_seconds_min,
             held=held,
-            under_way=self._under_way,
-            note_caller=callers.note,
             is_shared=self._seat.is_shared,
         )
         health.add_to(server)

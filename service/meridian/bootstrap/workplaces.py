@@ -14,13 +14,14 @@ from meridian.adapters.policy_trials import SeparateTrials
 from meridian.adapters.ready_key_pairs import ANSWER_SECONDS, ReadyKeyPairs
 from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
-from meridian.bootstrap import trial_process
 from meridian.bootstrap.cores import cores
 from meridian.bootstrap.seat import Seat
 from meridian.settings import Settings
 from meridian.short_turns import ShortTurns
 
-LOOKS_AT_ONCE: Final = 2
+OF_TRIALS: Final = "meridian.bootstrap.trial_process"
+"""Named, not imported: a Region that serves does not try policies itself."""
+LOOKS_AT_ONCE: Final = 1
 LOOKS_WAITING: Final = 64
 TRIALS_AT_ONCE: Final = 2
 TRIALS_WAITING: Final = 4
@@ -61,7 +62,7 @@ def open_workplaces(
     trying = HeavyWorkers(workers=TRIALS_AT_ONCE, queue_max=TRIALS_WAITING, wait_seconds=limits.heavy_wait_seconds, turns=turns)
     trials = SeparateProcesses(
         events,
-        program=trial_process.__name__,
+        program=OF_TRIALS,
         most=limits.heavy_processes,
         wait_seconds=limits.heavy_process_wait_seconds,
         answer_seconds=limits.heavy_answer_seconds,

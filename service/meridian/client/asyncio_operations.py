@@ -2440,14 +2440,15 @@ class AsyncioOperations(AsyncioCalls):
             request: The call asked about: a request message of meridian.kms.v1.
             policies: Cedar text that takes the place of all policies of the caller's account in the Region's files; empty for none at all.
                 32768 at most characters.
-            key_policy: Cedar text that takes the place of the policy of the key that the request names, which is one of the caller's
+            key_policy: Cedar text that takes the place of the policy of the key that the request names, the first of those of the caller's
                 account. 32768 at most characters.
             calls: How many of the account's recorded calls of the last day are decided anew at most, the newest of them. 0 to 2000.
             timeout: Seconds; 30 unless it is given.
             caller_request_id: A name of the caller's own in the audit record.
 
         Returns:
-            `live_policies`: Cedar text of the policies of the caller's account that are in force, comments between them left out.
+            `live_policies`: Cedar text of the policies of the caller's account that are in force, comments between them left out; absent
+                where it is longer than what can be tried.
             `live`: What the policies in force answer to the request.
             `edited`: What the edited ones would answer; absent where nothing is edited, something is wrong with it, or the request names a
                 key of another account.

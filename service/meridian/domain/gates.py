@@ -149,6 +149,11 @@ class Gate:
         """How many calls wait."""
         return len(self._order)
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody works or waits, and as many may as ever."""
+        return not self._count and not self._order and self.room == self.working_max
+
     def enter(self, account: str, priority: Priority, now: float) -> Place:
         """A place, whose standing says what has become of it."""
         place = Place(account, priority, now)
@@ -180,7 +185,7 @@ class Gate:
         self._begin_next()
 
     def _begin_next(self) -> None:
-        while self._count < self.room and (place := self._next()) is not None:
+        while self._order and self._count < self.room and (place := self._next()) is not None:
             self._drop(place)
             self._begin(place)
             line = self._lines[place.priority]

@@ -105,8 +105,8 @@ class LookedThrough:
 class TrialTold:
     """The answer."""
 
-    live_policies: str
-    """Cedar text of the account's own policies in force."""
+    live_policies: str | None
+    """Cedar text of the account's own policies in force; None where it is longer than what can be tried."""
     live: tuple[Explanation, ...] | None
     """None where no request was asked about."""
     edited: tuple[Explanation, ...] | None

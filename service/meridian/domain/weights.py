@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from enum import Enum
 from sys import getsizeof
+from types import NoneType
 from typing import Any, Final
 
 ENTRY_BYTES: Final = 600
@@ -21,6 +22,13 @@ PARSED_BYTES_PER_CHARACTER: Final = 9
 PRIVATE_KEY_BYTES: Final = 1_000
 PRIVATE_KEY_BYTES_PER_PUBLIC_BYTE: Final = 16
 
+LEAVES: Final = frozenset({str, bytes, int, float, bool, NoneType})
+"""Types that refer to nothing else."""
+SHARED: Final = (Enum, type)
+"""What is there anyway."""
+NOTHING: Final = object()
+"""In the place of a slot that is not filled."""
+
 
 def deep_bytes(*values: Any) -> int:
     """Bytes of values with all that they refer to, each counted once. Follows containers and values with slots; what else there is counts
@@ -29,19 +37,23 @@ def deep_bytes(*values: Any) -> int:
     total, left, seen = 0, list(values), set[int]()
     while left:
         value = left.pop()
-        if id(value) in seen or isinstance(value, Enum | type):
+        if id(value) in seen:
             continue
         seen.add(id(value))
-        total += getsizeof(value)
-        if isinstance(value, str | bytes | int | float):
+        if type(value) in LEAVES:  # most of what there is
+            total += getsizeof(value)
             continue
+        if isinstance(value, SHARED):
+            continue
+        total += getsizeof(value)
         if isinstance(value, dict):
             left += value
             left += value.values()
         elif isinstance(value, tuple | list | set | frozenset):
             left += value
-        else:
-            left += [getattr(value, name) for name in getattr(type(value), "__slots__", ()) if hasattr(value, name)]
+        elif not isinstance(value, str | bytes | int | float):
+            slots = [getattr(value, name, NOTHING) for name in getattr(type(value), "__slots__", ())]
+            left += [held for held in slots if held is not NOTHING]
             total += getattr(value, "outside_bytes", 0)
     return total
 

@@ -5,6 +5,7 @@ Source: docs/looking-back.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC
 from typing import Final
@@ -25,6 +26,8 @@ from meridian.ports.policies import DecisionsAgain, LivePolicySet
 
 LIMIT_DEFAULT: Final = 50
 HANDLE: Final = "RecordedCall"
+PLAIN: Final = re.compile(r"[\w:/+=,.@-]+", re.ASCII)
+"""What stands in JSON as it is."""
 GONE: Final = "The record of this call is not kept any longer, or lies in a log that is not seen from here."
 
 EFFECTS: Final = {Effect.NONE: access_pb2.EFFECT_UNSPECIFIED, Effect.ALLOW: access_pb2.EFFECT_ALLOW, Effect.DENY: access_pb2.EFFECT_DENY}
@@ -112,20 +115,21 @@ class Decisions:
         until = request.until.ToDatetime(UTC) if request.HasField("until") else None
         if since is not None and until is not None and since > until:
             raise ValidationException("since is later than until.", fields=[("since", "is later than until"), ("until", "is before since")])
-        fits = await self._fits(request, account)
+        mentions, fits = await self._fits(request, account)
         own = self._own_policies(account)
 
         def is_wanted(record: Record) -> bool:
             told = told_call(record, account, own.__contains__)
             return told is not None and all(each(told) for each in fits)
 
-        mentions = request.request_id if request.HasField("request_id") else account
         return Wanted(mentions.encode(), is_wanted, since, until)
 
-    async def _fits(self, request: access_pb2.ListDecisionsRequest, account: str) -> list[Fits]:
-        """One for each filter that is given."""
+    async def _fits(self, request: access_pb2.ListDecisionsRequest, account: str) -> tuple[str, list[Fits]]:
+        """What every line that fits has in it, the rarer the better; and a question for each filter that is given."""
+        mentions = account
         fits: list[Fits] = []
         if request.HasField("principal"):
+            mentions = request.principal if PLAIN.fullmatch(request.principal) else mentions
             fits.append(lambda told: told.principal == request.principal)
         if request.HasField("operation"):
             if request.operation not in OPERATIONS:
@@ -134,11 +138,13 @@ class Decisions:
         if request.effect:
             fits.append(lambda told: EFFECTS[told.effect] == request.effect)
         if request.HasField("request_id"):
+            mentions = request.request_id
             fits.append(lambda told: told.request_id == request.request_id)
         if request.HasField("key_id"):
-            ending = f":{account}:key/{await self._key_id(request.key_id, account)}"
+            mentions = await self._key_id(request.key_id, account)
+            ending = f":{account}:key/{mentions}"
             fits.append(lambda told: any(arn.endswith(ending) for arn in told.keys))
-        return fits
+        return mentions, fits
 
     async def _key_id(self, text: str, account: str) -> str:
         """A key of the account, also one that is no longer there. Raises: NotFoundException, InvalidArnException, ValidationException."""

@@ -202,8 +202,11 @@ def _asked(call: Call) -> Iterator[Requirement]:
 
 def _undecided(call: Call) -> Exception | None:
     """The refusal of a key of another account that the request names and no permission is asked on: whether it is there is not told."""
+    account = call.caller.account
+    abroad = [field for field, key in call.keys.items() if key.account != account]
+    if not abroad and not call.absent:
+        return None
     decided = {requirement.resource_field for requirement in call.rpc.requires}
-    abroad = [field for field, key in call.keys.items() if key.account != call.caller.account]
     if any(field not in decided for field in (*call.absent, *abroad)):
         return foreign_denial(call.caller, call.rpc.requires[0].action)
     return None

@@ -59,9 +59,8 @@ class Pipeline:
         self._events = events
         self._telemetry = telemetry
         self._audit = audit
-        self._before = before
+        self._steps = (*before, *deciding, *after)
         self._deciding = deciding
-        self._after = after
         self._forget = forget
         self._operations = operations
 
@@ -94,7 +93,7 @@ class Pipeline:
     async def _answered(self, call: Call) -> Any:
         """What the operation answers, or answered before; None where the call has an error. Raises: whatever a step raises but KmsError."""
         try:
-            for step in (*self._before, *self._deciding, *self._after):
+            for step in self._steps:
                 waiting = step(call)
                 if waiting is not None:
                     await waiting

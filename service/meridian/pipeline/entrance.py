@@ -65,6 +65,8 @@ class Entrance:
         self._gates = {name: Gate(most(cores), PACING[name]) for name, most in WORKING_MAX.items()}
         self._of_rsa = {rpc.name: _of_rsa(rpc) for rpc in rpcs.values()}
         self._held = HeldRefusals()
+        self._called = asyncio.Event()
+        """Somebody has come in since the loop was looked at last."""
         self._telemetry = telemetry
         self._spans = spans
         self._events = events
@@ -82,6 +84,7 @@ class Entrance:
                 step(call)
             name, priority = self._work_of(call)
             gate = self._gates[name]
+            self._called.set()
             place = gate.enter(call.caller.account, priority, self._clock.monotonic())
             if place.standing is not Standing.WORKS:
                 await self._turn(gate, place, call)
@@ -110,8 +113,12 @@ class Entrance:
         self._events.report(SecurityEvent.CALLS_SHED, subject=subject, operation=call.rpc.name, code=refusal.code)
 
     async def watch(self) -> None:
-        """Look how late the event loop is, until cancelled."""
+        """Look how late the event loop is, until cancelled; not while nobody calls and there is all the room that there may be, for
+        nothing would come of it."""
         while True:
+            if all(gate.is_at_rest for gate in self._gates.values()):
+                self._called.clear()
+                await self._called.wait()
             began = self._clock.monotonic()
             await asyncio.sleep(LOOK_SECONDS)
             late = self._clock.monotonic() - began - LOOK_SECONDS

@@ -47,6 +47,10 @@ from meridian.ports.page_markers import PageMarkers
 from meridian.ports.store.store import Store
 
 GRANT_ID: Final = re.compile(r"[0-9a-f]{64}")
+ENDS_A_GRANT: Final = frozenset({Operation.RETIRE_GRANT, Operation.REVOKE_GRANT})
+MAKES_A_GRANT: Final = frozenset({Operation.CREATE_GRANT})
+SAYS_OF_GRANTS: Final = ENDS_A_GRANT | MAKES_A_GRANT | {Operation.LIST_GRANTS, Operation.LIST_RETIRABLE_GRANTS}
+"""Operations whose requests say more of grants than tokens. Sets: each call asks for its own name, and most are not in them."""
 
 
 class FindGrants:
@@ -69,11 +73,13 @@ class FindGrants:
         tokens = getattr(request, "grant_tokens", ())
         if tokens:
             call.token_grant_ids = frozenset(map(self._grant_id_of, tokens))
+        if name not in SAYS_OF_GRANTS:
+            return
         if name == Operation.CREATE_GRANT:
             _require_wanted(call.asks(CreateGrantRequest), call.caller.partition)
         elif name == Operation.LIST_RETIRABLE_GRANTS:
             require_own_partition(text_of(request, "retiring_principal"), call.caller.partition)
-        elif name in (Operation.RETIRE_GRANT, Operation.REVOKE_GRANT):
+        elif name in ENDS_A_GRANT:
             call.ended_grant_id = self._named_end(call)
             _require_grant_id(call.ended_grant_id)
         elif name == Operation.LIST_GRANTS and request.HasField("grant_id"):
@@ -81,9 +87,9 @@ class FindGrants:
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         name = call.rpc.name
-        if name in (Operation.RETIRE_GRANT, Operation.REVOKE_GRANT):
+        if name in ENDS_A_GRANT:
             return self._find_ended(call)
-        if name == Operation.CREATE_GRANT and "key_id" in call.keys:
+        if name in MAKES_A_GRANT and "key_id" in call.keys:
             call.grant = self._wanted(call)
         for field, key in call.keys.items():
             known = self._directory.find_cached_grants(key, call.caller.arn)

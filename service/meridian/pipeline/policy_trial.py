@@ -33,14 +33,6 @@ class TrialHands:
     recent: RecentCalls
 
 
-@dataclass(frozen=True, slots=True)
-class _Edited:
-    """A key whose policy is tried; nothing of one where none is."""
-
-    field: str = ""
-    key: Key | None = None
-
-
 class PolicyTrial(PolicyTrials):
     """Implements `ports.policies.PolicyTrials`."""
 
@@ -57,27 +49,26 @@ class PolicyTrial(PolicyTrials):
             walked = await self._access.walked(call, asked.principal, asked.operation, asked.request)
         edited = self._edited_key(walked, asked, account)
         live = await self._explained(None, walked) if asked.request is not None else None
-        faults = await self._faults_of_key_policy(edited.key, account)
+        faults = await self._faults_of_key_policy(edited, account)
         if faults:
             return self._told(account, live, None, faults, None)
         recent = await self._hands.recent.of(account, asked.calls) if asked.calls else None
-        tried = await self._tried(account, asked, edited.key, recent)
+        tried = await self._tried(account, asked, edited, recent)
         if tried.faults:
             return self._told(account, live, None, tried.faults, None)
         decided = await self._decided(walked, asked, edited, tried) if walked is not None else None
         replayed = LookedThrough(len(recent.lines), recent.since, recent.is_whole, tried) if recent is not None else None
         return self._told(account, live, decided, (), replayed)
 
-    def _edited_key(self, walked: Call | None, asked: TrialAsked, account: str) -> _Edited:
+    def _edited_key(self, walked: Call | None, asked: TrialAsked, account: str) -> Key | None:
         """Raises: ValidationException where a policy is given and no key of the account to try it on."""
         if asked.key_policy is None:
-            return _Edited()
-        own = [(field, key) for field, key in walked.keys.items() if key.account == account] if walked is not None else []
+            return None
+        own = [key for key in walked.keys.values() if key.account == account] if walked is not None else []
         if not own:
             why = "needs a request that names a key of the account"
             raise ValidationException(f"A key policy to try {why}.", fields=[("keyPolicy", why)])
-        field, key = own[0]
-        return _Edited(field, replace(key, policy=asked.key_policy, policy_document=""))
+        return replace(own[0], policy=asked.key_policy, policy_document="")
 
     async def _faults_of_key_policy(self, key: Key | None, account: str) -> tuple[TrialFault, ...]:
         if key is None:
@@ -87,9 +78,8 @@ class PolicyTrial(PolicyTrials):
     async def _tried(self, account: str, asked: TrialAsked, key: Key | None, recent: Recent | None) -> Tried:
         if asked.policies is None and recent is None:
             return Tried()
-        rest = self._policies.rest_text(account)
-        if asked.policies is None:
-            rest = f"{rest}\n{self._policies.own_text(account)}"
+        read_rest = partial(self._policies.rest_text, account, is_edited=asked.policies is not None)
+        rest = await self._hands.heavy.run(account, read_rest)
         around = self._policies.around
         trial = Trial(
             account=account,
@@ -103,18 +93,18 @@ class PolicyTrial(PolicyTrials):
         )
         return await self._hands.process.run(trial, recent.lines if recent is not None else ())
 
-    async def _decided(self, walked: Call, asked: TrialAsked, edited: _Edited, tried: Tried) -> tuple[Explanation, ...] | None:
+    async def _decided(self, walked: Call, asked: TrialAsked, edited: Key | None, tried: Tried) -> tuple[Explanation, ...] | None:
         """What the edited ones say; nothing where nothing is edited, or another account has a word in it."""
         account = walked.caller.account
         is_abroad = bool(walked.absent) or any(key.account != account for key in walked.keys.values())
-        if is_abroad or (asked.policies is None and edited.key is None):
+        if is_abroad or (asked.policies is None and edited is None):
             return None
         make = partial(self._policies.as_they_are, account)
         if asked.policies is not None:
             make = partial(self._policies.edited, account, asked.policies, tried.as_json)
         authorizer = await self._hands.heavy.run(account, make)
-        if edited.key is not None:
-            walked.keys[edited.field] = edited.key
+        if edited is not None:
+            walked.keys.update(dict.fromkeys([field for field, key in walked.keys.items() if key.key_id == edited.key_id], edited))
         return await self._explained(authorizer, walked)
 
     async def _explained(self, authorizer: Authorizer | None, walked: Call | None) -> tuple[Explanation, ...]:

@@ -57,8 +57,8 @@ class RecentCalls:
             if not place or len(records) >= most:
                 break
         lines = await self._heavy.run(account, partial(_lines, records))
-        if place and records:
-            since = datetime.fromisoformat(records[-1]["eventTime"])
+        if place:  # what lies before it was not looked at
+            since = datetime.fromisoformat(records[-1]["eventTime"]) if records else self._clock.now()
         return Recent(lines, since, not place, await self._key_policies(account, records))
 
     async def _key_policies(self, account: str, records: list[Record]) -> tuple[str, ...]:

@@ -36,7 +36,8 @@ class Validate:
         for field in self._fields_of(call):
             pairs = getattr(request, field)
             require_few_pairs(pairs)
-            context = call.contexts[field] = dict(pairs)
+            # Not `dict(pairs)`, which asks a map of protobuf for a view of its keys first: twice the price.
+            context = call.contexts[field] = {name: pairs[name] for name in pairs}
             call.canonical_context[field] = canonical_encryption_context(context)
         call.dry_run = call.rpc.has_dry_run and bool(getattr(request, "dry_run"))  # noqa: B009 - of each operation that has it
 

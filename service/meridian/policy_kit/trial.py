@@ -26,6 +26,7 @@ from meridian.policy_kit.audit_log import AuditLog
 from meridian.policy_kit.policy_set import PolicySet
 from meridian.policy_kit.recorded_line import Record, read_record
 from meridian.policy_kit.replay import Replayed, Replaying, Row, Times
+from meridian.policy_kit.texts import UnreadableRecordError
 
 EDITED: Final = "policies"
 PLACED: Final = re.compile(rf"{EDITED}:(?P<line>\d+)(?::(?P<column>\d+))?: (?P<text>.*)", re.DOTALL)
@@ -109,7 +110,7 @@ def _placed(fault: str) -> TrialFault:
 
 def _replayed(trial: Trial, lines: Sequence[bytes], opened: PolicySet) -> Replayed:
     around = Surroundings(org_units=trial.org_units, region_labels=trial.region_labels)
-    read = [read_record(line) for line in lines]
+    read, unread = _records(lines)
     own = [record for record in read if not _is_of_two(record, trial.account)]
     known = {policy_digest(text): text for text in trial.key_policies} | {**AuditLog(read, around).policies}
     if trial.key_policy is not None:
@@ -118,8 +119,19 @@ def _replayed(trial: Trial, lines: Sequence[bytes], opened: PolicySet) -> Replay
         for facts in (facts for record in own for facts in _keys_of(record).values() if facts.get("keyId") == trial.key_id):
             facts["policySha256"] = digest
     done = _within(SECONDS, Replaying(opened, around, known, "").begin(), own)
-    done.skipped += [f": {OF_TWO_ACCOUNTS}"] * (len(read) - len(own))
+    done.skipped += [*unread, *[f": {OF_TWO_ACCOUNTS}"] * (len(read) - len(own))]
     return done
+
+
+def _records(lines: Sequence[bytes]) -> tuple[list[Record], list[str]]:
+    """What can be read, and why the rest cannot."""
+    read, unread = list[Record](), list[str]()
+    for line in lines:
+        try:
+            read.append(read_record(line))
+        except UnreadableRecordError as fault:
+            unread.append(f": {fault}")
+    return read, unread
 
 
 def _within(seconds: float, replay: Callable[[list[Record]], Replayed], records: list[Record]) -> Replayed:

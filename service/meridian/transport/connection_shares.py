@@ -87,6 +87,11 @@ class ConnectionShares:
         far = far_end(peer)
         if far is None:
             return
+        owned = self._owned.get(far)
+        if owned is not None and owned.owner is owner:  # as nearly always: nothing is counted anew
+            self._owned[far] = Owned(owner, self._clock.monotonic())
+            self._owned.move_to_end(far)
+            return
         self._own(far, Owned(owner, self._clock.monotonic()))
         if any(self._counts[share.name] > share.most for share in owner.shares):
             self._wake()

@@ -16,16 +16,14 @@ from grpc_status import rpc_status
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.addresses import network_of
-from meridian.domain.limits import Limits
 from meridian.errors import KmsError
-from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.transport.call_edge import REQUEST_ID, CallEdge, Identify, NoteCaller, Walk
+from meridian.transport.call_edge import REQUEST_ID, CallEdge, Walk
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import evidence_of
-from meridian.transport.under_way import CallsUnderWay, CallTime
+from meridian.transport.under_way import CallTime
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -34,25 +32,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(
         self,
         rpcs_by_path: dict[str, Rpc],
+        edge: CallEdge,
         clock: Clock,
         entropy: Entropy,
-        limits: Limits,
-        *,
-        identify: Identify,
-        unauthenticated: Unauthenticated,
         events: SecurityEvents,
-        under_way: CallsUnderWay,
-        note_caller: NoteCaller,
     ) -> None:
-        self._call_edge = CallEdge(
-            clock,
-            limits,
-            identify=identify,
-            unauthenticated=unauthenticated,
-            events=events,
-            under_way=under_way,
-            note_caller=note_caller,
-        )
+        self._call_edge = edge
         self._rpcs = rpcs_by_path
         self._clock = clock
         self._entropy = entropy

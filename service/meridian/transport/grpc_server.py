@@ -9,16 +9,13 @@ import grpc
 
 from meridian.contract.batches import is_batch
 from meridian.contract.catalog import Rpc
-from meridian.domain.limits import Limits
-from meridian.pipeline.unauthenticated import Unauthenticated
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.batch_answers import BatchWalk, answering
-from meridian.transport.call_edge import Identify, NoteCaller, Walk
+from meridian.transport.call_edge import CallEdge, Walk
 from meridian.transport.draining import HeldCalls
 from meridian.transport.grpc_interceptor import CallInterceptor
-from meridian.transport.under_way import CallsUnderWay
 
 STREAMS_PER_CONNECTION: Final = 256
 """Calls of a caller's connection at once. gRPC refuses some where there are as many as may be, though none beyond: its two ends do not take
@@ -77,38 +74,25 @@ def make_server(
     rpcs: Mapping[str, Rpc],
     walk: Walk,
     walk_batch: BatchWalk,
+    edge: CallEdge,
+    *,
     clock: Clock,
     entropy: Entropy,
-    *,
-    limits: Limits,
-    reflected: bool,
-    identify: Identify,
-    unauthenticated: Unauthenticated,
     events: SecurityEvents,
+    request_bytes_max: int,
+    reflected: bool,
     connections: int,
     ping_seconds_min: float,
     held: HeldCalls,
-    under_way: CallsUnderWay,
-    note_caller: NoteCaller,
     is_shared: bool,
 ) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
-    calls = CallInterceptor(
-        by_path,
-        clock,
-        entropy,
-        limits,
-        identify=identify,
-        unauthenticated=unauthenticated,
-        events=events,
-        under_way=under_way,
-        note_caller=note_caller,
-    )
+    calls = CallInterceptor(by_path, edge, clock, entropy, events)
     server = grpc.aio.server(
         interceptors=[held, calls],
         options=[
-            ("grpc.max_receive_message_length", limits.request_bytes),
+            ("grpc.max_receive_message_length", request_bytes_max),
             *connection_options(connections, STREAMS_PER_CONNECTION, ping_seconds_min, is_shared=is_shared),
         ],
     )

@@ -59,7 +59,9 @@ class UnreadMessages:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of gRPC runs in a task
-        caller = self._callers.setdefault(name, Caller())
+        caller = self._callers.get(name)
+        if caller is None:
+            caller = self._callers[name] = Caller()
         if len(caller.calls) >= CALLER_MAX:
             await self._hold_back()
             raise ThrottlingException(retry_after_seconds=RETRY_SECONDS)

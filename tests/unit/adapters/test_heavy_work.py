@@ -176,7 +176,8 @@ def test_a_caller_who_goes_away_keeps_the_thread_until_his_work_ends() -> None:
         await asyncio.sleep(0)
         gone.cancel()
         next_one = asyncio.create_task(heavy.run("b", opened.is_set))
-        await asyncio.sleep(0.05)
+        while not heavy.waiting:
+            await asyncio.sleep(0)
         assert not next_one.done()
         opened.set()
         assert await next_one

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from tests.stepped_clock import SteppedClock
 from tests.token_review_server import GONE, GOOD, SUBJECT, ApiServer, api_server
 
 from meridian.adapters import live_token_reviews
@@ -29,24 +30,11 @@ def server(tmp_path: Path) -> Iterator[ApiServer]:
         yield made
 
 
-class Clock:
-    """Goes on when a test says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now(self) -> Any:
-        raise AssertionError("no moment is asked for")
-
-
 class Stage:
     """Reviews of one issuer's tokens, which count for sixty seconds."""
 
     def __init__(self, server: ApiServer) -> None:
-        self.clock, self.woken = Clock(), 0
+        self.clock, self.woken = SteppedClock(1000.0), 0
         self.sources: tuple[ReviewSource, ...] = (ReviewSource(ISSUER, server.url, server.authority, "shown", ("meridian", "kms"), 60),)
         self.reviews = LiveTokenReviews(lambda: self.sources, self.clock, self.wake)
 

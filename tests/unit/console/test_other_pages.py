@@ -160,7 +160,7 @@ async def test_the_audit_log_is_shown_with_its_streams_and_where_it_is_shipped()
     assert re.search(r"s1 pod-1, since .* closed 0 Its files are not seen by the process that answers\.", shown)
     assert re.search(r"s3 level Without something for 3 s .* otlp behind Without something for 90 s .* Failures 4", shown)
     assert "Left on the disk room 5.0 GiB Kept free 64.0 MiB Signed until not known here" in shown
-    assert "7 registered; the newest 2 are shown" in shown
+    assert "7 registered, each of one start of a process, the newest first; 2 are shown." in shown
 
 
 async def test_a_verification_is_shown_as_told_by_the_database() -> None:

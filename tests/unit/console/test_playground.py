@@ -87,6 +87,15 @@ async def test_without_a_principal_recorded_calls_alone_are_decided_anew() -> No
     assert (request.policies, request.calls) == ("mine", 200)
 
 
+async def test_policies_that_are_too_long_to_be_tried_stay_as_they_are() -> None:
+    html = (await stage(TryPoliciesResponse()).get("/playground")).body.decode()
+    assert 'name="policies"' not in html
+    assert "longer than what can be tried" in html
+    made = stage()
+    await made.post("/playground", **{name: value for name, value in FILLED.items() if name != "policies"})
+    assert not asked(made).HasField("policies")
+
+
 async def test_both_decisions_faults_and_changed_calls_are_shown() -> None:
     by = Policy(policy_id="p.users", reason="they may", place="a.cedar:7")
     missed = NearMiss(policy=Policy(policy_id="p.tenants", place="edited:3"), condition="principal.hasTag(<tenant>)")

@@ -22,7 +22,8 @@ async def test_idle_connections_make_room_for_a_newcomer_the_longest_first() -> 
     for _, writer in held:
         writer.write(b"GET /")
         await writer.drain()
-    await asyncio.sleep(0.05)
+    while len(health._connections) < CONNECTIONS_MAX:
+        await asyncio.sleep(0.001)
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(b"GET /livez HTTP/1.1\r\n\r\n")
     async with asyncio.timeout(3):

@@ -214,12 +214,15 @@ def test_a_flood_that_does_not_heed_refusals_gets_them_late_but_for_a_call_whose
 def test_the_room_of_the_loops_own_work_follows_how_late_it_is() -> None:
     async def story(stage: Stage) -> None:
         watching = asyncio.create_task(stage.entrance.watch())
+        working = await stage.begin(call_of("Sign"))  # while nobody works, nobody looks
         async with asyncio.timeout(WAIT_SECONDS):
             while stage.counted("meridian_calls_room", GateName.SYMMETRIC) == WORKING_MAX[GateName.SYMMETRIC](CORES):
                 stage.clock.seconds += 1.0  # as if the loop had stood still
                 await asyncio.sleep(0.001)
         watching.cancel()
         assert stage.counted("meridian_calls_room", GateName.ASYMMETRIC) == ROOM
+        stage.opened.set()
+        await asyncio.gather(*working)
 
     on_stage(story, {})
 
@@ -275,5 +278,21 @@ def test_of_calls_that_wait_for_key_stores_there_is_a_bound_too() -> None:
         stage.opened.set()
         await asyncio.gather(*tasks, waiting, late)
         assert [stage.counted("meridian_calls_working", name) for name in GateName] == [0.0] * len(GateName)
+
+    on_stage(story, {})
+
+
+def test_an_entrance_that_nobody_uses_does_not_look_at_the_loop() -> None:
+    async def story(stage: Stage) -> None:
+        stage.clock.step = 1.0
+        watching = asyncio.create_task(stage.entrance.watch())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert stage.clock.seconds == 100.0
+        calls = await stage.begin(call_of("Sign"))
+        assert stage.clock.seconds == 102.0, "one look for the call's place, one of the watch"
+        stage.opened.set()
+        await asyncio.gather(*calls)
+        watching.cancel()
 
     on_stage(story, {})

@@ -108,6 +108,13 @@ def test_nothing_is_told_of_calls_in_which_another_account_has_a_word() -> None:
     assert found.skipped == {OF_TWO_ACCOUNTS: 2}
 
 
+def test_a_line_that_is_no_record_is_counted_and_hides_no_other() -> None:
+    broken = {name: value for name, value in record().items() if name != "eventName"}
+    found = tried(trial(""), broken, record())
+    assert found.decisions == 1
+    assert found.skipped == {"no record: eventName is missing, or not of its kind": 1}
+
+
 def test_an_edited_key_policy_is_tried_on_calls_on_that_key_alone() -> None:
     forbid = 'forbid (principal, action == KMS::Action::"Encrypt", resource);'
     asked = trial(policy("old"), key_id=KEY_ID, key_policy=forbid)

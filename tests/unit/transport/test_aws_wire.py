@@ -143,8 +143,10 @@ def test_what_takes_longer_than_the_drain_is_refused_as_repeatable() -> None:
 
 def test_the_end_waits_for_the_records_of_callers_who_have_gone() -> None:
     under_way, recorded = CallsUnderWay(), asyncio.Event()
+    walking: list[Call] = []
 
     async def walk(call: Call) -> Any:
+        walking.append(call)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -155,7 +157,8 @@ def test_the_end_waits_for_the_records_of_callers_who_have_gone() -> None:
     async def story() -> None:
         answering = wire(Stub(), walk, under_way).begin(head(b"{}")).answer(b"{}", lambda: None)
         task = asyncio.ensure_future(answering)
-        await asyncio.sleep(0.02)
+        while not walking:
+            await asyncio.sleep(0)
         task.cancel()
         await under_way.none_left(20)
         assert recorded.is_set()

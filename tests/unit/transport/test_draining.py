@@ -16,7 +16,9 @@ from meridian.cli.region_place import HOST
 from meridian.transport.draining import HeldCalls
 
 CALLERS = 32
-LOADED_SECONDS, GRACE_SECONDS = 0.5, 10.0
+GRACE_SECONDS = 10.0
+LOADED = 5 * CALLERS
+"""Answers, after which it is under load."""
 WAITING, TURNS, TURN_SECONDS = 2, 4, 0.04
 """Calls that wait to be taken, how often the event loop turns until gRPC has taken one, and how long each turn is when it is late."""
 UNREACHED = "UNAVAILABLE"
@@ -61,7 +63,8 @@ def test_no_call_is_cancelled_by_a_server_that_stops_under_load(attempt: int) ->
         server.add_insecure_port(address)
         await server.start()
         callers = [asyncio.create_task(call_until_unreached(address, seen)) for _ in range(CALLERS)]
-        await asyncio.sleep(LOADED_SECONDS)
+        while seen["ok"] < LOADED:
+            await asyncio.sleep(0.005)
         await held.stop(server, GRACE_SECONDS)
         await asyncio.gather(*callers)
         assert set(seen) == {"ok", UNREACHED}

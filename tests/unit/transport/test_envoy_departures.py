@@ -42,7 +42,8 @@ def test_who_leaves_is_cut_and_nobody_else() -> None:
     async def story() -> None:
         watched, gone, here = Departures(), Caller(), Caller()
         answers = [asyncio.create_task(answer(watched, gone, 60.0)), asyncio.create_task(answer(watched, here, 0.3))]
-        await asyncio.sleep(0.05)
+        while not (gone.asked and here.asked):
+            await asyncio.sleep(0.005)
         gone.has_left = True
         assert await asyncio.wait_for(asyncio.gather(*answers), 20) == ["cut", "answered"]
         assert not watched._open

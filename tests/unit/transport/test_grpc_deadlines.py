@@ -13,6 +13,7 @@ from meridian.adapters.entropy_os import OsEntropy
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import Rpc, served_rpcs
 from meridian.domain.limits import Limits
+from meridian.transport.call_edge import CallEdge
 from meridian.transport.grpc_interceptor import CallInterceptor
 from meridian.transport.under_way import CallsUnderWay
 
@@ -48,6 +49,13 @@ class KnownCallers(CallInterceptor):
         return Call(rpc, rpc.request_class(), Evidence(), request_id, SystemClock().now())
 
 
+def known_callers(limits: Limits, under_way: CallsUnderWay) -> KnownCallers:
+    nobody: Any = None
+    clock, events = SystemClock(), ReportedEvents()
+    edge = CallEdge(clock, limits, identify=nobody, unauthenticated=nobody, events=events, under_way=under_way, note_caller=nobody)
+    return KnownCallers({}, edge, clock, OsEntropy(), events)
+
+
 async def hang(call: Call) -> None:
     await asyncio.Event().wait()
 
@@ -56,18 +64,7 @@ async def hang(call: Call) -> None:
 @pytest.mark.parametrize("rpc", served_rpcs().values(), ids=lambda rpc: rpc.name)
 def test_a_call_that_hangs_ends_with_its_deadline(rpc: Rpc, remaining: float | None) -> None:
     limits = Limits(deadline_seconds_default=PATIENCE_SECONDS if remaining else DEADLINE_SECONDS)
-    nobody: Any = None
-    edge = KnownCallers(
-        {},
-        SystemClock(),
-        OsEntropy(),
-        limits,
-        identify=nobody,
-        unauthenticated=nobody,
-        events=ReportedEvents(),
-        under_way=CallsUnderWay(),
-        note_caller=nobody,
-    )._edge(rpc, hang)
+    edge = known_callers(limits, CallsUnderWay())._edge(rpc, hang)
 
     async def story() -> None:
         context = Context(remaining)
@@ -81,20 +78,8 @@ def test_a_call_that_hangs_ends_with_its_deadline(rpc: Rpc, remaining: float | N
 
 
 def test_what_takes_longer_than_the_drain_is_refused_as_repeatable() -> None:
-    nobody: Any = None
     under_way = CallsUnderWay()
-    interceptor = KnownCallers(
-        {},
-        SystemClock(),
-        OsEntropy(),
-        Limits(),
-        identify=nobody,
-        unauthenticated=nobody,
-        events=ReportedEvents(),
-        under_way=under_way,
-        note_caller=nobody,
-    )
-    edge = interceptor._edge(served_rpcs()["CreateKey"], hang)
+    edge = known_callers(Limits(), under_way)._edge(served_rpcs()["CreateKey"], hang)
 
     async def story() -> None:
         context = Context(None)

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.stepped_clock import SteppedClock
 
 from meridian.errors import KMSInternalException
 from meridian.ports.security_events import SecurityEvent
 from meridian.workers.periodic import Job, Supervisor, Wake
 from meridian.workers.set_aside import SetAside
-
-
-class Time:
-    """Moves only when a job waits."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 class Events:
@@ -42,7 +29,7 @@ class Stage:
     """A supervisor whose pauses end at once and move the time by what was asked for; it stops after `until` seconds."""
 
     def __init__(self, until: float) -> None:
-        self.time, self.events, self.until = Time(), Events(), until
+        self.time, self.events, self.until = SteppedClock(), Events(), until
         self.pauses: list[float] = []
         self.supervisor = Supervisor(clock=self.time, events=self.events, pause=self.pause)
 
@@ -189,7 +176,7 @@ def test_two_jobs_of_one_name_are_refused() -> None:
 
 
 def test_a_poisoned_row_waits_longer_each_time_and_is_named() -> None:
-    time, events = Time(), Events()
+    time, events = SteppedClock(), Events()
     aside = SetAside("deletions", clock=time, events=events)
     waits = []
     for _ in range(12):

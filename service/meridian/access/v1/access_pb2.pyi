@@ -1249,7 +1249,7 @@ class TryPoliciesRequest(_message.Message):
     """
     key_policy: _builtins.str
     """Cedar text that takes the place of the policy of the key that the request
-    names, which is one of the caller's account.
+    names, the first of those of the caller's account.
     """
     calls: _builtins.int
     """How many of the account's recorded calls of the last day are decided anew
@@ -1304,7 +1304,8 @@ class TryPoliciesResponse(_message.Message):
     REPLAYED_FIELD_NUMBER: _builtins.int
     live_policies: _builtins.str
     """Cedar text of the policies of the caller's account that are in force,
-    comments between them left out.
+    comments between them left out; absent where it is longer than what can be
+    tried.
     """
     @_builtins.property
     def live(self) -> Global___TriedAccess:
@@ -1329,17 +1330,19 @@ class TryPoliciesResponse(_message.Message):
     def __init__(
         self,
         *,
-        live_policies: _builtins.str = ...,
+        live_policies: _builtins.str | None = ...,
         live: Global___TriedAccess | None = ...,
         edited: Global___TriedAccess | None = ...,
         faults: _abc.Iterable[Global___PolicyTextFault] | None = ...,
         replayed: Global___ReplayedCalls | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "live", b"live", "replayed", b"replayed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_live_policies", b"_live_policies", "edited", b"edited", "live", b"live", "live_policies", b"live_policies", "replayed", b"replayed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "faults", b"faults", "live", b"live", "live_policies", b"live_policies", "replayed", b"replayed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_live_policies", b"_live_policies", "edited", b"edited", "faults", b"faults", "live", b"live", "live_policies", b"live_policies", "replayed", b"replayed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__live_policies: _TypeAlias = _typing.Literal["live_policies"]  # noqa: Y015
+    _WhichOneofArgType__live_policies: _TypeAlias = _typing.Literal["_live_policies", b"_live_policies"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__live_policies) -> _WhichOneofReturnType__live_policies | None: ...
 
 Global___TryPoliciesResponse: _TypeAlias = TryPoliciesResponse  # noqa: Y015
 

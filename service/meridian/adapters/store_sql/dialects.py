@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -118,7 +119,7 @@ def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     parsed = async_url(url)
     keep_private(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, 1, "BEGIN IMMEDIATE"), _sqlite(parsed, POOL, "BEGIN")
+        return _sqlite(parsed, 1, _begin_writing), _sqlite(parsed, POOL, _begin_reading)
     writing, reading = _postgresql(parsed, WRITE_SECONDS), _postgresql(parsed, READ_SECONDS)
     event.listen(writing.sync_engine, "begin", _take_writer_lock)
     return writing, reading.execution_options(isolation_level="REPEATABLE READ")
@@ -166,7 +167,7 @@ PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"b
 """`secure_delete`: what is deleted, wrapped key material above all, is overwritten with zeros, and does not wait in free pages."""
 
 
-def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
+def _sqlite(url: URL, pool_size: int, begin: Callable[[Connection], None]) -> AsyncEngine:
     engine = _opened_first(
         create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     )
@@ -182,11 +183,17 @@ def _sqlite(url: URL, pool_size: int, begin: str) -> AsyncEngine:
             cursor.execute("PRAGMA application_id = 0")  # a copy of this file alone would be whole no more
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
+    event.listen(engine.sync_engine, "begin", begin)
     return engine
+
+
+def _begin_writing(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_reading(connection: Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.begin_with_next("BEGIN")  # which sees the database as it is at its first statement, whenever it is said
 
 
 def _postgresql(url: URL, statement_seconds: float) -> AsyncEngine:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.domain.grant import Grant
 
 G = t.grants.c
+_OF_PRINCIPALS: Final = (
+    select(*G)
+    .where(G.account == bindparam("account"), G.key_id == bindparam("key_id"))
+    .where(G.grantee_principal.in_(bindparam("principals", expanding=True)))
+    .order_by(G.grant_id)
+)
+"""Built once: the first call of a caller on a key asks it."""
 
 
 class SqlGrants:
@@ -26,9 +33,8 @@ class SqlGrants:
         return None if row is None else read_grant(row)
 
     async def of_principals(self, account: str, key_id: str, principals: Collection[str]) -> Sequence[Grant]:
-        rows = await self._connection.execute(
-            select(*G).where(G.account == account, G.key_id == key_id, G.grantee_principal.in_(principals)).order_by(G.grant_id)
-        )
+        asked = {"account": account, "key_id": key_id, "principals": tuple(principals)}
+        rows = await self._connection.execute(_OF_PRINCIPALS, asked)
         return [read_grant(row) for row in rows]
 
     async def list(self, account: str, key_id: str, *, grantee: str, grant_id: str, after: str, limit: int) -> Sequence[Grant]:

@@ -8,10 +8,24 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Row, delete, func, insert, or_, select, tuple_, union, union_all, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Row,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    union,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.key_statements import KEY, MATERIALS, NAMES, TAGS
 from meridian.adapters.store_sql.wrapped_rows import require_kek
 from meridian.domain.key import (
     Key,
@@ -26,8 +40,6 @@ from meridian.domain.key import (
 )
 from meridian.domain.key_store import ConnectionState
 from meridian.ports.store.faults import VersionConflict
-
-KEY_COLUMNS = tuple(t.keys.c)
 
 ROTATES: Final = or_(~t.keys.c.multi_region, t.keys.c.primary_region == t.keys.c.region)
 STARTABLE: Final = or_(t.keys.c.pending_material_id == "", t.keys.c.origin == str(Origin.EXTERNAL))
@@ -49,7 +61,20 @@ class SqlKeys:
         self._connection = connection
 
     async def find(self, account: str, key_id: str) -> Key | None:
-        return await self._one(t.keys.c.account == account, t.keys.c.key_id == key_id)
+        named = {"account": account, "key_id": key_id}
+        row = (await self._connection.execute(KEY, named)).first()
+        if row is None:
+            return None
+        tags = await self._connection.execute(TAGS, named)
+        # Sorted here: asked for an order by name, SQLite would walk all names of the account, which lie in it.
+        names = await self._connection.execute(NAMES, named)
+        key = read_key(
+            row,
+            tuple((tag.tag_key, tag.tag_value) for tag in tags),
+            tuple(sorted(name.alias_name for name in names)),
+            await self._materials(account, key_id),
+        )
+        return await self._in_its_store(key) if key.custom_key_store_id else key
 
     async def locate(self, account: str, key_id: str) -> tuple[str, str] | None:
         return await self._name(t.keys.c.account == account, t.keys.c.key_id == key_id)
@@ -128,27 +153,6 @@ class SqlKeys:
         row = (await self._connection.execute(select(t.keys.c.account, t.keys.c.key_id).where(*where))).first()
         return None if row is None else (row.account, row.key_id)
 
-    async def _one(self, *where: Any) -> Key | None:
-        row = (await self._connection.execute(select(*KEY_COLUMNS).where(*where))).first()
-        if row is None:
-            return None
-        tags = await self._connection.execute(
-            select(t.key_tags.c.tag_key, t.key_tags.c.tag_value)
-            .where(t.key_tags.c.account == row.account, t.key_tags.c.key_id == row.key_id)
-            .order_by(t.key_tags.c.tag_key)
-        )
-        # Sorted here: asked for an order by name, SQLite would walk all names of the account, which lie in it.
-        names = await self._connection.execute(
-            select(t.aliases.c.alias_name).where(t.aliases.c.account == row.account, t.aliases.c.key_id == row.key_id)
-        )
-        key = read_key(
-            row,
-            tuple((tag.tag_key, tag.tag_value) for tag in tags),
-            tuple(sorted(name.alias_name for name in names)),
-            await self._materials(row.account, row.key_id),
-        )
-        return await self._in_its_store(key) if key.custom_key_store_id else key
-
     async def _in_its_store(self, key: Key) -> Key:
         """The key as the connection of its store lets it be; one whose store is not there is not to be had."""
         s = t.key_stores.c
@@ -160,11 +164,7 @@ class SqlKeys:
         return key.in_store(store.version, is_connected=store.state == ConnectionState.CONNECTED)
 
     async def _materials(self, account: str, key_id: str) -> tuple[KeyMaterial, ...]:
-        rows = await self._connection.execute(
-            select(*t.materials.c)
-            .where(t.materials.c.account == account, t.materials.c.key_id == key_id)
-            .order_by(t.materials.c.rotation_number, t.materials.c.material_id)
-        )
+        rows = await self._connection.execute(MATERIALS, {"account": account, "key_id": key_id})
         return tuple(read_material(row) for row in rows)
 
     async def _add_tags(self, key: Key) -> None:

@@ -14,6 +14,7 @@ from meridian.adapters.store_sql.database_file import MovedDatabaseError, file_o
 from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.disk_faults import not_kept
 from meridian.adapters.store_sql.live_connections import LiveConnections
+from meridian.adapters.store_sql.sqlite_visits import use_visits
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
 from meridian.adapters.store_sql.whole_connections import Connections
 from meridian.ports.store.faults import StoreUnavailable, VersionConflict
@@ -31,6 +32,9 @@ class SqlStore:
         if self._file is not None:
             self._file.watch(writing)
             self._file.watch(reading)
+        if writing.dialect.name == "sqlite":
+            use_visits(writing)
+            use_visits(reading)
         self._commits = Commits(self._file) if self._file is not None else None
         self._writing = writing
         self._reading = reading

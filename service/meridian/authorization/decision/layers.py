@@ -31,5 +31,5 @@ class Layers:
         if self._policies.digest != self._digest:
             self._digest = self._policies.digest
             self._known = {policy.policy_id: policy.layer for policy in self._policies.policies}
-        found = [self._known.get(name, KEY) for name in decision.policy_ids]
-        return min(found, key=LAYERS.index) if found else ""
+        found = {self._known.get(name, KEY) for name in decision.policy_ids}
+        return next((layer for layer in LAYERS if layer in found), "")

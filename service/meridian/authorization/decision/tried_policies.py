@@ -19,14 +19,19 @@ from meridian.domain.bounded_cache import Caches
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
 from meridian.domain.policy_trial import TrialFault
-from meridian.errors import LimitExceededException, MalformedPolicyDocumentException
+from meridian.errors import LimitExceededException, MalformedPolicyDocumentException, UnsupportedOperationException
 
 DIGEST: Final = "tried"
 """Stands for the digest of a set that no files hold."""
+BETWEEN: Final = "\n\n"
+EDITED_CHARACTERS_MAX: Final = 32_768
+"""Of what an account may try, as the contract has it."""
+REST_CHARACTERS_MAX: Final = 512 * 1024
+"""Of what stays beside it, which is read anew for each trial: within seconds."""
 
 
 class TriedPolicies:
-    """What may be tried of the policies in force. All but `own_text` and `rest_text` belongs in a thread."""
+    """What may be tried of the policies in force. All but `own_text` belongs in a thread."""
 
     def __init__(
         self, live: Authorizer, *, schema: SchemaHandle, around: Surroundings, limits: Limits, as_json: Callable[[str], str]
@@ -37,13 +42,23 @@ class TriedPolicies:
         self._limits = limits
         self._as_json = as_json
 
-    def own_text(self, account: str) -> str:
-        """The account's own policies in force, as they were written, comments between them left out."""
-        return _text(policy for policy in self._live.policies if is_own(policy, account))
+    def own_text(self, account: str) -> str | None:
+        """The account's own policies in force, as they were written, comments between them left out; None where there are more than can be
+        tried."""
+        return _text((policy for policy in self._live.policies if is_own(policy, account)), EDITED_CHARACTERS_MAX)
 
-    def rest_text(self, account: str) -> str:
-        """All others that have a word in calls of this account's principals on its keys."""
-        return _text(policy for policy in self._live.policies_about(account) if not is_own(policy, account))
+    def rest_text(self, account: str, *, is_edited: bool) -> str:
+        """The policies that have a word in calls of this account's principals on its keys; its own are left out where they are edited.
+
+        Raises: UnsupportedOperationException where they are too many for a trial.
+        """
+        about = self._live.policies_about(account)
+        text = _text((policy for policy in about if not (is_edited and is_own(policy, account))), REST_CHARACTERS_MAX)
+        if text is None:
+            raise UnsupportedOperationException(
+                "The Region has too many policies to try others beside them: `meridian policy replay` does."
+            )
+        return text
 
     def edited(self, account: str, text: str, as_json: str) -> Authorizer:
         """Decides calls of this account on what is its own, by its policies exchanged for these, which were found to be right.
@@ -81,5 +96,12 @@ def is_own(policy: Policy, account: str) -> bool:
     return policy.layer == ACCOUNT and policy.account == account
 
 
-def _text(policies: Iterable[Policy]) -> str:
-    return "\n\n".join(policy.text for policy in policies) + "\n"
+def _text(policies: Iterable[Policy], most: int) -> str | None:
+    """Their texts in one; None where it has more characters."""
+    texts, left = list[str](), most
+    for policy in policies:
+        left -= len(policy.text) + len(BETWEEN)
+        if left < 0:
+            return None
+        texts.append(policy.text)
+    return BETWEEN.join(texts) + "\n"

@@ -33,7 +33,8 @@ class Filled:
     principal: str
     operation: str
     fields: str
-    policies: str
+    policies: str | None
+    """None where those of the account are too long to be tried."""
     key_policy: str
     calls: int
 
@@ -43,7 +44,8 @@ async def show_playground(visit: Visit) -> Response:
     told = await visit.ask.ask(Operation.TRY_POLICIES, TryPoliciesRequest())
     key_id = visit.query("key")
     fields = f'{{"KeyId": "{key_id}"}}' if key_id.replace("-", NOTHING).isalnum() else '{"KeyId": ""}'
-    filled = Filled(visit.visitor.principal.arn, Operation.DESCRIBE_KEY, fields, told.live_policies, NOTHING, CALLS_AT_FIRST)
+    policies = told.live_policies if told.HasField("live_policies") else None
+    filled = Filled(visit.visitor.principal.arn, Operation.DESCRIBE_KEY, fields, policies, NOTHING, CALLS_AT_FIRST)
     return _page(visit, filled, None, NOTHING, 200)
 
 
@@ -65,8 +67,9 @@ def _filled(form: Form) -> Filled:
     calls = form.get("calls", NOTHING)
     if calls not in {str(each) for each in CALLS}:
         raise ValidationException("How many calls are looked through is one of the numbers that are offered.")
-    texts = {name: form.get(name, NOTHING).replace("\r\n", "\n") for name in ("fields", "policies", "key_policy")}
-    return Filled(form.get("principal", NOTHING).strip(), form.get("operation", NOTHING), **texts, calls=int(calls))
+    fields, key_policy, policies = (form.get(name, NOTHING).replace("\r\n", "\n") for name in ("fields", "key_policy", "policies"))
+    edited = policies if "policies" in form else None
+    return Filled(form.get("principal", NOTHING).strip(), form.get("operation", NOTHING), fields, edited, key_policy, int(calls))
 
 
 def _request(filled: Filled) -> TryPoliciesRequest:
