@@ -95,6 +95,9 @@ def test_filters_pages_and_what_is_none(two_regions: Deployment, auditor: Client
     assert [each.principal for each in calls_on(auditor, key.rpartition("/")[2], effect="DENY")] == [ALICE]
     assert len(calls_on(auditor, key, principal=APP, since=before)) == 3
     assert calls_on(auditor, key, until=before - timedelta(days=1)) == []
+    earliest, latest = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    assert len(calls_on(auditor, key, principal=APP, since=earliest, until=latest)) == 3
+    assert calls_on(auditor, key, since=latest) == calls_on(auditor, key, until=earliest) == []
     first = auditor.list_decisions(key_id=key, principal=APP, limit=2)
     assert (len(first.calls), first.truncated) == (2, True)
     second = auditor.list_decisions(key_id=key, principal=APP, limit=2, marker=first.next_marker)
@@ -152,7 +155,7 @@ def test_a_closed_key_and_an_absent_one_look_the_same_to_the_account_that_was_de
     absent, denied = abroad.list_decisions(principal=PARTNER, operation="Encrypt", effect="DENY", limit=2).calls
     for handle in (absent.handle, denied.handle):
         told = abroad.explain_decision(handle=handle)
-        assert (list(told.decisions), list(told.keys_changed)) == ([], [])
+        assert (list(told.decisions), list(told.keys_changed), told.HasField("policies_changed")) == ([], [], False)
         assert "merger" not in str(told)
     for field in ("handle", "event_id", "request_id", "called_at"):
         absent.ClearField(field)

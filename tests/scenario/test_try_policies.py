@@ -27,6 +27,8 @@ class Tried:
     key_id: str
     foreign: str
     """ARN of a key of the other account, which is open to the principal."""
+    shut: str
+    """ARN of one that is not."""
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +36,12 @@ def stage(two_regions: Deployment) -> Iterator[Tried]:
     with two_regions.client() as alice, two_regions.client(HOME, "app") as app, two_regions.client(HOME, "developer-abroad") as abroad:
         key_id = str(alice.create_key().key_metadata.key_id)
         opened = f'permit (principal == KMS::Service::"{ACCOUNT}/app", action == KMS::Action::"Encrypt", resource);'
+        shut = str(abroad.create_key().key_metadata.arn)
         foreign = str(abroad.create_key(policy=opened, bypass_policy_lockout_safety_check=False).key_metadata.arn)
         for _ in range(3):
             app.encrypt(key_id=key_id, plaintext=b"x", encryption_context={"tenant": "a"})
     with two_regions.client(HOME, "auditor") as auditor:
-        yield Tried(two_regions, auditor, key_id, foreign)
+        yield Tried(two_regions, auditor, key_id, foreign, shut)
 
 
 def code(call: Any) -> str:
@@ -127,6 +130,25 @@ def test_what_another_account_has_is_neither_told_nor_tried(stage: Tried) -> Non
     assert "only policies of account" in stage.auditor.try_policies(policies=theirs).faults[0].text
     taken = theirs.replace("x", f"account.{OTHER}.developers", 1).replace(f'Account::"{OTHER}"', f'Account::"{ACCOUNT}"')
     assert list(stage.auditor.try_policies(policies=taken).faults) == []
+
+
+def test_recorded_calls_say_no_more_of_a_closed_key_than_of_one_that_is_absent(stage: Tried) -> None:
+    absent = f"{stage.foreign[:-12]}000000000000"
+    with stage.deployment.client(HOME, "auditor") as auditor, stage.deployment.client(HOME, "app") as app:
+        source = app.encrypt(key_id=stage.key_id, plaintext=b"x").ciphertext_blob
+
+        def left_by(call: Any) -> tuple[int, int, str]:
+            before = auditor.try_policies(calls=2000).replayed
+            assert code(call) == "AccessDeniedException"
+            after = auditor.try_policies(calls=2000).replayed
+            return after.calls - before.calls, after.decisions - before.decisions, str(after.undecided)
+
+        for call in (
+            lambda key: app.decrypt(key_id=key, ciphertext_blob=source),
+            lambda key: app.re_encrypt(source_key_id=stage.key_id, ciphertext_blob=source, destination_key_id=key),
+            lambda key: app.re_encrypt(source_key_id=key, ciphertext_blob=source, destination_key_id=stage.key_id),
+        ):
+            assert left_by(partial(call, absent)) == left_by(partial(call, stage.shut))
 
 
 @pytest.mark.parametrize("caller", ["alice", "app", "bob"])

@@ -21,6 +21,9 @@ FILE_BYTES: Final = 64 << 10
 """What opening a file counts for, however little is in it."""
 DISORDER: Final = timedelta(minutes=5)
 """How much later than its `eventTime` a record may stand in its log: that is the time at which its call came."""
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""No record is made beyond; nearer to the ends of what a time can be, sums are none, and texts do not sort."""
 
 
 class Allowance:
@@ -53,6 +56,7 @@ class Period:
 
     @classmethod
     def of(cls, since: datetime | None, until: datetime | None) -> Period:
+        since, until = _within_reach(since), _within_reach(until)
         return cls(
             since=event_time(since) if since is not None else "",
             until=event_time(until) if until is not None else "",
@@ -62,6 +66,10 @@ class Period:
 
     def holds(self, time: str) -> bool:
         return self.since <= time and (not self.until or time <= self.until)
+
+
+def _within_reach(moment: datetime | None) -> datetime | None:
+    return None if moment is None else min(max(moment, EARLIEST), LATEST)
 
 
 class LogBackwards:

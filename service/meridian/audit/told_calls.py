@@ -48,6 +48,20 @@ def told_call(record: Record, account: str, names_policy: NamesPolicy) -> ToldCa
         return None
 
 
+def without_closed_keys(record: dict[str, Any], account: str) -> dict[str, Any]:
+    """A call of the account's principal; where it was denied, as if there were no key of another account in it. Whether there is one, its
+    caller was not told."""
+    if record.get("errorCode") != DENIED:
+        return record
+    try:
+        inner, facts = record["meridian"], record["meridian"]["facts"]
+        decisions = [each for each in inner["decisions"] if _owner(each["resource"]) in ("", account)]
+        keys = {name: each for name, each in facts["keys"].items() if each["account"] == account}
+    except (KeyError, TypeError, AttributeError, IndexError):
+        return {**record, "meridian": {}}
+    return {**record, "meridian": {**inner, "decisions": decisions, "facts": {**facts, "keys": keys}}}
+
+
 def _told(record: Record, account: str, names_policy: NamesPolicy) -> ToldCall:
     is_own = record["userIdentity"].get("accountId") == account
     error = str(record.get("errorCode") or "")

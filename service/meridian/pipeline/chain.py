@@ -101,7 +101,8 @@ class Pipeline:
         except AnsweredBeforeError as before:
             return self._repeats.given_again(call, before)
         except KmsError as error:
-            call.error = error
+            # Through its traces the call would hold itself, and what its frames held until a collector came by: megabytes of some.
+            call.error = error.with_traceback(None)
             return await self._repeats.after_failure(call)
 
     async def _operate(self, call: Call) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from meridian.audit.told_calls import without_closed_keys
 from meridian.ports.audit_history import AuditHistory, Record, Wanted
 from meridian.ports.clock import Clock
 from meridian.ports.heavy_work import HeavyWork
@@ -51,7 +52,7 @@ class RecentCalls:
         place = ""
         for _ in range(LOOKS_MAX):
             found = await self._history.look(account, wanted, most=most - len(records), place=place)
-            records += found.records
+            records += (without_closed_keys(record, account) for record in found.records)
             place = found.place
             if not place or len(records) >= most:
                 break
@@ -70,8 +71,8 @@ class RecentCalls:
 
 
 def is_call_of(account: str, record: Record) -> bool:
-    """Whether it is a decided call of a principal of this account."""
-    caller, inner = record.get("userIdentity"), record.get("meridian")
+    """Whether it is a decided call of a principal of this account, on more than keys of others that are closed to him."""
+    caller, inner = record.get("userIdentity"), without_closed_keys(record, account).get("meridian")
     return isinstance(caller, dict) and caller.get("accountId") == account and isinstance(inner, dict) and bool(inner.get("decisions"))
 
 

@@ -60,7 +60,9 @@ class RecordedDecisions:
 
     async def explain(self, account: str, record: Mapping[str, Any], told: ToldCall) -> CallAgain:
         digest, then = self._authorizer.digest, (record.get("meridian") or {}).get("policySet")
-        changed = not digest.startswith(then) if isinstance(then, str) and len(then) == DIGITS_SHOWN else None
+        # Only what came to its decisions says by which policies: of a key of another account that denied, this would say that it is there.
+        is_known = isinstance(then, str) and len(then) == DIGITS_SHOWN and bool(told.decisions)
+        changed = not digest.startswith(str(then)) if is_known else None
         try:
             read = read_record(orjson.dumps(record))
             require_decided(read)

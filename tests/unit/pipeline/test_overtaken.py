@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -86,3 +87,23 @@ async def test_who_is_overtaken_too_often_may_come_again(monkeypatch: pytest.Mon
     assert refused.value.retryable
     assert walks.decisions == chain.DECISIONS_MAX
     assert walks.faults == []
+
+
+class Holding(Walks):
+    """An operation that is refused while it holds something."""
+
+    held: ref[Walks] | None = None
+
+    async def operate(self, _: Any, call: Call) -> str:
+        large = Walks(0, self.fault)
+        self.held = ref(large)
+        raise ThrottlingException(retry_after_seconds=1.0)
+
+
+async def test_a_refused_call_keeps_nothing_that_its_operation_held() -> None:
+    walks = Holding(0, VersionConflict("x"))
+    with pytest.raises(ThrottlingException) as refused:
+        await walks.walk()
+    assert refused.value.__traceback__ is not None
+    assert walks.held is not None
+    assert walks.held() is None

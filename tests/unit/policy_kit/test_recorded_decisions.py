@@ -134,6 +134,12 @@ async def test_whether_the_files_have_changed_is_said_where_the_record_says_whic
     assert (await again(record(APP, key(), policySet=then), key())).policies_changed is changed
 
 
+async def test_of_a_call_whose_decisions_are_not_told_neither_is_whether_the_files_have_changed() -> None:
+    closed = record(PARTNER, key(), allowed=False, policySet=AUTHORIZER.digest[:16])
+    assert (await again(closed, None, viewer=OTHER)).policies_changed is None
+    assert (await again(closed, key())).policies_changed is False, "whose key it is is told"
+
+
 async def test_what_was_not_recorded_is_said() -> None:
     without = record(APP, key())
     del without["meridian"]["facts"]
