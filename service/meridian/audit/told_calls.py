@@ -64,7 +64,12 @@ def without_closed_keys(record: dict[str, Any], account: str) -> dict[str, Any]:
 
 def _told(record: Record, account: str, names_policy: NamesPolicy) -> ToldCall:
     is_own = record["userIdentity"].get("accountId") == account
-    error = str(record.get("errorCode") or "")
+    error, decisions = str(record.get("errorCode") or ""), tuple(_decisions(record, account, names_policy))
+    if not is_own and any(each["accountId"] != account for each in record["resources"]):  # what became of the caller's key is his alone
+        effect = Effect.ALLOW if decisions and all(each.allowed for each in decisions) else Effect.DENY if decisions else Effect.NONE
+        error = DENIED if effect is Effect.DENY else ""
+    else:
+        effect = _effect(record, error)
     return ToldCall(
         event_id=str(record["eventID"]),
         request_id=str(record["requestID"]),
@@ -73,9 +78,9 @@ def _told(record: Record, account: str, names_policy: NamesPolicy) -> ToldCall:
         principal=str(record["userIdentity"].get("arn", "")),
         is_own=is_own,
         keys=tuple(each["ARN"] for each in record["resources"] if each["accountId"] == account or (is_own and not error)),
-        effect=_effect(record, error),
+        effect=effect,
         error_code=error,
-        decisions=tuple(_decisions(record, account, names_policy)),
+        decisions=decisions,
     )
 
 

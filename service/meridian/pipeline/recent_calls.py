@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,6 +11,8 @@ from typing import Any, Final
 import orjson
 
 from meridian.audit.told_calls import without_closed_keys
+from meridian.domain.gates import RETRY_SECONDS
+from meridian.errors import ThrottlingException
 from meridian.ports.audit_history import AuditHistory, Record, Wanted
 from meridian.ports.clock import Clock
 from meridian.ports.heavy_work import HeavyWork
@@ -19,6 +21,8 @@ from meridian.ports.store.store import Store
 BACK: Final = timedelta(days=1)
 LOOKS_MAX: Final = 6
 """Of one gathering; each goes through a bounded number of bytes."""
+LOOKING_MAX: Final = 4
+"""Accounts for which calls are gathered at once."""
 KEYS_MAX: Final = 200
 """Keys whose policies are looked up."""
 
@@ -43,28 +47,38 @@ class RecentCalls:
         self._store = store
         self._heavy = heavy
         self._clock = clock
+        self._looking: set[str] = set()
 
     async def of(self, account: str, most: int) -> Recent:
-        """At most so many calls of its principals. Raises: ThrottlingException, DependencyTimeoutException, KMSInternalException."""
+        """At most so many calls of its principals. Of one account one look back is made at a time, and few of all, since what is found is
+        kept until it is decided. Raises: ThrottlingException, DependencyTimeoutException, KMSInternalException."""
+        if account in self._looking or len(self._looking) >= LOOKING_MAX:
+            raise ThrottlingException(retry_after_seconds=RETRY_SECONDS, reason="others look back through recorded calls")
+        self._looking.add(account)
+        try:
+            return await self._gathered(account, most)
+        finally:
+            self._looking.discard(account)
+
+    async def _gathered(self, account: str, most: int) -> Recent:
         since = self._clock.now() - BACK
         wanted = Wanted(account.encode(), partial(is_call_of, account), since=since)
-        records: list[Record] = []
-        place = ""
+        lines: list[bytes] = []
+        keys: dict[str, None] = {}
+        place, reached = "", self._clock.now()
         for _ in range(LOOKS_MAX):
-            found = await self._history.look(account, wanted, most=most - len(records), place=place)
-            records += (without_closed_keys(record, account) for record in found.records)
+            found = await self._history.look(account, wanted, most=most - len(lines), place=place)
+            records = [without_closed_keys(record, account) for record in found.records]
+            lines += await self._heavy.run(account, partial(_lines, records))
+            keys.update((name, None) for record in records for name in _own_keys(record, account) if len(keys) < KEYS_MAX)
             place = found.place
-            if not place or len(records) >= most:
+            reached = datetime.fromisoformat(records[-1]["eventTime"]) if records else reached
+            if not place or len(lines) >= most:
                 break
-        lines = await self._heavy.run(account, partial(_lines, records))
-        if place:  # what lies before it was not looked at
-            since = datetime.fromisoformat(records[-1]["eventTime"]) if records else self._clock.now()
-        return Recent(lines, since, not place, await self._key_policies(account, records))
+        # What lies before a place was not looked at.
+        return Recent(tuple(reversed(lines)), reached if place else since, not place, await self._key_policies(account, keys))
 
-    async def _key_policies(self, account: str, records: list[Record]) -> tuple[str, ...]:
-        names = list(dict.fromkeys(name for record in records for name in _own_keys(record, account)))[:KEYS_MAX]
-        if not names:
-            return ()
+    async def _key_policies(self, account: str, names: Iterable[str]) -> tuple[str, ...]:
         async with self._store.reading() as uow:
             found = [await uow.keys.find(account, name) for name in names]
         return tuple(dict.fromkeys(key.policy for key in found if key is not None and key.policy))
@@ -84,5 +98,5 @@ def _own_keys(record: Record, account: str) -> Iterator[str]:
             yield key["keyId"]
 
 
-def _lines(records: list[Record]) -> tuple[bytes, ...]:
-    return tuple(orjson.dumps(record) for record in reversed(records))
+def _lines(records: Iterable[Record]) -> list[bytes]:
+    return [orjson.dumps(record) for record in records]

@@ -77,6 +77,18 @@ def test_what_a_foreign_caller_was_decided_in_his_own_account_is_not_told() -> N
 
 
 @pytest.mark.parametrize(
+    ("on_theirs", "error"), [("Deny", "AccessDeniedException"), ("Allow", "DisabledException"), ("Allow", "KMSInvalidStateException")]
+)
+def test_what_became_of_the_foreign_callers_own_key_is_not_told(on_theirs: str, error: str) -> None:
+    """He re-encrypts from his key to ours."""
+    seen = told(record(OTHER, [THEIRS, OURS], [decision(THEIRS, effect=on_theirs), decision(OURS, "key/k1/p")], errorCode=error))
+    worked = told(record(OTHER, [THEIRS, OURS], [decision(THEIRS), decision(OURS, "key/k1/p")]))
+    assert (seen.effect, seen.error_code) == (worked.effect, worked.error_code) == (Effect.ALLOW, "")
+    denied = told(record(OTHER, [THEIRS, OURS], [decision(THEIRS), decision(OURS, effect="Deny")], errorCode="AccessDeniedException"))
+    assert (denied.effect, denied.error_code) == (Effect.DENY, "AccessDeniedException")
+
+
+@pytest.mark.parametrize(
     "found",
     [
         record(OTHER, [THEIRS], [decision(THEIRS)]),
