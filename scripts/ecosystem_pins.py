@@ -159,6 +159,7 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     ),
     "tink-go": Program("Tink for Go", Go("tink-go", "github.com/tink-crypto/tink-go-awskms/v3"), f"{ECOSYSTEM}test_tink_languages.py"),
     "tink-java": Program("Tink for Java", Maven("tink-java", "tink-awskms"), f"{ECOSYSTEM}test_tink_languages.py"),
+    "vault": Program("Vault", Go("vault", "github.com/hashicorp/vault", "github.com/hashicorp/vault"), f"{ECOSYSTEM}test_openbao.py"),
     "boto3": Program("boto3", Locked("boto3"), f"{CONFORMANCE}test_boto3.py"),
     "awscli": Program("aws command line", Locked("awscli"), f"{CONFORMANCE}test_aws_cli.py"),
     "sdk-javascript": Program("AWS SDK for JavaScript v3", Npm("@aws-sdk/client-kms"), f"{CONFORMANCE}test_node_clients.py"),

@@ -1,4 +1,4 @@
-"""OpenBao, unsealed by a Region: it starts by itself while its key may be used, and not otherwise."""
+"""OpenBao and Vault, unsealed by a Region: they start by themselves while their key may be used, and not otherwise."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.ecosystem.running import program
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(300)]
 
 
-@pytest.fixture
-def bao(two_regions: Deployment, tmp_path: Path) -> SealedServer:
-    return SealedServer(program("openbao"), tmp_path, access_key(two_regions, "developer"))
+@pytest.fixture(params=["openbao", "vault"])
+def bao(request: pytest.FixtureRequest, two_regions: Deployment, tmp_path: Path) -> SealedServer:
+    return SealedServer(program(request.param), tmp_path, access_key(two_regions, "developer"))
 
 
 def in_region(regions: Deployment, region: str, key: str) -> Seal:
