@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -29,6 +30,7 @@ PYTEST = "PYTEST_VERSION"
 """pytest's word that it runs."""
 READ_AHEAD = ("meridian.cli.main", "meridian.cli.serve", "meridian.cli.serving", "meridian.bootstrap.region")
 """What every Region reads. What few need is left to those: tests look at whether they have it."""
+LIMITS = sorted(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
 MESSAGE = 65536
 STREAMS = 2
 
@@ -62,7 +64,7 @@ class Preloaded:
         """A process that runs `meridian` with these arguments, and writes its errors to the file of this descriptor."""
         read, write = os.pipe()
         try:
-            pid = self.ask({"start": arguments, "folder": os.getcwd()}, [write, log])
+            pid = self.ask({"start": arguments, "folder": os.getcwd(), **_bounds()}, [write, log])
         finally:
             os.close(write)
         assert pid is not None
@@ -109,6 +111,12 @@ class ForkedProcess:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+def _bounds() -> dict[str, Any]:
+    """What a process inherits besides: on what processors it runs, and its limits, as they are now for the test."""
+    limits = {number: resource.getrlimit(number) for number in LIMITS}
+    return {"processors": sorted(os.sched_getaffinity(0)), "limits": sorted(limits.items())}
 
 
 def own_environment() -> dict[str, str]:
@@ -174,6 +182,9 @@ def _become(order: dict[str, Any], descriptors: list[int]) -> None:
         os.close(each)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(order["folder"])
+    os.sched_setaffinity(0, order["processors"])
+    for number, (soft, hard) in order["limits"]:
+        resource.setrlimit(number, (soft, hard))
     gc.unfreeze()
     gc.enable()
     sys.argv = ["meridian", *order["start"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -28,6 +29,20 @@ def test_it_serves_and_ends_as_one_that_its_command_started(own_regions: Deploym
     with own_regions.client() as client:
         assert client.describe_key(key_id=key).key_metadata.key_id == key
     assert own_regions.stop(HOME) == 0
+
+
+def test_it_has_the_limits_and_the_processors_of_the_test_that_starts_it(own_regions: Deployment) -> None:
+    preloaded.preloaded()  # is there before
+    (soft, hard), processors = resource.getrlimit(resource.RLIMIT_NOFILE), os.sched_getaffinity(0)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (700, hard))
+    os.sched_setaffinity(0, {max(processors)})
+    try:
+        own_regions.start(HOME)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.sched_setaffinity(0, processors)
+    assert os.sched_getaffinity(own_regions.processes[HOME].pid) == {max(processors)}
+    assert '"was": 700' in (own_regions.place(HOME).folder / "log").read_text()
 
 
 def test_its_code_its_output_and_its_errors_are_told_as_those_of_a_command(tmp_path: Path) -> None:
