@@ -35,6 +35,8 @@ def _print_list(answer: Any, output: str) -> None:
     for each in answer.calls:
         say(_line(each))
         say(f"  {each.handle}")
+    if not answer.calls:
+        say("no such call was found" + (" in this part of the log" if answer.truncated else ""), err=True)
     if answer.unreadable:
         say(f"{answer.unreadable} files of the log could not be read", err=True)
     if answer.truncated:
