@@ -53,7 +53,9 @@ def _moment(at: Any) -> Markup:
 
 def _second(at: Any) -> Markup:
     """A timestamp of the contract, in UTC, to the second."""
-    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M:%S} UTC</time>').format(datetime.fromtimestamp(at.seconds, UTC))
+    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M:%S} UTC</time>').format(
+        datetime.fromtimestamp(at.seconds, UTC)
+    )
 
 
 def _enums(message: Any, field: str) -> list[str]:
