@@ -71,7 +71,7 @@ def _print_explained(answer: Any, output: str) -> None:
         else:
             say(f"now: not told: {now.unknown}")
     if not answer.HasField("policies_changed"):
-        say("whether the policies have changed since is not in the record")
+        say("whether the policies have changed since is not told")
     elif answer.policies_changed:
         say("the policies have changed since")
     for arn in answer.keys_changed:
