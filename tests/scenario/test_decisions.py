@@ -166,9 +166,9 @@ def test_a_closed_key_and_an_absent_one_look_the_same_to_the_account_that_was_de
 
 def test_handles_and_markers_are_good_for_those_alone_who_got_them(two_regions: Deployment, abroad: Client, auditor: Client) -> None:
     ours = auditor.list_decisions(limit=1)
-    with pytest.raises(errors.InvalidMarkerException):
+    with pytest.raises(errors.InvalidMarkerException, match="The handle is none"):
         abroad.explain_decision(handle=ours.calls[0].handle)
-    with pytest.raises(errors.InvalidMarkerException):
+    with pytest.raises(errors.InvalidMarkerException, match="The marker is none"):
         abroad.list_decisions(limit=1, marker=ours.next_marker)
     with two_regions.client(HOME, "developer") as colleague:
         assert colleague.explain_decision(handle=ours.calls[0].handle).call.event_id == ours.calls[0].event_id

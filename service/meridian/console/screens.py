@@ -51,10 +51,17 @@ def _moment(at: Any) -> Markup:
     return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M} UTC</time>').format(moment)
 
 
+def _second(at: Any) -> Markup:
+    """A timestamp of the contract, in UTC, to the second."""
+    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M:%S} UTC</time>').format(
+        datetime.fromtimestamp(at.seconds, UTC)
+    )
+
+
 def _enums(message: Any, field: str) -> list[str]:
     """The AWS values of a list of an enum."""
     descriptor = message.DESCRIPTOR.fields_by_name[field]
     return [enum_aws_value(descriptor, number) for number in getattr(message, field)]
 
 
-FILTERS: Final = {"moment": _moment, "enum": enum_text_of, "enums": _enums}
+FILTERS: Final = {"moment": _moment, "second": _second, "enum": enum_text_of, "enums": _enums}

@@ -28,6 +28,8 @@ LIMIT_DEFAULT: Final = 50
 HANDLE: Final = "RecordedCall"
 PLAIN: Final = re.compile(r"[\w:/+=,.@-]+", re.ASCII)
 """What stands in JSON as it is."""
+NO_HANDLE: Final = "The handle is none that ListDecisions gave to this account in this Region."
+MARKER_OF_ANOTHER: Final = "The marker is none that this caller was given for this question in this Region."
 GONE: Final = "The record of this call is not kept any longer, or lies in a log that is not seen from here."
 
 EFFECTS: Final = {Effect.NONE: access_pb2.EFFECT_UNSPECIFIED, Effect.ALLOW: access_pb2.EFFECT_ALLOW, Effect.DENY: access_pb2.EFFECT_DENY}
@@ -65,7 +67,7 @@ class Decisions:
         asked.ClearField("marker")
         asked.ClearField("limit")
         scope = f"{call.rpc.operation} {call.caller.arn} {asked.SerializeToString(deterministic=True).hex()}"
-        place = self._page_markers.open_page_marker(scope, request.marker) if request.HasField("marker") else ""
+        place = self._opened(scope, request.marker, MARKER_OF_ANOTHER) if request.HasField("marker") else ""
         most = request.limit if request.HasField("limit") else LIMIT_DEFAULT
         found = await self._history.look(account, wanted, most=most, place=place)
         response = access_pb2.ListDecisionsResponse(truncated=bool(found.place), unreadable=found.unreadable)
@@ -81,7 +83,7 @@ class Decisions:
         """Each decision of one call, then and now. Raises: InvalidMarkerException for a handle of somebody else, or of none;
         NotFoundException, ThrottlingException, DependencyTimeoutException."""
         account = call.caller.account
-        event_id, _, place = self._page_markers.open_page_marker(_handle_scope(account), request.handle).partition(" ")
+        event_id, _, place = self._opened(_handle_scope(account), request.handle, NO_HANDLE).partition(" ")
         wanted = Wanted(event_id.encode(), lambda record: record.get("eventID") == event_id)
         try:
             found = await self._history.look(account, wanted, most=1, place=place)
@@ -98,6 +100,12 @@ class Decisions:
             policies_changed=again.policies_changed,
             keys_changed=again.keys_changed,
         )
+
+    def _opened(self, scope: str, text: str, otherwise: str) -> str:
+        try:
+            return self._page_markers.open_page_marker(scope, text)
+        except InvalidMarkerException as fault:
+            raise InvalidMarkerException(otherwise) from fault
 
     def _told(self, record: Record, account: str) -> ToldCall | None:
         own = self._own_policies(account)

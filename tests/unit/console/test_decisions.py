@@ -41,7 +41,7 @@ async def test_calls_are_listed_with_their_answer_in_a_word_and_who_decided() ->
         calls=[call(decisions=[decided(KEY, "account.users", others=True)]), call(DENY, error_code="AccessDeniedException")]
     )
     shown = await stage(told).get("/decisions")
-    assert re.search(r"2 calls shown.*Encrypt 2026-11-27 12:00 UTC allowed arn:p .*Encrypt: account.users and others", words(shown.body))
+    assert re.search(r"2 calls shown.*Encrypt 2026-11-27 12:00:00 UTC allowed arn:p .*Encrypt: account.users and others", words(shown.body))
     assert "denied AccessDeniedException" in words(shown.body)
     assert b'href="/decisions/a-h%3D"' in shown.body
 

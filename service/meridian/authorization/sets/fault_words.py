@@ -102,10 +102,10 @@ def _attribute(path: str, model: SchemaModel) -> _Wrong:
 
 
 def _meant(path: str, word: str, model: SchemaModel) -> tuple[str, ...]:
-    """The same word elsewhere; else the words of the same place that are like it, else of any."""
+    """The same word elsewhere; else the words of the same place that are like it, else of any. None of a word that other actions have."""
     known = _paths(model)
     same = tuple(sorted(each for each in known if each.rpartition(".")[2] == word and each != path))
-    if same:
+    if same or path in known:
         return same[:SHOWN]
     here = [each for each in known if each.rpartition(".")[0] == path.rpartition(".")[0]]
     for paths in (here, known):

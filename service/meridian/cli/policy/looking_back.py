@@ -35,6 +35,8 @@ def _print_list(answer: Any, output: str) -> None:
     for each in answer.calls:
         say(_line(each))
         say(f"  {each.handle}")
+    if not answer.calls:
+        say("no such call was found" + (" in this part of the log" if answer.truncated else ""), err=True)
     if answer.unreadable:
         say(f"{answer.unreadable} files of the log could not be read", err=True)
     if answer.truncated:
@@ -69,7 +71,7 @@ def _print_explained(answer: Any, output: str) -> None:
         else:
             say(f"now: not told: {now.unknown}")
     if not answer.HasField("policies_changed"):
-        say("whether the policies have changed since is not in the record")
+        say("whether the policies have changed since is not told")
     elif answer.policies_changed:
         say("the policies have changed since")
     for arn in answer.keys_changed:

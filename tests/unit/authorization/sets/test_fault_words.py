@@ -48,6 +48,12 @@ def test_a_word_that_the_schema_does_not_have_is_told_once(policy: str, told: st
     assert found.startswith(told)
 
 
+def test_a_word_that_other_actions_have_is_not_what_was_meant(tmp_path: Path) -> None:
+    actions = 'action in [KMS::Action::"Encrypt", KMS::Action::"DescribeKey"]'
+    (found,) = faults(HEAD + SCOPE.format(actions) + '\nwhen { context.encryptionContext.hasTag("t") };', tmp_path)
+    assert found == "p.cedar:5:16: a: there is no context.encryptionContext for DescribeKey"
+
+
 def test_each_of_several_words_is_told(tmp_path: Path) -> None:
     found = faults(HEAD + ONE + "\nwhen { resource.keyOrign == context.messageTyp };", tmp_path)
     assert [each.split(": ")[0] for each in found] == ["p.cedar:5:17", "p.cedar:5:37"]
