@@ -111,10 +111,17 @@ async def test_what_cannot_be_told_says_why() -> None:
     told = access_pb2.ExplainDecisionResponse(call=call(decisions=[decided(KEY, "key/k/p")]), decisions=[now])
     shown = words((await stage(told, "ExplainDecision").get("/decisions/h")).body)
     assert "Not told: the key is not there any more" in shown
-    assert "The record does not say which policies were in force." in shown
+    assert "Whether the policies have changed is not told, or not in the record." in shown
 
 
 async def test_a_call_without_decisions_says_so() -> None:
     told = access_pb2.ExplainDecisionResponse(call=call(DENY, error_code="AccessDeniedException"))
     shown = words((await stage(told, "ExplainDecision").get("/decisions/h")).body)
     assert "ended before it was decided, or its decisions are not your account's to read" in shown
+
+
+async def test_an_effect_that_is_none_is_told_and_nothing_is_asked() -> None:
+    page = stage(None)
+    shown = await page.get("/decisions?effect=DENY")
+    assert "effect is one of allowed, denied." in words(shown.body)
+    assert page.asked == []

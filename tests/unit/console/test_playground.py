@@ -167,3 +167,11 @@ async def test_two_whole_policies_fit_into_the_form() -> None:
     made = stage()
     await made.post("/playground", **{**FILLED, "policies": "{" * 32_768, "key_policy": "}" * 32_768})
     assert len(asked(made).policies) == 32_768
+
+
+async def test_a_misspelt_field_is_named_and_nothing_is_tried() -> None:
+    made = stage()
+    body = FILLED | {"fields": f'{{"KeyId": "{KEY}", "EncryptionContxt": {{"tenant": "a"}}}}'}
+    page = await made.post("/playground", **body)
+    assert "Encrypt has no field EncryptionContxt." in words(page.body)
+    assert made.asked == []

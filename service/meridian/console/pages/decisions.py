@@ -80,7 +80,9 @@ def _request(form: dict[str, str], marker: str) -> ListDecisionsRequest:
     for name in TIMES:
         if form[name]:
             getattr(request, name).FromDatetime(_moment(name, form[name]))
-    if form["effect"] in EFFECTS:
+    if form["effect"]:
+        if form["effect"] not in EFFECTS:
+            raise ValidationException(f"effect is one of {', '.join(EFFECTS)}.", fields=[("effect", "is none")])
         request.effect = EFFECTS[form["effect"]]
     if marker:
         request.marker = marker

@@ -15,7 +15,7 @@ from meridian.console.visit import Visit
 from meridian.contract.catalog import rpcs
 from meridian.contract.operation import Operation
 from meridian.errors import AccessDeniedException, KmsError, ValidationException
-from meridian.transport.aws_json.codec import read
+from meridian.transport.aws_json.codec import read, unknown_members
 from meridian.transport.http1.form import Form
 
 CALLS: Final = (0, 200, 1000, 2000)
@@ -23,6 +23,7 @@ CALLS: Final = (0, 200, 1000, 2000)
 CALLS_AT_FIRST: Final = 200
 SHOWN: Final = 50
 """Rows of calls that would be decided otherwise: a page of so many is written in less than five milliseconds."""
+NAME_CHARACTERS_MAX: Final = 64
 NOTHING: Final = ""
 
 
@@ -87,7 +88,11 @@ def _packed(filled: Filled) -> Message:
     rpc = rpcs().get(filled.operation)
     if rpc is None:
         raise ValidationException("There is no such operation.")
-    return read(filled.fields.strip().encode(), rpc.request_class)
+    body = filled.fields.strip().encode()
+    packed = read(body, rpc.request_class)
+    for name in unknown_members(body, rpc.request_class):  # calls pass it over, as AWS does; a trial would answer another question
+        raise ValidationException(f"{filled.operation} has no field {name[:NAME_CHARACTERS_MAX]}.")
+    return packed
 
 
 def _page(visit: Visit, filled: Filled, told: Any, fault: str, status: int) -> Response:

@@ -55,6 +55,11 @@ def read(body: bytes, message: type[Message]) -> Message:
     return request
 
 
+def unknown_members(body: bytes, message: type[Message]) -> list[str]:
+    """What stands in a body that `read` has read, and passes over. Raises: SerializationException."""
+    return [name for name in (parse(body) if body else {}) if name not in _members(message.DESCRIPTOR)]
+
+
 def _fill(message: Any, document: Any, path: str) -> None:
     if not isinstance(document, dict):
         raise SerializationException(f"{path or 'The request'} is not a JSON object.")
