@@ -64,12 +64,18 @@ class Caller:
         return ended
 
     async def median(self, arn: str) -> float:
-        """Seconds of a call."""
-        seconds = []
-        for _ in range(CALLS):
+        """Seconds of a call that is answered; of those that a busy process sheds, few, another is made."""
+        seconds: list[float] = []
+        for _ in range(2 * CALLS):
             began = time.perf_counter()
-            assert await self.encrypt(arn) == "OK"
-            seconds.append(time.perf_counter() - began)
+            if (ended := await self.encrypt(arn)) == "OK":
+                seconds.append(time.perf_counter() - began)
+            else:
+                assert ended == "RESOURCE_EXHAUSTED"
+                await asyncio.sleep(RETRY_SECONDS / 2)
+            if len(seconds) == CALLS:
+                break
+        assert len(seconds) == CALLS, "it is served while the stores hang"
         return statistics.median(seconds)
 
 

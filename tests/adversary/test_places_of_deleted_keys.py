@@ -74,7 +74,7 @@ def test_a_former_member_makes_no_deleted_key_live_again(deployment: Deployment)
     delivery = hostile.delivery(key_id, HOME, SERIAL, Term(0, EVIL_REGION, 0), [place, hostile.member()])
     for method, request, code in (
         ("Prepare", prepare, "AccessDeniedException"),
-        ("DeliverSetState", delivery, "KMSInvalidStateException"),
+        ("DeliverSetState", delivery, "AccessDeniedException"),
     ):
         with pytest.raises(grpc.RpcError) as caught:
             hostile.ask(HOME, method, request)
