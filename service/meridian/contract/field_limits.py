@@ -25,7 +25,7 @@ NUL: Final = "\0"
 SECONDS: Final = range(-62_135_596_800, 253_402_300_800)
 """Since 1970, of the moments that a Timestamp may name: the years 1 to 9999. Beyond them it is no moment, and nobody can write it."""
 NANOS: Final = range(1_000_000_000)
-SHOWN_MAX: Final = 256
+SHOWN_MAX: Final = 640
 """Characters of a value in a refusal: beyond them the sentence would lose its end on the way, the limit that was broken."""
 A_MOMENT: Final = "Member must be a time between the years 1 and 9999"
 
