@@ -26,6 +26,8 @@ PART_BYTES_MAX: Final = 64 * 1024 * 1024
 OPEN_FILES_MAX: Final = 32
 LOWEST_PRIORITY: Final = 19
 """As `nice` counts."""
+LOW_PRIORITY: Final = 10
+"""Where processors are scarce, what is worked out aside gets a tenth of what the event loop gets, which answers everybody."""
 
 
 def new_key_for_later(key_spec: str) -> bytes:
@@ -89,6 +91,7 @@ def answer_to(request: Parts, tasks: Tasks) -> Parts:
 def main(parent: int, tasks: Tasks) -> None:
     end_with_parent()
     protect_memory()
+    os.nice(LOW_PRIORITY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the parent too, who ends this process in his own time
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES_MAX, OPEN_FILES_MAX))
     while os.getppid() == parent:

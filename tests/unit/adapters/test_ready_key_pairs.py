@@ -14,7 +14,7 @@ from tests.reported_events import ReportedEvents
 
 from meridian.adapters import ready_key_pairs
 from meridian.adapters.ready_key_pairs import READY_MAX, ReadyKeyPairs
-from meridian.adapters.separate_process import LOWEST_PRIORITY
+from meridian.adapters.separate_process import LOW_PRIORITY, LOWEST_PRIORITY
 from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
 from meridian.crypto import key_pairs
 from meridian.domain.key import KeySpec
@@ -114,6 +114,18 @@ def test_a_maker_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> N
         assert made.reveal(ACCESS) == b"1"
 
     on_stage(2, story)
+
+
+def test_what_callers_wait_for_is_worked_out_in_a_process_that_gives_way_to_the_event_loop() -> None:
+    processes = SeparateProcesses(
+        ReportedEvents(), program=OF_KEYS_AND_POLICIES, most=1, wait_seconds=WAIT_SECONDS, answer_seconds=WAIT_SECONDS
+    )
+    try:
+        processes.policies_as_json("permit (principal, action, resource);")
+        (child,) = processes.pids
+        assert os.getpriority(os.PRIO_PROCESS, child) >= os.getpriority(os.PRIO_PROCESS, 0) + LOW_PRIORITY
+    finally:
+        processes.close()
 
 
 def test_keys_are_made_in_a_process_that_gives_way_to_all_others() -> None:
