@@ -73,8 +73,9 @@ class Decisions:
         response = access_pb2.ListDecisionsResponse(truncated=bool(found.place), unreadable=found.unreadable)
         if found.place:
             response.next_marker = self._page_markers.page_marker(scope, found.place)
+        own = self._own_policies(account)
         for record, own_place in zip(found.records, found.places, strict=True):
-            told = self._told(record, account)
+            told = told_call(record, account, own.__contains__)
             if told is not None:
                 response.calls.append(_call_answer(told, self._handle(account, told, own_place)))
         return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,6 +39,17 @@ class Recent:
     key_policies: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of one look."""
+
+    lines: list[bytes]
+    keys: list[str]
+    """Ids of the account's own."""
+    reached: datetime | None
+    """When the oldest was called."""
+
+
 class RecentCalls:
     """Looks back."""
 
@@ -68,11 +79,10 @@ class RecentCalls:
         place, reached = "", self._clock.now()
         for _ in range(LOOKS_MAX):
             found = await self._history.look(account, wanted, most=most - len(lines), place=place)
-            records = [without_closed_keys(record, account) for record in found.records]
-            lines += await self._heavy.run(account, partial(_lines, records))
-            keys.update((name, None) for record in records for name in _own_keys(record, account) if len(keys) < KEYS_MAX)
-            place = found.place
-            reached = datetime.fromisoformat(records[-1]["eventTime"]) if records else reached
+            kept = await self._heavy.run(account, partial(_kept, found.records, account))
+            lines += kept.lines
+            keys.update(dict.fromkeys(kept.keys[: KEYS_MAX - len(keys)]))
+            place, reached = found.place, kept.reached or reached
             if not place or len(lines) >= most:
                 break
         # What lies before a place was not looked at.
@@ -98,5 +108,9 @@ def _own_keys(record: Record, account: str) -> Iterator[str]:
             yield key["keyId"]
 
 
-def _lines(records: Iterable[Record]) -> list[bytes]:
-    return [orjson.dumps(record) for record in records]
+def _kept(records: Sequence[Record], account: str) -> _Kept:
+    """Thousands of records are more than the event loop has time for."""
+    shown = [without_closed_keys(record, account) for record in records]
+    keys = dict.fromkeys(name for record in shown for name in _own_keys(record, account))
+    reached = datetime.fromisoformat(shown[-1]["eventTime"]) if shown else None
+    return _Kept([orjson.dumps(record) for record in shown], list(keys), reached)
