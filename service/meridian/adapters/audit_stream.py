@@ -17,6 +17,7 @@ from threading import Thread
 from typing import Any, Final
 
 from meridian.adapters.audit_compression import CompressedSegments
+from meridian.adapters.audit_faults import AuditFaults
 from meridian.adapters.audit_file import AuditFile
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_retention import Holds, KeepRules, Retention
@@ -26,7 +27,7 @@ from meridian.audit.record import Record
 from meridian.audit.written_since import events_since, has_stream
 from meridian.domain.fault_places import file_fault
 from meridian.errors import DependencyTimeoutException
-from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.audit_streams import StreamHead
 
 WAITING_MAX: Final = 20_000
@@ -58,6 +59,7 @@ class FileAuditStream:
         self._max_batch = max_batch
         self._sink_timeout_seconds = sink_timeout_seconds
         self._loop = asyncio.get_running_loop()
+        self._faults = AuditFaults(events, self._loop.time)
         self._waiting: list[Waiting] = []
         self._writing: list[Waiting] = []
         self._expected = 1
@@ -238,8 +240,10 @@ class FileAuditStream:
     def _note(self, fault: OSError | None) -> None:
         """Keep why the log takes nothing, until it takes something; and tell it."""
         self._fault = "" if fault is None else file_fault(fault)
-        if fault is not None:
-            self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="log", fault=self._fault)
+        if fault is None:
+            self._faults.ended("log")
+        else:
+            self._faults.tell("log", self._fault)
 
     def _batch_done(self, fault: OSError | None) -> None:
         self._note(fault)
@@ -256,7 +260,7 @@ class FileAuditStream:
             self._start()
 
     def _report(self, subject: str, fault: OSError) -> None:
-        self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=subject, fault=file_fault(fault))
+        self._faults.tell(subject, file_fault(fault))
 
     def _closed(self, fault: OSError | None) -> None:
         self._note(fault)

@@ -1,0 +1,29 @@
+"""A fault of the audit log that stands is told at first, when it becomes another, and each minute; not with each look."""
+
+from __future__ import annotations
+
+from tests.reported_events import ReportedEvents
+from tests.stepped_clock import SteppedClock
+
+from meridian.adapters.audit_faults import AGAIN_SECONDS, AuditFaults
+from meridian.ports.security_events import SecurityEvent
+
+
+def test_what_stands_is_told_once_a_minute_and_what_changes_at_once() -> None:
+    events, clock = ReportedEvents(), SteppedClock()
+    faults = AuditFaults(events, clock.monotonic)
+    for _ in range(100):
+        faults.tell("log", "full")
+    assert told(events) == [("log", "full")]
+    faults.tell("digest", "full")
+    faults.tell("log", "gone")
+    assert told(events) == [("log", "full"), ("digest", "full"), ("log", "gone")]
+    clock.seconds += AGAIN_SECONDS
+    faults.tell("log", "gone")
+    faults.ended("log")
+    faults.tell("log", "gone")
+    assert told(events)[3:] == [("log", "gone")] * 2
+
+
+def told(events: ReportedEvents) -> list[tuple[str, str]]:
+    return [(subject, details["fault"]) for event, subject, details in events.reported if event is SecurityEvent.AUDIT_LOG_FAULT]
