@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 
 class KmsError(Exception):
@@ -29,6 +29,12 @@ class KmsError(Exception):
     def code(self) -> str:
         """The AWS exception name, the exact string that clients switch on."""
         return type(self).__name__
+
+    def without_frames(self) -> Self:
+        """Itself, without the frames that it came through, and without what caused it: they hold what their calls held, records and tokens
+        among it, for as long as the error is kept."""
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
 
 
 # ------------------------------------------------------------------ identity, rate and shape of a request

@@ -76,7 +76,7 @@ class Door:
     async def _turn_away(self, visit: Visit, error: KmsError, *, ends_session: bool) -> Response:
         """Told and held back as on every other wire; the browser forgets what was no credential."""
         arrival = visit.arrival
-        error.__traceback__ = error.__cause__ = error.__context__ = None  # the answer may come late, and keeps no token until then
+        error.without_frames()  # the answer may come late, and keeps no token until then
         evidence = self._desk.visitors.shown_by(arrival.head)
         await self._unauthenticated.refuse(
             error, operation=WHO, evidence=evidence, request_id=self._entropy.uuid(), started=arrival.started

@@ -62,7 +62,7 @@ class Batches:
             with self._spans.around(batch):
                 return await self._walk_items(batch)
         except KmsError as error:
-            batch.error = error
+            batch.error = error.without_frames()
             raise
         finally:
             self._telemetry.finish(batch)
@@ -110,7 +110,7 @@ class Batches:
         try:
             item.outcome = await self._entrance.walk(item.call)
         except KmsError as error:
-            item.outcome = error
+            item.outcome = error.without_frames()
         except Exception as fault:
             self._events.report_fault(fault, during=item.call.rpc.name)
             item.outcome = KMSInternalException(reason=type(fault).__name__)

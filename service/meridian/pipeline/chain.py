@@ -81,7 +81,7 @@ class Pipeline:
         try:
             await self._audit.close(call)
         except KmsError as error:
-            call.error = error
+            call.error = error.without_frames()
         except asyncio.CancelledError:
             call.error = CUTS[call.why_cut()]()
         finally:
@@ -101,8 +101,7 @@ class Pipeline:
         except AnsweredBeforeError as before:
             return self._repeats.given_again(call, before)
         except KmsError as error:
-            # Through its traces the call would hold itself, and what its frames held until a collector came by: megabytes of some.
-            call.error = error.with_traceback(None)
+            call.error = error.without_frames()  # or the call would hold itself, and what its frames held, until a collector comes by
             return await self._repeats.after_failure(call)
 
     async def _operate(self, call: Call) -> Any:

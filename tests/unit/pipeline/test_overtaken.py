@@ -97,7 +97,10 @@ class Holding(Walks):
     async def operate(self, _: Any, call: Call) -> str:
         large = Walks(0, self.fault)
         self.held = ref(large)
-        raise ThrottlingException(retry_after_seconds=1.0)
+        try:
+            raise ValueError
+        except ValueError as cause:
+            raise ThrottlingException(retry_after_seconds=1.0) from cause
 
 
 async def test_a_refused_call_keeps_nothing_that_its_operation_held() -> None:

@@ -138,7 +138,7 @@ class AwsWire:
             principal = self._identify(evidence, arrival.at)
         except e.KmsError as error:
             del body, evidence  # the answer may come late, and nobody's body is kept until then, nor by the error's traces
-            error.__traceback__ = error.__cause__ = error.__context__ = None
+            error.without_frames()
             return await self._refuse_caller(error, rpc, self._evidence(arrival.head), arrival, b"", known)
         known()
         call = _read(rpc, evidence, arrival, body)

@@ -128,7 +128,7 @@ class StsWire:
             principal = self._roles.authenticate(token, request.role_arn, request.role_session_name, arrival.at)
             del token
         except e.KmsError as error:
-            error.__traceback__ = error.__cause__ = error.__context__ = None  # the answer may come late, and keeps no token until then
+            error.without_frames()  # the answer may come late, and keeps no token until then
             return await self._nobody(error, operation, arrival, of_token=of_token)
         known()
         return await self._call(operation, request, principal, arrival)
@@ -142,7 +142,7 @@ class StsWire:
                 raise e.UnrecognizedClientException(reason="two credentials in one call")
         except e.KmsError as error:
             del body
-            error.__traceback__ = error.__cause__ = error.__context__ = None
+            error.without_frames()
             return await self._nobody(error, IDENTITY, arrival, of_token=False)
         known()
         return await self._call(operation, GetCallerIdentityRequest(), principal, arrival)

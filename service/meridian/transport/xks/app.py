@@ -141,7 +141,7 @@ class XksWire:
             return self._error_of(error)
         except e.KmsError as error:
             del body  # the answer may come late, and nobody's body is kept until then, nor by the error's traces
-            error.__traceback__ = error.__cause__ = error.__context__ = None
+            error.without_frames()
             return await self._refuse_caller(error, arrival, b"", known)
         known()
         call = self._read(arrival, claim, body)
