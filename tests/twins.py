@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.audit_logs import records_in
 from tests.databases import new_database
-from tests.deployment import HOME, Deployment
+from tests.deployment import HOME, Deployment, verified
 from tests.ports import free_ports
 
 from meridian.administration.database import initialise
@@ -65,7 +65,7 @@ class Twins:
         place = self.deployment.place(HOME)
         command = [sys.executable, "-m", "meridian", "audit", "verify", "--against-db", "--config", str(place.settings)]
         command += [str(place.folder / "audit"), str(self.audit)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return verified(command, runs=True)
 
 
 @contextlib.contextmanager
