@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from starlette.requests import cookie_parser
-
 from meridian.domain.request_head import RequestHead
 from meridian.ports.kept_by_browsers import KeptByBrowsers
 
@@ -32,7 +30,7 @@ class SealedCookie:
 
     def read(self, head: RequestHead) -> str:
         """The text that the browser kept; empty where it kept none that is ours."""
-        cookies = cookie_parser(head.headers.get("cookie", ""))
+        cookies = _cookies(head.headers.get("cookie", ""))
         parts = [cookies.get(self._part(at), "") for at in range(PARTS_MAX)]
         sealed = "".join(parts[: parts.index("")] if "" in parts else parts)
         try:
@@ -59,3 +57,10 @@ class SealedCookie:
 
     def _set(self, at: int, part: str, seconds: int) -> Header:
         return "Set-Cookie", f"{self._part(at)}={part}; Max-Age={seconds}{self._attributes}"
+
+
+def _cookies(header: str) -> dict[str, str]:
+    """Values by their names, as they came. Ours have no quotes; undoing somebody's takes the square of their length in Python's own parser,
+    and whoever sends them is not known yet."""
+    pairs = (part.partition("=") for part in header.split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -14,7 +14,7 @@ from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Final, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from meridian.console.cookies import Header, SealedCookie
 from meridian.domain.newest import Newest
@@ -46,6 +46,19 @@ class Tokens(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What the console is at its identity provider."""
+
+    issuer: str
+    """The provider; of its ID tokens, and of nobody else's, a sign-in is made."""
+    client_id: str
+    origin: str
+    """Where browsers find the console."""
+    scopes: str
+    """What is asked for, with a space between two."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class SignedIn:
     """How a sign-in has ended well."""
@@ -64,29 +77,23 @@ class SignIn:
         tokens: Tokens,
         kept: KeptByBrowsers,
         entropy: Entropy,
-        *,
-        client_id: str,
-        origin: str,
-        scopes: str,
+        registration: Registration,
     ) -> None:
-        """`scopes`: with a space between two."""
         self._provider = provider
         self._tokens = tokens
         self._entropy = entropy
-        self._client_id = client_id
-        self._redirect_uri = f"{origin}{BACK}"
-        self._scopes = scopes
+        self._ours = registration
         self._redeemed: Newest[str, bool] = Newest(REDEEMED_MAX)
-        self._cookie = SealedCookie(kept, FLOW, is_secure=origin.startswith("https://"))
+        self._cookie = SealedCookie(kept, FLOW, is_secure=registration.origin.startswith("https://"))
 
     async def begin(self, place: str, now: datetime) -> tuple[str, Iterator[Header]]:
         """Where the browser goes, and what it keeps. `place`: of the console, wanted afterwards. Raises: SignInFault."""
         state, nonce, verifier = (_text(self._entropy.random_bytes(BYTES)) for _ in range(3))
         asked = {
             "response_type": "code",
-            "client_id": self._client_id,
-            "redirect_uri": self._redirect_uri,
-            "scope": self._scopes,
+            "client_id": self._ours.client_id,
+            "redirect_uri": f"{self._ours.origin}{BACK}",
+            "scope": self._ours.scopes,
             "state": state,
             "nonce": nonce,
             "code_challenge": _text(sha256(verifier.encode()).digest()),
@@ -130,18 +137,20 @@ class SignIn:
         said = claims.get("nonce")
         if not isinstance(said, str) or not compare_digest(said.encode(), nonce.encode()):
             raise UnrecognizedClientException(reason="an ID token for another sign-in")
+        if claims.get("iss") != self._ours.issuer:
+            raise UnrecognizedClientException(reason="an ID token of another issuer than the one at which people sign in")
         audiences = claims.get("aud")
-        if self._client_id not in (audiences if isinstance(audiences, list) else [audiences]):
+        if self._ours.client_id not in (audiences if isinstance(audiences, list) else [audiences]):
             raise UnrecognizedClientException(reason="an ID token for another client than the console")
-        if claims.get("azp", self._client_id) != self._client_id:
+        if claims.get("azp", self._ours.client_id) != self._ours.client_id:
             raise UnrecognizedClientException(reason="an ID token that another client has asked for")
 
 
 def own_place(place: str) -> str:
     """A place of the console itself; its first page for whatever leads elsewhere."""
-    parts = urlsplit(place) if place.isascii() and place.isprintable() and len(place) <= PLACE_CHARACTERS_MAX else None
-    is_own = parts is not None and place.startswith("/") and not place.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return place if is_own else HOME
+    is_own = place.startswith("/") and not place.startswith(("//", "/\\"))
+    is_plain = place.isascii() and place.isprintable() and len(place) <= PLACE_CHARACTERS_MAX
+    return place if is_own and is_plain else HOME
 
 
 def _text(data: bytes) -> str:

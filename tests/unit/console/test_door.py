@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -212,6 +213,7 @@ async def test_forms_are_of_their_viewer_their_time_and_their_origin() -> None:
         ("keys", "/"),
         ("//elsewhere.example", "/"),
         ("/\\elsewhere.example", "/"),
+        ("//[", "/"),
         ("https://elsewhere.example/", "/"),
         ("/\t/elsewhere.example", "/"),
         ("/ä", "/"),
@@ -220,6 +222,22 @@ async def test_forms_are_of_their_viewer_their_time_and_their_origin() -> None:
 )
 async def test_a_sign_in_leads_to_places_of_the_console_alone(asked: str, led_to: str) -> None:
     assert own_place(asked) == led_to
+
+
+async def test_a_place_that_is_none_is_no_fault() -> None:
+    stage = Stage()
+    for place in ("/sign-in?to=//[", "/sign-in?to=%2F%2F%5B", "/sign-in?to=a://["):
+        answer = await stage.get(place, known=False)
+        assert (answer.status, stage.events.reported) == (200, []), place
+
+
+@pytest.mark.parametrize("value", ['\\"', "\\", "\\1"], ids=["quotes", "backslashes", "digits"])
+async def test_what_a_stranger_sends_for_cookies_keeps_nobody_waiting(value: str) -> None:
+    cookie = f'a="{value * (16_000 // len(value))}"'
+    stage = Stage()
+    began = time.thread_time()
+    assert (await stage.get("/keys", known=False, cookie=cookie)).status == 303
+    assert time.thread_time() - began < 0.05, "in Python's own parser half a second and more"
 
 
 @pytest.mark.parametrize(("origin", "scheme"), [(ORIGIN, "https"), ("http://localhost:8447", "http")])

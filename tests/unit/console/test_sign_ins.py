@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -16,7 +18,7 @@ from tests.web_console import Provider, provider
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.sign_in_provider import OF_ADDRESS_MAX, OidcClient, OidcProvider
-from meridian.console.sign_in import SignIn
+from meridian.console.sign_in import Registration, SignIn
 from meridian.ports.key_sets import KeySetSource
 from meridian.ports.security_events import SecurityEvent
 from meridian.ports.sign_in import CodeRefused, SignInFault
@@ -25,10 +27,12 @@ pytestmark = pytest.mark.asyncio
 
 
 class Believing:
-    """Reads tokens that nobody has to sign; no test here comes so far with a good one."""
+    """Reads tokens that nobody has to sign."""
 
     def claims_of(self, token: str, now: datetime) -> Mapping[str, Any]:
-        return {}
+        claims = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
+        assert isinstance(claims, dict)
+        return claims
 
 
 @pytest.fixture
@@ -51,8 +55,8 @@ def asked(idp: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[OidcProvid
 
 
 def stage_of(asked: OidcProvider) -> Stage:
-    sign_in = SignIn(asked, Believing(), sealed_for_browsers(), OsEntropy(), client_id="console", origin=ORIGIN, scopes="openid")
-    return Stage(sign_in=sign_in)
+    registration = Registration(asked._client.issuer, "console", ORIGIN, "openid")
+    return Stage(sign_in=SignIn(asked, Believing(), sealed_for_browsers(), OsEntropy(), registration))
 
 
 async def begun(stage: Stage) -> tuple[str, str]:
@@ -86,6 +90,32 @@ async def test_a_sign_in_brings_one_code_whatever_cookie_is_kept(asked: OidcProv
         assert (await stage.get(back, known=False, cookie=cookie)).status == 401
     assert len(idp.redeemed) == 1
     assert [each.reason for each in stage.refused[1:]] == ["a sign-in that has brought a code before"] * 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"iss": "https://elsewhere.example"}, "an ID token of another issuer than the one at which people sign in"),
+        ({"aud": "another"}, "an ID token for another client than the console"),
+        ({"azp": "another"}, "an ID token that another client has asked for"),
+        ({"nonce": "another"}, "an ID token for another sign-in"),
+        ({}, ""),
+    ],
+    ids=["issuer", "audience", "asked for", "nonce", "none"],
+)
+async def test_a_token_that_is_believed_of_others_ends_no_sign_in(
+    asked: OidcProvider, idp: Provider, changed: dict[str, str], why: str
+) -> None:
+    """A provider may hold tokens that other issuers have signed, and the Region believes some of those, too."""
+    stage = stage_of(asked)
+    begun = await stage.get("/sign-in/begin", known=False)
+    kept = [value.partition(";")[0] for name, value in begun.headers if name.lower() == "set-cookie" and "Max-Age=0" not in value]
+    idp.changed = changed
+    answer = await stage.get(idp.sign_in(dict(begun.headers)["location"]), known=False, cookie="; ".join(kept))
+    assert [each.reason for each in stage.refused] == ([why] if why else [])
+    assert (answer.status, any("session-1=" in value and "Max-Age=0" not in value for _, value in answer.headers)) == (
+        (401, False) if why else (303, True)
+    )
 
 
 async def test_a_provider_that_is_away_is_told_as_an_event_and_ends_the_sign_in(asked: OidcProvider, idp: Provider) -> None:
