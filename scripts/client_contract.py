@@ -14,7 +14,8 @@ import grpc_tools
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from meridian.contract.catalog import TIMESTAMP, Rpc, enum_of, is_map, is_required, is_secret, items_max, limits_of, message_of
+from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, is_required, is_secret, items_max, limits_of, message_of
+from meridian.contract.enums import enum_of
 from meridian.options.v1 import options_pb2
 
 PROTOS = Path(__file__).resolve().parent.parent / "protos"

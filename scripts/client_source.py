@@ -23,7 +23,9 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.contract.batches import item_rpcs
 from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, seconds_of
-from meridian.contract.catalog import TIMESTAMP, Rpc, enum_of, enum_values, is_map, is_required, message_of, snake_case
+from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, is_required, message_of
+from meridian.contract.enums import enum_of, enum_values
+from meridian.contract.names import snake_case
 
 WIDTH = 140
 TIMEOUT = "timeout: float | None = None"

@@ -19,7 +19,8 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 import meridian.errors
 from meridian.contract.batches import BYTES_MAX, item_rpcs, items_most
 from meridian.contract.call_times import CRYPTOGRAPHY_SECONDS, seconds_of
-from meridian.contract.catalog import enum_of, enum_values, is_map, is_required, message_of, served_rpcs
+from meridian.contract.catalog import is_map, is_required, message_of, served_rpcs
+from meridian.contract.enums import enum_of, enum_values
 from meridian.errors import KmsError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,17 +8,31 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 
 from meridian import errors
-from meridian.audit.shown_parameters import TABLE as AUDITED
 from meridian.authorization.decision.facts import _READERS, _REQUEST_READERS
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.contract.batches import item_rpcs, items_most
-from meridian.contract.catalog import ACCESS, CALLER, STS, XKS, batch_rpcs, enum_of, enum_values, message_of, rpcs, served_rpcs, walked_rpcs
+from meridian.contract.catalog import (
+    ACCESS,
+    CALLER,
+    STS,
+    XKS,
+    batch_rpcs,
+    is_audited,
+    is_secret,
+    message_of,
+    rpcs,
+    served_rpcs,
+    walked_rpcs,
+)
+from meridian.contract.enums import enum_of, enum_values
 from meridian.contract.fields import descriptor_of
 from meridian.contract.operation import Operation
-from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
+from meridian.contract.rates import RATES, class_said
 from meridian.domain.applicability import CRYPTOGRAPHIC
 from meridian.domain.gates import WORK, WORKING_MAX, GateName
 from meridian.domain.key_state import TABLE as STATES
@@ -28,6 +42,13 @@ from meridian.transport.error_table import TABLE as ERRORS
 ROOT = Path(__file__).parents[2]
 BUILT = set(walked_rpcs())
 DECLARED = walked_rpcs() | batch_rpcs()
+SHOWS_NOTHING = {"DescribePolicySet", "DescribeRegions", "DescribeAudit", "ExplainDecision", "WhoAmI", "GetCallerIdentity"}
+"""Operations whose request says nothing that an audit record shows."""
+
+
+def audited_in(message: type[Message]) -> list[FieldDescriptor]:
+    """The fields of a message that audit records show."""
+    return [field for field in descriptor_of(message).fields if is_audited(field)]
 
 
 def test_every_operation_of_the_contract_is_built() -> None:
@@ -38,8 +59,8 @@ def test_every_operation_of_the_contract_is_built() -> None:
 @pytest.mark.parametrize("name", sorted(BUILT))
 def test_a_built_operation_has_its_rows(name: str) -> None:
     rpc = walked_rpcs()[name]
-    assert name in AUDITED, "which of its fields an audit record shows"
-    assert CLASS_OF[rpc.name] in RATES, "its rate"
+    assert bool(audited_in(rpc.request_class)) is (name not in SHOWS_NOTHING), "which of its fields an audit record shows"
+    assert rpc.rate in RATES, "its rate"
     assert rpc.work in WORK, "its kind of work"
     if rpc.key_fields:
         assert name in STATES, "what it may do in each key state"
@@ -60,8 +81,8 @@ def test_a_batch_is_made_of_one_single_call_and_asks_for_nothing_itself(name: st
     batch, item = batch_rpcs()[name], item_rpcs()[name]
     assert f"{item.name}Batch" == name
     assert (batch.requires, batch.read_only, batch.work) == ((), item.read_only, item.work)
-    assert CLASS_OF[batch.name] == CLASS_OF[item.name]
-    assert AUDITED[batch.name] == ()
+    assert batch.rate == item.rate
+    assert audited_in(batch.request_class) == []
     outcome = {field.name: field for field in message_of(descriptor_of(batch.response_class).fields_by_name["items"]).fields}
     assert message_of(outcome["answer"]) is descriptor_of(item.response_class)
     assert message_of(outcome["error"]).full_name == "google.rpc.Status"
@@ -83,9 +104,9 @@ def test_every_kind_of_work_is_some_operations_and_enters_at_a_gate() -> None:
 def test_every_kind_of_key_that_a_request_can_name_has_its_rate() -> None:
     """What is not offered is counted with what names nothing."""
     unoffered = {"SM2", "SM2PKE", "SM2DSA", "ML_KEM_512"}
-    for name, fields in SAID_BY.items():
-        for field in fields:
-            descriptor = descriptor_of(rpcs()[name].request_class).fields_by_name[field]
+    for rpc in rpcs().values():
+        for field in rpc.algorithm_fields:
+            descriptor = descriptor_of(rpc.request_class).fields_by_name[field]
             values = set(enum_values(enum_of(descriptor)).values())
             assert {value for value in values if class_said(field, value) not in RATES} == values & unoffered
 
@@ -109,8 +130,8 @@ def test_every_declared_error_exists_by_its_name() -> None:
 
 def test_a_hole_in_the_contract_stops_the_start() -> None:
     with pytest.raises(BindingError) as caught:
-        bind({"Encrypt": replace(rpcs()["Encrypt"], work="UNSPECIFIED")}, {})
-    assert str(caught.value) == "Encrypt declares no kind of work; Encrypt has no operation"
+        bind({"Encrypt": replace(rpcs()["Encrypt"], work="UNSPECIFIED", rate="")}, {})
+    assert str(caught.value) == "Encrypt declares no kind of work; Encrypt declares no rate; Encrypt has no operation"
 
 
 def test_only_the_evaluator_imports_the_policy_engine() -> None:
@@ -119,11 +140,8 @@ def test_only_the_evaluator_imports_the_policy_engine() -> None:
 
 
 def test_no_secret_field_is_ever_audited() -> None:
-    from meridian.contract.catalog import is_secret
-
-    for name, fields in AUDITED.items():
-        descriptor = descriptor_of(DECLARED[name].request_class)
-        shown = [descriptor.fields_by_name[field] for field in fields]
+    for name, rpc in DECLARED.items():
+        shown = [*audited_in(rpc.request_class), *audited_in(rpc.response_class)]
         assert not [f.name for f in shown if is_secret(f) or f.type == f.TYPE_BYTES], name
 
 

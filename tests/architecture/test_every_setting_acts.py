@@ -18,7 +18,7 @@ from tests.source_trees import nodes
 from meridian.cli import values
 from meridian.cli.main import main
 from meridian.contract.catalog import rpcs
-from meridian.contract.rates import CLASS_OF, RATES, SAID_BY, class_said
+from meridian.contract.rates import RATES, class_said
 from meridian.domain.limits import Limits
 from meridian.settings import Settings
 
@@ -449,12 +449,14 @@ def test_a_setting_has_a_reader(name: str) -> None:
 
 
 def test_every_rate_class_is_drawn_on() -> None:
-    from meridian.contract.catalog import enum_of, enum_values
+    from meridian.contract.catalog import walked_rpcs
+    from meridian.contract.enums import enum_of, enum_values
 
-    drawn = set(CLASS_OF.values()) | {"other"}
-    for operation, fields in SAID_BY.items():
-        descriptor: Any = rpcs()[operation].request_class.DESCRIPTOR.fields_by_name
-        drawn |= {class_said(field, value) for field in fields for value in enum_values(enum_of(descriptor[field])).values()}
+    drawn = set()
+    for rpc in walked_rpcs().values():
+        descriptor: Any = rpc.request_class.DESCRIPTOR
+        named = {field: enum_values(enum_of(descriptor.fields_by_name[field])).values() for field in rpc.algorithm_fields}
+        drawn |= {rpc.rate, *(class_said(field, value) for field, values in named.items() for value in values)}
     assert drawn - {""} == set(RATES)
 
 

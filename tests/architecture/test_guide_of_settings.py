@@ -11,7 +11,8 @@ import pytest
 from pydantic.fields import FieldInfo
 from tests.architecture.test_every_setting_acts import sections_in
 
-from meridian.contract.rates import CLASS_OF, RATES, SAID_BY
+from meridian.contract.catalog import batch_rpcs, walked_rpcs
+from meridian.contract.rates import RATES
 from meridian.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(page: Path) -> None:
         assert [row for row in rows if len(row) != len(rows[0]) or row[-1]] == [], page.name
 
 
-@pytest.mark.parametrize(("name", "field"), declared(Settings, ""), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "field"), list(declared(Settings, "")), ids=lambda value: value if isinstance(value, str) else "")
 def test_a_setting_is_explained_with_its_default(name: str, field: FieldInfo) -> None:
     if name == "limits":
         return  # each of them is compared with the table of what acts
@@ -99,6 +100,6 @@ def test_every_rate_class_is_explained_with_its_rate() -> None:
     rows = {row[0].strip("`"): row for row in found[2:]}
     alone = {name: rate for name, rate in RATES.items() if not name.startswith("data_key_pair_")}
     assert {name: row[2] for name, row in rows.items() if "<" not in name} == {name: f"{rate:,}" for name, rate in alone.items()}
-    for operation, name in CLASS_OF.items():
-        if operation not in SAID_BY:
-            assert operation in rows[name][1] or name in ("symmetric", "ecc", "post_quantum"), operation
+    for rpc in (walked_rpcs() | batch_rpcs()).values():
+        if not rpc.algorithm_fields:
+            assert rpc.name in rows[rpc.rate][1] or rpc.rate in ("symmetric", "ecc", "post_quantum"), rpc.name

@@ -11,18 +11,8 @@ import botocore.session
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meridian.contract.catalog import (
-    Rpc,
-    aws_member_name,
-    enum_of,
-    enum_values,
-    is_secret,
-    limits_of,
-    message_of,
-    rpcs,
-    served_rpcs,
-    xks_rpcs,
-)
+from meridian.contract.catalog import Rpc, aws_member_name, is_secret, limits_of, message_of, rpcs, served_rpcs, xks_rpcs
+from meridian.contract.enums import enum_of, enum_values
 from meridian.contract.fields import descriptor_of
 
 SCHEMA = Path(__file__).parents[2] / "policy" / "meridian.cedarschema"

@@ -42,7 +42,6 @@ from meridian.contract.batches import batch_faults, item_rpcs, items_of
 from meridian.contract.catalog import Rpc, batch_rpcs, is_map, rpcs
 from meridian.contract.cross_field import require_cross_field_rules
 from meridian.contract.field_limits import faults_of
-from meridian.contract.operation import Operation
 from meridian.crypto import ecdsa, hpke, key_pairs, rsa_wrapping, shared_secrets
 from meridian.crypto.certificate_uris import certificate_uris
 from meridian.crypto.signed_tokens import KeySetFault, read_key_set
@@ -156,7 +155,7 @@ def _chosen(data: bytes) -> tuple[Rpc, bytes]:
 
 def _checked(rpc: Rpc, message: Any) -> None:
     """What happens to every request once it can be read."""
-    parameters_of(rpc.name, message)
+    parameters_of(message)
     if faults_of(message):
         return
     for field in message.DESCRIPTOR.fields:
@@ -281,7 +280,7 @@ def xks_request(data: bytes) -> None:
     call = calls[data[0] % len(calls) if data else 0]
     export = None if call is XksCall.HEALTH else Export("key", "/store", "111122223333", KEY.key_id, tuple(ExternalUse), NOW)
     message = xks_messages.read_request(call, data[1:], xks_messages.Target("/store", "" if export is None else "key", export))
-    parameters_of(Operation(message.DESCRIPTOR.name.removesuffix("Request")), message)
+    parameters_of(message)
 
 
 def encryption_context(data: bytes) -> None:

@@ -17,8 +17,9 @@ from tests.openssl import bring, random_material
 from tests.scenario.test_seed_000_imported_multi_region_keys import in_seconds
 from tests.source_trees import nodes
 
-from meridian.audit.shown_parameters import TABLE
-from meridian.contract.catalog import lower_camel, rpcs
+from meridian.contract.catalog import batch_rpcs, is_audited, rpcs, walked_rpcs
+from meridian.contract.fields import descriptor_of
+from meridian.contract.names import lower_camel
 from meridian.domain.encryption_context import CONTEXT_FIELDS
 from meridian.kms.v1 import types_pb2 as t
 
@@ -101,9 +102,12 @@ def seen(records: list[dict[str, Any]], part: str, names: set[str]) -> dict[str,
 
 def test_every_call_is_listed_with_the_parameters_that_its_record_may_show() -> None:
     shown = {}
-    for name, fields in TABLE.items():
-        request = rpcs()[name].request_class.DESCRIPTOR.fields_by_name if name in rpcs() else {}
-        shown[name] = {lower_camel(field) for field in fields} | {CONTEXT_FIELDS[field] for field in CONTEXT_FIELDS if field in request}
+    for name, rpc in (walked_rpcs() | batch_rpcs()).items():
+        declared = descriptor_of(rpc.request_class)
+        request = declared.fields_by_name if name in rpcs() else {}
+        shown[name] = {lower_camel(field.name) for field in declared.fields if is_audited(field)} | {
+            CONTEXT_FIELDS[field] for field in CONTEXT_FIELDS if field in request
+        }
     assert {name: columns[0] for name, columns in CALLS.items()} == shown
 
 

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from tests.deployment import AWAY, HOME, Deployment
 
 from meridian.client import Client, errors
-from meridian.contract.catalog import enum_values, rpcs
+from meridian.contract.catalog import rpcs
+from meridian.contract.enums import enum_values
 from meridian.kms.v1 import types_pb2 as t
 
 SIGNING = {

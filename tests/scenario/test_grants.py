@@ -9,7 +9,7 @@ import pytest
 from tests.deployment import HOME, Deployment
 
 from meridian.client import Client, errors
-from meridian.contract.catalog import enum_values
+from meridian.contract.enums import enum_values
 from meridian.kms.v1 import types_pb2 as t
 
 APP = "arn:aws:iam::111122223333:service/app"

@@ -31,7 +31,7 @@ def marked_record(call: Call, *, region: str, event_id: str, replica: str, epoch
         event_id=event_id,
         replica=replica,
         epoch=epoch,
-        parameters=marked_parameters_of(call.rpc.name, call.request),
+        parameters=marked_parameters_of(call.request),
         latency_ms=latency_ms,
         decisions=shown(lambda: [decision(made) for made in call.decisions]),
         changing=shown(lambda: changing_facts(call)),

@@ -274,7 +274,7 @@ class Audit:
         return (self._clock.monotonic() - call.started) * 1000
 
     def _parameters(self, call: Call) -> Record:
-        shown = parameters_of(call.rpc.name, call.request)
+        shown = parameters_of(call.request)
         for field, context in call.contexts.items():
             if context:
                 # One without its canonical form was refused, perhaps for its size.

@@ -15,7 +15,8 @@ from meridian.cli.forms import WRITERS
 from meridian.cli.query import select
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
-from meridian.contract.catalog import TIMESTAMP, aws_member_name, enum_aws_value, is_listed, is_map, message_of
+from meridian.contract.catalog import TIMESTAMP, aws_member_name, is_listed, is_map, message_of
+from meridian.contract.enums import enum_aws_value
 from meridian.domain.close_names import did_you_mean
 
 if TYPE_CHECKING:

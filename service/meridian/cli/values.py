@@ -14,18 +14,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from meridian.cli.exit_codes import USAGE
 from meridian.cli.short_files import read_up_to
 from meridian.cli.words import Word
-from meridian.contract.catalog import (
-    TIMESTAMP,
-    aws_member_name,
-    enum_number,
-    enum_of,
-    enum_values,
-    is_map,
-    is_secret,
-    limits_of,
-    message_of,
-)
+from meridian.contract.catalog import TIMESTAMP, aws_member_name, is_map, is_secret, limits_of, message_of
 from meridian.contract.comments import comment_on
+from meridian.contract.enums import enum_number, enum_of, enum_values
 from meridian.domain.close_names import did_you_mean
 from meridian.domain.limits import Limits
 from meridian.domain.strict_json import parse_json

@@ -11,7 +11,7 @@ from typing import Any, Final
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.enums import enum_aws_value
 from meridian.contract.fields import enum_text_of
 
 TEMPLATES: Final = files("meridian.console") / "templates"

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, EnumValueDescriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from meridian.contract.names import snake_case
 from meridian.contract.operation import Operation
 from meridian.options.v1 import options_pb2
 
@@ -85,8 +86,16 @@ class Rpc:
     has_dry_run: bool
     work: str
     """Name of the kind of work without its prefix: "DECRYPT", "HEAVY" …"""
+    rate: str
+    """Class of calls whose rate it counts for, where no field of the request says another kind of key."""
+    counts_as_use: bool
+    """Whether a successful call counts as a use of its keys."""
     key_fields: tuple[tuple[str, bool], ...]
     """Request fields that name keys, in the contract's order, and whether each accepts an alias."""
+    algorithm_fields: tuple[str, ...]
+    """Request fields that say the kind of a key."""
+    ciphertext_key_field: str
+    """Request field whose key the ciphertext names as well, or alone; empty for none."""
 
     @property
     def aws_name(self) -> str:
@@ -108,30 +117,12 @@ class Rpc:
         return snake_case(self.name)
 
 
-def snake_case(name: str) -> str:
-    """`GenerateDataKey` → `generate_data_key`."""
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-
-
-def lower_camel(name: str) -> str:
-    """`key_id` → `keyId`, the spelling of AWS's validation messages and audit records."""
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
 def aws_member_name(field: FieldDescriptor) -> str:
     """A field's name on the AWS wire: its option, else its name in PascalCase."""
     options = field.GetOptions()
     if options.HasExtension(options_pb2.aws_name):
         return str(options.Extensions[options_pb2.aws_name])
     return "".join(part.capitalize() for part in field.name.split("_"))
-
-
-def enum_of(field: FieldDescriptor) -> EnumDescriptor:
-    """The enum of an enum field. Raises: TypeError for another field."""
-    if field.enum_type is None:
-        raise TypeError(f"{field.full_name} is no enum field")
-    return field.enum_type
 
 
 def message_of(field: FieldDescriptor) -> Descriptor:
@@ -168,6 +159,11 @@ def is_secret(field: FieldDescriptor) -> bool:
     return bool(field.GetOptions().Extensions[options_pb2.secret])
 
 
+def is_audited(field: FieldDescriptor) -> bool:
+    """Whether audit records show the field's value."""
+    return bool(field.GetOptions().Extensions[options_pb2.audited])
+
+
 def limits_of(field: FieldDescriptor) -> options_pb2.Limits | None:
     """The declared limits of a field."""
     options = field.GetOptions()
@@ -178,39 +174,6 @@ def items_max(field: FieldDescriptor) -> int:
     """How many items a list has at most: what AWS's model says, or 256 where it says nothing."""
     limits = limits_of(field)
     return limits.max if limits is not None and limits.HasField("max") else LIST_ITEMS_MAX
-
-
-@cache
-def _enum_values(enum: EnumDescriptor) -> dict[int, str]:
-    prefix = snake_case(enum.name).upper() + "_"
-    return {value.number: _aws_value(value, prefix) for value in enum.values if value.number != 0}
-
-
-def _aws_value(value: EnumValueDescriptor, prefix: str) -> str:
-    options = value.GetOptions()
-    if options.HasExtension(options_pb2.aws_value):
-        return str(options.Extensions[options_pb2.aws_value])
-    return value.name.removeprefix(prefix)
-
-
-def enum_values(enum: EnumDescriptor) -> dict[int, str]:
-    """Number → AWS value of an enum, without its unspecified zero."""
-    return _enum_values(enum)
-
-
-def enum_aws_value(field: FieldDescriptor, number: int) -> str:
-    """The AWS value of an enum field; empty for unspecified. Raises: KeyError for a number outside the enum."""
-    return "" if number == 0 else _enum_values(enum_of(field))[number]
-
-
-@cache
-def _enum_numbers(enum: EnumDescriptor) -> dict[str, int]:
-    return {value: number for number, value in _enum_values(enum).items()}
-
-
-def enum_number(field: FieldDescriptor, aws_value: str) -> int:
-    """The number of an AWS value. Raises: KeyError for a value outside the enum."""
-    return _enum_numbers(enum_of(field))[aws_value] if aws_value else 0
 
 
 @cache
@@ -276,7 +239,11 @@ def _rpc(noun: str, service: str, method: MethodDescriptor) -> Rpc:
         read_only=options[options_pb2.read_only],
         work=options_pb2.Work.Name(options[options_pb2.work]).removeprefix("WORK_"),
         has_dry_run="dry_run" in method.input_type.fields_by_name,
+        rate=options[options_pb2.rate],
+        counts_as_use=options[options_pb2.counts_as_use],
         key_fields=tuple((f.name, _accepts_alias(f)) for f in fields if f.GetOptions().Extensions[options_pb2.key_identifier]),
+        algorithm_fields=tuple(f.name for f in fields if f.GetOptions().Extensions[options_pb2.key_algorithm]),
+        ciphertext_key_field=next((f.name for f in fields if f.GetOptions().Extensions[options_pb2.names_ciphertext_key]), ""),
     )
 
 

@@ -15,7 +15,9 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.contract.catalog import TIMESTAMP, enum_of, enum_values, is_map, is_secret, items_max, limits_of, lower_camel, message_of
+from meridian.contract.catalog import TIMESTAMP, is_map, is_secret, items_max, limits_of, message_of
+from meridian.contract.enums import enum_of, enum_values
+from meridian.contract.names import lower_camel
 from meridian.options.v1 import options_pb2
 
 Fault = tuple[str, str]

@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.enums import enum_aws_value
 from meridian.kms.v1.types_pb2 import Tag
 
 

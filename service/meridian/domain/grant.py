@@ -15,6 +15,7 @@ from typing import Final
 
 from meridian.domain.algorithms import has_public_key, is_symmetric_encryption
 from meridian.domain.key import Key, KeySpec, KeyUsage
+from meridian.domain.limits import GRANT_CONSTRAINT_PAIRS_MAX, GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX
 from meridian.domain.principal import Principal
 from meridian.errors import InvalidArnException, ValidationException
 
@@ -38,8 +39,6 @@ CONSTRAINED: Final = _CIPHER | _DATA_KEYS
 GRANT_TOKEN: Final = "grant token"  # noqa: S105 - a label
 """What a grant token is sealed for."""
 
-CONSTRAINT_PAIRS_MAX: Final = 8
-CONSTRAINT_VALUE_MAX: Final = 384
 EQUALS, SUBSET = "EncryptionContextEquals", "EncryptionContextSubset"
 
 
@@ -125,12 +124,17 @@ def require_grant_terms(key: Key, grant: Grant) -> None:
             "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key.",
             fields=[("constraints", "given for a key that takes no encryption context")],
         )
-    too_long = any(len(value) > CONSTRAINT_VALUE_MAX for value in grant.constraint.values())
-    if too_long or len(grant.constraint) > CONSTRAINT_PAIRS_MAX:
-        raise ValidationException(
-            f"A constraint has at most {CONSTRAINT_PAIRS_MAX} pairs with values of at most {CONSTRAINT_VALUE_MAX} characters.",
-            fields=[("constraints", "too large")],
-        )
+
+
+def require_constraint_size(name: str, pairs: Mapping[str, str]) -> None:
+    """Raises: ValidationException for more pairs, or longer values, than a grant keeps; `name` is the constraint's in the request."""
+    what = ""
+    if len(pairs) > GRANT_CONSTRAINT_PAIRS_MAX:
+        what = f"more than {GRANT_CONSTRAINT_PAIRS_MAX} pairs"
+    elif any(len(value) > GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX for value in pairs.values()):
+        what = f"a value of more than {GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX} characters"
+    if what:
+        raise ValidationException(f"The grant constraint {name} has {what}.", fields=[(f"constraints.{name}", what)])
 
 
 def is_grantee(grant: Grant, principal: Principal) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from meridian.call import Call
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.enums import enum_aws_value
 from meridian.domain.key import KeySpec
 from meridian.domain.key_store import require_connection_state
 from meridian.errors import DryRunOperationException, UnsupportedOperationException

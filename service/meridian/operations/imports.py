@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from meridian.call import Call
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.enums import enum_aws_value
 from meridian.domain.imports import (
     ImportTerms,
     ImportType,

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from meridian.contract.catalog import aws_member_name, enum_aws_value
+from meridian.contract.catalog import aws_member_name
 from meridian.contract.cross_field import requested_store_type
+from meridian.contract.enums import enum_aws_value
 from meridian.domain.key_store import KeyStoreType, dialled_host
 from meridian.domain.secret import Secret
 from meridian.errors import (

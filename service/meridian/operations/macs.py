@@ -6,7 +6,7 @@ Source: AWS KMS API Reference, GenerateMac, VerifyMac.
 from __future__ import annotations
 
 from meridian.call import Call
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.enums import enum_aws_value
 from meridian.errors import KMSInvalidMacException
 from meridian.kms.v1 import macs_pb2
 from meridian.ports.crypto.key_pairs import KeyPairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from meridian.contract.catalog import enum_number
+from meridian.contract.enums import enum_number
 from meridian.domain.algorithms import algorithms, is_symmetric_encryption
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import Key, KeyState, KeyUsage, Origin

@@ -1,4 +1,4 @@
-"""THE table: what the record of a change shows of the answer, by operation; of every other change of a key, the key's ARN, which no answer
+"""What the record of a change shows of the answer: the fields that the protos say, and the ARN of the key that was changed, which no answer
 names.
 
 Taken from the answer itself, in the transaction of the change: a record never tells what was meant and did not come to be.
@@ -15,17 +15,10 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.audit.record import shown_time
 from meridian.call import Call
-from meridian.contract.catalog import TIMESTAMP, enum_aws_value, lower_camel, message_of
+from meridian.contract.catalog import TIMESTAMP, is_audited, message_of
+from meridian.contract.enums import enum_aws_value
+from meridian.contract.names import lower_camel
 
-TABLE: Final[dict[str, tuple[str, ...]]] = {
-    "CreateKey": ("key_metadata",),
-    "ReplicateKey": ("replica_key_metadata", "replica_policy"),
-    "CreateCustomKeyStore": ("custom_key_store_id",),
-    "CreateGrant": ("grant_id",),
-    "ScheduleKeyDeletion": ("key_state", "deletion_date", "pending_window_in_days"),
-    "ImportKeyMaterial": ("key_material_id",),
-    "DeleteImportedKeyMaterial": ("key_material_id",),
-}
 WITHOUT_A_KEY: Final = frozenset({"CreateKey", "ReplicateKey"})
 """Their metadata name the key that was made."""
 
@@ -36,10 +29,10 @@ def shown_of(call: Call, answer: Any) -> dict[str, Any] | None:
     shown: dict[str, Any] = {}
     if call.keys and name not in WITHOUT_A_KEY:
         shown["keyId"] = next(reversed(call.keys.values())).arn  # of two, the one that is changed is named last
-    for field in TABLE.get(name, ()):
-        value = _shown(answer, answer.DESCRIPTOR.fields_by_name[field])
+    for field in filter(is_audited, answer.DESCRIPTOR.fields):
+        value = _shown(answer, field)
         if value:
-            shown[lower_camel(field)] = value
+            shown[lower_camel(field.name)] = value
     return shown or None
 
 

@@ -6,7 +6,7 @@ Source: AWS KMS API Reference, Sign, Verify, GetPublicKey.
 from __future__ import annotations
 
 from meridian.call import Call
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.enums import enum_aws_value
 from meridian.domain.algorithms import algorithms
 from meridian.errors import KMSInvalidSignatureException
 from meridian.kms.v1 import signing_pb2

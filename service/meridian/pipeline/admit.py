@@ -17,7 +17,7 @@ from meridian.domain.applicability import CRYPTOGRAPHIC, require_applicable, req
 from meridian.domain.key import Key, Origin
 from meridian.domain.key_state import require_state
 from meridian.errors import IncorrectKeyException, KMSInvalidStateException
-from meridian.pipeline.resolve import ALIAS_FIELD, CIPHERTEXT_KEY_FIELD
+from meridian.pipeline.resolve import ALIAS_FIELD
 
 ALGORITHM_FIELD: Final = {
     **{(operation, "key_id"): field for operation, (_, field) in CRYPTOGRAPHIC.items() if field},
@@ -36,7 +36,7 @@ class Admit:
         for field, key in call.keys.items():
             if field == ALIAS_FIELD and operation == "UpdateAlias":
                 continue  # the key that the alias leaves may be in any state
-            if field == CIPHERTEXT_KEY_FIELD.get(operation):
+            if field == call.rpc.ciphertext_key_field:
                 _require_named_by_ciphertext(call, key)
             if operation in CRYPTOGRAPHIC:
                 require_state(operation, key)

@@ -31,7 +31,7 @@ from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 from meridian.errors import AccessDeniedException, KMSInternalException, ThrottlingException
 from meridian.pipeline.denial import denial, foreign_denial
-from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT
+from meridian.pipeline.resolve import UNUSABLE_CIPHERTEXT
 from meridian.ports.heavy_work import HeavyWork
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
@@ -213,8 +213,8 @@ def _undecided(call: Call) -> Exception | None:
 
 
 def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abroad: bool, account_counts: bool) -> AccessDeniedException:
-    field = CIPHERTEXT_KEY_FIELD.get(call.rpc.name)
-    if field is not None and not call.request.HasField(field) and decision.action in ("Decrypt", "ReEncryptFrom"):
+    field = call.rpc.ciphertext_key_field
+    if field and not call.request.HasField(field) and decision.action in ("Decrypt", "ReEncryptFrom"):
         # The key was named by the ciphertext alone: absent, elsewhere and forbidden must look the same.
         return AccessDeniedException(UNUSABLE_CIPHERTEXT)
     return foreign_denial(principal, decision.action) if abroad else denial(principal, decision, account_counts=account_counts)

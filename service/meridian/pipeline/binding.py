@@ -8,6 +8,7 @@ from typing import Any, Final
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.contract.operation import Operation
+from meridian.contract.rates import RATES
 from meridian.domain.gates import WORK
 
 Bound = Callable[[Any, Call], Awaitable[Any]]
@@ -33,7 +34,7 @@ class BindingError(Exception):
 def bind(rpcs: Mapping[str, Rpc], services: Mapping[str, object]) -> dict[str, Bound]:
     """The operation of each RPC, by RPC name; `services` holds one object per noun.
 
-    Raises: BindingError for an RPC without permission, without kind of work, or without operation.
+    Raises: BindingError for an RPC without permission, kind of work, rate or operation.
     """
     holes: list[str] = []
     bound: dict[str, Bound] = {}
@@ -43,6 +44,8 @@ def bind(rpcs: Mapping[str, Rpc], services: Mapping[str, object]) -> dict[str, B
             holes.append(f"{rpc.name} declares no permission")
         if rpc.work not in WORK:
             holes.append(f"{rpc.name} declares no kind of work")
+        if rpc.rate not in RATES:
+            holes.append(f"{rpc.name} declares no rate")
         if method is None:
             holes.append(f"{rpc.name} has no operation")
         else:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Final
 
 from meridian.call import Call
-from meridian.contract.catalog import enum_aws_value
+from meridian.contract.enums import enum_aws_value
 from meridian.contract.fields import text_of
 from meridian.contract.operation import Operation
 from meridian.domain.grant import (
@@ -24,11 +24,11 @@ from meridian.domain.grant import (
     is_grantee,
     is_retiring,
     principals_meant,
+    require_constraint_size,
     require_own_partition,
     require_principal,
 )
 from meridian.domain.key import Key
-from meridian.domain.limits import GRANT_CONSTRAINT_PAIRS_MAX, GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX
 from meridian.domain.principal import Principal
 from meridian.errors import (
     AccessDeniedException,
@@ -218,13 +218,5 @@ def _constraint(request: CreateGrantRequest) -> tuple[str, dict[str, str]]:
 
 
 def _pairs(name: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Raises: ValidationException for more pairs, or longer values, than a grant keeps."""
-    if len(given) > GRANT_CONSTRAINT_PAIRS_MAX:
-        raise _over(name, f"more than {GRANT_CONSTRAINT_PAIRS_MAX} pairs")
-    if any(len(value) > GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX for value in given.values()):
-        raise _over(name, f"a value of more than {GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX} characters")
+    require_constraint_size(name, given)
     return dict(given)
-
-
-def _over(name: str, what: str) -> ValidationException:
-    return ValidationException(f"The grant constraint {name} has {what}.", fields=[(f"constraints.{name}", what)])

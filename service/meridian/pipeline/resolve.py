@@ -28,9 +28,6 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.store import Store
 
-CIPHERTEXT_KEY_FIELD: Final = {Operation.DECRYPT: "key_id", Operation.RE_ENCRYPT: "source_key_id"}
-"""Operations whose key may be named by the ciphertext alone, and the field that may name it too."""
-
 ALGORITHM: Final = {Operation.DECRYPT: "encryption_algorithm", Operation.RE_ENCRYPT: "source_encryption_algorithm"}
 NAMES_ITS_KEY: Final = (0, ENCRYPTION_ALGORITHM_SPEC_SYMMETRIC_DEFAULT)
 """The ciphertext of a symmetric key names its key; that of an RSA key is bare."""
@@ -59,9 +56,9 @@ class Resolve:
         self._region = region
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
-        blob_field = CIPHERTEXT_KEY_FIELD.get(call.rpc.name)
+        blob_field = call.rpc.ciphertext_key_field
         if (
-            blob_field is not None
+            blob_field
             and call.request.HasField("ciphertext_blob")
             and not ignores_ciphertext(call.request)
             and getattr(call.request, ALGORITHM[call.rpc.name]) in NAMES_ITS_KEY
@@ -76,7 +73,7 @@ class Resolve:
                 return self._from_store(call, number, blob_field)
         return None
 
-    def _from_memory(self, call: Call, field: str, blob_field: str | None, *, alias_allowed: bool) -> bool:
+    def _from_memory(self, call: Call, field: str, blob_field: str, *, alias_allowed: bool) -> bool:
         if call.request.HasField(field):
             text = getattr(call.request, field)
             is_alias = ALIAS_MARK in text
@@ -108,9 +105,9 @@ class Resolve:
         if key is None:
             raise self._no_alias(account, name)
         call.keys[ALIAS_FIELD] = key
-        await self._from_store(call, 0, None)
+        await self._from_store(call, 0, "")
 
-    async def _from_store(self, call: Call, first: int, blob_field: str | None) -> None:
+    async def _from_store(self, call: Call, first: int, blob_field: str) -> None:
         for field, alias_allowed in call.rpc.key_fields[first:]:
             if call.request.HasField(field):
                 text = text_of(call.request, field)

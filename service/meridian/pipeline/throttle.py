@@ -8,9 +8,10 @@ from typing import Any, Final
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from meridian.call import Call
-from meridian.contract.catalog import Rpc, enum_of, enum_values
+from meridian.contract.catalog import Rpc
+from meridian.contract.enums import enum_of, enum_values
 from meridian.contract.fields import descriptor_of
-from meridian.contract.rates import BURST_MIN, CLASS_OF, RATES, SAID_BY, class_said
+from meridian.contract.rates import BURST_MIN, RATES, class_said
 from meridian.domain.token_bucket import Rate, TokenBucket
 from meridian.errors import ThrottlingException, UnrecognizedClientException
 from meridian.ports.clock import Clock
@@ -31,7 +32,8 @@ class Throttle:
     def __init__(self, clock: Clock, overrides: Mapping[str, float], rpcs: Mapping[str, Rpc]) -> None:
         rates = {**RATES, **overrides}
         self._rates = {kind: _rate(per_second) for kind, per_second in rates.items()}
-        self._said = {name: tuple((field, classes_said(rpcs[name], field)) for field in fields) for name, fields in SAID_BY.items()}
+        saying = {name: rpc for name, rpc in rpcs.items() if rpc.algorithm_fields}
+        self._said = {name: tuple((field, classes_said(rpc, field)) for field in rpc.algorithm_fields) for name, rpc in saying.items()}
         self._clock = clock
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
         self._refused = dict.fromkeys(rates, 0)
@@ -40,9 +42,8 @@ class Throttle:
     def __call__(self, call: Call) -> None:
         if call.principal is None:
             raise UnrecognizedClientException(reason="a call without a caller")
-        name, account = call.rpc.name, call.principal.account
-        said = self._said.get(name)
-        kind = CLASS_OF.get(name, "other")
+        account, kind = call.principal.account, call.rpc.rate
+        said = self._said.get(call.rpc.name)
         if said is None:
             self._draw(account, kind)
         elif len(said) == 1:

@@ -13,7 +13,7 @@ from meridian.call import Call
 from meridian.errors import AccessDeniedException, KmsError
 from meridian.pipeline.chain import Step
 from meridian.pipeline.denial import foreign_denial
-from meridian.pipeline.resolve import CIPHERTEXT_KEY_FIELD, UNUSABLE_CIPHERTEXT, action_on
+from meridian.pipeline.resolve import UNUSABLE_CIPHERTEXT, action_on
 from meridian.ports.security_events import SecurityEvents
 
 
@@ -54,6 +54,6 @@ class Undisclosed:
 
 def absent_refusal(call: Call, field: str) -> KmsError:
     """How a key of another account is refused that is not there."""
-    if CIPHERTEXT_KEY_FIELD.get(call.rpc.name) == field and not call.request.HasField(field):
+    if call.rpc.ciphertext_key_field == field and not call.request.HasField(field):
         return AccessDeniedException(UNUSABLE_CIPHERTEXT)
     return foreign_denial(call.caller, action_on(call, field))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meridian.contract.catalog import enum_values
+from meridian.contract.enums import enum_values
 from meridian.kms.v1 import types_pb2
 from meridian.policy_kit.reads import Path
 

@@ -18,6 +18,7 @@ from meridian.authorization.language.evaluator import Est
 from meridian.authorization.language.group_form import GROUP
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
+from meridian.policy_kit.derived_facts import KEYS_OF, LABELS_OF
 from meridian.policy_kit.reads import Path, Reads, reads_of
 from meridian.policy_kit.rows import ACCOUNT, KINDS, STORE_TYPE, RowError
 
@@ -30,10 +31,8 @@ GROUPS_MAX: Final = 5
 OPEN_POLICY: Final = "permit (principal, action, resource);"
 """The key policy that opens a key as far as key policies can."""
 
-REGION_FACTS: Final = {"replicaRegionLabels": "replicaRegion", "primaryRegionLabels": "primaryRegion"}
 REGIONAL: Final = frozenset({"replicaRegion", "primaryRegion", "requestedRegion"})
 ROLE_FACTS: Final = frozenset({"multiRegion", "multiRegionKeyType", "primaryRegion", "replicaRegions"})
-DERIVED: Final = {"encryptionContextKeys": "encryptionContext", "tagKeys": "requestTags"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +170,15 @@ class _Builder:
     def _context(self) -> list[Axis]:
         axes: list[Axis] = []
         read = {path[1] for path in self._reads.literals if path[0] == "context" and len(path) > 1 and path[1] in self._kinds}
-        for name in sorted(read - {"request"} - set(DERIVED)):
+        for name in sorted(read - {"request"} - set(KEYS_OF)):
             if self._kinds[name] in ("EncryptionContext", "RequestTags"):
                 axes += self._map_axes(name)
-            elif name in REGION_FACTS or name in REGIONAL:
-                fact = REGION_FACTS.get(name, name)
+            elif name in LABELS_OF or name in REGIONAL:
+                fact = LABELS_OF.get(name, name)
                 axes.append(Axis(f"context.{fact}", self._regions()))
             elif self._kinds[name] != "Attestation":
                 axes.append(Axis(f"context.{name}", self._values(("context", name), self._kinds[name], optional=name in self._optional)))
-        for derived, source in DERIVED.items():
+        for derived, source in KEYS_OF.items():
             if derived in read:
                 axes += self._map_axes(source)
         return list({axis.name: axis for axis in axes}.values())
@@ -187,7 +186,7 @@ class _Builder:
     def _map_axes(self, name: str) -> list[Axis]:
         """One axis a tag that is read by name; and, where the names themselves are asked for, one more with an unheard-of name."""
         tags = {path[2] for path in self._reads.literals if path[:2] == ("context", name) and len(path) == 3}
-        keys = next((derived for derived, source in DERIVED.items() if source == name), "")
+        keys = next((derived for derived, source in KEYS_OF.items() if source == name), "")
         asked = self._reads.literals.get(("context", keys))
         if asked is not None:
             tags |= {str(value) for value in asked} | {OTHER}

@@ -17,6 +17,7 @@ from meridian.domain.key_store import KeyStoreType
 from meridian.domain.limits import DELETION_WINDOW_IN_DAYS_DEFAULT, ROTATION_PERIOD_IN_DAYS_DEFAULT
 from meridian.domain.principal import Principal
 from meridian.policy_kit.attributes import require_some_actions
+from meridian.policy_kit.derived_facts import ANY_CASE_OF, KEYS_OF, LABELS_OF
 from meridian.policy_kit.rows import Row, RowError, of_caller, principal_of, resource_of, surroundings_of
 
 CONTEXT_DEFAULTS: Final[dict[str, Any]] = {
@@ -37,10 +38,6 @@ CONTEXT_DEFAULTS: Final[dict[str, Any]] = {
     "storeType": KeyStoreType.AWS_CLOUDHSM.value,
 }
 """What the service fills in where a request is silent."""
-
-KEYS_OF: Final = {"encryptionContextKeys": "encryptionContext", "tagKeys": "requestTags"}
-ANY_CASE_OF: Final = {"encryptionContextAnyCase": "encryptionContext", "requestTagsAnyCase": "requestTags"}
-LABELS_OF: Final = {"replicaRegionLabels": "replicaRegion", "primaryRegionLabels": "primaryRegion"}
 
 REQUEST_DEFAULTS: Final[dict[str, Any]] = {
     "sourceIp": "127.0.0.1",

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from meridian.authorization.language.evaluator import Est
 from meridian.authorization.language.expression_text import expression_text
-from meridian.authorization.language.policies import BUILTIN, GUARDRAIL, Policy, action_names, matches_action, uid
+from meridian.authorization.language.policies import BUILTIN, GUARDRAIL, Policy, action_names, conjuncts, matches_action, uid
 from meridian.authorization.language.read_set import TIMELIKE
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
@@ -116,7 +116,7 @@ def _open_by_absence(subject: _Subject) -> Iterator[str]:
     if subject.policy.is_permit:
         return
     for condition in subject.est["conditions"]:
-        for part in _conjuncts(condition["body"]) if condition["kind"] == "when" else ():
+        for part in conjuncts(condition["body"]) if condition["kind"] == "when" else ():
             if "has" in part and (path_of(part) or ("",))[0] == "context":
                 yield f"a request without {'.'.join(path_of(part) or ())} passes; `unless {{ … }}` would refuse it"
 
@@ -186,12 +186,6 @@ def _not_remembered(subject: _Subject) -> Iterator[str]:
     for path in sorted(subject.reads.literals):
         if path[-1] in TIMELIKE and path[0] == "context":
             yield f"reads {'.'.join(path)}: decisions of its actions are never remembered"
-
-
-def _conjuncts(node: Est) -> list[Est]:
-    if "&&" not in node:
-        return [node]
-    return [*_conjuncts(node["&&"]["left"]), *_conjuncts(node["&&"]["right"])]
 
 
 RULES: Final[dict[str, tuple[str, Callable[[_Subject], Iterator[Any]]]]] = {

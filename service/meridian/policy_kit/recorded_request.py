@@ -9,7 +9,9 @@ from typing import Any, Final
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.audit.record_bounds import holds_cut, is_cut
-from meridian.contract.catalog import TIMESTAMP, Rpc, enum_number, is_map, lower_camel, message_of
+from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, message_of
+from meridian.contract.enums import enum_number
+from meridian.contract.names import lower_camel
 
 Record = Mapping[str, Any]
 

@@ -6,7 +6,6 @@ Source: AWS KMS API Reference, GetKeyLastUsage.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from meridian.call import Call
 from meridian.errors import KmsError
@@ -17,25 +16,6 @@ from meridian.workers.periodic import PATIENT_SECONDS, Job
 
 Noted = tuple[str, datetime, str, str]
 """Operation, time, event id, request id."""
-
-TRACKED: Final = frozenset(
-    {
-        "Decrypt",
-        "DeriveSharedSecret",
-        "Encrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyPair",
-        "GenerateDataKeyPairWithoutPlaintext",
-        "GenerateDataKeyWithoutPlaintext",
-        "GenerateMac",
-        "ReEncrypt",
-        "Sign",
-        "Verify",
-        "VerifyMac",
-        "Encapsulate",
-        "Decapsulate",
-    }
-)
 
 
 class LastUsage:
@@ -48,7 +28,7 @@ class LastUsage:
 
     def note(self, call: Call, event_id: str) -> None:
         """A successful call has ended; what is no use of a key is passed over."""
-        if call.rpc.name in TRACKED:
+        if call.rpc.counts_as_use:
             for key in call.keys.values():
                 # Never the call itself: it holds what was encrypted.
                 self._noted[key.account, key.key_id] = (call.rpc.operation, call.received_at, event_id, call.request_id)

@@ -14,8 +14,9 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.audit.record_bounds import RECORD_BYTES_MAX
 from meridian.audit.shown_parameters import parameters_of
 from meridian.call import Call, Evidence
-from meridian.contract.catalog import is_map, lower_camel, rpcs, served_rpcs
+from meridian.contract.catalog import is_map, rpcs, served_rpcs
 from meridian.contract.fields import descriptor_of
+from meridian.contract.names import lower_camel
 from meridian.domain.encryption_context import CONTEXT_FIELDS, canonical_encryption_context
 from meridian.domain.limits import ENCRYPTION_CONTEXT_BYTES_MAX, ENCRYPTION_CONTEXT_PAIRS_MAX, GRANT_CONSTRAINT_PAIRS_MAX
 from meridian.errors import ValidationException
@@ -81,7 +82,7 @@ def test_a_record_shows_no_pair_of_too_many(name: str) -> None:
             with pytest.raises(ValidationException):
                 Validate()(call)
             assert call.contexts == {}
-        assert len(orjson.dumps(parameters_of(rpc.name, request))) < RECORD_BYTES_MAX
+        assert len(orjson.dumps(parameters_of(request))) < RECORD_BYTES_MAX
 
 
 def test_a_grant_constraint_is_bounded_in_pairs_and_in_the_length_of_a_value() -> None:

@@ -12,7 +12,8 @@ from google.protobuf.descriptor import Descriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meridian.contract.catalog import aws_member_name, enum_values, is_map, items_max, rpcs
+from meridian.contract.catalog import aws_member_name, is_map, items_max, rpcs
+from meridian.contract.enums import enum_values
 from meridian.contract.field_limits import faults_of
 from meridian.contract.fields import descriptor_of
 from meridian.domain.limits import Limits

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meridian.authorization.language.evaluator import Est, Uid
-from meridian.authorization.language.policies import Policy, uid
+from meridian.authorization.language.policies import Policy, conjuncts, uid
 from meridian.authorization.sets.policy_files import NOT_DELEGATED
 from meridian.domain.principal import Principal
 
@@ -44,7 +44,7 @@ def _may_apply(policy: Est, caller: Caller) -> bool:
         conditions = conditions[1:]  # it asks about the key alone and cannot fail; what follows counts only where it lets the policy pass
     if not conditions or conditions[0]["kind"] != "when":
         return True
-    for part in _conjuncts(conditions[0]["body"]):
+    for part in conjuncts(conditions[0]["body"]):
         known = _known(part, caller)
         if known is None:
             return True
@@ -63,18 +63,6 @@ def _scope_matches(scope: Est, caller: Caller) -> bool:
         inside = scope.get("in")
         return scope["entity_type"] == caller.uid[0] and (inside is None or uid(inside["entity"]) in caller.within)
     return True
-
-
-def _conjuncts(expression: Est) -> list[Est]:
-    """The parts joined by `&&`, in the order in which they are evaluated."""
-    found, level = [], [expression]
-    while level:
-        node = level.pop()
-        if "&&" in node:
-            level += [node["&&"]["right"], node["&&"]["left"]]
-        else:
-            found.append(node)
-    return found
 
 
 def _known(part: Est, caller: Caller) -> bool | None:

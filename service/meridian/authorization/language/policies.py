@@ -84,6 +84,18 @@ def matches_resource(policy: Est, resource: Uid, ancestors: frozenset[Uid]) -> b
     return True
 
 
+def conjuncts(expression: Est) -> list[Est]:
+    """The parts joined by `&&`, in the order in which they are evaluated."""
+    found, level = [], [expression]
+    while level:
+        node = level.pop()
+        if "&&" in node:
+            level += [node["&&"]["right"], node["&&"]["left"]]
+        else:
+            found.append(node)
+    return found
+
+
 def depth(node: Any) -> int:
     """How deeply an expression nests. Counted without recursion, since the answer is what bounds recursion elsewhere."""
     deepest, level = 0, [node]

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from meridian.options.v1 import options_pb2 as meridian_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmeridian/caller/v1/caller.proto\x12\x12meridian.caller.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!meridian/options/v1/options.proto\"\x0f\n\rWhoAmIRequest\"C\n\tCallerTag\x12\x10\n\x03key\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05value\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x06\n\x04_keyB\x08\n\x06_value\"\xff\x02\n\x0eWhoAmIResponse\x12\x10\n\x03\x61rn\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07\x61\x63\x63ount\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04kind\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x11\n\x04name\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12+\n\x04tags\x18\x06 \x03(\x0b\x32\x1d.meridian.caller.v1.CallerTag\x12\x13\n\x06method\x18\x07 \x01(\tH\x04\x88\x01\x01\x12\x14\n\x07subject\x18\x08 \x01(\tH\x05\x88\x01\x01\x12\x19\n\x0csession_name\x18\t \x01(\tH\x06\x88\x01\x01\x12.\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x06region\x18\x0b \x01(\tH\x07\x88\x01\x01\x42\x06\n\x04_arnB\n\n\x08_accountB\x07\n\x05_kindB\x07\n\x05_nameB\t\n\x07_methodB\n\n\x08_subjectB\x0f\n\r_session_nameB\t\n\x07_region2\x8c\x01\n\rCallerService\x12{\n\x06WhoAmI\x12!.meridian.caller.v1.WhoAmIRequest\x1a\".meridian.caller.v1.WhoAmIResponse\"*\xb2\xbb\x18\x06WhoAmI\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01\xc8\xbb\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmeridian/caller/v1/caller.proto\x12\x12meridian.caller.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!meridian/options/v1/options.proto\"\x0f\n\rWhoAmIRequest\"C\n\tCallerTag\x12\x10\n\x03key\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05value\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x06\n\x04_keyB\x08\n\x06_value\"\xff\x02\n\x0eWhoAmIResponse\x12\x10\n\x03\x61rn\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07\x61\x63\x63ount\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04kind\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x11\n\x04name\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12+\n\x04tags\x18\x06 \x03(\x0b\x32\x1d.meridian.caller.v1.CallerTag\x12\x13\n\x06method\x18\x07 \x01(\tH\x04\x88\x01\x01\x12\x14\n\x07subject\x18\x08 \x01(\tH\x05\x88\x01\x01\x12\x19\n\x0csession_name\x18\t \x01(\tH\x06\x88\x01\x01\x12.\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x06region\x18\x0b \x01(\tH\x07\x88\x01\x01\x42\x06\n\x04_arnB\n\n\x08_accountB\x07\n\x05_kindB\x07\n\x05_nameB\t\n\x07_methodB\n\n\x08_subjectB\x0f\n\r_session_nameB\t\n\x07_region2\x99\x01\n\rCallerService\x12\x87\x01\n\x06WhoAmI\x12!.meridian.caller.v1.WhoAmIRequest\x1a\".meridian.caller.v1.WhoAmIResponse\"6\xb2\xbb\x18\x06WhoAmI\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01\xc8\xbb\x18\x04\xd2\xbb\x18\x08identityb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meridian.caller.v1.caller_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CALLERSERVICE'].methods_by_name['WhoAmI']._loaded_options = None
-  _globals['_CALLERSERVICE'].methods_by_name['WhoAmI']._serialized_options = b'\262\273\030\006WhoAmI\272\273\030\024KMSInternalException\300\273\030\001\310\273\030\004'
+  _globals['_CALLERSERVICE'].methods_by_name['WhoAmI']._serialized_options = b'\262\273\030\006WhoAmI\272\273\030\024KMSInternalException\300\273\030\001\310\273\030\004\322\273\030\010identity'
   _globals['_WHOAMIREQUEST']._serialized_start=123
   _globals['_WHOAMIREQUEST']._serialized_end=138
   _globals['_CALLERTAG']._serialized_start=140
@@ -42,5 +42,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WHOAMIRESPONSE']._serialized_start=210
   _globals['_WHOAMIRESPONSE']._serialized_end=593
   _globals['_CALLERSERVICE']._serialized_start=596
-  _globals['_CALLERSERVICE']._serialized_end=736
+  _globals['_CALLERSERVICE']._serialized_end=749
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ from meridian.kms.v1 import types_pb2 as meridian_dot_kms_dot_v1_dot_types__pb2
 from meridian.options.v1 import options_pb2 as meridian_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ameridian/kms/v1/tags.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"q\n\x12TagResourceRequest\x12$\n\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\x07\x08\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01H\x00\x88\x01\x01\x12*\n\x04tags\x18\x02 \x03(\x0b\x32\x14.meridian.kms.v1.TagB\x06\x8a\xbc\x18\x02\x08\x01\x42\t\n\x07_key_id\"\x15\n\x13TagResourceResponse\"h\n\x14UntagResourceRequest\x12$\n\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\x07\x08\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01H\x00\x88\x01\x01\x12\x1f\n\x08tag_keys\x18\x02 \x03(\tB\r\x8a\xbc\x18\t\x08\x01*\x05\x10\x01\x18\x80\x01\x42\t\n\x07_key_id\"\x17\n\x15UntagResourceResponse\"\xb0\x01\n\x17ListResourceTagsRequest\x12$\n\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\x07\x08\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01H\x00\x88\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\x05\x42\t\x8a\xbc\x18\x05\x10\x01\x18\xe8\x07H\x01\x88\x01\x01\x12\x30\n\x06marker\x18\x03 \x01(\tB\x1b\x8a\xbc\x18\x17\x10\x01\x18\x80\x08\"\x10[\\u0020-\\u00FF]*H\x02\x88\x01\x01\x42\t\n\x07_key_idB\x08\n\x06_limitB\t\n\x07_marker\"\xab\x01\n\x18ListResourceTagsResponse\x12\"\n\x04tags\x18\x01 \x03(\x0b\x32\x14.meridian.kms.v1.Tag\x12\x35\n\x0bnext_marker\x18\x02 \x01(\tB\x1b\x8a\xbc\x18\x17\x10\x01\x18\x80\x08\"\x10[\\u0020-\\u00FF]*H\x00\x88\x01\x01\x12\x16\n\ttruncated\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_next_markerB\x0c\n\n_truncated2\xd5\x06\n\x0bTagsService\x12\xab\x02\n\x0bTagResource\x12#.meridian.kms.v1.TagResourceRequest\x1a$.meridian.kms.v1.TagResourceResponse\"\xd0\x01\xaa\xbb\x18/\n\x0bTagResource\x10\x01\x1a\x06key_id\"\x0brequestTags\"\x07tagKeys0\x01\xb2\xbb\x18\x0bTagResource\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x16LimitExceededException\xba\xbb\x18\x0cTagException\xc8\xbb\x18\x04\x12\x8e\x02\n\rUntagResource\x12%.meridian.kms.v1.UntagResourceRequest\x1a&.meridian.kms.v1.UntagResourceResponse\"\xad\x01\xaa\xbb\x18$\n\rUntagResource\x10\x01\x1a\x06key_id\"\x07tagKeys0\x01\xb2\xbb\x18\rUntagResource\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x0cTagException\xc8\xbb\x18\x04\x12\x86\x02\n\x10ListResourceTags\x12(.meridian.kms.v1.ListResourceTagsRequest\x1a).meridian.kms.v1.ListResourceTagsResponse\"\x9c\x01\xaa\xbb\x18\x1e\n\x10ListResourceTags\x10\x01\x1a\x06key_id0\x01\xb2\xbb\x18\x10ListResourceTags\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x16InvalidMarkerException\xc0\xbb\x18\x01\xc8\xbb\x18\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ameridian/kms/v1/tags.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"y\n\x12TagResourceRequest\x12(\n\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\x07\x08\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01\x98\xbc\x18\x01H\x00\x88\x01\x01\x12.\n\x04tags\x18\x02 \x03(\x0b\x32\x14.meridian.kms.v1.TagB\n\x8a\xbc\x18\x02\x08\x01\x98\xbc\x18\x01\x42\t\n\x07_key_id\"\x15\n\x13TagResourceResponse\"p\n\x14UntagResourceRequest\x12(\n\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\x07\x08\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01\x98\xbc\x18\x01H\x00\x88\x01\x01\x12#\n\x08tag_keys\x18\x02 \x03(\tB\x11\x8a\xbc\x18\t\x08\x01*\x05\x10\x01\x18\x80\x01\x98\xbc\x18\x01\x42\t\n\x07_key_id\"\x17\n\x15UntagResourceResponse\"\xb8\x01\n\x17ListResourceTagsRequest\x12(\n\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\x07\x08\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01\x98\xbc\x18\x01H\x00\x88\x01\x01\x12!\n\x05limit\x18\x02 \x01(\x05\x42\r\x8a\xbc\x18\x05\x10\x01\x18\xe8\x07\x98\xbc\x18\x01H\x01\x88\x01\x01\x12\x30\n\x06marker\x18\x03 \x01(\tB\x1b\x8a\xbc\x18\x17\x10\x01\x18\x80\x08\"\x10[\\u0020-\\u00FF]*H\x02\x88\x01\x01\x42\t\n\x07_key_idB\x08\n\x06_limitB\t\n\x07_marker\"\xab\x01\n\x18ListResourceTagsResponse\x12\"\n\x04tags\x18\x01 \x03(\x0b\x32\x14.meridian.kms.v1.Tag\x12\x35\n\x0bnext_marker\x18\x02 \x01(\tB\x1b\x8a\xbc\x18\x17\x10\x01\x18\x80\x08\"\x10[\\u0020-\\u00FF]*H\x00\x88\x01\x01\x12\x16\n\ttruncated\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_next_markerB\x0c\n\n_truncated2\xf3\x06\n\x0bTagsService\x12\xb3\x02\n\x0bTagResource\x12#.meridian.kms.v1.TagResourceRequest\x1a$.meridian.kms.v1.TagResourceResponse\"\xd8\x01\xaa\xbb\x18/\n\x0bTagResource\x10\x01\x1a\x06key_id\"\x0brequestTags\"\x07tagKeys0\x01\xb2\xbb\x18\x0bTagResource\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x16LimitExceededException\xba\xbb\x18\x0cTagException\xc8\xbb\x18\x04\xd2\xbb\x18\x04tags\x12\x97\x02\n\rUntagResource\x12%.meridian.kms.v1.UntagResourceRequest\x1a&.meridian.kms.v1.UntagResourceResponse\"\xb6\x01\xaa\xbb\x18$\n\rUntagResource\x10\x01\x1a\x06key_id\"\x07tagKeys0\x01\xb2\xbb\x18\rUntagResource\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x0cTagException\xc8\xbb\x18\x04\xd2\xbb\x18\x05untag\x12\x93\x02\n\x10ListResourceTags\x12(.meridian.kms.v1.ListResourceTagsRequest\x1a).meridian.kms.v1.ListResourceTagsResponse\"\xa9\x01\xaa\xbb\x18\x1e\n\x10ListResourceTags\x10\x01\x1a\x06key_id0\x01\xb2\xbb\x18\x10ListResourceTags\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x16InvalidMarkerException\xc0\xbb\x18\x01\xc8\xbb\x18\x05\xd2\xbb\x18\tlist_tagsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,39 +34,39 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meridian.kms.v1.tags_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TAGRESOURCEREQUEST'].fields_by_name['key_id']._loaded_options = None
-  _globals['_TAGRESOURCEREQUEST'].fields_by_name['key_id']._serialized_options = b'\212\274\030\007\010\001\020\001\030\200\020\220\274\030\001'
+  _globals['_TAGRESOURCEREQUEST'].fields_by_name['key_id']._serialized_options = b'\212\274\030\007\010\001\020\001\030\200\020\220\274\030\001\230\274\030\001'
   _globals['_TAGRESOURCEREQUEST'].fields_by_name['tags']._loaded_options = None
-  _globals['_TAGRESOURCEREQUEST'].fields_by_name['tags']._serialized_options = b'\212\274\030\002\010\001'
+  _globals['_TAGRESOURCEREQUEST'].fields_by_name['tags']._serialized_options = b'\212\274\030\002\010\001\230\274\030\001'
   _globals['_UNTAGRESOURCEREQUEST'].fields_by_name['key_id']._loaded_options = None
-  _globals['_UNTAGRESOURCEREQUEST'].fields_by_name['key_id']._serialized_options = b'\212\274\030\007\010\001\020\001\030\200\020\220\274\030\001'
+  _globals['_UNTAGRESOURCEREQUEST'].fields_by_name['key_id']._serialized_options = b'\212\274\030\007\010\001\020\001\030\200\020\220\274\030\001\230\274\030\001'
   _globals['_UNTAGRESOURCEREQUEST'].fields_by_name['tag_keys']._loaded_options = None
-  _globals['_UNTAGRESOURCEREQUEST'].fields_by_name['tag_keys']._serialized_options = b'\212\274\030\t\010\001*\005\020\001\030\200\001'
+  _globals['_UNTAGRESOURCEREQUEST'].fields_by_name['tag_keys']._serialized_options = b'\212\274\030\t\010\001*\005\020\001\030\200\001\230\274\030\001'
   _globals['_LISTRESOURCETAGSREQUEST'].fields_by_name['key_id']._loaded_options = None
-  _globals['_LISTRESOURCETAGSREQUEST'].fields_by_name['key_id']._serialized_options = b'\212\274\030\007\010\001\020\001\030\200\020\220\274\030\001'
+  _globals['_LISTRESOURCETAGSREQUEST'].fields_by_name['key_id']._serialized_options = b'\212\274\030\007\010\001\020\001\030\200\020\220\274\030\001\230\274\030\001'
   _globals['_LISTRESOURCETAGSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTRESOURCETAGSREQUEST'].fields_by_name['limit']._serialized_options = b'\212\274\030\005\020\001\030\350\007'
+  _globals['_LISTRESOURCETAGSREQUEST'].fields_by_name['limit']._serialized_options = b'\212\274\030\005\020\001\030\350\007\230\274\030\001'
   _globals['_LISTRESOURCETAGSREQUEST'].fields_by_name['marker']._loaded_options = None
   _globals['_LISTRESOURCETAGSREQUEST'].fields_by_name['marker']._serialized_options = b'\212\274\030\027\020\001\030\200\010\"\020[\\u0020-\\u00FF]*'
   _globals['_LISTRESOURCETAGSRESPONSE'].fields_by_name['next_marker']._loaded_options = None
   _globals['_LISTRESOURCETAGSRESPONSE'].fields_by_name['next_marker']._serialized_options = b'\212\274\030\027\020\001\030\200\010\"\020[\\u0020-\\u00FF]*'
   _globals['_TAGSSERVICE'].methods_by_name['TagResource']._loaded_options = None
-  _globals['_TAGSSERVICE'].methods_by_name['TagResource']._serialized_options = b'\252\273\030/\n\013TagResource\020\001\032\006key_id\"\013requestTags\"\007tagKeys0\001\262\273\030\013TagResource\272\273\030\024KMSInternalException\272\273\030\021NotFoundException\272\273\030\023InvalidArnException\272\273\030\030KMSInvalidStateException\272\273\030\026LimitExceededException\272\273\030\014TagException\310\273\030\004'
+  _globals['_TAGSSERVICE'].methods_by_name['TagResource']._serialized_options = b'\252\273\030/\n\013TagResource\020\001\032\006key_id\"\013requestTags\"\007tagKeys0\001\262\273\030\013TagResource\272\273\030\024KMSInternalException\272\273\030\021NotFoundException\272\273\030\023InvalidArnException\272\273\030\030KMSInvalidStateException\272\273\030\026LimitExceededException\272\273\030\014TagException\310\273\030\004\322\273\030\004tags'
   _globals['_TAGSSERVICE'].methods_by_name['UntagResource']._loaded_options = None
-  _globals['_TAGSSERVICE'].methods_by_name['UntagResource']._serialized_options = b'\252\273\030$\n\rUntagResource\020\001\032\006key_id\"\007tagKeys0\001\262\273\030\rUntagResource\272\273\030\024KMSInternalException\272\273\030\021NotFoundException\272\273\030\023InvalidArnException\272\273\030\030KMSInvalidStateException\272\273\030\014TagException\310\273\030\004'
+  _globals['_TAGSSERVICE'].methods_by_name['UntagResource']._serialized_options = b'\252\273\030$\n\rUntagResource\020\001\032\006key_id\"\007tagKeys0\001\262\273\030\rUntagResource\272\273\030\024KMSInternalException\272\273\030\021NotFoundException\272\273\030\023InvalidArnException\272\273\030\030KMSInvalidStateException\272\273\030\014TagException\310\273\030\004\322\273\030\005untag'
   _globals['_TAGSSERVICE'].methods_by_name['ListResourceTags']._loaded_options = None
-  _globals['_TAGSSERVICE'].methods_by_name['ListResourceTags']._serialized_options = b'\252\273\030\036\n\020ListResourceTags\020\001\032\006key_id0\001\262\273\030\020ListResourceTags\272\273\030\024KMSInternalException\272\273\030\021NotFoundException\272\273\030\023InvalidArnException\272\273\030\026InvalidMarkerException\300\273\030\001\310\273\030\005'
+  _globals['_TAGSSERVICE'].methods_by_name['ListResourceTags']._serialized_options = b'\252\273\030\036\n\020ListResourceTags\020\001\032\006key_id0\001\262\273\030\020ListResourceTags\272\273\030\024KMSInternalException\272\273\030\021NotFoundException\272\273\030\023InvalidArnException\272\273\030\026InvalidMarkerException\300\273\030\001\310\273\030\005\322\273\030\tlist_tags'
   _globals['_TAGRESOURCEREQUEST']._serialized_start=111
-  _globals['_TAGRESOURCEREQUEST']._serialized_end=224
-  _globals['_TAGRESOURCERESPONSE']._serialized_start=226
-  _globals['_TAGRESOURCERESPONSE']._serialized_end=247
-  _globals['_UNTAGRESOURCEREQUEST']._serialized_start=249
-  _globals['_UNTAGRESOURCEREQUEST']._serialized_end=353
-  _globals['_UNTAGRESOURCERESPONSE']._serialized_start=355
-  _globals['_UNTAGRESOURCERESPONSE']._serialized_end=378
-  _globals['_LISTRESOURCETAGSREQUEST']._serialized_start=381
-  _globals['_LISTRESOURCETAGSREQUEST']._serialized_end=557
-  _globals['_LISTRESOURCETAGSRESPONSE']._serialized_start=560
-  _globals['_LISTRESOURCETAGSRESPONSE']._serialized_end=731
-  _globals['_TAGSSERVICE']._serialized_start=734
-  _globals['_TAGSSERVICE']._serialized_end=1587
+  _globals['_TAGRESOURCEREQUEST']._serialized_end=232
+  _globals['_TAGRESOURCERESPONSE']._serialized_start=234
+  _globals['_TAGRESOURCERESPONSE']._serialized_end=255
+  _globals['_UNTAGRESOURCEREQUEST']._serialized_start=257
+  _globals['_UNTAGRESOURCEREQUEST']._serialized_end=369
+  _globals['_UNTAGRESOURCERESPONSE']._serialized_start=371
+  _globals['_UNTAGRESOURCERESPONSE']._serialized_end=394
+  _globals['_LISTRESOURCETAGSREQUEST']._serialized_start=397
+  _globals['_LISTRESOURCETAGSREQUEST']._serialized_end=581
+  _globals['_LISTRESOURCETAGSRESPONSE']._serialized_start=584
+  _globals['_LISTRESOURCETAGSRESPONSE']._serialized_end=755
+  _globals['_TAGSSERVICE']._serialized_start=758
+  _globals['_TAGSSERVICE']._serialized_end=1641
 # @@protoc_insertion_point(module_scope)

@@ -261,10 +261,15 @@ OPERATION_FIELD_NUMBER: _builtins.int
 ERRORS_FIELD_NUMBER: _builtins.int
 READ_ONLY_FIELD_NUMBER: _builtins.int
 WORK_FIELD_NUMBER: _builtins.int
+RATE_FIELD_NUMBER: _builtins.int
+COUNTS_AS_USE_FIELD_NUMBER: _builtins.int
 AWS_NAME_FIELD_NUMBER: _builtins.int
 SECRET_FIELD_NUMBER: _builtins.int
 LIMITS_FIELD_NUMBER: _builtins.int
 KEY_IDENTIFIER_FIELD_NUMBER: _builtins.int
+AUDITED_FIELD_NUMBER: _builtins.int
+KEY_ALGORITHM_FIELD_NUMBER: _builtins.int
+NAMES_CIPHERTEXT_KEY_FIELD_NUMBER: _builtins.int
 AWS_VALUE_FIELD_NUMBER: _builtins.int
 requires: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _containers.RepeatedCompositeFieldContainer[Global___Requirement]]
 """Permissions that the call needs."""
@@ -276,6 +281,12 @@ read_only: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptio
 """The call changes nothing (CloudTrail's readOnly)."""
 work: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Work.ValueType]
 """What kind of work the call is."""
+rate: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.str]
+"""Class of calls whose rate it counts for, where no field of the request
+says another kind of key.
+"""
+counts_as_use: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
+"""A successful call counts as a use of its keys."""
 aws_name: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
 """Name of the member on the AWS wire, where it is not the PascalCase of the
 field's name.
@@ -286,6 +297,14 @@ limits: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, 
 """Limits of the value."""
 key_identifier: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___KeyIdentifier.ValueType]
 """Spellings of a key that the field accepts."""
+audited: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""Shown in audit records: of a request always, of the answer to a change
+only once the change stands.
+"""
+key_algorithm: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""The value says the kind of key, and with it the class of the call's rate."""
+names_ciphertext_key: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""The field may name a key that the ciphertext names as well, or alone."""
 aws_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
 """Value on the AWS wire, where it is not the value's name without the
 enum's prefix.

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from meridian.options.v1 import options_pb2 as meridian_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19meridian/sts/v1/sts.proto\x12\x0fmeridian.sts.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!meridian/options/v1/options.proto\"\xe0\x02\n AssumeRoleWithWebIdentityRequest\x12\"\n\x08role_arn\x18\x01 \x01(\tB\x0b\x8a\xbc\x18\x07\x08\x01\x10\x14\x18\x80\x10H\x00\x88\x01\x01\x12\x37\n\x11role_session_name\x18\x02 \x01(\tB\x17\x8a\xbc\x18\x13\x08\x01\x10\x02\x18@\"\x0b[\\w+=,.@-]*H\x01\x88\x01\x01\x12*\n\x10\x64uration_seconds\x18\x03 \x01(\x05\x42\x0b\x8a\xbc\x18\x07\x10\x84\x07\x18\xc0\xd1\x02H\x02\x88\x01\x01\x12#\n\x0bprovider_id\x18\x04 \x01(\tB\t\x8a\xbc\x18\x05\x10\x04\x18\x80\x10H\x03\x88\x01\x01\x12\x1e\n\x06policy\x18\x05 \x01(\tB\t\x8a\xbc\x18\x05\x10\x01\x18\x80\x10H\x04\x88\x01\x01\x12\x1b\n\x0bpolicy_arns\x18\x06 \x03(\tB\x06\x8a\xbc\x18\x02\x18\nB\x0b\n\t_role_arnB\x14\n\x12_role_session_nameB\x13\n\x11_duration_secondsB\x0e\n\x0c_provider_idB\t\n\x07_policy\"\x99\x01\n\x12SessionCredentials\x12\x15\n\raccess_key_id\x18\x01 \x01(\t\x12\x1f\n\x11secret_access_key\x18\x02 \x01(\tB\x04\x80\xbc\x18\x01\x12\x1b\n\rsession_token\x18\x03 \x01(\tB\x04\x80\xbc\x18\x01\x12.\n\nexpiration\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x0f\x41ssumedRoleUser\x12\x0b\n\x03\x61rn\x18\x01 \x01(\t\x12\x17\n\x0f\x61ssumed_role_id\x18\x02 \x01(\t\"\xd5\x01\n!AssumeRoleWithWebIdentityResponse\x12\x38\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32#.meridian.sts.v1.SessionCredentials\x12\'\n\x1fsubject_from_web_identity_token\x18\x02 \x01(\t\x12;\n\x11\x61ssumed_role_user\x18\x03 \x01(\x0b\x32 .meridian.sts.v1.AssumedRoleUser\x12\x10\n\x08provider\x18\x04 \x01(\t\"\x1a\n\x18GetCallerIdentityRequest\"J\n\x19GetCallerIdentityResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0b\n\x03\x61rn\x18\x03 \x01(\t2\x95\x03\n\nStsService\x12\xe2\x01\n\x19\x41ssumeRoleWithWebIdentity\x12\x31.meridian.sts.v1.AssumeRoleWithWebIdentityRequest\x1a\x32.meridian.sts.v1.AssumeRoleWithWebIdentityResponse\"^\xb2\xbb\x18\x19\x41ssumeRoleWithWebIdentity\xba\xbb\x18\x1dUnsupportedOperationException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01\xc8\xbb\x18\x02\x12\xa1\x01\n\x11GetCallerIdentity\x12).meridian.sts.v1.GetCallerIdentityRequest\x1a*.meridian.sts.v1.GetCallerIdentityResponse\"5\xb2\xbb\x18\x11GetCallerIdentity\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01\xc8\xbb\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19meridian/sts/v1/sts.proto\x12\x0fmeridian.sts.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!meridian/options/v1/options.proto\"\xf8\x02\n AssumeRoleWithWebIdentityRequest\x12&\n\x08role_arn\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\x07\x08\x01\x10\x14\x18\x80\x10\x98\xbc\x18\x01H\x00\x88\x01\x01\x12;\n\x11role_session_name\x18\x02 \x01(\tB\x1b\x8a\xbc\x18\x13\x08\x01\x10\x02\x18@\"\x0b[\\w+=,.@-]*\x98\xbc\x18\x01H\x01\x88\x01\x01\x12.\n\x10\x64uration_seconds\x18\x03 \x01(\x05\x42\x0f\x8a\xbc\x18\x07\x10\x84\x07\x18\xc0\xd1\x02\x98\xbc\x18\x01H\x02\x88\x01\x01\x12\'\n\x0bprovider_id\x18\x04 \x01(\tB\r\x8a\xbc\x18\x05\x10\x04\x18\x80\x10\x98\xbc\x18\x01H\x03\x88\x01\x01\x12\"\n\x06policy\x18\x05 \x01(\tB\r\x8a\xbc\x18\x05\x10\x01\x18\x80\x10\x98\xbc\x18\x01H\x04\x88\x01\x01\x12\x1f\n\x0bpolicy_arns\x18\x06 \x03(\tB\n\x8a\xbc\x18\x02\x18\n\x98\xbc\x18\x01\x42\x0b\n\t_role_arnB\x14\n\x12_role_session_nameB\x13\n\x11_duration_secondsB\x0e\n\x0c_provider_idB\t\n\x07_policy\"\x99\x01\n\x12SessionCredentials\x12\x15\n\raccess_key_id\x18\x01 \x01(\t\x12\x1f\n\x11secret_access_key\x18\x02 \x01(\tB\x04\x80\xbc\x18\x01\x12\x1b\n\rsession_token\x18\x03 \x01(\tB\x04\x80\xbc\x18\x01\x12.\n\nexpiration\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x0f\x41ssumedRoleUser\x12\x0b\n\x03\x61rn\x18\x01 \x01(\t\x12\x17\n\x0f\x61ssumed_role_id\x18\x02 \x01(\t\"\xd5\x01\n!AssumeRoleWithWebIdentityResponse\x12\x38\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32#.meridian.sts.v1.SessionCredentials\x12\'\n\x1fsubject_from_web_identity_token\x18\x02 \x01(\t\x12;\n\x11\x61ssumed_role_user\x18\x03 \x01(\x0b\x32 .meridian.sts.v1.AssumedRoleUser\x12\x10\n\x08provider\x18\x04 \x01(\t\"\x1a\n\x18GetCallerIdentityRequest\"J\n\x19GetCallerIdentityResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0b\n\x03\x61rn\x18\x03 \x01(\t2\xad\x03\n\nStsService\x12\xee\x01\n\x19\x41ssumeRoleWithWebIdentity\x12\x31.meridian.sts.v1.AssumeRoleWithWebIdentityRequest\x1a\x32.meridian.sts.v1.AssumeRoleWithWebIdentityResponse\"j\xb2\xbb\x18\x19\x41ssumeRoleWithWebIdentity\xba\xbb\x18\x1dUnsupportedOperationException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01\xc8\xbb\x18\x02\xd2\xbb\x18\x08identity\x12\xad\x01\n\x11GetCallerIdentity\x12).meridian.sts.v1.GetCallerIdentityRequest\x1a*.meridian.sts.v1.GetCallerIdentityResponse\"A\xb2\xbb\x18\x11GetCallerIdentity\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01\xc8\xbb\x18\x02\xd2\xbb\x18\x08identityb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,37 +34,37 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meridian.sts.v1.sts_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['role_arn']._loaded_options = None
-  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['role_arn']._serialized_options = b'\212\274\030\007\010\001\020\024\030\200\020'
+  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['role_arn']._serialized_options = b'\212\274\030\007\010\001\020\024\030\200\020\230\274\030\001'
   _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['role_session_name']._loaded_options = None
-  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['role_session_name']._serialized_options = b'\212\274\030\023\010\001\020\002\030@\"\013[\\w+=,.@-]*'
+  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['role_session_name']._serialized_options = b'\212\274\030\023\010\001\020\002\030@\"\013[\\w+=,.@-]*\230\274\030\001'
   _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['duration_seconds']._loaded_options = None
-  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['duration_seconds']._serialized_options = b'\212\274\030\007\020\204\007\030\300\321\002'
+  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['duration_seconds']._serialized_options = b'\212\274\030\007\020\204\007\030\300\321\002\230\274\030\001'
   _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['provider_id']._loaded_options = None
-  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['provider_id']._serialized_options = b'\212\274\030\005\020\004\030\200\020'
+  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['provider_id']._serialized_options = b'\212\274\030\005\020\004\030\200\020\230\274\030\001'
   _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['policy']._loaded_options = None
-  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['policy']._serialized_options = b'\212\274\030\005\020\001\030\200\020'
+  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['policy']._serialized_options = b'\212\274\030\005\020\001\030\200\020\230\274\030\001'
   _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['policy_arns']._loaded_options = None
-  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['policy_arns']._serialized_options = b'\212\274\030\002\030\n'
+  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST'].fields_by_name['policy_arns']._serialized_options = b'\212\274\030\002\030\n\230\274\030\001'
   _globals['_SESSIONCREDENTIALS'].fields_by_name['secret_access_key']._loaded_options = None
   _globals['_SESSIONCREDENTIALS'].fields_by_name['secret_access_key']._serialized_options = b'\200\274\030\001'
   _globals['_SESSIONCREDENTIALS'].fields_by_name['session_token']._loaded_options = None
   _globals['_SESSIONCREDENTIALS'].fields_by_name['session_token']._serialized_options = b'\200\274\030\001'
   _globals['_STSSERVICE'].methods_by_name['AssumeRoleWithWebIdentity']._loaded_options = None
-  _globals['_STSSERVICE'].methods_by_name['AssumeRoleWithWebIdentity']._serialized_options = b'\262\273\030\031AssumeRoleWithWebIdentity\272\273\030\035UnsupportedOperationException\272\273\030\024KMSInternalException\300\273\030\001\310\273\030\002'
+  _globals['_STSSERVICE'].methods_by_name['AssumeRoleWithWebIdentity']._serialized_options = b'\262\273\030\031AssumeRoleWithWebIdentity\272\273\030\035UnsupportedOperationException\272\273\030\024KMSInternalException\300\273\030\001\310\273\030\002\322\273\030\010identity'
   _globals['_STSSERVICE'].methods_by_name['GetCallerIdentity']._loaded_options = None
-  _globals['_STSSERVICE'].methods_by_name['GetCallerIdentity']._serialized_options = b'\262\273\030\021GetCallerIdentity\272\273\030\024KMSInternalException\300\273\030\001\310\273\030\002'
+  _globals['_STSSERVICE'].methods_by_name['GetCallerIdentity']._serialized_options = b'\262\273\030\021GetCallerIdentity\272\273\030\024KMSInternalException\300\273\030\001\310\273\030\002\322\273\030\010identity'
   _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST']._serialized_start=115
-  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST']._serialized_end=467
-  _globals['_SESSIONCREDENTIALS']._serialized_start=470
-  _globals['_SESSIONCREDENTIALS']._serialized_end=623
-  _globals['_ASSUMEDROLEUSER']._serialized_start=625
-  _globals['_ASSUMEDROLEUSER']._serialized_end=680
-  _globals['_ASSUMEROLEWITHWEBIDENTITYRESPONSE']._serialized_start=683
-  _globals['_ASSUMEROLEWITHWEBIDENTITYRESPONSE']._serialized_end=896
-  _globals['_GETCALLERIDENTITYREQUEST']._serialized_start=898
-  _globals['_GETCALLERIDENTITYREQUEST']._serialized_end=924
-  _globals['_GETCALLERIDENTITYRESPONSE']._serialized_start=926
-  _globals['_GETCALLERIDENTITYRESPONSE']._serialized_end=1000
-  _globals['_STSSERVICE']._serialized_start=1003
-  _globals['_STSSERVICE']._serialized_end=1408
+  _globals['_ASSUMEROLEWITHWEBIDENTITYREQUEST']._serialized_end=491
+  _globals['_SESSIONCREDENTIALS']._serialized_start=494
+  _globals['_SESSIONCREDENTIALS']._serialized_end=647
+  _globals['_ASSUMEDROLEUSER']._serialized_start=649
+  _globals['_ASSUMEDROLEUSER']._serialized_end=704
+  _globals['_ASSUMEROLEWITHWEBIDENTITYRESPONSE']._serialized_start=707
+  _globals['_ASSUMEROLEWITHWEBIDENTITYRESPONSE']._serialized_end=920
+  _globals['_GETCALLERIDENTITYREQUEST']._serialized_start=922
+  _globals['_GETCALLERIDENTITYREQUEST']._serialized_end=948
+  _globals['_GETCALLERIDENTITYRESPONSE']._serialized_start=950
+  _globals['_GETCALLERIDENTITYRESPONSE']._serialized_end=1024
+  _globals['_STSSERVICE']._serialized_start=1027
+  _globals['_STSSERVICE']._serialized_end=1456
 # @@protoc_insertion_point(module_scope)

@@ -16,20 +16,10 @@ import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from meridian.contract.catalog import (
-    TIMESTAMP,
-    aws_member_name,
-    enum_aws_value,
-    enum_of,
-    enum_values,
-    is_listed,
-    is_map,
-    is_required,
-    items_max,
-    lower_camel,
-    message_of,
-)
+from meridian.contract.catalog import TIMESTAMP, aws_member_name, is_listed, is_map, is_required, items_max, message_of
+from meridian.contract.enums import enum_aws_value, enum_of, enum_values
 from meridian.contract.field_limits import A_MOMENT, sentence
+from meridian.contract.names import lower_camel
 from meridian.errors import SerializationException, ValidationException
 from meridian.transport.aws_json.strict_json import parse
 

@@ -14,7 +14,8 @@ from meridian.authorization.decision.facts import ABSENT, CallFacts
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.call import Call, Evidence
-from meridian.contract.catalog import Requirement, Rpc, enum_of, enum_values, is_map, served_rpcs
+from meridian.contract.catalog import Requirement, Rpc, is_map, served_rpcs
+from meridian.contract.enums import enum_of, enum_values
 from meridian.contract.fields import descriptor_of
 from meridian.domain.grant import Grant
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
