@@ -21,7 +21,7 @@ from tests.deployment import HOME, Deployment
 from meridian.cli.region_place import HOST
 from meridian.client import Client
 
-pytestmark = [pytest.mark.deep, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 HALF_A_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: TrentService.Encrypt\r\n"
 HALF_A_HANDSHAKE = b"\x16\x03\x01\x02\x00"
@@ -100,6 +100,7 @@ def ready(region: Deployment) -> bool:
         return bool(answer.read() == b"ok\n")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("listener", ["aws", "admin", "grpc", "peer"])
 def test_half_open_connections_stop_nobody(region: Deployment, listener: str) -> None:
     place = region.place(HOME)
@@ -138,6 +139,7 @@ def test_a_flood_of_headers_stays_out_of_memory(region: Deployment) -> None:
     assert peak_kib() - before < 30_000
 
 
+@pytest.mark.deep
 def test_dropped_and_refused_connections_leave_no_line_in_the_log(region: Deployment) -> None:
     place = region.place(HOME)
     log = place.folder / "log"
@@ -193,6 +195,7 @@ def test_newcomers_are_served_whatever_is_held_open(small_region: Deployment, li
         assert metrics[given_up] - before >= 100 - budget
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("listener", ["grpc", "peer"])
 def test_a_grpc_listener_has_a_budget_of_its_own(small_region: Deployment, listener: str) -> None:
     place = small_region.place(HOME)
@@ -210,6 +213,7 @@ def body_of_a_known_caller(region: Deployment) -> bytes:
     return as_bytes(signed_headers(region, "ListKeys", b"{}"), b"{")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("listener", ["aws", "admin"])
 @pytest.mark.parametrize("setting", ["head_seconds", "body_seconds", "idle_seconds"])
 def test_the_times_of_a_listener_are_those_of_the_settings(
@@ -229,6 +233,7 @@ def test_the_times_of_a_listener_are_those_of_the_settings(
             assert bool(still_open(connections)) is not ends
 
 
+@pytest.mark.deep
 def test_only_a_trusted_proxy_names_the_caller(region: Deployment, small_region: Deployment) -> None:
     named = [("X-Forwarded-For", "1.1.1.1, ::ffff:198.51.100.7, 10.1.1.1")]
     for served, address in ((small_region, "198.51.100.7"), (region, "127.0.0.1")):
@@ -239,6 +244,7 @@ def test_only_a_trusted_proxy_names_the_caller(region: Deployment, small_region:
     assert (status, answer["__type"]) == (400, "SerializationException")
 
 
+@pytest.mark.deep
 def test_open_files_are_raised_to_the_hard_limit_and_told(small_region: Deployment) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = Path(f"/proc/{small_region.processes[HOME].pid}/limits").read_text()
@@ -249,6 +255,7 @@ def test_open_files_are_raised_to_the_hard_limit_and_told(small_region: Deployme
     assert "too few open files" not in told
 
 
+@pytest.mark.deep
 def test_too_few_open_files_cut_every_budget_and_are_told(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path, [HOME]).prepare()
     place = deployment.place(HOME)
