@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from tests.adversary.raw_http import post, signed_headers
-from tests.conformance.good_requests import PRINCIPAL, Things
+from tests.conformance.good_requests import KINDS, PRINCIPAL, Things, in_a_store
 from tests.deployment import HOME, Deployment
 
 from meridian.client import Client
@@ -63,9 +63,16 @@ def theirs(two_regions: Deployment, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def closed(theirs: Things) -> dict[str, str]:
-    """Keys of another account in every state, and how each is named."""
+    """Keys of another account in every state that lasts, and how each is named."""
     keys = {kind: theirs.key(kind) for kind in ("symmetric", "primary", "imported", "sign", "mac", "kem")}
-    keys |= {"disabled": theirs.key("symmetric", "disabled"), "ending": theirs.key("symmetric", "ending")}
+    keys |= {"disabled": theirs.key("symmetric", "disabled"), "ending": theirs.key("symmetric", "ending"), "primary, ending": theirs.related}
+    theirs.client.schedule_key_deletion(key_id=theirs.related)
+    store = theirs.connected_store()
+    for kind, fields in (("without material", KINDS["imported"]), ("out of reach", in_a_store(store))):
+        keys[kind] = theirs.client.create_key(**fields).key_metadata.arn
+    theirs.in_state(store, t.CONNECTION_STATE_TYPE_DISCONNECTED)
+    states = {theirs.client.describe_key(key_id=arn).key_metadata.key_state for arn in keys.values()}
+    assert states == set(t.KeyState.values()) - {0, t.KEY_STATE_CREATING, t.KEY_STATE_UPDATING}, "but for those of a moment"
     return {**keys, "alias": THEIR_ARN + theirs.alias}
 
 
