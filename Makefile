@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: console-test console-pictures churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes ecosystem kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check gen-clients proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: alone bench-restore console-test console-pictures churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes ecosystem kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check gen-clients proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ bench-commands: $(STAMP)  ## CPU of commands that need no Region
 
 bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys, on DATABASE (sqlite or postgresql)
 	$(BIN)/python scripts/bench_scale.py --database $(or $(DATABASE),sqlite)
+
+bench-restore: $(STAMP)  ## how long a backup of KEYS (100,000) keys takes, and to serve again from it
+	$(BIN)/python scripts/bench_restore.py $(or $(KEYS),100000)
 
 bench-tokens: $(STAMP)  ## Encrypt with a key in a hardware token ÷ Encrypt with a key of the Region alone
 	$(BIN)/python scripts/bench_tokens.py
@@ -205,6 +208,9 @@ churn: $(STAMP)  ## MINUTES (2) of connections cut, calls given up, garbage and 
 
 soak: $(STAMP)  ## MINUTES (60) of steady load with a fault every five; what went wrong, what grew
 	$(BIN)/python scripts/soak.py $(or $(MINUTES),60)
+
+alone: $(STAMP)  ## MINUTES (60) without any link between two Regions that are used all the while; what failed
+	$(BIN)/python scripts/alone.py $(or $(MINUTES),60)
 
 convergence: $(STAMP)  ## how long related keys differ after restarts and lost messages, RUNS (100) times
 	$(BIN)/python scripts/convergence.py $(or $(RUNS),100)

@@ -6,12 +6,14 @@ import json
 import os
 import re
 import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from tests.deployment import HOME, Deployment
 
+from meridian.cli.region_place import HOST
 from meridian.client import errors
 
 FORBID = '@id("guardrail.closed") @layer("guardrail") @reason("closed") forbid (principal, action == KMS::Action::"Encrypt", resource);\n'
@@ -71,6 +73,8 @@ def test_a_fault_keeps_the_old_set_and_is_told_in_metrics_log_and_answer(region:
     assert region.metrics(HOME)["meridian_policy_set_refused"] == 1
     assert digests(region) == before
     assert encrypts(region, key_id)
+    with urllib.request.urlopen(f"http://{HOST}:{region.place(HOME).admin_port}/readyz", timeout=5) as ready:
+        assert ready.status == 200, "calls are decided as before, and no balancer takes the Region away"
     log = (region.place(HOME).folder / "log").read_text()
     assert re.search(r"extra\.cedar:1:\d+: guardrail\.closed", log)
     with region.client(HOME, "auditor") as auditor:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from meridian.audit.digest import Digest
-from meridian.audit.findings import Report, Verdict
+from meridian.audit.findings import OVERLAP, Report, Verdict
 from meridian.audit.keys import AuditKey, AuditKeys, RegionNames
 from meridian.crypto import ecdsa
 
@@ -24,7 +24,7 @@ def check_digests(report: Report, digests: Sequence[Digest], keys: AuditKeys | N
             report.add(Verdict.TAMPERED, digest.path, fault)
         else:
             sound.append(digest)
-    _check_order(report, digests, trusted)
+    _check_order(report, digests, trusted, {digest.name for digest in sound} if keys is not None else set())
     return sound
 
 
@@ -51,7 +51,7 @@ def _fault_of_signature(digest: Digest, key: AuditKey | None) -> str:
     return ""
 
 
-def _check_order(report: Report, digests: Sequence[Digest], trusted: dict[str, AuditKey]) -> None:
+def _check_order(report: Report, digests: Sequence[Digest], trusted: dict[str, AuditKey], signed: Container[str]) -> None:
     by_name = {digest.name: digest for digest in digests if digest.path.name == digest.name}
     after: dict[tuple[str, str], Digest] = {}
     for digest in by_name.values():
@@ -60,7 +60,9 @@ def _check_order(report: Report, digests: Sequence[Digest], trusted: dict[str, A
         place = ("", missing.stream) if missing is not None else (name, "")
         if place in after:
             text = f"the missing end of stream {missing.stream}" if missing is not None else name or "nothing"
-            report.add(Verdict.TAMPERED, digest.path, f"digest {after[place].name} already follows on {text}")
+            is_overlap = digest.name in signed and after[place].name in signed
+            told = f"digest {after[place].name} already follows on {text}{OVERLAP * is_overlap}"
+            report.add(Verdict.INCOMPLETE if is_overlap else Verdict.TAMPERED, digest.path, told)
         after[place] = digest
         if previous is None:
             continue

@@ -37,6 +37,8 @@ class Vouchers:
     pins: list[Pin] = field(default_factory=list)
     start: Digest | None = None
     """The digest behind which what retention has left begins; None for a stream from its first record."""
+    ends: set[str] = field(default_factory=set)
+    """Hashes of the record that it ended with, as the streams that follow on it say."""
 
 
 class StreamCheck:
@@ -55,6 +57,7 @@ class StreamCheck:
             self._pins.setdefault(pin.sequence, []).append(pin)
         self._changed: Finding | None = None
         self._start = vouchers.start
+        self._ends = vouchers.ends
         self._hashes = {file.name: (file.sha256, digest) for digest in vouchers.digests for file in digest.log_files}
 
     def run(self) -> StreamReport:
@@ -128,6 +131,8 @@ class StreamCheck:
         report.records = sequence + 1
         report.last_hash = leaf_hash(line[:-1])
         report.last_time = record.get("eventTime") or ""
+        if report.last_hash in self._ends:
+            report.ended_at[report.last_hash] = report.records
         report.is_closed = name == "StreamClose"
         self._tree.add(report.last_hash)
         if self._visit is not None:

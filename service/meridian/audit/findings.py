@@ -14,6 +14,8 @@ from meridian.audit.ended import Ended
 
 OVERDUE = 2
 """How many intervals a digest may be late."""
+OVERLAP = ": two processes wrote at once"
+"""What two things mean that follow on one and are both signed by the Region: nobody else signs."""
 
 
 class Verdict(IntEnum):
@@ -59,6 +61,8 @@ class StreamReport:
     vouched: int = 0
     """How many records end at one that the database, or a later stream, knows by its hash."""
     is_closed: bool = False
+    ended_at: dict[str, int] = field(default_factory=dict)
+    """How many records it had where a later stream says that it ended, by the hash of the last of them."""
     finding: Finding | None = None
     """Where reading stopped."""
 
@@ -71,6 +75,11 @@ class StreamReport:
         """The stream that was known to come before this one, and whose files were not all there; empty where they were."""
         said = self.opening.get("missing")
         return str(said["stream"]) if isinstance(said, dict) else ""
+
+    def signed_after(self, last_hash: str) -> int:
+        """How many records the Region signed behind the one with this hash, where a later stream says that it ended; 0 for none."""
+        at = self.ended_at.get(last_hash)
+        return max(0, self.signed - at) if at is not None else 0
 
     @property
     def is_overdue(self) -> bool:

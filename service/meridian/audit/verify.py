@@ -14,6 +14,7 @@ from pathlib import Path
 from meridian.audit.check_digests import check_digests
 from meridian.audit.check_doubles import check_doubles
 from meridian.audit.check_ended import check_ended
+from meridian.audit.check_links import check_links
 from meridian.audit.check_stream import Pin, StreamCheck, Visit, Vouchers
 from meridian.audit.digest import SUFFIX as DIGEST_SUFFIX
 from meridian.audit.digest import Digest, read_digest
@@ -111,7 +112,7 @@ class DirectoryCheck:
         self._check_names(streams)
         self._check_regions(keys)
         self._check_epochs(sound)
-        self._check_links()
+        check_links(self._report, self._is_here, are_checked=keys is not None)
         self._check_signed()
         return report
 
@@ -171,6 +172,8 @@ class DirectoryCheck:
                 self._report.add(Verdict.INCOMPLETE, digest.path, text)
         for segments in streams.values():
             self._pin(found, segments[0])
+            if segments[0].previous_stream in found:
+                found[segments[0].previous_stream].ends.add(str(segments[0].record["meridian"].get("previousHash")))
         for pinned in (self._expected.pins, self._neighbours.pins):
             for stream in found.keys() & pinned.keys():
                 found[stream].pins += pinned[stream]
@@ -231,33 +234,6 @@ class DirectoryCheck:
             if before is not None and int(stream.opening.get("epoch", 0)) < int(before.opening.get("epoch", 0)):
                 self._report.add(Verdict.TAMPERED, stream.paths[0], "its epoch is lower than that of the stream before it", 1)
 
-    def _check_links(self) -> None:
-        """Each stream begins where the one before it ended, and no two where the same ended."""
-        report = self._report
-        known = {stream.stream: stream for stream in report.streams}
-        after: dict[tuple[str, bool], StreamReport] = {}
-        for stream in report.streams:
-            if not stream.opening:
-                continue
-            name, missing = stream.previous_stream, stream.missing_stream
-            place = (missing or name, bool(missing))
-            if place in after:
-                text = f"stream {after[place].stream} already follows on {missing or name or 'nothing'}"
-                report.add(Verdict.TAMPERED, stream.paths[0], text, 1)
-            after[place] = stream
-            before = known.get(name)
-            if name and not self._is_here(name, known):
-                report.add(Verdict.INCOMPLETE, stream.paths[0], f"the stream before it, {name}, is missing", 1)
-            elif missing in known:
-                continue  # what was known of that one is a pin, and it says itself what it follows on
-            elif before is not None and before.finding is None and before.last_hash != stream.opening.get("previousHash"):
-                text = "the stream ends earlier, or otherwise, than the next stream says"
-                report.add(Verdict.TAMPERED, before.paths[-1], text, before.records + 1)
-            elif before is None and name in report.ended and report.ended[name].lastHash != stream.opening.get("previousHash"):
-                report.add(Verdict.TAMPERED, stream.paths[0], f"stream {name} was ended elsewhere than this stream says", 1)
-        for stream in report.streams:
-            _vouch_backwards(stream, known)
-
     def _check_signed(self) -> None:
         for stream in self._report.streams:
             covered = max(stream.signed, stream.vouched)
@@ -286,14 +262,3 @@ def _names(stream: StreamReport) -> RegionNames | None:
     if "deployment" not in opening:
         return None
     return RegionNames(str(opening["deployment"]), str(opening.get("partition")), str(opening.get("region")))
-
-
-def _vouch_backwards(stream: StreamReport, known: Mapping[str, StreamReport]) -> None:
-    """A stream whose beginning is vouched for vouches for the end of the one before, and so on."""
-    while stream.signed or stream.vouched:
-        before = known.get(stream.previous_stream)
-        is_linked = before is not None and before.finding is None and before.last_hash == stream.opening.get("previousHash")
-        if before is None or not is_linked or before.vouched == before.records:
-            return
-        before.vouched = before.records
-        stream = before

@@ -1,0 +1,31 @@
+"""Cut every link between two Regions while callers use both, and tell what failed. For `make alone`.
+
+python scripts/alone.py MINUTES
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.deployment import AWAY, HOME, Deployment
+from tests.histories.alone import stand_alone
+
+
+def main(minutes: float) -> int:
+    """The answer is the exit code: 0 where no call failed."""
+    with tempfile.TemporaryDirectory(prefix="meridian-alone-") as folder:
+        found = stand_alone(Deployment(Path(folder), [HOME, AWAY]).prepare(), minutes * 60)
+    kinds = ", ".join(f"{name} {count}" for name, count in sorted(found.calls.items()))
+    print(f"{minutes:g} minutes without links: {found.calls.total()} calls ({kinds}), {len(found.failed)} failed")
+    print(f"longest {found.longest:.2f} s; {found.healed:.2f} s after their return both Regions agree")
+    for each in found.failed[:20]:
+        print(each)
+    return 1 if found.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1])))
