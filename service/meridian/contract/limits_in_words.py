@@ -31,7 +31,6 @@ def _range(limits: options_pb2.Limits, unit: str) -> str:
     if not low and not high:
         return ""
     if low and high:
-        count = f"{limits.min} to {limits.max}" if limits.min != limits.max else str(limits.min)
-    else:
-        count = f"{limits.max} at most" if high else f"{limits.min} at least"
-    return f"{count} {unit}".strip()
+        return f"{limits.min} to {limits.max} {unit}".strip() if limits.min != limits.max else f"{limits.min} {unit}".strip()
+    count = f"{limits.max if high else limits.min} {unit}".strip()
+    return f"{count} at {'most' if high else 'least'}"
