@@ -14,8 +14,9 @@ import grpc_tools
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, is_required, is_secret, items_max, limits_of, message_of
+from meridian.contract.catalog import TIMESTAMP, Rpc, is_map, is_required, is_secret, message_of
 from meridian.contract.enums import enum_of
+from meridian.contract.limits_in_words import size_in_words
 from meridian.options.v1 import options_pb2
 
 PROTOS = Path(__file__).resolve().parent.parent / "protos"
@@ -27,7 +28,6 @@ SCALARS = {
     FieldDescriptor.TYPE_INT32: "int",
     FieldDescriptor.TYPE_INT64: "int",
 }
-UNITS = {FieldDescriptor.TYPE_STRING: "characters", FieldDescriptor.TYPE_BYTES: "bytes"}
 IDENTIFIERS = {
     options_pb2.KEY_IDENTIFIER_ID_OR_ARN: "A key id or key ARN.",
     options_pb2.KEY_IDENTIFIER_ANY: "A key id, key ARN, alias name or alias ARN.",
@@ -95,36 +95,12 @@ def _type_of_one(field: FieldDescriptor, prefix: str) -> str:
 
 def limits_text(field: FieldDescriptor) -> str:
     """The limits of a field in words: `1 to 2048 characters.`"""
-    parts = [_size(field)]
+    parts = [size_in_words(field)]
     identifier = field.GetOptions().Extensions[options_pb2.key_identifier]
     parts.append(IDENTIFIERS.get(identifier, ""))
     if is_secret(field):
         parts.append("Secret: it is never shown.")
     return " ".join(part for part in parts if part)
-
-
-def _size(field: FieldDescriptor) -> str:
-    limits = limits_of(field)
-    if is_map(field) or (field.type == FieldDescriptor.TYPE_MESSAGE and not field.is_repeated):
-        return ""
-    if field.is_repeated:
-        inner = _range(limits.items, UNITS.get(field.type, "")) if limits is not None and limits.HasField("items") else ""
-        return f"{items_max(field)} at most{', each of ' + inner if inner else ''}."
-    if limits is None:
-        return ""
-    size = _range(limits, UNITS.get(field.type, ""))
-    return f"{size}." if size else ""
-
-
-def _range(limits: options_pb2.Limits, unit: str) -> str:
-    low, high = limits.HasField("min"), limits.HasField("max")
-    if not low and not high:
-        return ""
-    if low and high:
-        count = f"{limits.min} to {limits.max}" if limits.min != limits.max else str(limits.min)
-    else:
-        count = f"{limits.max} at most" if high else f"{limits.min} at least"
-    return f"{count} {unit}".strip()
 
 
 def request_of(rpc: Rpc) -> Descriptor:

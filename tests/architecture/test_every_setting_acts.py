@@ -31,7 +31,7 @@ DECLARED = "conformance/test_declared_errors.py::test_it_is_raised_on_both_wires
 LIFE, SEALS = "scenario/test_life_of_a_key.py::", "unit/engine/test_seals_and_keyring.py::"
 TURN, AUDIT = "scenario/test_key_hierarchy_turns.py::", "contract/test_audit.py::"
 HEAVY = "scenario/test_limits_of_heavy_work_act.py::"
-DECISIONS = "scenario/test_decisions.py::"
+DECISIONS, TRIED = "scenario/test_decisions.py::", "scenario/test_commands_that_look_back.py::"
 KIT, OPTIONS, COMMANDS = "unit/policy_kit/", "unit/policy_kit/test_options_act.py::", "scenario/test_command_options_act.py::"
 REPEATS = "scenario/test_repeated_changes.py::"
 LOST = "scenario/test_lost_and_restored_regions.py::"
@@ -244,6 +244,7 @@ CLI: dict[str, str] = {
     "kms --wait-seconds": "scenario/test_cli_waits.py::test_seconds_are_a_number_above_nothing",
     "kms --client-token": COMMANDS + "test_a_change_is_repeated_under_its_token",
     "--config": "scenario/test_dev_command.py::*",
+    "audit describe --output": TRIED + "test_how_the_log_stands_is_told",
     "audit verify --output": COMMANDS + "test_an_audit_log_is_judged_in_both_forms",
     "audit verify --keys": "scenario/test_audit_evidence.py::*",
     "audit verify --region": "unit/audit/test_verify.py::*",
@@ -297,6 +298,11 @@ CLI: dict[str, str] = {
     "policy schema --suites": "unit/policy_kit/test_suite_schema.py::test_every_suite_that_is_shipped_fits_the_schema",
     "policy test --junit": KIT + "test_suites.py::test_junit_tells_each_cell",
     "policy test --watch": KIT + "test_suites.py::test_watch_runs_again_after_a_change_until_it_is_ended",
+    **{
+        f"policy try --{name}": TRIED + "test_the_policies_of_the_account_are_printed_edited_and_tried"
+        for name in ("principal", "operation", "request", "policies", "calls")
+    },
+    "policy try --key-policy": TRIED + "test_a_policy_of_the_key_is_tried_and_what_is_wrong_is_told_with_its_place",
     "policy validate --strict": "unit/policy_kit/test_lint.py::test_a_warning_fails_a_strict_run_and_a_note_does_not",
     "policy validate --notes": OPTIONS + "test_validate_tells_notes_where_they_are_wanted",
     "backup --to": BACKUP + "test_a_backup_is_one_private_file_that_overwrites_nothing",

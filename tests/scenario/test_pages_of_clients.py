@@ -24,9 +24,11 @@ def python_in(page: str) -> list[str]:
     return fenced or [part.strip("\n") + "\n" for part in indented if re.match(r"\s*(?:import|from) ", part)]
 
 
-def run(deployment: Deployment, text: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    deployment: Deployment, text: str, folder: Path, *, caller: str = "developer", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """A program of a caller, with the environment that it would have."""
-    endpoint = deployment.endpoint(HOME, "developer")
+    endpoint = deployment.endpoint(HOME, caller)
     variables = {
         "PATH": str(Path(sys.executable).parent),
         "MERIDIAN_ENDPOINT": endpoint.target,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from meridian.adapters.audit_log_backwards import BLOCK_BYTES, Allowance, LogBackwards, Period
+from meridian.adapters.audit_log_backwards import Allowance, LogBackwards, Period
 from meridian.adapters.audit_logs_seen import SeenLogs
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.audit.backwards import is_segment_name
@@ -17,10 +17,12 @@ from meridian.errors import DependencyTimeoutException, InvalidMarkerException
 from meridian.ports.audit_history import Found, Record, Wanted
 from meridian.ports.heavy_work import HeavyWork
 
-LOOK_BYTES: Final = 4 << 20
-"""What one look goes through, all logs together."""
+LOOK_RECORDS: Final = 2048
+"""What one look goes through, all logs together; each takes 16 KiB at most."""
+LOOK_FILES: Final = 64
+"""That one look goes back to, however little is in them."""
 KEPT_BYTES: Final = 2 << 20
-"""What the records of one answer take in the log, and one more."""
+"""What the records of one answer take, as they are shown, and one more."""
 
 Places = dict[str, tuple[str, int | None]]
 """By the name of a log: a segment, and how many of its bytes were not gone through; None for all of them."""
@@ -47,7 +49,7 @@ class FileAuditHistory:
             directories = {label: path for label, path in directories.items() if label in places}
             if not directories:
                 raise InvalidMarkerException(reason="a place in logs that this process does not see")
-        allowance = Allowance(LOOK_BYTES, max(BLOCK_BYTES, LOOK_BYTES // 2 // max(1, len(directories))))
+        allowance = Allowance(LOOK_RECORDS, LOOK_FILES, len(directories))
         period = Period.of(wanted.since, wanted.until)
         logs = {label: self._log(path, wanted, period, allowance) for label, path in directories.items()}
         for label, log in logs.items():

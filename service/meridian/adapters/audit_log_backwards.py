@@ -8,17 +8,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from meridian.adapters.audit_batch import Place
 from meridian.audit.backwards import PlacedLine, lines_before, newest_segment, segment_at, segment_before
 from meridian.audit.line import read_line
 from meridian.audit.record import event_time
+from meridian.audit.record_bounds import RECORD_BYTES_MAX
 from meridian.audit.segments import DamagedSegmentError, plain_size
 from meridian.ports.audit_history import Record, Wanted
 
 BLOCK_BYTES: Final = 256 << 10
 """What is read at once of a plain file."""
-FILE_BYTES: Final = 64 << 10
-"""What opening a file counts for, however little is in it."""
+COMPRESSED_BLOCK_BYTES: Final = 2 << 20
+"""What is decompressed at once of all logs together: each block is reached from the beginning of its file."""
 DISORDER: Final = timedelta(minutes=5)
 """How much later than its `eventTime` a record may stand in its log: that is the time at which its call came."""
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,20 +30,27 @@ LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Allowance:
-    """What a look may still read, for all its logs together."""
+    """What a look may still read, for all its logs together.
 
-    def __init__(self, most: int, compressed_block_bytes: int) -> None:
-        self._left = most
-        self.compressed_block_bytes = compressed_block_bytes
-        """What is decompressed at once: each block is reached from the beginning of its file."""
+    Records are counted, long or short: the record of a denied call is longer where the key of another account is there, and how far a look
+    has come would say so.
+    """
+
+    def __init__(self, records: int, files: int, logs: int) -> None:
+        """`files`: that are gone on to, however little is in them. `logs`: that are looked through."""
+        self._records, self._files = records, files
+        self.compressed_block_bytes = max(BLOCK_BYTES, COMPRESSED_BLOCK_BYTES // max(1, logs))
         self.unreadable = 0
 
     @property
     def is_spent(self) -> bool:
-        return self._left <= 0
+        return self._records <= 0 or self._files <= 0
 
-    def take(self, size: int) -> None:
-        self._left -= size
+    def take(self, line: bytes) -> None:
+        self._records -= max(1, len(line) // RECORD_BYTES_MAX)  # what is longer than a record is none, and read all the same
+
+    def take_file(self) -> None:
+        self._files -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +138,7 @@ class LogBackwards:
         placed = None
         for placed in self._lines:
             self.end = placed.start
-            self._allowance.take(len(placed.line) + 1)
+            self._allowance.take(placed.line)
             if self._wanted.mentions in placed.line:
                 self._look_at(placed)
             if self.next is not None or not self.segment or self._allowance.is_spent:
@@ -147,7 +157,9 @@ class LogBackwards:
         if time < self._period.given_up:
             self.segment = ""
         elif self._period.holds(time) and self._wanted.fits(said.record):
-            self.next, self.next_time, self.next_bytes = said.record, time, len(placed.line)
+            show = self._wanted.shown
+            self.next, self.next_time = show(said.record) if show is not None else said.record, time
+            self.next_bytes = len(orjson.dumps(self.next))
             self._gone_through, self.end = placed.start, placed.start + len(placed.line) + 1
 
     def _is_too_old(self, line: bytes) -> bool:
@@ -166,7 +178,7 @@ class LogBackwards:
 
     def _go_back(self) -> None:
         self._lines, self.end = None, None
-        self._allowance.take(FILE_BYTES)
+        self._allowance.take_file()
         try:
             self.segment = segment_before(self._directory, self.segment)
         except OSError:

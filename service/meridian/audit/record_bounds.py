@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from meridian.audit.foreign_parts import put_back, set_aside
 from meridian.domain.encryption_context import CONTEXT_FIELDS
 
 RECORD_BYTES_MAX: Final = 16 * 1024
@@ -22,6 +23,8 @@ STORED_BYTES_MAX: Final = RECORD_BYTES_MAX - 512
 """Of a record that is not chained yet: its place in a stream comes on top."""
 CUT: Final = "cut"
 UNSHOWN: Final = "unshown"
+FOREIGN_BYTES: Final = 1536
+"""Of what a record says of keys of other accounts than its caller's."""
 PART_BYTES_MIN: Final = 512
 """Smaller parts are not cut: their digests would be as long."""
 BEGINNING_CHARACTERS: Final = 128
@@ -38,18 +41,29 @@ Place = tuple[Any, Any]
 
 
 def shortened(line: bytes, bytes_max: int) -> bytes:
-    """A record's line, and where it is longer than `bytes_max`, one that is not, with parts cut."""
-    if len(line) <= bytes_max:
+    """A record's line, and where it is longer than `bytes_max`, one that is not, with parts cut. Whether and what is cut depends on nothing
+    that keys of other accounts than the caller's have added: for that there is room beside."""
+    if len(line) <= bytes_max - FOREIGN_BYTES:
         return line
     record = orjson.loads(line)
-    over = len(line) - bytes_max
+    foreign = set_aside(record)
+    room = FOREIGN_BYTES if foreign else 0
+    _shorten(foreign, room)
+    _shorten(record, bytes_max - room)
+    put_back(record, foreign)
+    return orjson.dumps(record)
+
+
+def _shorten(record: dict[str, Any], bytes_max: int) -> None:
+    over = _size(record) - bytes_max
+    if over <= 0:
+        return
     for size, (holder, name) in _parts(record):
         while over > 0 and size > PART_BYTES_MIN:
             inner, at = _inmost(holder, name, size)
             inner[at] = cut(inner[at])
             left = _size(holder[name])
             over, size = over - (size - left), left
-    return orjson.dumps(record)
 
 
 def cut(value: Any) -> dict[str, Any]:

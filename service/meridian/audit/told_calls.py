@@ -57,9 +57,10 @@ def without_closed_keys(record: dict[str, Any], account: str) -> dict[str, Any]:
         inner, facts = record["meridian"], record["meridian"]["facts"]
         decisions = [each for each in inner["decisions"] if _owner(each["resource"]) in ("", account)]
         keys = {name: each for name, each in facts["keys"].items() if each["account"] == account}
+        resources = [each for each in record["resources"] if each["accountId"] == account]
     except (KeyError, TypeError, AttributeError, IndexError):
         return {**record, "meridian": {}}
-    return {**record, "meridian": {**inner, "decisions": decisions, "facts": {**facts, "keys": keys}}}
+    return {**record, "resources": resources, "meridian": {**inner, "decisions": decisions, "facts": {**facts, "keys": keys}}}
 
 
 def _told(record: Record, account: str, names_policy: NamesPolicy) -> ToldCall:
@@ -97,7 +98,8 @@ def _effect(record: Record, error: str) -> Effect:
 def _decisions(record: Record, account: str, names_policy: NamesPolicy) -> Iterator[ToldDecision]:
     is_own, error = record["userIdentity"].get("accountId") == account, record.get("errorCode")
     made = record["meridian"]["decisions"]
-    foreign = _accounts_of(record) - {account}
+    # A policy that is not in the files any more is named where the account's own keys alone had a word; in a denied call none else had.
+    foreign = _accounts_of(record) - {account} if not (is_own and error == DENIED) else set()
     for number, each in enumerate(made if isinstance(made, list) else ()):
         owner = _owner(each["resource"])
         is_abroad = owner not in ("", account)

@@ -1,4 +1,4 @@
-"""`meridian audit`: verify audit streams."""
+"""`meridian audit`: verify audit streams, and ask a running Region how its own stand."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from meridian.audit.findings import WORST_FIRST, Report, StreamReport, Verdict, 
 from meridian.audit.keys import KEYS_FILE_BYTES_MAX, AuditKeys, AuditKeysError
 from meridian.audit.verify import Expected, verify_directories, verify_file
 from meridian.cli.exit_codes import USAGE
+from meridian.cli.lazy_group import LazyGroup, Place
 from meridian.cli.one_region import run_or_exit, settings_or_exit
 from meridian.cli.progress import busy
 from meridian.cli.short_files import read_up_to
@@ -23,12 +24,18 @@ from meridian.cli.terminal import say
 from meridian.cli.words import Word
 
 
-@click.group()
+@click.command(
+    cls=LazyGroup,
+    places={
+        "describe": Place("meridian.cli.audit_describe", "describe", "Tell how the audit log of a Region stands."),
+        "verify": Place(__name__, "verify", "Check the records, digests and signatures of logs."),
+    },
+)
 def audit() -> None:
     """Work with audit streams."""
 
 
-@audit.command()
+@click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--keys", "key_files", multiple=True, type=click.Path(path_type=Path), help="Audit keys that you trust, one file for each PATH."

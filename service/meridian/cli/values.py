@@ -17,6 +17,7 @@ from meridian.cli.words import Word
 from meridian.contract.catalog import TIMESTAMP, aws_member_name, is_map, is_secret, limits_of, message_of
 from meridian.contract.comments import comment_on
 from meridian.contract.enums import enum_number, enum_of, enum_values
+from meridian.contract.limits_in_words import size_in_words
 from meridian.domain.close_names import did_you_mean
 from meridian.domain.limits import Limits
 from meridian.domain.strict_json import parse_json
@@ -32,6 +33,15 @@ REQUEST_BYTES_MAX: Final = Limits().request_bytes
 """The largest request of the contract: no file that is longer can be part of one."""
 
 
+class _Int32(click.IntRange):
+    """What the field can hold. What it may be, the contract says, and with it the help of the option."""
+
+    name = "integer"
+
+    def _describe_range(self) -> str:
+        return ""
+
+
 def option_name(field: FieldDescriptor) -> str:
     """The name of the option that sets a request field."""
     return f"--{field.name.replace('_', '-')}"
@@ -39,7 +49,7 @@ def option_name(field: FieldDescriptor) -> str:
 
 def option_of(field: FieldDescriptor) -> click.Option:
     """The option that sets a request field; its help is what the contract says of the field."""
-    name, many, about = option_name(field), field.is_repeated, comment_on(field)
+    name, many, about = option_name(field), field.is_repeated, f"{comment_on(field)} {size_in_words(field)}".strip()
     limits = limits_of(field)
     needed = " [required]" if limits is not None and limits.required else ""
     more = f"{' May be given again.' if many else ''}{needed}"
@@ -60,7 +70,7 @@ def option_of(field: FieldDescriptor) -> click.Option:
     if field.type == FieldDescriptor.TYPE_BYTES or is_secret(field):
         return click.Option([name, field.name], metavar=FILE, multiple=many, help=f"{about} A file, or - for standard input.{more}")
     if field.type == FieldDescriptor.TYPE_INT32:
-        return click.Option([name, field.name], type=click.IntRange(-INT32, INT32 - 1), multiple=many, help=again)
+        return click.Option([name, field.name], type=_Int32(-INT32, INT32 - 1), multiple=many, help=again)
     if field.name == "policy":
         text = f"{about} @FILE reads it from a file, @- from standard input.{needed}"
         return click.Option([name, field.name], metavar=TEXT, multiple=many, help=text)

@@ -40,12 +40,12 @@ class AsyncEnvelope:
         """What is in an envelope."""
         return b"".join([piece async for piece in self.decrypt_pieces(_cut(envelope), encryption_context=encryption_context)])
 
-    async def encrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
+    async def encrypt_file(self, source: Path | str, target: Path | str, *, encryption_context: Context) -> None:
         """Seal a file into another one, which is whole or as it was. Raises: OSError."""
         async with _in_threads(open_source(source)) as opened, _in_threads(whole_file(target)) as file:
             await _write(file, self.encrypt_pieces(_read(opened), encryption_context=encryption_context))
 
-    async def decrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
+    async def decrypt_file(self, source: Path | str, target: Path | str, *, encryption_context: Context) -> None:
         """Open a file into another one for its owner alone, which is whole or as it was. Raises: OSError."""
         async with _in_threads(open_source(source)) as opened, _in_threads(whole_file(target)) as file:
             await _write(file, self.decrypt_pieces(_read(opened), encryption_context=encryption_context))

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from meridian.client.attempts import Attempts
 from meridian.client.batches import Batching
-from meridian.client.connection import Endpoint
+from meridian.client.connection import Endpoint, require_endpoint
 from meridian.client.method import A, HasPath, Method, Q
 from meridian.client.methods import BY_PATH
 from meridian.client.misspelt import nearest
@@ -25,7 +25,9 @@ class AsyncioCalls:
     """A connection to one Region, and what every call on it has in common. It belongs to the loop that it is made in."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Nothing is sent before the first call. Raises: OSError for a file of the endpoint that cannot be read."""
+        """Nothing is sent before the first call. Raises: OSError for a file of the endpoint that cannot be read; TypeError for what is
+        no endpoint."""
+        require_endpoint(endpoint)
         self._endpoint = endpoint
         self._is_closed = False
         self._channel = grpc.aio.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)

@@ -2439,9 +2439,9 @@ class AsyncioOperations(AsyncioCalls):
             principal: ARN of the principal asked about, of the caller's account. Needed with a request, and only then. 1 to 256 characters.
             request: The call asked about: a request message of meridian.kms.v1.
             policies: Cedar text that takes the place of all policies of the caller's account in the Region's files; empty for none at all.
-                32768 at most characters.
+                32768 characters at most.
             key_policy: Cedar text that takes the place of the policy of the key that the request names, the first of those of the caller's
-                account. 32768 at most characters.
+                account. 32768 characters at most.
             calls: How many of the account's recorded calls of the last day are decided anew at most, the newest of them. 0 to 2000.
             timeout: Seconds; 30 unless it is given.
             caller_request_id: A name of the caller's own in the audit record.

@@ -23,6 +23,7 @@ from meridian.client.credential_chain import (
     variable,
 )
 from meridian.client.methods import ALL
+from meridian.client.path_of import path_of
 from meridian.client.token_file import TokenFile
 from meridian.keepalive import KEEPALIVE
 
@@ -54,7 +55,8 @@ def require_target(target: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One Region's address and what proves the caller to it: a certificate, and on one that names nobody a bearer token."""
+    """One Region's address and what proves the caller to it: a certificate, and on one that names nobody a bearer token. Files may be given
+    as str, too."""
 
     target: str
     """`host:port`."""
@@ -69,10 +71,15 @@ class Endpoint:
     _tokens: TokenFile | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Raises: ValueError."""
+        """Raises: ValueError; TypeError for a field that holds something else than it should."""
+        for name in ("target", "token"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name}: give a str, not {type(getattr(self, name)).__name__}")
         require_target(self.target)
         if self.token and self.token_file:
             raise ValueError("token and token_file: give one of them")
+        for name in ("ca", "certificate", "private_key", *(("token_file",) if self.token_file else ())):
+            object.__setattr__(self, name, path_of(name, getattr(self, name)))
         if self.token_file:
             object.__setattr__(self, "_tokens", TokenFile(self.token_file))
 
@@ -152,6 +159,12 @@ class Endpoint:
             },
         }
         return [("grpc.service_config", json.dumps({"methodConfig": [policy]})), *KEEPALIVE]
+
+
+def require_endpoint(given: object) -> None:
+    """Raises: TypeError for what is no endpoint, such as the address alone."""
+    if not isinstance(given, Endpoint):
+        raise TypeError(f"endpoint: give an Endpoint, such as Endpoint.find(), not {type(given).__name__}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

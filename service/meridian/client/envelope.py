@@ -56,12 +56,12 @@ class Envelope:
         for piece in self.decrypt_pieces(pieces_of(source), encryption_context=encryption_context):
             target.write(piece)
 
-    def encrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
+    def encrypt_file(self, source: Path | str, target: Path | str, *, encryption_context: Context) -> None:
         """Seal a file into another one, which is whole or as it was. Raises: OSError."""
         with open_source(source) as opened, whole_file(target) as file:
             self.encrypt_stream(opened, file, encryption_context=encryption_context)
 
-    def decrypt_file(self, source: Path, target: Path, *, encryption_context: Context) -> None:
+    def decrypt_file(self, source: Path | str, target: Path | str, *, encryption_context: Context) -> None:
         """Open a file into another one for its owner alone, which is whole or as it was. Raises: OSError."""
         with open_source(source) as opened, whole_file(target) as file:
             self.decrypt_stream(opened, file, encryption_context=encryption_context)

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from meridian.client.path_of import path_of
 from meridian.client.tink_streaming import SEGMENT_BYTES
 from meridian.fresh_file import open_fresh
 from meridian.regular_file import open_regular
 
 
-def open_source(path: Path) -> BinaryIO:
+def open_source(path: Path | str) -> BinaryIO:
     """A regular file, to be read once. Raises: OSError."""
-    return io.BufferedReader(open_regular(path))
+    return io.BufferedReader(open_regular(path_of("source", path)))
 
 
 def pieces_of(source: BinaryIO) -> Iterator[bytes]:
@@ -26,9 +27,9 @@ def pieces_of(source: BinaryIO) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def whole_file(target: Path) -> Iterator[BinaryIO]:
+def whole_file(target: Path | str) -> Iterator[BinaryIO]:
     """A new file for its owner alone; it takes the place of `target` when it is whole, and is gone where it is not. Raises: OSError."""
-    target = target.resolve()
+    target = path_of("target", target).resolve()
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with os.fdopen(open_fresh(partial), "wb") as file:

@@ -20,7 +20,7 @@ from meridian.ports.store.store import Store
 
 BACK: Final = timedelta(days=1)
 LOOKS_MAX: Final = 6
-"""Of one gathering; each goes through a bounded number of bytes."""
+"""Of one gathering; each goes through a bounded number of records."""
 LOOKING_MAX: Final = 4
 """Accounts for which calls are gathered at once."""
 KEYS_MAX: Final = 200
@@ -73,7 +73,8 @@ class RecentCalls:
 
     async def _gathered(self, account: str, most: int) -> Recent:
         since = self._clock.now() - BACK
-        wanted = Wanted(account.encode(), partial(is_call_of, account), since=since)
+        shown = partial(without_closed_keys, account=account)
+        wanted = Wanted(account.encode(), partial(is_call_of, account), since=since, shown=shown)
         lines: list[bytes] = []
         keys: dict[str, None] = {}
         place, reached = "", self._clock.now()
@@ -110,7 +111,6 @@ def _own_keys(record: Record, account: str) -> Iterator[str]:
 
 def _kept(records: Sequence[Record], account: str) -> _Kept:
     """Thousands of records are more than the event loop has time for."""
-    shown = [without_closed_keys(record, account) for record in records]
-    keys = dict.fromkeys(name for record in shown for name in _own_keys(record, account))
-    reached = datetime.fromisoformat(shown[-1]["eventTime"]) if shown else None
-    return _Kept([orjson.dumps(record) for record in shown], list(keys), reached)
+    keys = dict.fromkeys(name for record in records for name in _own_keys(record, account))
+    reached = datetime.fromisoformat(records[-1]["eventTime"]) if records else None
+    return _Kept([orjson.dumps(record) for record in records], list(keys), reached)

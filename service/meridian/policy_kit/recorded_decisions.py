@@ -84,13 +84,13 @@ class RecordedDecisions:
             self._events.report(SecurityEvent.POLICY_FAULT, subject=found.decision.resource, action=found.decision.action, fault=why)
         if not told.is_abroad:
             return ExplainedAgain(found)
-        if not found.decision.allowed:
+        if not found.decision.allowed or told.resource in now.gone:
             return ExplainedAgain(None, ABROAD)
         return ExplainedAgain(replace(found, deciding=tuple(each for each in found.deciding if each.layer != KEY)))
 
     def _asked(self, now: _Now, told: ToldDecision) -> Recorded:
         """Raises: UnreadableRecordError."""
-        if told.resource in now.gone:
+        if told.resource in now.gone and not told.is_abroad:  # one that is abroad is decided on all the same: that takes as long
             raise UnreadableRecordError(GONE)
         log = AuditLog([now.record], self._around, now.policies)
         asked = next((each for number, each in enumerate(log.decisions(now.record)) if number == told.number), None)

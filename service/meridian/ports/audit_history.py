@@ -25,6 +25,8 @@ class Wanted:
     """No older ones."""
     until: datetime | None = None
     """No newer ones."""
+    shown: Callable[[Record], Record] | None = None
+    """What is kept of a record, and how many fit into an answer depends on nothing else of it; None: all of it. Asked as `fits` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class AuditHistory(Protocol):
     async def look(self, account: str, wanted: Wanted, *, most: int, place: str) -> Found:
         """At most so many records behind this place; from the newest on where it is empty.
 
-        A look reads a bounded number of bytes, whatever is wanted, and so may end early. Memory does not depend on how much history
-        there is. Looks are few at once, and accounts take turns at them.
+        A look reads a bounded number of records, whatever is wanted and however long they are, and so may end early. Memory does not
+        depend on how much history there is. Looks are few at once, and accounts take turns at them.
 
         Raises: ThrottlingException where there is no room for another look; InvalidMarkerException for a place that says nothing here;
         DependencyTimeoutException where the logs cannot be listed.

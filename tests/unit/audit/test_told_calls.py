@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meridian.audit.told_calls import told_call
+from meridian.audit.told_calls import told_call, without_closed_keys
 from meridian.domain.told_call import Effect
 
 OWN, OTHER = "111122223333", "444455556666"
@@ -63,6 +63,17 @@ def test_a_foreign_key_that_denies_looks_as_one_that_is_not_there() -> None:
     absent = record(OWN, [], [], errorCode="AccessDeniedException")
     assert told(denied) == told(absent)
     assert told(denied).effect is Effect.DENY
+
+
+def test_a_denied_call_on_an_own_key_and_a_closed_one_looks_as_if_that_were_not_there() -> None:
+    """Also where its policy has left the files since."""
+    ours = decision(OURS, "account.no-longer-there")
+    closed = record(OWN, [OURS, THEIRS], [ours, decision(THEIRS, "key/k2/p", effect="Deny")], errorCode="AccessDeniedException")
+    absent = record(OWN, [OURS], [ours], errorCode="AccessDeniedException")
+    assert told(closed) == told(absent)
+    for found, keys in ((closed, {"a": {"account": OWN}, "b": {"account": OTHER}}), (absent, {"a": {"account": OWN}})):
+        found["meridian"]["facts"] = {"keys": keys}
+    assert without_closed_keys(closed, OWN) == without_closed_keys(absent, OWN)
 
 
 def test_of_a_call_on_keys_of_two_accounts_each_is_told_its_own_key() -> None:

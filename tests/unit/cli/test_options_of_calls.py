@@ -15,6 +15,7 @@ from meridian.cli.main import main
 from meridian.contract.catalog import Rpc, limits_of, rpcs
 from meridian.contract.comments import comment_on
 from meridian.contract.fields import descriptor_of
+from meridian.contract.limits_in_words import size_in_words
 from meridian.kms.v1 import grants_pb2, imports_pb2
 
 SHOWN_AFTER_A_FILE = {
@@ -37,10 +38,27 @@ def test_help_says_what_the_contract_says_and_what_is_required(rpc: Rpc) -> None
         option = values.option_of(field)
         limits = limits_of(field)
         assert option.help is not None
-        assert option.help.startswith(comment_on(field))
+        assert option.help.startswith(f"{comment_on(field)} {size_in_words(field)}".strip())
         assert option.help.endswith("[required]") is (limits is not None and limits.required)
         assert SHOWN_AFTER_A_FILE.get(str(option.metavar), "") in option.help
         assert ("May be given again." in option.help) is option.multiple
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "told"),
+    [
+        (("policy", "decisions"), "--limit", "1 to 50."),
+        (("policy", "check-access", "--principal", "p", "list-keys"), "--limit", "1 to 1000."),
+        (("kms", "list-keys"), "--limit", "1 to 1000."),
+        (("kms", "create-key"), "--description", "0 to 8192 characters."),
+        (("kms", "create-key"), "--tags", "256 at most."),
+    ],
+    ids=" ".join,
+)
+def test_help_says_how_much_may_be_asked(command: tuple[str, ...], option: str, told: str) -> None:
+    printed = " ".join(CliRunner().invoke(main, [*command, "--help"]).output.split())
+    assert told in printed.partition(f" {option} ")[2].partition(" --")[0]
+    assert "2147483647" not in printed
 
 
 def test_the_list_of_operations_tells_what_each_does() -> None:

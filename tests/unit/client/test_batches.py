@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -81,7 +82,7 @@ def serve() -> Iterator[Serve]:
         made, server = Server(answer), grpc.server(ThreadPoolExecutor(2))
         handler: Any = type("Handler", (grpc.GenericRpcHandler,), {"service": lambda _, details: made.service(details)})()
         server.add_generic_rpc_handlers((handler,))
-        nowhere: Any = None
+        nowhere = Path()
         endpoint = PlainEndpoint(f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{free_port()}')}", nowhere, nowhere, nowhere)
         server.start()
         started.append(server)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def test_what_uses_keys_is_bounded_as_cryptography_unless_it_is_slow() -> None:
 
 
 def test_grpc_repeats_what_changes_nothing_and_the_client_every_change_under_its_token() -> None:
-    nowhere: Any = None
+    nowhere = Path()
     endpoint = Endpoint("nowhere:1", nowhere, nowhere, nowhere)
     (policy,) = json.loads(dict(endpoint.options)["grpc.service_config"])["methodConfig"]
     by_grpc = {f"/{each['service']}/{each['method']}" for each in policy["name"]}

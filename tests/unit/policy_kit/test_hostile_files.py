@@ -113,7 +113,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path,
 LOCAL: Final = [
     (path, command)
     for path, command in commands(policy)
-    if path[0] not in ("check-access", "decisions", "describe-set", "explain-decision")
+    if path[0] not in ("check-access", "decisions", "describe-set", "explain-decision", "try")
 ]
 
 

@@ -20,7 +20,7 @@ from meridian.policy_kit.refusal_tables import refusal_tables
 GUIDE = Path(__file__).parents[3] / "docs" / "policy-guide.md"
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE.read_text(), re.MULTILINE | re.DOTALL))
 BLOCK = re.compile(r"^```(.+?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NEEDS_A_SERVER = ("describe-set", "check-access", "decisions", "explain-decision", "replay", "diff")
+NEEDS_A_SERVER = ("describe-set", "check-access", "decisions", "explain-decision", "try", "replay", "diff")
 """Run against real Regions and folders by tests of their own."""
 
 

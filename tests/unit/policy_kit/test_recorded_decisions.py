@@ -87,15 +87,20 @@ class Directory:
 
 
 class Heavy:
+    def __init__(self) -> None:
+        self.runs = 0
+
     async def run(self, account: str, work: Callable[[], Any]) -> Any:
+        self.runs += 1
         return work()
 
 
-async def again(found: dict[str, Any], now: Key | None, *, viewer: str = OWN) -> CallAgain:
+async def again(found: dict[str, Any], now: Key | None, *, viewer: str = OWN, heavy: Heavy | None = None) -> CallAgain:
     directory: Any = Directory(now)
     told = told_call(found, viewer, lambda name: True)
     assert told is not None
-    return await RecordedDecisions(AUTHORIZER, directory, SURROUNDINGS, Heavy(), ReportedEvents()).explain(viewer, found, told)
+    by = RecordedDecisions(AUTHORIZER, directory, SURROUNDINGS, heavy or Heavy(), ReportedEvents())
+    return await by.explain(viewer, found, told)
 
 
 async def test_the_same_answer_comes_with_its_reasons() -> None:
@@ -165,3 +170,10 @@ async def test_of_a_key_of_another_account_no_policy_is_named_and_closed_and_gon
     assert closed == gone
     assert [(each.now, each.unknown) for each in closed.decisions] == [(None, ABROAD)]
     assert closed.keys_changed == ()
+
+
+async def test_closed_and_gone_keys_of_another_account_are_the_same_work() -> None:
+    used, closed, gone = record(PARTNER, key(policy=OPENING)), Heavy(), Heavy()
+    await again(used, key(policy=CLOSING), viewer=OTHER, heavy=closed)
+    await again(used, None, viewer=OTHER, heavy=gone)
+    assert closed.runs == gone.runs == 1

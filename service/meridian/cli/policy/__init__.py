@@ -7,7 +7,7 @@ import click
 from meridian.cli.lazy_group import LazyGroup, Place
 
 COMMANDS = {
-    name: Place(f"{__name__}.{module}", name.replace("-", "_"), summary)
+    name: Place(f"{__name__}.{module}", "try_policies" if name == "try" else name.replace("-", "_"), summary)
     for name, module, summary in (
         ("check-access", "remote", "Ask a Region what somebody may do, and why."),
         ("coverage", "testing", "Say how many cells of the tests each policy decided."),
@@ -23,6 +23,7 @@ COMMANDS = {
         ("replay", "comparing", "Decide an audit log again under other policies."),
         ("schema", "schemas", "Print what policies, or tests of them, may say."),
         ("test", "testing", "Decide the cases of test files."),
+        ("try", "trying", "Tell what edited policies would answer."),
         ("validate", "checking", "Check policies: schema, layers, lint."),
     )
 }

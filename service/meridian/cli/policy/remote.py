@@ -106,13 +106,13 @@ def _print_answer(answer: Any, output: str) -> None:
     sys.exit(OK if answer.allowed else DENIED)
 
 
-def say_decision(made: Any) -> None:
+def say_decision(made: Any, before: str = "") -> None:
     """A decision in lines, the reasons below it."""
-    say(f"{made.action} on {made.resource}: {'allow' if made.allowed else 'deny'}")
+    say(f"{before}{made.action} on {made.resource}: {'allow' if made.allowed else 'deny'}")
     for told in made.deciding:
-        say(f"  {told.policy_id} ({told.place}): {told.reason}")
+        say(f"{before}  {told.policy_id} ({told.place}): {told.reason}")
     for miss in made.closest:
-        say(f"  {miss.policy.policy_id} ({miss.policy.place}) would permit, but not: {miss.condition}")
+        say(f"{before}  {miss.policy.policy_id} ({miss.policy.place}) would permit, but not: {miss.condition}")
 
 
 def _other_region(told: Any) -> dict[str, str]:
