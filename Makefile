@@ -48,8 +48,8 @@ bench-processes: $(STAMP)  ## CPU of an Encrypt on two processes under one paren
 bench-commands: $(STAMP)  ## CPU of commands that need no Region
 	$(BIN)/python scripts/bench_commands.py
 
-bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys, on DATABASE (sqlite or postgresql)
-	$(BIN)/python scripts/bench_scale.py --database $(or $(DATABASE),sqlite)
+bench-scale: $(STAMP)  ## start, memory, listing, first calls and a warm one at 1,000, 10,000 and KEYS (100000) keys, on DATABASE (sqlite or postgresql)
+	$(BIN)/python scripts/bench_scale.py --database $(or $(DATABASE),sqlite) --keys 1000 10000 $(or $(KEYS),100000)
 
 bench-restore: $(STAMP)  ## how long a backup of KEYS (100,000) keys takes, and to serve again from it
 	$(BIN)/python scripts/bench_restore.py $(or $(KEYS),100000)
@@ -203,8 +203,8 @@ adversary: $(STAMP)  ## hostile callers, hostile Regions, floods, forged logs, o
 kills: $(STAMP)  ## kill Regions KILLS (200) times under load; what was acknowledged, lost, without a story
 	$(BIN)/python scripts/kills.py $(or $(KILLS),200)
 
-churn: $(STAMP)  ## MINUTES (2) of connections cut, calls given up, garbage and new certificates before Envoy, beside honest callers
-	MERIDIAN_CHURN_MINUTES=$(or $(MINUTES),2) $(BIN)/pytest -q tests/scenario/test_envoy_churn.py
+churn: $(STAMP)  ## MINUTES (2) of connections cut, calls given up, garbage, new certificates and a kill before Envoy; how long honest callers wait
+	$(BIN)/python scripts/churn.py $(or $(MINUTES),2)
 
 soak: $(STAMP)  ## MINUTES (60) of steady load with a fault every five; what went wrong, what grew
 	$(BIN)/python scripts/soak.py $(or $(MINUTES),60)
