@@ -55,7 +55,7 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
 
 
 def _sign_in(core: Core, pipelines: Pipelines, settings: ConsoleSettings, oidc: ConsoleOidcSettings) -> SignIn:
-    from meridian.console.sign_in import BACK, SignIn
+    from meridian.console.sign_in import BACK, ConsoleClient, SignIn
 
     issuer = core.files.principals.mapping.issuers.get(oidc.issuer)
     if issuer is None:
@@ -65,15 +65,8 @@ def _sign_in(core: Core, pipelines: Pipelines, settings: ConsoleSettings, oidc: 
     client = OidcClient(oidc.issuer, oidc.client_id, _secret(oidc), f"{settings.origin}{BACK}")
     provider = OidcProvider(client, lambda: core.files.principals.key_set_sources, core.clock)
     core.stack.callback(provider.close)
-    return SignIn(
-        provider,
-        pipelines.tokens,
-        core.engine.kept_by_browsers,
-        core.entropy,
-        client_id=oidc.client_id,
-        origin=settings.origin,
-        scopes=" ".join(dict.fromkeys(("openid", *oidc.scopes))),
-    )
+    known_as = ConsoleClient(oidc.client_id, settings.origin, " ".join(dict.fromkeys(("openid", *oidc.scopes))))
+    return SignIn(provider, pipelines.tokens, core.engine.kept_by_browsers, core.entropy, known_as)
 
 
 def _secret(oidc: ConsoleOidcSettings) -> str:

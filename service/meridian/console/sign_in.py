@@ -55,29 +55,28 @@ class SignedIn:
     """The page that was wanted at first."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConsoleClient:
+    """What the console is to its provider."""
+
+    client_id: str
+    origin: str
+    scopes: str
+    """With a space between two."""
+
+
 class SignIn:
     """Begins a sign-in, and ends it."""
 
-    def __init__(
-        self,
-        provider: IdentityProvider,
-        tokens: Tokens,
-        kept: KeptByBrowsers,
-        entropy: Entropy,
-        *,
-        client_id: str,
-        origin: str,
-        scopes: str,
-    ) -> None:
-        """`scopes`: with a space between two."""
+    def __init__(self, provider: IdentityProvider, tokens: Tokens, kept: KeptByBrowsers, entropy: Entropy, client: ConsoleClient) -> None:
         self._provider = provider
         self._tokens = tokens
         self._entropy = entropy
-        self._client_id = client_id
-        self._redirect_uri = f"{origin}{BACK}"
-        self._scopes = scopes
+        self._client_id = client.client_id
+        self._redirect_uri = f"{client.origin}{BACK}"
+        self._scopes = client.scopes
         self._redeemed: Newest[str, bool] = Newest(REDEEMED_MAX)
-        self._cookie = SealedCookie(kept, FLOW, is_secure=origin.startswith("https://"))
+        self._cookie = SealedCookie(kept, FLOW, is_secure=client.origin.startswith("https://"))
 
     async def begin(self, place: str, now: datetime) -> tuple[str, Iterator[Header]]:
         """Where the browser goes, and what it keeps. `place`: of the console, wanted afterwards. Raises: SignInFault."""

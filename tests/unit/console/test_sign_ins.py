@@ -16,7 +16,7 @@ from tests.web_console import Provider, provider
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.sign_in_provider import OF_ADDRESS_MAX, OidcClient, OidcProvider
-from meridian.console.sign_in import SignIn
+from meridian.console.sign_in import ConsoleClient, SignIn
 from meridian.ports.key_sets import KeySetSource
 from meridian.ports.security_events import SecurityEvent
 from meridian.ports.sign_in import CodeRefused, SignInFault
@@ -51,7 +51,7 @@ def asked(idp: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[OidcProvid
 
 
 def stage_of(asked: OidcProvider) -> Stage:
-    sign_in = SignIn(asked, Believing(), sealed_for_browsers(), OsEntropy(), client_id="console", origin=ORIGIN, scopes="openid")
+    sign_in = SignIn(asked, Believing(), sealed_for_browsers(), OsEntropy(), ConsoleClient("console", ORIGIN, "openid"))
     return Stage(sign_in=sign_in)
 
 
