@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.cache_memory import cache_memory
-from tests.network_in_process import Line, Network
+from tests.network_in_process import Network
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.administration import other_regions
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
@@ -41,6 +40,7 @@ from meridian.replication.refusals import Refusals
 from meridian.replication.send import Dispatch
 from meridian.replication.sets.state import SetRefusal, add_member, found_set, hand_over, reserve
 from meridian.replication.verify_peer import Verify
+from meridian.transport.peer_server import PreparedWalks
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.operator_words import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
@@ -104,6 +104,8 @@ class InProcessRegion:
         self.clock = LeapingClock()
         self.peers: dict[str, PeerRegion] = {}
         self.events = KeptEvents()
+        self.prepared: PreparedWalks | None = None
+        """What other Regions ask for on a caller's behalf; without them nobody decides here."""
 
     async def open(self) -> None:
         """Open the database as it is, made first where there is none."""
@@ -129,8 +131,7 @@ class InProcessRegion:
             name: PeerRegion(name, "", "", region.engine.envelopes.transport_fingerprint(), frozenset({ACCOUNT}))
             for name, region in peers.items()
         }
-        line: Any = Line(self.network, self.name)
-        self.line = line
+        line = self.line = self.network.line_of(self.name)
         unheard: Any = Unheard()
         self.trail = unheard
         store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
@@ -340,13 +341,6 @@ class InProcessRegion:
         await self.store.close()
         await self.open()
         self.wire()
-
-
-def template(folder: Path) -> Path:
-    """A migrated, empty database."""
-    path = folder / "template.sqlite3"
-    asyncio.run(upgrade(f"sqlite:///{path}"))
-    return path
 
 
 async def regions(folder: Path, names: Sequence[str], empty: Path) -> Network:

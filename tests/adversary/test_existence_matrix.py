@@ -65,7 +65,7 @@ def theirs(regions_of_a_front: Deployment, tmp_path_factory: pytest.TempPathFact
 def closed(theirs: Things) -> dict[str, str]:
     """Keys of another account in every state that lasts, and how each is named."""
     keys = {kind: theirs.key(kind) for kind in ("symmetric", "primary", "imported", "sign", "mac", "kem")}
-    keys |= {"disabled": theirs.key("symmetric", "disabled"), "ending": theirs.key("symmetric", "ending"), "primary, ending": theirs.related}
+    keys |= {kind: theirs.key("symmetric", kind) for kind in ("disabled", "ending")} | {"primary, ending": theirs.related}
     theirs.client.schedule_key_deletion(key_id=theirs.related)
     store = theirs.connected_store()
     for kind, fields in (("without material", KINDS["imported"]), ("out of reach", in_a_store(store))):

@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.databases import migrated_sqlite
 from tests.deployment import AWAY, HOME, Deployment
-from tests.region_in_process import ACCOUNT, InProcessRegion, regions, template
+from tests.region_in_process import ACCOUNT, InProcessRegion, regions
 
 from meridian.kms.v1 import types_pb2 as t
 from meridian.replication.publish import SET_STATE
@@ -77,8 +78,8 @@ def test_two_hundred_and_fifty_entries_for_it_delay_no_replica_elsewhere(three_r
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("empty"))
+def empty() -> Path:
+    return migrated_sqlite()
 
 
 async def two(folder: Path, empty: Path) -> tuple[InProcessRegion, InProcessRegion]:

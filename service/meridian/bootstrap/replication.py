@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meridian.adapters.peer_channels import PeerChannels
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.bootstrap.core import Core
 from meridian.domain.peers import PeerRegion
@@ -19,7 +20,8 @@ from meridian.replication.recover_sets import MendSets
 from meridian.replication.refusals import Refusals
 from meridian.replication.send import Dispatch
 from meridian.replication.verify_peer import Verify
-from meridian.transport.peer_server import ReplicationServer
+from meridian.transport.peer_calls import PeerCalls
+from meridian.transport.peer_server import ReplicationServer, SetAnswers
 from meridian.workers.compare_regions import CompareWorker
 from meridian.workers.operator_words import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
@@ -57,16 +59,9 @@ def build_outbound(core: Core) -> Outbound:
     settings, files = core.settings, core.files
     peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in settings.peers}
     refusals = Refusals(core.events)
-    peer = GrpcRegionPeer(
-        peers,
-        core.engine.envelopes,
-        core.clock,
-        files.peer.files,
-        refusals,
-        traces=core.tracing.traces,
-        is_denied=files.principals.is_denied,
-    )
-    files.peer.on_change = peer.use
+    channels = PeerChannels(peers, files.peer.files, is_denied=files.principals.is_denied)
+    peer = GrpcRegionPeer(channels, core.engine.envelopes, core.clock, refusals, traces=core.tracing.traces)
+    files.peer.on_change = channels.use
     core.stack.push_async_callback(peer.close)
     outbox = OutboxWorker(
         store=core.store,
@@ -132,21 +127,9 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         events=core.events,
     )
     outbound.outbox.on_healed = comparing.wake
-    server = ReplicationServer(
-        peers=peers,
-        envelopes=engine.envelopes,
-        prepare=pipelines.prepare,
-        prepare_handover=pipelines.prepare_handover,
-        foretell=pipelines.foretell,
-        messages=messages,
-        compare=compare,
-        answers=answers,
-        identity=identity,
-        clock=core.clock,
-        events=core.events,
-        refusals=refusals,
-        traces=core.tracing.traces,
-    )
+    calls = PeerCalls(peers=peers, identity=identity, clock=core.clock, events=core.events, refusals=refusals, traces=core.tracing.traces)
+    sets = SetAnswers(messages, compare, answers)
+    server = ReplicationServer(calls, pipelines.prepared, sets, engine.envelopes, core.clock)
     reservations = ReservationWorker(
         store=store,
         peer=peer,
