@@ -62,7 +62,7 @@ class BatchItem(Protocol):
     def leave(self) -> None:
         """The call waits for something that the batch's other calls do not wait for: their records go without its own."""
 
-    async def gathered(self) -> None:
+    def gathered(self) -> Awaitable[None]:
         """Return when the record of every other call of the batch is there to be written too, but for those that have left; at once where
         the call is cut: what it did is done."""
 

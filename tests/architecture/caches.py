@@ -250,6 +250,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "transport/peer_rate.py PeerCallsAtOnce._in_hand": REGIONS,
     "transport/peer_rate.py PeerRate._buckets": REGIONS,
     "transport/under_way.py CallsUnderWay.open": Ours("calls that are answered now"),
+    "transport/open_sockets.py far_end": Bounded("FAR_ENDS_KEPT", 300, "the far end of a connection, as gRPC names it"),
     "transport/unread_messages.py Caller.calls": Ours("calls whose message is arriving; the newest is refused beyond `CALLER_MAX`"),
     "transport/unread_messages.py UnreadMessages._callers": Ours("principals, while a message of theirs is arriving"),
     "transport/unread_messages.py UnreadMessages._ended": Ours("calls whose message is waited for no more, until they end"),

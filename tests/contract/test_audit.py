@@ -71,7 +71,7 @@ async def test_a_lone_caller_is_never_delayed_by_a_timer(tmp_path: Path) -> None
 @pytest.mark.asyncio
 async def test_a_caller_who_leaves_takes_nobody_along_and_his_record_is_written(tmp_path: Path) -> None:
     stream = open_stream(open_file(tmp_path))
-    tasks = [asyncio.create_task(stream.append(record(n))) for n in range(8)]
+    tasks = [asyncio.ensure_future(stream.append(record(n))) for n in range(8)]
     await asyncio.sleep(0)
     tasks[3].cancel()
     done = await asyncio.gather(*tasks, return_exceptions=True)

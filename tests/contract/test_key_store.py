@@ -13,13 +13,26 @@ from tests.tokens import new_token
 from tests.tokens_in_process import folder_of_token, in_token
 from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, own_key, said_of
 
-from meridian.domain.ciphertext_blob import parse_ciphertext_blob
+from meridian.domain.ciphertext_blob import CiphertextBlob, parse_ciphertext_blob
 from meridian.domain.key import Key
 from meridian.errors import InvalidCiphertextException, KMSInternalException
-from meridian.operations.ciphers import OwnCiphers
-from meridian.ports.key_store import KeyCiphers
+from meridian.ports.crypto.ciphers import Decrypted, Encrypted, SymmetricKeys
+from meridian.ports.key_store import AskedFor, KeyCiphers
 
 OTHER_CONTEXT = b"\x00\x01\x00\x01a\x00\x01b"
+
+
+class OwnCiphers:
+    """Implements `ports.key_store.KeyCiphers` with the engine alone."""
+
+    def __init__(self, symmetric_keys: SymmetricKeys) -> None:
+        self._symmetric_keys = symmetric_keys
+
+    async def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes, asked: AskedFor) -> Encrypted:
+        return self._symmetric_keys.encrypt(key, encryption_context, plaintext)
+
+    async def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob, asked: AskedFor) -> Decrypted:
+        return self._symmetric_keys.decrypt(key, encryption_context, blob)
 
 
 @dataclass

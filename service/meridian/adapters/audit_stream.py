@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -105,8 +105,8 @@ class FileAuditStream:
         self._file.hand_closed_to(CompressedSegments(reserve_bytes, told), rules, holds)
         self._file.retention.on_fault = partial(self._tell_loop, partial(self._report, "retention"))
 
-    async def append(self, record: Record) -> None:
-        await self._append(record, is_promised=False, change="")
+    def append(self, record: Record) -> Awaitable[None]:
+        return self._append(record, is_promised=False, change="")
 
     async def append_change(self, record: Record, *, is_promised: bool) -> None:
         await self._append(record, is_promised=is_promised, change=record["eventID"])
@@ -117,7 +117,7 @@ class FileAuditStream:
     def holds(self, event_id: str) -> bool:
         return self._changes.holds(event_id)
 
-    async def _append(self, record: Record, *, is_promised: bool, change: str) -> None:
+    def _append(self, record: Record, *, is_promised: bool, change: str) -> Awaitable[None]:
         self._require_open()
         # One future per call: a caller who leaves cancels his own and nobody else's.
         done: asyncio.Future[None] = self._loop.create_future()
@@ -129,7 +129,7 @@ class FileAuditStream:
             self._peak = open_now
         if not self._writing:
             self._start_or_wait()
-        await done
+        return done
 
     async def reserve(self) -> None:
         self._require_open()

@@ -6,6 +6,8 @@ import os
 from typing import Final
 
 IDS_PER_BLOCK: Final = 64
+VARIANTS: Final = {f"{number:x}": "89ab"[number & 3] for number in range(16)}
+"""What a random digit is turned into where the variant stands."""
 
 
 class OsEntropy:
@@ -24,5 +26,4 @@ class OsEntropy:
             self._ids = [block[at : at + 32] for at in range(0, len(block), 32)]
         digits = self._ids.pop()
         # Version and variant as RFC 9562 §5.4 sets them.
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{VARIANTS[digits[16]]}{digits[17:20]}-{digits[20:]}"

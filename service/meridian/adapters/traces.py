@@ -41,6 +41,8 @@ class _Begun(NamedTuple):
 class Untraced:
     """Implements `ports.traces.Traces` where nobody asks for traces."""
 
+    are_kept = False
+
     def __init__(self) -> None:
         self._serving: AbstractContextManager[None] = nullcontext()
         self._asking: AbstractContextManager[Asking] = nullcontext(_Request(""))
@@ -54,6 +56,8 @@ class Untraced:
 
 class RecordedTraces:
     """Implements `ports.traces.Traces`. What the caller decided of his trace counts; of others `sample_ratio` are kept, from 0 to 1."""
+
+    are_kept = True
 
     def __init__(self, take: Callable[[Span], None], clock: Clock, entropy: Entropy, sample_ratio: float) -> None:
         self._take = take

@@ -74,7 +74,7 @@ class Audit:
         """Return once the call's record is durable. Raises: DependencyTimeoutException."""
         stored = call.event_recorded
         try:
-            event, is_change = await self._what_stands(call)
+            event, is_change = (self._records.of_any_call(call), False) if stored is None else await self._what_stands(call, stored)
             if call.item is not None:
                 await call.item.gathered()
             await (self._shipping.write(event) if is_change else self._stream.append(event))
@@ -86,11 +86,10 @@ class Audit:
                 self._stream.release()
                 self._shipping.drop(stored["eventID"])
 
-    async def _what_stands(self, call: Call) -> tuple[Record, bool]:
+    async def _what_stands(self, call: Call, stored: Record) -> tuple[Record, bool]:
         """The one record of the call, and whether it is the event of a change that was committed: that is the truth of a call that failed
         or was cut after its commit, and says what its caller was told. Where nobody can say, the failure names the event."""
-        stored = call.event_recorded
-        if stored is None or call.repeat_of:
+        if call.repeat_of:
             return self._records.of_any_call(call), False
         if call.error is None:
             return stored, True

@@ -25,7 +25,7 @@ from meridian.domain.key_store import KeyStoreType
 from meridian.domain.limits import Limits
 from meridian.domain.token_bucket import Rate
 from meridian.engine.secret_files import read_trusted
-from meridian.operations.ciphers import Ciphers, OwnCiphers
+from meridian.operations.ciphers import Ciphers
 from meridian.operations.store_keys import KeysInStores
 from meridian.operations.store_kinds import ConnectionsByKind
 from meridian.ports.clock import Clock
@@ -106,7 +106,7 @@ def build_key_stores(core: Core) -> KeyStorePlaces:
         tokens=tokens,
         token_links=links,
         left_keys=left,
-        ciphers=Ciphers(OwnCiphers(core.engine.symmetric_keys), {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
+        ciphers=Ciphers(core.engine.symmetric_keys, {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}),
         keys=KeysInStores(core.store, {Origin.EXTERNAL_KEY_STORE: external, Origin.AWS_CLOUDHSM: tokens}, {Origin.AWS_CLOUDHSM: tokens}),
         worker=worker,
         wake=wake,

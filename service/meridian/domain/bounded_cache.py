@@ -1,11 +1,9 @@
 """What a process keeps by name to save work: bounded in entries, and all of it together in bytes.
 
 A hot name is kept longer than one that was asked for once: what leaves is the oldest that was not asked for since it was looked at last.
-An entry may belong to keys, and leaves with their version: one word forgets a key in every cache, so that none can be left out. It was
-made for a caller of some account: where there is no room, an account that has more than its share gives way itself.
-
-Nothing here takes long, however much is kept: what is forgotten is out of reach at once, and freed piece by piece; until then its bytes
-count. What would need more room than a few entries leave is not kept.
+An entry may belong to keys, and leaves with their version: one word forgets a key in every cache. It was made for a caller of some
+account: where there is no room, an account that has more than its share gives way itself. Nothing takes long: what is forgotten is out
+of reach at once, and freed piece by piece; until then its bytes count.
 
 INVARIANT: after each `keep`, the bytes of all caches are at most the bound of the process.
 """
@@ -160,6 +158,10 @@ class BoundedCache(Generic[N, V]):
         value: V = entry.value
         return value
 
+    def entry(self, name: N) -> Entry | None:
+        """For who relies on what is kept without asking again, and says by `is_used` when he does."""
+        return self._kept.get(name)
+
     def keep(self, name: N, value: V, owners: Iterable[Owner], account: str) -> None:
         """Have a value in memory from now on, made for a caller of this account; nothing is kept of one that is too large for all the
         memory, or for which too much would have to leave."""
@@ -195,8 +197,7 @@ class BoundedCache(Generic[N, V]):
 
     def bytes_of(self, account: str) -> int:
         """Bytes of what was made for callers of an account."""
-        share = self._shares.get(account)
-        return share.bytes if share is not None else 0
+        return self._shares[account].bytes if account in self._shares else 0
 
     def forget(self, owner: Owner) -> None:
         """Forget what belongs to an owner."""

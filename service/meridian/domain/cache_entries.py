@@ -36,7 +36,9 @@ class Lookups:
 
 
 class Entry:
-    __slots__ = ("account", "is_used", "owned", "value", "weight")
+    """One name's value. `is_used`: it was asked for since it was looked at last, to see whether it leaves."""
+
+    __slots__ = ("__weakref__", "account", "is_used", "owned", "value", "weight")
 
     def __init__(self, value: Any, weight: int, account: str, owned: tuple[Owned, ...]) -> None:
         self.value, self.weight, self.account, self.owned, self.is_used = value, weight, account, owned, False

@@ -13,9 +13,10 @@ FIELD_BYTES_MAX: Final = 0xFFFF
 
 def length_prefixed(value: bytes) -> bytes:
     """`u16 len(value) ‖ value`. Raises: ValueError for more than 65535 bytes; nothing is ever cut."""
-    if len(value) > FIELD_BYTES_MAX:
+    size = len(value)
+    if size > FIELD_BYTES_MAX:
         raise ValueError("a field is longer than 65535 bytes")
-    return pack(">H", len(value)) + value
+    return size.to_bytes(2, "big") + value
 
 
 def length_prefixed_tuple(*fields: bytes | str) -> bytes:

@@ -36,8 +36,8 @@ def canonical_encryption_context(context: Mapping[str, str]) -> bytes:
         return EMPTY
     require_few_pairs(context)
     try:
-        pairs = sorted((key.encode(), value.encode()) for key, value in context.items())
-        encoded = pack(">H", len(pairs)) + b"".join(length_prefixed(key) + length_prefixed(value) for key, value in pairs)
+        pairs = sorted([(key.encode(), value.encode()) for key, value in context.items()])
+        encoded = pack(">H", len(pairs)) + b"".join([length_prefixed(text) for pair in pairs for text in pair])
     except ValueError as fault:  # an over-long field, or a lone surrogate
         raise _refusal("is too large or not text") from fault
     if not pairs[0][0]:

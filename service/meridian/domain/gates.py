@@ -182,7 +182,8 @@ class Gate:
         elif place.standing is Standing.WAITS:
             self._drop(place)
         place.standing = Standing.GONE
-        self._begin_next()
+        if self._order:
+            self._begin_next()
 
     def _begin_next(self) -> None:
         while self._order and self._count < self.room and (place := self._next()) is not None:

@@ -13,7 +13,7 @@ class Rate:
     burst: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TokenBucket:
     """What it held at a moment, in monotonic seconds."""
 
@@ -31,10 +31,10 @@ class TokenBucket:
 
     def lacks(self, cost: float) -> float:
         """How much is missing for so much; 0.0 where nothing is."""
-        return max(0.0, cost - self.level)
+        return cost - self.level if cost > self.level else 0.0
 
     def drawn(self, cost: float) -> TokenBucket:
         """The bucket without so much. Raises: ValueError where it holds less."""
-        if self.lacks(cost):
+        if cost > self.level:
             raise ValueError(cost)
         return TokenBucket(self.level - cost, self.at)

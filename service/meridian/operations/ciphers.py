@@ -18,41 +18,30 @@ from meridian.ports.key_store import AskedFor, KeyCiphers
 AUDITED: Final = ("customKeyStoreId", "xksKeyId", "xksProxyRequestId")
 
 
-class OwnCiphers:
-    """Implements `ports.key_store.KeyCiphers` for keys of the Region alone."""
-
-    def __init__(self, symmetric_keys: SymmetricKeys) -> None:
-        self._symmetric_keys = symmetric_keys
-
-    async def encrypt(self, key: Key, encryption_context: bytes, plaintext: bytes, asked: AskedFor) -> Encrypted:
-        return self._symmetric_keys.encrypt(key, encryption_context, plaintext)
-
-    async def decrypt(self, key: Key, encryption_context: bytes, blob: CiphertextBlob, asked: AskedFor) -> Decrypted:
-        return self._symmetric_keys.decrypt(key, encryption_context, blob)
-
-
 class Ciphers:
     """Ciphertexts of every symmetric_keys encryption key."""
 
-    def __init__(self, own: KeyCiphers, stores: Mapping[Origin, KeyCiphers]) -> None:
+    def __init__(self, own: SymmetricKeys, stores: Mapping[Origin, KeyCiphers]) -> None:
         self._own = own
         self._stores = stores
 
     async def encrypt(self, call: Call, field: str, plaintext: bytes) -> Encrypted:
         """A ciphertext under the key of a request field. Raises: as the port."""
-        key = call.keys[f"{field}key_id"]
+        key, context = call.keys[f"{field}key_id"], call.canonical_context[f"{field}encryption_context"]
+        if not key.custom_key_store_id:
+            return self._own.encrypt(key, context, plaintext)
         asked = await asked_for(call, key, field)
-        return await self._of(key).encrypt(key, call.canonical_context[f"{field}encryption_context"], plaintext, asked)
+        return await self._store_of(key).encrypt(key, context, plaintext, asked)
 
     async def decrypt(self, call: Call, field: str, blob: CiphertextBlob) -> Decrypted:
         """The plaintext of a ciphertext of the key of a request field. Raises: as the port."""
-        key = call.keys[f"{field}key_id"]
-        asked = await asked_for(call, key, field)
-        return await self._of(key).decrypt(key, call.canonical_context[f"{field}encryption_context"], blob, asked)
-
-    def _of(self, key: Key) -> KeyCiphers:
+        key, context = call.keys[f"{field}key_id"], call.canonical_context[f"{field}encryption_context"]
         if not key.custom_key_store_id:
-            return self._own
+            return self._own.decrypt(key, context, blob)
+        asked = await asked_for(call, key, field)
+        return await self._store_of(key).decrypt(key, context, blob, asked)
+
+    def _store_of(self, key: Key) -> KeyCiphers:
         store = self._stores.get(key.origin)
         if store is None:
             raise KMSInternalException(reason=f"a key of origin {key.origin} is in a custom key store")

@@ -62,4 +62,4 @@ def _require_named_by_ciphertext(call: Call, key: Key) -> None:
 
 def _algorithm(call: Call, field: str) -> str:
     name = ALGORITHM_FIELD.get((call.rpc.name, field))
-    return (enum_text_of(call.request, name) if name is not None else "") or SYMMETRIC
+    return SYMMETRIC if name is None or not getattr(call.request, name) else enum_text_of(call.request, name)

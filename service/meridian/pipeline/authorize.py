@@ -71,9 +71,10 @@ class Authorize:
 
     def _decide_all(self, call: Call) -> Deciding[None]:
         refusal: Exception | None = None
-        for requirement in _asked(call):
-            fault = yield from self._decide(call, requirement)
-            refusal = refusal or fault
+        for requirement in call.rpc.requires:
+            if _is_asked(call, requirement):
+                fault = yield from self._decide(call, requirement)
+                refusal = refusal or fault
         refusal = refusal or _undecided(call)
         if refusal is not None:
             raise refusal
@@ -87,7 +88,8 @@ class Authorize:
 
     async def explain_by(self, authorizer: Authorizer, call: Call) -> tuple[Explanation, ...]:
         """What another authorizer would decide, told in the same way. Raises: as `explain`."""
-        explained = tuple([await self._explain(authorizer, call, requirement) for requirement in _asked(call)])
+        asked = [requirement for requirement in call.rpc.requires if _is_asked(call, requirement)]
+        explained = tuple([await self._explain(authorizer, call, requirement) for requirement in asked])
         refusal = _undecided(call)
         if refusal is not None:
             raise refusal
@@ -193,23 +195,26 @@ class Authorize:
         return None
 
 
-def _asked(call: Call) -> Iterator[Requirement]:
-    """The requirements that this Region decides for this request."""
-    for requirement in call.rpc.requires:
-        if not requirement.by_peer and (not requirement.when or is_given(call.request, requirement.when)):
-            yield requirement
+def _is_asked(call: Call, requirement: Requirement) -> bool:
+    """Whether this Region decides it for this request."""
+    return not requirement.by_peer and (not requirement.when or is_given(call.request, requirement.when))
 
 
 def _undecided(call: Call) -> Exception | None:
     """The refusal of a key of another account that the request names and no permission is asked on: whether it is there is not told."""
-    account = call.caller.account
-    abroad = [field for field, key in call.keys.items() if key.account != account]
-    if not abroad and not call.absent:
-        return None
-    decided = {requirement.resource_field for requirement in call.rpc.requires}
-    if any(field not in decided for field in (*call.absent, *abroad)):
-        return foreign_denial(call.caller, call.rpc.requires[0].action)
+    account, requires = call.caller.account, call.rpc.requires
+    for field, key in call.keys.items():
+        if key.account != account and not _is_decided(field, requires):
+            return foreign_denial(call.caller, requires[0].action)
+    for field in call.absent:
+        if not _is_decided(field, requires):
+            return foreign_denial(call.caller, requires[0].action)
     return None
+
+
+def _is_decided(field: str, requires: tuple[Requirement, ...]) -> bool:
+    """Whether a permission is asked on the key that this field names."""
+    return any(requirement.resource_field == field for requirement in requires)
 
 
 def _refusal(call: Call, principal: Principal, decision: PolicyDecision, *, abroad: bool, account_counts: bool) -> AccessDeniedException:

@@ -7,7 +7,7 @@ key store outside the Region leaves: nobody waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 
 class BatchRecords:
@@ -24,10 +24,11 @@ class BatchRecords:
         return made
 
     def leave(self, item: GatheredItem) -> None:
-        """Nobody waits for this one any more."""
-        self._expected.discard(item)
-        self._ready.pop(item, None)
-        self._go_if_all_are_ready()
+        """Nobody waits for this one any more; leaving twice is leaving once."""
+        if item in self._expected:
+            self._expected.discard(item)
+            self._ready.pop(item, None)
+            self._go_if_all_are_ready()
 
     async def wait_for_others(self, item: GatheredItem) -> None:
         """Return when all that are expected are ready, or at once for one that has left."""
@@ -66,7 +67,7 @@ class GatheredItem:
     def leave(self) -> None:
         self._records.leave(self)
 
-    async def gathered(self) -> None:
+    def gathered(self) -> Awaitable[None]:
         if self._leave_place is not None:
             self._leave_place()
-        await self._records.wait_for_others(self)
+        return self._records.wait_for_others(self)

@@ -6,13 +6,15 @@ A call whose caller could not prove who he is makes none: a stranger fills no co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from meridian.call import Call
 from meridian.ports.traces import Attributes, Traces
+
+T = TypeVar("T")
 
 SEPARATOR: Final = " "
 SHOWN_WHERE_ASKED_FOR: Final[Mapping[str, Callable[[Call], str]]] = {
@@ -32,6 +34,14 @@ class CallSpans:
         """`shown`: words of the table above."""
         self._traces = traces
         self._shown = tuple((PREFIX + name, SHOWN_WHERE_ASKED_FOR[name]) for name in shown)
+
+    def of(self, call: Call, walk: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """The call's walk, as a span where anybody asks for it."""
+        return self._told_walk(call, walk) if self._traces.are_kept else walk
+
+    async def _told_walk(self, call: Call, walk: Coroutine[Any, Any, T]) -> T:
+        with self.around(call):
+            return await walk
 
     def around(self, call: Call) -> AbstractContextManager[None]:
         """The call's walk goes inside."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NoReturn
 
 from meridian.audit.trail import Audit
 from meridian.call import Call
@@ -107,16 +108,18 @@ class Pipeline:
     async def _operate(self, call: Call) -> Any:
         """What the operation answers. Raises: what it raises; ThrottlingException where its decision was overtaken again and again."""
         operation, keys = self._operations[call.rpc.name], call.keys.values()
+        if call.dry_run:
+            operation = partial(_would_have, operation)
         if call.rpc.read_only or not self._turns.are_taken(keys):
             try:
-                return await _done(operation, call)
+                return await operation(call.request, call)
             except OVERTAKEN:
                 pass
         async with self._turns.taken(call, keys):
             for decisions in range(1, DECISIONS_MAX):
                 await self._decide_anew(call)
                 try:
-                    return await _done(operation, call)
+                    return await operation(call.request, call)
                 except OVERTAKEN:
                     await asyncio.sleep(_pause(call, decisions))
         raise ThrottlingException(retry_after_seconds=RETRY_SECONDS, reason="what the call was decided on changed again and again")
@@ -132,12 +135,10 @@ class Pipeline:
                 await waiting
 
 
-async def _done(operation: Bound, call: Call) -> Any:
-    """What the operation answers; for a dry run, that it would have. Raises: DryRunOperationException, and what the operation raises."""
-    answer = await operation(call.request, call)
-    if call.dry_run:
-        raise DryRunOperationException
-    return answer
+async def _would_have(operation: Bound, request: Any, call: Call) -> NoReturn:
+    """A dry run that comes to its end. Raises: DryRunOperationException, and what the operation raises."""
+    await operation(request, call)
+    raise DryRunOperationException
 
 
 def _pause(call: Call, decisions: int) -> float:

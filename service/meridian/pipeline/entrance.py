@@ -6,7 +6,7 @@ Such a refusal has no record of its own: those of one caller, operation and seco
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -73,10 +73,9 @@ class Entrance:
         self._clock = clock
         registry.register(self)
 
-    async def walk(self, call: Call) -> Any:
+    def walk(self, call: Call) -> Coroutine[Any, Any, Any]:
         """The answer of the call's walk, once there is room for it."""
-        with self._spans.around(call):
-            return await self._walk_in(call)
+        return self._spans.of(call, self._walk_in(call))
 
     async def _walk_in(self, call: Call) -> Any:
         try:

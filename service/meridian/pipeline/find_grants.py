@@ -97,6 +97,8 @@ class FindGrants:
                 return self._load(call, frozenset(call.keys))
             if known:
                 call.grants[field] = known
+        if not call.token_grant_ids:
+            return None
         unknown = call.token_grant_ids - {grant.grant_id for known in call.grants.values() for grant in known}
         return self._look_for(call, unknown) if unknown else None
 

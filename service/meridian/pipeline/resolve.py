@@ -74,19 +74,20 @@ class Resolve:
         return None
 
     def _from_memory(self, call: Call, field: str, blob_field: str, *, alias_allowed: bool) -> bool:
+        account = call.caller.account
         if call.request.HasField(field):
             text = getattr(call.request, field)
             is_alias = ALIAS_MARK in text
             if is_alias and not alias_allowed:
                 return False  # refused where names are read
-            key = self._directory.find_cached(call.caller.account, text)
+            key = self._directory.find_cached(account, text)
             if is_alias and key is not None:
                 call.aliases[field] = text[text.index(ALIAS_MARK) :]
         elif field == blob_field and call.blob is not None:
             key = self._directory.find_cached_number(call.blob.number, multi_region=call.blob.multi_region)
         else:
             return True
-        if key is None or key.account != call.caller.account:
+        if key is None or key.account != account:
             return False  # a key of another account is looked for as one that may not be there
         call.keys[field] = key
         return True

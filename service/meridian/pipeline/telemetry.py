@@ -42,10 +42,11 @@ class Telemetry:
 
     def count(self, operation: str, wire: Wire, error: Exception | None, seconds: float) -> None:
         """Count a call that ended with this error, or with none."""
+        result = OK if error is None else result_of(error)
         outcome = (operation, OK if error is None else error.code if isinstance(error, KmsError) else type(error).__name__)
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
         # Of three results, not of every error's name: who is refused in forty ways makes no more of these than who is refused in one.
-        kind = (operation, wire, result_of(error))
+        kind = (operation, wire, result)
         counts = self._durations.get(kind)
         if counts is None:
             counts = self._durations[kind] = [0] * len(BOUNDS)

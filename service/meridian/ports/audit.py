@@ -5,7 +5,7 @@ Every adapter passes `tests/contract/test_audit.py`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Any, Protocol
 
 from meridian.call import Call
@@ -17,8 +17,8 @@ from meridian.ports.store.store import UnitOfWork
 class AuditStream(Protocol):
     """A durable, hash-chained stream of records."""
 
-    async def append(self, record: dict[str, Any]) -> None:
-        """Return once the record is durable.
+    def append(self, record: dict[str, Any]) -> Awaitable[None]:
+        """Takes the record at once; awaited, returns once it is durable.
 
         The stream adds `meridian.stream`, `meridian.seq` and `meridian.prevHash` itself. Records keep the order of their calls.
         Raises: DependencyTimeoutException if the sink fails, is full, or takes longer than 500 ms; the record may then be in

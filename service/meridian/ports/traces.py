@@ -52,6 +52,11 @@ class Asking(Protocol):
 class Traces(Protocol):
     """What is under way becomes spans. An error that leaves the `with` is the outcome of its span."""
 
+    @property
+    def are_kept(self) -> bool:
+        """Whether anybody asks for traces; where nobody does, nothing need be told."""
+        ...
+
     def serving(self, name: str, traceparent: str, tell: Callable[[], Attributes]) -> AbstractContextManager[None]:
         """Around what answers a request: part of what is under way here, else of the caller's `traceparent`, else a trace of its own.
 

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from errno import EMFILE
+from functools import lru_cache
 from stat import S_ISREG
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -19,6 +20,8 @@ from meridian.domain.addresses import plain_address
 
 DESCRIPTORS: Final = "/dev/fd"
 """Where a process finds its own open files, on Linux and macOS."""
+FAR_ENDS_KEPT: Final = 4096
+"""Connections whose name is not read anew with each call."""
 COPIES_KEPT_MAX: Final = 64
 """Of files whose descriptors took the number of a connection between a look and a copy."""
 
@@ -30,6 +33,7 @@ class Far(NamedTuple):
     port: int
 
 
+@lru_cache(maxsize=FAR_ENDS_KEPT)
 def far_end(peer: str) -> Far | None:
     """What gRPC calls a peer, `ipv4:127.0.0.1:1234` or `ipv6:%5B::1%5D:1234`; None for any other kind."""
     kind, _, rest = peer.partition(":")

@@ -39,7 +39,20 @@ class Caller:
     """One caller's calls whose message is not there, the oldest first."""
 
     calls: dict[asyncio.Task[Any], None] = field(default_factory=dict)
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READ_OF_CALLER_MAX))
+    turns: asyncio.Semaphore | None = None
+    """Of those that wait; none before there are any."""
+
+    async def read(self, message: Unread) -> Any:
+        """The message, once few enough of this caller's are read."""
+        if self.turns is None and len(self.calls) > READ_OF_CALLER_MAX:
+            self.turns = asyncio.Semaphore(0)  # all but this one are being read, and each gives on its turn
+        if self.turns is not None:
+            await self.turns.acquire()
+        try:
+            return await message.read()
+        finally:
+            if self.turns is not None:
+                self.turns.release()
 
 
 class UnreadMessages:
@@ -72,8 +85,7 @@ class UnreadMessages:
         if self._timer is None:
             self._timer = loop.call_later(LOOK_SECONDS, self._look)
         try:
-            async with caller.turns:
-                return await message.read()
+            return await caller.read(message)
         except asyncio.CancelledError as end:
             reason = self._ended.get(task)
             if reason is None:

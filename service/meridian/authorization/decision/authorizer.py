@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
-from weakref import ref
 
 from meridian.authorization.decision.deciding import Build, Deciding, finished
 from meridian.authorization.decision.facts import Facts
@@ -129,7 +128,10 @@ class Authorizer:
         A caller of another account needs both sides: the key's policy or a grant, and a permit of his own account.
         """
         if principal.account == resource.account:
-            return (yield from self._side(OWN, principal, action, resource, facts))
+            return self._side(OWN, principal, action, resource, facts)
+        return self._both_sides(principal, action, resource, facts)
+
+    def _both_sides(self, principal: Principal, action: str, resource: Resource, facts: Facts) -> Deciding[PolicyDecision]:
         key_side = yield from self._side(KEY_SIDE, principal, action, resource, facts)
         if not key_side.allowed:
             return key_side
@@ -208,11 +210,11 @@ class Authorizer:
         name = (side, principal.account if side == CALLER_SIDE else "", action, *version_of(resource))
         has_grants = bool(facts.request_attribute("grants"))
         known = live.narrowed.get((name, id(principal), has_grants))
-        compiled = known[0]() if known is not None else None
-        if compiled is None:
+        compiled = known.compiled() if known is not None else None
+        if known is None or compiled is None:
             compiled = yield from self._slice(live, name, side, principal, resource, has_grants=has_grants)
         else:
-            live.touch(compiled, resource)
+            known.use()
         remembered = None if compiled.is_timelike else (compiled.number, id(principal), name, *read_values(compiled, facts))
         if remembered is not None:
             decision = live.decisions.get(remembered)
@@ -243,8 +245,7 @@ class Authorizer:
             make: Callable[[], CompiledSlice] = partial(live.compiler.make, action, own_members, principal.account)
             compiled = yield Build((action, own_members), make)
             live.keep_slice(compiled, resource, principal.account)
-        # The caller is kept with it, so that his identity cannot pass to another.
-        kept = (ref(compiled), principal)
+        kept = live.narrowed_to(principal, compiled, resource)
         live.narrowed.keep((name, id(principal), has_grants), kept, owners_of(resource), principal.account)
         return compiled
 

@@ -31,5 +31,7 @@ class Layers:
         if self._policies.digest != self._digest:
             self._digest = self._policies.digest
             self._known = {policy.policy_id: policy.layer for policy in self._policies.policies}
+        if len(decision.policy_ids) == 1:  # nearly always
+            return self._known.get(decision.policy_ids[0], KEY)
         found = {self._known.get(name, KEY) for name in decision.policy_ids}
         return next((layer for layer in LAYERS if layer in found), "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from sys import getsizeof
-from typing import Any, Final
-from weakref import ReferenceType
+from typing import Any, Final, NamedTuple
+from weakref import ReferenceType, ref
 
 from meridian.authorization.decision.slices import CompiledSlice, SliceCompiler
 from meridian.authorization.language.entities import Resource
@@ -13,7 +13,7 @@ from meridian.authorization.language.evaluator import EntityHandle, Uid
 from meridian.authorization.language.policies import ACCOUNT, BUILTIN, GUARDRAIL, KEY, Policy, matches_action, uid
 from meridian.authorization.sets.policy_files import PolicySource
 from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
-from meridian.domain.cache_entries import Owner, key_owner
+from meridian.domain.cache_entries import Entry, Owner, key_owner
 from meridian.domain.key import PROSPECTIVE_KEY_ID, Key
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
@@ -36,6 +36,22 @@ PRINCIPAL_TEXT_BYTES: Final = 120
 DECISION_BYTES: Final = 500
 
 
+class Narrowed(NamedTuple):
+    """A slice that was narrowed to a caller, who is kept with it, so that his identity cannot pass to another."""
+
+    compiled: ReferenceType[CompiledSlice]
+    principal: Principal
+    relied_on: tuple[ReferenceType[Entry], ...]
+    """What keeps the slice, and what it holds."""
+
+    def use(self) -> None:
+        """Say that it was asked for, so that what it relies on does not leave as something that nobody asks for."""
+        for held in self.relied_on:
+            entry = held()
+            if entry is not None:
+                entry.is_used = True
+
+
 class LivePolicies:
     """One set of policies, and all that is remembered under it."""
 
@@ -48,7 +64,7 @@ class LivePolicies:
         self.members: BoundedCache[Name, tuple[Policy, ...]] = BoundedCache(
             caches, "members", most=SLICES_MAX, weigh=_members_bytes, left=nobody
         )
-        self.narrowed: BoundedCache[Name, tuple[ReferenceType[CompiledSlice], Principal]] = BoundedCache(
+        self.narrowed: BoundedCache[Name, Narrowed] = BoundedCache(
             caches, "narrowed", most=NARROWED_MAX, weigh=_narrowed_bytes, left=nobody
         )
         self.bases: BoundedCache[Name, EntityHandle] = BoundedCache(caches, "entities", most=BASES_MAX, weigh=deep_bytes, left=nobody)
@@ -73,12 +89,11 @@ class LivePolicies:
         if self._are_kept(compiled.members, resource):
             self.compiler.keep(compiled, _owners_of_policies(compiled.members, resource), account)
 
-    def touch(self, compiled: CompiledSlice, resource: Resource) -> None:
-        """Say that a slice was asked for by somebody who remembered it, so that neither it nor what it holds leaves as something that
-        nobody asks for."""
-        self.compiler.touch(compiled)
-        if isinstance(resource, Key) and resource.policy:
-            self.read.get(policies_name(resource))
+    def narrowed_to(self, principal: Principal, compiled: CompiledSlice, resource: Resource) -> Narrowed:
+        """What is to be remembered of a slice for this caller and this resource."""
+        policies = self.read.entry(policies_name(resource)) if isinstance(resource, Key) and resource.policy else None
+        held = (*self.compiler.entries(compiled), policies)
+        return Narrowed(ref(compiled), principal, tuple(ref(entry) for entry in held if entry is not None))
 
     def _are_kept(self, policies: Iterable[Policy], resource: Resource) -> bool:
         """Whether those of the key are the ones that are counted: they may have left while something was made of them."""
@@ -142,8 +157,8 @@ def _principal_bytes(principal: Principal) -> int:
     return PRINCIPAL_BYTES + PRINCIPAL_TEXT_BYTES * (len(principal.groups) + 2 * len(principal.tags))
 
 
-def _narrowed_bytes(name: Name, kept: tuple[ReferenceType[CompiledSlice], Principal]) -> int:
-    return deep_bytes(name) + _principal_bytes(kept[1])
+def _narrowed_bytes(name: Name, kept: Narrowed) -> int:
+    return deep_bytes(name) + _principal_bytes(kept.principal) + getsizeof(kept.relied_on)
 
 
 def _decision_bytes(name: Name, kept: tuple[PolicyDecision, Principal]) -> int:

@@ -17,7 +17,7 @@ from meridian.authorization.language.policies import Policy
 from meridian.authorization.language.read_set import as_record, read_set, record_tags
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
-from meridian.domain.cache_entries import Owner
+from meridian.domain.cache_entries import Entry, Owner
 from meridian.domain.weights import deep_bytes
 
 COMPILED_MAX: Final = 4096
@@ -85,10 +85,9 @@ class SliceCompiler:
         """The compiled slice of these policies, where it is in memory."""
         return self._compiled.get((action, frozenset(policies)))
 
-    def touch(self, kept: CompiledSlice) -> None:
-        """Say that a slice was asked for by somebody who remembered it, so that it does not leave as one that nobody asks for."""
-        self._compiled.get((kept.action, kept.members))
-        self._schemas.get(kept.schema_name)
+    def entries(self, kept: CompiledSlice) -> tuple[Entry | None, Entry | None]:
+        """Those of a slice and of its schema."""
+        return self._compiled.entry((kept.action, kept.members)), self._schemas.entry(kept.schema_name)
 
     def keep(self, made: CompiledSlice, owners: Iterable[Owner], account: str) -> None:
         """Have a slice in memory from now on, as long as its schema and the owners of its policies are; made for this account's callers."""

@@ -30,6 +30,8 @@ CERTIFICATES_KEPT: Final = 1024
 HTTP_3: Final = "3"
 PROTOCOLS: Final = {0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
 GRPC_HEADERS: Final = frozenset({"te", "grpc-timeout", "grpc-encoding", "content-type", SENT_TYPE})
+READ: Final = {name.encode(): name for name in {TRACEPARENT} | HEADERS | GRPC_HEADERS}
+"""Every other header that is looked at, as it comes."""
 
 
 class Shown(NamedTuple):
@@ -60,14 +62,16 @@ def arrival_of(scope: Scope) -> Arrival:
         if raw == CERTIFICATE:
             certificates.append(value)
             continue
-        name = raw.decode("latin-1")
+        name = READ.get(raw)
+        if name is None:
+            continue
         if name in HEADERS:
             if name in known:
                 repeated = name
             known[name] = value.decode("latin-1")
         elif name == TRACEPARENT:
             traceparent = value.decode("latin-1")  # of several the last, as gRPC has it
-        elif name in GRPC_HEADERS:
+        else:
             protocol[name] = value.decode("latin-1")
     address, port = scope["client"] or (LOOPBACK, 0)
     shown = _shown(certificates)
