@@ -54,7 +54,7 @@ async def ways(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Pa
 
 def digest_of(row: SetRow, **changes: Any) -> SetDigest:
     assert row.view is not None
-    return replace(SetDigest(ACCOUNT, KEY_ID, row.serial, row.view.stamp, b"h" * 32, False, ""), **changes)
+    return replace(SetDigest(ACCOUNT, KEY_ID, row.serial, row.view.stamp, b"h" * 32, False, "", b"s" * 32), **changes)
 
 
 async def materials(region: InProcessRegion) -> tuple[str, set[str]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.examples import searched
 
-from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
+from meridian.authorization.language.evaluator import EntityHandle, Ground, PolicyHandle, SchemaHandle, evaluate, parse_policies
 from meridian.authorization.language.read_set import read_set
 from meridian.authorization.language.text_tests import TextTests, fits
 
@@ -40,9 +40,7 @@ def said_by_cedar(pattern: tuple[str, ...], text: str) -> bool:
         action="A",
         resource=("KMS::U", "r"),
         context={"t": text},
-        policies=PolicyHandle([("p", est)]),
-        entities=EntityHandle.build([], schema()),
-        schema=schema(),
+        ground=Ground(PolicyHandle([("p", est)]), EntityHandle.build([], schema()), schema()),
     )
     assert not decided.errors
     return decided.allowed
