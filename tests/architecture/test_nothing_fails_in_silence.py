@@ -29,7 +29,7 @@ ELSEWHERE = {
     "transport/grpc_interceptor.py edge": "refusal_of reports all but cancellation and the end of the call's time",
     "transport/envoy/grpc_wire.py _call": "the same",
     "cli/in_envoy.py _live": "the process says what it was, with its trace, and ends with the code of a failure",
-    "audit/record_bounds.py shown": "the record carries the mark, and audit/trail.py has reported what led to it",
+    "audit/record_bounds.py shown": "the record carries the mark, and audit/record_maker.py has reported what led to it",
     "pipeline/undisclosed.py __call__": "_hide raises it or reports it",
     "pipeline/undisclosed.py _finish": "the same; the end of a call's time is no fault",
     "workers/reloaded_files.py _lies_still": "the same files are looked at again at once by _look, which reports it",

@@ -23,6 +23,7 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.audit.findings import Verdict
 from meridian.audit.record_bounds import RECORD_BYTES_MAX, STORED_BYTES_MAX, holds_cut, is_cut
+from meridian.audit.record_maker import RecordMaker
 from meridian.audit.ship_events import AuditShipping
 from meridian.audit.stream_files import segments_in
 from meridian.audit.trail import Audit
@@ -105,17 +106,8 @@ def written(tmp_path: Path) -> Written:
 def audit_of(written: Any, events: ReportedEvents) -> Audit:
     identity = RegionIdentity("d", "aws", REGION, 0, NOW)
     clock = SystemClock()
-    return Audit(
-        stream=written,
-        shipping=AuditShipping(written, written, clock, ReportedEvents()),
-        identity=identity,
-        replica="r",
-        clock=clock,
-        entropy=OsEntropy(),
-        usage=written,
-        caches=cache_memory(),
-        events=events,
-    )
+    records = RecordMaker(identity=identity, replica="r", clock=clock, entropy=OsEntropy(), caches=cache_memory(), events=events)
+    return Audit(stream=written, shipping=AuditShipping(written, written, clock, ReportedEvents()), records=records, usage=written)
 
 
 def line_of(written: Written, call: Call) -> bytes:

@@ -20,7 +20,7 @@ from meridian.kms.v1 import types_pb2 as t
 pytestmark = pytest.mark.timeout(300)
 
 SETS_THEM = {
-    *("call.py", "audit/trail.py", "pipeline/repeats.py"),
+    *("call.py", "audit/record_maker.py", "pipeline/repeats.py"),
     *("operations/outcomes.py", "replication/reserve_replica.py", "replication/await_handover.py"),
     "operations/sts.py",
 }

@@ -8,14 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from meridian.audit.record import Record, authentication, call_constants, call_record, changing_facts, decision, resource, user_identity
+from meridian.audit.record import (
+    Author,
+    OfCall,
+    Record,
+    authentication,
+    call_constants,
+    call_record,
+    changing_facts,
+    decision,
+    resource,
+    user_identity,
+)
 from meridian.audit.record_bounds import shown
 from meridian.audit.recorded_facts import caller_facts, key_facts
 from meridian.audit.shown_parameters import marked_parameters_of
 from meridian.call import Call
 
 
-def marked_record(call: Call, *, region: str, event_id: str, replica: str, epoch: int, latency_ms: float) -> Record:
+def marked_record(call: Call, *, region: str, by: Author, event_id: str, latency_ms: float) -> Record:
     """Every part that can be shown. Raises: nothing, whatever the call holds."""
     constants = call_constants(
         call,
@@ -25,17 +36,12 @@ def marked_record(call: Call, *, region: str, event_id: str, replica: str, epoch
         authn=shown(lambda: authentication(call.principal)),
         facts=shown(lambda: {"caller": caller_facts(call.principal), "keys": {name: key_facts(key) for name, key in call.keys.items()}}),
     )
-    record = call_record(
-        call,
-        constants,
-        event_id=event_id,
-        replica=replica,
-        epoch=epoch,
+    own = OfCall(
         parameters=marked_parameters_of(call.request),
-        latency_ms=latency_ms,
         decisions=shown(lambda: [decision(made) for made in call.decisions]),
         changing=shown(lambda: changing_facts(call)),
     )
+    record = call_record(call, constants, by=by, event_id=event_id, latency_ms=latency_ms, own=own)
     return _marked(record) | {"meridian": _marked(record["meridian"])}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from meridian.audit.record import OPERATOR, region_record, resource, service_record
+from meridian.audit.record import OPERATOR, Author, Occasion, region_record, resource, service_record
 from meridian.audit.record_bounds import STORED_BYTES_MAX, shortened
 from meridian.domain.key import Key
 from meridian.errors import KMSInternalException
@@ -43,11 +43,8 @@ class OperatorEvents:
             event_name,
             resource(key),
             region=key.region,
-            event_id=self._entropy.uuid(),
-            request_id=request_id,
-            now=await uow.region.now(),
-            replica=OPERATOR,
-            epoch=identity.incarnation,
+            by=Author(OPERATOR, identity.incarnation),
+            occasion=Occasion(self._entropy.uuid(), request_id, await uow.region.now()),
             details=details,
         )
         await uow.audit_events.insert(record["eventID"], shortened(orjson.dumps(record), STORED_BYTES_MAX), owner=NOBODY)

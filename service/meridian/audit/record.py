@@ -9,6 +9,7 @@ Source: AWS CloudTrail User Guide, CloudTrail record contents; docs/spec/audit.m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -30,6 +31,35 @@ DIGITS_SHOWN: Final = 16
 """Of the digest of the policy files, which is there to be compared."""
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The process that writes a record, in its life of the Region."""
+
+    replica: str
+    epoch: int
+    """The Region's incarnation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """When the service did something by itself, in which event that is told, and for whose request it was."""
+
+    event_id: str
+    request_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OfCall:
+    """The parts of a record that only this call has."""
+
+    parameters: Record
+    decisions: Any
+    """What `decision` says of each."""
+    changing: Any
+    """What `changing_facts` says of the call."""
 
 
 def event_time(moment: datetime) -> str:
@@ -100,45 +130,33 @@ def call_constants(call: Call, *, region: str, identity: Any, resources: Any, au
     }
 
 
-def call_record(
-    call: Call,
-    constants: Record,
-    *,
-    event_id: str,
-    replica: str,
-    epoch: int,
-    parameters: Record,
-    latency_ms: float,
-    decisions: Any,
-    changing: Any,
-) -> Record:
-    """The record of one call, as it stands when the call ends. `decisions` is what `decision` says of each, `changing` what
-    `changing_facts` says of the call."""
+def call_record(call: Call, constants: Record, *, by: Author, event_id: str, latency_ms: float, own: OfCall) -> Record:
+    """The record of one call, as it stands when the call ends."""
     error, evidence = call.error, call.evidence
     record = constants.copy()
     record["eventTime"] = event_time(call.received_at)
     record["sourceIPAddress"] = evidence.source_ip
     record["userAgent"] = evidence.user_agent
-    record["requestParameters"] = parameters or None
+    record["requestParameters"] = own.parameters or None
     record["responseElements"] = call.response_elements if error is None else None
     record["additionalEventData"] = {**call.audit_data, **_of_request(call)} or None
     record["requestID"] = call.request_id
     record["eventID"] = event_id
     record["tlsDetails"] = {"tlsVersion": evidence.tls_version}
     inner = record["meridian"] = {
-        "decisions": decisions,
+        "decisions": own.decisions,
         "authn": record.pop("authn"),
         "facts": record.pop("facts"),
         "latencyMs": round(latency_ms, 3),
-        "replica": replica,
-        "epoch": epoch,
+        "replica": by.replica,
+        "epoch": by.epoch,
     }
     if call.policy_set:
         inner["policySet"] = call.policy_set[:DIGITS_SHOWN]
     if call.prepare is not None:
         inner["onBehalfOf"] = call.prepare.primary_region
-    if changing:
-        inner["request"] = changing
+    if own.changing:
+        inner["request"] = own.changing
     if error is not None:
         record["errorCode"] = getattr(error, "code", "KMSInternalException")
         record["errorMessage"] = getattr(error, "message", "")
@@ -193,14 +211,12 @@ def authentication(principal: Principal | None) -> Record | None:
     return {"method": principal.method, "subject": principal.subject} if principal else None
 
 
-def service_record(
-    event_name: str, key: Record, *, region: str, event_id: str, request_id: str, now: datetime, replica: str, epoch: int, details: Record
-) -> Record:
+def service_record(event_name: str, key: Record, *, region: str, by: Author, occasion: Occasion, details: Record) -> Record:
     """The record of something the service did by itself; `key` is what `resource` says of the key."""
     return {
         "eventVersion": EVENT_VERSION,
         "userIdentity": {"accountId": key["accountId"], "invokedBy": EVENT_SOURCE},
-        "eventTime": event_time(now),
+        "eventTime": event_time(occasion.at),
         "eventSource": EVENT_SOURCE,
         "eventName": event_name,
         "awsRegion": region,
@@ -208,8 +224,8 @@ def service_record(
         "userAgent": EVENT_SOURCE,
         "requestParameters": None,
         "responseElements": None,
-        "requestID": request_id,
-        "eventID": event_id,
+        "requestID": occasion.request_id,
+        "eventID": occasion.event_id,
         "readOnly": False,
         "resources": [key],
         "eventType": "AwsServiceEvent",
@@ -217,36 +233,16 @@ def service_record(
         "eventCategory": "Management",
         "recipientAccountId": key["accountId"],
         "serviceEventDetails": details,
-        "meridian": {"replica": replica, "epoch": epoch},
+        "meridian": {"replica": by.replica, "epoch": by.epoch},
     }
 
 
-def synchronisation_record(
-    primary: Record,
-    *,
-    region: str,
-    event_id: str,
-    request_id: str,
-    now: datetime,
-    replica: str,
-    epoch: int,
-    properties: Sequence[str],
-) -> Record:
+def synchronisation_record(primary: Record, *, region: str, by: Author, occasion: Occasion, properties: Sequence[str]) -> Record:
     """The record of a primary that passes these properties on. AWS shows it as a call, of the service, on the primary key alone.
 
     Source: AWS KMS Developer Guide, SynchronizeMultiRegionKey.
     """
-    record = service_record(
-        SYNCHRONISED,
-        primary,
-        region=region,
-        event_id=event_id,
-        request_id=request_id,
-        now=now,
-        replica=replica,
-        epoch=epoch,
-        details={"properties": list(properties)},
-    )
+    record = service_record(SYNCHRONISED, primary, region=region, by=by, occasion=occasion, details={"properties": list(properties)})
     return {**record, "eventType": "AwsApiCall", "responseElements": {"keyId": primary["ARN"]}}
 
 

@@ -24,6 +24,7 @@ from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.store_cache import CachedKeys
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
+from meridian.audit.record_maker import RecordMaker
 from meridian.audit.ship_events import AuditShipping
 from meridian.audit.trail import Audit
 from meridian.authorization.decision.authorizer import Authorizer
@@ -146,17 +147,8 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     stack.push_async_callback(stream.close)
     await heads.look()
     stack.push_async_callback(events.tell, stream.append)
-    audit = Audit(
-        stream=stream,
-        shipping=shipping,
-        identity=identity,
-        replica=settings.replica,
-        clock=clock,
-        entropy=entropy,
-        usage=usage,
-        caches=caches,
-        events=events,
-    )
+    records = RecordMaker(identity=identity, replica=settings.replica, clock=clock, entropy=entropy, caches=caches, events=events)
+    audit = Audit(stream=stream, shipping=shipping, records=records, usage=usage)
     await shipping.resume()
     done(Step.AUDIT_STREAM)
     directory = CachedKeys(store, clock, caches)

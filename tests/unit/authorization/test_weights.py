@@ -18,7 +18,7 @@ from tests.cache_memory import cache_memory
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.store_cache import CachedKeys
-from meridian.audit.trail import Parts
+from meridian.audit.record_maker import Parts
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, parse_policies
