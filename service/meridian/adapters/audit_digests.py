@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from meridian.adapters.audit_retention import NO_RETENTION, Retention
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.audit.chain import Tree
-from meridian.audit.digest import DigestLink, Extent, LogFile, signed_digest
+from meridian.audit.digest import DigestLink, Extent, LogFile, Statement, signed_digest
 from meridian.audit.ended import End, Kept
 from meridian.audit.keys import AuditSigner, RegionNames
 from meridian.audit.log_end import LogEnd
@@ -56,8 +56,7 @@ class SignedDigests:
         opening, names, size = self._opening, self._opening.names, tree.size
         name, now = digest_name(self._stamp, opening.stream, self.count), event_time(self._clock.now())
         due = self.retention.due()
-        data, link = signed_digest(
-            self.signer,
+        stated = Statement(
             name=name,
             start=self._signed_at,
             end=now,
@@ -77,6 +76,7 @@ class SignedDigests:
             ),
             kept=Kept(last_hash, tuple(tree.peaks()), due.ended, *((self._before, self._missing) if self.count == 0 else (None, None))),
         )
+        data, link = signed_digest(self.signer, stated)
         self._directory.write(name, data)
         self.count += 1
         self.previous, self._signed_size, self._signed_at = link, size, now

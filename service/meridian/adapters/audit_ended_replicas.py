@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -44,17 +45,32 @@ def ended_log(directory: Path) -> WrittenLog:
     return WrittenLog(directory, lambda: end)
 
 
+@dataclass(frozen=True, slots=True)
+class ReplicaFolders:
+    """Where every replica of the Region keeps its audit log, and how often it signs there."""
+
+    path: Path
+    """Holds a folder for each replica."""
+    own: Path
+    """The log of this replica; those of the others have the same name in their folders."""
+    segment_seconds: float
+
+    @property
+    def quiet_seconds(self) -> float:
+        """After so long without a word a replica is believed ended."""
+        return max(QUIET_SECONDS_MIN, QUIET_DIGESTS * self.segment_seconds)
+
+
 class EndedReplicas:
     """Implements `ports.audit_sinks.AuditSink` for one sink and the folders of all replicas that ended beside this one."""
 
-    def __init__(self, name: str, folder: Path, own: Path, open_sink: OpenSink, segment_seconds: float, clock: Clock, tell: Tell) -> None:
-        """`folder` holds a folder for each replica; its log is there under the name that `own`, this replica's log, has. A folder that
-        cannot be read is told at each look, and keeps no other from being shipped."""
+    def __init__(self, name: str, folders: ReplicaFolders, open_sink: OpenSink, clock: Clock, tell: Tell) -> None:
+        """A folder that cannot be read is told at each look, and keeps no other from being shipped."""
         self.name = name
-        self._folder = folder
-        self._log_name = own.name
+        self._folder = folders.path
+        self._log_name = folders.own.name
         self._open_sink = open_sink
-        self._quiet_seconds = max(QUIET_SECONDS_MIN, QUIET_DIGESTS * segment_seconds)
+        self._quiet_seconds = folders.quiet_seconds
         self._clock = clock
         self._tell = tell
         self._look_at = clock.monotonic()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from meridian.adapters.fetched_document import FetchFault
+from meridian.adapters.fetched_document import FetchFault, Source
 from meridian.adapters.xks_proxy.bounded_answers import HEAD_BYTES_MAX, HEADER_BYTES_MAX, BoundedConnector
 from meridian.adapters.xks_proxy.lookups import Lookups
 
@@ -36,26 +35,17 @@ class _Resolver(AbstractResolver):
 
 
 async def answer_to(
-    method: str,
-    url: str,
-    data: Mapping[str, str] | bytes | None,
-    shown: Mapping[str, str],
-    *,
-    owner: str,
-    tls: ssl.SSLContext,
-    bytes_max: int,
-    seconds: float,
-    lookups: Lookups,
+    method: str, url: str, data: Mapping[str, str] | bytes | None, shown: Mapping[str, str], source: Source, *, seconds: float
 ) -> bytes:
     """The body of a good answer, in so many seconds at most. Raises: FetchFault."""
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", **shown}
     try:
         async with asyncio.timeout(seconds):
-            async with _session(lookups, owner, bytes_max) as session:
-                async with session.request(method, url, data=data, headers=headers, ssl=tls, allow_redirects=False) as response:
+            async with _session(source) as session:
+                async with session.request(method, url, data=data, headers=headers, ssl=source.tls, allow_redirects=False) as response:
                     if response.status not in OK:
                         raise FetchFault(f"answers HTTP {response.status}", status=response.status)
-                    return await _bounded(response, bytes_max)
+                    return await _bounded(response, source.bytes_max)
     except TimeoutError as fault:
         raise FetchFault(f"has not answered within {seconds:g} seconds") from fault
     except aiohttp.ClientSSLError as fault:
@@ -66,11 +56,10 @@ async def answer_to(
         raise FetchFault(f"its answer cannot be read: {type(fault).__name__}") from fault
 
 
-def _session(lookups: Lookups, owner: str, bytes_max: int) -> aiohttp.ClientSession:
+def _session(source: Source) -> aiohttp.ClientSession:
+    resolver = _Resolver(source.lookups, source.owner)
     return aiohttp.ClientSession(
-        connector=BoundedConnector(
-            HEAD_BYTES_MAX + bytes_max, resolver=_Resolver(lookups, owner), use_dns_cache=False, force_close=True, limit=1
-        ),
+        connector=BoundedConnector(HEAD_BYTES_MAX + source.bytes_max, resolver=resolver, use_dns_cache=False, force_close=True, limit=1),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from meridian.adapters.late_modules import loaded
@@ -24,35 +25,37 @@ class FetchFault(Exception):
         self.status = status
 
 
-async def fetch(url: str, *, owner: str, tls: ssl.SSLContext, bearer_token: str, bytes_max: int, lookups: Lookups) -> bytes:
-    """The body of a good answer. `owner`: whose look-ups of names these are. Raises: FetchFault."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose document it is, and how that is believed and bounded."""
+
+    owner: str
+    """Whose look-ups of names these are."""
+    tls: ssl.SSLContext
+    bytes_max: int
+    """Of the answer's body."""
+    lookups: Lookups
+
+
+async def fetch(url: str, source: Source, *, bearer_token: str) -> bytes:
+    """The body of a good answer. Raises: FetchFault."""
     shown = {"Authorization": f"Bearer {bearer_token}"} if bearer_token else {}
     requests = await loaded(REQUESTS)
-    found: bytes = await requests.answer_to(
-        "GET", url, None, shown, owner=owner, tls=tls, bytes_max=bytes_max, seconds=SECONDS, lookups=lookups
-    )
+    found: bytes = await requests.answer_to("GET", url, None, shown, source, seconds=SECONDS)
     return found
 
 
-async def post_json(
-    url: str, body: bytes, *, owner: str, tls: ssl.SSLContext, bearer_token: str, bytes_max: int, lookups: Lookups
-) -> bytes:
+async def post_json(url: str, body: bytes, source: Source, *, bearer_token: str) -> bytes:
     """The body of a good answer to a JSON document. Raises: FetchFault."""
     shown = {"Content-Type": "application/json", **({"Authorization": f"Bearer {bearer_token}"} if bearer_token else {})}
     requests = await loaded(REQUESTS)
-    found: bytes = await requests.answer_to(
-        "POST", url, body, shown, owner=owner, tls=tls, bytes_max=bytes_max, seconds=SECONDS, lookups=lookups
-    )
+    found: bytes = await requests.answer_to("POST", url, body, shown, source, seconds=SECONDS)
     return found
 
 
-async def post_form(
-    url: str, form: Mapping[str, str], *, owner: str, tls: ssl.SSLContext, authorization: str, bytes_max: int, lookups: Lookups
-) -> bytes:
+async def post_form(url: str, form: Mapping[str, str], source: Source, *, authorization: str) -> bytes:
     """The body of a good answer to a form. `authorization`: the value of that header, none where it is empty. Raises: FetchFault."""
     shown = {"Authorization": authorization} if authorization else {}
     requests = await loaded(REQUESTS)
-    found: bytes = await requests.answer_to(
-        "POST", url, form, shown, owner=owner, tls=tls, bytes_max=bytes_max, seconds=SECONDS, lookups=lookups
-    )
+    found: bytes = await requests.answer_to("POST", url, form, shown, source, seconds=SECONDS)
     return found

@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meridian.adapters.fetched_document import FetchFault, fetch
+from meridian.adapters.fetched_document import FetchFault, Source, fetch
 from meridian.adapters.issuer_urls import origin_of, require_issuer_url
 from meridian.adapters.token_rules_file import KEY_SET_BYTES_MAX
 from meridian.adapters.xks_proxy.lookups import Lookups
@@ -190,7 +190,7 @@ class LiveKeySets:
             raise FetchFault("there is no TLS to fetch with")
         try:
             bearer_token = source.bearer_token if origin_of(url) == origin_of(source.url or source.issuer) else ""
-            return await fetch(url, owner=source.issuer, tls=tls, bearer_token=bearer_token, bytes_max=bytes_max, lookups=self._lookups)
+            return await fetch(url, Source(source.issuer, tls, bytes_max, self._lookups), bearer_token=bearer_token)
         except FetchFault as fault:
             raise FetchFault(f"{url}: {fault}") from fault
 

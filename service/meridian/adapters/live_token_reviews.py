@@ -22,7 +22,7 @@ from typing import Any, Final
 import structlog
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from meridian.adapters.fetched_document import FetchFault, post_json
+from meridian.adapters.fetched_document import FetchFault, Source, post_json
 from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.domain.foreign_text import printable
 from meridian.domain.strict_json import JsonFault, parse_json
@@ -148,11 +148,8 @@ class LiveTokenReviews:
         return await post_json(
             f"{source.url.rstrip('/')}{PATH}",
             json.dumps(review).encode(),
-            owner=source.issuer,
-            tls=tls,
+            Source(source.issuer, tls, ANSWER_BYTES_MAX, self._lookups),
             bearer_token=source.bearer_token,
-            bytes_max=ANSWER_BYTES_MAX,
-            lookups=self._lookups,
         )
 
     def _count(self, issuer: str, outcome: str) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote_plus
 
-from meridian.adapters.fetched_document import FetchFault, fetch, post_form
+from meridian.adapters.fetched_document import FetchFault, Source, fetch, post_form
 from meridian.adapters.issuer_urls import origin_of, require_issuer_url
 from meridian.adapters.live_key_sets import DISCOVERY, DISCOVERY_BYTES_MAX
 from meridian.adapters.xks_proxy.lookups import Lookups
@@ -104,15 +104,7 @@ class OidcProvider:
             form["client_id"] = client.client_id
         url = endpoints.token
         try:
-            answer = await post_form(
-                url,
-                form,
-                owner=client.issuer,
-                tls=await self._context(),
-                authorization=_basic(client),
-                bytes_max=ANSWER_BYTES_MAX,
-                lookups=self._lookups,
-            )
+            answer = await post_form(url, form, await self._source(ANSWER_BYTES_MAX), authorization=_basic(client))
         except FetchFault as fault:
             kind = CodeRefused if fault.status in REFUSES else SignInFault
             raise kind(f"{url}: {fault}") from fault
@@ -140,15 +132,16 @@ class OidcProvider:
         issuer = self._client.issuer
         url = f"{issuer.rstrip('/')}{DISCOVERY}"
         try:
-            document = await fetch(
-                url, owner=issuer, tls=await self._context(), bearer_token="", bytes_max=DISCOVERY_BYTES_MAX, lookups=self._lookups
-            )
+            document = await fetch(url, await self._source(DISCOVERY_BYTES_MAX), bearer_token="")
         except FetchFault as fault:
             raise SignInFault(f"{url}: {fault}") from fault
         said = _members(document, url)
         if said.get("issuer") != issuer:
             raise SignInFault(f"{url}: is the document of another issuer")
         return _Endpoints(*(_endpoint(said, name, issuer) for name in ("authorization_endpoint", "token_endpoint")))
+
+    async def _source(self, bytes_max: int) -> Source:
+        return Source(self._client.issuer, await self._context(), bytes_max, self._lookups)
 
     async def _context(self) -> ssl.SSLContext:
         source = next((each for each in self._sources() if each.issuer == self._client.issuer), None)

@@ -97,25 +97,29 @@ def string_to_sign(end: str, name: str, body: bytes, previous: DigestLink | None
     return f"{end}\n{SINK}/{name}\n{sha256(body).hexdigest()}\n{previous.signature if previous else 'null'}".encode()
 
 
-def signed_digest(
-    signer: AuditSigner,
-    *,
-    name: str,
-    start: str,
-    end: str,
-    previous: DigestLink | None,
-    log_files: tuple[LogFile, ...],
-    extent: Extent,
-    kept: Kept,
-) -> tuple[bytes, DigestLink]:
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a digest states, before it is signed."""
+
+    name: str
+    start: str
+    end: str
+    previous: DigestLink | None
+    log_files: tuple[LogFile, ...]
+    extent: Extent
+    kept: Kept
+
+
+def signed_digest(signer: AuditSigner, stated: Statement) -> tuple[bytes, DigestLink]:
     """The bytes of the digest's file, and what the next digest says of it."""
+    log_files, previous = stated.log_files, stated.previous
     body = orjson.dumps(
         {
             "awsAccountId": "",
-            "digestStartTime": start,
-            "digestEndTime": end,
+            "digestStartTime": stated.start,
+            "digestEndTime": stated.end,
             "digestS3Bucket": SINK,
-            "digestS3Object": name,
+            "digestS3Object": stated.name,
             "digestPublicKeyFingerprint": signer.key.fingerprint,
             "digestSignatureAlgorithm": SIGNATURE_ALGORITHM,
             "newestEventTime": log_files[-1].newest if log_files else None,
@@ -126,12 +130,12 @@ def signed_digest(
             "previousDigestHashAlgorithm": HASH_ALGORITHM if previous else None,
             "previousDigestSignature": previous.signature if previous else None,
             "logFiles": [_log_file_as_json(each) for each in log_files],
-            "meridian": asdict(extent),
-            "retention": kept_as_json(kept),
+            "meridian": asdict(stated.extent),
+            "retention": kept_as_json(stated.kept),
         }
     )
-    signature = signer.sign(string_to_sign(end, name, body, previous)).hex()
-    return body + b"\n" + signature.encode() + b"\n", DigestLink(name, sha256(body).hexdigest(), signature)
+    signature = signer.sign(string_to_sign(stated.end, stated.name, body, previous)).hex()
+    return body + b"\n" + signature.encode() + b"\n", DigestLink(stated.name, sha256(body).hexdigest(), signature)
 
 
 def _log_file_as_json(file: LogFile) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from meridian.adapters.audit_ended_replicas import EndedReplicas
+from meridian.adapters.audit_ended_replicas import EndedReplicas, ReplicaFolders
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_ship_files import FileReceiver, FileShipper
 from meridian.adapters.audit_ship_records import RecordReceiver, RecordShipper, position_path
@@ -119,9 +119,8 @@ def _ended(settings: Settings, clock: SystemClock, events: SecurityEvents) -> li
     for name, sink, open_sink in ((OTLP, otlp, records), (S3, s3, files)):
         if sink is not None:
             label = f"{name} of ended replicas"
-            of_all = EndedReplicas(
-                label, audit.replicas, audit.directory, open_sink, audit.segment_seconds, clock, _tell_of_replica(label, events)
-            )
+            folders = ReplicaFolders(audit.replicas, audit.directory, audit.segment_seconds)
+            of_all = EndedReplicas(label, folders, open_sink, clock, _tell_of_replica(label, events))
             made.append(SinkWorker(of_all, sink.timeout_seconds, clock, events))
     return made
 

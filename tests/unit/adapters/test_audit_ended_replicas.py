@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.audit_logs import SteppingClock, open_file, record
 
-from meridian.adapters.audit_ended_replicas import LOOK_SECONDS, EndedReplicas
+from meridian.adapters.audit_ended_replicas import LOOK_SECONDS, EndedReplicas, ReplicaFolders
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.audit.segments import DamagedSegmentError
 
@@ -56,7 +56,7 @@ class World:
                 os.utime(path, (LONG_AGO, LONG_AGO))
         own = root / "own" / "audit"
         own.mkdir(parents=True)
-        self.ended = EndedReplicas("s", root, own, self._open, 60.0, self.clock, self._tell)
+        self.ended = EndedReplicas("s", ReplicaFolders(root, own, 60.0), self._open, self.clock, self._tell)
 
     def _open(self, replica: str, log: WrittenLog) -> Any:
         assert log.directory == self.root / replica / "audit"

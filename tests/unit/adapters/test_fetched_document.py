@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from meridian.adapters.fetched_document import FetchFault, fetch
+from meridian.adapters.fetched_document import FetchFault, Source, fetch
 from meridian.adapters.xks_proxy.lookups import Lookups
 
 
@@ -30,7 +30,7 @@ def test_an_answer_that_never_begins_is_given_up_after_few_bytes(flood: bytes) -
         lookups = Lookups()
         try:
             with pytest.raises(FetchFault):
-                await fetch(url, owner="x", tls=ssl.create_default_context(), bearer_token="", bytes_max=1000, lookups=lookups)
+                await fetch(url, Source("x", ssl.create_default_context(), 1000, lookups), bearer_token="")
         finally:
             lookups.close()
             server.close()
