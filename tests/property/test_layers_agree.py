@@ -34,7 +34,7 @@ from meridian.authorization.language.entities import (
     resource_entities,
     resource_uid,
 )
-from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
+from meridian.authorization.language.evaluator import EntityHandle, Ground, PolicyHandle, SchemaHandle, evaluate, policies_as_json
 from meridian.authorization.language.policies import Policy
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
@@ -217,9 +217,7 @@ def _full_side(deployed: Deployed, asked: Asked, facts: AskedFacts, side: str) -
         action=asked.action,
         resource=resource_uid(resource),
         context=context,
-        policies=_full_policies(deployed, asked, side),
-        entities=EntityHandle.build(named.values(), schema()),
-        schema=schema(),
+        ground=Ground(_full_policies(deployed, asked, side), EntityHandle.build(named.values(), schema()), schema()),
     )
     return Answer(decided.allowed, decided.policy_ids, decided.errors)
 

@@ -17,7 +17,7 @@ from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.decision.request_context import TAG_ENTITIES
 from meridian.authorization.language.entities import Surroundings, principal_entities, principal_uid, resource_entities, resource_uid
-from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, policies_as_json
+from meridian.authorization.language.evaluator import EntityHandle, Ground, PolicyHandle, SchemaHandle, evaluate, policies_as_json
 from meridian.authorization.sets.packaged import policy_folder, schema_text
 from meridian.authorization.sets.policy_files import PolicySource, load_policies
 from meridian.domain.any_case import any_case
@@ -156,9 +156,7 @@ def in_full(principal: Principal, action: str, key: Key, values: dict[str, Any],
         action=action,
         resource=resource_uid(key),
         context=context,
-        policies=full_set(),
-        entities=EntityHandle.build(entities.values(), schema()),
-        schema=schema(),
+        ground=Ground(full_set(), EntityHandle.build(entities.values(), schema()), schema()),
     )
     return PolicyDecision(action, key.arn, decided.allowed, decided.policy_ids, decided.errors)
 

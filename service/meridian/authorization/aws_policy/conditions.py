@@ -190,7 +190,8 @@ def _condition(operator: str, name: str, values: Any, place: str, reading: Readi
         _require_told(listed, place, denies=reading.denies, lenient=lenient)
     if key.is_service:
         listed = [_mapped(value, reading.services, place) for value in listed]
-    test = _test(key, member, known, listed, place, reading, plain=not (lenient or known.negated))
+    asked = _Asked(key, member, known, is_plain=not (lenient or known.negated))
+    test = _test(asked, listed, place, reading)
     if key.owner == TAG:
         test = once(key, member, test, denies=reading.denies)
     return Condition(key, member, known.negated or lenient, test)
@@ -234,8 +235,20 @@ def _on_set(key: ConditionKey, known: Operator, prefix: str, listed: Sequence[An
     return Condition(key, "", every or lenient, f"({subject}.isEmpty() || {test})" if lenient else test)
 
 
-def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any], place: str, reading: Reading, *, plain: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a condition asks of: a key, or a member of it, and how."""
+
+    key: ConditionKey
+    member: str
+    known: Operator
+    is_plain: bool
+    """It asks for the value itself, and the value must be there."""
+
+
+def _test(asked: _Asked, listed: Sequence[Any], place: str, reading: Reading) -> str:
     """The test of one value against several: any of them for a positive operator, none for a negated one."""
+    key, member, known = asked.key, asked.member, asked.known
     subject = get_text(key, member)
     if known.test is EQUAL and known.kind == TEXT and len(listed) > 1 and not any("${" in str(value) for value in listed):
         test = f"{set_of([text_of(value, place) for value in listed])}.contains({subject})"
@@ -245,7 +258,7 @@ def _test(key: ConditionKey, member: str, known: Operator, listed: Sequence[Any]
         tag = _variable(value, place, variables=reading.variables)
         if tag is None:
             tests.append(_one(key, subject, known, value, place, denies=reading.denies))
-        elif not plain or known.kind != TEXT or known.is_pattern:
+        elif not asked.is_plain or known.kind != TEXT or known.is_pattern:
             raise RefusedDocument(place, Why.VARIABLE_OPERATOR)
         else:
             equal = once(PRINCIPAL_TAG, tag, f"{subject} == {get_text(PRINCIPAL_TAG, tag)}", denies=reading.denies)

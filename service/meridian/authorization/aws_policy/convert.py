@@ -73,6 +73,18 @@ class _Work:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a statement says, whatever its actions are."""
+
+    effect: str
+    who: Principals
+    exclusion: str
+    conditions: tuple[Condition, ...]
+    label: str
+    sid: str | None
+
+
 def convert(text: str, *, key: KeyName, model: SchemaModel, services: Mapping[str, str], lay_out: Callable[[str], str]) -> Converted:
     """Convert a document; `services` maps AWS's service names to services of this deployment, as `account/name`, and `lay_out` gives a
     Cedar text its canonical layout, here or in another process.
@@ -108,8 +120,9 @@ def _convert(statement: Mapping[str, Any], place: str, number: int, work: _Work)
     if who.everybody and effect == "Allow" and not any(c.key.about_caller and not c.when_absent and c.test for c in conditions):
         raise RefusedDocument(f"{place}.Principal", Why.EVERYBODY)
     if who.everybody or who.entities or exclusion:
-        label = work.labels.of(statement.get("Sid"), number)
-        work.policies += _policies(effect, who, exclusion, actions.names, conditions, label, statement.get("Sid"), work)
+        sid = statement.get("Sid")
+        said = _Said(effect, who, exclusion, conditions, work.labels.of(sid, number), sid)
+        work.policies += _policies(said, actions.names, work)
 
 
 def _delegate(work: _Work) -> None:
@@ -154,34 +167,25 @@ def _who(statement: Mapping[str, Any], place: str, work: _Work, effect: str) -> 
     return Principals((), everybody=True), left_out.any_of()
 
 
-def _policies(
-    effect: str,
-    who: Principals,
-    exclusion: str,
-    actions: tuple[str, ...],
-    conditions: tuple[Condition, ...],
-    label: str,
-    sid: str | None,
-    work: _Work,
-) -> Iterator[str]:
+def _policies(said: _Said, actions: tuple[str, ...], work: _Work) -> Iterator[str]:
     """One policy for all actions that read the conditions alike; none for actions for which they never hold."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for action in actions:
-        parts = [condition.expression(action, work.model) for condition in conditions]
+        parts = [condition.expression(action, work.model) for condition in said.conditions]
         if None not in parts:
             groups.setdefault(tuple(part for part in parts if part and part != TRUE), []).append(action)
     for number, (parts_of_group, named) in enumerate(groups.items(), 1):
-        own = label if len(groups) == 1 else work.labels.free(f"{label}-{number}")
+        own = said.label if len(groups) == 1 else work.labels.free(f"{said.label}-{number}")
         scope = "action" if len(named) == len(work.actions) else action_scope(named)
-        tests = [part for part in (who.condition(), *parts_of_group) if part]
+        tests = [part for part in (said.who.condition(), *parts_of_group) if part]
         yield "\n".join(
             [
-                f"// {comment(sid) or f'statement {label}'}",
+                f"// {comment(said.sid) or f'statement {said.label}'}",
                 f"@id({cedar_text(own)})",
-                f"@reason({cedar_text(comment(sid) or label)})",
-                f"{'permit' if effect == 'Allow' else 'forbid'} ({who.scope()}, {scope}, resource is KMS::Key)",
+                f"@reason({cedar_text(comment(said.sid) or said.label)})",
+                f"{'permit' if said.effect == 'Allow' else 'forbid'} ({said.who.scope()}, {scope}, resource is KMS::Key)",
                 *([f"when {{ {' && '.join(tests)} }}"] if tests else []),
-                *([f"unless {{ {exclusion} }}"] if exclusion else []),
+                *([f"unless {{ {said.exclusion} }}"] if said.exclusion else []),
                 ";",
             ]
         )

@@ -8,7 +8,7 @@ from meridian.authorization.decision.facts import Facts
 from meridian.authorization.decision.request_context import context_of
 from meridian.authorization.decision.slices import CompiledSlice
 from meridian.authorization.language.entities import Resource, principal_uid, resource_uid
-from meridian.authorization.language.evaluator import Decision, EntityHandle, Est, PolicyHandle, evaluate, faulted
+from meridian.authorization.language.evaluator import Decision, EntityHandle, Est, Ground, PolicyHandle, evaluate, faulted
 from meridian.authorization.language.policies import Policy
 from meridian.authorization.language.read_set import as_record
 from meridian.domain.principal import Principal
@@ -54,7 +54,5 @@ class Question:
             action=self._compiled.action,
             resource=resource_uid(self._resource),
             context=context,
-            policies=policies,
-            entities=entities,
-            schema=self._compiled.schema,
+            ground=Ground(policies, entities, self._compiled.schema),
         )

@@ -29,7 +29,7 @@ from meridian.authorization.language.entities import (
     resource_uid,
 )
 from meridian.authorization.language.entity_reads import EntityReads, entity_reads
-from meridian.authorization.language.evaluator import Decision, EntityHandle, SchemaHandle, Uid, evaluate_many, faulted
+from meridian.authorization.language.evaluator import Decision, EntityHandle, Ground, SchemaHandle, Uid, evaluate_many, faulted
 from meridian.authorization.language.policies import Policy, matches_action, matches_resource
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import KeyPolicyReader
@@ -95,9 +95,7 @@ class _Pair:
             action=self.compiled.action,
             resource=self.resource.uid,
             contexts=contexts,
-            policies=self.compiled.policies,
-            entities=entities,
-            schema=self.compiled.schema,
+            ground=Ground(self.compiled.policies, entities, self.compiled.schema),
         )
 
 

@@ -111,38 +111,30 @@ class EntityHandle:
         return self._handle
 
 
-def evaluate(
-    *,
-    principal: Uid,
-    action: str,
-    resource: Uid,
-    context: Mapping[str, Any],
-    policies: PolicyHandle,
-    entities: EntityHandle,
-    schema: SchemaHandle,
-) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What decisions are made on."""
+
+    policies: PolicyHandle
+    entities: EntityHandle
+    schema: SchemaHandle
+
+
+def evaluate(*, principal: Uid, action: str, resource: Uid, context: Mapping[str, Any], ground: Ground) -> Decision:
     """Ask the engine. Never raises."""
     try:
         asked = _request(principal, action, resource, context)
-        return _decision_of(cedarpy.is_authorized(asked, policies.handle, entities.handle, schema.handle))
+        return _decision_of(cedarpy.is_authorized(asked, ground.policies.handle, ground.entities.handle, ground.schema.handle))
     except Exception as error:
         return faulted(error)
 
 
-def evaluate_many(
-    *,
-    principal: Uid,
-    action: str,
-    resource: Uid,
-    contexts: Sequence[Mapping[str, Any]],
-    policies: PolicyHandle,
-    entities: EntityHandle,
-    schema: SchemaHandle,
-) -> list[Decision]:
+def evaluate_many(*, principal: Uid, action: str, resource: Uid, contexts: Sequence[Mapping[str, Any]], ground: Ground) -> list[Decision]:
     """Ask the engine about each of these contexts at once: what `evaluate` says of each. Never raises."""
     try:
         asked = [_request(principal, action, resource, context) for context in contexts]
-        return [_decision_of(each) for each in cedarpy.is_authorized_batch(asked, policies.handle, entities.handle, schema.handle)]
+        answers = cedarpy.is_authorized_batch(asked, ground.policies.handle, ground.entities.handle, ground.schema.handle)
+        return [_decision_of(each) for each in answers]
     except Exception as error:
         return [faulted(error)] * len(contexts)
 

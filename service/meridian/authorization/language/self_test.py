@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from meridian.authorization.language.entities import Surroundings, entity, principal_entities
-from meridian.authorization.language.evaluator import EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
+from meridian.authorization.language.evaluator import EntityHandle, Ground, PolicyHandle, SchemaHandle, evaluate, parse_policies
 from meridian.domain.principal import Principal
 
 PERMIT: Final = "permit (principal, action, resource);"
@@ -50,13 +50,13 @@ def require_sound_evaluator(schema: SchemaHandle) -> None:
 def _ask(schema: SchemaHandle, text: str, request: dict[str, Any]) -> bool:
     principal = Principal(kind="User", account="111122223333", name="alice", arn="arn:aws:iam::111122223333:user/alice")
     scope = entity(SCOPE, (), {"account": "111122223333", "region": "us-east-1", "regionLabels": []})
+    policies = PolicyHandle((str(number), est) for number, est in enumerate(parse_policies(text)))
+    entities = EntityHandle.build([*principal_entities(principal, NOWHERE), scope], schema)
     decision = evaluate(
         principal=ALICE,
         action="GenerateRandom",
         resource=SCOPE,
         context={"request": request},
-        policies=PolicyHandle((str(number), est) for number, est in enumerate(parse_policies(text))),
-        entities=EntityHandle.build([*principal_entities(principal, NOWHERE), scope], schema),
-        schema=schema,
+        ground=Ground(policies, entities, schema),
     )
     return decision.allowed

@@ -11,7 +11,7 @@ import pytest
 
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
-from meridian.authorization.language.evaluator import FAULT, EntityHandle, PolicyHandle, SchemaHandle, evaluate, parse_policies
+from meridian.authorization.language.evaluator import FAULT, EntityHandle, Ground, PolicyHandle, SchemaHandle, evaluate, parse_policies
 from meridian.authorization.language.self_test import REQUEST, UnsoundEvaluatorError, require_sound_evaluator
 from meridian.authorization.sets.policy_files import PolicySetError
 from meridian.domain.key import Key, KeyState
@@ -126,14 +126,13 @@ def test_an_action_that_the_schema_does_not_know_denies(decide: Decide) -> None:
     "wrong", [{"action": "Encrpyt"}, {"context": {"surprise": 1}}, {"context": {"request": {"x": 1.5}}}, {"resource": ()}]
 )
 def test_a_question_that_the_engine_cannot_take_is_a_fault_and_no_refusal_by_policy(schema: SchemaHandle, wrong: dict[str, Any]) -> None:
+    policies = PolicyHandle((str(n), est) for n, est in enumerate(parse_policies("permit (principal, action, resource);")))
     question: dict[str, Any] = {
         "principal": ("KMS::User", "1/a"),
         "action": "GenerateRandom",
         "resource": ("KMS::Scope", "1/r"),
         "context": {"request": REQUEST},
-        "policies": PolicyHandle((str(n), est) for n, est in enumerate(parse_policies("permit (principal, action, resource);"))),
-        "entities": EntityHandle.build([], schema),
-        "schema": schema,
+        "ground": Ground(policies, EntityHandle.build([], schema), schema),
     }
     assert evaluate(**question).allowed
     assert evaluate(**{**question, **wrong}) == FAULT
@@ -144,8 +143,9 @@ def test_no_decision_is_a_fault_even_where_the_engine_gives_no_error(schema: Sch
     silent = cedarpy.AuthzResult({"decision": "NoDecision", "diagnostics": {"reason": [], "errors": []}, "metrics": {}})
     assert silent.decision is cedarpy.Decision.NoDecision
     monkeypatch.setattr(cedarpy, "is_authorized", lambda *_: silent)
-    nothing: dict[str, Any] = {"context": {}, "policies": PolicyHandle([]), "entities": EntityHandle.build([], schema), "schema": schema}
-    assert evaluate(principal=("KMS::User", "1/a"), action="GenerateRandom", resource=("KMS::Scope", "1/r"), **nothing) == FAULT
+    nothing = Ground(PolicyHandle([]), EntityHandle.build([], schema), schema)
+    made = evaluate(principal=("KMS::User", "1/a"), action="GenerateRandom", resource=("KMS::Scope", "1/r"), context={}, ground=nothing)
+    assert made == FAULT
 
 
 def test_facts_that_cannot_be_read_deny(decide: Decide) -> None:
