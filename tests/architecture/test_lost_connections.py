@@ -25,7 +25,7 @@ TABLE = {
     "client/blocking_calls.py": ("scenario/test_slow_and_silent_networks.py", "test_a_client_leaves_a_connection_that_lost_its_way"),
     "testing/pytest_fixtures.py": ("scenario/test_slow_and_silent_networks.py", "test_a_client_leaves_a_connection_that_lost_its_way"),
     "client/asyncio_calls.py": ("scenario/test_slow_and_silent_networks.py", "test_a_client_leaves_a_connection_that_lost_its_way"),
-    "adapters/region_peer_grpc.py": ("faults/test_convergence.py", "test_after_each_kind_of_fault_all_regions_agree"),
+    "adapters/peer_channels.py": ("faults/test_convergence.py", "test_after_each_kind_of_fault_all_regions_agree"),
     "adapters/store_sql/dialects.py": ("faults/test_database_that_hangs.py", "test_connections_that_lost_their_way_are_replaced"),
     "adapters/otlp_connection.py": ("contract/test_audit_sinks.py", "test_a_connection_that_lost_its_way_is_left_within_two_tries"),
     "adapters/audit_s3.py": ("contract/test_audit_sinks.py", "test_a_connection_that_lost_its_way_is_left_within_two_tries"),

@@ -19,7 +19,7 @@ KEPT = {
     "adapters/store_sql/whole_connections.py _whole": "waited for, whatever becomes of the caller",
     "adapters/store_sql/whole_connections.py _begin": "its end is noted, and the pool waits for it",
     "adapters/store_sql/whole_connections.py _close_live": "waited for",
-    "adapters/region_peer_grpc.py use": "the closing of a channel, which is forgotten when it is closed",
+    "adapters/peer_channels.py use": "the closing of a channel, which is forgotten when it is closed",
     "transport/draining.py stop": "waited for",
     "transport/http1/connection.py open": "one connection: a handshake that fails ends it",
     "transport/http1/connection.py _start_answer": "one answer, which reports what it meets",

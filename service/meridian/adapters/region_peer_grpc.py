@@ -6,16 +6,16 @@ answer for another; what it signs is checked against the fingerprint that the op
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import grpc
 
 from meridian import errors
+from meridian.adapters.peer_channels import TIMEOUT_SECONDS, PeerChannels
 from meridian.adapters.peer_refusals import error_of, no_answer
 from meridian.domain.foreign_text import printable
 from meridian.domain.peer_message import (
@@ -29,10 +29,9 @@ from meridian.domain.peer_message import (
     SetDigest,
     SetShown,
 )
-from meridian.domain.peers import PeerContact, PeerRegion
+from meridian.domain.peers import PeerContact
 from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import DependencyTimeoutException, KmsError
-from meridian.keepalive import KEEPALIVE
 from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
@@ -40,33 +39,15 @@ from meridian.ports.crypto.region_envelopes import RegionEnvelopes, TransportOff
 from meridian.ports.traces import Traces
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.claims import NotBelieved, Rule
-from meridian.replication.wire.message_bounds import PEER_MESSAGE_BYTES_MAX, OutOfBounds, require_bounds
+from meridian.replication.wire.message_bounds import OutOfBounds, require_bounds
 from meridian.replication.wire.messages import comparison_of, digest_message, link_messages, shown_of
 from meridian.replication.wire.prepare_messages import foretell_request, handover_request, prepare_request
 
-TIMEOUT_SECONDS: Final = 4.0
 OFFER_SECONDS: Final = 600.0
 RELEASE_CHARACTERS_MAX: Final = 64
 NO_CONTACT: Final = PeerContact()
 """With a Region that nothing was asked of."""
-RECONNECT_MS: Final = 200
-RECONNECT_MS_MAX: Final = 1000
 Metadata = tuple[tuple[str, str], ...] | None
-
-
-class PeerTls(Protocol):
-    """What this Region shows to others, and the authority that signs them; PEM."""
-
-    @property
-    def certificate(self) -> bytes: ...
-    @property
-    def private_key(self) -> bytes: ...
-    @property
-    def client_ca(self) -> bytes: ...
-
-
-def _credentials(tls: PeerTls) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(tls.client_ca, tls.private_key, tls.certificate)
 
 
 class GrpcRegionPeer:
@@ -74,24 +55,18 @@ class GrpcRegionPeer:
 
     def __init__(
         self,
-        peers: Mapping[str, PeerRegion],
+        channels: PeerChannels,
         envelopes: RegionEnvelopes,
         clock: Clock,
-        tls: PeerTls,
         refusals: Refusals,
         *,
         traces: Traces,
-        is_denied: Callable[[str], bool],
     ) -> None:
+        self._channels = channels
         self._refusals = refusals
         self._traces = traces
-        self._peers = peers
         self._envelopes = envelopes
         self._clock = clock
-        self._is_denied = is_denied
-        self._credentials = _credentials(tls)
-        self._channels: dict[str, grpc.aio.Channel] = {}
-        self._closing: set[asyncio.Task[None]] = set()
         self._offers: dict[str, tuple[float, TransportOffer]] = {}
         self._contacts: dict[str, PeerContact] = {}
 
@@ -100,7 +75,7 @@ class GrpcRegionPeer:
         if known is not None and known[0] > self._clock.monotonic():
             return known[1]
         answer = await self._call(region, "GetTransportOffer", wire.GetTransportOfferRequest())
-        peer = self._peers[region]
+        peer = self._channels.peers[region]
         if not compare_digest(sha256(answer.transport_public_key).hexdigest(), peer.transport_fingerprint):
             raise no_answer(region, "transport key differs from the configured one")
         try:
@@ -198,18 +173,8 @@ class GrpcRegionPeer:
         answer = await self._call(region, "GetMaterials", request)
         return MaterialsShown(tuple(answer.envelopes), answer.transport_public_key, answer.incarnation)
 
-    def use(self, tls: PeerTls) -> None:
-        """From the next call on, show this certificate and believe this authority; calls under way end as they began."""
-        self._credentials = _credentials(tls)
-        old, self._channels = self._channels, {}
-        for channel in old.values():
-            closing = asyncio.ensure_future(channel.close(grace=TIMEOUT_SECONDS))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-
     async def close(self) -> None:
-        for channel in self._channels.values():
-            await channel.close(grace=1.0)
+        await self._channels.close()
 
     def contact(self, region: str) -> PeerContact:
         return self._contacts.get(region, NO_CONTACT)
@@ -233,7 +198,7 @@ class GrpcRegionPeer:
         self._contacts[region] = replace(self.contact(region), heard_at=self._clock.now(), trouble="")
 
     async def _ask(self, region: str, method: str, request: Any, metadata: Metadata) -> Any:
-        stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channel(region))
+        stub: Any = replication_pb2_grpc.ReplicationServiceStub(self._channels.to(region))
         try:
             # Waiting for a connection, within the timeout, lets a Region that has just come back be found at once.
             answer = await getattr(stub, method)(request, timeout=TIMEOUT_SECONDS, metadata=metadata, wait_for_ready=True)
@@ -248,21 +213,3 @@ class GrpcRegionPeer:
             self._refusals.tell(region, name.account, name.key_id, NotBelieved(Rule.BOUNDS, reason))
             raise no_answer(region, reason) from fault
         return answer
-
-    def _channel(self, region: str) -> grpc.aio.Channel:
-        channel, peer = self._channels.get(region), self._peers.get(region)
-        if peer is not None and self._is_denied(peer.spiffe_id):
-            raise no_answer(region, f"{peer.spiffe_id} is on the deny list")
-        if channel is None:
-            if peer is None:
-                raise no_answer(region, "not a configured Region")
-            options = [
-                ("grpc.ssl_target_name_override", peer.server_name),
-                ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
-                ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
-                ("grpc.enable_retries", 0),
-                *KEEPALIVE,
-                ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
-            ]
-            channel = self._channels[region] = grpc.aio.secure_channel(peer.address, self._credentials, options=options)
-        return channel

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import grpc
 
-from meridian.adapters.region_peer_grpc import PeerTls
+from meridian.adapters.peer_channels import PeerTls
 from meridian.administration.finding import Finding, Seen
 from meridian.domain.peer_message import PROTOCOL_VERSION
 from meridian.domain.peers import region_server_name

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meridian.adapters.peer_channels import PeerChannels
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.bootstrap.core import Core
 from meridian.domain.peers import PeerRegion
@@ -57,16 +58,9 @@ def build_outbound(core: Core) -> Outbound:
     settings, files = core.settings, core.files
     peers = {p.region: PeerRegion(p.region, p.address, p.spiffe_id, p.transport_fingerprint, frozenset(p.accounts)) for p in settings.peers}
     refusals = Refusals(core.events)
-    peer = GrpcRegionPeer(
-        peers,
-        core.engine.envelopes,
-        core.clock,
-        files.peer.files,
-        refusals,
-        traces=core.tracing.traces,
-        is_denied=files.principals.is_denied,
-    )
-    files.peer.on_change = peer.use
+    channels = PeerChannels(peers, files.peer.files, is_denied=files.principals.is_denied)
+    peer = GrpcRegionPeer(channels, core.engine.envelopes, core.clock, refusals, traces=core.tracing.traces)
+    files.peer.on_change = channels.use
     core.stack.push_async_callback(peer.close)
     outbox = OutboxWorker(
         store=core.store,

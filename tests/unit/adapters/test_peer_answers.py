@@ -16,6 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
+from meridian.adapters.peer_channels import PeerChannels
 from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.adapters.traces import Untraced
 from meridian.crypto.certificates import new_authority, new_leaf
@@ -110,8 +111,9 @@ async def asked(say: Say, calls: list[str], events: ReportedEvents) -> dict[str,
     server.start()
     known = PeerRegion(REGION, f"127.0.0.1:{port}", f"spiffe://x/region/{REGION}", "0" * 64, frozenset({ACCOUNT}))
     tls = Tls(own.certificate, own.private_key, authority.certificate)
+    channels = PeerChannels({REGION: known}, tls, is_denied=lambda name: False)
     engine: Any = None  # no call gets as far as a key
-    peer = GrpcRegionPeer({REGION: known}, engine, SystemClock(), tls, Refusals(events), traces=Untraced(), is_denied=lambda name: False)
+    peer = GrpcRegionPeer(channels, engine, SystemClock(), Refusals(events), traces=Untraced())
     try:
         outcomes = await asyncio.gather(*[CALLS[name](peer) for name in calls], return_exceptions=True)
     finally:
