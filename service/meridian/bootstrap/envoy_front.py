@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from meridian.bootstrap.call_edge import GrpcCalls
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.envoy_files import FrontFiles
-from meridian.bootstrap.pipelines import Pipelines
 from meridian.contract.catalog import served_rpcs
-from meridian.transport.call_edge import CallEdge
 from meridian.transport.envoy.admin import EnvoyAdmin
 from meridian.transport.envoy.application import FrontApplication
 from meridian.transport.envoy.departures import Departures
@@ -32,11 +31,10 @@ class EnvoyFront:
     def __init__(
         self,
         core: Core,
-        pipelines: Pipelines,
         places: FrontPlaces,
         health: GrpcHealth,
         aws: Application,
-        edge: CallEdge,
+        calls: GrpcCalls,
     ) -> None:
         self._core = core
         self._admin = EnvoyAdmin(places.admin_socket)
@@ -44,13 +42,9 @@ class EnvoyFront:
         limits = core.settings.limits
         grpc = GrpcWire(
             {rpc.path: rpc for rpc in served_rpcs().values()},
-            pipelines.calls.walk,
-            pipelines.batches.walk,
-            core.clock,
-            core.entropy,
-            edge=edge,
-            request_bytes_max=limits.request_bytes,
-            events=core.events,
+            calls.walks,
+            calls.around,
+            edge=calls.edge,
             departures=departures,
             services=_services(health, reflected=core.settings.reflection),
         )

@@ -13,7 +13,7 @@ import grpc
 import structlog
 
 from meridian.authentication.xks_signature import XksSignatures
-from meridian.bootstrap.call_edge import call_edge_of
+from meridian.bootstrap.call_edge import GrpcCalls, grpc_calls_of, surroundings_of
 from meridian.bootstrap.console import open_console
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.envoy_front import EnvoyFront
@@ -32,17 +32,17 @@ from meridian.transport.admin_app import AdminApp, Reasons
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.aws_json.dev_state import WithDevState
 from meridian.transport.budgets import fitting
-from meridian.transport.call_edge import CallEdge
 from meridian.transport.caller_connections import CallerConnections
 from meridian.transport.connection_shares import LOOK_SECONDS, ConnectionShares
 from meridian.transport.draining import HeldCalls
 from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.transport.grpc_health import GrpcHealth
-from meridian.transport.grpc_server import listen, make_server, service_names
+from meridian.transport.grpc_server import Connections, listen, make_server, reflect, service_names
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
 from meridian.transport.http1.server import HttpMetrics, HttpServer
+from meridian.transport.http1.trust import Trust
 from meridian.transport.listening import listening_socket, private_socket
 from meridian.transport.metrics_text import MetricsText
 from meridian.transport.peer_certificates import PeerCertificates
@@ -133,14 +133,14 @@ class Listeners:
     async def _open_grpc(self, pipelines: Pipelines, replication: ReplicationServer, health: GrpcHealth) -> None:
         core, settings, files = self._core, self._core.settings, self._core.files
         callers, connections, peers_held = self._caller_connections(), self._peer_connections(), HeldCalls()
-        edge = call_edge_of(core, pipelines, self._under_way, callers.note)
+        calls = grpc_calls_of(pipelines, surroundings_of(core, pipelines, self._under_way), callers.note)
         if self._places is None:
-            await self._open_calls(pipelines, health, callers, edge)
+            await self._open_calls(calls, health, callers)
         else:
             callers.shares.listen_on(int(settings.grpc.listen.rpartition(":")[2]))
             aws = self._aws_wire(pipelines, is_secure=True)
             with naming("front"):
-                self.front = EnvoyFront(core, pipelines, self._places, health, aws, edge)
+                self.front = EnvoyFront(core, self._places, health, aws, calls)
         certificates = PeerCertificates(files.peer.check, files.principals, core.clock, core.events, connections)
         peer_server = make_peer_server(replication, self._budgets["peer"], [peers_held, certificates], is_shared=self._seat.is_shared)
         with naming("peer.listen"):
@@ -150,23 +150,12 @@ class Listeners:
             await each.start()
         core.supervisor.serve("gRPC health", health.follow())
 
-    async def _open_calls(self, pipelines: Pipelines, health: GrpcHealth, callers: CallerConnections, edge: CallEdge) -> None:
+    async def _open_calls(self, calls: GrpcCalls, health: GrpcHealth, callers: CallerConnections) -> None:
         core, settings, held = self._core, self._core.settings, HeldCalls()
-        server = make_server(
-            served_rpcs(),
-            pipelines.calls.walk,
-            pipelines.batches.walk,
-            edge,
-            clock=core.clock,
-            entropy=core.entropy,
-            events=core.events,
-            request_bytes_max=settings.limits.request_bytes,
-            reflected=settings.reflection,
-            connections=self._budgets["grpc"],
-            ping_seconds_min=settings.grpc.ping_seconds_min,
-            held=held,
-            is_shared=self._seat.is_shared,
-        )
+        connections = Connections(self._budgets["grpc"], settings.grpc.ping_seconds_min, self._seat.is_shared)
+        server = make_server(served_rpcs(), calls.walks, calls.edge, calls.around, connections=connections, held=held)
+        if settings.reflection:
+            reflect(server, served_rpcs())
         health.add_to(server)
         with naming("grpc.listen"):
             callers.shares.listen_on(listen(server, settings.grpc.listen, core.files.grpc.tls.credentials))
@@ -198,32 +187,11 @@ class Listeners:
         self._core.supervisor.run(Job(what, look, LOOK_SECONDS, PATIENT_SECONDS, wake))
 
     def _aws_wire(self, pipelines: Pipelines, *, is_secure: bool) -> Application:
-        core = self._core
-        wire = AwsWire(
-            rpcs(),
-            pipelines.calls.walk,
-            core.clock,
-            core.entropy,
-            limits=core.settings.limits,
-            is_secure=is_secure,
-            identify=pipelines.identify,
-            unauthenticated=pipelines.unauthenticated,
-            events=core.events,
-            under_way=self._under_way,
-        )
-        sts = StsWire(
-            sts_rpcs(),
-            pipelines.calls.walk,
-            core.clock,
-            core.entropy,
-            limits=core.settings.limits,
-            is_secure=is_secure,
-            roles=pipelines.assumed_roles,
-            signatures=pipelines.signatures_of_sts,
-            unauthenticated=pipelines.unauthenticated,
-            events=core.events,
-            under_way=self._under_way,
-        )
+        core, walk = self._core, pipelines.calls.walk
+        around = surroundings_of(core, pipelines, self._under_way)
+        wire = AwsWire(rpcs(), walk, around, is_secure=is_secure, identify=pipelines.identify)
+        roles, signatures = pipelines.assumed_roles, pipelines.signatures_of_sts
+        sts = StsWire(sts_rpcs(), walk, around, is_secure=is_secure, roles=roles, signatures=signatures)
         both = WithSts(wire, sts)
         if not core.settings.development:
             return both
@@ -233,14 +201,10 @@ class Listeners:
         core = self._core
         return XksWire(
             pipelines.calls.walk,
-            core.exports,
-            XksSignatures(core.exports),
-            core.clock,
-            core.entropy,
+            surroundings_of(core, pipelines, self._under_way),
+            exports=core.exports,
+            signatures=XksSignatures(core.exports),
             partition=core.settings.partition,
-            unauthenticated=pipelines.unauthenticated,
-            events=core.events,
-            under_way=self._under_way,
         )
 
     def _open_http(self, application: Application, name: str, listener: HttpSettings, run: Serve) -> HttpServer:
@@ -259,9 +223,11 @@ class Listeners:
             application,
             name=name,
             bounds=bounds,
-            tls=https.tls.context if https is not None else None,
-            trusted_proxies=listener.trusted_proxies if isinstance(listener, AwsSettings | ConsoleSettings) else (),
-            client_names=ClientNames(listener.tls.client_names if isinstance(listener, XksSettings) else ()),
+            trust=Trust(
+                tls=https.tls.context if https is not None else None,
+                client_names=ClientNames(listener.tls.client_names if isinstance(listener, XksSettings) else ()),
+                proxies=listener.trusted_proxies if isinstance(listener, AwsSettings | ConsoleSettings) else (),
+            ),
             events=core.events,
         )
         self._http.append(server)

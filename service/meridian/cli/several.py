@@ -34,9 +34,9 @@ from meridian.process_memory import protect_memory
 from meridian.settings import Settings
 from meridian.settings_sections import HttpSettings
 from meridian.transport.admin_app import AdminApp
-from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX, ConnectionBounds
 from meridian.transport.http1.server import HttpServer
+from meridian.transport.http1.trust import NO_TRUST
 from meridian.transport.listening import listening_socket
 
 CHILD: Final = "meridian.cli.one_of_several"
@@ -161,8 +161,6 @@ def _admin(settings: HttpSettings, processes: AllProcesses) -> HttpServer:
         AdminApp(processes, processes.troubles, processes.deaths),
         name="admin",
         bounds=bounds,
-        tls=None,
-        trusted_proxies=(),
-        client_names=ClientNames(()),
+        trust=NO_TRUST,
         events=EventsOfCommand(),
     )

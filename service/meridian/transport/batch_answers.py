@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
@@ -10,9 +11,18 @@ from google.protobuf.message import Message
 from meridian.call import Call
 from meridian.contract.batches import items_of
 from meridian.errors import KmsError
+from meridian.transport.call_edge import Walk
 from meridian.transport.error_table import status_of
 
 BatchWalk = Callable[[Call], Awaitable[Sequence[Message | KmsError]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Walks:
+    """Through the pipeline: of one call, and of a batch of them."""
+
+    one: Walk
+    many: BatchWalk
 
 
 def answering(walk: BatchWalk) -> Callable[[Call], Awaitable[Message]]:

@@ -13,13 +13,11 @@ from google.protobuf.message import DecodeError, Message
 from meridian.call import Call, Evidence
 from meridian.contract.call_times import seconds_of
 from meridian.contract.catalog import Rpc
-from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
-from meridian.pipeline.unauthenticated import Unauthenticated
-from meridian.ports.clock import Clock
-from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.transport.under_way import CallsUnderWay, CallTime
+from meridian.ports.security_events import SecurityEvent
+from meridian.transport.edge_surroundings import EdgeSurroundings
+from meridian.transport.under_way import CallTime
 from meridian.transport.unread_messages import Unread, UnreadMessages
 
 REQUEST_ID: Final = "x-amzn-requestid"
@@ -34,25 +32,15 @@ NoteCaller = Callable[[str, str], None]
 class CallEdge:
     """Belongs to one event loop."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        limits: Limits,
-        *,
-        identify: Identify,
-        unauthenticated: Unauthenticated,
-        events: SecurityEvents,
-        under_way: CallsUnderWay,
-        note_caller: NoteCaller,
-    ) -> None:
-        self._clock = clock
-        self._limits = limits
+    def __init__(self, around: EdgeSurroundings, *, identify: Identify, note_caller: NoteCaller) -> None:
+        self._clock = around.clock
+        self._limits = around.limits
         self._identify = identify
-        self._unauthenticated = unauthenticated
-        self._events = events
-        self._under_way = under_way
+        self._unauthenticated = around.unauthenticated
+        self._events = around.events
+        self._under_way = around.under_way
         self._note_caller = note_caller
-        self._unread = UnreadMessages(limits.deadline_seconds_default)
+        self._unread = UnreadMessages(around.limits.deadline_seconds_default)
 
     async def known_call(self, rpc: Rpc, evidence: Evidence, peer: str, message: Unread, request_id: str, started: float) -> Call:
         """The call, its caller known and only then its message read. `peer`: the far end, as gRPC writes it.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 
 from meridian.contract.batches import is_batch
 from meridian.contract.catalog import Rpc
-from meridian.ports.clock import Clock
-from meridian.ports.entropy import Entropy
-from meridian.ports.security_events import SecurityEvents
-from meridian.transport.batch_answers import BatchWalk, answering
-from meridian.transport.call_edge import CallEdge, Walk
+from meridian.transport.batch_answers import Walks, answering
+from meridian.transport.call_edge import CallEdge
 from meridian.transport.draining import HeldCalls
+from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.grpc_interceptor import CallInterceptor
 
 STREAMS_PER_CONNECTION: Final = 256
@@ -37,20 +36,31 @@ class ListenError(Exception):
 class KmsHandlers(grpc.GenericRpcHandler):
     """One table from path to handler; each handler is the walk of the pipeline, or that of a batch of calls through it."""
 
-    def __init__(self, rpcs_by_path: Mapping[str, Rpc], walk: Walk, walk_batch: BatchWalk) -> None:
-        one: Any = grpc.unary_unary_rpc_method_handler(walk)
-        many: Any = grpc.unary_unary_rpc_method_handler(answering(walk_batch))
+    def __init__(self, rpcs_by_path: Mapping[str, Rpc], walks: Walks) -> None:
+        one: Any = grpc.unary_unary_rpc_method_handler(walks.one)
+        many: Any = grpc.unary_unary_rpc_method_handler(answering(walks.many))
         self._handlers = {path: many if is_batch(rpc) else one for path, rpc in rpcs_by_path.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._handlers.get(handler_call_details.method)
 
 
-def connection_options(connections: int, streams: int, ping_seconds_min: float, *, is_shared: bool) -> list[tuple[str, int]]:
-    """What every gRPC listener gives to its clients: so many connections, half-open ones among them, each with so many calls at once, and
-    pings so often, also while no call waits. A shared address is one that other processes listen on, too."""
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What a gRPC listener gives to its clients."""
+
+    most: int
+    """Half-open ones among them."""
+    ping_seconds_min: float
+    """Between two pings, also while no call waits."""
+    is_shared: bool
+    """Whether other processes listen on the address, too."""
+
+
+def connection_options(connections: Connections, streams: int) -> list[tuple[str, int]]:
+    """What these are to gRPC; each connection has so many calls at once."""
     return [
-        ("grpc.max_allowed_incoming_connections", connections),
+        ("grpc.max_allowed_incoming_connections", connections.most),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         ("grpc.max_connection_idle_ms", CONNECTION_IDLE_MS),
         ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
@@ -59,9 +69,9 @@ def connection_options(connections: int, streams: int, ping_seconds_min: float, 
         ("grpc.http2.bdp_probe", 0),  # which would make that more as it is used
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
-        ("grpc.http2.min_ping_interval_without_data_ms", round(ping_seconds_min * 1000)),
+        ("grpc.http2.min_ping_interval_without_data_ms", round(connections.ping_seconds_min * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.so_reuseport", int(is_shared)),
+        ("grpc.so_reuseport", int(connections.is_shared)),
     ]
 
 
@@ -71,37 +81,27 @@ def service_names(rpcs: Mapping[str, Rpc]) -> list[str]:
 
 
 def make_server(
-    rpcs: Mapping[str, Rpc],
-    walk: Walk,
-    walk_batch: BatchWalk,
-    edge: CallEdge,
-    *,
-    clock: Clock,
-    entropy: Entropy,
-    events: SecurityEvents,
-    request_bytes_max: int,
-    reflected: bool,
-    connections: int,
-    ping_seconds_min: float,
-    held: HeldCalls,
-    is_shared: bool,
+    rpcs: Mapping[str, Rpc], walks: Walks, edge: CallEdge, around: EdgeSurroundings, *, connections: Connections, held: HeldCalls
 ) -> grpc.aio.Server:
     """A server with the KMS services, not yet listening."""
     by_path = {rpc.path: rpc for rpc in rpcs.values()}
-    calls = CallInterceptor(by_path, edge, clock, entropy, events)
+    calls = CallInterceptor(by_path, edge, around.clock, around.entropy, around.events)
     server = grpc.aio.server(
         interceptors=[held, calls],
         options=[
-            ("grpc.max_receive_message_length", request_bytes_max),
-            *connection_options(connections, STREAMS_PER_CONNECTION, ping_seconds_min, is_shared=is_shared),
+            ("grpc.max_receive_message_length", around.limits.request_bytes),
+            *connection_options(connections, STREAMS_PER_CONNECTION),
         ],
     )
-    server.add_generic_rpc_handlers((KmsHandlers(by_path, walk, walk_batch),))
-    if reflected:
-        from grpc_reflection.v1alpha import reflection  # here: a Region without it does not wait for it
-
-        reflection.enable_server_reflection([*service_names(rpcs), reflection.SERVICE_NAME], server)
+    server.add_generic_rpc_handlers((KmsHandlers(by_path, walks),))
     return server
+
+
+def reflect(server: grpc.aio.Server, rpcs: Mapping[str, Rpc]) -> None:
+    """Let the server tell which services it has."""
+    from grpc_reflection.v1alpha import reflection  # here: a Region without it does not wait for it
+
+    reflection.enable_server_reflection([*service_names(rpcs), reflection.SERVICE_NAME], server)
 
 
 def listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials) -> int:

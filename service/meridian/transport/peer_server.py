@@ -44,7 +44,7 @@ from meridian.replication.wire.messages import comparison_message, digest_of, li
 from meridian.replication.wire.prepare_messages import foretell_of, handover_of, prepare_of
 from meridian.transport.error_table import status_of
 from meridian.transport.grpc_evidence import certificate_of
-from meridian.transport.grpc_server import connection_options
+from meridian.transport.grpc_server import Connections, connection_options
 from meridian.transport.peer_rate import PeerCallsAtOnce, PeerRate, cost_of
 
 STREAMS_PER_CONNECTION: Final = 100
@@ -272,10 +272,11 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
 
 def make_peer_server(service: ReplicationServer, connections: int, interceptors: Sequence[Any], *, is_shared: bool) -> grpc.aio.Server:
     """A server for other Regions, of so many connections, not yet listening."""
+    given = Connections(connections, PING_SECONDS_MIN, is_shared)
     server = grpc.aio.server(
         interceptors=interceptors,
         options=[
-            *connection_options(connections, STREAMS_PER_CONNECTION, PING_SECONDS_MIN, is_shared=is_shared),
+            *connection_options(given, STREAMS_PER_CONNECTION),
             ("grpc.max_receive_message_length", PEER_MESSAGE_BYTES_MAX),
             ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
         ],

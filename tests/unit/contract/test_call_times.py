@@ -21,6 +21,7 @@ from meridian.contract.catalog import Rpc, served_rpcs
 from meridian.domain.limits import Limits
 from meridian.options.v1 import options_pb2
 from meridian.transport.call_edge import CallEdge
+from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.grpc_interceptor import CallInterceptor
 from meridian.transport.under_way import CallsUnderWay
 
@@ -77,15 +78,10 @@ def test_a_call_without_a_deadline_has_the_time_that_a_client_would_name(rpc: Rp
     nobody: Any = None
 
     async def story() -> None:
-        edge = CallEdge(
-            SystemClock(),
-            Limits(),
-            identify=nobody,
-            unauthenticated=nobody,
-            events=ReportedEvents(),
-            under_way=CallsUnderWay(),
-            note_caller=nobody,
+        around = EdgeSurroundings(
+            SystemClock(), OsEntropy(), Limits(), unauthenticated=nobody, events=ReportedEvents(), under_way=CallsUnderWay()
         )
+        edge = CallEdge(around, identify=nobody, note_caller=nobody)
         interceptor = CallInterceptor({}, edge, SystemClock(), OsEntropy(), ReportedEvents())
         call = Call(rpc, rpc.request_class(), Evidence(), "", SystemClock().now())
         assert interceptor._time_of(call, NoDeadline())._seconds == seconds_of(rpc.name, rpc.work, CRYPTOGRAPHY_SECONDS)

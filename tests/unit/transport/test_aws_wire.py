@@ -18,6 +18,7 @@ from meridian.domain.request_head import RequestHead
 from meridian.errors import InvalidSignatureException, KmsError, KMSInternalException
 from meridian.transport.admin_app import AdminApp
 from meridian.transport.aws_json.app import AwsWire
+from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.http1.application import Answer, Application
 from meridian.transport.metrics_text import MetricsText
 from meridian.transport.under_way import CallsUnderWay
@@ -58,18 +59,8 @@ class Stub:
 
 def wire(stub: Stub, walk: Any, under_way: CallsUnderWay) -> AwsWire:
     made: Any = stub
-    return AwsWire(
-        rpcs(),
-        walk,
-        made,
-        made,
-        limits=Limits(),
-        is_secure=False,
-        identify=made,
-        unauthenticated=made,
-        events=made,
-        under_way=under_way,
-    )
+    around = EdgeSurroundings(made, made, Limits(), unauthenticated=made, events=made, under_way=under_way)
+    return AwsWire(rpcs(), walk, around, is_secure=False, identify=made)
 
 
 def head(body: bytes) -> RequestHead:

@@ -14,6 +14,7 @@ from meridian.call import Call, Evidence
 from meridian.contract.catalog import Rpc, served_rpcs
 from meridian.domain.limits import Limits
 from meridian.transport.call_edge import CallEdge
+from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.grpc_interceptor import CallInterceptor
 from meridian.transport.under_way import CallsUnderWay
 
@@ -52,7 +53,8 @@ class KnownCallers(CallInterceptor):
 def known_callers(limits: Limits, under_way: CallsUnderWay) -> KnownCallers:
     nobody: Any = None
     clock, events = SystemClock(), ReportedEvents()
-    edge = CallEdge(clock, limits, identify=nobody, unauthenticated=nobody, events=events, under_way=under_way, note_caller=nobody)
+    around = EdgeSurroundings(clock, OsEntropy(), limits, unauthenticated=nobody, events=events, under_way=under_way)
+    edge = CallEdge(around, identify=nobody, note_caller=nobody)
     return KnownCallers({}, edge, clock, OsEntropy(), events)
 
 

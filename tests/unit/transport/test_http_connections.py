@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from meridian.crypto.certificates import new_authority, new_leaf
 from meridian.domain.request_head import RequestHead
 from meridian.ports.security_events import SecurityEvent
 from meridian.transport.http1.application import Answer, Exchange, Known
-from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ConnectionBounds
 from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.server import HttpServer
+from meridian.transport.http1.trust import NO_TRUST
 from meridian.transport.listening import listening_socket
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.thorough]
@@ -86,9 +87,7 @@ class Listener:
             self.echo,
             name="test",
             bounds=ConnectionBounds(**bounds),
-            tls=tls,
-            trusted_proxies=(),
-            client_names=ClientNames(()),
+            trust=replace(NO_TRUST, tls=tls),
             events=self.heard,
         )
         listening = listening_socket(f"{HOST}:0", is_shared=False)

@@ -26,21 +26,17 @@ from meridian.contract.catalog import Rpc
 from meridian.contract.client_token import CLIENT_TOKEN
 from meridian.domain.addresses import network_of
 from meridian.domain.gates import RETRY_SECONDS
-from meridian.domain.limits import Limits
 from meridian.domain.request_head import RequestHead
 from meridian.domain.trace_context import TRACEPARENT
 from meridian.pipeline.authenticate import Authenticate
-from meridian.pipeline.unauthenticated import Unauthenticated
-from meridian.ports.clock import Clock
-from meridian.ports.entropy import Entropy
-from meridian.ports.security_events import SecurityEvent, SecurityEvents
+from meridian.ports.security_events import SecurityEvent
 from meridian.transport.aws_json import codec
 from meridian.transport.aws_json.key_policies import shown_as_aws
 from meridian.transport.call_edge import Walk
+from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 from meridian.transport.retry_advice import retry_headers
-from meridian.transport.under_way import CallsUnderWay
 
 TARGET_PREFIX: Final = "TrentService."
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
@@ -66,25 +62,20 @@ class AwsWire:
         self,
         rpcs: Mapping[str, Rpc],
         walk: Walk,
-        clock: Clock,
-        entropy: Entropy,
+        around: EdgeSurroundings,
         *,
-        limits: Limits,
         is_secure: bool,
         identify: Authenticate,
-        unauthenticated: Unauthenticated,
-        events: SecurityEvents,
-        under_way: CallsUnderWay,
     ) -> None:
-        self._under_way = under_way
+        self._under_way = around.under_way
         self._identify = identify
-        self._unauthenticated = unauthenticated
-        self._events = events
+        self._unauthenticated = around.unauthenticated
+        self._events = around.events
         self._targets = {f"{TARGET_PREFIX}{rpc.operation}": rpc for rpc in rpcs.values()}
         self._walk = walk
-        self._clock = clock
-        self._entropy = entropy
-        self._limits = limits
+        self._clock = around.clock
+        self._entropy = around.entropy
+        self._limits = around.limits
         self._is_secure = is_secure
 
     def begin(self, head: RequestHead) -> Exchange:

@@ -11,11 +11,10 @@ from meridian.contract.batches import is_batch
 from meridian.contract.catalog import Rpc
 from meridian.domain.addresses import network_of
 from meridian.errors import KmsError
-from meridian.ports.clock import Clock
-from meridian.ports.entropy import Entropy
-from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.transport.batch_answers import BatchWalk, answering
+from meridian.ports.security_events import SecurityEvent
+from meridian.transport.batch_answers import Walks, answering
 from meridian.transport.call_edge import CallEdge, Walk
+from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.envoy.arrival import Arrival, Scope, arrival_of
 from meridian.transport.envoy.departures import Departures
 from meridian.transport.envoy.grpc_answers import ACCEPTS, Send, answer, refuse, refuse_call, refuse_http
@@ -37,24 +36,20 @@ class GrpcWire:
     def __init__(
         self,
         rpcs_by_path: Mapping[str, Rpc],
-        walk: Walk,
-        walk_batch: BatchWalk,
-        clock: Clock,
-        entropy: Entropy,
+        walks: Walks,
+        around: EdgeSurroundings,
         *,
         edge: CallEdge,
-        request_bytes_max: int,
-        events: SecurityEvents,
         departures: Departures,
         services: Mapping[str, Service],
     ) -> None:
-        many = answering(walk_batch)
-        self._methods = {path: (rpc, many if is_batch(rpc) else walk) for path, rpc in rpcs_by_path.items()}
-        self._clock = clock
-        self._entropy = entropy
+        many = answering(walks.many)
+        self._methods = {path: (rpc, many if is_batch(rpc) else walks.one) for path, rpc in rpcs_by_path.items()}
+        self._clock = around.clock
+        self._entropy = around.entropy
         self._edge = edge
-        self._request_bytes_max = request_bytes_max
-        self._events = events
+        self._request_bytes_max = around.limits.request_bytes
+        self._events = around.events
         self._departures = departures
         self._services = services
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -13,10 +12,11 @@ from typing import Any, Final, Protocol
 
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.http1.application import Answer, Application
-from meridian.transport.http1.client_names import ClientNames, shown_certificate
+from meridian.transport.http1.client_names import shown_certificate
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
-from meridian.transport.http1.head import Networks, Peer
+from meridian.transport.http1.head import Peer
 from meridian.transport.http1.reader import RequestReader, Stage
+from meridian.transport.http1.trust import Trust
 
 LINGER_SECONDS: Final = 1.0
 """How long what a refused client still sends is thrown away, so that he can read the refusal."""
@@ -66,9 +66,7 @@ class Connections(Protocol):
 
     application: Application
     bounds: ConnectionBounds
-    tls: ssl.SSLContext | None
-    trusted_proxies: Networks
-    client_names: ClientNames
+    trust: Trust
     events: SecurityEvents
     refused_names: int
 
@@ -84,7 +82,7 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, server: Connections, loop: asyncio.AbstractEventLoop, address: str) -> None:
         self._server = server
         self._loop = loop
-        self._peer = Peer(address, server.trusted_proxies)
+        self._peer = Peer(address, server.trust.proxies)
         self._reader = RequestReader(self._peer, server.application.begin, server.bounds.body_bytes)
         self._transport: Any = None
         self._task: asyncio.Task[None] | None = None
@@ -101,7 +99,7 @@ class HttpConnection(asyncio.Protocol):
         self._task = self._loop.create_task(self._open(accepted))
 
     async def _open(self, accepted: socket.socket) -> None:
-        tls = self._server.tls
+        tls = self._server.trust.tls
         timeout = self._server.bounds.head_seconds if tls is not None else None
         try:
             await self._loop.connect_accepted_socket(lambda: self, accepted, ssl=tls, ssl_handshake_timeout=timeout)
@@ -114,7 +112,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport = transport
         if self._phase is Phase.END:
             self._transport.abort()
-        elif not self._server.client_names.admits(transport):
+        elif not self._server.trust.client_names.admits(transport):
             self._server.refused_names += 1
             self.abort()
         else:

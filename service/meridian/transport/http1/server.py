@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Iterator
 from itertools import chain
 from typing import Final
@@ -21,9 +20,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.http1.application import Application
-from meridian.transport.http1.client_names import ClientNames
 from meridian.transport.http1.connection import ConnectionBounds, HttpConnection, Place
-from meridian.transport.http1.head import Networks
+from meridian.transport.http1.trust import Trust
 
 LOOK_SECONDS: Final = 1.0
 DRAIN_LOOK_SECONDS: Final = 0.05
@@ -41,17 +39,13 @@ class HttpServer:
         *,
         name: str,
         bounds: ConnectionBounds,
-        tls: ssl.SSLContext | None,
-        trusted_proxies: Networks,
-        client_names: ClientNames,
+        trust: Trust,
         events: SecurityEvents,
     ) -> None:
         self.application = application
         self.name = name
         self.bounds = bounds
-        self.tls = tls
-        self.trusted_proxies = trusted_proxies
-        self.client_names = client_names
+        self.trust = trust
         self.events = events
         self.given_up = 0
         self.turned_away = 0

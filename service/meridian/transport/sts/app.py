@@ -19,24 +19,19 @@ from meridian.call import Call, Evidence, Wire
 from meridian.contract.call_times import seconds_of
 from meridian.contract.catalog import Rpc
 from meridian.contract.operation import Operation
-from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.domain.trace_context import TRACEPARENT
-from meridian.pipeline.unauthenticated import Unauthenticated
-from meridian.ports.clock import Clock
-from meridian.ports.entropy import Entropy
-from meridian.ports.security_events import SecurityEvents
 from meridian.sts.v1.sts_pb2 import AssumeRoleWithWebIdentityRequest, GetCallerIdentityRequest
 from meridian.transport.aws_json.app import Arrival
 from meridian.transport.call_edge import Walk
+from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.http1.application import Answer, Application, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
 from meridian.transport.http1.form import Form
 from meridian.transport.retry_advice import retry_headers
 from meridian.transport.sts.answers import refusal_of, write_assumed, write_identity, write_refusal
 from meridian.transport.sts.forms import BODY_BYTES_MAX, TOKEN, assume_role_request, read_request
-from meridian.transport.under_way import CallsUnderWay
 
 ASSUME: Final = Operation.ASSUME_ROLE_WITH_WEB_IDENTITY
 IDENTITY: Final = Operation.GET_CALLER_IDENTITY
@@ -75,28 +70,23 @@ class StsWire:
         self,
         rpcs: Mapping[str, Rpc],
         walk: Walk,
-        clock: Clock,
-        entropy: Entropy,
+        around: EdgeSurroundings,
         *,
-        limits: Limits,
         is_secure: bool,
         roles: AssumedRoles,
         signatures: AwsSignatures,
-        unauthenticated: Unauthenticated,
-        events: SecurityEvents,
-        under_way: CallsUnderWay,
     ) -> None:
         self._rpcs = rpcs
         self._walk = walk
-        self._clock = clock
-        self._entropy = entropy
-        self._limits = limits
+        self._clock = around.clock
+        self._entropy = around.entropy
+        self._limits = around.limits
         self._is_secure = is_secure
         self._roles = roles
         self._signatures = signatures
-        self._unauthenticated = unauthenticated
-        self._events = events
-        self._under_way = under_way
+        self._unauthenticated = around.unauthenticated
+        self._events = around.events
+        self._under_way = around.under_way
 
     def begin(self, head: RequestHead) -> Exchange:
         """What the head says: whether the request is signed, and whether its body is wanted."""

@@ -22,15 +22,11 @@ from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.domain.trace_context import TRACEPARENT
 from meridian.domain.xks import STORE_NAME, XksCall, place_of
-from meridian.pipeline.unauthenticated import Unauthenticated
-from meridian.ports.clock import Clock
-from meridian.ports.entropy import Entropy
-from meridian.ports.security_events import SecurityEvents
 from meridian.ports.xks import Exports, KeyStorePlace
 from meridian.transport.call_edge import Walk
+from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
-from meridian.transport.under_way import CallsUnderWay
 from meridian.transport.xks import messages
 from meridian.transport.xks.messages import BODY_BYTES_MAX, Target
 from meridian.transport.xks.refusals import INTERNAL, INVALID_PATH, NOT_AUTHENTICATED, THROTTLED, TIMEOUT, VALIDATION, Refusal, refusal_of
@@ -71,25 +67,21 @@ class XksWire:
     def __init__(
         self,
         walk: Walk,
+        around: EdgeSurroundings,
+        *,
         exports: Exports,
         signatures: XksSignatures,
-        clock: Clock,
-        entropy: Entropy,
-        *,
         partition: str,
-        unauthenticated: Unauthenticated,
-        events: SecurityEvents,
-        under_way: CallsUnderWay,
     ) -> None:
         self._walk = walk
         self._exports = exports
         self._signatures = signatures
-        self._clock = clock
-        self._entropy = entropy
+        self._clock = around.clock
+        self._entropy = around.entropy
         self._partition = partition
-        self._unauthenticated = unauthenticated
-        self._events = events
-        self._under_way = under_way
+        self._unauthenticated = around.unauthenticated
+        self._events = around.events
+        self._under_way = around.under_way
         self._rpcs = {call: xks_rpcs()[name] for call, name in RPC_OF.items()}
 
     def begin(self, head: RequestHead) -> Exchange:
