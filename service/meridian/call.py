@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -67,64 +67,30 @@ class BatchItem(Protocol):
         the call is cut: what it did is done."""
 
 
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Evidence:
     """What the transport saw of the caller, before anybody judged it."""
 
-    __slots__ = (
-        "caller_request_id",
-        "certificate_pem",
-        "client_token",
-        "headers",
-        "repeated",
-        "secure_transport",
-        "shows_no_certificate",
-        "signed_request",
-        "source_ip",
-        "spiffe_id",
-        "tls_version",
-        "traceparent",
-        "user_agent",
-        "wire",
-    )
-
-    def __init__(
-        self,
-        *,
-        spiffe_id: str = "",
-        certificate_pem: bytes = b"",
-        shows_no_certificate: bool = False,
-        headers: dict[str, str] | None = None,
-        source_ip: str = "127.0.0.1",
-        secure_transport: bool = True,
-        user_agent: str = "",
-        tls_version: str = "",
-        signed_request: Any = None,
-        repeated: str = "",
-        client_token: str | None = None,
-        caller_request_id: str | None = None,
-        traceparent: str = "",
-        wire: Wire = Wire.NONE,
-    ) -> None:
-        self.spiffe_id = spiffe_id
-        self.certificate_pem = certificate_pem
-        self.shows_no_certificate = shows_no_certificate
-        """The listener asks for a certificate and the connection showed none. Where a front requires one, this is never so."""
-        self.headers = headers if headers is not None else {}
-        self.source_ip = source_ip
-        self.secure_transport = secure_transport
-        self.user_agent = user_agent
-        self.tls_version = tls_version
-        self.signed_request = signed_request
-        """The whole request where it came over the AWS wire, for the check of its signature."""
-        self.repeated = repeated
-        """The name of a header that is read here and came more than once; empty where there is none."""
-        self.client_token = client_token
-        """`x-meridian-client-token` as it came; None where it did not."""
-        self.caller_request_id = caller_request_id
-        """`x-meridian-caller-request-id` as it came; None where it did not."""
-        self.traceparent = traceparent
-        """`traceparent` as it came, whatever it is; empty where it did not."""
-        self.wire = wire
+    spiffe_id: str = ""
+    certificate_pem: bytes = b""
+    shows_no_certificate: bool = False
+    """The listener asks for a certificate and the connection showed none. Where a front requires one, this is never so."""
+    headers: dict[str, str] = field(default_factory=dict)
+    source_ip: str = "127.0.0.1"
+    secure_transport: bool = True
+    user_agent: str = ""
+    tls_version: str = ""
+    signed_request: Any = None
+    """The whole request where it came over the AWS wire, for the check of its signature."""
+    repeated: str = ""
+    """The name of a header that is read here and came more than once; empty where there is none."""
+    client_token: str | None = None
+    """`x-meridian-client-token` as it came; None where it did not."""
+    caller_request_id: str | None = None
+    """`x-meridian-caller-request-id` as it came; None where it did not."""
+    traceparent: str = ""
+    """`traceparent` as it came, whatever it is; empty where it did not."""
+    wire: Wire = Wire.NONE
 
 
 class Call:

@@ -13,7 +13,7 @@ from typing import Final
 from meridian.audit.keys import AuditKey, AuditKeys, AuditSigner, RegionNames
 from meridian.crypto import ecdsa
 from meridian.engine.keyring import Keyring
-from meridian.engine.region_secrets import open_secret, secret_row
+from meridian.engine.region_secrets import RegionKeyPair, open_secret, secret_row
 from meridian.engine.seals import SealError
 from meridian.ports.store.audit_streams import AuditKeyRow
 from meridian.ports.store.keyring import SecretRow
@@ -58,4 +58,4 @@ async def newest_signer(uow: UnitOfWork, identity: RegionIdentity, keyring: Keyr
 
 def audit_key_row(identity: RegionIdentity, keyring: Keyring, private: bytes, public: bytes, now: datetime) -> SecretRow:
     """The private half of an audit key, wrapped."""
-    return secret_row(identity, keyring, AUDIT_KEY, sha256(public).digest(), private, public, now)
+    return secret_row(identity, keyring, AUDIT_KEY, RegionKeyPair(sha256(public).digest(), private, public), now)

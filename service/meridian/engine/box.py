@@ -9,7 +9,7 @@ Source: docs/spec/ciphertext.md §4.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from meridian.crypto.aead import OpenError, hedged_nonce, open_sealed, seal, transcript
 from meridian.domain.encoding import u32
@@ -41,10 +41,17 @@ PAGE_MARKER: Final = BoxKind(b"MP", b"meridian/v1/page-marker")
 CONSOLE: Final = BoxKind(b"MC", b"meridian/v1/console")
 
 
-def seal_box(kind: BoxKind, key: Secret, key_number: int, rest: bytes, plaintext: bytes, entropy: Entropy, name: bytes = b"") -> bytes:
-    """Seal bytes under a 32-byte key."""
-    raw = key.reveal(ACCESS)
-    start = kind.magic + b"\x01\x01" + u32(key_number) + name
+class BoxKey(NamedTuple):
+    """A 32-byte key, and the number that boxes under it name it by."""
+
+    secret: Secret
+    number: int
+
+
+def seal_box(kind: BoxKind, key: BoxKey, rest: bytes, plaintext: bytes, entropy: Entropy, name: bytes = b"") -> bytes:
+    """Seal bytes under a key."""
+    raw = key.secret.reveal(ACCESS)
+    start = kind.magic + b"\x01\x01" + u32(key.number) + name
     nonce = hedged_nonce(raw, HEDGE, entropy.random_bytes(32), start + rest, plaintext)
     header = start + nonce
     commitment, sealed = seal(raw, kind.label, nonce, transcript(header, rest), plaintext)

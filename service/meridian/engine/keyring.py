@@ -78,7 +78,7 @@ class Keyring:
 
     def wrap(self, identity: RowIdentity, plaintext: bytes) -> bytes:
         """Seal a row under the active key-encryption key."""
-        return box.seal_box(box.ROW, self._keks[self._active], self._active, identity.encoded(), plaintext, self._entropy)
+        return box.seal_box(box.ROW, self._newest(), identity.encoded(), plaintext, self._entropy)
 
     def unwrap(self, identity: RowIdentity, sealed: bytes) -> bytes:
         """Open a row. Raises: OpenError if it is not the row of this identity, or its key is not here; operators hear of it."""
@@ -109,11 +109,14 @@ class Keyring:
 
     def seal(self, kind: box.BoxKind, rest: bytes, plaintext: bytes, name: bytes = b"") -> bytes:
         """Seal a token under the active key-encryption key."""
-        return box.seal_box(kind, self._keks[self._active], self._active, rest, plaintext, self._entropy, name)
+        return box.seal_box(kind, self._newest(), rest, plaintext, self._entropy, name)
 
     def open(self, kind: box.BoxKind, rest: bytes, sealed: bytes) -> bytes:
         """Open a token. Raises: OpenError."""
         return box.open_box(kind, self._kek_of(kind, sealed), rest, sealed)
+
+    def _newest(self) -> box.BoxKey:
+        return box.BoxKey(self._keks[self._active], self._active)
 
     def _kek_of(self, kind: box.BoxKind, sealed: bytes) -> Secret:
         kek = self._keks.get(box.box_key_number(kind, sealed))
@@ -127,7 +130,7 @@ def create(identity: RegionIdentity, seals: Sequence[Seal], now: datetime, entro
     root = Secret(entropy.random_bytes(KEY_BYTES))
     roots = _sealed_roots(identity, root, FIRST, seals, entropy)
     row = KekRow(FIRST, FIRST, True, now, b"")
-    sealed = box.seal_box(box.KEK, root, FIRST, _kek_rest(identity, row), entropy.random_bytes(KEY_BYTES), entropy)
+    sealed = box.seal_box(box.KEK, box.BoxKey(root, FIRST), _kek_rest(identity, row), entropy.random_bytes(KEY_BYTES), entropy)
     return roots, KekRow(FIRST, FIRST, True, now, sealed)
 
 
@@ -173,7 +176,7 @@ def next_kek(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal],
     """A fresh key-encryption key with the next number, active. Raises: SealError."""
     root, number = _open_root(identity, rows.roots, seals), max(row.kek_number for row in rows.keks) + 1
     row = KekRow(number, rows.roots[-1].root_number, True, now, b"")
-    sealed = box.seal_box(box.KEK, root, row.root_number, _kek_rest(identity, row), entropy.random_bytes(KEY_BYTES), entropy)
+    sealed = box.seal_box(box.KEK, box.BoxKey(root, row.root_number), _kek_rest(identity, row), entropy.random_bytes(KEY_BYTES), entropy)
     return replace(row, sealed_bytes=sealed)
 
 
@@ -195,7 +198,7 @@ def next_root(identity: RegionIdentity, rows: KeyringRows, seals: Sequence[Seal]
                 raise SealError(f"key-encryption key {row.kek_number}, the active one, does not open under the root key") from fault
             tell_unopened(row, fault.stage, events)
             continue
-        sealed = box.seal_box(box.KEK, root, number, rest, plaintext, entropy)
+        sealed = box.seal_box(box.KEK, box.BoxKey(root, number), rest, plaintext, entropy)
         if box.open_box(box.KEK, root, rest, sealed) != plaintext:
             raise SealError(f"key-encryption key {row.kek_number} does not open from its new wrapping")
         keks.append(replace(row, root_number=number, sealed_bytes=sealed))
@@ -210,7 +213,7 @@ def _sealed_roots(identity: RegionIdentity, root: Secret, number: int, seals: Se
     for seal in seals:
         parameters = seal.new_parameters(entropy)
         rest = _root_rest(identity, number, seal.provider, parameters, providers)
-        sealed = box.seal_box(box.ROOT, seal.key(parameters), number, rest, root.reveal(box.ACCESS), entropy)
+        sealed = box.seal_box(box.ROOT, box.BoxKey(seal.key(parameters), number), rest, root.reveal(box.ACCESS), entropy)
         roots.append(RootRow(number, seal.provider, parameters, sealed))
     return roots
 

@@ -5,7 +5,7 @@ Source: docs/spec/ciphertext.md §4.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -18,12 +18,19 @@ from meridian.ports.store.region import RegionIdentity
 KEY_SPEC: Final = "ECC_NIST_P384"
 
 
-def secret_row(
-    identity: RegionIdentity, keyring: Keyring, kind: str, row_id: bytes, private: bytes, public: bytes, now: datetime
-) -> SecretRow:
-    """A new P-384 secret of this kind, wrapped and bound to its names."""
-    row = SecretRow(kind, identity.region, row_id.hex(), KEY_SPEC, 1, now, b"", public)
-    return replace(row, sealed_bytes=keyring.wrap(secret_identity(identity, row), private))
+@dataclass(frozen=True, slots=True, repr=False)
+class RegionKeyPair:
+    """A pair on P-384, and the name that its row has."""
+
+    row_id: bytes
+    private: bytes
+    public: bytes
+
+
+def secret_row(identity: RegionIdentity, keyring: Keyring, kind: str, pair: RegionKeyPair, now: datetime) -> SecretRow:
+    """A new secret of this kind, wrapped and bound to its names."""
+    row = SecretRow(kind, identity.region, pair.row_id.hex(), KEY_SPEC, 1, now, b"", pair.public)
+    return replace(row, sealed_bytes=keyring.wrap(secret_identity(identity, row), pair.private))
 
 
 def open_secret(identity: RegionIdentity, keyring: Keyring, row: SecretRow) -> bytes:

@@ -13,7 +13,7 @@ from meridian.crypto import ecdsa, hpke
 from meridian.domain.secret import Secret
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys
-from meridian.engine.region_secrets import open_secret, secret_row
+from meridian.engine.region_secrets import RegionKeyPair, open_secret, secret_row
 from meridian.engine.seals import SealError
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store.keyring import SecretRow
@@ -38,7 +38,7 @@ class StoredTransportKeys:
     async def create(self, uow: UnitOfWork, now: datetime) -> None:
         """The first of each."""
         private, public = ecdsa.new_signing_key()
-        row = secret_row(self._identity, self._keyring, SIGNING_KEY, sha256(public).digest(), private, public, now)
+        row = secret_row(self._identity, self._keyring, SIGNING_KEY, RegionKeyPair(sha256(public).digest(), private, public), now)
         await uow.keyring.insert_secret(row)
         await uow.keyring.insert_secret(self._new_hpke_row(now))
 
@@ -81,4 +81,4 @@ class StoredTransportKeys:
 
     def _new_hpke_row(self, now: datetime) -> SecretRow:
         private, public = hpke.new_key_pair()
-        return secret_row(self._identity, self._keyring, HPKE_KEY, hpke.key_id(public), private, public, now)
+        return secret_row(self._identity, self._keyring, HPKE_KEY, RegionKeyPair(hpke.key_id(public), private, public), now)

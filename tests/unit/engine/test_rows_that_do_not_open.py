@@ -19,7 +19,7 @@ from meridian.domain.secret import Secret
 from meridian.engine.engine import CryptoEngine, EngineSurroundings, engine_of
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys
-from meridian.engine.region_secrets import secret_row
+from meridian.engine.region_secrets import RegionKeyPair, secret_row
 from meridian.errors import KMSInternalException
 from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.security_events import SecurityEvent
@@ -93,7 +93,7 @@ def test_a_sound_row_moves_without_a_word(region: Region) -> None:
 
 
 def test_a_secret_of_the_region_that_does_not_open_is_reported_once(region: Region) -> None:
-    row = secret_row(IDENTITY, region.keyring, "transport-key", b"\x01" * 16, b"private", b"public", NOW)
+    row = secret_row(IDENTITY, region.keyring, "transport-key", RegionKeyPair(b"\x01" * 16, b"private", b"public"), NOW)
     with pytest.raises(WrappedRowFault) as fault:
         region.engine.region_keyring.rewrap_secret(replace(row, sealed_bytes=flipped(row.sealed_bytes)))
     region.set_aside(fault.value)
