@@ -38,7 +38,7 @@ from meridian.operations.sts import Sts
 from meridian.operations.tags import Tags
 from meridian.operations.xks import Xks
 from meridian.replication.delete_key import Leave
-from meridian.replication.region_standings import RegionStandings
+from meridian.replication.region_standings import OwnStanding, RegionStandings
 from meridian.workers.key_schedule import KeyScheduleWorker
 
 
@@ -167,9 +167,7 @@ def _standings(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]
     return RegionStandings(
         core.store,
         core.clock,
-        region=core.settings.region,
-        release=version("meridian"),
+        OwnStanding(core.settings.region, version("meridian"), troubles),
         labels=core.region_labels,
         contacts={region: partial(outbound.peer.contact, region) for region in outbound.peers},
-        troubles=troubles,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -60,21 +60,17 @@ from meridian.policy_kit.recorded_decisions import RecordedDecisions
 from meridian.ports.clock import Clock
 from meridian.replication.await_handover import AwaitRole
 from meridian.replication.reserve_replica import ReserveReplica
+from meridian.transport.peer_server import PreparedWalk, PreparedWalks
 from meridian.workers.policy_files import PolicyFilesWorker
-
-PreparedWalk = Callable[[Prepare | PrepareHandover], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pipelines:
-    """`calls` for callers, `batches` for many of theirs at once; `prepare` and `prepare_handover` for other Regions, and `foretell` for
-    their question what these would decide; who calls, and what becomes of nobody."""
+    """`calls` for callers, `batches` for many of theirs at once; `prepared` for other Regions; who calls, and what becomes of nobody."""
 
     calls: Entrance
     batches: Batches
-    prepare: PreparedWalk
-    prepare_handover: PreparedWalk
-    foretell: PreparedWalk
+    prepared: PreparedWalks
     identify: Authenticate
     tokens: IdentityTokens
     signatures_of_sts: AwsSignatures
@@ -196,11 +192,13 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     return Pipelines(
         calls=entrance,
         batches=Batches(entrance, telemetry, spans, core.events),
-        prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock, spans),
-        prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock, spans),
-        foretell=_walk_foretold(
-            _walk_prepared(foretold_replica, only_asked(replica_rpc(rpcs())), clock, spans),
-            _walk_prepared(foretold_handover, only_asked(handover_rpc(rpcs())), clock, spans),
+        prepared=PreparedWalks(
+            prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock, spans),
+            prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock, spans),
+            foretell=_walk_foretold(
+                _walk_prepared(foretold_replica, only_asked(replica_rpc(rpcs())), clock, spans),
+                _walk_prepared(foretold_handover, only_asked(handover_rpc(rpcs())), clock, spans),
+            ),
         ),
         identify=Authenticate(
             principals,

@@ -20,7 +20,8 @@ from meridian.replication.recover_sets import MendSets
 from meridian.replication.refusals import Refusals
 from meridian.replication.send import Dispatch
 from meridian.replication.verify_peer import Verify
-from meridian.transport.peer_server import ReplicationServer
+from meridian.transport.peer_calls import PeerCalls
+from meridian.transport.peer_server import ReplicationServer, SetAnswers
 from meridian.workers.compare_regions import CompareWorker
 from meridian.workers.operator_words import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
@@ -126,21 +127,9 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
         events=core.events,
     )
     outbound.outbox.on_healed = comparing.wake
-    server = ReplicationServer(
-        peers=peers,
-        envelopes=engine.envelopes,
-        prepare=pipelines.prepare,
-        prepare_handover=pipelines.prepare_handover,
-        foretell=pipelines.foretell,
-        messages=messages,
-        compare=compare,
-        answers=answers,
-        identity=identity,
-        clock=core.clock,
-        events=core.events,
-        refusals=refusals,
-        traces=core.tracing.traces,
-    )
+    calls = PeerCalls(peers=peers, identity=identity, clock=core.clock, events=core.events, refusals=refusals, traces=core.tracing.traces)
+    sets = SetAnswers(messages, compare, answers)
+    server = ReplicationServer(calls, pipelines.prepared, sets, engine.envelopes, core.clock)
     reservations = ReservationWorker(
         store=store,
         peer=peer,

@@ -44,6 +44,16 @@ class Standings:
     """Of the account, in this Region."""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnStanding:
+    """What this Region says of itself."""
+
+    region: str
+    release: str
+    troubles: Callable[[], list[str]]
+    """Why a call would not work here now."""
+
+
 class RegionStandings:
     """Looks when it is asked."""
 
@@ -51,21 +61,18 @@ class RegionStandings:
         self,
         store: Store,
         clock: Clock,
+        own: OwnStanding,
         *,
-        region: str,
-        release: str,
         labels: Mapping[str, Sequence[str]],
         contacts: Mapping[str, Callable[[], PeerContact]],
-        troubles: Callable[[], list[str]],
     ) -> None:
-        """`contacts`: with each configured Region. `troubles`: why a call would not work here now."""
+        """`contacts`: with each configured Region."""
         self._store = store
         self._clock = clock
-        self._region = region
-        self._release = release
+        self._own = own
+        self._region = own.region
         self._labels = labels
         self._contacts = contacts
-        self._troubles = troubles
 
     async def of(self, account: str) -> Standings:
         """As they stand now, with the numbers of this account's keys. Raises: KmsError if the store fails."""
@@ -73,9 +80,9 @@ class RegionStandings:
             keys = await uow.keys.count(account)
             related = await uow.key_sets.count_related(account, limit=KINDS_MAX)
             backlogs = {each.target_region: each for each in await uow.outbox.backlogs_of(account)}
-        here = PeerContact(heard_at=self._clock.now(), release=self._release)
+        here = PeerContact(heard_at=self._clock.now(), release=self._own.release)
         # What is wrong, and not with which address or file: that is for operators, who read the log.
-        troubles = list(dict.fromkeys(each.partition(":")[0] for each in self._troubles()))
+        troubles = list(dict.fromkeys(each.partition(":")[0] for each in self._own.troubles()))
         found = [self._standing(self._region, here, troubles, related, None)]
         for name in sorted(self._contacts):
             contact = self._contacts[name]()

@@ -12,7 +12,7 @@ import pytest
 from meridian.domain.peers import PeerContact
 from meridian.ports.store.key_sets import RelatedKeys
 from meridian.ports.store.outbox import Backlog
-from meridian.replication.region_standings import TROUBLES_MAX, RegionStandings
+from meridian.replication.region_standings import TROUBLES_MAX, OwnStanding, RegionStandings
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 ACCOUNT = "111122223333"
@@ -46,9 +46,8 @@ class Place:
 def standings(troubles: list[str], **contacts: PeerContact) -> RegionStandings:
     place: Any = Place()
     asked = {name.replace("_", "-"): (lambda contact=contact: contact) for name, contact in contacts.items()}
-    return RegionStandings(
-        place, place, region="us-east-1", release="0.2", labels={"eu-west-1": ("EU",)}, contacts=asked, troubles=lambda: troubles
-    )
+    own = OwnStanding("us-east-1", "0.2", lambda: troubles)
+    return RegionStandings(place, place, own, labels={"eu-west-1": ("EU",)}, contacts=asked)
 
 
 @pytest.mark.asyncio

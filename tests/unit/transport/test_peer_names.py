@@ -17,8 +17,8 @@ from meridian.authentication.certificate_check import CertificateCheck
 from meridian.authentication.certificate_names import CertificateNames
 from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, UnrecognizedClientException
+from meridian.transport.peer_calls import PeerCalls
 from meridian.transport.peer_certificates import PeerCertificates
-from meridian.transport.peer_server import ReplicationServer
 
 SERVICE = Path(__file__).parents[3] / "service" / "meridian"
 AWAY, OTHER = "spiffe://dev/region/eu-west-1", "spiffe://dev/region/ca-central-1"
@@ -45,10 +45,10 @@ def shown(uris: Sequence[str]) -> dict[str, list[bytes]]:
 
 
 def peer_of(uris: Sequence[str]) -> PeerRegion:
-    server = cast(Any, object.__new__(ReplicationServer))
-    server._peers = {AWAY: PeerRegion("eu-west-1", "", AWAY, "", frozenset())}
-    server._names = CertificateNames()
-    found = server._peer_of(SimpleNamespace(auth_context=lambda: shown(uris)))
+    calls = cast(Any, object.__new__(PeerCalls))
+    calls._peers = {AWAY: PeerRegion("eu-west-1", "", AWAY, "", frozenset())}
+    calls._names = CertificateNames()
+    found = calls._peer_of(SimpleNamespace(auth_context=lambda: shown(uris)))
     return cast(PeerRegion, found)
 
 
