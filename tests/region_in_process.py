@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cache_memory import cache_memory
-from tests.network_in_process import Line, Network
+from tests.network_in_process import Network
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.entropy_os import OsEntropy
@@ -41,6 +41,7 @@ from meridian.replication.refusals import Refusals
 from meridian.replication.send import Dispatch
 from meridian.replication.sets.state import SetRefusal, add_member, found_set, hand_over, reserve
 from meridian.replication.verify_peer import Verify
+from meridian.transport.peer_server import PreparedWalks
 from meridian.workers.key_schedule import KeyScheduleWorker
 from meridian.workers.operator_words import MembershipWorker
 from meridian.workers.outbox import OutboxWorker
@@ -104,6 +105,8 @@ class InProcessRegion:
         self.clock = LeapingClock()
         self.peers: dict[str, PeerRegion] = {}
         self.events = KeptEvents()
+        self.prepared: PreparedWalks | None = None
+        """What other Regions ask for on a caller's behalf; without them nobody decides here."""
 
     async def open(self) -> None:
         """Open the database as it is, made first where there is none."""
@@ -129,8 +132,7 @@ class InProcessRegion:
             name: PeerRegion(name, "", "", region.engine.envelopes.transport_fingerprint(), frozenset({ACCOUNT}))
             for name, region in peers.items()
         }
-        line: Any = Line(self.network, self.name)
-        self.line = line
+        line = self.line = self.network.line_of(self.name)
         unheard: Any = Unheard()
         self.trail = unheard
         store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
