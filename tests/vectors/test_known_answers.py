@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.cache_memory import cache_memory
+from tests.known_entropy import KnownEntropy
 from tests.reported_events import ReportedEvents
 from tests.vectors import independent_decoder
 
@@ -30,19 +31,6 @@ from meridian.engine.imports import ImportCommands
 from meridian.engine.keyring import Keyring, RowIdentity
 from meridian.engine.region_envelopes import ENVELOPE_INFO, decode_meta, encode_meta
 from meridian.errors import InvalidCiphertextException
-
-
-class FixedEntropy:
-    """Answers the random bytes of a known answer."""
-
-    def __init__(self, random: bytes) -> None:
-        self._random = random
-
-    def random_bytes(self, count: int) -> bytes:
-        return self._random[:count]
-
-    def uuid(self) -> str:
-        return "00000000-0000-4000-8000-000000000000"
 
 
 def key_of(case: dict[str, Any]) -> Key:
@@ -189,7 +177,7 @@ def test_the_engine_hedges_its_nonces(known: dict[str, Any]) -> None:
     case = known["hedge"][0]
     key_id = "1234abcd-12ab-34cd-56ef-1234567890ab"
     key = key_of({"identity": case["identity"], "keyId": key_id})
-    entropy = FixedEntropy(bytes.fromhex(case["random"]))
+    entropy = KnownEntropy(bytes.fromhex(case["random"]))
     engine = SymmetricCommands(Keyring({1: Secret(bytes(32))}, 1, OsEntropy(), ReportedEvents()), SystemClock(), entropy, cache_memory())
     stored = key.with_material(engine.wrap_material(key, bytes.fromhex(case["material"]), 0), current=True)
     context = canonical_encryption_context(case["encryptionContext"])

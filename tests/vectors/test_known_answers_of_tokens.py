@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from tests.known_entropy import KnownEntropy
 from tests.vectors import independent_decoder
-from tests.vectors.test_known_answers import FixedEntropy, engine_with, key_of
+from tests.vectors.test_known_answers import engine_with, key_of
 
 from meridian.adapters.pkcs11.key_store import TokenKeyStores
 from meridian.domain.ciphertext_blob import SEALED_AT, parse_ciphertext_blob
@@ -52,7 +53,7 @@ class Links:
 
 def stores_of(engine: Any, session: KnownToken, iv: bytes) -> TokenKeyStores:
     links: Any = Links(session)
-    return TokenKeyStores(links, engine, FixedEntropy(iv))
+    return TokenKeyStores(links, engine, KnownEntropy(iv))
 
 
 @pytest.mark.asyncio

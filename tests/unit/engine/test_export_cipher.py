@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from Crypto.Cipher import AES
+from tests.known_entropy import KnownEntropy
 
 from meridian.domain.key import Key, KeyMaterial, KeySpec, KeyState, KeyUsage, Origin
 from meridian.domain.xks import is_prefix, place_of
@@ -23,16 +24,10 @@ AAD = b"associated"
 
 
 class Known:
-    """Materials by their ids, and a generator that repeats itself."""
+    """Materials by their ids."""
 
     def material_bytes(self, key: Key, material: KeyMaterial) -> bytes:
         return MATERIALS[material.material_id]
-
-    def random_bytes(self, count: int) -> bytes:
-        return b"\x07" * count
-
-    def uuid(self) -> str:
-        return ""
 
 
 def key(current: str = "aa" * 32) -> Key:
@@ -54,7 +49,7 @@ def key(current: str = "aa" * 32) -> Key:
 
 def cipher() -> DerivedExportCipher:
     known: Any = Known()
-    return DerivedExportCipher(known, known)
+    return DerivedExportCipher(known, KnownEntropy(b"\x07" * 64))
 
 
 def derived(secret: bytes, label: bytes, context: bytes) -> bytes:

@@ -20,7 +20,8 @@ KEY = KeyName.read("arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd5
 
 @dataclass
 class FakeRegion:
-    """A client of a Region: its ciphertexts are what they were made of, in the clear."""
+    """A client of a Region, as `tests/contract/test_regions_of_the_plugin.py` has it: its ciphertexts are what they were made of, in the
+    clear."""
 
     material: str = "a"
     says: str = ""
@@ -56,9 +57,11 @@ class FakeRegion:
         self, *, ciphertext_blob: bytes, key_id: str, encryption_context: dict[str, str], timeout: float, caller_request_id: str
     ) -> Any:
         await self._answer("decrypt", timeout, caller_request_id)
-        key, name, value, material, plaintext = ciphertext_blob.split(b"|", 4)
-        if (key.decode(), {name.decode(): value.decode()}) != (key_id.partition("/")[2], encryption_context):
+        key, name, value, material, plaintext = (*ciphertext_blob.split(b"|", 4), *[b""] * 5)[:5]
+        if (name.decode(), value.decode()) not in encryption_context.items():
             raise error_class("InvalidCiphertextException")("InvalidCiphertextException", "", "request-2", {}, (), None)
+        if key.decode() != key_id.partition("/")[2]:
+            raise error_class("IncorrectKeyException")("IncorrectKeyException", "", "request-2", {}, (), None)
         return encryption_pb2.DecryptResponse(
             key_id=self.names or key_id, plaintext=b"?" if self.spoils else plaintext, key_material_id=material.decode()
         )

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.known_entropy import KnownEntropy
 from tests.unit.domain.made_keys import ACCOUNT, ARN, KEY_ID, MULTI_KEY_ID, OTHER_ACCOUNT, key_of
 from tests.unit.pipeline.steps import ALICE, BOB, NOW, Directory, call_of, done
 
@@ -44,7 +45,7 @@ class Stand:
     def __init__(self, directory: Directory, *rows: Grant) -> None:
         self.rows, self.readings = rows, 0
         itself: Any = self
-        self.step = FindGrants(store=itself, page_markers=itself, directory=directory, clock=itself, entropy=itself)
+        self.step = FindGrants(store=itself, page_markers=itself, directory=directory, clock=itself, entropy=KnownEntropy(b"\xab" * 64))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Any]:
@@ -62,9 +63,6 @@ class Stand:
 
     def now(self) -> Any:
         return NOW
-
-    def random_bytes(self, count: int) -> bytes:
-        return b"\xab" * count
 
 
 def refusal_of_form(operation: str, **fields: Any) -> KmsError:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from tests.known_entropy import KnownEntropy
 
 from meridian.call import Call
 from meridian.contract.catalog import rpcs
@@ -27,7 +28,7 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 class Stub:
-    """Clock, entropy, events, and who decides about callers."""
+    """Clock, events, and who decides about callers."""
 
     def __init__(self, refusal: KmsError | None = None) -> None:
         self.refusal = refusal
@@ -38,9 +39,6 @@ class Stub:
 
     def monotonic(self) -> float:
         return 0.0
-
-    def uuid(self) -> str:
-        return "00000000-0000-4000-8000-000000000000"
 
     def report_fault(self, fault: BaseException, *, during: str) -> None:
         self.faults.append(during)
@@ -59,7 +57,7 @@ class Stub:
 
 def wire(stub: Stub, walk: Any, under_way: CallsUnderWay) -> AwsWire:
     made: Any = stub
-    around = EdgeSurroundings(made, made, Limits(), unauthenticated=made, events=made, under_way=under_way)
+    around = EdgeSurroundings(made, KnownEntropy(b""), Limits(), unauthenticated=made, events=made, under_way=under_way)
     return AwsWire(rpcs(), walk, around, is_secure=False, identify=made)
 
 
