@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -44,10 +45,11 @@ class Signer:
 
     kid: str = "one"
     algorithm: str = "ES256"
-    key: Key = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.key = new_key(self.algorithm)
+    @cached_property
+    def key(self) -> Key:
+        """Made when it is wanted: many a module has signers, and few of their tests run in one process."""
+        return new_key(self.algorithm)
 
     def public(self, **changed: Any) -> dict[str, Any]:
         return {**self.key.as_dict(private=False), "kid": self.kid, "use": "sig", **changed}

@@ -17,7 +17,6 @@ from tests.network_in_process import Network
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.administration import other_regions
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
@@ -342,13 +341,6 @@ class InProcessRegion:
         await self.store.close()
         await self.open()
         self.wire()
-
-
-def template(folder: Path) -> Path:
-    """A migrated, empty database."""
-    path = folder / "template.sqlite3"
-    asyncio.run(upgrade(f"sqlite:///{path}"))
-    return path
 
 
 async def regions(folder: Path, names: Sequence[str], empty: Path) -> Network:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import migrated_sqlite
 from tests.network_in_process import Network
-from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions
 
 from meridian.administration import other_regions as words
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, MultiRegionRole, Origin
@@ -27,8 +28,8 @@ A, B, SILENT = "us-east-1", "eu-west-1", "ca-central-1"
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("empty"))
+def empty() -> Path:
+    return migrated_sqlite()
 
 
 async def three(folder: Path, empty: Path) -> tuple[Network, InProcessRegion, InProcessRegion, InProcessRegion]:

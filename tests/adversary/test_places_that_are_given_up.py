@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import migrated_sqlite
 from tests.network_in_process import Network
-from tests.region_in_process import ACCOUNT, InProcessRegion, regions, template
+from tests.region_in_process import ACCOUNT, InProcessRegion, regions
 
 from meridian.administration import other_regions as words
 from meridian.domain.deletion import with_deletion_cancelled, with_deletion_scheduled
@@ -25,8 +26,8 @@ STATES = [KeyState.CREATING, KeyState.PENDING_DELETION, KeyState.DISABLED]
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("empty"))
+def empty() -> Path:
+    return migrated_sqlite()
 
 
 async def three(folder: Path, empty: Path) -> tuple[Network, InProcessRegion]:

@@ -17,9 +17,10 @@ import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.databases import migrated_sqlite
 from tests.hostile_in_process import EVIL, add_hostile, tell_lies
 from tests.network_in_process import Network
-from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions
 
 from meridian.administration import other_regions as words
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow, Stamp
@@ -27,7 +28,6 @@ from meridian.replication.sets.claims import NotBelieved
 from meridian.replication.sets.state import reserve
 
 FOLDER = tempfile.TemporaryDirectory(prefix="sets-")
-EMPTY = template(Path(FOLDER.name))
 NUMBERS = itertools.count()
 ROUNDS_TO_SETTLE = 8
 NAMES = ("us-east-1", "eu-west-1", "ap-south-1")
@@ -51,8 +51,8 @@ class Sets(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         folder = Path(FOLDER.name) / str(next(NUMBERS))
         folder.mkdir()
-        self.network: Network = self.run(regions(folder, self.names, EMPTY))
-        self.hostile = self.run(add_hostile(self.network, folder, EMPTY, STRANGER))
+        self.network: Network = self.run(regions(folder, self.names, migrated_sqlite()))
+        self.hostile = self.run(add_hostile(self.network, folder, migrated_sqlite(), STRANGER))
         self.lies = 0
         self.highest: dict[str, Stamp] = {}
         self.ended: set[str] = set()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from mutant_texts import Mutant, mutants_of
-from mutmut.configuration import reset_config
+
+if TYPE_CHECKING:
+    from mutant_texts import Mutant
 
 SOURCE = '''"""A module."""
 
@@ -23,6 +25,10 @@ class Room:
 
 @pytest.fixture
 def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Mutant]]:
+    # Here: mutmut takes as long to load as a tenth of all that the quick tests load, and one process of them needs it.
+    from mutant_texts import mutants_of
+    from mutmut.configuration import reset_config
+
     (tmp_path / "src" / "house").mkdir(parents=True)
     (tmp_path / "src" / "house" / "room.py").write_text(SOURCE)
     (tmp_path / "setup.cfg").write_text("[mutmut]\nsource_paths = src\n")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 from pathlib import Path
 
 import pytest
 import structlog
 from tests.cache_memory import cache_memory
+from tests.databases import migrated_sqlite
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.administration.doctor import _remedy
 from meridian.engine.engine import CryptoEngine, EngineSurroundings, open_engine
@@ -31,9 +32,8 @@ def seal_in(path: Path) -> FileSeal:
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("is_of_settings", "events"), [(True, 0), (False, 1)], ids=["other settings", "a seal that does not open"])
 async def test_it_is_told_once(tmp_path: Path, is_of_settings: bool, events: int) -> None:
-    url = f"sqlite:///{tmp_path}/region.sqlite3"
-    await asyncio.to_thread(lambda: asyncio.run(upgrade(url)))
-    store, clock, reported = SqlStore.connect(url), SystemClock(), ReportedEvents()
+    shutil.copy(await asyncio.to_thread(migrated_sqlite), tmp_path / "region.sqlite3")
+    store, clock, reported = SqlStore.connect(f"sqlite:///{tmp_path}/region.sqlite3"), SystemClock(), ReportedEvents()
     identity = RegionIdentity("deployment", "aws", "us-east-1", 0, clock.now())
     async with store.transaction() as uow:
         await uow.region.initialise(identity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -11,11 +13,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.cache_memory import cache_memory
+from tests.databases import migrated_sqlite
 from tests.stepped_clock import SteppedClock
 
 from meridian.adapters.looks_abroad import LOOK_SECONDS, LOOKS_MAX, LooksAbroad
 from meridian.adapters.store_cache import STALENESS_SECONDS_MAX, CachedKeys
-from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
 from meridian.domain.cache_entries import key_owner
@@ -50,9 +52,8 @@ def key() -> Key:
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
-    url = f"sqlite:///{tmp_path}/r.sqlite3"
-    await upgrade(url)
-    made = SqlStore.connect(url)
+    shutil.copy(await asyncio.to_thread(migrated_sqlite), tmp_path / "r.sqlite3")
+    made = SqlStore.connect(f"sqlite:///{tmp_path}/r.sqlite3")
     async with made.transaction() as uow:
         await uow.keys.insert(key())
     yield made

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.databases import migrated_sqlite
 from tests.region_in_process import KEY_ID as KEY_OF_REGIONS
-from tests.region_in_process import regions, template
+from tests.region_in_process import regions
 from tests.unit.replication.sets.made_sets import (
     ACCOUNT,
     FIRST,
@@ -105,7 +106,7 @@ def test_a_state_of_the_ended_membership_is_not_taken_for_the_new_one() -> None:
 
 
 def test_a_replica_is_made_anew_and_a_place_that_is_never_filled_stops_nobody(tmp_path: Path) -> None:
-    empty = template(tmp_path)
+    empty = migrated_sqlite()
 
     async def history() -> None:
         network = await regions(tmp_path, [A, B, C], empty)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
+from tests.databases import migrated_sqlite
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions
 from tests.reported_events import ReportedEvents
 from tests.stepped_clock import SteppedClock
 
@@ -86,8 +87,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("empty"))
+def empty() -> Path:
+    return migrated_sqlite()
 
 
 class Writer:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
+from tests.databases import migrated_sqlite
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions
 
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.administration import other_regions
@@ -26,8 +27,8 @@ UNKNOWN = Stamp(Term(0, "", 0), 0)
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("empty"))
+def empty() -> Path:
+    return migrated_sqlite()
 
 
 def run(tmp_path: Path, empty: Path, test: Callable[[InProcessRegion, InProcessRegion], Awaitable[None]]) -> None:

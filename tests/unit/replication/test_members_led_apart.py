@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.region_in_process import ACCOUNT, KEY_ID, REQUEST, InProcessRegion, regions, template
+from tests.databases import migrated_sqlite
+from tests.region_in_process import ACCOUNT, KEY_ID, REQUEST, InProcessRegion, regions
 
 from meridian.administration import other_regions as words
 from meridian.domain.multi_region import OperatorWord, SetRow, SetState
@@ -104,7 +105,7 @@ class Apart:
 
 
 def run(tmp_path: Path, test: Callable[[Apart], Awaitable[None]]) -> None:
-    empty = template(tmp_path)
+    empty = migrated_sqlite()
 
     async def three() -> None:
         network = await regions(tmp_path, [HOME, AWAY, LIAR], empty)

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.databases import migrated_sqlite
 from tests.hostile_in_process import SERIAL, HostileRegion
-from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions, template
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions
 
 from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetMaterial, SetState, Term, TermLink
 from meridian.domain.peer_message import DeliverSetState, SignedSetState
@@ -24,8 +25,8 @@ HOME, AWAY, EVIL = "us-east-1", "eu-west-1", "ap-south-1"
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("empty"))
+def empty() -> Path:
+    return migrated_sqlite()
 
 
 def run(tmp_path: Path, empty: Path, test: Callable[[InProcessRegion, HostileRegion], Awaitable[None]]) -> None:

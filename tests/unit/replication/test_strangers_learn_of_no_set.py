@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.databases import migrated_sqlite
 from tests.hostile_in_process import HostileRegion
-from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, template
+from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion
 from tests.unit.replication.test_strangers_fill_nothing import EVIL, delivery, run
 
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow, Stamp, Term
@@ -21,8 +22,8 @@ Ask = Callable[[InProcessRegion, HostileRegion], Awaitable[object]]
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("empty"))
+def empty() -> Path:
+    return migrated_sqlite()
 
 
 async def tell_state(home: InProcessRegion, evil: HostileRegion) -> object:

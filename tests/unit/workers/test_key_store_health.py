@@ -8,21 +8,20 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.databases import migrated_sqlite
 from tests.standing_proxy import standing_proxy
 from tests.tokens import new_token
 from tests.tokens_in_process import folder_of_token, in_token
 from tests.xks_in_process import ASKED, CONTEXT, Outside, outside, said_of
 
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.store_sql.migrate import upgrade
 from meridian.domain.key_store import ConnectionState
 from meridian.workers.key_store_health import KeyStoreHealth
 
 
 @pytest_asyncio.fixture
 async def beside(tmp_path: Path) -> AsyncIterator[Outside]:
-    path = tmp_path / "empty.sqlite3"
-    await asyncio.to_thread(lambda: asyncio.run(upgrade(f"sqlite:///{path}")))
+    path = await asyncio.to_thread(migrated_sqlite)
     async with outside(tmp_path, path, said_of(standing_proxy()), standing_proxy()) as made:
         yield made
 

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import pytest
 import pytest_asyncio
+from tests.databases import migrated_sqlite
 from tests.reported_events import ReportedEvents
 from tests.standing_proxy import standing_proxy
 from tests.xks_in_process import ACCOUNT, Outside, outside, said_of
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
-from meridian.adapters.store_sql.migrate import upgrade
 from meridian.domain.key import Origin
 from meridian.domain.key_store import ConnectionState
 from meridian.ports.key_directory import KeyDirectory
@@ -90,8 +90,7 @@ class World:
 
 @pytest_asyncio.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    path = tmp_path / "empty.sqlite3"
-    await asyncio.to_thread(lambda: asyncio.run(upgrade(f"sqlite:///{path}")))
+    path = await asyncio.to_thread(migrated_sqlite)
     async with outside(tmp_path, path, said_of(standing_proxy()), standing_proxy()) as beside:
         made = World(beside)
         yield made

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import structlog
+from tests.databases import migrated_sqlite
 from tests.reported_events import ReportedEvents
 from tests.standing_proxy import standing_proxy
 from tests.tokens import Token, new_token
@@ -20,7 +21,6 @@ from tests.xks_in_process import ASKED, CONTEXT, outside, said_of
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.pkcs11.links import USE_SECONDS, StoreAt
 from meridian.adapters.pkcs11.listing import AT_ONCE
-from meridian.adapters.store_sql.migrate import upgrade
 from meridian.domain.key import Key
 from meridian.workers.left_keys import LEFT_KEYS, LeftKeys
 from meridian.workers.set_aside import SetAside
@@ -35,8 +35,7 @@ async def token(tmp_path: Path) -> Token:
 
 @pytest_asyncio.fixture
 async def made(tmp_path: Path, token: Token) -> AsyncIterator[InToken]:
-    path = tmp_path / "empty.sqlite3"
-    await asyncio.to_thread(lambda: asyncio.run(upgrade(f"sqlite:///{path}")))
+    path = await asyncio.to_thread(migrated_sqlite)
     async with (
         outside(tmp_path, path, said_of(standing_proxy()), standing_proxy()) as beside,
         in_token(token, beside.store, beside.engine) as inside,

@@ -7,6 +7,7 @@ that was remembered asks none.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import migrated_sqlite
 
-from meridian.adapters.store_sql.migrate import upgrade
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
@@ -83,16 +84,9 @@ class Stored:
         return self.key
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("database") / "empty.sqlite3"
-    asyncio.run(upgrade(f"sqlite:///{path}"))
-    return path.read_bytes()
-
-
 @pytest.fixture
-def stored(tmp_path: Path, empty_database: bytes) -> Iterator[Callable[[Key], Stored]]:
-    (tmp_path / "region.sqlite3").write_bytes(empty_database)
+def stored(tmp_path: Path) -> Iterator[Callable[[Key], Stored]]:
+    shutil.copy(migrated_sqlite(), tmp_path / "region.sqlite3")
     with asyncio.Runner() as runner:
         store = SqlStore.connect(f"sqlite:///{tmp_path}/region.sqlite3")
         yield lambda key: Stored(store, runner, key)
