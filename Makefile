@@ -143,7 +143,7 @@ policy: $(STAMP)  ## validate, test, cover and prove the policies with the servi
 check: policy gen-check operations-check condition-keys-check lint types imports proto migrate-check  ## what a change must pass, with test
 
 unit: $(STAMP)  ## the quick tests of every room, under a minute on two cores
-	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not deep and not thorough" tests/unit tests/vectors tests/property
+	$(BIN)/python scripts/quick_tests.py
 
 mutants: $(STAMP)  ## small faults in four rooms that their quick tests must find: SAMPLE (400) of them, drawn alike each time; 0 plants all
 	$(BIN)/python scripts/mutants.py --sample $(or $(SAMPLE),400)
