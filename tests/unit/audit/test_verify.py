@@ -29,11 +29,12 @@ def check(directory: Path, keyholder: Keyholder | None = None) -> Report:
     return verify_directory(directory, Expected(keyholder.keys if keyholder else None))
 
 
-def test_every_changed_byte_is_found_at_its_line_or_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.thorough)])
+def test_every_changed_byte_is_found_at_its_line_or_the_next(tmp_path: Path, step: int) -> None:
     keyholder = Keyholder()
     path = write(tmp_path, "s1", 1, keyholder)
     original = path.read_bytes()
-    for at in range(len(original)):
+    for at in range(0, len(original), step):
         changed = bytearray(original)
         changed[at] ^= 0x01
         path.write_bytes(changed)

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -97,18 +97,52 @@ def test_the_defaults_are_for_regions_with_keys_of_value(production: Path, devel
     assert refused(development) == []
 
 
-@pytest.mark.parametrize("name", BOUNDS)
-def test_a_limit_is_refused_by_name_outside_its_bounds(production: Path, development: Path, name: str) -> None:
-    bounds = BOUNDS[name]
-    is_whole = not isinstance(getattr(Limits(), name), float)
-    for path, least in ((production, bounds.least), (development, bounds.least_in_development)):
-        beyond = [least - 1 if is_whole else least - 0.001, bounds.most + 1]
-        for value in (*NEVER, *(int(each) if is_whole else each for each in beyond)):
-            told = refused(path, as_toml(name, value))
-            assert any(line.startswith(f"limits.{name}") for line in told), (path.name, value, told)
-        for value in (least, bounds.most):
-            told = refused(path, as_toml(name, int(value) if is_whole else float(value)))
-            assert [line for line in told if "must be from" in line or "must be 86" in line] == [], (path.name, value)
+def least_of(name: str, settings: str) -> float:
+    return BOUNDS[name].least if settings == "production" else BOUNDS[name].least_in_development
+
+
+def as_number(name: str, value: float) -> float:
+    """As whole as the limit is."""
+    return float(value) if isinstance(getattr(Limits(), name), float) else int(value)
+
+
+def below(name: str, settings: str) -> float:
+    return least_of(name, settings) - (0.001 if isinstance(getattr(Limits(), name), float) else 1)
+
+
+Chosen = Callable[[str, str], object]
+"""A value for the limit of this name in these settings. Limits are written together, a name at a time would be read as often as there are
+names."""
+
+
+def always(value: str) -> Chosen:
+    return lambda name, settings: value
+
+
+OUTSIDE: dict[str, Chosen] = {value: always(value) for value in NEVER}
+OUTSIDE |= {
+    "below": lambda name, settings: as_number(name, below(name, settings)),
+    "above": lambda name, _: as_number(name, BOUNDS[name].most + 1),
+}
+INSIDE: dict[str, Chosen] = {
+    "least": lambda name, settings: as_number(name, least_of(name, settings)),
+    "most": lambda name, _: as_number(name, BOUNDS[name].most),
+}
+
+
+@pytest.mark.parametrize("settings", ["production", "development"])
+@pytest.mark.parametrize("value", OUTSIDE)
+def test_a_limit_is_refused_by_name_outside_its_bounds(request: pytest.FixtureRequest, settings: str, value: str) -> None:
+    told = refused(request.getfixturevalue(settings), *(as_toml(name, OUTSIDE[value](name, settings)) for name in BOUNDS))
+    names = {line.removeprefix("limits.").partition(":")[0].partition(".")[0] for line in told if line.startswith("limits.")}
+    assert set(BOUNDS) <= names, told
+
+
+@pytest.mark.parametrize("settings", ["production", "development"])
+@pytest.mark.parametrize("value", INSIDE)
+def test_a_limit_is_taken_at_either_end_of_its_bounds(request: pytest.FixtureRequest, settings: str, value: str) -> None:
+    told = refused(request.getfixturevalue(settings), *(as_toml(name, INSIDE[value](name, settings)) for name in BOUNDS))
+    assert [line for line in told if "must be from" in line or "must be 86" in line] == []
 
 
 @pytest.mark.parametrize("name", FOR_TESTS)

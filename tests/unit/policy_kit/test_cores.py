@@ -82,6 +82,7 @@ def test_processes_are_as_many_as_cores_and_as_the_work_is_worth(monkeypatch: py
     assert [Cores.for_cells(cells)._processes for cells in (0, worth, 2 * worth, 100 * worth)] == [0, 1, 2, 4]
 
 
+@pytest.mark.thorough
 def test_decisions_and_proofs_are_the_same_in_other_processes() -> None:
     policies = open_policy_set(policy_folder() / "policies", schema_text())
     (suite,) = load_suites(policy_folder() / "tests" / "defaults.yaml", policies.model)

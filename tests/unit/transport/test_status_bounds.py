@@ -11,6 +11,7 @@ import pytest
 from google.rpc import error_details_pb2
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import searched
 
 from meridian.client.statuses import error_of
 from meridian.domain.foreign_text import cut_encoded
@@ -27,6 +28,7 @@ def encoded(text: str) -> int:
     return len(quote(text, safe="".join(map(chr, range(32, 127))).replace("%", "")))
 
 
+@searched(20, 100)
 @given(TEXTS, st.lists(st.tuples(TEXTS, TEXTS), max_size=300))
 def test_the_trailers_of_any_refusal_hold(text: str, fields: list[tuple[str, str]]) -> None:
     for error in (ValidationException(text, fields=fields), MalformedPolicyDocumentException(text), ThrottlingException(0.5)):

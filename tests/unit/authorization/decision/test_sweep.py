@@ -74,6 +74,7 @@ def shipped() -> Iterator[tuple[PolicySet, Surroundings, list[Any]]]:
         yield opened, suite.fixtures.around, [case.request for case in suite.cases]
 
 
+@pytest.mark.thorough
 def test_every_cell_of_the_shipped_suites_is_decided_as_the_service_decides_it() -> None:
     compared = 0
     for policies, around, requests in shipped():
