@@ -165,6 +165,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "call.py Call.grant_ids": CALL,
     "call.py Call.grants": CALL,
     "call.py Call.keys": CALL,
+    "call.py Evidence.headers": CALL,
     "adapters/sign_in_provider.py OidcProvider._redeeming": Bounded("AT_ONCE_MAX", 45, "addresses, while a code of theirs is redeemed"),
     "console/sign_in.py SignIn._redeemed": Bounded("REDEEMED_MAX", 43, "states that were sealed here"),
     "domain/gates.py Gate._order": Ours("calls that wait; the newest is refused beyond `waiting_max`"),

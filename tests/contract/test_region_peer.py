@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import pytest_asyncio
-from tests.grpc_between_regions import over_grpc
-from tests.network_in_process import Network
 from tests.region_in_process import ACCOUNT, KEY_ID, InProcessRegion, regions
-from tests.unit.domain.made_keys import key_of
+from tests.ways_between_regions import AWAY, HOME, UNKNOWN, Decisions, Ways, grpc_calls, plain_calls
 
 from meridian.adapters import region_peer_grpc
-from meridian.domain.key import Key
 from meridian.domain.multi_region import RowStatus, SetRow, Stamp, Term
 from meridian.domain.peer_message import (
     PROTOCOL_VERSION,
@@ -33,10 +29,7 @@ from meridian.errors import AccessDeniedException, DependencyTimeoutException, K
 from meridian.kms.v1.types_pb2 import KeyMetadata
 from meridian.ports.region_peer import RegionPeer
 from meridian.replication.sets.claims import NO_MEMBERSHIP
-from meridian.transport.peer_server import PreparedWalks
 
-HOME, AWAY = "us-east-1", "eu-west-1"
-UNKNOWN = "mrk-" + "f" * 32
 NOBODYS = "d" * 64
 CALLER = CallerOnBehalf("client_certificate", "spiffe://x/alice", "192.0.2.1", "kms/1")
 SPOKEN = Spoken("deployment", "aws", PROTOCOL_VERSION)
@@ -45,74 +38,6 @@ PREPARE = Prepare(
 )
 HANDOVER = PrepareHandover(ACCOUNT, UNKNOWN, "request", CALLER, b"sent", HOME, SPOKEN)
 TERM = Term(0, HOME, 0)
-
-
-@dataclass
-class Decisions:
-    """Decides what other Regions prepare, as it is told to, and keeps what it was asked."""
-
-    refusal: KmsError | None = None
-    heard: list[tuple[str, Prepare | PrepareHandover]] = field(default_factory=list)
-
-    def walk(self, name: str) -> Callable[[Prepare | PrepareHandover], Awaitable[Any]]:
-        async def decide(message: Prepare | PrepareHandover) -> Key:
-            self.heard.append((name, message))
-            if self.refusal is not None:
-                raise self.refusal
-            return key_of(region=AWAY, key_id=UNKNOWN)
-
-        return decide
-
-    @property
-    def walks(self) -> PreparedWalks:
-        return PreparedWalks(*(self.walk(name) for name in ("prepare", "prepare_handover", "foretell")))
-
-
-@dataclass
-class Ways:
-    """Two Regions, what AWAY decides, and how it is cut off."""
-
-    home: InProcessRegion
-    away: InProcessRegion
-    decisions: Decisions
-    cut: Callable[[], Awaitable[None]]
-
-    @property
-    def peer(self) -> RegionPeer:
-        """From HOME."""
-        return self.home.line
-
-    async def settle(self) -> None:
-        for _ in range(4):
-            for region in (self.home, self.away):
-                await region.work()
-
-    async def related(self) -> SetRow:
-        """Make a set of two, and answer how AWAY keeps it."""
-        await self.home.create()
-        await self.home.replicate(self.away)
-        await self.settle()
-        row = await self.away.row()
-        assert row is not None
-        return row
-
-
-@asynccontextmanager
-async def plain_calls(network: Network, decisions: Decisions) -> AsyncIterator[Ways]:
-    async def cut() -> None:
-        network.cut.add(frozenset((HOME, AWAY)))
-
-    yield Ways(network.regions[HOME], network.regions[AWAY], decisions, cut)
-
-
-@asynccontextmanager
-async def grpc_calls(network: Network, decisions: Decisions) -> AsyncIterator[Ways]:
-    async with over_grpc(network) as servers:
-
-        async def cut() -> None:
-            await servers[AWAY].stop(0)
-
-        yield Ways(network.regions[HOME], network.regions[AWAY], decisions, cut)
 
 
 @pytest_asyncio.fixture(params=[plain_calls, grpc_calls], ids=["plain calls", "gRPC"])
