@@ -40,6 +40,7 @@ from meridian.authorization.aws_policy.operators import (
     truth_of,
 )
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
+from meridian.authorization.aws_policy.variables import tag_of_variable
 from meridian.authorization.language.cedar_text import cedar_text
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.domain.any_case import TWICE, lower_name
@@ -55,7 +56,6 @@ KEYS: Final = MADE | {KEY}
 LATER: Final = frozenset({(TAG, RESOURCE), (RESOURCE, "resourceAliases")})
 """What a key has only once it is made."""
 OPTIONAL_OF_KEY: Final = frozenset({"multiRegionKeyType", "primaryRegion", "customKeyStoreId"})
-VARIABLE: Final = "${aws:PrincipalTag/"
 IF_EXISTS: Final = "IfExists"
 NULL: Final = "Null"
 FOR_ALL, FOR_ANY = "ForAllValues:", "ForAnyValue:"
@@ -255,7 +255,7 @@ def _test(asked: _Asked, listed: Sequence[Any], place: str, reading: Reading) ->
         return f"!({test})" if known.negated else test
     tests = []
     for value in listed:
-        tag = _variable(value, place, variables=reading.variables)
+        tag = tag_of_variable(value, place, variables=reading.variables)
         if tag is None:
             tests.append(_one(key, subject, known, value, place, denies=reading.denies))
         elif not asked.is_plain or known.kind != TEXT or known.is_pattern:
@@ -294,15 +294,3 @@ def _mapped(value: Any, services: Mapping[str, str], place: str) -> str:
     if not isinstance(value, str) or value not in services:
         raise RefusedDocument(place, Why.SERVICE_UNMAPPED)
     return services[value]
-
-
-def _variable(value: Any, place: str, *, variables: bool) -> str | None:
-    """The tag that a value names, where the whole value is one variable. Raises: RefusedDocument for other uses of variables."""
-    if not isinstance(value, str) or "${" not in value:
-        return None
-    if not variables:
-        raise RefusedDocument(place, Why.VARIABLE_VERSION)
-    tag = value.removeprefix(VARIABLE).removesuffix("}")
-    if f"{VARIABLE}{tag}}}" != value or not tag or set(tag) & set("${},"):
-        raise RefusedDocument(place, Why.VARIABLE)
-    return tag
