@@ -200,8 +200,8 @@ adversary: $(STAMP)  ## hostile callers, hostile Regions, floods, forged logs, o
 kills: $(STAMP)  ## kill Regions KILLS (200) times under load; what was acknowledged, lost, without a story
 	$(BIN)/python scripts/kills.py $(or $(KILLS),200)
 
-churn: $(STAMP)  ## MINUTES (2) of connections cut, calls given up, garbage and new certificates before Envoy, beside honest callers
-	MERIDIAN_CHURN_MINUTES=$(or $(MINUTES),2) $(BIN)/pytest -q tests/scenario/test_envoy_churn.py
+churn: $(STAMP)  ## MINUTES (2) of connections cut, calls given up, garbage, new certificates and a kill before Envoy; how long honest callers wait
+	$(BIN)/python scripts/churn.py $(or $(MINUTES),2)
 
 soak: $(STAMP)  ## MINUTES (60) of steady load with a fault every five; what went wrong, what grew
 	$(BIN)/python scripts/soak.py $(or $(MINUTES),60)

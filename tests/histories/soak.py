@@ -109,7 +109,7 @@ def soak(deployment: Deployment, seconds: float, every: float, settled_after: fl
     try:
         names = list(FAULTS)
         while (now := time.monotonic() - began) < seconds:
-            held.append(_held(deployment.processes[HOME].pid, now))
+            held.append(held_by(deployment.processes[HOME].pid, now))
             if now >= (found.faults + 1) * every:
                 name = names[found.faults % len(names)]
                 told(f"{now:.0f} s: {name}; {load.calls.total()} calls, {held[-1].memory >> 20} MiB, {held[-1].files} files")
@@ -136,7 +136,8 @@ def growth(held: list[Held]) -> dict[str, float]:
     return grown
 
 
-def _held(pid: int, at: float) -> Held:
+def held_by(pid: int, at: float) -> Held:
+    """What a process holds now, `at` seconds since the beginning."""
     said = defaultdict(int)
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         name, _, value = line.partition(":")
