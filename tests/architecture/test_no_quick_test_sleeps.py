@@ -25,6 +25,7 @@ TABLE = {
     "contract/test_audit_stdout.py test_the_directory_is_not_listed_again_and_no_file_is_opened_while_nothing_is_new": NOTHING,
     "contract/test_store.py test_a_cancelled_transaction_leaves_no_trace_and_no_lock.slow": PLAYS,
     "deployment.py metrics": "until a Region makes another text of its metrics",
+    "histories/churn.py churn": MEASURED,
     "histories/soak.py _pause": PLAYS,
     "unit/adapters/test_import_key_pool.py test_the_shelf_is_filled_and_filled_again.story": NOTHING,
     "unit/adapters/test_import_key_pool.py test_where_none_is_kept_ready_one_is_made_for_each_who_waits.story": NOTHING,
