@@ -48,8 +48,8 @@ bench-processes: $(STAMP)  ## CPU of an Encrypt on two processes under one paren
 bench-commands: $(STAMP)  ## CPU of commands that need no Region
 	$(BIN)/python scripts/bench_commands.py
 
-bench-scale: $(STAMP)  ## start, memory, listing and first calls at 1,000, 10,000 and 100,000 keys, on DATABASE (sqlite or postgresql)
-	$(BIN)/python scripts/bench_scale.py --database $(or $(DATABASE),sqlite)
+bench-scale: $(STAMP)  ## start, memory, listing, first calls and a warm one at 1,000, 10,000 and KEYS (100000) keys, on DATABASE (sqlite or postgresql)
+	$(BIN)/python scripts/bench_scale.py --database $(or $(DATABASE),sqlite) --keys 1000 10000 $(or $(KEYS),100000)
 
 bench-tokens: $(STAMP)  ## Encrypt with a key in a hardware token ÷ Encrypt with a key of the Region alone
 	$(BIN)/python scripts/bench_tokens.py

@@ -20,8 +20,18 @@ def test_every_row_has_a_figure_for_each_size() -> None:
     assert done.returncode == 0, done.stderr
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert rows[0][1:3] == ["200 keys", "400 keys"]
-    for _, small, large, ratio, *_ in rows[1:]:
-        assert min(float(small), float(large), float(ratio)) > 0
+    for name, small, large, ratio, *_ in rows[1:]:
+        if "cached key" not in name:  # so few keys may find room that the process has already
+            assert min(float(small), float(large), float(ratio)) > 0
     told = " ".join(row[0] for row in rows)
-    for part in ("start to ready", "memory", "ListKeys", "DescribeKey of a cold key", "by the alias", "Encrypt"):
+    for part in (
+        "start to ready",
+        "memory",
+        "ListKeys",
+        "DescribeKey of a cold key",
+        "by the alias",
+        "under a cold key",
+        "under a warm key",
+        "per cached key",
+    ):
         assert part in told
