@@ -112,9 +112,7 @@ def honest_callers(deployment: Deployment) -> dict[str, Honest]:
     """One over each wire, each with a key of its own."""
     client = Client(deployment.endpoint(HOME, "developer"))
     key_id = client.create_key().key_metadata.key_id
-    endpoint = deployment.endpoint(HOME, "alice")
-    behind_envoy = {"endpoint_url": f"https://{endpoint.target}", "verify": str(endpoint.ca)}
-    aws = kms(deployment, **behind_envoy if deployment.settings_added else {})
+    aws = kms(deployment)
     return {
         "gRPC": Honest(lambda: client.encrypt(key_id=key_id, plaintext=b"x", timeout=5)),
         "AWS wire": Honest(lambda: aws.encrypt(KeyId=key_id, Plaintext=b"x")),

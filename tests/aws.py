@@ -19,7 +19,9 @@ def access_key(deployment: Deployment, caller: str) -> tuple[str, str]:
 
 
 def url(deployment: Deployment, region: str = HOME) -> str:
-    return f"http://{HOST}:{deployment.place(region).aws_port}"
+    """Behind Envoy it is that of gRPC, under TLS."""
+    place = deployment.place(region)
+    return f"https://{HOST}:{place.grpc_port}" if deployment.is_behind_envoy else f"http://{HOST}:{place.aws_port}"
 
 
 def kms(deployment: Deployment, region: str = HOME, caller: str = "developer", **changed: Any) -> Any:
@@ -28,6 +30,7 @@ def kms(deployment: Deployment, region: str = HOME, caller: str = "developer", *
     given = {
         "config": QUICK,
         "endpoint_url": url(deployment, region),
+        "verify": str(deployment.root / "client-ca.crt"),
         "region_name": region,
         "aws_access_key_id": key_id,
         "aws_secret_access_key": secret,

@@ -15,6 +15,8 @@ from tests.deployment import AWAY, HOME, Deployment
 settings.register_profile("meridian", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
 settings.load_profile("meridian")
 
+SHARED = "limits.failed_authentications_per_minute = 0\nlimits.key_stores_per_account = 100\n"
+
 gc.disable()  # until everything is collected: nothing of that is garbage, and looking for some takes a tenth of the time
 
 
@@ -29,8 +31,22 @@ def pytest_collection_finish() -> None:
 def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Two Regions that serve for the whole session. Tests share them and leave them running. Failed authentications are not delayed:
     the tests of every operation make hundreds of them, all from one address; and they make more key stores than an account may have."""
-    added = "limits.failed_authentications_per_minute = 0\nlimits.key_stores_per_account = 100\n"
-    deployment = Deployment(tmp_path_factory.mktemp("regions"), [HOME, AWAY], settings_added=added).prepare()
+    deployment = Deployment(tmp_path_factory.mktemp("regions"), [HOME, AWAY], settings_added=SHARED).prepare()
+    try:
+        deployment.start()
+        yield deployment
+    finally:
+        deployment.stop_all()
+
+
+@pytest.fixture(scope="session", params=["grpcio", pytest.param("envoy", marks=pytest.mark.deep)])
+def regions_of_a_front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """`two_regions`, and two like them behind Envoy."""
+    if request.param == "grpcio":
+        yield request.getfixturevalue("two_regions")
+        return
+    added = f'front.kind = "{request.param}"\n{SHARED}'
+    deployment = Deployment(tmp_path_factory.mktemp("front"), [HOME, AWAY], settings_added=added).prepare()
     try:
         deployment.start()
         yield deployment

@@ -91,6 +91,11 @@ class Deployment:
             place.settings.write_text(f"{proxies}{self.settings_added}\n{text}")
         return self
 
+    @property
+    def is_behind_envoy(self) -> bool:
+        """Whether callers on both wires reach its Regions by one port under TLS."""
+        return 'kind = "envoy"' in self.settings_added
+
     def place(self, region: str) -> RegionPlace:
         return next(p for p in self.folder.places if p.region == region)
 

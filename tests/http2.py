@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterable
@@ -12,7 +13,9 @@ from typing import Any, Self
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
+import h2.exceptions
 
 from meridian.cli.region_place import HOST
 
@@ -86,12 +89,19 @@ class Http2:
             continue
         return answered
 
-    def begin(self, headers: list[tuple[str, str]], part: bytes) -> None:
-        """Send what begins a request, and no end of it."""
-        stream = self._http2.get_next_available_stream_id()
+    def begin(self, headers: list[tuple[str, str]], part: bytes, *, ends: bool = False) -> int:
+        """Send what begins a request, and its end where it `ends`; wait for nothing. The answer is its stream."""
+        stream: int = self._http2.get_next_available_stream_id()
         self._http2.send_headers(stream, headers)
         if part:
-            self._http2.send_data(stream, part)
+            self._http2.send_data(stream, part, end_stream=ends)
+        self._send()
+        return stream
+
+    def take_back(self, stream: int) -> None:
+        """As a client does that no longer waits for the answer; nothing where it has come."""
+        with contextlib.suppress(h2.exceptions.StreamClosedError):
+            self._http2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
         self._send()
 
     def _hear(self, stream: int, answered: Answered) -> bool:

@@ -32,8 +32,8 @@ READ = (
 
 
 @pytest.fixture(scope="module")
-def key_id(two_regions: Deployment) -> str:
-    name: str = kms(two_regions).create_key()["KeyMetadata"]["KeyId"]
+def key_id(regions_of_a_front: Deployment) -> str:
+    name: str = kms(regions_of_a_front).create_key()["KeyMetadata"]["KeyId"]
     return name
 
 
@@ -44,29 +44,43 @@ def mutations(deployment: Deployment, key: str) -> list[str]:
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("operation", ["DisableKey", "ScheduleKeyDeletion", "GetKeyPolicy"])
-def test_what_was_signed_is_what_is_run(two_regions: Deployment, key_id: str, operation: str, is_first: bool) -> None:
+def test_what_was_signed_is_what_is_run(regions_of_a_front: Deployment, key_id: str, operation: str, is_first: bool) -> None:
     body = json.dumps({"KeyId": key_id}).encode()
-    captured = signed_headers(two_regions, "DescribeKey", body)
-    before = mutations(two_regions, key_id)
+    captured = signed_headers(regions_of_a_front, "DescribeKey", body)
+    before = mutations(regions_of_a_front, key_id)
     for name in ("X-Amz-Target", "x-amz-target", "X-AMZ-TARGET"):
         added = [(name, f"TrentService.{operation}")]
-        status, answer = post(two_regions, [*added, *captured] if is_first else [*captured, *added], body)
+        status, answer = post(regions_of_a_front, [*added, *captured] if is_first else [*captured, *added], body)
         assert (status, answer["__type"]) == (400, "SerializationException")
         assert "x-amz-target" in answer["message"]
-    assert post(two_regions, captured, body)[0] == 200
-    assert mutations(two_regions, key_id) == before
+    assert post(regions_of_a_front, captured, body)[0] == 200
+    assert mutations(regions_of_a_front, key_id) == before
+
+
+JOINED = {"accept", "connection", "expect", "upgrade", "user-agent", "x-forwarded-for"}
+"""By which nothing is decided behind Envoy, which makes one of two, or throws both away."""
+ENVOYS_OWN = {"content-length", "transfer-encoding"}
+"""Refused by Envoy itself, in its own words."""
+
+
+UNSIGNED = ("InvalidSignatureException", "IncompleteSignatureException")
+"""What two are that Envoy made one of, where it is signed or is the signature."""
 
 
 @pytest.mark.parametrize("name", [*READ, "x-amz-content-sha256", "accept", "x-anything-else"])
-def test_no_header_is_read_from_two(two_regions: Deployment, key_id: str, name: str) -> None:
-    body = json.dumps({"KeyId": key_id}).encode()
-    headers = [(n, v) for n, v in signed_headers(two_regions, "DescribeKey", body) if n.lower() != name]
-    own = next((v for n, v in signed_headers(two_regions, "DescribeKey", body) if n.lower() == name), "127.0.0.1")
+def test_no_header_is_read_from_two(regions_of_a_front: Deployment, key_id: str, name: str) -> None:
+    """Envoy also leaves out the second of some where it is empty: what is read is then what the first says."""
+    body, region = json.dumps({"KeyId": key_id}).encode(), regions_of_a_front
+    headers = [(n, v) for n, v in signed_headers(region, "DescribeKey", body) if n.lower() != name]
+    own = next((v for n, v in signed_headers(region, "DescribeKey", body) if n.lower() == name), "127.0.0.1")
     for other in (own, "1", ""):
         for pair in ([own, other], [other, own]):
-            status, answer = post(two_regions, [*headers, *[(name, value) for value in pair]], body)
+            status, answer = post(region, [*headers, *[(name, value) for value in pair]], body)
+            if region.is_behind_envoy and (name in JOINED or (not other and status == 200)):
+                continue
             assert status in (400, 411), (name, pair)
-            assert answer["__type"] == "SerializationException"
+            if not (region.is_behind_envoy and name in ENVOYS_OWN):
+                assert answer["__type"] in ("SerializationException", *(UNSIGNED if region.is_behind_envoy else ()))
 
 
 OF_GRPC = {"content-type", "grpc-encoding", "grpc-timeout", "te"}
@@ -97,18 +111,18 @@ def test_every_header_that_is_read_is_known_here() -> None:
     assert headers_asked(behind_envoy) - set(READ) == (OF_GRPC | OF_ENVOY | OF_PAGES) - set(READ)
 
 
-def test_nobody_says_from_where_he_calls(two_regions: Deployment, key_id: str) -> None:
+def test_nobody_says_from_where_he_calls(regions_of_a_front: Deployment, key_id: str) -> None:
     body = json.dumps({"KeyId": key_id}).encode()
     mark = f"agent-{uuid.uuid4()}"
     claims = {"X-Forwarded-For": "10.9.9.9", "X-Real-IP": "10.9.9.9", "Forwarded": "for=10.9.9.9;proto=https", "X-Forwarded-Proto": "https"}
-    headers = [*signed_headers(two_regions, "DescribeKey", body), ("User-Agent", mark), *claims.items()]
-    assert post(two_regions, headers, body)[0] == 200
-    (record,) = [r for r in two_regions.audit(HOME) if r.get("userAgent") == mark]
+    headers = [*signed_headers(regions_of_a_front, "DescribeKey", body), ("User-Agent", mark), *claims.items()]
+    assert post(regions_of_a_front, headers, body)[0] == 200
+    (record,) = [r for r in regions_of_a_front.audit(HOME) if r.get("userAgent") == mark]
     assert record["sourceIPAddress"] == "127.0.0.1"
-    assert record["meridian"]["request"]["secureTransport"] is False
-    with Client(two_regions.endpoint(HOME, "developer")) as client:
+    assert record["meridian"]["request"].get("secureTransport", True) is regions_of_a_front.is_behind_envoy
+    with Client(regions_of_a_front.endpoint(HOME, "developer")) as client:
         client.describe_key(key_id=key_id)
-    last = [r for r in two_regions.audit(HOME) if r["eventName"] == "DescribeKey"][-1]
+    last = [r for r in regions_of_a_front.audit(HOME) if r["eventName"] == "DescribeKey"][-1]
     assert plain_address(last["sourceIPAddress"]) == last["sourceIPAddress"] == "127.0.0.1"
 
 

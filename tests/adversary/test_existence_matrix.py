@@ -48,17 +48,17 @@ NAMED_BY_CIPHERTEXT = {name: rpc.ciphertext_key_field for name, rpc in rpcs().it
 
 
 @pytest.fixture(scope="module")
-def own(two_regions: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Things]:
+def own(regions_of_a_front: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Things]:
     """What the caller has in an account of his own, where he may do everything."""
-    things = Things(two_regions, tmp_path_factory.mktemp("own"))
-    things.client = Client(two_regions.endpoint(HOME, OURS))
+    things = Things(regions_of_a_front, tmp_path_factory.mktemp("own"))
+    things.client = Client(regions_of_a_front.endpoint(HOME, OURS))
     yield things
     things.client.close()
 
 
 @pytest.fixture(scope="module")
-def theirs(two_regions: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Things:
-    return Things(two_regions, tmp_path_factory.mktemp("theirs"))
+def theirs(regions_of_a_front: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Things:
+    return Things(regions_of_a_front, tmp_path_factory.mktemp("theirs"))
 
 
 @pytest.fixture(scope="module")

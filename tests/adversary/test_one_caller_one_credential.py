@@ -52,9 +52,9 @@ def outcome(endpoint: Endpoint, timeout: float = 20) -> str:
     ids=lambda value: str(value.get("uris") or value) if isinstance(value, dict) else value,
 )
 def test_a_certificate_and_a_token(
-    two_regions: Deployment, tmp_path: Path, certificate: dict[str, Any], alone: str, with_token: str
+    regions_of_a_front: Deployment, tmp_path: Path, certificate: dict[str, Any], alone: str, with_token: str
 ) -> None:
-    own, root = two_regions.endpoint(HOME, "alice"), two_regions.root
+    own, root = regions_of_a_front.endpoint(HOME, "alice"), regions_of_a_front.root
     token = (root / "clients" / "alice.token").read_text().strip()
     assert outcome(odd_certificate(own, root, tmp_path, **certificate)) == alone
     assert outcome(odd_certificate(own, root, tmp_path, **certificate, token=token)) == with_token
@@ -65,9 +65,9 @@ def test_a_certificate_and_a_token(
     [{"usage": [ExtendedKeyUsageOID.SERVER_AUTH]}, {"starts_in": timedelta(days=1)}, {"starts_in": timedelta(hours=-2)}],
     ids=["for servers", "not yet valid", "expired"],
 )
-def test_a_certificate_that_tls_refuses(two_regions: Deployment, tmp_path: Path, certificate: dict[str, Any]) -> None:
-    own = two_regions.endpoint(HOME, "alice")
-    assert outcome(odd_certificate(own, two_regions.root, tmp_path, uris=[ALICE], **certificate), timeout=3) == NO_CONNECTION
+def test_a_certificate_that_tls_refuses(regions_of_a_front: Deployment, tmp_path: Path, certificate: dict[str, Any]) -> None:
+    own = regions_of_a_front.endpoint(HOME, "alice")
+    assert outcome(odd_certificate(own, regions_of_a_front.root, tmp_path, uris=[ALICE], **certificate), timeout=3) == NO_CONNECTION
 
 
 @pytest.mark.parametrize(
@@ -83,16 +83,16 @@ def test_a_certificate_that_tls_refuses(two_regions: Deployment, tmp_path: Path,
         ["Bearer {alice}, Bearer {alice}"],
     ],
 )
-def test_authorization_that_is_not_one_bearer_token_is_refused(two_regions: Deployment, shown: list[str]) -> None:
-    tokens = {name: (two_regions.root / "clients" / f"{name}.token").read_text().strip() for name in ("alice", "auditor")}
+def test_authorization_that_is_not_one_bearer_token_is_refused(regions_of_a_front: Deployment, shown: list[str]) -> None:
+    tokens = {name: (regions_of_a_front.root / "clients" / f"{name}.token").read_text().strip() for name in ("alice", "auditor")}
     metadata = [("authorization", text.format(**tokens)) for text in shown]
     for caller in ("transport", "alice"):
         with pytest.raises(grpc.RpcError) as caught:
-            listed(two_regions.endpoint(HOME, caller), metadata)
+            listed(regions_of_a_front.endpoint(HOME, caller), metadata)
         assert error_of(caught.value).code == REFUSED
     for scheme in ("Bearer", "bearer", "BEARER"):
-        listed(two_regions.endpoint(HOME, "transport"), [("authorization", f"{scheme} {tokens['alice']}")])
-    listed(two_regions.endpoint(HOME, "alice"), [])
+        listed(regions_of_a_front.endpoint(HOME, "transport"), [("authorization", f"{scheme} {tokens['alice']}")])
+    listed(regions_of_a_front.endpoint(HOME, "alice"), [])
 
 
 def listed(endpoint: Endpoint, metadata: list[tuple[str, str]]) -> bytes:

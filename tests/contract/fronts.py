@@ -10,7 +10,7 @@ from tests.http2 import Answered, Http2, grpc_head
 
 from meridian.contract.catalog import served_rpcs
 
-DESCRIBE, RANDOM = served_rpcs()["DescribeKey"], served_rpcs()["GenerateRandom"]
+CREATE, DESCRIBE, RANDOM = (served_rpcs()[name] for name in ("CreateKey", "DescribeKey", "GenerateRandom"))
 
 
 @dataclass

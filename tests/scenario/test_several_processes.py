@@ -38,21 +38,6 @@ def several(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     yield from served(tmp_path_factory.mktemp("several"), 2, f'front.kind = "{request.param}"\n')
 
 
-def is_behind_envoy(several: Several) -> bool:
-    return 'kind = "envoy"' in several.deployment.settings_added
-
-
-def aws(several: Several, **changed: Any) -> Any:
-    """A client of the AWS wire: on the port of gRPC where Envoy has both there."""
-    deployment = several.deployment
-    if is_behind_envoy(several):
-        changed |= {
-            "endpoint_url": f"https://{HOST}:{deployment.place(HOME).grpc_port}",
-            "verify": str(deployment.endpoint(HOME, "alice").ca),
-        }
-    return kms(deployment, **changed)
-
-
 def processes_of(several: Several, name: str) -> set[int]:
     """Which processes have a record of this name."""
     return {number for number in (1, 2) if any(each["eventName"] == name for each in several.records(number))}
@@ -62,7 +47,7 @@ def test_each_process_answers_on_the_one_port_of_each_wire(several: Several) -> 
     for _ in range(TRIES):
         with several.deployment.client(HOME, "developer") as client:
             client.list_keys()
-        aws(several).list_aliases()
+        kms(several.deployment).list_aliases()
         if processes_of(several, "ListKeys") == processes_of(several, "ListAliases") == {1, 2}:
             break
     assert processes_of(several, "ListKeys") == {1, 2}
@@ -113,7 +98,7 @@ class Caller(threading.Thread):
 
     def __init__(self, several: Several, ended: threading.Event) -> None:
         super().__init__()
-        self._kms = aws(several, config=ONCE)
+        self._kms = kms(several.deployment, config=ONCE)
         self._ended = ended
         self.key_id: str = self._kms.create_key()["KeyMetadata"]["KeyId"]
         self.answers = 0
@@ -216,7 +201,7 @@ def test_files_of_processes_lie_with_the_parent_alone_and_tell_nothing(several: 
     for name in several.pids():
         kept = folder_of(several.pids()[name])
         assert stat.S_IMODE(kept.stat().st_mode) == 0o700
-        fronts = {f"meridian-front-{number}" for number in (1, 2)} if is_behind_envoy(several) else set()
+        fronts = {f"meridian-front-{number}" for number in (1, 2)} if several.deployment.is_behind_envoy else set()
         assert {path.name for path in kept.iterdir()} == {"1", "2"} | fronts
         process = Path(f"/proc/{several.pids()[name]}")
         assert b"sqlite:" not in (process / "environ").read_bytes() + (process / "cmdline").read_bytes(), "settings may have a secret"

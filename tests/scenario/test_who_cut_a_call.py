@@ -1,10 +1,12 @@
 """A call that ends before its work has one of three names: the caller left, the caller's deadline passed, the service's bound passed. The
-answer, the audit record and the metric have the same one, on both wires."""
+answer, the audit record and the metric have the same one, on both wires and behind both fronts."""
 
 from __future__ import annotations
 
 import http.client
+import ssl
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import grpc
 import pytest
@@ -28,10 +30,10 @@ ATTEMPTS_MAX = 30
 LEFT, DEADLINE, TOO_LONG = "CANCELLED", "DEADLINE_EXCEEDED", "DependencyTimeoutException"
 
 
-@pytest.fixture(scope="module")
-def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+@pytest.fixture(scope="module", params=["grpcio", pytest.param("envoy", marks=pytest.mark.deep)])
+def region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A Region that gives no call more than a moment."""
-    added = f"limits.deadline_seconds_max = {BOUND}\n"
+    added = f'front.kind = "{request.param}"\nlimits.deadline_seconds_max = {BOUND}\n'
     deployment = Deployment(tmp_path_factory.mktemp("cut"), [HOME], settings_added=added).prepare()
     try:
         deployment.start()
@@ -88,12 +90,24 @@ def no_longer_awaited_by_aws(region: Deployment) -> str:
     return ""
 
 
+def connection_to(region: Deployment) -> http.client.HTTPConnection:
+    """That waits for an answer no longer than a moment; for TLS it has waited as long as that takes."""
+    at = urlsplit(url(region))
+    if at.scheme == "http":
+        return http.client.HTTPConnection(at.netloc, timeout=SHORT)
+    secured = ssl.create_default_context(cafile=str(region.root / "client-ca.crt"))
+    connection = http.client.HTTPSConnection(at.netloc, timeout=LONG, context=secured)
+    connection.connect()
+    connection.sock.settimeout(SHORT)
+    return connection
+
+
 def closed_by_aws(region: Deployment) -> str:
     body, place = b'{"KeySpec": "RSA_4096", "KeyUsage": "SIGN_VERIFY"}', url(region)
     headers = {"X-Amz-Target": "TrentService.CreateKey", "Content-Type": "application/x-amz-json-1.1"}
     request = AWSRequest("POST", place, data=body, headers=headers)
     SigV4Auth(Credentials(*access_key(region, "developer")), "kms", HOME).add_auth(request)
-    connection = http.client.HTTPConnection(place.removeprefix("http://"), timeout=SHORT)
+    connection = connection_to(region)
     connection.request("POST", "/", body, dict(request.headers.items()))
     try:
         connection.getresponse()
