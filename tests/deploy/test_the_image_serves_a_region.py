@@ -31,10 +31,11 @@ def cluster(tmp_path: Path) -> Cluster:
     return Cluster(tmp_path)
 
 
-@pytest.fixture
-def pod(cluster: Cluster, tmp_path: Path) -> Iterator[ImagePod]:
+@pytest.fixture(params=["grpcio", "envoy"])
+def pod(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) -> Iterator[ImagePod]:
+    """Behind Envoy too, which needs a libpython that the image must have."""
     require_image()
-    objects = chart(*OPTIONS)
+    objects = chart(*OPTIONS, "--set", f"settings.front.kind={request.param}")
     spec, secrets, root = pod_of(objects["StatefulSet", "meridian"]), cluster.secrets(objects), tmp_path / "pod"
     first = ImagePod(root, "meridian-0", initial(spec), objects, secrets, {}, root)
     first.take_ports().mount()
