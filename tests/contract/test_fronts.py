@@ -34,7 +34,7 @@ from meridian.transport.grpc_health import WATCHES_PER_CONNECTION
 
 pytestmark = pytest.mark.timeout(180)
 
-OK, INVALID, DEADLINE, NOT_FOUND, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAUTHENTICATED = 0, 3, 4, 5, 8, 12, 13, 16
+OK, UNKNOWN, INVALID, DEADLINE, NOT_FOUND, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAUTHENTICATED = 0, 2, 3, 4, 5, 8, 12, 13, 16
 RESET = -1
 """No status: grpcio ends such a stream."""
 KEYS_FOUND_AT_ONCE_MAX = 30
@@ -293,6 +293,16 @@ def test_reflection_answers_question_after_question(front: Front) -> None:
     assert "meridian.kms.v1.KeysService" in {each.name for each in named.list_services_response.service}
     assert any(b"KeysService" in each for each in file.file_descriptor_response.file_descriptor_proto)
     assert missing.error_response.error_code == NOT_FOUND
+
+
+def test_a_bad_question_after_a_good_one_gets_its_status_too(front: Front) -> None:
+    question = reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString()
+    path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    answered = front.ask(framed(question) + framed(b"\xff\xff"), path, "alice")
+    assert answered.reset is None
+    assert b"KeysService" in answered.body
+    assert answered.code == front.one_of(UNKNOWN, INTERNAL)
+    assert "UnforeseenFault" not in (front.deployment.place(HOME).folder / "log").read_text()
 
 
 def refusal_of(watch: Any) -> grpc.StatusCode | None:

@@ -6,6 +6,7 @@ byte, and texts are split at byte 0x1f, so that a fuzzer finds its way.
 
 from __future__ import annotations
 
+import gzip
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 from tests.cache_memory import cache_memory
+from tests.fuzz import envoy_targets
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.clock_system import SystemClock
@@ -62,7 +64,7 @@ from meridian.engine import region_envelopes
 from meridian.engine.engine import CryptoEngine, EngineSurroundings, engine_of
 from meridian.engine.keyring import Keyring
 from meridian.engine.region_envelopes import HpkeKey, TransportKeys, decode_meta
-from meridian.errors import InvalidImportTokenException, InvalidMarkerException, KmsError
+from meridian.errors import CallerLeft, InvalidImportTokenException, InvalidMarkerException, KmsError
 from meridian.peer.v1 import replication_pb2 as peer
 from meridian.policy_kit.json_places import json_place
 from meridian.ports.principals import AccessKey
@@ -70,6 +72,7 @@ from meridian.ports.store.region import RegionIdentity
 from meridian.replication.wire.messages import comparison_of, digest_of, links_of, shown_of
 from meridian.replication.wire.set_state import decode_set_state
 from meridian.transport.aws_json import codec
+from meridian.transport.envoy.grpc_frames import FrameFault
 from meridian.transport.grpc_evidence import peer_address
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import RefusedRequest
@@ -473,6 +476,32 @@ TARGETS: dict[str, Target] = {
             b"POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: T\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Length: 2\r\n\r\n{}",
             b"GET /?a=b&c=%zz HTTP/1.0\r\n\r\n",
         ),
+    ),
+    "envoy_arrival": Target(
+        envoy_targets.arrival,
+        (FrameFault,),
+        (
+            b"/meridian.kms.v1.KeysService/Encrypt\x1fgrpc-timeout\x1f5S\x1fgrpc-encoding\x1fgzip\x1fauthorization\x1fBearer a",
+            b'/\x1f\x1fHash=' + b"a" * 64 + b';Cert="-----BEGIN%20CERTIFICATE-----%0AMIIB%0A-----END%20CERTIFICATE-----%0A"',
+        ),
+    ),
+    "envoy_message": Target(
+        envoy_targets.unary_message,
+        (FrameFault, CallerLeft),
+        (b"\x00\x00\x00\x00\x00\x02\x08\x08", b"\x01\x01\x00\x00\x00\x18" + gzip.compress(b"\x08\x08", mtime=0), b"\x80\x00\x00"),
+    ),
+    "health_question": Target(
+        envoy_targets.health_question,
+        (),
+        (b"\x00\x00\x00\x00\x00\x03\x0a\x01x", b"\x00\x00\x00\x00\x00\x1d\x0a\x1bmeridian.kms.v1.KeysService", b"\x03\x01"),
+    ),
+    "reflection_questions": Target(
+        envoy_targets.reflection_questions,
+        (),
+        (b"\x00" + b"\x00\x00\x00\x00\x02\x3a\x00" * 2, b"\x00\x00\x00\x00\x00\x03\x22\x01x", b"\x00\x00\x00\x00\x00\x05\x2a\x03\x0a\x01x"),
+    ),
+    "traceparent": Target(
+        envoy_targets.traceparent, (), (b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01", b"01-" + b"0" * 32 + b"-" + b"1" * 16 + b"-00-x")
     ),
     "protobuf_body": Target(
         protobuf_body,

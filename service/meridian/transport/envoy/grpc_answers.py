@@ -32,11 +32,20 @@ async def end_well(send: Send, trailers: Headers) -> None:
     await send({"type": "http.response.trailers", "headers": [WELL, *trailers]})
 
 
+async def end_badly(send: Send, code: int, text: str) -> None:
+    """After messages that were answered."""
+    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.trailers", "headers": _status(code, text)})
+
+
 async def refuse(send: Send, code: int, text: str, *more: tuple[bytes, bytes]) -> None:
     """A status and nothing else."""
-    headers = [TYPE, (b"grpc-status", str(code).encode()), (b"grpc-message", message_text(text)), *more]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": 200, "headers": [TYPE, *_status(code, text), *more]})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _status(code: int, text: str) -> Headers:
+    return [(b"grpc-status", str(code).encode()), (b"grpc-message", message_text(text))]
 
 
 async def refuse_call(send: Send, error: KmsError, request_id: str) -> None:

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from meridian.contract.catalog import Rpc
 from meridian.transport.envoy.arrival import Arrival
-from meridian.transport.envoy.grpc_answers import BEGIN, Send, end_well, refuse
+from meridian.transport.envoy.grpc_answers import BEGIN, Send, end_badly, end_well, refuse
 from meridian.transport.envoy.grpc_frames import FRAME_HEAD_BYTES, FrameFault, encoding_of, framed, length_of, message_in
 from meridian.transport.envoy.grpc_message import DISCONNECTED, Receive
 from meridian.transport.grpc_server import service_names
@@ -42,9 +42,7 @@ class Reflection:
                         await send(BEGIN)
                     await send({"type": "http.response.body", "body": framed(answer.SerializeToString()), "more_body": True})
         except FrameFault as fault:
-            if has_begun:
-                raise
-            return await refuse(send, fault.code, fault.text)
+            return await (end_badly if has_begun else refuse)(send, fault.code, fault.text)
         if not has_begun:
             await send(BEGIN)
         await send({"type": "http.response.body", "body": b""})
